@@ -1,0 +1,1 @@
+"""The front door: the `animato` command line, composition only."""

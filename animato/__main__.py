@@ -1,0 +1,7 @@
+"""`python -m animato`."""
+
+import sys
+
+from animato.cli import main
+
+sys.exit(main())

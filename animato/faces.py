@@ -1,0 +1,54 @@
+"""`animato faces`."""
+
+import errno
+import json
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from inference.look import look_at_photo
+from inference.video_writer import check_output
+from jobs.errors import DiskFull, NoFaceFound, OutputNotWritable
+
+
+def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
+    """Prints the faces of a photo, in its own px; `output` gets it with numbered frames, a PNG.
+
+    Raises:
+        NoFaceFound: none was found.
+        MediaError: the photo cannot be read.
+        OutputNotWritable, DiskFull: the sheet cannot be written.
+    """
+    if output is not None:
+        check_output(output)
+    with tempfile.TemporaryDirectory(prefix="animato-") as folder:
+        look = look_at_photo(photo, Path(folder))
+        if not look.faces:
+            raise NoFaceFound(name=photo.name)
+        if output is not None:
+            _put(look.sheet, output)
+    scale = look.original_width / look.width
+    faces = [(face.number, face.box.scaled(scale), face.votes) for face in look.faces]
+    if is_json:
+        rows = [{"number": n, "box": box.sides, "votes": votes} for n, box, votes in faces]
+        sys.stdout.write(json.dumps(rows) + "\n")
+        return
+    for number, box, votes in faces:
+        sys.stdout.write(f"face {number}: box {box}, {votes} votes\n")
+
+
+def _put(sheet: Path, output: Path) -> None:
+    """Moves the sheet to its place, whole or not at all."""
+    part = output.with_name(f".animato-{secrets.token_hex(6)}.png")
+    try:
+        shutil.copyfile(sheet, part)
+        part.replace(output)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(path=str(output)) from error
+        reason = (error.strerror or "it was refused").lower()
+        raise OutputNotWritable(path=str(output), reason=reason) from error
+    finally:
+        part.unlink(missing_ok=True)

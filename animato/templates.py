@@ -1,0 +1,65 @@
+"""`animato templates list`, `check` and `build`."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from inference.flow.track import Track
+from inference.template_build import build_templates, is_up_to_date
+from jobs.errors import BrokenTemplate
+from jobs.templates import Catalogue, ClipMotion
+
+
+def print_templates(folder: Path, _arguments: argparse.Namespace) -> None:
+    """Prints the usable movements, one a line."""
+    catalogue = Catalogue.load(folder)
+    _tell(catalogue.broken)
+    for template in catalogue:
+        again = "repeats" if template.seamless else "once"
+        motion = template.motion
+        length = f"{motion.duration_s:g} s" if hasattr(motion, "duration_s") else "recorded"
+        sys.stdout.write(
+            f"{template.name:12} {length:9} {again:8} {template.emoji} {template.title['en']}\n"
+        )
+
+
+def check_templates(folder: Path, _arguments: argparse.Namespace) -> None:
+    """Prints every fault with file and line, and what is out of date.
+
+    Raises:
+        BrokenTemplate: there was a fault; it is the first one.
+        BrokenTrack: a stored track cannot be used.
+    """
+    catalogue = Catalogue.load(folder)
+    for template in catalogue:
+        if not is_up_to_date(template, folder):
+            sys.stdout.write(f"{template.name}: out of date, run `animato templates build`\n")
+        if isinstance(template.motion, ClipMotion):
+            Track.load(folder / template.motion.track)
+    _tell(catalogue.broken[1:])
+    if catalogue.broken:
+        raise catalogue.broken[0]
+    sys.stdout.write(f"{len(catalogue)} templates, all usable\n")
+
+
+def build(folder: Path, arguments: argparse.Namespace) -> None:
+    """Builds what is missing or out of date.
+
+    Raises:
+        BrokenTemplate: an entry cannot be used; the others were built.
+    """
+    catalogue = Catalogue.load(folder, needs_tracks=False)
+    for name in build_templates(catalogue, is_forced=arguments.force):
+        sys.stdout.write(f"built {name}\n")
+    _tell(catalogue.broken[1:])
+    if catalogue.broken:
+        raise catalogue.broken[0]
+
+
+def _tell(faults: Iterable[BrokenTemplate]) -> None:
+    for fault in faults:
+        sys.stderr.write(f"animato: {fault}\n")
+
+
+ACTIONS = {"list": print_templates, "check": check_templates, "build": build}

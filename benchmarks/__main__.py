@@ -1,0 +1,107 @@
+"""`make bench`: speed and memory of the command line and of the `flow` engine's parts, as a table.
+
+Whole runs are measured from outside, as a person sees them; each figure is the median of several.
+`--quick` takes one run of each.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from PIL import Image
+from skimage.data import astronaut
+
+from benchmarks.flow_parts import measure_parts
+from inference.video import ClipReader
+from inference.video_writer import VideoWriter
+from jobs.templates import SHIPPED_TEMPLATES
+
+CLI = (sys.executable, "-m", "animato")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process from start to end: seconds, and the peak of its largest process."""
+
+    elapsed_s: float
+    peak_mb: float
+
+
+def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Run:
+    """Runs a command to its end and measures it."""
+    started = time.perf_counter()
+    with subprocess.Popen(  # noqa: S603 - our own command line
+        command, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Run(time.perf_counter() - started, peak_bytes / 1e6)
+
+
+def median_s(measure: Callable[[], Run], count: int) -> float:
+    """The median time of `count` runs, s."""
+    return statistics.median(measure().elapsed_s for _ in range(count))
+
+
+def repeated_clip(target: Path, frame_count: int) -> None:
+    """A driving clip of the shipped nod, repeated."""
+    with ClipReader(SHIPPED_TEMPLATES / "nod.mp4") as frames:
+        nod = list(frames)
+    height, width = nod[0].shape[:2]
+    with VideoWriter(target, width, height, Fraction(25), comment="benchmark") as writer:
+        for index in range(frame_count):
+            writer.write(nod[index % len(nod)])
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one run of each")
+    count = 1 if parser.parse_args().quick else 5
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photo = folder / "photo.png"
+        Image.fromarray(astronaut()).save(photo)
+        animate = (*CLI, "animate", "--quiet", "--source_image", str(photo))
+        output = ("--output", str(folder / "result.mp4"))
+
+        row("animato --help", f"{median_s(lambda: run((*CLI, '--help')), count):.2f} s")
+        template_s = median_s(lambda: run((*animate, "--template", "nod", *output)), count)
+        row("template, 100 frames, 512 px", f"{template_s:.2f} s", f"{100 / template_s:.1f} fps")
+        clip = folder / "clip.mp4"
+        repeated_clip(clip, 150)
+        driven = (*animate, "--driving_video", str(clip), *output)
+        clip_s = median_s(lambda: run(driven), count)
+        row("clip, 150 frames, 512 px", f"{clip_s:.2f} s", f"{150 / clip_s:.1f} fps")
+        for label, value in measure_parts(photo, clip):
+            row(label, value)
+        longer = folder / "longer.mp4"
+        repeated_clip(longer, 1500)
+        short_run = run(driven, {"ANIMATO_CLIP_MAX_S": "61"})
+        long_run = run(
+            (*animate, "--driving_video", str(longer), *output), {"ANIMATO_CLIP_MAX_S": "61"}
+        )
+        row("peak memory, 150 frames", f"{short_run.peak_mb:.0f} MB")
+        row("peak memory, 1500 frames", f"{long_run.peak_mb:.0f} MB")
+
+
+def row(*cells: str) -> None:
+    """Prints one line of the table."""
+    label, *values = cells
+    sys.stdout.write(f"{label:36}" + "".join(f"{value:>14}" for value in values) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pictures in, pictures out; nothing here talks to a chat."""

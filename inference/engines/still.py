@@ -1,0 +1,44 @@
+"""The engine that moves nothing: the photo itself for every frame. For tests and dry runs."""
+
+from collections.abc import Iterator, Sequence
+
+from inference.engine import Driving, Engine, EngineCrop, Picture
+from inference.flow.track import Track
+from jobs.model import CropBox, Face
+from jobs.templates import CurveMotion
+
+
+class StillEngine(Engine):
+    """Returns the photo."""
+
+    name = "still"
+    title = "Still: the photo itself, for tests and dry runs"
+    label = "a still photo"
+    digital_source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
+
+    @classmethod
+    def unmet_needs(cls) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+    def crop_for(self, face: Face, photo: Picture) -> EngineCrop:  # noqa: ARG002 - the contract's signature
+        """The whole photo."""
+        return EngineCrop(CropBox(left=0, upper=0, right=photo.shape[1], lower=photo.shape[0]))
+
+    def prepare(self, photo: Picture, face: Face) -> None:  # noqa: ARG002 - the contract's signature
+        """Keeps the photo."""
+        self._photo = photo
+
+    def animate(
+        self, driving: Driving | None, motion: CurveMotion | Track | None
+    ) -> Iterator[Sequence[Picture]]:
+        """The photo, once per frame."""
+        if driving is not None:
+            for _ in driving.frames:
+                yield [self._photo]
+        elif motion is not None:
+            for _ in range(motion.frame_count):
+                yield [self._photo]
+
+
+ENGINE = StillEngine

@@ -1,0 +1,382 @@
+"""The faces of a picture: found by voting, chosen by number, given by hand, drawn numbered.
+
+No trained network is needed: scikit-image carries a cascade of local binary patterns. It says yes
+or no to a window and gives no score, so the windows that say yes are counted (`find_faces`).
+Photographs that were scanned crooked, faded or small get further tries (`find_faces_thoroughly`).
+"""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from jobs.errors import FaceBoxOutside, NoFaceFound, NoSuchFace
+from jobs.model import CropBox, Face
+
+Picture = npt.NDArray[np.uint8]
+# (N, 4) float64: left, upper, right, lower in px.
+Boxes = npt.NDArray[np.float64]
+# A box (4,) and its votes.
+Cluster = tuple[Boxes, int]
+
+LONG_SIDE_PX = 384
+WINDOW_PX = 24  # of the cascade: it sees no smaller face
+MIN_VOTES = 3
+MIN_FACE_PX = 24  # given by hand
+_SAME_FACE_IOU = 0.45
+# The second look: the best so many places that got so many votes, in copies as (side of the face in
+# px, whether the contrast is evened out, blur in px). In pictures without a face no place got more
+# than 17 votes there; in turned ones few got more than 22 (benchmarks/face_hit_rate.py).
+_CANDIDATES, _CANDIDATE_VOTES, _SURE_VOTES = 4, 2, 5
+_MAX_CANDIDATES = 24  # in a group photo, each place that plain voting accepts
+_COPIES = (
+    *((48, False, 0.0), (56, True, 0.0), (60, False, 0.0)),
+    *((66, False, 0.8), (72, True, 0.0), (80, False, 0.0)),
+)
+_MIN_VOTES_AGAIN, _MIN_VOTES_TURNED, _MIN_VOTES_OTHERS = 18, 23, 24
+_ANGLES_DEG = (15.0, -15.0, 30.0, -30.0)
+
+
+def find_faces(picture: Picture) -> tuple[Face, ...]:
+    """The faces that the cascade sees, numbered from 1, the largest first; empty if there is none.
+
+    Each face's box is square, in px of `picture`, about from the brows' upper edge to the chin;
+    its votes tell how many windows found it, in the picture and in its mirror image.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB.
+    """
+    scale = LONG_SIDE_PX / max(picture.shape[:2])
+    boxes = _windows(resize(picture, scale))
+    return _as_faces(_vote(boxes, MIN_VOTES), 1 / scale)
+
+
+def find_faces_thoroughly(picture: Picture) -> tuple[Face, ...]:
+    """As `find_faces`, and surer: doubtful finds are looked at again, also in the turned picture.
+
+    One face with many votes is the answer. Else each place with two votes is cut out, brought to
+    several sizes, with evened-out contrast and softened too, and the windows in all of these are
+    counted: chance finds other windows in each, a face is found in most. If no place clearly
+    stands that, the same is done with the picture turned by 15 and by 30 degrees, either way.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB.
+
+    Returns:
+        As `find_faces`; a second look gives more votes, as it looks more often.
+    """
+    scale = LONG_SIDE_PX / max(picture.shape[:2])
+    small = resize(picture, scale)
+    candidates = _vote(_windows(small), _CANDIDATE_VOTES)
+    accepted = [found for found in candidates if found[1] >= MIN_VOTES]
+    plain = _without_rivals(accepted)
+    if len(plain) == 1 and plain[0][1] >= _SURE_VOTES:
+        return _as_faces(plain, 1 / scale)
+    count = min(max(_CANDIDATES, len(accepted)), _MAX_CANDIDATES)
+    best = _looked_at_again(small, candidates[:count], _MIN_VOTES_AGAIN)
+    is_sure = bool(best) and best[0][1] >= _MIN_VOTES_TURNED
+    for angle_deg in () if is_sure else _ANGLES_DEG:
+        turned_picture, turn = rotate(small, angle_deg)
+        candidates = _vote(_windows(turned_picture), _CANDIDATE_VOTES)[:_CANDIDATES]
+        turned = _looked_at_again(turned_picture, candidates, _MIN_VOTES_TURNED)
+        if turned and (not best or turned[0][1] > best[0][1]):
+            best = [(_turned_back(box[None], turn)[0], votes) for box, votes in turned]
+    if not best and plain and plain[0][1] >= _SURE_VOTES:
+        best = plain[:1]
+    return _as_faces(best, 1 / scale)
+
+
+def choose_face(faces: Sequence[Face], number: int | None, name: str) -> Face:
+    """The face with that number; the largest for None.
+
+    Args:
+        faces: as `find_faces` gives them.
+        number: from 1, or None.
+        name: the photo's file name, for the sentence.
+
+    Raises:
+        NoFaceFound: `faces` is empty.
+        NoSuchFace: no face has that number.
+    """
+    if not faces:
+        raise NoFaceFound(name=name)
+    if number is None:
+        return faces[0]
+    for face in faces:
+        if face.number == number:
+            return face
+    raise NoSuchFace(number=number, count=len(faces))
+
+
+def face_from_box(box: CropBox, width: int, height: int, scale: float = 1.0) -> Face:
+    """A face drawn by hand, as the engines want it: a square of the box's area about its centre.
+
+    A box drawn round a face from hairline to chin becomes about the box that the finder gives. Near
+    the picture's edge the square is moved inside.
+
+    Args:
+        box: in px of the picture as it came.
+        width: of the picture as it came, px.
+        height: of the picture as it came, px.
+        scale: how many times larger the picture is now, in whose px the face is.
+
+    Raises:
+        FaceBoxOutside: the box reaches outside the picture or is too small: once reduced, less than
+            `MIN_FACE_PX`.
+    """
+    is_inside = min(box.left, box.upper) >= 0 and box.right <= width and box.lower <= height
+    minimum = math.ceil(MIN_FACE_PX / scale)
+    if not is_inside or min(box.width, box.height) < minimum:
+        raise FaceBoxOutside(box=str(box), width=width, height=height, minimum=minimum)
+    width_now, height_now = round(width * scale), round(height * scale)
+    side = min(round((box.width * box.height) ** 0.5 * scale), width_now, height_now)
+    centre_x, centre_y = box.centre
+    left = min(max(0, round(centre_x * scale - side / 2)), width_now - side)
+    upper = min(max(0, round(centre_y * scale - side / 2)), height_now - side)
+    square = CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
+    return Face(number=1, box=square, votes=0)
+
+
+def centre_face(width: int, height: int) -> Face:
+    """A face in the middle that fills half the short side; a guess, for those who ask for it."""
+    side = max(1, min(width, height) // 2)
+    left, upper = (width - side) // 2, (height - side) // 2
+    box = CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
+    return Face(number=1, box=box, votes=0)
+
+
+def draw_numbered_sheet(picture: Picture, faces: Sequence[Face]) -> Picture:
+    """The picture with a numbered frame round each face; small pictures are enlarged to be legible.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB.
+        faces: with boxes in px of `picture`.
+
+    Returns:
+        uint8 (h, w, 3) RGB, at least 480 px on its longer side.
+    """
+    factor = max(1, -(-480 // max(picture.shape[:2])))
+    sheet = np.ascontiguousarray(picture.repeat(factor, axis=0).repeat(factor, axis=1))
+    line = max(2, round(max(sheet.shape[:2]) / 320))
+    # Small faces first, so that no large face's frame hides a number.
+    for face in sorted(faces, key=lambda face: face.number):
+        left, upper, right, lower = (
+            value * factor
+            for value in (face.box.left, face.box.upper, face.box.right, face.box.lower)
+        )
+        cv2.rectangle(sheet, (left, upper), (right - 1, lower - 1), (0, 0, 0), 2 * line)
+        cv2.rectangle(sheet, (left, upper), (right - 1, lower - 1), (255, 220, 0), line)
+    for face in faces:
+        _draw_number(sheet, face, factor, line)
+    return sheet
+
+
+# --- the cascade and its votes --------------------------------------------------------------------
+
+
+def load_cascade() -> None:
+    """The cascade is in memory; else the first search loads it."""
+    _cascade()
+
+
+@cache
+def _cascade() -> Any:
+    # Imported late: only those who look for faces pay the quarter of a second.
+    from skimage.data import lbp_frontal_face_cascade_filename  # noqa: PLC0415
+    from skimage.feature import Cascade  # noqa: PLC0415
+
+    return Cascade(lbp_frontal_face_cascade_filename())
+
+
+def detect(picture: Picture, min_side: int, max_side: int, scale_factor: float = 1.07) -> Boxes:
+    """The cascade's nearly raw windows in the picture: (N, 4) float64 boxes in px, N may be 0."""
+    found = _cascade().detect_multi_scale(
+        picture,
+        scale_factor=scale_factor,
+        step_ratio=1,
+        min_size=(min_side, min_side),
+        max_size=(max_side, max_side),
+        # The least that the two take: boxes are merged by our own voting, not by the cascade.
+        min_neighbor_number=1,
+        intersection_score_threshold=0.95,
+    )
+    boxes = [(b["c"], b["r"], b["c"] + b["width"], b["r"] + b["height"]) for b in found]
+    return np.array(boxes, dtype=np.float64).reshape(-1, 4)
+
+
+def _windows(picture: Picture, least: int | None = None, most: int | None = None) -> Boxes:
+    """All windows of the picture and of its mirror image, in px of the picture.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB.
+        least: side of the smallest window, px; a tenth of the picture's short side if None.
+        most: side of the largest window, px; the picture's short side if None.
+    """
+    height, width = picture.shape[:2]
+    short = min(height, width)
+    least = max(WINDOW_PX, least or round(0.1 * short))
+    most = min(short, most or short)
+    if most < least:
+        return np.empty((0, 4))
+    mirror = np.ascontiguousarray(picture[:, ::-1])
+    load_cascade()  # before two threads ask for it
+    # The cascade works outside Python's lock, so two threads take little more time than one.
+    with ThreadPoolExecutor(2) as pool:
+        seen, mirrored = pool.map(lambda copy: detect(copy, least, most), (picture, mirror))
+    mirrored[:, [0, 2]] = width - mirrored[:, [2, 0]]
+    return np.concatenate([seen, mirrored])
+
+
+def _looked_at_again(
+    picture: Picture, candidates: Sequence[Cluster], min_votes: int
+) -> list[Cluster]:
+    """Those of the candidates that stand a second look, with its boxes and votes, best first."""
+    seen = [_look_again(picture, box) for box, _ in candidates]
+    faces = [found for again in seen for found in again if found[1] >= min_votes]
+    faces = _without_rivals(sorted(faces, key=lambda found: found[1], reverse=True))
+    # A picture has one face more often than two: all but the best one need more votes.
+    return faces[:1] + [face for face in faces[1:] if face[1] >= _MIN_VOTES_OTHERS]
+
+
+def _look_again(picture: Picture, box: Boxes) -> list[Cluster]:
+    """What several copies of the box's surroundings agree on most; empty if nothing is there."""
+    side = float(box[2] - box[0])
+    centre = (box[:2] + box[2:]) / 2
+    left, upper = (max(0, int(value)) for value in centre - side)
+    right, lower = (int(value) for value in centre + side)
+    part = np.ascontiguousarray(picture[upper:lower, left:right])
+    found = []
+    for side_px, is_evened, blur_px in _COPIES:
+        scale = side_px / side
+        copy = resize(part, scale)
+        if is_evened:
+            copy = _even_contrast(copy)
+        if blur_px:
+            copy = np.asarray(cv2.GaussianBlur(copy, (0, 0), blur_px), dtype=np.uint8)
+        windows = _windows(copy, round(0.7 * side_px), round(1.4 * side_px))
+        found.append(windows / scale + np.array([left, upper, left, upper]))
+    return _vote(np.concatenate(found), 1)[:1]
+
+
+def _even_contrast(picture: Picture) -> Picture:
+    """The picture in grey, its contrast the same everywhere: for faded prints and hard shadows."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    evened = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(4, 4)).apply(grey)
+    return np.asarray(cv2.cvtColor(evened, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+
+
+def _turned_back(boxes: Boxes, turn: Boxes) -> Boxes:
+    """Boxes of the same size about the centres' places before the (2, 3) affine `turn`."""
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    back = np.asarray(cv2.invertAffineTransform(turn), dtype=np.float64)
+    centres = centres @ back[:, :2].T + back[:, 2]
+    half = (boxes[:, 2:] - boxes[:, :2]) / 2
+    return np.concatenate([centres - half, centres + half], axis=1)
+
+
+def _without_rivals(clusters: list[Cluster]) -> list[Cluster]:
+    """Of clusters, the best first, those that lie in no better one and have 0.4 of its votes."""
+    kept: list[Cluster] = []
+    for box, votes in clusters:
+        centre = (box[:2] + box[2:]) / 2
+        inside = any(
+            bool(np.all(centre > better[:2]) and np.all(centre < better[2:])) for better, _ in kept
+        )
+        if not inside and votes >= 0.4 * clusters[0][1]:
+            kept.append((box, votes))
+    return kept
+
+
+def _vote(boxes: Boxes, min_votes: int) -> list[Cluster]:
+    """Clusters of windows as (median box (4,), votes), the best first (votes * sqrt(width))."""
+    clusters: list[list[int]] = []
+    means = np.empty((len(boxes), 4))
+    for index, box in enumerate(boxes):
+        near = np.flatnonzero(_iou(means[: len(clusters)], box) > _SAME_FACE_IOU)
+        if near.size:
+            clusters[near[0]].append(index)
+            means[near[0]] = boxes[clusters[near[0]]].mean(axis=0)
+        else:
+            means[len(clusters)] = box
+            clusters.append([index])
+    if not clusters:
+        return []
+    # The first windows made clusters before there was much to compare with: sort all once again.
+    medians = np.array([np.median(boxes[cluster], axis=0) for cluster in clusters])
+    nearest = np.array([int(np.argmax(_iou(medians, box))) for box in boxes])
+    accepted: list[Cluster] = []
+    for index in range(len(clusters)):
+        members = boxes[nearest == index]
+        if len(members) >= min_votes:
+            accepted.append((np.median(members, axis=0), len(members)))
+    accepted.sort(key=lambda item: item[1] * float(np.sqrt(item[0][2] - item[0][0])), reverse=True)
+    return accepted
+
+
+def _iou(boxes: Boxes, box: Boxes) -> Boxes:
+    """Intersection over union of each of (N, 4) `boxes` with `box` (4,): (N,)."""
+    upper_left = np.maximum(boxes[:, :2], box[:2])
+    lower_right = np.minimum(boxes[:, 2:], box[2:])
+    shared = np.clip(lower_right - upper_left, 0, None).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - shared
+    ious: Boxes = shared / areas
+    return ious
+
+
+def _as_faces(clusters: Sequence[Cluster], scale: float) -> tuple[Face, ...]:
+    """Clusters as numbered faces, the largest first, their boxes `scale` times as large."""
+    largest_first = sorted(clusters, key=lambda item: float(item[0][2] - item[0][0]), reverse=True)
+    faces = []
+    for number, (box, votes) in enumerate(largest_first, start=1):
+        side = max(1, round(float(box[2] - box[0]) * scale))
+        left = round(float(box[0] + box[2]) * scale / 2 - side / 2)
+        upper = round(float(box[1] + box[3]) * scale / 2 - side / 2)
+        square = CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
+        faces.append(Face(number=number, box=square, votes=votes))
+    return tuple(faces)
+
+
+def resize(picture: Picture, scale: float) -> Picture:
+    """The picture `scale` times as large: averaged when it shrinks, bilinear when it grows."""
+    height, width = picture.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=method), dtype=np.uint8)
+
+
+def rotate(picture: Picture, angle_deg: float) -> tuple[Picture, npt.NDArray[np.float64]]:
+    """The whole picture turned about its centre, its edge continued into the corners.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        angle_deg: against the clock.
+
+    Returns:
+        The turned picture, larger than before, and the (2, 3) affine map from old px to new px.
+    """
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, 1.0)
+    cosine, sine = abs(turn[0, 0]), abs(turn[0, 1])
+    new_width = int(width * cosine + height * sine)
+    new_height = int(width * sine + height * cosine)
+    turn[:, 2] += (new_width - width) / 2, (new_height - height) / 2
+    turned = cv2.warpAffine(picture, turn, (new_width, new_height), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, dtype=np.uint8), np.asarray(turn, dtype=np.float64)
+
+
+def _draw_number(sheet: Picture, face: Face, factor: int, line: int) -> None:
+    """Draws the face's number on a plate at its box's upper left corner, inside the sheet."""
+    text, font, height_px = str(face.number), cv2.FONT_HERSHEY_SIMPLEX, 9 * line
+    size = cv2.getFontScaleFromHeight(font, height_px, line)
+    (text_width, text_height), _ = cv2.getTextSize(text, font, size, line)
+    plate = (text_width + 4 * line, text_height + 4 * line)
+    left = min(max(0, face.box.left * factor), max(0, sheet.shape[1] - plate[0]))
+    upper = min(max(0, face.box.upper * factor), max(0, sheet.shape[0] - plate[1]))
+    cv2.rectangle(sheet, (left, upper), (left + plate[0], upper + plate[1]), (255, 220, 0), -1)
+    origin = (left + 2 * line, upper + 2 * line + text_height)
+    cv2.putText(sheet, text, origin, font, size, (0, 0, 0), line, cv2.LINE_AA)

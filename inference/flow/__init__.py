@@ -1,0 +1,1 @@
+"""The parts of the `flow` engine: motion measured by optical flow, a photo warped by it."""

@@ -1,0 +1,88 @@
+"""The one exact frame rate of a clip, from what its container states and when its frames are due.
+
+Containers round: WebM counts milliseconds, GIF hundredths. 30000/1001 comes back as 29.97 or 33.33
+and, kept as that, drifts from the sound. So a rate is first looked for among those that cameras and
+studios use.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median
+
+MAX_RATE = Fraction(60)
+DEFAULT_RATE = Fraction(25)
+
+_NTSC = tuple(Fraction(rate * 1000, 1001) for rate in (12, 15, 24, 30, 48, 60, 120, 240))
+_WHOLE = tuple(
+    Fraction(rate) for rate in (5, 6, 8, 10, 12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60, 90)
+)
+_STANDARD_RATES = (
+    *_WHOLE,
+    *_NTSC,
+    *(Fraction(rate) for rate in (100, 120, 144, 240)),
+    Fraction(25, 2),
+    Fraction(15, 2),
+)
+# A claim this near to a standard rate means the standard one; 30 and 30000/1001 are 0.1 % apart.
+_CLAIM_TOLERANCE = 0.0004
+# A variable rate this near to a standard one is played at it.
+_AVERAGE_TOLERANCE = 0.02
+# Phones drop a frame here and there, VP8 counts hidden ones: the usual interval says more than the
+# average, unless the two differ by more than this.
+_USUAL_FACTOR = Fraction(5, 4)
+
+
+def choose_frame_rate(
+    times_s: Sequence[Fraction], tick_s: Fraction, claims: Sequence[Fraction | None]
+) -> Fraction:
+    """The constant rate at which a clip is to be played, frames per second, at most 60.
+
+    A constant rate is kept exactly, or divided by the smallest whole number that brings it to 60 or
+    less. A variable one becomes a constant one near its average.
+
+    Args:
+        times_s: when its frames are due, s, in order.
+        tick_s: the container's time base, s: how coarsely `times_s` are rounded.
+        claims: the rates that the container states, the best first; None where it states none.
+    """
+    stated = [rate for rate in claims if rate is not None and 0 < rate <= 1000]
+    if len(times_s) < 2 or times_s[-1] <= times_s[0]:
+        return _at_most_60(_snapped(stated[0], _CLAIM_TOLERANCE) if stated else DEFAULT_RATE)
+    average = (len(times_s) - 1) / (times_s[-1] - times_s[0])
+    likely = [_snapped(rate, _CLAIM_TOLERANCE) for rate in stated]
+    standard = sorted(_STANDARD_RATES, key=lambda rate: abs(rate - average))[:3]
+    # What the container states comes first: several rates may fit a short clip with coarse ticks.
+    candidates = [rate for rate in likely if rate in _STANDARD_RATES] + standard + stated
+    for rate in candidates:
+        if _lies_on_grid(times_s, rate, tick_s):
+            return _at_most_60(rate)
+    return _at_most_60(_rate_of_variable(times_s, average))
+
+
+def _rate_of_variable(times_s: Sequence[Fraction], average: Fraction) -> Fraction:
+    interval_s = median(later - earlier for earlier, later in pairwise(times_s))
+    usual = 1 / Fraction(interval_s) if interval_s > 0 else average
+    near = average / _USUAL_FACTOR <= usual <= average * _USUAL_FACTOR
+    rate = usual if near else average
+    snapped = _snapped(rate, _AVERAGE_TOLERANCE)
+    return snapped if snapped in _STANDARD_RATES else max(rate.limit_denominator(10), Fraction(1))
+
+
+def _snapped(rate: Fraction, tolerance: float) -> Fraction:
+    nearest = min(_STANDARD_RATES, key=lambda standard: abs(standard - rate))
+    return nearest if abs(nearest - rate) <= nearest * Fraction(tolerance) else rate
+
+
+def _lies_on_grid(times_s: Sequence[Fraction], rate: Fraction, tick_s: Fraction) -> bool:
+    """Whether each frame is due where a constant rate puts it, but for the rounding to ticks."""
+    slack_s = min(tick_s * Fraction(3, 2) + Fraction(1, 10_000), Fraction(1, 4) / rate)
+    first_s = times_s[0]
+    return all(
+        abs(time_s - first_s - index / rate) <= slack_s for index, time_s in enumerate(times_s)
+    )
+
+
+def _at_most_60(rate: Fraction) -> Fraction:
+    # A whole divisor keeps every second (third, ...) frame: 100 becomes 50, not an uneven 60.
+    return rate / -(-rate // MAX_RATE)

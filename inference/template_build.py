@@ -1,0 +1,160 @@
+"""Building of templates: videos and previews of drawn movements, tracks of recorded ones.
+
+Drawn movements are rendered on the portrait of astronaut Eileen Collins that scikit-image carries
+(NASA, public domain), so that engines that need a driving video have one without anybody's
+recording.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from inference.engine import Picture
+from inference.engines.flow import FlowEngine
+from inference.face import find_faces
+from inference.flow.placement import place_face
+from inference.flow.track import measure_track
+from inference.look import look_at_clip
+from inference.paste import paste_back
+from inference.video import ClipReader
+from inference.video_writer import VideoWriter
+from jobs.errors import NoFaceInClip
+from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
+
+BUILT_NAME = "built.json"
+SIDE_PX = 512
+PREVIEW_SIDE_PX = 192
+_PREVIEW_STEP = 2
+_COMMENT = "AI-generated: a drawn movement on a public-domain portrait (NASA)"
+
+
+def build_templates(catalogue: Catalogue, *, is_forced: bool = False) -> Iterator[str]:
+    """Builds what is missing or out of date and yields each file's name when it is there.
+
+    Raises:
+        NoFaceInClip: a recorded clip does not begin with a face.
+        MediaError: a recorded clip cannot be read.
+        OutputNotWritable, DiskFull: the catalogue's folder cannot be written.
+    """
+    folder = catalogue.folder
+    for template in catalogue:
+        if is_up_to_date(template, folder) and not is_forced:
+            continue
+        if isinstance(template.motion, ClipMotion):
+            yield from _build_recorded(template, template.motion, folder)
+        else:
+            yield from _build_drawn(template, template.motion, folder)
+        _remember(template, folder)
+
+
+def is_up_to_date(template: Template, folder: Path) -> bool:
+    """Whether the built files are there and come from the template as it is now."""
+    names = [template.driving_video_name, template.preview_name]
+    if isinstance(template.motion, ClipMotion):
+        names.append(template.motion.track)
+    is_there = all((folder / name).is_file() for name in names)
+    return is_there and _built(folder).get(template.name) == source_hash(template, folder)
+
+
+def source_hash(template: Template, folder: Path) -> str:
+    """SHA-256 (hex) of what the files are built from: the motion or, if recorded, its clip."""
+    if not isinstance(template.motion, ClipMotion):
+        return template.source_hash()
+    with (folder / template.motion.clip).open("rb") as clip:
+        return hashlib.file_digest(clip, "sha256").hexdigest()
+
+
+def driving_portrait() -> Picture:
+    """The portrait of the driving videos, uint8 (512, 512, 3) RGB."""
+    from skimage.data import astronaut  # noqa: PLC0415 - only builders pay for the import
+
+    picture = astronaut()[0:380, 60:400]
+    box = find_faces(picture)[0].box
+    centre_x, centre_y = box.centre
+    half = round(1.1 * box.width)
+    left, upper = round(centre_x) - half, round(centre_y + 0.05 * box.width) - half
+    square = picture[upper : upper + 2 * half, left : left + 2 * half]
+    return np.asarray(cv2.resize(square, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC))
+
+
+def drawn_frames(motion: CurveMotion) -> Iterator[Picture]:
+    """The frames of a drawn movement on the driving portrait, uint8 (512, 512, 3) RGB."""
+    portrait = driving_portrait()
+    face = find_faces(portrait)[0]
+    engine = FlowEngine()
+    crop = engine.crop_for(face, portrait)
+    engine.prepare(portrait, face)
+    for batch in engine.animate(None, motion):
+        for frame in batch:
+            yield paste_back(portrait, frame, crop)
+
+
+def _build_drawn(template: Template, motion: CurveMotion, folder: Path) -> Iterator[str]:
+    with VideoWriter(
+        folder / template.driving_video_name,
+        SIDE_PX,
+        SIDE_PX,
+        motion.frame_rate,
+        comment=_COMMENT,
+        crf=20,
+    ) as writer:
+        for frame in drawn_frames(motion):
+            writer.write(frame)
+    yield template.driving_video_name
+    with ClipReader(folder / template.driving_video_name) as frames:
+        _write_preview(frames, motion.frame_rate, folder / template.preview_name)
+    yield template.preview_name
+
+
+def _build_recorded(template: Template, motion: ClipMotion, folder: Path) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="animato-") as name:
+        look = look_at_clip(folder / motion.clip, Path(name))
+        if not look.faces:
+            raise NoFaceInClip(name=motion.clip)
+        with ClipReader(look.clip) as frames:
+            first = next(iter(frames))
+        with ClipReader(look.clip) as frames:
+            track = measure_track(frames, place_face(first, look.faces[0].box), look.frame_rate)
+        track.save(folder / motion.track)
+        yield motion.track
+        with ClipReader(look.clip) as frames:
+            _write_preview(frames, look.frame_rate, folder / template.preview_name)
+        yield template.preview_name
+
+
+def _write_preview(frames: Iterable[Picture], frame_rate: Fraction, target: Path) -> None:
+    """Every second frame, small, cut to the middle square."""
+    rate = frame_rate / _PREVIEW_STEP
+    side = PREVIEW_SIDE_PX
+    with VideoWriter(target, side, side, rate, comment=_COMMENT, crf=26) as writer:
+        for frame in islice(frames, 0, None, _PREVIEW_STEP):
+            height, width = frame.shape[:2]
+            cut = min(height, width)
+            upper, left = (height - cut) // 2, (width - cut) // 2
+            square = frame[upper : upper + cut, left : left + cut]
+            small = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
+            writer.write(np.asarray(small, dtype=np.uint8))
+
+
+def _built(folder: Path) -> dict[str, str]:
+    path = folder / BUILT_NAME
+    try:
+        found: dict[str, str] = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found
+
+
+def _remember(template: Template, folder: Path) -> None:
+    built = _built(folder) | {template.name: source_hash(template, folder)}
+    path = folder / BUILT_NAME
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(built, indent=2, sort_keys=True) + "\n", "utf-8")
+    part.replace(path)

@@ -1,0 +1,1 @@
+"""The contract where the bot and the workers meet: errors, models, settings, templates."""

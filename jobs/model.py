@@ -1,0 +1,145 @@
+"""The values that rooms hand to each other: frozen, checked when made, JSON between processes."""
+
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Value(BaseModel):
+    """Base of all values: frozen, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CropBox(Value):
+    """A rectangle in picture px, right and lower exclusive; it may reach outside the picture."""
+
+    left: int
+    upper: int
+    right: int
+    lower: int
+
+    @model_validator(mode="after")
+    def _has_area(self) -> Self:
+        if self.right <= self.left or self.lower <= self.upper:
+            message = f"a crop box needs left < right and upper < lower, not {self}"
+            raise ValueError(message)
+        return self
+
+    @property
+    def width(self) -> int:
+        """Width in px."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Height in px."""
+        return self.lower - self.upper
+
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """Left, upper, right and lower, px."""
+        return self.left, self.upper, self.right, self.lower
+
+    def scaled(self, factor: float) -> "CropBox":
+        """The same part of the picture when that is enlarged by `factor`, whole px."""
+        left, upper, right, lower = (round(side * factor) for side in self.sides)
+        return CropBox(
+            left=left, upper=upper, right=max(right, left + 1), lower=max(lower, upper + 1)
+        )
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Centre (x, y) in px."""
+        return (self.left + self.right) / 2, (self.upper + self.lower) / 2
+
+    def __str__(self) -> str:
+        return f"{self.left},{self.upper},{self.right},{self.lower}"
+
+
+class Face(Value):
+    """A face: its number (1 = largest), its box in picture px, its votes (0: given by hand)."""
+
+    number: int = Field(ge=1)
+    box: CropBox
+    votes: int = Field(ge=0)
+
+
+class Warn(StrEnum):
+    """What the gate noticed; the value is the sentence for the person, a gettext msgid."""
+
+    VERY_DARK = "The photo is very dark; a brighter one gives a better result."
+    SMALL_FACE = "The face is small; a photo taken closer gives a better result."
+    FACE_LOST = "The face is lost in parts of the clip; the movement may be wrong there."
+    NO_FACE_IN_CLIP = "No face was found at the beginning of the clip."
+    HARD_CUTS = "The clip has hard cuts; the movement jumps there. One uncut take works best."
+    CLIP_SHORTENED = "The clip is longer than the maximum; only its beginning is used."
+    CLIP_DAMAGED = "The clip breaks off; what could be decoded is used."
+
+
+class PhotoLook(Value):
+    """What the gate says of a photo.
+
+    Attributes:
+        photo: the normalised photo, a PNG without metadata: upright RGB.
+        sheet: the same with its faces numbered, a PNG.
+        width: of the normalised photo, px.
+        height: of the normalised photo, px.
+        original_width: of the upright photo as it came, px (boxes given by people refer to it).
+        original_height: likewise.
+        faces: largest first; empty if none was found.
+        warnings: what the person should know before going on.
+    """
+
+    photo: Path
+    sheet: Path
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    original_width: int = Field(gt=0)
+    original_height: int = Field(gt=0)
+    faces: tuple[Face, ...]
+    warnings: tuple[Warn, ...]
+
+    @property
+    def scale(self) -> float:
+        """Its size / the size as it came, from the longer side: sizes in px are rounded."""
+        longer = max(self.original_width, self.original_height)
+        return max(self.width, self.height) / longer
+
+
+class ClipLook(Value):
+    """What the gate says of a clip.
+
+    Attributes:
+        clip: the normalised clip: upright, square pixels, 8-bit H.264, constant exact rate, sound
+            as AAC.
+        width: of its frames, px (even).
+        height: of its frames, px (even).
+        original_width: of the upright frames as they came, px (boxes given by people refer to it).
+        original_height: likewise.
+        frame_rate: frames per second, exact.
+        frame_count: its number of frames.
+        has_audio: whether it carries sound.
+        faces: those of its first frame, largest first.
+        warnings: what the person should know before going on.
+    """
+
+    clip: Path
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    original_width: int = Field(gt=0)
+    original_height: int = Field(gt=0)
+    frame_rate: Fraction = Field(gt=0)
+    frame_count: int = Field(gt=0)
+    has_audio: bool
+    faces: tuple[Face, ...]
+    warnings: tuple[Warn, ...]
+
+    @property
+    def scale(self) -> float:
+        """Its size / the size as it came, from the longer side: sizes in px are rounded."""
+        longer = max(self.original_width, self.original_height)
+        return max(self.width, self.height) / longer

@@ -1,0 +1,140 @@
+"""The other commands, and what the command line says about itself."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage.data import astronaut
+
+from jobs.templates import SHIPPED_TEMPLATES
+from tests.e2e.conftest import Animato
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_faces_are_listed_and_drawn(animato: Animato, photo: Path, tmp_path: Path) -> None:
+    ended = animato("faces", photo, "--output", "sheet.png", "--json")
+    assert ended.code == 0, ended.err
+    (face,) = json.loads(ended.out)
+    left, upper, right, lower = face["box"]
+    # The astronaut's eyes and mouth, in px of the photo.
+    assert left < 140
+    assert right > 178
+    assert upper < 105
+    assert lower > 150
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert sheet.shape[2] == 3
+    assert "face 1: box" in animato("faces", photo).out
+
+
+def test_two_faces_are_numbered_and_chosen(animato: Animato, tmp_path: Path) -> None:
+    one = astronaut()[:400, 60:460]
+    small = np.asarray(Image.fromarray(one).resize((240, 240)))
+    both = np.full((400, 640, 3), 200, np.uint8)
+    both[:, :400], both[:240, 400:] = one, small
+    Image.fromarray(both).save(tmp_path / "two.png")
+    faces = json.loads(animato("faces", "two.png", "--json").out)
+    assert [face["number"] for face in faces] == [1, 2]
+    assert faces[0]["box"][0] < 400 < faces[1]["box"][0]
+
+
+def test_sheet_never_overwrites_the_photo(animato: Animato, tmp_path: Path) -> None:
+    Image.fromarray(astronaut()[:400, 60:460]).save(tmp_path / "me.png")
+    before = (tmp_path / "me.png").read_bytes()
+    assert animato("faces", "me.png", "--output", "./me.png").code == 2
+    assert animato("faces", "me.png", "--output", "sheet.jpg").code == 2
+    assert (tmp_path / "me.png").read_bytes() == before
+
+
+def test_photo_without_a_face_is_told(animato: Animato, faceless: Path) -> None:
+    ended = animato("faces", faceless)
+    assert ended.code == 1
+    assert "No face was found" in ended.err
+
+
+def test_engines_are_listed_with_what_they_need(animato: Animato) -> None:
+    ended = animato("engines")
+    assert ended.code == 0
+    assert re.search(r"^flow\s+ready$", ended.out, re.MULTILINE)
+    assert re.search(r"^still\s+ready$", ended.out, re.MULTILINE)
+
+
+def test_templates_are_listed_and_all_right(animato: Animato) -> None:
+    listed = animato("templates", "list")
+    assert listed.code == 0
+    for name in ("nod", "shake", "smile", "look_around", "blink", "wink", "surprise", "tilt"):
+        assert re.search(rf"^{name}\s", listed.out, re.MULTILINE)
+    checked = animato("templates", "check")
+    assert checked.code == 0
+    assert "out of date" not in checked.out
+
+
+def test_broken_template_is_named_with_file_and_line(animato: Animato, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = (SHIPPED_TEMPLATES / "templates.yaml").read_text("utf-8")
+    (folder / "templates.yaml").write_text(
+        text.replace("\n      pitch:", "\n      pitsch:", 1), "utf-8"
+    )
+    ended = animato("templates", "check", "--folder", folder)
+    assert ended.code == 3
+    asked_for = animato(
+        *("animate", "--source_image", "x.jpg", "--template", "nod", "--output", "me.mp4"),
+        ANIMATO_TEMPLATES_DIR=str(folder),
+    )
+    assert asked_for.code == 3
+    assert "pitsch" in asked_for.err
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if row.startswith("      pitch:"))
+    assert f"templates.yaml, line {line}" in ended.err
+
+
+def test_operator_s_recorded_clip_gets_a_track_and_moves_a_photo(
+    animato: Animato, photo: Path, clip: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    shutil.copy(clip, folder / "wave.mp4")
+    (folder / "templates.yaml").write_text(
+        "- name: wave\n  emoji: W\n  title: {en: Wave}\n  licence: ours\n"
+        "  motion: {clip: wave.mp4, track: wave.npz}\n"
+    )
+    built = animato("templates", "build", "--folder", folder)
+    assert built.code == 0, built.err
+    assert {"built wave.npz", "built wave.preview.mp4"} <= set(built.out.splitlines())
+    assert animato("templates", "build", "--folder", folder).out == ""
+    made = animato(
+        *("animate", "--source_image", photo, "--template", "wave", "--output", "me.mp4"),
+        "--json",
+        ANIMATO_TEMPLATES_DIR=str(folder),
+    )
+    assert json.loads(made.out)["frames"] == 60
+    looped = animato(
+        *("animate", "--source_image", photo, "--template", "wave", "--output", "me.mp4"),
+        *("--loop", "2"),
+        ANIMATO_TEMPLATES_DIR=str(folder),
+    )
+    assert looped.code == 1
+    assert "cannot be repeated" in looped.err
+
+
+def test_help_in_the_readme_is_the_real_one(animato: Animato) -> None:
+    shown = animato("animate", "--help", COLUMNS="100").out
+    text = README.read_text("utf-8")
+    begin, end = "<!-- animato animate --help: begin -->", "<!-- animato animate --help: end -->"
+    quoted = text.split(begin)[1].split(end)[0].strip()
+    # Versions of Python break the lines at different places.
+    assert quoted.split() == ["```text", *shown.split(), "```"]
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = "import sys, animato.cli as c; c.make_parser(); print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "animato.cli" in loaded
+    assert not {"cv2", "skimage", "scipy", "torch", "av", "numpy"} & set(loaded)

@@ -1,0 +1,116 @@
+"""Engines are found by the names of their files, and only asked for what they can do."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference import engines
+from inference.engine import (
+    PREFERENCE,
+    Driving,
+    Engine,
+    EngineCrop,
+    Picture,
+    engine_names,
+    find_engine,
+    ready_engine,
+)
+from inference.flow.track import Track
+from jobs.errors import EngineUnavailable, UnknownEngine
+from jobs.model import CropBox, Face
+from jobs.templates import CurveMotion
+
+FACE = Face(number=1, box=CropBox(left=10, upper=10, right=40, lower=40), votes=3)
+PHOTO: Picture = np.arange(60 * 50 * 3, dtype=np.uint32).reshape(60, 50, 3).astype(np.uint8)
+
+LAME_ENGINE = """
+from inference.engines.still import StillEngine
+
+class LameEngine(StillEngine):
+    name = "lame"
+
+    @classmethod
+    def unmet_needs(cls):
+        return ("install a leg", "install another")
+
+ENGINE = LameEngine
+"""
+
+
+@pytest.fixture
+def lame_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more file in the engines' folder, for an engine that cannot run."""
+    (tmp_path / "lame.py").write_text(LAME_ENGINE)
+    monkeypatch.setattr(engines, "__path__", [*engines.__path__, str(tmp_path)])
+
+
+def test_there_is_an_engine_for_every_file() -> None:
+    files = {path.stem for path in Path(next(iter(engines.__path__))).glob("[!_]*.py")}
+    assert set(engine_names()) == files
+    assert {"flow", "still"} <= files
+
+
+@pytest.mark.parametrize("name", engine_names())
+def test_an_engine_has_its_files_name_and_says_truthfully_what_it_makes(name: str) -> None:
+    engine = find_engine(name)
+    assert engine.name == name
+    assert engine.title
+    assert engine.label
+    assert engine.digital_source_type.startswith("http://cv.iptc.org/newscodes/digitalsourcetype/")
+
+
+def test_auto_is_the_first_preference_whose_needs_are_met() -> None:
+    assert find_engine("auto").name == PREFERENCE[0] == "flow"
+
+
+@pytest.mark.parametrize("name", ["nope", "Flow", "", "../engine", "flow.py", "os"])
+def test_an_unknown_engine_is_refused_with_the_known_ones_named(name: str) -> None:
+    with pytest.raises(UnknownEngine, match="auto, flow, still"):
+        find_engine(name)
+
+
+def test_an_engine_that_is_ready_is_given() -> None:
+    assert ready_engine("still") is find_engine("still")
+
+
+@pytest.mark.usefixtures("lame_engine")
+def test_an_engine_that_lacks_something_says_what() -> None:
+    assert "lame" in engine_names()
+    with pytest.raises(EngineUnavailable, match="lame cannot run here: install a leg; install an"):
+        ready_engine("lame")
+
+
+def test_an_engine_without_its_parts_cannot_be_made() -> None:
+    class Half(Engine):
+        def crop_for(self, face: Face, photo: Picture) -> EngineCrop:
+            raise NotImplementedError
+
+    with pytest.raises(TypeError, match="abstract"):
+        Half()  # type: ignore[abstract]
+
+
+def still_frames(driving: Driving | None, motion: CurveMotion | Track | None) -> list[Picture]:
+    engine = find_engine("still")()
+    engine.prepare(PHOTO, FACE)
+    batches: Iterator[Sequence[Picture]] = engine.animate(driving, motion)
+    return [frame for batch in batches for frame in batch]
+
+
+def test_the_still_engine_gives_the_photo_for_every_driving_frame() -> None:
+    frames = still_frames(Driving(iter([PHOTO * 0] * 4), FACE), None)
+    assert len(frames) == 4
+    assert all((frame == PHOTO).all() for frame in frames)
+
+
+def test_the_still_engine_gives_the_photo_for_every_frame_of_a_motion() -> None:
+    motion = CurveMotion(duration_s=1, blinks=(0.5,))
+    frames = still_frames(None, motion)
+    assert len(frames) == 25
+    assert all((frame == PHOTO).all() for frame in frames)
+
+
+def test_the_still_engine_covers_the_whole_photo() -> None:
+    crop = find_engine("still")().crop_for(FACE, PHOTO)
+    assert crop == EngineCrop(CropBox(left=0, upper=0, right=50, lower=60), feather_px=0.0)

@@ -1,0 +1,339 @@
+"""A photo and a movement become an mp4 that is there whole, or not at all."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from inference.engine import Driving, Engine, EngineCrop, Picture
+from inference.engines.flow import FlowEngine
+from inference.engines.still import StillEngine
+from inference.flow.placement import place_face
+from inference.flow.procedural import Parameters, ProceduralMotion
+from inference.flow.renderer import FaceMotion, FaceRenderer
+from inference.flow.track import Track
+from inference.pipeline import COMMENT, Animation, DrivingClip, animate_photo
+from inference.video_writer import VideoWriter
+from jobs.errors import BrokenTrack, Cancelled, MediaDamaged, OutputNotWritable
+from jobs.model import CropBox, Face
+from jobs.templates import CurveMotion, CurveName
+
+FACE = Face(number=1, box=CropBox(left=135, upper=62, right=231, lower=158), votes=5)
+NOD = CurveMotion(
+    duration_s=0.5,
+    fps=24,
+    curves={CurveName.PITCH: ((0.0, 0.0), (0.25, 0.15), (0.5, 0.0))},
+)
+FILM_RATE = Fraction(24000, 1001)
+
+
+@pytest.fixture(scope="module")
+def picture() -> Picture:
+    """The astronaut, cut to odd sides: 351 x 301."""
+    return np.ascontiguousarray(skimage.data.astronaut()[5:306, 40:391]).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def photo(picture: Picture, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    cv2.imwrite(str(path), picture[..., ::-1])
+    return path
+
+
+@pytest.fixture(scope="module")
+def clip(picture: Picture, tmp_path_factory: pytest.TempPathFactory) -> DrivingClip:
+    """Seven frames of the astronaut moving to the right, 350 x 300 px at film rate."""
+    even = np.ascontiguousarray(picture[:300, :350])
+    placement = place_face(even, FACE.box)
+    renderer, motion = FaceRenderer(even, placement), ProceduralMotion(placement.anchors)
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    with VideoWriter(path, 350, 300, FILM_RATE, comment="a test") as writer:
+        for index in range(7):
+            now = Parameters(tx=2.0 * index, yaw=0.02 * index)
+            frame = even.copy()
+            box = renderer.box
+            rendered = renderer.render(FaceMotion(motion.pose(now), motion.field(now)))
+            frame[box.upper : box.lower, box.left : box.right] = rendered
+            writer.write(frame)
+    return DrivingClip(path, FACE, FILM_RATE, 7)
+
+
+def decoded(path: Path) -> list[Picture]:
+    with av.open(str(path)) as mp4:
+        return [
+            np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in mp4.decode(video=0)
+        ]
+
+
+def rate_of(path: Path) -> Fraction | None:
+    with av.open(str(path)) as mp4:
+        return mp4.streams.video[0].average_rate
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def near(one: Picture, other: Picture) -> float:
+    """Mean difference in levels; an encoder leaves about 2."""
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+class FailingEngine(StillEngine):
+    """Breaks off after two frames."""
+
+    name = "failing"
+
+    def animate(
+        self, driving: Driving | None, motion: CurveMotion | Track | None
+    ) -> Iterator[Sequence[Picture]]:
+        for batch, _ in zip(super().animate(driving, motion), range(2), strict=False):
+            yield batch
+        raise BrokenTrack(name=self.name, reason="a failing test")
+
+
+class SpotEngine(StillEngine):
+    """Answers with white frames that reach over the photo's left border and have a soft seam."""
+
+    name = "spot"
+
+    def crop_for(self, face: Face, photo: Picture) -> EngineCrop:  # noqa: ARG002
+        return EngineCrop(CropBox(left=-20, upper=40, right=100, lower=161), feather_px=10)
+
+    def animate(
+        self, driving: Driving | None, motion: CurveMotion | Track | None
+    ) -> Iterator[Sequence[Picture]]:
+        white = np.full((121, 120, 3), 255, np.uint8)
+        for _ in super().animate(driving, motion):
+            yield [white]
+
+
+def test_a_template_becomes_an_mp4_of_the_whole_photo(
+    photo: Path, picture: Picture, tmp_path: Path
+) -> None:
+    output = tmp_path / "nod.mp4"
+    result = animate_photo(Animation(photo, FACE, NOD), FlowEngine(), output)
+    frames = decoded(output)
+    assert files_in(tmp_path) == ["nod.mp4"]
+    assert len(frames) == result.frame_count == 12
+    # Odd sides are padded to even ones.
+    assert frames[0].shape == (302, 352, 3)
+    assert (result.width, result.height) == (352, 302)
+    assert rate_of(output) == result.frame_rate == 24
+    assert result.path == output
+    assert result.elapsed_s > 0
+    assert near(frames[0][:301, :351], picture) < 4
+    face = np.s_[70:160, 140:230]
+    assert near(frames[6][face], picture[face]) > 2 * near(frames[0][face], picture[face])
+
+
+def test_a_clip_leads_the_photo_at_its_own_exact_rate(
+    photo: Path, picture: Picture, clip: DrivingClip, tmp_path: Path
+) -> None:
+    output = tmp_path / "led.mp4"
+    result = animate_photo(Animation(photo, FACE, clip), FlowEngine(), output)
+    frames = decoded(output)
+    assert len(frames) == result.frame_count == 7
+    assert rate_of(output) == result.frame_rate == FILM_RATE
+    led, wanted = frames[6][:300, :350], decoded(clip.path)[6]
+    face = np.s_[70:160, 150:240]
+    assert near(led[face], wanted[face]) < 0.5 * near(picture[:300, :350][face], wanted[face])
+
+
+def test_without_paste_back_only_the_engines_part_is_shown(
+    photo: Path, picture: Picture, tmp_path: Path
+) -> None:
+    output = tmp_path / "part.mp4"
+    engine = FlowEngine()
+    box = engine.crop_for(FACE, picture).box
+    tall = np.vstack([picture, picture[::-1], picture])  # more room than the engine's box takes
+    path = tmp_path / "tall.png"
+    cv2.imwrite(str(path), tall[..., ::-1])
+    result = animate_photo(Animation(path, FACE, NOD, is_pasted_back=False), engine, output)
+    frame = decoded(output)[0]
+    box = engine.crop_for(FACE, tall).box
+    assert box.height < tall.shape[0] - 100
+    assert frame.shape[:2] == (box.height + box.height % 2, box.width + box.width % 2)
+    assert (result.height, result.width) == frame.shape[:2]
+    expected = tall[box.upper : box.lower, box.left : box.right]
+    assert near(frame[: box.height, : box.width], expected) < 4
+    assert photo.exists()
+
+
+def test_a_part_that_reaches_outside_the_photo_is_pasted_where_it_belongs(
+    photo: Path, picture: Picture, tmp_path: Path
+) -> None:
+    output = tmp_path / "spot.mp4"
+    animate_photo(Animation(photo, FACE, NOD), SpotEngine(), output)
+    frame = decoded(output)[3]
+    assert frame[60:140, 2:80].min() > 240
+    assert near(frame[170:300, :350], picture[170:300, :350]) < 4
+    assert near(frame[:38, :350], picture[:38, :350]) < 4
+
+
+def test_the_still_engine_gives_the_photo_for_every_frame(
+    photo: Path, picture: Picture, clip: DrivingClip, tmp_path: Path
+) -> None:
+    output = tmp_path / "still.mp4"
+    animate_photo(Animation(photo, FACE, clip), StillEngine(), output)
+    frames = decoded(output)
+    assert len(frames) == 7
+    assert all(near(frame[:301, :351], picture) < 4 for frame in frames)
+
+
+def test_a_track_is_a_movement_too(photo: Path, picture: Picture, tmp_path: Path) -> None:
+    rest = np.repeat(np.eye(2, 3, dtype=np.float32)[None], 4, axis=0)
+    rest[1:, 0, 2] = (4, 8, 12)
+    track = Track(
+        Fraction(30),
+        rest,
+        np.zeros((4, 40, 2), np.float32),
+        np.zeros((4, 40, 2, 2), np.float32),
+        np.ones((4, 40), np.float32),
+        place_face(picture, FACE.box).anchors,
+    )
+    output = tmp_path / "track.mp4"
+    result = animate_photo(Animation(photo, FACE, track), FlowEngine(), output)
+    frames = decoded(output)
+    assert len(frames) == result.frame_count == 4
+    assert rate_of(output) == 30
+    assert near(frames[3][:301, :351], picture) > near(frames[0][:301, :351], picture) + 1
+
+
+def test_a_movement_is_repeated_as_often_as_wanted(photo: Path, tmp_path: Path) -> None:
+    output = tmp_path / "loop.mp4"
+    result = animate_photo(Animation(photo, FACE, NOD, loop=3), StillEngine(), output)
+    assert len(decoded(output)) == result.frame_count == 36
+
+
+def test_the_file_says_that_it_was_made_by_a_machine(photo: Path, tmp_path: Path) -> None:
+    output = tmp_path / "said.mp4"
+    animate_photo(Animation(photo, FACE, NOD), StillEngine(), output)
+    with av.open(str(output)) as mp4:
+        assert mp4.metadata["comment"] == COMMENT
+    assert COMMENT.startswith("AI-generated")
+
+
+def test_progress_rises_to_the_end(photo: Path, tmp_path: Path) -> None:
+    reports: list[tuple[int, int]] = []
+    animate_photo(
+        Animation(photo, FACE, NOD),
+        FlowEngine(),
+        tmp_path / "a.mp4",
+        report=lambda done, total: reports.append((done, total)),
+    )
+    assert reports == [(5, 12), (10, 12), (12, 12)]
+
+
+@pytest.mark.parametrize("engine", [FlowEngine, StillEngine])
+def test_a_cancelled_animation_leaves_no_file_and_no_thread(
+    photo: Path, clip: DrivingClip, tmp_path: Path, engine: type[Engine]
+) -> None:
+    reports: list[int] = []
+    with pytest.raises(Cancelled):
+        animate_photo(
+            Animation(photo, FACE, clip),
+            engine(),
+            tmp_path / "never.mp4",
+            report=lambda done, _: reports.append(done),
+            is_cancelled=lambda: len(reports) == 1,
+        )
+    assert len(reports) == 1
+    assert files_in(tmp_path) == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
+
+
+def test_an_engine_that_breaks_off_leaves_no_file(photo: Path, tmp_path: Path) -> None:
+    reports: list[int] = []
+    with pytest.raises(BrokenTrack, match="failing"):
+        animate_photo(
+            Animation(photo, FACE, NOD),
+            FailingEngine(),
+            tmp_path / "never.mp4",
+            report=lambda done, _: reports.append(done),
+        )
+    assert reports == [1, 2]
+    assert files_in(tmp_path) == []
+
+
+def test_an_earlier_result_outlives_a_failure(photo: Path, tmp_path: Path) -> None:
+    output = tmp_path / "kept.mp4"
+    output.write_bytes(b"earlier")
+    with pytest.raises(BrokenTrack):
+        animate_photo(Animation(photo, FACE, NOD), FailingEngine(), output)
+    assert output.read_bytes() == b"earlier"
+    assert files_in(tmp_path) == ["kept.mp4"]
+
+
+def test_a_photo_that_is_not_there_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    animation = Animation(tmp_path / "none.png", FACE, NOD)
+    with pytest.raises(MediaDamaged, match=r"none\.png"):
+        animate_photo(animation, StillEngine(), tmp_path / "a.mp4")
+    assert files_in(tmp_path) == []
+
+
+def test_a_place_that_cannot_be_written_is_said(photo: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputNotWritable):
+        animate_photo(Animation(photo, FACE, NOD), StillEngine(), tmp_path / "no" / "a.mp4")
+
+
+class CountingEngine(StillEngine):
+    """Counts how many frames it has made, and compares with how many were taken from it."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def animate(
+        self, driving: Driving | None, motion: CurveMotion | Track | None
+    ) -> Iterator[Sequence[Picture]]:
+        for batch in super().animate(driving, motion):
+            self.made += 1
+            yield batch
+
+
+def test_frames_are_written_as_they_are_made(photo: Path, tmp_path: Path) -> None:
+    engine = CountingEngine()
+    lead: list[int] = []
+    animate_photo(
+        Animation(photo, FACE, NOD),
+        engine,
+        tmp_path / "a.mp4",
+        report=lambda done, _: lead.append(engine.made - done),
+    )
+    assert lead == [0] * 12
+
+
+def test_sound_can_be_left_out(photo: Path, clip: DrivingClip, tmp_path: Path) -> None:
+    spoken = with_tone(clip, tmp_path / "spoken.mp4")
+    for has_audio in (True, False):
+        output = tmp_path / f"{has_audio}.mp4"
+        animation = Animation(photo, FACE, spoken, has_audio=has_audio)
+        animate_photo(animation, StillEngine(), output)
+        with av.open(str(output)) as mp4:
+            assert bool(mp4.streams.audio) is has_audio
+            assert mp4.streams.video[0].frames == 7
+
+
+def with_tone(clip: DrivingClip, path: Path) -> DrivingClip:
+    """The clip with a tone under it."""
+    with av.open(str(clip.path)) as source, av.open(str(path), "w") as target:
+        pictures = target.add_stream_from_template(source.streams.video[0])
+        sound = target.add_stream("aac", rate=48000)
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = pictures
+                target.mux(packet)
+        wave = np.sin(np.arange(14000) / 20).astype(np.float32)[None]
+        tone = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+        tone.sample_rate = 48000
+        target.mux(sound.encode(tone))
+        target.mux(sound.encode(None))
+    return DrivingClip(path, clip.face, clip.frame_rate, clip.frame_count)

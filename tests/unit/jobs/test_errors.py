@@ -1,0 +1,46 @@
+"""The errors: every sentence can be filled and every error survives the way through JSON."""
+
+import json
+from string import Formatter
+
+import pytest
+
+from jobs import errors
+from jobs.errors import AnimatoError, OperatorError, UserError
+
+
+def classes_below(base: type[AnimatoError]) -> list[type[AnimatoError]]:
+    found = [base]
+    for child in base.__subclasses__():
+        found += classes_below(child)
+    return [error for error in found if error.__module__ == errors.__name__]
+
+
+def filled(error: type[AnimatoError]) -> AnimatoError:
+    names = {name for _, name, _, _ in Formatter().parse(error.sentence) if name}
+    return error(**dict.fromkeys(names, 7))
+
+
+@pytest.mark.parametrize("error", classes_below(AnimatoError))
+def test_error_survives_json(error: type[AnimatoError]) -> None:
+    before = filled(error)
+    after = AnimatoError.from_dict(json.loads(json.dumps(before.to_dict())))
+    assert type(after) is error
+    assert str(after) == str(before)
+    assert "{" not in str(after)
+
+
+@pytest.mark.parametrize("error", classes_below(UserError))
+def test_persons_error_is_theirs_and_never_ours(error: type[AnimatoError]) -> None:
+    assert not issubclass(error, OperatorError)
+    assert error.__doc__
+
+
+def test_error_without_its_fields_is_refused() -> None:
+    with pytest.raises(KeyError, match="name"):
+        errors.UnknownTemplate(known="nod")
+
+
+def test_unknown_class_is_refused() -> None:
+    with pytest.raises(KeyError, match="SystemExit"):
+        AnimatoError.from_dict({"error": "SystemExit", "fields": {}})

@@ -1,0 +1,103 @@
+"""The settings: where they come from, and that a slip of the pen is never silent."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from jobs.errors import BadSettings
+from jobs.settings import Settings
+from jobs.templates import SHIPPED_TEMPLATES
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.upper().startswith("ANIMATO_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_any_variable_the_defaults_hold() -> None:
+    settings = Settings.load()
+    assert settings.templates_dir == SHIPPED_TEMPLATES
+    assert settings.default_engine == "auto"
+    assert settings.clip_max_s == 15
+
+
+def test_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANIMATO_CLIP_MAX_S", "7.5")
+    monkeypatch.setenv("ANIMATO_TEMPLATES_DIR", "mine")
+    settings = Settings.load()
+    assert settings.clip_max_s == 7.5
+    assert settings.templates_dir == Path("mine")
+
+
+def test_variable_that_is_set_to_nothing_counts_as_not_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANIMATO_CLIP_MAX_S", "")
+    assert Settings.load().clip_max_s == 15
+
+
+def test_file_is_read_only_when_asked_and_the_environment_comes_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("ANIMATO_CLIP_MAX_S=3\nANIMATO_DEFAULT_ENGINE=still\nOTHER=1\n", "utf-8")
+    assert Settings.load().clip_max_s == 15
+    assert Settings.load(env_file).clip_max_s == 3
+    monkeypatch.setenv("ANIMATO_CLIP_MAX_S", "4")
+    settings = Settings.load(env_file)
+    assert (settings.clip_max_s, settings.default_engine) == (4, "still")
+
+
+def test_file_that_does_not_exist_is_no_error(tmp_path: Path) -> None:
+    assert Settings.load(tmp_path / ".env").clip_max_s == 15
+
+
+def test_unknown_name_is_told_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANIMATO_CLIPMAX_S", "7")
+    with pytest.raises(BadSettings, match="ANIMATO_CLIPMAX_S: did you mean ANIMATO_CLIP_MAX_S"):
+        Settings.load()
+
+
+def test_unknown_name_in_the_file_is_told_too(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("ANIMATO_XYZZY=1\n", "utf-8")
+    with pytest.raises(BadSettings, match=r"ANIMATO_XYZZY.*ANIMATO_CLIP_MAX_S"):
+        Settings.load(env_file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANIMATO_CLIP_MAX_S", "long"),
+        ("ANIMATO_CLIP_MAX_S", "0"),
+        ("ANIMATO_CLIP_MAX_S", "nan"),
+        ("ANIMATO_CLIP_MAX_S", "1e9"),
+        ("ANIMATO_DEFAULT_ENGINE", "../flow"),
+    ],
+)
+def test_bad_value_is_one_sentence_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as caught:
+        Settings.load()
+    assert name in str(caught.value)
+    assert value in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_bytes(b"ANIMATO_CLIP_MAX_S=\xff\n")
+    with pytest.raises(BadSettings, match=r"cannot be read as UTF-8 text\.$"):
+        Settings.load(env_file)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings.load().clip_max_s = 1

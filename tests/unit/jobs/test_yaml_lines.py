@@ -1,0 +1,62 @@
+"""The line-keeping YAML reader, beyond what the catalogue's own tests show."""
+
+from jobs.yaml_lines import Entry, YamlProblem, read_entries
+
+
+def test_every_place_has_its_line() -> None:
+    text = "# one\n- a: 1\n  b:\n    - x\n    - [y,\n       z]\n- c: 2\n"
+    first, second = read_entries(text)
+    assert isinstance(first, Entry)
+    assert isinstance(second, Entry)
+    assert first.data == {"a": 1, "b": ["x", ["y", "z"]]}
+    assert first.lines == {
+        (): 2,
+        ("a",): 2,
+        ("b",): 3,
+        ("b", 0): 4,
+        ("b", 1): 5,
+        ("b", 1, 0): 5,
+        ("b", 1, 1): 6,
+    }
+    assert second.lines == {(): 7, ("c",): 7}
+
+
+def test_a_list_in_brackets_and_an_indented_one_are_read_too() -> None:
+    for text in ("[{a: 1}, {a: 2}]", "---\n  - a: 1\n  - a: 2\n", "-\n  a: 1\n-\n  a: 2\n"):
+        assert [entry.data for entry in read_entries(text) if isinstance(entry, Entry)] == [
+            {"a": 1},
+            {"a": 2},
+        ]
+
+
+def test_nothing_and_comments_only_are_no_entries() -> None:
+    assert read_entries("") == []
+    assert read_entries("# nothing yet\n\n---\n") == []
+
+
+def test_a_refused_item_of_an_indented_list_takes_no_other_down() -> None:
+    problem, entry = read_entries("  - {a: 1, a: 2}\n  - {b: 3}\n")
+    assert problem == YamlProblem(1, "a is given twice")
+    assert isinstance(entry, Entry)
+    assert entry.data == {"b": 3}
+
+
+def test_words_beside_the_list_are_a_problem_on_their_line() -> None:
+    entry, problem = read_entries("- a: 1\nversion: 2\n")[0], read_entries("x: 1\n- a: 1\n")[0]
+    assert isinstance(entry, YamlProblem)
+    assert entry.line == 2
+    assert isinstance(problem, YamlProblem)
+    assert problem.line == 1
+
+
+def test_aliases_that_would_fill_the_memory_are_refused() -> None:
+    lines = ["- a0: &a0 [x, x]"]
+    lines += [f"  a{i}: &a{i} [" + ", ".join([f"*a{i - 1}"] * 9) + "]" for i in range(1, 40)]
+    (problem,) = read_entries("\n".join(lines))
+    assert isinstance(problem, YamlProblem)
+    assert "alias" in problem.reason
+
+
+def test_brackets_without_end_are_a_problem() -> None:
+    (problem,) = read_entries("- " + "[" * 100_000)
+    assert isinstance(problem, YamlProblem)
