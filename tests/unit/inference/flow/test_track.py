@@ -34,7 +34,7 @@ MOVES = (Parameters(), Parameters(yaw=0.08, smile=0.3), Parameters(yaw=0.15, smi
 @pytest.fixture(scope="module")
 def truth(placement: Placement) -> list[FaceMotion]:
     motion = ProceduralMotion(placement.anchors)
-    return [FaceMotion(motion.pose(now), motion.field(now)) for now in MOVES]
+    return [FaceMotion(motion.pose(move), motion.field(move)) for move in MOVES]
 
 
 @pytest.fixture(scope="module")
