@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: demo test lint bench templates clean help
+.PHONY: demo neural test lint bench templates clean help
 # Two installations into one environment at the same time would break it.
 .NOTPARALLEL:
 
@@ -39,6 +39,7 @@ endef
 
 help:
 	@echo "make demo       a portrait that nods and smiles: out/demo.mp4 (installs into .venv the first time)"
+	@echo "make neural     install what network engines need: torch and more, 250 MB to several GB"
 	@echo "make test       run the tests and say what was skipped and why"
 	@echo "make lint       ruff, mypy, import-linter"
 	@echo "make bench      measure the speed on this machine"
@@ -47,6 +48,9 @@ help:
 
 demo: .venv/base-installed
 	@$(BIN)/python -m animato.demo
+
+neural: .venv/neural-installed
+	@echo "What network engines need is in .venv."
 
 test: .venv/dev-installed
 	@$(BIN)/python -m pytest $(ARGS)
@@ -80,7 +84,14 @@ $(BIN)/python:
 	@$(PIP) --editable .
 	@touch $@
 
-.venv/dev-installed: .venv/base-installed
+# face-alignment alone, without what it asks for: that would put another OpenCV in the place of ours.
+.venv/neural-installed: .venv/base-installed
+	@echo "Installing what network engines need: about 250 MB to download, several GB where pip chooses a CUDA build of torch (on Linux it does, unless told otherwise) ..."
+	@$(PIP) --editable ".[neural]"
+	@$(PIP) --no-deps face-alignment
+	@touch $@
+
+.venv/dev-installed: .venv/neural-installed
 	@echo "Installing what tests and checks need ..."
 	@$(PIP) --editable ".[dev]"
 	@touch $@

@@ -1,79 +1,26 @@
-"""The `animato` command line: which command, which settings, and how errors are told.
+"""The `animato` command line: which command, and which settings.
 
-Exit codes: 0 done, 1 the person's input, 2 usage, 3 ours, 130 stopped by Ctrl-C. Libraries that
-take long to load are imported by the command that needs them, so that help is quick.
+Libraries that take long to load are imported by the command that needs them, so that help is quick.
 """
 
 import argparse
-import io
-import logging
-import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from inference.arguments import (
-    add_animate_arguments,
-    check_animate_arguments,
-    is_same_file,
-    png_path,
-)
-from jobs.errors import AnimatoError, UserError
-
-log = logging.getLogger(__name__)
-
-_STOPPED = 130
+from animato.process import NOTHING_WRITTEN, run
+from inference.argument_types import png_path
+from inference.arguments import add_animate_arguments, check_animate_arguments, is_same_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; a usage error exits with 2 at once."""
     parser = make_parser()
     parsed = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=logging.DEBUG if parsed.verbose else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        # `nohup` has it ignored, and means it.
-        if signal.getsignal(ending) is not signal.SIG_IGN:
-            signal.signal(ending, _stop)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that knows no emoji shows a question mark.
-        sys.stdout.reconfigure(errors="replace")
-    return _run(parsed)
-
-
-def _run(parsed: argparse.Namespace) -> int:
-    """Runs the parsed command; every way to end has its exit code."""
-    try:
-        parsed.run(parsed)
-        sys.stdout.flush()
-    except UserError as error:
-        code = _tell(error, 1)
-    except AnimatoError as error:
-        log.debug("operator error", exc_info=True)
-        code = _tell(error, 3)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nanimato: stopped; nothing was written\n")
-        code = _STOPPED
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
-        sys.stderr.close()
-        code = 0
-    except OSError as error:
-        log.debug("system error", exc_info=True)
-        sys.stderr.write(f"animato: the system refused: {error}\n")
-        code = 3
-    except Exception:
-        # Whatever is ours ends with 3; Python's own code would be 1.
-        log.exception("unexpected error")
-        sys.stderr.write("animato: this should not have happened; please report the lines above\n")
-        code = 3
-    else:
-        code = 0
-    return code
+    stopped = getattr(parsed, "stopped", NOTHING_WRITTEN)
+    return run(lambda: parsed.run(parsed), is_verbose=parsed.verbose, stopped=stopped)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -89,6 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_faces(commands)
     _add_engines(commands)
     _add_templates(commands)
+    _add_weights(commands)
     return parser
 
 
@@ -102,16 +50,10 @@ def _add_animate(commands: Any) -> None:
 
     def run(arguments: argparse.Namespace) -> None:
         check_animate_arguments(parser, arguments)
-        from inference.command import animate  # noqa: PLC0415 - help must be quick
-        from jobs.settings import Settings  # noqa: PLC0415
+        from animato.surroundings import load_surroundings  # noqa: PLC0415 - help must be quick
+        from inference.command import animate  # noqa: PLC0415
 
-        settings = Settings.load(Path(".env"))
-        animate(
-            arguments,
-            templates_dir=settings.templates_dir,
-            clip_max_s=settings.clip_max_s,
-            engine_name=arguments.engine or settings.default_engine,
-        )
+        animate(parser, arguments, load_surroundings(is_quiet=arguments.quiet))
 
     parser.set_defaults(run=run)
 
@@ -145,8 +87,9 @@ def _add_engines(commands: Any) -> None:
 
     def run(_arguments: argparse.Namespace) -> None:
         from animato.engines import print_engines  # noqa: PLC0415
+        from animato.surroundings import load_surroundings  # noqa: PLC0415
 
-        print_engines()
+        print_engines(load_surroundings(is_quiet=True))
 
     parser.set_defaults(run=run)
 
@@ -180,13 +123,72 @@ def _run_templates(arguments: argparse.Namespace) -> None:
     ACTIONS[arguments.action](folder, arguments)
 
 
-def _tell(error: AnimatoError, code: int) -> int:
-    sys.stderr.write(f"animato: {error}\n")
-    return code
+def _add_weights(commands: Any) -> None:
+    parser = commands.add_parser(
+        "weights",
+        help="list, fetch and check the weights of network engines",
+        description="The weights that network engines need; docs/weights.md explains them.",
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, help_text in (
+        ("list", "list the known weights, where they may be had, and what is there"),
+        ("fetch", "download weights, check them, and make them ready for use"),
+        ("verify", "compare everything that is there with its hash"),
+        ("convert", "make a published checkpoint ready for use; it is not changed"),
+        ("import", "take your word for a checkpoint: check it, note its hash, make it ready"),
+        ("check", "run a checkpoint on a portrait, and say whether it behaves as a model of faces"),
+    ):
+        action = actions.add_parser(name, help=help_text, description=help_text)
+        action.add_argument(
+            "--folder", type=Path, metavar="FOLDER", help="where weights are stored (default: ours)"
+        )
+        if name == "fetch":
+            action.add_argument(
+                "names",
+                nargs="*",
+                metavar="NAME",
+                help="which (animato weights list; default: vox-cpk)",
+            )
+            action.add_argument("--quiet", action="store_true", help="no progress")
+        elif name in ("convert", "import"):
+            action.add_argument("path", type=Path, metavar="PATH", help="the .pth.tar file")
+        elif name == "check":
+            _add_check_arguments(action)
+        kept = "what has been downloaded is kept, and gone on with the next time"
+        stopped = NOTHING_WRITTEN if name == "check" else kept
+        action.set_defaults(run=_run_weights, action=name, stopped=stopped)
 
 
-def _stop(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _add_check_arguments(action: argparse.ArgumentParser) -> None:
+    for flag, metavar, help_text in (
+        ("config", "YAML", "the networks' shape (default: that of vox-256)"),
+        ("checkpoint", "FILE", "the networks' weights (default: vox-cpk)"),
+    ):
+        action.add_argument(f"--{flag}", type=Path, metavar=metavar, help=help_text)
+    action.add_argument(
+        "--output",
+        type=png_path,
+        default=Path("weights-check.png"),
+        metavar="PNG",
+        help="the pictures to look at (default: ./weights-check.png)",
+    )
+    action.add_argument(
+        "--cpu",
+        dest="device",
+        action="store_const",
+        const="cpu",
+        help="compute on the processor, also where there is a GPU",
+    )
+
+
+def _run_weights(arguments: argparse.Namespace) -> None:
+    from animato.weights import ACTIONS, store_of  # noqa: PLC0415 - help must be quick
+    from jobs.settings import Settings  # noqa: PLC0415
+
+    settings = Settings.load(Path(".env"))
+    store = store_of(settings, folder=arguments.folder, is_quiet=getattr(arguments, "quiet", False))
+    arguments.device = getattr(arguments, "device", None) or settings.device
+    ACTIONS[arguments.action](store, arguments)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,6 @@
 """Measurements that need a quiet machine; not part of the tests."""
+
+from inference.extras import let_threads_sleep
+
+# As the engine does it, before torch is loaded.
+let_threads_sleep()

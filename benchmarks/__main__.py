@@ -1,18 +1,14 @@
-"""`make bench`: speed and memory of the command line and of the `flow` engine's parts, as a table.
+"""`make bench`: speed and memory of the command line and of the engines, as tables.
 
 Whole runs are measured from outside, as a person sees them; each figure is the median of several.
 `--quick` takes one run of each.
 """
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,33 +16,12 @@ from PIL import Image
 from skimage.data import astronaut
 
 from benchmarks.flow_parts import measure_parts
+from benchmarks.fomm import measure_fomm
+from benchmarks.fomm_memory import measure_memory
+from benchmarks.run import CLI, Run, row, run
 from inference.video import ClipReader
 from inference.video_writer import VideoWriter
 from jobs.templates import SHIPPED_TEMPLATES
-
-CLI = (sys.executable, "-m", "animato")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One process from start to end: seconds, and the peak of its largest process."""
-
-    elapsed_s: float
-    peak_mb: float
-
-
-def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Run:
-    """Runs a command to its end and measures it."""
-    started = time.perf_counter()
-    with subprocess.Popen(  # noqa: S603 - our own command line
-        command, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Run(time.perf_counter() - started, peak_bytes / 1e6)
 
 
 def median_s(measure: Callable[[], Run], count: int) -> float:
@@ -94,13 +69,11 @@ def main() -> None:
         )
         row("peak memory, 150 frames", f"{short_run.peak_mb:.0f} MB")
         row("peak memory, 1500 frames", f"{long_run.peak_mb:.0f} MB")
-
-
-def row(*cells: str) -> None:
-    """Prints one line of the table."""
-    label, *values = cells
-    sys.stdout.write(f"{label:36}" + "".join(f"{value:>14}" for value in values) + "\n")
-    sys.stdout.flush()
+        sys.stdout.write("\nengine fomm\n")
+        for label, *cells in measure_fomm(max(count, 2)):
+            row(label, *cells)
+        for label, value in measure_memory(photo, {150: clip, 1500: longer}):
+            row(label, value)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,117 @@
-"""The options of `animato animate`, named as in the field and in the functions that they reach."""
+"""The options of `animato animate` and `prepare.py`, named as in the field.
+
+One parser with two sets of defaults.
+"""
 
 import argparse
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from jobs.model import CropBox
+from inference.argument_types import (
+    crop_box,
+    face_choice,
+    frame_number,
+    margin,
+    padding_px,
+    positive_count,
+    positive_seconds,
+    seconds,
+    side_px,
+    smoothing_s,
+    video_path,
+)
+from inference.engine_options import EngineOptions
+
+if TYPE_CHECKING:
+    from inference.engine import Engine
 
 
-def add_animate_arguments(parser: argparse.ArgumentParser) -> None:
+@dataclass(frozen=True)
+class Defaults:
+    """What is taken where nothing is said; the two command lines differ in this alone.
+
+    Attributes:
+        source_image: None: the option is required.
+        driving_video: None: the option, or a template, is required.
+        output: None: the option is required.
+        engine: None: the operator's choice.
+        paste_back: whether the whole photo is shown.
+        is_original: whether clips are taken whole and to the bit, as the program of 2021 did.
+        engine_options: what is asked of the engine beside what the person says.
+    """
+
+    source_image: Path | None = None
+    driving_video: Path | None = None
+    output: Path | None = None
+    engine: str | None = None
+    paste_back: bool = True
+    is_original: bool = False
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+
+
+ANIMATE = Defaults()
+"""Those of `animato animate`."""
+
+PREPARE = Defaults(
+    source_image=Path("./test/02.png"),
+    driving_video=Path("./test/04.mp4"),
+    output=Path("./generated.mp4"),
+    engine="fomm",
+    paste_back=False,
+    is_original=True,
+    engine_options=EngineOptions(
+        crop_image=False, crop_video=False, crop_margin=1.6, precision="float32"
+    ),
+)
+"""Those of `prepare.py`: its flags alone give what the program of 2021 gave."""
+
+
+def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = ANIMATE) -> None:
     """Adds all options of animating one photo to `parser`."""
     parser.add_argument(
-        "--source_image", type=Path, required=True, metavar="PHOTO", help="the photo to animate"
+        "--source_image",
+        type=Path,
+        **_needed(defaults.source_image),
+        metavar="PHOTO",
+        help="the photo to animate" + _shown(defaults.source_image),
     )
-    movement = parser.add_mutually_exclusive_group(required=True)
+    movement = parser.add_mutually_exclusive_group(required=defaults.driving_video is None)
     movement.add_argument(
-        "--driving_video", type=Path, metavar="CLIP", help="a clip whose face leads the movement"
+        "--driving_video",
+        type=Path,
+        metavar="CLIP",
+        help="a clip whose face leads the movement" + _shown(defaults.driving_video),
     )
     movement.add_argument(
         "--template", metavar="NAME", help="a movement of the catalogue (animato templates list)"
     )
     parser.add_argument(
-        "--output", type=mp4_path, required=True, metavar="MP4", help="where the result goes"
+        "--output",
+        type=video_path,
+        **_needed(defaults.output),
+        metavar="MP4",
+        help="where the result goes; a name that ends in .mkv gives a lossless one"
+        + _shown(defaults.output),
     )
-    parser.add_argument(
-        "--engine",
-        default=None,
-        metavar="NAME",
-        help="how it is made (animato engines); auto takes the best that can run (default: auto)",
+    if defaults.engine is None:
+        parser.add_argument(
+            "--engine",
+            metavar="NAME",
+            help="how it is made (animato engines); auto takes the best that can run"
+            " (default: auto)",
+        )
+    _add_picture_arguments(parser, defaults)
+    _add_clip_arguments(parser)
+    note = "with another engine each of them is an error" if defaults.engine is None else None
+    _add_engine_arguments(
+        parser.add_argument_group("options of the engine fomm", note), defaults.engine_options
     )
+    parser.add_argument("--quiet", action="store_true", help="no progress and no warnings")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _add_picture_arguments(parser: argparse.ArgumentParser, defaults: Defaults) -> None:
     face = parser.add_mutually_exclusive_group()
     face.add_argument(
         "--face",
@@ -50,16 +135,20 @@ def add_animate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--paste_back",
         action=argparse.BooleanOptionalAction,
-        default=True,
-        help="show the whole photo, not only the part that moves (default: on)",
+        default=defaults.paste_back,
+        help=f"show the whole photo, not only the part that moves{_on_off(defaults.paste_back)}",
     )
     parser.add_argument(
         "--max_side",
         type=side_px,
-        default=1280,
+        default=0 if defaults.is_original else 1280,
         metavar="PX",
-        help="reduce larger photos to this; 0: keep their size (default: 1280)",
+        help="reduce larger photos to this; 0: keep their size"
+        f" (default: {0 if defaults.is_original else 1280})",
     )
+
+
+def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start", type=seconds, metavar="S", help="begin this far into the clip, s (default: 0)"
     )
@@ -79,22 +168,147 @@ def add_animate_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="show a template's movement N times (default: 1)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress and no warnings")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def check_animate_arguments(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """Ends with a usage error where two options contradict each other."""
-    if arguments.template is not None:
-        for name in ("start", "duration", "audio", "driving_face_box"):
-            if getattr(arguments, name) is not None:
-                parser.error(f"--{name} goes with --driving_video, not with --template")
-    elif arguments.loop > 1:
-        parser.error("--loop goes with --template, not with --driving_video")
+def _add_engine_arguments(engine: Any, defaults: EngineOptions) -> None:
+    """Adds the fields of `EngineOptions` to a group; what is not given stays None."""
+    engine.add_argument(
+        "--config",
+        type=Path,
+        metavar="YAML",
+        help="the networks' shape (default: ./config/vox-256.yaml)",
+    )
+    engine.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="the networks' weights; known ones are downloaded when they are missing"
+        " (default: ./checkpoints/vox-cpk.pth.tar)",
+    )
+    _add_crop_arguments(engine, defaults)
+    _add_motion_arguments(engine, defaults)
+    engine.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        help="of the computation; auto is the fastest that looks the same"
+        f" (default: {defaults.precision})",
+    )
+    text = "sample as the weights were trained, not as the published code does"
+    _add_switch(engine, "align_corners", text, defaults)
+    engine.add_argument(
+        "--cpu",
+        dest="device",
+        action="store_const",
+        const="cpu",
+        help="compute on the processor, also where there is a GPU",
+    )
+
+
+def _add_crop_arguments(engine: Any, defaults: EngineOptions) -> None:
+    text = "cut a square round the photo's face; without it the photo is squeezed into a square"
+    _add_switch(engine, "crop_image", text, defaults, "-ci")
+    engine.add_argument(
+        "--crop_image_padding",
+        "-cip",
+        type=padding_px,
+        nargs=4,
+        metavar=("L", "U", "R", "D"),
+        help="px of the photo, 0 to 5000, that are added to that square on the left, above, on the"
+        " right and below (default: none)",
+    )
+    text = "cut one square round the clip's face; without it the frames are squeezed into a square"
+    _add_switch(engine, "crop_video", text, defaults, "-cv")
+    engine.add_argument(
+        "--crop_margin",
+        type=margin,
+        metavar="X",
+        help="how many times as large as the face these squares are, 1 to 4"
+        f" (default: {defaults.crop_margin:g})",
+    )
+    engine.add_argument(
+        "--face_detector",
+        choices=("auto", "lbp", "face-alignment"),
+        help="what looks for faces; auto takes face-alignment where its weights are there"
+        " (default: auto)",
+    )
+
+
+def _add_motion_arguments(engine: Any, defaults: EngineOptions) -> None:
+    _add_switch(engine, "relative", "carry over movements, not positions", defaults)
+    text = "scale movements by the sizes of the two faces"
+    _add_switch(engine, "adapt_scale", text, defaults)
+    text = "measure movements from the frame that is most like the photo"
+    _add_switch(engine, "find_best_frame", text, defaults)
+    engine.add_argument(
+        "--best_frame",
+        type=frame_number,
+        metavar="N",
+        help="measure movements from frame N, counted from 0; wins over --find_best_frame",
+    )
+    engine.add_argument(
+        "--smooth",
+        type=smoothing_s,
+        metavar="S",
+        help="calm a trembling movement by averaging over S seconds, 0 to 1, such as 0.1"
+        " (default: 0)",
+    )
+
+
+def _add_switch(group: Any, name: str, text: str, defaults: EngineOptions, *short: str) -> None:
+    """Adds `--name` and `--no-name`."""
+    group.add_argument(
+        f"--{name}",
+        *short,
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help=text + _on_off(bool(getattr(defaults, name))),
+    )
+
+
+def engine_options_of(
+    arguments: argparse.Namespace, defaults: EngineOptions
+) -> tuple[EngineOptions, frozenset[str]]:
+    """What is asked of the engine, and the names of what was said and not only taken."""
+    names = (option.name for option in fields(EngineOptions))
+    said = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if "crop_image_padding" in said:
+        said["crop_image_padding"] = tuple(said["crop_image_padding"])
+    return replace(defaults, **said), frozenset(said)
+
+
+def check_engine_options(
+    parser: argparse.ArgumentParser, said: frozenset[str], engine: "type[Engine]"
+) -> None:
+    """Ends with a usage error where an option was given that the engine does not understand."""
+    for name in sorted(said - engine.options):
+        flag = "cpu" if name == "device" else name
+        parser.error(f"--{flag} goes with the engine fomm, not with {engine.name}")
+
+
+def check_animate_arguments(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace, defaults: Defaults = ANIMATE
+) -> None:
+    """Takes defaults that are files, and ends with a usage error where options contradict."""
+    if arguments.driving_video is None and arguments.template is None:
+        arguments.driving_video = defaults.driving_video
     for name in ("source_image", "driving_video"):
-        given = getattr(arguments, name)
-        if given is not None and is_same_file(given, arguments.output):
+        given, default = getattr(arguments, name), getattr(defaults, name)
+        if given is None:
+            continue
+        # The program of 2021 brought its samples along; what is not there was not meant.
+        if given == default and not given.exists():
+            parser.error(f"there is no {given}: name a file with --{name}")
+        if is_same_file(given, arguments.output):
             parser.error(f"--output would overwrite --{name}: choose another name")
+    for name in ("start", "duration", "audio", "driving_face_box"):
+        if arguments.template is not None and getattr(arguments, name) is not None:
+            parser.error(f"--{name} goes with --driving_video, not with --template")
+    if arguments.template is None and arguments.loop > 1:
+        parser.error("--loop goes with --template, not with --driving_video")
+    options, said = engine_options_of(arguments, defaults.engine_options)
+    # In 2021 it was no mistake to give what then has no effect.
+    if "crop_image_padding" in said and not options.crop_image and not defaults.is_original:
+        parser.error("--crop_image_padding goes with --crop_image")
 
 
 def is_same_file(source: Path, output: Path) -> bool:
@@ -105,77 +319,13 @@ def is_same_file(source: Path, output: Path) -> bool:
         return False
 
 
-def crop_box(text: str) -> CropBox:
-    """The box of `left,upper,right,lower`."""
-    parts = text.split(",")
-    try:
-        left, upper, right, lower = (int(part) for part in parts)
-        return CropBox(left=left, upper=upper, right=right, lower=lower)
-    except ValueError as error:
-        message = f"'{text}' is not left,upper,right,lower in whole px, such as 40,30,200,190"
-        raise argparse.ArgumentTypeError(message) from error
+def _needed(default: Path | None) -> dict[str, Any]:
+    return {"required": True} if default is None else {"default": default}
 
 
-def face_choice(text: str) -> int | str:
-    """A face's number from 1, or `centre`."""
-    if text in ("centre", "center"):
-        return "centre"
-    if text.isdecimal() and int(text) >= 1:
-        return int(text)
-    message = f"'{text}' is not a face's number (1, 2, ...) or centre"
-    raise argparse.ArgumentTypeError(message)
+def _shown(default: Path | None) -> str:
+    return "" if default is None else f" (default: ./{default})"
 
 
-def mp4_path(text: str) -> Path:
-    """A path that ends in .mp4."""
-    return _path_ending_in(".mp4", text)
-
-
-def png_path(text: str) -> Path:
-    """A path that ends in .png."""
-    return _path_ending_in(".png", text)
-
-
-def _path_ending_in(suffix: str, text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() != suffix:
-        message = f"'{text}' must end in {suffix}, the only format that is written"
-        raise argparse.ArgumentTypeError(message)
-    return path
-
-
-def side_px(text: str) -> int:
-    """A side in px; 0, or at least 64."""
-    if text.isdecimal() and (int(text) == 0 or int(text) >= 64):
-        return int(text)
-    message = f"'{text}' is not 0 or a whole number of px from 64"
-    raise argparse.ArgumentTypeError(message)
-
-
-def seconds(text: str) -> float:
-    """A time in s, 0 or more."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e6:
-        message = f"'{text}' is not a time in seconds, 0 or more"
-        raise argparse.ArgumentTypeError(message)
-    return value
-
-
-def positive_seconds(text: str) -> float:
-    """A time in s, more than 0."""
-    value = seconds(text)
-    if value == 0:
-        message = "a duration must be more than 0 seconds"
-        raise argparse.ArgumentTypeError(message)
-    return value
-
-
-def positive_count(text: str) -> int:
-    """A whole number from 1 to 100."""
-    if text.isdecimal() and 1 <= int(text) <= 100:
-        return int(text)
-    message = f"'{text}' is not a whole number from 1 to 100"
-    raise argparse.ArgumentTypeError(message)
+def _on_off(is_on: bool) -> str:
+    return f" (default: {'on' if is_on else 'off'})"

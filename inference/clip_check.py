@@ -16,10 +16,15 @@ from jobs.model import CropBox, Face
 
 Picture = npt.NDArray[np.uint8]
 Thumbnail = npt.NDArray[np.float32]
+# (N, 3) float64: centre x, centre y and side, px.
+Squares = npt.NDArray[np.float64]
 
+_FIRST_LOOKS = (0, 2, 4)  # a face that is just missed in one frame is seen in another
 _FURTHER_LOOKS = 6  # for the face, spread over the clip
 _LOST_LOOKS = 2  # one may be a blink of the finder
 _FACE_SIDE_PX = 64  # to which a face is brought for the quick look
+_AGREEING = 3  # windows that have to lie together to say where a face is
+_TOGETHER = 0.2  # of a window's side: how far another one's centre and side may be from its own
 _THUMBNAIL_PX = 24
 _FLASH_FRAMES = 5  # a change that is undone within these is light, not a cut
 _LEAST_CHANGE = 0.06
@@ -31,14 +36,17 @@ class ClipFindings:
     """What a look through the clip found.
 
     Attributes:
-        faces: of the first frame, the largest first.
+        faces: of the first frame, or of the third or fifth if it has none; the largest first.
         has_cuts: whether the picture jumps from one scene to another.
         is_face_lost: whether the largest face is out of sight in parts of the clip.
+        later_faces: where that face was seen in the further frames that were searched, in their
+            order; at most six, none for a frame where its place was not sure.
     """
 
     faces: tuple[Face, ...]
     has_cuts: bool
     is_face_lost: bool
+    later_faces: tuple[CropBox, ...] = ()
 
 
 def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipFindings:
@@ -52,13 +60,17 @@ def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipFindings:
     cuts = _CutWatch()
     looks = set(np.linspace(0, max(0, frame_count - 1), _FURTHER_LOOKS + 1).round().astype(int)[1:])
     lost = 0
+    later_faces = []
     for index, frame in enumerate(frames):
         cuts.see(frame)
-        if index == 0:
+        if index in _FIRST_LOOKS and not faces:
             faces = find_faces_thoroughly(frame)
-        elif faces and index in looks and not _is_face_near(frame, faces[0].box):
-            lost += 1
-    return ClipFindings(faces, cuts.found(), lost >= _LOST_LOOKS)
+        elif faces and index in looks:
+            is_seen, place = _look_near(frame, faces[0].box)
+            lost += not is_seen
+            if place is not None:
+                later_faces.append(place)
+    return ClipFindings(faces, cuts.found(), lost >= _LOST_LOOKS, tuple(later_faces))
 
 
 # --- cuts ----------------------------------------------------------------------------------------
@@ -119,24 +131,52 @@ def _difference(one: Thumbnail, other: Thumbnail) -> float:
 # --- the face ------------------------------------------------------------------------------------
 
 
-def _is_face_near(frame: Picture, box: CropBox) -> bool:
-    """Whether the cascade sees a face of about that size near `box`, upright or tilted."""
+def _look_near(frame: Picture, box: CropBox) -> tuple[bool, CropBox | None]:
+    """Whether the cascade sees a face of about that size near `box`, upright or tilted, and where.
+
+    Where it is, is told only if enough windows agree; a few are enough to say that it is not lost.
+    """
     height, width = frame.shape[:2]
     reach = box.width * 3 // 4
     left, right = max(0, box.left - reach), min(width, box.right + reach)
     upper, lower = max(0, box.upper - reach), min(height, box.lower + reach)
     if right - left < box.width // 2 or lower - upper < box.height // 2:
-        return False
+        return False, None
     scale = _FACE_SIDE_PX / box.width
-    part = np.ascontiguousarray(frame[upper:lower, left:right])
-    small = resize(part, scale)
-    side = box.width * scale
+    small = resize(np.ascontiguousarray(frame[upper:lower, left:right]), scale)
+    is_seen = False
+    places = []
     for angle in (0, 15, -15):
-        copy = rotate(small, angle)[0] if angle else small
-        seen = 0
-        for picture in (copy, np.ascontiguousarray(copy[:, ::-1])):
-            seen += len(detect(picture, round(side * 0.65), round(side * 1.5)))
+        copy, turn = rotate(small, angle)
+        windows = _windows(copy, box.width * scale)
         # One window may be chance.
-        if seen >= 2:
-            return True
-    return False
+        is_seen = is_seen or len(windows) >= 2
+        back = np.asarray(cv2.invertAffineTransform(turn), dtype=np.float64)
+        windows[:, :2] = windows[:, :2] @ back[:, :2].T + back[:, 2]
+        places.append(windows / scale + (left, upper, 0))
+    return is_seen, _agreed(np.concatenate(places))
+
+
+def _windows(picture: Picture, side: float) -> Squares:
+    """The windows in the picture and in its mirror image where a face of about that side is."""
+    least, most = round(side * 0.65), round(side * 1.5)
+    seen = detect(picture, least, most)
+    mirrored = detect(np.ascontiguousarray(picture[:, ::-1]), least, most)
+    mirrored[:, [0, 2]] = picture.shape[1] - mirrored[:, [2, 0]]
+    boxes = np.concatenate([seen, mirrored])
+    return np.column_stack([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2] - boxes[:, 0]])
+
+
+def _agreed(squares: Squares) -> CropBox | None:
+    """The median of those squares that lie together, of the group that is largest in all."""
+    if not len(squares):
+        return None
+    apart = np.abs(squares[:, None] - squares[None]).max(axis=2)
+    together = apart < _TOGETHER * squares[:, 2:]
+    # A mouth may look like a small face, and often does so in one of the tilted copies.
+    best = int(np.argmax(together.sum(axis=1) * squares[:, 2]))
+    if together[best].sum() < _AGREEING:
+        return None
+    centre_x, centre_y, side = np.median(squares[together[best]], axis=0)
+    left, upper, whole = round(centre_x - side / 2), round(centre_y - side / 2), round(side)
+    return CropBox(left=left, upper=upper, right=left + whole, lower=upper + whole)

@@ -1,4 +1,4 @@
-"""What `animato animate` does: look at the input, choose, animate, say what came out."""
+"""What `animato animate` and `prepare.py` do: look at the input, choose, animate, tell."""
 
 import argparse
 import json
@@ -7,36 +7,70 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from inference.engine import Engine, ready_engine
-from inference.face import centre_face, choose_face, face_from_box
+from inference.arguments import ANIMATE, Defaults, check_engine_options, engine_options_of
+from inference.engine import Engine, Picture, ready_engine
+from inference.face import centre_face, choose_face, face_from_box, find_faces
 from inference.flow.track import Track
-from inference.look import ClipWish, LookLimits, look_at
-from inference.photo import PhotoLimits
+from inference.look import ClipWish, LookLimits, look_at, look_at_clip
+from inference.media_file import check_file
+from inference.opencv_build import gui_opencv_warning
+from inference.photo import PhotoLimits, read_normalised
 from inference.pipeline import Animation, AnimationResult, DrivingClip, Report, animate_photo
-from inference.video import ClipLimits
+from inference.template_build import is_up_to_date
+from inference.video import ClipLimits, ClipReader
 from inference.video_writer import check_output
-from jobs.errors import NoFaceInClip, NotSeamless
+from inference.weights.store import WeightsStore
+from jobs.errors import NoFaceInClip, NotSeamless, TemplateNotBuilt
 from jobs.model import ClipLook, Face, PhotoLook, Warn
-from jobs.templates import Catalogue, CurveMotion
+from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
 
 Say = Callable[[str], None]
 
+# For the owner's own clips on the owner's own machine.
+_ORIGINAL_BYTES = 4_000_000_000
+_ORIGINAL_FILE_BYTES = 64 << 30
+_ORIGINAL_TIME_S = 3600.0
+# Finders differ in what belongs to a face, but not by half of it.
+_SAME_FACE_OVERLAP = 0.25
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the operator has set, as values.
+
+    Attributes:
+        templates_dir: where the catalogue of movements lies.
+        clip_max_s: longer clips are cut to this, s.
+        default_engine: the engine where none is named.
+        device: what networks compute on.
+        weights: where weights are found.
+    """
+
+    templates_dir: Path
+    clip_max_s: float
+    default_engine: str
+    device: str
+    weights: WeightsStore
+
 
 def animate(
-    arguments: argparse.Namespace, *, templates_dir: Path, clip_max_s: float, engine_name: str
+    parser: argparse.ArgumentParser,
+    arguments: argparse.Namespace,
+    surroundings: Surroundings,
+    defaults: Defaults = ANIMATE,
 ) -> None:
-    """Makes the mp4 that the arguments ask for and prints what was made.
+    """Makes the video that the arguments ask for and prints what was made.
 
     Args:
+        parser: for usage errors that show only when the engine is known.
         arguments: as `inference.arguments` defines them.
-        templates_dir: where the catalogue lies.
-        clip_max_s: longer clips are cut to this, s.
-        engine_name: the engine, or `auto`.
+        surroundings: what the operator has set.
+        defaults: what is taken where nothing is said.
 
     Raises:
         UserError: the input cannot be used.
@@ -44,23 +78,38 @@ def animate(
     """
     started = time.monotonic()
     say = _speaker(is_quiet=arguments.quiet)
+    options = replace(defaults.engine_options, device=surroundings.device)
+    options, said = engine_options_of(arguments, options)
+    name = defaults.engine or arguments.engine or surroundings.default_engine
+    engine_class = ready_engine(name, options, surroundings.weights)
+    check_engine_options(parser, said, engine_class)
+    engine = engine_class(options, surroundings.weights)
     with tempfile.TemporaryDirectory(prefix="animato-") as folder:
-        engine = ready_engine(engine_name)()
         check_output(arguments.output)
-        if engine_name == "auto":
+        if name == "auto":
             say(f"engine: {engine.name}")
-        motion = None if arguments.template is None else _motion_of(arguments, templates_dir)
-        photo, clip = _look(arguments, Path(folder), clip_max_s)
-        for warning in _worth_saying(arguments, photo, clip):
+        order = Order(arguments, surroundings, engine, defaults, Path(folder))
+        template = order.template()
+        order.check_files()
+        if not engine_class.missing_files(options, surroundings.weights):
+            # A wrong file of the owner's is told before anybody's files are looked at ...
+            engine.load()
+        photo, clip = order.look()
+        # ... and a wrong photo before a long download.
+        engine.load()
+        for warning in _worth_saying(arguments, engine, photo, clip):
             say(f"warning: {warning}")
-        movement = motion if clip is None else _driving_clip(arguments, clip)
-        assert movement is not None  # noqa: S101 - the parser demands one of the two
+        if template is not None:
+            movement = order.movement_of(template)
+        else:
+            assert clip is not None  # noqa: S101 - the parser demands one of the two
+            movement = order.driving_clip(clip)
         animation = Animation(
             photo=photo.photo,
-            face=_chosen_face(arguments, photo),
+            face=order.chosen_face(photo),
             movement=movement,
             is_pasted_back=arguments.paste_back,
-            has_audio=arguments.audio is not False,
+            has_audio=arguments.audio is not False and template is None,
             loop=arguments.loop,
         )
         with _progress(movement.frame_count, is_quiet=arguments.quiet) as report:
@@ -69,61 +118,152 @@ def animate(
     _print_result(result, engine, is_json=arguments.json)
 
 
-def _motion_of(arguments: argparse.Namespace, templates_dir: Path) -> CurveMotion | Track:
-    template = Catalogue.load(templates_dir).get(arguments.template)
-    if arguments.loop > 1 and not template.seamless:
-        raise NotSeamless(name=template.name)
-    if isinstance(template.motion, CurveMotion):
-        return template.motion
-    return Track.load(templates_dir / template.motion.track)
+@dataclass(frozen=True)
+class Order:
+    """One run's choices: which files, which faces, which movement."""
+
+    arguments: argparse.Namespace
+    surroundings: Surroundings
+    engine: Engine
+    defaults: Defaults
+    folder: Path
+
+    def template(self) -> Template | None:
+        """The template that is asked for, if one is."""
+        if self.arguments.template is None:
+            return None
+        template = Catalogue.load(self.surroundings.templates_dir).get(self.arguments.template)
+        if self.arguments.loop > 1 and not template.seamless:
+            raise NotSeamless(name=template.name)
+        return template
+
+    def check_files(self) -> None:
+        """Nothing, if both files are there; a slip must not show only after a long download."""
+        limits = self._limits()
+        check_file(self.arguments.source_image, limits.photo.max_bytes)
+        if self.arguments.driving_video is not None:
+            check_file(self.arguments.driving_video, limits.clip.max_bytes)
+
+    def look(self) -> tuple[PhotoLook, ClipLook | None]:
+        """Both files seen by the gate, side by side."""
+        arguments = self.arguments
+        clip = None
+        if arguments.driving_video is not None:
+            clip = ClipWish(arguments.driving_video, arguments.start or 0.0, arguments.duration)
+        return look_at(
+            arguments.source_image,
+            clip,
+            self.folder,
+            self._limits(),
+            find_faces=self.engine.needs_face,
+        )
+
+    def movement_of(self, template: Template) -> DrivingClip | CurveMotion | Track:
+        """The template's movement in the form that the engine takes."""
+        folder = self.surroundings.templates_dir
+        if self.engine.evaluates_motions:
+            if isinstance(template.motion, CurveMotion):
+                return template.motion
+            return Track.load(folder / template.motion.track)
+        if isinstance(template.motion, ClipMotion):
+            look = look_at_clip(folder / template.motion.clip, self.folder, self._limits())
+            # How much of it is seen, and how large, depends on the limits.
+            identity = f"{template.source_hash()} {look.frame_count} x {look.width}"
+            return replace(self.driving_clip(look), identity=identity)
+        path = folder / template.driving_video_name
+        if not is_up_to_date(template, folder):
+            raise TemplateNotBuilt(name=template.name)
+        with ClipReader(path) as frames:
+            face = find_faces(next(frames))[0]
+        motion = template.motion
+        identity = template.source_hash()
+        return DrivingClip(path, face, motion.frame_rate, motion.frame_count, (), identity)
+
+    def driving_clip(self, clip: ClipLook) -> DrivingClip:
+        """The clip with the face that leads the movement."""
+        given = self.arguments.driving_face_box
+        later = clip.later_faces
+        if not self.engine.needs_driving_face:
+            face = centre_face(clip.width, clip.height)
+        elif given is not None:
+            face = face_from_box(given, clip.original_width, clip.original_height, clip.scale)
+            # They were seen near another face, maybe.
+            later = ()
+        else:
+
+            def first_frame() -> Picture:
+                with ClipReader(clip.clip) as frames:
+                    return next(frames)
+
+            faces = self.engine.faces_of(first_frame, clip.faces)
+            if not faces:
+                # A template's clip was seen with a face when it was built.
+                source = self.arguments.driving_video or clip.clip
+                raise NoFaceInClip(name=source.name)
+            face = faces[0]
+            # The engine may have found another person's face than the gate.
+            if not (clip.faces and _is_same(face, clip.faces[0])):
+                later = ()
+        return DrivingClip(clip.clip, face, clip.frame_rate, clip.frame_count, later)
+
+    def chosen_face(self, photo: PhotoLook) -> Face:
+        """The photo's face that is to move."""
+        arguments = self.arguments
+        if arguments.face_box is not None:
+            size = photo.original_width, photo.original_height
+            return face_from_box(arguments.face_box, *size, photo.scale)
+        if arguments.face == "centre" or not self.engine.needs_face:
+            return centre_face(photo.width, photo.height)
+        faces = self.engine.faces_of(lambda: read_normalised(photo.photo), photo.faces)
+        if arguments.face is None:
+            return choose_face(faces, None, arguments.source_image.name)
+        # The number is one of the sheet that the person has seen.
+        numbered = choose_face(photo.faces, arguments.face, arguments.source_image.name)
+        same = [face for face in faces if _is_same(face, numbered)]
+        return max(same, key=lambda face: face.box.overlap(numbered.box), default=numbered)
+
+    def _limits(self) -> LookLimits:
+        arguments, clip_max_s = self.arguments, self.surroundings.clip_max_s
+        has_audio = arguments.audio is not False
+        if self.defaults.is_original:
+            # All of it, every pixel as it is, as the program of 2021 took it.
+            clip = ClipLimits(
+                max_bytes=_ORIGINAL_BYTES,
+                max_duration_s=None,
+                max_frames=None,
+                audio=has_audio,
+                exact=True,
+            )
+            photo = PhotoLimits(max_side=arguments.max_side, drops_alpha=True)
+            return LookLimits(photo, clip, time_s=_ORIGINAL_TIME_S, file_bytes=_ORIGINAL_FILE_BYTES)
+        return LookLimits(
+            photo=PhotoLimits(max_side=arguments.max_side),
+            clip=ClipLimits(max_duration_s=clip_max_s, audio=has_audio),
+            # A long clip in many pixels takes long to normalise; a hang takes for ever.
+            time_s=60.0 + 4.0 * clip_max_s,
+        )
 
 
-def _look(
-    arguments: argparse.Namespace, folder: Path, clip_max_s: float
-) -> tuple[PhotoLook, ClipLook | None]:
-    """Both files seen by the gate, side by side."""
-    limits = LookLimits(
-        photo=PhotoLimits(max_side=arguments.max_side),
-        clip=ClipLimits(max_duration_s=clip_max_s, audio=arguments.audio is not False),
-        # A long clip in many pixels takes long to normalise; a hang takes for ever.
-        time_s=60.0 + 4.0 * clip_max_s,
-    )
-    clip = None
-    if arguments.driving_video is not None:
-        clip = ClipWish(arguments.driving_video, arguments.start or 0.0, arguments.duration)
-    return look_at(arguments.source_image, clip, folder, limits)
+def _is_same(face: Face, other: Face) -> bool:
+    """Whether two finders mean the same face."""
+    return face.box.overlap(other.box) > _SAME_FACE_OVERLAP
 
 
 def _worth_saying(
-    arguments: argparse.Namespace, photo: PhotoLook, clip: ClipLook | None
-) -> Iterator[Warn]:
-    """The warnings that do not speak of another face than the chosen one."""
+    arguments: argparse.Namespace, engine: Engine, photo: PhotoLook, clip: ClipLook | None
+) -> Iterator[str]:
+    """The warnings that do not speak of a face that is not used, or of another one."""
     found = {*photo.warnings, *(clip.warnings if clip else ())}
-    if arguments.face is not None or arguments.face_box is not None:
+    if arguments.face is not None or arguments.face_box is not None or not engine.needs_face:
         found.discard(Warn.SMALL_FACE)
+    if not engine.needs_driving_face:
+        found.discard(Warn.FACE_LOST)
     # Without a face there is an error; with a box drawn by hand there is a face.
     found.discard(Warn.NO_FACE_IN_CLIP)
     yield from sorted(found)
-
-
-def _chosen_face(arguments: argparse.Namespace, photo: PhotoLook) -> Face:
-    if arguments.face_box is not None:
-        size = photo.original_width, photo.original_height
-        return face_from_box(arguments.face_box, *size, photo.scale)
-    if arguments.face == "centre":
-        return centre_face(photo.width, photo.height)
-    return choose_face(photo.faces, arguments.face, arguments.source_image.name)
-
-
-def _driving_clip(arguments: argparse.Namespace, clip: ClipLook) -> DrivingClip:
-    if arguments.driving_face_box is not None:
-        size = clip.original_width, clip.original_height
-        face = face_from_box(arguments.driving_face_box, *size, clip.scale)
-    elif clip.faces:
-        face = clip.faces[0]
-    else:
-        raise NoFaceInClip(name=arguments.driving_video.name)
-    return DrivingClip(clip.clip, face, clip.frame_rate, clip.frame_count)
+    opencv = gui_opencv_warning()
+    if opencv is not None:
+        yield opencv
 
 
 def _speaker(*, is_quiet: bool) -> Say:

@@ -34,21 +34,27 @@ _USUAL_FACTOR = Fraction(5, 4)
 
 
 def choose_frame_rate(
-    times_s: Sequence[Fraction], tick_s: Fraction, claims: Sequence[Fraction | None]
+    times_s: Sequence[Fraction],
+    tick_s: Fraction,
+    claims: Sequence[Fraction | None],
+    *,
+    max_rate: Fraction | None = MAX_RATE,
 ) -> Fraction:
-    """The constant rate at which a clip is to be played, frames per second, at most 60.
+    """The constant rate at which a clip is to be played, frames per second.
 
-    A constant rate is kept exactly, or divided by the smallest whole number that brings it to 60 or
-    less. A variable one becomes a constant one near its average.
+    A constant rate is kept exactly, or divided by the smallest whole number that brings it to
+    `max_rate` or less. A variable one becomes a constant one near its average, at most 60.
 
     Args:
         times_s: when its frames are due, s, in order.
         tick_s: the container's time base, s: how coarsely `times_s` are rounded.
         claims: the rates that the container states, the best first; None where it states none.
+        max_rate: for a constant rate, frames per second; None for no limit.
     """
     stated = [rate for rate in claims if rate is not None and 0 < rate <= 1000]
     if len(times_s) < 2 or times_s[-1] <= times_s[0]:
-        return _at_most_60(_snapped(stated[0], _CLAIM_TOLERANCE) if stated else DEFAULT_RATE)
+        rate = _snapped(stated[0], _CLAIM_TOLERANCE) if stated else DEFAULT_RATE
+        return _at_most(rate, max_rate)
     average = (len(times_s) - 1) / (times_s[-1] - times_s[0])
     likely = [_snapped(rate, _CLAIM_TOLERANCE) for rate in stated]
     standard = sorted(_STANDARD_RATES, key=lambda rate: abs(rate - average))[:3]
@@ -56,8 +62,8 @@ def choose_frame_rate(
     candidates = [rate for rate in likely if rate in _STANDARD_RATES] + standard + stated
     for rate in candidates:
         if _lies_on_grid(times_s, rate, tick_s):
-            return _at_most_60(rate)
-    return _at_most_60(_rate_of_variable(times_s, average))
+            return _at_most(rate, max_rate)
+    return _at_most(_rate_of_variable(times_s, average), MAX_RATE)
 
 
 def _rate_of_variable(times_s: Sequence[Fraction], average: Fraction) -> Fraction:
@@ -83,6 +89,6 @@ def _lies_on_grid(times_s: Sequence[Fraction], rate: Fraction, tick_s: Fraction)
     )
 
 
-def _at_most_60(rate: Fraction) -> Fraction:
+def _at_most(rate: Fraction, max_rate: Fraction | None) -> Fraction:
     # A whole divisor keeps every second (third, ...) frame: 100 becomes 50, not an uneven 60.
-    return rate / -(-rate // MAX_RATE)
+    return rate if max_rate is None else rate / -(-rate // max_rate)

@@ -62,12 +62,14 @@ class LookLimits:
         clip: how much clip is taken.
         memory_bytes: address space of the child and of each process it starts (on Linux).
         time_s: until the child is killed.
+        file_bytes: the largest file that it may write.
     """
 
     photo: PhotoLimits = field(default_factory=PhotoLimits)
     clip: ClipLimits = field(default_factory=ClipLimits)
     memory_bytes: int = 3 << 30
     time_s: float = 60.0
+    file_bytes: int = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,12 @@ class ClipWish:
 
 
 def look_at(
-    photo: Path, clip: ClipWish | None, folder: Path, limits: LookLimits | None = None
+    photo: Path,
+    clip: ClipWish | None,
+    folder: Path,
+    limits: LookLimits | None = None,
+    *,
+    find_faces: bool = True,
 ) -> tuple[PhotoLook, ClipLook | None]:
     """What there is to say of a photo and, if there is one, of a clip; both are looked at at once.
 
@@ -95,6 +102,7 @@ def look_at(
         clip: the wanted part of a clip, or None.
         folder: where `photo.png`, `sheet.png` and `clip.mp4` are put; it exists.
         limits: the defaults, if left out.
+        find_faces: whether faces are looked for in the photo.
 
     Raises:
         MediaError: one of the two cannot be used; then nothing is left in `folder`.
@@ -102,7 +110,9 @@ def look_at(
     """
     limits = limits or LookLimits()
     with ExitStack() as children:
-        photo_child = children.enter_context(_photo_child(photo, folder, limits))
+        photo_child = children.enter_context(
+            _photo_child(photo, folder, limits, find_faces=find_faces)
+        )
         if clip is None:
             return photo_child.answer(PhotoLook), None
         clip_child = children.enter_context(_clip_child(clip, folder, limits))
@@ -236,6 +246,7 @@ class _Child:
                     "folder": str(self._work),
                     "memory_bytes": limits.memory_bytes,
                     "time_s": limits.time_s,
+                    "file_bytes": limits.file_bytes,
                     "parent": os.getpid(),
                 },
                 command,

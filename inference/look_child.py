@@ -1,6 +1,7 @@
 """The gate's child: decodes one stranger's file under limits and says what it saw.
 
-    stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "time_s", ...}
+    stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "time_s",
+             "file_bytes", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
             a PhotoLook or a ClipLook     or {"error", "fields"}: a finding, not an accident
 
@@ -25,7 +26,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from jobs.model import ClipLook, Face, PhotoLook, Warn
 
-_FILE_BYTES = 1 << 30
 _OPEN_FILES = 256
 _CORES = 8  # processor time may pass this many times as fast as the clock before it is a hang
 _DARK = 40  # mean luminance of the face, of 255
@@ -38,7 +38,7 @@ def main() -> None:
     """Reads the request, sets the limits, answers."""
     request = json.load(sys.stdin)
     answers = _own_answer_channel()
-    _limit(request["memory_bytes"], request["time_s"])
+    _limit(request["memory_bytes"], request["time_s"], request["file_bytes"])
     _end_with_parent(request["parent"])
     from jobs.errors import AnimatoError, DecoderFailed, DiskFull  # noqa: PLC0415
 
@@ -71,11 +71,11 @@ def _say(answers: TextIO, line: str) -> None:
     answers.flush()
 
 
-def _limit(memory_bytes: int, time_s: float) -> None:
+def _limit(memory_bytes: int, time_s: float, file_bytes: int) -> None:
     limits = {
         resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_CPU: math.ceil(time_s * _CORES),
-        resource.RLIMIT_FSIZE: _FILE_BYTES,
+        resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
@@ -170,8 +170,9 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipL
         start_s=request["start_s"],
         duration_s=request["duration_s"],
     )
-    scale = min(1.0, _CLIP_VIEW_PX / max(clip.width, clip.height))
-    width, height = max(1, round(clip.width * scale)), max(1, round(clip.height * scale))
+    reduction = min(1.0, _CLIP_VIEW_PX / max(clip.width, clip.height))
+    width, height = max(1, round(clip.width * reduction)), max(1, round(clip.height * reduction))
+    scale = clip.width / width
     with ClipReader(clip.path, width=width, height=height) as frames:
         findings = check_clip(frames, clip.frame_count)
     found = {
@@ -190,7 +191,8 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipL
         frame_rate=clip.frame_rate,
         frame_count=clip.frame_count,
         has_audio=clip.has_audio,
-        faces=tuple(_enlarged(face, clip.width / width) for face in findings.faces),
+        faces=tuple(_enlarged(face, scale) for face in findings.faces),
+        later_faces=tuple(box.scaled(scale) for box in findings.later_faces),
         warnings=tuple(warning for warning, is_true in found.items() if is_true),
     )
 

@@ -75,12 +75,15 @@ class PhotoLimits:
         min_side_px: for both sides.
         max_side: the longer side of what comes out, px; larger photos are reduced. 0: only to the
             16,384 px that a video may have.
+        drops_alpha: whether transparent parts show the colours that lie under them, as the program
+            of 2021 saw them; else they are laid on white.
     """
 
     max_bytes: int = 64_000_000
     max_pixels: int = 64_000_000
     min_side_px: int = 64
     max_side: int = 1280
+    drops_alpha: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Photo:
 
 
 def read_photo(path: Path, limits: PhotoLimits | None = None) -> Photo:
-    """The photo as upright sRGB: orientation applied, alpha on white, the first frame of several.
+    """The photo as upright sRGB: orientation applied, without alpha, the first frame of several.
 
     Args:
         path: a JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC file; its name's ending does not matter.
@@ -204,7 +207,8 @@ def _decode(image: Image.Image, limits: PhotoLimits) -> Photo:
     image.load()
     orientation = _orientation(image)
     profile = image.info.get("icc_profile")
-    plain = _reduce(_without_alpha(_eight_bit(image)), limits.max_side or _VIDEO_SIDE_PX)
+    opaque = _without_alpha(_eight_bit(image), on_white=not limits.drops_alpha)
+    plain = _reduce(opaque, limits.max_side or _VIDEO_SIDE_PX)
     upright = _turn(_to_srgb(plain, profile), orientation)
     width, height = original
     # Orientations 5 to 8 lie on their side.
@@ -253,8 +257,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(scaled.astype(np.uint8))
 
 
-def _without_alpha(image: Image.Image) -> Image.Image:
-    """The picture as L, RGB or CMYK, laid on white where it is transparent."""
+def _without_alpha(image: Image.Image, *, on_white: bool) -> Image.Image:
+    """The picture as L, RGB or CMYK, laid on white where it is transparent or as if it were not."""
     if image.mode in {"1", "L"} and "transparency" not in image.info:
         return image.convert("L")
     if image.mode in {"RGB", "CMYK"} and "transparency" not in image.info:
@@ -263,8 +267,10 @@ def _without_alpha(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     is_grey = image.mode in {"1", "L", "LA", "La"}
     coloured = image.convert("RGBA")
-    white = Image.new("RGBA", coloured.size, "white")
-    return Image.alpha_composite(white, coloured).convert("L" if is_grey else "RGB")
+    if on_white:
+        white = Image.new("RGBA", coloured.size, "white")
+        coloured = Image.alpha_composite(white, coloured)
+    return coloured.convert("L" if is_grey else "RGB")
 
 
 def _reduce(image: Image.Image, max_side: int) -> Image.Image:

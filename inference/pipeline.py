@@ -18,7 +18,7 @@ from inference.photo import read_normalised
 from inference.video import ClipReader
 from inference.video_writer import VideoWriter
 from jobs.errors import Cancelled
-from jobs.model import Face
+from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion
 
 COMMENT = "AI-generated: a portrait animated with Animato"
@@ -29,12 +29,14 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class DrivingClip:
-    """A normalised clip and the face in its first frame."""
+    """A normalised clip and what an engine is told of it (`inference.engine.Driving`)."""
 
     path: Path
     face: Face
     frame_rate: Fraction
     frame_count: int
+    later_faces: tuple[CropBox, ...] = ()
+    identity: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def animate_photo(
         return paste_back(photo, frame, crop) if animation.is_pasted_back else frame
 
     movement = animation.movement
-    width, height = crop.box.width, crop.box.height
+    width, height = crop.frame_width, crop.frame_height
     if animation.is_pasted_back:
         height, width = photo.shape[:2]
     with (
@@ -116,10 +118,11 @@ def animate_photo(
             report(writer.frame_count, movement.frame_count)
             if is_cancelled():
                 raise Cancelled
+    file_width, file_height = writer.file_size
     return AnimationResult(
         path=output,
-        width=width + width % 2,
-        height=height + height % 2,
+        width=file_width,
+        height=file_height,
         frame_count=writer.frame_count * animation.loop,
         frame_rate=movement.frame_rate,
         elapsed_s=time.monotonic() - started,
@@ -129,7 +132,7 @@ def animate_photo(
 @contextmanager
 def _opened_clip(clip: DrivingClip) -> Iterator[Driving]:
     with ClipReader(clip.path) as frames:
-        yield Driving(frames, clip.face)
+        yield Driving(frames, clip.face, clip.later_faces, clip.frame_rate, clip.identity)
 
 
 def _opened(movement: DrivingClip | CurveMotion | Track) -> AbstractContextManager[Driving | None]:

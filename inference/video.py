@@ -5,6 +5,7 @@ reads the normalised clip with `ClipReader`.
 """
 
 import math
+import signal
 import tempfile
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.ffmpeg import THREADS, Ffmpeg, file_url, input_arguments
+from inference.frame_rate import MAX_RATE
 from inference.media_file import check_file
 from inference.video_probe import MAX_PIXELS, ClipFacts, VideoProbe, examine, probe
 from inference.video_writer import BT709
@@ -32,13 +34,18 @@ from jobs.errors import (
 
 _MB = 1_000_000
 # Visually lossless; the normalised clip lives as long as the order, not as long as the result.
-_CRF = 14
-_PRESET = "veryfast"
+_NEARLY_LOSSLESS = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "14", "-profile:v", "high")
+_LOSSLESS = ("-c:v", "libx264rgb", "-preset", "ultrafast", "-crf", "0")
 # In MPEG streams ffmpeg seeks into the middle of a group of pictures; the first ones are broken.
 # So it begins this much earlier; an earlier start than that is reached from the clip's beginning.
 _RUN_UP_S = 10
 # From this height on, YUV that states no matrix is taken for BT.709, as players do.
 _HD_HEIGHT_PX = 720
+# The filters that lay transparent pictures on white.
+_ON_WHITE = (
+    "format=rgba,split[front][back];[back]drawbox=c=white:t=fill:replace=1[white];"
+    "[white][front]overlay=format=rgb"
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,9 @@ class ClipLimits:
         max_side: the longer side of the normalised frames, px; None for no limit.
         audio: whether the sound is kept.
         shorten: whether a clip that is too long is cut; else it is refused.
+        exact: whether the normalised frames are the clip's own to the bit, as ffmpeg decodes them
+            when it is told nothing: in their own size whatever `max_side` says, all frames of a
+            constant rate however high it is, alpha dropped. The file is many times larger then.
     """
 
     max_bytes: int = 50 * _MB
@@ -62,6 +72,7 @@ class ClipLimits:
     max_side: int | None = 1280
     audio: bool = True
     shorten: bool = True
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,10 +80,10 @@ class NormalisedClip:
     """A clip that every later step can rely on: upright, square pixels, constant exact rate.
 
     Attributes:
-        path: the mp4: 8-bit H.264 yuv420p BT.709, sound as AAC.
-        width: px, even.
-        height: px, even.
-        frame_rate: frames per second, exact, at most 60.
+        path: the mp4: 8-bit H.264, yuv420p BT.709 (an exact one: lossless RGB), sound as AAC.
+        width: px, even (not so an exact one's).
+        height: likewise.
+        frame_rate: frames per second, exact, at most 60 (not so an exact one's).
         frame_count: at least 1.
         has_audio: whether it carries sound.
         damaged: whether the source broke off or had broken parts.
@@ -99,8 +110,9 @@ def normalise_clip(
 ) -> NormalisedClip:
     """The clip, or a part of it, in the one form that the rest of the program reads.
 
-    Transparent parts become white. An odd last row or column is dropped where nothing else has to
-    be resized. Sound keeps its place: where pictures begin later than sound, the first one is held.
+    Transparent parts become white, but for those of an exact clip, which lose their alpha. An odd
+    last row or column is dropped where nothing else has to be resized, and kept in an exact clip.
+    Sound keeps its place: where pictures begin later than sound, the first one is held.
 
     Args:
         source: the clip as it came.
@@ -120,15 +132,20 @@ def normalise_clip(
     """
     limits = limits or ClipLimits()
     check_file(source, limits.max_bytes)
-    facts = examine(source, limits.max_pixels)
+    facts = examine(source, limits.max_pixels, max_rate=None if limits.exact else MAX_RATE)
     shown = facts.shown
     if shown.duration_s is not None and start_s > 0 and start_s >= shown.duration_s:
         raise StartBeyondEnd(name=source.name, start_s=start_s)
     if not limits.audio:
         facts = replace(facts, shown=replace(shown, has_audio=False))
     cut = _plan_cut(source, shown, limits, start_s, duration_s)
-    width, height = _even_size(shown.width, shown.height, limits.max_side)
-    arguments = _normalising(source, facts, (width, height), cut)
+    width, height = shown.width, shown.height
+    if limits.exact:
+        coding = [*_LOSSLESS, "-vf", _exact_filter(shown)]
+    else:
+        width, height = _even_size(width, height, limits.max_side)
+        coding = [*_NEARLY_LOSSLESS, "-vf", _picture_filter(facts, (width, height))]
+    arguments = _normalising(source, facts, coding, cut)
     try:
         size_limit = ["-max_pixels", str(limits.max_pixels)]
         with Ffmpeg([*size_limit, *arguments, file_url(target)]) as ffmpeg:
@@ -203,7 +220,7 @@ def _plan_cut(
     )
 
 
-def _normalising(source: Path, facts: ClipFacts, size: tuple[int, int], cut: _Cut) -> list[str]:
+def _normalising(source: Path, facts: ClipFacts, coding: list[str], cut: _Cut) -> list[str]:
     """Ffmpeg's arguments but for the target."""
     rate = facts.shown.frame_rate
     decoder = [] if facts.decoder is None else ["-c:v", facts.decoder]
@@ -226,8 +243,7 @@ def _normalising(source: Path, facts: ClipFacts, size: tuple[int, int], cut: _Cu
     chain = [] if facts.is_turned else ["-reinit_filter", "0"]
     return [
         *(*chain, *seek, *decoder, *input_arguments(source)),
-        *("-map", "0:V:0", "-vf", _picture_filter(facts, size), "-fps_mode", "passthrough"),
-        *("-c:v", "libx264", "-preset", _PRESET, "-crf", str(_CRF), "-profile:v", "high"),
+        *("-map", "0:V:0", *coding, "-fps_mode", "passthrough"),
         *(*sound, *part, "-threads", str(THREADS), "-filter_threads", str(THREADS)),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn", "-f", "mp4", "-y"),
     ]
@@ -247,13 +263,24 @@ def _picture_filter(facts: ClipFacts, size: tuple[int, int]) -> str:
     else:
         steps.append(_scale(width, height))
     if facts.has_alpha:
-        steps.append(
-            "format=rgba,split[front][back];[back]drawbox=c=white:t=fill:replace=1[white];"
-            f"[white][front]overlay=format=rgb,{_scale(width, height)}"
-        )
+        steps += [_ON_WHITE, _scale(width, height)]
+    return ",".join([*steps, _at_constant_rate(shown), "format=yuv420p", "setsar=1", BT709])
+
+
+def _exact_filter(shown: VideoProbe) -> str:
+    """What makes RGB of the upright pictures, as the program of 2021 got it.
+
+    It let `ffmpeg -pix_fmt rgb24` do as it likes, which drops alpha. What `ClipReader` asks for is
+    nearer to the truth, but at the edge of a strong colour its levels differ from those by a
+    hundred and more.
+    """
+    size = f"scale={shown.width}:{shown.height}"
+    return ",".join([size, "format=rgb24", _at_constant_rate(shown), "setsar=1"])
+
+
+def _at_constant_rate(shown: VideoProbe) -> str:
     # From zero on: where the pictures begin later than the sound, the first one is held.
-    steps.append(f"fps={shown.frame_rate}:start_time=0")
-    return ",".join([*steps, "format=yuv420p", "setsar=1", BT709])
+    return f"fps={shown.frame_rate}:start_time=0"
 
 
 def _scale(width: int, height: int) -> str:
@@ -284,6 +311,8 @@ def _failure(ffmpeg: Ffmpeg, status: int, source: Path, cut: _Cut) -> Exception:
         return DiskFull(path=tempfile.gettempdir())
     if cut.start_s > 0:
         return StartBeyondEnd(name=source.name, start_s=cut.start_s)
+    if status == -signal.SIGXFSZ:
+        return DecoderFailed(name=source.name, reason="it becomes too large a file")
     if status != 0 and ffmpeg.error_count == 0:
         return DecoderFailed(name=source.name, reason=f"ffmpeg ended with {status}")
     return NoFrameDecoded(name=source.name)

@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from inference.ffmpeg import READABLE_FORMATS, file_url
-from inference.frame_rate import choose_frame_rate
+from inference.frame_rate import MAX_RATE, choose_frame_rate
 from inference.media_file import check_file
 from inference.webp import WebpAnimation, read_webp_animation
 from jobs.errors import (
@@ -50,7 +50,7 @@ class VideoProbe:
     Attributes:
         width: upright, in square pixels, px.
         height: likewise.
-        frame_rate: frames per second, exact, at most 60: at which the clip is to be played.
+        frame_rate: frames per second, exact: at which the clip is to be played.
         duration_s: how long its pictures last, s; None if that is not known.
         has_audio: whether it carries sound.
     """
@@ -84,7 +84,7 @@ class ClipFacts:
 
 
 def probe(path: Path) -> VideoProbe:
-    """The clip's upright size, exact rate, length and whether it has sound.
+    """The clip's upright size, exact rate (at most 60), length and whether it has sound.
 
     Raises:
         FileMissing: there is no such file, or it may not be read.
@@ -98,11 +98,19 @@ def probe(path: Path) -> VideoProbe:
     return examine(path).shown
 
 
-def examine(path: Path, max_pixels: int = MAX_PIXELS) -> ClipFacts:
-    """The clip as `probe` tells it, with what decoding needs; raises what `probe` raises."""
+def examine(
+    path: Path, max_pixels: int = MAX_PIXELS, *, max_rate: Fraction | None = MAX_RATE
+) -> ClipFacts:
+    """The clip as `probe` tells it, with what decoding needs; raises what `probe` raises.
+
+    Args:
+        path: the clip as it came.
+        max_pixels: of one frame.
+        max_rate: for a constant rate, frames per second; None for no limit.
+    """
     head = _read_head(path)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return _facts_of_webp(path, max_pixels)
+        return _facts_of_webp(path, max_pixels, max_rate)
     if head.startswith(b"GIF8"):
         # Its decoder refuses a size above the limit, but does not tell it.
         width, height = struct.unpack_from("<HH", head.ljust(10, b"\0"), 6)
@@ -114,7 +122,7 @@ def examine(path: Path, max_pixels: int = MAX_PIXELS) -> ClipFacts:
         raised = MediaDamaged if _is_known_format(head) else UnsupportedClip
         raise raised(name=path.name) from exc
     with container:
-        return _facts_of_streams(container, path, max_pixels)
+        return _facts_of_streams(container, path, max_pixels, max_rate)
 
 
 def _open(path: Path) -> av.container.InputContainer:
@@ -133,7 +141,10 @@ def _open(path: Path) -> av.container.InputContainer:
 
 
 def _facts_of_streams(
-    container: av.container.InputContainer, path: Path, max_pixels: int
+    container: av.container.InputContainer,
+    path: Path,
+    max_pixels: int,
+    max_rate: Fraction | None,
 ) -> ClipFacts:
     stream = _picture_track(container)
     if stream is None:
@@ -161,7 +172,7 @@ def _facts_of_streams(
         shown=VideoProbe(
             width=width,
             height=height,
-            frame_rate=scan.frame_rate(),
+            frame_rate=scan.frame_rate(max_rate),
             duration_s=scan.duration_s(container),
             has_audio=any(_is_playable(audio) for audio in container.streams.audio[:1]),
         ),
@@ -198,11 +209,12 @@ class _Scan:
         self._complete = True
         return first
 
-    def frame_rate(self) -> Fraction:
+    def frame_rate(self, max_rate: Fraction | None) -> Fraction:
         tick_s = self._stream.time_base or Fraction(1, 1000)
         times_s = [time * tick_s for time in sorted(self._times)[:_TIMES_KEPT]]
         stream = self._stream
-        return choose_frame_rate(times_s, tick_s, [stream.average_rate, stream.base_rate])
+        claims = [stream.average_rate, stream.base_rate]
+        return choose_frame_rate(times_s, tick_s, claims, max_rate=max_rate)
 
     def duration_s(self, container: av.container.InputContainer) -> float | None:
         start_s = Fraction(container.start_time or 0, av.time_base)
@@ -252,17 +264,18 @@ def _square_pixels(width: int, height: int, aspect: Fraction) -> tuple[int, int]
     return width, round(height / aspect)
 
 
-def _facts_of_webp(path: Path, max_pixels: int) -> ClipFacts:
+def _facts_of_webp(path: Path, max_pixels: int, max_rate: Fraction | None) -> ClipFacts:
     animation: WebpAnimation | None = read_webp_animation(path)
     if animation is None:
         raise UnsupportedClip(name=path.name)
     _check_pixels(path, animation.width, animation.height, max_pixels)
     if not animation.times_s:
         raise NoFrameDecoded(name=path.name)
+    millisecond = Fraction(1, 1000)
     shown = VideoProbe(
         width=animation.width,
         height=animation.height,
-        frame_rate=choose_frame_rate(animation.times_s, Fraction(1, 1000), []),
+        frame_rate=choose_frame_rate(animation.times_s, millisecond, [], max_rate=max_rate),
         duration_s=float(animation.duration_s),
         has_audio=False,
     )

@@ -1,4 +1,7 @@
-"""An mp4 out of frames: H.264 with the driving clip's sound, there in full or not at all."""
+"""A video out of frames, with the driving clip's sound, there in full or not at all.
+
+An mp4 for people; an mkv where every pixel counts.
+"""
 
 import errno
 import secrets
@@ -19,6 +22,7 @@ from jobs.errors import AnimatoError, DiskFull, EncoderFailed, OutputNotWritable
 BT709 = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
 
 _PRESET = "veryfast"
+LOSSLESS_SUFFIX = ".mkv"
 # A track that ends this much later than the pictures still counts as ending with them.
 _SOUND_TOLERANCE_S = Fraction(1, 1000)
 
@@ -48,14 +52,16 @@ def check_output(target: Path) -> None:
 
 
 class VideoWriter:
-    """Frames written one by one become an mp4 that plays everywhere.
+    """Frames written one by one become an mp4 that plays everywhere, or a lossless mkv.
 
-    H.264 High, yuv420p, BT.709, the index in front. Odd sizes are padded to even ones by repeating
-    the last column or row. The file is made under a temporary name in the target's folder and
-    renamed when the `with` block ends well; after an exception, Ctrl-C too, nothing is left of it.
+    The mp4: H.264 High, yuv420p, BT.709, the index in front. Odd sizes are padded to even ones by
+    repeating the last column or row. The mkv: FFV1 in RGB, each frame to the bit as it was written,
+    in its own size; Matroska keeps its times in whole milliseconds. The file is made under a
+    temporary name in the target's folder and renamed when the `with` block ends well; after an
+    exception, Ctrl-C too, nothing is left of it.
 
     Args:
-        target: the mp4; an existing one is replaced.
+        target: the mp4, or the mkv if its name ends so; an existing one is replaced.
         width: of the frames, px.
         height: likewise.
         frame_rate: frames per second, exact.
@@ -63,7 +69,7 @@ class VideoWriter:
             to their end; without sound in it there is none.
         comment: the file's `comment`, readable by any player.
         loop: how often the pictures are shown, one after the other; only without `audio_from`.
-        crf: x264's quality, 0 (lossless) to 51; 18 is hard to tell from the original.
+        crf: x264's quality in an mp4, 0 (best) to 51; 18 is hard to tell from the original.
 
     Raises:
         OutputNotWritable: the folder is missing or cannot be written, or `target` is a folder.
@@ -95,8 +101,10 @@ class VideoWriter:
         self._comment = comment
         self._loop = loop
         self._crf = crf
-        self._pictures = target.parent / _temporary_name()
-        self._whole = target.parent / _temporary_name()
+        self._is_lossless = target.suffix.lower() == LOSSLESS_SUFFIX
+        suffix = LOSSLESS_SUFFIX if self._is_lossless else ".mp4"
+        self._pictures = target.parent / _temporary_name(suffix)
+        self._whole = target.parent / _temporary_name(suffix)
         self._ffmpeg: Ffmpeg | None = None
 
     def __enter__(self) -> Self:
@@ -120,6 +128,13 @@ class VideoWriter:
         finally:
             self._remove()
 
+    @property
+    def file_size(self) -> tuple[int, int]:
+        """Width and height of the pictures in the file, px."""
+        if self._is_lossless:
+            return self.width, self.height
+        return self.width + self.width % 2, self.height + self.height % 2
+
     def write(self, frame: npt.NDArray[np.uint8]) -> None:
         """Append one frame.
 
@@ -138,9 +153,11 @@ class VideoWriter:
         if self._ffmpeg is None:
             message = "frames are written inside the with block"
             raise ValueError(message)
-        if self.width % 2 or self.height % 2:
+        width, height = self.file_size
+        if (width, height) != (self.width, self.height):
             # np.pad copies twice as slowly as this needs; odd sizes are rare.
-            frame = np.pad(frame, ((0, self.height % 2), (0, self.width % 2), (0, 0)), "edge")
+            missing = ((0, height - self.height), (0, width - self.width), (0, 0))
+            frame = np.pad(frame, missing, "edge")
         try:
             self._ffmpeg.stdin.write(np.ascontiguousarray(frame).data.cast("B"))
         except OSError as exc:
@@ -149,33 +166,34 @@ class VideoWriter:
         self.frame_count += 1
 
     def _encoding(self) -> list[str]:
-        width, height = self.width + self.width % 2, self.height + self.height % 2
+        width, height = self.file_size
+        return [
+            *("-protocol_whitelist", "pipe", "-f", "rawvideo", "-pix_fmt", "rgb24"),
+            *("-s", f"{width}x{height}", "-framerate", str(self.frame_rate), "-i", "pipe:0"),
+            *self._picture_codec(),
+            *("-fps_mode", "passthrough", "-threads", str(THREADS)),
+            *self._container(),
+            file_url(self._pictures if self._needs_second_pass else self._whole),
+        ]
+
+    def _picture_codec(self) -> list[str]:
+        if self._is_lossless:
+            return ["-vf", "setsar=1", "-c:v", "ffv1", "-level", "3", "-pix_fmt", "bgr0"]
         colours = (
             "scale=in_range=pc:out_range=tv:out_color_matrix=bt709"
             ":flags=bicubic+accurate_rnd+full_chroma_inp,format=yuv420p,setsar=1"
         )
         return [
-            *("-protocol_whitelist", "pipe", "-f", "rawvideo", "-pix_fmt", "rgb24"),
-            *("-s", f"{width}x{height}", "-framerate", str(self.frame_rate), "-i", "pipe:0"),
-            *("-vf", f"{colours},{BT709}", "-fps_mode", "passthrough"),
-            *("-c:v", "libx264", "-preset", _PRESET, "-crf", str(self._crf)),
-            *("-profile:v", "high", "-threads", str(THREADS)),
-            *self._container(),
-            file_url(self._pictures if self._needs_second_pass else self._whole),
+            *("-vf", f"{colours},{BT709}"),
+            *("-c:v", "libx264", "-preset", _PRESET, "-crf", str(self._crf), "-profile:v", "high"),
         ]
 
     def _container(self) -> list[str]:
-        return [
-            *(
-                "-map_metadata",
-                "-1",
-                "-map_chapters",
-                "-1",
-                "-metadata",
-                f"comment={self._comment}",
-            ),
-            *("-movflags", "+faststart", "-f", "mp4", "-y"),
-        ]
+        tags = ["-map_metadata", "-1", "-map_chapters", "-1", "-metadata"]
+        tags.append(f"comment={self._comment}")
+        if self._is_lossless:
+            return [*tags, "-f", "matroska", "-y"]
+        return [*tags, "-movflags", "+faststart", "-f", "mp4", "-y"]
 
     @property
     def _needs_second_pass(self) -> bool:
@@ -236,9 +254,9 @@ class VideoWriter:
         self._whole.unlink(missing_ok=True)
 
 
-def _temporary_name() -> str:
+def _temporary_name(suffix: str) -> str:
     # Short and its own: the target's name may be as long as the file system allows.
-    return f".animato-{secrets.token_hex(6)}.mp4"
+    return f".animato-{secrets.token_hex(6)}{suffix}"
 
 
 def _reason(exc: OSError) -> str:

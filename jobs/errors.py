@@ -5,6 +5,7 @@
     |  +- MediaError      about one file: EmptyFile, MediaTooLarge, UnsupportedMedia, ...
     |  +- NoFaceFound, NoSuchFace, FaceBoxOutside, UnknownTemplate, UnknownEngine, ...
     +- OperatorError      ours: BrokenTemplate, EngineUnavailable, EncoderFailed, DiskFull, ...
+    |  +- WeightsError    about weight files: WeightsMissing, WeightsCorrupt, DownloadFailed, ...
     +- Cancelled          somebody asked to stop; nothing is wrong
 
 Each class carries one English sentence with named fields: a gettext msgid. The command line prints
@@ -245,6 +246,20 @@ class UnknownEngine(UserError):
     sentence = "There is no engine called {name}: choose one of {known}."
 
 
+class UnknownWeights(UserError):
+    """A name that the weights' catalogue does not have."""
+
+    sentence = "There are no weights called {name}: choose one of {known}."
+
+
+class NoSuchFrame(UserError):
+    """A driving frame that the clip does not have."""
+
+    sentence = (
+        "There is no driving frame {number}: the clip has {count}, numbered from 0 (--best_frame)."
+    )
+
+
 class OutputNotWritable(UserError):
     """The place for the result cannot be written."""
 
@@ -269,7 +284,102 @@ class BrokenTrack(OperatorError):
 class EngineUnavailable(OperatorError):
     """An engine whose needs are not met."""
 
-    sentence = "The engine {name} cannot run here: {needs}."
+    sentence = "The engine {name} cannot run here; it needs {needs}."
+
+
+class ExtraMissing(OperatorError):
+    """Libraries that the base installation does not bring."""
+
+    sentence = "{what} needs the extra neural: {command}."
+
+
+class WeightsError(OperatorError):
+    """About weight files: their catalogue, their folder, their download."""
+
+
+class BrokenWeightsCatalogue(WeightsError):
+    """A weights' catalogue that cannot be used."""
+
+    sentence = "{file} cannot be used as a catalogue of weights: {reason}."
+
+
+class WeightsMissing(WeightsError):
+    """Weights that are wanted and not there."""
+
+    sentence = "There are no weights at {path}: {hint}."
+
+
+class WeightsCorrupt(WeightsError):
+    """A file that is not the weights that it should be."""
+
+    sentence = "{path} cannot be used as weights: {reason}."
+
+
+class WeightsNeverFetched(WeightsError):
+    """Weights without a known hash, which are not downloaded."""
+
+    sentence = (
+        "{name} is never downloaded, because nobody has recorded its hash: get it by hand "
+        "({by_hand}), then run `animato weights import PATH`."
+    )
+
+
+class WeightsOffline(WeightsError):
+    """A download would be needed, and downloads are switched off."""
+
+    sentence = (
+        "{name} would have to be downloaded, and ANIMATO_OFFLINE is set: put {file} into {folder} "
+        "by hand, or unset it."
+    )
+
+
+class DownloadFailed(WeightsError):
+    """No address gave the file."""
+
+    sentence = (
+        "{name} could not be downloaded: {reasons}. Try again later (what has arrived is kept), or "
+        "put {file} into {folder} by hand."
+    )
+
+
+class WeightsFolderRefused(WeightsError):
+    """The folder of the weights cannot be written."""
+
+    sentence = (
+        "{path} cannot be written ({reason}): let ANIMATO_CHECKPOINTS_DIR name a folder that can."
+    )
+
+
+class TooLittleRoom(WeightsError):
+    """Less room than the weights need, told before anything is written."""
+
+    sentence = (
+        "{folder} has {free_mb} MB left, and {needed_mb} MB are needed: free some space, or let "
+        "ANIMATO_CHECKPOINTS_DIR name another folder."
+    )
+
+
+class EngineFailed(OperatorError):
+    """An engine whose computation went wrong."""
+
+    sentence = "The engine {name} failed: {reason}."
+
+
+class DeviceUnavailable(OperatorError):
+    """A device that this machine or this build of torch does not have."""
+
+    sentence = (
+        "The device {name} is not there ({reason}): let ANIMATO_DEVICE be auto, or use --cpu."
+    )
+
+
+class TemplateNotBuilt(OperatorError):
+    """A movement whose driving video is missing or out of date."""
+
+    sentence = (
+        "The driving video of {name} is missing or older than its curves: run `animato templates "
+        "build`."
+    )
 
 
 class EncoderFailed(OperatorError):
@@ -297,6 +407,27 @@ class GateFailed(OperatorError):
     """The gate's child could not be started or gave no usable answer."""
 
     sentence = "The check of the input could not run: {reason}"
+
+
+class WeightsMismatch(WeightsError):
+    """A checkpoint for networks of another shape than the config's."""
+
+    sentence = (
+        "{file} does not belong to {config}: {key} {reason}. Name the config that the weights were "
+        "trained with (--config), or get the weights again."
+    )
+
+
+class WeightsDoubtful(WeightsError):
+    """Weights that load and do not do what a model of faces does."""
+
+    sentence = "The weights in {path} do not behave as a model of faces: look at {sheet}."
+
+
+class BrokenConfig(OperatorError):
+    """A network config that cannot be used."""
+
+    sentence = "The config {file} cannot be used: {reason}."
 
 
 class BadSettings(OperatorError):

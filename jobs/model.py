@@ -56,6 +56,14 @@ class CropBox(Value):
         """Centre (x, y) in px."""
         return (self.left + self.right) / 2, (self.upper + self.lower) / 2
 
+    def overlap(self, other: "CropBox") -> float:
+        """Intersection over union: 1 for the same box, 0 for boxes apart."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.lower, other.lower) - max(self.upper, other.upper)
+        shared = max(0, width) * max(0, height)
+        areas = self.width * self.height + other.width * other.height
+        return shared / (areas - shared)
+
     def __str__(self) -> str:
         return f"{self.left},{self.upper},{self.right},{self.lower}"
 
@@ -116,14 +124,16 @@ class ClipLook(Value):
     Attributes:
         clip: the normalised clip: upright, square pixels, 8-bit H.264, constant exact rate, sound
             as AAC.
-        width: of its frames, px (even).
-        height: of its frames, px (even).
+        width: of its frames, px (even, unless it was to be exact).
+        height: likewise.
         original_width: of the upright frames as they came, px (boxes given by people refer to it).
         original_height: likewise.
         frame_rate: frames per second, exact.
         frame_count: its number of frames.
         has_audio: whether it carries sound.
-        faces: those of its first frame, largest first.
+        faces: those of its first frame (or one of the next few), largest first.
+        later_faces: where the largest one was seen in a few later frames, in their order; a frame
+            where it was not seen has none.
         warnings: what the person should know before going on.
     """
 
@@ -136,6 +146,7 @@ class ClipLook(Value):
     frame_count: int = Field(gt=0)
     has_audio: bool
     faces: tuple[Face, ...]
+    later_faces: tuple[CropBox, ...] = ()
     warnings: tuple[Warn, ...]
 
     @property

@@ -19,6 +19,14 @@ from jobs.templates import SHIPPED_TEMPLATES
 
 PREFIX = "ANIMATO_"
 
+# Said of a wrong value where the validator's own words are no help.
+_TAKES = {
+    "default_engine": "the name of an engine (animato engines), or auto",
+    "device": "auto, cpu, mps, cuda or, of several GPUs, cuda:1",
+    "weights_mirror": "the beginning of an address, such as https://example.org/weights",
+    "offline": "true or false",
+}
+
 
 class Settings(BaseSettings):
     """All settings of a process; frozen.
@@ -27,6 +35,11 @@ class Settings(BaseSettings):
         templates_dir: the folder of the templates' catalogue and its files.
         default_engine: the engine that is used when none is named.
         clip_max_s: driving clips are cut to this length, s.
+        device: what the network engines compute on; `auto` takes cuda, then mps, then cpu.
+        checkpoints_dir: the folder where weights are stored and looked for.
+        weights_mirror: the beginning of the only address that weights are fetched from; empty: the
+            addresses of the catalogue.
+        offline: whether nothing is ever downloaded.
     """
 
     model_config = SettingsConfigDict(
@@ -40,6 +53,10 @@ class Settings(BaseSettings):
     templates_dir: Path = SHIPPED_TEMPLATES
     default_engine: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] = "auto"
     clip_max_s: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 15.0
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
+    checkpoints_dir: Path = Path("checkpoints")
+    weights_mirror: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s/?#]\S*)?$")] = ""
+    offline: bool = False
 
     @classmethod
     def load(cls, env_file: Path | None = None) -> Self:
@@ -82,5 +99,8 @@ def _refuse_unknown(names: list[str]) -> None:
 
 def _sentence(problem: ErrorDetails) -> str:
     """What is wrong with a value, naming its variable."""
+    field = str(problem["loc"][0])
     message = problem["msg"][:1].lower() + problem["msg"][1:]
-    return f"{variable_of(str(problem['loc'][0]))} is {problem['input']!r}: {message}."
+    if field in _TAKES:
+        message = f"it takes {_TAKES[field]}"
+    return f"{variable_of(field)} is {problem['input']!r}: {message}."

@@ -1,9 +1,11 @@
 """The command line as a person starts it: a process of its own, with files of its own."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -15,10 +17,17 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
+from animato import cli
+from animato import prepare as prepare_program
+from inference.extras import missing_neural
 from inference.video import ClipReader
 from inference.video_writer import VideoWriter
+from inference.weights.store import WeightsStore
 from jobs.templates import SHIPPED_TEMPLATES
+from tests.conftest import Require
+from tests.see_through import dots, write_checkpoint, write_config
 
+ROOT = Path(__file__).parents[2]
 Picture = npt.NDArray[np.uint8]
 
 
@@ -32,12 +41,33 @@ class Ended:
 
 
 Animato = Callable[..., Ended]
+Main = Callable[[Sequence[str]], int]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Small networks that show what they are given (`tests/see_through.py`).
+
+    Attributes:
+        config: their config.
+        checkpoint: their weights as published ones are.
+        store: the folder where they lie converted, for `ANIMATO_CHECKPOINTS_DIR`.
+    """
+
+    config: Path
+    checkpoint: Path
+    store: Path
+
+    @property
+    def named(self) -> tuple[object, ...]:
+        """The options that name them."""
+        return ("--config", self.config, "--checkpoint", self.checkpoint)
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
     """Ours without settings, and with temporary files in `folder`, so that leftovers are seen."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANIMATO_")}
-    return kept | {"TMPDIR": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
+    return kept | {"TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
@@ -52,11 +82,20 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def animato(tmp_path: Path, scratch: Path) -> Animato:
     """Runs `animato` with the given arguments in `tmp_path`."""
+    return _program(["-m", "animato"], tmp_path, scratch)
 
+
+@pytest.fixture
+def prepare(tmp_path: Path, scratch: Path) -> Animato:
+    """Runs `prepare.py` with the given arguments in `tmp_path`."""
+    return _program([str(ROOT / "prepare.py")], tmp_path, scratch)
+
+
+def _program(program: list[str], folder: Path, scratch: Path) -> Animato:
     def run(*arguments: object, **settings: str) -> Ended:
         ended = subprocess.run(
-            [sys.executable, "-m", "animato", *map(str, arguments)],
-            cwd=tmp_path,
+            [sys.executable, *program, *map(str, arguments)],
+            cwd=folder,
             env=clean_environment(scratch) | settings,
             capture_output=True,
             text=True,
@@ -66,6 +105,76 @@ def animato(tmp_path: Path, scratch: Path) -> Animato:
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     return run
+
+
+@pytest.fixture
+def quick_animato(inside: Callable[[Main], Animato]) -> Animato:
+    """As `animato`, but in this process, where torch is loaded once for all tests."""
+    return inside(cli.main)
+
+
+@pytest.fixture
+def quick_prepare(inside: Callable[[Main], Animato]) -> Animato:
+    """As `prepare`, likewise."""
+    return inside(prepare_program.main)
+
+
+@pytest.fixture
+def inside(
+    tmp_path: Path,
+    scratch: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Callable[[Main], Animato]]:
+    """Makes runs of a command line inside this process, in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    for name in [name for name in os.environ if name.startswith("ANIMATO_")]:
+        monkeypatch.delenv(name)
+    handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGHUP)}
+
+    def runs_of(main: Main) -> Animato:
+        def run(*arguments: object, **settings: str) -> Ended:
+            capsys.readouterr()
+            with monkeypatch.context() as environment:
+                for name, value in settings.items():
+                    environment.setenv(name, value)
+                try:
+                    code = main([str(argument) for argument in arguments])
+                except SystemExit as usage:
+                    code = usage.code if isinstance(usage.code, int) else 1
+            return Ended(code, *capsys.readouterr())
+
+        return run
+
+    yield runs_of
+    for kind, handler in handlers.items():
+        signal.signal(kind, handler)
+
+
+@pytest.fixture(scope="session")
+def networks(require: Require, tmp_path_factory: pytest.TempPathFactory) -> Networks:
+    """The networks that give the photo back."""
+    require(not missing_neural(), "the extra neural is not installed")
+    folder = tmp_path_factory.mktemp("networks")
+    found = Networks(
+        config=write_config(folder / "small.yaml"),
+        checkpoint=write_checkpoint(folder / "small.pth.tar"),
+        store=folder / "store",
+    )
+    WeightsStore(found.store).checkpoint(found.checkpoint)
+    return found
+
+
+@pytest.fixture(scope="session")
+def dotted_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four lossless frames of 256 px of dots that go to the right, 8 px each."""
+    path = tmp_path_factory.mktemp("dots") / "dots.mkv"
+    places = np.array([[60, 60], [150, 70], [60, 180], [150, 190], [105, 125]])
+    with VideoWriter(path, 256, 256, Fraction(25), comment="test") as writer:
+        for index in range(4):
+            writer.write(dots(places + np.array([8 * index, 0])))
+    return path
 
 
 @pytest.fixture(scope="session")

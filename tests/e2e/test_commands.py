@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from skimage.data import astronaut
 
 from jobs.templates import SHIPPED_TEMPLATES
 from tests.e2e.conftest import Animato
 
+NEURAL = {"face_alignment", "filelock", "httpx", "numba", "safetensors", "torch"}
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -122,13 +124,40 @@ def test_operator_s_recorded_clip_gets_a_track_and_moves_a_photo(
     assert "cannot be repeated" in looped.err
 
 
-def test_help_in_the_readme_is_the_real_one(animato: Animato) -> None:
-    shown = animato("animate", "--help", COLUMNS="100").out
+def test_operator_s_clip_that_is_broken_is_one_sentence(
+    quick_animato: Animato, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "wave.mp4").write_text("no clip")
+    (folder / "templates.yaml").write_text(
+        "- name: wave\n  emoji: W\n  title: {en: Wave}\n  licence: ours\n"
+        "  motion: {clip: wave.mp4, track: wave.npz}\n"
+    )
+    ended = quick_animato("templates", "build", "--folder", folder)
+    assert ended.code == 1
+    (said,) = ended.err.splitlines()
+    assert "wave.mp4" in said
+
+
+@pytest.mark.parametrize("program", ["animato animate", "python prepare.py"])
+def test_help_in_the_readme_is_the_real_one(
+    animato: Animato, prepare: Animato, program: str
+) -> None:
+    typed = (prepare, "--help") if "prepare" in program else (animato, "animate", "--help")
+    shown = typed[0](*typed[1:], COLUMNS="100").out
     text = README.read_text("utf-8")
-    begin, end = "<!-- animato animate --help: begin -->", "<!-- animato animate --help: end -->"
+    begin, end = f"<!-- {program} --help: begin -->", f"<!-- {program} --help: end -->"
     quoted = text.split(begin)[1].split(end)[0].strip()
-    # Versions of Python break the lines at different places.
-    assert quoted.split() == ["```text", *shown.split(), "```"]
+    assert quoted.startswith("```text\nusage: ")
+    assert quoted.endswith("\n```")
+    assert words_of_help(quoted.strip("`").removeprefix("text")) == words_of_help(shown)
+
+
+def words_of_help(text: str) -> list[str]:
+    """The words: versions of Python break lines, and name values of short flags, differently."""
+    together = " ".join(text.split())
+    return re.sub(r"(--\w+) ([A-Z ]+), (-\w+) \2", r"\1, \3 \2", together).split()
 
 
 def test_help_loads_no_heavy_library() -> None:
@@ -137,4 +166,25 @@ def test_help_loads_no_heavy_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert "animato.cli" in loaded
-    assert not {"cv2", "skimage", "scipy", "torch", "av", "numpy"} & set(loaded)
+    assert not (NEURAL | {"cv2", "skimage", "scipy", "av", "numpy"}) & set(loaded)
+
+
+@pytest.mark.parametrize("engine", ["flow", "still"])
+def test_engines_without_networks_load_no_network_library(
+    engine: str, photo: Path, tmp_path: Path
+) -> None:
+    code = "import sys, animato.cli as c; assert c.main() == 0; print(*sorted(sys.modules))"
+    arguments = (
+        *("animate", "--engine", engine, "--source_image", photo, "--template", "wink"),
+        *("--output", tmp_path / "me.mp4", "--quiet"),
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = done.stdout.splitlines()[-1].split()
+    assert f"inference.engines.{engine}" in loaded
+    assert not NEURAL & set(loaded)

@@ -15,7 +15,7 @@ import pytest
 from jobs.settings import Settings, variable_of
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("demo", "test", "lint", "bench", "templates", "clean", "help")
+TARGETS = ("demo", "neural", "test", "lint", "bench", "templates", "clean", "help")
 
 
 def text_of(name: str) -> str:
@@ -64,6 +64,16 @@ def test_constraints_pin_torch_and_everything_that_is_asked_for() -> None:
 # --- documents ------------------------------------------------------------------------------------
 
 
+def as_shown(default: object) -> str:
+    """A setting's default as the table writes it."""
+    if isinstance(default, Path):
+        is_ours = default.is_absolute()
+        return f"`{default.name}` beside the program" if is_ours else f"`./{default}`"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`" if default else "none"
+
+
 def test_settings_table_equals_the_class() -> None:
     rows = re.findall(
         r"^\| `(ANIMATO_\w+)` \| (.*?) \|", text_of("docs/configure.md"), re.MULTILINE
@@ -71,10 +81,7 @@ def test_settings_table_equals_the_class() -> None:
     assert [name for name, _ in rows] == [variable_of(field) for field in Settings.model_fields]
     for (_, shown), field in zip(rows, Settings.model_fields.values(), strict=True):
         default = field.default
-        if isinstance(default, Path):
-            assert shown == f"`{default.name}` beside the program"
-        else:
-            assert shown == f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+        assert shown == as_shown(default)
 
 
 def test_readme_names_the_two_commands_first() -> None:
@@ -145,6 +152,15 @@ class Desk:
             timeout=60,
             check=False,
         )
+
+    def plan(self, target: str) -> str:
+        """The commands that make would run there, none of them run."""
+        for path in (self.folder / "pyproject.toml", self.folder / "constraints.txt"):
+            if not path.exists():
+                path.touch()
+        done = self.make("--dry-run", target)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     @property
     def chosen(self) -> str:
@@ -226,6 +242,35 @@ def test_second_run_makes_the_environment_not_again(desk: Desk) -> None:
     desk.make(".venv/bin/python")
     assert desk.make(".venv/bin/python").returncode == 0
     assert len(desk.record.read_text("utf-8").splitlines()) == 1
+
+
+@pytest.mark.parametrize("target", ["neural", "test", "lint", "bench"])
+def test_networks_are_installed_for_tests_and_for_who_asks(desk: Desk, target: str) -> None:
+    commands = desk.plan(target)
+    assert '--editable ".[neural]"' in commands
+    assert "--constraint constraints.txt --no-deps face-alignment" in commands
+    assert ('--editable ".[dev]"' in commands) == (target != "neural")
+
+
+@pytest.mark.parametrize("target", ["demo", "templates"])
+def test_demo_installs_no_network_library(desk: Desk, target: str) -> None:
+    commands = desk.plan(target)
+    assert "--editable ." in commands
+    assert not re.search(r"neural|\[dev|torch|face-alignment", commands)
+
+
+@pytest.mark.parametrize("changed", ["pyproject.toml", "constraints.txt"])
+def test_changed_versions_are_installed_anew_and_others_are_not(desk: Desk, changed: str) -> None:
+    desk.put_python("python3", 3, 12)
+    desk.make(".venv/bin/python")
+    desk.plan("test")
+    for stamp in ("base", "neural", "dev"):
+        (desk.folder / ".venv" / f"{stamp}-installed").touch()
+    assert "pip" not in desk.plan("test")
+    later = (desk.folder / ".venv" / "dev-installed").stat().st_mtime + 60
+    os.utime(desk.folder / changed, (later, later))
+    commands = desk.plan("test")
+    assert all(f".venv/{stamp}-installed" in commands for stamp in ("base", "neural", "dev"))
 
 
 def test_environment_whose_python_has_gone_is_made_anew(desk: Desk) -> None:

@@ -6,17 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from inference.arguments import (
-    add_animate_arguments,
-    check_animate_arguments,
+from inference.argument_types import (
     crop_box,
     face_choice,
-    mp4_path,
+    frame_number,
+    margin,
+    padding_px,
     positive_count,
     positive_seconds,
     seconds,
     side_px,
+    smoothing_s,
+    video_path,
 )
+from inference.arguments import (
+    ANIMATE,
+    PREPARE,
+    Defaults,
+    add_animate_arguments,
+    check_animate_arguments,
+    check_engine_options,
+    engine_options_of,
+)
+from inference.engine import find_engine
+from inference.engine_options import EngineOptions
 from jobs.model import CropBox
 
 PHOTO = ["--source_image", "me.jpg"]
@@ -25,18 +38,20 @@ TEMPLATE = ["--template", "nod"]
 OUTPUT = ["--output", "out.mp4"]
 
 
-def parsed(*arguments: str) -> argparse.Namespace:
+def parsed(*arguments: str, defaults: Defaults = ANIMATE) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="animato animate")
-    add_animate_arguments(parser)
+    add_animate_arguments(parser, defaults)
     found = parser.parse_args(arguments)
-    check_animate_arguments(parser, found)
+    check_animate_arguments(parser, found, defaults)
     return found
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def refused(
+    capsys: pytest.CaptureFixture[str], *arguments: str, defaults: Defaults = ANIMATE
+) -> str:
     """What is said of a usage error."""
     with pytest.raises(SystemExit) as ended:
-        parsed(*arguments)
+        parsed(*arguments, defaults=defaults)
     assert ended.value.code == 2
     return capsys.readouterr().err
 
@@ -143,13 +158,18 @@ def test_boxes_numbers_and_paths_are_read() -> None:
     assert crop_box("40,30,200,190") == CropBox(left=40, upper=30, right=200, lower=190)
     assert face_choice("3") == 3
     assert face_choice("centre") == face_choice("center") == "centre"
-    assert mp4_path("folder/A.MP4") == Path("folder/A.MP4")
+    assert video_path("folder/A.MP4") == Path("folder/A.MP4")
+    assert video_path("a.mkv") == Path("a.mkv")
     assert side_px("0") == 0
     assert side_px("64") == 64
     assert seconds("0") == 0.0
     assert seconds("2.5") == 2.5
     assert positive_seconds("0.1") == 0.1
     assert positive_count("100") == 100
+    assert padding_px("0") == 0
+    assert frame_number("17") == 17
+    assert margin("1.6") == 1.6
+    assert smoothing_s("0") == 0.0
 
 
 @pytest.mark.parametrize(
@@ -160,11 +180,15 @@ def test_boxes_numbers_and_paths_are_read() -> None:
             for text in ("", "1,2,3", "1,2,3,4,5", "a,b,c,d", "9,9,3,20", "1.5,2,3,4")
         ),
         *((face_choice, text) for text in ("0", "-1", "1.5", "all", "")),
-        *((mp4_path, text) for text in ("out.avi", "out", "mp4", "out.mp4/")[:3]),
+        *((video_path, text) for text in ("out.avi", "out", "mp4", "out.mp4/")[:3]),
         *((side_px, text) for text in ("63", "-1", "1e3", "12.5", "")),
         *((seconds, text) for text in ("-1", "nan", "inf", "soon", "1e9", "")),
         *((positive_seconds, text) for text in ("0", "-2", "nan")),
         *((positive_count, text) for text in ("0", "101", "-3", "2.0", "")),
+        *((padding_px, text) for text in ("-1", "1.5", "1e3", "1000000", "")),
+        *((frame_number, text) for text in ("-1", "first", "1.0", "")),
+        *((margin, text) for text in ("0.9", "5", "nan", "inf", "")),
+        *((smoothing_s, text) for text in ("-0.1", "2", "nan", "")),
     ],
 )
 def test_nonsense_is_refused_with_the_text_named(read: Callable[[str], object], text: str) -> None:
@@ -177,3 +201,118 @@ def test_nonsense_is_refused_with_the_text_named(read: Callable[[str], object], 
 def test_nonsense_on_the_command_line_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, *PHOTO, *CLIP, *OUTPUT, "--face_box", "1,2")
     assert "'1,2' is not left,upper,right,lower" in said
+
+
+# --- what is asked of the engine ------------------------------------------------------------------
+
+
+def asked(*arguments: str, defaults: Defaults = ANIMATE) -> EngineOptions:
+    options, _ = engine_options_of(
+        parsed(*PHOTO, *CLIP, *OUTPUT, *arguments, defaults=defaults), defaults.engine_options
+    )
+    return options
+
+
+def test_animate_crops_and_prepare_does_what_the_original_did() -> None:
+    assert asked() == EngineOptions(crop_image=True, crop_video=True, crop_margin=2.0)
+    assert asked(defaults=PREPARE) == EngineOptions(
+        crop_image=False, crop_video=False, crop_margin=1.6, precision="float32"
+    )
+    shared = (asked(), asked(defaults=PREPARE))
+    assert all(options.relative and options.adapt_scale for options in shared)
+    assert not any(options.find_best_frame or options.best_frame for options in shared)
+
+
+def test_prepare_has_the_originals_files_engine_and_square() -> None:
+    found = parsed(*PHOTO, *CLIP, defaults=PREPARE)
+    assert found.output == Path("generated.mp4")
+    assert (found.paste_back, found.max_side, found.audio) == (False, 0, None)
+    assert not hasattr(found, "engine")
+    assert parsed(*TEMPLATE, *PHOTO, defaults=PREPARE).driving_video is None
+    assert PREPARE.engine == "fomm"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "value"),
+    [
+        (["--config", "a.yaml"], "config", Path("a.yaml")),
+        (["--checkpoint", "a.pth.tar"], "checkpoint", Path("a.pth.tar")),
+        (["--crop_image"], "crop_image", True),
+        (["-ci"], "crop_image", True),
+        (["--no-crop_image"], "crop_image", False),
+        (["-ci", "--crop_image_padding", "1", "2", "3", "4"], "crop_image_padding", (1, 2, 3, 4)),
+        (["-ci", "-cip", "1", "2", "3", "4"], "crop_image_padding", (1, 2, 3, 4)),
+        (["--crop_video"], "crop_video", True),
+        (["-cv"], "crop_video", True),
+        (["--relative"], "relative", True),
+        (["--no-relative"], "relative", False),
+        (["--adapt_scale"], "adapt_scale", True),
+        (["--no-adapt_scale"], "adapt_scale", False),
+        (["--find_best_frame"], "find_best_frame", True),
+        (["--best_frame", "0"], "best_frame", 0),
+        (["--cpu"], "device", "cpu"),
+        (["--crop_margin", "3"], "crop_margin", 3.0),
+        (["--smooth", "0.1"], "smooth", 0.1),
+        (["--face_detector", "lbp"], "face_detector", "lbp"),
+        (["--precision", "bfloat16"], "precision", "bfloat16"),
+        (["--align_corners"], "align_corners", True),
+    ],
+)
+@pytest.mark.parametrize("defaults", [ANIMATE, PREPARE], ids=["animate", "prepare"])
+def test_each_option_of_the_engine_is_taken(
+    arguments: list[str], option: str, value: object, defaults: Defaults
+) -> None:
+    found = asked(*arguments, defaults=defaults)
+    assert getattr(found, option) == value
+    assert type(getattr(found, option)) is type(value) or isinstance(value, Path)
+
+
+def test_padding_goes_with_cropping(capsys: pytest.CaptureFixture[str]) -> None:
+    padding = ("-cip", "1", "2", "3", "4")
+    assert asked(*padding).crop_image_padding == (1, 2, 3, 4)
+    said = refused(capsys, *PHOTO, *CLIP, *OUTPUT, *padding, "--no-crop_image")
+    assert "--crop_image_padding goes with --crop_image" in said
+
+
+def test_in_2021_padding_without_cropping_did_nothing_and_was_no_mistake() -> None:
+    found = parsed(*PHOTO, *CLIP, *OUTPUT, "-cip", "1", "2", "3", "4", defaults=PREPARE)
+    assert found.crop_image is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing", "flag"),
+    [([], "test/02.png", "--source_image"), (PHOTO, "test/04.mp4", "--driving_video")],
+)
+def test_samples_that_are_not_there_are_a_usage_error_with_the_flag(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    missing: str,
+    flag: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = refused(capsys, *arguments, defaults=PREPARE)
+    assert f"there is no {missing}: name a file with {flag}" in said
+
+
+def test_samples_that_are_there_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "test").mkdir()
+    for name in ("02.png", "04.mp4"):
+        (tmp_path / "test" / name).touch()
+    found = parsed(defaults=PREPARE)
+    assert (found.source_image, found.driving_video) == (Path("test/02.png"), Path("test/04.mp4"))
+
+
+def test_an_option_that_an_engine_does_not_understand_is_a_usage_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parser = argparse.ArgumentParser()
+    check_engine_options(parser, frozenset({"device", "relative"}), find_engine("fomm"))
+    check_engine_options(parser, frozenset(), find_engine("flow"))
+    for option, flag in (("relative", "--relative"), ("device", "--cpu")):
+        with pytest.raises(SystemExit) as ended:
+            check_engine_options(parser, frozenset({option}), find_engine("flow"))
+        assert ended.value.code == 2
+        assert f"{flag} goes with the engine fomm, not with flow" in capsys.readouterr().err

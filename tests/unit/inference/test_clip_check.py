@@ -5,6 +5,7 @@ import skimage.data
 
 from inference.clip_check import check_clip
 from inference.face import resize, rotate
+from jobs.model import CropBox
 
 Picture = npt.NDArray[np.uint8]
 
@@ -90,3 +91,55 @@ def test_one_frame_is_enough() -> None:
     found = check_clip(iter(moving(1)), 1)
     assert found.faces
     assert not found.has_cuts
+    assert found.later_faces == ()
+
+
+def drifting(count: int, step_px: int, angle_deg: float = 0.0) -> list[Picture]:
+    """Her head on a plain ground, tilted and `step_px` farther to the right in each frame."""
+    tilted, _ = rotate(HEAD, angle_deg)
+    row, column = ((side - 200) // 2 for side in tilted.shape[:2])
+    head = tilted[row : row + 200, column : column + 200]
+    frames = []
+    for index in range(count):
+        ground = np.full((300, 480, 3), 120, np.uint8)
+        left = 100 + index * step_px
+        ground[60:260, left : left + 200] = head
+        frames.append(ground)
+    return frames
+
+
+def centres(boxes: tuple[CropBox, ...]) -> npt.NDArray[np.float64]:
+    return np.array([box.centre for box in boxes])
+
+
+def test_later_faces_tell_where_the_head_has_gone() -> None:
+    found = check_clip(iter(drifting(13, 5)), 13)
+    first = found.faces[0].box
+    assert len(found.later_faces) == 6
+    gone = centres(found.later_faces) - first.centre
+    # Searched are frames 2, 4, ..., 12.
+    np.testing.assert_allclose(gone[:, 0], np.arange(10, 61, 10), atol=0.12 * first.width)
+    np.testing.assert_allclose(gone[:, 1], 0, atol=0.12 * first.width)
+    sides = [box.width for box in found.later_faces]
+    assert all(box.width == box.height for box in found.later_faces)
+    np.testing.assert_allclose(sides, first.width, rtol=0.2)
+
+
+@pytest.mark.parametrize("angle_deg", [-20.0, 20.0])
+def test_later_faces_of_a_tilted_head_are_turned_back(angle_deg: float) -> None:
+    upright, tilted = drifting(1, 0), drifting(7, 5, angle_deg)
+    found = check_clip(iter(upright + tilted[1:]), 7)
+    gone = centres(found.later_faces) - found.faces[0].box.centre
+    # The head is tilted about a point that lies near the face's own centre.
+    np.testing.assert_allclose(gone[:, 0], np.arange(5, 31, 5), atol=10)
+    np.testing.assert_allclose(gone[:, 1], 0, atol=12)
+
+
+def test_two_windows_that_agree_are_not_yet_a_place() -> None:
+    frames = moving(40)
+    camera = resize(np.ascontiguousarray(np.dstack([skimage.data.camera()] * 3)), 0.6)
+    for index in range(25, 40):
+        frames[index] = np.ascontiguousarray(camera[80:280, 20:220])
+    found = check_clip(iter(frames), 40)
+    assert len(found.later_faces) == 3
+    assert found.is_face_lost

@@ -17,10 +17,13 @@ from inference.engine import (
     find_engine,
     ready_engine,
 )
+from inference.engine_options import EngineOptions
+from inference.extras import missing_neural
 from inference.flow.track import Track
 from jobs.errors import EngineUnavailable, UnknownEngine
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion
+from tests.conftest import Require
 
 FACE = Face(number=1, box=CropBox(left=10, upper=10, right=40, lower=40), votes=3)
 PHOTO: Picture = np.arange(60 * 50 * 3, dtype=np.uint32).reshape(60, 50, 3).astype(np.uint8)
@@ -33,7 +36,7 @@ class LameEngine(StillEngine):
 
     @classmethod
     def unmet_needs(cls):
-        return ("install a leg", "install another")
+        return ("a leg: buy one", "another leg")
 
 ENGINE = LameEngine
 """
@@ -49,7 +52,7 @@ def lame_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_there_is_an_engine_for_every_file() -> None:
     files = {path.stem for path in Path(next(iter(engines.__path__))).glob("[!_]*.py")}
     assert set(engine_names()) == files
-    assert {"flow", "still"} <= files
+    assert {"flow", "fomm", "still"} <= files
 
 
 @pytest.mark.parametrize("name", engine_names())
@@ -61,13 +64,49 @@ def test_an_engine_has_its_files_name_and_says_truthfully_what_it_makes(name: st
     assert engine.digital_source_type.startswith("http://cv.iptc.org/newscodes/digitalsourcetype/")
 
 
-def test_auto_is_the_first_preference_whose_needs_are_met() -> None:
-    assert find_engine("auto").name == PREFERENCE[0] == "flow"
+class NoStore:
+    """A store that has the checkpoint it was told of, and nothing else."""
+
+    folder = Path("checkpoints")
+
+    def __init__(self, checkpoint: Path | None) -> None:
+        self._checkpoint = checkpoint
+
+    def has_checkpoint(self, path: Path) -> bool:
+        return path == self._checkpoint
 
 
-@pytest.mark.parametrize("name", ["nope", "Flow", "", "../engine", "flow.py", "os"])
+def automatic(store: NoStore | None, chosen: EngineOptions | None = None) -> str:
+    return ready_engine("auto", chosen, store).name  # type: ignore[arg-type]  # all that is asked
+
+
+def test_auto_is_the_first_preference_that_needs_nothing(require: Require) -> None:
+    assert PREFERENCE == ("fomm", "flow")
+    assert automatic(None) == automatic(NoStore(None)) == "flow"
+    require(not missing_neural(), "the extra neural is not installed")
+    assert automatic(NoStore(Path("checkpoints/vox-cpk.pth.tar"))) == "fomm"
+
+
+def test_auto_goes_by_the_checkpoint_that_is_asked_for(require: Require) -> None:
+    require(not missing_neural(), "the extra neural is not installed")
+    mine = Path("mine.pth.tar")
+    assert automatic(NoStore(mine), EngineOptions(checkpoint=mine)) == "fomm"
+    assert automatic(NoStore(mine)) == "flow"
+    vox = NoStore(Path("checkpoints/vox-cpk.pth.tar"))
+    assert automatic(vox, EngineOptions(checkpoint=mine)) == "flow"
+
+
+def test_an_engine_that_is_asked_for_by_name_may_lack_files(require: Require) -> None:
+    require(not missing_neural(), "the extra neural is not installed")
+    assert ready_engine("fomm").name == "fomm"
+    (needed,) = find_engine("fomm").missing_files(EngineOptions(), None)
+    assert "animato weights fetch vox-cpk" in needed
+    assert find_engine("flow").missing_files(EngineOptions(), None) == ()
+
+
+@pytest.mark.parametrize("name", ["nope", "auto", "Flow", "", "../engine", "flow.py", "os"])
 def test_an_unknown_engine_is_refused_with_the_known_ones_named(name: str) -> None:
-    with pytest.raises(UnknownEngine, match="auto, flow, still"):
+    with pytest.raises(UnknownEngine, match="auto, flow, fomm, still"):
         find_engine(name)
 
 
@@ -78,7 +117,7 @@ def test_an_engine_that_is_ready_is_given() -> None:
 @pytest.mark.usefixtures("lame_engine")
 def test_an_engine_that_lacks_something_says_what() -> None:
     assert "lame" in engine_names()
-    with pytest.raises(EngineUnavailable, match="lame cannot run here: install a leg; install an"):
+    with pytest.raises(EngineUnavailable, match="here; it needs a leg: buy one; another"):
         ready_engine("lame")
 
 

@@ -76,6 +76,20 @@ def test_fast_clips_are_divided_evenly_down_to_60(rate: Fraction, expected: Frac
     assert choose_frame_rate(rounded_times(rate, 200, EXACT), EXACT, [rate]) == expected
 
 
+@pytest.mark.parametrize("tick_s", [EXACT, MILLISECOND])
+@pytest.mark.parametrize("rate", [Fraction(120), Fraction(120_000, 1001), Fraction(240)])
+def test_without_a_limit_a_fast_clip_keeps_its_rate(rate: Fraction, tick_s: Fraction) -> None:
+    times_s = rounded_times(rate, 200, tick_s)
+    assert choose_frame_rate(times_s, tick_s, [rate], max_rate=None) == rate
+    assert choose_frame_rate(times_s[:1], tick_s, [rate], max_rate=None) == rate
+    assert choose_frame_rate(times_s, tick_s, [rate], max_rate=Fraction(50)) <= 50
+
+
+def test_a_variable_rate_is_at_most_60_whatever_the_limit() -> None:
+    times_s = [time for i, time in enumerate(rounded_times(Fraction(120), 200, EXACT)) if i % 9]
+    assert choose_frame_rate(times_s, EXACT, [Fraction(10666, 100)], max_rate=None) == 60
+
+
 def test_a_phone_that_drops_frames_keeps_its_usual_rate() -> None:
     times_s = [time for i, time in enumerate(rounded_times(Fraction(30), 200, EXACT)) if i % 9]
     assert choose_frame_rate(times_s, EXACT, [Fraction(2666, 100)]) == 30

@@ -131,6 +131,9 @@ def test_faces_of_a_large_clip_are_in_its_own_px(tmp_path: Path, folder: Path) -
     look = look_at_clip(tmp_path / "large.mp4", folder)
     assert look.faces[0].box.width == pytest.approx(4 * 96, abs=80)
     assert look.faces[0].box.left == pytest.approx(4 * 55, abs=60)
+    (later,) = look.later_faces
+    assert later.width == pytest.approx(look.faces[0].box.width, rel=0.3)
+    assert later.centre == pytest.approx(look.faces[0].box.centre, abs=60)
 
 
 def test_photo_and_clip_are_looked_at_together(photo: Path, clip: Path, folder: Path) -> None:

@@ -121,6 +121,43 @@ def test_only_a_png_is_taken_for_a_normalised_picture(tmp_path: Path) -> None:
         read_normalised(tmp_path / "photo.png")
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tiff"])
+def test_transparent_parts_are_white_or_what_lies_under_them(tmp_path: Path, name: str) -> None:
+    alpha = np.linspace(0, 255, ASTRONAUT.shape[1]).astype(np.uint8)
+    pixels = np.dstack([ASTRONAUT, np.broadcast_to(alpha, ASTRONAUT.shape[:2])])
+    # Only WebP is otherwise, and leaves out what is not seen.
+    Image.fromarray(pixels).save(tmp_path / name, lossless=True, exact=True)
+    assert (read_photo(tmp_path / name).picture[:, 0] == 255).all()
+    dropped = read_photo(tmp_path / name, PhotoLimits(drops_alpha=True))
+    np.testing.assert_array_equal(dropped.picture, ASTRONAUT)
+
+
+@pytest.mark.parametrize("transparency", [7, bytes(range(256))])
+def test_palette_with_transparency_gives_its_colours(
+    tmp_path: Path, transparency: int | bytes
+) -> None:
+    image = Image.fromarray(ASTRONAUT).quantize(256)
+    image.save(tmp_path / "a.png", transparency=transparency)
+    colours = np.asarray(image.convert("RGB"))
+    dropped = read_photo(tmp_path / "a.png", PhotoLimits(drops_alpha=True))
+    np.testing.assert_array_equal(dropped.picture, colours)
+    assert difference(read_photo(tmp_path / "a.png"), colours) > 0
+
+
+def test_grey_with_alpha_and_colours_that_count_as_transparent_lose_nothing(
+    tmp_path: Path,
+) -> None:
+    grey = Image.fromarray(ASTRONAUT).convert("L")
+    veiled = grey.copy()
+    veiled.putalpha(Image.new("L", grey.size, 40))
+    veiled.save(tmp_path / "la.png")
+    grey.save(tmp_path / "l.png", transparency=90)
+    for name in ("la.png", "l.png"):
+        dropped = read_photo(tmp_path / name, PhotoLimits(drops_alpha=True))
+        np.testing.assert_array_equal(dropped.picture, np.asarray(grey.convert("RGB")))
+        assert difference(read_photo(tmp_path / name), np.asarray(grey.convert("RGB"))) > 0
+
+
 def test_without_a_limit_a_photo_keeps_its_size(tmp_path: Path) -> None:
     Image.new("RGB", (1500, 100)).save(tmp_path / "a.png")
     assert read_photo(tmp_path / "a.png", PhotoLimits(max_side=0)).picture.shape[1] == 1500

@@ -24,6 +24,18 @@ def test_without_any_variable_the_defaults_hold() -> None:
     assert settings.templates_dir == SHIPPED_TEMPLATES
     assert settings.default_engine == "auto"
     assert settings.clip_max_s == 15
+    assert (settings.device, settings.checkpoints_dir) == ("auto", Path("checkpoints"))
+    assert (settings.weights_mirror, settings.offline) == ("", False)
+
+
+def test_settings_of_weights_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANIMATO_DEVICE", "cuda:1")
+    monkeypatch.setenv("ANIMATO_CHECKPOINTS_DIR", "elsewhere")
+    monkeypatch.setenv("ANIMATO_WEIGHTS_MIRROR", "https://example.org/weights")
+    monkeypatch.setenv("ANIMATO_OFFLINE", "1")
+    settings = Settings.load()
+    assert (settings.device, settings.checkpoints_dir) == ("cuda:1", Path("elsewhere"))
+    assert (settings.weights_mirror, settings.offline) == ("https://example.org/weights", True)
 
 
 def test_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +90,11 @@ def test_unknown_name_in_the_file_is_told_too(tmp_path: Path) -> None:
         ("ANIMATO_CLIP_MAX_S", "nan"),
         ("ANIMATO_CLIP_MAX_S", "1e9"),
         ("ANIMATO_DEFAULT_ENGINE", "../flow"),
+        ("ANIMATO_DEVICE", "gpu"),
+        ("ANIMATO_DEVICE", "cuda:x"),
+        ("ANIMATO_WEIGHTS_MIRROR", "ftp://example.org"),
+        ("ANIMATO_WEIGHTS_MIRROR", "https:///weights"),
+        ("ANIMATO_OFFLINE", "perhaps"),
     ],
 )
 def test_bad_value_is_one_sentence_with_its_variable(

@@ -1,0 +1,94 @@
+"""How a command runs as a process: its log, its signals, its errors and its exit code.
+
+Exit codes: 0 done, 1 the person's input, 2 usage, 3 ours, 130 stopped by Ctrl-C.
+"""
+
+import io
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from jobs.errors import AnimatoError, UserError
+
+log = logging.getLogger(__name__)
+
+NOTHING_WRITTEN = "nothing was written"
+_STOPPED = 130
+
+
+def run(
+    work: Callable[[], None], *, is_verbose: bool = False, stopped: str = NOTHING_WRITTEN
+) -> int:
+    """Does the work and returns the exit code; what went wrong is told on stderr.
+
+    Args:
+        work: the command.
+        is_verbose: whether everything is logged.
+        stopped: what there is to say when somebody stops it.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if is_verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    for chatty in ("httpx", "httpcore", "numba", "PIL"):
+        # The first two log whole addresses, and those may carry a password.
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # `nohup` has it ignored, and means it.
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, _stop)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows no emoji shows a question mark.
+        sys.stdout.reconfigure(errors="replace")
+    return _told(work, stopped)
+
+
+def _told(work: Callable[[], None], stopped: str) -> int:
+    """Does the work; every way to end has its exit code."""
+    try:
+        work()
+        sys.stdout.flush()
+    except UserError as error:
+        code = _tell(str(error), 1)
+    except AnimatoError as error:
+        log.debug("operator error", exc_info=True)
+        code = _tell(str(error), 3)
+    except KeyboardInterrupt:
+        code = _tell(f"stopped; {stopped}", _STOPPED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody left to tell.
+        sys.stderr.close()
+        code = 0
+    except OSError as error:
+        log.debug("system error", exc_info=True)
+        code = _tell(f"the system refused: {error}", 3)
+    except Exception as error:
+        # Whatever is ours ends with 3; Python's own code would be 1.
+        log.exception("unexpected error")
+        code = _tell(
+            _why(error) or "this should not have happened; please report the lines above", 3
+        )
+    else:
+        code = 0
+    return code
+
+
+def _why(error: Exception) -> str | None:
+    """The likely reason, where one is known."""
+    if not isinstance(error, ImportError):
+        return None
+    from inference.opencv_build import gui_opencv_warning  # noqa: PLC0415 - seldom needed
+
+    return gui_opencv_warning()
+
+
+def _tell(sentence: str, code: int) -> int:
+    newline = "\n" if code == _STOPPED else ""
+    sys.stderr.write(f"{newline}animato: {sentence}\n")
+    return code
+
+
+def _stop(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

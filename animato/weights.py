@@ -1,0 +1,144 @@
+"""`animato weights list`, `fetch`, `verify`, `convert`, `import` and `check`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from inference.engine_options import EngineOptions
+from inference.weights.catalogue import Mirror, WeightsFile
+from inference.weights.store import WeightsStore
+from inference.weights.verify import verify
+from jobs.errors import WeightsCorrupt
+from jobs.settings import Settings
+
+_DEFAULT = "vox-cpk"
+
+
+def store_of(
+    settings: Settings, *, folder: Path | None = None, is_quiet: bool = False
+) -> WeightsStore:
+    """The store of the settings, which tells on stderr what it does.
+
+    Args:
+        settings: this machine's.
+        folder: where weights are stored; None: where the settings say.
+        is_quiet: whether it tells nothing.
+    """
+
+    def say(sentence: str) -> None:
+        if not is_quiet:
+            sys.stderr.write(f"{sentence}\n")
+
+    return WeightsStore(
+        folder or settings.checkpoints_dir,
+        mirror=settings.weights_mirror,
+        is_offline=settings.offline,
+        say=say,
+        shows_progress=not is_quiet,
+    )
+
+
+def print_weights(store: WeightsStore, _arguments: argparse.Namespace) -> None:
+    """Prints every known file: what is there, how it is recognised, and where it may be had."""
+    for wanted in store.catalogue.files:
+        lines = [f"{wanted.name}: {store.state_of(wanted)}", *_facts(wanted)]
+        sys.stdout.write("\n    ".join(lines) + "\n\n")
+    sys.stdout.write(f"They are stored in {store.folder}.\n")
+    if store.mirror:
+        sys.stdout.write("ANIMATO_WEIGHTS_MIRROR takes the place of all addresses above.\n")
+    if store.is_offline:
+        sys.stdout.write("ANIMATO_OFFLINE is set: nothing is downloaded.\n")
+
+
+def fetch(store: WeightsStore, arguments: argparse.Namespace) -> None:
+    """Fetches what is named, and prints the files that are ready for use.
+
+    Raises:
+        UnknownWeights: the catalogue has no such name; nothing was fetched.
+        WeightsError: one of them cannot be had.
+    """
+    wanted = [
+        file for name in arguments.names or [_DEFAULT] for file in store.catalogue.named(name)
+    ]
+    for file in dict.fromkeys(wanted):
+        sys.stdout.write(f"{store.fetch(file)}\n")
+
+
+def verify_all(store: WeightsStore, _arguments: argparse.Namespace) -> None:
+    """Prints for each stored file what it is.
+
+    Raises:
+        WeightsCorrupt: one is not what it should be; it is the first one.
+    """
+    wrong = None
+    checked = None
+    for checked in verify(store):
+        state = "right" if checked.is_right else "WRONG"
+        sys.stdout.write(f"{state} {checked.path.name}: {checked.finding}\n")
+        if not checked.is_right and wrong is None:
+            wrong = checked
+    if checked is None:
+        sys.stdout.write(f"there are no weights in {store.folder}\n")
+    if wrong is not None:
+        raise WeightsCorrupt(path=str(wrong.path), reason=wrong.finding)
+
+
+def convert(store: WeightsStore, arguments: argparse.Namespace) -> None:
+    """Converts a checkpoint, and prints the file that engines load."""
+    sys.stdout.write(f"{store.convert(arguments.path)}\n")
+
+
+def import_file(store: WeightsStore, arguments: argparse.Namespace) -> None:
+    """Imports a file, and prints its hash and the file that engines load."""
+    record, usable = store.import_file(arguments.path)
+    sys.stdout.write(f"{record.name}: {record.size_bytes} bytes, sha256 {record.sha256}\n")
+    if not store.catalogue.with_file(record.name) or usable != arguments.path:
+        sys.stdout.write(f"{usable}\n")
+    elif usable.parent.resolve() != store.folder.resolve():
+        sys.stdout.write(f"it is the published file; engines look for it in {store.folder}\n")
+
+
+def check(store: WeightsStore, arguments: argparse.Namespace) -> None:
+    """Runs a checkpoint on a portrait, prints what was found, and writes the contact sheet."""
+    from inference.fomm.weights_check import check_weights  # noqa: PLC0415 - the others need no pictures
+
+    options = EngineOptions(
+        config=arguments.config, checkpoint=arguments.checkpoint, device=arguments.device
+    )
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        # Between two lines minutes may pass.
+        sys.stdout.flush()
+
+    check_weights(options, store, arguments.output, say)
+
+
+def _facts(wanted: WeightsFile) -> list[str]:
+    size = f"{wanted.size_bytes} bytes" if wanted.size_bytes else "size not recorded"
+    if not wanted.size_bytes and wanted.about_bytes:
+        size = f"about {wanted.about_bytes / 1e6:.0f} MB"
+    facts = [f"{wanted.file}, {size}"]
+    facts += [f"sha256 {wanted.sha256}"] if wanted.sha256 else []
+    facts += [f"md5 {wanted.md5}"] if wanted.md5 else []
+    if not wanted.hash:
+        facts.append("no known hash: never downloaded, `animato weights import PATH` takes it")
+    facts += [_address(mirror) for mirror in wanted.mirrors]
+    facts += [f"by hand: {wanted.by_hand}"] if wanted.by_hand else []
+    return [*facts, f"licence: {wanted.licence}", f"source: {wanted.source}"]
+
+
+def _address(mirror: Mirror) -> str:
+    tried = "tried, and right" if mirror.tried else "nobody here has tried it"
+    note = f"; {mirror.note}" if mirror.note else ""
+    return f"{mirror.url} ({tried}{note})"
+
+
+ACTIONS = {
+    "list": print_weights,
+    "fetch": fetch,
+    "verify": verify_all,
+    "convert": convert,
+    "import": import_file,
+    "check": check,
+}

@@ -1,0 +1,38 @@
+"""What the extra `neural` brings, and whether it is installed."""
+
+import os
+from importlib.util import find_spec
+
+from jobs.errors import ExtraMissing
+
+NEURAL_COMMAND = "run `make neural` in the program's folder"
+"""What to do to get the extra, and face-alignment with it."""
+
+_NEURAL = ("filelock", "httpx", "safetensors", "torch")
+
+
+def missing_neural() -> tuple[str, ...]:
+    """The libraries of the extra that are not installed; none of them is loaded to tell."""
+    return tuple(name for name in _NEURAL if find_spec(name) is None)
+
+
+def need_neural(what: str) -> None:
+    """Nothing, if the extra is installed.
+
+    Args:
+        what: who needs it, as the beginning of a sentence.
+
+    Raises:
+        ExtraMissing: it is not; the sentence says what to type.
+    """
+    if missing_neural():
+        raise ExtraMissing(what=what, command=NEURAL_COMMAND)
+
+
+def let_threads_sleep() -> None:
+    """Has torch's threads sleep while they wait for each other; to be called before it is loaded.
+
+    Otherwise they run in circles, and where another process (ffmpeg, say) wants a core too, all
+    wait for a thread that has none: up to fifteen times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,0 +1,142 @@
+"""The networks' shape, read from a published YAML config.
+
+Only `model_params` is read; what such a file says about training and data sets is ignored.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from jobs.errors import BrokenConfig, FileMissing
+
+# The side of the pictures that every published config is made for.
+SIDE_PX = 256
+# As people write it, and where it lies beside the program; the weights that belong to it.
+USUAL_CONFIG = Path("config/vox-256.yaml")
+SHIPPED_CONFIG = Path(__file__).resolve().parents[2] / USUAL_CONFIG
+CHECKPOINT = "vox-cpk.pth.tar"
+
+Count = Annotated[int, Field(ge=1, le=64)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# A smaller one would leave fewer than the 8 px in which a 7 x 7 convolution without padding finds
+# the 2 that a grid needs; and its kernel would be larger than any picture.
+Scale = Annotated[float, Field(ge=1 / 32, le=1)]
+
+
+class _Params(BaseModel):
+    """Frozen; names that inference has no use for are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _ConvolutionParams(_Params):
+    """How many channels there are: the first layer's, and the most of any."""
+
+    block_expansion: Width
+    max_features: Width
+
+    @model_validator(mode="after")
+    def _first_layer_has_no_more_than_the_most(self) -> Self:
+        if self.block_expansion > self.max_features:
+            message = (
+                f"a block_expansion of {self.block_expansion}"
+                f" is more than max_features, {self.max_features}"
+            )
+            raise ValueError(message)
+        return self
+
+
+class _HourglassParams(_ConvolutionParams):
+    """What there is of each of the two hourglasses.
+
+    Each reduces the picture first, then halves it again and again; on the way back it joins maps of
+    the same size, so that none of the halves may have been rounded.
+    """
+
+    num_blocks: Annotated[int, Field(ge=1, le=8)]
+    scale_factor: Scale = 1.0
+
+    @model_validator(mode="after")
+    def _picture_can_be_divided(self) -> Self:
+        scale = self.scale_factor
+        step = round(1 / scale)
+        if step * scale != 1:
+            message = f"a scale_factor of {scale} is not one over a whole number"
+            raise ValueError(message)
+        if SIDE_PX % step != 0:
+            message = f"a scale_factor of {scale} does not divide {SIDE_PX} px evenly"
+            raise ValueError(message)
+        side_px = SIDE_PX // step
+        if side_px % 2**self.num_blocks != 0:
+            message = f"{side_px} px cannot be halved evenly by num_blocks = {self.num_blocks}"
+            raise ValueError(message)
+        return self
+
+
+class CommonParams(_Params):
+    """What both networks share."""
+
+    num_kp: Count
+    num_channels: Annotated[int, Field(ge=3, le=3)] = 3
+    estimate_jacobian: bool = True
+
+
+class KeypointDetectorParams(_HourglassParams):
+    """The keypoint detector's own."""
+
+    temperature: Positive
+    single_jacobian_map: bool = False
+    pad: Annotated[int, Field(ge=0, le=3)] = 0
+
+
+class DenseMotionParams(_HourglassParams):
+    """The dense motion network's own."""
+
+    kp_variance: Positive = 0.01
+
+
+class GeneratorParams(_ConvolutionParams):
+    """The generator's own."""
+
+    # Six leave 4 px, of which Winograd's convolutions need a multiple.
+    num_down_blocks: Annotated[int, Field(ge=1, le=6)]
+    num_bottleneck_blocks: Annotated[int, Field(ge=0, le=64)]
+    estimate_occlusion_map: bool = False
+    dense_motion_params: DenseMotionParams
+
+
+class FommConfig(_Params):
+    """A config's `model_params`."""
+
+    common_params: CommonParams
+    kp_detector_params: KeypointDetectorParams
+    generator_params: GeneratorParams
+
+    @classmethod
+    def load(cls, path: Path) -> "FommConfig":
+        """The config in a YAML file.
+
+        Raises:
+            FileMissing: there is no such file.
+            BrokenConfig: it is no YAML, lacks a name or holds a value that cannot be used.
+        """
+        try:
+            data: Any = yaml.safe_load(path.read_text("utf-8"))
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise FileMissing(name=str(path)) from error
+        # The parser's own, and what dates, numbers and brackets without end make of it.
+        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+            raise BrokenConfig(file=path.name, reason="it cannot be read as YAML text") from error
+        if not isinstance(data, dict) or not isinstance(data.get("model_params"), dict):
+            raise BrokenConfig(file=path.name, reason="model_params is missing")
+        try:
+            return cls.model_validate(data["model_params"])
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(str(part) for part in ("model_params", *problem["loc"]))
+            message = problem["msg"].removeprefix("Value error, ")
+            reason = f"{place}: {message[:1].lower()}{message[1:]}"
+            raise BrokenConfig(file=path.name, reason=reason) from error

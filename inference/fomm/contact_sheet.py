@@ -1,0 +1,97 @@
+"""The contact sheet of a check of weights: for the owner's eyes, which judge best."""
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from inference.engine import Picture
+from inference.face import resize
+from inference.fomm.plausibility import Movement
+from inference.motion import Keypoints
+from inference.photo import write_png
+from inference.weights.folder import whole
+from jobs.errors import DiskFull, OutputNotWritable
+
+TILE_PX = 160
+_TITLE_PX = 20
+_PAPER, _INK, _MARK = (255, 255, 255), (0, 0, 0), (255, 220, 0)
+
+
+def draw_check_sheet(
+    square: Picture, source: Keypoints, first: Sequence[Picture], movements: Sequence[Movement]
+) -> Picture:
+    """All that was rendered, uint8 (H, W, 3) RGB; keypoints are drawn on the first of a clip.
+
+    Args:
+        square: the photo's.
+        source: its keypoints, B = 1.
+        first: the first frame, and the same with `align_corners`.
+        movements: each becomes a row of the clip and below it one of the result.
+    """
+    top = [with_keypoints(square, source), square, *first]
+    title = "the photo; the same; the first frame; the first frame with --align_corners"
+    rows = [_row(title, top, square.shape[0])]
+    for movement in movements:
+        clip = [with_keypoints(movement.driving[0], movement.keypoints[0]), *movement.driving[1:]]
+        rows.append(_row(f"{movement.name}: the clip", clip, TILE_PX))
+        rows.append(_row(f"{movement.name}: the result", movement.frames, TILE_PX))
+    width = max(row.shape[1] for row in rows)
+    padded = [
+        cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=_PAPER)
+        for row in rows
+    ]
+    return np.asarray(np.concatenate(padded), np.uint8)
+
+
+def with_keypoints(square: Picture, keypoints: Keypoints) -> Picture:
+    """The picture with numbered dots where the keypoints are, uint8 (side, side, 3) RGB.
+
+    Args:
+        square: uint8 (side, side, 3) RGB.
+        keypoints: B = 1.
+    """
+    drawn = square.copy()
+    side = square.shape[0]
+    for number, point in enumerate(keypoints.value[0], start=1):
+        if not np.isfinite(point).all():
+            continue
+        x, y = (round(float(way)) for way in (np.clip(point, -2, 2) + 1) / 2 * (side - 1))
+        cv2.circle(drawn, (x, y), 5, _INK, -1, cv2.LINE_AA)
+        cv2.circle(drawn, (x, y), 4, _MARK, -1, cv2.LINE_AA)
+        _write(drawn, str(number), (x + 6, y + 4))
+    return drawn
+
+
+def write_sheet(sheet: Picture, output: Path) -> None:
+    """Puts the sheet at its place as a PNG, whole or not at all.
+
+    Raises:
+        OutputNotWritable, DiskFull: it cannot be written.
+    """
+    try:
+        with whole(output) as part:
+            write_png(sheet, part)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(path=str(output)) from error
+        reason = (error.strerror or "it was refused").lower()
+        raise OutputNotWritable(path=str(output), reason=reason) from error
+
+
+def _row(title: str, pictures: Sequence[Picture] | Picture, side_px: int) -> Picture:
+    tiles = [resize(picture, side_px / picture.shape[0]) for picture in pictures]
+    strip = np.concatenate(tiles, axis=1)
+    head = np.full((_TITLE_PX, strip.shape[1], 3), _PAPER, np.uint8)
+    _write(head, title, (4, _TITLE_PX - 6))
+    return np.concatenate([head, strip])
+
+
+def _write(picture: Picture, text: str, origin: tuple[int, int]) -> None:
+    """Writes black on white, legible on any ground."""
+    for colour, line in ((_PAPER, 3), (_INK, 1)):
+        cv2.putText(
+            picture, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, line, cv2.LINE_AA
+        )

@@ -1,0 +1,203 @@
+"""The weights' catalogue: which files exist in the world, how they are told, where they may be had.
+
+    WeightsCatalogue --* WeightsFile --* Mirror
+
+A file is known by its size and hash, never by its name: two different files are published as
+`vox-adv-cpk.pth.tar`. A file without any known hash has no mirrors: whoever has it imports it. The
+format is explained at the top of the shipped `checkpoints/weights.yaml`.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from jobs.errors import BrokenWeightsCatalogue, UnknownWeights
+from jobs.model import Value
+
+SHIPPED_CATALOGUE = Path(__file__).parents[2] / "checkpoints" / "weights.yaml"
+
+_CHUNK_BYTES = 1 << 20
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+/\S+$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Size = Annotated[int, Field(strict=True, gt=0)]
+HashName = Literal["sha256", "md5"]
+
+
+@dataclass(frozen=True)
+class Digests:
+    """What tells one file from all others: its size and its hashes, hex."""
+
+    size_bytes: int
+    sha256: str
+    md5: str
+
+
+def digests_of(path: Path) -> Digests:
+    """Size and hashes of a file, read once."""
+    sha256, md5, size_bytes = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            sha256.update(chunk)
+            md5.update(chunk)
+            size_bytes += len(chunk)
+    return Digests(size_bytes, sha256.hexdigest(), md5.hexdigest())
+
+
+class Mirror(Value):
+    """An address of a file.
+
+    Attributes:
+        url: http or https; a plain GET answers with the file.
+        tried: whether anybody here has ever downloaded from it.
+        note: what is known of it.
+    """
+
+    url: Address
+    tried: bool = False
+    note: str = ""
+
+
+class WeightsFile(Value):
+    """One published file.
+
+    Attributes:
+        name: its name in commands.
+        group: a name in commands for several files that are used together; may be empty.
+        file: its published file name; others may have the same.
+        kind: `checkpoint` is converted before use, `file` is used as it is.
+        size_bytes: exact; None where nobody recorded it.
+        about_bytes: the size as far as it is known; for telling, limiting and guessing, not for
+            checking.
+        sha256: hex; None where nobody recorded it.
+        md5: hex; None where nobody recorded it.
+        mirrors: in the order in which they are asked.
+        licence: on what terms it may be used.
+        source: where the facts above come from.
+        by_hand: how a person may get it; may be empty.
+    """
+
+    name: Name
+    group: str = ""
+    file: FileName
+    kind: Literal["checkpoint", "file"]
+    size_bytes: Size | None = None
+    about_bytes: Size | None = None
+    sha256: Sha256 | None = None
+    md5: Md5 | None = None
+    mirrors: tuple[Mirror, ...] = ()
+    licence: str
+    source: str
+    by_hand: str = ""
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        if self.mirrors and not self.hash:
+            message = f"{self.name} has mirrors but no hash: it must never be fetched"
+            raise ValueError(message)
+        if self.size_bytes is None and self.about_bytes is None:
+            message = f"{self.name} needs size_bytes or about_bytes"
+            raise ValueError(message)
+        return self
+
+    @property
+    def hash(self) -> str:
+        """The better one of the known hashes, hex; empty if none is known."""
+        return self.sha256 or self.md5 or ""
+
+    @property
+    def key(self) -> str:
+        """Name and hash, for file names: a new edition never meets an old one's files."""
+        return f"{self.name}-{self.hash[:8]}"
+
+    @property
+    def probable_bytes(self) -> int:
+        """The size, exact or not."""
+        return self.size_bytes or self.about_bytes or 0
+
+    @property
+    def limit_bytes(self) -> int:
+        """More than this is never downloaded."""
+        return self.size_bytes or self.probable_bytes * 5 // 4
+
+    def may_have(self, size_bytes: int) -> bool:
+        """Whether a file of that size may be this one; within a quarter where none is recorded."""
+        if self.size_bytes:
+            return size_bytes == self.size_bytes
+        return self.probable_bytes * 3 // 4 <= size_bytes <= self.limit_bytes
+
+    def match(self, digests: Digests) -> HashName | None:
+        """Which hash says that a file is this one; None if it is another.
+
+        Either hash will do where two are known, together with the right size: they come from
+        different people.
+        """
+        if self.size_bytes not in (None, digests.size_bytes):
+            return None
+        if self.sha256 == digests.sha256:
+            return "sha256"
+        return "md5" if self.md5 == digests.md5 else None
+
+
+class WeightsCatalogue(Value):
+    """All files that are known, in the order of the catalogue."""
+
+    files: tuple[WeightsFile, ...]
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [file.name for file in self.files]
+        for name in names:
+            if names.count(name) > 1:
+                message = f"the name {name} is given twice"
+                raise ValueError(message)
+        return self
+
+    @classmethod
+    def load(cls, path: Path = SHIPPED_CATALOGUE) -> Self:
+        """The catalogue of a file.
+
+        Raises:
+            BrokenWeightsCatalogue: it cannot be read, or an entry of it cannot be used.
+        """
+        try:
+            entries = yaml.safe_load(path.read_text("utf-8-sig"))
+        except OSError as exc:
+            reason = f"it cannot be read ({(exc.strerror or 'refused').lower()})"
+            raise BrokenWeightsCatalogue(file=path.name, reason=reason) from exc
+        except (UnicodeDecodeError, yaml.YAMLError) as exc:
+            reason = " ".join(str(exc).split())
+            raise BrokenWeightsCatalogue(file=path.name, reason=reason) from exc
+        try:
+            return cls.model_validate({"files": entries})
+        except ValidationError as exc:
+            problem = exc.errors()[0]
+            # A place is (files, index, field ...); people count entries from 1.
+            place = [part + 1 if isinstance(part, int) else part for part in problem["loc"][1:]]
+            where = f"entry {': '.join(map(str, place))}: " if place else ""
+            raise BrokenWeightsCatalogue(file=path.name, reason=f"{where}{problem['msg']}") from exc
+
+    def named(self, name: str) -> tuple[WeightsFile, ...]:
+        """The file of that name, or all of that group.
+
+        Raises:
+            UnknownWeights: there is none.
+        """
+        found = tuple(file for file in self.files if name in (file.name, file.group))
+        if not found:
+            known = dict.fromkeys(
+                label for file in self.files for label in (file.name, file.group) if label
+            )
+            raise UnknownWeights(name=name, known=", ".join(known))
+        return found
+
+    def with_file(self, file_name: str) -> tuple[WeightsFile, ...]:
+        """All files that are published under that file name."""
+        return tuple(file for file in self.files if file.file == file_name)
