@@ -87,6 +87,14 @@ def test_face_hidden_for_a_moment_is_not_lost() -> None:
     assert not check_clip(iter(frames), 40).is_face_lost
 
 
+@pytest.mark.parametrize(("missing", "is_found"), [(1, True), (4, True), (5, False)])
+def test_face_that_is_missed_at_first_is_looked_for_a_few_frames_later(
+    missing: int, is_found: bool
+) -> None:
+    frames = [np.full_like(HEAD[:200, :200], 90)] * missing + moving(12)
+    assert bool(check_clip(iter(frames), len(frames)).faces) == is_found
+
+
 def test_one_frame_is_enough() -> None:
     found = check_clip(iter(moving(1)), 1)
     assert found.faces

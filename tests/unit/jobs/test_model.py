@@ -26,6 +26,15 @@ def test_faces_are_numbered_from_one() -> None:
         Face(number=0, box=box, votes=3)
 
 
+def test_overlap_is_shared_over_covered() -> None:
+    box = CropBox(left=0, upper=0, right=10, lower=10)
+    assert box.overlap(box) == 1.0
+    half = CropBox(left=5, upper=0, right=15, lower=10)
+    assert box.overlap(half) == half.overlap(box) == pytest.approx(50 / 150)
+    # Apart in both ways, the two negative sides must not make an area.
+    assert box.overlap(CropBox(left=20, upper=20, right=30, lower=30)) == 0.0
+
+
 def test_values_are_frozen_and_take_no_unknown_field() -> None:
     box = CropBox(left=0, upper=0, right=1, lower=1)
     with pytest.raises(ValidationError, match="frozen"):

@@ -108,6 +108,25 @@ def test_bad_value_is_one_sentence_with_its_variable(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("ANIMATO_DEVICE", "tpu", "auto, cpu, mps, cuda"),
+        ("ANIMATO_WEIGHTS_MIRROR", "ftp://x", "https://example.org/weights"),
+        ("ANIMATO_OFFLINE", "maybe", "true or false"),
+        ("ANIMATO_DEFAULT_ENGINE", "no engine", "animato engines"),
+    ],
+)
+def test_bad_value_is_told_in_plain_words_what_is_taken(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, takes: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as caught:
+        Settings.load()
+    assert takes in str(caught.value)
+    assert "pattern" not in str(caught.value)
+
+
 def test_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
     env_file = tmp_path / ".env"
     env_file.write_bytes(b"ANIMATO_CLIP_MAX_S=\xff\n")

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from inference.engine import Driving, Picture
+from inference.engine_options import EngineOptions
 from inference.engines.fomm import LANDMARK_FILES, FommEngine
 from inference.landmarks import unmet_landmark_needs
 from jobs.errors import (
     BrokenConfig,
     DeviceUnavailable,
     EngineUnavailable,
+    FileMissing,
     MediaDamaged,
     WeightsCorrupt,
     WeightsError,
@@ -76,6 +78,24 @@ def test_wrong_files_of_the_landmark_network_are_told_and_the_gates_faces_taken(
     assert "s3fd-619a316812.pth" in record.getMessage()
     with pytest.raises(WeightsCorrupt, match="s3fd"):
         make(face_detector="face-alignment").faces_of(lambda: dots(PLACES), (FACE,))
+
+
+# --- the config -----------------------------------------------------------------------------------
+
+
+def test_the_usual_config_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    usual = Path("config/vox-256.yaml")
+    FommEngine(EngineOptions(config=usual))
+    with pytest.raises(FileMissing, match=r"other\.yaml"):
+        FommEngine(EngineOptions(config=usual.with_name("other.yaml")))
+    # One that lies there is the person's own, and counts.
+    usual.parent.mkdir()
+    usual.write_text("nothing: here", "utf-8")
+    with pytest.raises(BrokenConfig, match="model_params is missing"):
+        FommEngine(EngineOptions(config=usual))
 
 
 # --- what is kept of a template's clip ------------------------------------------------------------
