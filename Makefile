@@ -2,11 +2,11 @@
 #
 # PYTHON=python3.12 make demo     another Python than the newest usable one
 # REQUIRE_ALL=1 make test         a test that lacks what it needs fails instead of being skipped
-# make test ARGS="-k smile"       options for pytest
+# make test ARGS="-k smile"       options for pytest; in the same way for `make sandbox` and `make bench`
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: demo neural test lint bench templates clean help
+.PHONY: demo sandbox neural test lint bench templates clean help
 # Two installations into one environment at the same time would break it.
 .NOTPARALLEL:
 
@@ -39,6 +39,7 @@ endef
 
 help:
 	@echo "make demo       a portrait that nods and smiles: out/demo.mp4 (installs into .venv the first time)"
+	@echo "make sandbox    a Telegram on your desk: a Bot API server and a chat page, for trying a bot"
 	@echo "make neural     install what network engines need: torch and more, 250 MB to several GB"
 	@echo "make test       run the tests and say what was skipped and why"
 	@echo "make lint       ruff, mypy, import-linter"
@@ -48,6 +49,9 @@ help:
 
 demo: .venv/base-installed
 	@$(BIN)/python -m animato.demo
+
+sandbox: .venv/sandbox-installed
+	@$(BIN)/python -m sandbox $(ARGS)
 
 neural: .venv/neural-installed
 	@echo "What network engines need is in .venv."
@@ -84,6 +88,11 @@ $(BIN)/python:
 	@$(PIP) --editable .
 	@touch $@
 
+.venv/sandbox-installed: .venv/base-installed
+	@echo "Installing what the sandbox and a bot need (3 MB to download) ..."
+	@$(PIP) --editable ".[bot,sandbox]"
+	@touch $@
+
 # face-alignment alone, without what it asks for: that would put another OpenCV in the place of ours.
 .venv/neural-installed: .venv/base-installed
 	@echo "Installing what network engines need: about 250 MB to download, several GB where pip chooses a CUDA build of torch (on Linux it does, unless told otherwise) ..."
@@ -91,7 +100,7 @@ $(BIN)/python:
 	@$(PIP) --no-deps face-alignment
 	@touch $@
 
-.venv/dev-installed: .venv/neural-installed
+.venv/dev-installed: .venv/neural-installed .venv/sandbox-installed
 	@echo "Installing what tests and checks need ..."
-	@$(PIP) --editable ".[dev]"
+	@$(PIP) --editable ".[bot,sandbox,dev]"
 	@touch $@

@@ -15,7 +15,7 @@ import pytest
 from jobs.settings import Settings, variable_of
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("demo", "neural", "test", "lint", "bench", "templates", "clean", "help")
+TARGETS = ("demo", "sandbox", "neural", "test", "lint", "bench", "templates", "clean", "help")
 
 
 def text_of(name: str) -> str:
@@ -37,7 +37,7 @@ def pins() -> dict[str, str]:
 
 
 def test_no_python_file_is_longer_than_450_lines() -> None:
-    rooms = ("animato", "inference", "jobs", "tests", "benchmarks")
+    rooms = ("animato", "inference", "jobs", "sandbox", "tests", "benchmarks")
     files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     assert len(files) > 10
     lengths = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in files}
@@ -97,7 +97,9 @@ def test_readme_and_help_name_every_make_target(target: str) -> None:
     assert f'"make {target} ' in text_of("Makefile")
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/configure.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/configure.md", "docs/sandbox.md"]
+)
 def test_links_of_the_documents_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text_of(name)):
         assert (ROOT / name).parent.joinpath(target).exists(), target
@@ -249,10 +251,10 @@ def test_networks_are_installed_for_tests_and_for_who_asks(desk: Desk, target: s
     commands = desk.plan(target)
     assert '--editable ".[neural]"' in commands
     assert "--constraint constraints.txt --no-deps face-alignment" in commands
-    assert ('--editable ".[dev]"' in commands) == (target != "neural")
+    assert ('--editable ".[bot,sandbox,dev]"' in commands) == (target != "neural")
 
 
-@pytest.mark.parametrize("target", ["demo", "templates"])
+@pytest.mark.parametrize("target", ["demo", "sandbox", "templates"])
 def test_demo_installs_no_network_library(desk: Desk, target: str) -> None:
     commands = desk.plan(target)
     assert "--editable ." in commands
@@ -264,13 +266,14 @@ def test_changed_versions_are_installed_anew_and_others_are_not(desk: Desk, chan
     desk.put_python("python3", 3, 12)
     desk.make(".venv/bin/python")
     desk.plan("test")
-    for stamp in ("base", "neural", "dev"):
+    stamps = ("base", "sandbox", "neural", "dev")
+    for stamp in stamps:
         (desk.folder / ".venv" / f"{stamp}-installed").touch()
     assert "pip" not in desk.plan("test")
     later = (desk.folder / ".venv" / "dev-installed").stat().st_mtime + 60
     os.utime(desk.folder / changed, (later, later))
     commands = desk.plan("test")
-    assert all(f".venv/{stamp}-installed" in commands for stamp in ("base", "neural", "dev"))
+    assert all(f".venv/{stamp}-installed" in commands for stamp in stamps)
 
 
 def test_environment_whose_python_has_gone_is_made_anew(desk: Desk) -> None:

@@ -1,0 +1,90 @@
+"""Answers to tapped buttons and to inline queries."""
+
+import re
+
+from sandbox.bot_api.sending import caption_fields, inline_markup_of, text_fields
+from sandbox.errors import bad_request
+from sandbox.formatting.entities import utf16_length
+from sandbox.json_types import JsonObject
+from sandbox.media.files import Kind
+from sandbox.parameters import Parameters
+from sandbox.world.telegram import Telegram
+
+ANSWER_LIMIT = 200
+RESULTS_LIMIT = 50
+RESULT_ID_BYTES = 64
+# The field with the file id, by the result's type.
+CACHED: dict[str, tuple[str, Kind]] = {
+    "photo": ("photo_file_id", "photo"),
+    "gif": ("gif_file_id", "animation"),
+    "mpeg4_gif": ("mpeg4_file_id", "animation"),
+    "video": ("video_file_id", "video"),
+    "document": ("document_file_id", "document"),
+    "sticker": ("sticker_file_id", "sticker"),
+}
+
+
+async def answer_callback_query(telegram: Telegram, call: Parameters) -> bool:
+    """AnswerCallbackQuery: a toast, an alert, an address to open, or only an end to the waiting."""
+    lifetime_s = telegram.settings.callback_lifetime_s
+    query = telegram.queries.unanswered(call.text("callback_query_id"), "callback", lifetime_s)
+    text = call.text("text")
+    if text is not None and utf16_length(text) > ANSWER_LIMIT:
+        raise bad_request("MESSAGE_TOO_LONG")
+    url = call.text("url")
+    if url is not None and not re.match(r"(https?://)?t\.me/|tg://", url):
+        raise bad_request("URL_INVALID")
+    answer = {"text": text, "show_alert": call.boolean("show_alert"), "url": url}
+    telegram.answer(query, answer)
+    return True
+
+
+async def answer_inline_query(telegram: Telegram, call: Parameters) -> bool:
+    """AnswerInlineQuery. Results with media by address are refused: no other machine is reached."""
+    lifetime_s = telegram.settings.callback_lifetime_s
+    query = telegram.queries.unanswered(call.text("inline_query_id"), "inline", lifetime_s)
+    results = call.objects("results") or []
+    if len(results) > RESULTS_LIMIT:
+        raise bad_request("RESULTS_TOO_MUCH")
+    names = [str(result.get("id", "")) for result in results]
+    if len(set(names)) < len(names):
+        raise bad_request("RESULT_ID_DUPLICATE")
+    for result in results:
+        content_of_result(telegram, result)
+    answer = {
+        "results": results,
+        "button": call.json_object("button"),
+        "next_offset": call.text("next_offset") or "",
+        "cache_time": call.integer("cache_time"),
+        "is_personal": call.boolean("is_personal"),
+    }
+    telegram.answer(query, answer)
+    return True
+
+
+def content_of_result(telegram: Telegram, result: JsonObject) -> JsonObject:
+    """What the message shows that a person sends by choosing the result.
+
+    Raises:
+        ApiError: 400 for a result that the server would not take.
+    """
+    item = Parameters(result)
+    if not 1 <= len(str(result.get("id", "")).encode()) <= RESULT_ID_BYTES:
+        raise bad_request("RESULT_ID_INVALID")
+    inline_markup_of(item)
+    written = item.json_object("input_message_content")
+    attachment = None
+    if (kind_of_result := str(result.get("type"))) in CACHED:
+        field, kind = CACHED[kind_of_result]
+        file_id = item.text(field)
+        if file_id is None:
+            raise bad_request("wrong file identifier/HTTP URL specified")
+        attachment = telegram.files.attachment(file_id, kind)
+    elif kind_of_result != "article" or not result.get("title"):
+        raise bad_request("can't parse inline query result: Unsupported type or no title specified")
+    if written is not None:
+        text = written | {"text": written.get("message_text", "")}
+        return text_fields(Parameters(text))
+    if attachment is None:
+        raise bad_request("can't parse inline query result: Can't find field input_message_content")
+    return attachment.fields | caption_fields(item)

@@ -1,0 +1,56 @@
+"""Telegram's flood limits, for those who want them enforced."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+# What is known: about one message a second into a chat, with short bursts; 20 a minute into a
+# group; 30 a second in all. Edits count as messages do.
+PRIVATE_BURST = 5
+GROUP_LIMIT, GROUP_WINDOW_S = 20, 60.0
+TOTAL_LIMIT, TOTAL_WINDOW_S = 30, 1.0
+COUNTED = ("send", "edit", "copy", "forward")
+NOT_COUNTED = "sendchataction"
+
+
+@dataclass
+class _Bucket:
+    """Refills by one a second up to the burst."""
+
+    tokens: float
+    at: float
+
+
+class FloodLimits:
+    """Says how long a call has to wait. The caller gives the time, in seconds of any clock."""
+
+    def __init__(self) -> None:
+        self._total: deque[float] = deque()
+        self._groups: dict[int, deque[float]] = {}
+        self._private: dict[int, _Bucket] = {}
+
+    def wait_s(self, method: str, chat_id: int | None, now: float) -> int:
+        """0 when the call may go on, and is counted; else the seconds to wait, at least 1."""
+        name = method.lower()
+        if chat_id is None or not name.startswith(COUNTED) or name == NOT_COUNTED:
+            return 0
+        group = self._groups.setdefault(chat_id, deque()) if chat_id < 0 else deque[float]()
+        bucket = self._private.setdefault(chat_id, _Bucket(PRIVATE_BURST, now))
+        tokens = min(PRIVATE_BURST, bucket.tokens + now - bucket.at)
+        waits = [
+            _window_wait_s(self._total, TOTAL_LIMIT, TOTAL_WINDOW_S, now),
+            _window_wait_s(group, GROUP_LIMIT, GROUP_WINDOW_S, now),
+            1 - tokens if chat_id > 0 else 0,
+        ]
+        if (wait_s := max(waits)) > 0:
+            return max(1, math.ceil(wait_s))
+        self._total.append(now)
+        group.append(now)
+        bucket.tokens, bucket.at = tokens - 1, now
+        return 0
+
+
+def _window_wait_s(times: "deque[float]", limit: int, window_s: float, now: float) -> float:
+    while times and times[0] <= now - window_s:
+        times.popleft()
+    return times[0] + window_s - now if len(times) >= limit else 0.0

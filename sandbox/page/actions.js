@@ -1,0 +1,157 @@
+/** What a person does in a chat. */
+
+import { safeAddress, startPayload } from "./addresses.js";
+import { answerTo } from "./answers.js";
+import { get, post } from "./api.js";
+import { alertDialog, ask, attempt, copy, pick, toast } from "./notices.js";
+import { avatarOf, nameOf } from "./names.js";
+import { chat, chatsOf, isBot, person, putMessage, signal, state, touch } from "./store.js";
+
+const WAIT_S = 10;
+
+/** Stores what the server made of a sent message, so that it shows before the event arrives. */
+export function keepSent(answer) {
+  for (const message of answer.messages ?? [answer.message]) {
+    putMessage(message.chat.id, message);
+    signal("sent", { chatId: message.chat.id });
+  }
+}
+
+/** Who writes, and where, as fields of /sim/message; taken when one presses Send. */
+export const here = () => ({
+  user_id: state.personId,
+  chat_id: state.chatId,
+  thread_id: state.threadId,
+  language_code: person()?.language_code,
+});
+
+/** Sends a text at once. @returns {Promise<boolean>} whether the server took it */
+export async function sendText(text) {
+  const answer = await attempt(() => post("/sim/message", { ...here(), text }));
+  if (answer) keepSent(answer);
+  return answer !== null;
+}
+
+/** Sends a command that stands in a message; in groups it names the bot that wrote it. */
+export function sendCommand(text, message) {
+  const toBot = chat()?.type !== "private" && isBot(message?.from) && !text.includes("@");
+  return sendText(toBot ? `${text}@${state.bot.username}` : text);
+}
+
+/** Goes to a chat (and topic) of the current person. */
+export function openChat(chatId, threadId = null) {
+  Object.assign(state, { chatId, threadId });
+  touch("place", "messages", "doing");
+}
+
+/** Becomes another person, in the same group if that person is there, else in private. */
+export function becomePerson(personId) {
+  const chats = chatsOf(personId);
+  const stays = chat()?.type !== "private" && chats.some((one) => one.id === state.chatId);
+  const chatId = stays ? state.chatId : (chats[0]?.id ?? personId);
+  const threadId = stays ? state.threadId : null;
+  Object.assign(state, { personId, chatId, threadId, payload: "" });
+  touch("place", "messages", "doing");
+}
+
+/**
+ * Presses START: opens the private chat and sends /start with the link's payload.
+ *
+ * @returns {Promise<boolean>} whether the server took it
+ */
+export async function start(payload = "") {
+  const own = chatsOf(state.personId).find((one) => one.type === "private");
+  if (own && own.id !== state.chatId) openChat(own.id);
+  state.payload = "";
+  touch("place");
+  return sendText(payload ? `/start ${payload}` : "/start");
+}
+
+/** Opens an address that a bot gave. */
+export function openAddress(address) {
+  const payload = startPayload(address);
+  if (payload !== null) {
+    start(payload);
+    return;
+  }
+  const safe = safeAddress(address);
+  if (safe) window.open(safe, "_blank", "noopener,noreferrer");
+  else toast("This address is not opened: only http, https and tg are.", "error");
+}
+
+async function tapCallback(message, button) {
+  const asked = await post("/sim/tap", {
+    user_id: state.personId,
+    chat_id: message.chat.id,
+    message_id: message.message_id,
+    data: button.callback_data,
+    wait_s: 0,
+  });
+  if (asked.reason) {
+    toast(`The bot never saw the tap: ${asked.reason}.`, "error");
+    return;
+  }
+  const answer = asked.answer ?? (await answerTo(asked.query_id, WAIT_S));
+  if (!answer) {
+    toast(`The bot has not answered the tap within ${WAIT_S} s.`, "error");
+    return;
+  }
+  if (answer.text && answer.show_alert) alertDialog(nameOf(state.bot), answer.text);
+  else if (answer.text) toast(answer.text, "answer");
+  if (answer.url) openAddress(answer.url);
+}
+
+async function switchInline(query, anywhere) {
+  if (anywhere) {
+    const choices = chatsOf(state.personId).map((one) => ({
+      label: nameOf(one),
+      icon: avatarOf(one, "small"),
+      value: one.id,
+    }));
+    const chatId = await pick("Send to…", choices);
+    if (chatId === null) return;
+    openChat(chatId);
+  }
+  signal("fill", { text: `@${state.bot.username} ${query}` });
+}
+
+/** Taps an inline button, whatever it does. */
+export async function tap(message, button) {
+  if (button.callback_data !== undefined) return attempt(() => tapCallback(message, button));
+  if (button.url) return openAddress(button.url);
+  if (button.copy_text) return copy(button.copy_text.text);
+  if (button.switch_inline_query_current_chat !== undefined) {
+    return switchInline(button.switch_inline_query_current_chat, false);
+  }
+  if (button.switch_inline_query !== undefined)
+    return switchInline(button.switch_inline_query, true);
+  if (button.switch_inline_query_chosen_chat) {
+    return switchInline(button.switch_inline_query_chosen_chat.query ?? "", true);
+  }
+  return toast("The sandbox cannot do what this button asks for.", "error");
+}
+
+/** Asks for a name, makes a topic of it and goes there. */
+export async function newTopic(chatId) {
+  const name = await ask({ title: "New topic", label: "Name of the topic", yes: "Make" });
+  if (!name) return;
+  const body = { chat_id: chatId, name, user_id: state.personId };
+  const made = await attempt(() => post("/sim/topics", body));
+  if (made) openChat(chatId, made.message_thread_id);
+}
+
+export const deleteMessage = (message) =>
+  attempt(() => post("/sim/delete", { chat_id: message.chat.id, message_id: message.message_id }));
+
+let latestCommands = 0;
+
+/** Fetches the commands that this person sees here. */
+export async function fetchCommands() {
+  if (!chat()) return;
+  const ours = ++latestCommands;
+  const address = `/sim/commands?chat_id=${state.chatId}&user_id=${state.personId}`;
+  const found = await get(address).catch(() => ({ commands: [] }));
+  if (ours !== latestCommands) return;
+  state.commands = found.commands;
+  touch("commands");
+}

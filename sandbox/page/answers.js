@@ -1,0 +1,31 @@
+/** The bot's answers to taps and inline queries: events, which may come before the query's id. */
+
+const KEPT = 100;
+
+const answers = new Map();
+const waiting = new Map();
+
+/** Takes the bot's answer to a query. */
+export function keepAnswer(queryId, answer) {
+  answers.set(queryId, answer);
+  if (answers.size > KEPT) answers.delete(answers.keys().next().value);
+  waiting.get(queryId)?.(answer);
+}
+
+/**
+ * Waits for the bot's answer without holding a connection, of which a browser has few.
+ *
+ * @returns {Promise<object|null>} null when there is none after the time.
+ */
+export function answerTo(queryId, seconds) {
+  if (answers.has(queryId)) return Promise.resolve(answers.get(queryId));
+  return new Promise((resolve) => {
+    const end = (answer) => {
+      clearTimeout(timer);
+      waiting.delete(queryId);
+      resolve(answer);
+    };
+    const timer = setTimeout(() => end(null), seconds * 1000);
+    waiting.set(queryId, end);
+  });
+}

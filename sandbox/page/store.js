@@ -1,0 +1,172 @@
+/** What the page knows, and who wants to hear of changes. */
+
+/**
+ * `threadId` is null in "General" and in chats without topics. `server` changes when the sandbox
+ * was started anew; `uploadLimit` is in bytes. `messages` holds a map of
+ * messages by id for each chat; a message is never changed, only replaced, so that "is it the
+ * same object" answers "has it changed".
+ */
+export const state = {
+  bot: { id: 0, first_name: "Bot", username: "bot", description: "" },
+  persons: [],
+  chats: [],
+  settings: {},
+  languages: [],
+  server: null,
+  token: null,
+  uploadLimit: Infinity,
+  personId: 0,
+  chatId: 0,
+  threadId: null,
+  payload: "",
+  messages: new Map(),
+  doing: new Map(),
+  commands: [],
+};
+
+const listeners = new Map();
+const dirty = new Set();
+let scheduled = false;
+
+/** Calls `listener` once per frame in which one of the topics was touched. */
+export function watch(topics, listener) {
+  for (const topic of topics) {
+    if (!listeners.has(topic)) listeners.set(topic, new Set());
+    listeners.get(topic).add(listener);
+  }
+}
+
+/**
+ * Says that something changed.
+ *
+ * Topics: place, directory, messages, doing, outbox, commands, commands-changed. A change of place
+ * shows at once, so that what is typed next goes to where the person has just gone.
+ */
+export function touch(...topics) {
+  topics.forEach((topic) => dirty.add(topic));
+  if (topics.includes("place")) flush();
+  if (scheduled || dirty.size === 0) return;
+  scheduled = true;
+  // A hidden tab has no frames, but its title still counts what is new.
+  const later = () => {
+    scheduled = false;
+    flush();
+  };
+  if (document.hidden) setTimeout(later, 50);
+  else requestAnimationFrame(later);
+}
+
+function flush() {
+  const topics = [...dirty];
+  dirty.clear();
+  const due = new Set(topics.flatMap((topic) => [...(listeners.get(topic) ?? [])]));
+  for (const listener of due) listener(new Set(topics));
+}
+
+const signals = new EventTarget();
+
+/**
+ * Tells other parts of the page that something happened: sent, arrived, reply, edit, jump, fill,
+ * files, files-added, panel, call, fetched, reset, another-server.
+ */
+export const signal = (name, detail) => signals.dispatchEvent(new CustomEvent(name, { detail }));
+export const onSignal = (name, listener) =>
+  signals.addEventListener(name, (event) => listener(event.detail));
+
+export const person = () => state.persons.find((one) => one.id === state.personId);
+export const chat = () => state.chats.find((one) => one.id === state.chatId);
+export const isBot = (user) => user?.id === state.bot.id;
+export const authorOf = (message) => message.sim?.author_id ?? message.from?.id;
+export const isOwn = (message) => authorOf(message) === state.personId;
+
+/** The chats that a person has: the private one and the groups where the person is a member. */
+export function chatsOf(personId) {
+  return state.chats.filter((one) => {
+    if (one.type === "private") return (one.person_id ?? one.id) === personId;
+    const status = one.members?.[String(personId)];
+    return !one.migrated_to && status && status !== "left" && status !== "kicked";
+  });
+}
+
+/** The topic of a message: null for General. */
+export const threadOf = (message) =>
+  message.is_topic_message || message.forum_topic_created
+    ? (message.message_thread_id ?? null)
+    : null;
+
+/** Messages of a chat, oldest first; of one topic where the chat has topics. */
+export function messagesOf(one, threadId) {
+  const all = [...(state.messages.get(one?.id)?.values() ?? [])];
+  const wanted = one?.is_forum ? all.filter((message) => threadOf(message) === threadId) : all;
+  return wanted.sort((left, right) => left.message_id - right.message_id);
+}
+
+/** Messages of the chat and topic that are open. */
+export const openMessages = () => messagesOf(chat(), state.threadId);
+
+export function putMessage(chatId, message) {
+  if (!state.messages.has(chatId)) state.messages.set(chatId, new Map());
+  const messages = state.messages.get(chatId);
+  const isNew = !messages.has(message.message_id);
+  messages.set(message.message_id, message);
+  if (isNew && isBot(message.from)) state.doing.delete(placeKey(chatId, threadOf(message)));
+  if (isNew) signal("arrived", { chatId, message });
+  touch("messages", "doing");
+}
+
+export function dropMessages(chatId, messageIds) {
+  for (const id of messageIds) state.messages.get(chatId)?.delete(id);
+  touch("messages");
+}
+
+/** Takes a chat's messages as they are on the server. */
+export function replaceMessages(chatId, messages) {
+  const before = state.messages.get(chatId) ?? new Map();
+  const after = new Map();
+  for (const message of messages) {
+    const old = before.get(message.message_id);
+    const same = old && JSON.stringify(old) === JSON.stringify(message);
+    after.set(message.message_id, same ? old : message);
+  }
+  state.messages.set(chatId, after);
+  touch("messages");
+}
+
+export const placeKey = (chatId, threadId) => `${chatId}/${threadId ?? ""}`;
+
+const readUpTo = new Map();
+const atStart = new Map();
+
+/** From here on messages count as new: what was there when the page opened is not. */
+export function startCounting(chatId) {
+  if (atStart.has(chatId)) return;
+  atStart.set(chatId, Math.max(0, ...(state.messages.get(chatId)?.keys() ?? [])));
+}
+
+export function forgetCounts() {
+  readUpTo.clear();
+  atStart.clear();
+}
+
+export function markRead() {
+  const newest = openMessages().at(-1)?.message_id ?? 0;
+  const key = `${state.personId}:${placeKey(state.chatId, state.threadId)}`;
+  if ((readUpTo.get(key) ?? -1) >= newest) return;
+  readUpTo.set(key, newest);
+  touch("messages");
+}
+
+/** How many messages of others this person has not seen in a chat, or in one topic of it. */
+export function unread(one, threadId) {
+  const threads = threadId !== undefined ? [threadId] : threadsOf(one);
+  const counts = threads.map((thread) => {
+    const key = `${state.personId}:${placeKey(one.id, thread)}`;
+    const seen = readUpTo.get(key) ?? atStart.get(one.id) ?? 0;
+    const fresh = (message) => message.message_id > seen && !isOwn(message);
+    return messagesOf(one, thread).filter(fresh).length;
+  });
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+const threadsOf = (one) =>
+  one.is_forum ? [null, ...one.topics.map((topic) => topic.message_thread_id)] : [null];

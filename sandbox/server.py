@@ -1,0 +1,214 @@
+"""The server: the bot's side, the person's side and the chat page on one loopback port."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from sandbox.bot_api.routes import bot_api_routes
+from sandbox.errors import ApiError, SimError
+from sandbox.parameters import BODY_LIMIT_BYTES
+from sandbox.person_side.routes import person_side_routes
+from sandbox.world.people import DEFAULT_TOKEN, DEFAULT_USERNAME, Bot, is_token, is_username
+from sandbox.world.telegram import Settings, Telegram
+from sandbox.world.webhook import is_loopback
+
+PAGE = Path(__file__).parent / "page"
+SHUTDOWN_S = 2.0
+# The page uses nothing from elsewhere, and the browser sees to it.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' blob:; media-src 'self' blob:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+# What the page says where a bot would get a code.
+PLAIN_WORDS = {
+    "IMAGE_PROCESS_FAILED": "That is no picture that can be sent as a photo: send it as a file.",
+    "PHOTO_INVALID_DIMENSIONS": "That picture is too large or too narrow: send it as a file.",
+    "VIDEO_CONTENT_TYPE_INVALID": "That is no video that can be read: send it as a file.",
+    "STICKER_INVALID": "That is no picture that can be a sticker: send it as a file.",
+    "STICKER_TGS_NOTGS": "That is no sticker: send it as a file.",
+    "STICKER_VIDEO_NOWEBM": "That is no sticker: send it as a file.",
+    "file must be non-empty": "That file is empty.",
+    "file is too big": "That file takes too long to make an animation of: send a smaller one.",
+    "Request Entity Too Large": "That is too large: a file has at most 50 MB here.",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """Where the server listens and whose server it is. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    token: str = DEFAULT_TOKEN
+    username: str = DEFAULT_USERNAME
+    settings: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        if not is_token(self.token):
+            message = (
+                f"{self.token!r} is no token: it needs four digits or more, a colon, and letters "
+                f"or digits, as {DEFAULT_TOKEN} has."
+            )
+            raise ValueError(message)
+        if not is_username(self.username):
+            message = (
+                f"{self.username!r} is no bot's name: 4 to 31 letters, digits and underscores, "
+                "a letter first."
+            )
+            raise ValueError(message)
+        if not is_loopback(self.host):
+            message = (
+                f"{self.host} is not a loopback address: the sandbox knows no passwords and "
+                "listens on this machine only; take 127.0.0.1, and ssh -L from elsewhere."
+            )
+            raise ValueError(message)
+
+
+class Sandbox:
+    """A running server, `async with Sandbox() as sandbox: ...`.
+
+    Raises:
+        OSError: on entering, when the port is taken.
+    """
+
+    def __init__(self, options: SandboxOptions | None = None) -> None:
+        self.options = options or SandboxOptions()
+        # As on the real server, a token begins with the id of its bot.
+        bot = Bot(int(self.options.token.partition(":")[0]), self.options.username)
+        self.telegram = Telegram(self.options.token, bot, self.options.settings)
+        self._runner: web.AppRunner | None = None
+        self._port = self.options.port
+
+    @property
+    def token(self) -> str:
+        """What the bot has to show."""
+        return self.options.token
+
+    @property
+    def url(self) -> str:
+        """The chat page's address, without a slash at its end."""
+        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def base_url(self) -> str:
+        """What comes before a token in the address of a call, as client libraries want it."""
+        return f"{self.url}/bot"
+
+    @property
+    def base_file_url(self) -> str:
+        """What comes before a token in the address of a download."""
+        return f"{self.url}/file/bot"
+
+    async def start(self) -> None:
+        """Listens; after `stop`, on the same port again and with everything that was there.
+
+        Raises:
+            OSError: the port is taken.
+            RuntimeError: it listens already.
+        """
+        if self._runner is not None:
+            message = "this sandbox listens already"
+            raise RuntimeError(message)
+        self.telegram.open()
+        app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=[_guarded, _spoken])
+        app.add_routes(bot_api_routes(self.telegram))
+        app.add_routes(person_side_routes(self.telegram))
+        app.add_routes([web.get("/", _page), web.static("/page", PAGE)])
+        app.on_shutdown.append(self._end_waiting)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+        await runner.setup()
+        # `localhost` may be two addresses, and then two free ports.
+        host = "127.0.0.1" if self.options.host == "localhost" else self.options.host
+        site = web.TCPSite(runner, host, self._port)
+        try:
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self._port = runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Ends every wait and closes every connection."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _end_waiting(self, _: web.Application) -> None:
+        await self.telegram.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+
+async def _page(_: web.Request) -> web.FileResponse:
+    return web.FileResponse(PAGE / "index.html")
+
+
+@web.middleware
+async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses what another web site makes a browser on this machine ask for.
+
+    A page elsewhere can send requests to loopback (Origin tells, or where a browser sends none,
+    Sec-Fetch-Site), or give a name of its own this machine's address (Host tells). It may link to
+    the chat page.
+    """
+    try:
+        host = urlsplit(f"//{request.host}").hostname
+        origin = request.headers.get("Origin", f"http://{request.host}")
+        is_foreign = not is_loopback(host) or urlsplit(origin).netloc != request.host
+    except ValueError:
+        is_foreign = True
+    is_of_other_site = request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
+    is_link = request.path == "/" and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    if is_foreign or (is_of_other_site and not is_link):
+        raise web.HTTPForbidden(text="The sandbox answers its own page and this machine only.\n")
+    response = await handler(request)
+    if not response.prepared:
+        response.headers.update(HEADERS)
+        response.headers.setdefault("Cache-Control", "no-cache")
+    return response
+
+
+@web.middleware
+async def _spoken(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns refusals on the person side into one sentence."""
+    try:
+        return await handler(request)
+    except SimError as exc:
+        return web.json_response({"error": exc.sentence}, status=400)
+    except ApiError as exc:
+        return web.json_response({"error": _in_plain_words(exc)}, status=400)
+    except web.HTTPClientError as exc:
+        if not request.path.startswith("/sim/"):
+            raise
+        sentence = f"{request.method} {request.path}: {exc.reason}. See docs/sandbox.md."
+        return web.json_response({"error": sentence}, status=exc.status)
+
+
+def _in_plain_words(error: ApiError) -> str:
+    words = error.description.removeprefix("Bad Request: ")
+    return PLAIN_WORDS.get(words, words[:1].upper() + words[1:])

@@ -1,0 +1,117 @@
+"""What can be watched from outside: every call of the bot, and every event as it happens."""
+
+import asyncio
+import itertools
+import json
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sandbox.json_types import JsonObject
+from sandbox.parameters import Parameters
+
+CALLS_KEPT = 5_000
+JSON_PARAMETERS = frozenset(
+    {
+        "allowed_updates",
+        "button",
+        "caption_entities",
+        "commands",
+        "entities",
+        "link_preview_options",
+        "media",
+        "message_ids",
+        "reaction",
+        "reply_markup",
+        "reply_parameters",
+        "results",
+        "scope",
+    }
+)
+EVENTS_AHEAD = 2_000  # a watcher that falls further behind is sent away, and comes back
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended."""
+
+    status: int
+    response: JsonObject | None
+    duration_ms: int
+
+
+class CallLog:
+    """The last calls of the bot, all methods but getUpdates, which are counted only."""
+
+    def __init__(self) -> None:
+        self._calls: deque[JsonObject] = deque(maxlen=CALLS_KEPT)
+        self._numbers = itertools.count(1)
+        self.polls = 0
+
+    def add(self, at: float, method: str, call: Parameters, outcome: Outcome) -> JsonObject:
+        """Keeps one call; `at` is the time of the clock at which it came."""
+        entry: JsonObject = {
+            "id": next(self._numbers),
+            "at": at,
+            "method": method,
+            "parameters": {name: _readable(name, call.values[name]) for name in call},
+            "files": [upload.as_json() for upload in call.uploads],
+            "status": outcome.status,
+            "response": outcome.response,
+            "duration_ms": outcome.duration_ms,
+        }
+        self._calls.append(entry)
+        return entry
+
+    def since(self, number: int = 0, method: str | None = None) -> list[JsonObject]:
+        """The calls after this number, oldest first."""
+        wanted = method.lower() if method else None
+        return [
+            call
+            for call in self._calls
+            if call["id"] > number and (wanted is None or call["method"].lower() == wanted)
+        ]
+
+
+def _readable(name: str, value: object) -> object:
+    """A parameter as what it means: the JSON text of an object or array becomes that."""
+    if isinstance(value, str) and name in JSON_PARAMETERS:
+        with suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value
+
+
+class EventStream:
+    """Hands every event to everybody who watches."""
+
+    def __init__(self) -> None:
+        self._watchers: set[asyncio.Queue[JsonObject | None]] = set()
+
+    def emit(self, kind: str, /, **fields: object) -> None:
+        """Tells all watchers."""
+        event = {"type": kind, **fields}
+        for watcher in list(self._watchers):
+            if watcher.qsize() >= EVENTS_AHEAD:
+                self.leave(watcher)
+                watcher.put_nowait(None)
+            else:
+                watcher.put_nowait(event)
+
+    def watch(self) -> "asyncio.Queue[JsonObject | None]":
+        """A queue of all events from now on; None in it says that nothing more will come."""
+        watcher: asyncio.Queue[JsonObject | None] = asyncio.Queue()
+        self._watchers.add(watcher)
+        return watcher
+
+    def leave(self, watcher: "asyncio.Queue[JsonObject | None]") -> None:
+        """Ends a watch."""
+        self._watchers.discard(watcher)
+
+    def __len__(self) -> int:
+        return len(self._watchers)
+
+    def close(self) -> None:
+        """Sends all watchers away."""
+        for watcher in list(self._watchers):
+            self.leave(watcher)
+            watcher.put_nowait(None)

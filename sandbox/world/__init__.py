@@ -1,0 +1,1 @@
+"""What there is: persons and the bot, their chats, and what they are told."""

@@ -1,0 +1,61 @@
+"""A sandbox, a browser with its chat page, and bots behind it, for the tests of that page."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from sandbox.server import Sandbox
+from tests.conftest import Require
+from tests.e2e.chat_page import Desktop
+from tests.echo_bot import EchoBot, echo_bot
+from tests.integration.sandbox.desk import Desk
+from tests.integration.sandbox.raw_bot import RawBot
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(sandbox: Sandbox) -> AsyncIterator[Desk]:
+    async with aiohttp.ClientSession() as session:
+        yield Desk(session, sandbox.url)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bot(sandbox: Sandbox) -> AsyncIterator[RawBot]:
+    async with aiohttp.ClientSession() as session:
+        yield RawBot(session, sandbox)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(require: Require) -> AsyncIterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    require(chromium, "chromium is not installed")
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=str(chromium), args=list(FLAGS))
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desktop(browser: Browser, sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Desktop]:
+    found = Desktop(browser, sandbox, tmp_path)
+    yield found
+    for screen in found.screens:
+        await screen.page.context.close()
+    assert [screen.wrong for screen in found.screens if screen.wrong] == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def echo(sandbox: Sandbox) -> AsyncIterator[EchoBot]:
+    async with echo_bot(sandbox, pause_s=0.1) as running:
+        yield running

@@ -1,0 +1,223 @@
+"""Keyboards as Telegram takes, keeps and refuses them."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.errors import ApiError
+from sandbox.formatting.keyboards import button_with, checked_markup, inline_keyboard_of, is_inline
+
+
+def inline(*rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"inline_keyboard": list(rows)}
+
+
+def button(text: str = "Go", **action: object) -> dict[str, Any]:
+    return {"text": text, **action}
+
+
+def complaint(markup: object) -> str:
+    with pytest.raises(ApiError) as caught:
+        checked_markup(markup)  # type: ignore[arg-type]
+    assert caught.value.code == 400
+    return caught.value.description.removeprefix("Bad Request: ")
+
+
+def button_complaint(wrong: object) -> str:
+    return complaint({"inline_keyboard": [[wrong]]}).removeprefix(
+        "can't parse inline keyboard button: "
+    )
+
+
+# --- inline keyboards -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"callback_data": "go:1"},
+        {"url": "https://example.org/a"},
+        {"url": "tg://user?id=7"},
+        {"switch_inline_query": ""},
+        {"switch_inline_query_current_chat": "smile"},
+        {"switch_inline_query_chosen_chat": {"query": "", "allow_user_chats": True}},
+        {"copy_text": {"text": "copied"}},
+        {"web_app": {"url": "https://example.org/app"}},
+        {"login_url": {"url": "https://example.org/login"}},
+    ],
+)
+def test_button_with_one_action_is_kept(action: dict[str, Any]) -> None:
+    markup = inline([button(**action)])
+    assert checked_markup(markup) == markup
+
+
+def test_unknown_keys_and_empty_rows_are_dropped() -> None:
+    markup = inline([], [button(callback_data="a", colour="red")], []) | {"resize_keyboard": True}
+    assert checked_markup(markup) == inline([button(callback_data="a")])
+
+
+def test_markup_that_was_given_is_left_alone() -> None:
+    markup = inline([], [button(callback_data="a", colour="red")])
+    checked_markup(markup)
+    assert markup == inline([], [button(callback_data="a", colour="red")])
+
+
+@pytest.mark.parametrize("markup", [None, inline(), inline([], []), {}, {"keyboard": [[]]}])
+def test_keyboard_without_buttons_is_none(markup: dict[str, Any] | None) -> None:
+    assert checked_markup(markup) is None
+
+
+def test_address_is_kept_as_telegram_writes_it() -> None:
+    assert checked_markup(inline([button(url="t.me")])) == inline([button(url="http://t.me/")])
+
+
+def test_looks_of_a_button_are_kept() -> None:
+    markup = inline([button(callback_data="a", style="danger", icon_custom_emoji_id="12")])
+    assert checked_markup(markup) == markup
+    wrong = button(callback_data="a", style="loud")
+    assert button_complaint(wrong) == "invalid button style specified"
+
+
+def test_callback_data_has_at_most_64_bytes() -> None:
+    longest = inline([button(callback_data="я" * 32)])
+    assert checked_markup(longest) == longest
+    assert complaint(inline([button(callback_data="я" * 32 + "a")])) == "BUTTON_DATA_INVALID"
+
+
+@pytest.mark.parametrize(
+    "nothing", [{}, {"callback_data": ""}, {"url": ""}, {"pay": False}, {"unknown": 1}]
+)
+def test_button_that_does_nothing_is_refused(nothing: dict[str, Any]) -> None:
+    words = "Text buttons are unallowed in the inline keyboard"
+    assert button_complaint(button(**nothing)) == words
+
+
+def test_button_that_does_two_things_is_refused() -> None:
+    words = button_complaint(button(callback_data="a", url="https://example.org"))
+    assert words == "exactly one action is allowed, not url and callback_data"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"callback_data": "a"}, 'Can\'t find field "text"'),
+        (button(text=1, callback_data="a"), 'Field "text" must be of type String'),  # type: ignore[arg-type]
+        (button(callback_data=1), 'Field "callback_data" must be of type String'),
+        (button(callback_data=None), 'Field "callback_data" must be of type String'),
+        (button(copy_text="x"), 'Field "copy_text" must be of type Object'),
+        ("Go", "expected an Object"),
+    ],
+)
+def test_button_of_the_wrong_form_is_refused(wrong: object, words: str) -> None:
+    assert button_complaint(wrong) == words
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (
+            {"url": "not-a-url"},
+            "inline keyboard button URL 'not-a-url' is invalid: Wrong HTTP URL",
+        ),
+        (
+            {"url": "ftp://example.com"},
+            "inline keyboard button URL 'ftp://example.com' is invalid: Unsupported URL protocol",
+        ),
+        (
+            {"url": "http://localhost:8080/x"},
+            "inline keyboard button URL 'http://localhost:8080/x' is invalid: Wrong HTTP URL",
+        ),
+        (
+            {"url": "https://"},
+            "inline keyboard button URL 'https://' is invalid: URL host is empty",
+        ),
+        (
+            {"web_app": {"url": "http://example.org/"}},
+            "inline keyboard button Web App URL 'http://example.org/' is invalid: "
+            "Only HTTPS links are allowed",
+        ),
+        ({"copy_text": {"text": ""}}, "BUTTON_COPY_TEXT_INVALID"),
+        ({"copy_text": {"text": "x" * 257}}, "BUTTON_COPY_TEXT_INVALID"),
+        ({"pay": True}, "BUTTON_TYPE_INVALID"),
+    ],
+)
+def test_action_that_leads_nowhere_is_refused(action: dict[str, Any], words: str) -> None:
+    assert complaint(inline([button(**action)])) == words
+
+
+def test_button_without_a_label_is_refused() -> None:
+    wrong = inline([button(" ", callback_data="a")])
+    assert complaint(wrong) == "inline keyboard button text must be non-empty"
+
+
+def test_hundred_buttons_are_enough() -> None:
+    rows = [[button(callback_data="a")] * 10 for _ in range(10)]
+    assert checked_markup(inline(*rows)) == inline(*rows)
+    assert complaint(inline(*rows, [button(callback_data="a")])) == "reply markup is too long"
+
+
+@pytest.mark.parametrize("rows", [{}, "x", [button(callback_data="a")]])
+def test_rows_are_lists_of_lists(rows: object) -> None:
+    words = 'field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays'
+    assert complaint({"inline_keyboard": rows}) == words
+
+
+def test_markup_is_an_object() -> None:
+    assert complaint([]) == "object expected as reply markup"
+
+
+# --- the other kinds ------------------------------------------------------------------------------
+
+
+def test_buttons_of_a_reply_keyboard_may_be_plain_texts() -> None:
+    markup = {
+        "keyboard": [["Yes", {"text": "Call me", "request_contact": True, "x": 1}], []],
+        "resize_keyboard": True,
+        "one_time_keyboard": False,
+        "input_field_placeholder": "Yes?",
+        "unknown": 1,
+    }
+    assert checked_markup(markup) == {
+        "keyboard": [[{"text": "Yes"}, {"text": "Call me", "request_contact": True}]],
+        "resize_keyboard": True,
+        "input_field_placeholder": "Yes?",
+    }
+
+
+def test_button_of_a_reply_keyboard_needs_a_label() -> None:
+    assert complaint({"keyboard": [[""]]}) == "keyboard button text must be non-empty"
+    words = "can't parse keyboard button: Can't find field \"text\""
+    assert complaint({"keyboard": [[{}]]}) == words
+
+
+@pytest.mark.parametrize("flag", ["remove_keyboard", "force_reply"])
+def test_kinds_without_buttons_are_kept(flag: str) -> None:
+    assert checked_markup({flag: True, "selective": True}) == {flag: True, "selective": True}
+    assert checked_markup({flag: False}) is None
+
+
+def test_only_an_inline_keyboard_is_shown_in_its_message() -> None:
+    markup = inline([button(callback_data="a")])
+    assert is_inline(markup)
+    assert inline_keyboard_of(markup) is markup
+    for other in (None, {"keyboard": [[{"text": "Yes"}]]}, {"force_reply": True}):
+        assert not is_inline(other)
+        assert inline_keyboard_of(other) is None
+
+
+# --- finding a button -----------------------------------------------------------------------------
+
+
+def test_button_is_found_by_label_or_data() -> None:
+    rows = [button("Smile", callback_data="s"), button("Nod", callback_data="n")]
+    again = button("Nod", callback_data="n2")
+    markup = inline(rows, [again, button("Site", url="https://example.org/")])
+    assert button_with(markup, label="Smile") is rows[0]
+    assert button_with(markup, label="Nod") is rows[1]
+    assert button_with(markup, data="n2") is again
+    assert button_with(markup, label="Nod", data="n2") is again
+    assert button_with(markup, label="Smile", data="n") is None
+    assert button_with(markup, label="smile") is None
+    assert button_with(markup) is None
+    assert button_with(None, label="Smile") is None
+    assert button_with({"force_reply": True}, label="Smile") is None
