@@ -102,5 +102,5 @@ $(BIN)/python:
 
 .venv/dev-installed: .venv/neural-installed .venv/sandbox-installed
 	@echo "Installing what tests and checks need ..."
-	@$(PIP) --editable ".[bot,sandbox,dev]"
+	@$(PIP) --editable ".[bot,sandbox,service,dev]"
 	@touch $@

@@ -4,6 +4,7 @@ Libraries that take long to load are imported by the command that needs them, so
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -37,6 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_engines(commands)
     _add_templates(commands)
     _add_weights(commands)
+    _add_worker(commands)
     return parser
 
 
@@ -189,6 +191,59 @@ def _run_weights(arguments: argparse.Namespace) -> None:
     store = store_of(settings, folder=arguments.folder, is_quiet=getattr(arguments, "quiet", False))
     arguments.device = getattr(arguments, "device", None) or settings.device
     ACTIONS[arguments.action](store, arguments)
+
+
+def _add_worker(commands: Any) -> None:
+    parser = commands.add_parser(
+        "worker",
+        help="make the videos that wait in the queues",
+        description="Takes orders from the queues (ANIMATO_REDIS_URL), makes their videos and puts "
+        "them into the file store (ANIMATO_STORE_URL). Several workers share the work. Ends with "
+        "Ctrl-C or SIGTERM: what is nearly done is finished, the rest given back; a second time: "
+        "everything is given back at once.",
+    )
+    parser.add_argument(
+        "--engines",
+        type=_names,
+        default=(),
+        metavar="NAMES",
+        help="the engines to offer, such as fomm,flow (default: all that are ready)",
+    )
+    parser.add_argument(
+        "--device",
+        type=_device,
+        metavar="DEVICE",
+        help="what networks compute on: auto, cpu, mps, cuda, cuda:1 (default: ANIMATO_DEVICE)",
+    )
+    parser.add_argument("--once", action="store_true", help="end as soon as nothing waits")
+    parser.add_argument(
+        *("-v", "--verbose"),
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="log what happens, to stderr",
+    )
+
+    def run(arguments: argparse.Namespace) -> None:
+        from animato.worker import run_worker  # noqa: PLC0415 - help must be quick
+
+        run_worker(engines=arguments.engines, device=arguments.device, is_once=arguments.once)
+
+    parser.set_defaults(run=run, stopped="what was in hand was finished or given back")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        message = f"{text!r} is no list of engines, such as fomm,flow"
+        raise argparse.ArgumentTypeError(message)
+    return names
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", text):
+        message = f"{text!r} is none of auto, cpu, mps, cuda, cuda:1"
+        raise argparse.ArgumentTypeError(message)
+    return text
 
 
 if __name__ == "__main__":

@@ -4,8 +4,11 @@
     +- UserError          the person's input; the sentence says what to do next
     |  +- MediaError      about one file: EmptyFile, MediaTooLarge, UnsupportedMedia, ...
     |  +- NoFaceFound, NoSuchFace, FaceBoxOutside, UnknownTemplate, UnknownEngine, ...
+    |  +- OrderRefused     an order that is not taken: in jobs/service_errors.py
     +- OperatorError      ours: BrokenTemplate, EngineUnavailable, EncoderFailed, DiskFull, ...
     |  +- WeightsError    about weight files: WeightsMissing, WeightsCorrupt, DownloadFailed, ...
+    |  +- QueueError      about the server of the queues: in jobs/service_errors.py
+    |  +- StoreError      about the file store: likewise
     +- Cancelled          somebody asked to stop; nothing is wrong
 
 Each class carries one English sentence with named fields: a gettext msgid. The command line prints
@@ -363,6 +366,14 @@ class EngineFailed(OperatorError):
     """An engine whose computation went wrong."""
 
     sentence = "The engine {name} failed: {reason}."
+
+
+class EngineDied(EngineFailed):
+    """An engine whose process has ended by itself; another try may succeed."""
+
+
+class EngineHung(EngineFailed):
+    """An engine that took too long and whose process was killed; another try may succeed."""
 
 
 class DeviceUnavailable(OperatorError):

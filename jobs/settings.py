@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -18,6 +25,7 @@ from jobs.errors import BadSettings
 from jobs.templates import SHIPPED_TEMPLATES
 
 PREFIX = "ANIMATO_"
+_UNPREFIXED = ("redis_url", "store_url")  # known to other programs under these names too
 
 # Said of a wrong value where the validator's own words are no help.
 _TAKES = {
@@ -25,7 +33,27 @@ _TAKES = {
     "device": "auto, cpu, mps, cuda or, of several GPUs, cuda:1",
     "weights_mirror": "the beginning of an address, such as https://example.org/weights",
     "offline": "true or false",
+    "redis_url": "redis://host:port, rediss://host:port or unix:///path",
+    "store_url": "a folder (/folder or ./folder), file:///folder or s3://bucket/prefix",
 }
+
+
+def _named_so(field: str) -> AliasChoices:
+    """Both names of a setting that is also understood without our prefix; ours comes first."""
+    return AliasChoices(PREFIX + field.upper(), field.upper())
+
+
+def _beginning_with(*beginnings: str) -> AfterValidator:
+    """A check that a secret address is empty or begins with one of these."""
+
+    def check(value: SecretStr) -> SecretStr:
+        address = value.get_secret_value()
+        if address and not address.startswith(beginnings):
+            message = "no such kind of address"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
 
 
 class Settings(BaseSettings):
@@ -40,6 +68,18 @@ class Settings(BaseSettings):
         weights_mirror: the beginning of the only address that weights are fetched from; empty: the
             addresses of the catalogue.
         offline: whether nothing is ever downloaded.
+        redis_url: the server of the queues; empty: one of our own is started. Secret, for it may
+            hold a password.
+        store_url: the file store; empty: a folder in `data_dir`. Secret, for it may hold keys.
+        data_dir: the folder of our own server's files and of the file store.
+        retain_input_h: photos and clips are kept so long after the last tap of their draft, h.
+        retain_result_h: results are kept so long after their delivery, h.
+        min_free_gb: with less room than this, nothing is put into the file store, GB.
+        open_orders_per_person: a person may have so many unfinished orders at a time.
+        orders_per_day: a person may give so many orders within 24 hours.
+        queue_limit: so many unfinished orders of all persons are taken.
+        engine_load_timeout_s: an engine that is not ready after this time is killed, s.
+        engine_frame_timeout_s: an engine that makes no frame for this time is killed, s.
     """
 
     model_config = SettingsConfigDict(
@@ -48,6 +88,8 @@ class Settings(BaseSettings):
         extra="ignore",  # a .env file may hold other programs' names; ours are checked in `load`
         # A variable that is set to nothing is how compose files say that it is not set.
         env_ignore_empty=True,
+        hide_input_in_errors=True,  # it may be a secret
+        populate_by_name=True,  # `Settings(redis_url=...)` must not be ignored in silence
     )
 
     templates_dir: Path = SHIPPED_TEMPLATES
@@ -57,6 +99,25 @@ class Settings(BaseSettings):
     checkpoints_dir: Path = Path("checkpoints")
     weights_mirror: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s/?#]\S*)?$")] = ""
     offline: bool = False
+    redis_url: Annotated[
+        SecretStr,
+        _beginning_with("redis://", "rediss://", "unix://"),
+        Field(validation_alias=_named_so("redis_url")),
+    ] = SecretStr("")
+    store_url: Annotated[
+        SecretStr,
+        _beginning_with("s3://", "file:///", "/", ".", "~"),
+        Field(validation_alias=_named_so("store_url")),
+    ] = SecretStr("")
+    data_dir: Path = Path("data")
+    retain_input_h: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 24.0
+    retain_result_h: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 24.0
+    min_free_gb: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 2.0
+    open_orders_per_person: Annotated[int, Field(ge=1, le=10_000)] = 3
+    orders_per_day: Annotated[int, Field(ge=1, le=100_000)] = 30
+    queue_limit: Annotated[int, Field(ge=1, le=100_000)] = 500
+    engine_load_timeout_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 300.0
+    engine_frame_timeout_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 120.0
 
     @classmethod
     def load(cls, env_file: Path | None = None) -> Self:
@@ -99,8 +160,10 @@ def _refuse_unknown(names: list[str]) -> None:
 
 def _sentence(problem: ErrorDetails) -> str:
     """What is wrong with a value, naming its variable."""
-    field = str(problem["loc"][0])
+    field = str(problem["loc"][0]).removeprefix(PREFIX).lower()
     message = problem["msg"][:1].lower() + problem["msg"][1:]
     if field in _TAKES:
         message = f"it takes {_TAKES[field]}"
+    if field in _UNPREFIXED:
+        return f"{variable_of(field)} (or {field.upper()}) cannot be used: {message}."
     return f"{variable_of(field)} is {problem['input']!r}: {message}."

@@ -251,7 +251,7 @@ def test_networks_are_installed_for_tests_and_for_who_asks(desk: Desk, target: s
     commands = desk.plan(target)
     assert '--editable ".[neural]"' in commands
     assert "--constraint constraints.txt --no-deps face-alignment" in commands
-    assert ('--editable ".[bot,sandbox,dev]"' in commands) == (target != "neural")
+    assert ('--editable ".[bot,sandbox,service,dev]"' in commands) == (target != "neural")
 
 
 @pytest.mark.parametrize("target", ["demo", "sandbox", "templates"])

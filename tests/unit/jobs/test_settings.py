@@ -1,6 +1,7 @@
 """The settings: where they come from, and that a slip of the pen is never silent."""
 
 import os
+import traceback
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from jobs.templates import SHIPPED_TEMPLATES
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in os.environ:
-        if name.upper().startswith("ANIMATO_"):
+        if name.upper().startswith("ANIMATO_") or name.upper() in ("REDIS_URL", "STORE_URL"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -36,6 +37,45 @@ def test_settings_of_weights_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings.load()
     assert (settings.device, settings.checkpoints_dir) == ("cuda:1", Path("elsewhere"))
     assert (settings.weights_mirror, settings.offline) == ("https://example.org/weights", True)
+
+
+def test_settings_of_the_service_have_their_defaults() -> None:
+    settings = Settings.load()
+    assert settings.redis_url.get_secret_value() == settings.store_url.get_secret_value() == ""
+    assert settings.data_dir == Path("data")
+    assert (settings.retain_input_h, settings.retain_result_h) == (24, 24)
+    assert settings.min_free_gb == 2
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "STORE_URL"])
+def test_names_that_other_programs_use_are_understood_and_ours_comes_first(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    field, value = name.lower(), "redis://" if name == "REDIS_URL" else "s3://"
+    monkeypatch.setenv(name, f"{value}theirs")
+    assert getattr(Settings.load(), field).get_secret_value() == f"{value}theirs"
+    monkeypatch.setenv(f"ANIMATO_{name}", f"{value}ours")
+    assert getattr(Settings.load(), field).get_secret_value() == f"{value}ours"
+    monkeypatch.setenv(f"ANIMATO_{name}", "")
+    assert getattr(Settings.load(), field).get_secret_value() == f"{value}theirs"
+
+
+def test_address_given_by_its_field_name_is_taken() -> None:
+    settings = Settings(redis_url="redis://here")  # type: ignore[arg-type]  # it is made a secret
+    assert settings.redis_url.get_secret_value() == "redis://here"
+
+
+@pytest.mark.parametrize("name", ["ANIMATO_REDIS_URL", "REDIS_URL", "ANIMATO_STORE_URL"])
+def test_secret_of_an_address_is_in_no_error(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://:hunter2@example.org")
+    with pytest.raises(BadSettings, match=name) as caught:
+        Settings.load()
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_secret_of_an_address_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANIMATO_REDIS_URL", "redis://:hunter2@example.org")
+    assert "hunter2" not in repr(Settings.load())
 
 
 def test_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,112 @@
+-- May this order come in, and with which priority? One script, so that nothing comes between.
+--
+-- KEYS 1 fair tags of the queue (hash: V, u:<person>)      2 open orders of the person (zset)
+--      3 the person's orders of a day (zset)               4 mark of an order that was taken once
+--      5 mark of an order that is being taken
+-- ARGV 1 key prefix of the queue   2 order id   3 person   4 cost in units of 10 s
+--      5 'fair' or 'express'       6 now in s   7 limit of open orders   8 limit per day
+--      9 limit of the queues       10 the caller's name for this call
+--      11... key prefixes of all queues that the limits count
+--      A limit of 0 is none.
+-- Returns {'ok', priority} | {'dup'} | {'busy'}: another call is adding it in this moment |
+--      {'open', count} | {'day', when the next is free in s} | {'full', count} | {'rebase'}
+local DAY_S = 86400
+local GRACE_S = 30
+local BUSY_MS = 5000
+local HIGHEST_TAG = 2000000
+local MANY_PERSONS = 1000
+
+local call = redis.call
+local prefix, id, person, cost = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local now = tonumber(ARGV[6])
+
+local function unfinished(of)
+  return call('LLEN', of .. 'active') + call('LLEN', of .. 'wait')
+    + call('ZCARD', of .. 'prioritized') + call('ZCARD', of .. 'delayed')
+end
+
+-- Taken already, in whichever queue?
+if call('EXISTS', KEYS[4]) == 1 then return {'dup'} end
+for i = 11, #ARGV do
+  if call('EXISTS', ARGV[i] .. id) == 1 then return {'dup'} end
+end
+-- A call whose answer was lost with its connection comes again, under the same name.
+local busy = call('HMGET', KEYS[5], 'call', 'priority')
+if busy[1] == ARGV[10] then return {'ok', tonumber(busy[2])} end
+if busy[1] then return {'busy'} end
+
+-- The person's open orders. There is no counter that could leak: each member is looked at. One
+-- without a job is on its way into its queue, or was removed by somebody else.
+local open, own = 0, prefix .. id
+local members = call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
+for i = 1, #members, 2 do
+  local job, since = members[i], tonumber(members[i + 1])
+  if job ~= own then
+    local is_over = call('HEXISTS', job, 'finishedOn') == 1
+    local is_lost = now - since > GRACE_S and call('EXISTS', job) == 0
+    if is_over or is_lost then
+      call('ZREM', KEYS[2], job)
+    else
+      open = open + 1
+    end
+  end
+end
+local open_limit = tonumber(ARGV[7])
+if open_limit > 0 and open >= open_limit then return {'open', open} end
+
+-- The person's orders of the last 24 hours.
+call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - DAY_S)
+call('ZREM', KEYS[3], id)
+local day_limit, today = tonumber(ARGV[8]), call('ZCARD', KEYS[3])
+if day_limit > 0 and today >= day_limit then
+  local at = today - day_limit
+  local leaves = call('ZRANGE', KEYS[3], at, at, 'WITHSCORES')[2]
+  return {'day', tostring(tonumber(leaves) + DAY_S)}
+end
+
+-- All orders of all persons.
+local queue_limit, total = tonumber(ARGV[9]), 0
+for i = 11, #ARGV do total = total + unfinished(ARGV[i]) end
+if queue_limit > 0 and total >= queue_limit then return {'full', total} end
+
+-- Start-time fair queueing. V is the time of service in units of work: it follows the orders that
+-- run, so that nobody saves up turns, and nobody pays for work that others have had meanwhile.
+local priority = 0
+if ARGV[5] == 'fair' then
+  if unfinished(prefix) == 0 then call('DEL', KEYS[1]) end
+  local V = tonumber(call('HGET', KEYS[1], 'V') or 1)
+  for _, job in ipairs(call('LRANGE', prefix .. 'active', 0, -1)) do
+    V = math.max(V, tonumber(call('HGET', prefix .. job, 'priority') or 0))
+  end
+  local F = tonumber(call('HGET', KEYS[1], 'u:' .. person) or 0)
+  local S = math.max(V, F)
+  if S > HIGHEST_TAG then
+    if V > HIGHEST_TAG / 2 then return {'rebase'} end
+    -- It is not V that is high: one person's orders alone reach so far. They wait as one.
+    S = HIGHEST_TAG
+  end
+  -- Each newcomer moves V on a little: else those who come one after the other would all be put
+  -- before a person who has waited longer. An order that waits behind others of its person does
+  -- not: else one with a hundred orders would push V, and with it newcomers, behind them.
+  if F <= V then V = V + cost / 10 end
+  call('HSET', KEYS[1], 'u:' .. person, tostring(S + cost), 'V', tostring(V))
+  if call('HLEN', KEYS[1]) > MANY_PERSONS then
+    local tags = call('HGETALL', KEYS[1])
+    for i = 1, #tags, 2 do
+      if tags[i] ~= 'V' and tonumber(tags[i + 1]) <= V then call('HDEL', KEYS[1], tags[i]) end
+    end
+  end
+  priority = math.max(1, math.floor(S))
+end
+
+if open_limit > 0 then
+  call('ZADD', KEYS[2], now, own)
+  call('EXPIRE', KEYS[2], 2 * DAY_S)
+end
+if day_limit > 0 then
+  call('ZADD', KEYS[3], now, id)
+  call('EXPIRE', KEYS[3], DAY_S)
+end
+call('HSET', KEYS[5], 'call', ARGV[10], 'priority', priority)
+call('PEXPIRE', KEYS[5], BUSY_MS)
+return {'ok', priority}

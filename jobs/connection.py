@@ -1,0 +1,225 @@
+"""Connections to the server of the queues, with the patience that long-running programs need.
+
+redis-py's own defaults fail on the first call after the server's restart, and lose events where a
+blocking read outlasts the socket's time limit. Nothing here says more of an address than its host
+and port: it may hold a password.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004 - redis-py's own
+    RedisError,
+    ResponseError,
+    TimeoutError,  # noqa: A004 - likewise
+)
+
+from jobs.errors import BadSettings
+from jobs.service_errors import QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+MINIMUM_VERSION = (6, 2)
+_DEFAULT_PORT = 6379
+# A worker outlasts an outage of ten minutes with its work in hand; a person wants an answer.
+_WORKER_RETRIES = 600
+_BOT_RETRIES = 20
+_READ_S = 30.0  # must exceed every blocking read, which take up to 10 s
+_CHECK_READ_S = 3.0
+_CHECK_PAUSE_S = 0.2
+# Of redis-py's own options, those that do not undo ours.
+_TLS_OPTIONS = "|ssl_(ca_certs|certfile|keyfile|cert_reqs|check_hostname)"
+_OPTIONS = {"redis": "db", "rediss": f"db{_TLS_OPTIONS}", "unix": "db|password"}
+_REFUSALS = {
+    "MISCONF": "it cannot write to its disk",
+    "OOM": "it is out of memory",
+    "READONLY": "it is a read-only copy",
+    "NOPERM": "this user may not do that there",
+}
+
+Result = TypeVar("Result")
+
+
+class _RetryOutages(Retry):
+    """Retries what may pass; a wrong password, an outage in the eyes of redis-py, does not."""
+
+    async def call_with_retry(
+        self,
+        do: Callable[[], Awaitable[Result]],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> Result:
+        def may_pass(error: Exception) -> bool:
+            if _is_or_wraps(error, AuthenticationError):
+                return False
+            return is_retryable is None or is_retryable(error)
+
+        return await super().call_with_retry(do, fail, may_pass, with_failure_count)
+
+
+def connect(url: str, *, is_worker: bool) -> Redis:
+    """A client that outlasts the server's restarts; the caller closes it (`aclose`).
+
+    Nothing is sent before its first command.
+
+    Args:
+        url: `redis://[[user]:password@]host[:port][/db]`, `rediss://...` or `unix:///path`.
+        is_worker: whether to keep trying for about ten minutes, instead of about 17 s.
+
+    Raises:
+        BadSettings: it is no such address.
+    """
+    return _client(url, _WORKER_RETRIES if is_worker else _BOT_RETRIES, _READ_S)
+
+
+def _client(url: str, retries: int, read_s: float) -> Redis:
+    _check(url)
+    return Redis.from_url(
+        url,
+        decode_responses=True,  # BullMQ needs text
+        retry=_RetryOutages(ExponentialBackoff(cap=1, base=0.05), retries),
+        retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
+        socket_timeout=read_s,
+        socket_connect_timeout=3,
+        health_check_interval=15,
+    )
+
+
+def place_of(url: str) -> str:
+    """Where an address leads, without what is secret in it: host and port, or a socket's path.
+
+    Raises:
+        BadSettings: it is no such address.
+    """
+    parts = _check(url)
+    if parts.scheme == "unix":
+        return unquote(parts.path)
+    return f"{parts.hostname}:{parts.port or _DEFAULT_PORT}"
+
+
+@contextmanager
+def reaching(url: str) -> Iterator[None]:
+    """A stretch of code that talks to the server at `url`.
+
+    Raises:
+        QueueUnavailable: it did not answer, or refused.
+    """
+    try:
+        yield
+    except RedisError as exc:
+        log.debug("the server of the queues: %r", exc)
+        raise QueueUnavailable(place=place_of(url), reason=_reason(exc)) from exc
+
+
+async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:
+    """The version of the server at `url`, which answers, is new enough and lets us in.
+
+    Args:
+        url: see `connect`.
+        wait_s: how long a server that does not answer is asked again, s. One that is still loading
+            is waited for.
+
+    Raises:
+        BadSettings: it is no such address.
+        QueueUnavailable: it is none of that.
+    """
+    client = _client(url, 0, _CHECK_READ_S)
+    try:
+        with reaching(url):
+            facts = await _facts(client, wait_s)
+    finally:
+        await client.aclose()
+    found = tuple(int(number) for number in str(facts["redis_version"]).split(".")[:2])
+    if found < MINIMUM_VERSION:
+        wanted = ".".join(map(str, MINIMUM_VERSION))
+        reason = f"it is of version {found[0]}.{found[1]}, and {wanted} is needed"
+        raise QueueUnavailable(place=place_of(url), reason=reason)
+    if facts.get("maxmemory_policy", "noeviction") != "noeviction":
+        log.warning(
+            "the server of the queues at %s may throw orders away when its memory is full: set its "
+            "maxmemory-policy to noeviction",
+            place_of(url),
+        )
+    return found[0], found[1]
+
+
+async def _facts(client: Redis, wait_s: float) -> dict[str, Any]:
+    """What the server tells about itself, once it answers and has loaded its data."""
+    now = asyncio.get_running_loop().time
+    deadline = now() + wait_s
+    while True:
+        try:
+            return await client.info()
+        except (ConnectionError, TimeoutError) as exc:
+            is_over = now() > deadline and not is_loading(exc)
+            if is_over or _is_or_wraps(exc, AuthenticationError):
+                raise
+        await asyncio.sleep(_CHECK_PAUSE_S)
+
+
+def is_loading(error: RedisError) -> bool:
+    """Whether the server does not answer yet because it is reading its files."""
+    return _is_or_wraps(error, BusyLoadingError)
+
+
+def _is_or_wraps(error: Exception, kind: type[RedisError]) -> bool:
+    """What goes wrong while redis-py greets the server at a socket comes wrapped up."""
+    return isinstance(error, kind) or isinstance(error.__cause__, kind)
+
+
+def _reason(error: RedisError) -> str:
+    """What went wrong, in words that hold nothing of what was sent."""
+    if _is_or_wraps(error, AuthenticationError):
+        return "its password is wrong or missing"
+    if is_loading(error):
+        return "it is still loading its data"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "its certificate is not trusted"
+    if isinstance(error, ConnectionError | TimeoutError):
+        return "it does not answer"
+    code = str(error).partition(" ")[0] if isinstance(error, ResponseError) else ""
+    return _REFUSALS.get(code, f"it refused: {type(error).__name__}")
+
+
+def _check(url: str) -> SplitResult:
+    """The address's parts.
+
+    Raises:
+        BadSettings: it is no address of a server; says nothing of its content.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    is_unix = parts.scheme == "unix"
+    is_complete = bool(parts.path) and not parts.hostname if is_unix else bool(parts.hostname)
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    if (
+        parts.scheme not in _OPTIONS
+        or not is_complete
+        or port == 0
+        or "#" in url
+        or not (is_unix or re.fullmatch(r"(/\d*)?", parts.path))
+        or not all(re.fullmatch(_OPTIONS[parts.scheme], name) for name, _ in options)
+        or not all(value.isdecimal() for name, value in options if name == "db")
+    ):
+        reason = (
+            "ANIMATO_REDIS_URL is no address of a server of queues: it takes "
+            "redis://:password@host:port, rediss://:password@host:port or unix:///path, special "
+            "characters of the password percent-encoded (/ is %2F, # is %23)."
+        )
+        raise BadSettings(reason=reason)
+    return parts

@@ -1,0 +1,301 @@
+"""The values that travel through the queues: drafts, orders, results; frozen JSON, versioned.
+
+Bot and workers may be of different age while they are updated. So each value says which form it has
+(`schema_version`), and `read` refuses one that this program does not know, in one sentence.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import model_validator as validator_of_all
+from pydantic_core import from_json
+
+from jobs.model import CropBox, Face, Value, Warn
+from jobs.queue_keys import LOOK, JobRef, engine_queue
+from jobs.service_errors import BrokenRecord, UnknownSchema
+
+# What BullMQ's keys bear: no colon above all.
+JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")]
+DraftId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
+EngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+FileKey = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Record(Value):
+    """Base of what is stored in Redis or handed from process to process.
+
+    Attributes:
+        schema_version: the form of this value; it rises when old readers would misunderstand it.
+    """
+
+    # A number that JSON cannot carry would come back as another value, or not at all.
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    schema_version: Literal[1] = 1
+
+    @classmethod
+    def read(cls, text: str | bytes) -> Self:
+        """The value that `to_json` wrote.
+
+        Raises:
+            UnknownSchema: it has a form that this program does not know.
+            BrokenRecord: it is no such value at all.
+        """
+        try:
+            plain = from_json(text)
+        except ValueError as exc:
+            raise BrokenRecord(kind=cls.__name__, reason="no JSON") from exc
+        if not isinstance(plain, dict):
+            raise BrokenRecord(kind=cls.__name__, reason="no JSON object")
+        found, known = plain.get("schema_version"), cls.model_fields["schema_version"].default
+        if type(found) is not int or found != known:
+            raise UnknownSchema(kind=cls.__name__, found=str(found), known=known)
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as exc:
+            where = ".".join(str(part) for part in exc.errors()[0]["loc"]) or "all of it"
+            raise BrokenRecord(kind=cls.__name__, reason=f"wrong at {where}") from exc
+
+    def to_json(self) -> str:
+        """The value as JSON text; `read` gives it back exactly."""
+        return self.model_dump_json()
+
+
+class OrderState(StrEnum):
+    """Where an order stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self in (OrderState.DONE, OrderState.FAILED, OrderState.CANCELLED)
+
+
+class Lane(StrEnum):
+    """How an order takes its turn: fairly among persons, or ahead of all."""
+
+    FAIR = "fair"
+    EXPRESS = "express"
+
+
+class Motion(Value):
+    """A movement: a template's name or the file key of a normalised clip; one of the two."""
+
+    template: str | None = None
+    clip_key: FileKey | None = None
+
+    @validator_of_all(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if (self.template is None) == (self.clip_key is None):
+            message = "a motion is a template or a clip, and not both"
+            raise ValueError(message)
+        return self
+
+
+class LookOrder(Record):
+    """A photo and perhaps a clip that wait to be looked at.
+
+    Attributes:
+        look_id: its id in the queue.
+        person: who sent it.
+        chat: where to.
+        draft: the draft it belongs to.
+        photo_key: the photo as it came, in the file store.
+        clip_key: the clip as it came, or None.
+        clip_start_s: where the wanted part of the clip begins, s.
+        clip_duration_s: how long that part is, s; None for all that is allowed.
+    """
+
+    look_id: JobId
+    person: int
+    chat: int
+    draft: DraftId
+    photo_key: FileKey
+    clip_key: FileKey | None = None
+    clip_start_s: Seconds = 0.0
+    clip_duration_s: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def ref(self) -> JobRef:
+        """Where it waits."""
+        return JobRef(LOOK, self.look_id)
+
+
+class LookResult(Record):
+    """What the gate found; all keys are of the file store.
+
+    Attributes:
+        photo_key: the normalised photo.
+        sheet_key: the same with its faces numbered.
+        width: of the normalised photo, px.
+        height: likewise.
+        faces: of the photo, largest first; empty if none was found.
+        clip_key: the normalised clip, or None.
+        clip_frames: its number of frames; 0 without a clip.
+        clip_faces: those of the clip's beginning.
+        warnings: what the person should know before going on.
+    """
+
+    photo_key: FileKey
+    sheet_key: FileKey
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    faces: tuple[Face, ...] = ()
+    clip_key: FileKey | None = None
+    clip_frames: int = Field(default=0, ge=0)
+    clip_faces: tuple[Face, ...] = ()
+    warnings: tuple[Warn, ...] = ()
+
+
+class Draft(Record):
+    """What a person is putting together in a chat.
+
+    Attributes:
+        draft: its id.
+        chat: where.
+        person: whose.
+        number: of the next order from it; it rises whenever its keyboard is shown again.
+        photo_file_id: Telegram's name of the photo, by which it can be fetched again.
+        clip_file_id: likewise of the clip, or None.
+        look: what the gate found, once it has.
+        face: the number of the chosen face, or None.
+        motion: the chosen movement, or None.
+        engine: the chosen engine, or None for the default.
+        options: of the engine, by name.
+    """
+
+    draft: DraftId
+    chat: int
+    person: int
+    number: int = Field(default=1, ge=1)
+    photo_file_id: str = ""
+    clip_file_id: str | None = None
+    look: LookResult | None = None
+    face: int | None = Field(default=None, ge=1)
+    motion: Motion | None = None
+    engine: EngineName | None = None
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def order_id(self) -> str:
+        """The id of the next order from this draft."""
+        return order_id(self.chat, self.draft, self.number)
+
+    def shown_again(self) -> Self:
+        """The draft when its keyboard is shown anew: what is tapped from now on is a new wish."""
+        return self.model_copy(update={"number": self.number + 1})
+
+
+class Order(Record):
+    """One video to make.
+
+    Attributes:
+        order_id: see `order_id()`.
+        person: who ordered it.
+        chat: where it is delivered.
+        draft: the draft it was made from.
+        number: which order of that draft it is.
+        engine: which engine makes it.
+        photo_key: the normalised photo in the file store.
+        face_box: the chosen face, px of that photo; None: the largest one.
+        motion: the movement.
+        options: of the engine, by name.
+        frames: how many frames the video will have.
+        estimated_cost_s: how long a worker will need, as far as is known; a person's share of the
+            machine is counted in it.
+        lane: how it takes its turn.
+    """
+
+    order_id: JobId
+    person: int
+    chat: int
+    draft: DraftId
+    number: int = Field(ge=1)
+    engine: EngineName
+    photo_key: FileKey
+    face_box: CropBox | None = None
+    motion: Motion
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    frames: int = Field(gt=0)
+    estimated_cost_s: Seconds
+    lane: Lane = Lane.FAIR
+
+    @validator_of_all(mode="after")
+    def _is_named_after_its_draft(self) -> Self:
+        if self.order_id != order_id(self.chat, self.draft, self.number):
+            message = "the order id does not belong to chat, draft and number"
+            raise ValueError(message)
+        return self
+
+    @property
+    def ref(self) -> JobRef:
+        """Where it waits."""
+        return JobRef(engine_queue(self.engine), self.order_id)
+
+
+class Result(Record):
+    """A finished video.
+
+    Attributes:
+        key: where it lies in the file store.
+        size_bytes: its size.
+        duration_s: how long it plays, s.
+        has_sound: whether it carries sound.
+        engine: the engine that made it.
+        label: how it is to be called truthfully, the engine's digital source type.
+        attempt: which start of the order made it, from 1.
+    """
+
+    key: FileKey
+    size_bytes: int = Field(gt=0)
+    duration_s: Seconds
+    has_sound: bool
+    engine: EngineName
+    label: str
+    attempt: int = Field(ge=1)
+
+
+class Stage(StrEnum):
+    """What a worker does for an order right now."""
+
+    PREPARING = "preparing"
+    ANIMATING = "animating"
+    STORING = "storing"
+
+
+class Progress(Record):
+    """How far a worker has come.
+
+    Attributes:
+        stage: what it does.
+        frames_done: of the video.
+        frames_total: likewise; 0 while it is not known.
+    """
+
+    stage: Stage = Stage.PREPARING
+    frames_done: int = Field(default=0, ge=0)
+    frames_total: int = Field(default=0, ge=0)
+
+    @property
+    def share(self) -> float:
+        """The part that is done, 0 to 1."""
+        if self.frames_total == 0:
+            return 0.0
+        return min(1.0, self.frames_done / self.frames_total)
+
+
+def order_id(chat: int, draft: str, number: int) -> str:
+    """The id of an order, of letters, digits and `-`.
+
+    The same tap gives the same id however often it arrives, a new wish never does. Groups have
+    negative chat numbers; a letter takes the sign's place.
+    """
+    return f"{'g' if chat < 0 else 'c'}{abs(chat)}-{draft}-{number}"

@@ -1,0 +1,83 @@
+"""Looks that are awaited: as the gate's own, a few at a time, gone when nobody waits."""
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from inference.look import ClipWish, LookLimits
+from inference.look_async import Looks
+from inference.photo import PhotoLimits
+from jobs.errors import FileMissing, PhotoTooManyPixels, UnsupportedMedia
+from jobs.templates import SHIPPED_TEMPLATES
+
+pytestmark = pytest.mark.local_sockets
+
+PATIENCE_S = 15.0
+
+
+def look_children() -> list[Path]:
+    """The gate's children of this process, from /proc."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            is_look = "inference.look_child" in (folder / "cmdline").read_text()
+        except OSError:
+            continue
+        if parent == os.getpid() and is_look:
+            found.append(folder)
+    return found
+
+
+async def test_photo_and_clip_are_looked_at_side_by_side(photo: Path, folder: Path) -> None:
+    wish = ClipWish(SHIPPED_TEMPLATES / "blink.mp4", duration_s=0.4)
+    async with Looks() as looks:
+        seen, clip = await asyncio.gather(looks.photo(photo, folder), looks.clip(wish, folder))
+    assert len(seen.faces) == 1
+    assert (seen.photo, clip.clip) == (folder / "photo.png", folder / "clip.mp4")
+    assert clip.frame_count == 10
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["clip.mp4", "photo.png", "sheet.png"]
+
+
+async def test_findings_and_limits_are_those_of_the_gate(photo: Path, folder: Path) -> None:
+    (folder.parent / "text.png").write_text("no picture")
+    async with Looks() as looks:
+        with pytest.raises(FileMissing):
+            await looks.photo(folder / "nothing.png", folder)
+        with pytest.raises(UnsupportedMedia):
+            await looks.photo(folder.parent / "text.png", folder)
+        limits = LookLimits(photo=PhotoLimits(max_pixels=100))
+        with pytest.raises(PhotoTooManyPixels):
+            await looks.photo(photo, folder, limits)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told from /proc")
+async def test_no_more_than_so_many_at_once_and_a_cancelled_one_leaves_nothing(
+    folder: Path,
+) -> None:
+    wish = ClipWish(SHIPPED_TEMPLATES / "look_around.mp4")
+    folders = [folder / str(number) for number in range(3)]
+    for place in folders:
+        place.mkdir()
+    async with Looks(at_once=1) as looks:
+        tasks = [asyncio.create_task(looks.clip(wish, place)) for place in folders]
+        most = 0
+        deadline = time.monotonic() + PATIENCE_S
+        while not tasks[0].done() and time.monotonic() < deadline:
+            most = max(most, len(look_children()))
+            await asyncio.sleep(0.01)
+        assert most == 1
+        while not look_children() and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for task in tasks[1:]:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(end).__name__ for end in ends] == ["ClipLook", *["CancelledError"] * 2]
+        assert look_children() == []
+    assert [len(list(place.iterdir())) for place in folders] == [1, 0, 0]

@@ -1,0 +1,43 @@
+"""A worker in a process of its own, which tests kill and tell to end.
+
+    python -m tests.integration.worker.program PLAN
+
+PLAN is JSON: `url`, `store` and `place`, `setup`, `lock_s` and `engines`.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from inference.engine_process import EngineLimits
+from inference.render_job import EngineSetup
+from inference.worker import serve
+from inference.worker_plan import Ending, WorkerPlan
+from jobs.files import FileStore
+from jobs.work import WorkRules
+from tests.integration.worker.conftest import offer_of
+
+
+async def main(facts: dict[str, Any]) -> None:
+    ending = Ending()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.ask)
+    lock_s = facts["lock_s"]
+    plan = WorkerPlan(
+        url=facts["url"],
+        store=FileStore.open(facts["store"], min_free_bytes=0),
+        place=Path(facts["place"]),
+        setup=EngineSetup.model_validate(facts["setup"]),
+        limits=EngineLimits(),
+        min_free_bytes=0,
+        render_rules=WorkRules(
+            lock_s=lock_s, stalled_check_s=lock_s / 3, beat_s=0.1, stop_s=3.0, idle_s=0.1
+        ),
+    )
+    await serve(plan, offer_of(*facts["engines"]), ending)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.argv[1])))

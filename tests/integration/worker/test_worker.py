@@ -1,0 +1,231 @@
+"""A worker does what waits: looks at once, videos one after the other, and says how it went."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from inference.order_log import OrderLog
+from inference.video import ClipReader
+from inference.worker_plan import WorkerPlan
+from jobs.errors import UnknownTemplate, UnsupportedMedia
+from jobs.files import FileStore
+from jobs.orders import LookResult, Motion, OrderState
+from jobs.queue import Queues
+from jobs.service_errors import BrokenRecord, FileGone
+from jobs.workers import Workers, WorkerState
+from tests.integration.worker.conftest import (
+    CLIP,
+    WALL,
+    look_ordered,
+    ordered,
+    seen,
+    signs,
+    until,
+    working,
+)
+
+pytestmark = pytest.mark.local_sockets
+
+
+# --- videos ---------------------------------------------------------------------------------------
+
+
+async def test_order_becomes_a_video_in_the_store_and_nothing_else_is_left(
+    queues: Queues, plan: WorkerPlan, redis: Redis, store: FileStore
+) -> None:
+    order = await ordered(queues, 2)
+    async with working(plan, "still"):
+        status = await until(queues, order.ref, OrderState.DONE)
+        video = status.video()
+        await seen(lambda: redis.exists("animato:ewma:cpu:still"))
+        assert [path.name for path in plan.place.glob("worker-*/*")] == ["lock"]
+    assert video.key == f"results/{order.order_id}/1.mp4"
+    path = plan.place.parent / "video.mp4"
+    await store.fetch(video.key, path)
+    with ClipReader(path) as frames:
+        sizes = [frame.shape for frame in frames]
+    assert sizes == [(200, 200, 3)] * 75
+    assert video.size_bytes == path.stat().st_size
+    assert (video.duration_s, video.has_sound, video.engine) == (3.0, False, "still")
+    assert video.label.endswith("/digitalCapture")
+    assert list(plan.place.glob("worker-*")) == []
+
+
+async def test_last_words_about_an_order_are_kept_for_a_day(
+    queues: Queues, plan: WorkerPlan, redis: Redis
+) -> None:
+    good, bad = await ordered(queues, 2), await ordered(queues, 3, motion=Motion(template="no"))
+    async with working(plan, "still"):
+        await until(queues, good.ref, OrderState.DONE)
+        await until(queues, bad.ref, OrderState.FAILED)
+    order_log = OrderLog(redis, plan.url)
+    lines = await order_log.read(good.order_id)
+    assert "attempt 1 begun by" in lines[0]
+    assert "200 x 200 px, 75 frames" in lines[-1]
+    assert "UnknownTemplate" in (await order_log.read(bad.order_id))[-1]
+    await order_log.add(good.order_id, [f"{number} " + "x" * 5000 for number in range(300)])
+    lines = await order_log.read(good.order_id)
+    assert (len(lines), lines[0][:4], len(lines[0])) == (200, "100 ", 2000)
+    assert 86_000 < await redis.ttl(f"animato:log:{good.order_id}") <= 86_400
+
+
+async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
+    queues: Queues, plan: WorkerPlan
+) -> None:
+    look = await look_ordered(queues, clip_key=CLIP, clip_duration_s=0.4)
+    async with working(plan, "flow"):
+        found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
+        assert (found.clip_frames, len(found.clip_faces)) == (10, 1)
+        order = await ordered(
+            queues,
+            2,
+            "flow",
+            photo_key=found.photo_key,
+            face_box=found.faces[0].box,
+            motion=Motion(clip_key=found.clip_key),
+            frames=found.clip_frames,
+        )
+        status = await until(queues, order.ref, OrderState.DONE)
+    assert status.video().duration_s == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"motion": Motion(template="no_such")}, UnknownTemplate),
+        ({"photo_key": "looks/7/gone.png"}, FileGone),
+        ({"options": {"checkpoint": "/etc/passwd"}}, BrokenRecord),
+    ],
+)
+async def test_input_that_cannot_be_used_fails_once(
+    queues: Queues, plan: WorkerPlan, changes: dict[str, Any], error: type[Exception]
+) -> None:
+    order = await ordered(queues, 2, **changes)
+    async with working(plan, "still"):
+        status = await until(queues, order.ref, OrderState.FAILED)
+    assert (type(status.error), status.starts) == (error, 1)
+
+
+async def test_engines_of_one_device_take_turns(
+    queues: Queues, plan: WorkerPlan, word: Path
+) -> None:
+    word.touch()
+    orders = [await ordered(queues, 2 + number) for number in range(3)]
+    orders += [await ordered(queues, 12 + number, "waiting") for number in range(3)]
+    ends = []
+    async with working(plan, "still", "waiting"):
+        for order in orders:
+            status = await until(queues, order.ref, OrderState.DONE)
+            ends.append((status.finished_s or 0, order.engine))
+            assert status.starts == 1
+    engines = [engine for _, engine in sorted(ends)]
+    assert engines in (["still", "waiting"] * 3, ["waiting", "still"] * 3)
+
+
+async def test_two_workers_share_a_queue(
+    queues: Queues, plan: WorkerPlan, redis: Redis, word: Path
+) -> None:
+    orders = [await ordered(queues, 2 + number, "waiting") for number in range(4)]
+
+    async def both_work() -> bool:
+        states = [sign.state for sign in await signs(redis, plan)]
+        return states == [WorkerState.WORKING] * 2
+
+    async with working(plan, "waiting"), working(plan, "waiting"):
+        await seen(both_work)
+        counts = await queues.counts("animate-waiting")
+        assert (counts["active"], counts["prioritized"]) == (2, 2)
+        word.touch()
+        for order in orders:
+            assert (await until(queues, order.ref, OrderState.DONE)).starts == 1
+
+
+# --- looks ----------------------------------------------------------------------------------------
+
+
+async def test_look_tells_the_faces_and_stores_photo_and_sheet(
+    queues: Queues, plan: WorkerPlan, store: FileStore
+) -> None:
+    look, bare = await look_ordered(queues), await look_ordered(queues, "look-2", photo_key=WALL)
+    async with working(plan, "still"):
+        found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
+        nothing = LookResult.read((await until(queues, bare.ref, OrderState.DONE)).result or "")
+    assert (len(found.faces), found.width, found.height, found.clip_key) == (1, 200, 200, None)
+    assert found.photo_key.startswith("looks/7/look-1-")
+    assert await store.size(found.photo_key) > 0
+    assert await store.get(found.sheet_key) != await store.get(found.photo_key)
+    assert nothing.faces == ()
+    assert list(plan.place.glob("worker-*")) == []
+
+
+async def test_file_that_is_no_picture_is_told_once(
+    queues: Queues, plan: WorkerPlan, store: FileStore
+) -> None:
+    await store.put("inputs/8/letter.txt", b"no picture at all")
+    look = await look_ordered(queues, photo_key="inputs/8/letter.txt", clip_key=CLIP)
+    async with working(plan, "still"):
+        status = await until(queues, look.ref, OrderState.FAILED)
+    assert (type(status.error), status.starts) == (UnsupportedMedia, 1)
+    assert "letter.txt" in str(status.error)
+
+
+async def test_look_goes_ahead_of_videos_that_wait(queues: Queues, plan: WorkerPlan) -> None:
+    orders = [await ordered(queues, 2 + number, "waiting") for number in range(3)]
+    async with working(plan, "waiting"):
+        await until(queues, orders[0].ref, OrderState.RUNNING)
+        look = await look_ordered(queues)
+        await until(queues, look.ref, OrderState.DONE)
+        counts = await queues.counts("animate-waiting")
+        assert (counts["active"], counts["prioritized"]) == (1, 2)
+
+
+# --- the worker itself ----------------------------------------------------------------------------
+
+
+async def test_signs_of_life_say_what_it_is_and_does(
+    queues: Queues, plan: WorkerPlan, redis: Redis
+) -> None:
+    async def state() -> WorkerState | None:
+        return next((sign.state for sign in await signs(redis, plan)), None)
+
+    async def is_idle() -> bool:
+        return await state() is WorkerState.IDLE
+
+    async def is_working() -> bool:
+        return await state() is WorkerState.WORKING
+
+    async with working(plan, "steady", "still"):
+        await seen(is_idle)
+        order = await ordered(queues, 2, "steady")
+        await seen(is_working)
+        (sign,) = await signs(redis, plan)
+        assert (sign.job, sign.device, sign.engines) == (order.order_id, "cpu", ("steady", "still"))
+        assert sign.free_bytes is not None
+
+        async def tells_its_speed() -> bool:
+            return (await signs(redis, plan))[0].frames_per_second is not None
+
+        await seen(tells_its_speed)
+        await queues.cancel(order.ref)
+        await seen(is_idle)
+    assert await Workers(redis, plan.url).living() == []
+
+
+async def test_once_ends_when_nothing_waits_any_more(queues: Queues, plan: WorkerPlan) -> None:
+    orders = [await ordered(queues, 2 + number) for number in range(2)]
+    look = await look_ordered(queues)
+    async with working(replace(plan, is_once=True), "still") as worker:
+        await worker.ended()
+    for ref in (orders[0].ref, orders[1].ref, look.ref):
+        status = await queues.status(ref)
+        assert status is not None
+        assert status.state is OrderState.DONE
+
+
+async def test_ends_before_it_has_begun(plan: WorkerPlan) -> None:
+    async with working(plan, "still") as worker:
+        worker.ending.ask()
+        await worker.ended()

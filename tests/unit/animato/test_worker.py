@@ -1,0 +1,37 @@
+"""`animato worker`: what is typed wrongly is a usage error."""
+
+import pytest
+
+from animato.cli import make_parser
+
+
+def test_arguments_of_a_worker() -> None:
+    parsed = make_parser().parse_args(
+        ["worker", "--engines", "fomm, flow", "--device", "cuda:1", "--once", "-v"]
+    )
+    assert (parsed.engines, parsed.device) == (("fomm", "flow"), "cuda:1")
+    assert (parsed.once, parsed.verbose) == (True, True)
+
+
+def test_nothing_needs_to_be_said() -> None:
+    parsed = make_parser().parse_args(["worker"])
+    assert (parsed.engines, parsed.device, parsed.once) == ((), None, False)
+    assert not parsed.verbose
+    assert make_parser().parse_args(["--verbose", "worker"]).verbose
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--device", "gpu"], "'gpu' is none of auto, cpu"),
+        (["--engines", "flow,"], "no list of engines"),
+        (["--engines", ""], "no list of engines"),
+    ],
+)
+def test_what_is_typed_wrongly_is_told(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        make_parser().parse_args(["worker", *words])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

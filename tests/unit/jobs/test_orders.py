@@ -1,0 +1,201 @@
+"""The values in the queues: exact through JSON, refused in one sentence when they are not ours."""
+
+import itertools
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from jobs.model import CropBox, Face, Warn
+from jobs.orders import (
+    Draft,
+    LookOrder,
+    LookResult,
+    Motion,
+    Order,
+    OrderState,
+    Progress,
+    Record,
+    Result,
+    Stage,
+    order_id,
+)
+from jobs.queue_keys import JobRef
+from jobs.service_errors import BrokenRecord, UnknownSchema
+
+BOX = CropBox(left=-3, upper=4, right=90, lower=97)
+FACE = Face(number=1, box=BOX, votes=3)
+LOOK = LookResult(
+    photo_key="looks/7/photo.png",
+    sheet_key="looks/7/sheet.png",
+    width=900,
+    height=1200,
+    faces=(FACE,),
+    clip_key="looks/7/clip.mp4",
+    clip_frames=75,
+    clip_faces=(FACE,),
+    warnings=(Warn.SMALL_FACE, Warn.HARD_CUTS),
+)
+ORDER = Order(
+    order_id="g1001234567890-7-2",
+    person=5_000_000_001,
+    chat=-1001234567890,
+    draft="7",
+    number=2,
+    engine="flow",
+    photo_key="looks/7/photo.png",
+    face_box=BOX,
+    motion=Motion(clip_key="looks/7/clip.mp4"),
+    options={"relative": True, "strength": 0.1, "frames": 3, "names": ["ä", None], "nested": {}},
+    frames=75,
+    estimated_cost_s=12.3,
+)
+RECORDS: list[Record] = [
+    Draft(
+        draft="7",
+        chat=5,
+        person=5,
+        photo_file_id="AgAC-_x",
+        look=LOOK,
+        face=1,
+        motion=Motion(template="smile"),
+        options={"whole": 1.0, "one": 1},
+    ),
+    LookOrder(
+        look_id="l7",
+        person=5,
+        chat=5,
+        draft="7",
+        photo_key="inputs/7/photo",
+        clip_key="inputs/7/clip",
+        clip_start_s=1 / 3,
+        clip_duration_s=0.1 + 0.2,
+    ),
+    LOOK,
+    ORDER,
+    Result(
+        key="results/c5-7-2/1.mp4",
+        size_bytes=123_456_789_012,
+        duration_s=2.9666666666666667,
+        has_sound=True,
+        engine="flow",
+        label="compositeSynthetic",
+        attempt=1,
+    ),
+    Progress(stage=Stage.ANIMATING, frames_done=3, frames_total=75),
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_value_survives_json_exactly(record: Record) -> None:
+    text = record.to_json()
+    again = type(record).read(text)
+    assert again == record
+    assert again.to_json() == text
+    # As BullMQ does it: plain data, written by another library.
+    assert type(record).read(json.dumps(record.model_dump(mode="json"))) == record
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+@pytest.mark.parametrize("found", [0, 2, "1", 1.0, True, None])
+def test_unknown_form_is_refused_in_one_sentence(record: Record, found: object) -> None:
+    changed = json.loads(record.to_json()) | {"schema_version": found, "new_field": 1}
+    with pytest.raises(UnknownSchema) as caught:
+        type(record).read(json.dumps(changed))
+    assert str(caught.value) == (
+        f"A stored {type(record).__name__} has the form {found}, and this program knows the form "
+        "1: let the bot and all workers run the same version of animato."
+    )
+
+
+def test_value_without_a_form_is_refused() -> None:
+    plain = json.loads(ORDER.to_json())
+    del plain["schema_version"]
+    with pytest.raises(UnknownSchema, match="has the form None"):
+        Order.read(json.dumps(plain))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no JSON"),
+        ('{"schema_version": 1', "no JSON"),
+        ("[1]", "no JSON object"),
+        ('{"schema_version": 1}', "wrong at key"),
+        ('{"schema_version": 1, "key": "a", "size_bytes": -1}', "wrong at size_bytes"),
+    ],
+)
+def test_broken_value_is_refused_in_one_sentence(text: str, reason: str) -> None:
+    with pytest.raises(BrokenRecord) as caught:
+        Result.read(text)
+    assert str(caught.value) == (
+        f"A stored Result cannot be read ({reason}): remove it, or order again."
+    )
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_json_has_not_are_refused(number: float) -> None:
+    with pytest.raises(ValidationError):
+        Order.model_validate({**ORDER.model_dump(), "estimated_cost_s": number})
+    with pytest.raises(ValidationError):
+        Order.model_validate({**ORDER.model_dump(), "options": {"strength": number}})
+
+
+# --- ids ------------------------------------------------------------------------------------------
+
+
+def test_order_ids_are_plain_and_never_the_same_for_two_wishes() -> None:
+    wishes = itertools.product([5, -5, 51, 1, -1001234567890], ["1", "11", "a1"], [1, 11, 111])
+    ids = [order_id(*wish) for wish in wishes]
+    assert len(set(ids)) == len(ids)
+    assert all(one.replace("-", "").isalnum() and one[0].isalpha() for one in ids)
+    assert order_id(5, "7", 2) == "c5-7-2"
+    assert order_id(-1001234567890, "7", 2) == "g1001234567890-7-2"
+
+
+def test_order_is_named_after_its_draft() -> None:
+    with pytest.raises(ValidationError, match="does not belong"):
+        Order.model_validate({**ORDER.model_dump(), "number": 3})
+
+
+@pytest.mark.parametrize("bad", ["a:b", "1-2", "", "a b", "ä", "a" * 129])
+def test_ids_that_would_break_a_key_are_refused(bad: str) -> None:
+    look = RECORDS[1].model_dump()
+    with pytest.raises(ValidationError):
+        LookOrder.model_validate({**look, "look_id": bad})
+
+
+def test_each_keyboard_that_is_shown_makes_a_new_wish() -> None:
+    draft = Draft(draft="7", chat=5, person=5)
+    assert draft.order_id == "c5-7-1"
+    assert draft.shown_again().order_id == "c5-7-2"
+    assert draft.order_id == "c5-7-1"
+
+
+def test_order_knows_its_queue() -> None:
+    assert ORDER.ref == JobRef("animate-flow", "g1001234567890-7-2")
+    assert ORDER.ref.key == "bull:animate-flow:g1001234567890-7-2"
+    assert ORDER.ref.lock_key == "bull:animate-flow:g1001234567890-7-2:lock"
+
+
+# --- the rest -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("motion", [{}, {"template": "smile", "clip_key": "looks/7/clip.mp4"}])
+def test_motion_is_a_template_or_a_clip(motion: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="a template or a clip"):
+        Motion(**motion)
+
+
+def test_states_say_whether_anything_follows() -> None:
+    assert [state.value for state in OrderState if state.is_final] == [
+        "done",
+        "failed",
+        "cancelled",
+    ]
+
+
+def test_progress_is_a_share_even_while_the_total_is_unknown() -> None:
+    assert Progress().share == 0.0
+    assert Progress(frames_done=3, frames_total=12).share == 0.25
+    assert Progress(frames_done=13, frames_total=12).share == 1.0
