@@ -14,6 +14,7 @@ from typing import Any
 from animato.process import NOTHING_WRITTEN, run
 from inference.argument_types import png_path
 from inference.arguments import add_animate_arguments, check_animate_arguments, is_same_file
+from inference.extras import need_service
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -224,6 +225,7 @@ def _add_worker(commands: Any) -> None:
     )
 
     def run(arguments: argparse.Namespace) -> None:
+        need_service("animato worker")
         from animato.worker import run_worker  # noqa: PLC0415 - help must be quick
 
         run_worker(engines=arguments.engines, device=arguments.device, is_once=arguments.once)

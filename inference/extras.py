@@ -1,4 +1,4 @@
-"""What the extra `neural` brings, and whether it is installed."""
+"""What the extras bring, and whether they are installed."""
 
 import os
 from importlib.util import find_spec
@@ -8,6 +8,12 @@ from jobs.errors import ExtraMissing
 NEURAL_COMMAND = "run `make neural` in the program's folder"
 """What to do to get the extra, and face-alignment with it."""
 
+SERVICE_COMMAND = (
+    'run `.venv/bin/pip install -c constraints.txt -e ".[service]"` in the program\'s folder'
+)
+"""What to do to get the extra that queues and workers need."""
+
+_SERVICE = ("bullmq", "obstore", "redis")
 _NEURAL = ("filelock", "httpx", "safetensors", "torch")
 
 
@@ -26,7 +32,20 @@ def need_neural(what: str) -> None:
         ExtraMissing: it is not; the sentence says what to type.
     """
     if missing_neural():
-        raise ExtraMissing(what=what, command=NEURAL_COMMAND)
+        raise ExtraMissing(what=what, extra="neural", command=NEURAL_COMMAND)
+
+
+def need_service(what: str) -> None:
+    """Nothing, if what queues and workers need is installed.
+
+    Args:
+        what: who needs it, as the beginning of a sentence.
+
+    Raises:
+        ExtraMissing: it is not; the sentence says what to type.
+    """
+    if any(find_spec(name) is None for name in _SERVICE):
+        raise ExtraMissing(what=what, extra="service", command=SERVICE_COMMAND)
 
 
 def let_threads_sleep() -> None:

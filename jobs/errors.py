@@ -293,7 +293,7 @@ class EngineUnavailable(OperatorError):
 class ExtraMissing(OperatorError):
     """Libraries that the base installation does not bring."""
 
-    sentence = "{what} needs the extra neural: {command}."
+    sentence = "{what} needs the extra {extra}: {command}."
 
 
 class WeightsError(OperatorError):

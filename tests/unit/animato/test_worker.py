@@ -3,6 +3,7 @@
 import pytest
 
 from animato.cli import make_parser
+from jobs.errors import ExtraMissing
 
 
 def test_arguments_of_a_worker() -> None:
@@ -35,3 +36,14 @@ def test_what_is_typed_wrongly_is_told(
         make_parser().parse_args(["worker", *words])
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_missing_extra_is_told_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "inference.extras.find_spec", lambda name: None if name == "redis" else name
+    )
+    parsed = make_parser().parse_args(["worker"])
+    with pytest.raises(
+        ExtraMissing, match=r"animato worker needs the extra service: run .*\[service\]"
+    ):
+        parsed.run(parsed)
