@@ -5,16 +5,16 @@ import logging
 import signal
 from pathlib import Path
 
-from inference.engine_process import EngineLimits
-from inference.job_log import JobIdFilter
-from inference.render_job import EngineSetup
-from inference.worker import work
-from inference.worker_plan import Ending, WorkerPlan
+from inference.engine_process.job_log import JobIdFilter
+from inference.engine_process.process import EngineLimits
+from inference.engine_process.render_job import EngineSetup
+from inference.worker.agent import work
+from inference.worker.plan import Ending, WorkerPlan
 from jobs.connection import check_server
 from jobs.errors import BadSettings
-from jobs.files import FileStore
 from jobs.service_errors import StoreFull
 from jobs.settings import Settings
+from jobs.store.files import FileStore
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(job_id)s]: %(message)s"
 

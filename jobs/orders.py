@@ -12,7 +12,7 @@ from pydantic import model_validator as validator_of_all
 from pydantic_core import from_json
 
 from jobs.model import CropBox, Face, Value, Warn
-from jobs.queue_keys import LOOK, JobRef, engine_queue
+from jobs.queues.keys import LOOK, JobRef, engine_queue
 from jobs.service_errors import BrokenRecord, UnknownSchema
 
 # What BullMQ's keys bear: no colon above all.

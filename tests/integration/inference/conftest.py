@@ -8,8 +8,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from inference.engine_process import EngineProcess
-from inference.render_job import EngineSetup, RenderJob
+from inference.engine_process.process import EngineProcess
+from inference.engine_process.render_job import EngineSetup, RenderJob
 from jobs.model import CropBox
 from jobs.templates import SHIPPED_TEMPLATES
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from inference.engine_options import EngineOptions
-from inference.engine_process import (
+from inference.engine_process.job_log import JobIdFilter
+from inference.engine_process.process import (
     LOG_LINES_KEPT,
     ChildTraceback,
     EngineLimits,
     EngineProcess,
     offered_engines,
 )
-from inference.job_log import JobIdFilter
+from inference.engine_process.render_job import ClipFile, EngineSetup
 from inference.look import look_at_clip
-from inference.render_job import ClipFile, EngineSetup
 from inference.video_probe import probe
 from jobs.errors import (
     Cancelled,
@@ -41,8 +41,8 @@ PATIENCE_S = 15.0
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from inference.engine_process import EngineProcess
-from inference.render_job import EngineSetup, RenderJob
+from inference.engine_process.process import EngineProcess
+from inference.engine_process.render_job import EngineSetup, RenderJob
 
 async def main():
     setup, job = (Path(name).read_text() for name in sys.argv[1:3])
@@ -56,7 +56,8 @@ asyncio.run(main())
 """
 LIGHT = """
 import asyncio, sys
-import inference.engine_process, inference.job_log, inference.render_job
+import inference.engine_process.process, inference.engine_process.job_log
+import inference.engine_process.render_job
 print([name for name in ("torch", "numpy", "cv2", "PIL", "av") if name in sys.modules])
 """
 

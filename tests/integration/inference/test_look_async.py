@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from inference.look import ClipWish, LookLimits
-from inference.look_async import Looks
 from inference.photo import PhotoLimits
+from inference.worker.look_async import Looks
 from jobs.errors import FileMissing, PhotoTooManyPixels, UnsupportedMedia
 from jobs.templates import SHIPPED_TEMPLATES
 

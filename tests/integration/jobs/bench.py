@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-from jobs.assignment import Assignment, Stop
 from jobs.orders import OrderState, Record
-from jobs.queue import Queues, Status
-from jobs.queue_keys import JobRef
-from jobs.work import WorkRules
+from jobs.queues.assignment import Assignment, Stop
+from jobs.queues.keys import JobRef
+from jobs.queues.queues import Queues, Status
+from jobs.queues.work import WorkRules
 from tests.integration.jobs.hand import make_result
 
 LIMIT_S = 20.0

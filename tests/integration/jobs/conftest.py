@@ -9,10 +9,10 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs.connection import connect
-from jobs.files import FileStore
-from jobs.redis_program import find_program
+from jobs.redis_server.program import find_program
 from jobs.service_errors import QueueServerMissing
-from jobs.store_address import Patience
+from jobs.store.address import Patience
+from jobs.store.files import FileStore
 from tests.conftest import Require
 from tests.integration.jobs.servers import make_bucket, s3_server, s3_url, valkey_server
 

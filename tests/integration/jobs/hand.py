@@ -6,7 +6,7 @@ from bullmq import Job, Worker
 from redis.asyncio import Redis
 
 from jobs.orders import Lane, Motion, Order, Result, order_id
-from jobs.queue_keys import JobRef
+from jobs.queues.keys import JobRef
 
 ENGINE = "still"
 QUEUE = "animate-still"

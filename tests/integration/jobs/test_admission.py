@@ -7,12 +7,12 @@ import pytest
 from bullmq.custom_errors import UnrecoverableError
 from redis.asyncio import Redis
 
-from jobs.admission import NO_LIMITS, Limits
 from jobs.errors import NoFaceFound, UnknownEngine
-from jobs.failures import reason_of
 from jobs.orders import LookOrder, OrderState
-from jobs.queue import Cancelling, Queues
-from jobs.queue_keys import LOOK, day_key, fair_key, open_key, taken_key, taking_key
+from jobs.queues.admission import NO_LIMITS, Limits
+from jobs.queues.failures import reason_of
+from jobs.queues.keys import LOOK, day_key, fair_key, open_key, taken_key, taking_key
+from jobs.queues.queues import Cancelling, Queues
 from jobs.service_errors import QueueFull, TooManyOpenOrders, TooManyOrdersToday
 from tests.integration.jobs.hand import QUEUE, Hand, admins_order, make_order
 

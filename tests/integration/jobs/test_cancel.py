@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from jobs.assignment import Stop
 from jobs.errors import Cancelled
 from jobs.orders import LookOrder, OrderState
-from jobs.queue import Cancelling, Queues
-from jobs.queue_keys import LOOK, cancel_key, prefix_of
-from jobs.work import Station, WorkRules
+from jobs.queues.assignment import Stop
+from jobs.queues.keys import LOOK, cancel_key, prefix_of
+from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.work import Station, WorkRules
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order
 

@@ -10,9 +10,9 @@ from bullmq import Job, Queue
 from bullmq.custom_errors import UnrecoverableError
 from redis.asyncio import Redis
 
-from jobs.bullmq_types import CAPPED_BACKOFF
-from jobs.failures import STALLED
-from jobs.queue_keys import JobRef, prefix_of
+from jobs.queues.bullmq_types import CAPPED_BACKOFF
+from jobs.queues.failures import STALLED
+from jobs.queues.keys import JobRef, prefix_of
 from tests.integration.jobs.hand import QUEUE, Hand, members
 
 pytestmark = pytest.mark.local_sockets

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from jobs.admission import NO_LIMITS
 from jobs.orders import Order
-from jobs.queue import Queues
-from jobs.queue_keys import fair_key, prefix_of
+from jobs.queues.admission import NO_LIMITS
+from jobs.queues.keys import fair_key, prefix_of
+from jobs.queues.queues import Queues
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, admins_order, make_order, members
 
 pytestmark = pytest.mark.local_sockets

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.files import FileStore, StoredFile
 from jobs.service_errors import FileGone
+from jobs.store.files import FileStore, StoredFile
 
 pytestmark = pytest.mark.local_sockets
 

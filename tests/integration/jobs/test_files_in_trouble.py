@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from jobs.errors import DiskFull
-from jobs.files import FileStore
 from jobs.service_errors import FileGone, StoreFull, StoreUnavailable
+from jobs.store.files import FileStore
 from tests.integration.file_server import Answer, FileServer, Handler, status
 from tests.integration.jobs.conftest import HASTY
 from tests.integration.jobs.servers import free_port, s3_url
@@ -31,7 +31,7 @@ HUGE_BYTES = 1 << 60
 PUT = """
 import asyncio, os, resource, sys
 from pathlib import Path
-from jobs.files import FileStore
+from jobs.store.files import FileStore
 
 store = FileStore.open(sys.argv[1], min_free_bytes=0)
 {before}
@@ -346,7 +346,7 @@ def test_fetching_a_large_file_needs_little_memory(tmp_path: Path) -> None:
     program = """
 import asyncio, resource, sys
 from pathlib import Path
-from jobs.files import FileStore
+from jobs.store.files import FileStore
 
 store = FileStore.open(sys.argv[1], min_free_bytes=0)
 asyncio.run(store.check())

@@ -8,14 +8,14 @@ import pytest
 from bullmq.custom_errors import UnrecoverableError
 from redis.asyncio import Redis
 
-from jobs.assignment import Assignment, Later
-from jobs.failures import CANCELLED
 from jobs.orders import OrderState, Record
-from jobs.outbox import Delivery, Outbox
-from jobs.queue import Queues
-from jobs.queue_keys import DELIVER, INTAKE, LOOK, JobRef, prefix_of, taken_key
-from jobs.sent_marks import NextStep, SentMark, next_step, read_mark, write_mark
-from jobs.work import Station
+from jobs.queues.assignment import Assignment, Later
+from jobs.queues.failures import CANCELLED
+from jobs.queues.keys import DELIVER, INTAKE, LOOK, JobRef, prefix_of, taken_key
+from jobs.queues.outbox import Delivery, Outbox
+from jobs.queues.queues import Queues
+from jobs.queues.sent_marks import NextStep, SentMark, next_step, read_mark, write_mark
+from jobs.queues.work import Station
 from tests.integration.jobs.bench import QUICK, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order
 

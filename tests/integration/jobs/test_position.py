@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from jobs.admission import NO_LIMITS
 from jobs.orders import Lane, OrderState, Progress
-from jobs.queue import Queues
-from jobs.waiting import Backlog, Estimates, ShownPlace
-from jobs.workers import Heartbeat, Workers, WorkerState
+from jobs.queues.admission import NO_LIMITS
+from jobs.queues.queues import Queues
+from jobs.queues.waiting import Backlog, Estimates, ShownPlace
+from jobs.queues.workers import Heartbeat, Workers, WorkerState
 from tests.integration.jobs.hand import ENGINE, Hand, make_order
 
 pytestmark = pytest.mark.local_sockets

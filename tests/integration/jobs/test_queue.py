@@ -11,13 +11,13 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from jobs.admission import NO_LIMITS
 from jobs.connection import connect
 from jobs.orders import OrderState
-from jobs.queue import Cancelling, Queues
-from jobs.redis_program import find_program
+from jobs.queues.admission import NO_LIMITS
+from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.work import Station, WorkRules
+from jobs.redis_server.program import find_program
 from jobs.service_errors import QueueServerMissing, QueueUnavailable
-from jobs.work import Station, WorkRules
 from tests.conftest import Require
 from tests.integration.jobs.bench import LIMIT_S, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order

@@ -14,8 +14,8 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs.connection import check_server, connect
-from jobs.redis_program import find_program
-from jobs.redis_server import Patience, RedisServer, queue_server
+from jobs.redis_server.program import find_program
+from jobs.redis_server.server import Patience, RedisServer, queue_server
 from jobs.service_errors import (
     QueueFolderBusy,
     QueueFolderRefused,
@@ -35,7 +35,7 @@ PATIENCE_S = 10.0
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from jobs.redis_server import RedisServer
+from jobs.redis_server.server import RedisServer
 
 async def main():
     async with RedisServer(Path(sys.argv[1])) as server:

@@ -8,11 +8,11 @@ import pytest
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
-from jobs.file_keys import input_key, look_key, result_key
-from jobs.files import FileStore
-from jobs.retention import EXPIRY_KEY, Retention, Swept
 from jobs.service_errors import StoreUnavailable
-from jobs.store_address import Patience, opened
+from jobs.store.address import Patience, opened
+from jobs.store.files import FileStore
+from jobs.store.keys import input_key, look_key, result_key
+from jobs.store.retention import EXPIRY_KEY, Retention, Swept
 
 pytestmark = pytest.mark.local_sockets
 

@@ -7,10 +7,10 @@ from bullmq.custom_errors import UnrecoverableError
 from redis.asyncio import Redis
 
 from jobs.errors import Cancelled, EngineFailed, NoFaceFound
-from jobs.failures import CANCELLED, reason_of
 from jobs.orders import OrderState
-from jobs.queue import Queues, Status
-from jobs.queue_keys import JobRef, open_key, prefix_of
+from jobs.queues.failures import CANCELLED, reason_of
+from jobs.queues.keys import JobRef, open_key, prefix_of
+from jobs.queues.queues import Queues, Status
 from jobs.service_errors import OrderNotFailed, OrderStalled
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order
 

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from redis.asyncio import Redis
 
-from jobs.assignment import Assignment, Later, Stop
 from jobs.errors import EngineFailed, NoFaceFound, WeightsMissing
 from jobs.orders import Order, OrderState, Progress, Record, Stage
-from jobs.queue import Queues
-from jobs.queue_keys import RESULT_FIELD, prefix_of
+from jobs.queues.assignment import Assignment, Later, Stop
+from jobs.queues.keys import RESULT_FIELD, prefix_of
+from jobs.queues.queues import Queues
+from jobs.queues.work import Station, WorkRules
 from jobs.service_errors import OrderFailed, UnknownSchema
 from jobs.tasks import end_tasks
-from jobs.work import Station, WorkRules
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order, make_result
 

@@ -11,10 +11,10 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs.orders import Motion, OrderState
-from jobs.queue import Queues
-from jobs.queue_keys import prefix_of
+from jobs.queues.keys import prefix_of
+from jobs.queues.queues import Queues
+from jobs.queues.work import Station, WorkRules
 from jobs.service_errors import OrderStalled
-from jobs.work import Station, WorkRules
 from tests.integration.jobs.bench import LIMIT_S, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, make_order
 

@@ -10,9 +10,9 @@ import os
 import signal
 import sys
 
-from jobs.assignment import Assignment
 from jobs.orders import Order, Record
-from jobs.work import Station, WorkRules
+from jobs.queues.assignment import Assignment
+from jobs.queues.work import Station, WorkRules
 from tests.integration.jobs.hand import QUEUE, make_result
 
 

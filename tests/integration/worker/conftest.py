@@ -12,18 +12,18 @@ import skimage.data
 from PIL import Image
 from redis.asyncio import Redis
 
-from inference.engine_process import EngineLimits
-from inference.render_job import EngineSetup, Offer, OfferedEngine
-from inference.worker import serve
-from inference.worker_plan import Ending, WorkerPlan
-from jobs.files import FileStore
+from inference.engine_process.process import EngineLimits
+from inference.engine_process.render_job import EngineSetup, Offer, OfferedEngine
+from inference.worker.agent import serve
+from inference.worker.plan import Ending, WorkerPlan
 from jobs.orders import LookOrder, Order, OrderState
-from jobs.queue import Queues, Status
-from jobs.queue_keys import JobRef
+from jobs.queues.keys import JobRef
+from jobs.queues.queues import Queues, Status
+from jobs.queues.work import WorkRules
+from jobs.queues.workers import Heartbeat, Workers
+from jobs.store.files import FileStore
 from jobs.tasks import end_tasks
 from jobs.templates import SHIPPED_TEMPLATES
-from jobs.work import WorkRules
-from jobs.workers import Heartbeat, Workers
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs import conftest as servers
 from tests.integration.jobs.hand import make_order
@@ -211,6 +211,6 @@ def engine_processes(parent: int) -> list[int]:
             command = (folder / "cmdline").read_text()
         except OSError:
             continue
-        if above == parent and "inference.engine_child" in command:
+        if above == parent and "inference.engine_process.child" in command:
             found.append(int(folder.name))
     return found

@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from inference.engine_process import EngineLimits
-from inference.render_job import EngineSetup
-from inference.worker import serve
-from inference.worker_plan import Ending, WorkerPlan
-from jobs.files import FileStore
-from jobs.work import WorkRules
+from inference.engine_process.process import EngineLimits
+from inference.engine_process.render_job import EngineSetup
+from inference.worker.agent import serve
+from inference.worker.plan import Ending, WorkerPlan
+from jobs.queues.work import WorkRules
+from jobs.store.files import FileStore
 from tests.integration.worker.conftest import offer_of
 
 

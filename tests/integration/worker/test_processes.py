@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from inference.worker_plan import WorkerPlan
+from inference.worker.plan import WorkerPlan
 from jobs.orders import OrderState
-from jobs.queue import Queues
+from jobs.queues.queues import Queues
 from jobs.templates import SHIPPED_TEMPLATES
 from tests.integration.worker.conftest import (
     LIMIT_S,

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from inference.order_log import OrderLog
-from inference.worker_plan import WorkerPlan
+from inference.worker.order_log import OrderLog
+from inference.worker.plan import WorkerPlan
 from jobs.errors import EngineDied
-from jobs.files import FileStore
 from jobs.orders import Order, OrderState
-from jobs.queue import Cancelling, Queues
-from jobs.queue_keys import prefix_of
-from jobs.workers import WorkerState
+from jobs.queues.keys import prefix_of
+from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.workers import WorkerState
+from jobs.store.files import FileStore
 from tests.integration.worker.conftest import (
     CLIP,
     engine_processes,
@@ -246,7 +246,7 @@ async def test_full_disk_pauses_the_worker_until_there_is_room(
         await until(queues, look.ref, OrderState.DONE)
         await seen(is_not_paused)
     assert await redis.hget(order.ref.key, "ats") == "1"
-    said = [record.message for record in caplog.records if record.name == "inference.worker"]
+    said = [record.message for record in caplog.records if record.name == "inference.worker.agent"]
     assert any("for lack of room" in line and "0 MB left" in line for line in said)
     assert any("there is room again" in line for line in said)
 

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from inference.order_log import OrderLog
 from inference.video import ClipReader
-from inference.worker_plan import WorkerPlan
+from inference.worker.order_log import OrderLog
+from inference.worker.plan import WorkerPlan
 from jobs.errors import UnknownTemplate, UnsupportedMedia
-from jobs.files import FileStore
 from jobs.orders import LookResult, Motion, OrderState
-from jobs.queue import Queues
+from jobs.queues.queues import Queues
+from jobs.queues.workers import Workers, WorkerState
 from jobs.service_errors import BrokenRecord, FileGone
-from jobs.workers import Workers, WorkerState
+from jobs.store.files import FileStore
 from tests.integration.worker.conftest import (
     CLIP,
     WALL,

@@ -20,7 +20,7 @@ from jobs.orders import (
     Stage,
     order_id,
 )
-from jobs.queue_keys import JobRef
+from jobs.queues.keys import JobRef
 from jobs.service_errors import BrokenRecord, UnknownSchema
 
 BOX = CropBox(left=-3, upper=4, right=90, lower=97)

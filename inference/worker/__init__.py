@@ -1,0 +1,1 @@
+"""The worker: takes orders out of the queues and does them."""

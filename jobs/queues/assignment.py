@@ -1,0 +1,96 @@
+"""A job in a worker's hand, and what the two have to say to each other."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+from jobs.orders import Progress, Record
+from jobs.queues.keys import JobRef
+
+
+class Stop(StrEnum):
+    """Why the work on a job is to stop."""
+
+    CANCELLED = "cancelled"
+    LOST = "lost"  # another worker has the job; whatever comes of this one is refused
+    DRAINING = "draining"  # the worker is to end; the job is given back
+
+
+class Later(Exception):
+    """Raised by work that cannot go on now: the job comes again, and no attempt is charged.
+
+    Args:
+        after_s: not before that.
+    """
+
+    def __init__(self, after_s: float) -> None:
+        self.after_s = after_s
+        super().__init__(f"again in {after_s:g} s")
+
+
+class Assignment:
+    """A job in hand.
+
+    Args:
+        ref: which one.
+        attempt: which start of the job this is, from 1; part of the names of what it stores.
+        text: what is to be done, a record as JSON text.
+
+    Attributes:
+        stop_reason: why the work is to stop; None: it is not.
+    """
+
+    def __init__(self, ref: JobRef, attempt: int, text: str) -> None:
+        self.ref = ref
+        self.attempt = attempt
+        self.text = text
+        self.stop_reason: Stop | None = None
+        self._stopping = asyncio.Event()
+        self._progress: Progress | None = None
+        self._is_told = True
+        self._first_s = 0.0
+        self._first_frames = 0
+
+    async def stopped(self) -> Stop:
+        """Why the work is to stop; returns as soon as it is."""
+        await self._stopping.wait()
+        return self.stop_reason or Stop.LOST
+
+    def stop(self, reason: Stop) -> None:
+        """Tells the work to stop. A lost job stays lost, whatever else is wanted."""
+        if self.stop_reason is None or reason is Stop.LOST:
+            self.stop_reason = reason
+        self._stopping.set()
+
+    def report(self, progress: Progress) -> None:
+        """Notes how far the work is; the next beat tells it."""
+        if progress.frames_done and not self._first_frames:
+            self._first_s, self._first_frames = time.monotonic(), progress.frames_done
+        self._progress, self._is_told = progress, False
+
+    def news(self) -> Progress | None:
+        """What has not been told yet."""
+        return None if self._is_told else self._progress
+
+    def told(self, progress: Progress) -> None:
+        """Notes that this was told."""
+        self._is_told = self._progress is progress
+
+    def frames_per_second(self) -> float | None:
+        """The work's speed so far, or None while it cannot be told."""
+        if self._progress is None or not self._first_frames:
+            return None
+        elapsed_s = time.monotonic() - self._first_s
+        frames = self._progress.frames_done - self._first_frames
+        return frames / elapsed_s if frames > 0 and elapsed_s > 0 else None
+
+    def remaining_s(self) -> float | None:
+        """How long the work will still take, or None while it cannot be told."""
+        speed = self.frames_per_second()
+        if speed is None or self._progress is None:
+            return None
+        return max(0, self._progress.frames_total - self._progress.frames_done) / speed
+
+
+Work = Callable[[Assignment], Awaitable[Record | None]]

@@ -1,0 +1,171 @@
+"""Finished jobs become deliveries, each once, however often bot, workers or server die.
+
+    Outbox.sweep -> finished jobs of some queues -> jobs `d-...` in the queue `deliver`
+    `jobs/sent_marks.py`: what a delivery does that begins again
+    Outbox.clean -> what is delivered goes after 48 h, its delivery after 72 h
+
+No event is relied on. A delivery's id is made of the job's and of when it finished, so that a
+sweep which overlaps another adds nothing, and a second try of a failed order is delivered anew.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from pydantic import Field
+
+from jobs.connection import reaching
+from jobs.orders import JobId, Record
+from jobs.queues.bullmq_types import CAPPED_BACKOFF, open_queue
+from jobs.queues.keys import DELIVER, JobRef
+from jobs.queues.queues import Finished, Queues
+
+KEPT_ORDER_S = 48 * 3600
+KEPT_DELIVERY_S = 72 * 3600
+_KEPT_OTHERS_S = 24 * 3600
+_DELIVERY_ATTEMPTS = 110  # about a day, at most a quarter of an hour apart
+_FIRST_PAUSE_MS = 5_000
+_FULL_SWEEP_EVERY_S = 600
+_OVERLAP_S = 60
+_BATCH = 500
+
+
+class Delivery(Record):
+    """What is to be told to a chat: that a job ended.
+
+    Attributes:
+        queue: the job's queue.
+        job_id: its id there.
+        finished_ms: when it ended, unix time in ms.
+    """
+
+    queue: str
+    job_id: JobId
+    finished_ms: int = Field(ge=0)
+
+    @property
+    def ref(self) -> JobRef:
+        """The finished job."""
+        return JobRef(self.queue, self.job_id)
+
+    @property
+    def delivery_id(self) -> str:
+        """The id of this delivery."""
+        return f"d-{self.job_id}-{self.finished_ms}"
+
+    @classmethod
+    def of(cls, finished: Finished) -> Self:
+        """The delivery of a finished job."""
+        ref = finished.ref
+        return cls(queue=ref.queue, job_id=ref.job_id, finished_ms=finished.finished_ms)
+
+
+class Outbox:
+    """Turns finished jobs into deliveries.
+
+    Args:
+        queues: where they are.
+        swept: the queues whose jobs are delivered.
+        silent: queues whose jobs end without a word; they are only cleaned.
+        clock: unix time in s.
+    """
+
+    def __init__(
+        self,
+        queues: Queues,
+        swept: Sequence[str],
+        silent: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._queues = queues
+        self._swept = tuple(swept)
+        self._silent = tuple(silent)
+        self._clock = clock
+        self._deliver = open_queue(DELIVER, queues.client)
+        self._swept_at_s = 0.0
+        self._full_sweep_at_s = 0.0
+
+    async def sweep(self) -> int:
+        """How many deliveries were added; to be called every few seconds.
+
+        Finishing times are told by the workers' clocks. So now and then, and at first, all that is
+        kept is looked through: a job of a worker whose clock is slow is late, and never lost.
+
+        Raises:
+            QueueUnavailable: the server does not answer; the next call makes up for it.
+        """
+        now_s = self._clock()
+        is_full = now_s - self._full_sweep_at_s >= _FULL_SWEEP_EVERY_S
+        since_s = 0.0 if is_full else max(0.0, self._swept_at_s - _OVERLAP_S)
+        finished = await self._queues.finished_since(round(since_s * 1000), self._swept)
+        deliveries = await self._new(list(map(Delivery.of, finished)))
+        with reaching(self._queues.url):
+            for delivery in deliveries:
+                data = delivery.model_dump(mode="json")
+                await self._deliver.add("delivery", data, _options(delivery))
+        self._swept_at_s = now_s
+        if is_full:
+            self._full_sweep_at_s = now_s
+        return len(deliveries)
+
+    async def clean(self) -> int:
+        """How many jobs were removed: those of 48 h ago that are delivered, then old deliveries.
+
+        What is not delivered stays, however old it is.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        finished = await self._queues.finished_since(0, self._swept)
+        delivered = await self._delivered(self._older(finished, KEPT_ORDER_S))
+        goes = {Delivery.of(one).delivery_id for one in delivered}
+        stays = {Delivery.of(one).delivery_id for one in finished} - goes
+        # First the order, then its delivery: else the next sweep would send it again.
+        removed = await self._remove(delivered)
+        for queues, kept_s in ((self._silent, _KEPT_OTHERS_S), ((DELIVER,), KEPT_DELIVERY_S)):
+            old = self._older(await self._queues.finished_since(0, queues), kept_s)
+            removed += await self._remove([one for one in old if one.ref.job_id not in stays])
+        return removed
+
+    def _older(self, finished: list[Finished], age_s: float) -> list[Finished]:
+        before_ms = (self._clock() - age_s) * 1000
+        return [one for one in finished if one.finished_ms <= before_ms]
+
+    async def _new(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """Those that are not in the queue yet."""
+        found: list[Delivery] = []
+        for start in range(0, len(deliveries), _BATCH):
+            batch = deliveries[start : start + _BATCH]
+            with reaching(self._queues.url):
+                async with self._queues.client.pipeline(transaction=False) as pipe:
+                    for delivery in batch:
+                        pipe.exists(JobRef(DELIVER, delivery.delivery_id).key)
+                    known = await pipe.execute()
+            found += [one for one, is_known in zip(batch, known, strict=True) if not is_known]
+        return found
+
+    async def _delivered(self, finished: list[Finished]) -> list[Finished]:
+        """Those whose delivery ended, well or not."""
+        with reaching(self._queues.url):
+            async with self._queues.client.pipeline(transaction=False) as pipe:
+                for one in finished:
+                    pipe.hexists(JobRef(DELIVER, Delivery.of(one).delivery_id).key, "finishedOn")
+                ended = await pipe.execute()
+        return [one for one, is_over in zip(finished, ended, strict=True) if is_over]
+
+    async def _remove(self, finished: list[Finished]) -> int:
+        with reaching(self._queues.url):
+            for one in finished:
+                await self._queues.remove(one.ref)
+        return len(finished)
+
+
+def _options(delivery: Delivery) -> dict[str, object]:
+    return {
+        "jobId": delivery.delivery_id,
+        "attempts": _DELIVERY_ATTEMPTS,
+        "backoff": {"type": CAPPED_BACKOFF, "delay": _FIRST_PAUSE_MS},
+        "removeOnComplete": False,
+        "removeOnFail": False,
+        "stackTraceLimit": 0,
+    }

@@ -1,0 +1,427 @@
+"""The queues as the bot sees them: orders go in, their state is told, they are cancelled.
+
+    submit -> admission (duplicate? limits; fair tag) -> BullMQ's queue `animate-<engine>`
+    status -> state, place, progress, result or error
+    cancel -> removed while it waits; else the worker is told
+    finished_since -> what is to be delivered (`jobs/outbox.py`)
+
+The worker's side is `jobs/work.py`; why what is kept where is told in DESIGN 5.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from redis.asyncio import Redis
+
+from jobs.connection import connect, reaching
+from jobs.errors import AnimatoError, Cancelled, UnknownEngine, UserError
+from jobs.orders import Order, OrderState, Progress, Record, Result
+from jobs.queues.admission import NO_LIMITS, Admission, Limits, Request
+from jobs.queues.bullmq_types import JobQueue, open_queue, stored_job
+from jobs.queues.failures import error_of
+from jobs.queues.keys import (
+    CANCEL_CHANNEL,
+    JobRef,
+    cancel_key,
+    day_key,
+    engine_queue,
+    open_key,
+    prefix_of,
+    taken_key,
+)
+from jobs.service_errors import OrderNotFailed, RecordError
+
+ATTEMPTS = 3
+RETRY_AFTER_MS = 15_000
+_TAKEN_KEPT_S = 172_800  # as long as finished orders are
+# Long: the order of a dead worker waits until another worker is there.
+_CANCEL_KEPT_S = 172_800
+_STATES = ("active", "wait", "prioritized", "delayed", "completed", "failed")
+_FIELDS = ("finishedOn", "failedReason", "returnvalue", "progress", "atm", "ats", "stc", "name")
+
+
+class Cancelling(StrEnum):
+    """What became of the wish to cancel."""
+
+    REMOVED = "removed"  # it waited, and waits no more
+    TOLD = "told"  # its worker will stop
+    TOO_LATE = "too late"  # it had finished
+    UNKNOWN = "unknown"  # there is no such order, or not yet; if it comes, it will be cancelled
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a job stands.
+
+    Attributes:
+        ref: which job.
+        state: see there.
+        ahead: how many start before it; None unless it waits for its turn.
+        progress: as its worker has told last, or None.
+        starts: how often a worker began it.
+        result: its result as JSON text, or None.
+        error: why it failed or was cancelled, or None.
+        finished_s: when it finished, unix time, or None.
+    """
+
+    ref: JobRef
+    state: OrderState
+    ahead: int | None = None
+    progress: Progress | None = None
+    starts: int = 0
+    result: str | None = None
+    error: AnimatoError | None = None
+    finished_s: float | None = None
+
+    def video(self) -> Result:
+        """The result of an order that is done.
+
+        Raises:
+            RecordError: there is none that can be read.
+        """
+        return Result.read(self.result or "")
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What became of an order that was handed in.
+
+    Attributes:
+        is_new: whether it was taken now; else it had been before.
+        status: where it stands.
+    """
+
+    is_new: bool
+    status: Status
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job that ended, well or not.
+
+    Attributes:
+        ref: which one.
+        finished_ms: when, by its worker's clock, unix time in ms.
+    """
+
+    ref: JobRef
+    finished_ms: int
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An order that failed for a reason of ours, after all its attempts.
+
+    Attributes:
+        status: with its error.
+        order: as it was handed in, JSON text.
+    """
+
+    status: Status
+    order: str
+
+
+class Queues:
+    """The queues on one server; `close` it.
+
+    Args:
+        url: of the server.
+        engines: whose queues there are; the limits count them together.
+        limits: for everybody whom `submit` names no others for.
+        clock: unix time in s.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        engines: Sequence[str],
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.url = url
+        self.client: Redis = connect(url, is_worker=False)
+        self._engines = tuple(engines)
+        self.engine_queues = tuple(map(engine_queue, engines))
+        self._limits = limits or Limits()
+        self.clock = clock
+        self.admission = Admission(self.client, self.engine_queues)
+        self._queues: dict[str, JobQueue] = {}
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self.client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def submit(self, order: Order, limits: Limits | None = None) -> Submitted:
+        """Takes an order, once; the same order again changes nothing.
+
+        Args:
+            order: what is wanted.
+            limits: other ones than everybody's, such as `NO_LIMITS` for admins.
+
+        Raises:
+            TooManyOpenOrders: of this person.
+            TooManyOrdersToday: of this person; says when the next one may come.
+            QueueFull: too many of all persons.
+            UnknownEngine: there is no queue for its engine.
+            QueueUnavailable: the server does not answer.
+        """
+        ref = order.ref
+        if ref.queue not in self.engine_queues:
+            raise UnknownEngine(name=order.engine, known=", ".join(self._engines))
+        request = self.request_of(order)
+        with reaching(self.url):
+            priority = await self.admission.admit(request, limits or self._limits, self.clock())
+            if priority is not None:
+                await self._add(ref, order, priority, f"{order.frames} frames")
+            status = await self._status_of_taken(ref)
+        return Submitted(priority is not None, status)
+
+    async def send(self, ref: JobRef, record: Record, person: int, cost_s: float = 1.0) -> bool:
+        """Puts a job into one of the short queues (`intake`, `look`), fairly among persons.
+
+        Args:
+            ref: the queue and the job's id.
+            record: what is to be done.
+            person: whose turn it takes.
+            cost_s: how long it will need.
+
+        Returns:
+            Whether it is new.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        request = Request(ref.queue, ref.job_id, person, cost_s)
+        with reaching(self.url):
+            priority = await self.admission.admit(request, NO_LIMITS, self.clock())
+            if priority is not None:
+                await self._add(ref, record, priority, type(record).__name__)
+        return priority is not None
+
+    async def status(self, ref: JobRef) -> Status | None:
+        """Where a job stands; None if nothing is known of it.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        prefix = prefix_of(ref.queue)
+        with reaching(self.url):
+            async with self.client.pipeline(transaction=True) as pipe:
+                pipe.hmget(ref.key, _FIELDS)
+                pipe.zrank(f"{prefix}prioritized", ref.job_id)
+                pipe.llen(f"{prefix}wait")
+                pipe.lpos(f"{prefix}wait", ref.job_id)
+                pipe.zscore(f"{prefix}delayed", ref.job_id)
+                pipe.get(taken_key(ref.job_id))
+                fields, rank, express, express_at, delayed, taken = await pipe.execute()
+        stored = dict(zip(_FIELDS, fields, strict=True))
+        if stored["name"] is None:
+            if taken != OrderState.CANCELLED:
+                return None
+            return Status(ref, OrderState.CANCELLED, error=Cancelled())
+        ahead = None
+        if rank is not None:
+            ahead = express + rank
+        elif express_at is not None:
+            # The next one to start is the list's last.
+            ahead = express - 1 - express_at
+        return _status(ref, stored, ahead, is_delayed=delayed is not None)
+
+    async def cancel(self, ref: JobRef) -> Cancelling:
+        """Takes an order back. Whether the person may is for the caller to know.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        with reaching(self.url):
+            # First of all, so that a worker which takes it in this moment finds the wish.
+            await self.client.set(cancel_key(ref.job_id), "1", ex=_CANCEL_KEPT_S)
+            status = await self.status(ref)
+            if status is None:
+                return Cancelling.UNKNOWN
+            if status.state.is_final:
+                is_cancelled = status.state is OrderState.CANCELLED and not status.starts
+                return Cancelling.REMOVED if is_cancelled else Cancelling.TOO_LATE
+            if status.state is not OrderState.RUNNING and await self._remove(status):
+                return Cancelling.REMOVED
+            await self.client.publish(CANCEL_CHANNEL, ref.job_id)
+        return Cancelling.TOLD
+
+    async def retry(self, ref: JobRef) -> None:
+        """Gives a failed or cancelled order all its attempts again.
+
+        Raises:
+            OrderNotFailed: it is not in that state.
+            QueueUnavailable: the server does not answer.
+        """
+        with reaching(self.url):
+            job = await stored_job(self._queue(ref.queue), ref.job_id)
+            if job is None:
+                raise OrderNotFailed(order=ref.job_id)
+            was_cancelled = await self.client.getdel(cancel_key(ref.job_id))
+            try:
+                await job.retry("failed", {"resetAttemptsMade": True})
+            except TypeError as exc:  # BullMQ's refusal
+                if was_cancelled:
+                    await self.client.set(cancel_key(ref.job_id), "1", ex=_CANCEL_KEPT_S)
+                raise OrderNotFailed(order=ref.job_id) from exc
+            async with self.client.pipeline(transaction=True) as pipe:
+                pipe.hdel(ref.key, "stc")
+                if ref.queue in self.engine_queues:
+                    pipe.zadd(open_key(job.data["person"]), {ref.key: self.clock()})
+                await pipe.execute()
+
+    async def dead_letters(self, at_most: int = 100) -> list[DeadLetter]:
+        """The orders that failed for a reason of ours, the last ones first.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        found = []
+        for queue in self.engine_queues:
+            with reaching(self.url):
+                ids = await self.client.zrevrange(f"{prefix_of(queue)}failed", 0, -1)
+                refs = [JobRef(queue, str(job_id)) for job_id in ids]
+                async with self.client.pipeline(transaction=False) as pipe:
+                    for ref in refs:
+                        pipe.hmget(ref.key, (*_FIELDS, "data"))
+                    rows = await pipe.execute()
+            for ref, (*fields, data) in zip(refs, rows, strict=True):
+                stored = dict(zip(_FIELDS, fields, strict=True))
+                if stored["finishedOn"] is None:
+                    continue  # tried again, or removed, in this moment
+                status = _status(ref, stored, None, is_delayed=False)
+                if not isinstance(status.error, UserError | Cancelled):
+                    found.append(DeadLetter(status, data))
+        found.sort(key=lambda letter: letter.status.finished_s or 0, reverse=True)
+        return found[:at_most]
+
+    async def counts(self, queue: str) -> dict[str, int]:
+        """How many jobs of a queue are in each of BullMQ's states.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        prefix = prefix_of(queue)
+        with reaching(self.url):
+            async with self.client.pipeline(transaction=True) as pipe:
+                for state in _STATES:
+                    is_list = state in ("active", "wait")
+                    (pipe.llen if is_list else pipe.zcard)(prefix + state)
+                numbers = await pipe.execute()
+        return dict(zip(_STATES, map(int, numbers), strict=True))
+
+    async def finished_since(self, since_ms: int, queues: Sequence[str]) -> list[Finished]:
+        """The jobs of some queues that ended at a time or later, by their workers' clocks.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        with reaching(self.url):
+            async with self.client.pipeline(transaction=True) as pipe:
+                for queue in queues:
+                    for state in ("completed", "failed"):
+                        key = f"{prefix_of(queue)}{state}"
+                        pipe.zrangebyscore(key, since_ms, "+inf", withscores=True)
+                answers = await pipe.execute()
+        names = [queue for queue in queues for _ in range(2)]
+        return [
+            Finished(JobRef(queue, job_id), int(score))
+            for queue, rows in zip(names, answers, strict=True)
+            for job_id, score in rows
+        ]
+
+    async def remove(self, ref: JobRef) -> None:
+        """Removes a finished job and all that is stored of it.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        with reaching(self.url):
+            await self._queue(ref.queue).remove(ref.job_id)
+
+    @staticmethod
+    def request_of(order: Order) -> Request:
+        """What an order asks of the admission."""
+        ref = order.ref
+        return Request(ref.queue, ref.job_id, order.person, order.estimated_cost_s, order.lane)
+
+    def _queue(self, name: str) -> JobQueue:
+        if name not in self._queues:
+            self._queues[name] = open_queue(name, self.client)
+        return self._queues[name]
+
+    async def _add(self, ref: JobRef, record: Record, priority: int, name: str) -> None:
+        options = {
+            "jobId": ref.job_id,
+            "priority": priority,
+            "attempts": ATTEMPTS,
+            "backoff": {"type": "fixed", "delay": RETRY_AFTER_MS},
+            # What is not delivered is never removed: `Outbox.clean` does it, not BullMQ.
+            "removeOnComplete": False,
+            "removeOnFail": False,
+            "stackTraceLimit": 0,  # the worker's log has them
+        }
+        await self._queue(ref.queue).add(name, record.model_dump(mode="json"), options)
+        # Not before: a crash in between would block the id for two days.
+        await self.client.set(taken_key(ref.job_id), "taken", ex=_TAKEN_KEPT_S)
+
+    async def _status_of_taken(self, ref: JobRef) -> Status:
+        """Of an order that is in one of the queues, or was."""
+        for queue in (ref.queue, *self.engine_queues):
+            status = await self.status(JobRef(queue, ref.job_id))
+            if status is not None:
+                return status
+        # Finished, delivered and cleaned away.
+        return Status(ref, OrderState.DONE)
+
+    async def _remove(self, status: Status) -> bool:
+        """Whether a job that waited is removed, as if it had never been ordered."""
+        ref = status.ref
+        data = await self.client.hget(ref.key, "data")
+        await self.client.set(taken_key(ref.job_id), OrderState.CANCELLED, ex=_TAKEN_KEPT_S)
+        if not await self._queue(ref.queue).remove(ref.job_id):
+            await self.client.set(taken_key(ref.job_id), "taken", ex=_TAKEN_KEPT_S)
+            return False  # a worker has taken it meanwhile
+        if data is None or ref.queue not in self.engine_queues:
+            return True
+        try:
+            order = Order.read(data)
+        except RecordError:
+            return True  # written by a newer bot, which knows how to count it
+        await self.client.zrem(open_key(order.person), ref.key)
+        if status.starts == 0:
+            await self.client.zrem(day_key(order.person), ref.job_id)
+            await self.admission.refund(self.request_of(order))
+        return True
+
+
+def _status(ref: JobRef, stored: dict[str, Any], ahead: int | None, *, is_delayed: bool) -> Status:
+    """A job's status from the fields of its hash and its place."""
+    facts: dict[str, Any] = {"starts": int(stored["ats"] or 0)}
+    if stored["progress"] is not None:
+        with suppress(RecordError):  # told by a worker of another version
+            facts["progress"] = Progress.read(stored["progress"])
+    if stored["finishedOn"] is not None:
+        facts["finished_s"] = int(stored["finishedOn"]) / 1000
+        if stored["failedReason"] is None or stored["returnvalue"] is not None:
+            return Status(ref, OrderState.DONE, result=stored["returnvalue"], **facts)
+        error = error_of(stored["failedReason"], ref.job_id)
+        is_cancelled = isinstance(error, Cancelled)
+        state = OrderState.CANCELLED if is_cancelled else OrderState.FAILED
+        return Status(ref, state, error=error, **facts)
+    if ahead is None and not is_delayed:
+        return Status(ref, OrderState.RUNNING, **facts)
+    is_again = int(stored["atm"] or 0) + int(stored["stc"] or 0) > 0
+    state = OrderState.RETRYING if is_again else OrderState.WAITING
+    return Status(ref, state, ahead=ahead, **facts)

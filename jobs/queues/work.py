@@ -1,0 +1,349 @@
+"""The worker's side of a queue: jobs are taken, kept, reported on, given back and finished.
+
+    Station -> BullMQ's worker takes a job -> Assignment -> the caller's work -> result
+                                           -> told to stop: cancelled, lost, draining
+
+What the work returns is the job's result, and BullMQ's completion of it is the commit: who lost the
+job meanwhile is refused. What the work raises decides what follows, see `Station`.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Self
+
+from redis.exceptions import RedisError
+
+from jobs.connection import connect, reaching
+from jobs.errors import (
+    AnimatoError,
+    Cancelled,
+    EngineUnavailable,
+    ExtraMissing,
+    UserError,
+    WeightsError,
+)
+from jobs.orders import Record
+from jobs.queues.admission import lua
+from jobs.queues.assignment import Assignment, Later, Stop, Work
+from jobs.queues.bullmq_types import GIVEN_BACK, NEVER_AGAIN, Json, RunningJob, Signal, open_worker
+from jobs.queues.failures import CANCELLED, reason_of
+from jobs.queues.keys import CANCEL_CHANNEL, RESULT_FIELD, JobRef, cancel_key
+from jobs.service_errors import FileGone, OrderFailed, QueueUnavailable, RecordError
+from jobs.tasks import end_tasks
+
+log = logging.getLogger(__name__)
+
+# Another try would end in the same way.
+FINAL = (UserError, RecordError, FileGone, WeightsError, EngineUnavailable, ExtraMissing)
+_LISTEN_S = 10.0  # an idle listener wakes so often
+_RECONNECT_S = 0.5
+_FORCED_TRIES = 5  # see `end_tasks`
+
+
+@dataclass(frozen=True)
+class WorkRules:
+    """How a station works; the defaults are those of animations.
+
+    Attributes:
+        at_once: how many jobs it has in hand.
+        lock_s: a job is lost when its worker has given no sign for so long.
+        stalled_check_s: how often lost jobs are looked for.
+        most_stalls: a job that was lost more often fails.
+        idle_s: how long an idle station waits for a job before it asks again.
+        beat_s: how often progress is told and the wish to cancel looked for.
+        stop_s: how long work that is told to stop may take before it is cancelled.
+    """
+
+    at_once: int = 1
+    lock_s: float = 30.0
+    stalled_check_s: float = 5.0
+    most_stalls: int = 3
+    idle_s: float = 2.0
+    beat_s: float = 2.0
+    stop_s: float = 5.0
+
+    def for_bullmq(self) -> dict[str, Json]:
+        """The same as BullMQ's options."""
+        return {
+            "concurrency": self.at_once,
+            "lockDuration": round(self.lock_s * 1000),
+            "stalledInterval": round(self.stalled_check_s * 1000),
+            "maxStalledCount": self.most_stalls,
+            "drainDelay": self.idle_s,
+            "runRetryDelay": 500,
+        }
+
+
+class Station:
+    """A place of work at one queue, while the block lasts.
+
+    The work gets an `Assignment` and should watch `stopped()`. It may return a result (or None), or
+    raise:
+        an error of `FINAL`: the job fails; another try would be in vain
+        Later: the job comes again, without an attempt charged
+        anything else: one of its attempts is used up; after the last one the job fails
+
+    Leaving the block closes it at once: what is in hand is given back.
+
+    Args:
+        url: the server of the queues.
+        queue: the queue's name.
+        work: what is done for each job.
+        rules: how.
+
+    Raises:
+        QueueUnavailable: on entering, if the server does not answer.
+    """
+
+    def __init__(self, url: str, queue: str, work: Work, rules: WorkRules | None = None) -> None:
+        self.queue = queue
+        self._url = url
+        self._rules = rules or WorkRules()
+        self._work = work
+        self._in_hand: dict[str, Assignment] = {}
+        self._takes_none = False
+        self._is_closed = False
+
+    async def __aenter__(self) -> Self:
+        # BullMQ closes its client; ours serves until after that.
+        self._client = connect(self._url, is_worker=True)
+        self._beat = self._client.register_script(lua("beat"))
+        self._commit = self._client.register_script(lua("commit"))
+        try:
+            with reaching(self._url):
+                await self._client.ping()
+        except QueueUnavailable:
+            await self._client.aclose()
+            raise
+        self._worker = open_worker(
+            self.queue,
+            self._process,
+            connect(self._url, is_worker=True),
+            self._rules.for_bullmq(),
+        )
+        self._worker.on("lockRenewalFailed", self._lose)
+        self._worker.on("error", _log_error)
+        self._worker.on("stalled", _log_stalled)
+        self._tasks = [
+            asyncio.create_task(self._worker.run()),
+            asyncio.create_task(self._listen()),
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.drain(grace_s=0)
+
+    @property
+    def in_hand(self) -> list[Assignment]:
+        """The jobs that are worked on."""
+        return list(self._in_hand.values())
+
+    async def ended(self) -> None:
+        """Returns when the station takes no more jobs though nobody told it to: start another."""
+        await asyncio.wait(self._tasks[:1])
+
+    async def pause(self) -> None:
+        """Takes no further jobs; one that it was just taking is given back."""
+        self._takes_none = True
+        await self._worker.pause(True)
+
+    def resume(self) -> None:
+        """Takes jobs again."""
+        self._takes_none = self._is_closed
+        self._worker.resume()
+
+    async def drain(self, grace_s: float) -> None:
+        """Ends the station: what is nearly done is finished, everything else given back.
+
+        Args:
+            grace_s: what will be done within this time is waited for, and no longer.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = self._takes_none = True
+        for assignment in self.in_hand:
+            remaining_s = assignment.remaining_s()
+            if remaining_s is None or remaining_s >= grace_s:
+                assignment.stop(Stop.DRAINING)
+        # BullMQ's close has no time limit of its own, and cannot be cancelled.
+        closing = asyncio.create_task(self._worker.close())
+        await asyncio.wait({closing}, timeout=grace_s)
+        for assignment in self.in_hand:
+            assignment.stop(Stop.DRAINING)
+        await asyncio.wait({closing}, timeout=2 * self._rules.stop_s)
+        for _ in range(_FORCED_TRIES):
+            if closing.done():
+                break
+            log.warning("%s: the job in hand is left to its lock", self.queue)
+            await self._worker.close(force=True)
+            await asyncio.wait({closing}, timeout=1)
+        await end_tasks(self._tasks)
+        await self._client.aclose()
+
+    # --- one job ---
+
+    async def _process(self, job: RunningJob, token: str, signal: Signal) -> Json:
+        """What BullMQ calls for each job; the third parameter makes it create the signal."""
+        if self._takes_none:
+            await self._give_back(job, token, 0)
+        ref = JobRef(self.queue, job.id)
+        async with self._client.pipeline(transaction=False) as pipe:
+            pipe.hget(ref.key, RESULT_FIELD)
+            pipe.exists(cancel_key(job.id))
+            committed, is_unwanted = await pipe.execute()
+        if committed:
+            return json.loads(committed)
+        if is_unwanted:
+            raise NEVER_AGAIN(CANCELLED)
+        assignment = Assignment(ref, job.attemptsStarted, json.dumps(job.data))
+        self._in_hand[job.id] = assignment
+        try:
+            result = await self._supervise(assignment, token, signal)
+        except Later as later:
+            await self._give_back(job, token, later.after_s)
+        finally:
+            del self._in_hand[job.id]
+        match assignment.stop_reason:
+            case Stop.LOST:
+                raise GIVEN_BACK
+            case Stop.CANCELLED:
+                raise NEVER_AGAIN(CANCELLED)
+            case Stop.DRAINING if result is None:
+                await self._give_back(job, token, 0)
+        if result is None:
+            return None
+        plain = result.model_dump(mode="json")
+        args = [token, RESULT_FIELD, json.dumps(plain)]
+        if not await self._commit(keys=[ref.lock_key, ref.key], args=args):
+            raise GIVEN_BACK
+        return plain
+
+    async def _supervise(self, assignment: Assignment, token: str, signal: Signal) -> Record | None:
+        """The work's result; None also if it was stopped before it had one.
+
+        Raises:
+            Later: as the work did.
+            Exception: as BullMQ is to take the failure.
+        """
+        work = asyncio.ensure_future(self._work(assignment))
+        stopping = asyncio.create_task(assignment.stopped())
+        try:
+            async with self._watched(assignment, token, signal):
+                await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not work.done():
+                    await asyncio.wait({work}, timeout=self._rules.stop_s)
+        finally:
+            await end_tasks([stopping, work])
+        return self._outcome(work, assignment)
+
+    def _outcome(
+        self, work: "asyncio.Future[Record | None]", assignment: Assignment
+    ) -> Record | None:
+        """What the work came to, its errors as BullMQ is to take them."""
+        job_id = assignment.ref.job_id
+        try:
+            return work.result()
+        except asyncio.CancelledError:
+            if assignment.stop_reason is None:
+                raise
+            return None
+        except Later:
+            raise
+        except Cancelled as error:
+            if assignment.stop_reason is not None:
+                return None
+            raise NEVER_AGAIN(reason_of(error)) from error
+        except FINAL as error:
+            log.info("%s: %s", job_id, error)
+            raise NEVER_AGAIN(reason_of(error)) from error
+        except Exception as error:
+            if assignment.stop_reason is not None:
+                log.info("%s: told to stop (%s): %r", job_id, assignment.stop_reason, error)
+                return None
+            log.exception("%s: attempt %d failed", job_id, assignment.attempt)
+            ours = error if isinstance(error, AnimatoError) else OrderFailed(order=job_id)
+            raise RuntimeError(reason_of(ours)) from error
+
+    @asynccontextmanager
+    async def _watched(
+        self, assignment: Assignment, token: str, signal: Signal
+    ) -> AsyncIterator[None]:
+        """A stretch of work during which progress is told and wishes are heard."""
+
+        async def hear() -> None:
+            await signal.wait()
+            assignment.stop(Stop.CANCELLED)
+
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(self._rules.beat_s)
+                await self._tell(assignment, token)
+
+        tasks = [asyncio.create_task(hear()), asyncio.create_task(beat())]
+        try:
+            yield
+        finally:
+            await end_tasks(tasks)
+
+    async def _tell(self, assignment: Assignment, token: str) -> None:
+        """One beat."""
+        ref, news = assignment.ref, assignment.news()
+        try:
+            answer = await self._beat(
+                keys=[ref.lock_key, ref.key, cancel_key(ref.job_id)],
+                args=[token, news.to_json() if news else ""],
+            )
+        except RedisError as error:
+            log.warning("%s: a beat was missed: %r", ref.job_id, error)
+            return
+        if answer == "lost":
+            assignment.stop(Stop.LOST)
+        elif answer == "cancelled":
+            assignment.stop(Stop.CANCELLED)
+        if news:
+            assignment.told(news)
+
+    async def _give_back(self, job: RunningJob, token: str, after_s: float) -> None:
+        """Always raises: what tells BullMQ to leave the job alone."""
+        try:
+            await job.moveToDelayed(round((time.time() + after_s) * 1000), token)
+        except (TypeError, RedisError) as error:
+            # It is not ours any more, or will not be when the lock has run out.
+            log.warning("%s could not be given back: %r", job.id, error)
+        raise GIVEN_BACK
+
+    # --- what comes from outside ---
+
+    def _lose(self, job_ids: list[str]) -> None:
+        for job_id in job_ids:
+            if job_id in self._in_hand:
+                log.warning("%s is lost: the work stops", job_id)
+                self._in_hand[job_id].stop(Stop.LOST)
+
+    async def _listen(self) -> None:
+        """Passes on wishes to cancel. One that is missed is found at the next beat."""
+        while True:
+            with suppress(RedisError):
+                await self._listen_once()
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _listen_once(self) -> None:
+        async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
+            await channel.subscribe(CANCEL_CHANNEL)
+            while True:
+                message = await channel.get_message(timeout=_LISTEN_S)
+                if message is not None:
+                    self._worker.cancelJob(message["data"], CANCELLED)
+
+
+def _log_error(error: Exception, *_: object) -> None:
+    log.warning("the queue: %s: %s", type(error).__name__, error)
+
+
+def _log_stalled(job_id: str) -> None:
+    log.warning("%s is taken from a worker that gave no sign", job_id)

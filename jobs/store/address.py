@@ -1,0 +1,134 @@
+"""Addresses of file stores: a folder, or a bucket of an S3-compatible store."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+from jobs.errors import BadSettings
+from jobs.service_errors import StoreUnavailable
+from jobs.store.keys import is_key
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+# The library reads what is not in the address from the environment variables `AWS_...`.
+_S3_OPTIONS = ("endpoint", "region", "access_key_id", "secret_access_key")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an S3 store is waited for, in each call.
+
+    Attributes:
+        connect_s: until it answers the call.
+        read_s: until the next bytes come.
+        retries: of a request that failed.
+        pause_s: before the first of them; doubled with each.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    retries: int = 6
+    pause_s: float = 0.1
+
+
+@dataclass(frozen=True)
+class OpenStore:
+    """What an address leads to.
+
+    Attributes:
+        store: the library's.
+        place: what it is called in errors; tells no secret.
+        folder: where the files lie, if they lie on this machine.
+    """
+
+    store: LocalStore | S3Store
+    place: str
+    folder: Path | None = None
+
+
+def opened(url: str, patience: Patience) -> OpenStore:
+    """What `url` leads to; a folder is made if need be, nothing is asked of an S3 store.
+
+    Raises:
+        BadSettings: it is no such address; says nothing of its content.
+        StoreUnavailable: the folder cannot be made.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "s3":
+        return _s3(url, parts, patience)
+    folder = _folder_of(url, parts)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        reason = (exc.strerror or "it was refused").lower()
+        raise StoreUnavailable(place=str(folder), reason=reason) from exc
+    folder = folder.resolve()
+    return OpenStore(LocalStore(folder, automatic_cleanup=True), str(folder), folder)
+
+
+def _s3(url: str, parts: SplitResult, patience: Patience) -> OpenStore:
+    pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
+    # Not `parse_qsl`, to which the + of a secret is a space.
+    options = {name: unquote(value) for name, _, value in pairs}
+    prefix = unquote(parts.path.strip("/"))
+    is_sound = (
+        re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", parts.netloc)
+        and (not prefix or is_key(prefix))
+        and all(name in _S3_OPTIONS for name in options)
+        and re.match(r"https?://.", options.get("endpoint", "http://."))
+        and "#" not in url
+    )
+    if not is_sound:
+        reason = (
+            "ANIMATO_STORE_URL is no address of an S3 store: it takes s3://bucket/prefix, and "
+            f"after it ?name=value&... with the names {', '.join(_S3_OPTIONS)}."
+        )
+        raise BadSettings(reason=reason)
+    config: S3Config = {}
+    for name in options.keys() & set(_S3_OPTIONS):
+        config[name] = options[name]  # type: ignore[literal-required]  # checked above
+    place = f"s3://{parts.netloc}/{prefix}".rstrip("/")
+    try:
+        store = S3Store(
+            parts.netloc,
+            prefix=prefix or None,
+            config=config,
+            client_options={
+                "allow_http": True,  # where the endpoint says so
+                "connect_timeout": timedelta(seconds=patience.connect_s),
+                "read_timeout": timedelta(seconds=patience.read_s),
+                "timeout": timedelta(minutes=30),  # of a whole request, a large file's too
+            },
+            retry_config={
+                "max_retries": patience.retries,
+                "backoff": {"init_backoff": timedelta(seconds=patience.pause_s)},
+            },
+        )
+    except BaseError as exc:
+        reason = f"The file store {place} cannot be used: {str(exc).partition(chr(10))[0]}"
+        raise BadSettings(reason=reason) from None
+    return OpenStore(store, place)
+
+
+def _folder_of(url: str, parts: SplitResult) -> Path:
+    """The folder that an address names.
+
+    Raises:
+        BadSettings: it names none.
+    """
+    if "://" not in url:
+        return Path(url).expanduser().absolute()
+    if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
+        reason = (
+            "ANIMATO_STORE_URL is no address of a file store: it takes a folder, file:///folder or "
+            "s3://bucket/prefix."
+        )
+        raise BadSettings(reason=reason)
+    return Path(unquote(parts.path))

@@ -1,0 +1,73 @@
+"""Keys: who made a file and for whom, and nothing that leads out of the store."""
+
+import pytest
+
+from jobs.store.keys import (
+    checked,
+    draft_folders,
+    folder_of,
+    input_key,
+    is_key,
+    look_key,
+    result_folder,
+    result_key,
+    template_key,
+)
+
+
+def test_layout_is_the_documented_one() -> None:
+    assert input_key("7", "photo.jpg") == "inputs/7/photo.jpg"
+    assert look_key("7", "sheet.png") == "looks/7/sheet.png"
+    assert result_key("-100123-7-2", 3) == "results/-100123-7-2/3.mp4"
+    assert template_key("ab" * 32, ".mp4") == f"templates/{'ab' * 32}.mp4"
+
+
+def test_every_file_of_a_draft_or_an_order_is_in_its_folder() -> None:
+    folders = {folder_of(input_key("7", "a")), folder_of(look_key("7", "b"))}
+    assert folders == set(draft_folders("7"))
+    assert (
+        folder_of(result_key("7-1", 1)) == folder_of(result_key("7-1", 2)) == result_folder("7-1")
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "/a",
+        "a/",
+        "a//b",
+        "../a",
+        "a/../b",
+        "a/..",
+        "a..b",
+        ".",
+        "a/.hidden",
+        ".incoming/a",
+        "a b",
+        "a\n",
+        "a\\b",
+        "ä",
+        "a#1",
+        "a%2e",
+        "a:b",
+        "a" * 201,
+        "/".join("a" * 11),
+    ],
+)
+def test_what_is_no_key_is_refused(text: str) -> None:
+    assert not is_key(text)
+    with pytest.raises(ValueError, match="is no"):
+        checked(text)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "/a", ".a"])
+def test_part_that_would_be_more_or_less_than_one_is_refused(name: str) -> None:
+    for make in (draft_folders, result_folder, lambda name: input_key("1", name)):
+        with pytest.raises(ValueError, match="is no"):
+            make(name)
+
+
+def test_template_is_named_by_a_real_hash() -> None:
+    with pytest.raises(ValueError, match="SHA-256"):
+        template_key("AB" * 32, ".mp4")
