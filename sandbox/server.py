@@ -1,5 +1,6 @@
 """The server: the bot's side, the person's side and the chat page on one loopback port."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,7 @@ class Sandbox:
         self.telegram = Telegram(self.options.token, bot, self.options.settings)
         self._runner: web.AppRunner | None = None
         self._port = self.options.port
+        self._listeners: set[asyncio.Task[object]] = set()
 
     @property
     def token(self) -> str:
@@ -124,7 +126,9 @@ class Sandbox:
             message = "this sandbox listens already"
             raise RuntimeError(message)
         self.telegram.open()
-        app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=[_guarded, _spoken])
+        app = web.Application(
+            client_max_size=BODY_LIMIT_BYTES, middlewares=[_guarded, self._remembered, _spoken]
+        )
         app.add_routes(bot_api_routes(self.telegram))
         app.add_routes(person_side_routes(self.telegram))
         app.add_routes([web.get("/", _page), web.static("/page", PAGE)])
@@ -144,9 +148,30 @@ class Sandbox:
 
     async def stop(self) -> None:
         """Ends every wait and closes every connection."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._runner is None:
+            return
+        for site in list(self._runner.sites):
+            await site.stop()
+        await self.telegram.close()
+        # In its cleanup aiohttp reads nothing more, and would wait for a page's goodbye in vain.
+        if self._listeners:
+            _, silent = await asyncio.wait(self._listeners, timeout=SHUTDOWN_S)
+            for listener in silent:
+                listener.cancel()
+        await self._runner.cleanup()
+        self._runner = None
+
+    @web.middleware
+    async def _remembered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Remembers who listens over a WebSocket, whose end takes two."""
+        task = asyncio.current_task()
+        if task is None or request.headers.get("Upgrade", "").lower() != "websocket":
+            return await handler(request)
+        self._listeners.add(task)
+        try:
+            return await handler(request)
+        finally:
+            self._listeners.discard(task)
 
     async def _end_waiting(self, _: web.Application) -> None:
         await self.telegram.close()

@@ -7,7 +7,9 @@
 - A child process that outlives the tests is an error.
 """
 
+import gc
 import os
+import signal
 import sys
 import time
 import uuid
@@ -28,6 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "local_sockets: loopback and Unix sockets are open to this test"
     )
+    _hear_signals()
+
+
+def _hear_signals() -> None:
+    """Undoes what `nohup` and `&` have ignored, which the programs that tests end would inherit."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,6 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("local_sockets") and item.path.is_relative_to(UNIT):
             message = f"{item.nodeid}: unit tests use no sockets, not even local ones"
             raise pytest.UsageError(message)
+
+
+def pytest_collection_finish() -> None:
+    # What is loaded by now stays: the collector need not look through it again and again.
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

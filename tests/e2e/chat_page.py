@@ -8,12 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.async_api import (
-    Browser,
     ConsoleMessage,
     Error,
     FilePayload,
     Locator,
     Page,
+    Request,
     Route,
     ViewportSize,
 )
@@ -75,6 +75,30 @@ class Screen:
         """Leaves out of what went wrong the lines that had to."""
         self.wrong = [line for line in self.wrong if not re.fullmatch(pattern, line)]
 
+    def listen(self) -> None:
+        """Notes from now on what goes wrong."""
+        self.page.on("pageerror", self._note_error)
+        self.page.on("console", self._note_line)
+        self.page.on("request", self._note_request)
+
+    def leave(self) -> None:
+        """Notes nothing more."""
+        self.page.remove_listener("pageerror", self._note_error)
+        self.page.remove_listener("console", self._note_line)
+        self.page.remove_listener("request", self._note_request)
+
+    def _note_error(self, error: Error) -> None:
+        self.wrong.append(str(error))
+
+    def _note_line(self, line: ConsoleMessage) -> None:
+        if line.type in {"error", "warning"}:
+            self.wrong.append(f"{line.text} {line.location['url']}")
+
+    def _note_request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in {"blob", "data"} and parts.netloc != urlsplit(self.url).netloc:
+            self.wrong.append(f"a request to {request.url}")
+
     async def hold(self, address: str, *, asked: bool = False) -> "Held":
         """Keeps the page's requests to an address waiting; or, once they are asked, the answers."""
         held = Held(asked=asked)
@@ -113,41 +137,38 @@ class Held:
 
 
 class Desktop:
-    """A browser with a page for everybody."""
+    """A browser with a page for everybody.
 
-    def __init__(self, browser: Browser, sandbox: Sandbox, folder: Path) -> None:
-        self._browser = browser
+    The first page is shown in `tab`, which is there for all tests: a new one costs more time than
+    most tests take. A sandbox has a port of its own, and so its page shares nothing with others.
+    """
+
+    def __init__(self, tab: Page, sandbox: Sandbox, folder: Path) -> None:
+        self._tab = tab
         self._sandbox = sandbox
         self._folder = folder
         self.screens: list[Screen] = []
 
-    async def open(
-        self, size: tuple[int, int] = WIDE, path: str = "/", beside: Screen | None = None
-    ) -> Screen:
-        """The page in a window of that size, loaded; or in a tab of the browser of another one."""
-        if beside is None:
-            viewport = ViewportSize(width=size[0], height=size[1])
-            context = await self._browser.new_context(viewport=viewport)
-        else:
-            context = beside.page.context
-        context.set_default_timeout(PATIENCE_MS)
-        screen = Screen(await context.new_page(), self._sandbox.url, [])
-        screen.page.on("pageerror", lambda error: screen.wrong.append(str(error)))
-        screen.page.on("console", lambda line: self._listen(screen, line))
-        screen.page.on("request", lambda request: self._watch(screen, request.url))
-        await screen.page.goto(f"{self._sandbox.url}{path}")
-        await screen.page.locator("[data-chat-id]").first.wait_for(state="attached")
+    async def open(self, size: tuple[int, int] = WIDE, path: str = "/") -> Screen:
+        """The page in a window of that size, loaded; after the first, each in a tab of its own."""
+        page = await self._tab.context.new_page() if self.screens else self._tab
+        await page.set_viewport_size(ViewportSize(width=size[0], height=size[1]))
+        screen = Screen(page, self._sandbox.url, [])
         self.screens.append(screen)
+        screen.listen()
+        await page.goto(f"{self._sandbox.url}{path}")
+        await page.locator("[data-chat-id]").first.wait_for(state="attached")
         return screen
 
-    def _listen(self, screen: Screen, line: ConsoleMessage) -> None:
-        if line.type in {"error", "warning"}:
-            screen.wrong.append(f"{line.text} {line.location['url']}")
-
-    def _watch(self, screen: Screen, address: str) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in {"blob", "data"} and parts.netloc != urlsplit(screen.url).netloc:
-            screen.wrong.append(f"a request to {address}")
+    async def close(self) -> None:
+        """Leaves the first tab as it was, and closes the others."""
+        for screen in self.screens:
+            if screen.page is not self._tab:
+                await screen.page.close()
+                continue
+            await screen.page.unroute_all(behavior="ignoreErrors")
+            await screen.page.goto("about:blank")
+            screen.leave()
 
     async def photograph(self, screen: Screen, name: str) -> None:
         """Keeps a picture of what is seen, for whoever looks into the test's folder."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Page, async_playwright
 
 from sandbox.server import Sandbox
 from tests.conftest import Require
-from tests.e2e.chat_page import Desktop
+from tests.e2e.chat_page import PATIENCE_MS, Desktop
 from tests.echo_bot import EchoBot, echo_bot
 from tests.integration.sandbox.desk import Desk
 from tests.integration.sandbox.raw_bot import RawBot
@@ -37,21 +37,22 @@ async def bot(sandbox: Sandbox) -> AsyncIterator[RawBot]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(require: Require) -> AsyncIterator[Browser]:
+async def tab(require: Require) -> AsyncIterator[Page]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     require(chromium, "chromium is not installed")
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=str(chromium), args=list(FLAGS))
-        yield running
+        context = await running.new_context()
+        context.set_default_timeout(PATIENCE_MS)
+        yield await context.new_page()
         await running.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def desktop(browser: Browser, sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Desktop]:
-    found = Desktop(browser, sandbox, tmp_path)
+async def desktop(tab: Page, sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Desktop]:
+    found = Desktop(tab, sandbox, tmp_path)
     yield found
-    for screen in found.screens:
-        await screen.page.context.close()
+    await found.close()
     assert [screen.wrong for screen in found.screens if screen.wrong] == []
 
 

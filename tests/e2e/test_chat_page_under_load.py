@@ -71,7 +71,7 @@ async def test_seven_tabs_of_one_browser_hear_of_everything_while_no_tap_is_answ
     await desk.say("/start")
     await card(bot)
     first = await desktop.open()
-    others = [await desktop.open(beside=first) for _ in range(6)]
+    others = [await desktop.open() for _ in range(6)]
     for screen in (first, *others):
         await screen.page.get_by_role("button", name="Tap me").click()
     await others[-1].say("everybody hears this")
@@ -156,7 +156,7 @@ async def test_page_forgets_an_earlier_server_on_the_same_port(
         await expect(screen.at("composer-input")).to_have_value("half a")
         await RawBot(session, fresh).call("sendMessage", chat_id=FAMILY, text="1 again")
         await expect(screen.page.locator(f"[data-chat-id='{FAMILY}'] .count")).to_have_text("1")
-        await screen.page.close()
+        await screen.page.goto("about:blank")
     screen.forgive(GONE)
 
 

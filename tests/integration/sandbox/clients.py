@@ -9,9 +9,11 @@ misspelt one would.
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from datetime import timedelta
+from functools import cache
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import aiogram
 import aiogram.types
@@ -124,7 +126,7 @@ class Aiogram:
 
     def __init__(self, base_url: str, base_file_url: str, token: str) -> None:
         address = base_url.removesuffix("/bot")
-        self._session = PlainSession(api=TelegramAPIServer.from_base(address))
+        self._session = PlainSession.copied(TelegramAPIServer.from_base(address))
         assert base_file_url == f"{address}/file/bot"
         self._bot = aiogram.Bot(token, self._session)
         self.bot = CheckedBot(self._bot)
@@ -160,6 +162,18 @@ class Aiogram:
 
 class PlainSession(AiohttpSession):
     """aiogram's session without TLS, for whose end it would wait a quarter of a second."""
+
+    @classmethod
+    def copied(cls, api: TelegramAPIServer) -> Self:
+        """A new session; the machine's certificates, which take their time, are read once."""
+        session = copy(cls._first())
+        session.api = api
+        return session
+
+    @classmethod
+    @cache
+    def _first(cls) -> Self:
+        return cls()
 
     async def close(self) -> None:
         if self._session is not None:

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
+from sandbox.__main__ import main
+
 pytestmark = pytest.mark.local_sockets
 
 
@@ -100,14 +102,13 @@ async def test_options_are_obeyed() -> None:
         (("--username", "é <b>x"), "no bot's name"),
     ],
 )
-async def test_it_refuses_what_cannot_be_with_one_sentence(
-    arguments: tuple[str, ...], sentence: str
+def test_it_refuses_what_cannot_be_with_one_sentence(
+    arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with started(*arguments) as process, asyncio.timeout(30):
-        output, errors = await process.communicate()
-    assert process.returncode == 2
-    assert output == b""
-    (line,) = errors.decode().splitlines()
+    assert main(arguments) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    (line,) = errors.splitlines()
     assert line.startswith("python -m sandbox: ")
     assert sentence in line
 
@@ -118,7 +119,9 @@ async def test_taken_port_is_named() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         async with started("--port", str(port)) as process, asyncio.timeout(30):
-            _, errors = await process.communicate()
+            output, errors = await process.communicate()
     assert process.returncode == 2
+    assert output == b""
     (line,) = errors.decode().splitlines()
+    assert line.startswith("python -m sandbox: ")
     assert str(port) in line

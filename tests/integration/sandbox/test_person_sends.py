@@ -2,7 +2,10 @@
 
 from fractions import Fraction
 from io import BytesIO
+from pathlib import PurePath
+from typing import Any
 
+import aiohttp
 import av
 import pytest
 from av.video.frame import VideoFrame
@@ -10,7 +13,7 @@ from PIL import Image
 
 from sandbox.media import video
 from sandbox.parameters import UPLOAD_LIMIT_BYTES
-from tests.integration.sandbox.desk import Desk, NotPossible, Part
+from tests.integration.sandbox.desk import ALICE, Desk, NotPossible, Part
 from tests.integration.sandbox.media import clip, frames, photo
 from tests.integration.sandbox.raw_bot import RawBot
 
@@ -64,8 +67,31 @@ async def test_mp4_stays_as_it_is(desk: Desk) -> None:
 
 
 async def test_photo_of_many_pixels_is_reduced_before_it_is_sent(desk: Desk) -> None:
-    shown = (await desk.send(Part("photo", photo(8000, 4000))))["message"]["photo"]
-    assert (shown[-1]["width"], shown[-1]["height"]) == (1280, 640)
+    shown = (await desk.send(Part("photo", photo(9000, 1125))))["message"]["photo"]
+    assert (shown[-1]["width"], shown[-1]["height"]) == (1280, 160)
+
+
+async def test_bot_has_no_phone_that_makes_its_files_fit(bot: RawBot, desk: Desk) -> None:
+    await desk.say("/start")
+
+    async def sent(kind: str, content: bytes) -> Any:
+        form = aiohttp.FormData({"chat_id": str(ALICE)})
+        form.add_field(kind, content, filename="me")
+        address = f"{bot.sandbox.base_url}{bot.sandbox.token}/send{kind}"
+        async with bot.session.post(address, data=form) as response:
+            return await response.json()
+
+    refused = await sent("photo", photo(9000, 1125))
+    assert refused["description"] == "Bad Request: PHOTO_INVALID_DIMENSIONS"
+    content = recoded("webm", "libvpx-vp9")
+    shown = (await sent("video", content))["result"]["document"]
+    assert await desk.file(shown["file_id"]) == content
+
+
+async def test_gif_becomes_an_mp4_in_its_name_too(desk: Desk) -> None:
+    message = (await desk.send(Part("animation", gif(64, 2), "me.gif")))["message"]
+    assert message["animation"]["file_name"] == "me.mp4"
+    assert message["document"]["file_name"] == "me.mp4"
 
 
 async def test_gif_that_would_take_minutes_is_refused_at_once(
@@ -92,7 +118,9 @@ async def test_file_over_the_limit_is_refused_with_its_size(desk: Desk) -> None:
         ("a%0D%0Ab.txt", "a  b.txt"),
         ("100%.txt", "100%.txt"),
         ("ä ö.txt", "ä ö.txt"),
+        ("notes/ me.txt ", "me.txt"),
         (f"{'x' * 300}.txt", f"{'x' * 251}.txt"),
+        ("x" * 300, "x" * 255),
         ("/", "file"),
     ],
 )
@@ -105,3 +133,9 @@ async def test_file_names_are_names(bot: RawBot, given: str, expected: str) -> N
     async with bot.session.post(address, data=body, headers=headers) as response:
         message = (await response.json())["message"]
     assert message["document"]["file_name"] == expected
+
+
+async def test_path_of_a_file_ends_as_its_name_but_never_long(bot: RawBot, desk: Desk) -> None:
+    sent = await desk.send(Part("document", b"x", f"a.{'y' * 40}"))
+    found = await bot.call("getFile", file_id=sent["message"]["document"]["file_id"])
+    assert PurePath(found["file_path"]).suffix == f".{'y' * 15}"

@@ -147,6 +147,35 @@ async def test_events_come_over_a_websocket_too_and_leave_nothing_behind(
         )
 
 
+async def test_page_that_went_without_a_word_is_noticed(
+    bot: RawBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.person_side.watching.HEARTBEAT_S", 0.02)
+    address = f"{bot.sandbox.url}/sim/events"
+    async with bot.session.ws_connect(address, autoping=False) as socket, asyncio.timeout(10):
+        await socket.receive_json()
+        assert (await socket.receive()).type == aiohttp.WSMsgType.PING
+        while len(bot.sandbox.telegram.events):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("says_goodbye", [True, False])
+async def test_server_ends_though_a_page_listens(
+    bot: RawBot, monkeypatch: pytest.MonkeyPatch, *, says_goodbye: bool
+) -> None:
+    # It waits that long for a page that does not answer, and not at all for one that does.
+    monkeypatch.setattr("sandbox.server.SHUTDOWN_S", 60.0 if says_goodbye else 0.05)
+    address = f"{bot.sandbox.url}/sim/events"
+    async with bot.session.ws_connect(address, autoclose=says_goodbye) as socket:
+        await socket.receive_json(timeout=10)
+        async with asyncio.timeout(10):
+            ended = asyncio.create_task(bot.sandbox.stop())
+            farewell = await socket.receive()
+            await ended
+        assert farewell.type == aiohttp.WSMsgType.CLOSE
+        assert farewell.data == aiohttp.WSCloseCode.OK
+
+
 async def test_watcher_that_goes_is_forgotten(bot: RawBot, desk: Desk) -> None:
     async with bot.session.get(f"{bot.sandbox.url}/sim/events") as response:
         await Events(response).next("hello")

@@ -34,6 +34,15 @@ def test_watcher_that_falls_behind_is_sent_away(monkeypatch: pytest.MonkeyPatch)
     assert [event and event["type"] for event in taken(slow)] == ["state", "state", "state", None]
 
 
+def test_all_watchers_are_sent_away_at_the_end() -> None:
+    stream = EventStream()
+    watchers = [stream.watch(), stream.watch()]
+    stream.close()
+    stream.emit("state")
+    assert len(stream) == 0
+    assert [taken(watcher) for watcher in watchers] == [[None], [None]]
+
+
 def test_calls_are_found_by_number_and_method() -> None:
     log = CallLog()
     done = Outcome(200, {"ok": True}, 1)

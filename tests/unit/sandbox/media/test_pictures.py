@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from sandbox.errors import ApiError
-from sandbox.media.pictures import Picture, photo_sizes, thumbnail
+from sandbox.media.pictures import Picture, phone_photo, photo_sizes, thumbnail
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 Pixel = tuple[int, ...]
@@ -158,6 +158,27 @@ def test_photo_over_ten_megabytes_is_refused() -> None:
     assert refusal(bytes(size)) == (
         f"file of size {size} bytes is too big for a photo; the maximum size is 10485760 bytes"
     )
+
+
+# --- what a phone's app sends ---------------------------------------------------------------------
+
+
+def test_phone_leaves_a_photo_as_it_is_that_can_be_sent() -> None:
+    for content in (encoded(two_halves()), b"no picture"):
+        assert phone_photo(content) == content
+
+
+@pytest.mark.parametrize("filling", [0, 10_485_760])
+def test_phone_makes_a_photo_smaller_and_upright(filling: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    size = (64, 48) if filling else (9000, 1125)
+    content = encoded(two_halves(size), "JPEG", exif=exif) + bytes(filling)
+    made = phone_photo(content)
+    image = Image.open(BytesIO(made))
+    assert image.size == ((48, 64) if filling else (320, 2560))
+    assert near(image.getpixel((24, 8)), RED)
+    assert photo_sizes(made)
 
 
 # --- thumbnails -----------------------------------------------------------------------------------

@@ -12,7 +12,15 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from sandbox.errors import ApiError
-from sandbox.media.video import VideoFacts, gif_as_mp4, square_video, video_facts, video_thumbnail
+from sandbox.media import video
+from sandbox.media.video import (
+    VideoFacts,
+    gif_as_mp4,
+    phone_video,
+    square_video,
+    video_facts,
+    video_thumbnail,
+)
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 SOUND_RATE = 48_000
@@ -288,3 +296,21 @@ def test_round_video_lasts_a_minute_at_most() -> None:
 def test_round_video_is_made_of_a_webm_too() -> None:
     made = square_video(clip(kind="webm", has_sound=True))
     assert video_facts(made) == VideoFacts(384, 384, 1, has_sound=True, is_mp4=True)
+
+
+# --- what a phone's app sends ---------------------------------------------------------------------
+
+
+def test_phone_makes_an_upright_mp4_with_its_sound() -> None:
+    made = phone_video(turned(clip(has_sound=True), 90))
+    assert video_facts(made) == VideoFacts(48, 64, 1, has_sound=True, is_mp4=True)
+    image = frames_of(made)[0][1]
+    assert near(image, (24, 12), RED)
+    assert near(image, (24, 52), BLUE)
+
+
+def test_phone_sends_two_minutes_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "_PHONE_LIMIT_S", 2)
+    facts = video_facts(phone_video(clip(frame_count=75)))
+    assert facts is not None
+    assert facts.duration_s == 2
