@@ -2,7 +2,8 @@
 #
 # PYTHON=python3.12 make demo     another Python than the newest usable one
 # REQUIRE_ALL=1 make test         a test that lacks what it needs fails instead of being skipped
-# make test ARGS="-k smile"       options for pytest; in the same way for `make sandbox` and `make bench`
+# ONCE=1 make demo                ends after the first video
+# make test ARGS="-k smile"       options for pytest; in the same way for `make sandbox`, `demo` and `bench`
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -38,7 +39,7 @@ define find_python
 endef
 
 help:
-	@echo "make demo       a portrait that nods and smiles: out/demo.mp4 (installs into .venv the first time)"
+	@echo "make demo       the whole service with a Telegram on your desk; first a portrait nods: out/demo.mp4"
 	@echo "make sandbox    a Telegram on your desk: a Bot API server and a chat page, for trying a bot"
 	@echo "make neural     install what network engines need: torch and more, 250 MB to several GB"
 	@echo "make test       run the tests and say what was skipped and why"
@@ -47,8 +48,8 @@ help:
 	@echo "make templates  render the templates' videos that are missing or out of date"
 	@echo "make clean      remove .venv, caches and out/"
 
-demo: .venv/base-installed
-	@$(BIN)/python -m animato.demo
+demo: .venv/service-installed
+	@$(BIN)/animato demo $(if $(ONCE),--once) $(ARGS)
 
 sandbox: .venv/sandbox-installed
 	@$(BIN)/python -m sandbox $(ARGS)
@@ -93,6 +94,12 @@ $(BIN)/python:
 	@$(PIP) --editable ".[bot,sandbox]"
 	@touch $@
 
+# All at once, so that a newcomer waits for pip once.
+.venv/service-installed: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing what the service needs into .venv (the first time about 270 MB to download) ..."
+	@$(PIP) --editable ".[bot,sandbox,service]"
+	@touch $@
+
 # face-alignment alone, without what it asks for: that would put another OpenCV in the place of ours.
 .venv/neural-installed: .venv/base-installed
 	@echo "Installing what network engines need: about 250 MB to download, several GB where pip chooses a CUDA build of torch (on Linux it does, unless told otherwise) ..."
@@ -100,7 +107,7 @@ $(BIN)/python:
 	@$(PIP) --no-deps face-alignment
 	@touch $@
 
-.venv/dev-installed: .venv/neural-installed .venv/sandbox-installed
+.venv/dev-installed: .venv/neural-installed .venv/service-installed
 	@echo "Installing what tests and checks need ..."
 	@$(PIP) --editable ".[bot,sandbox,service,dev]"
 	@touch $@

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from animato.process import NOTHING_WRITTEN, run
-from inference.argument_types import png_path
+from animato.service_commands import add_healthy, add_service_commands
+from inference.argument_types import png_path, video_path
 from inference.arguments import add_animate_arguments, check_animate_arguments, is_same_file
-from inference.extras import need_service
+from inference.extras import need_extras
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +41,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_templates(commands)
     _add_weights(commands)
     _add_worker(commands)
+    add_service_commands(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -100,7 +103,7 @@ def _add_engines(commands: Any) -> None:
 def _add_templates(commands: Any) -> None:
     parser = commands.add_parser(
         "templates",
-        help="list, check and build the templates",
+        help="list, check, build and preview the templates",
         description="The catalogue of movements (templates.yaml and the files beside it).",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -108,11 +111,15 @@ def _add_templates(commands: Any) -> None:
         ("list", "list the movements"),
         ("check", "say what is wrong with the catalogue, with file and line"),
         ("build", "render driving videos and previews, and track recorded clips"),
+        ("preview", "show a photo's largest face with all movements side by side"),
     ):
         action = actions.add_parser(name, help=help_text, description=help_text)
         action.add_argument(
             "--folder", type=Path, metavar="FOLDER", help="the catalogue's folder (default: ours)"
         )
+        if name == "preview":
+            action.add_argument("photo", type=Path, metavar="PHOTO")
+            action.add_argument("output", type=video_path, metavar="MP4")
         if name == "build":
             action.add_argument("--force", action="store_true", help="build what is up to date too")
         action.set_defaults(run=_run_templates, action=name)
@@ -208,7 +215,8 @@ def _add_worker(commands: Any) -> None:
         type=_names,
         default=(),
         metavar="NAMES",
-        help="the engines to offer, such as fomm,flow (default: all that are ready)",
+        help="the engines to offer, such as fomm,flow (default: ANIMATO_ENGINES, or all that are "
+        "ready)",
     )
     parser.add_argument(
         "--device",
@@ -217,6 +225,7 @@ def _add_worker(commands: Any) -> None:
         help="what networks compute on: auto, cpu, mps, cuda, cuda:1 (default: ANIMATO_DEVICE)",
     )
     parser.add_argument("--once", action="store_true", help="end as soon as nothing waits")
+    add_healthy(parser)
     parser.add_argument(
         *("-v", "--verbose"),
         action="store_true",
@@ -225,12 +234,41 @@ def _add_worker(commands: Any) -> None:
     )
 
     def run(arguments: argparse.Namespace) -> None:
-        need_service("animato worker")
-        from animato.worker import run_worker  # noqa: PLC0415 - help must be quick
+        need_extras("animato worker", "service")
+        if arguments.healthy:
+            from animato.health import check_worker  # noqa: PLC0415 - help must be quick
 
-        run_worker(engines=arguments.engines, device=arguments.device, is_once=arguments.once)
+            check_worker()
+        else:
+            from animato.worker import run_worker  # noqa: PLC0415
+
+            run_worker(engines=arguments.engines, device=arguments.device, is_once=arguments.once)
 
     parser.set_defaults(run=run, stopped="what was in hand was finished or given back")
+
+
+def _add_doctor(commands: Any) -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="say whether the service can run here, and what to type where it cannot",
+        description="Looks at everything that the service needs: packages, settings, queues, file "
+        "store, engines, workers. What needs files makes and removes its own. Exits with 0 if the "
+        "service can run, else with 3.",
+    )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="ask Telegram too, send the first admin three small files and fetch them back; best "
+        "while the bot does not run",
+    )
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+
+    def run(arguments: argparse.Namespace) -> None:
+        from animato.doctor import run_doctor  # noqa: PLC0415 - help must be quick
+
+        run_doctor(is_live=arguments.live, is_json=arguments.json)
+
+    parser.set_defaults(run=run, stopped="not everything was looked at")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,27 +1,186 @@
-"""`make demo`: the public-domain portrait of the templates, animated on the main path."""
+"""`make demo`: the whole service with a Telegram on the desk; no account, no GPU, no download.
 
+First the sample portrait goes the whole way, as a person would send it: photo, consent, a tap on a
+movement, and the video that comes back is `out/demo.mp4`. Then everybody may try the chat page.
+"""
+
+import asyncio
+import io
+import os
 import sys
 import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 from PIL import Image
 
-from animato.cli import main
+from animato.service import parts, tell
+from animato.signals import until_signal
+from animato.supervisor import Supervisor
+from bot.callback_data import Tap, Verb
 from inference.template_build import driving_portrait
+from jobs.errors import OperatorError
+from jobs.redis_server.server import RedisServer
+from jobs.settings import Settings, variable_of
+from sandbox.server import Sandbox, SandboxOptions
 
 OUTPUT = Path("out/demo.mp4")
 TEMPLATE = "nod"
+# The second person of the sandbox: the first one's chat is the visitor's.
+PERSON = 8
+# The third one may try the owner's commands, /status above all.
+ADMIN = 9
+_ASK_S = 0.1
+_PATIENCE_S = 180.0
+# What belongs to the owner's own service must not reach the demo's, whose programs run in a folder
+# of their own besides, where no `.env` lies.
+_OTHERS = ("bot_api_local", "metrics_port", "webhook_url")
 
 
-def demo() -> int:
-    """Writes `out/demo.mp4` and prints where it is and how long it took; the exit code."""
+class PortTaken(OperatorError):
+    """The chat page cannot have its port."""
+
+    sentence = (
+        "The chat page cannot have the port {port} ({reason}): name another with --port, or none "
+        "for a free one."
+    )
+
+
+class DemoFailed(OperatorError):
+    """The sample portrait did not come back."""
+
+    sentence = "The sample portrait did not come back within {seconds:g} s: see the log above."
+
+
+def run_demo(*, is_once: bool, port: int) -> None:
+    """Runs the demo until Ctrl-C, or until the first video is there.
+
+    Args:
+        is_once: whether to end then.
+        port: of the chat page; 0 takes a free one.
+
+    Raises:
+        DemoFailed: no video came.
+        PortTaken: the chat page cannot have its port.
+        OperatorError: a part of the service cannot run here.
+    """
+    settings = Settings.load(Path(".env"))  # a wrong setting is told at once
+    ended = asyncio.Event()
+    until_signal(_demo(ended, settings, is_once=is_once, port=port), ended.set)
+
+
+async def _demo(ended: asyncio.Event, settings: Settings, *, is_once: bool, port: int) -> None:
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="animato-"))
+        sandbox = await stack.enter_async_context(_sandbox(port))
+        server = await stack.enter_async_context(RedisServer(Path(folder)))
+        environment = {
+            **dict.fromkeys(map(variable_of, _OTHERS), ""),
+            "ANIMATO_TEMPLATES_DIR": str(settings.templates_dir.absolute()),
+            "ANIMATO_CHECKPOINTS_DIR": str(settings.checkpoints_dir.absolute()),
+            "ANIMATO_REDIS_URL": server.url,
+            "ANIMATO_STORE_URL": str(Path(folder) / "files"),
+            "ANIMATO_DATA_DIR": folder,
+            "ANIMATO_BOT_TOKEN": sandbox.token,
+            "ANIMATO_BOT_API_URL": sandbox.url,
+            "ANIMATO_ADMINS": str(ADMIN),
+            "ANIMATO_OPEN": "true",
+            "ANIMATO_MIN_FREE_GB": "0.2",
+        }
+        supervising = asyncio.ensure_future(
+            Supervisor(parts(environment, workers=1, folder=Path(folder)), tell).run(ended)
+        )
+        showing = asyncio.ensure_future(_show(sandbox.url, ended, is_once=is_once))
+        done, _ = await asyncio.wait({supervising, showing}, return_when=asyncio.FIRST_COMPLETED)
+        ended.set()
+        await asyncio.wait({supervising})
+        showing.cancel()
+        for task in done:
+            task.result()
+
+
+@asynccontextmanager
+async def _sandbox(port: int) -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(SandboxOptions(port=port))
+    try:
+        await sandbox.start()
+    except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        raise PortTaken(port=port, reason=str(reason)) from error
+    try:
+        yield sandbox
+    finally:
+        await sandbox.stop()
+
+
+async def _show(url: str, ended: asyncio.Event, *, is_once: bool) -> None:
+    """Sends the portrait through, and says where to go on."""
+    begun_s = time.monotonic()
+    async with aiohttp.ClientSession(url) as session:
+        video = await asyncio.wait_for(_sent_through(session), _PATIENCE_S)
     OUTPUT.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="animato-") as folder:
-        photo = Path(folder) / "portrait.png"
-        Image.fromarray(driving_portrait()).save(photo)
-        source, output = ["--source_image", str(photo)], ["--output", str(OUTPUT)]
-        return main(["animate", *source, "--template", TEMPLATE, *output])
+    OUTPUT.write_bytes(video)
+    print(f"{OUTPUT}: {time.monotonic() - begun_s:.1f} s from the photo to the video")
+    if is_once:
+        return
+    print(f"\nNow you: open {url} and send a photo. Ctrl-C ends everything; nothing is kept.")
+    if os.environ.get("SSH_CONNECTION"):
+        port = url.rpartition(":")[2]
+        print(f"From your own machine first: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE")
+    sys.stdout.flush()
+    await ended.wait()
 
 
-if __name__ == "__main__":
-    sys.exit(demo())
+async def _sent_through(session: aiohttp.ClientSession) -> bytes:
+    """The video that the bot sends back for the sample portrait."""
+    picture = io.BytesIO()
+    Image.fromarray(driving_portrait()).save(picture, format="JPEG", quality=95)
+    form = aiohttp.FormData({"user_id": str(PERSON), "chat_id": str(PERSON)})
+    form.add_field("photo", picture.getvalue(), filename="portrait.jpg")
+    await _ask(session, "/sim/message", form)
+    tapped: set[str] = set()
+    while True:
+        chat = await _ask(session, f"/sim/chat/{PERSON}")
+        for message in chat["messages"]:
+            video = message.get("animation") or message.get("video")
+            if video and message["from"]["is_bot"]:
+                async with session.get(f"/sim/file/{video['file_id']}") as response:
+                    return await response.read()
+            for data in _wanted(message):
+                if data not in tapped:
+                    tapped.add(data)
+                    await _tap(session, message["message_id"], data)
+        await asyncio.sleep(_ASK_S)
+
+
+def _wanted(message: dict[str, Any]) -> list[str]:
+    """The buttons of a message that lead on to the video."""
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    carried = [
+        button["callback_data"] for row in rows for button in row if "callback_data" in button
+    ]
+    return [data for data in carried if _leads_on(Tap.decoded(data))]
+
+
+def _leads_on(tap: Tap | None) -> bool:
+    if tap is None:
+        return False
+    return tap.verb is Verb.CONSENT or (tap.verb is Verb.TEMPLATE and tap.argument == TEMPLATE)
+
+
+async def _tap(session: aiohttp.ClientSession, message_id: int, data: str) -> None:
+    tap = {"user_id": str(PERSON), "chat_id": str(PERSON), "message_id": str(message_id)}
+    await _ask(session, "/sim/tap", aiohttp.FormData({**tap, "data": data}))
+
+
+async def _ask(
+    session: aiohttp.ClientSession, path: str, form: aiohttp.FormData | None = None
+) -> Any:
+    """What the sandbox answers to an act, or to a look."""
+    async with session.request("GET" if form is None else "POST", path, data=form) as response:
+        response.raise_for_status()
+        return await response.json()

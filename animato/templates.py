@@ -1,12 +1,18 @@
-"""`animato templates list`, `check` and `build`."""
+"""`animato templates list`, `check`, `build` and `preview`."""
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from inference.flow.track import Track
+from inference.engines.flow import FlowEngine
+from inference.face import choose_face
+from inference.flow.track import Track, motion_of
+from inference.look import look_at_photo
+from inference.show_all import Showing, show_all
 from inference.template_build import build_templates, is_up_to_date
+from inference.video_writer import check_output
 from jobs.errors import BrokenTemplate
 from jobs.templates import Catalogue, ClipMotion
 
@@ -57,9 +63,32 @@ def build(folder: Path, arguments: argparse.Namespace) -> None:
         raise catalogue.broken[0]
 
 
+def preview(folder: Path, arguments: argparse.Namespace) -> None:
+    """Shows the photo's largest face with all movements side by side, numbered as they are listed.
+
+    Raises:
+        MediaError, NoFaceFound: the photo cannot be used.
+        BrokenTrack: a stored track cannot be used.
+        OutputNotWritable, DiskFull, EncoderFailed: the video cannot be written.
+    """
+    catalogue = Catalogue.load(folder)
+    _tell(catalogue.broken)
+    if not catalogue.templates:
+        sys.stdout.write("there is no movement to show\n")
+        return
+    check_output(arguments.output)
+    with tempfile.TemporaryDirectory(prefix="animato-") as work:
+        look = look_at_photo(arguments.photo, Path(work))
+        face = choose_face(look.faces, None, arguments.photo.name)
+        motions = tuple(motion_of(template, folder) for template in catalogue)
+        show_all(Showing(look.photo, face, motions), FlowEngine(), arguments.output)
+    for number, template in enumerate(catalogue, start=1):
+        sys.stdout.write(f"{number}: {template.name}\n")
+
+
 def _tell(faults: Iterable[BrokenTemplate]) -> None:
     for fault in faults:
         sys.stderr.write(f"animato: {fault}\n")
 
 
-ACTIONS = {"list": print_templates, "check": check_templates, "build": build}
+ACTIONS = {"list": print_templates, "check": check_templates, "build": build, "preview": preview}

@@ -1,19 +1,22 @@
 """`animato worker`: makes the videos that wait in the queues."""
 
-import asyncio
 import logging
-import signal
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
+from animato.signals import until_signal
 from inference.engine_process.job_log import JobIdFilter
 from inference.engine_process.process import EngineLimits
 from inference.engine_process.render_job import EngineSetup
 from inference.worker.agent import work
 from inference.worker.plan import Ending, WorkerPlan
 from jobs.connection import check_server
-from jobs.errors import BadSettings
+from jobs.errors import BadSettings, UnknownEngine
+from jobs.metrics.serving import serve_metrics
+from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.service_errors import StoreFull
-from jobs.settings import Settings
+from jobs.settings import BOT_SECRETS, Settings
 from jobs.store.files import FileStore
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(job_id)s]: %(message)s"
@@ -23,7 +26,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     """Works until a signal comes; on Ctrl-C, raises KeyboardInterrupt when all is given back.
 
     Args:
-        engines: those that are offered; empty: all that are ready.
+        engines: those that are offered; empty: as the settings say.
         device: what networks compute on; None: as the settings say.
         is_once: whether to end as soon as nothing waits.
 
@@ -32,7 +35,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
         QueueUnavailable, StoreError: the server or the file store cannot be used.
         OperatorError, UnknownEngine: an engine or the device cannot.
     """
-    settings = Settings.load(Path(".env"))
+    settings = Settings.load(Path(".env"), without=BOT_SECRETS)
     url = settings.redis_url.get_secret_value()
     if not url:
         reason = (
@@ -40,9 +43,10 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
         )
         raise BadSettings(reason=reason)
     _log_each_order()
+    registry = CollectorRegistry()
     plan = WorkerPlan(
         url=url,
-        store=_store_of(settings),
+        store=FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes),
         place=settings.data_dir / "work",
         setup=EngineSetup(
             templates_dir=settings.templates_dir,
@@ -54,29 +58,23 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
         limits=EngineLimits(
             load_s=settings.engine_load_timeout_s, frame_s=settings.engine_frame_timeout_s
         ),
-        engines=engines,
+        engines=engines or settings.engines,
         clip_max_s=settings.clip_max_s,
-        min_free_bytes=_min_free_bytes(settings),
+        min_free_bytes=settings.min_free_bytes,
         is_once=is_once,
+        metrics=WorkerMetrics(registry),
     )
-    if asyncio.run(_work(plan)) is signal.SIGINT:
-        raise KeyboardInterrupt
-
-
-async def _work(plan: WorkerPlan) -> signal.Signals | None:
-    """Works; returns the first signal that came, if one did."""
     ending = Ending()
-    came: list[signal.Signals] = []
+    with serve_metrics(registry, settings.metrics_host, settings.metrics_port):
+        try:
+            until_signal(_work(plan, ending), ending.ask)
+        except UnknownEngine as error:
+            if engines:
+                raise
+            raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
 
-    def hear(number: signal.Signals) -> None:
-        came.append(number)
-        ending.ask()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # `nohup` has it ignored, and means it.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, hear, number)
+async def _work(plan: WorkerPlan, ending: Ending) -> None:
     await check_server(plan.url)
     try:
         await plan.store.check()
@@ -84,16 +82,6 @@ async def _work(plan: WorkerPlan) -> signal.Signals | None:
         # It begins all the same, takes nothing, and goes on when there is room.
         logging.getLogger(__name__).warning("%s", error)
     await work(plan, ending)
-    return came[0] if came else None
-
-
-def _store_of(settings: Settings) -> FileStore:
-    url = settings.store_url.get_secret_value() or str(settings.data_dir / "files")
-    return FileStore.open(url, min_free_bytes=_min_free_bytes(settings))
-
-
-def _min_free_bytes(settings: Settings) -> int:
-    return round(settings.min_free_gb * 1_000_000_000)
 
 
 def _log_each_order() -> None:

@@ -1,10 +1,11 @@
-"""`make bench`: speed and memory of the command line and of the engines, as tables.
+"""`make bench`: speed and memory of the command line, the engines and the service, as tables.
 
 Whole runs are measured from outside, as a person sees them; each figure is the median of several.
 `--quick` takes one run of each.
 """
 
 import argparse
+import asyncio
 import statistics
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from benchmarks.flow_parts import measure_parts
 from benchmarks.fomm import measure_fomm
 from benchmarks.fomm_memory import measure_memory
 from benchmarks.run import CLI, Run, row, run
+from benchmarks.service import tell_service
 from inference.video import ClipReader
 from inference.video_writer import VideoWriter
 from jobs.templates import SHIPPED_TEMPLATES
@@ -74,6 +76,9 @@ def main() -> None:
             row(label, *cells)
         for label, value in measure_memory(photo, {150: clip, 1500: longer}):
             row(label, value)
+    if sys.platform.startswith("linux"):
+        sys.stdout.write("\nservice\n")
+        asyncio.run(tell_service(2 * count))
 
 
 if __name__ == "__main__":

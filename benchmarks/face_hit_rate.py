@@ -18,7 +18,8 @@ import numpy.typing as npt
 import skimage.data
 
 from inference.face import find_faces, find_faces_thoroughly, resize, rotate
-from inference.photo import PhotoLimits, read_photo
+from inference.media_limits import PhotoLimits
+from inference.photo import read_photo
 from inference.video import ClipReader
 from jobs.model import Face
 

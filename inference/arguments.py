@@ -269,7 +269,8 @@ def engine_options_of(
     arguments: argparse.Namespace, defaults: EngineOptions
 ) -> tuple[EngineOptions, frozenset[str]]:
     """What is asked of the engine, and the names of what was said and not only taken."""
-    names = (option.name for option in fields(EngineOptions))
+    # Whoever wants another frame than the best one names it here; the rank is for orders.
+    names = {option.name for option in fields(EngineOptions)} - {"best_frame_rank"}
     said = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if "crop_image_padding" in said:
         said["crop_image_padding"] = tuple(said["crop_image_padding"])

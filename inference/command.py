@@ -15,14 +15,15 @@ from tqdm import tqdm
 from inference.arguments import ANIMATE, Defaults, check_engine_options, engine_options_of
 from inference.engine import Engine, Picture, ready_engine
 from inference.face import centre_face, choose_face, face_from_box, find_faces
-from inference.flow.track import Track
+from inference.flow.track import Track, motion_of
 from inference.look import ClipWish, LookLimits, look_at, look_at_clip
 from inference.media_file import check_file
+from inference.media_limits import ClipLimits, PhotoLimits
 from inference.opencv_build import gui_opencv_warning
-from inference.photo import PhotoLimits, read_normalised
+from inference.photo import read_normalised
 from inference.pipeline import Animation, AnimationResult, DrivingClip, Report, animate_photo
 from inference.template_build import is_up_to_date
-from inference.video import ClipLimits, ClipReader
+from inference.video import ClipReader
 from inference.video_writer import check_output
 from inference.weights.store import WeightsStore
 from jobs.errors import NoFaceInClip, NotSeamless, TemplateNotBuilt
@@ -162,9 +163,7 @@ class Order:
         """The template's movement in the form that the engine takes."""
         folder = self.surroundings.templates_dir
         if self.engine.evaluates_motions:
-            if isinstance(template.motion, CurveMotion):
-                return template.motion
-            return Track.load(folder / template.motion.track)
+            return motion_of(template, folder)
         if isinstance(template.motion, ClipMotion):
             look = look_at_clip(folder / template.motion.clip, self.folder, self._limits())
             # How much of it is seen, and how large, depends on the limits.

@@ -23,6 +23,8 @@ class EngineOptions:
         relative: carry differences to the first driving frame, not positions.
         adapt_scale: scale them by the faces' sizes.
         find_best_frame: measure them from the frame whose pose is nearest the photo's.
+        best_frame_rank: of such frames take the so many-th, from 1; they lie half a second apart,
+            and after the last one comes the best again.
         best_frame: measure them from that frame, counted from 0; wins over `find_best_frame`.
         smooth: how far in time keypoints are averaged, s (`inference.motion`); 0: not at all.
         face_detector: `auto`, `lbp` or `face-alignment`.
@@ -40,6 +42,7 @@ class EngineOptions:
     relative: bool = True
     adapt_scale: bool = True
     find_best_frame: bool = False
+    best_frame_rank: int = 1
     best_frame: int | None = None
     smooth: float = 0.0
     face_detector: str = "auto"

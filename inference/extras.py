@@ -8,12 +8,11 @@ from jobs.errors import ExtraMissing
 NEURAL_COMMAND = "run `make neural` in the program's folder"
 """What to do to get the extra, and face-alignment with it."""
 
-SERVICE_COMMAND = (
-    'run `.venv/bin/pip install -c constraints.txt -e ".[service]"` in the program\'s folder'
-)
-"""What to do to get the extra that queues and workers need."""
-
-_SERVICE = ("bullmq", "obstore", "redis")
+_SERVICE = {
+    "service": ("bullmq", "obstore", "prometheus_client", "redis"),
+    "bot": ("telegram",),
+    "sandbox": ("aiohttp",),
+}
 _NEURAL = ("filelock", "httpx", "safetensors", "torch")
 
 
@@ -35,17 +34,23 @@ def need_neural(what: str) -> None:
         raise ExtraMissing(what=what, extra="neural", command=NEURAL_COMMAND)
 
 
-def need_service(what: str) -> None:
-    """Nothing, if what queues and workers need is installed.
+def need_extras(what: str, *extras: str) -> None:
+    """Nothing, if those extras are installed: `service`, `bot`, `sandbox`.
 
     Args:
-        what: who needs it, as the beginning of a sentence.
+        what: who needs them, as the beginning of a sentence.
+        *extras: which.
 
     Raises:
-        ExtraMissing: it is not; the sentence says what to type.
+        ExtraMissing: one is not; the sentence says what to type.
     """
-    if any(find_spec(name) is None for name in _SERVICE):
-        raise ExtraMissing(what=what, extra="service", command=SERVICE_COMMAND)
+    for extra in extras:
+        if any(find_spec(name) is None for name in _SERVICE[extra]):
+            command = (
+                f'run `.venv/bin/pip install -c constraints.txt -e ".[{",".join(extras)}]"` in the '
+                "program's folder"
+            )
+            raise ExtraMissing(what=what, extra=extra, command=command)
 
 
 def let_threads_sleep() -> None:

@@ -1,4 +1,4 @@
-"""The faces of a picture: found by voting, chosen by number, given by hand, drawn numbered.
+"""The faces of a picture: found by voting, chosen by number, given by hand.
 
 No trained network is needed: scikit-image carries a cascade of local binary patterns. It says yes
 or no to a window and gives no score, so the windows that say yes are counted (`find_faces`).
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.errors import FaceBoxOutside, NoFaceFound, NoSuchFace
-from jobs.model import CropBox, Face
+from jobs.model import CropBox, Face, square_inside, whole_box
 
 Picture = npt.NDArray[np.uint8]
 # (N, 4) float64: left, upper, right, lower in px.
@@ -133,47 +133,16 @@ def face_from_box(box: CropBox, width: int, height: int, scale: float = 1.0) -> 
     minimum = math.ceil(MIN_FACE_PX / scale)
     if not is_inside or min(box.width, box.height) < minimum:
         raise FaceBoxOutside(box=str(box), width=width, height=height, minimum=minimum)
-    width_now, height_now = round(width * scale), round(height * scale)
-    side = min(round((box.width * box.height) ** 0.5 * scale), width_now, height_now)
+    side = (box.width * box.height) ** 0.5 * scale
     centre_x, centre_y = box.centre
-    left = min(max(0, round(centre_x * scale - side / 2)), width_now - side)
-    upper = min(max(0, round(centre_y * scale - side / 2)), height_now - side)
-    square = CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
+    centre = centre_x * scale, centre_y * scale
+    square = square_inside(centre, side, round(width * scale), round(height * scale))
     return Face(number=1, box=square, votes=0)
 
 
 def centre_face(width: int, height: int) -> Face:
     """A face in the middle that fills half the short side; a guess, for those who ask for it."""
-    side = max(1, min(width, height) // 2)
-    left, upper = (width - side) // 2, (height - side) // 2
-    box = CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
-    return Face(number=1, box=box, votes=0)
-
-
-def draw_numbered_sheet(picture: Picture, faces: Sequence[Face]) -> Picture:
-    """The picture with a numbered frame round each face; small pictures are enlarged to be legible.
-
-    Args:
-        picture: uint8 (H, W, 3) RGB.
-        faces: with boxes in px of `picture`.
-
-    Returns:
-        uint8 (h, w, 3) RGB, at least 480 px on its longer side.
-    """
-    factor = max(1, -(-480 // max(picture.shape[:2])))
-    sheet = np.ascontiguousarray(picture.repeat(factor, axis=0).repeat(factor, axis=1))
-    line = max(2, round(max(sheet.shape[:2]) / 320))
-    # Small faces first, so that no large face's frame hides a number.
-    for face in sorted(faces, key=lambda face: face.number):
-        left, upper, right, lower = (
-            value * factor
-            for value in (face.box.left, face.box.upper, face.box.right, face.box.lower)
-        )
-        cv2.rectangle(sheet, (left, upper), (right - 1, lower - 1), (0, 0, 0), 2 * line)
-        cv2.rectangle(sheet, (left, upper), (right - 1, lower - 1), (255, 220, 0), line)
-    for face in faces:
-        _draw_number(sheet, face, factor, line)
-    return sheet
+    return Face(number=1, box=whole_box(width, height), votes=0)
 
 
 # --- the cascade and its votes --------------------------------------------------------------------
@@ -367,16 +336,3 @@ def rotate(picture: Picture, angle_deg: float) -> tuple[Picture, npt.NDArray[np.
     turn[:, 2] += (new_width - width) / 2, (new_height - height) / 2
     turned = cv2.warpAffine(picture, turn, (new_width, new_height), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(turned, dtype=np.uint8), np.asarray(turn, dtype=np.float64)
-
-
-def _draw_number(sheet: Picture, face: Face, factor: int, line: int) -> None:
-    """Draws the face's number on a plate at its box's upper left corner, inside the sheet."""
-    text, font, height_px = str(face.number), cv2.FONT_HERSHEY_SIMPLEX, 9 * line
-    size = cv2.getFontScaleFromHeight(font, height_px, line)
-    (text_width, text_height), _ = cv2.getTextSize(text, font, size, line)
-    plate = (text_width + 4 * line, text_height + 4 * line)
-    left = min(max(0, face.box.left * factor), max(0, sheet.shape[1] - plate[0]))
-    upper = min(max(0, face.box.upper * factor), max(0, sheet.shape[0] - plate[1]))
-    cv2.rectangle(sheet, (left, upper), (left + plate[0], upper + plate[1]), (255, 220, 0), -1)
-    origin = (left + 2 * line, upper + 2 * line + text_height)
-    cv2.putText(sheet, text, origin, font, size, (0, 0, 0), line, cv2.LINE_AA)

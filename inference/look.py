@@ -25,8 +25,7 @@ from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
 from inference.media_file import check_file
-from inference.photo import PhotoLimits
-from inference.video import ClipLimits
+from inference.media_limits import ClipLimits, PhotoLimits
 from jobs.errors import (
     AnimatoError,
     DecoderFailed,
@@ -111,11 +110,11 @@ def look_at(
     limits = limits or LookLimits()
     with ExitStack() as children:
         photo_child = children.enter_context(
-            _photo_child(photo, folder, limits, find_faces=find_faces)
+            start_photo_look(photo, folder, limits, find_faces=find_faces)
         )
         if clip is None:
             return photo_child.answer(PhotoLook), None
-        clip_child = children.enter_context(_clip_child(clip, folder, limits))
+        clip_child = children.enter_context(start_clip_look(clip, folder, limits))
         photo_look = photo_child.answer(PhotoLook)
         try:
             return photo_look, clip_child.answer(ClipLook)
@@ -147,7 +146,7 @@ def look_at_photo(
         GateFailed: the child could not run, or did not answer as it should.
     """
     limits = limits or LookLimits()
-    with _photo_child(path, folder, limits, find_faces=find_faces, command=child) as looking:
+    with start_photo_look(path, folder, limits, find_faces=find_faces, command=child) as looking:
         return looking.answer(PhotoLook)
 
 
@@ -175,26 +174,38 @@ def look_at_clip(
         GateFailed: the child could not run, or did not answer as it should.
     """
     wish = ClipWish(path, start_s, duration_s)
-    with _clip_child(wish, folder, limits or LookLimits(), command=child) as looking:
+    with start_clip_look(wish, folder, limits or LookLimits(), command=child) as looking:
         return looking.answer(ClipLook)
 
 
-def _photo_child(
+def start_photo_look(
     path: Path,
     folder: Path,
     limits: LookLimits,
     *,
     find_faces: bool = True,
     command: Sequence[str] = CHILD,
-) -> "_Child":
+) -> "RunningLook":
+    """A look at a photo, begun; see `look_at_photo`.
+
+    Raises:
+        MediaError: the file cannot be opened, or is too large.
+        GateFailed: the child cannot be started.
+    """
     check_file(path, limits.photo.max_bytes)
     request = {"kind": "photo", "limits": asdict(limits.photo), "find_faces": find_faces}
-    return _Child(path, folder, limits, request, command)
+    return RunningLook(path, folder, limits, request, command)
 
 
-def _clip_child(
+def start_clip_look(
     wish: ClipWish, folder: Path, limits: LookLimits, *, command: Sequence[str] = CHILD
-) -> "_Child":
+) -> "RunningLook":
+    """A look at a clip, begun; see `look_at_clip`.
+
+    Raises:
+        MediaError: the file cannot be opened, or is too large.
+        GateFailed: the child cannot be started.
+    """
     check_file(wish.path, limits.clip.max_bytes)
     request = {
         "kind": "clip",
@@ -202,10 +213,10 @@ def _clip_child(
         "start_s": wish.start_s,
         "duration_s": wish.duration_s,
     }
-    return _Child(wish.path, folder, limits, request, command)
+    return RunningLook(wish.path, folder, limits, request, command)
 
 
-class _Child:
+class RunningLook:
     """One look in a process group of its own; when the block ends, it and its files are gone.
 
     Question and answers go through unnamed files, so that neither side can block the other.

@@ -118,15 +118,18 @@ def _load(kind: str) -> Any:
 
 
 def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "PhotoLook":
-    from inference.face import draw_numbered_sheet, find_faces_thoroughly  # noqa: PLC0415
-    from inference.photo import PhotoLimits, read_photo, write_png  # noqa: PLC0415
+    from inference.face import find_faces_thoroughly  # noqa: PLC0415
+    from inference.media_limits import PhotoLimits  # noqa: PLC0415
+    from inference.numbered_sheet import draw_faces, draw_grid  # noqa: PLC0415
+    from inference.photo import read_photo, write_png  # noqa: PLC0415
     from jobs.model import PhotoLook  # noqa: PLC0415
 
     photo = read_photo(source, PhotoLimits(**request["limits"]))
     picture = photo.picture
     faces = find_faces_thoroughly(picture) if request["find_faces"] else ()
     write_png(picture, folder / "photo.png")
-    write_png(draw_numbered_sheet(picture, faces), folder / "sheet.png")
+    sheet = draw_faces(picture, faces) if faces else draw_grid(picture)
+    write_png(sheet, folder / "sheet.png")
     return PhotoLook(
         photo=folder / "photo.png",
         sheet=folder / "sheet.png",
@@ -158,7 +161,8 @@ def _photo_warnings(picture: Any, faces: "tuple[Face, ...]") -> "tuple[Warn, ...
 
 def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipLook":
     from inference.clip_check import check_clip  # noqa: PLC0415
-    from inference.video import ClipLimits, ClipReader, normalise_clip  # noqa: PLC0415
+    from inference.media_limits import ClipLimits  # noqa: PLC0415
+    from inference.video import ClipReader, normalise_clip  # noqa: PLC0415
     from inference.video_probe import probe  # noqa: PLC0415
     from jobs.model import ClipLook, Warn  # noqa: PLC0415
 

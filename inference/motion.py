@@ -154,6 +154,25 @@ def best_frame(distances: npt.ArrayLike) -> int:
     return int(np.argmin(np.where(np.isfinite(finite), finite, np.inf)))
 
 
+def frame_of_rank(distances: npt.ArrayLike, best: int, rank: int, apart: int) -> int:
+    """The frame that comes so many-th when the best one of those that are left is taken each time.
+
+    Args:
+        distances: (B,) of all frames.
+        best: the first one.
+        rank: from 1; after the last frame that can be taken comes `best` again.
+        apart: how far from each other they are at least, frames; more than 0.
+    """
+    left = np.array(distances, np.float64)
+    ranked = [best]
+    while len(ranked) < rank:
+        left[max(0, ranked[-1] - apart + 1) : ranked[-1] + apart] = np.inf
+        if not np.isfinite(left).any():
+            break
+        ranked.append(best_frame(left))
+    return ranked[(rank - 1) % len(ranked)]
+
+
 def _pose(points: npt.NDArray[np.floating]) -> Doubles | None:
     """The points about their mean and of hull area 1; None where they lie in a line."""
     area = hull_area(points)

@@ -17,6 +17,7 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from inference.media_file import check_file
+from inference.media_limits import PhotoLimits
 from jobs.errors import (
     MediaDamaged,
     PhotoTooManyPixels,
@@ -63,27 +64,6 @@ pillow_heif.register_heif_opener(
 
 # The longest side that H.264 encoders take.
 _VIDEO_SIDE_PX = 16_384
-
-
-@dataclass(frozen=True)
-class PhotoLimits:
-    """How much photo is taken.
-
-    Attributes:
-        max_bytes: of the file. Uncompressed scans of old photographs are large.
-        max_pixels: of the picture, told from its header before anything is decoded.
-        min_side_px: for both sides.
-        max_side: the longer side of what comes out, px; larger photos are reduced. 0: only to the
-            16,384 px that a video may have.
-        drops_alpha: whether transparent parts show the colours that lie under them, as the program
-            of 2021 saw them; else they are laid on white.
-    """
-
-    max_bytes: int = 64_000_000
-    max_pixels: int = 64_000_000
-    min_side_px: int = 64
-    max_side: int = 1280
-    drops_alpha: bool = False
 
 
 @dataclass(frozen=True)

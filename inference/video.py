@@ -20,7 +20,8 @@ import numpy.typing as npt
 from inference.ffmpeg import THREADS, Ffmpeg, file_url, input_arguments
 from inference.frame_rate import MAX_RATE
 from inference.media_file import check_file
-from inference.video_probe import MAX_PIXELS, ClipFacts, VideoProbe, examine, probe
+from inference.media_limits import ClipLimits
+from inference.video_probe import ClipFacts, VideoProbe, examine, probe
 from inference.video_writer import BT709
 from jobs.errors import (
     ClipTooLong,
@@ -32,7 +33,6 @@ from jobs.errors import (
     StartBeyondEnd,
 )
 
-_MB = 1_000_000
 # Visually lossless; the normalised clip lives as long as the order, not as long as the result.
 _NEARLY_LOSSLESS = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "14", "-profile:v", "high")
 _LOSSLESS = ("-c:v", "libx264rgb", "-preset", "ultrafast", "-crf", "0")
@@ -46,33 +46,6 @@ _ON_WHITE = (
     "format=rgba,split[front][back];[back]drawbox=c=white:t=fill:replace=1[white];"
     "[white][front]overlay=format=rgb"
 )
-
-
-@dataclass(frozen=True)
-class ClipLimits:
-    """What is taken of a clip, and how much of it.
-
-    Attributes:
-        max_bytes: of the file as it came.
-        max_duration_s: of the part that is used; None for no limit.
-        max_pixels: of one frame as it came.
-        max_frames: of the part that is used; None for no limit.
-        max_side: the longer side of the normalised frames, px; None for no limit.
-        audio: whether the sound is kept.
-        shorten: whether a clip that is too long is cut; else it is refused.
-        exact: whether the normalised frames are the clip's own to the bit, as ffmpeg decodes them
-            when it is told nothing: in their own size whatever `max_side` says, all frames of a
-            constant rate however high it is, alpha dropped. The file is many times larger then.
-    """
-
-    max_bytes: int = 50 * _MB
-    max_duration_s: float | None = 15.0
-    max_pixels: int = MAX_PIXELS
-    max_frames: int | None = 36_000
-    max_side: int | None = 1280
-    audio: bool = True
-    shorten: bool = True
-    exact: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from av.stream import Disposition
 from inference.ffmpeg import READABLE_FORMATS, file_url
 from inference.frame_rate import MAX_RATE, choose_frame_rate
 from inference.media_file import check_file
+from inference.media_limits import MAX_CLIP_PIXELS
 from inference.webp import WebpAnimation, read_webp_animation
 from jobs.errors import (
     ClipTooManyPixels,
@@ -30,8 +31,6 @@ from jobs.errors import (
 )
 
 log = logging.getLogger(__name__)
-
-MAX_PIXELS = 4096 * 2304
 
 # Larger than any camera's frames; beyond it the libraries do not even tell the size.
 _PIXELS_LOOKED_AT = 8192 * 8192
@@ -93,13 +92,13 @@ def probe(path: Path) -> VideoProbe:
         MediaDamaged: the format is right, its header is cut or broken.
         NoVideoStream: no picture track; the cover of a piece of music is none.
         NoFrameDecoded: no picture could be decoded.
-        ClipTooManyPixels: more than `MAX_PIXELS` per frame.
+        ClipTooManyPixels: more than `MAX_CLIP_PIXELS` per frame.
     """
     return examine(path).shown
 
 
 def examine(
-    path: Path, max_pixels: int = MAX_PIXELS, *, max_rate: Fraction | None = MAX_RATE
+    path: Path, max_pixels: int = MAX_CLIP_PIXELS, *, max_rate: Fraction | None = MAX_RATE
 ) -> ClipFacts:
     """The clip as `probe` tells it, with what decoding needs; raises what `probe` raises.
 

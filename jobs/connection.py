@@ -6,11 +6,12 @@ and port: it may hold a password.
 """
 
 import asyncio
+import copy
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.asyncio import Redis
@@ -51,8 +52,26 @@ _REFUSALS = {
 Result = TypeVar("Result")
 
 
+class ServerWatch(Protocol):
+    """Told how each try to get an answer from the server ends."""
+
+    def missed(self) -> None:
+        """The server did not answer."""
+
+    def answered(self) -> None:
+        """The server answered."""
+
+
 class _RetryOutages(Retry):
     """Retries what may pass; a wrong password, an outage in the eyes of redis-py, does not."""
+
+    def __init__(self, retries: int, watch: ServerWatch | None) -> None:
+        super().__init__(ExponentialBackoff(cap=1, base=0.05), retries)
+        self._watch = watch
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        # Each connection has a copy of its own; all have one watch.
+        return copy.copy(self)
 
     async def call_with_retry(
         self,
@@ -61,15 +80,24 @@ class _RetryOutages(Retry):
         is_retryable: Callable[[Exception], bool] | None = None,
         with_failure_count: bool = False,
     ) -> Result:
+        async def watched() -> Result:
+            result = await do()
+            # None may mean that nothing was said.
+            if self._watch is not None and result is not None:
+                self._watch.answered()
+            return result
+
         def may_pass(error: Exception) -> bool:
+            if self._watch is not None:
+                self._watch.missed()
             if _is_or_wraps(error, AuthenticationError):
                 return False
             return is_retryable is None or is_retryable(error)
 
-        return await super().call_with_retry(do, fail, may_pass, with_failure_count)
+        return await super().call_with_retry(watched, fail, may_pass, with_failure_count)
 
 
-def connect(url: str, *, is_worker: bool) -> Redis:
+def connect(url: str, *, is_worker: bool, watch: ServerWatch | None = None) -> Redis:
     """A client that outlasts the server's restarts; the caller closes it (`aclose`).
 
     Nothing is sent before its first command.
@@ -77,19 +105,21 @@ def connect(url: str, *, is_worker: bool) -> Redis:
     Args:
         url: `redis://[[user]:password@]host[:port][/db]`, `rediss://...` or `unix:///path`.
         is_worker: whether to keep trying for about ten minutes, instead of about 17 s.
+        watch: told whether the server answers.
 
     Raises:
         BadSettings: it is no such address.
     """
-    return _client(url, _WORKER_RETRIES if is_worker else _BOT_RETRIES, _READ_S)
+    retries = _WORKER_RETRIES if is_worker else _BOT_RETRIES
+    return _client(url, _RetryOutages(retries, watch), _READ_S)
 
 
-def _client(url: str, retries: int, read_s: float) -> Redis:
+def _client(url: str, retry: Retry, read_s: float) -> Redis:
     _check(url)
     return Redis.from_url(
         url,
         decode_responses=True,  # BullMQ needs text
-        retry=_RetryOutages(ExponentialBackoff(cap=1, base=0.05), retries),
+        retry=retry,
         retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
         socket_timeout=read_s,
         socket_connect_timeout=3,
@@ -135,7 +165,7 @@ async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:
         BadSettings: it is no such address.
         QueueUnavailable: it is none of that.
     """
-    client = _client(url, 0, _CHECK_READ_S)
+    client = _client(url, _RetryOutages(0, None), _CHECK_READ_S)
     try:
         with reaching(url):
             facts = await _facts(client, wait_s)

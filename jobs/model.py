@@ -7,6 +7,12 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+GRID_SIDE = 3
+"""Cells in a row and in a column of the grid over a photo without a face."""
+
+# People tap the cell that the face fills best; most faces reach beyond it.
+_FACE_PER_CELL = 1.3
+
 
 class Value(BaseModel):
     """Base of all values: frozen, and strict about unknown fields."""
@@ -68,6 +74,58 @@ class CropBox(Value):
         return f"{self.left},{self.upper},{self.right},{self.lower}"
 
 
+def square_inside(centre: tuple[float, float], side: float, width: int, height: int) -> CropBox:
+    """A square about a point, made smaller and moved so that it lies in the picture.
+
+    Args:
+        centre: (x, y) in px.
+        side: of the square, px; rounded.
+        width: of the picture, px.
+        height: likewise.
+    """
+    fitting = max(1, min(round(side), width, height))
+    left = min(max(0, round(centre[0] - fitting / 2)), width - fitting)
+    upper = min(max(0, round(centre[1] - fitting / 2)), height - fitting)
+    return CropBox(left=left, upper=upper, right=left + fitting, lower=upper + fitting)
+
+
+def grid_cell(width: int, height: int, cell: int) -> CropBox:
+    """A cell of the grid that is drawn over a photo without a face.
+
+    Args:
+        width: of the photo, px.
+        height: likewise.
+        cell: 1 to 9, by rows from the upper left.
+
+    Raises:
+        ValueError: there is no such cell.
+    """
+    if not 1 <= cell <= GRID_SIDE**2:
+        message = f"the grid has no cell {cell}"
+        raise ValueError(message)
+    row, column = divmod(cell - 1, GRID_SIDE)
+    return CropBox(
+        left=column * width // GRID_SIDE,
+        upper=row * height // GRID_SIDE,
+        right=(column + 1) * width // GRID_SIDE,
+        lower=(row + 1) * height // GRID_SIDE,
+    )
+
+
+def grid_box(width: int, height: int, cell: int) -> CropBox:
+    """The face box (`Order.face_box`) that is meant by a cell: a square, inside the photo.
+
+    Args and errors: as of `grid_cell`.
+    """
+    side = _FACE_PER_CELL * min(width, height) / GRID_SIDE
+    return square_inside(grid_cell(width, height, cell).centre, side, width, height)
+
+
+def whole_box(width: int, height: int) -> CropBox:
+    """The face box that is meant by the whole picture: in its middle, half its short side."""
+    return square_inside((width / 2, height / 2), min(width, height) // 2, width, height)
+
+
 class Face(Value):
     """A face: its number (1 = largest), its box in picture px, its votes (0: given by hand)."""
 
@@ -93,7 +151,7 @@ class PhotoLook(Value):
 
     Attributes:
         photo: the normalised photo, a PNG without metadata: upright RGB.
-        sheet: the same with its faces numbered, a PNG.
+        sheet: the same with its faces numbered, a PNG; without any, with a numbered grid.
         width: of the normalised photo, px.
         height: of the normalised photo, px.
         original_width: of the upright photo as it came, px (boxes given by people refer to it).

@@ -1,10 +1,11 @@
-"""The values that travel through the queues: drafts, orders, results; frozen JSON, versioned.
+"""The values that travel through the queues: orders, looks, results; frozen JSON, versioned.
 
 Bot and workers may be of different age while they are updated. So each value says which form it has
 (`schema_version`), and `read` refuses one that this program does not know, in one sentence.
 """
 
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, ValidationError
@@ -14,12 +15,14 @@ from pydantic_core import from_json
 from jobs.model import CropBox, Face, Value, Warn
 from jobs.queues.keys import LOOK, JobRef, engine_queue
 from jobs.service_errors import BrokenRecord, UnknownSchema
+from jobs.show_all import MAX_TILES
 
 # What BullMQ's keys bear: no colon above all.
 JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")]
 DraftId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
 EngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 FileKey = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+SourceType = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -87,15 +90,24 @@ class Lane(StrEnum):
 
 
 class Motion(Value):
-    """A movement: a template's name or the file key of a normalised clip; one of the two."""
+    """A movement, one of three.
+
+    Attributes:
+        template: a template's name; or
+        clip_key: the file key of a normalised clip; or
+        templates: the names of several templates, which one video shows side by side on the same
+            face, numbered from 1 in this order (`jobs/show_all.py`).
+    """
 
     template: str | None = None
     clip_key: FileKey | None = None
+    templates: tuple[str, ...] = Field(default=(), max_length=MAX_TILES)
 
     @validator_of_all(mode="after")
-    def _is_one_of_both(self) -> Self:
-        if (self.template is None) == (self.clip_key is None):
-            message = "a motion is a template or a clip, and not both"
+    def _is_one_of_three(self) -> Self:
+        given = [self.template is not None, self.clip_key is not None, bool(self.templates)]
+        if sum(given) != 1:
+            message = "a motion is a template, a clip or several templates, and only one of these"
             raise ValueError(message)
         return self
 
@@ -134,12 +146,15 @@ class LookResult(Record):
 
     Attributes:
         photo_key: the normalised photo.
-        sheet_key: the same with its faces numbered.
+        sheet_key: the same with its faces numbered; without any, with the numbered grid of
+            `jobs.model.grid_box`.
         width: of the normalised photo, px.
         height: likewise.
         faces: of the photo, largest first; empty if none was found.
         clip_key: the normalised clip, or None.
         clip_frames: its number of frames; 0 without a clip.
+        clip_frame_rate: frames per second, exact; None without a clip.
+        clip_has_sound: whether it carries sound.
         clip_faces: those of the clip's beginning.
         warnings: what the person should know before going on.
     """
@@ -151,47 +166,15 @@ class LookResult(Record):
     faces: tuple[Face, ...] = ()
     clip_key: FileKey | None = None
     clip_frames: int = Field(default=0, ge=0)
+    clip_frame_rate: Fraction | None = Field(default=None, gt=0)
+    clip_has_sound: bool = False
     clip_faces: tuple[Face, ...] = ()
     warnings: tuple[Warn, ...] = ()
 
-
-class Draft(Record):
-    """What a person is putting together in a chat.
-
-    Attributes:
-        draft: its id.
-        chat: where.
-        person: whose.
-        number: of the next order from it; it rises whenever its keyboard is shown again.
-        photo_file_id: Telegram's name of the photo, by which it can be fetched again.
-        clip_file_id: likewise of the clip, or None.
-        look: what the gate found, once it has.
-        face: the number of the chosen face, or None.
-        motion: the chosen movement, or None.
-        engine: the chosen engine, or None for the default.
-        options: of the engine, by name.
-    """
-
-    draft: DraftId
-    chat: int
-    person: int
-    number: int = Field(default=1, ge=1)
-    photo_file_id: str = ""
-    clip_file_id: str | None = None
-    look: LookResult | None = None
-    face: int | None = Field(default=None, ge=1)
-    motion: Motion | None = None
-    engine: EngineName | None = None
-    options: dict[str, JsonValue] = Field(default_factory=dict)
-
     @property
-    def order_id(self) -> str:
-        """The id of the next order from this draft."""
-        return order_id(self.chat, self.draft, self.number)
-
-    def shown_again(self) -> Self:
-        """The draft when its keyboard is shown anew: what is tapped from now on is a new wish."""
-        return self.model_copy(update={"number": self.number + 1})
+    def clip_duration_s(self) -> float:
+        """How long the clip plays, s; 0 without one."""
+        return float(self.clip_frames / self.clip_frame_rate) if self.clip_frame_rate else 0.0
 
 
 class Order(Record):
@@ -208,7 +191,8 @@ class Order(Record):
         face_box: the chosen face, px of that photo; None: the largest one.
         motion: the movement.
         options: of the engine, by name.
-        frames: how many frames the video will have.
+        frames: how many frames the video will have; of several templates what `work_frames` of
+            `jobs/show_all.py` says.
         estimated_cost_s: how long a worker will need, as far as is known; a person's share of the
             machine is counted in it.
         lane: how it takes its turn.
@@ -247,19 +231,27 @@ class Result(Record):
     Attributes:
         key: where it lies in the file store.
         size_bytes: its size.
+        width: of its frames, px.
+        height: likewise.
+        frame_count: its number of frames.
         duration_s: how long it plays, s.
         has_sound: whether it carries sound.
         engine: the engine that made it.
-        label: how it is to be called truthfully, the engine's digital source type.
+        label: how it is called truthfully, in words that stand under it; the engine's own.
+        digital_source_type: the same as IPTC's term, an address; for what is signed.
         attempt: which start of the order made it, from 1.
     """
 
     key: FileKey
     size_bytes: int = Field(gt=0)
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    frame_count: int = Field(gt=0)
     duration_s: Seconds
     has_sound: bool
     engine: EngineName
-    label: str
+    label: str = Field(min_length=1)
+    digital_source_type: SourceType
     attempt: int = Field(ge=1)
 
 

@@ -7,7 +7,7 @@
     +- QueueError         QueueUnavailable, QueueServerMissing, QueueServerFailed, ...
     +- StoreError         StoreUnavailable, StoreFull, FileGone
     +- RecordError        UnknownSchema, BrokenRecord
-    +- OrderFailed, OrderStalled
+    +- FolderRefused, TelegramUnavailable, OrderFailed, OrderStalled
 
 They belong to the tree of `jobs/errors.py`, and `AnimatoError.from_dict` knows them wherever this
 file is loaded; the queues and the file store load it.
@@ -58,10 +58,19 @@ class QueueFolderBusy(QueueError):
     )
 
 
-class QueueFolderRefused(QueueError):
-    """The folder of our own server cannot be made or written."""
+class FolderRefused(OperatorError):
+    """A folder in the data folder cannot be made or written: our own server's, or a worker's."""
 
     sentence = "{folder} cannot be written ({reason}): let ANIMATO_DATA_DIR name a folder that can."
+
+
+class TelegramUnavailable(OperatorError):
+    """The server of the Bot API does not answer, or refuses; `place` is its address."""
+
+    sentence = (
+        "Telegram at {place} cannot be used ({reason}): check the connection and "
+        "ANIMATO_BOT_API_URL, and start the bot again."
+    )
 
 
 class StoreError(OperatorError):

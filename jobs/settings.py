@@ -6,20 +6,23 @@ environment. `docs/configure.md` explains each of them.
 
 import difflib
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    BeforeValidator,
     Field,
     SecretStr,
     StringConstraints,
     ValidationError,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from jobs.errors import BadSettings
 from jobs.templates import SHIPPED_TEMPLATES
@@ -27,12 +30,22 @@ from jobs.templates import SHIPPED_TEMPLATES
 PREFIX = "ANIMATO_"
 _UNPREFIXED = ("redis_url", "store_url")  # known to other programs under these names too
 
+BOT_SECRETS = ("bot_token", "webhook_secret")  # no wrong value of theirs is ever shown
+
 # Said of a wrong value where the validator's own words are no help.
 _TAKES = {
+    "admins": "Telegram's numbers, separated by commas, such as 4242,4343",
+    "bot_api_url": "the address of a Bot API server, such as http://127.0.0.1:8081",
+    "bot_token": "a token as @BotFather gives it, such as 4242:AbC-123",
     "default_engine": "the name of an engine (animato engines), or auto",
     "device": "auto, cpu, mps, cuda or, of several GPUs, cuda:1",
+    "engines": "names of engines (animato engines), such as fomm,flow",
+    "webhook_listen": "an address of this machine and a port, such as 127.0.0.1:8443",
+    "webhook_secret": "1 to 256 letters, digits, hyphens and underscores",
+    "webhook_url": "an address, such as https://example.org/animato",
     "weights_mirror": "the beginning of an address, such as https://example.org/weights",
     "offline": "true or false",
+    "open": "true or false",
     "redis_url": "redis://host:port, rediss://host:port or unix:///path",
     "store_url": "a folder (/folder or ./folder), file:///folder or s3://bucket/prefix",
 }
@@ -56,12 +69,33 @@ def _beginning_with(*beginnings: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _matching(pattern: str) -> AfterValidator:
+    """A check that a secret is empty or of this form."""
+
+    def check(value: SecretStr) -> SecretStr:
+        if (secret := value.get_secret_value()) and not re.fullmatch(pattern, secret):
+            message = "no such form"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+def _listed(value: object) -> object:
+    """The parts of a text with commas."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+_EngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
 class Settings(BaseSettings):
     """All settings of a process; frozen.
 
     Attributes:
         templates_dir: the folder of the templates' catalogue and its files.
         default_engine: the engine that is used when none is named.
+        engines: those that a worker offers; empty: all that are ready.
         clip_max_s: driving clips are cut to this length, s.
         device: what the network engines compute on; `auto` takes cuda, then mps, then cpu.
         checkpoints_dir: the folder where weights are stored and looked for.
@@ -77,9 +111,21 @@ class Settings(BaseSettings):
         min_free_gb: with less room than this, nothing is put into the file store, GB.
         open_orders_per_person: a person may have so many unfinished orders at a time.
         orders_per_day: a person may give so many orders within 24 hours.
+        show_all_per_day: of these, so many that show all movements.
         queue_limit: so many unfinished orders of all persons are taken.
         engine_load_timeout_s: an engine that is not ready after this time is killed, s.
         engine_frame_timeout_s: an engine that makes no frame for this time is killed, s.
+        bot_token: what the bot shows to Telegram; secret. Empty: there is no bot.
+        admins: Telegram's numbers of those who watch over the bot, who may do everything.
+        open: whether everybody is served; else admins and those whom they let in.
+        owner_contact: how the owner can be reached, shown to people; empty: not at all.
+        bot_api_url: the server of the Bot API.
+        bot_api_local: whether that server runs with `--local`, and its files are on our disk.
+        webhook_url: where Telegram pushes updates to; empty: they are fetched.
+        webhook_listen: the address and port at which pushed updates are taken.
+        webhook_secret: what a push has to show; empty: a new one at each start.
+        metrics_port: the port at which metrics are served; None: they are not.
+        metrics_host: the address of this machine at which they are.
     """
 
     model_config = SettingsConfigDict(
@@ -93,7 +139,8 @@ class Settings(BaseSettings):
     )
 
     templates_dir: Path = SHIPPED_TEMPLATES
-    default_engine: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] = "auto"
+    default_engine: _EngineName = "auto"
+    engines: Annotated[tuple[_EngineName, ...], NoDecode, BeforeValidator(_listed)] = ()
     clip_max_s: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 15.0
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
     checkpoints_dir: Path = Path("checkpoints")
@@ -115,16 +162,41 @@ class Settings(BaseSettings):
     min_free_gb: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 2.0
     open_orders_per_person: Annotated[int, Field(ge=1, le=10_000)] = 3
     orders_per_day: Annotated[int, Field(ge=1, le=100_000)] = 30
+    show_all_per_day: Annotated[int, Field(ge=1, le=100_000)] = 5
     queue_limit: Annotated[int, Field(ge=1, le=100_000)] = 500
     engine_load_timeout_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 300.0
     engine_frame_timeout_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 120.0
+    bot_token: Annotated[SecretStr, _matching(r"\d+:[A-Za-z0-9_-]+")] = SecretStr("")
+    admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_listed)] = ()
+    open: bool = False
+    owner_contact: Annotated[str, StringConstraints(max_length=200)] = ""
+    bot_api_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]\S*$")] = (
+        "https://api.telegram.org"
+    )
+    bot_api_local: bool = False
+    webhook_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s/?#]\S*)?$")] = ""
+    webhook_listen: Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$")] = "127.0.0.1:8443"
+    webhook_secret: Annotated[SecretStr, _matching(r"[A-Za-z0-9_-]{1,256}")] = SecretStr("")
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    metrics_host: str = "127.0.0.1"
+
+    @property
+    def store_address(self) -> str:
+        """The file store; secret, for it may hold keys."""
+        return self.store_url.get_secret_value() or str(self.data_dir / "files")
+
+    @property
+    def min_free_bytes(self) -> int:
+        """With less room than this, nothing is put into the file store."""
+        return round(self.min_free_gb * 1_000_000_000)
 
     @classmethod
-    def load(cls, env_file: Path | None = None) -> Self:
+    def load(cls, env_file: Path | None = None, *, without: Iterable[str] = ()) -> Self:
         """The settings of the environment and, where those are silent, of a file.
 
         Args:
             env_file: lines NAME=value; it need not exist. None: the environment alone.
+            without: secrets that are no business of this process: they are left empty.
 
         Raises:
             BadSettings: an unknown `ANIMATO_...` name, a value that cannot be used, or a file that
@@ -137,7 +209,10 @@ class Settings(BaseSettings):
             raise BadSettings(reason=reason) from error
         _refuse_unknown([*os.environ, *from_file])
         try:
-            return cls(_env_file=env_file)  # type: ignore[call-arg]  # pydantic-settings' own argument
+            # What is given here comes before environment and file.
+            secrets: dict[str, Any] = dict.fromkeys(without, SecretStr(""))
+            # The file's is pydantic-settings' own argument.
+            return cls(_env_file=env_file, **secrets)  # type: ignore[call-arg]
         except ValidationError as error:
             raise BadSettings(reason=_sentence(error.errors()[0])) from error
 
@@ -153,8 +228,12 @@ def _refuse_unknown(names: list[str]) -> None:
     for name in names:
         if not name.upper().startswith(PREFIX) or name.upper() in known:
             continue
-        nearest = difflib.get_close_matches(name.upper(), known, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(known)}."
+        # Without what all of them have in common, which would make any two of them alike.
+        own = name.upper().removeprefix(PREFIX)
+        nearest = difflib.get_close_matches(own, [one.removeprefix(PREFIX) for one in known], n=1)
+        hint = f"known are {', '.join(known)}."
+        if nearest:
+            hint = f"did you mean {PREFIX}{nearest[0]}?"
         raise BadSettings(reason=f"There is no setting {name}: {hint}")
 
 
@@ -166,4 +245,6 @@ def _sentence(problem: ErrorDetails) -> str:
         message = f"it takes {_TAKES[field]}"
     if field in _UNPREFIXED:
         return f"{variable_of(field)} (or {field.upper()}) cannot be used: {message}."
+    if field in BOT_SECRETS:
+        return f"{variable_of(field)} cannot be used: {message}."
     return f"{variable_of(field)} is {problem['input']!r}: {message}."

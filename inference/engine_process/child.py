@@ -1,7 +1,8 @@
 """The engine process: it keeps models in memory and makes one video after another.
 
     stdin   the setup, then requests, one JSON object a line
-                {"number", "kind": "render", "job", "folder"}   {"number", "kind": "offer"}
+                {"number", "kind": "render", "job", "folder"}
+                {"number", "kind": "offer", "engines"}
                 {"cancel": number}
     stdout  what comes of the request with that number, likewise
                 {"number", "event": "log", "level", "logger", "text"}
@@ -208,7 +209,7 @@ def _answer(
 
     number = request["number"]
     if request["kind"] == "offer":
-        return offer_of(setup).model_dump(mode="json")
+        return offer_of(setup, request["engines"]).model_dump(mode="json")
     folder = Path(request["folder"])
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
     listener = Listener(

@@ -5,8 +5,7 @@
 
 The process starts with the first request. It is killed when it hangs, when it does not react to a
 wish to cancel, and after an error that nobody has foreseen; the next request starts a fresh one.
-What the two say to each other is in `inference/engine_child.py`. Nothing here loads a picture
-library.
+What the two say to each other is in `child.py`. Nothing here loads a picture library.
 """
 
 import asyncio
@@ -17,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +38,12 @@ from jobs.errors import (
 OnProgress = Callable[[int, int], None]
 """Called with the number of finished frames and of all frames."""
 
+OnRestart = Callable[[str], None]
+"""Called with one of RESTART_REASONS when a process is given up."""
+
+# `cancelled`: it did not stop when told to; `failed`: after an error that nobody has foreseen.
+RESTART_REASONS = ("died", "hung", "cancelled", "failed")
+
 LOG_LINES_KEPT = 200
 _PRINTED_LINES_KEPT = 50  # of those
 
@@ -46,6 +51,12 @@ _LAST_WORDS_S = 1.0  # what a dead process has said is waited for so long
 # Until a limit counts as passed: when this process itself stood still, an answer may lie there.
 _SECOND_LOOK_S = 0.1
 _LINE_LIMIT = 2000
+_REASONS = {
+    EngineDied: "died",
+    EngineHung: "hung",
+    Cancelled: "cancelled",
+    asyncio.CancelledError: "cancelled",
+}
 
 
 @dataclass(frozen=True)
@@ -73,11 +84,18 @@ class EngineProcess:
     Args:
         setup: what it is told.
         limits: how long it is waited for.
+        on_restart: told of each process that is given up and followed by another when need be.
     """
 
-    def __init__(self, setup: EngineSetup, limits: EngineLimits | None = None) -> None:
+    def __init__(
+        self,
+        setup: EngineSetup,
+        limits: EngineLimits | None = None,
+        on_restart: OnRestart = lambda _reason: None,
+    ) -> None:
         self._setup = setup.absolute()
         self._limits = limits or EngineLimits()
+        self._on_restart = on_restart
         self._turn = asyncio.Lock()
         self._child: RunningEngine | None = None
         self._request: _Request | None = None
@@ -147,15 +165,21 @@ class EngineProcess:
         if self._request is not None:
             self._request.cancelled.set()
 
-    async def offer(self) -> Offer:
-        """What this machine can do. Afterwards the process holds torch, if that is installed.
+    async def offer(self, engines: Sequence[str] = ()) -> Offer:
+        """What this machine can do. Where a network is asked about, the process holds torch then.
+
+        Args:
+            engines: the names of those that are asked about; without any, all are, and those that
+                cannot run here are left out.
 
         Raises:
+            UnknownEngine, EngineUnavailable: one that was named cannot run here.
             OperatorError: the device of the setup is not there, or the process failed.
         """
         async with self._turn:
             request = _Request("process", self._limits, self._limits.load_s)
-            return Offer.model_validate(await self._ask({"kind": "offer"}, request))
+            question = {"kind": "offer", "engines": list(engines)}
+            return Offer.model_validate(await self._ask(question, request))
 
     async def close(self) -> None:
         """Ends the process; a job in hand and those that wait for it end with `Cancelled`."""
@@ -170,17 +194,20 @@ class EngineProcess:
         self._printed.clear()
         self._count += 1
         self._request = request
-        is_sound = False
+        is_sound, reason = False, "failed"
         try:
             child = await self._living_child(request.engine)
             child.send({"number": self._count, **plain})
             answer = await request.answer(child, self._count, self._logged.append)
             await child.all_printed()
             is_sound = answer.get("is_sound", True)
+        except (EngineDied, EngineHung, Cancelled, asyncio.CancelledError) as error:
+            reason = _REASONS[type(error)]
+            raise
         finally:
             self._request = None
             if not is_sound:
-                await self._end_child()
+                await self._end_child(reason)
         return _result_of(answer, request.engine)
 
     async def _living_child(self, engine: str) -> RunningEngine:
@@ -194,7 +221,7 @@ class EngineProcess:
             raise Cancelled
         if self._child is not None and self._child.lives:
             return self._child
-        await self._end_child()
+        await self._end_child("died")
         try:
             self._child = await RunningEngine.start(self._setup, self._printed.append)
         except OSError as exc:
@@ -202,10 +229,14 @@ class EngineProcess:
             raise EngineDied(name=engine, reason=reason) from exc
         return self._child
 
-    async def _end_child(self) -> None:
+    async def _end_child(self, reason: str | None = None) -> None:
+        """Ends the process, if there is one; the reason is told, unless there is to be none."""
         child, self._child = self._child, None
-        if child is not None:
-            await child.end()
+        if child is None:
+            return
+        if reason is not None and not self._is_closed:
+            self._on_restart(reason)
+        await child.end()
 
 
 class _Request:
@@ -331,14 +362,12 @@ class _Request:
         self._ends[why] = (_now_s() + limit_s, error)
 
 
-async def offered_engines(setup: EngineSetup, limits: EngineLimits | None = None) -> Offer:
-    """What this machine can do, told by a process that is gone afterwards.
-
-    Raises:
-        OperatorError: the device of the setup is not there, or the process failed.
-    """
-    async with EngineProcess(setup, limits) as engine:
-        return await engine.offer()
+async def offered_engines(
+    setup: EngineSetup, limits: EngineLimits | None = None, engines: Sequence[str] = ()
+) -> Offer:
+    """What this machine can do, told by a process that is gone afterwards; see `offer`."""
+    async with EngineProcess(setup, limits) as process:
+        return await process.offer(engines)
 
 
 def _result_of(answer: dict[str, Any], engine: str) -> dict[str, Any]:

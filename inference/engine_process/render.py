@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,12 +21,16 @@ from inference.engine_process.render_job import (
     RenderJob,
 )
 from inference.face import find_faces_thoroughly
-from inference.photo import PhotoLimits, read_normalised
-from inference.pipeline import Animation, Report, animate_photo
+from inference.flow.track import motion_of
+from inference.media_limits import PhotoLimits
+from inference.photo import read_normalised
+from inference.pipeline import Animation, AnimationResult, Report, animate_photo
+from inference.show_all import Showing, show_all
 from inference.video import ClipReader
 from inference.video_probe import probe
 from inference.weights.store import WeightsStore
 from jobs.model import ClipLook, CropBox, Face, PhotoLook
+from jobs.templates import Catalogue
 
 # Clips that the gate has seen are no longer, so nothing is cut.
 _CLIP_MAX_S = 600.0
@@ -65,27 +69,8 @@ def render(job: RenderJob, setup: EngineSetup, folder: Path, listener: Listener)
     load_s = time.monotonic() - started
     listener.loaded()
     order = _order_of(job, _surroundings_of(setup, weights), engine, folder)
-    template = order.template()
-    if template is not None:
-        movement = order.movement_of(template)
-    else:
-        assert job.clip is not None  # noqa: S101 - a job has one of the two
-        movement = order.driving_clip(_clip_look(job.clip, engine))
-    animation = Animation(
-        photo=job.photo,
-        face=order.chosen_face(_photo_look(job, engine)),
-        movement=movement,
-        is_pasted_back=job.is_pasted_back,
-        has_audio=job.has_audio and template is None,
-        loop=job.loop,
-    )
-    result = animate_photo(
-        animation,
-        engine,
-        folder / RESULT_NAME,
-        report=listener.report,
-        is_cancelled=listener.is_cancelled,
-    )
+    made = _several_shown if job.templates else _animated
+    result, work_frames = made(job, order, listener)
     return Rendered(
         width=result.width,
         height=result.height,
@@ -98,19 +83,72 @@ def render(job: RenderJob, setup: EngineSetup, folder: Path, listener: Listener)
         digital_source_type=engine.digital_source_type,
         load_s=load_s,
         render_s=result.elapsed_s,
-        frames_per_second=movement.frame_count / max(result.elapsed_s, 1e-6),
+        frames_per_second=work_frames / max(result.elapsed_s, 1e-6),
     )
 
 
-def offer_of(setup: EngineSetup) -> Offer:
+def _animated(job: RenderJob, order: Order, listener: Listener) -> tuple[AnimationResult, int]:
+    """The photo with one movement, and how many frames were made for it."""
+    template = order.template()
+    if template is not None:
+        movement = order.movement_of(template)
+    else:
+        assert job.clip is not None  # noqa: S101 - a job has one of the three
+        movement = order.driving_clip(_clip_look(job.clip, order.engine))
+    animation = Animation(
+        photo=job.photo,
+        face=order.chosen_face(_photo_look(job, order.engine)),
+        movement=movement,
+        is_pasted_back=job.is_pasted_back,
+        has_audio=job.has_audio and template is None,
+        loop=job.loop,
+    )
+    result = animate_photo(
+        animation,
+        order.engine,
+        order.folder / RESULT_NAME,
+        report=listener.report,
+        is_cancelled=listener.is_cancelled,
+    )
+    return result, movement.frame_count
+
+
+def _several_shown(job: RenderJob, order: Order, listener: Listener) -> tuple[AnimationResult, int]:
+    """The face with several movements side by side, and what that counts in frames."""
+    catalogue = Catalogue.load(order.surroundings.templates_dir)
+    templates = [catalogue.get(name) for name in job.templates]
+    showing = Showing(
+        photo=job.photo,
+        face=order.chosen_face(_photo_look(job, order.engine)),
+        movements=tuple(motion_of(template, catalogue.folder) for template in templates),
+    )
+    result = show_all(
+        showing,
+        order.engine,
+        order.folder / RESULT_NAME,
+        report=listener.report,
+        is_cancelled=listener.is_cancelled,
+    )
+    return result, showing.work_frames
+
+
+def offer_of(setup: EngineSetup, names: Sequence[str] = ()) -> Offer:
     """The engines whose needs are met on this machine, and the device that networks get here.
 
+    Args:
+        setup: where weights are, and the device that is wished for.
+        names: the engines that are wanted, in their order; without any, all whose needs are met.
+
     Raises:
-        DeviceUnavailable: the device of the setup is not there.
+        UnknownEngine, EngineUnavailable: a wanted one cannot run here.
+        DeviceUnavailable: the device of the setup is not there, and one of the engines uses it.
     """
     weights = _weights_of(setup)
     options = EngineOptions(device=setup.device)
-    able = [engine for engine in map(find_engine, engine_names()) if not engine.unmet_needs()]
+    if names:
+        able = list(dict.fromkeys(ready_engine(name, options, weights) for name in names))
+    else:
+        able = [engine for engine in map(find_engine, engine_names()) if not engine.unmet_needs()]
     device = "cpu"
     if any("device" in engine.options for engine in able):
         device = _device_name(setup.device)

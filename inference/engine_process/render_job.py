@@ -86,7 +86,8 @@ class RenderJob(Value):
         is_box_drawn: whether the box was drawn by hand, and is taken as it is; else it is one of
             the gate's, and an engine that finds faces itself takes its own box of the same face.
         template: a movement's name, or None.
-        clip: a person's clip, or None; one of the two.
+        templates: the names of several movements that are shown side by side, or none.
+        clip: a person's clip, or None; one of the three.
         output: the mp4; its folder exists.
         is_pasted_back: whether the whole photo is shown.
         has_audio: whether the clip's sound is kept.
@@ -101,6 +102,7 @@ class RenderJob(Value):
     face_box: CropBox | None = None
     is_box_drawn: bool = False
     template: str | None = None
+    templates: tuple[str, ...] = ()
     clip: ClipFile | None = None
     output: Path
     is_pasted_back: bool = True
@@ -110,8 +112,9 @@ class RenderJob(Value):
 
     @model_validator(mode="after")
     def _moves_by_one_thing(self) -> Self:
-        if (self.template is None) == (self.clip is None):
-            message = "a job has a template or a clip, and not both"
+        given = [self.template is not None, bool(self.templates), self.clip is not None]
+        if sum(given) != 1:
+            message = "a job has a template, several templates or a clip, and only one of these"
             raise ValueError(message)
         return self
 

@@ -40,7 +40,7 @@ class FlowEngine(Engine):
     title = (
         "Classical: fast, no GPU; for large head turns and wide mouths a network engine is better"
     )
-    label = "made with AI software: a photo warped by computer vision"
+    label = "Made with AI software: a photo warped by computer vision"
     digital_source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
 
     @classmethod

@@ -29,13 +29,13 @@ from inference.fomm.driving import (
     Normalisation,
     Squares,
     batched,
+    frame_distances,
     from_frame,
-    nearest_frame,
     read_cached,
     write_cached,
 )
 from inference.landmarks import unmet_landmark_needs
-from inference.motion import Keypoints, smooth
+from inference.motion import Keypoints, best_frame, frame_of_rank, smooth
 from inference.overlap import ahead
 from inference.square_crop import clip_square, crop_square, face_square, squeeze
 from jobs.errors import EngineUnavailable, WeightsError, WeightsMismatch, WeightsMissing
@@ -53,6 +53,8 @@ log = logging.getLogger(__name__)
 LANDMARK_FILES = ("s3fd-619a316812.pth", "2DFAN4-11f355bf06.pth.tar")
 # Of the square's side. What is beside the head moves too, and must not end at a line.
 _FEATHER = 0.12
+# Frames nearer to each other than this show about the same pose.
+_BEST_FRAMES_APART_S = 0.5
 # A processor needs seconds for the landmarks of one picture, so only the likely ones are looked at.
 _CANDIDATES = {"cpu": 8, "mps": 32, "cuda": 64}
 
@@ -62,7 +64,7 @@ class FommEngine(Engine):
 
     name = "fomm"
     title = "First Order Motion Model: livelier, learned motion; a face of 256 px, better on a GPU"
-    label = "made with AI: a neural network animated the face"
+    label = "Made with AI: a neural network animated the face"
     digital_source_type = (
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     )
@@ -172,11 +174,12 @@ class FommEngine(Engine):
                 yield ()
             batches = iter(seen)
         frames: Iterator[Keypoints] = smooth(batches, self.chosen.smooth, float(driving.frame_rate))
-        best_frame = self.chosen.best_frame or 0
+        best = self.chosen.best_frame or 0
         if self._must_see_all:
             whole = list(frames)
-            best_frame, frames = self._best_frame(whole), iter(whole)
-        initial, frames = from_frame(frames, best_frame)
+            apart = max(1, round(_BEST_FRAMES_APART_S * driving.frame_rate))
+            best, frames = self._best_frame(whole, apart), iter(whole)
+        initial, frames = from_frame(frames, best)
         normalised = Normalisation(
             self._source.keypoints, initial, self.chosen.relative, self.chosen.adapt_scale
         )
@@ -258,14 +261,19 @@ class FommEngine(Engine):
         assert detector is not None and landmarks is not None  # noqa: S101, PT018 - else it raises
         return _load_landmarks(detector, landmarks, self.chosen.device)
 
-    def _best_frame(self, frames: Sequence[Keypoints]) -> int:
-        """The frame nearest the photo's pose, by its landmarks or else by its keypoints."""
+    def _best_frame(self, frames: Sequence[Keypoints], apart: int) -> int:
+        """The frame nearest the photo's pose, by its landmarks or else by its keypoints.
+
+        Further ranks go by keypoints: the frames that were kept for landmarks lie close together.
+        """
         best = None
         finder = self._landmark_finder
         if self._candidates is not None and finder is not None:
             best = self._candidates.best(finder.largest, self._square)
+        distances = frame_distances(self._source.keypoints, frames)
         if best is None:
-            best = nearest_frame(self._source.keypoints, frames)
+            best = best_frame(distances)
+        best = frame_of_rank(distances, best, self.chosen.best_frame_rank, apart)
         log.info("the movement is measured from frame %d", best)
         return best
 

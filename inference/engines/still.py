@@ -13,7 +13,7 @@ class StillEngine(Engine):
 
     name = "still"
     title = "Still: the photo itself, for tests and dry runs"
-    label = "a still photo"
+    label = "A still photo"
     digital_source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
 
     @classmethod

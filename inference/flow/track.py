@@ -28,6 +28,7 @@ from inference.flow.canonical import (
 from inference.flow.field import canonical_grid, face_mask, regularise, sample
 from inference.flow.tracker import IDENTITY, track_face
 from jobs.errors import BrokenTrack
+from jobs.templates import CurveMotion, Template
 
 _VERSION = 1
 _MAX_FRAMES = 3600
@@ -154,6 +155,20 @@ class Track:
 def _demand(condition: object, reason: str) -> None:
     if not condition:
         raise ValueError(reason)
+
+
+def motion_of(template: Template, folder: Path) -> CurveMotion | Track:
+    """The template's motion as engines evaluate it.
+
+    Args:
+        template: a drawn or a recorded one.
+        folder: of its catalogue.
+
+    Raises:
+        BrokenTrack: the recorded one's stored track cannot be used.
+    """
+    motion = template.motion
+    return motion if isinstance(motion, CurveMotion) else Track.load(folder / motion.track)
 
 
 def measure_track(frames: Iterable[Picture], placement: Placement, frame_rate: Fraction) -> Track:

@@ -107,9 +107,9 @@ def from_frame(frames: Iterable[Keypoints], index: int) -> tuple[Keypoints, Iter
     return read[index], chain(read, frames)
 
 
-def nearest_frame(source: Keypoints, frames: Sequence[Keypoints]) -> int:
-    """The index of the frame whose keypoints are nearest the photo's pose."""
-    return best_frame(pose_distance(source.value[0], Keypoints.joined(frames).value))
+def frame_distances(source: Keypoints, frames: Sequence[Keypoints]) -> npt.NDArray[np.float64]:
+    """How far each frame's keypoints are from the photo's pose, (B,)."""
+    return pose_distance(source.value[0], Keypoints.joined(frames).value)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
     queue `animate-<engine>` -> run_job   one engine process, kept warm, one order at a time
 
 It does no picture work itself, so that it always hears who wants to cancel, keeps its locks and can
-kill what hangs. How an order is taken and given back is told in `jobs/work.py`.
+kill what hangs. How an order is taken and given back is told in `jobs/queues/work.py`.
 """
 
 import asyncio
@@ -22,22 +22,21 @@ from pathlib import Path
 from typing import Any
 
 from inference.engine_process.job_log import job_id
-from inference.engine_process.process import EngineProcess, offered_engines
+from inference.engine_process.process import RESTART_REASONS, EngineProcess, offered_engines
 from inference.engine_process.render_job import Offer, Rendered
 from inference.worker.device_gate import DeviceGate
 from inference.worker.look_async import Looks
 from inference.worker.order_log import OrderLog, lines_of, stamped
 from inference.worker.order_look import LookDesk
 from inference.worker.order_render import Studio, make_video, orderable_options
-from inference.worker.plan import LOOKS_AT_ONCE, Ending, WorkerPlan, chosen
+from inference.worker.plan import LOOKS_AT_ONCE, Ending, WorkerPlan, without_lacking
 from inference.worker.room import Room
 from inference.worker.stations import Post, Stations
 from inference.worker.work_folder import work_folder
-from jobs.connection import reaching
 from jobs.errors import Cancelled, DiskFull
 from jobs.orders import LookResult, Order, Result
 from jobs.queues.assignment import Assignment, Later
-from jobs.queues.keys import LOOK, prefix_of
+from jobs.queues.keys import LOOK
 from jobs.queues.queues import Queues
 from jobs.queues.workers import Heartbeat, Workers, WorkerState
 from jobs.service_errors import QueueUnavailable, StoreFull, StoreUnavailable
@@ -47,8 +46,6 @@ log = logging.getLogger(__name__)
 
 # An engine may find on its turn that another worker was quicker.
 _TURN_S = 1.0
-# BullMQ's score of a delayed job: its time in ms, and behind it a counter.
-_DELAYED_COUNTER_BITS = 12
 # A store that is down is waited for. Who began an order so often has waited for two hours.
 _LATER_S, _LONGEST_LATER_S, _STARTS = 15.0, 300.0, 30
 _NEWS_EVERY_S = 0.5
@@ -64,12 +61,12 @@ async def work(plan: WorkerPlan, ending: Ending) -> None:
         OperatorError: the device, the engine process or the folder cannot be used.
     """
     asked = asyncio.create_task(ending.asked.wait())
-    offering = asyncio.create_task(offered_engines(plan.setup, plan.limits))
+    offering = asyncio.create_task(offered_engines(plan.setup, plan.limits, plan.engines))
     try:
         await asyncio.wait({asked, offering}, return_when=asyncio.FIRST_COMPLETED)
         if not offering.done():
             return
-        offer = chosen(offering.result(), plan.engines)
+        offer = offering.result() if plan.engines else without_lacking(offering.result())
     finally:
         await end_tasks([asked, offering])
     await serve(plan, offer, ending)
@@ -84,13 +81,16 @@ async def serve(plan: WorkerPlan, offer: Offer, ending: Ending) -> None:
         ending: says when to end.
 
     Raises:
-        QueueFolderRefused: there is no place for the files of orders.
+        FolderRefused: there is no place for the files of orders.
     """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(work_folder(plan.place))
         names = [engine.name for engine in offer.engines]
         queues = await stack.enter_async_context(Queues(plan.url, names))
-        engine = await stack.enter_async_context(EngineProcess(plan.setup, plan.limits))
+        plan.metrics.works_on(offer.device, RESTART_REASONS)
+        engine = await stack.enter_async_context(
+            EngineProcess(plan.setup, plan.limits, plan.metrics.restarted)
+        )
         looks = await stack.enter_async_context(Looks(LOOKS_AT_ONCE))
         studio = Studio(plan.store, engine, orderable_options(offer))
         desk = LookDesk(plan.store, looks, plan.clip_max_s)
@@ -118,7 +118,7 @@ class Worker:
         self._studio = studio
         self._desk = desk
         self._gate = DeviceGate(queues.engine_queues)
-        self._stations = Stations(plan.url, self._may_take)
+        self._stations = Stations(plan.url, self._may_take, plan.metrics)
         self._workers = Workers(queues.client, plan.url)
         self._order_log = OrderLog(queues.client, plan.url)
         self._chores: set[asyncio.Task[None]] = set()
@@ -193,6 +193,7 @@ class Worker:
             raise
         finally:
             self._do(self._order_log.add(name, [*said, *(stamped(line) for line in end)]))
+        self._plan.metrics.made_video(rendered.frames_per_second)
         seconds = 1 / rendered.frames_per_second
         self._do(self._workers.record_speed(self._offer.device, order.engine, seconds))
         log.info("done: %s", _figures(rendered))
@@ -238,7 +239,9 @@ class Worker:
         await self._stations.update()
         waiting = []
         try:
-            waiting = [queue for queue in self._queues.engine_queues if await self._waits(queue)]
+            waiting = [
+                queue for queue in self._queues.engine_queues if await self._queues.waits(queue)
+            ]
         finally:
             turn = self._gate.give_turn(waiting)
             await self._stations.update()
@@ -249,17 +252,6 @@ class Worker:
         self._gate.end_turn(queue)
         if not self._is_draining:
             self._do(self._stations.update())
-
-    async def _waits(self, queue: str) -> bool:
-        """Whether orders wait there that could be taken now."""
-        counts = await self._queues.counts(queue)
-        if counts["wait"] + counts["prioritized"] > 0:
-            return True
-        # One that was given back is among these, and one whose second try is due.
-        with reaching(self._plan.url):
-            key = f"{prefix_of(queue)}delayed"
-            due = round(time.time() * 1000 + 1) << _DELAYED_COUNTER_BITS
-            return bool(await self._queues.client.zcount(key, "-inf", due))
 
     async def _need_room(self) -> None:
         """Nothing, if there is room.
@@ -322,8 +314,10 @@ class Worker:
         while True:
             self._news.clear()
             await self._look_round()
-            await self._quietly(self._workers.beat(self.sign(), time.time()))
-            await asyncio.sleep(_NEWS_EVERY_S)
+            sign = self.sign()
+            self._plan.metrics.has_room(sign.free_bytes)
+            await self._quietly(self._workers.beat(sign, time.time()))
+            await asyncio.sleep(min(_NEWS_EVERY_S, self._plan.beat_s))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._plan.beat_s)
 

@@ -13,7 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from inference.look import FILE_NAMES, ClipWish, LookLimits, _Child, _clip_child, _photo_child
+from inference.look import (
+    FILE_NAMES,
+    ClipWish,
+    LookLimits,
+    RunningLook,
+    start_clip_look,
+    start_photo_look,
+)
 from jobs.model import ClipLook, PhotoLook
 
 Look = TypeVar("Look", PhotoLook, ClipLook)
@@ -63,7 +70,7 @@ class Looks:
             GateFailed: the child could not run, or did not answer as it should.
         """
         async with self._room:
-            child = _photo_child(path, folder, limits or LookLimits(), find_faces=find_faces)
+            child = start_photo_look(path, folder, limits or LookLimits(), find_faces=find_faces)
             return await self._answer(child, PhotoLook, folder)
 
     async def clip(
@@ -81,10 +88,10 @@ class Looks:
             GateFailed: the child could not run, or did not answer as it should.
         """
         async with self._room:
-            child = _clip_child(wish, folder, limits or LookLimits())
+            child = start_clip_look(wish, folder, limits or LookLimits())
             return await self._answer(child, ClipLook, folder)
 
-    async def _answer(self, child: _Child, form: type[Look], folder: Path) -> Look:
+    async def _answer(self, child: RunningLook, form: type[Look], folder: Path) -> Look:
         """The child's answer; the child is gone afterwards, however that ends."""
         answer: asyncio.Future[Look] | None = None
         try:

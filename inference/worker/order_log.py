@@ -1,22 +1,16 @@
 """The last words about an order, kept for a day where an admin can read them."""
 
-import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import chain
 
 from redis.asyncio import Redis
 
 from jobs.connection import reaching
+from jobs.queues.keys import log_key
 
 LINES_KEPT = 200
 _KEPT_S = 86_400
 _LINE_LIMIT = 2000
-
-
-def log_key(order_id: str) -> str:
-    """Where the lines of an order are: a list, the newest one last."""
-    return f"animato:log:{order_id}"
 
 
 class OrderLog:
@@ -42,11 +36,6 @@ class OrderLog:
                 pipe.expire(key, _KEPT_S)
                 await pipe.execute()
 
-    async def read(self, order_id: str) -> list[str]:
-        """The lines of an order, the oldest first; none if nothing is known of it."""
-        with reaching(self._url):
-            return list(map(str, await self._client.lrange(log_key(order_id), 0, -1)))
-
 
 def stamped(text: str) -> str:
     """A line with the time in front, UTC."""
@@ -54,6 +43,5 @@ def stamped(text: str) -> str:
 
 
 def lines_of(error: BaseException) -> list[str]:
-    """An error with its traceback, line by line."""
-    text = traceback.format_exception(error)
-    return list(chain.from_iterable(part.rstrip().split("\n") for part in text))
+    """What an error says, in one line: an admin's chat is no place for its traceback."""
+    return f"{type(error).__name__}: {error}".splitlines()[:1]

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from inference.look import ClipWish, LookLimits
-from inference.video import ClipLimits
+from inference.media_limits import ClipLimits
 from inference.worker.look_async import Looks
 from jobs.model import ClipLook, PhotoLook
 from jobs.orders import LookOrder, LookResult
@@ -84,6 +84,8 @@ class LookDesk:
             update={
                 "clip_key": clip_key,
                 "clip_frames": clip.frame_count,
+                "clip_frame_rate": clip.frame_rate,
+                "clip_has_sound": clip.has_audio,
                 "clip_faces": clip.faces,
                 "warnings": (*photo.warnings, *clip.warnings),
             }

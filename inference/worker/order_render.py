@@ -80,6 +80,7 @@ async def make_video(
         photo=await _fetched(studio.store, order.photo_key, folder / "photo.png"),
         face_box=order.face_box,
         template=order.motion.template,
+        templates=order.motion.templates,
         clip=await _clip_of(order, studio.store, folder),
         output=folder / "video.mp4",
         time_limit_s=max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s),
@@ -102,10 +103,14 @@ async def make_video(
     result = Result(
         key=key,
         size_bytes=rendered.size_bytes,
+        width=rendered.width,
+        height=rendered.height,
+        frame_count=rendered.frame_count,
         duration_s=rendered.duration_s,
         has_sound=rendered.has_sound,
         engine=rendered.engine,
-        label=rendered.digital_source_type,
+        label=rendered.label,
+        digital_source_type=rendered.digital_source_type,
         attempt=assignment.attempt,
     )
     return result, rendered

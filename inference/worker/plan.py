@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from inference.engine_process.process import EngineLimits
 from inference.engine_process.render_job import EngineSetup, Offer
 from jobs.errors import EngineUnavailable
+from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.queues.work import WorkRules
 from jobs.queues.workers import BEAT_EVERY_S
 from jobs.store.files import MIN_FREE_BYTES, FileStore
@@ -39,6 +40,7 @@ class WorkerPlan:
         is_once: whether it ends as soon as nothing waits.
         render_rules: how videos are worked on.
         look_rules: how looks are.
+        metrics: where its work is counted.
     """
 
     url: str
@@ -54,6 +56,7 @@ class WorkerPlan:
     is_once: bool = False
     render_rules: WorkRules = _RENDER_RULES
     look_rules: WorkRules = _LOOK_RULES
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
 
 
 class Ending:
@@ -75,25 +78,16 @@ class Ending:
         self.asked.set()
 
 
-def chosen(offer: Offer, names: tuple[str, ...]) -> Offer:
-    """The offer with the engines of these names; without any, with those that lack nothing.
+def without_lacking(offer: Offer) -> Offer:
+    """The offer without the engines that would have to fetch something first.
 
     Raises:
-        UnknownEngine, EngineUnavailable: one of them cannot run here.
+        EngineUnavailable: none is left.
     """
-    able = {engine.name: engine for engine in offer.engines}
-    for name in names:
-        if name not in able:
-            # Loads picture libraries, and there is nothing else to do any more.
-            from inference.engine import find_engine  # noqa: PLC0415
-
-            raise EngineUnavailable(name=name, needs="; ".join(find_engine(name).unmet_needs()))
-    found = [able[name] for name in dict.fromkeys(names)]
-    if not names:
-        found = [engine for engine in offer.engines if not engine.missing_files]
-        for engine in offer.engines:
-            if engine.missing_files:
-                log.warning("%s is not offered: %s", engine.name, "; ".join(engine.missing_files))
+    for engine in offer.engines:
+        if engine.missing_files:
+            log.warning("%s is not offered: %s", engine.name, "; ".join(engine.missing_files))
+    found = tuple(engine for engine in offer.engines if not engine.missing_files)
     if not found:
         raise EngineUnavailable(name="auto", needs="an engine that can run on this machine")
-    return offer.model_copy(update={"engines": tuple(found)})
+    return offer.model_copy(update={"engines": found})

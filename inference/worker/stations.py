@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.queues.assignment import Assignment, Stop, Work
 from jobs.queues.work import Station, WorkRules
 from jobs.service_errors import QueueUnavailable
@@ -36,11 +37,13 @@ class Stations:
     Args:
         url: the server of the queues.
         may_take: whether jobs of that queue may be taken now; asked by `update`.
+        metrics: where jobs are counted.
     """
 
-    def __init__(self, url: str, may_take: Callable[[str], bool]) -> None:
+    def __init__(self, url: str, may_take: Callable[[str], bool], metrics: WorkerMetrics) -> None:
         self._url = url
         self._may_take = may_take
+        self._metrics = metrics
         self._open: dict[str, Station] = {}
         self._paused: set[str] = set()
         self._keepers: list[asyncio.Task[None]] = []
@@ -80,7 +83,9 @@ class Stations:
     async def _keep(self, post: Post) -> None:
         while not self._is_ending:
             try:
-                async with Station(self._url, post.queue, post.work, post.rules) as station:
+                async with Station(
+                    self._url, post.queue, post.work, post.rules, self._metrics
+                ) as station:
                     self._open[post.queue] = station
                     await self.update()
                     await station.ended()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jobs.service_errors import QueueFolderRefused
+from jobs.service_errors import FolderRefused
 
 _LOCK = "lock"
 _PREFIX = "worker-"
@@ -22,7 +22,7 @@ def work_folder(place: Path) -> Iterator[Path]:
         place: of all workers on this machine; it is made if need be.
 
     Raises:
-        QueueFolderRefused: it cannot be.
+        FolderRefused: it cannot be.
     """
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def work_folder(place: Path) -> Iterator[Path]:
             held.__enter__()
     except OSError as exc:
         reason = (exc.strerror or "it was refused").lower()
-        raise QueueFolderRefused(folder=str(place), reason=reason) from exc
+        raise FolderRefused(folder=str(place), reason=reason) from exc
     try:
         yield folder
     finally:

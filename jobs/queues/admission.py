@@ -8,7 +8,7 @@ they become too large for BullMQ, which needs a queue that is not empty for most
 import asyncio
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,17 @@ class Admission:
     Args:
         client: the server of the queues.
         counted: the queues whose jobs the limits count, together.
+        on_rebase: told the queue whose tags were lowered.
     """
 
-    def __init__(self, client: Redis, counted: Sequence[str]) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        counted: Sequence[str],
+        on_rebase: Callable[[str], None] = lambda _queue: None,
+    ) -> None:
         self._counted = tuple(counted)
+        self._on_rebase = on_rebase
         self._admit = client.register_script(lua("admit"))
         self._rebase = client.register_script(lua("rebase"))
         self._refund = client.register_script(lua("refund"))
@@ -117,7 +124,9 @@ class Admission:
     async def rebase(self, queue: str) -> int:
         """By how much the tags of a queue were lowered; the order of its jobs stays."""
         keys = [fair_key(queue), f"{prefix_of(queue)}pc"]
-        return int(await self._rebase(keys=keys, args=[prefix_of(queue)]))
+        lowered_by = int(await self._rebase(keys=keys, args=[prefix_of(queue)]))
+        self._on_rebase(queue)
+        return lowered_by
 
     async def _ask(self, request: Request, limits: Limits, now_s: float, call: str) -> list[Any]:
         is_counted = request.queue in self._counted

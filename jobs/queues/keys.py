@@ -9,9 +9,17 @@ from dataclasses import dataclass
 INTAKE = "intake"
 LOOK = "look"
 DELIVER = "deliver"
+# Whose orders the bot takes and delivers; those of `inference/engines/`.
+ENGINES = ("flow", "fomm", "still")
 
 CANCEL_CHANNEL = "animato:cancel"
 WORKERS = "animato:workers"
+PEOPLE_ADMINS_KEY = "animato:admins"
+PEOPLE = "animato:person:"
+CLAIM_KEY = "animato:claim"
+PAUSED_KEY = "animato:paused"
+OPEN_CARDS = "animato:cards"
+DUE_ALBUMS = "animato:albums"
 
 # A field of our own in BullMQ's hash of a job.
 RESULT_FIELD = "animato:result"
@@ -85,6 +93,26 @@ def sent_key(delivery_id: str) -> str:
     return f"animato:sent:{delivery_id}"
 
 
+def log_key(order_id: str) -> str:
+    """The last words about an order: a list of lines, the newest one last."""
+    return f"animato:log:{order_id}"
+
+
+def inbox_key(bot: int) -> str:
+    """The updates of a bot that are not handled yet."""
+    return f"animato:inbox:{bot}"
+
+
+def failed_update_key(place: str) -> str:
+    """An update that was put aside; `place` is where it was in the inbox."""
+    return f"animato:inbox:failed:{place}"
+
+
+def seen_key(bot: int, update: int) -> str:
+    """The mark of an update that has come: its place in the inbox."""
+    return f"animato:seen:{bot}:{update}"
+
+
 def speed_key(device: str, kind: str) -> str:
     """How fast a kind of device is at a kind of work."""
     return f"animato:ewma:{device}:{kind}"
@@ -93,3 +121,53 @@ def speed_key(device: str, kind: str) -> str:
 def worker_key(worker: str) -> str:
     """The heartbeat of a worker."""
     return f"animato:worker:{worker}"
+
+
+def bot_key(host: str) -> str:
+    """The sign of life of the bot on a machine."""
+    return f"animato:bot:{host}"
+
+
+def draft_key(draft: str) -> str:
+    """A draft of the conversation."""
+    return f"animato:draft:{draft}"
+
+
+def drafts_key(chat: int) -> str:
+    """The drafts of a chat."""
+    return f"animato:drafts:{chat}"
+
+
+def desk_key(chat: int, person: int) -> str:
+    """What a person has in hand in a chat."""
+    return f"animato:desk:{chat}:{person}"
+
+
+def shown_key(chat: int, message_id: int) -> str:
+    """Whose card a message is."""
+    return f"animato:shown:{chat}:{message_id}"
+
+
+def album_key(album: str) -> str:
+    """What came of an album."""
+    return f"animato:album:{album}"
+
+
+def person_key(person: int) -> str:
+    """Consent and standing of a person."""
+    return f"{PEOPLE}{person}"
+
+
+def refused_key(chat: int, person: int, kind: str) -> str:
+    """The mark of a person whose message of a kind was just answered: the bot is private."""
+    return f"animato:refused:{chat}:{person}:{kind}"
+
+
+def card_key(order: str) -> str:
+    """The status card of an order."""
+    return f"animato:card:{order}"
+
+
+def show_all_key(person: int) -> str:
+    """The orders of a person within the last 24 hours that showed all movements."""
+    return f"animato:all:{person}"

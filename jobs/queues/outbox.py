@@ -1,8 +1,9 @@
 """Finished jobs become deliveries, each once, however often bot, workers or server die.
 
     Outbox.sweep -> finished jobs of some queues -> jobs `d-...` in the queue `deliver`
-    `jobs/sent_marks.py`: what a delivery does that begins again
+    `sent_marks.py`: what a delivery does that begins again
     Outbox.clean -> what is delivered goes after 48 h, its delivery after 72 h
+    hand_in      -> what a person asks for besides: the untouched file of a result
 
 No event is relied on. A delivery's id is made of the job's and of when it finished, so that a
 sweep which overlaps another adds nothing, and a second try of a failed order is delivered anew.
@@ -16,13 +17,13 @@ from pydantic import Field
 
 from jobs.connection import reaching
 from jobs.orders import JobId, Record
-from jobs.queues.bullmq_types import CAPPED_BACKOFF, open_queue
+from jobs.queues.bullmq_types import CAPPED_BACKOFF, JobQueue, open_queue
 from jobs.queues.keys import DELIVER, JobRef
 from jobs.queues.queues import Finished, Queues
+from jobs.queues.written import all_written
 
 KEPT_ORDER_S = 48 * 3600
 KEPT_DELIVERY_S = 72 * 3600
-_KEPT_OTHERS_S = 24 * 3600
 _DELIVERY_ATTEMPTS = 110  # about a day, at most a quarter of an hour apart
 _FIRST_PAUSE_MS = 5_000
 _FULL_SWEEP_EVERY_S = 600
@@ -31,17 +32,19 @@ _BATCH = 500
 
 
 class Delivery(Record):
-    """What is to be told to a chat: that a job ended.
+    """What is to be told to a chat: that a job ended; or what is to be sent of it once more.
 
     Attributes:
         queue: the job's queue.
         job_id: its id there.
         finished_ms: when it ended, unix time in ms.
+        tap: Telegram's name of the tap that asks for the untouched file; empty: the end is told.
     """
 
     queue: str
     job_id: JobId
     finished_ms: int = Field(ge=0)
+    tap: str = ""
 
     @property
     def ref(self) -> JobRef:
@@ -51,6 +54,8 @@ class Delivery(Record):
     @property
     def delivery_id(self) -> str:
         """The id of this delivery."""
+        if self.tap:
+            return f"f-{self.job_id}-{self.tap}"
         return f"d-{self.job_id}-{self.finished_ms}"
 
     @classmethod
@@ -66,7 +71,6 @@ class Outbox:
     Args:
         queues: where they are.
         swept: the queues whose jobs are delivered.
-        silent: queues whose jobs end without a word; they are only cleaned.
         clock: unix time in s.
     """
 
@@ -74,12 +78,10 @@ class Outbox:
         self,
         queues: Queues,
         swept: Sequence[str],
-        silent: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._queues = queues
         self._swept = tuple(swept)
-        self._silent = tuple(silent)
         self._clock = clock
         self._deliver = open_queue(DELIVER, queues.client)
         self._swept_at_s = 0.0
@@ -101,8 +103,7 @@ class Outbox:
         deliveries = await self._new(list(map(Delivery.of, finished)))
         with reaching(self._queues.url):
             for delivery in deliveries:
-                data = delivery.model_dump(mode="json")
-                await self._deliver.add("delivery", data, _options(delivery))
+                await _add(self._deliver, delivery)
         self._swept_at_s = now_s
         if is_full:
             self._full_sweep_at_s = now_s
@@ -122,10 +123,8 @@ class Outbox:
         stays = {Delivery.of(one).delivery_id for one in finished} - goes
         # First the order, then its delivery: else the next sweep would send it again.
         removed = await self._remove(delivered)
-        for queues, kept_s in ((self._silent, _KEPT_OTHERS_S), ((DELIVER,), KEPT_DELIVERY_S)):
-            old = self._older(await self._queues.finished_since(0, queues), kept_s)
-            removed += await self._remove([one for one in old if one.ref.job_id not in stays])
-        return removed
+        old = self._older(await self._queues.finished_since(0, [DELIVER]), KEPT_DELIVERY_S)
+        return removed + await self._remove([one for one in old if one.ref.job_id not in stays])
 
     def _older(self, finished: list[Finished], age_s: float) -> list[Finished]:
         before_ms = (self._clock() - age_s) * 1000
@@ -158,6 +157,23 @@ class Outbox:
             for one in finished:
                 await self._queues.remove(one.ref)
         return len(finished)
+
+
+async def hand_in(queues: Queues, delivery: Delivery) -> None:
+    """Takes what no sweep would find again, once; it outlives the server's death.
+
+    Raises:
+        QueueUnavailable: the server does not answer.
+    """
+    key, queue = JobRef(DELIVER, delivery.delivery_id).key, open_queue(DELIVER, queues.client)
+    with reaching(queues.url):
+        while not await queues.client.exists(key):
+            await _add(queue, delivery)
+            await all_written(queues.client, queues.url)
+
+
+async def _add(queue: JobQueue, delivery: Delivery) -> None:
+    await queue.add("delivery", delivery.model_dump(mode="json"), _options(delivery))
 
 
 def _options(delivery: Delivery) -> dict[str, object]:

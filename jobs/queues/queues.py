@@ -3,28 +3,29 @@
     submit -> admission (duplicate? limits; fair tag) -> BullMQ's queue `animate-<engine>`
     status -> state, place, progress, result or error
     cancel -> removed while it waits; else the worker is told
-    finished_since -> what is to be delivered (`jobs/outbox.py`)
+    finished_since -> what is to be delivered (`outbox.py`)
 
-The worker's side is `jobs/work.py`; why what is kept where is told in DESIGN 5.
+The worker's side is `work.py`; why what is kept where is told in DESIGN 5.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from redis.asyncio import Redis
 
 from jobs.connection import connect, reaching
-from jobs.errors import AnimatoError, Cancelled, UnknownEngine, UserError
-from jobs.orders import Order, OrderState, Progress, Record, Result
+from jobs.errors import Cancelled, UnknownEngine, UserError
+from jobs.metrics.order_metrics import OrderMetrics
+from jobs.orders import Order, OrderState, Record
 from jobs.queues.admission import NO_LIMITS, Admission, Limits, Request
 from jobs.queues.bullmq_types import JobQueue, open_queue, stored_job
-from jobs.queues.failures import error_of
 from jobs.queues.keys import (
     CANCEL_CHANNEL,
+    INTAKE,
+    LOOK,
     JobRef,
     cancel_key,
     day_key,
@@ -33,6 +34,8 @@ from jobs.queues.keys import (
     prefix_of,
     taken_key,
 )
+from jobs.queues.status import STATUS_FIELDS, Status, status_of
+from jobs.queues.written import all_written
 from jobs.service_errors import OrderNotFailed, RecordError
 
 ATTEMPTS = 3
@@ -40,8 +43,9 @@ RETRY_AFTER_MS = 15_000
 _TAKEN_KEPT_S = 172_800  # as long as finished orders are
 # Long: the order of a dead worker waits until another worker is there.
 _CANCEL_KEPT_S = 172_800
+# The score of a delayed job: its time in ms, and behind it a counter.
+_DELAYED_COUNTER_BITS = 12
 _STATES = ("active", "wait", "prioritized", "delayed", "completed", "failed")
-_FIELDS = ("finishedOn", "failedReason", "returnvalue", "progress", "atm", "ats", "stc", "name")
 
 
 class Cancelling(StrEnum):
@@ -51,39 +55,6 @@ class Cancelling(StrEnum):
     TOLD = "told"  # its worker will stop
     TOO_LATE = "too late"  # it had finished
     UNKNOWN = "unknown"  # there is no such order, or not yet; if it comes, it will be cancelled
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a job stands.
-
-    Attributes:
-        ref: which job.
-        state: see there.
-        ahead: how many start before it; None unless it waits for its turn.
-        progress: as its worker has told last, or None.
-        starts: how often a worker began it.
-        result: its result as JSON text, or None.
-        error: why it failed or was cancelled, or None.
-        finished_s: when it finished, unix time, or None.
-    """
-
-    ref: JobRef
-    state: OrderState
-    ahead: int | None = None
-    progress: Progress | None = None
-    starts: int = 0
-    result: str | None = None
-    error: AnimatoError | None = None
-    finished_s: float | None = None
-
-    def video(self) -> Result:
-        """The result of an order that is done.
-
-        Raises:
-            RecordError: there is none that can be read.
-        """
-        return Result.read(self.result or "")
 
 
 @dataclass(frozen=True)
@@ -114,11 +85,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """An order that failed for a reason of ours, after all its attempts.
+    """An order, a look or a fetching that failed for a reason of ours, after all its attempts.
 
     Attributes:
         status: with its error.
-        order: as it was handed in, JSON text.
+        order: what was handed in, JSON text.
     """
 
     status: Status
@@ -133,6 +104,7 @@ class Queues:
         engines: whose queues there are; the limits count them together.
         limits: for everybody whom `submit` names no others for.
         clock: unix time in s.
+        metrics: where orders are counted.
     """
 
     def __init__(
@@ -141,14 +113,16 @@ class Queues:
         engines: Sequence[str],
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
+        metrics: OrderMetrics | None = None,
     ) -> None:
         self.url = url
-        self.client: Redis = connect(url, is_worker=False)
+        self._metrics = metrics or OrderMetrics()
+        self.client: Redis = connect(url, is_worker=False, watch=self._metrics.connection)
         self._engines = tuple(engines)
         self.engine_queues = tuple(map(engine_queue, engines))
         self._limits = limits or Limits()
         self.clock = clock
-        self.admission = Admission(self.client, self.engine_queues)
+        self.admission = Admission(self.client, self.engine_queues, self._metrics.rebased)
         self._queues: dict[str, JobQueue] = {}
 
     async def close(self) -> None:
@@ -176,15 +150,23 @@ class Queues:
             QueueUnavailable: the server does not answer.
         """
         ref = order.ref
-        if ref.queue not in self.engine_queues:
-            raise UnknownEngine(name=order.engine, known=", ".join(self._engines))
+        self.check_engine(order.engine)
         request = self.request_of(order)
-        with reaching(self.url):
-            priority = await self.admission.admit(request, limits or self._limits, self.clock())
-            if priority is not None:
-                await self._add(ref, order, priority, f"{order.frames} frames")
+        with self._metrics.refusals(), reaching(self.url):
+            limits = limits or self._limits
+            is_new = await self._take(request, limits, order, f"{order.frames} frames")
+            self._metrics.submitted(ref.queue, order.lane, is_new=is_new)
             status = await self._status_of_taken(ref)
-        return Submitted(priority is not None, status)
+        return Submitted(is_new, status)
+
+    def check_engine(self, engine: str) -> None:
+        """Returns if orders may go there.
+
+        Raises:
+            UnknownEngine: there is no queue for it.
+        """
+        if engine not in self._engines:
+            raise UnknownEngine(name=engine, known=", ".join(self._engines))
 
     async def send(self, ref: JobRef, record: Record, person: int, cost_s: float = 1.0) -> bool:
         """Puts a job into one of the short queues (`intake`, `look`), fairly among persons.
@@ -203,10 +185,7 @@ class Queues:
         """
         request = Request(ref.queue, ref.job_id, person, cost_s)
         with reaching(self.url):
-            priority = await self.admission.admit(request, NO_LIMITS, self.clock())
-            if priority is not None:
-                await self._add(ref, record, priority, type(record).__name__)
-        return priority is not None
+            return await self._take(request, NO_LIMITS, record, type(record).__name__)
 
     async def status(self, ref: JobRef) -> Status | None:
         """Where a job stands; None if nothing is known of it.
@@ -217,14 +196,14 @@ class Queues:
         prefix = prefix_of(ref.queue)
         with reaching(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
-                pipe.hmget(ref.key, _FIELDS)
+                pipe.hmget(ref.key, STATUS_FIELDS)
                 pipe.zrank(f"{prefix}prioritized", ref.job_id)
                 pipe.llen(f"{prefix}wait")
                 pipe.lpos(f"{prefix}wait", ref.job_id)
                 pipe.zscore(f"{prefix}delayed", ref.job_id)
                 pipe.get(taken_key(ref.job_id))
                 fields, rank, express, express_at, delayed, taken = await pipe.execute()
-        stored = dict(zip(_FIELDS, fields, strict=True))
+        stored = dict(zip(STATUS_FIELDS, fields, strict=True))
         if stored["name"] is None:
             if taken != OrderState.CANCELLED:
                 return None
@@ -235,7 +214,7 @@ class Queues:
         elif express_at is not None:
             # The next one to start is the list's last.
             ahead = express - 1 - express_at
-        return _status(ref, stored, ahead, is_delayed=delayed is not None)
+        return status_of(ref, stored, ahead, is_delayed=delayed is not None)
 
     async def cancel(self, ref: JobRef) -> Cancelling:
         """Takes an order back. Whether the person may is for the caller to know.
@@ -249,13 +228,25 @@ class Queues:
             status = await self.status(ref)
             if status is None:
                 return Cancelling.UNKNOWN
-            if status.state.is_final:
-                is_cancelled = status.state is OrderState.CANCELLED and not status.starts
-                return Cancelling.REMOVED if is_cancelled else Cancelling.TOO_LATE
-            if status.state is not OrderState.RUNNING and await self._remove(status):
+            if await self._is_removed(status):
                 return Cancelling.REMOVED
+            if status.state.is_final:
+                return Cancelling.TOO_LATE
             await self.client.publish(CANCEL_CHANNEL, ref.job_id)
         return Cancelling.TOLD
+
+    async def remove_waiting(self, ref: JobRef) -> bool:
+        """Takes an order back that has not begun, now or before; any other one is left alone.
+
+        Returns:
+            Whether it waits no more.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        with reaching(self.url):
+            status = await self.status(ref)
+            return status is not None and await self._is_removed(status)
 
     async def retry(self, ref: JobRef) -> None:
         """Gives a failed or cancelled order all its attempts again.
@@ -282,25 +273,25 @@ class Queues:
                 await pipe.execute()
 
     async def dead_letters(self, at_most: int = 100) -> list[DeadLetter]:
-        """The orders that failed for a reason of ours, the last ones first.
+        """The jobs that failed for a reason of ours, the last ones first.
 
         Raises:
             QueueUnavailable: the server does not answer.
         """
         found = []
-        for queue in self.engine_queues:
+        for queue in (INTAKE, LOOK, *self.engine_queues):
             with reaching(self.url):
                 ids = await self.client.zrevrange(f"{prefix_of(queue)}failed", 0, -1)
                 refs = [JobRef(queue, str(job_id)) for job_id in ids]
                 async with self.client.pipeline(transaction=False) as pipe:
                     for ref in refs:
-                        pipe.hmget(ref.key, (*_FIELDS, "data"))
+                        pipe.hmget(ref.key, (*STATUS_FIELDS, "data"))
                     rows = await pipe.execute()
             for ref, (*fields, data) in zip(refs, rows, strict=True):
-                stored = dict(zip(_FIELDS, fields, strict=True))
+                stored = dict(zip(STATUS_FIELDS, fields, strict=True))
                 if stored["finishedOn"] is None:
                     continue  # tried again, or removed, in this moment
-                status = _status(ref, stored, None, is_delayed=False)
+                status = status_of(ref, stored, None, is_delayed=False)
                 if not isinstance(status.error, UserError | Cancelled):
                     found.append(DeadLetter(status, data))
         found.sort(key=lambda letter: letter.status.finished_s or 0, reverse=True)
@@ -320,6 +311,21 @@ class Queues:
                     (pipe.llen if is_list else pipe.zcard)(prefix + state)
                 numbers = await pipe.execute()
         return dict(zip(_STATES, map(int, numbers), strict=True))
+
+    async def waits(self, queue: str) -> bool:
+        """Whether jobs wait there that may be taken now; one whose pause is over is among them.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        due = (round(self.clock() * 1000) + 1) << _DELAYED_COUNTER_BITS
+        prefix = prefix_of(queue)
+        with reaching(self.url):
+            async with self.client.pipeline(transaction=True) as pipe:
+                pipe.llen(f"{prefix}wait")
+                pipe.zcard(f"{prefix}prioritized")
+                pipe.zcount(f"{prefix}delayed", "-inf", f"({due}")
+                return any(await pipe.execute())
 
     async def finished_since(self, since_ms: int, queues: Sequence[str]) -> list[Finished]:
         """The jobs of some queues that ended at a time or later, by their workers' clocks.
@@ -361,6 +367,19 @@ class Queues:
             self._queues[name] = open_queue(name, self.client)
         return self._queues[name]
 
+    async def _take(self, request: Request, limits: Limits, record: Record, name: str) -> bool:
+        """Whether a job is new; in either case it outlives the server's death from now on."""
+        ref = JobRef(request.queue, request.job_id)
+        keys = [JobRef(queue, ref.job_id).key for queue in {ref.queue, *self.engine_queues}]
+        while True:
+            priority = await self.admission.admit(request, limits, self.clock())
+            if priority is not None:
+                await self._add(ref, record, priority, name)
+            await all_written(self.client, self.url)
+            if await self.client.exists(taken_key(ref.job_id), *keys):
+                return priority is not None
+            # The server has died in between and forgotten it: once more.
+
     async def _add(self, ref: JobRef, record: Record, priority: int, name: str) -> None:
         options = {
             "jobId": ref.job_id,
@@ -385,6 +404,12 @@ class Queues:
         # Finished, delivered and cleaned away.
         return Status(ref, OrderState.DONE)
 
+    async def _is_removed(self, status: Status) -> bool:
+        """Whether a job was taken back before it began: now, if it still waits, or earlier."""
+        if status.state.is_final:
+            return status.state is OrderState.CANCELLED and not status.starts
+        return status.state is not OrderState.RUNNING and await self._remove(status)
+
     async def _remove(self, status: Status) -> bool:
         """Whether a job that waited is removed, as if it had never been ordered."""
         ref = status.ref
@@ -404,24 +429,3 @@ class Queues:
             await self.client.zrem(day_key(order.person), ref.job_id)
             await self.admission.refund(self.request_of(order))
         return True
-
-
-def _status(ref: JobRef, stored: dict[str, Any], ahead: int | None, *, is_delayed: bool) -> Status:
-    """A job's status from the fields of its hash and its place."""
-    facts: dict[str, Any] = {"starts": int(stored["ats"] or 0)}
-    if stored["progress"] is not None:
-        with suppress(RecordError):  # told by a worker of another version
-            facts["progress"] = Progress.read(stored["progress"])
-    if stored["finishedOn"] is not None:
-        facts["finished_s"] = int(stored["finishedOn"]) / 1000
-        if stored["failedReason"] is None or stored["returnvalue"] is not None:
-            return Status(ref, OrderState.DONE, result=stored["returnvalue"], **facts)
-        error = error_of(stored["failedReason"], ref.job_id)
-        is_cancelled = isinstance(error, Cancelled)
-        state = OrderState.CANCELLED if is_cancelled else OrderState.FAILED
-        return Status(ref, state, error=error, **facts)
-    if ahead is None and not is_delayed:
-        return Status(ref, OrderState.RUNNING, **facts)
-    is_again = int(stored["atm"] or 0) + int(stored["stc"] or 0) > 0
-    state = OrderState.RETRYING if is_again else OrderState.WAITING
-    return Status(ref, state, ahead=ahead, **facts)

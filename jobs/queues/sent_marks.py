@@ -14,6 +14,7 @@ from jobs.connection import reaching
 from jobs.orders import Record
 from jobs.queues.keys import sent_key
 from jobs.queues.queues import Queues
+from jobs.queues.written import all_written
 
 UNCERTAIN_S = 60.0
 MOST_TRIES = 5
@@ -65,7 +66,7 @@ class NextStep(StrEnum):
 
     SEND = "send"
     WAIT = "wait"  # it may still arrive
-    SEND_AGAIN = "send again"  # as an edit of the status message, if that is possible
+    SEND_AGAIN = "send again"  # it may arrive twice
     GIVE_UP = "give up"  # begun too often without ever an answer; tell the admins
     FINISH = "finish"  # it was sent
 
@@ -102,10 +103,14 @@ async def read_mark(queues: Queues, delivery_id: str) -> SentMark:
 
 
 async def write_mark(queues: Queues, delivery_id: str, mark: SentMark) -> None:
-    """Notes how far a delivery is.
+    """Notes how far a delivery is, so that the server's death does not undo it.
 
     Raises:
         QueueUnavailable: the server does not answer.
     """
+    key, text = sent_key(delivery_id), mark.to_json()
     with reaching(queues.url):
-        await queues.client.set(sent_key(delivery_id), mark.to_json(), ex=_KEPT_S)
+        # Again, if the server has died in between and forgotten it.
+        while await queues.client.get(key) != text:
+            await queues.client.set(key, text, ex=_KEPT_S)
+            await all_written(queues.client, queues.url)

@@ -27,14 +27,27 @@ from jobs.errors import (
     UserError,
     WeightsError,
 )
+from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.orders import Record
 from jobs.queues.admission import lua
 from jobs.queues.assignment import Assignment, Later, Stop, Work
-from jobs.queues.bullmq_types import GIVEN_BACK, NEVER_AGAIN, Json, RunningJob, Signal, open_worker
+from jobs.queues.bullmq_types import (
+    GIVEN_BACK,
+    NEVER_AGAIN,
+    Json,
+    RunningJob,
+    Signal,
+    end_run,
+    has_finished,
+    open_worker,
+    take_no_more,
+    unbegun_jobs,
+)
+from jobs.queues.counting import count_jobs
 from jobs.queues.failures import CANCELLED, reason_of
 from jobs.queues.keys import CANCEL_CHANNEL, RESULT_FIELD, JobRef, cancel_key
-from jobs.service_errors import FileGone, OrderFailed, QueueUnavailable, RecordError
-from jobs.tasks import end_tasks
+from jobs.service_errors import FileGone, OrderFailed, RecordError
+from jobs.tasks import end_tasks, to_the_end
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +56,7 @@ FINAL = (UserError, RecordError, FileGone, WeightsError, EngineUnavailable, Extr
 _LISTEN_S = 10.0  # an idle listener wakes so often
 _RECONNECT_S = 0.5
 _FORCED_TRIES = 5  # see `end_tasks`
+_FORCED_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -95,37 +109,43 @@ class Station:
         queue: the queue's name.
         work: what is done for each job.
         rules: how.
+        metrics: where the jobs are counted.
 
     Raises:
         QueueUnavailable: on entering, if the server does not answer.
     """
 
-    def __init__(self, url: str, queue: str, work: Work, rules: WorkRules | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        queue: str,
+        work: Work,
+        rules: WorkRules | None = None,
+        metrics: WorkerMetrics | None = None,
+    ) -> None:
         self.queue = queue
         self._url = url
         self._rules = rules or WorkRules()
         self._work = work
+        self._metrics = metrics or WorkerMetrics()
         self._in_hand: dict[str, Assignment] = {}
         self._takes_none = False
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
-        # BullMQ closes its client; ours serves until after that.
-        self._client = connect(self._url, is_worker=True)
+        self._client = connect(self._url, is_worker=True, watch=self._metrics.connection)
         self._beat = self._client.register_script(lua("beat"))
         self._commit = self._client.register_script(lua("commit"))
         try:
             with reaching(self._url):
                 await self._client.ping()
-        except QueueUnavailable:
+        except BaseException:
             await self._client.aclose()
             raise
         self._worker = open_worker(
-            self.queue,
-            self._process,
-            connect(self._url, is_worker=True),
-            self._rules.for_bullmq(),
+            self.queue, self._process, self._client, self._rules.for_bullmq()
         )
+        count_jobs(self._worker, self.queue, self._metrics)
         self._worker.on("lockRenewalFailed", self._lose)
         self._worker.on("error", _log_error)
         self._worker.on("stalled", _log_stalled)
@@ -145,7 +165,10 @@ class Station:
 
     async def ended(self) -> None:
         """Returns when the station takes no more jobs though nobody told it to: start another."""
-        await asyncio.wait(self._tasks[:1])
+        run = self._tasks[0]
+        await asyncio.wait({run})
+        if not run.cancelled() and (error := run.exception()) is not None:
+            log.error("%s: the station has broken down", self.queue, exc_info=error)
 
     async def pause(self) -> None:
         """Takes no further jobs; one that it was just taking is given back."""
@@ -163,25 +186,35 @@ class Station:
         Args:
             grace_s: what will be done within this time is waited for, and no longer.
         """
-        if self._is_closed:
-            return
-        self._is_closed = self._takes_none = True
+        if not self._is_closed:
+            self._is_closed = self._takes_none = True
+            await to_the_end(self._end(grace_s))
+
+    async def _end(self, grace_s: float) -> None:
+        worker = self._worker
+        if not worker.running:
+            # It is about to, and would do so after its end; paused, it takes nothing meanwhile.
+            await worker.pause(True)
+            await end_run(worker, self._tasks[0])
         for assignment in self.in_hand:
             remaining_s = assignment.remaining_s()
             if remaining_s is None or remaining_s >= grace_s:
                 assignment.stop(Stop.DRAINING)
-        # BullMQ's close has no time limit of its own, and cannot be cancelled.
-        closing = asyncio.create_task(self._worker.close())
-        await asyncio.wait({closing}, timeout=grace_s)
+        take_no_more(worker)
+        await has_finished(worker, grace_s)
         for assignment in self.in_hand:
             assignment.stop(Stop.DRAINING)
-        await asyncio.wait({closing}, timeout=2 * self._rules.stop_s)
+        await has_finished(worker, 2 * self._rules.stop_s)
+        await end_run(worker, self._tasks[0])
         for _ in range(_FORCED_TRIES):
-            if closing.done():
+            if await has_finished(worker, _FORCED_S):
                 break
             log.warning("%s: the job in hand is left to its lock", self.queue)
-            await self._worker.close(force=True)
-            await asyncio.wait({closing}, timeout=1)
+            await worker.close(force=True)
+        for job in unbegun_jobs(worker):
+            with suppress(GIVEN_BACK, TimeoutError):
+                async with asyncio.timeout(_FORCED_S):
+                    await self._give_back(job, job.token, 0)
         await end_tasks(self._tasks)
         await self._client.aclose()
 
@@ -210,6 +243,7 @@ class Station:
             del self._in_hand[job.id]
         match assignment.stop_reason:
             case Stop.LOST:
+                self._metrics.lost()
                 raise GIVEN_BACK
             case Stop.CANCELLED:
                 raise NEVER_AGAIN(CANCELLED)
@@ -220,6 +254,7 @@ class Station:
         plain = result.model_dump(mode="json")
         args = [token, RESULT_FIELD, json.dumps(plain)]
         if not await self._commit(keys=[ref.lock_key, ref.key], args=args):
+            self._metrics.lost()
             raise GIVEN_BACK
         return plain
 
@@ -259,7 +294,8 @@ class Station:
                 return None
             raise NEVER_AGAIN(reason_of(error)) from error
         except FINAL as error:
-            log.info("%s: %s", job_id, error)
+            # Not its sentence, which may name a person's file.
+            log.info("%s: %s", job_id, type(error).__name__)
             raise NEVER_AGAIN(reason_of(error)) from error
         except Exception as error:
             if assignment.stop_reason is not None:

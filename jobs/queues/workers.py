@@ -110,6 +110,14 @@ class Workers:
                 continue
         return found
 
+    async def signs(self, workers: Sequence[str]) -> list[float | None]:
+        """When each of the workers gave its last sign, unix time; None for one that is gone."""
+        if not workers:
+            return []
+        with reaching(self._url):
+            found = await self._client.zmscore(WORKERS, list(workers))
+        return [None if sign_s is None else float(sign_s) for sign_s in found]
+
     async def record_speed(self, device: str, kind: str, seconds_per_frame: float) -> None:
         """Counts a measurement into the mean of a kind of device at a kind of work."""
         with reaching(self._url):

@@ -35,7 +35,7 @@ from redis.exceptions import RedisError
 
 from jobs.connection import check_server, is_loading
 from jobs.redis_server.program import find_program
-from jobs.service_errors import QueueFolderBusy, QueueFolderRefused, QueueServerFailed
+from jobs.service_errors import FolderRefused, QueueFolderBusy, QueueServerFailed
 
 log = logging.getLogger(__name__)
 
@@ -85,15 +85,22 @@ class QueueServer:
 
 
 @asynccontextmanager
-async def queue_server(redis_url: str, data_dir: Path) -> AsyncIterator[QueueServer]:
+async def queue_server(
+    redis_url: str, data_dir: Path, *, wait_s: float = 3.0
+) -> AsyncIterator[QueueServer]:
     """The server at `redis_url`, checked; without an address one of our own.
+
+    Args:
+        redis_url: see `connect`.
+        data_dir: where our own keeps its files.
+        wait_s: how long another's that does not answer is asked again, s.
 
     Raises:
         BadSettings, QueueUnavailable: the server at `redis_url` cannot be used.
-        QueueError: our own cannot be started.
+        QueueError, FolderRefused: our own cannot be started.
     """
     if redis_url:
-        await check_server(redis_url)
+        await check_server(redis_url, wait_s=wait_s)
         yield QueueServer(redis_url, asyncio.Event().wait)
         return
     async with RedisServer(data_dir) as server:
@@ -143,7 +150,7 @@ class RedisServer:
 
         Raises:
             QueueServerMissing: there is no program to start.
-            QueueFolderBusy, QueueFolderRefused: its folder cannot be used.
+            QueueFolderBusy, FolderRefused: its folder cannot be used.
             QueueServerFailed: it does not start.
         """
         try:
@@ -234,9 +241,9 @@ class RedisServer:
         self.url = f"redis://:{password}@127.0.0.1:{port}"
         return {"port": str(port), "bind": "127.0.0.1"}, [str(file)]
 
-    def _refused(self, error: OSError) -> QueueFolderRefused:
+    def _refused(self, error: OSError) -> FolderRefused:
         reason = (error.strerror or "it was refused").lower()
-        return QueueFolderRefused(folder=str(self._folder), reason=reason)
+        return FolderRefused(folder=str(self._folder), reason=reason)
 
     # --- running ----------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
     inputs/<draft>/<name>              a photo or a clip as it came
     looks/<draft>/<name>               what the gate made of it
     results/<order>/<attempt>.mp4      what an attempt uploaded
-    templates/<sha256><suffix>         an operator's template
 
 A draft's files are deleted together, and so are an order's: their folder is what has a deadline.
 """
@@ -13,12 +12,10 @@ import re
 # Also what a name on a disk and in an address may be everywhere, without any quoting.
 _SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT}){{0,9}}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 INPUTS = "inputs"
 LOOKS = "looks"
 RESULTS = "results"
-TEMPLATES = "templates"
 
 
 def input_key(draft: str, name: str) -> str:
@@ -36,22 +33,6 @@ def result_key(order: str, attempt: int) -> str:
     return checked(f"{RESULTS}/{_segment(order)}/{attempt}.mp4")
 
 
-def template_key(sha256: str, suffix: str) -> str:
-    """The key of a file of an operator's template.
-
-    Args:
-        sha256: of its content, 64 hexadecimal digits.
-        suffix: such as `.mp4`.
-
-    Raises:
-        ValueError: it is no such hash.
-    """
-    if not _SHA256.fullmatch(sha256):
-        message = f"{sha256!r} is no SHA-256"
-        raise ValueError(message)
-    return checked(f"{TEMPLATES}/{sha256}{suffix}")
-
-
 def draft_folders(draft: str) -> tuple[str, str]:
     """Where all files of a draft lie."""
     return f"{INPUTS}/{_segment(draft)}", f"{LOOKS}/{_segment(draft)}"
@@ -60,6 +41,11 @@ def draft_folders(draft: str) -> tuple[str, str]:
 def result_folder(order: str) -> str:
     """Where all attempts at an order lie."""
     return f"{RESULTS}/{_segment(order)}"
+
+
+def order_of(result: str) -> str:
+    """The order whose result it is, or the folder of whose results."""
+    return result.split("/")[1]
 
 
 def folder_of(key: str) -> str:

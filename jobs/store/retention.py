@@ -1,25 +1,37 @@
 """How long files are kept: a deadline for each draft's and each order's folder, in Redis.
 
-    a tap                touch        its draft's photo and clip live on for `input_s`
+    a photo comes        put_input    it lives for `input_s`
+    a tap                touch        its draft's photo and clip live on for as long
     an order is open     keep         and at least as long as that, however long the queue is
     Delete               forget       they go at once
     a result is sent     delivered    it goes after `result_s`, and what other attempts left at once
 
-A folder without a deadline is kept: a result that was never delivered is never swept. Only photos
-and clips, which are somebody's, are looked for without one (`sweep_leaks`). Redis is asked before
-anything is deleted and told afterwards, so that a sweep that is killed is simply done again.
+A folder without a deadline is kept: a result that was never delivered is never swept. Only photos,
+clips and results that are nobody's any more are looked for without one (`sweep_leaks`). Redis is
+asked before anything is deleted and told afterwards, so that a sweep that is killed is simply done
+again. `jobs/cleaning.py` calls the sweeps, and `keep`.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from redis.asyncio import Redis
 
 from jobs.service_errors import StoreError
 from jobs.store.files import FileStore
-from jobs.store.keys import INPUTS, LOOKS, draft_folders, folder_of, result_folder
+from jobs.store.keys import (
+    INPUTS,
+    LOOKS,
+    RESULTS,
+    draft_folders,
+    folder_of,
+    input_key,
+    order_of,
+    result_folder,
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +49,9 @@ if deadline and tonumber(deadline) <= tonumber(ARGV[2]) then
 end
 return 0
 """
+
+AreKnown = Callable[[Sequence[str]], Awaitable[list[bool]]]
+"""Called with orders; whether anything is still stored of each."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +88,23 @@ class Retention:
 
     # --- deadlines --------------------------------------------------------------------------------
 
-    async def touch(self, draft: str, now: float) -> None:
-        """A tap: the draft's files live on for `input_s`. A longer life is not shortened.
+    async def put_input(self, draft: str, name: str, content: Path | bytes, now: float) -> str:
+        """Stores a photo or a clip as it came, with a deadline from the first moment; its key.
 
-        To be called before the first of its files is put into the store.
+        What the gate makes of it has the same deadline.
+
+        Raises:
+            OSError: the file at the path `content` cannot be read.
+            StoreError: it cannot be stored.
+            ValueError: `draft` or `name` cannot be a part of a key.
         """
+        key = input_key(draft, name)
+        await self.touch(draft, now)
+        await self._store.put(key, content)
+        return key
+
+    async def touch(self, draft: str, now: float) -> None:
+        """A tap: the draft's files live on for `input_s`. A longer life is not shortened."""
         await self._live_until(draft_folders(draft), now + self._input_s)
 
     async def keep(self, draft: str, until: float) -> None:
@@ -124,7 +151,12 @@ class Retention:
         """Deletes every folder whose deadline has passed, and then the deadline.
 
         Folders that the store would not delete are told in the result and in the log.
+
+        Raises:
+            StoreUnavailable: the store's own folder is gone.
         """
+        # On a disk that is not there, nothing is found: the deadlines would go and the files stay.
+        self._store.free_bytes()
         swept, failures_in_a_row = Swept(), 0
         while failures_in_a_row < _FAILURES_IN_A_ROW:
             found = await self._redis.zrangebyscore(
@@ -147,21 +179,31 @@ class Retention:
                     failures_in_a_row = 0
         return swept
 
-    async def sweep_leaks(self, now: float) -> Swept:
-        """Deletes photos and clips that are too old to be anybody's and have no deadline.
+    async def sweep_leaks(self, now: float, are_known: AreKnown) -> Swept:
+        """Deletes files that are too old to be anybody's and have no deadline.
 
-        They are older than the longest deadline and a day. To be called now and then: all of the
-        store's photos and clips are listed.
+        They are older than the longest deadline and a day. Of the results, only those go whose
+        order is not known any more: it was cancelled after a start, or its delivery was the last
+        thing that the bot did. To be called now and then: all that is in the store is listed.
+
+        Args:
+            now: this moment.
+            are_known: asked about the orders of old results.
 
         Raises:
             StoreUnavailable: the store does not answer or refuses.
         """
         before = now - max(self._input_s, self._result_s) - _DAY_S
         swept = Swept(files=await self._store.clear_unfinished(before))
-        for room in (INPUTS, LOOKS):
+        for room in (INPUTS, LOOKS, RESULTS):
             old = [file.key async for file in self._store.listing(room) if file.modified_s < before]
-            for leaks in _batches(sorted(old)):
-                deleted = await self._delete_leaks(leaks)
+            for folders in _batches(sorted(old)):
+                if room == RESULTS:
+                    known = await are_known([order_of(folder) for folder in folders])
+                    for folder, is_known in zip(tuple(folders), known, strict=True):
+                        if is_known:
+                            del folders[folder]
+                deleted = await self._delete_leaks(folders)
                 swept = Swept(swept.folders + deleted.folders, swept.files + deleted.files)
         if swept.files:
             log.warning("%d files without a deadline were found and deleted", swept.files)
@@ -181,6 +223,8 @@ class Retention:
 
     async def _delete_leaks(self, folders: dict[str, list[str]]) -> Swept:
         """Deletes the given files of those folders that have no deadline."""
+        if not folders:
+            return Swept()
         deadlines = await self._redis.zmscore(EXPIRY_KEY, list(folders))
         leaks = [
             folder for folder, deadline in zip(folders, deadlines, strict=True) if deadline is None

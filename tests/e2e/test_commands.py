@@ -16,7 +16,7 @@ from jobs.templates import SHIPPED_TEMPLATES
 from tests.e2e.conftest import Animato
 
 NEURAL = {"face_alignment", "filelock", "httpx", "numba", "safetensors", "torch"}
-README = Path(__file__).parents[2] / "README.md"
+MANUAL = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
 def test_faces_are_listed_and_drawn(animato: Animato, photo: Path, tmp_path: Path) -> None:
@@ -74,6 +74,23 @@ def test_templates_are_listed_and_all_right(animato: Animato) -> None:
     checked = animato("templates", "check")
     assert checked.code == 0
     assert "out of date" not in checked.out
+
+
+def test_all_movements_are_shown_on_a_photo_with_their_numbers(
+    animato: Animato, photo: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    text = (SHIPPED_TEMPLATES / "templates.yaml").read_text("utf-8")
+    entries = text.split("\n- name: ")
+    two = [entry for entry in entries if entry.startswith(("blink", "wink"))]
+    (folder / "templates.yaml").write_text("\n- name: ".join(["", *two]), "utf-8")
+    shown = animato("templates", "preview", photo, "all.mp4", "--folder", folder)
+    assert (shown.code, shown.out) == (0, "1: blink\n2: wink\n"), shown.err
+    (folder / "templates.yaml").write_text("", "utf-8")
+    empty = animato("templates", "preview", photo, "no.mp4", "--folder", folder)
+    assert (empty.code, empty.out) == (0, "there is no movement to show\n"), empty.err
+    assert animato("templates", "preview", photo, "all.gif").code == 2
 
 
 def test_broken_template_is_named_with_file_and_line(animato: Animato, tmp_path: Path) -> None:
@@ -141,12 +158,12 @@ def test_operator_s_clip_that_is_broken_is_one_sentence(
 
 
 @pytest.mark.parametrize("program", ["animato animate", "python prepare.py"])
-def test_help_in_the_readme_is_the_real_one(
+def test_help_in_the_manual_is_the_real_one(
     animato: Animato, prepare: Animato, program: str
 ) -> None:
     typed = (prepare, "--help") if "prepare" in program else (animato, "animate", "--help")
     shown = typed[0](*typed[1:], COLUMNS="100").out
-    text = README.read_text("utf-8")
+    text = MANUAL.read_text("utf-8")
     begin, end = f"<!-- {program} --help: begin -->", f"<!-- {program} --help: end -->"
     quoted = text.split(begin)[1].split(end)[0].strip()
     assert quoted.startswith("```text\nusage: ")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inference.look import ClipWish, LookLimits
-from inference.photo import PhotoLimits
+from inference.media_limits import PhotoLimits
 from inference.worker.look_async import Looks
 from jobs.errors import FileMissing, PhotoTooManyPixels, UnsupportedMedia
 from jobs.templates import SHIPPED_TEMPLATES

@@ -40,10 +40,14 @@ def make_result(ref: JobRef, attempt: int = 1) -> Result:
     return Result(
         key=f"results/{ref.job_id}/{attempt}.mp4",
         size_bytes=1000,
+        width=640,
+        height=480,
+        frame_count=75,
         duration_s=3.0,
         has_sound=False,
         engine=ENGINE,
-        label="compositeSynthetic",
+        label="A still photo",
+        digital_source_type="http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture",
         attempt=attempt,
     )
 

@@ -4,6 +4,7 @@ Our scripts and `Queues.status` build on exactly this.
 """
 
 import json
+import time
 
 import pytest
 from bullmq import Job, Queue
@@ -94,10 +95,21 @@ async def test_job_that_runs_lies_in_the_list_active_under_a_lock(
 async def test_job_with_a_pause_lies_in_delayed(queue: Queue, hand: Hand, redis: Redis) -> None:
     await add(queue, "a", priority=7, backoff={"type": "fixed", "delay": 15_000})
     await hand.take()
+    before_ms = round(time.time() * 1000)
     await hand.fail("a", RuntimeError("again"))
-    (delayed,) = await redis.zrange(f"{PREFIX}delayed", 0, -1)
+    ((delayed, score),) = await members(redis, f"{PREFIX}delayed")
     assert delayed == "a"
+    assert before_ms <= score // 2**12 - 15_000 <= round(time.time() * 1000)
     assert await redis.hmget(JobRef(QUEUE, "a").key, ["atm", "failedReason"]) == ["1", "again"]
+
+
+async def test_score_of_a_delayed_job_is_its_time_and_a_counter(queue: Queue, redis: Redis) -> None:
+    for job_id in ("a", "b"):
+        await add(queue, job_id, priority=7, timestamp=1_800_000_000_000, delay=123)
+    assert await members(redis, f"{PREFIX}delayed") == [
+        ("a", 1_800_000_000_123 * 2**12),
+        ("b", 1_800_000_000_123 * 2**12 + 1),
+    ]
 
 
 async def test_completed_job_has_its_time_as_score_and_its_result_as_json(

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from jobs.orders import OrderState, Record
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.failures import CANCELLED
-from jobs.queues.keys import DELIVER, INTAKE, LOOK, JobRef, prefix_of, taken_key
+from jobs.queues.keys import DELIVER, LOOK, JobRef, prefix_of, taken_key
 from jobs.queues.outbox import Delivery, Outbox
 from jobs.queues.queues import Queues
 from jobs.queues.sent_marks import NextStep, SentMark, next_step, read_mark, write_mark
@@ -46,7 +46,7 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
 
 @pytest.fixture
 def outbox(queues: Queues, clock: Clock) -> Outbox:
-    return Outbox(queues, [*queues.engine_queues, LOOK], [INTAKE], clock)
+    return Outbox(queues, [*queues.engine_queues, LOOK], clock)
 
 
 @pytest.fixture
@@ -213,19 +213,6 @@ async def test_undelivered_order_stays_however_old_it_is(
     assert await delivered(postman) == ["c2-7-1"]
     assert await outbox.clean() == 2
     assert await outbox.sweep() == 0
-
-
-async def test_silent_queues_are_cleaned_and_not_delivered(
-    queues: Queues, outbox: Outbox, redis: Redis, clock: Clock
-) -> None:
-    order = make_order(2)
-    ref = JobRef(INTAKE, "i1")
-    await queues.send(ref, order, 2)
-    await Hand(redis, INTAKE).work_through()
-    assert await outbox.sweep() == 0
-    clock.ahead_s = 25 * HOUR_S
-    assert await outbox.clean() == 1
-    assert not await redis.exists(ref.key)
 
 
 async def test_mark_is_read_as_it_was_written(queues: Queues, redis: Redis) -> None:

@@ -17,8 +17,8 @@ from jobs.connection import check_server, connect
 from jobs.redis_server.program import find_program
 from jobs.redis_server.server import Patience, RedisServer, queue_server
 from jobs.service_errors import (
+    FolderRefused,
     QueueFolderBusy,
-    QueueFolderRefused,
     QueueServerFailed,
     QueueServerMissing,
     QueueUnavailable,
@@ -350,7 +350,7 @@ async def test_cancelled_start_leaves_nothing(tmp_path: Path) -> None:
 
 async def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(QueueFolderRefused, match=r"cannot be written \(not a directory\)"):
+    with pytest.raises(FolderRefused, match=r"cannot be written \(not a directory\)"):
         await RedisServer(tmp_path / "file").__aenter__()
 
 
@@ -366,7 +366,7 @@ async def test_given_server_comes_before_our_own(tmp_path: Path, valkey: str) ->
 
 async def test_given_server_that_is_gone_is_not_replaced_by_our_own(tmp_path: Path) -> None:
     with pytest.raises(QueueUnavailable, match="does not answer"):
-        async with queue_server(f"unix://{tmp_path}/none.sock", tmp_path):
+        async with queue_server(f"unix://{tmp_path}/none.sock", tmp_path, wait_s=0.3):
             pass
     assert list(tmp_path.glob("redis")) == []
 

@@ -1,14 +1,14 @@
 """How long files are kept: by a clock that the tests turn."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
-from jobs.service_errors import StoreUnavailable
+from jobs.service_errors import StoreFull, StoreUnavailable
 from jobs.store.address import Patience, opened
 from jobs.store.files import FileStore
 from jobs.store.keys import input_key, look_key, result_key
@@ -90,6 +90,45 @@ async def keys(store: FileStore) -> list[str]:
     return sorted([file.key async for file in store.listing()])
 
 
+async def all_known(orders: Sequence[str]) -> list[bool]:
+    return [True] * len(orders)
+
+
+async def test_photo_is_never_in_the_store_without_a_deadline(
+    redis: Redis, troubled: TroubledStore
+) -> None:
+    retention = retention_of(redis, troubled)
+    key = await retention.put_input("1", "photo.jpg", b"photo", NOW)
+    assert (key, await troubled.get(key)) == (input_key("1", "photo.jpg"), b"photo")
+    await troubled.put(look_key("1", "sheet"), b"")
+    assert await retention.sweep(NOW + DAY_S - 1) == Swept()
+    full = FileStore(opened(troubled.place, Patience()), 1 << 60)
+    with pytest.raises(StoreFull):
+        await retention_of(redis, full).put_input("2", "photo.jpg", b"photo", NOW)
+    assert await redis.zscore(EXPIRY_KEY, "inputs/2") == NOW + DAY_S
+    assert await retention.sweep(NOW + DAY_S) == Swept(folders=4, files=2)
+
+
+async def test_old_result_goes_when_its_order_is_not_known_any_more(
+    retention: Retention, store: FileStore
+) -> None:
+    orders = [f"1-{number}" for number in range(1, 5)]
+    for order in orders:
+        await store.put(result_key(order, 1), b"")
+    await store.put(result_key("1-2", 2), b"")
+    await retention.delivered("1-3", time.time() + 900 * DAY_S, result_key("1-3", 1))
+    asked: list[str] = []
+
+    async def are_known(some: Sequence[str]) -> list[bool]:
+        asked.extend(some)
+        return [order == "1-1" for order in some]
+
+    assert await retention.sweep_leaks(time.time() + 2 * DAY_S - 60, are_known) == Swept()
+    swept = await retention.sweep_leaks(time.time() + 2 * DAY_S + 60, are_known)
+    assert (swept, asked) == (Swept(folders=2, files=3), orders)
+    assert await keys(store) == [result_key("1-1", 1), result_key("1-3", 1)]
+
+
 async def test_photo_and_clip_live_a_day_after_the_last_tap(
     retention: Retention, store: FileStore
 ) -> None:
@@ -165,7 +204,7 @@ async def test_result_that_was_not_delivered_is_never_swept(
 ) -> None:
     await store.put(result_key("1-1", 1), b"")
     assert await retention.sweep(NOW + 900 * DAY_S) == Swept()
-    assert await retention.sweep_leaks(time.time() + 900 * DAY_S) == Swept()
+    assert await retention.sweep_leaks(time.time() + 900 * DAY_S, all_known) == Swept()
     assert await keys(store) == ["results/1-1/1.mp4"]
 
 
@@ -243,10 +282,11 @@ async def test_tap_in_the_middle_of_a_sweep_keeps_its_deadline(
 
 async def test_sweep_takes_any_number(redis: Redis, local_store: FileStore) -> None:
     retention = retention_of(redis, local_store)
-    for draft in range(150):
+    for draft in range(120):
         await retention.touch(str(draft), NOW)
+    for draft in range(0, 120, 4):
         await local_store.put(input_key(str(draft), "photo"), b"")
-    assert await retention.sweep(NOW + DAY_S) == Swept(folders=300, files=150)
+    assert await retention.sweep(NOW + DAY_S) == Swept(folders=240, files=30)
     assert await keys(local_store) == []
 
 
@@ -263,6 +303,18 @@ async def test_folder_that_cannot_be_deleted_does_not_stop_the_others(
     assert "inputs/31 is due and could not be deleted: The file store" in caplog.text
     troubled.before_delete = allows
     assert await retention.sweep(NOW + DAY_S) == Swept(folders=12, files=18)
+
+
+async def test_disk_that_is_not_there_costs_no_deadline(
+    redis: Redis, local_store: FileStore, tmp_path: Path
+) -> None:
+    retention = retention_of(redis, local_store)
+    await retention.put_input("1", "photo", b"", NOW)
+    Path(local_store.place).rename(tmp_path / "away")
+    with pytest.raises(StoreUnavailable):
+        await retention.sweep(NOW + DAY_S)
+    (tmp_path / "away").rename(local_store.place)
+    assert await retention.sweep(NOW + DAY_S) == Swept(folders=2, files=1)
 
 
 async def test_store_that_is_down_is_not_asked_for_every_folder(
@@ -286,9 +338,10 @@ async def test_photos_without_a_deadline_are_found_when_they_are_old_enough(
     now = time.time()
     await retention.keep("2", now + 900 * DAY_S)
     # The longest life is a day, and a day is added.
-    assert await retention.sweep_leaks(now + 2 * DAY_S - 60) == Swept()
+    assert await retention.sweep_leaks(now + 2 * DAY_S - 60, all_known) == Swept()
     assert "without a deadline" not in caplog.text
-    assert await retention.sweep_leaks(now + 2 * DAY_S + 60) == Swept(folders=2, files=3)
+    swept = await retention.sweep_leaks(now + 2 * DAY_S + 60, all_known)
+    assert swept == Swept(folders=2, files=3)
     assert [key for key in await keys(store) if "/1/" in key] == []
     assert len(await keys(store)) == 4
     assert "3 files without a deadline were found" in caplog.text
@@ -302,6 +355,7 @@ async def test_sweep_for_leaks_clears_what_was_left_half_written(
     await half.put("a", b"")
     incoming = Path(local_store.place) / ".incoming" / "part"
     incoming.write_bytes(b"half")
-    swept = await retention_of(redis, local_store).sweep_leaks(time.time() + 3 * DAY_S)
+    retention = retention_of(redis, local_store)
+    swept = await retention.sweep_leaks(time.time() + 3 * DAY_S, all_known)
     assert swept == Swept(files=1)
     assert not incoming.exists()

@@ -1,5 +1,6 @@
 """Second tries: by themselves, by an admin; and the orders for which there is none."""
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,9 +11,17 @@ from jobs.errors import Cancelled, EngineFailed, NoFaceFound
 from jobs.orders import OrderState
 from jobs.queues.failures import CANCELLED, reason_of
 from jobs.queues.keys import JobRef, open_key, prefix_of
-from jobs.queues.queues import Queues, Status
+from jobs.queues.queues import Queues
+from jobs.queues.status import Status
 from jobs.service_errors import OrderNotFailed, OrderStalled
-from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order
+from tests.integration.jobs.hand import (
+    ENGINE,
+    QUEUE,
+    Hand,
+    admins_order,
+    make_order,
+    members,
+)
 
 pytestmark = pytest.mark.local_sockets
 
@@ -40,6 +49,27 @@ async def fail_for_good(queues: Queues, hand: Hand, person: int, error: Exceptio
     await queues.submit(make_order(person))
     await hand.fail(await hand.take(), error)
     return make_order(person).ref
+
+
+async def test_queue_has_what_waits_if_it_could_be_taken_now(
+    valkey: str, hand: Hand, redis: Redis
+) -> None:
+    clock_s = time.time()
+    async with Queues(valkey, [ENGINE], clock=lambda: clock_s) as queues:
+        assert not await queues.waits(QUEUE)
+        await queues.submit(admins_order())
+        assert await queues.waits(QUEUE)
+        await hand.finish(await hand.take())
+        assert not await queues.waits(QUEUE)
+        await queues.submit(make_order(2))
+        assert await queues.waits(QUEUE)
+        await hand.fail(await hand.take(), RuntimeError("again"))
+        assert not await queues.waits(QUEUE)
+        ((_, score),) = await members(redis, f"{prefix_of(QUEUE)}delayed")
+        clock_s = (score // 2**12 - 1) / 1000
+        assert not await queues.waits(QUEUE)
+        clock_s = score // 2**12 / 1000
+        assert await queues.waits(QUEUE)
 
 
 async def test_three_attempts_then_a_dead_letter(queues: Queues, hand: Hand, redis: Redis) -> None:

@@ -18,7 +18,8 @@ from inference.worker.agent import serve
 from inference.worker.plan import Ending, WorkerPlan
 from jobs.orders import LookOrder, Order, OrderState
 from jobs.queues.keys import JobRef
-from jobs.queues.queues import Queues, Status
+from jobs.queues.queues import Queues
+from jobs.queues.status import Status
 from jobs.queues.work import WorkRules
 from jobs.queues.workers import Heartbeat, Workers
 from jobs.store.files import FileStore
@@ -33,7 +34,7 @@ valkey_for_all = servers.valkey_for_all
 redis = servers.redis
 valkey = servers.valkey
 
-LIMIT_S = 25.0
+LIMIT_S = 60.0
 ENGINES = ("crashing", "flow", "steady", "still", "waiting")
 QUICK = WorkRules(beat_s=0.1, stop_s=3.0, idle_s=0.1)
 PHOTO, CLIP, WALL = "inputs/7/photo.png", "inputs/7/clip.mp4", "inputs/7/wall.png"
@@ -59,7 +60,7 @@ BODIES = {
             time.sleep(0.01)
             yield []""",
     "steady": """for _ in range(motion.frame_count - 1):
-            time.sleep(0.05)
+            time.sleep(0.03)
             yield [self._photo]
         return""",
 }

@@ -36,6 +36,12 @@ ON_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told
 SHORT_LOCK = replace(QUICK, lock_s=LOCK_S, stalled_check_s=LOCK_S / 3)
 
 
+def memory_mb(pid: int) -> float:
+    """How much memory a process has, that of its children not counted; from /proc."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 @asynccontextmanager
 async def process(
     *words: str, folder: Path, **variables: str
@@ -72,7 +78,7 @@ def as_process(plan: WorkerPlan, *engines: str) -> str:
 
 @ON_LINUX
 async def test_order_of_a_killed_worker_is_done_by_another_and_nothing_is_left_of_it(
-    queues: Queues, plan: WorkerPlan, word: Path
+    queues: Queues, plan: WorkerPlan, word: Path, redis: Redis
 ) -> None:
     order = await ordered(queues, 2, "waiting")
     program = ("tests.integration.worker.program", as_process(plan, "waiting"))
@@ -86,6 +92,8 @@ async def test_order_of_a_killed_worker_is_done_by_another_and_nothing_is_left_o
         (engine,) = engine_processes(worker.pid)
         worker.kill()
         await worker.wait()
+        # As if its lock had run out.
+        await redis.delete(order.ref.lock_key)
         (abandoned,) = plan.place.glob("worker-*")
         assert list(abandoned.glob("order-*/photo.png"))
     word.touch()
@@ -109,13 +117,14 @@ async def test_command_gives_back_what_it_has_in_hand_when_a_signal_comes(
     queues: Queues, plan: WorkerPlan, redis: Redis, number: signal.Signals, code: int, words: str
 ) -> None:
     order = await ordered(queues, 2, "flow")
-    async with command(plan, "--engines", "flow") as worker:
+    async with command(plan, "--engines", "flow", ANIMATO_ENGINES="still") as worker:
         await until(queues, order.ref, OrderState.RUNNING)
 
         async def has_engine() -> bool:
             return bool(engine_processes(worker.pid))
 
         await seen(has_engine)
+        assert memory_mb(worker.pid) < 150
         # It is not nearly done, however slow we are.
         os.kill(engine_processes(worker.pid)[0], signal.SIGSTOP)
         worker.send_signal(number)
@@ -150,8 +159,14 @@ async def test_what_cannot_be_used_is_one_sentence(plan: WorkerPlan, tmp_path: P
         said_without({"ANIMATO_REDIS_URL": ""}),
         said_without({"ANIMATO_REDIS_URL": f"unix://{tmp_path}/no"}),
         said_without({"ANIMATO_STORE_URL": str(tmp_path / "file")}),
+        said_without({"ANIMATO_ENGINES": "flow,never"}),
     )
-    sentences = ("set ANIMATO_REDIS_URL", "does not answer", "file exists")
+    sentences = (
+        "set ANIMATO_REDIS_URL",
+        "does not answer",
+        "file exists",
+        "ANIMATO_ENGINES cannot be used: There is no engine called never: choose one of auto, flow",
+    )
     for words, sentence in zip(said, sentences, strict=True):
         assert sentence in words
         assert len(words.splitlines()) == 1

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from inference.worker.order_log import OrderLog
+from inference.worker.order_log import LINES_KEPT
 from inference.worker.plan import WorkerPlan
 from jobs.errors import EngineDied
 from jobs.orders import Order, OrderState
 from jobs.queues.keys import prefix_of
+from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Cancelling, Queues
 from jobs.queues.workers import WorkerState
 from jobs.store.files import FileStore
@@ -76,7 +77,10 @@ async def test_order_that_waits_or_runs_is_cancelled_and_the_engine_stays(
         assert engine_processes(os.getpid()) == engines
     assert await results(store) == [f"results/{stays.order_id}/1.mp4"]
     assert await redis.hget(waits.ref.key, "ats") is None
-    assert "stopped: cancelled" in (await OrderLog(redis, plan.url).read(runs.order_id))[-1]
+    assert (
+        "stopped: cancelled"
+        in (await OrderLogs(redis, plan.url).last(runs.order_id, LINES_KEPT))[-1]
+    )
 
 
 async def test_look_that_runs_is_cancelled_and_its_children_end(
@@ -109,7 +113,7 @@ async def test_order_whose_engine_is_killed_is_done_by_a_fresh_one(
         assert engine_processes(os.getpid()) != [engine]
     assert (status.starts, status.video().attempt) == (2, 2)
     assert status.video().key.endswith("/2.mp4")
-    lines = await OrderLog(redis, plan.url).read(order.order_id)
+    lines = await OrderLogs(redis, plan.url).last(order.order_id, LINES_KEPT)
     assert any("SIGKILL" in line for line in lines)
 
 
@@ -142,7 +146,7 @@ async def test_worker_that_has_lost_an_order_throws_its_work_away(
         await redis.set(order.ref.lock_key, "another worker's")
 
         async def is_stopped() -> bool:
-            lines = await OrderLog(redis, plan.url).read(order.order_id)
+            lines = await OrderLogs(redis, plan.url).last(order.order_id, LINES_KEPT)
             return "stopped: lost" in lines[-1]
 
         await seen(is_stopped)

@@ -4,18 +4,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from redis.asyncio import Redis
 
+from inference.engines.still import StillEngine
 from inference.video import ClipReader
 from inference.worker.order_log import OrderLog
 from inference.worker.plan import WorkerPlan
 from jobs.errors import UnknownTemplate, UnsupportedMedia
+from jobs.model import grid_box
 from jobs.orders import LookResult, Motion, OrderState
+from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Queues
 from jobs.queues.workers import Workers, WorkerState
 from jobs.service_errors import BrokenRecord, FileGone
+from jobs.show_all import work_frames
 from jobs.store.files import FileStore
+from jobs.templates import Catalogue
 from tests.integration.worker.conftest import (
     CLIP,
     WALL,
@@ -50,7 +56,9 @@ async def test_order_becomes_a_video_in_the_store_and_nothing_else_is_left(
     assert sizes == [(200, 200, 3)] * 75
     assert video.size_bytes == path.stat().st_size
     assert (video.duration_s, video.has_sound, video.engine) == (3.0, False, "still")
-    assert video.label.endswith("/digitalCapture")
+    assert (video.width, video.height, video.frame_count) == (200, 200, 75)
+    assert video.label == StillEngine.label
+    assert video.digital_source_type == StillEngine.digital_source_type
     assert list(plan.place.glob("worker-*")) == []
 
 
@@ -61,13 +69,15 @@ async def test_last_words_about_an_order_are_kept_for_a_day(
     async with working(plan, "still"):
         await until(queues, good.ref, OrderState.DONE)
         await until(queues, bad.ref, OrderState.FAILED)
-    order_log = OrderLog(redis, plan.url)
-    lines = await order_log.read(good.order_id)
+    logs = OrderLogs(redis, plan.url)
+    lines = await logs.last(good.order_id, 1000)
     assert "attempt 1 begun by" in lines[0]
     assert "200 x 200 px, 75 frames" in lines[-1]
-    assert "UnknownTemplate" in (await order_log.read(bad.order_id))[-1]
-    await order_log.add(good.order_id, [f"{number} " + "x" * 5000 for number in range(300)])
-    lines = await order_log.read(good.order_id)
+    assert "UnknownTemplate" in (await logs.last(bad.order_id, 1000))[-1]
+    await OrderLog(redis, plan.url).add(
+        good.order_id, [f"{number} " + "x" * 5000 for number in range(300)]
+    )
+    lines = await logs.last(good.order_id, 1000)
     assert (len(lines), lines[0][:4], len(lines[0])) == (200, "100 ", 2000)
     assert 86_000 < await redis.ttl(f"animato:log:{good.order_id}") <= 86_400
 
@@ -79,6 +89,7 @@ async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
     async with working(plan, "flow"):
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
         assert (found.clip_frames, len(found.clip_faces)) == (10, 1)
+        assert (found.clip_duration_s, found.clip_has_sound) == (0.4, False)
         order = await ordered(
             queues,
             2,
@@ -90,6 +101,37 @@ async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
         )
         status = await until(queues, order.ref, OrderState.DONE)
     assert status.video().duration_s == pytest.approx(0.4)
+
+
+async def test_several_movements_are_shown_in_one_video_of_the_chosen_face(
+    queues: Queues, plan: WorkerPlan, redis: Redis, store: FileStore
+) -> None:
+    names = ("blink", "wink")
+    frames = work_frames([Catalogue.load().get(name) for name in names])
+    order = await ordered(queues, 2, "flow", motion=Motion(templates=names), frames=frames)
+    async with working(plan, "flow"):
+        video = (await until(queues, order.ref, OrderState.DONE)).video()
+        await seen(lambda: redis.exists("animato:ewma:cpu:flow"))
+    assert (video.width, video.height, video.frame_count) == (478, 236, 80)
+    assert (video.duration_s, video.has_sound, video.engine) == (3.2, False, "flow")
+    await store.fetch(video.key, plan.place.parent / "video.mp4")
+    with ClipReader(plan.place.parent / "video.mp4") as shown:
+        pictures = list(shown)
+    assert len(pictures) == 80
+    # Both blink at once, and only one of them with both eyes.
+    rest, moved = (pictures[index].astype(int) for index in (0, 17))
+    left, right = (np.abs(moved - rest)[70:, part].mean() for part in np.s_[:236, 242:])
+    assert min(left, right) > 0.5
+    assert left != right
+
+
+async def test_cell_of_the_grid_can_be_ordered_of_a_photo_without_a_face(
+    queues: Queues, plan: WorkerPlan
+) -> None:
+    order = await ordered(queues, 2, "flow", photo_key=WALL, face_box=grid_box(512, 512, 6))
+    async with working(plan, "flow"):
+        video = (await until(queues, order.ref, OrderState.DONE)).video()
+    assert (video.width, video.height, video.frame_count) == (512, 512, 75)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +200,7 @@ async def test_look_tells_the_faces_and_stores_photo_and_sheet(
     assert await store.size(found.photo_key) > 0
     assert await store.get(found.sheet_key) != await store.get(found.photo_key)
     assert nothing.faces == ()
+    assert await store.get(nothing.sheet_key) != await store.get(nothing.photo_key)
     assert list(plan.place.glob("worker-*")) == []
 
 
@@ -203,6 +246,7 @@ async def test_signs_of_life_say_what_it_is_and_does(
         await seen(is_working)
         (sign,) = await signs(redis, plan)
         assert (sign.job, sign.device, sign.engines) == (order.order_id, "cpu", ("steady", "still"))
+        assert sign.options == {"steady": (), "still": ()}
         assert sign.free_bytes is not None
 
         async def tells_its_speed() -> bool:

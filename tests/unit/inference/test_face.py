@@ -9,7 +9,6 @@ import skimage.data
 from inference.face import (
     centre_face,
     choose_face,
-    draw_numbered_sheet,
     face_from_box,
     find_faces,
     find_faces_thoroughly,
@@ -174,32 +173,6 @@ def test_refused_box_is_told_in_px_of_the_photo_as_it_came() -> None:
 
 def test_centre_face_fills_half_the_short_side() -> None:
     assert centre_face(400, 200).box == box(150, 50, 250, 150)
-
-
-@pytest.mark.parametrize("size", [(64, 80), (512, 512), (720, 1280)])
-def test_sheet_shows_frames_and_numbers_on_any_size(size: tuple[int, int]) -> None:
-    height, width = size
-    picture = np.full((height, width, 3), 90, np.uint8)
-    before = picture.copy()
-    places = (box(-5, -5, width // 2, width // 2 + 10), box(width - 20, height - 20, width, height))
-    sheet = draw_numbered_sheet(picture, [face(n, place) for n, place in enumerate(places, 1)])
-    assert np.array_equal(picture, before)
-    assert max(sheet.shape[:2]) >= 480
-    factor = sheet.shape[0] // height
-    # The plates' yellow, and black digits on them, near both corners.
-    for place in places:
-        left, upper = max(0, place.left) * factor, max(0, place.upper) * factor
-        left, upper = min(left, sheet.shape[1] - 30), min(upper, sheet.shape[0] - 30)
-        corner = sheet[upper : upper + 30, left : left + 30]
-        assert (corner == (255, 220, 0)).all(axis=2).mean() > 0.3
-        assert (corner.max(axis=2) < 60).any()
-
-
-def test_numbers_on_the_sheet_differ() -> None:
-    picture = np.zeros((500, 500, 3), np.uint8)
-    place = box(100, 100, 300, 300)
-    one, two = (draw_numbered_sheet(picture, [face(number, place)]) for number in (1, 2))
-    assert not np.array_equal(one, two)
 
 
 def test_rotation_keeps_the_whole_picture_and_tells_where_points_went() -> None:

@@ -15,8 +15,8 @@ from PIL import Image
 
 from inference.face import resize
 from inference.look import ClipWish, LookLimits, look_at, look_at_clip, look_at_photo
-from inference.photo import PhotoLimits
-from inference.video import ClipLimits, ClipReader
+from inference.media_limits import ClipLimits, PhotoLimits
+from inference.video import ClipReader
 from inference.video_writer import VideoWriter
 from jobs.errors import (
     DecoderFailed,

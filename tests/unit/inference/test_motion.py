@@ -9,6 +9,7 @@ from inference.motion import (
     Keypoints,
     adapt_scale,
     best_frame,
+    frame_of_rank,
     hull_area,
     normalise,
     pose_distance,
@@ -187,6 +188,15 @@ def test_first_of_equally_good_frames_is_the_best() -> None:
     assert best_frame([3.0, 1.0, 2.0, 1.0]) == 1
     assert best_frame([np.inf, np.nan, 5.0]) == 2
     assert best_frame([np.inf, np.inf]) == 0
+
+
+def test_frames_of_further_ranks_keep_apart_and_begin_again_after_the_last() -> None:
+    distances = [3.0, 2.0, 1.0, 1.5, 9.0, np.nan, 4.0]
+    ranked = [frame_of_rank(distances, 2, rank, 2) for rank in range(1, 7)]
+    assert ranked == [2, 0, 6, 4, 2, 0]
+    assert frame_of_rank(distances, 3, 2, 3) == 0
+    assert [frame_of_rank(distances, 5, rank, 100) for rank in (1, 2, 50)] == [5, 5, 5]
+    assert distances[2] == 1.0
 
 
 def test_two_halves_laid_end_to_end_are_one_run_from_the_best_frame() -> None:

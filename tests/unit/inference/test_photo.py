@@ -8,7 +8,8 @@ import pytest
 import skimage.data
 from PIL import Image, ImageCms
 
-from inference.photo import Photo, PhotoLimits, read_normalised, read_photo, write_png
+from inference.media_limits import PhotoLimits
+from inference.photo import Photo, read_normalised, read_photo, write_png
 from jobs.errors import (
     MediaDamaged,
     PhotoTooManyPixels,

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pytest
 
 from inference.ffmpeg import executable
-from inference.video import ClipLimits, ClipReader, NormalisedClip, normalise_clip
+from inference.media_limits import ClipLimits
+from inference.video import ClipReader, NormalisedClip, normalise_clip
 from inference.video_probe import probe
 from inference.video_writer import VideoWriter
 from jobs.errors import (

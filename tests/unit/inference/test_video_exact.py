@@ -11,7 +11,8 @@ import pytest
 
 from inference.ffmpeg import executable
 from inference.look import LookLimits, look_at_clip
-from inference.video import ClipLimits, ClipReader, normalise_clip
+from inference.media_limits import ClipLimits
+from inference.video import ClipReader, normalise_clip
 from inference.video_probe import probe
 from inference.video_writer import VideoWriter
 from jobs.errors import DecoderFailed

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from jobs.model import CropBox, Face
+from jobs.model import CropBox, Face, grid_box, grid_cell, square_inside, whole_box
 
 
 def test_box_knows_its_size_and_centre() -> None:
@@ -46,3 +46,48 @@ def test_values_are_frozen_and_take_no_unknown_field() -> None:
 def test_value_survives_json() -> None:
     face = Face(number=2, box=CropBox(left=0, upper=0, right=8, lower=8), votes=5)
     assert Face.model_validate_json(face.model_dump_json()) == face
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (100, 101), (1280, 720), (333, 1279)])
+def test_cells_of_the_grid_cover_the_photo_once(width: int, height: int) -> None:
+    covered = [[0] * width for _ in range(height)]
+    cells = [grid_cell(width, height, number) for number in range(1, 10)]
+    for cell in cells:
+        for row in covered[cell.upper : cell.lower]:
+            for column in range(cell.left, cell.right):
+                row[column] += 1
+    assert {count for row in covered for count in row} == {1}
+    assert (cells[0].left, cells[0].upper, cells[8].right, cells[8].lower) == (0, 0, width, height)
+    assert cells[1].left > cells[0].left
+    assert cells[1].upper == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (1280, 720), (333, 1279)])
+def test_boxes_of_cells_are_squares_in_the_photo_that_hold_most_of_their_cells(
+    width: int, height: int
+) -> None:
+    boxes = [grid_box(width, height, number) for number in range(1, 10)]
+    for number, box in enumerate(boxes, start=1):
+        assert box.width == box.height == round(1.3 * min(width, height) / 3)
+        assert min(box.left, box.upper) >= 0
+        assert (box.right <= width, box.lower <= height) == (True, True)
+        cell = grid_cell(width, height, number)
+        assert box.left < cell.centre[0] < box.right
+        assert box.upper < cell.centre[1] < box.lower
+    assert len(set(boxes)) == 9
+    middle = (width / 2, height / 2)
+    assert boxes[4].centre == pytest.approx(middle, abs=1)
+    whole = whole_box(width, height)
+    assert whole.centre == pytest.approx(middle, abs=1)
+    assert whole.width == min(width, height) // 2
+
+
+@pytest.mark.parametrize("cell", [0, 10, -1])
+def test_cell_that_the_grid_has_not_is_refused(cell: int) -> None:
+    with pytest.raises(ValueError, match="no cell"):
+        grid_box(100, 100, cell)
+
+
+def test_square_is_moved_into_the_picture_and_made_to_fit() -> None:
+    assert square_inside((3, 95), 20, 100, 100).sides == (0, 80, 20, 100)
+    assert square_inside((50, 10), 300, 100, 40).sides == (30, 0, 70, 40)

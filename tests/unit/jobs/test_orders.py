@@ -2,13 +2,15 @@
 
 import itertools
 import json
+from fractions import Fraction
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from jobs.drafts import Draft, MediaFile
 from jobs.model import CropBox, Face, Warn
 from jobs.orders import (
-    Draft,
     LookOrder,
     LookResult,
     Motion,
@@ -33,6 +35,8 @@ LOOK = LookResult(
     faces=(FACE,),
     clip_key="looks/7/clip.mp4",
     clip_frames=75,
+    clip_frame_rate=Fraction(30000, 1001),
+    clip_has_sound=True,
     clip_faces=(FACE,),
     warnings=(Warn.SMALL_FACE, Warn.HARD_CUTS),
 )
@@ -55,9 +59,10 @@ RECORDS: list[Record] = [
         draft="7",
         chat=5,
         person=5,
-        photo_file_id="AgAC-_x",
+        message_id=3,
+        photo=MediaFile(file_id="AgAC-_x", name="photo.jpg", size_bytes=1),
         look=LOOK,
-        face=1,
+        face_box=BOX,
         motion=Motion(template="smile"),
         options={"whole": 1.0, "one": 1},
     ),
@@ -76,10 +81,14 @@ RECORDS: list[Record] = [
     Result(
         key="results/c5-7-2/1.mp4",
         size_bytes=123_456_789_012,
+        width=720,
+        height=1280,
+        frame_count=89,
         duration_s=2.9666666666666667,
         has_sound=True,
         engine="flow",
-        label="compositeSynthetic",
+        label="Made with AI software: a photo warped by computer vision",
+        digital_source_type="http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic",
         attempt=1,
     ),
     Progress(stage=Stage.ANIMATING, frames_done=3, frames_total=75),
@@ -141,6 +150,13 @@ def test_numbers_that_json_has_not_are_refused(number: float) -> None:
         Order.model_validate({**ORDER.model_dump(), "options": {"strength": number}})
 
 
+def test_wording_of_a_result_is_not_taken_for_its_source_type() -> None:
+    result = next(record for record in RECORDS if isinstance(record, Result))
+    swapped = {"label": result.digital_source_type, "digital_source_type": result.label}
+    with pytest.raises(ValidationError, match="digital_source_type"):
+        Result.model_validate({**result.model_dump(), **swapped})
+
+
 # --- ids ------------------------------------------------------------------------------------------
 
 
@@ -166,7 +182,7 @@ def test_ids_that_would_break_a_key_are_refused(bad: str) -> None:
 
 
 def test_each_keyboard_that_is_shown_makes_a_new_wish() -> None:
-    draft = Draft(draft="7", chat=5, person=5)
+    draft = Draft(draft="7", chat=5, person=5, message_id=3)
     assert draft.order_id == "c5-7-1"
     assert draft.shown_again().order_id == "c5-7-2"
     assert draft.order_id == "c5-7-1"
@@ -181,10 +197,31 @@ def test_order_knows_its_queue() -> None:
 # --- the rest -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("motion", [{}, {"template": "smile", "clip_key": "looks/7/clip.mp4"}])
-def test_motion_is_a_template_or_a_clip(motion: dict[str, str]) -> None:
-    with pytest.raises(ValidationError, match="a template or a clip"):
+@pytest.mark.parametrize(
+    "motion",
+    [
+        {},
+        {"templates": ()},
+        {"template": "smile", "clip_key": "looks/7/clip.mp4"},
+        {"template": "smile", "templates": ("nod",)},
+        {"clip_key": "looks/7/clip.mp4", "templates": ("nod", "smile")},
+    ],
+)
+def test_motion_is_a_template_or_a_clip_or_several_templates(motion: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="only one of these"):
         Motion(**motion)
+
+
+def test_several_templates_are_as_many_as_can_be_shown() -> None:
+    motion = Motion(templates=("nod", "smile") * 12)
+    assert Motion.model_validate_json(motion.model_dump_json()) == motion
+    with pytest.raises(ValidationError, match="at most 24"):
+        Motion(templates=("nod",) * 25)
+
+
+def test_look_knows_how_long_its_clip_is() -> None:
+    assert LOOK.clip_duration_s == pytest.approx(75 * 1001 / 30000)
+    assert LOOK.model_copy(update={"clip_frames": 0, "clip_frame_rate": None}).clip_duration_s == 0
 
 
 def test_states_say_whether_anything_follows() -> None:

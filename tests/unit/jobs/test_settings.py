@@ -5,10 +5,10 @@ import traceback
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from jobs.errors import BadSettings
-from jobs.settings import Settings
+from jobs.settings import BOT_SECRETS, Settings
 from jobs.templates import SHIPPED_TEMPLATES
 
 
@@ -37,6 +37,13 @@ def test_settings_of_weights_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings.load()
     assert (settings.device, settings.checkpoints_dir) == ("cuda:1", Path("elsewhere"))
     assert (settings.weights_mirror, settings.offline) == ("https://example.org/weights", True)
+
+
+def test_engines_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().engines == ()
+    monkeypatch.setenv("ANIMATO_ENGINES", "fomm, flow")
+    assert Settings.load().engines == ("fomm", "flow")
+    assert Settings(engines=("still",)).engines == ("still",)
 
 
 def test_settings_of_the_service_have_their_defaults() -> None:
@@ -130,6 +137,7 @@ def test_unknown_name_in_the_file_is_told_too(tmp_path: Path) -> None:
         ("ANIMATO_CLIP_MAX_S", "nan"),
         ("ANIMATO_CLIP_MAX_S", "1e9"),
         ("ANIMATO_DEFAULT_ENGINE", "../flow"),
+        ("ANIMATO_ENGINES", "flow;fomm"),
         ("ANIMATO_DEVICE", "gpu"),
         ("ANIMATO_DEVICE", "cuda:x"),
         ("ANIMATO_WEIGHTS_MIRROR", "ftp://example.org"),
@@ -155,6 +163,7 @@ def test_bad_value_is_one_sentence_with_its_variable(
         ("ANIMATO_WEIGHTS_MIRROR", "ftp://x", "https://example.org/weights"),
         ("ANIMATO_OFFLINE", "maybe", "true or false"),
         ("ANIMATO_DEFAULT_ENGINE", "no engine", "animato engines"),
+        ("ANIMATO_ENGINES", "flow,", "such as fomm,flow"),
     ],
 )
 def test_bad_value_is_told_in_plain_words_what_is_taken(
@@ -177,3 +186,20 @@ def test_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings.load().clip_max_s = 1
+
+
+def test_process_that_is_to_know_no_secret_knows_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ANIMATO_WEBHOOK_SECRET", "secret")
+    (tmp_path / ".env").write_text("ANIMATO_BOT_TOKEN=4242:abc\nANIMATO_OFFLINE=1\n")
+    settings = Settings.load(Path(".env"), without=BOT_SECRETS)
+    assert settings.bot_token.get_secret_value() == settings.webhook_secret.get_secret_value() == ""
+    assert settings.offline
+    assert Settings.load(Path(".env")).bot_token.get_secret_value() == "4242:abc"
+
+
+def test_file_store_is_in_the_data_folder_unless_it_is_named() -> None:
+    assert Settings().store_address == str(Path("data") / "files")
+    assert Settings(store_url=SecretStr("s3://there")).store_address == "s3://there"
+    assert Settings(min_free_gb=0.5).min_free_bytes == 500_000_000

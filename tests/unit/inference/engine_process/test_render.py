@@ -1,5 +1,6 @@
 """A job is done as the command line does it: same faces, same movement, same file."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,23 @@ from PIL import Image
 
 from inference.engine_process.render import Listener, offer_of, render
 from inference.engine_process.render_job import ClipFile, EngineSetup, RenderJob
+from inference.engines.still import StillEngine
 from inference.extras import missing_neural
+from inference.flow.placement import place_face
+from inference.flow.track import measure_track
 from inference.look import look_at, look_at_clip
 from inference.video import ClipReader
-from jobs.errors import Cancelled, DeviceUnavailable, NoFaceFound, UnknownEngine
+from jobs.errors import (
+    Cancelled,
+    DeviceUnavailable,
+    EngineUnavailable,
+    NoFaceFound,
+    UnknownEngine,
+    UnknownTemplate,
+)
 from jobs.model import ClipLook, CropBox
-from jobs.templates import SHIPPED_TEMPLATES
+from jobs.show_all import work_frames
+from jobs.templates import SHIPPED_TEMPLATES, Catalogue
 from tests.conftest import Require
 
 # Her head on a plain ground of its own: one face, found at once.
@@ -162,6 +174,48 @@ def test_result_says_what_was_made(photo: Path, tmp_path: Path, setup: EngineSet
     assert made.frames_per_second == pytest.approx(made.frame_count / 2 / made.render_s)
 
 
+def test_several_templates_are_shown_side_by_side(
+    photo: Path, tmp_path: Path, setup: EngineSetup
+) -> None:
+    told: list[tuple[int, int]] = []
+    ears = Listener(lambda: None, lambda *counts: told.append(counts), lambda: False)
+    names = ("blink", "nod", "alive", "wink")
+    order = job(photo, tmp_path, engine="still", templates=names, face_box=FACE_BOX)
+    made = render(order, setup, tmp_path, ears)
+    assert (made.width, made.height, made.frame_count, made.has_sound) == (720, 478, 125, False)
+    assert told[-1] == (125, 125)
+    templates = [Catalogue.load().get(name) for name in names]
+    assert made.frames_per_second == pytest.approx(work_frames(templates) / made.render_s)
+    assert made.label == StillEngine.label
+    with pytest.raises(EngineUnavailable, match="one movement at a time"):
+        render(order.model_copy(update={"engine": "looking"}), setup, tmp_path, listener())
+    with pytest.raises(UnknownTemplate):
+        render(order.model_copy(update={"templates": ("no",)}), setup, tmp_path, listener())
+
+
+def test_recorded_template_is_shown_beside_a_drawn_one(
+    photo: Path, tmp_path: Path, setup: EngineSetup, clip: ClipLook
+) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    shutil.copy(clip.clip, folder / "wave.mp4")
+    shipped = (SHIPPED_TEMPLATES / "templates.yaml").read_text("utf-8")
+    recorded = (
+        "- name: wave\n  emoji: W\n  title: {en: Wave}\n  licence: ours\n"
+        "  motion: {clip: wave.mp4, track: wave.npz}\n"
+    )
+    (folder / "templates.yaml").write_text(f"{shipped}\n{recorded}", "utf-8")
+    with ClipReader(clip.clip) as frames:
+        first = next(frames)
+    with ClipReader(clip.clip) as frames:
+        placement = place_face(first, clip.faces[0].box)
+        measure_track(frames, placement, clip.frame_rate).save(folder / "wave.npz")
+    order = job(photo, tmp_path, engine="still", templates=("wave", "blink"), face_box=FACE_BOX)
+    elsewhere = setup.model_copy(update={"templates_dir": folder})
+    made = render(order, elsewhere, tmp_path, listener())
+    assert (made.width, made.frame_count) == (478, 75)
+
+
 def test_job_that_cannot_be_done_says_why(photo: Path, tmp_path: Path, setup: EngineSetup) -> None:
     with pytest.raises(UnknownEngine):
         render(job(photo, tmp_path, engine="none", template="nod"), setup, tmp_path, listener())
@@ -178,13 +232,17 @@ def test_job_that_cannot_be_done_says_why(photo: Path, tmp_path: Path, setup: En
 def test_engine_with_unmet_needs_is_not_offered_and_a_missing_device_is_told(
     setup: EngineSetup, tmp_path: Path, require: Require
 ) -> None:
-    lame = LOOKING_ENGINE.replace('"looking"', '"lame"').replace(
+    limping = LOOKING_ENGINE.replace('"looking"', '"limping"').replace(
         "    said = []", "    @classmethod\n    def unmet_needs(cls):\n        return ('a leg',)"
     )
-    (tmp_path / "engines" / "lame.py").write_text(lame)
+    (tmp_path / "engines" / "limping.py").write_text(limping)
     names = [engine.name for engine in offer_of(setup).engines]
     assert "looking" in names
-    assert "lame" not in names
+    assert "limping" not in names
+    with pytest.raises(EngineUnavailable, match="a leg"):
+        offer_of(setup, ["looking", "limping"])
     require(not missing_neural(), "the extra neural is not installed")
+    elsewhere = setup.model_copy(update={"device": "cuda:77"})
+    assert offer_of(elsewhere, ["flow"]).device == "cpu"
     with pytest.raises(DeviceUnavailable, match="cuda:77"):
-        offer_of(setup.model_copy(update={"device": "cuda:77"}))
+        offer_of(elsewhere)

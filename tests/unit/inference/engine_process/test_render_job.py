@@ -52,9 +52,17 @@ def test_result_survives_json_and_knows_how_long_it_plays() -> None:
     assert before.duration_s == pytest.approx(2.002)
 
 
-@pytest.mark.parametrize("changes", [{}, {"template": "nod", "clip": CLIP}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"template": "nod", "clip": CLIP},
+        {"template": "nod", "templates": ("nod",)},
+        {"templates": ("nod",), "clip": CLIP},
+    ],
+)
 def test_job_without_a_movement_or_with_two_is_refused(changes: dict[str, object]) -> None:
-    with pytest.raises(ValidationError, match="a template or a clip"):
+    with pytest.raises(ValidationError, match="only one of these"):
         job(**changes)
 
 

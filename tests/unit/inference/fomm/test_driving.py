@@ -12,8 +12,8 @@ from inference.fomm.driving import (
     Normalisation,
     Squares,
     batched,
+    frame_distances,
     from_frame,
-    nearest_frame,
     read_cached,
     write_cached,
 )
@@ -82,8 +82,8 @@ def test_a_frame_behind_the_clips_end_is_told_with_the_clips_length(count: int) 
 
 def test_the_nearest_frame_has_the_photos_pose_wherever_it_is_and_however_large() -> None:
     frames = [keypoints(2 * leaning(by) + 0.3) for by in (0.4, 0.1, 0.2)]
-    assert nearest_frame(keypoints(leaning(0.12)), frames) == 1
-    assert nearest_frame(keypoints(leaning(0.4)), frames) == 0
+    assert np.argmin(frame_distances(keypoints(leaning(0.12)), frames)) == 1
+    assert np.argmin(frame_distances(keypoints(leaning(0.4)), frames)) == 0
 
 
 # --- normalisation --------------------------------------------------------------------------------

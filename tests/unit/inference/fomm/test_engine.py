@@ -144,6 +144,19 @@ def test_the_best_frame_is_found_by_keypoints(make: Make) -> None:
     np.testing.assert_allclose(moved_px(batches[1])[:, 0], expected_px, atol=0.3)
 
 
+@pytest.mark.parametrize(("rank", "index"), [(1, 2), (2, 4), (3, 0), (4, 2)])
+def test_another_best_frame_is_the_next_best_half_a_second_away(
+    make: Make, rank: int, index: int
+) -> None:
+    clip = [dots(leaning(by)) for by in LEANS_PX]
+    engine = make(find_best_frame=True, best_frame_rank=rank, face_detector="lbp")
+    engine.prepare(dots(leaning(7)), FACE)
+    driving = Driving(iter(clip), FACE, frame_rate=Fraction(4))
+    frames = [frame for batch in engine.animate(driving, None) for frame in batch]
+    expected_px = 0.4 * (np.array(LEANS_PX) - LEANS_PX[index])
+    np.testing.assert_allclose(moved_px(frames)[:, 0], expected_px, atol=0.3)
+
+
 @pytest.mark.parametrize("sees", [True, False])
 def test_the_best_frame_is_found_by_landmarks_where_they_are_seen(make: Make, sees: bool) -> None:
     finder = Finder(sees=sees)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inference.worker.work_folder import work_folder
-from jobs.service_errors import QueueFolderRefused
+from jobs.service_errors import FolderRefused
 
 
 def test_folder_is_there_while_the_block_lasts(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_folder_of_a_killed_worker_is_deleted_and_no_other(tmp_path: Path) -> No
 def test_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(QueueFolderRefused, match="ANIMATO_DATA_DIR"),
+        pytest.raises(FolderRefused, match="ANIMATO_DATA_DIR"),
         work_folder(tmp_path / "file"),
     ):
         pass

@@ -11,7 +11,6 @@ from jobs.store.keys import (
     look_key,
     result_folder,
     result_key,
-    template_key,
 )
 
 
@@ -19,7 +18,6 @@ def test_layout_is_the_documented_one() -> None:
     assert input_key("7", "photo.jpg") == "inputs/7/photo.jpg"
     assert look_key("7", "sheet.png") == "looks/7/sheet.png"
     assert result_key("-100123-7-2", 3) == "results/-100123-7-2/3.mp4"
-    assert template_key("ab" * 32, ".mp4") == f"templates/{'ab' * 32}.mp4"
 
 
 def test_every_file_of_a_draft_or_an_order_is_in_its_folder() -> None:
@@ -66,8 +64,3 @@ def test_part_that_would_be_more_or_less_than_one_is_refused(name: str) -> None:
     for make in (draft_folders, result_folder, lambda name: input_key("1", name)):
         with pytest.raises(ValueError, match="is no"):
             make(name)
-
-
-def test_template_is_named_by_a_real_hash() -> None:
-    with pytest.raises(ValueError, match="SHA-256"):
-        template_key("AB" * 32, ".mp4")

@@ -52,7 +52,7 @@ def test_folder_that_others_delete_when_it_is_empty_is_made_again(tmp_path: Path
     tidy = threading.Thread(target=tidy_up)
     tidy.start()
     try:
-        for number in range(100):
+        for number in range(40):
             write(tmp_path, "inputs/1/photo", BytesIO(b"%d" % number))
             assert files_of(tmp_path) == {"inputs/1/photo": b"%d" % number}
             (tmp_path / "inputs" / "1" / "photo").unlink()

@@ -1,0 +1,46 @@
+"""`animato bot`: talks to people on Telegram."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from animato.health import signs_of_bot
+from animato.signals import until_signal
+from bot.service import serve
+from jobs.connection import check_server
+from jobs.errors import BadSettings
+from jobs.settings import Settings
+from jobs.store.files import FileStore
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def run_bot() -> None:
+    """Runs the bot until a signal comes; on Ctrl-C, raises KeyboardInterrupt when it has ended.
+
+    Raises:
+        BadSettings: a setting cannot be used, or token or server of the queues are not set.
+        QueueUnavailable, StoreError, TelegramUnavailable: a server does not answer at the start.
+    """
+    settings = Settings.load(Path(".env"))
+    if not settings.redis_url.get_secret_value():
+        reason = (
+            "The bot needs the server of the queues, the same as the workers': set "
+            "ANIMATO_REDIS_URL, or run `animato up`, which brings one."
+        )
+        raise BadSettings(reason=reason)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(logging.Formatter(_FORMAT))
+    for room in ("bot", "jobs"):
+        logger = logging.getLogger(room)
+        logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
+    ended = asyncio.Event()
+    until_signal(_work(settings, ended), ended.set)
+
+
+async def _work(settings: Settings, ended: asyncio.Event) -> None:
+    url = settings.redis_url.get_secret_value()
+    await check_server(url)
+    store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
+    async with signs_of_bot(url):
+        await serve(settings, store, ended)

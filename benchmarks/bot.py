@@ -1,0 +1,239 @@
+"""The bot: how soon a tap is answered, and what a person waits for a look and for the video.
+
+    python -m benchmarks.bot --seconds 30
+
+Bot and worker as their owner starts them, the sandbox in the place of Telegram, our own server of
+the queues and a folder as file store. 40 persons tap at random moments on the button that turns the
+page of their movements, after which their card is written anew. Times are taken where the sandbox
+is: from a tap until the bot has answered it, and from sending a photo, or tapping a movement, until
+the card, or the video, is in the chat. The load of the machine stands before and after them.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import re
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from PIL import Image
+from skimage.data import astronaut
+
+from benchmarks.run import CLI, row
+from jobs.connection import connect
+from jobs.queues.workers import Workers
+from jobs.redis_server.server import RedisServer
+from jobs.templates import CATALOGUE_NAME, SHIPPED_TEMPLATES
+from sandbox.server import Sandbox
+
+_ROOT = Path(__file__).parents[1]
+_PERSONS, _TAPS_PER_S = 40, 20
+_MOVEMENT = "Blink"  # 75 frames
+_NEXT_PAGE = "▶️"
+_ASK_S = 0.02
+_PATIENCE_S = 120.0
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A person's private chat with the bot."""
+
+    session: aiohttp.ClientSession
+    person: int
+
+    async def send(self, photo: bytes) -> None:
+        """Sends a photo."""
+        form = aiohttp.FormData({"user_id": str(self.person), "chat_id": str(self.person)})
+        form.add_field("photo", photo, filename="photo.jpg")
+        await _post(self.session, "message", form)
+
+    async def tap(self, message: Message, words: str) -> None:
+        """Taps the button with these words; returns when the bot has answered that."""
+        wish = {
+            "user_id": str(self.person),
+            "chat_id": str(self.person),
+            "message_id": str(message["message_id"]),
+            "label": next(label for label in _labels(message) if words in label),
+        }
+        await _post(self.session, "tap", aiohttp.FormData(wish))
+
+    async def shows(self, button: str, count: int = 1) -> Message:
+        """The last message with such a button, as soon as there are so many."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                async with self.session.get(f"/sim/chat/{self.person}") as response:
+                    messages: list[Message] = (await response.json())["messages"]
+                found = [one for one in messages if button in " ".join(_labels(one))]
+                if len(found) >= count:
+                    return found[-1]
+                await asyncio.sleep(_ASK_S)
+
+
+async def _post(session: aiohttp.ClientSession, act: str, form: aiohttp.FormData) -> Message:
+    async with session.post(f"/sim/{act}", data=form) as response:
+        response.raise_for_status()
+        answer: Message = await response.json()
+        return answer
+
+
+def _labels(message: Message) -> list[str]:
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return [button["text"] for buttons in rows for button in buttons]
+
+
+def _portrait() -> bytes:
+    file = BytesIO()
+    Image.fromarray(astronaut()).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+@asynccontextmanager
+async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    """Bot and worker at work while the block lasts; the persons' side."""
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(Sandbox())
+        server = await stack.enter_async_context(RedisServer(folder))
+        catalogue = (SHIPPED_TEMPLATES / CATALOGUE_NAME).read_text("utf-8")
+        # Twice as many movements, so that there are pages.
+        catalogue += re.sub(r"(?m)^- name: .*", r"\g<0>_too", catalogue)
+        templates = folder / "templates"
+        shutil.copytree(SHIPPED_TEMPLATES, templates)
+        (templates / CATALOGUE_NAME).write_text(catalogue, "utf-8")
+        settings = {
+            "ANIMATO_TEMPLATES_DIR": str(templates),
+            "ANIMATO_REDIS_URL": server.url,
+            "ANIMATO_STORE_URL": str(folder / "files"),
+            "ANIMATO_DATA_DIR": str(folder),
+            "ANIMATO_BOT_TOKEN": sandbox.token,
+            "ANIMATO_BOT_API_URL": sandbox.url,
+            "ANIMATO_OPEN": "true",
+            "ANIMATO_MIN_FREE_GB": "0",
+            "PYTHONPATH": str(_ROOT),
+        }
+        session = await stack.enter_async_context(aiohttp.ClientSession(sandbox.url))
+        for words in (("bot",), ("worker", "--device", "cpu")):
+            program = await asyncio.create_subprocess_exec(
+                *(*CLI, *words),
+                cwd=folder,
+                env={**os.environ, **settings},
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            stack.push_async_callback(program.wait)
+            stack.callback(program.terminate)
+        client = connect(server.url, is_worker=False)
+        stack.push_async_callback(client.aclose)
+        while not await Workers(client, server.url).living():
+            await asyncio.sleep(_ASK_S)
+        yield session
+
+
+async def _agreed(session: aiohttp.ClientSession, photo: bytes) -> Chat:
+    """A new person who has sent a photo and agreed to the terms; the movements are on the card."""
+    form = aiohttp.FormData({"first_name": "Somebody"})
+    chat = Chat(session, (await _post(session, "persons", form))["person"]["id"])
+    await chat.send(photo)
+    terms = await chat.shows("I agree")
+    await chat.tap(terms, "I agree")
+    await chat.shows(_MOVEMENT)
+    return chat
+
+
+async def measure_bot(seconds: float, rounds: int) -> AsyncIterator[tuple[str, ...]]:
+    """Yields (what, median, 95 %, 99 % or worst) for each figure."""
+    photo = _portrait()
+    yield ("load of the machine before (1, 5, 15 minutes)", *_load())
+    with tempfile.TemporaryDirectory() as name:
+        async with _service(Path(name)) as session:
+            first = await _agreed(session, photo)
+            async for cells in _ways(first, photo, rounds):
+                yield cells
+            chats = [first]
+            while len(chats) < _PERSONS:
+                chats.append(await _agreed(session, photo))
+            yield _row_ms(
+                f"tap to answer, {_TAPS_PER_S} taps a second", await _taps(chats, seconds)
+            )
+    yield ("load of the machine after (1, 5, 15 minutes)", *_load())
+
+
+async def _ways(chat: Chat, photo: bytes, rounds: int) -> AsyncIterator[tuple[str, ...]]:
+    """One photo after the other, with nobody else there."""
+    look_s, reply_s = [], []
+    for number in range(1, rounds + 1):
+        # Telegram lets three messages into a chat in three seconds; nobody is quicker.
+        await asyncio.sleep(4)
+        started = time.perf_counter()
+        await chat.send(photo)
+        card = await chat.shows(_MOVEMENT, 2)  # one is from before
+        look_s.append(time.perf_counter() - started)
+        await asyncio.sleep(4)
+        started = time.perf_counter()
+        await chat.tap(card, _MOVEMENT)
+        await chat.shows("As file", number)
+        reply_s.append(time.perf_counter() - started)
+    yield _row_s("photo to card with movements", look_s)
+    yield _row_s("tap to video, `flow`, 75 frames of 512 px", reply_s)
+
+
+async def _taps(chats: list[Chat], seconds: float) -> list[float]:
+    """How long each tap waited for its answer, s."""
+    cards = [await chat.shows(_MOVEMENT) for chat in chats]
+    chance = random.Random(1)
+    waited_s: list[float] = []
+
+    async def tap(number: int) -> None:
+        started = time.perf_counter()
+        await chats[number].tap(cards[number], _NEXT_PAGE)
+        waited_s.append(time.perf_counter() - started)
+
+    ending = time.monotonic() + seconds
+    async with asyncio.TaskGroup() as tapping:
+        while time.monotonic() < ending:
+            await asyncio.sleep(chance.expovariate(_TAPS_PER_S))
+            tapping.create_task(tap(chance.randrange(len(chats))))
+    return waited_s
+
+
+def _load() -> list[str]:
+    return [f"{load:.1f}" for load in os.getloadavg()]
+
+
+def _row_ms(label: str, times_s: list[float]) -> tuple[str, ...]:
+    percents = statistics.quantiles(times_s, n=100)
+    return label, *(f"{1000 * percents[one - 1]:.0f} ms" for one in (50, 95, 99))
+
+
+def _row_s(label: str, times_s: list[float]) -> tuple[str, ...]:
+    return label, f"{statistics.median(times_s):.1f} s", "", f"{max(times_s):.1f} s"
+
+
+async def tell_bot(seconds: float, rounds: int) -> None:
+    """Prints the table."""
+    row("", "median", "95 %", "99 % or worst")
+    async for cells in measure_bot(seconds, rounds):
+        row(*cells)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bot", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30, help="of tapping (default: 30)")
+    parser.add_argument("--rounds", type=int, default=10, help="of photos (default: 10)")
+    arguments = parser.parse_args()
+    asyncio.run(tell_bot(arguments.seconds, arguments.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The private conversation: from a photo to an order, one card for each photo."""

@@ -1,0 +1,203 @@
+"""Several photos at once get one card: which of them is to be animated, or all?
+
+Nobody says where an album ends. So it waits until nothing more has come for a second, in Redis, and
+one task looks after all albums: what the bot was to ask when it died, it asks when it is back. An
+album with only one photo is a photo; a clip among its pictures is the one that they follow.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from functools import partial
+
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from bot.callback_data import Tap, Verb
+from bot.conversation.album_store import Album, AlbumPart, AlbumStore, album_id, part_of
+from bot.conversation.reception import Reception
+from bot.gateway.messenger import Button, Place, Words
+from bot.gateway.updates import Answer, Came, Media, Tapped
+from bot.office import Office
+from bot.texts import Texts
+from jobs.drafts import Card
+from jobs.errors import AnimatoError
+from jobs.tasks import end_tasks
+
+log = logging.getLogger(__name__)
+
+COMPLETE_AFTER_S = 1.0
+_PAUSE_S = 2.0
+_LONGEST_S = 60.0
+_IN_A_ROW = 5
+EACH = "each"
+
+
+class Albums:
+    """Takes albums.
+
+    Args:
+        office: the parts of the bot.
+        store: where they are.
+        reception: takes photos and clips.
+    """
+
+    def __init__(self, office: Office, store: AlbumStore, reception: Reception) -> None:
+        self._office = office
+        self._store = store
+        self._reception = reception
+        self._news = asyncio.Event()
+        self._at_work: dict[str, asyncio.Task[None]] = {}
+
+    async def add(self, came: Came, media: Media) -> None:
+        """Takes a message of an album.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        album = album_id(came.chat, came.album or "")
+        due_s = self._office.clock() + COMPLETE_AFTER_S
+        await self._store.add(album, part_of(came, media), due_s)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Asks about albums as soon as they are complete, until it is cancelled."""
+        try:
+            while True:
+                pause_s = _PAUSE_S
+                try:
+                    pause_s = await self._begin_due()
+                except AnimatoError as error:
+                    log.warning("albums: %s", error)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), pause_s)
+                self._news.clear()
+        finally:
+            await end_tasks(self._at_work.values())
+
+    async def tap(self, tapped: Tapped) -> Answer:
+        """What a tap on an album's card is answered.
+
+        Raises:
+            QueueUnavailable: it is to be done again.
+        """
+        _, tap = self._office.texts, Tap.decoded(tapped.data)
+        album = await self._store.read(tap.draft) if tap else None
+        if tap is None or album is None or album.parts[0].chat != tapped.chat:
+            text = _("These photos are not kept any more. Send them again.")
+            return Answer(text, is_alert=True)
+        if tap.argument == EACH:
+            return Answer(then=partial(self._begin, album, album.photos))
+        number = int(tap.argument) if tap.argument.isdecimal() else 0
+        if 1 <= number <= len(album.photos):
+            return Answer(then=partial(self._begin, album, album.photos[number - 1 : number]))
+        return Answer(then=partial(self._drop, album))
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    async def _begin_due(self) -> float:
+        """Deals with the albums that are complete; how long it is to the next one, s."""
+        now_s, next_s = self._office.clock(), _LONGEST_S
+        for album, due_s in (await self._store.waiting()).items():
+            if album in self._at_work:
+                continue  # its end wakes us
+            if due_s > now_s:
+                next_s = min(next_s, due_s - now_s)
+                continue
+            task = asyncio.create_task(self._deal_with(album, due_s))
+            self._at_work[album] = task
+            task.add_done_callback(partial(self._dealt_with, album))
+        return next_s
+
+    def _dealt_with(self, album: str, task: "asyncio.Task[None]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("an album is left alone until the next start", exc_info=error)
+            return
+        del self._at_work[album]
+        self._news.set()
+
+    async def _deal_with(self, name: str, due_s: float) -> None:
+        try:
+            album = await self._store.read(name)
+            if album is not None:
+                await self._ask(album)
+        except (Forbidden, BadRequest) as error:
+            log.warning("an album's chat refuses: %s", error)
+        except (TelegramError, AnimatoError) as error:
+            log.warning("an album waits: %s", error)
+            with suppress(AnimatoError):
+                await self._store.postpone(name, self._office.clock() + _PAUSE_S)
+            return
+        await self._store.settle(name, due_s)
+
+    async def _ask(self, album: Album) -> None:
+        """One photo is taken as such; of several, the person chooses."""
+        new = album.not_begun
+        if len(album.photos) > 1 and (album.card is not None or len(new) > 1):
+            await self._show(album)
+            return
+        for part in new:
+            await self._take(album, part)
+        first = album.parts[0]
+        if not album.photos and album.clip is not None:
+            await self._reception.take_clip(_came(first), album.clip)
+        elif not album.photos:
+            text = self._office.texts(first.refusal, name=first.name)
+            await self._reception.say(_came(first), text)
+
+    async def _show(self, album: Album) -> None:
+        messenger, first = self._office.messenger, album.photos[0]
+        words = album_words(album, self._office.texts)
+        if album.card is None or not await messenger.edit(first.chat, album.card, words):
+            place = Place(first.chat, first.thread_id, first.message_id)
+            sent = await messenger.send(place, words)
+            await self._store.note_card(album.album, Card(message_id=sent.message_id))
+
+    async def _begin(self, album: Album, parts: tuple[AlbumPart, ...]) -> None:
+        for part in parts:
+            await self._take(album, part)
+        await self._show(await self._store.read(album.album) or album)
+
+    async def _take(self, album: Album, part: AlbumPart) -> None:
+        if part.photo is not None:
+            await self._reception.begin(_came(part), part.photo, album.clip)
+            # Not before: what broke off on the way is begun again.
+            await self._store.note_begun(album.album, part.message_id)
+
+    async def _drop(self, album: Album) -> None:
+        if album.card is not None:
+            chat = album.parts[0].chat
+            await self._office.messenger.delete(chat, album.card.message_id)
+        await self._store.forget(album.album)
+
+
+def album_words(album: Album, _: Texts) -> Words:
+    """Which of an album's photos is meant?
+
+    Args:
+        album: with two photos at least.
+        _: the sentences.
+    """
+    count, begun = len(album.photos), album.begun
+    if not album.not_begun:
+        return Words(_("All {count} photos are on their way.", count=count))
+    text = _("You sent {count} photos. Which one is to move?", count=count)
+    if begun:
+        text = _("You sent {count} photos. Another one?", count=count)
+    buttons = [
+        _button(album, f"{'✓ ' if part.message_id in begun else ''}{number}", str(number))
+        for number, part in enumerate(album.photos, start=1)
+    ]
+    width = -(-count // -(-count // _IN_A_ROW))
+    rows = [tuple(buttons[start : start + width]) for start in range(0, count, width)]
+    each = _button(album, _("Each of them"), EACH)
+    close = _button(album, _("✖️ Close") if begun else _("✖️ Cancel"), "")
+    return Words(text, (*rows, (each, close)))
+
+
+def _button(album: Album, label: str, argument: str) -> Button:
+    return Button(label, Tap(Verb.ALBUM, album.album, 0, argument))
+
+
+def _came(part: AlbumPart) -> Came:
+    return Came(part.chat, part.person, part.message_id, part.thread_id)

@@ -1,0 +1,206 @@
+"""What a draft's card says and which buttons it has: pure functions of draft and offer.
+
+looking -> trouble | grid (no face) | numbered faces (several) | movements
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.callback_data import Tap, Verb
+from bot.gateway.messenger import Button, Keyboard, Words, in_rows
+from bot.orders.results import title_of
+from bot.texts import Texts
+from bot.wording import sentence_of
+from jobs.drafts import Draft
+from jobs.errors import AnimatoError, UserError
+from jobs.templates import Template
+
+COLUMNS, ROWS = 2, 4
+PAGE_SIZE = COLUMNS * ROWS
+# One more row takes no more room than the one that turns the pages.
+_MOST_WITHOUT_PAGES = PAGE_SIZE + COLUMNS
+_NUMBERS_IN_A_ROW = 3  # as in the pictures
+_FACES_IN_A_ROW = 4
+MOST_FACES = 12
+_LABEL_CHARACTERS = 30
+# What the buttons ask for.
+FOLLOW = "go"
+WAITING_CLIP = "use"
+WITHOUT_CLIP = "alone"
+# Msgids: what an engine is good at.
+_ENGINES = {"fomm": "Livelier ({engine})", "flow": "Sharper ({engine})"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What can be chosen right now.
+
+    Attributes:
+        templates: the movements.
+        engines: those that live workers offer and people may choose among.
+        engine: the one that is used.
+        shows_all: whether all movements can be shown in one animation.
+        language: of the titles.
+    """
+
+    templates: Sequence[Template]
+    engines: tuple[str, ...] = ()
+    engine: str | None = None
+    shows_all: bool = False
+    language: str = "en"
+
+
+def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> Words:
+    """While photo and clip are looked at; `is_attended`: whether a worker is there to do it."""
+    if not is_attended:
+        text = _(
+            "No worker is online right now. Your photo is kept, and I go on as soon as one is back."
+        )
+    elif draft.clip:
+        text = _("Looking at your photo and your clip ...")
+    else:
+        text = _("Looking at your photo ...")
+    return Words(text, (_drop_row(draft, _),))
+
+
+def trouble_words(draft: Draft, error: AnimatoError, _: Texts) -> Words:
+    """The photo or the clip cannot be used: why, and what to do next."""
+    is_clip = draft.trouble is not None and draft.trouble.is_clip
+    is_over = isinstance(error, UserError) and not is_clip
+    rows = [(_tap(draft, _("OK"), Verb.DROP),) if is_over else _drop_row(draft, _)]
+    if is_clip:
+        another = _tap(draft, _("🎬 Another clip"), Verb.OWN_CLIP)
+        rows.insert(0, (another, _tap(draft, _("Without the clip"), Verb.CONTINUE, WITHOUT_CLIP)))
+    if not isinstance(error, UserError):
+        rows.insert(0, (_tap(draft, _("↻ Try again"), Verb.CONTINUE),))
+    return Words(sentence_of(error, _, is_clip=is_clip), tuple(rows))
+
+
+def grid_words(draft: Draft, _: Texts) -> Words:
+    """No face was found: which part of the picture is it?"""
+    cells = [_tap(draft, str(cell), Verb.CELL, str(cell)) for cell in range(1, 10)]
+    whole = _tap(draft, _("🖼 Whole picture"), Verb.CELL, "0")
+    text = _(
+        "I found no face here; I look for faces seen from the front. Tap the square where the face "
+        "is, take the whole picture, or send another photo with a larger face."
+    )
+    rows = (*in_rows(cells, _NUMBERS_IN_A_ROW), (whole,), _drop_row(draft, _))
+    return Words(_after_warnings(draft, text, _), rows)
+
+
+def faces_words(draft: Draft, _: Texts) -> Words:
+    """Several faces: whose is to move?"""
+    faces = draft.faces[:MOST_FACES]
+    buttons = [_tap(draft, str(face.number), Verb.FACE, str(face.number)) for face in faces]
+    text = _("I found {count} faces. Whose is to move?", count=len(draft.faces))
+    width = _even_width(len(buttons), _FACES_IN_A_ROW)
+    rows = (*in_rows(buttons, width), _drop_row(draft, _))
+    return Words(_after_warnings(draft, text, _), rows)
+
+
+def movement_words(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Words:
+    """Which movement? Warnings come first, so that nobody orders without having seen them."""
+    text = _("Your clip, or another movement?") if draft.clip else _("Which movement?")
+    if not choice.engines:
+        offline = _("No worker is online right now: what you choose keeps its place.")
+        text = f"{offline}\n{text}"
+    return Words(_after_warnings(draft, text, _), movement_keyboard(draft, choice, _, page))
+
+
+def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Keyboard:
+    """Movements on pages, one's own clip, all in one, the engine, and the way out.
+
+    What was wanted before the warnings were seen comes first, and so does a clip that is there.
+    """
+    first, own = _wanted(draft, choice, _), _tap(draft, _("🎬 My own clip"), Verb.OWN_CLIP)
+    if draft.clip is not None:
+        clip = _tap(draft, _("🎬 Follow my clip"), Verb.OWN_CLIP, FOLLOW)
+        first, own = (*first, clip), _tap(draft, _("🎬 Another clip"), Verb.OWN_CLIP)
+    rows: list[tuple[Button, ...]] = [(button,) for button in first]
+    rows += _movement_rows(draft, choice, page)
+    all_in_one = _tap(draft, _("✨ Show me all"), Verb.SHOW_ALL)
+    rows.append((own, all_in_one) if choice.shows_all else (own,))
+    if len(choice.engines) > 1:
+        rows.append(tuple(_engine(draft, engine, choice, _) for engine in choice.engines))
+    return (*rows, _drop_row(draft, _))
+
+
+def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button, ...]]:
+    """The movements of a page, and the row that turns the pages."""
+    size = PAGE_SIZE
+    if len(choice.templates) <= _MOST_WITHOUT_PAGES:
+        size = _MOST_WITHOUT_PAGES
+    pages = max(1, -(-len(choice.templates) // size))
+    page = min(max(page, 0), pages - 1)
+    shown = choice.templates[page * size : (page + 1) * size]
+    rows = in_rows([_movement(draft, template, choice) for template in shown], COLUMNS)
+    if pages > 1:
+        rows.append(
+            (
+                _tap(draft, "◀️", Verb.PAGE, str((page - 1) % pages)),
+                _tap(draft, f"{page + 1}/{pages}", Verb.PAGE, str(page)),
+                _tap(draft, "▶️", Verb.PAGE, str((page + 1) % pages)),
+            )
+        )
+    return rows
+
+
+def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
+    """What the person wanted before anything was known of the photo."""
+    if draft.is_all_wanted and choice.shows_all:
+        return (_tap(draft, _("▶️ Go on: all movements"), Verb.SHOW_ALL),)
+    name = draft.motion.template if draft.motion else None
+    for template in choice.templates:
+        if template.name == name:
+            label = _("▶️ Go on: {title}", title=label_of(template, choice.language))
+            return (_tap(draft, label, Verb.TEMPLATE, template.name),)
+    return ()
+
+
+def numbers_keyboard(draft: Draft, names: Sequence[str]) -> Keyboard:
+    """Under the animation of all movements: their numbers, in the order of the names.
+
+    They stay where they are, and each may be wanted in turn: they are of no keyboard's number.
+    """
+    buttons = [
+        Button(str(number), Tap(Verb.TEMPLATE, draft.draft, 0, name))
+        for number, name in enumerate(names, start=1)
+    ]
+    return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
+
+
+def label_of(template: Template, language: str) -> str:
+    """A movement as a button has room for it."""
+    return title_of(template, language)[:_LABEL_CHARACTERS]
+
+
+def _movement(draft: Draft, template: Template, choice: Choice) -> Button:
+    return _tap(draft, label_of(template, choice.language), Verb.TEMPLATE, template.name)
+
+
+def _engine(draft: Draft, engine: str, choice: Choice, _: Texts) -> Button:
+    label = _(_ENGINES.get(engine, "{engine}"), engine=engine)
+    mark = "✓ " if engine == choice.engine else ""
+    return _tap(draft, f"{mark}{label}", Verb.ENGINE, engine)
+
+
+def _after_warnings(draft: Draft, text: str, _: Texts) -> str:
+    warnings = draft.look.warnings if draft.look else ()
+    lines = [f"⚠️ {_(warning.value)}" for warning in warnings]
+    return "\n".join([*lines, "", text] if lines else [text])
+
+
+def _tap(draft: Draft, label: str, verb: Verb, argument: str = "") -> Button:
+    return Button(label, Tap(verb, draft.draft, draft.number, argument))
+
+
+def _drop_row(draft: Draft, _: Texts) -> tuple[Button, ...]:
+    # After an order it takes away no more than the buttons: the video's own still need the photo.
+    label = _("✖️ Cancel") if draft.number == 1 else _("✖️ Close")
+    return (_tap(draft, label, Verb.DROP),)
+
+
+def _even_width(count: int, most: int) -> int:
+    """How many buttons stand in a row, so that the last row is not much shorter than the others."""
+    rows = max(1, -(-count // most))
+    return max(1, -(-count // rows))

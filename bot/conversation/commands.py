@@ -1,0 +1,236 @@
+"""The commands of the private conversation; each says what can be done next."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from bot.callback_data import Tap, Verb
+from bot.conversation.draft_cards import DraftCards
+from bot.conversation.reception import LONG_CLIP
+from bot.gateway.messenger import Button, Words
+from bot.gateway.updates import Came
+from bot.office import Office
+from bot.orders.order_cards import OrderCard
+from bot.orders.ordering import Ordering
+from bot.orders.results import title_of
+from bot.texts import Texts
+from bot.wording import cancelling_words
+from jobs.errors import UnknownTemplate
+from jobs.orders import OrderState
+from jobs.templates import Catalogue
+
+TEMPLATE_LINK = "tpl_"
+# Of the 4096 that Telegram takes, where some signs count twice.
+_MOST_CHARACTERS = 3000
+_MOST_BUTTONS = 50
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What the owner promises and tells about the service.
+
+    Attributes:
+        owner: how the owner can be reached; may be empty.
+        retain_input_h: photos and clips are kept so long after the last tap, h.
+        retain_result_h: results are kept so long after they were sent, h.
+        clip_s: so much of a clip is used, s.
+        file_mb: the largest file, MB.
+    """
+
+    owner: str
+    retain_input_h: float
+    retain_result_h: float
+    clip_s: float
+    file_mb: int
+
+
+class Commands:
+    """Answers commands.
+
+    Args:
+        office: the parts of the bot.
+        ordering: takes orders back.
+        cards: shows drafts.
+        catalogue: the movements.
+        promise: what the owner promises.
+    """
+
+    def __init__(
+        self,
+        office: Office,
+        ordering: Ordering,
+        cards: DraftCards,
+        catalogue: Catalogue,
+        promise: Promise,
+    ) -> None:
+        self._office = office
+        self._ordering = ordering
+        self._cards = cards
+        self._catalogue = catalogue
+        self._promise = promise
+        self.by_name: dict[str, Callable[[Came], Awaitable[None]]] = {
+            "start": self.start,
+            "templates": self.templates,
+            "queue": self.queue,
+            "cancel": self.cancel,
+            "help": self.help,
+            "privacy": self.privacy,
+            "about": self.about,
+        }
+
+    async def start(self, came: Came) -> None:
+        """Greets; a link to a movement is kept until the photo comes."""
+        _ = self._office.texts
+        payload = came.text.partition(" ")[2].strip()
+        if payload.startswith(TEMPLATE_LINK):
+            try:
+                template = self._catalogue.get(payload.removeprefix(TEMPLATE_LINK))
+            except UnknownTemplate:
+                text = _(
+                    "I do not know this movement. /templates shows all; or just send me a photo."
+                )
+                await self._say(came, Words(text))
+                return
+            await self._office.drafts.put_on_desk(came.chat, came.person, template=template.name)
+            text = _("{title}. Now send me the photo that is to move so.", title=title_of(template))
+            await self._say(came, Words(text, (_profile_row(_),)))
+            return
+        text = _(
+            "Hello! I bring portraits to life.\n\n"
+            "1. Send me a photo with a face: a selfie, an old picture, a painting.\n"
+            "2. Choose a movement, or send a clip of your own.\n"
+            "3. A little later the video is here.\n\n"
+            "/templates shows the movements, /help more."
+        )
+        await self._say(came, Words(text, (_profile_row(_),)))
+
+    async def templates(self, came: Came) -> None:
+        """The movements; for a photo that is at hand, with their buttons."""
+        _ = self._office.texts
+        desk = await self._office.drafts.desk(came.chat, came.person)
+        draft = await self._office.drafts.read(desk.draft) if desk.draft else None
+        lines = [
+            f"{title_of(one)}: {_(one.description)}" if one.description else title_of(one)
+            for one in self._catalogue
+        ]
+        invitation = _("Send a photo to see them on your own face.")
+        text = "\n".join((_("The movements:"), text_of(lines, _), "", invitation))
+        await self._say(came, Words(text))
+        if draft is not None and not await self._cards.is_ordered(draft):
+            await self._cards.show_below(draft)
+
+    async def queue(self, came: Came) -> None:
+        """The person's orders and how they stand."""
+        _ = self._office.texts
+        open_cards = await self._ordering.open_orders(came.person)
+        lines = [await self._standing(card) for card in open_cards]
+        if not lines:
+            lines = [_("Nothing of yours is in the queue. Send me a photo.")]
+        await self._say(came, Words(text_of(lines, _), _cancel_rows(open_cards, _)))
+
+    async def cancel(self, came: Came) -> None:
+        """Takes the only open order back; of several, asks which."""
+        _ = self._office.texts
+        open_cards = await self._ordering.open_orders(came.person)
+        if not open_cards:
+            at_hand: dict[str, None] = {"clip": None, "template": None, "wants_clip": None}
+            await self._office.drafts.put_on_desk(came.chat, came.person, **at_hand)
+            text = _("Nothing of yours is in the queue. Send me a photo at any time.")
+            await self._say(came, Words(text))
+        elif len(open_cards) > 1:
+            await self._say(came, Words(_("Which one?"), _cancel_rows(open_cards, _)))
+        else:
+            became = await self._ordering.cancel_order(open_cards[0])
+            await self._say(came, Words(cancelling_words(became, _)))
+
+    async def help(self, came: Came) -> None:
+        """What works well, and what is taken."""
+        _, promise = self._office.texts, self._promise
+        text = _(
+            "Send me a photo, a picture file or a sticker (up to {mb} MB), then choose a movement."
+            "\n\n"
+            "Best is one face, seen from the front, sharp and bright.\n\n"
+            "A clip of your own (video, round video, GIF): one face from the front, in one take "
+            "without cuts, shoulders still. It may last {most:g} s; the first {seconds:g} s are "
+            "used. Its sound is kept.\n\n"
+            "In groups: answer to a photo with /animate.\n\n"
+            "/queue shows your place, /cancel takes an order back, /privacy says what is kept.",
+            mb=promise.file_mb,
+            seconds=promise.clip_s,
+            most=LONG_CLIP * promise.clip_s,
+        )
+        await self._say(came, Words(text))
+
+    async def privacy(self, came: Came) -> None:
+        """What is kept, for how long, and how to have it deleted."""
+        _, promise = self._office.texts, self._promise
+        text = _(
+            "Photos and clips are deleted {input_h:g} h after your last tap, videos {result_h:g} h "
+            "after they were sent; at once with Delete under a video or Cancel under a photo.\n\n"
+            "What you chose, and Telegram's names of your files, are kept for 30 days; a message "
+            "that could not be handled, with its text, for 7 days.\n\n"
+            "Pictures are seen only by the machines and the storage that the owner of this bot "
+            "uses, which may be rented. Every video says that it was made with AI. Your consent "
+            "and its date are stored with your Telegram number.",
+            input_h=promise.retain_input_h,
+            result_h=promise.retain_result_h,
+        )
+        await self._say(came, Words("\n\n".join(filter(None, (text, self._contact())))))
+
+    async def about(self, came: Came) -> None:
+        """Whose bot it is, the licences, and what marks are set."""
+        _ = self._office.texts
+        text = _(
+            "Animato, free software (MIT licence).\n\n"
+            "flow: drawn movements and optical flow, no trained weights.\n"
+            "fomm: First Order Motion Model (Siarohin et al., NeurIPS 2019); its published weights "
+            "are for research and carry no licence of their own.\n\n"
+            "Marks: every video's caption says how it was made."
+        )
+        await self._say(came, Words("\n\n".join(filter(None, (text, self._contact())))))
+
+    async def text(self, came: Came) -> None:
+        """Text that is no command."""
+        _ = self._office.texts
+        text = _("Send me a photo with a face, and I bring it to life. /help says more.")
+        await self._say(came, Words(text, (_profile_row(_),)))
+
+    def _contact(self) -> str:
+        owner = self._promise.owner
+        return self._office.texts("The owner of this bot: {owner}", owner=owner) if owner else ""
+
+    async def _standing(self, card: OrderCard) -> str:
+        """One line on an order."""
+        _ = self._office.texts
+        status = await self._office.queues.status(card.ref)
+        state = _("in the queue")
+        if status is not None and status.state is OrderState.RUNNING:
+            share = status.progress.share if status.progress else 0.0
+            state = _("being made, {percent} %", percent=round(100 * share))
+        elif status is not None and status.ahead is not None:
+            place = card.shown.updated(status.ahead).place
+            state = _("place {place}", place=place)
+        return _("{title}: {state}", title=card.title, state=state)
+
+    async def _say(self, came: Came, words: Words) -> None:
+        await self._office.messenger.send(came.place, words)
+
+
+def text_of(lines: Sequence[str], _: Texts) -> str:
+    """The lines as far as a message has room for them, and how many are left out."""
+    ends = accumulate(len(line) + 1 for line in lines)
+    shown = sum(end <= _MOST_CHARACTERS for end in ends)
+    if shown == len(lines):
+        return "\n".join(lines)
+    return "\n".join((*lines[:shown], _("and {count} more", count=len(lines) - shown)))
+
+
+def _profile_row(_: Texts) -> tuple[Button, ...]:
+    return (Button(_("🙂 Use my profile picture"), Tap(Verb.PROFILE_PHOTO)),)
+
+
+def _cancel_rows(cards: list[OrderCard], _: Texts) -> tuple[tuple[Button, ...], ...]:
+    return tuple(
+        (Button(_("✖️ {title}", title=card.title), Tap(Verb.CANCEL, card.draft, card.number)),)
+        for card in cards[:_MOST_BUTTONS]
+    )

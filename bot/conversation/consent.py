@@ -1,0 +1,27 @@
+"""The one line that everybody agrees to before the first video; a photo that came before waits."""
+
+from bot.callback_data import Tap, Verb
+from bot.gateway.messenger import Button, Words
+from bot.texts import Texts
+
+
+def consent_words(draft: str, retain_h: float, _: Texts) -> Words:
+    """What a person agrees to.
+
+    Args:
+        draft: one of those that wait for it; only its person may tap.
+        retain_h: photos and clips are kept so long after the last tap, h.
+        _: the sentences.
+    """
+    text = _(
+        "Before we begin: send only pictures that you may use, of people who agree. Every video is "
+        "labelled as made with AI. Photos and clips are deleted {hours:g} h after your last tap. "
+        "More: /privacy",
+        hours=retain_h,
+    )
+    return Words(text, ((Button(_("👍 I agree"), Tap(Verb.CONSENT, draft)),),))
+
+
+def agreed_words(_: Texts) -> Words:
+    """What the same message says afterwards, if no photo waited for it."""
+    return Words(_("Thank you. Now send me a photo with a face."))

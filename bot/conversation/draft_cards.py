@@ -1,0 +1,139 @@
+"""The card of a draft: drawn from what the draft needs now, edited in place, sent anew if gone."""
+
+from typing import Any
+
+from bot.conversation.card_words import (
+    Choice,
+    faces_words,
+    grid_words,
+    looking_words,
+    movement_words,
+    trouble_words,
+)
+from bot.gateway.messenger import Place, Words
+from bot.office import Office
+from bot.orders.offers import FALLBACK, NOT_FOR_PEOPLE
+from jobs.drafts import Card, Draft
+from jobs.errors import AnimatoError
+from jobs.service_errors import StoreError
+from jobs.templates import Catalogue
+
+
+class DraftCards:
+    """Shows drafts.
+
+    Args:
+        office: the parts of the bot.
+        catalogue: the movements.
+    """
+
+    def __init__(self, office: Office, catalogue: Catalogue) -> None:
+        self._office = office
+        self._catalogue = catalogue
+
+    async def show(self, draft_id: str, page: int = 0) -> None:
+        """Draws what a draft needs now: nothing, if it is not known, or if its order is open.
+
+        Args:
+            draft_id: which draft.
+            page: of the movements.
+
+        Raises:
+            TelegramError, QueueUnavailable: it is not shown.
+        """
+        draft = await self._office.drafts.read(draft_id)
+        # From a wish on the card shows how its order stands (`bot/orders/progress.py`).
+        if draft is None or await self.is_ordered(draft):
+            return
+        words = await self._words(draft, page)
+        picture = await self._picture(draft)
+        if picture is None:
+            await self._put(draft, words)
+        else:
+            await self._put_picture(draft, picture, words)
+
+    async def show_below(self, draft: Draft) -> None:
+        """Shows the movements for a draft in a new message; the one before goes.
+
+        It stays if it shows how an order stands; what is tapped from now on is another order.
+
+        Raises:
+            TelegramError, QueueUnavailable: as of `show`.
+        """
+        office, has_order = self._office, await self.is_ordered(draft)
+        if draft.card is not None and not has_order:
+            await office.messenger.delete(draft.chat, draft.card.message_id)
+
+        def fresh(now: Draft) -> Draft:
+            changes: dict[str, Any] = {"card": None, "motion": None, "is_all_wanted": False}
+            return (now.shown_again() if has_order else now).model_copy(update=changes)
+
+        if await office.drafts.change(draft.draft, fresh) is not None:
+            await self.show(draft.draft)
+
+    async def adopt(self, draft: Draft, card: Card) -> Draft:
+        """Makes a message of the bot's the draft's card; the draft with it."""
+        drafts, update = self._office.drafts, {"card": card}
+        await drafts.note_card(draft.chat, card.message_id, draft.draft)
+        changed = await drafts.change(draft.draft, lambda now: now.model_copy(update=update))
+        return changed or draft.model_copy(update=update)
+
+    async def is_ordered(self, draft: Draft) -> bool:
+        """Whether the draft's number is an order's already, so that its card is that order's."""
+        return await self._office.cards.read(draft.order_id) is not None
+
+    async def _put(self, draft: Draft, words: Words) -> None:
+        messenger = self._office.messenger
+        if draft.card is None or not await messenger.edit(draft.chat, draft.card, words):
+            sent = await messenger.send(place_of(draft), words)
+            await self.adopt(draft, Card(message_id=sent.message_id))
+
+    async def _put_picture(self, draft: Draft, picture: bytes, words: Words) -> None:
+        messenger, card = self._office.messenger, None
+        if draft.card is not None:
+            card = await messenger.edit_media(draft.chat, draft.card, picture, words)
+        if card is None:
+            sent = await messenger.send_picture(place_of(draft), picture, words)
+            card = Card(message_id=sent.message_id, has_media=True)
+        await self.adopt(draft, card)
+
+    async def _words(self, draft: Draft, page: int) -> Words:
+        texts = self._office.texts
+        if draft.trouble is not None:
+            error = AnimatoError.from_dict(dict[str, Any](draft.trouble.error))
+            return trouble_words(draft, error, texts)
+        if draft.look is None:
+            is_attended = not (await self._office.offers.now()).is_empty
+            return looking_words(draft, texts, is_attended=is_attended)
+        if draft.face_box is None:
+            ask = faces_words if draft.faces else grid_words
+            return ask(draft, texts)
+        return movement_words(draft, await self._choice(draft), texts, page)
+
+    async def _choice(self, draft: Draft) -> Choice:
+        """What can be chosen for a draft right now."""
+        offer = await self._office.offers.now()
+        chosen = offer.chosen(draft.engine)
+        return Choice(
+            templates=tuple(self._catalogue),
+            engines=tuple(
+                name for name in offer.engines if name == chosen or name != NOT_FOR_PEOPLE
+            ),
+            engine=chosen,
+            shows_all=FALLBACK in offer.engines,
+        )
+
+    async def _picture(self, draft: Draft) -> bytes | None:
+        """The numbered sheet, if a face is to be chosen and the card does not show it yet."""
+        is_asking = draft.look is not None and draft.face_box is None and draft.trouble is None
+        if draft.look is None or not is_asking or (draft.card and draft.card.has_media):
+            return None
+        try:
+            return await self._office.store.get(draft.look.sheet_key)
+        except StoreError:
+            return None  # the words alone must do
+
+
+def place_of(draft: Draft) -> Place:
+    """Where a draft's messages go: to its photo, in its topic."""
+    return Place(draft.chat, draft.thread_id, draft.message_id)

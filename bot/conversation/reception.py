@@ -1,0 +1,265 @@
+"""What people send: photos and clips, in any order, before and after they agreed to the terms.
+
+A photo begins a draft, whose id is made of its message: the same update, come again, begins none. A
+clip belongs to the photo that it answers, else to the one that asked for it, else to the last one
+if that has just come and waits for a movement; else it waits for the next photo, and a button gives
+it to the last one.
+"""
+
+from dataclasses import dataclass
+
+from bot.callback_data import Tap, Verb
+from bot.conversation.card_words import WAITING_CLIP
+from bot.conversation.consent import agreed_words, consent_words
+from bot.conversation.draft_cards import DraftCards, place_of
+from bot.drafts.draft_store import Desk, draft_id
+from bot.drafts.intake import Intake
+from bot.gateway.messenger import Button, Place, Words
+from bot.gateway.updates import Came, DrivingClip, Media, SourcePhoto
+from bot.office import Office
+from bot.wording import sentence_of
+from jobs.drafts import Card, Draft, MediaFile, Trouble
+from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
+from jobs.orders import Motion
+
+_MB = 1_000_000
+# So many times as long as what is used of it: much longer ones are sent by mistake.
+LONG_CLIP = 4
+# A clip that follows a photo within this time is meant for it.
+_FRESH_S = 600.0
+_MOST_WAITING = 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is taken; told before anything is downloaded.
+
+    Attributes:
+        file_bytes: of one file.
+        clip_s: so much of a clip is used, s.
+        retain_h: photos and clips are kept so long after the last tap, h.
+    """
+
+    file_bytes: int
+    clip_s: float
+    retain_h: float
+
+    def refusal(self, file: MediaFile) -> AnimatoError | None:
+        """Why a file is not taken, or None."""
+        size_bytes, limit_bytes = file.size_bytes or 0, self.file_bytes
+        if size_bytes > limit_bytes:
+            size_mb = f"{size_bytes / _MB:.1f}"
+            return MediaTooLarge(name=file.name, size_mb=size_mb, limit_mb=limit_bytes // _MB)
+        duration_s, limit_s = file.duration_s or 0.0, LONG_CLIP * self.clip_s
+        if duration_s > limit_s:
+            return ClipTooLong(name=file.name, duration_s=duration_s, limit_s=limit_s)
+        return None
+
+
+class Reception:
+    """Takes what people send.
+
+    Args:
+        office: the parts of the bot.
+        intake: fetches files.
+        cards: shows drafts.
+        limits: what is taken.
+    """
+
+    def __init__(self, office: Office, intake: Intake, cards: DraftCards, limits: Limits) -> None:
+        self._office = office
+        self._intake = intake
+        self._cards = cards
+        self.limits = limits
+
+    async def take(self, came: Came, media: Media) -> None:
+        """Takes a photo or a clip, or says why not."""
+        if isinstance(media, DrivingClip):
+            await self.take_clip(came, media.file)
+        elif media.clip is not None and await self._is_clip_wanted(came):
+            await self.take_clip(came, media.clip)
+        elif isinstance(media, SourcePhoto):
+            await self.begin(came, media.file)
+        else:
+            await self.say(came, self._office.texts(media.sentence, name=media.name))
+
+    async def begin(self, came: Came, photo: MediaFile, clip: MediaFile | None = None) -> None:
+        """Begins a draft with a photo, and a clip and a movement that waited for one.
+
+        Args:
+            came: the photo's message.
+            photo: the photo.
+            clip: one that came with it.
+        """
+        drafts = self._office.drafts
+        desk = await drafts.desk(came.chat, came.person)
+        draft = await drafts.begin(
+            Draft(
+                draft=draft_id(came.chat, came.message_id),
+                chat=came.chat,
+                person=came.person,
+                message_id=came.message_id,
+                thread_id=came.thread_id,
+                photo=photo,
+                clip=clip or desk.clip,
+                motion=Motion(template=desk.template) if desk.template else None,
+            )
+        )
+        await drafts.put_on_desk(
+            came.chat,
+            came.person,
+            draft=draft.draft,
+            earlier=desk.earlier if desk.draft == draft.draft else desk.draft,
+            photo_s=self._office.clock(),
+            clip=None,
+            template=None,
+            wants_clip=None,
+        )
+        await self.go_on(draft)
+
+    async def go_on(self, draft: Draft) -> None:
+        """Has a draft looked at; or asks its person to agree to the terms first."""
+        if not (await self._office.people.person(draft.person)).has_agreed:
+            await self._ask_to_agree(draft)
+            return
+        for file, is_clip in ((draft.photo, False), (draft.clip, True)):
+            refused = self.limits.refusal(file) if file else None
+            if refused is not None:
+                await self._refuse(draft, Trouble(error=refused.to_dict(), is_clip=is_clip))
+                return
+        await self._cards.show(draft.draft)
+        await self._intake.begin(draft)
+
+    async def agreed(self, place: Place, person: int, terms: int) -> None:
+        """Notes that a person agrees, and goes on with what waited.
+
+        Args:
+            place: where.
+            person: who.
+            terms: the message that asked for it; it becomes the card of the last photo.
+        """
+        office, has_agreed = self._office, (await self._office.people.person(person)).has_agreed
+        await office.people.agree(person)
+        desk, card = await office.drafts.desk(place.chat, person), Card(message_id=terms)
+        waiting = [await office.drafts.read(name) for name in desk.unagreed]
+        drafts = [draft for draft in waiting if draft is not None]
+        if drafts and drafts[-1].card is None:
+            drafts[-1] = await self._cards.adopt(drafts[-1], card)
+        elif not drafts and not has_agreed:
+            await office.messenger.edit(place.chat, card, agreed_words(office.texts))
+        for draft in drafts:
+            await self.go_on(draft)
+
+        def gone_on(now: Desk) -> Desk:
+            # An album's photos may have come to wait meanwhile, with a question of their own.
+            left = tuple(name for name in now.unagreed if name not in desk.unagreed)
+            return now.model_copy(update={"unagreed": left, "terms": now.terms if left else None})
+
+        await office.drafts.change_desk(place.chat, person, gone_on)
+
+    async def take_clip(self, came: Came, clip: MediaFile) -> None:
+        """Gives a clip to the photo that it belongs to, or keeps it for the next one."""
+        office, _ = self._office, self._office.texts
+        refused = self.limits.refusal(clip)
+        if refused is not None:
+            await self.say(came, sentence_of(refused, _, is_clip=True))
+            return
+        desk = await office.drafts.desk(came.chat, came.person)
+        asked = await self._asking_draft(came, desk)
+        draft = asked or await self._fresh_draft(desk)
+        if draft is not None:
+            await self.add_clip(draft, clip)
+            # Where nobody asked for it, it may just as well be meant for the photo that comes next.
+            kept = None if asked else clip
+            await office.drafts.put_on_desk(
+                came.chat, came.person, draft=draft.draft, wants_clip=None, clip=kept
+            )
+            return
+        await office.drafts.put_on_desk(came.chat, came.person, clip=clip)
+        await self._ask_for_photo(came, desk)
+
+    async def add_clip(self, draft: Draft, clip: MediaFile | None) -> None:
+        """Gives a draft a clip or takes it away, and has it looked at; its card comes below."""
+        office = self._office
+        if draft.clip != clip:
+            has_order = await self._cards.is_ordered(draft)
+            if draft.card is not None and not has_order:
+                await office.messenger.delete(draft.chat, draft.card.message_id)
+
+            def with_clip(now: Draft) -> Draft:
+                if now.clip == clip:
+                    return now
+                fresh = now.shown_again() if has_order else now
+                # The photo is the same, and so is the chosen face.
+                return fresh.renewed(clip=clip, card=None, motion=None, face_box=now.face_box)
+
+            draft = await office.drafts.change(draft.draft, with_clip) or draft
+        await self.go_on(draft)
+
+    async def retry(self, draft: Draft) -> None:
+        """Has the same photo and clip looked at once more."""
+
+        def untroubled(now: Draft) -> Draft:
+            return now.renewed() if now.revision == draft.revision else now
+
+        await self.go_on(await self._office.drafts.change(draft.draft, untroubled) or draft)
+
+    async def say(self, came: Came, text: str) -> None:
+        """Answers to a message."""
+        await self._office.messenger.send(came.place, Words(text))
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    async def _ask_to_agree(self, draft: Draft) -> None:
+        """Keeps a draft until its person agrees; the question is there once, below the last one."""
+        office = self._office
+
+        def with_draft(now: Desk) -> Desk:
+            waiting = tuple(dict.fromkeys((*now.unagreed, draft.draft)))[-_MOST_WAITING:]
+            return now.model_copy(update={"unagreed": waiting})
+
+        desk = await office.drafts.change_desk(draft.chat, draft.person, with_draft)
+        if desk.terms is not None:
+            await office.messenger.delete(draft.chat, desk.terms)
+        words = consent_words(draft.draft, self.limits.retain_h, office.texts)
+        sent = await office.messenger.send(place_of(draft), words)
+        await office.drafts.put_on_desk(draft.chat, draft.person, terms=sent.message_id)
+
+    async def _refuse(self, draft: Draft, trouble: Trouble) -> None:
+        await self._office.drafts.change(
+            draft.draft, lambda now: now.model_copy(update={"trouble": trouble})
+        )
+        if not trouble.is_clip:
+            await self._office.drafts.take_off_desk(draft)
+        await self._cards.show(draft.draft)
+
+    async def _is_clip_wanted(self, came: Came) -> bool:
+        desk = await self._office.drafts.desk(came.chat, came.person)
+        return await self._asking_draft(came, desk) is not None
+
+    async def _asking_draft(self, came: Came, desk: Desk) -> Draft | None:
+        """The draft whose photo or card was answered, or that asked for a clip."""
+        drafts = self._office.drafts
+        found = await drafts.answered(came.chat, came.reply_to) if came.reply_to else None
+        if found is not None and found.person == came.person:
+            return found
+        return await drafts.read(desk.wants_clip) if desk.wants_clip else None
+
+    async def _fresh_draft(self, desk: Desk) -> Draft | None:
+        """The last photo's draft, if the photo has just come and nothing was ordered from it."""
+        last = await self._office.drafts.read(desk.draft) if desk.draft else None
+        is_old = self._office.clock() - desk.photo_s > _FRESH_S
+        if last is None or is_old or last.number > 1 or await self._cards.is_ordered(last):
+            return None
+        is_useless = last.trouble is not None and not last.trouble.is_clip
+        return None if is_useless else last
+
+    async def _ask_for_photo(self, came: Came, desk: Desk) -> None:
+        _ = self._office.texts
+        text = _("I have your clip. Now send me the photo that is to follow it.")
+        last = await self._office.drafts.read(desk.draft) if desk.draft else None
+        row: tuple[Button, ...] = ()
+        if last is not None:
+            tap = Tap(Verb.OWN_CLIP, last.draft, 0, WAITING_CLIP)
+            row = (Button(_("Use the last photo"), tap),)
+        await self._office.messenger.send(came.place, Words(text, (row,)))

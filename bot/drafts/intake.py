@@ -1,0 +1,179 @@
+"""Photos and clips come in: from Telegram into the file store, then to be looked at.
+
+    Intake.begin -> queue `intake` -> Intake.work -> store -> queue `look` (any worker)
+
+Telegram's names of the files are all that this takes, so that files whose time was over are fetched
+again in the same way.
+"""
+
+import asyncio
+import re
+from pathlib import PurePosixPath
+
+from telegram.error import BadRequest, NetworkError, RetryAfter
+
+from bot.gateway.rate_limiter import seconds
+from bot.office import Office
+from jobs.connection import reaching
+from jobs.drafts import Draft, MediaFile
+from jobs.errors import MediaError, MediaTooLarge
+from jobs.orders import DraftId, LookOrder, Record
+from jobs.queues.assignment import Assignment, Later
+from jobs.queues.keys import INTAKE, JobRef
+from jobs.queues.work import WorkRules
+from jobs.tasks import end_tasks
+
+INTAKE_RULES = WorkRules(at_once=4, most_stalls=1000)
+
+_MB = 1_000_000
+# What the cloud server hands out.
+CLOUD_LIMIT_BYTES = 20 * _MB
+# A server of one's own hands out anything, but several files are in memory at the same time.
+LOCAL_LIMIT_BYTES = 200 * _MB
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+_TOO_BIG = "file is too big"
+_LONGEST_PAUSE_S = 60.0
+_MOST_STARTS = 200  # some hours
+
+
+class FileLost(MediaError):
+    """A file that Telegram does not hand out any more."""
+
+    sentence = "Telegram does not hand out {name} any more. Send it again."
+
+
+class TelegramSilent(MediaError):
+    """Telegram did not answer for hours."""
+
+    sentence = "{name} could not be fetched from Telegram for hours. Send it again."
+
+
+class IntakeOrder(Record):
+    """Files that are to be fetched.
+
+    Attributes:
+        draft: whose they are.
+        revision: of the draft; when it has another by then, nobody wants them any more.
+        chat: where they came from.
+        person: who sent them.
+        photo: the photo.
+        clip: the clip, or None.
+    """
+
+    draft: DraftId
+    revision: int
+    chat: int
+    person: int
+    photo: MediaFile
+    clip: MediaFile | None = None
+
+
+class Intake:
+    """Fetches files.
+
+    Args:
+        office: the parts of the bot.
+        limit_bytes: larger files are not taken.
+    """
+
+    def __init__(self, office: Office, limit_bytes: int = CLOUD_LIMIT_BYTES) -> None:
+        self._office = office
+        self._limit_bytes = limit_bytes
+
+    async def begin(self, draft: Draft) -> None:
+        """Has a draft's files fetched and looked at, once for each revision.
+
+        Raises:
+            ValueError: the draft has no photo yet.
+            QueueUnavailable: the server does not answer.
+        """
+        if draft.photo is None:
+            message = f"the draft {draft.draft} has no photo"
+            raise ValueError(message)
+        order = IntakeOrder(
+            draft=draft.draft,
+            revision=draft.revision,
+            chat=draft.chat,
+            person=draft.person,
+            photo=draft.photo,
+            clip=draft.clip,
+        )
+        ref = JobRef(INTAKE, f"in-{draft.draft}-{draft.revision}")
+        await self._office.queues.send(ref, order, draft.person)
+
+    async def work(self, assignment: Assignment) -> None:
+        """Fetches the files of one draft.
+
+        Raises:
+            Later: Telegram does not answer right now.
+            MediaError: a file is too large or gone.
+            StoreError: it cannot be stored.
+        """
+        order = IntakeOrder.read(assignment.text)
+        draft = await self._office.drafts.read(order.draft)
+        if draft is None or draft.revision != order.revision:
+            return
+        wanted = [(order.photo, "photo.jpg"), *([(order.clip, "clip.mp4")] if order.clip else ())]
+        fetching = [
+            asyncio.ensure_future(self._fetched(order, file, called, assignment))
+            for file, called in wanted
+        ]
+        try:
+            photo_key, *clip_key = await asyncio.gather(*fetching)
+        finally:
+            # Where one of them is of no use, nobody waits for the other.
+            await end_tasks(fetching)
+        look = LookOrder(
+            look_id=draft.look_id,
+            person=order.person,
+            chat=order.chat,
+            draft=order.draft,
+            photo_key=photo_key,
+            clip_key=clip_key[0] if clip_key else None,
+        )
+        await self._office.queues.send(look.ref, look, order.person)
+
+    async def _fetched(
+        self, order: IntakeOrder, file: MediaFile, called: str, assignment: Assignment
+    ) -> str:
+        """The key of a file that is in the store now."""
+        self._check_size(file, file.size_bytes or 0)
+        try:
+            content = await self._office.messenger.download(file.file_id)
+        except BadRequest as error:
+            if _TOO_BIG in str(error).lower():
+                raise self._too_large(file, file.size_bytes or 0) from error
+            raise FileLost(name=file.name) from error
+        except RetryAfter as error:
+            raise Later(seconds(error.retry_after)) from error
+        except NetworkError as error:
+            if assignment.attempt >= _MOST_STARTS:
+                raise TelegramSilent(name=file.name) from error
+            raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.attempt)) from error
+        self._check_size(file, len(content))
+        name = name_in_store(file.name, called, order.revision)
+        office = self._office
+        with reaching(office.queues.url):
+            return await office.retention.put_input(order.draft, name, content, office.clock())
+
+    def _check_size(self, file: MediaFile, size_bytes: int) -> None:
+        if size_bytes > self._limit_bytes:
+            raise self._too_large(file, size_bytes)
+
+    def _too_large(self, file: MediaFile, size_bytes: int) -> MediaTooLarge:
+        limit_bytes = self._limit_bytes
+        size_mb = max(size_bytes, limit_bytes + _MB // 10) / _MB
+        return MediaTooLarge(name=file.name, size_mb=f"{size_mb:.1f}", limit_mb=limit_bytes // _MB)
+
+
+def name_in_store(name: str, called: str, revision: int) -> str:
+    """A file's name in the store: what it is, of which revision, and the suffix of its own name.
+
+    Args:
+        name: as the person's program calls it; anything.
+        called: `photo.jpg` or `clip.mp4`.
+        revision: of the draft: files of another one are never mixed up with these.
+    """
+    ours = PurePosixPath(called)
+    suffix = PurePosixPath(name).suffix
+    return f"{ours.stem}-{revision}{suffix if _SUFFIX.fullmatch(suffix) else ours.suffix}"

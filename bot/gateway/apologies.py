@@ -1,0 +1,55 @@
+"""What becomes of an update that failed again and again: an apology, and a word to the admins."""
+
+import logging
+
+from telegram import Update
+from telegram.error import TelegramError
+
+from bot.gateway.application import Context
+from bot.gateway.messenger import ChatBusy, Messenger, Place, Words
+from bot.owner.admin_notes import AdminNotes
+from bot.texts import Texts
+from bot.wording import OURS
+
+log = logging.getLogger(__name__)
+
+
+class Apologies:
+    """Says sorry; never with details, which are the log's.
+
+    Args:
+        messenger: sends.
+        notes: tells the admins.
+        texts: the sentences.
+    """
+
+    def __init__(self, messenger: Messenger, notes: AdminNotes, texts: Texts) -> None:
+        self._messenger = messenger
+        self._notes = notes
+        self._texts = texts
+
+    async def apologise(self, update: Update) -> None:
+        """Tells the person who is waiting: who tapped, or who wrote in private."""
+        text, query = self._texts(OURS), update.callback_query
+        chat, message = update.effective_chat, update.effective_message
+        try:
+            if query is not None:
+                await self._messenger.answer(query.id, text, is_alert=True)
+            elif chat is not None and chat.type == chat.PRIVATE:
+                reply_to = message.message_id if message else None
+                place = Place(chat.id, reply_to=reply_to)
+                await self._messenger.send(place, Words(text), at_once=True)
+        except (TelegramError, ChatBusy) as error:
+            log.info("nobody hears the apology: %s", type(error).__name__)
+
+    async def failed(self, update: object, context: Context) -> None:
+        """What the application calls when it has given up."""
+        if isinstance(update, Update):
+            await self.apologise(update)
+            text = self._texts(
+                "The update {number} could not be handled and was put aside: {error}. The log says "
+                "more.",
+                number=update.update_id,
+                error=type(context.error).__name__,
+            )
+            await self._notes.tell(text)

@@ -1,0 +1,232 @@
+"""Telegram's flood limits, kept by chat: one that must wait delays no other.
+
+Into a private chat go 3 messages in any 3 s, into a group 20 in any minute, 30 in all in any
+second. Edits and reactions count as messages do. After a 429 only that chat waits.
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from telegram.error import RetryAfter
+from telegram.ext import BaseRateLimiter
+
+from bot.gateway.update_processor import wait_for_room
+
+log = logging.getLogger(__name__)
+
+_PRIVATE = (3, 3.0)
+_GROUP = (20, 60.0)
+_TOTAL = (30, 1.0)
+_MARGIN = 1.02  # Telegram counts when a message arrives, which is a little later than we do
+_BACK_OFF_MARGIN_S = 0.2
+_TRIES = 5
+_MANY_LANES = 1000
+_COUNTED = ("send", "edit", "copy", "forward", "setMessageReaction")
+_NOT_COUNTED = "sendChatAction"
+_READS = "get"
+
+Callback = Callable[..., Coroutine[Any, Any, Any]]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Window:
+    """At most `limit` calls in any `window_s` seconds; times are those of any steady clock, s."""
+
+    def __init__(self, limit: int, window_s: float) -> None:
+        self._times: deque[float] = deque(maxlen=limit)
+        self._limit = limit
+        self._window_s = window_s * _MARGIN
+
+    def wait_s(self, now: float) -> float:
+        """How long until there is room, 0 if there is."""
+        if len(self._times) < self._limit:
+            return 0.0
+        return max(0.0, self._times[0] + self._window_s - now)
+
+    def take(self, now: float) -> None:
+        """Counts a call."""
+        self._times.append(now)
+
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing that was counted matters any more."""
+        return not self._times or self._times[-1] + self._window_s <= now
+
+
+class _Ticket(NamedTuple):
+    """A call that waits; numbers are given in the order of asking."""
+
+    number: int
+    is_first: asyncio.Event
+
+
+class _Lane:
+    """What goes to one chat, in the order of asking."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self.closed_until = 0.0
+        self.waiting: list[_Ticket] = []  # a heap by the number
+
+    def wait_s(self, now: float, *, counts: bool) -> float:
+        closed_s = max(0.0, self.closed_until - now)
+        return max(closed_s, self.window.wait_s(now)) if counts else closed_s
+
+    def is_idle(self, now: float) -> bool:
+        return not self.waiting and self.closed_until <= now and self.window.is_idle(now)
+
+
+class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
+    """Lets each call wait until its chat has room for it.
+
+    With `rate_limit_args={"droppable": True}` a call that would have to wait is not made, and
+    yields True: for edits that show progress and for chat actions, whose result nobody needs. Calls
+    without a chat (answers to taps, files) and calls that only ask never wait.
+
+    Args:
+        clock: a steady clock, s.
+        sleep: waits so many seconds of that clock.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._numbers = itertools.count()
+        self._lanes: dict[int | str, _Lane] = {}
+        self._total = Window(*_TOTAL)
+        self._total_turn = asyncio.Lock()
+
+    async def initialize(self) -> None:
+        """Needs nothing."""
+
+    async def shutdown(self) -> None:
+        """Holds nothing."""
+
+    def closed_s(self, chat: int | str) -> float:
+        """How long at least a message to a chat would have to wait now, s."""
+        now = self._clock()
+        lane = self._lanes.get(chat)
+        return max(lane.wait_s(now, counts=True) if lane else 0.0, self._total.wait_s(now))
+
+    async def process_request(
+        self,
+        callback: Callback,
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: dict[str, Any] | None,
+    ) -> Any:
+        """Makes the call when there is room for it.
+
+        Raises:
+            RetryAfter: Telegram refused it for the fifth time.
+        """
+        chat = _chat_number(data.get("chat_id"))
+        if chat is None or endpoint.startswith(_READS):
+            return await callback(*args, **kwargs)
+        counts = endpoint.startswith(_COUNTED) and endpoint != _NOT_COUNTED
+        lane = self._lane(chat)
+        if (rate_limit_args or {}).get("droppable"):
+            return await self._at_once_or_never(lane, counts, lambda: callback(*args, **kwargs))
+        number = next(self._numbers)
+        for tries_left in reversed(range(_TRIES)):
+            await self._turn(lane, number, counts=counts)
+            try:
+                return await callback(*args, **kwargs)
+            except RetryAfter as exc:
+                self._close(lane, exc)
+                if not tries_left:
+                    raise
+        raise AssertionError  # the last try returns or raises
+
+    async def _at_once_or_never(
+        self, lane: _Lane, counts: bool, call: Callable[[], Coroutine[Any, Any, Any]]
+    ) -> Any:
+        now = self._clock()
+        is_full = counts and (self._total_turn.locked() or self._total.wait_s(now) > 0)
+        if lane.waiting or lane.wait_s(now, counts=counts) or is_full:
+            return True
+        if counts:
+            lane.window.take(now)
+            self._total.take(now)
+        try:
+            return await call()
+        except RetryAfter as exc:
+            self._close(lane, exc)
+            return True
+
+    async def _turn(self, lane: _Lane, number: int, *, counts: bool) -> None:
+        """Returns when it is this call's turn, and counts it.
+
+        A call that was refused keeps its number, and so goes before those that came after it.
+        """
+        ticket = _Ticket(number, asyncio.Event())
+        heapq.heappush(lane.waiting, ticket)
+        try:
+            if lane.waiting[0] is not ticket or lane.wait_s(self._clock(), counts=counts):
+                wait_for_room()
+            while True:
+                if lane.waiting[0] is not ticket:
+                    await ticket.is_first.wait()
+                    ticket.is_first.clear()
+                elif wait_s := lane.wait_s(self._clock(), counts=counts):
+                    await self._sleep(wait_s)
+                elif not counts or await self._taken(lane, ticket):
+                    break
+        finally:
+            lane.waiting.remove(ticket)
+            heapq.heapify(lane.waiting)
+            if lane.waiting:
+                lane.waiting[0].is_first.set()
+
+    async def _taken(self, lane: _Lane, ticket: _Ticket) -> bool:
+        """Waits until there is room among the calls of all chats, and counts this one.
+
+        False if its own chat was closed meanwhile: then it is not counted, and waits anew.
+        """
+        async with self._total_turn:
+            while wait_s := self._total.wait_s(self._clock()):
+                await self._sleep(wait_s)
+            now = self._clock()
+            if lane.waiting[0] is not ticket or lane.wait_s(now, counts=True):
+                return False
+            lane.window.take(now)
+            self._total.take(now)
+            return True
+
+    def _close(self, lane: _Lane, refusal: RetryAfter) -> None:
+        wait_s = seconds(refusal.retry_after)
+        log.warning("Telegram wants %.0f s of silence in a chat", wait_s)
+        lane.closed_until = max(lane.closed_until, self._clock() + wait_s + _BACK_OFF_MARGIN_S)
+
+    def _lane(self, chat: int | str) -> _Lane:
+        if chat not in self._lanes:
+            if len(self._lanes) >= _MANY_LANES:
+                now = self._clock()
+                busy = {name: lane for name, lane in self._lanes.items() if not lane.is_idle(now)}
+                self._lanes = busy
+            is_private = isinstance(chat, int) and chat > 0
+            self._lanes[chat] = _Lane(Window(*(_PRIVATE if is_private else _GROUP)))
+        return self._lanes[chat]
+
+
+def seconds(duration: float | timedelta) -> float:
+    """A duration as python-telegram-bot gives it, today or tomorrow, s."""
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
+def _chat_number(chat: object) -> int | str | None:
+    """A chat's id as a number if it is one, its @name else; None for no chat."""
+    if chat is None or isinstance(chat, int):
+        return chat
+    text = str(chat)
+    return int(text) if text.removeprefix("-").isdecimal() else text

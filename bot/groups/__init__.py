@@ -1,0 +1,1 @@
+"""The bot in groups, and chats that move or end."""

@@ -1,0 +1,260 @@
+"""What was finished is told to its chat, each end once.
+
+    queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/drafts/draft_news.py
+                                     -> of an order: send (bot/orders/sending.py), close the card
+                                     -> a tap on "As file": send
+
+A video may arrive twice where the bot died, or Telegram fell silent, between sending and receipt
+(`jobs/queues/sent_marks.py`). The delivery to a chat that has no room for a message is given back,
+so that it stands in nobody's way.
+"""
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from bot.conversation.card_words import numbers_keyboard
+from bot.drafts.draft_news import DraftNews, TellAdmins
+from bot.gateway.messenger import Words
+from bot.office import Office
+from bot.orders.order_cards import Ending, OrderCard
+from bot.orders.ordering import renumbered
+from bot.orders.progress import Progress
+from bot.orders.result_files import ResultFiles, ResultGone, video_of
+from bot.orders.results import (
+    cancelled_ending,
+    caption,
+    done_ending,
+    failed_ending,
+    failure_words,
+    refused_ending,
+    result_buttons,
+)
+from bot.orders.sending import Message, Refused, Sender
+from bot.wording import sentence_of
+from jobs.connection import reaching
+from jobs.drafts import Draft
+from jobs.errors import AnimatoError, UserError
+from jobs.metrics.order_metrics import DeliveryOutcome
+from jobs.orders import Order, OrderState
+from jobs.queues import outbox
+from jobs.queues.assignment import Assignment, Later
+from jobs.queues.keys import INTAKE, LOOK
+from jobs.queues.sent_marks import NextStep
+from jobs.queues.status import Status
+from jobs.queues.work import WorkRules
+from jobs.service_errors import FileGone, OrderFailed, RecordError
+
+log = logging.getLogger(__name__)
+
+# However often the bot dies, a delivery is not given up for it. What is being sent when the bot
+# ends may take a while to be received.
+DELIVER_RULES = WorkRules(at_once=8, most_stalls=1000, stop_s=20.0)
+
+
+class Delivery:
+    """Delivers.
+
+    Args:
+        office: the parts of the bot.
+        progress: shows the last words of cards.
+        news: delivers what became of photos and clips.
+        tell_admins: writes to the admins.
+    """
+
+    def __init__(
+        self, office: Office, progress: Progress, news: DraftNews, tell_admins: TellAdmins
+    ) -> None:
+        self._office = office
+        self._progress = progress
+        self._news = news
+        self._tell_admins = tell_admins
+        self._sender = Sender(office)
+        self._files = ResultFiles(office)
+
+    async def work(self, assignment: Assignment) -> None:
+        """Delivers one end, or one file.
+
+        Raises:
+            Later: it cannot be now.
+            TelegramError, QueueUnavailable, StoreError: it is to be tried again.
+            RecordError: it cannot be read, and never will be.
+        """
+        delivery = outbox.Delivery.read(assignment.text)
+        try:
+            if delivery.queue in (INTAKE, LOOK):
+                await self._news.deliver(delivery.ref)
+            elif delivery.tap:
+                await self._deliver_file(delivery)
+            else:
+                await self._deliver(delivery)
+        except (Forbidden, BadRequest) as error:
+            # Of a card's: an order's own are dealt with where they occur.
+            log.warning("%s: its chat refuses: %s", delivery.job_id, error)
+            self._office.metrics.delivered(DeliveryOutcome.GONE)
+        except (Later, TelegramError):
+            self._office.metrics.delivered(DeliveryOutcome.AGAIN)
+            raise
+
+    async def _deliver(self, delivery: outbox.Delivery) -> None:
+        office = self._office
+        step, mark = await self._sender.begin(delivery.delivery_id)
+        status = await office.queues.status(delivery.ref)
+        if status is None or not _is_of(delivery, status):
+            return  # tried again meanwhile; how that ends is told then
+        card = await self._card_of(delivery)
+        draft = await self._changed_draft(card, status)
+        ending = self._ending(card, status)
+        if step is NextStep.GIVE_UP:
+            ending = await self._given_up(card)
+        elif step is not NextStep.FINISH and status.state is not OrderState.CANCELLED:
+            with TemporaryDirectory(prefix="animato-") as folder:
+                message, ending = await self._message(card, draft, status, Path(folder))
+                try:
+                    await self._sender.send(delivery.delivery_id, mark, card.place, message)
+                except Refused as refused:
+                    await self._note_refusal(card, refused)
+                    ending = refused_ending(card, refused, office.texts)
+            if status.error is not None and not isinstance(status.error, UserError):
+                facts = {"order": card.order_id, "error": status.error}
+                await self._tell_admins(office.texts("{order} came to nothing: {error}", **facts))
+        await office.cards.end(card.order_id, ending)
+        self._progress.wake(card.order_id)
+        kept = status.video().key if status.state is OrderState.DONE else ""
+        with reaching(office.queues.url):
+            await office.retention.delivered(card.order_id, office.clock(), kept)
+
+    async def _deliver_file(self, delivery: outbox.Delivery) -> None:
+        """Sends the untouched file of a result; where that cannot be, a word about it."""
+        office, _ = self._office, self._office.texts
+        step, mark = await self._sender.begin(delivery.delivery_id)
+        card = await office.cards.read(delivery.job_id)
+        if card is None:
+            return
+        if step is NextStep.FINISH:
+            if mark.message_id is not None:
+                await office.cards.note_file(card.order_id, mark.message_id)
+            return
+        if step is NextStep.GIVE_UP:
+            await self._given_up(card)
+            return
+        with TemporaryDirectory(prefix="animato-") as folder:
+            try:
+                result, video = await self._files.fetched(card, Path(folder))
+                words = Words(caption(card.title, result, _))
+                message = Message(words, video, is_file=True)
+            except ResultGone as gone:
+                message = Message(Words(sentence_of(gone, _)))
+            try:
+                sent = await self._sender.send(delivery.delivery_id, mark, card.place, message)
+                await office.cards.note_file(card.order_id, sent)
+            except Refused as refused:
+                told = Message(Words(refused_ending(card, refused, _).text))
+                with suppress(Refused):
+                    await self._sender.send(delivery.delivery_id, mark, card.place, told)
+                await self._note_refusal(card, refused)
+
+    # --- what is told -----------------------------------------------------------------------------
+
+    async def _message(
+        self, card: OrderCard, draft: Draft | None, status: Status, folder: Path
+    ) -> tuple[Message, Ending]:
+        """What is told of an order's end, and the last words of its card."""
+        _, number = self._office.texts, draft.number if draft else card.number + 1
+        error: AnimatoError = status.error or OrderFailed(order=card.order_id)
+        if status.state is OrderState.DONE:
+            result = status.video()
+            path = folder / "video.mp4"
+            try:
+                await self._office.store.fetch(result.key, path)
+            except FileGone as gone:
+                error = gone
+            else:
+                options = (await self._office.offers.now()).options(card.order.engine)
+                keyboard = result_buttons(card.order, number, options, _)
+                if draft is not None and card.order.motion.templates:
+                    numbers = numbers_keyboard(draft, card.order.motion.templates)
+                    keyboard = (*numbers, *keyboard)
+                words = Words(caption(card.title, result, _), keyboard)
+                return Message(words, video_of(card, result, path)), self._ending(card, status)
+        return Message(failure_words(card, error, number, _)), failed_ending(card, _)
+
+    def _ending(self, card: OrderCard, status: Status) -> Ending:
+        """The last words of the order's card."""
+        match status.state:
+            case OrderState.CANCELLED:
+                return cancelled_ending(card, self._office.texts)
+            case OrderState.FAILED:
+                return failed_ending(card, self._office.texts)
+        return done_ending(card, self._office.clock(), self._office.texts)
+
+    async def _given_up(self, card: OrderCard) -> Ending:
+        """What is left when sending has been tried in vain: the card, and the admins."""
+        _ = self._office.texts
+        self._office.metrics.delivered(DeliveryOutcome.GIVEN_UP)
+        await self._tell_admins(
+            _("Nobody knows whether {order} could be sent.", order=card.order_id)
+        )
+        text = _(
+            "{title}: it is done, but it could not be sent. Order it again, please.",
+            title=card.title,
+        )
+        return Ending(text=text, offers_more=True)
+
+    async def _note_refusal(self, card: OrderCard, refused: Refused) -> None:
+        """Counts it, and tells the admins unless nobody is there any more."""
+        _ = self._office.texts
+        log.warning("%s: its chat refuses: %s", card.order_id, refused)
+        outcome = DeliveryOutcome.GIVEN_UP if refused.is_too_large else DeliveryOutcome.GONE
+        self._office.metrics.delivered(outcome)
+        if not refused.is_unheard:
+            await self._tell_admins(
+                _("{order} could not be sent: {error}", order=card.order_id, error=refused)
+            )
+
+    async def _changed_draft(self, card: OrderCard, status: Status) -> Draft | None:
+        """The draft after its order; None if it is not known, or cannot be read, any more."""
+        try:
+            return await self._office.drafts.change(
+                card.draft, lambda found: _after(found, card, status)
+            )
+        except RecordError:
+            return None
+
+    async def _card_of(self, delivery: outbox.Delivery) -> OrderCard:
+        """The order's card; where it is lost, what can be told without it."""
+        office = self._office
+        card = await office.cards.read(delivery.job_id)
+        if card is not None:
+            return card
+        with reaching(office.queues.url):
+            text = await office.queues.client.hget(delivery.ref.key, "data")
+        order = Order.read(text or "")
+        draft = await office.drafts.read(order.draft)
+        return OrderCard(
+            order=order,
+            title=office.texts("Your video"),
+            thread_id=draft.thread_id if draft else None,
+            reply_to=draft.message_id if draft else None,
+            begun_s=office.clock(),
+        )
+
+
+def _is_of(delivery: outbox.Delivery, status: Status) -> bool:
+    """Whether the order is still at the end that is to be told."""
+    ended_ms = round((status.finished_s or 0) * 1000)
+    return status.state.is_final and ended_ms <= delivery.finished_ms + 1
+
+
+def _after(draft: Draft, card: OrderCard, status: Status) -> Draft:
+    """The draft after an order from it: what is tapped from now on is a new wish.
+
+    The card stays where it was, above the result; the next one comes below.
+    """
+    changed = renumbered(draft, card.number)
+    if status.state is OrderState.CANCELLED or draft.card != card.card:
+        return changed
+    return changed.model_copy(update={"card": None})

@@ -1,0 +1,191 @@
+"""The status cards of orders, kept up to date: one task for each card that is being written.
+
+What a card says is in Redis (`OrderCard.shown...`), so that the bot, started again, goes on where
+it was. The last words of a card are written here too: never before what came earlier.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from bot.callback_data import Tap, Verb
+from bot.gateway.messenger import Button, ChatBusy, Words
+from bot.office import Office
+from bot.orders.order_cards import OrderCard
+from bot.orders.results import cancelled_ending
+from bot.orders.status_words import (
+    GROUP,
+    PRIVATE,
+    Standing,
+    is_worth_an_edit,
+    standing_of,
+    status_words,
+)
+from jobs.drafts import Card, Draft
+from jobs.errors import AnimatoError
+from jobs.orders import OrderState, Stage
+from jobs.queues.waiting import Estimates
+from jobs.tasks import end_tasks
+
+log = logging.getLogger(__name__)
+
+# Who began to order and was not heard of again: the order was never handed in.
+_LOST_S = 3600.0
+_LAST_MOMENT_S = 2.0
+_TIMED = ("waiting", Stage.ANIMATING)
+
+
+class Progress:
+    """Keeps the cards up to date.
+
+    Args:
+        office: the parts of the bot.
+        tick_s: how often all open cards are looked through.
+    """
+
+    def __init__(self, office: Office, tick_s: float = 1.0) -> None:
+        self._office = office
+        self._tick_s = tick_s
+        self._estimates = Estimates(office.queues.client, office.queues.url)
+        self._writing: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._is_closed = False
+        self._asked_s: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Looks through the open cards until it is cancelled (by `end_tasks`)."""
+        try:
+            await self.tick()
+        finally:
+            await self.close()
+
+    async def tick(self) -> None:
+        """As `run`, and what is being written goes on when this ends; `close` it then."""
+        while True:
+            try:
+                await self._look_through()
+            except AnimatoError as error:
+                log.warning("the status cards: %s", error)
+            await asyncio.sleep(self._tick_s)
+
+    async def close(self) -> None:
+        """Writes no more cards; what is being written has a moment to arrive."""
+        self._is_closed = True
+        if self._writing:
+            await asyncio.wait(self._writing.values(), timeout=_LAST_MOMENT_S)
+        await end_tasks(self._writing.values())
+
+    def wake(self, order_id: str) -> None:
+        """Has a card looked at now; if it is just being written, then after that."""
+        if self._is_closed:
+            return  # what is owed is said by the next start
+        if order_id in self._writing:
+            self._again.add(order_id)
+            return
+        task = asyncio.create_task(self._write(order_id))
+        self._writing[order_id] = task
+        task.add_done_callback(lambda _task: self._written(order_id))
+
+    def _written(self, order_id: str) -> None:
+        task = self._writing.pop(order_id)
+        if order_id in self._again and not task.cancelled():
+            self._again.discard(order_id)
+            self.wake(order_id)
+
+    async def _look_through(self) -> None:
+        now_s = self._office.clock()
+        cards = await self._office.cards.all_unsettled()
+        known = {card.order_id for card in cards}
+        self._asked_s = {name: at for name, at in self._asked_s.items() if name in known}
+        for card in cards:
+            policy = GROUP if card.is_group or card.edits >= PRIVATE.most else PRIVATE
+            if now_s - self._asked_s.get(card.order_id, 0.0) >= policy.every_s:
+                self.wake(card.order_id)
+
+    async def _write(self, order_id: str) -> None:
+        self._asked_s[order_id] = self._office.clock()
+        try:
+            await self._update(order_id)
+        except (TelegramError, AnimatoError) as error:
+            log.info("%s: its card is not up to date: %s", order_id, type(error).__name__)
+
+    async def _update(self, order_id: str) -> None:
+        office = self._office
+        card = await office.cards.read(order_id)
+        if card is None:
+            return
+        if card.ended is not None:
+            await self._say_last(card)
+            return
+        status = await office.queues.status(card.ref)
+        if status is None:
+            if office.clock() - card.begun_s > _LOST_S:
+                await office.cards.close(order_id)
+            return
+        if status.state is OrderState.CANCELLED and status.finished_s is None:
+            # It was removed while it waited: no delivery comes.
+            await office.cards.end(order_id, cancelled_ending(card, office.texts))
+            self._asked_s.pop(order_id, None)
+            return
+        if status.state.is_final:
+            return  # how it ended is for the delivery to say
+        standing = standing_of(card, status, (await office.offers.now()).engines)
+        if not is_worth_an_edit(card, standing, office.clock()):
+            return
+        if standing.phase in _TIMED:
+            time = await self._estimates.until_done(card.ref, card.order.engine)
+            standing = replace(standing, time=time)
+        await self._show(card, standing)
+
+    async def _show(self, card: OrderCard, standing: Standing) -> None:
+        words = status_words(card, standing, self._office.texts)
+        try:
+            shown = await self._put(card, words)
+        except ChatBusy:
+            return  # it is still worth an edit when it is looked at next
+        except (Forbidden, BadRequest) as error:
+            log.info("%s: its card cannot be written: %s", card.order_id, error)
+            shown = None
+        await self._office.cards.change(
+            card.order_id,
+            card=shown,
+            shown=standing.place,
+            shown_phase=str(standing.phase),
+            shown_percent=standing.percent,
+            edited_s=self._office.clock(),
+            edits=card.edits + 1,
+        )
+
+    async def _put(self, card: OrderCard, words: Words) -> Card | None:
+        """The message that shows the words; None if it is gone, and not to be sent again."""
+        messenger, is_first = self._office.messenger, card.edits == 0
+        if card.card is not None:
+            # The first one takes the buttons away that led to the order.
+            is_there = await messenger.edit(
+                card.chat, card.card, words, at_once=not is_first and not card.is_stopping
+            )
+            if is_there:
+                return card.card
+        if not is_first:
+            return None
+        sent = Card(message_id=(await messenger.send(card.place, words)).message_id)
+
+        def with_card(draft: Draft) -> Draft:
+            is_gone = draft.card is None or draft.card == card.card
+            return draft.model_copy(update={"card": sent}) if is_gone else draft
+
+        await self._office.drafts.change(card.draft, with_card)
+        return sent
+
+    async def _say_last(self, card: OrderCard) -> None:
+        _, ending = self._office.texts, card.ended
+        if card.card is not None and ending is not None:
+            again = Tap(Verb.AGAIN, card.draft, card.number + 1)
+            row = (Button(_("🔁 Another movement"), again),) if ending.offers_more else ()
+            try:
+                await self._office.messenger.edit(card.chat, card.card, Words(ending.text, (row,)))
+            except (Forbidden, BadRequest) as error:
+                log.info("%s: its card cannot be written: %s", card.order_id, error)
+        await self._office.cards.close(card.order_id)

@@ -1,0 +1,185 @@
+"""One message, sent once: what is noted before and after, and what each refusal means.
+
+    Sender.begin -> what to do now (`jobs/queues/sent_marks.py`)
+    Sender.send  -> note, send, note the receipt
+                    | busy, unknown: Later          | never: Refused
+
+A chat that takes no videos gets a file instead; a topic that is closed, the chat itself.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+
+import httpx
+from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
+
+from bot.gateway.messenger import ChatBusy, Messenger, Place, Sent, Video, Words
+from bot.gateway.rate_limiter import seconds
+from bot.office import Office
+from jobs.metrics.order_metrics import DeliveryOutcome
+from jobs.queues.assignment import Later
+from jobs.queues.sent_marks import (
+    UNCERTAIN_S,
+    NextStep,
+    SentMark,
+    next_step,
+    read_mark,
+    write_mark,
+)
+
+log = logging.getLogger(__name__)
+
+_LEAST_PAUSE_S = 1.0  # others may stand before it
+# These say for certain that nothing has been sent.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# Telegram's words.
+_TOO_LARGE = "entity too large"
+_NO_TOPIC = ("topic", "thread")
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is sent.
+
+    Attributes:
+        words: a text, or what stands under the video.
+        video: the video, or None.
+        is_file: whether the video goes as a file, whose bytes nobody touches.
+    """
+
+    words: Words
+    video: Video | None = None
+    is_file: bool = False
+
+
+class Refused(Exception):
+    """The chat does not take the message, and never will; nothing was sent.
+
+    Args:
+        error: Telegram's.
+    """
+
+    def __init__(self, error: TelegramError) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether another, smaller file would be taken."""
+        return _is_too_large(self.error)
+
+    @property
+    def is_unheard(self) -> bool:
+        """Whether nothing at all reaches the chat."""
+        return isinstance(self.error, Forbidden)
+
+
+class Sender:
+    """Sends what is delivered.
+
+    Args:
+        office: the parts of the bot.
+    """
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    async def begin(self, name: str) -> tuple[NextStep, SentMark]:
+        """What is to be done with a delivery, and its mark for `send`.
+
+        Raises:
+            Later: nothing yet, what was sent before may still arrive.
+            RecordError: the mark was written by another version of this program.
+        """
+        mark = await read_mark(self._office.queues, name)
+        step, wait_s = next_step(mark, self._office.clock())
+        if step is NextStep.WAIT:
+            raise Later(wait_s)
+        return step, mark
+
+    async def send(self, name: str, mark: SentMark, place: Place, message: Message) -> int:
+        """Sends, and notes before and after how far it is.
+
+        Args:
+            name: of the delivery.
+            mark: as it was found.
+            place: where to.
+            message: what.
+
+        Returns:
+            The number of the message in its chat.
+
+        Raises:
+            Later: it was not sent, or nobody knows.
+            Refused: it was not sent, and never will be.
+            NetworkError: it was not sent.
+        """
+        office = self._office
+        if mark.tries:
+            # While nobody answers at all, this is no try: there are few of them.
+            await office.messenger.ask_for_answer()
+        if message.video is not None and place.chat > 0:
+            await _show_action(office.messenger, place)
+        mark = mark.begun(office.clock())
+        await write_mark(office.queues, name, mark)
+        try:
+            sent = await _sent(office.messenger, place, message)
+        except (ChatBusy, RetryAfter) as error:
+            await write_mark(office.queues, name, mark.refused())
+            wait_s = error.wait_s if isinstance(error, ChatBusy) else seconds(error.retry_after)
+            raise Later(max(_LEAST_PAUSE_S, wait_s)) from error
+        except (Forbidden, BadRequest) as error:
+            await write_mark(office.queues, name, mark.refused())
+            raise Refused(error) from error
+        except NetworkError as error:
+            if _is_too_large(error):
+                await write_mark(office.queues, name, mark.refused())
+                raise Refused(error) from error
+            if _was_never_sent(error):
+                await write_mark(office.queues, name, mark.refused())
+                raise
+            log.warning("%s: nobody knows whether it arrived: %s", name, error)
+            raise Later(UNCERTAIN_S) from error
+        await write_mark(office.queues, name, mark.arrived(sent.message_id, sent.file_id))
+        office.metrics.delivered(DeliveryOutcome.SENT)
+        return sent.message_id
+
+
+def _was_never_sent(error: NetworkError) -> bool:
+    """Whether an error says for certain that Telegram has not got the message."""
+    return isinstance(error.__cause__, _NEVER_SENT)
+
+
+def _is_too_large(error: TelegramError) -> bool:
+    return _TOO_LARGE in str(error).lower()
+
+
+async def _show_action(messenger: Messenger, place: Place) -> None:
+    """Shows that a video is on its way; whether that can be seen delays nothing."""
+    try:
+        await messenger.show_action(place, "upload_video")
+    except TelegramError as error:
+        log.info("not shown: %s", type(error).__name__)
+
+
+async def _sent(messenger: Messenger, place: Place, message: Message) -> Sent:
+    """Sends it in the first way that the chat takes."""
+    while True:
+        try:
+            return await _sent_so(messenger, place, message)
+        except BadRequest as error:
+            is_topic = any(words in str(error).lower() for words in _NO_TOPIC)
+            if place.thread_id is not None and is_topic:
+                place = replace(place, thread_id=None)
+            elif message.video is not None and not message.is_file:
+                message = replace(message, is_file=True)
+            else:
+                raise
+            log.info("the chat refuses, another way is tried: %s", error)
+
+
+async def _sent_so(messenger: Messenger, place: Place, message: Message) -> Sent:
+    if message.video is None:
+        return await messenger.send(place, message.words, at_once=True)
+    send = messenger.send_file if message.is_file else messenger.send_video
+    return await send(place, message.video, message.words, at_once=True)

@@ -1,0 +1,37 @@
+"""What admins are told without having asked; rarely, for the rest is in /status."""
+
+import logging
+
+from telegram.error import TelegramError
+
+from bot.gateway.messenger import ChatBusy, Place, Words
+from bot.office import Office
+
+log = logging.getLogger(__name__)
+
+_EVERY_S = 60.0
+
+
+class AdminNotes:
+    """Tells admins that something of ours went wrong.
+
+    Args:
+        office: the parts of the bot.
+    """
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._told_s = 0.0
+
+    async def tell(self, text: str) -> None:
+        """Writes to every admin, once a minute at most; what does not arrive is in the log."""
+        log.error("%s", text)
+        now_s = self._office.clock()
+        if now_s - self._told_s < _EVERY_S:
+            return
+        self._told_s = now_s
+        for admin in await self._office.people.admins():
+            try:
+                await self._office.messenger.send(Place(admin), Words(text), at_once=True)
+            except (TelegramError, ChatBusy) as error:
+                log.info("an admin was not told: %s", type(error).__name__)

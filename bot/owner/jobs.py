@@ -1,0 +1,218 @@
+"""The orders as an admin sees them: a list, one of them in full, and what can be done with it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.gateway.messenger import Button, Words, in_rows
+from bot.office import Office
+from bot.orders.order_cards import OrderCard
+from bot.orders.ordering import Ordering
+from bot.owner.buttons import Deed, owner_button
+from bot.owner.status import age_words
+from bot.texts import Texts
+from bot.wording import cancelling_words, sentence_of
+from jobs.errors import UserError
+from jobs.orders import Motion, Order, OrderState
+from jobs.queues.order_logs import OrderLogs
+from jobs.queues.queues import Cancelling
+
+PAGE_SIZE = 8
+_MOST_FAILED = 100
+_LOG_LINES = 12
+_LOG_LINES_READ = 200
+# What an engine said in passing has no time in front, and may be a traceback.
+_STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+_LOG_CHARACTERS = 2500
+_ERROR_CHARACTERS = 1000
+_NUMBERS_IN_A_ROW = 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """An order and how it stands.
+
+    Attributes:
+        order: what is to be made.
+        state: how it stands, or None if the queues do not know it (yet, or any more).
+        age_s: since it was ordered, or tried again, s.
+        ahead: how many start before it, or None.
+        percent: of the work that is done.
+        error: why it failed, in full; or None.
+        log: its worker's last words.
+    """
+
+    order: Order
+    state: OrderState | None
+    age_s: float
+    ahead: int | None = None
+    percent: int = 0
+    error: str | None = None
+    log: tuple[str, ...] = ()
+
+
+class Jobs:
+    """Lists orders, and acts on them for an admin.
+
+    All methods raise QueueUnavailable if the server does not answer.
+
+    Args:
+        office: the parts of the bot.
+        ordering: takes orders back, and tries them again.
+    """
+
+    def __init__(self, office: Office, ordering: Ordering) -> None:
+        self._office = office
+        self._ordering = ordering
+        self._logs = OrderLogs(office.queues.client, office.queues.url)
+
+    async def listed(self, page: int) -> Words:
+        """A page of the orders that have not ended, and of those that failed for us."""
+        office = self._office
+        found = {card.order_id: card for card in await office.cards.all_open()}
+        for letter in await office.queues.dead_letters(_MOST_FAILED):
+            name = letter.status.ref.job_id
+            card = None if name in found else await office.cards.read(name)
+            if card is not None:
+                found[name] = card
+        page = min(page, max(0, len(found) - 1) // PAGE_SIZE)
+        shown = list(found.values())[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
+        jobs = [await self._of_card(card) for card in shown]
+        return list_words(jobs, page, -(-len(found) // PAGE_SIZE), office.texts)
+
+    async def detail(self, order_id: str) -> Words:
+        """One order in full."""
+        _ = self._office.texts
+        card = await self._office.cards.read(order_id)
+        if card is None:
+            return Words(_("This order is not known any more."), (_back_row(_),))
+        lines = await self._logs.last(order_id, _LOG_LINES_READ)
+        log = tuple(filter(_STAMPED.match, lines))[-_LOG_LINES:]
+        return detail_words(replace(await self._of_card(card), log=log), _)
+
+    async def cancel(self, order_id: str) -> str:
+        """Takes an order back; what to tell the admin."""
+        _ = self._office.texts
+        card = await self._office.cards.read(order_id)
+        became = Cancelling.UNKNOWN
+        if card is not None:
+            became = await self._ordering.cancel_order(card)
+        return cancelling_words(became, _)
+
+    async def retry(self, order_id: str, admin: int) -> str:
+        """Tries a failed order again; what to tell the admin."""
+        _ = self._office.texts
+        card = await self._office.cards.read(order_id)
+        draft = await self._office.drafts.read(card.draft) if card else None
+        if card is None or draft is None:
+            return _("Its photo was deleted: it cannot be tried again.")
+        try:
+            placed = await self._ordering.retry(draft, card.number, by=admin)
+        except UserError as error:
+            return sentence_of(error, _)
+        return _("It is tried again.") if placed.is_new else _("It has not failed.")
+
+    async def _of_card(self, card: OrderCard) -> Job:
+        status = await self._office.queues.status(card.ref)
+        age_s = self._office.clock() - card.begun_s
+        if status is None:
+            return Job(card.order, None, age_s)
+        is_failed = status.state is OrderState.FAILED
+        return Job(
+            order=card.order,
+            state=status.state,
+            age_s=age_s,
+            ahead=status.ahead,
+            percent=round(100 * status.progress.share) if status.progress else 0,
+            error=str(status.error) if is_failed else None,
+        )
+
+
+def list_words(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> Words:
+    """A page of orders with a button for each.
+
+    Args:
+        jobs: those of the page.
+        page: which one, from 0.
+        pages: how many there are.
+        _: the sentences.
+    """
+    if not jobs:
+        return Words(_("No order waits, runs or has failed."), (_back_row(_),))
+    first = page * PAGE_SIZE + 1
+    lines = [f"{number}. {_line(job, _)}" for number, job in enumerate(jobs, start=first)]
+    buttons = [
+        owner_button(str(number), Deed.JOB, job.order.order_id)
+        for number, job in enumerate(jobs, start=first)
+    ]
+    rows = in_rows(buttons, _NUMBERS_IN_A_ROW)
+    if pages > 1:
+        rows.append(
+            (
+                owner_button("◀️", Deed.JOBS, str((page - 1) % pages)),
+                owner_button(f"{page + 1}/{pages}", Deed.JOBS, str(page)),
+                owner_button("▶️", Deed.JOBS, str((page + 1) % pages)),
+            )
+        )
+    rows.append((owner_button(_("📊 Status"), Deed.STATUS),))
+    return Words("\n".join(lines), tuple(rows))
+
+
+def detail_words(job: Job, _: Texts) -> Words:
+    """An order in full, with the buttons that fit how it stands."""
+    order = job.order
+    lines = [
+        order.order_id,
+        _("Person {person}, chat {chat}", person=order.person, chat=order.chat),
+        _("{wish} by {engine}, {frames} frames", **_wish_fields(order, _)),
+        _("{state}; ordered {age} ago", state=_state_words(job, _), age=age_words(job.age_s, _)),
+    ]
+    if job.error:
+        lines.append(job.error[:_ERROR_CHARACTERS])
+    if job.log:
+        lines += ["", _("Its worker's last words:"), _end_of(job.log)]
+    rows = [_back_row(_)]
+    if job.state is OrderState.FAILED:
+        rows.insert(0, (owner_button(_("↻ Try again"), Deed.RETRY, order.order_id),))
+    elif job.state is not None and not job.state.is_final:
+        rows.insert(0, (owner_button(_("✖️ Cancel"), Deed.CANCEL, order.order_id),))
+    return Words("\n".join(lines), tuple(rows))
+
+
+def _line(job: Job, _: Texts) -> str:
+    return _(
+        "{state}, {age}: {wish} by {engine}, person {person}",
+        state=_state_words(job, _),
+        age=age_words(job.age_s, _),
+        person=job.order.person,
+        **_wish_fields(job.order, _),
+    )
+
+
+def _state_words(job: Job, _: Texts) -> str:
+    if job.state is None:
+        return _("not in the queue")
+    if job.state is OrderState.RUNNING:
+        return _("running, {percent} %", percent=job.percent)
+    if job.ahead is not None:
+        return _("place {place}", place=job.ahead + 1)
+    return _(job.state.value)
+
+
+def _wish_fields(order: Order, _: Texts) -> dict[str, object]:
+    return {"wish": _motion_words(order.motion, _), "engine": order.engine, "frames": order.frames}
+
+
+def _motion_words(motion: Motion, _: Texts) -> str:
+    if motion.templates:
+        return _("all movements")
+    return motion.template or _("a clip of one's own")
+
+
+def _end_of(log: Sequence[str]) -> str:
+    """The last lines that find room in a message."""
+    return "\n".join(log)[-_LOG_CHARACTERS:]
+
+
+def _back_row(_: Texts) -> tuple[Button, ...]:
+    return (owner_button(_("📋 Jobs"), Deed.JOBS, "0"), owner_button(_("📊 Status"), Deed.STATUS))

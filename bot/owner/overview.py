@@ -1,0 +1,178 @@
+"""How the whole service stands at one time: what an admin wants to know before anything breaks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.office import Office
+from jobs.connection import reaching
+from jobs.queues.figures import Figures, QueueFigures
+from jobs.queues.keys import DELIVER, INTAKE, LOOK
+from jobs.queues.workers import Heartbeat, Workers, WorkerState
+from jobs.service_errors import StoreError
+
+_DAY_S = 86_400
+_MOST_FAILURES = 1000
+
+
+@dataclass(frozen=True)
+class QueueStand:
+    """How a queue stands.
+
+    Attributes:
+        name: of the queue.
+        waiting: how many jobs wait for their turn.
+        running: how many are in hand.
+        retrying: how many wait for another try.
+        oldest_s: how long the oldest of them has been there, s.
+    """
+
+    name: str
+    waiting: int = 0
+    running: int = 0
+    retrying: int = 0
+    oldest_s: float = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is there."""
+        return not self.waiting + self.running + self.retrying
+
+
+@dataclass(frozen=True)
+class WorkerStand:
+    """How a worker stands.
+
+    Attributes:
+        host: the machine's name.
+        device: what it computes on.
+        state: what it does.
+        speeds: its engines, and how many frames a second such devices have made with each; None
+            without history.
+        sign_s: how long ago it gave its last sign, s.
+        job: the order in hand, or None.
+        job_speed: of that order, frames per second, or None.
+    """
+
+    host: str
+    device: str
+    state: WorkerState
+    speeds: Mapping[str, float | None]
+    sign_s: float
+    job: str | None = None
+    job_speed: float | None = None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How everything stands.
+
+    Attributes:
+        is_paused: whether orders are not taken.
+        queues: all of them.
+        workers: those that live.
+        ended: orders that came to their end within a day, one way or another.
+        failed: of these, those that failed for a reason of ours.
+        store: the file store's name.
+        free_bytes: its room, or None if nobody can tell.
+        trouble: what is wrong with the file store, or None.
+        memory_bytes: of the server of the queues.
+    """
+
+    is_paused: bool
+    queues: tuple[QueueStand, ...]
+    workers: tuple[WorkerStand, ...]
+    ended: int
+    failed: int
+    store: str
+    free_bytes: int | None
+    trouble: str | None
+    memory_bytes: int
+
+
+class Overviews:
+    """Collects them.
+
+    Args:
+        office: the parts of the bot.
+    """
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        client, url = office.queues.client, office.queues.url
+        self._figures = Figures(client, url)
+        self._workers = Workers(client, url)
+
+    async def now(self) -> Overview:
+        """How everything stands right now.
+
+        Raises:
+            QueueUnavailable: the server of the queues does not answer.
+        """
+        office, now_s = self._office, self._office.clock()
+        queues = office.queues
+        ended = await queues.finished_since(round((now_s - _DAY_S) * 1000), queues.engine_queues)
+        letters = await queues.dead_letters(_MOST_FAILURES)
+        failed = [one for one in letters if (one.status.finished_s or 0) > now_s - _DAY_S]
+        with reaching(queues.url):
+            memory = await queues.client.info("memory")
+        free_bytes, trouble = self._room()
+        return Overview(
+            is_paused=await office.people.is_paused(),
+            queues=tuple(
+                [
+                    _queue_stand(name, await self._figures.of(name), now_s)
+                    for name in (INTAKE, LOOK, *queues.engine_queues, DELIVER)
+                ]
+            ),
+            workers=await self._workers_now(now_s),
+            ended=len(ended),
+            failed=len(failed),
+            store=office.store.place,
+            free_bytes=free_bytes,
+            trouble=trouble,
+            memory_bytes=int(memory["used_memory"]),
+        )
+
+    def _room(self) -> tuple[int | None, str | None]:
+        """The room of the file store, and what is wrong with it."""
+        store, _ = self._office.store, self._office.texts
+        try:
+            return store.free_bytes(), _("too little room") if store.is_full() else None
+        except StoreError as error:
+            return None, str(error)
+
+    async def _workers_now(self, now_s: float) -> tuple[WorkerStand, ...]:
+        living = await self._workers.living()
+        signs = await self._workers.signs([one.worker for one in living])
+        return tuple(
+            [
+                await self._worker_stand(one, now_s - (sign_s or now_s))
+                for one, sign_s in zip(living, signs, strict=True)
+            ]
+        )
+
+    async def _worker_stand(self, worker: Heartbeat, sign_s: float) -> WorkerStand:
+        speeds: dict[str, float | None] = {}
+        for engine in worker.engines:
+            (seconds,) = await self._workers.speeds([worker.device], engine)
+            speeds[engine] = 1 / seconds if seconds else None
+        return WorkerStand(
+            host=worker.host,
+            device=worker.device,
+            state=worker.state,
+            speeds=speeds,
+            sign_s=max(0.0, sign_s),
+            job=worker.job,
+            job_speed=worker.frames_per_second,
+        )
+
+
+def _queue_stand(name: str, figures: QueueFigures, now_s: float) -> QueueStand:
+    counts = figures.counts
+    return QueueStand(
+        name=name,
+        waiting=counts["wait"] + counts["prioritized"],
+        running=counts["active"],
+        retrying=counts["delayed"],
+        oldest_s=figures.age_s(now_s),
+    )

@@ -1,0 +1,110 @@
+"""What `/status` says of an overview; pure functions."""
+
+from bot.gateway.messenger import Keyboard, Words
+from bot.owner.buttons import Deed, owner_button
+from bot.owner.overview import Overview, QueueStand, WorkerStand
+from bot.texts import Texts
+from jobs.queues.keys import engine_queue
+
+_MOST_WORKERS = 15
+_MINUTE_S, _HOUR_S = 60, 3600
+_MB, _GB = 1_000_000, 1_000_000_000
+
+
+def status_words(overview: Overview, _: Texts) -> Words:
+    """How everything stands, and the buttons of an admin."""
+    is_paused = overview.is_paused
+    paused = _("Paused: new videos are not taken.") if is_paused else _("Videos are taken.")
+    sections = (
+        [paused],
+        _queue_lines(overview, _),
+        _worker_lines(overview, _),
+        [
+            _(
+                "Orders within 24 hours: {ended} ended, {failed} of them failed.",
+                ended=overview.ended,
+                failed=overview.failed,
+            )
+        ],
+        _room_lines(overview, _),
+    )
+    text = "\n\n".join("\n".join(lines) for lines in sections)
+    return Words(text, _keyboard(_, is_paused=is_paused))
+
+
+def age_words(seconds: float, _: Texts) -> str:
+    """How long something took or has been there."""
+    if seconds < 2 * _MINUTE_S:
+        return _("{seconds} s", seconds=round(seconds))
+    if seconds < 2 * _HOUR_S:
+        return _("{minutes} min", minutes=round(seconds / _MINUTE_S))
+    return _("{hours} h", hours=round(seconds / _HOUR_S))
+
+
+def _keyboard(_: Texts, *, is_paused: bool) -> Keyboard:
+    pause = owner_button(_("⏸ Pause"), Deed.PAUSE)
+    resume = owner_button(_("▶️ Resume"), Deed.RESUME)
+    return (
+        (owner_button(_("📋 Jobs"), Deed.JOBS, "0"), owner_button(_("🔄 Refresh"), Deed.STATUS)),
+        (resume if is_paused else pause,),
+    )
+
+
+def _queue_lines(overview: Overview, _: Texts) -> list[str]:
+    busy = [queue for queue in overview.queues if not queue.is_empty]
+    if not busy:
+        return [_("Queues: nothing waits, nothing runs.")]
+    return [_("Queues:"), *(_queue_line(queue, _) for queue in busy)]
+
+
+def _queue_line(queue: QueueStand, _: Texts) -> str:
+    return _(
+        "{name}: {waiting} waiting, {running} running, {retrying} to be tried again; the oldest "
+        "for {age}",
+        name=queue.name.removeprefix(engine_queue("")),
+        waiting=queue.waiting,
+        running=queue.running,
+        retrying=queue.retrying,
+        age=age_words(queue.oldest_s, _),
+    )
+
+
+def _worker_lines(overview: Overview, _: Texts) -> list[str]:
+    workers = overview.workers
+    if not workers:
+        return [_("No worker is online: start `animato worker` with the same ANIMATO_REDIS_URL.")]
+    lines = [_("Workers:"), *(_worker_line(one, _) for one in workers[:_MOST_WORKERS])]
+    if len(workers) > _MOST_WORKERS:
+        lines.append(_("and {count} more", count=len(workers) - _MOST_WORKERS))
+    return lines
+
+
+def _worker_line(worker: WorkerStand, _: Texts) -> str:
+    engines = [_with_speed(engine, speed, _) for engine, speed in worker.speeds.items()]
+    state = _(worker.state.value)
+    if worker.job is not None:
+        state = _with_speed(worker.job, worker.job_speed, _)
+    return _(
+        "{host}, {device}: {state}; {engines}; last sign {age} ago",
+        host=worker.host,
+        device=worker.device,
+        state=state,
+        engines=", ".join(engines),
+        age=age_words(worker.sign_s, _),
+    )
+
+
+def _with_speed(name: str, speed: float | None, _: Texts) -> str:
+    return name if speed is None else _("{name} {speed:.1f} fps", name=name, speed=speed)
+
+
+def _room_lines(overview: Overview, _: Texts) -> list[str]:
+    lines = [_("Files: {store}", store=overview.store)]
+    if overview.free_bytes is not None:
+        free_gb = overview.free_bytes / _GB
+        lines = [_("Files: {store}, {free_gb:.1f} GB free", store=overview.store, free_gb=free_gb)]
+    if overview.trouble is not None:
+        lines.append(f"⚠️ {overview.trouble}")
+    memory_mb = overview.memory_bytes / _MB
+    lines.append(_("Queues' memory: {memory_mb:.0f} MB", memory_mb=memory_mb))
+    return lines

@@ -1,0 +1,194 @@
+"""Whether the service's ground holds: queues, files, workers, the port of the metrics."""
+
+import errno
+import socket
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jobs.connection import check_server, connect, place_of, reaching
+from jobs.errors import BadSettings
+from jobs.findings import Finding, State
+from jobs.queues.workers import Heartbeat, Workers, WorkerState
+from jobs.redis_server.server import queue_server
+from jobs.service_errors import QueueUnavailable, StoreError
+from jobs.store.address import Patience
+from jobs.store.files import FileStore
+
+# Somebody waits for the answer.
+_PATIENCE = Patience(connect_s=5, read_s=10, retries=1)
+_GB = 1_000_000_000
+_MB = 1_000_000
+_ANSWER_S = 3.0
+_LOSES_ORDERS = "orders may be lost with a restart: start it with --appendonly yes"
+_EVICTS_ORDERS = (
+    "orders may be thrown away when its memory is full: start it with --maxmemory-policy noeviction"
+)
+
+
+# --- the queues -----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def queues_address(redis_url: str, data_dir: Path) -> AsyncIterator[str]:
+    """The address of the server of the queues, which answers while the block lasts.
+
+    Args:
+        redis_url: see `connect`; empty: our own, which is started unless it runs already.
+        data_dir: where our own keeps its files.
+
+    Raises:
+        BadSettings, QueueError, FolderRefused: it cannot be used or started.
+    """
+    path = data_dir.absolute() / "redis" / "redis.sock"
+    running = f"unix://{quote(str(path))}"
+    if not redis_url and path.exists() and await _answers(running):
+        yield running
+        return
+    async with queue_server(redis_url, data_dir) as server:
+        yield server.url
+
+
+async def _answers(url: str) -> bool:
+    try:
+        await check_server(url, wait_s=0)
+    except QueueUnavailable:
+        return False
+    return True
+
+
+async def check_queues(url: str) -> list[Finding]:
+    """The server at an address, its disk and its memory.
+
+    Raises:
+        QueueUnavailable: it does not answer.
+    """
+    client = connect(url, is_worker=False)
+    try:
+        with reaching(url):
+            facts = await client.info()
+    finally:
+        await client.aclose()
+    return [
+        Finding("queues", State.OK, f"{_name(facts)} at {place_of(url)}", is_needed=True),
+        _disk(facts),
+        _memory(facts),
+    ]
+
+
+def _name(facts: dict[str, Any]) -> str:
+    if "valkey_version" in facts:
+        return f"Valkey {facts['valkey_version']}"
+    return f"Redis {facts['redis_version']}"
+
+
+def _disk(facts: dict[str, Any]) -> Finding:
+    about = "queues' disk"
+    if not facts.get("aof_enabled"):
+        return Finding(about, State.WRONG, f"it is not written as orders come: {_LOSES_ORDERS}")
+    if facts.get("aof_last_write_status", "ok") != "ok":
+        says = "the server could not write to it: free some space there"
+        return Finding(about, State.WRONG, says, is_needed=True)
+    return Finding(about, State.OK, "every order is written to it (appendonly yes)")
+
+
+def _memory(facts: dict[str, Any]) -> Finding:
+    about, policy = "queues' memory", facts.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        return Finding(about, State.WRONG, f"maxmemory-policy is {policy}: {_EVICTS_ORDERS}")
+    limit_bytes = int(facts.get("maxmemory", 0))
+    limit = f"of {limit_bytes / _MB:.0f} MB" if limit_bytes else "without a limit"
+    return Finding(about, State.OK, f"{facts['used_memory'] / _MB:.0f} MB {limit}, {policy}")
+
+
+async def check_workers(url: str) -> Finding:
+    """Which workers live, and whether they fit this program.
+
+    Raises:
+        QueueUnavailable: the server does not answer.
+    """
+    client = connect(url, is_worker=False)
+    try:
+        living = await Workers(client, url).living()
+    finally:
+        await client.aclose()
+    about, ours = "workers", version("animato")
+    if not living:
+        says = "none is online: run `animato worker`, or `animato up`, which starts one"
+        return Finding(about, State.MISSING, says)
+    says = "; ".join(_worker(one) for one in living)
+    if any(one.version != ours for one in living):
+        return Finding(about, State.WRONG, f"{says}. Let all run this version, {ours}")
+    if all(one.state is WorkerState.PAUSED for one in living):
+        return Finding(about, State.WRONG, f"{says}. Their logs say why they take no orders")
+    return Finding(about, State.OK, says)
+
+
+def _worker(sign: Heartbeat) -> str:
+    engines = ", ".join(sign.engines)
+    return f"{sign.host} ({sign.device}: {engines}; version {sign.version}) is {sign.state}"
+
+
+# --- the files ------------------------------------------------------------------------------------
+
+
+async def check_store(url: str, min_free_bytes: int) -> Finding:
+    """Whether the file store takes a file, gives it back and deletes it, and how much room it has.
+
+    Args:
+        url: see `FileStore.open`.
+        min_free_bytes: with less room than this, nothing is put into a folder.
+    """
+    about = "file store"
+    try:
+        store = FileStore.open(url, min_free_bytes=min_free_bytes, patience=_PATIENCE)
+        await store.check()
+        free_bytes = store.free_bytes()
+    except (BadSettings, StoreError) as error:
+        return Finding.of(about, error)
+    room = "" if free_bytes is None else f", {free_bytes / _GB:.1f} GB free"
+    says = f"{store.place} takes, gives and deletes files{room}"
+    return Finding(about, State.OK, says, is_needed=True)
+
+
+# --- the metrics ----------------------------------------------------------------------------------
+
+
+def check_metrics(host: str, port: int | None) -> Finding:
+    """Whether metrics can be served, or are.
+
+    Args:
+        host: the address of this machine.
+        port: None: they are not to be served.
+    """
+    about = "metrics"
+    if port is None:
+        return Finding(about, State.OK, "not served; ANIMATO_METRICS_PORT would name a port")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and _serves_ours(host, port):
+            return Finding(about, State.OK, f"served at {host}:{port} right now")
+        reason = (error.strerror or "it was refused").lower()
+        says = (
+            f"{host}:{port} cannot be listened at ({reason}): let ANIMATO_METRICS_PORT name a free "
+            "port, and ANIMATO_METRICS_HOST an address of this machine"
+        )
+        return Finding(about, State.WRONG, says, is_needed=True)
+    return Finding(about, State.OK, f"{host}:{port} is free for them")
+
+
+def _serves_ours(host: str, port: int) -> bool:
+    """Whether a program of ours answers there."""
+    name = f"[{host}]" if ":" in host else host
+    asked = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with asked.open(f"http://{name}:{port}/metrics", timeout=_ANSWER_S) as answer:
+            return b"animato_" in answer.read(_MB)
+    except (OSError, ValueError):
+        return False

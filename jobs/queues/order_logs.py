@@ -1,0 +1,28 @@
+"""The last words about orders, as their workers wrote them (`inference/worker/order_log.py`)."""
+
+from redis.asyncio import Redis
+
+from jobs.connection import reaching
+from jobs.queues.keys import log_key
+
+
+class OrderLogs:
+    """Reads them.
+
+    Args:
+        client: the server of the queues.
+        url: its address.
+    """
+
+    def __init__(self, client: Redis, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    async def last(self, order_id: str, lines: int) -> list[str]:
+        """At most so many lines about an order, the newest one last; none if nothing is known.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        with reaching(self._url):
+            return list(map(str, await self._client.lrange(log_key(order_id), -lines, -1)))

@@ -1,0 +1,85 @@
+"""Where a job stands, told from the fields that BullMQ keeps of it."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.errors import AnimatoError, Cancelled
+from jobs.orders import OrderState, Progress, Result
+from jobs.queues.failures import error_of
+from jobs.queues.keys import JobRef
+from jobs.service_errors import RecordError
+
+STATUS_FIELDS = (
+    "finishedOn",
+    "failedReason",
+    "returnvalue",
+    "progress",
+    "atm",
+    "ats",
+    "stc",
+    "name",
+)
+
+Stored = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a job stands.
+
+    Attributes:
+        ref: which job.
+        state: see there.
+        ahead: how many start before it; None unless it waits for its turn.
+        progress: as its worker has told last, or None.
+        starts: how often a worker began it.
+        result: its result as JSON text, or None.
+        error: why it failed or was cancelled, or None.
+        finished_s: when it finished, unix time, or None.
+    """
+
+    ref: JobRef
+    state: OrderState
+    ahead: int | None = None
+    progress: Progress | None = None
+    starts: int = 0
+    result: str | None = None
+    error: AnimatoError | None = None
+    finished_s: float | None = None
+
+    def video(self) -> Result:
+        """The result of an order that is done.
+
+        Raises:
+            RecordError: there is none that can be read.
+        """
+        return Result.read(self.result or "")
+
+
+def status_of(ref: JobRef, fields: Stored, ahead: int | None, *, is_delayed: bool) -> Status:
+    """A job's status.
+
+    Args:
+        ref: which job.
+        fields: of its hash, those of STATUS_FIELDS.
+        ahead: how many start before it; None unless it waits for its turn.
+        is_delayed: whether it waits for a time.
+    """
+    facts: dict[str, Any] = {"starts": int(fields["ats"] or 0)}
+    if fields["progress"] is not None:
+        with suppress(RecordError):  # told by a worker of another version
+            facts["progress"] = Progress.read(fields["progress"])
+    if fields["finishedOn"] is not None:
+        facts["finished_s"] = int(fields["finishedOn"]) / 1000
+        if fields["failedReason"] is None or fields["returnvalue"] is not None:
+            return Status(ref, OrderState.DONE, result=fields["returnvalue"], **facts)
+        error = error_of(fields["failedReason"], ref.job_id)
+        is_cancelled = isinstance(error, Cancelled)
+        state = OrderState.CANCELLED if is_cancelled else OrderState.FAILED
+        return Status(ref, state, error=error, **facts)
+    if ahead is None and not is_delayed:
+        return Status(ref, OrderState.RUNNING, **facts)
+    is_again = int(fields["atm"] or 0) + int(fields["stc"] or 0) > 0
+    state = OrderState.RETRYING if is_again else OrderState.WAITING
+    return Status(ref, state, ahead=ahead, **facts)

@@ -1,0 +1,106 @@
+"""The private conversation as a whole: photo in, mp4 out; real bot, real worker, real Valkey."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from jobs.templates import SHIPPED_TEMPLATES
+from tests.e2e.whole_service import (
+    Service,
+    portrait,
+    two_portraits,
+    wall,
+    whole_service,
+)
+from tests.integration.sandbox import media
+from tests.integration.sandbox.desk import Part
+
+pytestmark = [pytest.mark.local_sockets, pytest.mark.asyncio(loop_scope="module")]
+
+BLINK_FRAMES = 75
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            patch.delenv(name, raising=False)
+            patch.delenv(name.upper(), raising=False)
+        patch.setenv("PTB_TIMEDELTA", "true")
+        async with whole_service(tmp_path_factory.mktemp("service")) as found:
+            yield found
+
+
+async def test_first_photo_of_a_newcomer_becomes_an_mp4(service: Service) -> None:
+    carol = await service.newcomer()
+    photo = await carol.send(portrait())
+    await carol.tap("I agree", await carol.sees("Before we begin"))
+    await carol.tap("Blink", await carol.sees("Which movement?"))
+    (video,) = await carol.videos()
+    assert video["animation"], "without sound it loops by itself"
+    assert video["reply_to_message"]["message_id"] == photo["message_id"]
+    assert video["caption"].lower().startswith("😌 blink\nmade with ai")
+    assert media.shown(await carol.file_of(video)) == (200, 200, BLINK_FRAMES)
+    await carol.sees("Blink: done in")
+
+
+async def test_clip_then_photo(service: Service) -> None:
+    dora = await service.regular()
+    clip = (SHIPPED_TEMPLATES / "blink.mp4").read_bytes()
+    await dora.send(Part("video", clip, "me.mp4"))
+    await dora.sees("Now send me the photo that is to follow it")
+    await dora.send(portrait())
+    await dora.tap("Follow my clip", await dora.sees("Your clip, or another movement?"))
+    (video,) = await dora.videos()
+    assert media.shown(await dora.file_of(video)) == (200, 200, BLINK_FRAMES)
+
+
+async def test_face_that_is_chosen_among_several_moves(service: Service) -> None:
+    dora = await service.regular()
+    await dora.send(two_portraits())
+    card = await dora.sees("I found 2 faces")
+    assert card["photo"]
+    await dora.tap("2", card)
+    await dora.tap("Blink", await dora.sees("Which movement?"))
+    (video,) = await dora.videos()
+    frames = media.frames(await dora.file_of(video))
+    assert media.shown(await dora.file_of(video)) == (400, 200, BLINK_FRAMES)
+    still, closed = frames[0].astype(int), [frame.astype(int) for frame in frames]
+    left, right = (
+        max(abs(frame[:, half] - still[:, half]).mean() for frame in closed)
+        for half in (slice(0, 200), slice(200, 400))
+    )
+    assert min(left, right) * 2 < max(left, right), "one of them moves, and the other does not"
+
+
+async def test_photo_without_a_face_is_no_dead_end(service: Service) -> None:
+    dora = await service.regular()
+    await dora.send(wall())
+    await dora.tap("5", await dora.sees("I found no face"))
+    await dora.tap("Blink", await dora.sees("Which movement?"))
+    await dora.videos()
+
+
+async def test_two_people_at_once_and_each_gets_their_own(service: Service) -> None:
+    people = [await service.regular(name) for name in ("Eve", "Fritz")]
+    sent = [
+        await one.send(picture())
+        for one, picture in zip(people, (portrait, two_portraits), strict=True)
+    ]
+    await people[1].tap("1", await people[1].sees("2 faces"))
+    cards = await asyncio.gather(*(one.sees("Which movement?") for one in people))
+    await asyncio.gather(*(one.tap("Blink", card) for one, card in zip(people, cards, strict=True)))
+    for one, photo, width in zip(people, sent, (200, 400), strict=True):
+        (video,) = await one.videos()
+        assert video["reply_to_message"]["message_id"] == photo["message_id"]
+        assert media.shown(await one.file_of(video))[0] == width
+
+
+async def test_order_that_runs_is_cancelled(service: Service) -> None:
+    dora = await service.regular()
+    await dora.send(portrait())
+    await dora.tap("Show me all", await dora.sees("Which movement?"))
+    await dora.tap("Cancel", await dora.sees("All movements\n"))
+    await dora.sees("All movements: cancelled.")

@@ -1,0 +1,68 @@
+"""The bot's delivery in a process of its own, which tests kill at one point of its work.
+
+python -m tests.integration.bot.postman REDIS_URL BOT_API_URL TOKEN STORE POINT
+
+POINT is `before` sending, `after` sending, or `noted`: after the receipt was noted.
+"""
+
+import asyncio
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+from bot.gateway.messenger import Messenger, Place, Sent, Video, Words
+from bot.orders.order_cards import Ending, OrderCards
+from jobs.store.files import FileStore
+from tests.integration.bot.staff import delivering, staff_of
+
+
+async def hang() -> None:
+    print("here", flush=True)  # noqa: T201 - the test waits for it
+    await asyncio.Event().wait()
+
+
+class Dying(Messenger):
+    """Stops at a point of a sending."""
+
+    point = ""
+
+    async def send_video(
+        self, place: Place, video: Video, words: Words, *, at_once: bool = False
+    ) -> Sent:
+        if self.point == "before":
+            await hang()
+        sent = await super().send_video(place, video, words, at_once=at_once)
+        if self.point == "after":
+            await hang()
+        return sent
+
+
+class Stopping(OrderCards):
+    """Stops before it is written down that an order came to its end."""
+
+    async def end(self, order_id: str, ending: Ending) -> None:
+        _ = order_id, ending
+        await hang()
+
+
+async def main(redis_url: str, server: Any, store: str, point: str) -> None:
+    Dying.point = point
+    files = FileStore.open(store, min_free_bytes=0)
+    async with staff_of(server, redis_url, files, messenger=Dying) as staff:
+        if point == "noted":
+            cards = Stopping(staff.office.queues.client, redis_url)
+            object.__setattr__(staff.office, "cards", cards)
+        async with delivering(staff):
+            await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    redis, url, token, folder, moment = sys.argv[1:]
+    asyncio.run(
+        main(
+            redis,
+            SimpleNamespace(token=token, base_url=f"{url}/bot", base_file_url=f"{url}/file/bot"),
+            folder,
+            moment,
+        )
+    )

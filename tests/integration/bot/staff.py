@@ -1,0 +1,347 @@
+"""The bot behind its conversation, at work: real queues, store and sandbox; workers play-act."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from telegram.ext import ExtBot
+from telegram.request import HTTPXRequest
+
+from bot.drafts.draft_news import DraftNews
+from bot.drafts.draft_store import DraftStore, draft_id
+from bot.drafts.intake import Intake
+from bot.gateway.messenger import Messenger
+from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.office import Office
+from bot.orders.delivery import Delivery
+from bot.orders.offers import Offers
+from bot.orders.order_cards import OrderCards
+from bot.orders.ordering import Ordering
+from bot.orders.progress import Progress
+from bot.people import People
+from jobs.drafts import Card, Draft, MediaFile
+from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
+from jobs.model import CropBox, Face, Warn
+from jobs.orders import LookOrder, LookResult, Motion, Order, Record, Result
+from jobs.queues.admission import Limits
+from jobs.queues.assignment import Assignment
+from jobs.queues.keys import DELIVER, INTAKE, LOOK, prefix_of
+from jobs.queues.outbox import Outbox
+from jobs.queues.queues import Queues
+from jobs.queues.work import Station, WorkRules
+from jobs.queues.workers import Heartbeat, Workers, WorkerState
+from jobs.service_errors import QueueUnavailable
+from jobs.store.files import FileStore
+from jobs.store.keys import look_key, result_key
+from jobs.store.retention import Retention
+from jobs.tasks import end_tasks
+from jobs.templates import Catalogue
+from sandbox.server import Sandbox
+from tests.integration.bot.conftest import until
+from tests.integration.sandbox import media
+from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
+
+RULES = WorkRules(
+    at_once=4,
+    lock_s=2.0,
+    stalled_check_s=0.3,
+    most_stalls=1000,
+    idle_s=0.1,
+    beat_s=0.05,
+    stop_s=0.5,
+)
+HASTE = 60.0
+FACE = Face(number=1, box=CropBox(left=10, upper=10, right=60, lower=60), votes=3)
+CATALOGUE = Catalogue.load()
+SMILE = Motion(template="smile")
+
+
+class Clock:
+    """Real time and what a test adds."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+
+class Shown:
+    """Draws no cards, but notes which were to be drawn."""
+
+    def __init__(self) -> None:
+        self.drafts: list[str] = []
+
+    async def __call__(self, draft: str) -> None:
+        self.drafts.append(draft)
+
+
+class Told:
+    """An admin's ear."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    async def __call__(self, text: str) -> None:
+        self.notes.append(text)
+
+
+class Counted(OrderMetrics):
+    """Metrics that a test can ask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcomes: list[DeliveryOutcome] = []
+
+    def delivered(self, outcome: DeliveryOutcome) -> None:
+        self.outcomes.append(outcome)
+
+
+@dataclass
+class Staff:
+    """All parts, and what they have done that nobody else sees."""
+
+    office: Office
+    intake: Intake
+    progress: Progress
+    ordering: Ordering
+    delivery: Delivery
+    clock: Clock
+    shown: Shown
+    admins: Told
+    metrics: Counted
+
+    @property
+    def drafts(self) -> DraftStore:
+        return self.office.drafts
+
+    async def draft(self, name: str) -> Draft:
+        found = await self.drafts.read(name)
+        assert found is not None
+        return found
+
+    async def wishing(self, name: str, motion: Motion = SMILE) -> Draft:
+        """The draft with a wish, as a tap's handler hands it in."""
+        return (await self.draft(name)).model_copy(update={"motion": motion})
+
+
+def hasty_bot(server: Sandbox) -> ExtBot[Any]:
+    """A connection whose flood limits pass quickly."""
+    own = {"trust_env": False, "verify": False}
+    return ExtBot(
+        server.token,
+        server.base_url,
+        server.base_file_url,
+        request=HTTPXRequest(httpx_kwargs=own),
+        get_updates_request=HTTPXRequest(1, httpx_kwargs=own),
+        rate_limiter=ChatRateLimiter(
+            lambda: time.monotonic() * HASTE, lambda wait_s: asyncio.sleep(wait_s / HASTE)
+        ),
+    )
+
+
+@asynccontextmanager
+async def staff_of(
+    server: Sandbox,
+    url: str,
+    store: FileStore,
+    *,
+    messenger: Callable[[Any], Messenger] = Messenger,
+    limits: Limits | None = None,
+) -> AsyncIterator[Staff]:
+    """The parts, not yet at work."""
+    metrics, clock = Counted(), Clock()
+    async with AsyncExitStack() as stack:
+        queues = await stack.enter_async_context(
+            Queues(url, ["flow", "fomm"], limits, metrics=metrics)
+        )
+        client: Redis = queues.client
+        bot = await stack.enter_async_context(hasty_bot(server))
+        office = Office(
+            queues=queues,
+            drafts=DraftStore(client, url),
+            cards=OrderCards(client, url),
+            people=People(client, url, frozenset({ADMIN}), is_open=True),
+            offers=Offers(Workers(client, url), "auto"),
+            messenger=messenger(bot),
+            store=store,
+            retention=Retention(client, store, input_s=3600, result_s=3600),
+            metrics=metrics,
+            clock=clock,
+        )
+        intake, progress = Intake(office), Progress(office, tick_s=0.05)
+        ordering = Ordering(office, intake, progress, CATALOGUE, show_all_per_day=1)
+        shown, admins = Shown(), Told()
+        news = DraftNews(office, ordering, shown, admins)
+        delivery = Delivery(office, progress, news, admins)
+        try:
+            yield Staff(office, intake, progress, ordering, delivery, clock, shown, admins, metrics)
+        finally:
+            await progress.close()
+
+
+@asynccontextmanager
+async def delivering(
+    staff: Staff, rules: WorkRules = RULES, *, leaves_orders: bool = False
+) -> AsyncIterator[None]:
+    """Ends are swept (those of orders, too, unless they are left) and delivered; files fetched."""
+    queues = staff.office.queues
+    outbox = Outbox(queues, [LOOK, INTAKE, *(() if leaves_orders else queues.engine_queues)])
+
+    async def sweep() -> None:
+        while True:
+            with suppress(QueueUnavailable):
+                await outbox.sweep()
+            await asyncio.sleep(0.02)
+
+    tasks = [asyncio.create_task(sweep()), asyncio.create_task(staff.progress.tick())]
+    try:
+        async with (
+            Station(queues.url, INTAKE, staff.intake.work, rules),
+            Station(queues.url, DELIVER, staff.delivery.work, rules),
+        ):
+            yield
+    finally:
+        await end_tasks(tasks)
+
+
+@dataclass
+class Maker:
+    """A worker's part: says what a test tells it to, or makes a clip of the sandbox's."""
+
+    store: FileStore
+    warnings: tuple[Warn, ...] = ()
+    faces: tuple[Face, ...] = (FACE,)
+    errors: list[Exception] = field(default_factory=list)
+    has_sound: bool = False
+    at_once: int = 4
+    orders: list[Order] = field(default_factory=list)
+    looks: list[LookOrder] = field(default_factory=list)
+    before_look: Callable[[Assignment], Awaitable[None]] | None = None
+    before_video: Callable[[Assignment], Awaitable[None]] | None = None
+
+    async def look(self, assignment: Assignment) -> Record:
+        order = LookOrder.read(assignment.text)
+        self.looks.append(order)
+        if self.before_look is not None:
+            await self.before_look(assignment)
+        if self.errors:
+            raise self.errors.pop(0)
+        key = look_key(order.draft, f"{order.look_id}-photo.png")
+        await self.store.put(key, b"a photo")
+        clip_key = None
+        if order.clip_key:
+            clip_key = look_key(order.draft, f"{order.look_id}-clip.mp4")
+            await self.store.put(clip_key, b"a clip")
+        return LookResult(
+            photo_key=key,
+            sheet_key=key,
+            width=160,
+            height=120,
+            faces=self.faces,
+            warnings=self.warnings,
+            clip_key=clip_key,
+            clip_frames=25 if clip_key else 0,
+        )
+
+    async def make(self, assignment: Assignment) -> Record | None:
+        order = Order.read(assignment.text)
+        self.orders.append(order)
+        if self.before_video is not None:
+            await self.before_video(assignment)
+        if assignment.stop_reason is not None:
+            return None
+        if self.errors:
+            raise self.errors.pop(0)
+        key, content = result_key(order.order_id, assignment.attempt), self.content()
+        await self.store.put(key, content)
+        return Result(
+            key=key,
+            size_bytes=len(content),
+            duration_s=1.0,
+            width=96,
+            height=64,
+            frame_count=25,
+            has_sound=self.has_sound,
+            engine=order.engine,
+            label="Made with AI software: a test",
+            digital_source_type="https://example.org/type",
+            attempt=assignment.attempt,
+        )
+
+    def content(self) -> bytes:
+        return media.clip(has_sound=self.has_sound)
+
+
+@asynccontextmanager
+async def working(staff: Staff, maker: Maker, engine: str = "flow") -> AsyncIterator[None]:
+    """A worker that lives, looks and makes."""
+    queues = staff.office.queues
+    workers = Workers(queues.client, queues.url)
+    await workers.beat(heartbeat(engine), time.time())
+    async with (
+        Station(queues.url, LOOK, maker.look, RULES),
+        Station(queues.url, f"animate-{engine}", maker.make, replace(RULES, at_once=maker.at_once)),
+    ):
+        yield
+    await workers.leave(f"maker-{engine}")
+
+
+def heartbeat(engine: str) -> Heartbeat:
+    return Heartbeat(
+        worker=f"maker-{engine}",
+        host="here",
+        device="cpu",
+        engines=(engine,),
+        options={"fomm": ("find_best_frame", "best_frame_rank")} if engine == "fomm" else {},
+        version="1",
+        state=WorkerState.IDLE,
+    )
+
+
+async def photo_sent(staff: Staff, desk: Desk, person: int = ALICE, **changes: Any) -> Draft:
+    """A person sends a photo; the draft that a handler makes of it, with a card."""
+    if not await desk.messages(person):
+        await desk.say("/start", user_id=person, chat_id=person)
+    sent = await desk.send(Part("photo", media.photo()), user_id=person, chat_id=person)
+    message = sent["message"]
+    bot = staff.office.messenger.bot
+    card = await bot.send_message(person, "Looking at your photo ...")
+    facts: dict[str, Any] = {
+        "draft": draft_id(person, message["message_id"]),
+        "chat": person,
+        "person": person,
+        "message_id": message["message_id"],
+        "photo": MediaFile(file_id=message["photo"][-1]["file_id"], name="IMG 1.jpg"),
+        "card": Card(message_id=card.message_id),
+    }
+    draft = await staff.drafts.begin(Draft(**(facts | changes)))
+    await staff.intake.begin(draft)
+    return draft
+
+
+async def hurry(client: Redis, queue: str) -> None:
+    """Lets the pauses of all its jobs be over."""
+    prefix = prefix_of(queue)
+    for job in map(str, await client.zrange(f"{prefix}delayed", 0, -1)):
+        await client.zadd(f"{prefix}delayed", {job: 0}, xx=True)
+    await client.zadd(f"{prefix}marker", {"0": 0})
+
+
+def local_store(folder: Path) -> FileStore:
+    return FileStore.open(str(folder / "store"), min_free_bytes=0)
+
+
+async def looked_at(staff: Staff, draft: Draft) -> Draft:
+    """The draft as soon as its card was to show what the gate found."""
+    await until(lambda: draft.draft in staff.shown.drafts)
+    return await staff.draft(draft.draft)
+
+
+async def nothing_is_open(staff: Staff) -> bool:
+    """Whether all orders' cards have said their last words."""
+    return not await staff.office.cards.all_unsettled()

@@ -1,0 +1,250 @@
+"""The private conversation at work: people at the sandbox, and a worker that play-acts."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.request import HTTPXRequest
+
+from bot.callback_data import Tap, Verb
+from bot.conversation.album_store import AlbumStore
+from bot.conversation.albums import Albums
+from bot.conversation.commands import Commands, Promise
+from bot.conversation.draft_cards import DraftCards
+from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
+from bot.conversation.reception import Limits, Reception
+from bot.conversation.taps import Taps
+from bot.drafts.draft_news import DraftNews
+from bot.drafts.draft_store import draft_id
+from bot.drafts.intake import CLOUD_LIMIT_BYTES
+from bot.gateway.connection import build_application
+from bot.gateway.listening import ListeningBot
+from bot.gateway.messenger import Messenger
+from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.orders.delivery import Delivery
+from jobs.drafts import Draft
+from jobs.orders import LookResult, Record
+from jobs.queues import admission
+from jobs.queues.assignment import Assignment
+from jobs.store.files import FileStore
+from jobs.tasks import end_tasks
+from sandbox.server import Sandbox
+from tests.integration.bot.conftest import HASTY, running, settings_for, until
+from tests.integration.bot.staff import (
+    CATALOGUE,
+    Maker,
+    Staff,
+    delivering,
+    local_store,
+    staff_of,
+    working,
+)
+from tests.integration.sandbox import media
+from tests.integration.sandbox.desk import ALICE, Desk, Part
+
+FASTER = 200
+PROMISE = Promise(owner="@owner", retain_input_h=24, retain_result_h=24, clip_s=15, file_mb=20)
+Message = dict[str, Any]
+
+
+class Painter(Maker):
+    """A worker whose numbered sheets can be sent."""
+
+    async def look(self, assignment: Assignment) -> Record:
+        look = await super().look(assignment)
+        assert isinstance(look, LookResult)
+        await self.store.put(look.sheet_key, media.photo())
+        return look
+
+
+@dataclass
+class Talk:
+    """What a test does and sees; who acts is Alice, or `person`."""
+
+    desk: Desk
+    staff: Staff
+    reception: Reception
+    worker: Painter
+
+    async def photo(self, person: int = ALICE, seed: int = 0, **where: Any) -> Message:
+        """Sends a photo; its message."""
+        return await self.sent(Part("photo", media.photo(seed=seed)), person=person, **where)
+
+    async def clip(self, person: int = ALICE, kind: str = "video", **where: Any) -> Message:
+        """Sends a clip; its message."""
+        part = Part(kind, media.clip(), f"{kind}.mp4")
+        return await self.sent(part, person=person, **where)
+
+    async def sent(self, *parts: Part, person: int = ALICE, **where: Any) -> Message:
+        answer = await self.desk.send(*parts, user_id=person, chat_id=person, **where)
+        message: Message = answer.get("message") or answer["messages"][0]
+        return message
+
+    async def tap(
+        self, label: str, message: Message, person: int = ALICE, chat: int = 0, **how: Any
+    ) -> Any:
+        """Taps a button of a message; what the person is told, which may be nothing."""
+        where = {"user_id": person, "chat_id": chat or person, **how}
+        data = data_of(message, label)
+        return (await self.desk.post("tap", data=data, message_id=message["message_id"], **where))[
+            "answer"
+        ]
+
+    async def tap_data(self, data: str, person: int = ALICE, chat: int = 0) -> Any:
+        """Taps a button that an earlier message may have shown."""
+        row = [InlineKeyboardButton("old", callback_data=data)]
+        bot = self.staff.office.messenger.bot
+        sent = await bot.send_message(
+            chat or person, "earlier", reply_markup=InlineKeyboardMarkup([row])
+        )
+        return await self.tap("old", json.loads(sent.to_json()), person, chat)
+
+    async def agree(self, person: int = ALICE) -> None:
+        """Opens the chat, with the terms agreed to."""
+        await self.staff.office.people.agree(person)
+        await self.desk.say("/start", user_id=person, chat_id=person)
+        await self.desk.sees("Hello!", person)
+
+    async def said(self, person: int = ALICE) -> list[Message]:
+        """The bot's messages in a chat."""
+        return [one for one in await self.desk.messages(person) if one["from"]["is_bot"]]
+
+    async def shows(self, words: str, person: int = ALICE, count: int = 1) -> Message:
+        """The last of the bot's messages with these words, as soon as there are so many."""
+        found: list[Message] = []
+
+        async def are_there() -> bool:
+            found[:] = [one for one in await self.said(person) if words in text_of(one)]
+            return len(found) >= count
+
+        try:
+            await until(are_there)
+        except TimeoutError:
+            shown = await self.desk.transcript(person)
+            raise AssertionError(f"{words!r} never came {count} times:\n{shown}") from None
+        return found[-1]
+
+    async def gone(self, message: Message, person: int = ALICE) -> None:
+        """Waits until a message of the bot's is deleted."""
+
+        async def is_gone() -> bool:
+            return message["message_id"] not in [
+                one["message_id"] for one in await self.said(person)
+            ]
+
+        await until(is_gone)
+
+    async def draft_of(self, message: Message) -> Draft:
+        """The draft of a photo's message."""
+        return await self.staff.draft(draft_id(message["chat"]["id"], message["message_id"]))
+
+    async def videos(self, person: int = ALICE, count: int = 1) -> list[Message]:
+        """The videos that have come, as soon as there are so many."""
+
+        async def are_there() -> bool:
+            return len(await self._videos(person)) >= count
+
+        await until(are_there)
+        return await self._videos(person)
+
+    async def _videos(self, person: int) -> list[Message]:
+        return [one for one in await self.said(person) if one.get("animation") or one.get("video")]
+
+
+def text_of(message: Message) -> str:
+    return str(message.get("text") or message.get("caption") or "")
+
+
+def labels(message: Message) -> list[list[str]]:
+    """The buttons of a message, row by row."""
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return [[button["text"] for button in row] for row in rows]
+
+
+def data_of(message: Message, label: str) -> str:
+    """What the button with this label carries, or else the only one whose label holds it."""
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    known = {one["text"]: str(one["callback_data"]) for row in rows for one in row}
+    if label in known:
+        return known[label]
+    (found,) = [data for text, data in known.items() if label in text]
+    return found
+
+
+def tap_of(verb: Verb, draft: Draft, argument: str = "", number: int = 1) -> str:
+    return Tap(verb, draft.draft, number, argument).encoded()
+
+
+@asynccontextmanager
+async def talking(
+    server: Sandbox, url: str, client: Redis, store: FileStore, desk: Desk
+) -> AsyncIterator[Talk]:
+    """The whole bot but for its owner's part; with few limits, so that tests are quick."""
+    async with AsyncExitStack() as stack:
+        bot = _quick_bot(server)
+        await stack.enter_async_context(bot)
+        limits = admission.Limits(open_orders=4)
+        staff = await stack.enter_async_context(
+            staff_of(server, url, store, messenger=lambda _: Messenger(bot), limits=limits)
+        )
+        office = staff.office
+        cards = DraftCards(office, CATALOGUE)
+        news = DraftNews(office, staff.ordering, cards.show, staff.admins)
+        staff.delivery = Delivery(office, staff.progress, news, staff.admins)
+        reception = Reception(office, staff.intake, cards, Limits(CLOUD_LIMIT_BYTES, 15, 24))
+        albums = Albums(office, AlbumStore(client, url), reception)
+        application = build_application(settings_for(server), client, HASTY)
+        commands = Commands(office, staff.ordering, cards, CATALOGUE, PROMISE)
+        add_conversation_handlers(application, reception, albums, commands)
+        taps = Taps(office, reception, staff.ordering, cards)
+        add_tap_handlers(application, taps, albums, office.messenger)
+        worker = Painter(store)
+        await stack.enter_async_context(delivering(staff))
+        await stack.enter_async_context(working(staff, worker))
+        task = asyncio.create_task(albums.run())
+        stack.push_async_callback(end_tasks, [task])
+        await stack.enter_async_context(running(application))
+        yield Talk(desk, staff, reception, worker)
+
+
+def _quick_bot(server: Sandbox) -> ListeningBot:
+    """A bot whose chats have room again after a few milliseconds."""
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds / FASTER)
+
+    limiter = ChatRateLimiter(lambda: time.monotonic() * FASTER, sleep)
+    plain = {"trust_env": False, "verify": False}
+    base = server.url
+    return ListeningBot(
+        server.token,
+        f"{base}/bot",
+        f"{base}/file/bot",
+        request=HTTPXRequest(httpx_kwargs=plain),
+        get_updates_request=HTTPXRequest(httpx_kwargs=plain),
+        rate_limiter=limiter,
+    )
+
+
+@pytest.fixture
+async def newcomers(
+    sandbox: Sandbox, valkey: str, redis: Redis, desk: Desk, tmp_path: Path
+) -> AsyncIterator[Talk]:
+    """A talk with people who have not agreed to the terms yet."""
+    async with talking(sandbox, valkey, redis, local_store(tmp_path), desk) as found:
+        yield found
+
+
+@pytest.fixture
+async def talk(newcomers: Talk) -> Talk:
+    """A talk with Alice, who has."""
+    await newcomers.agree()
+    return newcomers

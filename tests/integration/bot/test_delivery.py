@@ -1,0 +1,395 @@
+"""What was finished reaches its chat: once, whatever dies or refuses meanwhile."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.callback_data import Tap, Verb
+from bot.drafts.draft_store import DraftStore
+from jobs.drafts import Draft
+from jobs.errors import EngineFailed, NoFaceInClip
+from jobs.metrics.order_metrics import DeliveryOutcome
+from jobs.orders import Motion, OrderState
+from jobs.queues.keys import DELIVER, OPEN_CARDS, card_key
+from jobs.queues.sent_marks import MOST_TRIES, UNCERTAIN_S
+from jobs.queues.work import WorkRules
+from jobs.service_errors import FileGone
+from jobs.store.files import FileStore
+from jobs.store.keys import result_key
+from sandbox.server import Sandbox
+from tests.integration.bot.conftest import until
+from tests.integration.bot.staff import (
+    RULES,
+    SMILE,
+    Maker,
+    Staff,
+    delivering,
+    hurry,
+    local_store,
+    photo_sent,
+    staff_of,
+    working,
+)
+from tests.integration.sandbox.desk import ALICE, BOB, Desk
+from tests.integration.sandbox.media import shown
+
+pytestmark = pytest.mark.local_sockets
+
+ONE_AT_A_TIME = WorkRules(**(vars(RULES) | {"at_once": 1}))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return local_store(tmp_path)
+
+
+@pytest.fixture
+def maker(store: FileStore) -> Maker:
+    return Maker(store)
+
+
+@pytest.fixture
+async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
+    async with staff_of(sandbox, valkey, store) as found:
+        yield found
+
+
+async def ordered(
+    staff: Staff, desk: Desk, person: int = ALICE, motion: Motion = SMILE, **changes: Any
+) -> Draft:
+    """A draft whose photo comes and becomes an order by itself."""
+    return await photo_sent(staff, desk, person, motion=motion, **changes)
+
+
+async def finished(staff: Staff, maker: Maker, desk: Desk, *persons: int) -> list[Draft]:
+    """Orders that are done, and not delivered yet."""
+    async with delivering(staff, leaves_orders=True), working(staff, maker):
+        drafts = [await ordered(staff, desk, person) for person in persons]
+        for draft in drafts:
+            await until(lambda draft=draft: is_done(staff, draft))  # type: ignore[misc]
+    return drafts
+
+
+async def is_done(staff: Staff, draft: Draft) -> bool:
+    card = await staff.office.cards.read(draft.order_id)
+    status = card and await staff.office.queues.status(card.ref)
+    return bool(status and status.state.is_final)
+
+
+async def results(desk: Desk, person: int = ALICE) -> list[Any]:
+    """The messages with a video."""
+    messages = await desk.messages(person)
+    return [one for one in messages if one.get("animation") or one.get("video")]
+
+
+async def settled(staff: Staff) -> None:
+    """Returns when every order was told and its card has its last words."""
+    await until(lambda: nothing_left(staff))
+
+
+async def nothing_left(staff: Staff) -> bool:
+    counts = await staff.office.queues.counts(DELIVER)
+    left = counts["active"] + counts["wait"] + counts["delayed"] + counts["prioritized"]
+    return not left and not await staff.office.cards.all_unsettled()
+
+
+# --- results --------------------------------------------------------------------------------------
+
+
+async def test_result_answers_the_photo_and_says_what_it_is(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    async with delivering(staff), working(staff, maker):
+        draft = await ordered(staff, desk)
+        await desk.sees("Smile: done in")
+        await settled(staff)
+    (result,) = await results(desk)
+    assert result["reply_to_message"]["message_id"] == draft.message_id
+    assert "Smile\nMade with AI software: a test" in result["caption"]
+    animation = result["animation"]
+    assert (animation["width"], animation["height"]) == (96, 64)
+    assert shown(await desk.file(animation["file_id"]))[:2] == (96, 64)
+    labels = [button["text"] for row in result["reply_markup"]["inline_keyboard"] for button in row]
+    assert labels == ["🔁 Another movement", "📄 As file", "🗑 Delete"]
+    after = await staff.draft(draft.draft)
+    assert (after.number, after.card) == (2, None)
+    assert staff.metrics.outcomes.count(DeliveryOutcome.SENT) == 1
+    assert await store.exists(result_key(draft.order_id, 1))
+
+
+async def test_result_with_sound_is_a_video(staff: Staff, maker: Maker, desk: Desk) -> None:
+    maker.has_sound = True
+    async with delivering(staff), working(staff, maker):
+        await ordered(staff, desk)
+        await desk.sees("done in")
+    (result,) = await results(desk)
+    assert "video" in result
+
+
+async def test_all_movements_come_with_their_numbers(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with delivering(staff), working(staff, maker):
+        await photo_sent(staff, desk, is_all_wanted=True)
+        await desk.sees("All movements: done in")
+    (result,) = await results(desk)
+    rows = result["reply_markup"]["inline_keyboard"]
+    assert [button["text"] for row in rows for button in row][:9] == list("123456789")
+    taps = [Tap.decoded(button["callback_data"]) for row in rows for button in row]
+    named = tuple(tap.argument for tap in taps if tap and tap.verb is Verb.TEMPLATE)
+    assert named == maker.orders[0].motion.templates
+
+
+async def test_order_whose_draft_and_card_are_lost_is_delivered_all_the_same(
+    staff: Staff, maker: Maker, desk: Desk, redis: Redis
+) -> None:
+    first, second = await finished(staff, maker, desk, ALICE, BOB)
+    await DraftStore(redis, staff.office.queues.url).forget(first.draft)
+    await DraftStore(redis, staff.office.queues.url).forget(second.draft)
+    await redis.delete(card_key(second.order_id))
+    await redis.srem(OPEN_CARDS, second.order_id)
+    async with delivering(staff):
+        await desk.sees("done in")
+        await desk.sees("Your video", BOB)
+    (result,) = await results(desk)
+    assert result["reply_to_message"]["message_id"] == first.message_id
+    assert len(await results(desk, BOB)) == 1
+
+
+async def test_file_that_is_gone_is_told_and_can_be_made_anew(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    (draft,) = await finished(staff, maker, desk, ALICE)
+    await store.delete([result_key(draft.order_id, 1)])
+    async with delivering(staff):
+        told = await desk.sees("is not there any more")
+        assert "Try again" in told
+        await settled(staff)
+        assert not await results(desk)
+        async with working(staff, maker):
+            again = await staff.ordering.retry(await staff.draft(draft.draft), 1)
+            assert again.is_new
+            await until(lambda: results(desk))  # it may be done before it ever had a card
+    assert "this one did not work out" in await desk.transcript()
+    assert len(await results(desk)) == 1
+
+
+# --- failures -------------------------------------------------------------------------------------
+
+
+async def test_failed_order_is_told_once_and_can_be_tried_again(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with delivering(staff), working(staff, maker):
+        draft = await ordered(staff, desk)
+        await until(lambda: maker.looks)
+        maker.errors = [FileGone(key="looks/x")]
+        told = await desk.sees("Try again")
+        await settled(staff)
+        assert told.count("Try again") == 2  # the sentence and its button
+        assert "this one did not work out" in await desk.transcript()
+        assert staff.admins.notes == [
+            f"{draft.order_id} came to nothing: " + str(FileGone(key="looks/x"))
+        ]
+        again = await staff.draft(draft.draft)
+        placed = await staff.ordering.retry(again, 1)
+        assert placed.is_new
+        assert not (await staff.ordering.retry(again, 1)).is_new
+        await until(lambda: results(desk))  # it may be done before it ever had a card
+        await settled(staff)
+    assert len(await results(desk)) == 1
+    assert len(maker.orders) == 2
+
+
+async def test_failure_for_a_reason_of_the_persons_offers_no_second_try(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with delivering(staff), working(staff, maker):
+        await ordered(staff, desk)
+        await until(lambda: maker.looks)
+        maker.errors = [NoFaceInClip(name="clip.mp4")]
+        told = await desk.sees("no face at the beginning of your clip")
+        await settled(staff)
+    assert "Try again" not in told
+    assert staff.admins.notes == []
+
+
+async def test_details_of_our_failures_stay_with_us(
+    staff: Staff, maker: Maker, desk: Desk, redis: Redis
+) -> None:
+    async with delivering(staff), working(staff, maker):
+        draft = await ordered(staff, desk)
+        await until(lambda: maker.looks)
+        maker.errors = [EngineFailed(name="flow", reason="a secret") for _ in range(3)]
+        while len(maker.orders) < 3:
+            await hurry(redis, "animate-flow")
+            await asyncio.sleep(0.02)
+        told = await desk.sees("went wrong on our side")
+    assert draft.order_id in told
+    assert "secret" not in told
+    assert "secret" in staff.admins.notes[0]
+
+
+# --- deaths ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Killed:
+    """An order that is done, whose delivery is to be killed."""
+
+    desk: Desk
+    at: Callable[[str], Awaitable[None]]
+
+
+@pytest.fixture
+async def finished_order(
+    staff: Staff, maker: Maker, desk: Desk, sandbox: Sandbox, tmp_path: Path
+) -> Killed:
+    await finished(staff, maker, desk, ALICE)
+    return Killed(desk, lambda point: killed_at(point, staff, sandbox, tmp_path / "store"))
+
+
+async def killed_at(point: str, staff: Staff, sandbox: Sandbox, store: Path) -> None:
+    """A bot of its own begins to deliver, and is killed at a point of that."""
+    program = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.integration.bot.postman", staff.office.queues.url),
+        *(sandbox.url, sandbox.token, str(store), point),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert program.stdout is not None
+        assert await asyncio.wait_for(program.stdout.readline(), 20) == b"here\n"
+    finally:
+        program.kill()
+        await program.wait()
+
+
+@pytest.mark.parametrize(
+    ("point", "sent_before", "sent_in_all"), [("before", 0, 1), ("after", 1, 2)]
+)
+async def test_bot_that_dies_while_sending_waits_a_minute_and_sends_again(
+    staff: Staff, finished_order: Killed, point: str, sent_before: int, sent_in_all: int
+) -> None:
+    desk = finished_order.desk
+    await finished_order.at(point)
+    assert len(await results(desk)) == sent_before
+    async with delivering(staff):
+        # It may still arrive.
+        await until(lambda: is_given_back(staff))
+        assert len(await results(desk)) == sent_before
+        staff.clock.ahead_s = UNCERTAIN_S + 1
+        await hurry(staff.office.queues.client, DELIVER)
+        await settled(staff)
+    assert len(await results(desk)) == sent_in_all
+    assert "done in" in await desk.transcript()
+
+
+async def test_bot_that_dies_after_the_receipt_sends_nothing_again(
+    staff: Staff, finished_order: Killed
+) -> None:
+    desk = finished_order.desk
+    await finished_order.at("noted")
+    async with delivering(staff):
+        await settled(staff)
+    assert len(await results(desk)) == 1
+    assert "done in" in await desk.transcript()
+
+
+async def is_given_back(staff: Staff) -> bool:
+    return (await staff.office.queues.counts(DELIVER))["delayed"] == 1
+
+
+async def test_send_that_got_no_answer_is_repeated_after_a_minute(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    await finished(staff, maker, desk, ALICE)
+    await desk.fault(method="sendAnimation", drop=True)
+    async with delivering(staff):
+        await until(lambda: is_given_back(staff))
+        await hurry(staff.office.queues.client, DELIVER)
+        await until(lambda: again_count(staff, 2))
+        await until(lambda: is_given_back(staff))
+        assert len(await desk.calls("sendAnimation")) == 1
+        staff.clock.ahead_s = UNCERTAIN_S + 1
+        await hurry(staff.office.queues.client, DELIVER)
+        await settled(staff)
+    # Both arrived: the first one without a receipt.
+    assert len(await results(desk)) == 2
+
+
+# --- what refuses ---------------------------------------------------------------------------------
+
+
+async def test_telegram_that_is_down_gets_the_result_when_it_is_back(
+    staff: Staff, maker: Maker, desk: Desk, sandbox: Sandbox
+) -> None:
+    await finished(staff, maker, desk, ALICE)
+    await sandbox.stop()
+    async with delivering(staff):
+        for tries in (1, 2):
+            await until(lambda tries=tries: again_count(staff, tries))  # type: ignore[misc]
+            await until(lambda: is_given_back(staff))
+            await hurry(staff.office.queues.client, DELIVER)
+        await sandbox.start()
+        await until(lambda: keep_hurrying(staff))
+    assert len(await results(desk)) == 1
+
+
+async def test_long_outage_in_which_connections_break_uses_up_no_tries(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    await finished(staff, maker, desk, ALICE)
+    await desk.post("outage", seconds=3600)
+    async with delivering(staff):
+        for tries in range(1, MOST_TRIES + 2):
+            await until(lambda tries=tries: again_count(staff, tries))  # type: ignore[misc]
+            await until(lambda: is_given_back(staff))
+            staff.clock.ahead_s += UNCERTAIN_S + 1
+            await hurry(staff.office.queues.client, DELIVER)
+        await desk.post("outage", seconds=0)
+        await until(lambda: keep_hurrying(staff))
+    assert len(await results(desk)) == 1
+    assert staff.admins.notes == []
+
+
+async def keep_hurrying(staff: Staff) -> bool:
+    await hurry(staff.office.queues.client, DELIVER)
+    return await nothing_left(staff)
+
+
+def again_count(staff: Staff, wanted: int) -> bool:
+    return staff.metrics.outcomes.count(DeliveryOutcome.AGAIN) >= wanted
+
+
+async def test_chat_that_is_to_rest_delays_no_other(staff: Staff, maker: Maker, desk: Desk) -> None:
+    await finished(staff, maker, desk, ALICE, ALICE, BOB)
+    await desk.fault(method="sendAnimation", chat_id=ALICE, retry_after=120)
+    async with delivering(staff, ONE_AT_A_TIME):
+        await until(lambda: results(desk, BOB))
+        assert not await results(desk)
+        await until(lambda: keep_hurrying(staff))
+    assert len(await results(desk)) == 2
+    assert len(await results(desk, BOB)) == 1
+
+
+async def test_chat_that_is_gone_is_counted_and_left_alone(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    (draft,) = await finished(staff, maker, desk, ALICE)
+    await desk.post("block", user_id=ALICE)
+    async with delivering(staff):
+        await settled(staff)
+    assert staff.metrics.outcomes == [DeliveryOutcome.GONE]
+    assert (await staff.office.queues.counts(DELIVER))["failed"] == 0
+    card = await staff.office.cards.read(draft.order_id)
+    assert card is not None
+    status = await staff.office.queues.status(card.ref)
+    assert status is not None
+    assert status.state is OrderState.DONE

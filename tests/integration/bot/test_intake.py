@@ -1,0 +1,144 @@
+"""Photos and clips come in: fetched, looked at, shown; or why not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.drafts.draft_news import draft_of
+from jobs.drafts import MediaFile
+from jobs.errors import AnimatoError, MediaDamaged, MediaTooLarge
+from jobs.queues.admission import Limits
+from jobs.queues.assignment import Assignment
+from jobs.queues.keys import DELIVER, INTAKE, LOOK
+from jobs.store.files import FileStore
+from sandbox.server import Sandbox
+from tests.integration.bot.conftest import until
+from tests.integration.bot.staff import (
+    FACE,
+    Maker,
+    Staff,
+    delivering,
+    hurry,
+    local_store,
+    looked_at,
+    photo_sent,
+    staff_of,
+    working,
+)
+from tests.integration.sandbox.desk import Desk
+
+pytestmark = pytest.mark.local_sockets
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return local_store(tmp_path)
+
+
+@pytest.fixture
+async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
+    async with (
+        staff_of(sandbox, valkey, store, limits=Limits(open_orders=2)) as found,
+        delivering(found),
+    ):
+        yield found
+
+
+@pytest.fixture
+def maker(store: FileStore) -> Maker:
+    return Maker(store)
+
+
+# --- photos come in -------------------------------------------------------------------------------
+
+
+async def test_photo_is_fetched_looked_at_and_shown(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+    assert draft.look is not None
+    assert draft.face_box == FACE.box
+    (look,) = maker.looks
+    assert look.photo_key == f"inputs/{draft.draft}/photo-1.jpg"
+    (shown,) = [one for one in await desk.messages() if one.get("photo")]
+    assert await store.get(look.photo_key) == await desk.file(shown["photo"][-1]["file_id"])
+
+
+async def test_clip_that_is_too_large_is_told_by_its_own_name(staff: Staff, desk: Desk) -> None:
+    clip = MediaFile(file_id="x", name="holiday.mov", size_bytes=21_000_000)
+    draft = await looked_at(staff, await photo_sent(staff, desk, clip=clip))
+    assert draft.trouble is not None
+    assert draft.trouble.is_clip
+    error = AnimatoError.from_dict(draft.trouble.error)
+    assert isinstance(error, MediaTooLarge)
+    assert error.fields == {"name": "holiday.mov", "size_mb": "21.0", "limit_mb": 20}
+
+
+@pytest.mark.parametrize(
+    ("words", "error"), [("file is too big", "MediaTooLarge"), ("wrong file_id", "FileLost")]
+)
+async def test_what_telegram_does_not_hand_out_is_told(
+    staff: Staff, desk: Desk, words: str, error: str
+) -> None:
+    await desk.fault(method="getFile", code=400, description=f"Bad Request: {words}")
+    draft = await looked_at(staff, await photo_sent(staff, desk))
+    assert draft.trouble is not None
+    assert draft.trouble.error["error"] == error
+    assert not draft.trouble.is_clip
+
+
+async def test_photo_waits_while_telegram_is_away(
+    staff: Staff, maker: Maker, desk: Desk, redis: Redis
+) -> None:
+    await desk.fault(method="getFile", code=502, times=5)
+    async with working(staff, maker):
+        draft = await photo_sent(staff, desk)
+        while draft.draft not in staff.shown.drafts:
+            await hurry(redis, INTAKE)
+            await asyncio.sleep(0.02)
+    assert (await staff.draft(draft.draft)).look is not None
+    assert len(await desk.calls("getFile")) == 6
+
+
+async def test_what_the_gate_refuses_is_told_with_the_persons_own_name(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    maker.errors = [MediaDamaged(name="photo-1.jpg")]
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+    assert draft.trouble is not None
+    assert draft.trouble.error["fields"] == {"name": "IMG 1.jpg"}
+
+
+async def test_look_at_an_older_photo_changes_nothing(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    old = asyncio.Event()
+
+    async def wait(assignment: Assignment) -> None:
+        if draft_of(assignment.ref.job_id)[1] == 1:
+            await old.wait()
+
+    maker.before_look = wait
+    async with working(staff, maker):
+        draft = await photo_sent(staff, desk)
+        await until(lambda: maker.looks)
+        newer = await staff.drafts.change(draft.draft, lambda found: found.renewed())
+        assert newer is not None
+        await staff.intake.begin(newer)
+        seen = await looked_at(staff, draft)
+        old.set()
+        await until(lambda: count(staff, LOOK, "completed", 2))
+        await until(lambda: count(staff, DELIVER, "completed", 4))
+    assert seen == await staff.draft(draft.draft)
+    assert seen.look is not None
+    assert "-2-" in seen.look.photo_key
+    assert staff.shown.drafts == [draft.draft]
+
+
+async def count(staff: Staff, queue: str, state: str, wanted: int) -> bool:
+    return (await staff.office.queues.counts(queue))[state] == wanted

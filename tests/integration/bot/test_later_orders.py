@@ -1,0 +1,224 @@
+"""What becomes of an order later: tried again, cancelled, asked for once more."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.groups.chats import Moves
+from bot.orders.ordering import OrderForgotten, Ordering
+from bot.orders.placing import OrdersPaused
+from bot.orders.result_files import ResultFiles
+from jobs.drafts import Draft
+from jobs.errors import MediaDamaged
+from jobs.orders import Motion
+from jobs.queues.admission import Limits
+from jobs.queues.assignment import Assignment
+from jobs.queues.keys import JobRef
+from jobs.queues.queues import Cancelling, Queues
+from jobs.service_errors import QueueUnavailable
+from jobs.store.files import FileStore
+from sandbox.server import Sandbox
+from tests.integration.bot.conftest import until
+from tests.integration.bot.staff import (
+    CATALOGUE,
+    Maker,
+    Staff,
+    delivering,
+    local_store,
+    looked_at,
+    nothing_is_open,
+    photo_sent,
+    staff_of,
+    working,
+)
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk
+
+pytestmark = pytest.mark.local_sockets
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return local_store(tmp_path)
+
+
+@pytest.fixture
+async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
+    async with (
+        staff_of(sandbox, valkey, store, limits=Limits(open_orders=2)) as found,
+        delivering(found),
+    ):
+        yield found
+
+
+@pytest.fixture
+def maker(store: FileStore) -> Maker:
+    return Maker(store)
+
+
+# --- once more ------------------------------------------------------------------------------------
+
+
+class Dying(Queues):
+    """The bot dies when an order has just been given another try."""
+
+    async def retry(self, ref: JobRef) -> None:
+        await super().retry(ref)
+        raise QueueUnavailable(place="here", reason="it died")
+
+
+async def failed(staff: Staff, maker: Maker, desk: Desk) -> Draft:
+    draft = await looked_at(staff, await photo_sent(staff, desk))
+    maker.errors = [MediaDamaged(name="photo")]
+    await staff.ordering.place(await staff.wishing(draft.draft))
+    await desk.sees("this one did not work out")
+    await until(lambda: nothing_is_open(staff))
+    return draft
+
+
+async def test_retry_that_was_cut_off_is_made_up_for(
+    staff: Staff, maker: Maker, desk: Desk, valkey: str
+) -> None:
+    async with working(staff, maker):
+        draft = await failed(staff, maker, desk)
+    async with Dying(valkey, ["flow"]) as queues:
+        office = replace(staff.office, queues=queues)
+        dying = Ordering(office, staff.intake, staff.progress, CATALOGUE, 1)
+        with pytest.raises(QueueUnavailable):
+            await dying.retry(draft, 1)
+    await staff.ordering.retry(draft, 1)
+    assert len(await staff.ordering.open_orders(ALICE)) == 1
+    async with working(staff, maker):
+        await desk.sees("Made with AI")
+
+
+async def test_admin_may_retry_while_orders_are_paused(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with working(staff, maker):
+        draft = await failed(staff, maker, desk)
+        await staff.office.people.pause(is_paused=True)
+        with pytest.raises(OrdersPaused):
+            await staff.ordering.retry(draft, 1)
+        assert (await staff.ordering.retry(draft, 1, by=ADMIN)).is_new
+        await desk.sees("Made with AI")
+
+
+async def test_orders_of_a_group_that_got_a_new_number_are_found(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+        await staff.ordering.place(await staff.wishing(draft.draft))
+        await desk.sees("done in")
+        await until(lambda: nothing_is_open(staff))
+        for _ in range(2):
+            await Moves(staff.drafts, staff.office.cards).moved(ALICE, BOB)
+        draft = await staff.draft(draft.draft)
+        assert draft.chat == BOB
+        assert await staff.ordering.cancel(draft, 1) is Cancelling.TOO_LATE
+        await desk.say("/start", user_id=BOB, chat_id=BOB)
+        placed = await staff.ordering.place(await staff.wishing(draft.draft))
+        assert placed.card is not None
+        await desk.sees("Made with AI", BOB)
+    for number in (1, 2):
+        await ResultFiles(staff.office).delete(draft, number)
+    assert [file.key async for file in store.listing("results")] == []
+
+
+async def test_card_of_a_group_that_got_a_new_number_is_shown_anew(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+    await desk.say("/start", user_id=BOB, chat_id=BOB)
+    await staff.ordering.place(await staff.wishing(draft.draft))
+    await desk.sees("No worker is online")
+    await Moves(staff.drafts, staff.office.cards).moved(ALICE, BOB)
+    await desk.sees("No worker is online", BOB)
+    await staff.ordering.cancel(await staff.draft(draft.draft), 1)
+    await desk.sees("Smile: cancelled.", BOB)
+
+
+# --- cancelling -----------------------------------------------------------------------------------
+
+
+async def test_order_that_waits_is_cancelled_in_one_line(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+    await staff.ordering.place(await staff.wishing(draft.draft))
+    await desk.sees("No worker is online")
+    assert await staff.ordering.cancel(draft, 1) is Cancelling.REMOVED
+    shown = await desk.sees("Smile: cancelled.")
+    assert "Another movement" in shown
+    assert (await staff.draft(draft.draft)).number == 2
+    await until(lambda: nothing_is_open(staff))
+    assert await staff.ordering.cancel(draft, 7) is Cancelling.UNKNOWN
+
+
+async def test_order_that_runs_is_stopped_and_told_in_one_line(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async def wait(assignment: Assignment) -> None:
+        await assignment.stopped()
+
+    maker.before_video = wait
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+        await staff.ordering.place(await staff.wishing(draft.draft))
+        await desk.sees("Your turn")
+        assert await staff.ordering.cancel(draft, 1) is Cancelling.TOLD
+        await desk.sees("Smile: cancelled.")
+    messages = await desk.messages()
+    assert len([one for one in messages if one["from"]["is_bot"]]) == 1
+    assert (await staff.draft(draft.draft)).number == 2
+
+
+async def test_order_that_an_admin_removed_is_told_too(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+    placed = await staff.ordering.place(await staff.wishing(draft.draft))
+    assert placed.card is not None
+    await desk.sees("No worker is online")
+    await staff.office.queues.cancel(placed.card.ref)
+    await desk.sees("Smile: cancelled.")
+
+
+async def test_button_of_a_forgotten_order_says_so(staff: Staff, maker: Maker, desk: Desk) -> None:
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+    with pytest.raises(OrderForgotten):
+        await staff.ordering.retry(draft, 5)
+    with pytest.raises(OrderForgotten):
+        await staff.ordering.another_frame(draft, 5)
+
+
+async def test_another_frame_is_the_same_order_measured_otherwise(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with working(staff, maker), working(staff, maker, "fomm"):
+        draft = await photo_sent(staff, desk)
+        assert draft.photo is not None
+        clip = draft.photo.model_copy(update={"name": "clip.mp4"})
+        draft = await looked_at(staff, draft)
+        renewed = await staff.drafts.change(draft.draft, lambda found: found.renewed(clip=clip))
+        assert renewed is not None
+        await staff.intake.begin(renewed)
+        await until(lambda: len(staff.shown.drafts) == 2)
+        draft = await staff.draft(draft.draft)
+        assert draft.look is not None
+        motion = Motion(clip_key=draft.look.clip_key)
+        await staff.ordering.place(await staff.wishing(draft.draft, motion))
+        await desk.sees("From another frame")
+        for _ in range(2):
+            await staff.ordering.another_frame(await staff.draft(draft.draft), 1)
+        await until(lambda: len(maker.orders) == 2)
+    first, second = maker.orders
+    assert first.engine == second.engine == "fomm"
+    assert first.options == {"find_best_frame": True}
+    assert second.options == {"find_best_frame": True, "best_frame_rank": 2}

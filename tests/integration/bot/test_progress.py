@@ -1,0 +1,191 @@
+"""Status cards: what they show while an order waits and runs, few edits, and across a restart."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from telegram.ext import ExtBot
+
+from bot.gateway.messenger import ChatBusy, Messenger, Words
+from bot.orders.order_cards import Ending
+from bot.orders.progress import Progress
+from bot.orders.result_files import ResultFiles, ResultGone
+from jobs.drafts import Card, Draft
+from jobs.orders import Progress as Work
+from jobs.orders import Stage
+from jobs.queues.assignment import Assignment
+from jobs.store.files import FileStore
+from jobs.store.keys import result_key
+from jobs.tasks import end_tasks
+from sandbox.server import Sandbox
+from tests.integration.bot.conftest import until
+from tests.integration.bot.staff import (
+    Maker,
+    Staff,
+    delivering,
+    local_store,
+    photo_sent,
+    staff_of,
+    working,
+)
+from tests.integration.sandbox.desk import ALICE, BOB, Desk
+
+pytestmark = pytest.mark.local_sockets
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return local_store(tmp_path)
+
+
+@pytest.fixture
+def maker(store: FileStore) -> Maker:
+    return Maker(store)
+
+
+@pytest.fixture
+async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
+    async with staff_of(sandbox, valkey, store) as found:
+        yield found
+
+
+async def looked_at(staff: Staff, maker: Maker, desk: Desk, *persons: int) -> list[Draft]:
+    async with delivering(staff), working(staff, maker):
+        drafts = [await photo_sent(staff, desk, person) for person in persons]
+        await until(lambda: len(staff.shown.drafts) == len(persons))
+    return [await staff.draft(draft.draft) for draft in drafts]
+
+
+async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    half = asyncio.Event()
+
+    async def make(assignment: Assignment) -> None:
+        assignment.report(Work(stage=Stage.ANIMATING, frames_done=50, frames_total=100))
+        await half.wait()
+
+    maker.before_video = make
+    maker.at_once = 1
+    drafts = await looked_at(staff, maker, desk, ALICE, BOB)
+    async with delivering(staff), working(staff, maker):
+        await staff.ordering.place(await staff.wishing(drafts[0].draft))
+        await until(lambda: maker.orders)
+        await staff.ordering.place(await staff.wishing(drafts[1].draft))
+        await desk.sees("You are next.", BOB)
+        staff.clock.ahead_s = 5
+        await desk.sees("Animating: 50 %")
+        half.set()
+        await desk.sees("done in")
+        await desk.sees("done in", BOB)
+
+
+async def test_bot_that_starts_again_says_the_last_words_that_its_dead_self_owed(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    (draft,) = await looked_at(staff, maker, desk, ALICE)
+    placed = await staff.ordering.place(await staff.wishing(draft.draft))
+    assert placed.card is not None
+    await desk.sees("No worker is online")
+    await staff.office.cards.end(draft.order_id, Ending(text="That was it."))
+    assert "That was it." not in await desk.transcript()
+    progress = Progress(staff.office, tick_s=0.01)
+    running = asyncio.create_task(progress.run())
+    try:
+        await desk.sees("That was it.")
+        await until(lambda: nothing_is_open(staff))
+    finally:
+        await end_tasks([running])
+
+
+async def test_card_that_the_person_deleted_is_not_sent_again(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    (draft,) = await looked_at(staff, maker, desk, ALICE)
+    async with delivering(staff):
+        await staff.ordering.place(await staff.wishing(draft.draft))
+        await desk.sees("No worker is online")
+        assert draft.card is not None
+        await staff.office.messenger.delete(ALICE, draft.card.message_id)
+        staff.clock.ahead_s = 5
+        async with working(staff, maker):
+            await until(lambda: nothing_is_open(staff))
+    shown = await desk.transcript()
+    assert "done in" not in shown
+    assert "Made with AI" in shown
+
+
+async def nothing_is_open(staff: Staff) -> bool:
+    return not await staff.office.cards.all_unsettled()
+
+
+class Dropping:
+    """A connection that has no room for what can be dropped."""
+
+    rate_limiter = None
+
+    async def edit_message_text(self, **_: object) -> bool:
+        return True
+
+
+async def test_edit_that_was_dropped_is_not_taken_for_one_that_is_shown() -> None:
+    messenger = Messenger(cast("ExtBot[Any]", Dropping()))
+    with pytest.raises(ChatBusy):
+        await messenger.edit(ALICE, Card(message_id=1), Words("Half."), at_once=True)
+
+
+# --- a result's file ------------------------------------------------------------------------------
+
+
+async def delivered(staff: Staff, maker: Maker, desk: Desk) -> Draft:
+    (draft,) = await looked_at(staff, maker, desk, ALICE)
+    async with delivering(staff), working(staff, maker):
+        await staff.ordering.place(await staff.wishing(draft.draft))
+        await desk.sees("done in")
+        await until(lambda: nothing_is_open(staff))
+    return await staff.draft(draft.draft)
+
+
+async def test_file_comes_byte_for_byte_as_it_is_stored(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    draft = await delivered(staff, maker, desk)
+    async with delivering(staff):
+        await ResultFiles(staff.office).wish(draft, 1, "77")
+        await until(lambda: plain_files(desk))
+    (message,) = await plain_files(desk)
+    stored = await store.get(result_key(draft.order_id.removesuffix("2") + "1", 1))
+    assert await desk.file(message["document"]["file_id"]) == stored
+    assert message["document"]["file_name"] == "smile.mp4"
+
+
+async def plain_files(desk: Desk) -> list[Any]:
+    messages = await desk.messages()
+    return [one for one in messages if "document" in one and "animation" not in one]
+
+
+async def test_what_is_deleted_is_nowhere_any_more(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore, tmp_path: Path
+) -> None:
+    draft = await delivered(staff, maker, desk)
+    files = ResultFiles(staff.office)
+    assert await files.delete(draft, 1)
+    assert [file.key async for file in store.listing()] == []
+    assert await staff.drafts.read(draft.draft) is None
+    card = await staff.office.cards.read(draft.order_id_of(1))
+    assert card is not None
+    with pytest.raises(ResultGone):
+        await files.fetched(card, tmp_path)
+
+
+async def test_photo_that_another_order_needs_is_not_deleted(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    draft = await delivered(staff, maker, desk)
+    await staff.ordering.place(await staff.wishing(draft.draft))
+    assert not await ResultFiles(staff.office).delete(draft, 1)
+    assert draft.look is not None
+    assert await store.exists(draft.look.photo_key)
+    assert await staff.drafts.read(draft.draft) is not None

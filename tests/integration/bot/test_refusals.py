@@ -1,0 +1,207 @@
+"""A chat that does not take a result is told so, and only what is uncertain is sent again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.drafts.draft_news import DraftNews
+from bot.orders.result_files import ResultFiles
+from jobs.errors import GateFailed, NoFaceFound
+from jobs.metrics.order_metrics import DeliveryOutcome
+from jobs.queues.assignment import Later
+from jobs.queues.keys import LOOK, JobRef
+from jobs.queues.outbox import Delivery
+from jobs.queues.sent_marks import read_mark
+from jobs.store.files import FileStore
+from sandbox.server import Sandbox
+from tests.integration.bot.conftest import until
+from tests.integration.bot.staff import (
+    Maker,
+    Staff,
+    delivering,
+    hurry,
+    local_store,
+    photo_sent,
+    staff_of,
+    working,
+)
+from tests.integration.bot.test_delivery import finished, is_given_back, results, settled
+from tests.integration.sandbox.desk import ALICE, Desk
+
+pytestmark = pytest.mark.local_sockets
+
+NO_RIGHT = "Bad Request: not enough rights to send animations to the chat"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return local_store(tmp_path)
+
+
+@pytest.fixture
+def maker(store: FileStore) -> Maker:
+    return Maker(store)
+
+
+@pytest.fixture
+async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
+    async with staff_of(sandbox, valkey, store) as found:
+        yield found
+
+
+# --- results --------------------------------------------------------------------------------------
+
+
+async def test_chat_that_takes_no_videos_gets_a_file(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    await finished(staff, maker, desk, ALICE)
+    await desk.fault(method="sendAnimation", code=400, description=NO_RIGHT, seconds=3600)
+    async with delivering(staff):
+        await settled(staff)
+    assert await desk.calls("sendDocument")
+    assert "done in" in await desk.transcript()
+    assert staff.admins.notes == []
+
+
+async def test_result_for_a_closed_topic_goes_to_the_chat_itself(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    (draft,) = await finished(staff, maker, desk, ALICE)
+    await staff.office.cards.change(draft.order_id, thread_id=5)
+    await desk.fault(method="sendAnimation", code=400, description="Bad Request: TOPIC_CLOSED")
+    async with delivering(staff):
+        await settled(staff)
+    assert len(await results(desk)) == 1
+    assert not await desk.calls("sendDocument")
+
+
+async def test_chat_that_takes_nothing_of_it_reads_why_and_admins_are_told(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    (draft,) = await finished(staff, maker, desk, ALICE)
+    for method in ("sendAnimation", "sendDocument"):
+        await desk.fault(method=method, code=400, description=NO_RIGHT)
+    async with delivering(staff):
+        await settled(staff)
+    shown = await desk.transcript()
+    assert "Smile could not be sent here: not enough rights" in shown.replace("Not", "not")
+    assert "done in" not in shown
+    assert draft.order_id in staff.admins.notes[0]
+
+
+async def test_result_that_is_too_large_is_sent_no_second_time(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    await finished(staff, maker, desk, ALICE)
+    await desk.fault(method="sendAnimation", code=413, description="Request Entity Too Large")
+    async with delivering(staff):
+        await settled(staff)
+    assert "too large to be sent" in await desk.transcript()
+    assert await results(desk) == []
+    assert DeliveryOutcome.AGAIN not in staff.metrics.outcomes
+
+
+async def test_action_that_cannot_be_shown_puts_nothing_off(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    await finished(staff, maker, desk, ALICE)
+    await desk.fault(method="sendChatAction", code=502)
+    async with delivering(staff):
+        await settled(staff)
+    assert await desk.calls("sendChatAction")
+    assert staff.metrics.outcomes == [DeliveryOutcome.SENT]
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+async def test_file_whose_answer_is_lost_is_sent_again_only_after_a_minute(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    (draft,) = await finished(staff, maker, desk, ALICE)
+    async with delivering(staff):
+        await settled(staff)
+        await desk.fault(method="sendDocument", drop=True)
+        for _ in range(2):  # one tap, twice
+            await ResultFiles(staff.office).wish(draft, 1, "77")
+        await until(lambda: is_given_back(staff))
+        await hurry(staff.office.queues.client, "deliver")
+        await until(lambda: staff.metrics.outcomes.count(DeliveryOutcome.AGAIN) == 2)
+        assert len(await desk.calls("sendDocument")) == 1
+    name = Delivery(queue="animate-flow", job_id=draft.order_id, finished_ms=0, tap="77")
+    mark = await read_mark(staff.office.queues, name.delivery_id)
+    assert mark.tries == 1
+
+
+async def test_file_that_the_chat_refuses_is_told(staff: Staff, maker: Maker, desk: Desk) -> None:
+    (draft,) = await finished(staff, maker, desk, ALICE)
+    async with delivering(staff):
+        await settled(staff)
+        too_large = {"code": 413, "description": "Request Entity Too Large", "times": 9}
+        await desk.fault(method="sendDocument", **too_large)
+        await ResultFiles(staff.office).wish(draft, 1, "77")
+        await desk.sees("too large to be sent")
+
+
+async def test_file_that_is_gone_meanwhile_is_told(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    (draft,) = await finished(staff, maker, desk, ALICE)
+    async with delivering(staff):
+        await settled(staff)
+        await store.delete([file.key async for file in store.listing("results")])
+        await ResultFiles(staff.office).wish(draft, 1, "77")
+        await desk.sees("not kept any more")
+
+
+# --- photos ---------------------------------------------------------------------------------------
+
+
+async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
+    staff: Staff, maker: Maker, desk: Desk, redis: Redis
+) -> None:
+    maker.errors = [GateFailed(reason="no child") for _ in range(3)]
+    async with delivering(staff), working(staff, maker):
+        draft = await photo_sent(staff, desk)
+        while maker.errors:
+            await hurry(redis, LOOK)
+            await asyncio.sleep(0.02)
+        await until(lambda: staff.admins.notes)
+    assert draft.look_id in staff.admins.notes[0]
+    (letter,) = await staff.office.queues.dead_letters()
+    assert letter.status.ref.job_id == draft.look_id
+
+
+async def test_look_that_fails_for_the_persons_photo_is_told_to_no_admin(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    maker.errors = [NoFaceFound(name="photo.jpg")]
+    async with delivering(staff), working(staff, maker):
+        await photo_sent(staff, desk)
+        await until(lambda: staff.shown.drafts)
+        await settled(staff)
+    assert staff.admins.notes == []
+
+
+async def test_look_for_a_chat_in_back_off_is_given_back_at_once(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with delivering(staff), working(staff, maker):
+        draft = await photo_sent(staff, desk)
+        await until(lambda: staff.shown.drafts)
+    await desk.fault(method="sendMessage", chat_id=ALICE, retry_after=3000)
+    sending = asyncio.create_task(staff.office.messenger.bot.send_message(ALICE, "closes the chat"))
+    await until(lambda: staff.office.messenger.closed_s(ALICE) > 1000)
+    again = draft.model_copy(update={"look": None})
+    await staff.drafts.change(draft.draft, lambda _: again)
+    news = DraftNews(staff.office, staff.ordering, staff.shown, staff.admins)
+    staff.shown.drafts.clear()
+    with pytest.raises(Later):
+        await news.deliver(JobRef(LOOK, draft.look_id))
+    assert staff.shown.drafts == []
+    sending.cancel()
+    await asyncio.wait({sending})

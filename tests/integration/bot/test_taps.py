@@ -1,0 +1,337 @@
+"""Buttons: each tap does its work once, for the person whose it is, and is answered at once."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.callback_data import Verb
+from jobs.drafts import Draft
+from jobs.model import CropBox, Face, Warn, grid_box, whole_box
+from jobs.orders import Motion
+from jobs.queues.assignment import Assignment
+from jobs.queues.keys import draft_key
+from tests.integration.bot import talk as talks
+from tests.integration.bot.conftest import until
+from tests.integration.bot.staff import FACE
+from tests.integration.bot.talk import Message, Talk, data_of, labels, tap_of, text_of
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY
+
+pytestmark = pytest.mark.local_sockets
+newcomers = talks.newcomers
+talk = talks.talk
+
+SECOND = Face(number=2, box=CropBox(left=80, upper=10, right=120, lower=50), votes=3)
+
+
+async def card_of(talk: Talk) -> Message:
+    """The card of a photo that has just been sent."""
+    await talk.photo()
+    return await talk.shows("Which movement?")
+
+
+async def ordered(talk: Talk, label: str = "😊") -> Message:
+    """The video of a photo that has just been sent."""
+    await talk.tap(label, await card_of(talk))
+    (video,) = await talk.videos()
+    return video
+
+
+# --- what is to be seen ---------------------------------------------------------------------------
+
+
+async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
+    talk.worker.faces = (FACE, SECOND)
+    talk.worker.warnings = (Warn.SMALL_FACE,)
+    photo = await talk.photo()
+    card = await talk.shows("I found 2 faces. Whose is to move?")
+    assert card["photo"]
+    assert "The face is small" in card["caption"]
+    assert labels(card) == [["1", "2"], ["✖️ Cancel"]]
+    await talk.tap("2", card)
+    card = await talk.shows("Which movement?")
+    assert card["photo"]
+    assert (await talk.draft_of(photo)).face_box == SECOND.box
+    await talk.tap("😊", card)
+    await talk.videos()
+    assert talk.worker.orders[0].face_box == SECOND.box
+
+
+@pytest.mark.parametrize(
+    ("label", "box"), [("5", grid_box(160, 120, 5)), ("Whole picture", whole_box(160, 120))]
+)
+async def test_photo_without_a_face_is_no_dead_end(talk: Talk, label: str, box: CropBox) -> None:
+    talk.worker.faces = ()
+    photo = await talk.photo()
+    card = await talk.shows("I found no face")
+    assert labels(card)[:3] == [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]]
+    await talk.tap(label, card)
+    await talk.shows("Which movement?")
+    assert (await talk.draft_of(photo)).face_box == box
+
+
+async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk) -> None:
+    talk.worker.faces = (FACE, SECOND)
+    await talk.desk.say("/start tpl_wink")
+    await talk.photo()
+    await talk.tap("1", await talk.shows("Whose is to move?"))
+    await talk.videos()
+
+
+async def test_engine_is_chosen_where_there_are_several(talk: Talk) -> None:
+    card = await card_of(talk)
+    assert "(flow)" not in str(labels(card))
+    draft = await talk.staff.drafts.answered(ALICE, card["message_id"])
+    assert draft is not None
+    await talk.tap_data(tap_of(Verb.ENGINE, draft, "fomm"))
+    await until(lambda: _has_engine(talk, draft, "fomm"))
+
+
+async def _has_engine(talk: Talk, draft: Draft, engine: str) -> bool:
+    return (await talk.staff.draft(draft.draft)).engine == engine
+
+
+# --- whose, how old -------------------------------------------------------------------------------
+
+
+async def test_double_tap_is_one_order(talk: Talk) -> None:
+    card = await card_of(talk)
+    first, second = await asyncio.gather(talk.tap("😊", card), talk.tap("😊", card))
+    assert sorted(one.get("text") or "" for one in (first, second)) == [
+        "",
+        "You have ordered this already.",
+    ]
+    await talk.videos()
+    assert len(talk.worker.orders) == 1
+
+
+async def test_buttons_of_somebody_else_say_whose_they_are(talk: Talk) -> None:
+    card = await card_of(talk)
+    draft = await talk.staff.drafts.answered(ALICE, card["message_id"])
+    assert draft is not None
+    await talk.desk.post("members", chat_id=FAMILY, status="member")
+    shared = draft.model_copy(update={"draft": "familydraft"[:10], "chat": FAMILY})
+    await talk.staff.drafts.begin(shared)
+    data = tap_of(Verb.TEMPLATE, shared, "smile")
+    answer = await talk.tap_data(data, BOB, chat=FAMILY)
+    assert answer == {**answer, "show_alert": True}
+    assert "Only the person who asked, or an admin of this group" in answer["text"]
+    assert talk.worker.orders == []
+    agreed = await talk.tap_data(tap_of(Verb.CONSENT, shared), ADMIN, chat=FAMILY)
+    assert agreed["show_alert"], "nobody agrees for somebody else"
+    assert "admin" not in agreed["text"]
+    await talk.tap_data(data, ADMIN, chat=FAMILY)
+    await until(lambda: talk.worker.orders)
+
+
+async def test_button_of_another_chats_draft_does_nothing(talk: Talk) -> None:
+    data = data_of(await card_of(talk), "😊")
+    await talk.desk.post("members", chat_id=FAMILY, status="member")
+    answer = await talk.tap_data(data, chat=FAMILY)
+    assert answer["show_alert"]
+    assert talk.worker.orders == []
+
+
+async def test_expired_draft_says_to_send_the_photo_again(talk: Talk, redis: Redis) -> None:
+    photo = await talk.photo()
+    card = await talk.shows("Which movement?")
+    await redis.delete(draft_key((await talk.draft_of(photo)).draft))
+    answer = await talk.tap("😊", card)
+    assert answer["show_alert"]
+    assert "Send it again" in answer["text"]
+
+
+async def test_draft_of_another_version_is_an_expired_one(talk: Talk, redis: Redis) -> None:
+    photo = await talk.photo()
+    card = await talk.shows("Which movement?")
+    await redis.set(draft_key((await talk.draft_of(photo)).draft), '{"schema_version": 99}')
+    assert "Send it again" in (await talk.tap("😊", card))["text"]
+
+
+async def test_unknown_button_is_too_old(talk: Talk) -> None:
+    for data in ("v0|t|k3f9a2b1cd|1|smile", "nonsense", "v1|w|||", "v1|?|||"):
+        answer = await talk.tap_data(data)
+        assert answer["show_alert"]
+        assert "too old" in answer["text"]
+
+
+async def test_button_of_an_older_keyboard_orders_nothing_new(talk: Talk) -> None:
+    photo = await talk.photo()
+    await talk.tap("😊", await talk.shows("Which movement?"))
+    (video,) = await talk.videos()
+    draft = await talk.draft_of(photo)
+    assert draft.number == 2
+    again = await talk.tap_data(tap_of(Verb.TEMPLATE, draft, "wink"))
+    assert again["text"] == "You have ordered this already."
+    old = await talk.tap_data(tap_of(Verb.SHOW_ALL, draft))
+    assert old["show_alert"]
+    assert len(talk.worker.orders) == 1
+    await talk.tap("Another movement", video)
+    card = await talk.shows("Which movement?")
+    await talk.tap("😊", card)
+    await talk.videos(count=2)
+    assert len(talk.worker.looks) == 1
+
+
+async def test_button_under_a_message_that_telegram_has_forgotten_works(talk: Talk) -> None:
+    card = await card_of(talk)
+    await talk.tap("😊", card, inaccessible="true")
+    await talk.videos()
+
+
+async def test_tap_is_answered_before_anything_is_sent(talk: Talk) -> None:
+    video = await ordered(talk)
+    await talk.shows("done in")
+    begun = len(await talk.desk.calls())
+    await talk.tap("Another movement", video)
+    await talk.shows("Which movement?")
+    names = [call["method"] for call in (await talk.desk.calls())[begun:]]
+    assert names.index("answerCallbackQuery") < names.index("sendMessage")
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+async def test_all_movements_then_several_numbers_are_several_orders(talk: Talk) -> None:
+    await talk.tap("Show me all", await card_of(talk))
+    (sheet,) = await talk.videos()
+    assert labels(sheet)[:3] == [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]]
+    await talk.tap("3", sheet)
+    await talk.tap("6", sheet)
+    assert (await talk.tap("6", sheet))["text"] in ("You have ordered this already.", None)
+    await talk.videos(count=3)
+    names = [order.motion.template for order in talk.worker.orders[1:]]
+    assert sorted(str(name) for name in names[:2]) == ["smile", "wink"]
+
+
+async def test_order_is_cancelled_and_another_movement_offered(talk: Talk) -> None:
+    hold = asyncio.Event()
+
+    async def wait(assignment: Assignment) -> None:
+        while assignment.stop_reason is None and not hold.is_set():
+            await asyncio.sleep(0.01)
+
+    talk.worker.before_video = wait
+    await talk.tap("😊", await card_of(talk))
+    status = await talk.shows("Your turn")
+    assert (await talk.tap("Cancel", status))["text"] in ("It stops in a moment.", "Cancelled.")
+    hold.set()
+    ended = await talk.shows("Smile: cancelled.")
+    await talk.tap("Another movement", ended)
+    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.videos()
+
+
+async def test_wish_that_is_refused_says_why_in_a_window(talk: Talk) -> None:
+    await talk.staff.office.people.pause(is_paused=True)
+    card = await card_of(talk)
+    answer = await talk.tap("😊", card)
+    assert answer["show_alert"]
+    assert "paused" in answer["text"]
+    await talk.staff.office.people.pause(is_paused=False)
+    await talk.tap("😊", card)
+    await talk.videos()
+
+
+async def test_photo_that_was_swept_is_fetched_again(talk: Talk) -> None:
+    photo = await talk.photo()
+    card = await talk.shows("Which movement?")
+    draft = await talk.draft_of(photo)
+    assert draft.look is not None
+    await talk.staff.office.store.delete([draft.look.photo_key])
+    answer = await talk.tap("😊", card)
+    assert "fetched again" in answer["text"]
+    await talk.videos()
+    assert talk.worker.orders[0].motion == Motion(template="smile")
+
+
+# --- the end --------------------------------------------------------------------------------------
+
+
+async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
+    photo = await talk.photo()
+    card = await talk.shows("Which movement?")
+    draft = await talk.draft_of(photo)
+    answers = await asyncio.gather(talk.tap("Cancel", card), talk.tap("Cancel", card))
+    assert not any(answer.get("show_alert") for answer in answers)
+    await talk.shows("Forgotten")
+    assert await talk.staff.drafts.read(draft.draft) is None
+    assert draft.look is not None
+    assert not await talk.staff.office.store.exists(draft.look.photo_key)
+
+
+async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:
+    video = await ordered(talk)
+    await talk.tap("Another movement", video)
+    card = await talk.shows("Which movement?")
+    assert labels(card)[-1] == ["✖️ Close"]
+    await talk.tap("Close", card)
+    assert "Which movement?" not in await talk.desk.transcript()
+    await talk.tap("Another movement", video)
+    await talk.shows("Which movement?")
+
+
+async def test_video_comes_as_a_file_and_is_deleted(talk: Talk) -> None:
+    video = await ordered(talk)
+    await talk.tap("As file", video)
+    await until(lambda: _files(talk))
+    (file,) = await _files(talk)
+    assert text_of(file) == text_of(video)
+    await until(lambda: _is_noted(talk, file))
+    answer = await talk.tap("Delete", video)
+    assert answer["text"].startswith("Deleted")
+    await talk.gone(video)
+    await talk.gone(file)
+    # And what is left of its buttons is nobody's fault.
+    assert not (await talk.tap_data(data_of(video, "Delete"))).get("show_alert")
+
+
+async def test_tap_that_comes_twice_sends_one_file(talk: Talk) -> None:
+    video = await ordered(talk)
+    await talk.desk.fault(method="answerCallbackQuery", drop=True)
+    await talk.tap("As file", video)
+    await until(lambda: _files(talk))
+    await until(lambda: _are_answered(talk, 3))  # the movement; the file, twice
+    await talk.desk.say("/help", user_id=ALICE, chat_id=ALICE)
+    await talk.shows("/cancel")
+    assert len(await talk.desk.calls("sendDocument")) == 1
+
+
+async def test_photo_that_stays_for_another_order_is_not_said_to_be_deleted(talk: Talk) -> None:
+    video = await ordered(talk)
+    await talk.shows("done in")
+    hold = asyncio.Event()
+
+    async def wait(_assignment: Assignment) -> None:
+        await hold.wait()
+
+    talk.worker.before_video = wait
+    await talk.tap("Another movement", video)
+    await talk.tap("😉", await talk.shows("Which movement?"))
+    assert "Photo and clip stay" in (await talk.tap("Delete", video))["text"]
+    hold.set()
+    await talk.shows("Wink: done in")
+
+
+async def test_profile_picture_is_a_photo(talk: Talk) -> None:
+    (hello,) = await talk.said()
+    await talk.tap("Use my profile picture", hello)
+    first = await talk.shows("Which movement?")
+    await talk.tap("Use my profile picture", hello)
+    await talk.gone(first)
+    await talk.tap("😊", await talk.shows("Which movement?"))
+    await talk.videos()
+    assert len(talk.worker.looks) == 1
+
+
+async def _are_answered(talk: Talk, count: int) -> bool:
+    return len(await talk.desk.calls("answerCallbackQuery")) >= count
+
+
+async def _files(talk: Talk) -> list[Message]:
+    return [one for one in await talk.said() if "document" in one and "animation" not in one]
+
+
+async def _is_noted(talk: Talk, file: Message) -> bool:
+    card = await talk.staff.office.cards.read(talk.worker.orders[0].order_id)
+    return card is not None and file["message_id"] in card.files

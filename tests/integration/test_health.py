@@ -1,0 +1,127 @@
+"""`--healthy`: a bot or worker that lives is told from one that does not."""
+
+import asyncio
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from animato.health import NoSignOfLife, check_bot, check_worker, signs_of_bot
+from jobs.errors import BadSettings
+from jobs.queues.keys import bot_key
+from jobs.queues.workers import DEAD_AFTER_S, Heartbeat, Workers, WorkerState
+from jobs.service_errors import QueueUnavailable
+from sandbox.server import Sandbox
+from tests.integration.jobs import conftest as servers
+from tests.integration.jobs.servers import running
+from tests.integration.sandbox import conftest as sandboxes
+
+pytestmark = pytest.mark.local_sockets
+
+valkey_for_all = servers.valkey_for_all
+redis = servers.redis
+valkey = servers.valkey
+machine_has_no_proxy = sandboxes.machine_has_no_proxy
+sandbox = sandboxes.sandbox
+
+LIMIT_S = 60.0
+HERE = socket.gethostname()
+ANIMATO = (sys.executable, "-P", "-m", "animato")
+
+
+@pytest.fixture(autouse=True)
+def settings(valkey: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANIMATO_REDIS_URL", valkey)
+
+
+async def sign_of_bot(redis: Redis) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while not await redis.exists(bot_key(HERE)):
+            await asyncio.sleep(0.01)
+
+
+async def code_of(*words: str) -> int:
+    """The exit code of a command of the program."""
+    process = await asyncio.create_subprocess_exec(*ANIMATO, *words)
+    return await asyncio.wait_for(process.wait(), LIMIT_S)
+
+
+def heartbeat(host: str) -> Heartbeat:
+    return Heartbeat(
+        worker="a-worker",
+        host=host,
+        device="cpu",
+        engines=("still",),
+        version="1",
+        state=WorkerState.IDLE,
+    )
+
+
+async def test_bot_is_alive_while_it_gives_signs(valkey: str, redis: Redis) -> None:
+    with pytest.raises(NoSignOfLife, match=f"No bot on this machine \\({HERE}\\)"):
+        await asyncio.to_thread(check_bot)
+    async with signs_of_bot(valkey):
+        await sign_of_bot(redis)
+        await asyncio.to_thread(check_bot)
+        with pytest.raises(NoSignOfLife, match="No worker"):
+            await asyncio.to_thread(check_worker)
+
+
+async def test_sign_of_a_bot_that_hangs_fades(valkey: str, redis: Redis) -> None:
+    async with signs_of_bot(valkey, every_s=LIMIT_S):
+        await sign_of_bot(redis)
+        assert 0 < await redis.ttl(bot_key(HERE)) <= DEAD_AFTER_S
+
+
+async def test_bot_gives_signs_again_when_the_server_takes_them_again(
+    valkey: str, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    await redis.config_set("maxmemory", 1)
+    try:
+        async with signs_of_bot(valkey, every_s=0.01):
+            async with asyncio.timeout(LIMIT_S):
+                while "it refused" not in caplog.text:
+                    await asyncio.sleep(0.01)
+            await redis.config_set("maxmemory", 0)
+            await sign_of_bot(redis)
+    finally:
+        await redis.config_set("maxmemory", 0)
+
+
+async def test_worker_is_alive_by_its_heartbeat_and_not_by_another_machine_s(
+    valkey: str, redis: Redis
+) -> None:
+    workers = Workers(redis, valkey)
+    await workers.beat(heartbeat("elsewhere"), time.time())
+    with pytest.raises(NoSignOfLife, match="No worker"):
+        await asyncio.to_thread(check_worker)
+    await workers.beat(heartbeat(HERE), time.time())
+    await asyncio.to_thread(check_worker)
+
+
+async def test_nobody_is_alive_without_the_server_of_the_queues(
+    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await redis.set(bot_key(HERE), "alive")
+    monkeypatch.setenv("ANIMATO_REDIS_URL", f"unix://{tmp_path}/nowhere")
+    with pytest.raises(QueueUnavailable):
+        await asyncio.to_thread(check_bot)
+    monkeypatch.setenv("ANIMATO_REDIS_URL", "")
+    monkeypatch.setenv("REDIS_URL", "")
+    with pytest.raises(BadSettings, match="set ANIMATO_REDIS_URL"):
+        await asyncio.to_thread(check_bot)
+
+
+async def test_bot_that_runs_is_found_alive_from_its_command_line(
+    sandbox: Sandbox, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await code_of("bot", "--healthy") == 3
+    monkeypatch.setenv("ANIMATO_BOT_TOKEN", sandbox.token)
+    monkeypatch.setenv("ANIMATO_BOT_API_URL", sandbox.url)
+    with running([*ANIMATO, "bot"]):
+        await sign_of_bot(redis)
+        assert await code_of("bot", "--healthy") == 0

@@ -1,0 +1,31 @@
+"""`animato up`: which programs it runs, and with what."""
+
+from pathlib import Path
+
+from animato.service import parts
+
+
+def test_bot_comes_first_and_each_worker_has_a_name() -> None:
+    assert [program.name for program in parts({}, 1)] == ["bot", "worker"]
+    programs = parts({"ANIMATO_REDIS_URL": "redis://here"}, 2)
+    assert [program.name for program in programs] == ["bot", "worker-1", "worker-2"]
+    assert [program.command[-1] for program in programs] == ["bot", "worker", "worker"]
+    assert {program.environment["ANIMATO_REDIS_URL"] for program in programs} == {"redis://here"}
+    assert not any("ANIMATO_METRICS_PORT" in program.environment for program in programs)
+
+
+def test_each_program_serves_its_metrics_at_a_port_of_its_own() -> None:
+    ports = [program.environment["ANIMATO_METRICS_PORT"] for program in parts({}, 2, 9100)]
+    assert ports == ["9100", "9101", "9102"]
+
+
+def test_secrets_of_the_bot_are_the_bots_alone() -> None:
+    secrets = {"ANIMATO_BOT_TOKEN": "4242:abc", "ANIMATO_WEBHOOK_SECRET": "secret"}
+    bot, worker = parts(secrets, 1)
+    assert bot.environment == secrets
+    assert worker.environment == dict.fromkeys(secrets, "")
+
+
+def test_programs_have_the_time_that_the_bot_needs_to_end_and_run_where_they_are_told() -> None:
+    for program in parts({}, 1, folder=Path("elsewhere")):
+        assert (program.stop_s, program.folder) == (60, Path("elsewhere"))

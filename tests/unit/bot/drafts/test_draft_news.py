@@ -1,0 +1,72 @@
+"""What the gate found, as it goes into a draft."""
+
+from typing import Any
+
+from bot.drafts.draft_news import draft_of, is_ready, with_look
+from bot.drafts.intake import name_in_store
+from bot.orders.ordering import renumbered
+from jobs.drafts import Draft
+from jobs.model import CropBox, Face
+from jobs.orders import LookResult, Motion
+
+BOX = CropBox(left=0, upper=0, right=100, lower=100)
+FACES = tuple(Face(number=number, box=BOX.scaled(number), votes=1) for number in (1, 2))
+
+
+def make_draft(**changes: Any) -> Draft:
+    return Draft(draft="k3f9a2b1cd", chat=7, person=7, message_id=1, **changes)
+
+
+def make_look(**changes: Any) -> LookResult:
+    return LookResult(
+        photo_key="looks/a/photo.png", sheet_key="looks/a/sheet.png", width=9, height=9, **changes
+    )
+
+
+def test_draft_and_revision_are_told_by_the_jobs_id() -> None:
+    draft = make_draft(revision=12)
+    assert draft_of(draft.look_id) == (draft.draft, 12)
+    assert draft_of(f"in-{draft.draft}-12") == (draft.draft, 12)
+
+
+def test_single_face_is_chosen_and_several_are_not() -> None:
+    assert with_look(make_draft(), make_look(faces=FACES[:1])).face_box == FACES[0].box
+    assert with_look(make_draft(), make_look(faces=FACES)).face_box is None
+    assert with_look(make_draft(), make_look()).face_box is None
+
+
+def test_face_that_was_chosen_before_stays() -> None:
+    draft = make_draft(face_box=BOX.scaled(3))
+    assert with_look(draft, make_look(faces=FACES[:1])).face_box == BOX.scaled(3)
+
+
+def test_wish_for_a_clip_follows_the_clip_to_its_new_key() -> None:
+    draft = make_draft(motion=Motion(clip_key="looks/a/old.mp4"))
+    followed = with_look(draft, make_look(clip_key="looks/a/new.mp4"))
+    assert followed.motion == Motion(clip_key="looks/a/new.mp4")
+    assert with_look(draft, make_look()).motion is None
+    smile = Motion(template="smile")
+    assert with_look(make_draft(motion=smile), make_look()).motion == smile
+
+
+def test_draft_is_ready_when_look_face_and_movement_are_there() -> None:
+    smile = Motion(template="smile")
+    ready = make_draft(look=make_look(), face_box=BOX, motion=smile)
+    assert is_ready(ready)
+    assert is_ready(ready.model_copy(update={"motion": None, "is_all_wanted": True}))
+    for missing in ({"look": None}, {"face_box": None}, {"motion": None}):
+        assert not is_ready(ready.model_copy(update=missing))
+
+
+def test_number_rises_after_an_order_once() -> None:
+    once = renumbered(make_draft(number=4), 4)
+    assert once.number == 5
+    assert renumbered(once, 4) == once
+    assert renumbered(make_draft(number=9), 4).number == 9
+
+
+def test_files_have_plain_names_in_the_store_that_differ_by_revision() -> None:
+    assert name_in_store("IMG 1 (ü).HEIC", "photo.jpg", 1) == "photo-1.HEIC"
+    assert name_in_store("no suffix", "clip.mp4", 2) == "clip-2.mp4"
+    assert name_in_store("../../x.j/pg", "photo.jpg", 1) == "photo-1.jpg"
+    assert name_in_store("a.<script>", "photo.jpg", 1) == "photo-1.jpg"

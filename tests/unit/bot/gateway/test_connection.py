@@ -1,0 +1,41 @@
+"""The settings of the bot's connection."""
+
+import traceback
+
+import pytest
+
+from jobs.errors import BadSettings
+from jobs.settings import Settings
+
+
+@pytest.mark.parametrize("name", ["ANIMATO_BOT_TOKEN", "ANIMATO_WEBHOOK_SECRET"])
+def test_secret_that_cannot_be_used_is_in_no_error(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "hunter2 with spaces")
+    with pytest.raises(BadSettings, match=f"{name} cannot be used: it takes") as caught:
+        Settings.load()
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_token_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANIMATO_BOT_TOKEN", "4242:hunter2")
+    settings = Settings.load()
+    assert settings.bot_token.get_secret_value() == "4242:hunter2"
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANIMATO_BOT_API_URL", "127.0.0.1:8081"),
+        ("ANIMATO_WEBHOOK_URL", "example.org"),
+        ("ANIMATO_WEBHOOK_LISTEN", "8443"),
+    ],
+)
+def test_address_that_cannot_be_used_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings, match=f"{name} is '{value}': it takes"):
+        Settings.load()

@@ -1,0 +1,155 @@
+"""What a status card says, and when it is written again."""
+
+import pytest
+
+from bot.callback_data import Verb
+from bot.gateway.messenger import Words
+from bot.orders.status_words import (
+    GROUP,
+    PRIVATE,
+    Standing,
+    is_worth_an_edit,
+    standing_of,
+    status_words,
+    time_words,
+)
+from bot.texts import ENGLISH
+from jobs.orders import OrderState, Progress, Stage
+from jobs.queues.status import Status
+from jobs.queues.waiting import ShownPlace, TimeRange
+from tests.unit.bot.cards import NOW_S, make_card
+
+SHOWN = {"edits": 1, "edited_s": NOW_S - 100, "shown_phase": "waiting"}
+
+
+def status(state: OrderState, ahead: int | None = None, progress: Progress | None = None) -> Status:
+    return Status(make_card().ref, state, ahead=ahead, progress=progress)
+
+
+def labels(words: Words) -> list[str]:
+    return [button.text for row in words.keyboard for button in row]
+
+
+def test_place_and_time_are_told_and_cancel_is_offered() -> None:
+    standing = Standing("waiting", ShownPlace(place=3), time=TimeRange(70, 170))
+    words = status_words(make_card(), standing, ENGLISH)
+    assert words.text == "😊 Smile\nYour place in the queue: 3 (1 to 3 min)"
+    assert labels(words) == ["✖️ Cancel"]
+    tap = words.keyboard[0][0].does
+    assert not isinstance(tap, str)
+    assert (tap.verb, tap.draft, tap.number) == (Verb.CANCEL, "k3f9a2b1cd", 2)
+
+
+def test_place_never_counts_up_and_it_is_said_why() -> None:
+    card = make_card(shown=ShownPlace(place=2))
+    standing = standing_of(card, status(OrderState.WAITING, ahead=4), ("flow",))
+    words = status_words(card, standing, ENGLISH)
+    assert "Your place in the queue: 2" in words.text
+    assert "fewer videos" in words.text
+
+
+def test_order_that_nobody_attends_to_keeps_its_place_and_offers_who_is_there() -> None:
+    standing = standing_of(make_card(), status(OrderState.WAITING, ahead=0), ("fomm",))
+    words = status_words(make_card(), standing, ENGLISH)
+    assert "No worker is online" in words.text
+    assert "Your place is kept" in words.text
+    assert labels(words) == ["Use fomm instead", "✖️ Cancel"]
+    alone = standing_of(make_card(), status(OrderState.WAITING, ahead=0), ())
+    assert labels(status_words(make_card(), alone, ENGLISH)) == ["✖️ Cancel"]
+
+
+def test_work_is_told_in_per_cent() -> None:
+    progress = Progress(stage=Stage.ANIMATING, frames_done=40, frames_total=100)
+    standing = standing_of(make_card(), status(OrderState.RUNNING, progress=progress), ("flow",))
+    assert "Animating: 40 %" in status_words(make_card(), standing, ENGLISH).text
+
+
+@pytest.mark.parametrize(
+    ("state", "ahead", "progress", "said"),
+    [
+        (OrderState.WAITING, 0, None, "You are next."),
+        (OrderState.WAITING, None, None, "In the queue."),
+        (OrderState.RETRYING, None, None, "it is tried again"),
+        (OrderState.RUNNING, None, None, "Your turn"),
+        (OrderState.RUNNING, None, Progress(stage=Stage.STORING), "Almost done"),
+    ],
+)
+def test_every_standing_has_its_words(
+    state: OrderState, ahead: int | None, progress: Progress | None, said: str
+) -> None:
+    standing = standing_of(make_card(), status(state, ahead, progress), ("flow",))
+    assert said in status_words(make_card(), standing, ENGLISH).text
+
+
+def test_order_that_is_stopping_cannot_be_cancelled_again() -> None:
+    card = make_card(is_stopping=True)
+    standing = standing_of(card, status(OrderState.RUNNING), ("flow",))
+    assert status_words(card, standing, ENGLISH) == Words("😊 Smile\nStopping ...")
+
+
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "told"),
+    [
+        (5, 40, "less than a minute"),
+        (50, 61, "1 to 2 min"),
+        (100, 119, "about 2 min"),
+        (200, 600, "3 to 10 min"),
+        (3600, 9000, "1 to 3 h"),
+    ],
+)
+def test_time_is_told_roughly(low_s: float, high_s: float, told: str) -> None:
+    assert time_words(TimeRange(low_s, high_s), ENGLISH) == told
+
+
+# --- when it is written ---------------------------------------------------------------------------
+
+
+def test_first_time_is_always_written() -> None:
+    assert is_worth_an_edit(make_card(), Standing("waiting"), NOW_S)
+
+
+def test_what_has_not_changed_is_not_written() -> None:
+    card = make_card(**SHOWN, shown=ShownPlace(place=5))
+    assert not is_worth_an_edit(card, Standing("waiting", ShownPlace(place=5)), NOW_S)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_written"), [(9, 8, False), (9, 6, True), (5, 3, True), (3, 2, True)]
+)
+def test_place_is_written_when_it_is_near_or_has_moved_far(
+    before: int, now: int, is_written: bool
+) -> None:
+    card = make_card(**SHOWN, shown=ShownPlace(place=before))
+    standing = Standing("waiting", ShownPlace(place=now))
+    assert is_worth_an_edit(card, standing, NOW_S) is is_written
+
+
+def test_news_wait_until_the_chat_has_rested() -> None:
+    card = make_card(**(SHOWN | {"edited_s": NOW_S - PRIVATE.every_s + 1}))
+    assert not is_worth_an_edit(card, Standing(Stage.ANIMATING), NOW_S)
+    assert is_worth_an_edit(card, Standing(Stage.ANIMATING), NOW_S + 1)
+    group = make_card(**(SHOWN | {"edited_s": NOW_S - GROUP.every_s + 1}), chat=-1001)
+    assert not is_worth_an_edit(group, Standing(Stage.ANIMATING), NOW_S)
+
+
+@pytest.mark.parametrize(("chat", "most"), [(7, PRIVATE.most), (-1001, GROUP.most)])
+def test_whatever_happens_an_order_costs_few_edits(chat: int, most: int) -> None:
+    card, now_s, edits = make_card(chat=chat), NOW_S, 0
+    standings = [Standing("waiting", ShownPlace(place=place)) for place in range(40, 0, -1)]
+    standings += [Standing(Stage.ANIMATING, percent=percent) for percent in range(101)]
+    for standing in standings:
+        now_s += 20
+        if is_worth_an_edit(card, standing, now_s):
+            edits += 1
+            card = card.model_copy(
+                update={
+                    "edits": edits,
+                    "edited_s": now_s,
+                    "shown_phase": standing.phase,
+                    "shown": standing.place,
+                    "shown_percent": standing.percent,
+                }
+            )
+    assert 3 <= edits <= most
+    # There was something left for the work itself.
+    assert card.shown_percent >= 50

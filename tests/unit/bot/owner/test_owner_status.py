@@ -1,0 +1,174 @@
+"""What admins read: the status, the list of orders, one order."""
+
+from dataclasses import replace
+
+from bot.callback_data import Tap, Verb
+from bot.gateway.messenger import Words
+from bot.owner.buttons import Deed, deed_of, owner_button
+from bot.owner.jobs import Job, detail_words, list_words
+from bot.owner.overview import Overview, QueueStand, WorkerStand
+from bot.owner.status import age_words, status_words
+from bot.texts import ENGLISH
+from jobs.orders import Motion, OrderState, order_id
+from jobs.queues.workers import WorkerState
+from tests.unit.bot.cards import make_order
+
+WORKER = WorkerStand("attic", "cuda:0", WorkerState.IDLE, {"fomm": 12.34, "flow": None}, 4.2)
+OVERVIEW = Overview(
+    is_paused=False,
+    queues=(
+        QueueStand("look"),
+        QueueStand("animate-fomm", waiting=3, running=1, retrying=2, oldest_s=190),
+    ),
+    workers=(WORKER,),
+    ended=12,
+    failed=1,
+    store="/data/files",
+    free_bytes=12_300_000_000,
+    trouble=None,
+    memory_bytes=3_000_000,
+)
+MOST_CHARACTERS = 4096
+
+
+def deeds(words: Words) -> list[Deed]:
+    taps = [button.does for row in words.keyboard for button in row]
+    found = [deed_of(tap) for tap in taps if isinstance(tap, Tap)]
+    return [one[0] for one in found if one]
+
+
+# --- the status -----------------------------------------------------------------------------------
+
+
+def test_status_tells_everything_that_an_owner_asks_for() -> None:
+    words = status_words(OVERVIEW, ENGLISH)
+    assert words.text.split("\n\n") == [
+        "Videos are taken.",
+        "Queues:\nfomm: 3 waiting, 1 running, 2 to be tried again; the oldest for 3 min",
+        "Workers:\nattic, cuda:0: idle; fomm 12.3 fps, flow; last sign 4 s ago",
+        "Orders within 24 hours: 12 ended, 1 of them failed.",
+        "Files: /data/files, 12.3 GB free\nQueues' memory: 3 MB",
+    ]
+    assert deeds(words) == [Deed.JOBS, Deed.STATUS, Deed.PAUSE]
+
+
+def test_status_of_a_paused_service_offers_to_resume() -> None:
+    words = status_words(replace(OVERVIEW, is_paused=True), ENGLISH)
+    assert words.text.startswith("Paused")
+    assert deeds(words)[-1] is Deed.RESUME
+
+
+def test_status_without_workers_says_how_to_start_one() -> None:
+    words = status_words(replace(OVERVIEW, workers=()), ENGLISH)
+    assert "No worker is online: start `animato worker`" in words.text
+
+
+def test_status_of_idle_queues_is_one_line() -> None:
+    words = status_words(replace(OVERVIEW, queues=(QueueStand("look"),)), ENGLISH)
+    assert "Queues: nothing waits, nothing runs." in words.text
+
+
+def test_status_says_what_is_wrong_with_the_store() -> None:
+    words = status_words(replace(OVERVIEW, free_bytes=None, trouble="it is away"), ENGLISH)
+    assert "Files: /data/files\n⚠️ it is away" in words.text
+
+
+def test_worker_with_an_order_shows_it_with_its_speed() -> None:
+    busy = replace(WORKER, state=WorkerState.WORKING, job="c7-abc-1", job_speed=24.0)
+    words = status_words(replace(OVERVIEW, workers=(busy,)), ENGLISH)
+    assert "attic, cuda:0: c7-abc-1 24.0 fps; fomm 12.3 fps" in words.text
+
+
+def test_status_of_a_hundred_workers_fits_into_a_message() -> None:
+    words = status_words(replace(OVERVIEW, workers=(WORKER,) * 100), ENGLISH)
+    assert "and 85 more" in words.text
+    assert len(words.text) < MOST_CHARACTERS
+
+
+def test_ages_are_told_in_the_unit_that_fits() -> None:
+    assert [age_words(seconds, ENGLISH) for seconds in (3.4, 119, 600, 90_000)] == [
+        "3 s",
+        "119 s",
+        "10 min",
+        "25 h",
+    ]
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+def test_list_has_a_line_and_a_button_for_each_order() -> None:
+    waiting = Job(make_order(), OrderState.WAITING, 42.0, ahead=2)
+    clip = make_order(motion=Motion(clip_key="looks/k3f9a2b1cd/clip.mp4"), number=3)
+    running = Job(clip, OrderState.RUNNING, 300.0, percent=40)
+    words = list_words([waiting, running], 0, 1, ENGLISH)
+    assert words.text.splitlines() == [
+        "1. place 3, 42 s: smile by flow, person 7",
+        "2. running, 40 %, 5 min: a clip of one's own by flow, person 7",
+    ]
+    assert deeds(words) == [Deed.JOB, Deed.JOB, Deed.STATUS]
+
+
+def test_list_of_many_pages_leads_around() -> None:
+    words = list_words([Job(make_order(), OrderState.FAILED, 1.0)], 2, 3, ENGLISH)
+    assert words.text.startswith("17. failed")
+    abouts = [deed_of(one.does) for one in words.keyboard[1] if isinstance(one.does, Tap)]
+    assert abouts == [(Deed.JOBS, "1"), (Deed.JOBS, "2"), (Deed.JOBS, "0")]
+
+
+def test_empty_list_says_so() -> None:
+    assert "No order waits" in list_words([], 0, 0, ENGLISH).text
+
+
+def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
+    job = Job(
+        make_order(), OrderState.FAILED, 60.0, error="The engine died.", log=("one", "the end")
+    )
+    words = detail_words(job, ENGLISH)
+    assert words.text.splitlines() == [
+        "c7-k3f9a2b1cd-2",
+        "Person 7, chat 7",
+        "smile by flow, 100 frames",
+        "failed; ordered 60 s ago",
+        "The engine died.",
+        "",
+        "Its worker's last words:",
+        "one",
+        "the end",
+    ]
+    assert deeds(words) == [Deed.RETRY, Deed.JOBS, Deed.STATUS]
+
+
+def test_open_order_can_be_cancelled_and_a_done_one_cannot() -> None:
+    running = detail_words(Job(make_order(), OrderState.RUNNING, 1.0), ENGLISH)
+    assert deeds(running)[0] is Deed.CANCEL
+    done = detail_words(Job(make_order(), OrderState.DONE, 1.0), ENGLISH)
+    assert Deed.CANCEL not in deeds(done)
+    unknown = detail_words(Job(make_order(), None, 1.0), ENGLISH)
+    assert "not in the queue" in unknown.text
+    assert Deed.CANCEL not in deeds(unknown)
+
+
+def test_long_log_fits_into_a_message_and_keeps_its_end() -> None:
+    log = tuple(["x" * 2000] * 11 + ["the last line"])
+    job = Job(make_order(), OrderState.FAILED, 1.0, error="y" * 5000, log=log)
+    text = detail_words(job, ENGLISH).text
+    assert len(text) < MOST_CHARACTERS
+    assert text.endswith("the last line")
+
+
+# --- buttons --------------------------------------------------------------------------------------
+
+
+def test_button_about_the_longest_order_fits() -> None:
+    longest = order_id(-1_009_999_999_999, "k3f9a2b1cd", 99_999)
+    button = owner_button("x", Deed.CANCEL, longest)
+    assert isinstance(button.does, Tap)
+    decoded = Tap.decoded(button.does.encoded())
+    assert decoded is not None
+    assert deed_of(decoded) == (Deed.CANCEL, longest)
+
+
+def test_buttons_of_others_are_no_deeds() -> None:
+    assert deed_of(Tap(Verb.OWNER, argument="explode:1")) is None
+    assert deed_of(Tap(Verb.CANCEL, argument="status:")) is None

@@ -1,0 +1,261 @@
+"""Images and compose files: what goes in, what they start, what they are told.
+
+No engine of containers is asked: the files are read as one would read them.
+"""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from docker.utils.build import exclude_paths
+from pydantic import SecretStr
+
+from animato import prepare
+from animato.cli import make_parser
+from jobs.settings import Settings, variable_of
+from tests.unit.test_house import ROOT, normal, text_of
+
+COMPOSE = ("docker-compose.yml", "docker-compose.gpu.yml")
+TARGETS = ("bot", "worker")
+OURS = {variable_of(field) for field in Settings.model_fields}
+
+
+def service(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(text_of(COMPOSE[0]))["services"][name]
+    return found
+
+
+def instructions() -> list[str]:
+    """The Dockerfile's instructions, each in one piece, documents that are fed to it included."""
+    found: list[str] = []
+    lines = iter(text_of("Dockerfile").splitlines())
+    for line in lines:
+        if not line or line.startswith("#"):
+            continue
+        whole = line
+        while whole.endswith("\\"):
+            whole = whole.removesuffix("\\") + next(lines)
+        if end := re.search(r"<<'(\w+)'$", whole):
+            while (fed := next(lines)) != end[1]:
+                whole += f"\n{fed}"
+        found.append(whole)
+    return found
+
+
+def lineage(target: str) -> list[str]:
+    """The instructions of a stage and of those that it is made from, the first ones first."""
+    stages: dict[str, list[str]] = {}
+    for one in instructions():
+        if named := re.fullmatch(r"FROM (\S+) AS (\S+)", one):
+            current = stages[named[2]] = [*stages.get(named[1], ())]
+        else:
+            current.append(one)
+    return stages[target]
+
+
+# --- what goes into an image ----------------------------------------------------------------------
+
+
+def test_only_the_program_and_what_builds_it_is_sent_to_the_builder(tmp_path: Path) -> None:
+    wheel = tomllib.loads(text_of("pyproject.toml"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    rooms = [room for room in wheel["packages"] if room != "checkpoints"]
+    wanted = {f"{room}/deep/inside.any" for room in rooms} | {
+        *("checkpoints/weights.yaml", "prepare.py"),
+        *("pyproject.toml", "constraints.txt", "README.md", "LICENSE"),
+    }
+    unwanted = {
+        *(".env", ".git/config", ".venv/bin/python", "checkpoints/vox-cpk.pth.tar"),
+        *("data/files/photo.jpg", "out/demo.mp4", "tests/unit/test_it.py", "test/02.png"),
+        *("bot/__pycache__/it.pyc", "inference/flow/__pycache__/it.pyc", "generated.mp4"),
+    }
+    for name in wanted | unwanted:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    lines = [line for line in text_of(".dockerignore").splitlines() if not line.startswith("#")]
+    sent = {name for name in exclude_paths(str(tmp_path), lines) if (tmp_path / name).is_file()}
+    assert sent - {"Dockerfile", ".dockerignore"} == wanted
+
+
+def test_what_is_copied_by_name_exists() -> None:
+    sources = [
+        source
+        for one in instructions()
+        if one.startswith("COPY ")
+        for source in one.split()[1:-1]
+        if source != "."
+    ]
+    assert {"prepare.py", "constraints.txt"} <= set(sources)
+    assert [source for source in sources if not (ROOT / source).is_file()] == []
+
+
+def requirements(folder: Path) -> dict[str, set[str]]:
+    """The names in the lists that the Dockerfile makes, by the list's name."""
+    (fed,) = (one for one in instructions() if one.startswith("RUN python3 - <<"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    subprocess.run(
+        [sys.executable, "-"], input=fed.partition("\n")[2].encode(), cwd=folder, check=True
+    )
+    return {
+        path.name: {
+            normal(re.split(r"[<>=!~\[; ]", line, maxsplit=1)[0])
+            for line in path.read_text("utf-8").splitlines()
+        }
+        for path in folder.glob("*.txt")
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "extras"), [("bot", ("service", "bot")), ("worker", ("service", "neural"))]
+)
+def test_image_has_what_its_program_asks_for_and_only_the_worker_s_has_torch(
+    target: str, extras: tuple[str, ...], tmp_path: Path
+) -> None:
+    lists = requirements(tmp_path)
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    wishes = [*project["dependencies"]]
+    for extra in extras:
+        wishes += project["optional-dependencies"][extra]
+    installed = re.findall(r"--requirement /requirements/(\S+)", "\n".join(lineage(target)))
+    names = set().union(*(lists[name] for name in installed))
+    assert names == {normal(re.split(r"[<>=!~\[; ]", wish, maxsplit=1)[0]) for wish in wishes}
+    assert ("torch" in names) == (target == "worker")
+    assert ("--no-deps face-alignment" in "\n".join(lineage(target))) == (target == "worker")
+
+
+def test_every_installed_version_is_a_tested_one() -> None:
+    commands = [
+        command for one in instructions() for command in one.split("&&") if "pip install" in command
+    ]
+    assert len(commands) > 4
+    ours = "pip install --no-deps /wheels/*.whl"
+    assert [one for one in commands if "--constraint" not in one and ours not in one] == []
+
+
+def test_dockerfile_names_no_registry() -> None:
+    text = text_of("Dockerfile")
+    assert "://" not in text
+    images = {one.split()[1] for one in instructions() if one.startswith("FROM ")}
+    assert {image for image in images if ":" in image} == {"python:3.11-slim-bookworm"}
+
+
+# --- what an image starts -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_image_runs_its_program_as_an_ordinary_user_and_other_commands_as_they_are(
+    target: str,
+) -> None:
+    words = [one.partition(" ")[0] for one in lineage(target)]
+    assert "ENTRYPOINT" not in words
+    *_, user, command = lineage(target)
+    assert user == "USER 1000"
+    assert command == f'CMD ["animato", "{target}"]'
+
+
+def test_worker_s_image_is_the_one_without_a_name_and_has_prepare_py() -> None:
+    last = [one for one in instructions() if one.startswith("FROM ")][-1]
+    assert last.endswith(" AS worker")
+    assert "COPY prepare.py ./" in lineage("worker")
+
+
+def test_readme_s_run_of_the_program_of_2021_is_understood() -> None:
+    blocks = re.findall(r"```sh\n(.*?)\n```", text_of("README.md"), re.DOTALL)
+    (block,) = (block for block in blocks if "docker run" in block)
+    words = shlex.split(block[block.index("docker run") :])
+    begin = words.index("python3")
+    mounted = {word.rpartition(":")[2] for word in words[:begin] if ":/animato/" in word}
+    assert mounted == {"/animato/checkpoints", "/animato/test"}
+    assert words[begin + 1] == "./prepare.py"
+    parsed = prepare.make_parser().parse_args(words[begin + 2 :])
+    folder = Path("test")
+    named = (parsed.source_image, parsed.driving_video, parsed.output)
+    assert [path.parent for path in named] == [folder] * 3
+
+
+# --- the compose files ----------------------------------------------------------------------------
+
+
+def test_compose_files_say_what_the_specification_knows() -> None:
+    checked = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+        + [str(ROOT / name) for name in COMPOSE],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_service_runs_the_image_of_its_name_and_asks_its_program_how_it_is(name: str) -> None:
+    found = service(name)
+    assert found["build"]["target"] == name
+    word, *question = found["healthcheck"]["test"]
+    assert (word, question[0]) == ("CMD", "animato")
+    parsed = make_parser().parse_args(question[1:])
+    assert parsed.healthy
+    assert question[1] == name
+    assert found["depends_on"]["valkey"]["condition"] == "service_healthy"
+
+
+def test_worker_gets_no_secret_of_the_bot() -> None:
+    environment = service("worker")["environment"]
+    secret = {
+        variable_of(name)
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.default, SecretStr) and name not in ("redis_url", "store_url")
+    }
+    assert secret
+    assert {name: environment.get(name) for name in secret} == dict.fromkeys(secret, "")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_environment_of_a_service_is_known_and_leads_into_its_volumes(name: str) -> None:
+    found = service(name)
+    environment = found["environment"]
+    assert set(environment) - OURS == set()
+    targets = {volume.partition(":")[2] for volume in found["volumes"]}
+    folders = {environment["ANIMATO_DATA_DIR"], environment["ANIMATO_CHECKPOINTS_DIR"]}
+    assert folders == targets
+    # A new volume takes its owner from the image, where these two exist.
+    (made,) = (one for one in lineage(name) if "install --directory" in one)
+    assert "WORKDIR /animato" in lineage(name)
+    assert {f"/animato/{folder}" for folder in made.split()[-2:]} == folders
+
+
+def test_gpu_is_given_to_a_service_that_exists_and_asked_for_by_name() -> None:
+    changes = yaml.safe_load(text_of(COMPOSE[1]))["services"]
+    assert list(changes) == ["worker"]
+    assert changes["worker"]["environment"] == {"ANIMATO_DEVICE": "${ANIMATO_DEVICE:-cuda}"}
+
+
+def test_queues_are_kept_and_never_thrown_away() -> None:
+    command = shlex.split(service("valkey")["command"])
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--appendonly"] == "yes"
+    assert options["--maxmemory-policy"] == "noeviction"
+    assert "ports" not in service("valkey")
+
+
+# --- .env.example ---------------------------------------------------------------------------------
+
+
+def test_example_of_the_settings_is_understood_and_shows_the_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in OURS:
+        monkeypatch.delenv(name, raising=False)
+    lines = re.findall(r"^#?(ANIMATO_\w+=.*)$", text_of(".env.example"), re.MULTILINE)
+    names = [line.partition("=")[0] for line in lines]
+    assert len(names) == len(set(names)) > 15
+    path = tmp_path / ".env"
+    path.write_text("\n".join(lines), "utf-8")
+    assert Settings.load(path) == Settings.load(None)
