@@ -23,6 +23,7 @@ class Verb(StrEnum):
     CELL = "g"  # the cell of the grid of a photo without a face; 0: the whole picture
     PAGE = "p"  # that page of movements
     TEMPLATE = "t"  # that movement
+    ONE_OF_ALL = "s"  # that movement of an animation that shows several
     OWN_CLIP = "c"  # a clip of one's own
     SHOW_ALL = "a"  # all movements in one animation
     ENGINE = "e"  # that engine for this draft

@@ -69,6 +69,7 @@ class Draft(Record):
         face_box: the chosen face, px of the normalised photo, or None while it is not settled.
         motion: the movement that is wanted as soon as all is settled, or None.
         is_all_wanted: whether that movement is all of them, in one numbered animation.
+        wish_number: the number of the order that this wish becomes; None: `number`.
         engine: the chosen engine, or None for the default.
         options: of the engine, by name.
     """
@@ -89,6 +90,7 @@ class Draft(Record):
     face_box: CropBox | None = None
     motion: Motion | None = None
     is_all_wanted: bool = False
+    wish_number: int | None = Field(default=None, ge=1)
     engine: EngineName | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -115,6 +117,15 @@ class Draft(Record):
     def faces(self) -> tuple[Face, ...]:
         """Those of the photo, largest first; empty before the look, too."""
         return self.look.faces if self.look else ()
+
+    def with_wish_number(self) -> Self:
+        """The draft with the number of the order that its wish becomes."""
+        return self.model_copy(update={"number": self.wish_number or self.number})
+
+    def without_wish(self, **changes: object) -> Self:
+        """The draft with no movement wanted."""
+        nothing = {"motion": None, "is_all_wanted": False, "wish_number": None}
+        return self.model_copy(update={**nothing, **changes})
 
     def shown_again(self) -> Self:
         """The draft when its keyboard is shown anew: what is tapped from now on is a new wish."""

@@ -13,6 +13,7 @@ from bot.texts import Texts
 from bot.wording import sentence_of
 from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
+from jobs.orders import Order
 from jobs.templates import Template
 
 COLUMNS, ROWS = 2, 4
@@ -157,14 +158,11 @@ def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
     return ()
 
 
-def numbers_keyboard(draft: Draft, names: Sequence[str]) -> Keyboard:
-    """Under the animation of all movements: their numbers, in the order of the names.
-
-    They stay where they are, and each may be wanted in turn: they are of no keyboard's number.
-    """
+def numbers_keyboard(order: Order) -> Keyboard:
+    """Under the animation of all movements: their numbers; each may be wanted in turn."""
     buttons = [
-        Button(str(number), Tap(Verb.TEMPLATE, draft.draft, 0, name))
-        for number, name in enumerate(names, start=1)
+        Button(str(number), Tap(Verb.ONE_OF_ALL, order.draft, order.number, name))
+        for number, name in enumerate(order.motion.templates, start=1)
     ]
     return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
 

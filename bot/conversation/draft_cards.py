@@ -65,8 +65,7 @@ class DraftCards:
             await office.messenger.delete(draft.chat, draft.card.message_id)
 
         def fresh(now: Draft) -> Draft:
-            changes: dict[str, Any] = {"card": None, "motion": None, "is_all_wanted": False}
-            return (now.shown_again() if has_order else now).model_copy(update=changes)
+            return (now.shown_again() if has_order else now).without_wish(card=None)
 
         if await office.drafts.change(draft.draft, fresh) is not None:
             await self.show(draft.draft)

@@ -191,7 +191,9 @@ class Reception:
                     return now
                 fresh = now.shown_again() if has_order else now
                 # The photo is the same, and so is the chosen face.
-                return fresh.renewed(clip=clip, card=None, motion=None, face_box=now.face_box)
+                return fresh.renewed(
+                    clip=clip, card=None, motion=None, wish_number=None, face_box=now.face_box
+                )
 
             draft = await office.drafts.change(draft.draft, with_clip) or draft
         await self.go_on(draft)

@@ -13,7 +13,7 @@ from bot.drafts.draft_store import draft_id
 from bot.gateway.messenger import Place, Words
 from bot.gateway.updates import Answer, Came, Tapped
 from bot.office import Office
-from bot.orders.ordering import Ordering, renumbered
+from bot.orders.ordering import Ordering
 from bot.orders.placing import Placed
 from bot.orders.result_files import ResultFiles
 from bot.people import Role
@@ -33,6 +33,9 @@ _OTHERS_CARD_IN_GROUP = (
 )
 _ORDERED = "You have ordered this already."
 _OLD_KEYBOARD = "These buttons are from before: use the newest ones for this photo."
+# On an earlier keyboard these would be another wish than the one that is shown.
+_OF_THIS_KEYBOARD = {Verb.FACE, Verb.CELL, Verb.PAGE, Verb.SHOW_ALL, Verb.CONTINUE}
+_OF_A_KEYBOARD = {*_OF_THIS_KEYBOARD, Verb.TEMPLATE, Verb.OWN_CLIP}
 _WITHOUT_DRAFT = (Verb.CONSENT, Verb.PROFILE_PHOTO)
 
 
@@ -78,6 +81,7 @@ class Taps:
             Verb.CELL: self._choose_cell,
             Verb.PAGE: self._turn_page,
             Verb.TEMPLATE: self._choose_movement,
+            Verb.ONE_OF_ALL: self._choose_one_of_all,
             Verb.OWN_CLIP: self._choose_clip,
             Verb.SHOW_ALL: self._show_all,
             Verb.ENGINE: self._choose_engine,
@@ -89,14 +93,6 @@ class Taps:
             Verb.AS_FILE: self._as_file,
             Verb.DELETE: self._delete,
             Verb.RETRY: self._retry,
-        }
-        # On an earlier keyboard these would be another wish than the one that is shown.
-        self._of_this_keyboard = {
-            Verb.FACE,
-            Verb.CELL,
-            Verb.PAGE,
-            Verb.SHOW_ALL,
-            Verb.CONTINUE,
         }
 
     async def tap(self, tapped: Tapped) -> Answer:
@@ -112,6 +108,8 @@ class Taps:
             draft = await self._office.drafts.read(tap.draft) if tap.draft else None
         except RecordError:
             draft = None
+        if draft is not None and _is_open_keyboard(tapped, tap, draft):
+            draft = draft.model_copy(update={"number": tap.number})
         refusal = await self._refusal(tapped, tap, draft) if draft else None
         if refusal is not None:
             return self._refused(refusal)
@@ -149,7 +147,7 @@ class Taps:
             return _OTHERS_CARD
         if not await self._may_use(draft, tapped.person):
             return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
-        is_old = tap.verb in self._of_this_keyboard and tap.number != draft.number
+        is_old = tap.verb in _OF_THIS_KEYBOARD and tap.number != draft.number
         return _OLD_KEYBOARD if is_old else None
 
     async def _may_use(self, draft: Draft, person: int) -> bool:
@@ -206,7 +204,7 @@ class Taps:
     async def _settle_face(self, sheet: Sheet, box: CropBox) -> Answer:
         draft = await self._changed(sheet.draft, face_box=box)
         if draft.motion is not None or draft.is_all_wanted:
-            return await self._place(draft)
+            return await self._place(draft.with_wish_number())
         return self._showing(draft)
 
     async def _turn_page(self, sheet: Sheet) -> Answer:
@@ -273,8 +271,6 @@ class Taps:
     async def _choose_movement(self, sheet: Sheet) -> Answer:
         draft, number = sheet.draft, sheet.tap.number
         wish = _wishing(draft, motion=Motion(template=sheet.tap.argument))
-        if number == 0:
-            return await self._choose_by_number(wish)
         if number != draft.number:
             known = await self._office.cards.read(draft.order_id_of(number))
             if known is not None:
@@ -282,18 +278,9 @@ class Taps:
             return self._refused(_OLD_KEYBOARD)
         return await self._place(wish)
 
-    async def _choose_by_number(self, wish: Draft) -> Answer:
-        """Under the animation of all movements: another number is another order."""
-        known = await self._office.cards.read(wish.order_id)
-        if known is None:
-            return await self._place(wish)
-        if known.order.motion == wish.motion:
-            return Answer(self._office.texts(_ORDERED))
-        # The card of the order before stays where it is.
-        changed = await self._office.drafts.change(
-            wish.draft, lambda now: renumbered(now, wish.number).model_copy(update={"card": None})
-        )
-        return await self._place(_wishing(changed or wish, motion=wish.motion))
+    async def _choose_one_of_all(self, sheet: Sheet) -> Answer:
+        draft, tap = sheet.draft, sheet.tap
+        return self._told(draft, await self._ordering.one_of_all(draft, tap.number, tap.argument))
 
     async def _show_all(self, sheet: Sheet) -> Answer:
         return await self._place(_wishing(sheet.draft, is_all_wanted=True))
@@ -381,6 +368,12 @@ class Taps:
             draft.draft, lambda now: now.model_copy(update=changes)
         )
         return changed or draft.model_copy(update=changes)
+
+
+def _is_open_keyboard(tapped: Tapped, tap: Tap, draft: Draft) -> bool:
+    """Whether a tap is on the draft's card, whatever numbers were taken since it was shown."""
+    is_card = draft.card is not None and draft.card.message_id == tapped.message_id
+    return is_card and tap.verb in _OF_A_KEYBOARD and 0 < tap.number < draft.number
 
 
 def _wishing(draft: Draft, **wish: Any) -> Draft:

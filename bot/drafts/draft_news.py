@@ -78,11 +78,12 @@ class DraftNews:
         draft = await self._office.drafts.change(name, told)
         if draft is None or draft.revision != revision:
             return
-        if await self._office.cards.read(draft.order_id) is not None:
+        wished = draft.with_wish_number()
+        if await self._office.cards.read(wished.order_id) is not None:
             return  # this is the second time, and the card is its order's already
         if isinstance(news, UserError) and draft.trouble is not None and not draft.trouble.is_clip:
             await self._office.drafts.take_off_desk(draft)
-        if not (is_settled and is_ready(draft) and await self._is_placed(draft)):
+        if not (is_settled and is_ready(draft) and await self._is_placed(wished)):
             await self._shown(draft)
         if isinstance(news, AnimatoError) and not isinstance(news, UserError):
             facts = {"job": ref.job_id, "error": news}
@@ -100,10 +101,7 @@ class DraftNews:
                 await self._office.messenger.send(place, words, at_once=True)
             except ChatBusy:
                 log.info("%s: nobody was told", draft.order_id)
-            wish = {"motion": None, "is_all_wanted": False}
-            await self._office.drafts.change(
-                draft.draft, lambda found: found.model_copy(update=wish)
-            )
+            await self._office.drafts.change(draft.draft, Draft.without_wish)
             return False
 
     async def _shown(self, draft: Draft) -> None:

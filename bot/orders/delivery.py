@@ -176,8 +176,7 @@ class Delivery:
                 options = (await self._office.offers.now()).options(card.order.engine)
                 keyboard = result_buttons(card.order, number, options, _)
                 if draft is not None and card.order.motion.templates:
-                    numbers = numbers_keyboard(draft, card.order.motion.templates)
-                    keyboard = (*numbers, *keyboard)
+                    keyboard = (*numbers_keyboard(card.order), *keyboard)
                 words = Words(caption(card.title, result, _), keyboard)
                 return Message(words, video_of(card, result, path)), self._ending(card, status)
         return Message(failure_words(card, error, number, _)), failed_ending(card, _)

@@ -6,12 +6,13 @@ few days after its end: "try again" and "as a file" refer to it.
 
 from collections.abc import Callable
 
+from pydantic import Field
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
 from bot.gateway.messenger import Place
 from jobs.connection import reaching
-from jobs.drafts import Card
+from jobs.drafts import Card, MediaFile
 from jobs.model import Value
 from jobs.orders import Order, Record
 from jobs.queues.keys import OPEN_CARDS, JobRef, card_key
@@ -44,6 +45,9 @@ class OrderCard(Record):
         reply_to: the person's message that the result answers, or None.
         moved_to: the number that its group got after the one of the order's id, or None.
         card: the message that shows how it stands; None while there is none, or if it is gone.
+        clip: the person's clip that it follows, to be fetched again, or None.
+        later: the numbers of the orders that were wished for on its buttons, by wish.
+        replaced_by: the number of the order that takes its place in another queue, or None.
         files: the messages that brought the result once more, as a file.
         begun_s: when it was ordered, unix time.
         is_stopping: whether its person wants it to stop.
@@ -61,6 +65,9 @@ class OrderCard(Record):
     reply_to: int | None = None
     moved_to: int | None = None
     card: Card | None = None
+    clip: MediaFile | None = None
+    later: dict[str, int] = Field(default_factory=dict)
+    replaced_by: int | None = None
     files: tuple[int, ...] = ()
     begun_s: float
     is_stopping: bool = False
@@ -162,6 +169,24 @@ class OrderCards:
             return card.model_copy(update={"files": files})
 
         await self._changed(order_id, with_file)
+
+    async def note_later(self, order_id: str, wish: str, number: int, known: int | None) -> int:
+        """Notes the number of a later wish, unless another call has; the number that holds.
+
+        Args:
+            order_id: of the order that the wish goes back to.
+            wish: which wish.
+            number: its number.
+            known: the one that is noted already and to be replaced, or None.
+        """
+
+        def noted(card: OrderCard) -> OrderCard:
+            if card.later.get(wish) != known:
+                return card
+            return card.model_copy(update={"later": {**card.later, wish: number}})
+
+        card = await self._changed(order_id, noted)
+        return number if card is None else card.later[wish]
 
     async def _changed(
         self, order_id: str, change: Callable[[OrderCard], OrderCard]

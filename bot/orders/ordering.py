@@ -1,8 +1,9 @@
 """Orders and what becomes of them later: the buttons of an order's card and of its result.
 
-    place -> `placing.py`; cancel, retry, another_frame, use_engine -> here
+    place -> `placing.py`; cancel, retry, another_frame, one_of_all, use_engine -> here
 
-Everything here may be called twice for the same tap.
+Everything here may be called twice for the same tap. What goes back to an earlier order takes a
+number that no other order of the draft has, noted on the earlier order's card (`_numbered`).
 """
 
 from bot.drafts.intake import Intake
@@ -11,10 +12,8 @@ from bot.orders.order_cards import Ending, OrderCard
 from bot.orders.placing import Placed, Placing
 from bot.orders.progress import Progress
 from bot.orders.results import BEST_FRAME_RANK, FIND_BEST_FRAME, cancelled_ending
-from bot.wording import sentence_of
 from jobs.drafts import Card, Draft
-from jobs.errors import UserError
-from jobs.orders import OrderState
+from jobs.orders import Motion, OrderState
 from jobs.queues.queues import Cancelling
 from jobs.queues.status import Status
 from jobs.service_errors import OrderNotFailed, OrderRefused
@@ -95,7 +94,8 @@ class Ordering:
         status = await office.queues.status(card.ref)
         is_there = await placing.are_stored((card.order.photo_key, card.order.motion.clip_key))
         if not is_there or await self._is_lost(status):
-            return await placing.place(_again(draft, card), by)
+            again = await self._numbered(_again(draft, card, message), card, "retry")
+            return await placing.place(again, by, card)
         if status is None or status.state is not OrderState.FAILED:
             return Placed(card)
         # First the card: whatever happens then, somebody sees to it.
@@ -117,10 +117,26 @@ class Ordering:
         card = await self._card(draft, number)
         rank = card.order.options.get(BEST_FRAME_RANK, 1)
         options = {FIND_BEST_FRAME: True, BEST_FRAME_RANK: int(str(rank)) + 1}
-        again = _again(draft, card)
-        return await self.place(
-            again.model_copy(update={"options": {**card.order.options, **options}})
-        )
+        again = await self._numbered(_again(draft, card), card, "frame")
+        again = again.model_copy(update={"options": {**card.order.options, **options}})
+        return await self._placing.place(again, earlier=card)
+
+    async def one_of_all(self, draft: Draft, number: int, template: str) -> Placed:
+        """Orders one movement of an animation that shows several.
+
+        Raises:
+            OrderForgotten: the order of the animation is not known any more.
+            OrderRefused, QueueUnavailable, StoreUnavailable: as of `place`.
+        """
+        card = await self._card(draft, number)
+        one = {
+            "motion": Motion(template=template),
+            "is_all_wanted": False,
+            "engine": draft.engine,
+            "options": draft.options,
+        }
+        again = await self._numbered(_again(draft, card), card, f"template {template}")
+        return await self._placing.place(again.model_copy(update=one), earlier=card)
 
     async def use_engine(self, draft: Draft, number: int, engine: str) -> Placed:
         """Moves an order that waits to another engine; one that has begun stays where it is.
@@ -133,18 +149,22 @@ class Ordering:
         office, card = self._office, await self._card(draft, number)
         office.queues.check_engine(engine)
         await self._placing.served(draft.person)
-        if not await office.queues.remove_waiting(card.ref):
-            return Placed(card)
-        await office.cards.close(card.order_id)
-        changed = _again(draft, card).model_copy(
-            update={"engine": engine, "number": number + 1, "card": card.card}
+        wish, status = f"engine {engine}", await office.queues.status(card.ref)
+        is_waiting = status is not None and status.state in (
+            OrderState.WAITING,
+            OrderState.RETRYING,
         )
-        await office.drafts.change(draft.draft, lambda found: renumbered(found, number))
-        try:
-            return await self.place(changed)
-        except UserError as error:
-            await self._end_refused(card, error)
-            raise
+        if is_waiting and engine != card.order.engine and not card.order.motion.templates:
+            again = await self._numbered(_again(draft, card), card, wish)
+            again = again.model_copy(update={"engine": engine})
+            return await self._replaced(card, await self._placing.move(again, card))
+        # An earlier call may have been cut off before the order began.
+        known = await office.cards.read(draft.order_id_of(card.later.get(wish, number)))
+        if known is None or known.number == number:
+            return Placed(card)
+        if card.ended is not None:
+            return Placed(known)
+        return await self._replaced(card, Placed(known))
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -154,13 +174,69 @@ class Ordering:
             raise OrderForgotten
         return card
 
-    async def _end_refused(self, card: OrderCard, error: UserError) -> None:
-        """Has the card of an order that is gone say why it came to nothing."""
-        _ = self._office.texts
-        text = _("{title}: {reason}", title=card.title, reason=sentence_of(error, _))
-        await self._office.cards.end(card.order_id, Ending(text=text, offers_more=True))
-        await self._office.cards.open(card)
-        self._progress.wake(card.order_id)
+    async def _numbered(self, again: Draft, card: OrderCard, wish: str) -> Draft:
+        """A draft with the number of a later wish of an earlier order.
+
+        The same wish has the same number, unless its order was cancelled or its video is lost.
+
+        Args:
+            again: what is wanted.
+            card: of the earlier order.
+            wish: which of the wishes that its buttons offer.
+
+        Raises:
+            OrderForgotten: the draft is not known any more.
+        """
+        number = card.later.get(wish)
+        if number is None or await self._is_over(again.order_id_of(number)):
+            taken = await self._taken(again)
+            number = await self._office.cards.note_later(card.order_id, wish, taken, number)
+        return again.model_copy(update={"number": number})
+
+    async def _taken(self, draft: Draft) -> int:
+        """A number that no order of a draft has or will get from a keyboard."""
+        is_ordered = await self._office.cards.read(draft.order_id) is not None
+
+        def above(found: Draft) -> Draft:
+            # A keyboard that is open keeps its own number, and a status card stays its order's.
+            card = None if is_ordered and found.number == draft.number else found.card
+            return found.model_copy(update={"number": found.number + 2, "card": card})
+
+        changed = await self._office.drafts.change(draft.draft, above)
+        if changed is None:
+            raise OrderForgotten
+        return changed.number - 1
+
+    async def _is_over(self, order_id: str) -> bool:
+        """Whether an order came to nothing, so that the same may be wished for again."""
+        card = await self._office.cards.read(order_id)
+        if card is None or card.replaced_by is not None:
+            return False
+        status = await self._office.queues.status(card.ref)
+        if status is None or status.state is OrderState.CANCELLED:
+            return card.ended is not None
+        return await self._is_lost(status)
+
+    async def _replaced(self, card: OrderCard, placed: Placed) -> Placed:
+        """Takes an order back whose successor is accepted, or the successor if it has begun."""
+        office, new = self._office, placed.card
+        assert new is not None  # noqa: S101 - moving an order waits for no files
+        await office.cards.change(card.order_id, replaced_by=new.number)
+        old = card.model_copy(update={"replaced_by": new.number})
+        if await office.queues.remove_waiting(card.ref):
+            await office.cards.end(card.order_id, cancelled_ending(old, office.texts))
+            self._progress.wake(card.order_id)
+            return placed
+        if await office.queues.remove_waiting(new.ref):
+            _ = office.texts
+            text = _("{title}: the first one has begun already, so it goes on.", title=card.title)
+            await office.cards.change(card.order_id, replaced_by=None)
+            await office.cards.end(new.order_id, Ending(text=text))
+            self._progress.wake(new.order_id)
+            return Placed(card)
+        # Both have begun: the one that was wished for last goes on.
+        await self.cancel_order(old)
+        return placed
 
     async def _is_lost(self, status: Status | None) -> bool:
         """Whether nothing more comes of an order that did not fail: its video is gone, or it is."""
@@ -176,8 +252,8 @@ def renumbered(draft: Draft, number: int) -> Draft:
     return draft.model_copy(update={"number": max(draft.number, number + 1)})
 
 
-def _again(draft: Draft, card: OrderCard) -> Draft:
-    """The draft with the wish of one of its orders, as a new one."""
+def _again(draft: Draft, card: OrderCard, message: Card | None = None) -> Draft:
+    """The draft with the wish of one of its orders, to be shown by a message or a new one."""
     order = card.order
     wish = {
         "motion": None if order.motion.templates else order.motion,
@@ -185,5 +261,7 @@ def _again(draft: Draft, card: OrderCard) -> Draft:
         "face_box": order.face_box,
         "engine": order.engine,
         "options": order.options,
+        "clip": card.clip if card.clip and order.motion.clip_key else draft.clip,
+        "card": message,
     }
-    return renumbered(draft, card.number).model_copy(update=wish)
+    return draft.model_copy(update=wish)

@@ -14,12 +14,13 @@ from bot.office import Office
 from bot.orders.offers import FALLBACK
 from bot.orders.order_cards import OrderCard
 from bot.orders.progress import Progress
-from bot.orders.results import FIND_BEST_FRAME, title_of
+from bot.orders.results import FIND_BEST_FRAME, refused_again_ending, title_of
 from bot.people import Role
+from bot.wording import sentence_of
 from jobs.connection import reaching
 from jobs.drafts import Draft
 from jobs.orders import Lane, Motion, Order
-from jobs.queues.admission import NO_LIMITS
+from jobs.queues.admission import NO_LIMITS, Limits
 from jobs.queues.keys import show_all_key
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import OrderRefused
@@ -55,6 +56,12 @@ class DraftUnready(OrderRefused):
     """Something is still to be chosen."""
 
     sentence = "Something is still to be chosen: look at the message with the buttons."
+
+
+class StillFetching(OrderRefused):
+    """The files of a draft are being fetched for another wish."""
+
+    sentence = "The photo is being fetched again for another video. Tap again when that is done."
 
 
 class TooManyShowAlls(OrderRefused):
@@ -106,7 +113,9 @@ class Placing:
         self._show_all_per_day = show_all_per_day
         self._estimates = Estimates(office.queues.client, office.queues.url)
 
-    async def place(self, draft: Draft, by: int | None = None) -> Placed:
+    async def place(
+        self, draft: Draft, by: int | None = None, earlier: OrderCard | None = None
+    ) -> Placed:
         """Orders what a draft says, once for each of its numbers.
 
         Files that are not in the store any more are fetched first; the wish is kept meanwhile.
@@ -114,27 +123,40 @@ class Placing:
         Args:
             draft: what is wanted.
             by: the admin who orders it for the draft's person; None: that person.
+            earlier: an order of the draft whose photo and clip are used; None: those that the draft
+                has now.
 
         Raises:
             OrderRefused: the person may not, now or at all; the sentence says why.
             UnknownTemplate: the movement is not offered any more.
             QueueUnavailable, StoreUnavailable: ours.
         """
-        known = await self._office.cards.read(draft.order_id)
-        if known is not None and known.ended is not None:
+        if (known := await self._accepted(draft)) is not None:
             return Placed(known)
         role = await self.served(draft.person if by is None else by)
-        if draft.motion is None and not draft.is_all_wanted:
-            raise DraftUnready
-        if draft.look is None or not await self.are_stored(_files_of(draft)):
+        files = _files_of(draft, earlier)
+        if not files or not await self.are_stored(files):
             await self._fetch(draft)
             return Placed(None)
-        with reaching(self._office.queues.url):
-            await self._office.retention.touch(draft.draft, self._office.clock())
-        order = await self._order(draft, role)
+        order = await self._order(draft, earlier, role)
         if order.motion.templates and role is not Role.ADMIN:
             await self._count_show_all(order)
-        return await self._submit(draft, order)
+        return await self._submit(draft, order, self._limits(order.lane))
+
+    async def move(self, draft: Draft, earlier: OrderCard) -> Placed:
+        """Orders an order that waits once more, for the engine and the number of a draft.
+
+        The earlier order still counts against the limits, so one more is allowed. Its files are
+        used as they are: if they are gone, either order fails and can be tried again.
+
+        Raises:
+            OrderRefused: the person may not, now or at all; the sentence says why.
+            QueueUnavailable: ours.
+        """
+        if (known := await self._accepted(draft)) is not None:
+            return Placed(known)
+        order = await self._order(draft, earlier, await self.served(draft.person))
+        return await self._submit(draft, order, self._limits(order.lane).with_one_more())
 
     async def served(self, person: int) -> Role:
         """What the person may do.
@@ -158,17 +180,38 @@ class Placing:
 
     # --- inside -----------------------------------------------------------------------------------
 
+    async def _accepted(self, draft: Draft) -> OrderCard | None:
+        """The card of the draft's order if that has come to its end already."""
+        known = await self._office.cards.read(draft.order_id)
+        if known is None or known.ended is None:
+            return None
+        # An order that never reached its queue may be handed in again.
+        return None if await self._office.queues.status(known.ref) is None else known
+
+    def _limits(self, lane: Lane) -> Limits:
+        return NO_LIMITS if lane is Lane.EXPRESS else self._office.queues.limits
+
     async def _fetch(self, draft: Draft) -> None:
-        """Has a draft's files fetched, unless they already are; its wish is kept."""
+        """Has a draft's files fetched, unless they already are; its wish is kept.
+
+        Raises:
+            StillFetching: they are being fetched for another wish.
+        """
         wish: dict[str, Any] = {
             "motion": draft.motion,
             "is_all_wanted": draft.is_all_wanted,
+            "wish_number": draft.number,
             "engine": draft.engine,
             "options": draft.options,
+            "clip": draft.clip,
         }
 
         def changed(found: Draft) -> Draft:
-            if draft.look is not None and found.revision == draft.revision:
+            is_looked_at = found.look is None and found.trouble is None
+            if is_looked_at and found.wish_number not in (None, draft.number):
+                raise StillFetching
+            is_as_read = found.revision == draft.revision and not is_looked_at
+            if is_as_read or found.clip != draft.clip:
                 # The photo is the same, and so is the chosen face.
                 return found.renewed(face_box=draft.face_box, **wish)
             return found.model_copy(update=wish)
@@ -177,9 +220,10 @@ class Placing:
         if stored is not None:
             await self._intake.begin(stored)
 
-    async def _order(self, draft: Draft, role: Role) -> Order:
+    async def _order(self, draft: Draft, earlier: OrderCard | None, role: Role) -> Order:
         """The order, with its frames, its cost and what its engine is asked for."""
-        if draft.look is None:
+        made_of = earlier.order if earlier is not None else draft.look
+        if made_of is None:
             raise DraftUnready
         offer = await self._office.offers.now()
         motion, templates = draft.motion, self._shown(draft)
@@ -192,7 +236,8 @@ class Placing:
         options = {name: value for name, value in draft.options.items() if name in understood}
         if motion.clip_key is not None and FIND_BEST_FRAME in understood:
             options.setdefault(FIND_BEST_FRAME, True)
-        frames = _frames(motion, templates, draft.look.clip_frames)
+        clip_frames = made_of.frames if isinstance(made_of, Order) else made_of.clip_frames
+        frames = _frames(motion, templates, clip_frames)
         cost_s = await self._estimates.cost_s(engine, frames)
         return Order(
             order_id=draft.order_id,
@@ -201,7 +246,7 @@ class Placing:
             draft=draft.draft,
             number=draft.number,
             engine=engine,
-            photo_key=draft.look.photo_key,
+            photo_key=made_of.photo_key,
             face_box=draft.face_box,
             motion=motion,
             options=options,
@@ -210,8 +255,10 @@ class Placing:
             lane=Lane.EXPRESS if role is Role.ADMIN else Lane.FAIR,
         )
 
-    async def _submit(self, draft: Draft, order: Order) -> Placed:
+    async def _submit(self, draft: Draft, order: Order, limits: Limits) -> Placed:
         office = self._office
+        with reaching(office.queues.url):
+            await office.retention.touch(draft.draft, office.clock())
         # First the card, so that no order is without one.
         card = await office.cards.open(
             OrderCard(
@@ -221,18 +268,33 @@ class Placing:
                 reply_to=draft.message_id,
                 moved_to=draft.chat if draft.chat_of_ids else None,
                 card=draft.card,
+                clip=draft.clip if order.motion.clip_key else None,
                 begun_s=office.clock(),
             )
         )
-        limits = NO_LIMITS if order.lane is Lane.EXPRESS else None
+        if card.ended is not None:
+            card = await office.cards.reopen(card, draft.card, office.clock())
         try:
             submitted = await office.queues.submit(order, limits)
-        except OrderRefused:
-            await office.cards.forget(order.order_id)
+        except OrderRefused as error:
+            if card.edits:
+                # It was accepted once, and Redis has lost it.
+                ending = refused_again_ending(card, sentence_of(error, office.texts), office.texts)
+                await office.cards.end(order.order_id, ending)
+                self._progress.wake(order.order_id)
+            else:
+                await office.cards.forget(order.order_id)
             await self._uncount_show_all(order)
             raise
-        wish = {"motion": None, "is_all_wanted": False}
-        await office.drafts.change(draft.draft, lambda found: found.model_copy(update=wish))
+
+        def ordered(found: Draft) -> Draft:
+            if found.number != order.number and found.card == card.card:
+                # The message shows this order from now on; the draft's next card is a new one.
+                found = found.model_copy(update={"card": None})
+            is_other_wish = found.wish_number not in (None, order.number)
+            return found if is_other_wish else found.without_wish()
+
+        await office.drafts.change(draft.draft, ordered)
         self._progress.wake(order.order_id)
         return Placed(card, submitted.is_new)
 
@@ -273,10 +335,18 @@ class Placing:
         return title_of(templates[0]) if templates else _("🎬 Your clip")
 
 
-def _files_of(draft: Draft) -> tuple[str | None, ...]:
-    """The files that a draft's order needs."""
-    photo_key = draft.look.photo_key if draft.look else None
-    return (photo_key, draft.motion.clip_key if draft.motion else None)
+def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]:
+    """The files that a draft's order needs; empty while they are being looked at.
+
+    Raises:
+        DraftUnready: no movement is chosen.
+    """
+    if draft.motion is None and not draft.is_all_wanted:
+        raise DraftUnready
+    made_of = earlier.order if earlier is not None else draft.look
+    if made_of is None:
+        return ()
+    return (made_of.photo_key, draft.motion.clip_key if draft.motion else None)
 
 
 def _frames(motion: Motion, templates: Sequence[Template], clip_frames: int) -> int:

@@ -174,7 +174,8 @@ class Progress:
 
         def with_card(draft: Draft) -> Draft:
             is_gone = draft.card is None or draft.card == card.card
-            return draft.model_copy(update={"card": sent}) if is_gone else draft
+            is_its_order = draft.number == card.number
+            return draft.model_copy(update={"card": sent}) if is_gone and is_its_order else draft
 
         await self._office.drafts.change(card.draft, with_card)
         return sent

@@ -113,6 +113,14 @@ def refused_ending(card: OrderCard, refused: Refused, _: Texts) -> Ending:
     return Ending(text=text, offers_more=True)
 
 
+def refused_again_ending(card: OrderCard, reason: str, _: Texts) -> Ending:
+    """The card's last words when the queues have lost the order and do not take it again."""
+    return Ending(text=_("{title}: {reason}", title=card.title, reason=reason), offers_more=True)
+
+
 def cancelled_ending(card: OrderCard, _: Texts) -> Ending:
-    """The card's last words when the order was cancelled."""
+    """The card's last words when the order was cancelled, or replaced by another one."""
+    if card.replaced_by is not None:
+        text = _("{title}: moved as you wished. The message below shows it.", title=card.title)
+        return Ending(text=text)
     return Ending(text=_("{title}: cancelled.", title=card.title), offers_more=True)

@@ -37,6 +37,11 @@ class Limits:
     per_day: int = 30
     queue: int = 500
 
+    def with_one_more(self) -> "Limits":
+        """The limits for an order that replaces one which counts against them."""
+        raised = [one and one + 1 for one in (self.open_orders, self.per_day, self.queue)]
+        return Limits(*raised)
+
 
 NO_LIMITS = Limits(0, 0, 0)
 

@@ -120,7 +120,7 @@ class Queues:
         self.client: Redis = connect(url, is_worker=False, watch=self._metrics.connection)
         self._engines = tuple(engines)
         self.engine_queues = tuple(map(engine_queue, engines))
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self.clock = clock
         self.admission = Admission(self.client, self.engine_queues, self._metrics.rebased)
         self._queues: dict[str, JobQueue] = {}
@@ -153,7 +153,7 @@ class Queues:
         self.check_engine(order.engine)
         request = self.request_of(order)
         with self._metrics.refusals(), reaching(self.url):
-            limits = limits or self._limits
+            limits = limits or self.limits
             is_new = await self._take(request, limits, order, f"{order.frames} frames")
             self._metrics.submitted(ref.queue, order.lane, is_new=is_new)
             status = await self._status_of_taken(ref)

@@ -218,6 +218,7 @@ class Maker:
     faces: tuple[Face, ...] = (FACE,)
     errors: list[Exception] = field(default_factory=list)
     has_sound: bool = False
+    clip_frames: int = 25
     at_once: int = 4
     orders: list[Order] = field(default_factory=list)
     looks: list[LookOrder] = field(default_factory=list)
@@ -245,7 +246,7 @@ class Maker:
             faces=self.faces,
             warnings=self.warnings,
             clip_key=clip_key,
-            clip_frames=25 if clip_key else 0,
+            clip_frames=self.clip_frames if clip_key else 0,
         )
 
     async def make(self, assignment: Assignment) -> Record | None:
@@ -339,6 +340,20 @@ def local_store(folder: Path) -> FileStore:
 async def looked_at(staff: Staff, draft: Draft) -> Draft:
     """The draft as soon as its card was to show what the gate found."""
     await until(lambda: draft.draft in staff.shown.drafts)
+    return await staff.draft(draft.draft)
+
+
+async def clip_added(staff: Staff, draft: Draft, name: str = "clip.mp4") -> Draft:
+    """The draft with a clip, as soon as both were looked at."""
+    assert draft.photo is not None
+    clip = draft.photo.model_copy(update={"name": name})
+    seen = len(staff.shown.drafts)
+    renewed = await staff.drafts.change(
+        draft.draft, lambda found: found.renewed(clip=clip, face_box=found.face_box)
+    )
+    assert renewed is not None
+    await staff.intake.begin(renewed)
+    await until(lambda: len(staff.shown.drafts) > seen)
     return await staff.draft(draft.draft)
 
 

@@ -25,6 +25,7 @@ from tests.integration.bot.staff import (
     CATALOGUE,
     Maker,
     Staff,
+    clip_added,
     delivering,
     local_store,
     looked_at,
@@ -202,15 +203,8 @@ async def test_another_frame_is_the_same_order_measured_otherwise(
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     async with working(staff, maker), working(staff, maker, "fomm"):
-        draft = await photo_sent(staff, desk)
-        assert draft.photo is not None
-        clip = draft.photo.model_copy(update={"name": "clip.mp4"})
-        draft = await looked_at(staff, draft)
-        renewed = await staff.drafts.change(draft.draft, lambda found: found.renewed(clip=clip))
-        assert renewed is not None
-        await staff.intake.begin(renewed)
-        await until(lambda: len(staff.shown.drafts) == 2)
-        draft = await staff.draft(draft.draft)
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+        draft = await clip_added(staff, draft)
         assert draft.look is not None
         motion = Motion(clip_key=draft.look.clip_key)
         await staff.ordering.place(await staff.wishing(draft.draft, motion))

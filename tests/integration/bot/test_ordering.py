@@ -8,11 +8,11 @@ import pytest
 
 from bot.orders.placing import DraftUnready, OrdersPaused, ShutOut, TooManyShowAlls
 from jobs.drafts import MediaFile
-from jobs.errors import UnknownEngine
 from jobs.model import Warn
-from jobs.orders import Lane, Motion, OrderState
+from jobs.orders import Lane, Motion
 from jobs.queues.admission import Limits
 from jobs.queues.assignment import Assignment
+from jobs.queues.keys import open_key, taken_key
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
@@ -25,7 +25,6 @@ from tests.integration.bot.staff import (
     delivering,
     local_store,
     looked_at,
-    nothing_is_open,
     photo_sent,
     staff_of,
     working,
@@ -143,73 +142,6 @@ async def test_files_that_were_swept_are_fetched_again_and_the_wish_is_kept(
     assert len(maker.looks) == 2
 
 
-async def test_order_in_an_empty_house_waits_and_can_go_elsewhere(
-    staff: Staff, maker: Maker, desk: Desk
-) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        wish = (await staff.wishing(draft.draft)).model_copy(update={"engine": "fomm"})
-        await staff.ordering.place(wish)
-        shown = await desk.sees("No worker is online for this right now. Your place is kept.")
-        assert "Use flow instead" in shown
-        moved = await staff.ordering.use_engine(draft, 1, "flow")
-        assert moved.is_new
-        assert not (await staff.ordering.use_engine(draft, 1, "flow")).is_new
-        await desk.sees("done in")
-    (order,) = maker.orders
-    assert (order.engine, order.number) == ("flow", 2)
-
-
-async def test_order_that_runs_stays_where_it_is(staff: Staff, maker: Maker, desk: Desk) -> None:
-    go = asyncio.Event()
-
-    async def wait(assignment: Assignment) -> None:
-        stopping = asyncio.create_task(assignment.stopped())
-        await asyncio.wait({stopping, go_on}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-
-    go_on = asyncio.create_task(go.wait())
-    maker.before_video = wait
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        await staff.ordering.place(await staff.wishing(draft.draft))
-        await desk.sees("Your turn")
-        assert not (await staff.ordering.use_engine(draft, 1, "fomm")).is_new
-        go.set()
-        await desk.sees("done in")
-    assert len(maker.orders) == 1
-
-
-async def test_order_that_may_not_go_elsewhere_keeps_its_place(
-    staff: Staff, maker: Maker, desk: Desk
-) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-    placed = await staff.ordering.place(await staff.wishing(draft.draft))
-    assert placed.card is not None
-    with pytest.raises(UnknownEngine):
-        await staff.ordering.use_engine(draft, 1, "gone")
-    await staff.office.people.pause(is_paused=True)
-    with pytest.raises(OrdersPaused):
-        await staff.ordering.use_engine(draft, 1, "fomm")
-    status = await staff.office.queues.status(placed.card.ref)
-    assert status is not None
-    assert status.state is OrderState.WAITING
-
-
-async def test_card_of_an_order_that_is_refused_elsewhere_says_why(
-    staff: Staff, maker: Maker, desk: Desk
-) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-    await staff.ordering.place(draft.model_copy(update={"is_all_wanted": True}))
-    await desk.sees("No worker is online")
-    with pytest.raises(TooManyShowAlls):
-        await staff.ordering.use_engine(draft, 1, "fomm")
-    await desk.sees("All movements at once are shown 1 times within 24 hours")
-    await until(lambda: nothing_is_open(staff))
-
-
 async def test_more_orders_than_allowed_leave_no_card(
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
@@ -222,6 +154,23 @@ async def test_more_orders_than_allowed_leave_no_card(
     known = [card.draft for card in await staff.ordering.open_orders(ALICE)]
     assert known == [draft.draft for draft in drafts[:2]]
     assert await staff.ordering.open_orders(BOB) == []
+
+
+async def test_card_of_an_order_that_was_lost_and_is_refused_now_says_why(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with working(staff, maker):
+        drafts = [await looked_at(staff, await photo_sent(staff, desk)) for _ in range(3)]
+    lost = await staff.ordering.place(await staff.wishing(drafts[0].draft))
+    assert lost.card is not None
+    await desk.sees("No worker is online")
+    await staff.office.queues.remove(lost.card.ref)
+    await staff.office.queues.client.delete(taken_key(lost.card.order_id), open_key(ALICE))
+    for draft in drafts[1:]:
+        await staff.ordering.place(await staff.wishing(draft.draft))
+    with pytest.raises(TooManyOpenOrders):
+        await staff.ordering.place(await staff.wishing(drafts[0].draft))
+    await desk.sees("Smile: 2 of your videos are still being made")
 
 
 async def test_show_all_is_limited_and_made_by_flow_with_low_priority(

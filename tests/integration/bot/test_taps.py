@@ -204,6 +204,24 @@ async def test_all_movements_then_several_numbers_are_several_orders(talk: Talk)
     assert sorted(str(name) for name in names[:2]) == ["smile", "wink"]
 
 
+async def test_open_keyboard_stays_usable_when_a_number_is_tapped_above_it(talk: Talk) -> None:
+    await talk.tap("Show me all", await card_of(talk))
+    (sheet,) = await talk.videos()
+    await talk.shows("done in")
+    await talk.tap("Another movement", sheet)
+    keyboard = await talk.shows("Which movement?")
+    await talk.tap("3", sheet)
+    await talk.videos(count=2)
+    await talk.tap("😉", keyboard)
+    await talk.videos(count=3)
+    again = await talk.tap_data(data_of(keyboard, "😉"))
+    assert again["text"] == "You have ordered this already."
+    assert (await talk.tap("3", sheet))["text"] == "You have ordered this already."
+    assert len(talk.worker.orders) == 3
+    await talk.shows("Wink: done in")
+    assert len([one for one in await talk.said() if "done in" in text_of(one)]) == 3
+
+
 async def test_order_is_cancelled_and_another_movement_offered(talk: Talk) -> None:
     hold = asyncio.Event()
 

@@ -27,6 +27,7 @@ from jobs.orders import LookResult, Motion
 from jobs.service_errors import OrderFailed
 from jobs.show_all import MAX_TILES
 from jobs.templates import Catalogue
+from tests.unit.bot.cards import make_order
 
 CATALOGUE = Catalogue.load()
 FILE = MediaFile(file_id="x", name="photo.jpg")
@@ -181,10 +182,10 @@ def test_first_keyboard_cancels_and_later_ones_close() -> None:
         assert labels(words.keyboard) == [[label]]
 
 
-def test_numbers_of_all_movements_are_of_no_keyboard() -> None:
-    keyboard = numbers_keyboard(draft_of(number=7), ["a", "b", "c", "d"])
+def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
+    keyboard = numbers_keyboard(make_order(motion=Motion(templates=("a", "b", "c", "d"))))
     assert labels(keyboard) == [["1", "2", "3"], ["4"]]
-    assert keyboard[1][0].does == Tap(Verb.TEMPLATE, "k3f9a2b1cd", 0, "d")
+    assert keyboard[1][0].does == Tap(Verb.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
     assert MAX_TILES <= 30
 
 
@@ -194,13 +195,14 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
     longest = choice.templates[0].model_copy(
         update={"name": LONGEST_NAME, "title": {"en": "t" * 200}}
     )
+    order = make_order(number=10**6, motion=Motion(templates=(LONGEST_NAME,)))
     many = [
         movement_words(draft, choice, ENGLISH, 2),
         movement_words(draft, Choice(templates=[longest]), ENGLISH),
         grid_words(draft, ENGLISH),
         faces_words(draft_of(number=10**6, look=look_of(40)), ENGLISH),
         consent_words(draft.draft, 24, ENGLISH),
-        Words("", numbers_keyboard(draft, [LONGEST_NAME])),
+        Words("", numbers_keyboard(order)),
     ]
     for words in many:
         assert len(words.keyboard) <= 11

@@ -1,0 +1,297 @@
+"""A waiting order that is moved to another engine: it is never lost, and its card says so."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.orders.ordering import Ordering
+from bot.orders.placing import OrdersPaused
+from jobs.drafts import Draft
+from jobs.errors import UnknownEngine
+from jobs.orders import Order, OrderState
+from jobs.queues.admission import Limits
+from jobs.queues.assignment import Assignment
+from jobs.queues.keys import JobRef
+from jobs.queues.queues import Queues, Submitted
+from jobs.service_errors import QueueFull, QueueUnavailable
+from jobs.store.files import FileStore
+from sandbox.server import Sandbox
+from tests.integration.bot.conftest import until
+from tests.integration.bot.staff import (
+    CATALOGUE,
+    Maker,
+    Staff,
+    delivering,
+    local_store,
+    looked_at,
+    nothing_is_open,
+    photo_sent,
+    staff_of,
+    working,
+)
+from tests.integration.sandbox.desk import ALICE, Desk
+
+pytestmark = pytest.mark.local_sockets
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return local_store(tmp_path)
+
+
+@pytest.fixture
+async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
+    async with (
+        staff_of(sandbox, valkey, store, limits=Limits(open_orders=1)) as found,
+        delivering(found),
+    ):
+        yield found
+
+
+@pytest.fixture
+def maker(store: FileStore) -> Maker:
+    return Maker(store)
+
+
+async def waiting(staff: Staff, maker: Maker, desk: Desk) -> Draft:
+    """The draft of an order that waits for a worker with the engine `fomm`."""
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+        wish = (await staff.wishing(draft.draft)).model_copy(update={"engine": "fomm"})
+        await staff.ordering.place(wish)
+        shown = await desk.sees("No worker is online for this right now. Your place is kept.")
+        assert "Use flow instead" in shown
+    return await staff.draft(draft.draft)
+
+
+async def states(staff: Staff, draft: Draft) -> dict[str, OrderState]:
+    """How the draft's orders stand, by their engines; those that were taken back are left out."""
+    found = {}
+    for number in range(1, 9):
+        for engine in ("flow", "fomm"):
+            ref = JobRef(f"animate-{engine}", draft.order_id_of(number))
+            if not await staff.office.queues.client.exists(ref.key):
+                continue
+            status = await staff.office.queues.status(ref)
+            assert status is not None
+            found[f"{engine} {number}"] = status.state
+    return found
+
+
+async def test_moved_order_is_made_elsewhere_and_the_earlier_card_says_so(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    draft = await waiting(staff, maker, desk)
+    moved = await staff.ordering.use_engine(draft, 1, "flow")
+    assert moved.is_new, "the person has no more open orders than before"
+    assert not (await staff.ordering.use_engine(draft, 1, "flow")).is_new
+    await desk.sees("Smile: moved as you wished.")
+    async with working(staff, maker):
+        await desk.sees("Made with AI")
+    (order,) = maker.orders
+    assert order.engine == "flow"
+    await until(lambda: nothing_is_open(staff))
+    assert "Smile: moved as you wished." in await desk.transcript()
+
+
+async def test_moved_order_leaves_an_order_that_has_the_next_number_alone(
+    sandbox: Sandbox, valkey: str, store: FileStore, maker: Maker, desk: Desk
+) -> None:
+    async with staff_of(sandbox, valkey, store) as staff, delivering(staff):
+        draft = await waiting(staff, maker, desk)
+        shown = await staff.drafts.change(draft.draft, Draft.shown_again)
+        assert shown is not None
+        wish = await staff.wishing(draft.draft)
+        await staff.ordering.place(wish.model_copy(update={"engine": "fomm"}))
+        moved = await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")
+        assert moved.is_new
+        assert await states(staff, draft) == {
+            "fomm 2": OrderState.WAITING,
+            f"flow {moved.card.number if moved.card else 0}": OrderState.WAITING,
+        }
+
+
+async def test_order_that_runs_stays_where_it_is(staff: Staff, maker: Maker, desk: Desk) -> None:
+    go = asyncio.Event()
+
+    async def wait(assignment: Assignment) -> None:
+        stopping = asyncio.create_task(assignment.stopped())
+        await asyncio.wait({stopping, go_on}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+
+    go_on = asyncio.create_task(go.wait())
+    maker.before_video = wait
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+        await staff.ordering.place(await staff.wishing(draft.draft))
+        await desk.sees("Your turn")
+        assert not (await staff.ordering.use_engine(draft, 1, "fomm")).is_new
+        go.set()
+        await desk.sees("done in")
+    assert len(maker.orders) == 1
+
+
+async def test_order_that_may_not_go_elsewhere_keeps_its_place(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    draft = await waiting(staff, maker, desk)
+    with pytest.raises(UnknownEngine):
+        await staff.ordering.use_engine(draft, 1, "gone")
+    await staff.office.people.pause(is_paused=True)
+    with pytest.raises(OrdersPaused):
+        await staff.ordering.use_engine(draft, 1, "flow")
+    assert await states(staff, draft) == {"fomm 1": OrderState.WAITING}
+
+
+class Full(Queues):
+    """The queues take nothing more."""
+
+    async def submit(self, order: Order, limits: Limits | None = None) -> Submitted:
+        _ = order, limits
+        raise QueueFull(waiting=500)
+
+
+async def test_order_that_is_refused_elsewhere_keeps_its_place(
+    staff: Staff, maker: Maker, desk: Desk, valkey: str
+) -> None:
+    draft = await waiting(staff, maker, desk)
+    async with Full(valkey, ["flow", "fomm"]) as queues:
+        with pytest.raises(QueueFull):
+            await ordering_with(staff, queues).use_engine(draft, 1, "flow")
+    assert await states(staff, draft) == {"fomm 1": OrderState.WAITING}
+    assert len(await staff.ordering.open_orders(ALICE)) == 1
+    assert (await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")).is_new
+
+
+async def test_order_whose_files_are_gone_is_moved_all_the_same(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    draft = await waiting(staff, maker, desk)
+    await store.delete([file.key async for file in store.listing()])
+    moved = await staff.ordering.use_engine(draft, 1, "flow")
+    assert moved.card is not None
+    assert list(await states(staff, draft)) == [f"flow {moved.card.number}"]
+
+
+async def test_all_movements_at_once_stay_with_the_engine_that_can_make_them(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    async with working(staff, maker):
+        draft = await looked_at(staff, await photo_sent(staff, desk))
+    await staff.ordering.place(draft.model_copy(update={"is_all_wanted": True}))
+    assert not (await staff.ordering.use_engine(draft, 1, "fomm")).is_new
+    assert await states(staff, draft) == {"flow 1": OrderState.WAITING}
+
+
+# --- the bot dies in between ----------------------------------------------------------------------
+
+
+class Dying(Queues):
+    """The bot dies at one point of moving an order."""
+
+    point = ""
+
+    async def submit(self, order: Order, limits: Limits | None = None) -> Submitted:
+        self._die_at("before submitting")
+        submitted = await super().submit(order, limits)
+        self._die_at("after submitting")
+        return submitted
+
+    async def remove_waiting(self, ref: JobRef) -> bool:
+        self._die_at("before removing")
+        is_removed = await super().remove_waiting(ref)
+        self._die_at("after removing")
+        return is_removed
+
+    def _die_at(self, point: str) -> None:
+        if self.point == point:
+            raise QueueUnavailable(place="here", reason="it died")
+
+
+def ordering_with(staff: Staff, queues: Queues) -> Ordering:
+    office = replace(staff.office, queues=queues)
+    return Ordering(office, staff.intake, staff.progress, CATALOGUE, 1)
+
+
+async def cut_off(staff: Staff, draft: Draft, url: str, point: str) -> None:
+    async with Dying(url, ["flow", "fomm"], Limits(open_orders=1)) as queues:
+        queues.point = point
+        with pytest.raises(QueueUnavailable):
+            await ordering_with(staff, queues).use_engine(draft, 1, "flow")
+
+
+async def both_are_shown(staff: Staff) -> bool:
+    return sum(card.card is not None for card in await staff.office.cards.all_open()) == 2
+
+
+POINTS = ["before submitting", "after submitting", "before removing", "after removing"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_move_that_was_cut_off_leaves_an_order_and_is_made_up_for(
+    staff: Staff, maker: Maker, desk: Desk, valkey: str, point: str
+) -> None:
+    draft = await waiting(staff, maker, desk)
+    await cut_off(staff, draft, valkey, point)
+    assert await states(staff, draft), "an accepted order is always there"
+    if point == "after removing":
+        await desk.sees("Smile: moved as you wished.")
+    moved = await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")
+    assert moved.card is not None
+    left = {f"flow {moved.card.number}": OrderState.WAITING}
+    assert await states(staff, draft) == left
+    async with working(staff, maker):
+        await desk.sees("Made with AI")
+        await until(lambda: nothing_is_open(staff))
+    assert len(maker.orders) == 1
+    assert "cancelled" not in await desk.transcript()
+
+
+async def test_order_that_began_while_it_was_moved_is_made_once(
+    staff: Staff, maker: Maker, desk: Desk, valkey: str
+) -> None:
+    go = asyncio.Event()
+
+    async def wait(_assignment: Assignment) -> None:
+        await go.wait()
+
+    draft = await waiting(staff, maker, desk)
+    await cut_off(staff, draft, valkey, "after submitting")
+    await until(lambda: both_are_shown(staff))
+    maker.before_video = wait
+    async with working(staff, maker, "fomm"):
+        await until(lambda: maker.orders)
+        moved = await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")
+        assert not moved.is_new
+        await desk.sees("Smile: the first one has begun already, so it goes on.")
+        go.set()
+        await desk.sees("Made with AI")
+        await until(lambda: nothing_is_open(staff))
+    assert [order.engine for order in maker.orders] == ["fomm"]
+    assert await states(staff, draft) == {"fomm 1": OrderState.DONE}
+
+
+async def test_of_two_that_began_the_one_that_was_wished_for_goes_on(
+    staff: Staff, maker: Maker, desk: Desk, valkey: str
+) -> None:
+    draft = await waiting(staff, maker, desk)
+    await cut_off(staff, draft, valkey, "after submitting")
+    go = asyncio.Event()
+
+    async def wait(assignment: Assignment) -> None:
+        while assignment.stop_reason is None and not go.is_set():
+            await asyncio.sleep(0.01)
+
+    maker.before_video = wait
+    async with working(staff, maker, "fomm"), working(staff, maker):
+        await until(lambda: len(maker.orders) == 2)
+        moved = await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")
+        assert moved.card is not None
+        assert moved.card.order.engine == "flow"
+        await desk.sees("Smile: moved as you wished.")
+        go.set()
+        await desk.sees("Made with AI")
+        await until(lambda: nothing_is_open(staff))
