@@ -110,7 +110,8 @@ def _animated(job: RenderJob, order: Order, listener: Listener) -> tuple[Animati
         report=listener.report,
         is_cancelled=listener.is_cancelled,
     )
-    return result, movement.frame_count
+    # Not the movement's: an order may name another number of frames than its clip has.
+    return result, result.frame_count // job.loop
 
 
 def _several_shown(job: RenderJob, order: Order, listener: Listener) -> tuple[AnimationResult, int]:

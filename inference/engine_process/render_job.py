@@ -148,7 +148,7 @@ class Rendered(Value):
     digital_source_type: str
     load_s: float
     render_s: float
-    frames_per_second: float
+    frames_per_second: float = Field(gt=0, allow_inf_nan=False)
 
     @property
     def duration_s(self) -> float:

@@ -3,6 +3,7 @@
 A worker writes its heartbeat every few seconds and, after each order, how long a frame took.
 """
 
+import logging
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -19,6 +20,10 @@ BEAT_EVERY_S = 10
 DEAD_AFTER_S = 30
 _SPEED_WEIGHT = 0.2  # of the newest measurement
 _SPEED_KEPT_S = 30 * 86_400
+# What a frame can take, s: no encoder is faster, and no worker is given more time.
+_LEAST_S, _MOST_S = 1e-5, 3600.0
+
+log = logging.getLogger(__name__)
 
 
 class WorkerState(StrEnum):
@@ -119,7 +124,13 @@ class Workers:
         return [None if sign_s is None else float(sign_s) for sign_s in found]
 
     async def record_speed(self, device: str, kind: str, seconds_per_frame: float) -> None:
-        """Counts a measurement into the mean of a kind of device at a kind of work."""
+        """Counts a measurement into the mean of a kind of device at a kind of work.
+
+        One that cannot be true is left out: it would spoil everybody's estimates for days.
+        """
+        if not _LEAST_S <= seconds_per_frame <= _MOST_S:
+            log.warning("%s at %s: %s s per frame is not counted", device, kind, seconds_per_frame)
+            return
         with reaching(self._url):
             await self._record_speed(
                 keys=[speed_key(device, kind)],

@@ -1,5 +1,6 @@
 """The place in the queue and the time until an order is done."""
 
+import math
 import random
 from collections.abc import AsyncIterator
 
@@ -168,6 +169,18 @@ async def test_speed_is_a_mean_that_follows_and_the_cost_is_made_of_it(
     await workers.record_speed("cpu", ENGINE, 2.0)
     assert await workers.speeds(["cpu", "mps"], ENGINE) == [pytest.approx(1.2), None]
     assert await estimates.cost_s(ENGINE, 100) == pytest.approx(120)
+
+
+@pytest.mark.parametrize("impossible", [0.0, -1.0, 1e-9, 1e6, math.inf, math.nan])
+async def test_speed_that_cannot_be_true_is_not_counted(
+    redis: Redis, valkey: str, impossible: float
+) -> None:
+    workers = Workers(redis, valkey)
+    await workers.record_speed("cpu", ENGINE, impossible)
+    assert await workers.speeds(["cpu"], ENGINE) == [None]
+    await workers.record_speed("cpu", ENGINE, 0.5)
+    await workers.record_speed("cpu", ENGINE, impossible)
+    assert await workers.speeds(["cpu"], ENGINE) == [0.5]
 
 
 async def test_dead_draining_and_other_workers_do_not_count(redis: Redis, valkey: str) -> None:

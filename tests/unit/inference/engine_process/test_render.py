@@ -174,6 +174,16 @@ def test_result_says_what_was_made(photo: Path, tmp_path: Path, setup: EngineSet
     assert made.frames_per_second == pytest.approx(made.frame_count / 2 / made.render_s)
 
 
+def test_speed_is_that_of_the_frames_that_were_made(
+    photo: Path, tmp_path: Path, setup: EngineSetup, clip: ClipLook
+) -> None:
+    wrong = ClipFile(path=clip.clip, frame_count=100 * clip.frame_count)
+    order = job(photo, tmp_path, engine="still", clip=wrong, face_box=FACE_BOX)
+    made = render(order, setup, tmp_path, listener())
+    assert made.frame_count == clip.frame_count
+    assert made.frames_per_second == pytest.approx(clip.frame_count / made.render_s)
+
+
 def test_several_templates_are_shown_side_by_side(
     photo: Path, tmp_path: Path, setup: EngineSetup
 ) -> None:
