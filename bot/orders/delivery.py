@@ -18,7 +18,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.conversation.card_words import numbers_keyboard
 from bot.drafts.draft_news import DraftNews, TellAdmins
-from bot.gateway.messenger import Words
+from bot.gateway.messenger import ChatBusy, Words
 from bot.office import Office
 from bot.orders.order_cards import Ending, OrderCard
 from bot.orders.ordering import renumbered
@@ -139,6 +139,15 @@ class Delivery:
                 await office.cards.note_file(card.order_id, mark.message_id)
             return
         if step is NextStep.GIVE_UP:
+            text = _(
+                "{title}: Telegram never said whether the file arrived. If you do not see it, tap "
+                "As file again.",
+                title=card.title,
+            )
+            try:
+                await office.messenger.send(card.place, Words(text), at_once=True)
+            except ChatBusy as busy:
+                raise Later(busy.wait_s) from busy
             await self._given_up(card)
             return
         with TemporaryDirectory(prefix="animato-") as folder:

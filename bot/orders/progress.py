@@ -14,7 +14,7 @@ from bot.callback_data import Tap, Verb
 from bot.gateway.messenger import Button, ChatBusy, Words
 from bot.office import Office
 from bot.orders.order_cards import OrderCard
-from bot.orders.results import cancelled_ending
+from bot.orders.results import cancelled_ending, lost_ending
 from bot.orders.status_words import (
     GROUP,
     PRIVATE,
@@ -31,7 +31,7 @@ from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
-# Who began to order and was not heard of again: the order was never handed in.
+# An order that has a card, but is in no queue after this time, was never handed in.
 _LOST_S = 3600.0
 _LAST_MOMENT_S = 2.0
 _TIMED = ("waiting", Stage.ANIMATING)
@@ -122,7 +122,8 @@ class Progress:
         status = await office.queues.status(card.ref)
         if status is None:
             if office.clock() - card.begun_s > _LOST_S:
-                await office.cards.close(order_id)
+                await office.cards.end(order_id, lost_ending(card, office.texts))
+                await self._say_last(await office.cards.read(order_id) or card)
             return
         if status.state is OrderState.CANCELLED and status.finished_s is None:
             # It was removed while it waited: no delivery comes.
@@ -182,11 +183,17 @@ class Progress:
 
     async def _say_last(self, card: OrderCard) -> None:
         _, ending = self._office.texts, card.ended
-        if card.card is not None and ending is not None:
+        if ending is not None:
             again = Tap(Verb.AGAIN, card.draft, card.number + 1)
             row = (Button(_("🔁 Another movement"), again),) if ending.offers_more else ()
+            words, messenger = Words(ending.text, (row,)), self._office.messenger
             try:
-                await self._office.messenger.edit(card.chat, card.card, Words(ending.text, (row,)))
+                is_said = card.card is not None and await messenger.edit(
+                    card.chat, card.card, words
+                )
+                if not is_said and ending.offers_more:
+                    # No other message says what happened to the order.
+                    await messenger.send(card.place, words)
             except (Forbidden, BadRequest) as error:
                 log.info("%s: its card cannot be written: %s", card.order_id, error)
         await self._office.cards.close(card.order_id)

@@ -113,6 +113,16 @@ def refused_ending(card: OrderCard, refused: Refused, _: Texts) -> Ending:
     return Ending(text=text, offers_more=True)
 
 
+def lost_ending(card: OrderCard, _: Texts) -> Ending:
+    """The card's last words when the order is in no queue."""
+    text = _(
+        "{title}: this order got lost on our side, and nothing is being made. Tap Another movement "
+        "to order it again.",
+        title=card.title,
+    )
+    return Ending(text=text, offers_more=True)
+
+
 def refused_again_ending(card: OrderCard, reason: str, _: Texts) -> Ending:
     """The card's last words when the queues have lost the order and do not take it again."""
     return Ending(text=_("{title}: {reason}", title=card.title, reason=reason), offers_more=True)

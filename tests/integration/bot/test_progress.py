@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,18 +11,25 @@ from telegram.ext import ExtBot
 
 from bot.gateway.messenger import ChatBusy, Messenger, Words
 from bot.orders.order_cards import Ending
+from bot.orders.ordering import Ordering
 from bot.orders.progress import Progress
 from bot.orders.result_files import ResultFiles, ResultGone
 from jobs.drafts import Card, Draft
+from jobs.orders import Order, Stage
 from jobs.orders import Progress as Work
-from jobs.orders import Stage
+from jobs.queues.admission import Limits
 from jobs.queues.assignment import Assignment
+from jobs.queues.outbox import Delivery
+from jobs.queues.queues import Queues, Submitted
+from jobs.queues.sent_marks import MOST_TRIES, SentMark, SentState, write_mark
+from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
 from jobs.tasks import end_tasks
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
+    CATALOGUE,
     Maker,
     Staff,
     delivering,
@@ -117,6 +125,38 @@ async def test_card_that_the_person_deleted_is_not_sent_again(
     assert "Made with AI" in shown
 
 
+@pytest.mark.parametrize("has_card", [True, False])
+async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
+    staff: Staff, maker: Maker, desk: Desk, valkey: str, *, has_card: bool
+) -> None:
+    (draft,) = await looked_at(staff, maker, desk, ALICE)
+    assert draft.card is not None
+    if not has_card:
+        await staff.office.messenger.delete(ALICE, draft.card.message_id)
+    async with Dying(valkey, ["flow"]) as queues:
+        office = replace(staff.office, queues=queues)
+        with pytest.raises(QueueUnavailable):
+            await Ordering(office, staff.intake, staff.progress, CATALOGUE, 1).place(
+                await staff.wishing(draft.draft)
+            )
+    async with delivering(staff):
+        staff.clock.ahead_s = 3601
+        shown = await desk.sees("Smile: this order got lost on our side")
+        assert "Another movement" in shown
+        await until(lambda: nothing_is_open(staff))
+        assert (await staff.ordering.place(await staff.wishing(draft.draft))).is_new
+        async with working(staff, maker):
+            await desk.sees("Made with AI")
+
+
+class Dying(Queues):
+    """The bot dies before an order is handed in."""
+
+    async def submit(self, order: Order, limits: Limits | None = None) -> Submitted:
+        _ = order, limits
+        raise QueueUnavailable(place="here", reason="it died")
+
+
 async def nothing_is_open(staff: Staff) -> bool:
     return not await staff.office.cards.all_unsettled()
 
@@ -159,6 +199,25 @@ async def test_file_comes_byte_for_byte_as_it_is_stored(
     stored = await store.get(result_key(draft.order_id.removesuffix("2") + "1", 1))
     assert await desk.file(message["document"]["file_id"]) == stored
     assert message["document"]["file_name"] == "smile.mp4"
+
+
+async def test_file_that_nobody_knows_to_have_arrived_is_not_passed_over_in_silence(
+    staff: Staff, maker: Maker, desk: Desk
+) -> None:
+    draft = await delivered(staff, maker, desk)
+    queues, card = staff.office.queues, await staff.office.cards.read(draft.order_id_of(1))
+    assert card is not None
+    status = await queues.status(card.ref)
+    assert status is not None
+    ended_ms = round((status.finished_s or 0) * 1000)
+    wish = Delivery(queue=card.queue, job_id=card.order_id, finished_ms=ended_ms, tap="77")
+    mark = SentMark(state=SentState.SENDING, tries=MOST_TRIES)
+    await write_mark(queues, wish.delivery_id, mark)
+    async with delivering(staff):
+        await ResultFiles(staff.office).wish(draft, 1, "77")
+        await desk.sees("If you do not see it, tap As file again.")
+        await until(lambda: staff.admins.notes)
+    assert await plain_files(desk) == []
 
 
 async def plain_files(desk: Desk) -> list[Any]:
