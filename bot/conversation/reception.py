@@ -7,6 +7,7 @@ it to the last one.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from bot.callback_data import Tap, Verb
 from bot.conversation.card_words import WAITING_CLIP
@@ -71,6 +72,7 @@ class Reception:
         self._intake = intake
         self._cards = cards
         self.limits = limits
+        self._going_on: set[str] = set()
 
     async def take(self, came: Came, media: Media) -> None:
         """Takes a photo or a clip, or says why not."""
@@ -136,26 +138,26 @@ class Reception:
         Args:
             place: where.
             person: who.
-            terms: the message that asked for it; it becomes the card of the last photo.
+            terms: the message that asked for it; it becomes the card of the last photo. All others
+                that ask for it are deleted.
         """
-        office, has_agreed = self._office, (await self._office.people.person(person)).has_agreed
+        office = self._office
         await office.people.agree(person)
-        desk, card = await office.drafts.desk(place.chat, person), Card(message_id=terms)
-        waiting = [await office.drafts.read(name) for name in desk.unagreed]
-        drafts = [draft for draft in waiting if draft is not None]
-        if drafts and drafts[-1].card is None:
-            drafts[-1] = await self._cards.adopt(drafts[-1], card)
-        elif not drafts and not has_agreed:
+        desk = await office.drafts.change_desk(
+            place.chat, person, lambda now: _with_questions(now, without=(terms,))
+        )
+        last = await office.drafts.read(desk.unagreed[-1]) if desk.unagreed else None
+        shown = await office.drafts.answered(place.chat, terms)
+        card = Card(message_id=terms)
+        if shown is not None and shown.card is not None and shown.card.message_id == terms:
+            pass  # a second tap: the message is that draft's card already
+        elif last is None:
             await office.messenger.edit(place.chat, card, agreed_words(office.texts))
-        for draft in drafts:
-            await self.go_on(draft)
-
-        def gone_on(now: Desk) -> Desk:
-            # An album's photos may have come to wait meanwhile, with a question of their own.
-            left = tuple(name for name in now.unagreed if name not in desk.unagreed)
-            return now.model_copy(update={"unagreed": left, "terms": now.terms if left else None})
-
-        await office.drafts.change_desk(place.chat, person, gone_on)
+        elif last.card is None:
+            await self._cards.adopt(last, card)
+        else:
+            await office.messenger.delete(place.chat, terms)
+        await self._go_on_agreed(place.chat, person)
 
     async def take_clip(self, came: Came, clip: MediaFile) -> None:
         """Gives a clip to the photo that it belongs to, or keeps it for the next one."""
@@ -212,6 +214,25 @@ class Reception:
 
     # --- inside -----------------------------------------------------------------------------------
 
+    async def _go_on_agreed(self, chat: int, person: int) -> None:
+        """Goes on with all that waited for the terms, and deletes the questions that are left."""
+        drafts = self._office.drafts
+        desk = await drafts.desk(chat, person)
+        # Another task may be at the same draft. Photos of an album may still come to wait.
+        while names := [name for name in desk.unagreed if name not in self._going_on]:
+            self._going_on.add(names[0])
+            try:
+                draft = await drafts.read(names[0])
+                if draft is not None:
+                    await self.go_on(draft)
+                desk = await drafts.change_desk(chat, person, partial(_gone_on, name=names[0]))
+            finally:
+                self._going_on.discard(names[0])
+        questions = (await drafts.desk(chat, person)).questions
+        for question in questions:
+            await self._office.messenger.delete(chat, question)
+        await drafts.change_desk(chat, person, partial(_with_questions, without=questions))
+
     async def _ask_to_agree(self, draft: Draft) -> None:
         """Keeps a draft until its person agrees; the question is there once, below the last one."""
         office = self._office
@@ -221,11 +242,18 @@ class Reception:
             return now.model_copy(update={"unagreed": waiting})
 
         desk = await office.drafts.change_desk(draft.chat, draft.person, with_draft)
-        if desk.terms is not None:
-            await office.messenger.delete(draft.chat, desk.terms)
+        for question in desk.questions:
+            await office.messenger.delete(draft.chat, question)
         words = consent_words(draft.draft, self.limits.retain_h, office.texts)
         sent = await office.messenger.send(place_of(draft), words)
-        await office.drafts.put_on_desk(draft.chat, draft.person, terms=sent.message_id)
+
+        def asked(now: Desk) -> Desk:
+            return _with_questions(now, without=desk.questions, new=(sent.message_id,))
+
+        await office.drafts.change_desk(draft.chat, draft.person, asked)
+        if (await office.people.person(draft.person)).has_agreed:
+            # The tap on an earlier question came while this one was on its way.
+            await self._go_on_agreed(draft.chat, draft.person)
 
     async def _refuse(self, draft: Draft, trouble: Trouble) -> None:
         await self._office.drafts.change(
@@ -265,3 +293,15 @@ class Reception:
             tap = Tap(Verb.OWN_CLIP, last.draft, 0, WAITING_CLIP)
             row = (Button(_("Use the last photo"), tap),)
         await self._office.messenger.send(came.place, Words(text, (row,)))
+
+
+def _gone_on(desk: Desk, name: str) -> Desk:
+    """A desk without a draft that waited for the terms."""
+    left = tuple(waiting for waiting in desk.unagreed if waiting != name)
+    return desk.model_copy(update={"unagreed": left})
+
+
+def _with_questions(desk: Desk, without: tuple[int, ...], new: tuple[int, ...] = ()) -> Desk:
+    """A desk with other questions about the terms: some gone, some new."""
+    left = [question for question in desk.questions if question not in without]
+    return desk.model_copy(update={"questions": (*left, *new)})

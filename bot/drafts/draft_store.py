@@ -33,7 +33,7 @@ class Desk(Record):
         clip: a clip that came before its photo, or None.
         template: a movement that was chosen before the photo came (a link's), or None.
         unagreed: drafts that go on as soon as the person agrees to the terms.
-        terms: the message that asks for that, or None.
+        questions: the messages that ask for that.
     """
 
     draft: DraftId | None = None
@@ -43,7 +43,7 @@ class Desk(Record):
     clip: MediaFile | None = None
     template: str | None = Field(default=None, max_length=64)
     unagreed: tuple[DraftId, ...] = ()
-    terms: int | None = None
+    questions: tuple[int, ...] = ()
 
 
 def draft_id(chat: int, message_id: int) -> str:

@@ -77,15 +77,18 @@ async def test_album_before_the_terms_goes_on_after_the_tap(newcomers: Talk) -> 
 
 
 class BusyIntake(Intake):
-    """While it begins, an album's photo comes to wait for the same person's word."""
+    """While the first draft begins, an album's photo comes to wait for the same person's word."""
 
     async def begin(self, draft: Draft) -> None:
         await super().begin(draft)
-        drafts, waiting = self._office.drafts, (draft.draft, LATE)
-        await drafts.put_on_desk(draft.chat, draft.person, unagreed=waiting, terms=99)
+        if draft.draft != LATE:
+            drafts = self._office.drafts
+            await drafts.begin(draft.model_copy(update={"draft": LATE, "card": None}))
+            waiting = (draft.draft, LATE)
+            await drafts.put_on_desk(draft.chat, draft.person, unagreed=waiting, questions=(99,))
 
 
-async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_waiting(
+async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     newcomers: Talk,
 ) -> None:
     office, limits = newcomers.staff.office, newcomers.reception.limits
@@ -95,7 +98,8 @@ async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_waiting(
     cards = DraftCards(office, CATALOGUE)
     await Reception(office, BusyIntake(office), cards, limits).agreed(Place(ALICE), ALICE, terms)
     desk = await office.drafts.desk(ALICE, ALICE)
-    assert (desk.unagreed, desk.terms) == ((LATE,), 99)
+    assert (desk.unagreed, desk.questions) == ((), ())
+    await newcomers.shows("Which movement?", count=2)
 
 
 async def test_album_of_a_photo_and_a_clip_is_that_photo_with_that_clip(talk: Talk) -> None:

@@ -1,0 +1,92 @@
+"""Questions about the terms: none stays once their person has agreed, whenever the tap comes."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.callback_data import Verb
+from bot.conversation.draft_cards import DraftCards
+from bot.conversation.reception import Reception
+from bot.drafts.intake import Intake
+from bot.gateway.messenger import Messenger, Place, Sent, Words
+from bot.gateway.updates import Came, DrivingClip
+from jobs.drafts import MediaFile
+from tests.integration.bot import talk as talks
+from tests.integration.bot.conftest import until
+from tests.integration.bot.staff import CATALOGUE
+from tests.integration.bot.talk import Talk, tap_of
+from tests.integration.sandbox.desk import ALICE
+
+pytestmark = pytest.mark.local_sockets
+newcomers = talks.newcomers
+YOUR_CLIP = "Your clip, or another movement?"
+
+
+class Held(Messenger):
+    """Asks for the terms only when the test says so."""
+
+    def __init__(self, bot: Any) -> None:
+        super().__init__(bot)
+        self.asking, self.go = asyncio.Event(), asyncio.Event()
+
+    async def send(self, place: Place, words: Words, *, at_once: bool = False) -> Sent:
+        if "Before we begin" in words.text:
+            self.asking.set()
+            await self.go.wait()
+        return await super().send(place, words, at_once=at_once)
+
+
+async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_comes(
+    newcomers: Talk,
+) -> None:
+    talk = newcomers
+    await talk.desk.say("/start")
+    photo = await talk.photo()
+    first = await talk.shows("Before we begin")
+    held = Held(talk.staff.office.messenger.bot)
+    office = replace(talk.staff.office, messenger=held)
+    cards = DraftCards(office, CATALOGUE)
+    reception = Reception(office, Intake(office), cards, talk.reception.limits)
+    clip = MediaFile(file_id=photo["photo"][-1]["file_id"], name="clip.mp4")
+    came = Came(chat=ALICE, person=ALICE, message_id=photo["message_id"] + 1)
+    taking = asyncio.create_task(reception.take(came, DrivingClip(clip)))
+    await held.asking.wait()
+    await reception.agreed(Place(ALICE), ALICE, first["message_id"])
+    held.go.set()
+    await taking
+    await talk.shows(YOUR_CLIP)
+    shown = await talk.desk.transcript()
+    assert "Before we begin" not in shown
+    assert shown.count(YOUR_CLIP) == 1
+
+
+async def test_question_that_is_left_over_goes_away_with_its_tap(newcomers: Talk) -> None:
+    talk = newcomers
+    await talk.desk.say("/start")
+    photo = await talk.photo()
+    first = await talk.shows("Before we begin")
+    await talk.tap("I agree", first)
+    card = await talk.shows("Which movement?")
+    await talk.tap_data(tap_of(Verb.CONSENT, await talk.draft_of(photo)))
+    await talk.shows("Thank you. Now send me a photo with a face.")
+    assert (await talk.shows("Which movement?"))["message_id"] == card["message_id"]
+
+
+async def test_all_questions_go_away_when_one_is_agreed_to(newcomers: Talk) -> None:
+    talk = newcomers
+    await talk.desk.say("/start")
+    await talk.photo()
+    last = await talk.shows("Before we begin")
+    bot = talk.staff.office.messenger.bot
+    left = await bot.send_message(ALICE, "Before we begin, as asked earlier")
+    questions = (left.message_id, last["message_id"])
+    await talk.staff.drafts.put_on_desk(ALICE, ALICE, questions=questions)
+    await talk.tap("I agree", last)
+    await talk.shows("Which movement?")
+    await until(lambda: _nothing_asks(talk))
+
+
+async def _nothing_asks(talk: Talk) -> bool:
+    return "Before we begin" not in await talk.desk.transcript()
