@@ -222,8 +222,11 @@ class Reception:
         if desk.terms is not None:
             await office.messenger.delete(draft.chat, desk.terms)
         words = consent_words(draft.draft, self.limits.retain_h, office.texts)
-        sent = await office.messenger.send(place_of(draft), words)
-        await office.drafts.put_on_desk(draft.chat, draft.person, terms=sent.message_id)
+
+        async def note(card: Card) -> None:
+            await office.drafts.put_on_desk(draft.chat, draft.person, terms=card.message_id)
+
+        await office.new_cards.send(f"terms:{draft.person}", place_of(draft), words, note)
 
     async def _refuse(self, draft: Draft, trouble: Trouble) -> None:
         await self._office.drafts.change(

@@ -205,12 +205,12 @@ class BotApplication(_Base):
         return error
 
 
-def may_pass(error: Exception) -> bool:
+def may_pass(error: BaseException) -> bool:
     """Whether an error comes of a server that is away, so that another try may go well."""
     return isinstance(error, _PASSING) and not isinstance(error, BadRequest)
 
 
-def described(error: Exception) -> str:
+def described(error: BaseException) -> str:
     """An error for the log: where it was raised, and its words only if they hold nothing private.
 
     The words of any other error may hold what somebody wrote, a file's name, or the token.

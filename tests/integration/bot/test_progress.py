@@ -1,7 +1,9 @@
 """Status cards: what they show while an order waits and runs, few edits, and across a restart."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,6 +11,7 @@ import pytest
 from telegram.ext import ExtBot
 
 from bot.gateway.messenger import ChatBusy, Messenger, Words
+from bot.orders.offers import Offer, Offers
 from bot.orders.order_cards import Ending
 from bot.orders.progress import Progress
 from bot.orders.result_files import ResultFiles, ResultGone
@@ -16,6 +19,7 @@ from jobs.drafts import Card, Draft
 from jobs.orders import Progress as Work
 from jobs.orders import Stage
 from jobs.queues.assignment import Assignment
+from jobs.queues.workers import Workers
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
 from jobs.tasks import end_tasks
@@ -119,6 +123,28 @@ async def test_card_that_the_person_deleted_is_not_sent_again(
 
 async def nothing_is_open(staff: Staff) -> bool:
     return not await staff.office.cards.all_unsettled()
+
+
+class FailingOffers(Offers):
+    """Fails as nobody has foreseen."""
+
+    async def now(self) -> Offer:
+        raise ValueError("private words")
+
+
+async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
+    staff: Staff, maker: Maker, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    (draft,) = await looked_at(staff, maker, desk, ALICE)
+    await staff.ordering.place(await staff.wishing(draft.draft))
+    await desk.sees("No worker is online")
+    failing = FailingOffers(Workers(staff.office.queues.client, staff.office.queues.url), "auto")
+    progress = Progress(replace(staff.office, offers=failing))
+    progress.wake(draft.order_id)
+    await until(lambda: "its card is not up to date: ValueError" in caplog.text)
+    await progress.close()
+    gc.collect()
+    assert "private words" not in caplog.text
 
 
 class Dropping:
