@@ -250,6 +250,12 @@ async def cardless(staff: Staff, store: FileStore, desk: Desk) -> Draft:
     return changed
 
 
+async def is_shown(staff: Staff, draft: Draft) -> bool:
+    """Whether the first status of the draft's order was shown and noted."""
+    card = await staff.office.cards.read(draft.order_id)
+    return card is not None and card.edits > 0
+
+
 @pytest.mark.parametrize("is_retried", [False, True])
 async def test_lost_card_of_an_order_is_told_so(
     staff: Staff, store: FileStore, desk: Desk, redis: Redis, is_retried: bool
@@ -258,7 +264,7 @@ async def test_lost_card_of_an_order_is_told_so(
     async with delivering(staff):
         if is_retried:
             await staff.ordering.place(await staff.wishing(draft.draft))
-            await desk.sees("No worker is online")
+            await until(lambda: is_shown(staff, draft))
             known = await staff.office.cards.read(draft.order_id)
             assert known is not None
             await desk.fault(**LOST)
@@ -288,10 +294,5 @@ async def test_order_whose_draft_cannot_be_read_is_shown_once(
     await redis.set(draft_key(draft.draft), '{"schema_version": 99}')
     async with delivering(staff):
         await desk.sees("No worker is online")
-
-        async def is_shown() -> bool:
-            card = await staff.office.cards.read(draft.order_id)
-            return card is not None and card.edits > 0
-
-        await until(is_shown)
+        await until(lambda: is_shown(staff, draft))
     assert sum("No worker is online" in text for text in await texts(desk)) == 1

@@ -125,11 +125,14 @@ async def nothing_is_open(staff: Staff) -> bool:
     return not await staff.office.cards.all_unsettled()
 
 
+PRIVATE = "private words"
+
+
 class FailingOffers(Offers):
     """Fails as nobody has foreseen."""
 
     async def now(self) -> Offer:
-        raise ValueError("private words")
+        raise ValueError(PRIVATE)
 
 
 async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
@@ -144,7 +147,7 @@ async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
     await until(lambda: "its card is not up to date: ValueError" in caplog.text)
     await progress.close()
     gc.collect()
-    assert "private words" not in caplog.text
+    assert PRIVATE not in caplog.text
 
 
 class Dropping:
