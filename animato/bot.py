@@ -6,6 +6,7 @@ from pathlib import Path
 
 from animato.health import signs_of_bot
 from animato.signals import until_signal
+from bot.gateway.hearing import Hearing
 from bot.service import serve
 from jobs.connection import check_server
 from jobs.errors import BadSettings
@@ -42,5 +43,6 @@ async def _work(settings: Settings, ended: asyncio.Event) -> None:
     url = settings.redis_url.get_secret_value()
     await check_server(url)
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
-    async with signs_of_bot(url):
-        await serve(settings, store, ended)
+    hearing = Hearing()
+    async with signs_of_bot(url, hearing.is_deaf):
+        await serve(settings, store, ended, hearing=hearing)

@@ -1,7 +1,7 @@
 """Whether a program of the service is alive: what the health checks of containers ask.
 
 Bot and workers give signs of life to the server of the queues, which forgets them soon. A program
-that hangs, or that has lost the server, gives none.
+that hangs, or that has lost the server, gives none; a bot's sign says whether it can fetch updates.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
+_DEAF = "deaf"
+
 
 class NoSignOfLife(OperatorError):
     """A program hangs, has lost the server of the queues, or does not run."""
@@ -33,13 +35,23 @@ class NoSignOfLife(OperatorError):
     )
 
 
+class NothingFetched(OperatorError):
+    """The bot runs, but gets no updates from Telegram."""
+
+    sentence = (
+        "The bot on this machine ({host}) could fetch nothing from Telegram for a minute or "
+        "longer: its log says why."
+    )
+
+
 def check_bot() -> None:
-    """Nothing, if the bot on this machine is alive.
+    """Raise unless the bot on this machine is alive and fetches updates.
 
     Raises:
         BadSettings: a setting cannot be used, or the server of the queues is not set.
         QueueUnavailable: the server does not answer.
         NoSignOfLife: the bot is not alive.
+        NothingFetched: it could not fetch updates for a minute.
     """
     _check("bot", _has_bot)
 
@@ -50,15 +62,18 @@ def check_worker() -> None:
 
 
 @asynccontextmanager
-async def signs_of_bot(url: str, every_s: float = BEAT_EVERY_S) -> AsyncIterator[None]:
+async def signs_of_bot(
+    url: str, is_deaf: Callable[[], bool], every_s: float = BEAT_EVERY_S
+) -> AsyncIterator[None]:
     """A stretch of code during which the bot gives signs of life.
 
     Args:
         url: the server of the queues.
+        is_deaf: tells whether the bot could fetch no updates for a minute.
         every_s: how often, s.
     """
     client = connect(url, is_worker=False)
-    giving = asyncio.create_task(_give_signs(client, url, every_s))
+    giving = asyncio.create_task(_give_signs(client, url, is_deaf, every_s))
     try:
         yield
     finally:
@@ -66,11 +81,12 @@ async def signs_of_bot(url: str, every_s: float = BEAT_EVERY_S) -> AsyncIterator
         await client.aclose()
 
 
-async def _give_signs(client: Redis, url: str, every_s: float) -> None:
+async def _give_signs(client: Redis, url: str, is_deaf: Callable[[], bool], every_s: float) -> None:
     while True:
+        sign = _DEAF if is_deaf() else "alive"
         try:
             with reaching(url):
-                await client.set(bot_key(socket.gethostname()), "alive", ex=DEAD_AFTER_S)
+                await client.set(bot_key(socket.gethostname()), sign, ex=DEAD_AFTER_S)
         except QueueUnavailable as error:
             log.warning("%s", error)
         await asyncio.sleep(every_s)
@@ -96,8 +112,12 @@ async def _asked(url: str, is_alive: Callable[[Redis, str], Awaitable[bool]]) ->
 
 
 async def _has_bot(client: Redis, url: str) -> bool:
+    host = socket.gethostname()
     with reaching(url):
-        return bool(await client.exists(bot_key(socket.gethostname())))
+        sign = await client.get(bot_key(host))
+    if sign == _DEAF:
+        raise NothingFetched(host=host)
+    return sign is not None
 
 
 async def _has_worker(client: Redis, url: str) -> bool:

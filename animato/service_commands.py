@@ -92,7 +92,7 @@ def add_healthy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--healthy",
         action="store_true",
-        help="start nothing; end with 0 if the one on this machine gave a sign of life just now",
+        help="start nothing; end with 0 if the one on this machine is well",
     )
 
 

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.drafts.draft_store import DraftStore
 from bot.gateway.messenger import Messenger
+from bot.gateway.new_cards import NewCards
 from bot.orders.offers import Offers
 from bot.orders.order_cards import OrderCards
 from bot.people import People
@@ -32,6 +33,7 @@ class Office:
         metrics: counts orders and deliveries.
         texts: the sentences.
         clock: unix time in s.
+        new_cards: sends cards.
     """
 
     queues: Queues
@@ -45,3 +47,10 @@ class Office:
     metrics: OrderMetrics
     texts: Texts = ENGLISH
     clock: Callable[[], float] = time.time
+    new_cards: NewCards = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what follows from the other parts."""
+        queues = self.queues
+        new_cards = NewCards(queues.client, queues.url, self.messenger, self.texts)
+        object.__setattr__(self, "new_cards", new_cards)

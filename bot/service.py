@@ -29,6 +29,7 @@ from bot.gateway.apologies import Apologies
 from bot.gateway.application import BotApplication
 from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
+from bot.gateway.hearing import Hearing
 from bot.gateway.messenger import Messenger
 from bot.groups.chats import Departures, Moves
 from bot.groups.groups import Groups
@@ -98,6 +99,7 @@ async def serve(
     store: FileStore,
     ending: asyncio.Event,
     tell: Callable[[str], None] = _print,
+    hearing: Hearing | None = None,
 ) -> None:
     """Runs the bot until `ending` is set.
 
@@ -106,20 +108,22 @@ async def serve(
         store: the files.
         ending: set when it is to end.
         tell: told what is for the owner's eyes alone, and not for the log.
+        hearing: told each time that updates were fetched.
 
     Raises:
         BadSettings: there is no token, or Telegram does not know it.
         QueueUnavailable, TelegramUnavailable: they did not answer at the start.
         Exception: what a part of it failed with that nobody had foreseen.
     """
-    registry = CollectorRegistry()
+    registry, hearing = CollectorRegistry(), hearing or Hearing()
+    hearing.measure(registry)
     limits = Limits(settings.open_orders_per_person, settings.orders_per_day, settings.queue_limit)
     url = settings.redis_url.get_secret_value()
     metrics = OrderMetrics(registry)
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_metrics(registry, settings.metrics_host, settings.metrics_port))
         queues = await stack.enter_async_context(Queues(url, ENGINES, limits, metrics=metrics))
-        application = build_application(settings, queues.client)
+        application = build_application(settings, queues.client, hearing=hearing)
         office = _office(settings, queues, store, application, metrics)
         parts = _put_together(settings, application, office, registry)
         await _run(application, parts, ending, tell)

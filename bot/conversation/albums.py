@@ -15,12 +15,13 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from bot.callback_data import Tap, Verb
 from bot.conversation.album_store import Album, AlbumPart, AlbumStore, album_id, part_of
 from bot.conversation.reception import Reception
+from bot.gateway.application import described
 from bot.gateway.messenger import Button, Place, Words
 from bot.gateway.updates import Answer, Came, Media, Tapped
 from bot.office import Office
 from bot.texts import Texts
-from jobs.drafts import Card
 from jobs.errors import AnimatoError
+from jobs.service_errors import RecordError
 from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class Albums:
     def _dealt_with(self, album: str, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            log.error("an album is left alone until the next start", exc_info=error)
+            log.error("an album is left alone until the next start: %s", described(error))
             return
         del self._at_work[album]
         self._news.set()
@@ -123,6 +124,8 @@ class Albums:
                 await self._ask(album)
         except (Forbidden, BadRequest) as error:
             log.warning("an album's chat refuses: %s", error)
+        except RecordError as error:
+            log.error("an album is given up: %s", error)
         except (TelegramError, AnimatoError) as error:
             log.warning("an album waits: %s", error)
             with suppress(AnimatoError):
@@ -150,8 +153,8 @@ class Albums:
         words = album_words(album, self._office.texts)
         if album.card is None or not await messenger.edit(first.chat, album.card, words):
             place = Place(first.chat, first.thread_id, first.message_id)
-            sent = await messenger.send(place, words)
-            await self._store.note_card(album.album, Card(message_id=sent.message_id))
+            note = partial(self._store.note_card, album.album)
+            await self._office.new_cards.send(f"album:{album.album}", place, words, note)
 
     async def _begin(self, album: Album, parts: tuple[AlbumPart, ...]) -> None:
         for part in parts:

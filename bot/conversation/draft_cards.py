@@ -1,5 +1,6 @@
 """The card of a draft: drawn from what the draft needs now, edited in place, sent anew if gone."""
 
+from functools import partial
 from typing import Any
 
 from bot.conversation.card_words import (
@@ -84,17 +85,21 @@ class DraftCards:
     async def _put(self, draft: Draft, words: Words) -> None:
         messenger = self._office.messenger
         if draft.card is None or not await messenger.edit(draft.chat, draft.card, words):
-            sent = await messenger.send(place_of(draft), words)
-            await self.adopt(draft, Card(message_id=sent.message_id))
+            await self._send(draft, words)
 
     async def _put_picture(self, draft: Draft, picture: bytes, words: Words) -> None:
         messenger, card = self._office.messenger, None
         if draft.card is not None:
             card = await messenger.edit_media(draft.chat, draft.card, picture, words)
         if card is None:
-            sent = await messenger.send_picture(place_of(draft), picture, words)
-            card = Card(message_id=sent.message_id, has_media=True)
+            # First as a text: one that nobody knows to have arrived can be told from a result.
+            sent = await self._send(draft, words)
+            card = await messenger.edit_media(draft.chat, sent, picture, words) or sent
         await self.adopt(draft, card)
+
+    async def _send(self, draft: Draft, words: Words) -> Card:
+        send, note = self._office.new_cards.send, partial(self.adopt, draft)
+        return await send(f"draft:{draft.draft}", place_of(draft), words, note)
 
     async def _words(self, draft: Draft, page: int) -> Words:
         texts = self._office.texts

@@ -245,12 +245,14 @@ class Reception:
         for question in desk.questions:
             await office.messenger.delete(draft.chat, question)
         words = consent_words(draft.draft, self.limits.retain_h, office.texts)
-        sent = await office.messenger.send(place_of(draft), words)
 
-        def asked(now: Desk) -> Desk:
-            return _with_questions(now, without=desk.questions, new=(sent.message_id,))
+        async def note(card: Card) -> None:
+            def asked(now: Desk) -> Desk:
+                return _with_questions(now, without=desk.questions, new=(card.message_id,))
 
-        await office.drafts.change_desk(draft.chat, draft.person, asked)
+            await office.drafts.change_desk(draft.chat, draft.person, asked)
+
+        await office.new_cards.send(f"terms:{draft.person}", place_of(draft), words, note)
         if (await office.people.person(draft.person)).has_agreed:
             # The tap on an earlier question came while this one was on its way.
             await self._go_on_agreed(draft.chat, draft.person)

@@ -7,6 +7,7 @@ from telegram.error import TelegramError
 
 from bot.gateway.application import Context
 from bot.gateway.messenger import ChatBusy, Messenger, Place, Words
+from bot.gateway.reading import UnreadableUpdate
 from bot.owner.admin_notes import AdminNotes
 from bot.texts import Texts
 from bot.wording import OURS
@@ -44,6 +45,14 @@ class Apologies:
 
     async def failed(self, update: object, context: Context) -> None:
         """What the application calls when it has given up."""
+        if isinstance(update, UnreadableUpdate):
+            text = self._texts(
+                "An update ({kind}) could not be read and was set aside: {error}. Its sender gets "
+                "no answer. Others of this kind are only noted in the log.",
+                kind=update.kind,
+                error=update.error,
+            )
+            await self._notes.tell(text, once=f"unreadable: {update.kind}")
         if isinstance(update, Update):
             await self.apologise(update)
             text = self._texts(

@@ -28,10 +28,13 @@ from telegram.error import (
     RetryAfter,
     TelegramError,
 )
-from telegram.ext import Application, ContextTypes, Updater
+from telegram.ext import Application, ContextTypes
 
+from bot.gateway.hearing import Hearing
 from bot.gateway.inbox import Inbox
-from bot.gateway.listening import ListeningBot, Webhook
+from bot.gateway.listening import ListeningBot
+from bot.gateway.reading import UnreadableUpdate
+from bot.gateway.webhook import Webhook
 from jobs.errors import OperatorError
 from jobs.service_errors import QueueUnavailable, StoreUnavailable
 
@@ -82,6 +85,7 @@ class BotApplication(_Base):
         inbox: its queue of updates.
         slots: one is held by each update that is being handled.
         webhook: where updates are pushed to; None: they are fetched.
+        hearing: told each time that updates were fetched.
         patience: how long what is waited for.
         **parts: what the library's builder gives.
 
@@ -95,24 +99,20 @@ class BotApplication(_Base):
         inbox: Inbox,
         slots: asyncio.Semaphore,
         webhook: Webhook | None,
+        hearing: Hearing,
         patience: Patience,
         **parts: Any,
     ) -> None:
         super().__init__(**parts)
         self.inbox = inbox
         self.webhook = webhook
+        self.hearing = hearing
         self.has_begun = False
         self._slots = slots
         self.patience = patience
         self._ending = asyncio.Event()
         self._at_work: set[asyncio.Task[Any]] = set()
         self._errors: dict[int, Exception | None] = {}  # of the updates that are being handled
-
-    @property
-    def hearing(self) -> Updater:
-        """What brings the updates."""
-        assert self.updater is not None  # noqa: S101 - the library allows an application without
-        return self.updater
 
     @property
     def is_ending(self) -> bool:
@@ -126,6 +126,9 @@ class BotApplication(_Base):
     async def process_update(self, update: object) -> None:
         """Handles an update until it is done or given up; or leaves it in the inbox at the end."""
         task = asyncio.current_task()
+        if isinstance(update, UnreadableUpdate):
+            await self._tell(update, ValueError(update.error))
+            return
         if not isinstance(update, Update) or task is None:
             await super().process_update(update)
             return
@@ -202,12 +205,12 @@ class BotApplication(_Base):
         return error
 
 
-def may_pass(error: Exception) -> bool:
+def may_pass(error: BaseException) -> bool:
     """Whether an error comes of a server that is away, so that another try may go well."""
     return isinstance(error, _PASSING) and not isinstance(error, BadRequest)
 
 
-def described(error: Exception) -> str:
+def described(error: BaseException) -> str:
     """An error for the log: where it was raised, and its words only if they hold nothing private.
 
     The words of any other error may hold what somebody wrote, a file's name, or the token.

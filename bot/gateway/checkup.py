@@ -169,7 +169,7 @@ async def _profile(bot: Bot) -> Finding:
     return Finding("profile", State.OK, f"{name} has its commands and descriptions")
 
 
-async def _listeners(bot: Bot, webhook_url: str, listen_s: float) -> Finding:
+async def _listeners(bot: ListeningBot, webhook_url: str, listen_s: float) -> Finding:
     """Whether updates come to us, and to nobody else."""
     about = "updates"
     info = await bot.get_webhook_info()
@@ -197,14 +197,13 @@ async def _listeners(bot: Bot, webhook_url: str, listen_s: float) -> Finding:
     return Finding(about, State.OK, f"nobody else fetches them; {waiting}")
 
 
-async def _is_fetched_elsewhere(bot: Bot, listen_s: float) -> bool:
+async def _is_fetched_elsewhere(bot: ListeningBot, listen_s: float) -> bool:
     """Whether somebody else asks for updates while we do; none is confirmed, for lack of offset."""
     now = asyncio.get_running_loop().time
     end_s = now() + listen_s
     while (left_s := end_s - now()) > 0:
         try:
-            # The library's own: ours would write to the log what is told here.
-            found = await Bot.get_updates(bot, limit=1, timeout=max(1, round(left_s)))
+            found = await bot.fetch(wait_s=max(1, round(left_s)))
         except Conflict:
             return True
         if found:

@@ -6,7 +6,7 @@ build_application -> others add handlers -> run
 import asyncio
 import logging
 import secrets
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -15,24 +15,24 @@ from telegram.ext import ApplicationBuilder
 from telegram.request import HTTPXRequest
 
 from bot.gateway.application import BotApplication, Patience
+from bot.gateway.hearing import Hearing
 from bot.gateway.inbox import Inbox
-from bot.gateway.listening import ListeningBot, Webhook, listen
+from bot.gateway.listening import ListeningBot, Polling
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.update_processor import InOrderPerChat
+from bot.gateway.webhook import Webhook, WebhookServer
 from jobs.errors import BadSettings
 from jobs.service_errors import TelegramUnavailable
 from jobs.settings import Settings
+from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
 _PATIENCE = Patience()
 _READ_S, _MEDIA_WRITE_S, _POOL_S = 60.0, 120.0, 30.0
 _CONNECTIONS = 512  # of 256 handlers, intake and delivery
-_CONFIRM_S = 5.0
 # Their lines carry the token in addresses, or what people write.
 _TALKATIVE = ("httpx", "httpcore", "telegram")
-# What these say of outages at length, the bot says in a sentence.
-_REPEATING = ("telegram.ext", "telegram.ext.Updater")
 _NOT_SET = (
     "ANIMATO_BOT_TOKEN is not set: write /newbot to @BotFather on Telegram, and set it to the "
     "token that you get."
@@ -44,7 +44,10 @@ NOT_KNOWN = (
 
 
 def build_application(
-    settings: Settings, redis: Redis, patience: Patience = _PATIENCE
+    settings: Settings,
+    redis: Redis,
+    patience: Patience = _PATIENCE,
+    hearing: Hearing | None = None,
 ) -> BotApplication:
     """The bot's application without any handler, not running yet.
 
@@ -52,25 +55,26 @@ def build_application(
         settings: token, servers, and how updates come.
         redis: a client of the queues' server (`jobs.connection.connect`); the caller closes it.
         patience: how long what is waited for.
+        hearing: told each time that updates were fetched.
 
     Raises:
         BadSettings: there is no token.
     """
     bot = bot_of(settings)
-    for name in _REPEATING:
-        logging.getLogger(name).addFilter(_is_news)
     inbox = Inbox(redis, int(bot.token.partition(":")[0]))
     processor = InOrderPerChat()
     parts: dict[str, object] = {
         "inbox": inbox,
         "slots": processor.slots,
         "webhook": _webhook(settings),
+        "hearing": hearing or Hearing(),
         "patience": patience,
     }
     application = (
         ApplicationBuilder()
         .application_class(BotApplication, parts)
         .bot(bot)
+        .updater(None)
         .update_queue(inbox)
         .concurrent_updates(processor)
         .job_queue(None)
@@ -80,11 +84,16 @@ def build_application(
     return application
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Lets pass what only the library can tell, without what it quotes."""
-    record.msg = str(record.msg).partition(".")[0]
-    record.args, record.exc_info = (), None
-    return record.levelno >= logging.CRITICAL
+class _WithoutContents(logging.Handler):
+    """Takes from python-telegram-bot's log the updates and answers that it quotes.
+
+    Of a record its first sentence is left; the handlers of the root logger come after this one.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Strip a record."""
+        record.msg, record.args = str(record.msg).partition(".")[0].replace("%", "%%"), None
+        record.exc_info = record.exc_text = None
 
 
 def bot_of(settings: Settings) -> ListeningBot:
@@ -98,6 +107,9 @@ def bot_of(settings: Settings) -> ListeningBot:
         raise BadSettings(reason=_NOT_SET)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    library = logging.getLogger("telegram")
+    if not library.handlers:
+        library.addHandler(_WithoutContents())
     url = settings.bot_api_url.rstrip("/")
     # A server of one's own is asked directly: by no proxy, and reading no certificates.
     own: dict[str, Any] = {"trust_env": False, "verify": False} if url.startswith("http:") else {}
@@ -138,65 +150,70 @@ async def run(application: BotApplication, ending: asyncio.Event) -> None:
         BadSettings: Telegram does not know the token, or not any more; or the webhook cannot be.
         TelegramUnavailable: it did not answer at the start.
     """
-    dismissed = application.bot.dismissed
-    starting = asyncio.create_task(_start(application))
-    ends = [asyncio.create_task(event.wait()) for event in (ending, dismissed)]
+    receiver = _receiver(application)
+    starting = asyncio.create_task(_start(application, receiver))
+    ended = asyncio.create_task(ending.wait())
     try:
-        await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([starting, ended], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
-            starting.result()
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            receiving: asyncio.Future[Any] = starting.result()
+            await asyncio.wait([receiving, ended], return_when=asyncio.FIRST_COMPLETED)
+            if receiving.done():
+                receiving.result()
+    except InvalidToken:
+        raise BadSettings(reason=NOT_KNOWN) from None  # its text holds the token
     finally:
-        for task in (starting, *ends):
-            task.cancel()
-        await asyncio.gather(starting, *ends, return_exceptions=True)
-        await _stop(application)
-    if dismissed.is_set():
-        raise BadSettings(reason=NOT_KNOWN)
+        await end_tasks([starting, ended])
+        await _stop(application, receiver)
 
 
-async def _start(application: BotApplication) -> None:
+def _receiver(application: BotApplication) -> Polling | WebhookServer:
+    if application.webhook is not None:
+        return WebhookServer(application.webhook, application.bot, application.inbox)
+    return Polling(application.bot, application.inbox, application.hearing)
+
+
+async def _start(
+    application: BotApplication, receiver: Polling | WebhookServer
+) -> "asyncio.Future[None]":
+    """Start everything; the future ends if receiving updates fails for good."""
     try:
-        await _meet(application)
+        await _asked(application, application.initialize)
         application.has_begun = True
         if application.post_init is not None:
             await application.post_init(application)
         left_behind = await application.inbox.restore(application.bot)
         if left_behind:
             log.info("%d updates were left from last time", left_behind)
-        retries = len(application.patience.start_pauses_s)
-        await listen(application.hearing, application.webhook, retries)
+        await _asked(application, receiver.open)
     except InvalidToken:
-        raise BadSettings(reason=NOT_KNOWN) from None  # its text holds the token
+        raise
     except TelegramError as exc:
         place = application.bot.base_url.partition("/bot")[0]
         raise TelegramUnavailable(place=place, reason=exc.message) from exc
     await application.start()
-    way = "fetched" if application.webhook is None else "pushed"
-    log.info("@%s listens: its updates are %s", application.bot.username, way)
+    receiving = receiver.start()
+    log.info("@%s listens: its updates are %s", application.bot.username, receiver.way)
+    return receiving
 
 
-async def _meet(application: BotApplication) -> None:
-    """Asks Telegram who we are, several times if it does not answer."""
+async def _asked(application: BotApplication, ask: Callable[[], Awaitable[None]]) -> None:
+    """Ask Telegram something, several times if it does not answer."""
     for pause_s in application.patience.start_pauses_s:
         try:
-            await application.initialize()
+            await ask()
         except (NetworkError, RetryAfter) as exc:
             log.warning("Telegram does not answer (%s): it is asked again", exc)
             await asyncio.sleep(pause_s)
         else:
             return
-    await application.initialize()
+    await ask()
 
 
-async def _stop(application: BotApplication) -> None:
+async def _stop(application: BotApplication, receiver: Polling | WebhookServer) -> None:
     """Stops what was started, in the opposite order."""
     application.begin_no_more()
-    if application.hearing.running:
-        # Telegram is told what has come. If it does not listen, it sends that again.
-        with suppress(TimeoutError, TelegramError):
-            async with asyncio.timeout(_CONFIRM_S):
-                await application.hearing.stop()
+    await receiver.stop()
     if application.running:
         await application.stop()
     if application.has_begun and application.post_stop is not None:

@@ -3,6 +3,7 @@
     put         written down, and only then may Telegram's copy be confirmed
     done        handled; it is forgotten
     put_aside   its handlers failed again and again; kept for 7 days, in nobody's way
+    unreadable  the library cannot parse it; the same, and the application is told
     restore     what an earlier process left behind, at the start, before anything new
 
 Telegram sends an update again whose receipt it did not hear of. One that came within the last 48 h
@@ -19,6 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from telegram import Bot, Update
 
+from bot.gateway.reading import UnreadableUpdate, read_update
 from jobs.queues.keys import failed_update_key, inbox_key, seen_key
 from jobs.queues.written import can_keep
 
@@ -73,13 +75,15 @@ class Inbox(asyncio.Queue[object]):
         Args:
             item: an update; anything else (the application's sign to stop) is passed on.
         """
-        if isinstance(item, Update):
-            place = await self._patiently(lambda: self._kept(item))
+        if isinstance(item, Update | UnreadableUpdate):
+            text = item.text if isinstance(item, UnreadableUpdate) else item.to_json()
+            place = await self._patiently(lambda: self._kept(item.update_id, text))
             if place is None or item.update_id in self._places:
                 log.info("the update %d came again and is dropped", item.update_id)
                 return
-            self._places[item.update_id] = place
-        await super().put(item)
+            await self._pass_on(place, item)
+        else:
+            await super().put(item)
 
     async def restore(self, bot: Bot) -> int:
         """How many updates an earlier process left behind; they are in the queue now, in order.
@@ -91,14 +95,10 @@ class Inbox(asyncio.Queue[object]):
         while batch := await self._batch_after(last):
             for place, fields in batch:
                 last = place
-                update = _read(fields.get("update", ""), bot)
-                if update is None:
-                    log.error("an update in the inbox cannot be read and is put aside: %s", place)
-                    await self._move_aside(place, fields.get("update", ""), "it cannot be read")
-                elif update.update_id not in self._places:
-                    self._places[update.update_id] = place
-                    await super().put(update)
-                    found += 1
+                update = read_update(fields.get("update", ""), bot)
+                if update.update_id not in self._places:
+                    await self._pass_on(place, update)
+                    found += isinstance(update, Update)
         return found
 
     async def done(self, update: Update) -> None:
@@ -114,7 +114,17 @@ class Inbox(asyncio.Queue[object]):
             await self._move_aside(place, update.to_json(), f"{type(error).__name__}: {error}")
             del self._places[update.update_id]
 
-    async def _kept(self, update: Update) -> str | None:
+    async def _pass_on(self, place: str, update: Update | UnreadableUpdate) -> None:
+        """Hand an update that lies in the inbox to the application."""
+        if isinstance(update, UnreadableUpdate):
+            facts = (update.update_id, update.kind, update.error)
+            log.error("the update %d (%s) cannot be read and is set aside: %s", *facts)
+            await self._move_aside(place, update.text, update.error)
+        else:
+            self._places[update.update_id] = place
+        await super().put(update)
+
+    async def _kept(self, update_id: int, text: str) -> str | None:
         """Where an update is kept, so that the server's death does not lose it.
 
         None: nowhere, for it was handled before.
@@ -122,9 +132,9 @@ class Inbox(asyncio.Queue[object]):
         Raises:
             RedisError: the server does not answer, or cannot write.
         """
-        seen = seen_key(self._bot, update.update_id)
+        seen = seen_key(self._bot, update_id)
         keys = [inbox_key(self._bot), seen]
-        args: list[str | int] = [update.to_json(), _SEEN_S]
+        args: list[str | int] = [text, _SEEN_S]
         while True:
             place: str | None = await self._write(keys=keys, args=args)
             if place is None:
@@ -173,12 +183,3 @@ class Inbox(asyncio.Queue[object]):
                     log.info("the queues answer again")
                 self._is_away = False
                 return result
-
-
-def _read(text: str, bot: Bot) -> Update | None:
-    """A stored update, or None if it cannot be read."""
-    try:
-        data: Any = json.loads(text)
-        return Update.de_json(data, bot)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None

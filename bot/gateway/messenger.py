@@ -5,8 +5,9 @@ that mean nothing (an edit that changes nothing, a message that is gone) end her
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,9 @@ class Sent:
     file_id: str | None = None
 
 
+SendText = Callable[[], Awaitable[Sent]]
+
+
 class ChatBusy(Exception):
     """The chat has no room for a message right now; nothing was sent.
 
@@ -131,6 +135,9 @@ class Messenger:
     Args:
         bot: the connection, with our rate limiter.
         migrated: told that a group has a new number: old, new.
+
+    Attributes:
+        around_text: sends a text to that chat by calling what it is given, or None.
     """
 
     def __init__(
@@ -140,6 +147,7 @@ class Messenger:
     ) -> None:
         self.bot = bot
         self._migrated = migrated
+        self.around_text: Callable[[int, SendText], Awaitable[Sent]] | None = None
 
     async def send(self, place: Place, words: Words, *, at_once: bool = False) -> Sent:
         """A new message of text.
@@ -152,6 +160,11 @@ class Messenger:
         Raises:
             ChatBusy: it has none, and was to be sent at once.
         """
+        send = partial(self.send_text, place, words, at_once=at_once)
+        return await (self.around_text(place.chat, send) if self.around_text else send())
+
+    async def send_text(self, place: Place, words: Words, *, at_once: bool = False) -> Sent:
+        """Same as `send`, without `around_text`."""
         message = await self._sent(
             place,
             self.bot.send_message,
@@ -160,17 +173,6 @@ class Messenger:
             reply_markup=markup(words.keyboard),
         )
         return Sent(message.message_id)
-
-    async def send_picture(self, place: Place, picture: bytes, words: Words) -> Sent:
-        """A new message with a picture."""
-        message = await self._sent(
-            place,
-            self.bot.send_photo,
-            photo=picture,
-            caption=words.text,
-            reply_markup=markup(words.keyboard),
-        )
-        return Sent(message.message_id, message.photo[-1].file_id if message.photo else None)
 
     async def send_video(
         self, place: Place, video: Video, words: Words, *, at_once: bool = False

@@ -6,11 +6,13 @@ it was. The last words of a card are written here too: never before what came ea
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.callback_data import Tap, Verb
+from bot.gateway.application import described
 from bot.gateway.messenger import Button, ChatBusy, Words
 from bot.office import Office
 from bot.orders.order_cards import OrderCard
@@ -27,6 +29,7 @@ from jobs.drafts import Card, Draft
 from jobs.errors import AnimatoError
 from jobs.orders import OrderState, Stage
 from jobs.queues.waiting import Estimates
+from jobs.service_errors import RecordError
 from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
@@ -90,6 +93,8 @@ class Progress:
 
     def _written(self, order_id: str) -> None:
         task = self._writing.pop(order_id)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: its card is not up to date: %s", order_id, described(error))
         if order_id in self._again and not task.cancelled():
             self._again.discard(order_id)
             self.wake(order_id)
@@ -171,15 +176,20 @@ class Progress:
                 return card.card
         if not is_first:
             return None
-        sent = Card(message_id=(await messenger.send(card.place, words)).message_id)
 
-        def with_card(draft: Draft) -> Draft:
-            is_gone = draft.card is None or draft.card == card.card
-            is_its_order = draft.number == card.number
-            return draft.model_copy(update={"card": sent}) if is_gone and is_its_order else draft
+        async def note(sent: Card) -> None:
+            def with_card(draft: Draft) -> Draft:
+                is_gone = draft.card is None or draft.card == card.card
+                is_its_order = draft.number == card.number
+                return (
+                    draft.model_copy(update={"card": sent}) if is_gone and is_its_order else draft
+                )
 
-        await self._office.drafts.change(card.draft, with_card)
-        return sent
+            await self._office.cards.change(card.order_id, card=sent)
+            with suppress(RecordError):  # a draft of another version must not have it sent again
+                await self._office.drafts.change(card.draft, with_card)
+
+        return await self._office.new_cards.send(f"order:{card.order_id}", card.place, words, note)
 
     async def _say_last(self, card: OrderCard) -> None:
         _, ending = self._office.texts, card.ended

@@ -10,10 +10,10 @@ A chat that takes no videos gets a file instead; a topic that is closed, the cha
 import logging
 from dataclasses import dataclass, replace
 
-import httpx
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from bot.gateway.messenger import ChatBusy, Messenger, Place, Sent, Video, Words
+from bot.gateway.new_cards import was_never_sent
 from bot.gateway.rate_limiter import seconds
 from bot.office import Office
 from jobs.metrics.order_metrics import DeliveryOutcome
@@ -30,8 +30,6 @@ from jobs.queues.sent_marks import (
 log = logging.getLogger(__name__)
 
 _LEAST_PAUSE_S = 1.0  # others may stand before it
-# These say for certain that nothing has been sent.
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # Telegram's words.
 _TOO_LARGE = "entity too large"
 _NO_TOPIC = ("topic", "thread")
@@ -135,7 +133,7 @@ class Sender:
             if _is_too_large(error):
                 await write_mark(office.queues, name, mark.refused())
                 raise Refused(error) from error
-            if _was_never_sent(error):
+            if was_never_sent(error):
                 await write_mark(office.queues, name, mark.refused())
                 raise
             log.warning("%s: nobody knows whether it arrived: %s", name, error)
@@ -143,11 +141,6 @@ class Sender:
         await write_mark(office.queues, name, mark.arrived(sent.message_id, sent.file_id))
         office.metrics.delivered(DeliveryOutcome.SENT)
         return sent.message_id
-
-
-def _was_never_sent(error: NetworkError) -> bool:
-    """Whether an error says for certain that Telegram has not got the message."""
-    return isinstance(error.__cause__, _NEVER_SENT)
 
 
 def _is_too_large(error: TelegramError) -> bool:

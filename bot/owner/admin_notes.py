@@ -22,12 +22,22 @@ class AdminNotes:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._told_s = 0.0
+        self._told: set[str] = set()
 
-    async def tell(self, text: str) -> None:
-        """Writes to every admin, once a minute at most; what does not arrive is in the log."""
+    async def tell(self, text: str, once: str = "") -> None:
+        """Write to every admin, once a minute at most; what does not arrive is in the log.
+
+        Args:
+            text: the note.
+            once: a name; notes that share one are written once, however recent the last note is.
+        """
+        if once in self._told:
+            return
         log.error("%s", text)
         now_s = self._office.clock()
-        if now_s - self._told_s < _EVERY_S:
+        if once:
+            self._told.add(once)
+        elif now_s - self._told_s < _EVERY_S:
             return
         self._told_s = now_s
         for admin in await self._office.people.admins():

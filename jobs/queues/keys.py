@@ -148,6 +148,16 @@ def shown_key(chat: int, message_id: int) -> str:
     return f"animato:shown:{chat}:{message_id}"
 
 
+def sending_key(chat: int) -> str:
+    """The cards of a chat that are being sent, and may have arrived."""
+    return f"animato:sending:{chat}"
+
+
+def texts_key(chat: int) -> str:
+    """The ids of the bot's newest texts in a chat."""
+    return f"animato:texts:{chat}"
+
+
 def album_key(album: str) -> str:
     """What came of an album."""
     return f"animato:album:{album}"

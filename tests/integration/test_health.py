@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from animato.health import NoSignOfLife, check_bot, check_worker, signs_of_bot
+from animato.health import NoSignOfLife, NothingFetched, check_bot, check_worker, signs_of_bot
+from bot.gateway.hearing import Hearing
 from jobs.errors import BadSettings
 from jobs.queues.keys import bot_key
 from jobs.queues.workers import DEAD_AFTER_S, Heartbeat, Workers, WorkerState
@@ -64,7 +65,7 @@ def heartbeat(host: str) -> Heartbeat:
 async def test_bot_is_alive_while_it_gives_signs(valkey: str, redis: Redis) -> None:
     with pytest.raises(NoSignOfLife, match=f"No bot on this machine \\({HERE}\\)"):
         await asyncio.to_thread(check_bot)
-    async with signs_of_bot(valkey):
+    async with signs_of_bot(valkey, Hearing().is_deaf):
         await sign_of_bot(redis)
         await asyncio.to_thread(check_bot)
         with pytest.raises(NoSignOfLife, match="No worker"):
@@ -72,9 +73,47 @@ async def test_bot_is_alive_while_it_gives_signs(valkey: str, redis: Redis) -> N
 
 
 async def test_sign_of_a_bot_that_hangs_fades(valkey: str, redis: Redis) -> None:
-    async with signs_of_bot(valkey, every_s=LIMIT_S):
+    async with signs_of_bot(valkey, Hearing().is_deaf, every_s=LIMIT_S):
         await sign_of_bot(redis)
         assert 0 < await redis.ttl(bot_key(HERE)) <= DEAD_AFTER_S
+
+
+class Clock:
+    """A steady clock that a test moves."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def test_bot_that_could_fetch_nothing_for_a_minute_is_not_healthy(valkey: str) -> None:
+    clock = Clock()
+    hearing = Hearing(clock)
+    clock.now_s = 1000
+    async with signs_of_bot(valkey, hearing.is_deaf, every_s=0.01):
+        await checked(None)  # nothing is fetched yet
+        hearing.heard()
+        clock.now_s += 59
+        await checked(None)
+        clock.now_s += 2
+        await checked(NothingFetched)
+        hearing.heard()
+        await checked(None)
+
+
+async def checked(error: type[Exception] | None) -> None:
+    """Returns when the check ends with this error, or with none."""
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            try:
+                await asyncio.to_thread(check_bot)
+            except (NoSignOfLife, NothingFetched) as exc:
+                found: type[Exception] | None = type(exc)
+            else:
+                found = None
+            if found is error:
+                return
 
 
 async def test_bot_gives_signs_again_when_the_server_takes_them_again(
@@ -82,7 +121,7 @@ async def test_bot_gives_signs_again_when_the_server_takes_them_again(
 ) -> None:
     await redis.config_set("maxmemory", 1)
     try:
-        async with signs_of_bot(valkey, every_s=0.01):
+        async with signs_of_bot(valkey, Hearing().is_deaf, every_s=0.01):
             async with asyncio.timeout(LIMIT_S):
                 while "it refused" not in caplog.text:
                     await asyncio.sleep(0.01)

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from telegram import Bot, Update
 
 from bot.gateway.inbox import Inbox
+from bot.gateway.reading import UnreadableUpdate
 from jobs.queues.keys import failed_update_key, inbox_key, seen_key
 from tests.integration.bot.conftest import BOT, PATIENCE_S, text_of, until
 from tests.integration.jobs.servers import valkey_server
@@ -141,13 +142,19 @@ async def test_update_that_is_put_aside_is_kept_for_a_week_and_out_of_the_way(
 async def test_entry_that_cannot_be_read_stops_nobody(
     redis: Redis, bot: Bot, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for text in ("{", "3", '{"message": 5}', "null"):
+    far = json.loads(message(2, "in a far future").to_json())
+    far["message"]["date"] = 10**20
+    for text in ("{", "3", '{"message": 5}', "null", json.dumps(far)):
         await redis.xadd(inbox_key(BOT), {"update": text})
     await Inbox(redis, BOT).put(message(1, "good"))
     inbox = Inbox(redis, BOT)
     assert await inbox.restore(bot) == 1
+    unreadable = [inbox.get_nowait() for _ in range(5)]
+    assert all(isinstance(one, UnreadableUpdate) for one in unreadable)
     assert await texts_in(inbox) == ["good"]
-    assert caplog.text.count("cannot be read and is put aside") == 4
+    assert caplog.text.count("cannot be read and is set aside") == 5
+    assert "in a far future" not in caplog.text + repr(unreadable)
+    assert await Inbox(redis, BOT).restore(bot) == 1
 
 
 @pytest.mark.usefixtures("valkey_for_all")  # where there is none, there is none to start

@@ -1,6 +1,7 @@
 """Status cards: what they show while an order waits and runs, few edits, and across a restart."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from telegram.ext import ExtBot
 
 from bot.gateway.messenger import ChatBusy, Messenger, Words
+from bot.orders.offers import Offer, Offers
 from bot.orders.order_cards import Ending
 from bot.orders.ordering import Ordering
 from bot.orders.progress import Progress
@@ -22,6 +24,7 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.outbox import Delivery
 from jobs.queues.queues import Queues, Submitted
 from jobs.queues.sent_marks import MOST_TRIES, SentMark, SentState, write_mark
+from jobs.queues.workers import Workers
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
@@ -159,6 +162,31 @@ class Dying(Queues):
 
 async def nothing_is_open(staff: Staff) -> bool:
     return not await staff.office.cards.all_unsettled()
+
+
+PRIVATE = "private words"
+
+
+class FailingOffers(Offers):
+    """Fails as nobody has foreseen."""
+
+    async def now(self) -> Offer:
+        raise ValueError(PRIVATE)
+
+
+async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
+    staff: Staff, maker: Maker, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    (draft,) = await looked_at(staff, maker, desk, ALICE)
+    await staff.ordering.place(await staff.wishing(draft.draft))
+    await desk.sees("No worker is online")
+    failing = FailingOffers(Workers(staff.office.queues.client, staff.office.queues.url), "auto")
+    progress = Progress(replace(staff.office, offers=failing))
+    progress.wake(draft.order_id)
+    await until(lambda: "its card is not up to date: ValueError" in caplog.text)
+    await progress.close()
+    gc.collect()
+    assert PRIVATE not in caplog.text
 
 
 class Dropping:
