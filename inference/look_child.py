@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _OPEN_FILES = 256
 _CORES = 8  # processor time may pass this many times as fast as the clock before it is a hang
+_CPU_MARGIN_S = 5  # between the soft and the hard limit on processor time
 _DARK = 40  # mean luminance of the face, of 255
 _SMALL_FACE_PX = 64
 # For finding faces and cuts, frames are read this small.
@@ -81,10 +82,16 @@ def _limit(memory_bytes: int, time_s: float, file_bytes: int) -> None:
     }
     for kind, limit in limits.items():
         _, hard = resource.getrlimit(kind)
-        allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        # At the hard limit on processor time Linux sends SIGKILL, which looks like somebody else's.
+        # SIGXCPU, at the soft one, is told apart.
+        margin = _CPU_MARGIN_S if kind == resource.RLIMIT_CPU else 0
+        soft, ceiling = (
+            value if hard == resource.RLIM_INFINITY else min(value, hard)
+            for value in (limit, limit + margin)
+        )
         # macOS knows the limit on memory, but refuses to set it.
         with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (allowed, allowed))
+            resource.setrlimit(kind, (soft, ceiling))
 
 
 def _end_with_parent(parent: int) -> None:

@@ -420,6 +420,15 @@ class GateFailed(OperatorError):
     sentence = "The check of the input could not run: {reason}"
 
 
+class ProcessKilled(OperatorError):
+    """A child process that was killed from outside, often for lack of memory."""
+
+    sentence = (
+        "{what} was killed by {signal}, and not by animato: the machine may be short of memory. "
+        "Try again."
+    )
+
+
 class WeightsMismatch(WeightsError):
     """A checkpoint for networks of another shape than the config's."""
 

@@ -42,7 +42,7 @@ class LookDesk:
         Raises:
             MediaError: the photo or the clip cannot be used.
             RecordError: the order cannot be read.
-            GateFailed, StoreError: ours.
+            GateFailed, ProcessKilled, StoreError: ours.
         """
         order = LookOrder.read(assignment.text)
         looking = asyncio.ensure_future(self._look(order, folder))
