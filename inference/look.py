@@ -68,6 +68,7 @@ class LookLimits:
         memory_bytes: address space of the child and of each process it starts (on Linux).
         time_s: until the child is killed.
         file_bytes: the largest file that it may write.
+        niceness: how far it stands back behind others on the same cores, 0 to 19.
     """
 
     photo: PhotoLimits = field(default_factory=PhotoLimits)
@@ -75,6 +76,7 @@ class LookLimits:
     memory_bytes: int = 3 << 30
     time_s: float = 60.0
     file_bytes: int = 1 << 30
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
@@ -283,6 +285,7 @@ class RunningLook:
                     "memory_bytes": limits.memory_bytes,
                     "time_s": limits.time_s,
                     "file_bytes": limits.file_bytes,
+                    "niceness": limits.niceness,
                     "parent": os.getpid(),
                 },
                 command,

@@ -1,7 +1,7 @@
 """The gate's child: decodes one stranger's file under limits and says what it saw.
 
     stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "time_s",
-             "file_bytes", ...}
+             "file_bytes", "niceness", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
             a PhotoLook or a ClipLook     or {"error", "fields"}: a finding, not an accident
 
@@ -23,6 +23,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from inference.niceness import stand_back
+
 if TYPE_CHECKING:
     from jobs.model import ClipLook, Face, PhotoLook, Warn
 
@@ -40,6 +42,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     answers = _own_answer_channel()
     _limit(request["memory_bytes"], request["time_s"], request["file_bytes"])
+    stand_back(request["niceness"])
     _end_with_parent(request["parent"])
     from jobs.errors import AnimatoError, DecoderFailed, DiskFull  # noqa: PLC0415
 

@@ -268,6 +268,25 @@ def test_ffmpeg_of_a_look_killed_from_outside_blames_no_file(
         look_at_photo(photo, folder, child=fake(tmp_path, program))
 
 
+def test_child_stands_back_as_far_as_it_is_told(photo: Path, folder: Path, tmp_path: Path) -> None:
+    program = (
+        "import os\n"
+        "import inference.look_child as child\n"
+        "def told(*_):\n"
+        "    raise child_error(name=str(os.nice(0)), reason='')\n"
+        "from jobs.errors import DecoderFailed as child_error\n"
+        "child._load = lambda kind: told\n"
+        "child.main()\n"
+    )
+    ours = os.nice(0)
+    for niceness in (0, 3):
+        with pytest.raises(DecoderFailed) as caught:
+            look_at_photo(
+                photo, folder, LookLimits(niceness=niceness), child=fake(tmp_path, program)
+            )
+        assert caught.value.fields["name"] == str(min(19, ours + niceness))
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux kills at the hard limit")
 def test_limit_on_processor_time_is_told_from_a_kill(
     photo: Path, folder: Path, tmp_path: Path
