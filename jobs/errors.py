@@ -217,9 +217,7 @@ class NoFaceInClip(UserError):
 class NoSuchFace(UserError):
     """A face number that the photo does not have."""
 
-    sentence = (
-        "There is no face {number}: the photo has {count}, numbered from 1, the largest first."
-    )
+    sentence = "There is no face {number}: the photo has {count}, numbered from 1, largest first."
 
 
 class FaceBoxOutside(UserError):
@@ -387,10 +385,7 @@ class DeviceUnavailable(OperatorError):
 class TemplateNotBuilt(OperatorError):
     """A movement whose driving video is missing or out of date."""
 
-    sentence = (
-        "The driving video of {name} is missing or older than its curves: run `animato templates "
-        "build`."
-    )
+    sentence = "The driving video of {name} is missing or outdated: run `animato templates build`."
 
 
 class EncoderFailed(OperatorError):
@@ -423,10 +418,7 @@ class GateFailed(OperatorError):
 class ProcessKilled(OperatorError):
     """A child process that was killed from outside, often for lack of memory."""
 
-    sentence = (
-        "{what} was killed by {signal}, and not by animato: the machine may be short of memory. "
-        "Try again."
-    )
+    sentence = "{what} was killed by {signal} from outside: is the machine short of memory?"
 
 
 class WeightsMismatch(WeightsError):

@@ -11,7 +11,6 @@ from bot.gateway.updates import Came, DrivingClip, SourcePhoto
 from jobs.drafts import MediaFile
 from jobs.errors import ClipTooLong, MediaDamaged, MediaTooLarge, NoFaceInClip
 from jobs.model import Warn
-from jobs.queues.admission import MOST_PHOTOS
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import LOOK
 from tests.integration.bot import talk as talks
@@ -36,36 +35,6 @@ async def test_photo_gets_one_card_with_movements_and_the_tap_a_video(talk: Talk
     assert video["reply_to_message"]["message_id"] == photo["message_id"]
     await talk.shows("done in")
     assert len(await talk.said()) == 3
-
-
-async def test_photo_too_many_is_kept_and_looked_at_when_it_is_tried_again(talk: Talk) -> None:
-    is_free = asyncio.Event()
-
-    async def wait(_: Assignment) -> None:
-        await is_free.wait()
-
-    talk.worker.before_look = wait
-    for _ in range(MOST_PHOTOS + 1):
-        last = await talk.photo()
-    card = await talk.shows(f"{MOST_PHOTOS} of your photos still wait")
-    assert card["reply_to_message"]["message_id"] == last["message_id"]
-    assert labels(card)[0] == ["↻ Try again"]
-    await talk.photo(BOB)
-    is_free.set()
-    await talk.shows("Which movement?", count=MOST_PHOTOS)
-    await talk.tap("Try again", card)
-    await talk.shows("Which movement?", count=MOST_PHOTOS + 1)
-
-
-async def test_no_photo_is_forgotten_while_its_person_has_not_agreed(newcomers: Talk) -> None:
-    for _ in range(MOST_PHOTOS + 1):
-        last = await newcomers.photo()
-    card = await newcomers.shows(f"{MOST_PHOTOS} of your photos still wait")
-    assert card["reply_to_message"]["message_id"] == last["message_id"]
-    await newcomers.tap("I agree", await newcomers.shows("agree"))
-    await newcomers.shows("Which movement?", count=MOST_PHOTOS)
-    await newcomers.tap("Try again", card)
-    await newcomers.shows("Which movement?", count=MOST_PHOTOS + 1)
 
 
 async def test_every_kind_of_picture_is_a_photo(talk: Talk) -> None:
