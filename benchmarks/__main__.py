@@ -16,6 +16,7 @@ from pathlib import Path
 from PIL import Image
 from skimage.data import astronaut
 
+from benchmarks.bot import measure_flood, tell
 from benchmarks.flow_parts import measure_parts
 from benchmarks.fomm import measure_fomm
 from benchmarks.fomm_memory import measure_memory
@@ -79,6 +80,8 @@ def main() -> None:
     if sys.platform.startswith("linux"):
         sys.stdout.write("\nservice\n")
         asyncio.run(tell_service(2 * count))
+    sys.stdout.write("\nbot, while one person sends 100 photos\n")
+    asyncio.run(tell(measure_flood()))
 
 
 if __name__ == "__main__":

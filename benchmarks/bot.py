@@ -1,12 +1,14 @@
 """The bot: how soon a tap is answered, and what a person waits for a look and for the video.
 
     python -m benchmarks.bot --seconds 30
+    python -m benchmarks.bot --flood
 
 Bot and worker as their owner starts them, the sandbox in the place of Telegram, our own server of
 the queues and a folder as file store. 40 persons tap at random moments on the button that turns the
 page of their movements, after which their card is written anew. Times are taken where the sandbox
 is: from a tap until the bot has answered it, and from sending a photo, or tapping a movement, until
-the card, or the video, is in the chat. The load of the machine stands before and after them.
+the card, or the video, is in the chat; with `--flood`, while another person has just sent 100
+photos. The load of the machine stands before and after them.
 """
 
 import argparse
@@ -40,8 +42,9 @@ _ROOT = Path(__file__).parents[1]
 _PERSONS, _TAPS_PER_S = 40, 20
 _MOVEMENT = "Blink"  # 75 frames
 _NEXT_PAGE = "▶️"
+_FLOOD, _FLOOD_ROUNDS = 100, 3
 _ASK_S = 0.02
-_PATIENCE_S = 120.0
+_PATIENCE_S = 300.0
 Message = dict[str, Any]
 
 
@@ -168,6 +171,20 @@ async def measure_bot(seconds: float, rounds: int) -> AsyncIterator[tuple[str, .
     yield ("load of the machine after (1, 5, 15 minutes)", *_load())
 
 
+async def measure_flood() -> AsyncIterator[tuple[str, ...]]:
+    """Yields the same for two persons, one of whom has sent very many photos."""
+    photo = _portrait()
+    yield ("load of the machine before (1, 5, 15 minutes)", *_load())
+    with tempfile.TemporaryDirectory() as name:
+        async with _service(Path(name)) as session:
+            other, flooder = await _agreed(session, photo), await _agreed(session, photo)
+            async for cells in _ways(other, photo, _FLOOD_ROUNDS):
+                yield cells
+            async for cells in _flooded(flooder, other, photo):
+                yield cells
+    yield ("load of the machine after (1, 5, 15 minutes)", *_load())
+
+
 async def _ways(chat: Chat, photo: bytes, rounds: int) -> AsyncIterator[tuple[str, ...]]:
     """One photo after the other, with nobody else there."""
     look_s, reply_s = [], []
@@ -185,6 +202,28 @@ async def _ways(chat: Chat, photo: bytes, rounds: int) -> AsyncIterator[tuple[st
         reply_s.append(time.perf_counter() - started)
     yield _row_s("photo to card with movements", look_s)
     yield _row_s("tap to video, `flow`, 75 frames of 512 px", reply_s)
+
+
+async def _flooded(flooder: Chat, other: Chat, photo: bytes) -> AsyncIterator[tuple[str, ...]]:
+    """What two persons wait for while one of them has just sent very many photos."""
+    shown = await flooder.shows(_MOVEMENT)
+    await asyncio.gather(*(flooder.send(photo) for _ in range(_FLOOD)))
+    tap_s, look_s, reply_s = [], [], []
+    for number in range(_FLOOD_ROUNDS + 1, 2 * _FLOOD_ROUNDS + 1):
+        started = time.perf_counter()
+        await flooder.tap(shown, _NEXT_PAGE)
+        tap_s.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        await other.send(photo)
+        card = await other.shows(_MOVEMENT, 2)  # one is from before
+        look_s.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        await other.tap(card, _MOVEMENT)
+        await other.shows("As file", number)
+        reply_s.append(time.perf_counter() - started)
+    yield _row_s(f"one person sends {_FLOOD} photos: their tap to its answer", tap_s)
+    yield _row_s("another person's photo to card meanwhile", look_s)
+    yield _row_s("another person's tap to video meanwhile", reply_s)
 
 
 async def _taps(chats: list[Chat], seconds: float) -> list[float]:
@@ -219,10 +258,10 @@ def _row_s(label: str, times_s: list[float]) -> tuple[str, ...]:
     return label, f"{statistics.median(times_s):.1f} s", "", f"{max(times_s):.1f} s"
 
 
-async def tell_bot(seconds: float, rounds: int) -> None:
-    """Prints the table."""
+async def tell(figures: AsyncIterator[tuple[str, ...]]) -> None:
+    """Prints a table."""
     row("", "median", "95 %", "99 % or worst")
-    async for cells in measure_bot(seconds, rounds):
+    async for cells in figures:
         row(*cells)
 
 
@@ -231,8 +270,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bot", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30, help="of tapping (default: 30)")
     parser.add_argument("--rounds", type=int, default=10, help="of photos (default: 10)")
+    parser.add_argument("--flood", action="store_true", help="while one person sends 100 photos")
     arguments = parser.parse_args()
-    asyncio.run(tell_bot(arguments.seconds, arguments.rounds))
+    figures = measure_bot(arguments.seconds, arguments.rounds)
+    asyncio.run(tell(measure_flood() if arguments.flood else figures))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ script named `.mp4` would make it open other files. So each input carries two li
 import fcntl
 import os
 import re
+import resource
+import signal
 import subprocess
 import threading
 from collections import deque
@@ -21,11 +23,14 @@ from typing import IO, Self
 
 import imageio_ffmpeg
 
-from jobs.errors import FfmpegMissing
+from inference.exit_status import outside_signal
+from jobs.errors import FfmpegMissing, ProcessKilled
 
 READABLE_FORMATS = "mov,matroska,webm,avi,gif,webp_anim,mpegts,mpeg,flv,ogg,asf"
 THREADS = 2
 
+# ffmpeg's own exit status after SIGTERM, SIGINT or SIGQUIT, which it handles.
+_ENDED_BY_SIGNAL = 255
 _LINES_KEPT = 100
 _LINE_LIMIT_BYTES = 4096
 _PIPE_BYTES = 1 << 20
@@ -68,6 +73,13 @@ def input_arguments(path: Path) -> list[str]:
 def file_url(path: Path) -> str:
     """The path in a form that ffmpeg takes for a file, whatever colons or dashes its name has."""
     return f"file:{path}"
+
+
+def _processor_time_is_up() -> bool:
+    """Whether the children of this process have used up the limit on processor time, if any."""
+    limit_s, _ = resource.getrlimit(resource.RLIMIT_CPU)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return limit_s != resource.RLIM_INFINITY and used.ru_utime + used.ru_stime >= limit_s - 1
 
 
 class Ffmpeg:
@@ -142,13 +154,26 @@ class Ffmpeg:
         return self._process.pid
 
     def finish(self) -> int:
-        """Exit status, once it has ended by itself; closes the pipe into it first."""
+        """Exit status, once it has ended by itself; closes the pipe into it first.
+
+        It is -SIGXCPU where the limit on processor time was reached, which ffmpeg handles itself.
+
+        Raises:
+            ProcessKilled: it was killed from outside; its input is not to blame.
+        """
         if self._process.stdin is not None:
             # It may have ended before it had read everything; its status tells.
             with suppress(OSError):
                 self._process.stdin.close()
         status = self._process.wait()
         self._close()
+        if status != 0 and _processor_time_is_up():
+            return -signal.SIGXCPU
+        killed_by = outside_signal(status)
+        if status == _ENDED_BY_SIGNAL and self.error_count == 0:
+            killed_by = "SIGTERM or SIGINT"
+        if killed_by is not None:
+            raise ProcessKilled(what="ffmpeg", signal=killed_by)
         return status
 
     def kill(self) -> None:

@@ -17,13 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Any, ParamSpec, Self, TypeVar
 
+from inference.exit_status import outside_signal
 from inference.media_file import check_file
 from inference.media_limits import ClipLimits, PhotoLimits
 from jobs.errors import (
@@ -33,6 +35,7 @@ from jobs.errors import (
     FfmpegMissing,
     GateFailed,
     MediaError,
+    ProcessKilled,
 )
 from jobs.model import ClipLook, PhotoLook
 
@@ -43,13 +46,16 @@ CHILD = (sys.executable, "-P", "-m", "inference.look_child")
 _ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "IMAGEIO_FFMPEG_EXE")
 _ANSWER_LIMIT_BYTES = 1_000_000
 _TOO_LONG = "it took too long"
-_TOO_MUCH_MEMORY = "it needed too much memory"
 _CRASHED = "it crashed"
+# So often a look is started whose process is killed from outside.
+_STARTS = 3
 
 # Where the child writes, and where its files lie afterwards.
 FILE_NAMES = {"photo": "photo.png", "sheet": "sheet.png", "clip": "clip.mp4"}
 
 Look = TypeVar("Look", PhotoLook, ClipLook)
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class LookLimits:
         memory_bytes: address space of the child and of each process it starts (on Linux).
         time_s: until the child is killed.
         file_bytes: the largest file that it may write.
+        niceness: how far it stands back behind others on the same cores, 0 to 19.
     """
 
     photo: PhotoLimits = field(default_factory=PhotoLimits)
@@ -69,6 +76,7 @@ class LookLimits:
     memory_bytes: int = 3 << 30
     time_s: float = 60.0
     file_bytes: int = 1 << 30
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,20 @@ class ClipWish:
     duration_s: float | None = None
 
 
+def _started_again(look: Callable[Params, Result]) -> Callable[Params, Result]:
+    """The same look, started again when its process is killed from outside."""
+
+    @wraps(look)
+    def looked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+        for _ in range(_STARTS - 1):
+            with suppress(ProcessKilled):
+                return look(*args, **kwargs)
+        return look(*args, **kwargs)
+
+    return looked
+
+
+@_started_again
 def look_at(
     photo: Path,
     clip: ClipWish | None,
@@ -106,6 +128,7 @@ def look_at(
     Raises:
         MediaError: one of the two cannot be used; then nothing is left in `folder`.
         GateFailed: the child could not run, or did not answer as it should.
+        ProcessKilled: it was killed from outside each time.
     """
     limits = limits or LookLimits()
     with ExitStack() as children:
@@ -124,6 +147,7 @@ def look_at(
             raise
 
 
+@_started_again
 def look_at_photo(
     path: Path,
     folder: Path,
@@ -144,12 +168,14 @@ def look_at_photo(
     Raises:
         MediaError: it cannot be used; then nothing is left in `folder`.
         GateFailed: the child could not run, or did not answer as it should.
+        ProcessKilled: it was killed from outside each time.
     """
     limits = limits or LookLimits()
     with start_photo_look(path, folder, limits, find_faces=find_faces, command=child) as looking:
         return looking.answer(PhotoLook)
 
 
+@_started_again
 def look_at_clip(
     path: Path,
     folder: Path,
@@ -172,6 +198,7 @@ def look_at_clip(
     Raises:
         MediaError: it cannot be used; then nothing is left in `folder`.
         GateFailed: the child could not run, or did not answer as it should.
+        ProcessKilled: it was killed from outside each time.
     """
     wish = ClipWish(path, start_s, duration_s)
     with start_clip_look(wish, folder, limits or LookLimits(), command=child) as looking:
@@ -258,6 +285,7 @@ class RunningLook:
                     "memory_bytes": limits.memory_bytes,
                     "time_s": limits.time_s,
                     "file_bytes": limits.file_bytes,
+                    "niceness": limits.niceness,
                     "parent": os.getpid(),
                 },
                 command,
@@ -285,6 +313,7 @@ class RunningLook:
         Raises:
             MediaError: the child's own finding, or it crashed, hung or needed too much.
             GateFailed: the child never got as far as looking, or its answer is unsound.
+            ProcessKilled: neither the file nor our limits ended the child.
         """
         remaining_s = self._started + self._limits.time_s - time.monotonic()
         try:
@@ -350,9 +379,8 @@ class RunningLook:
         log.info("the look at a file ended with %s: %s", status, words)
         if status == -signal.SIGXCPU:
             return DecoderFailed(name=self._name, reason=_TOO_LONG)
-        # Nobody here has killed it: it was the system, which was short of memory.
-        if status == -signal.SIGKILL:
-            return DecoderFailed(name=self._name, reason=_TOO_MUCH_MEMORY)
+        if (name := outside_signal(status)) is not None:
+            return ProcessKilled(what="The check of the input", signal=name)
         if not is_ready:
             last_line = words.splitlines()[-1] if words else f"it ended with {status}"
             return GateFailed(reason=last_line)
@@ -390,7 +418,7 @@ def _finding(answer: dict[str, Any]) -> AnimatoError:
         ValueError: it is of a kind that a look at a file cannot end in.
     """
     error = AnimatoError.from_dict(answer)
-    if not isinstance(error, MediaError | DiskFull | FfmpegMissing):
+    if not isinstance(error, MediaError | DiskFull | FfmpegMissing | ProcessKilled):
         message = f"{type(error).__name__} is no finding"
         raise ValueError(message)
     return error

@@ -1,7 +1,7 @@
 """The gate's child: decodes one stranger's file under limits and says what it saw.
 
     stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "time_s",
-             "file_bytes", ...}
+             "file_bytes", "niceness", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
             a PhotoLook or a ClipLook     or {"error", "fields"}: a finding, not an accident
 
@@ -23,11 +23,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from inference.niceness import stand_back
+
 if TYPE_CHECKING:
     from jobs.model import ClipLook, Face, PhotoLook, Warn
 
 _OPEN_FILES = 256
 _CORES = 8  # processor time may pass this many times as fast as the clock before it is a hang
+_CPU_MARGIN_S = 5  # between the soft and the hard limit on processor time
 _DARK = 40  # mean luminance of the face, of 255
 _SMALL_FACE_PX = 64
 # For finding faces and cuts, frames are read this small.
@@ -39,6 +42,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     answers = _own_answer_channel()
     _limit(request["memory_bytes"], request["time_s"], request["file_bytes"])
+    stand_back(request["niceness"])
     _end_with_parent(request["parent"])
     from jobs.errors import AnimatoError, DecoderFailed, DiskFull  # noqa: PLC0415
 
@@ -81,10 +85,16 @@ def _limit(memory_bytes: int, time_s: float, file_bytes: int) -> None:
     }
     for kind, limit in limits.items():
         _, hard = resource.getrlimit(kind)
-        allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        # At the hard limit on processor time Linux sends SIGKILL, which looks like somebody else's.
+        # SIGXCPU, at the soft one, is told apart.
+        margin = _CPU_MARGIN_S if kind == resource.RLIMIT_CPU else 0
+        soft, ceiling = (
+            value if hard == resource.RLIM_INFINITY else min(value, hard)
+            for value in (limit, limit + margin)
+        )
         # macOS knows the limit on memory, but refuses to set it.
         with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (allowed, allowed))
+            resource.setrlimit(kind, (soft, ceiling))
 
 
 def _end_with_parent(parent: int) -> None:

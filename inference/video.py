@@ -99,7 +99,8 @@ def normalise_clip(
         ClipTooLong: `duration_s` asks for more than the limit (and the clip has it), or the clip is
             too long and `shorten` is off.
         StartBeyondEnd: there is no picture at `start_s`.
-        DecoderFailed: ffmpeg broke off without a picture.
+        DecoderFailed: ffmpeg broke off without a picture, or took too long.
+        ProcessKilled: ffmpeg was killed from outside.
         DiskFull: no room for `target`.
         MediaError: as `probe` raises.
     """
@@ -124,7 +125,7 @@ def normalise_clip(
         with Ffmpeg([*size_limit, *arguments, file_url(target)]) as ffmpeg:
             status = ffmpeg.finish()
         frame_count, has_audio = _count_frames(target)
-        if frame_count == 0:
+        if frame_count == 0 or status == -signal.SIGXCPU:
             raise _failure(ffmpeg, status, source, cut)
         error_count = ffmpeg.track_error_count if cut.seek_s > 0 else ffmpeg.error_count
     except BaseException:
@@ -282,6 +283,8 @@ def _count_frames(target: Path) -> tuple[int, bool]:
 def _failure(ffmpeg: Ffmpeg, status: int, source: Path, cut: _Cut) -> Exception:
     if ffmpeg.said("No space left on device"):
         return DiskFull(path=tempfile.gettempdir())
+    if status == -signal.SIGXCPU:
+        return DecoderFailed(name=source.name, reason="it took too long")
     if cut.start_s > 0:
         return StartBeyondEnd(name=source.name, start_s=cut.start_s)
     if status == -signal.SIGXFSZ:
@@ -306,6 +309,7 @@ class ClipReader:
         FileMissing: there is no such file.
         NoFrameDecoded: no picture could be decoded.
         MediaDamaged: while reading: the file breaks off, or a part of it is broken.
+        ProcessKilled: while reading: ffmpeg was killed from outside.
         MediaError: as `probe` raises, where width or height are not given.
     """
 

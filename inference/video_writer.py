@@ -75,6 +75,7 @@ class VideoWriter:
         OutputNotWritable: the folder is missing or cannot be written, or `target` is a folder.
         DiskFull: no room.
         EncoderFailed: ffmpeg failed, with its last message; or no frame was written.
+        ProcessKilled: ffmpeg was killed from outside.
     """
 
     def __init__(  # noqa: PLR0913 - what a file is made of; a dataclass would only rename it

@@ -217,9 +217,7 @@ class NoFaceInClip(UserError):
 class NoSuchFace(UserError):
     """A face number that the photo does not have."""
 
-    sentence = (
-        "There is no face {number}: the photo has {count}, numbered from 1, the largest first."
-    )
+    sentence = "There is no face {number}: the photo has {count}, numbered from 1, largest first."
 
 
 class FaceBoxOutside(UserError):
@@ -387,10 +385,7 @@ class DeviceUnavailable(OperatorError):
 class TemplateNotBuilt(OperatorError):
     """A movement whose driving video is missing or out of date."""
 
-    sentence = (
-        "The driving video of {name} is missing or older than its curves: run `animato templates "
-        "build`."
-    )
+    sentence = "The driving video of {name} is missing or outdated: run `animato templates build`."
 
 
 class EncoderFailed(OperatorError):
@@ -418,6 +413,12 @@ class GateFailed(OperatorError):
     """The gate's child could not be started or gave no usable answer."""
 
     sentence = "The check of the input could not run: {reason}"
+
+
+class ProcessKilled(OperatorError):
+    """A child process that was killed from outside, often for lack of memory."""
+
+    sentence = "{what} was killed by {signal} from outside: is the machine short of memory?"
 
 
 class WeightsMismatch(WeightsError):

@@ -2,7 +2,8 @@
 
     UserError
     +- OrderRefused       OrderNotFailed
-    |  +- TooManyJobs     a limit: TooManyOpenOrders, TooManyOrdersToday, QueueFull
+    |  +- TooManyJobs     a limit: TooManyOpenOrders, TooManyOrdersToday, QueueFull,
+    |  |                  TooManyPhotos
     OperatorError
     +- QueueError         QueueUnavailable, QueueServerMissing, QueueServerFailed, ...
     +- StoreError         StoreUnavailable, StoreFull, FileGone
@@ -128,6 +129,15 @@ class QueueFull(TooManyJobs):
     """As many orders of all persons wait as are allowed."""
 
     sentence = "{waiting} videos are waiting already, and no more are taken: try again later."
+
+
+class TooManyPhotos(TooManyJobs):
+    """As many of the person's photos wait to be looked at as are allowed."""
+
+    sentence = (
+        "{count} of your photos still wait for me to look at them, and I take no more at a time. "
+        "This one is kept: try again when the others are done."
+    )
 
 
 class OrderNotFailed(OrderRefused):

@@ -14,6 +14,7 @@ from bot.wording import sentence_of
 from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
 from jobs.orders import Order
+from jobs.service_errors import TooManyPhotos
 from jobs.templates import Template
 
 COLUMNS, ROWS = 2, 4
@@ -67,12 +68,13 @@ def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> Words:
 def trouble_words(draft: Draft, error: AnimatoError, _: Texts) -> Words:
     """The photo or the clip cannot be used: why, and what to do next."""
     is_clip = draft.trouble is not None and draft.trouble.is_clip
-    is_over = isinstance(error, UserError) and not is_clip
+    can_retry = isinstance(error, TooManyPhotos) or not isinstance(error, UserError)
+    is_over = not can_retry and not is_clip
     rows = [(_tap(draft, _("OK"), Verb.DROP),) if is_over else _drop_row(draft, _)]
     if is_clip:
         another = _tap(draft, _("🎬 Another clip"), Verb.OWN_CLIP)
         rows.insert(0, (another, _tap(draft, _("Without the clip"), Verb.CONTINUE, WITHOUT_CLIP)))
-    if not isinstance(error, UserError):
+    if can_retry:
         rows.insert(0, (_tap(draft, _("↻ Try again"), Verb.CONTINUE),))
     return Words(sentence_of(error, _, is_clip=is_clip), tuple(rows))
 

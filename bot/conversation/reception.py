@@ -22,13 +22,14 @@ from bot.wording import sentence_of
 from jobs.drafts import Card, Draft, MediaFile, Trouble
 from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
 from jobs.orders import Motion
+from jobs.queues.admission import MOST_PHOTOS
+from jobs.service_errors import TooManyPhotos
 
 _MB = 1_000_000
 # So many times as long as what is used of it: much longer ones are sent by mistake.
 LONG_CLIP = 4
 # A clip that follows a photo within this time is meant for it.
 _FRESH_S = 600.0
-_MOST_WAITING = 20
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,10 @@ class Reception:
                 await self._refuse(draft, Trouble(error=refused.to_dict(), is_clip=is_clip))
                 return
         await self._cards.show(draft.draft)
-        await self._intake.begin(draft)
+        try:
+            await self._intake.begin(draft)
+        except TooManyPhotos as error:
+            await self._refuse(draft, Trouble(error=error.to_dict()))
 
     async def agreed(self, place: Place, person: int, terms: int) -> None:
         """Notes that a person agrees, and goes on with what waited.
@@ -238,10 +242,14 @@ class Reception:
         office = self._office
 
         def with_draft(now: Desk) -> Desk:
-            waiting = tuple(dict.fromkeys((*now.unagreed, draft.draft)))[-_MOST_WAITING:]
+            waiting = tuple(dict.fromkeys((*now.unagreed, draft.draft)))[:MOST_PHOTOS]
             return now.model_copy(update={"unagreed": waiting})
 
         desk = await office.drafts.change_desk(draft.chat, draft.person, with_draft)
+        if draft.draft not in desk.unagreed:
+            error = TooManyPhotos(count=MOST_PHOTOS)
+            await self._refuse(draft, Trouble(error=error.to_dict()))
+            return
         for question in desk.questions:
             await office.messenger.delete(draft.chat, question)
         words = consent_words(draft.draft, self.limits.retain_h, office.texts)
@@ -261,7 +269,8 @@ class Reception:
         await self._office.drafts.change(
             draft.draft, lambda now: now.model_copy(update={"trouble": trouble})
         )
-        if not trouble.is_clip:
+        is_useless = trouble.error["error"] != TooManyPhotos.__name__
+        if is_useless and not trouble.is_clip:
             await self._office.drafts.take_off_desk(draft)
         await self._cards.show(draft.draft)
 

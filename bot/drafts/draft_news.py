@@ -6,6 +6,7 @@ order at once; else the draft's card shows what is to be chosen.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 
 # A chat that has no room for longer is tried again, so that it delays no other.
 _PATIENCE_S = 5.0
+# So many looks of a chat are told at once, so that those of a busy chat, which wait for room there,
+# leave the other places of deliveries to others. Further ones come again after a moment.
+_MOST_OF_A_CHAT = 2
+_NEXT_S = 1.0
 _LOOK_EVERY_S = 1.0
 
 Show = Callable[[str], Coroutine[Any, Any, None]]
@@ -49,34 +54,44 @@ class DraftNews:
         self._ordering = ordering
         self._show = show
         self._tell_admins = tell_admins
+        self._chats: Counter[int] = Counter()  # of the looks that are being told
 
     async def deliver(self, ref: JobRef) -> None:
         """Tells how a job of the queues `intake` or `look` ended.
 
         Raises:
-            Later: the chat has no room for it right now.
+            Later: the chat has no room for it right now, or others of its looks are told.
             TelegramError, QueueUnavailable, StoreUnavailable: it is to be tried again.
         """
         name, revision = draft_of(ref.job_id)
         status = await self._office.queues.status(ref)
-        if status is None or not status.state.is_final:
+        news = _news_of(ref, status) if status is not None and status.state.is_final else None
+        draft = await self._office.drafts.read(name)
+        if news is None or draft is None or draft.revision != revision:
             return
-        news = _news_of(ref, status)
-        if news is None:
-            return
+        if self._chats[draft.chat] == _MOST_OF_A_CHAT:
+            raise Later(_NEXT_S)
+        self._chats[draft.chat] += 1
+        try:
+            await self._tell(ref, draft, news)
+        finally:
+            self._chats -= Counter((draft.chat,))
+
+    async def _tell(self, ref: JobRef, before: Draft, news: LookResult | AnimatoError) -> None:
         is_settled = False
 
         def told(draft: Draft) -> Draft:
             nonlocal is_settled
-            if draft.revision != revision or draft.look is not None or draft.trouble is not None:
+            is_told = draft.look is not None or draft.trouble is not None
+            if draft.revision != before.revision or is_told:
                 return draft
             changed = with_look(draft, news) if isinstance(news, LookResult) else _hurt(draft, news)
             # A face that was chosen before is one whose warnings were read before.
             is_settled = draft.face_box is not None or not (changed.look and changed.look.warnings)
             return changed
 
-        draft = await self._office.drafts.change(name, told)
-        if draft is None or draft.revision != revision:
+        draft = await self._office.drafts.change(before.draft, told)
+        if draft is None or draft.revision != before.revision:
             return
         wished = draft.with_wish_number()
         if await self._office.cards.read(wished.order_id) is not None:

@@ -18,6 +18,7 @@ from jobs.connection import reaching
 from jobs.drafts import Draft, MediaFile
 from jobs.errors import MediaError, MediaTooLarge
 from jobs.orders import DraftId, LookOrder, Record
+from jobs.queues.admission import PHOTO_LIMITS
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.keys import INTAKE, JobRef
 from jobs.queues.work import WorkRules
@@ -85,6 +86,7 @@ class Intake:
 
         Raises:
             ValueError: the draft has no photo yet.
+            TooManyPhotos: of this person.
             QueueUnavailable: the server does not answer.
         """
         if draft.photo is None:
@@ -99,7 +101,7 @@ class Intake:
             clip=draft.clip,
         )
         ref = JobRef(INTAKE, f"in-{draft.draft}-{draft.revision}")
-        await self._office.queues.send(ref, order, draft.person)
+        await self._office.queues.send(ref, order, draft.person, PHOTO_LIMITS)
 
     async def work(self, assignment: Assignment) -> None:
         """Fetches the files of one draft.
@@ -131,7 +133,7 @@ class Intake:
             photo_key=photo_key,
             clip_key=clip_key[0] if clip_key else None,
         )
-        await self._office.queues.send(look.ref, look, order.person)
+        await self._office.queues.send(look.ref, look, order.person, follows=assignment.ref)
 
     async def _fetched(
         self, order: IntakeOrder, file: MediaFile, called: str, assignment: Assignment

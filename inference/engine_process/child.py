@@ -37,6 +37,7 @@ from typing import Any
 from inference import engines
 from inference.engine_process.render_job import END_MARK, EngineSetup, RenderJob
 from inference.extras import let_threads_sleep
+from inference.niceness import stand_back
 from jobs.errors import AnimatoError, EngineFailed
 
 Say = Callable[..., None]
@@ -245,17 +246,11 @@ def _log_to(answers: Answers) -> PipeHandler:
 
 def _stand_back(niceness: int) -> None:
     """Leaves the cores to others first, to looks above all, and the memory to our parent."""
-    os.nice(niceness)
-    # Where Linux shares the cores among sessions, only that of the session counts.
-    _tell_linux("autogroup", niceness)
-    _tell_linux("oom_score_adj", _FIRST_TO_GO)
+    stand_back(niceness)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_GO), "ascii")
     # Writing down gigabytes would keep the parent from seeing at once that we have crashed.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _tell_linux(name: str, value: int) -> None:
-    with suppress(OSError):
-        Path("/proc/self", name).write_text(str(value), "ascii")
 
 
 def _end_with_parent() -> None:

@@ -68,6 +68,7 @@ class Looks:
         Raises:
             MediaError: it cannot be used; then nothing is left in `folder`.
             GateFailed: the child could not run, or did not answer as it should.
+            ProcessKilled: it was killed from outside.
         """
         async with self._room:
             child = start_photo_look(path, folder, limits or LookLimits(), find_faces=find_faces)
@@ -86,6 +87,7 @@ class Looks:
         Raises:
             MediaError: it cannot be used; then nothing is left in `folder`.
             GateFailed: the child could not run, or did not answer as it should.
+            ProcessKilled: it was killed from outside.
         """
         async with self._room:
             child = start_clip_look(wish, folder, limits or LookLimits())

@@ -1,6 +1,8 @@
 """A look order: a photo and perhaps a clip go through the gate, and what it made into the store."""
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from inference.look import ClipWish, LookLimits
@@ -12,6 +14,10 @@ from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
 from jobs.store.keys import look_key
 from jobs.tasks import end_tasks
+
+# Of a look whose person has another one in hand. Videos are made at niceness 5: of many photos at
+# once the first one goes ahead of all videos, and the others leave the cores to them.
+FURTHER_LOOK_NICENESS = 10
 
 
 class LookDesk:
@@ -26,6 +32,7 @@ class LookDesk:
     def __init__(self, store: FileStore, looks: Looks, clip_max_s: float) -> None:
         self._store = store
         self._looks = looks
+        self._in_hand: Counter[int] = Counter()  # by person
         self._limits = LookLimits(
             clip=ClipLimits(max_duration_s=clip_max_s),
             # A long clip in many pixels takes long to normalise; a hang takes for ever.
@@ -42,7 +49,7 @@ class LookDesk:
         Raises:
             MediaError: the photo or the clip cannot be used.
             RecordError: the order cannot be read.
-            GateFailed, StoreError: ours.
+            GateFailed, ProcessKilled, StoreError: ours.
         """
         order = LookOrder.read(assignment.text)
         looking = asyncio.ensure_future(self._look(order, folder))
@@ -55,13 +62,17 @@ class LookDesk:
             await end_tasks([looking, stopping])
 
     async def _look(self, order: LookOrder, folder: Path) -> LookResult:
+        is_further = self._in_hand[order.person] > 0
+        limits = replace(self._limits, niceness=FURTHER_LOOK_NICENESS if is_further else 0)
         looks = (
-            asyncio.ensure_future(self._photo(order.photo_key, folder)),
-            asyncio.ensure_future(self._clip(order, folder)),
+            asyncio.ensure_future(self._photo(order.photo_key, folder, limits)),
+            asyncio.ensure_future(self._clip(order, folder, limits)),
         )
+        self._in_hand[order.person] += 1
         try:
             photo, clip = await asyncio.gather(*looks)
         finally:
+            self._in_hand -= Counter((order.person,))
             # Where one of them is of no use, nobody waits for the other.
             await end_tasks(looks)
         photo_key = look_key(order.draft, f"{order.look_id}-photo.png")
@@ -91,16 +102,16 @@ class LookDesk:
             }
         )
 
-    async def _photo(self, key: str, folder: Path) -> PhotoLook:
+    async def _photo(self, key: str, folder: Path, limits: LookLimits) -> PhotoLook:
         source = await self._fetched(key, folder / "photo")
-        return await self._looks.photo(source, folder, self._limits)
+        return await self._looks.photo(source, folder, limits)
 
-    async def _clip(self, order: LookOrder, folder: Path) -> ClipLook | None:
+    async def _clip(self, order: LookOrder, folder: Path, limits: LookLimits) -> ClipLook | None:
         if order.clip_key is None:
             return None
         source = await self._fetched(order.clip_key, folder / "clip")
         wish = ClipWish(source, order.clip_start_s, order.clip_duration_s)
-        return await self._looks.clip(wish, folder, self._limits)
+        return await self._looks.clip(wish, folder, limits)
 
     async def _fetched(self, key: str, folder: Path) -> Path:
         """The file, under the name that errors tell the person."""

@@ -16,8 +16,16 @@ from typing import Any
 from redis.asyncio import Redis
 
 from jobs.orders import Lane
-from jobs.queues.keys import day_key, fair_key, open_key, prefix_of, taken_key, taking_key
-from jobs.service_errors import QueueFull, TooManyOpenOrders, TooManyOrdersToday
+from jobs.queues.keys import (
+    day_key,
+    fair_key,
+    open_key,
+    photos_key,
+    prefix_of,
+    taken_key,
+    taking_key,
+)
+from jobs.service_errors import QueueFull, TooManyOpenOrders, TooManyOrdersToday, TooManyPhotos
 
 UNIT_S = 10.0  # of a priority
 _BUSY_PAUSE_S = 0.02
@@ -25,7 +33,7 @@ _BUSY_PAUSE_S = 0.02
 
 @dataclass(frozen=True)
 class Limits:
-    """How many orders are taken; 0 is no limit.
+    """How many orders, or photos, are taken; 0 is no limit.
 
     Attributes:
         open_orders: unfinished ones of a person.
@@ -44,6 +52,9 @@ class Limits:
 
 
 NO_LIMITS = Limits(0, 0, 0)
+# Of a person, photos that are being fetched or looked at, or wait for it: two albums.
+MOST_PHOTOS = 20
+PHOTO_LIMITS = Limits(open_orders=MOST_PHOTOS, per_day=0, queue=0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class Admission:
             now_s: unix time.
 
         Raises:
-            TooManyOpenOrders: of this person.
+            TooManyOpenOrders, TooManyPhotos: of this person.
             TooManyOrdersToday: of this person; says when the next one may come.
             QueueFull: too many of all persons.
         """
@@ -111,8 +122,10 @@ class Admission:
                 return int(priority)
             case ["dup"]:
                 return None
-            case ["open", count]:
+            case ["open", count] if request.queue in self._counted:
                 raise TooManyOpenOrders(count=int(count), limit=limits.open_orders)
+            case ["open", count]:
+                raise TooManyPhotos(count=int(count))
             case ["day", free_s]:
                 raise _too_many_today(limits.per_day, float(free_s) - now_s)
             case ["full", count]:
@@ -139,7 +152,7 @@ class Admission:
         answer: list[Any] = await self._admit(
             keys=[
                 fair_key(request.queue),
-                open_key(request.person),
+                (open_key if is_counted else photos_key)(request.person),
                 day_key(request.person),
                 taken_key(request.job_id),
                 taking_key(request.job_id),

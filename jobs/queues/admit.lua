@@ -1,6 +1,6 @@
 -- May this order come in, and with which priority? One script, so that nothing comes between.
 --
--- KEYS 1 fair tags of the queue (hash: V, u:<person>)      2 open orders of the person (zset)
+-- KEYS 1 fair tags of the queue (hash: V, u:<person>)      2 open orders, or photos, of the person (zset)
 --      3 the person's orders of a day (zset)               4 mark of an order that was taken once
 --      5 mark of an order that is being taken
 -- ARGV 1 key prefix of the queue   2 order id   3 person   4 cost in units of 10 s
@@ -99,10 +99,9 @@ if ARGV[5] == 'fair' then
   priority = math.max(1, math.floor(S))
 end
 
-if open_limit > 0 then
-  call('ZADD', KEYS[2], now, own)
-  call('EXPIRE', KEYS[2], 2 * DAY_S)
-end
+-- Without a limit too: a look counts among the photos, whose limit holds when they are fetched.
+call('ZADD', KEYS[2], now, own)
+call('EXPIRE', KEYS[2], 2 * DAY_S)
 if day_limit > 0 then
   call('ZADD', KEYS[3], now, id)
   call('EXPIRE', KEYS[3], DAY_S)

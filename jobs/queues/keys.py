@@ -68,6 +68,11 @@ def open_key(person: int) -> str:
     return f"animato:open:{person}"
 
 
+def photos_key(person: int) -> str:
+    """The photos of a person that are being fetched or looked at, or wait for it."""
+    return f"animato:photos:{person}"
+
+
 def day_key(person: int) -> str:
     """The orders of a person within the last 24 hours."""
     return f"animato:day:{person}"

@@ -31,6 +31,7 @@ from jobs.queues.keys import (
     day_key,
     engine_queue,
     open_key,
+    photos_key,
     prefix_of,
     taken_key,
 )
@@ -39,6 +40,7 @@ from jobs.queues.written import all_written
 from jobs.service_errors import OrderNotFailed, RecordError
 
 ATTEMPTS = 3
+_SHORT_S = 1.0  # what a job of the short queues costs its person
 RETRY_AFTER_MS = 15_000
 _TAKEN_KEPT_S = 172_800  # as long as finished orders are
 # Long: the order of a dead worker waits until another worker is there.
@@ -168,24 +170,35 @@ class Queues:
         if engine not in self._engines:
             raise UnknownEngine(name=engine, known=", ".join(self._engines))
 
-    async def send(self, ref: JobRef, record: Record, person: int, cost_s: float = 1.0) -> bool:
+    async def send(
+        self,
+        ref: JobRef,
+        record: Record,
+        person: int,
+        limits: Limits = NO_LIMITS,
+        follows: JobRef | None = None,
+    ) -> bool:
         """Puts a job into one of the short queues (`intake`, `look`), fairly among persons.
 
         Args:
             ref: the queue and the job's id.
             record: what is to be done.
             person: whose turn it takes.
-            cost_s: how long it will need.
+            limits: such as `PHOTO_LIMITS`.
+            follows: the job that sends this one, and counts no more beside it.
 
         Returns:
             Whether it is new.
 
         Raises:
+            TooManyPhotos: of this person.
             QueueUnavailable: the server does not answer.
         """
-        request = Request(ref.queue, ref.job_id, person, cost_s)
+        request = Request(ref.queue, ref.job_id, person, _SHORT_S)
         with reaching(self.url):
-            return await self._take(request, NO_LIMITS, record, type(record).__name__)
+            if follows is not None:
+                await self.client.zrem(photos_key(person), follows.key)
+            return await self._take(request, limits, record, type(record).__name__)
 
     async def status(self, ref: JobRef) -> Status | None:
         """Where a job stands; None if nothing is known of it.

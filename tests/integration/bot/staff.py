@@ -75,8 +75,11 @@ class Shown:
 
     def __init__(self) -> None:
         self.drafts: list[str] = []
+        self.before: Callable[[str], Awaitable[None]] | None = None
 
     async def __call__(self, draft: str) -> None:
+        if self.before is not None:
+            await self.before(draft)
         self.drafts.append(draft)
 
 

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Generator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram import Chat, InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
 from telegram.error import BadRequest, NetworkError
 from telegram.ext import TypeHandler
 
 from bot.gateway.application import Context, Patience
 from bot.gateway.connection import build_application
+from bot.gateway.update_processor import InOrderPerChat, lend_turn, wait_for_room
 from jobs.queues.keys import failed_update_key
 from jobs.service_errors import QueueUnavailable
 from sandbox.server import Sandbox
@@ -65,6 +69,73 @@ async def test_message_and_tap_of_one_person_keep_their_order(
         may_go_on.set()
         await until(lambda: len(heard.texts) == 4)
     assert heard.texts == ["/start", "Hello", "slow", "smile"]
+
+
+async def test_tap_goes_before_the_messages_of_its_chat_that_wait(
+    sandbox: Sandbox, redis: Redis, desk: Desk
+) -> None:
+    row = [InlineKeyboardButton(name, callback_data=name) for name in ("smile", "nod")]
+    may_go_on = asyncio.Event()
+
+    async def be_slow(update: Update, context: Context) -> None:
+        if text_of(update) == "0":
+            await may_go_on.wait()
+        if text_of(update) == "/start":
+            markup = InlineKeyboardMarkup([row])
+            await context.bot.send_message(ALICE, "Which?", reply_markup=markup)
+
+    heard = Heard(be_slow)
+    async with running(built(sandbox, redis, heard)):
+        await desk.say("/start")
+        await desk.sees("Which?")
+        for number in range(6):
+            await desk.say(str(number))
+        await desk.tap("smile", wait_s=0)
+        await desk.tap("nod", wait_s=0)
+        await desk.say("6")
+        await until(lambda: seven_messages_and_two_taps_are_left(redis))
+        may_go_on.set()
+        await until(lambda: len(heard.texts) == 10)
+    assert heard.texts == ["/start", "0", "smile", "nod", "1", "2", "3", "4", "5", "6"]
+
+
+async def seven_messages_and_two_taps_are_left(redis: Redis) -> bool:
+    return await left_in_inbox(redis) == 9
+
+
+class Handling:
+    """The handling of an update: notes that it begins, and does what the test says."""
+
+    def __init__(self, number: int, begun: list[int], act: Callable[[], Awaitable[None]]) -> None:
+        self._number, self._begun, self._act = number, begun, act
+
+    def __await__(self) -> Generator[Any, None, None]:
+        self._begun.append(self._number)
+        return self._act().__await__()
+
+
+async def test_update_that_is_cancelled_while_it_waits_lets_the_next_one_go() -> None:
+    processor, begun, may_go_on = InOrderPerChat(), list[int](), asyncio.Event()
+
+    async def act() -> None:
+        await may_go_on.wait()
+        lend_turn()
+        wait_for_room()  # the turn is passed on
+        tasks[2].cancel()
+
+    def handled(number: int) -> "asyncio.Task[None]":
+        chat = Chat(ALICE, "private")
+        update = Update(number, Message(number, datetime.now(UTC), chat))
+        handling = Handling(number, begun, act)
+        return asyncio.create_task(processor.do_process_update(update, handling))
+
+    tasks = [handled(number) for number in range(4)]
+    await until(lambda: begun == [0])
+    tasks[1].cancel()
+    may_go_on.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert [task.cancelled() for task in tasks] == [False, True, True, False]
+    assert begun == [0, 3]
 
 
 async def test_chat_that_hangs_with_many_updates_delays_nobody(

@@ -18,6 +18,7 @@ from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
     FACE,
+    RULES,
     Maker,
     Staff,
     delivering,
@@ -28,7 +29,7 @@ from tests.integration.bot.staff import (
     staff_of,
     working,
 )
-from tests.integration.sandbox.desk import Desk
+from tests.integration.sandbox.desk import ALICE, BOB, Desk
 
 pytestmark = pytest.mark.local_sockets
 
@@ -66,6 +67,35 @@ async def test_photo_is_fetched_looked_at_and_shown(
     assert look.photo_key == f"inputs/{draft.draft}/photo-1.jpg"
     (shown,) = [one for one in await desk.messages() if one.get("photo")]
     assert await store.get(look.photo_key) == await desk.file(shown["photo"][-1]["file_id"])
+
+
+async def test_looks_of_a_busy_chat_leave_places_to_those_of_others(
+    staff: Staff, maker: Maker, desk: Desk, redis: Redis
+) -> None:
+    begun: list[str] = []
+    has_room = asyncio.Event()
+
+    async def wait_for_alice(name: str) -> None:
+        begun.append(name)
+        if (await staff.draft(name)).chat == ALICE:
+            await has_room.wait()
+
+    staff.shown.before = wait_for_alice
+    async with working(staff, maker):
+        # As many as there are places of deliveries, and more.
+        hers = [(await photo_sent(staff, desk)).draft for _ in range(2 * RULES.at_once)]
+        await until(lambda: len(maker.looks) == len(hers))
+        his = (await photo_sent(staff, desk, BOB)).draft
+        await until(lambda: staff.shown.drafts == [his])
+        assert len(begun) == 3
+        has_room.set()
+
+        async def all_are_shown() -> bool:
+            await hurry(redis, DELIVER)
+            return len(staff.shown.drafts) == len(hers) + 1
+
+        await until(all_are_shown)
+    assert sorted(staff.shown.drafts) == sorted([*hers, his])
 
 
 async def test_clip_that_is_too_large_is_told_by_its_own_name(staff: Staff, desk: Desk) -> None:

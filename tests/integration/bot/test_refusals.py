@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from bot.conversation.card_words import trouble_words
 from bot.drafts.draft_news import DraftNews
 from bot.orders.result_files import ResultFiles
-from jobs.errors import GateFailed, NoFaceFound
+from bot.wording import OURS
+from jobs.errors import GateFailed, NoFaceFound, OperatorError, ProcessKilled
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later
 from jobs.queues.keys import LOOK, JobRef
@@ -161,10 +163,15 @@ async def test_file_that_is_gone_meanwhile_is_told(
 # --- photos ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "error",
+    [GateFailed(reason="no child"), ProcessKilled(what="The check of the input", signal="SIGKILL")],
+    ids=["no child", "killed"],
+)
 async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
-    staff: Staff, maker: Maker, desk: Desk, redis: Redis
+    staff: Staff, maker: Maker, desk: Desk, redis: Redis, error: OperatorError
 ) -> None:
-    maker.errors = [GateFailed(reason="no child") for _ in range(3)]
+    maker.errors = [error for _ in range(3)]
     async with delivering(staff), working(staff, maker):
         draft = await photo_sent(staff, desk)
         while maker.errors:
@@ -174,6 +181,12 @@ async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
     assert draft.look_id in staff.admins.notes[0]
     (letter,) = await staff.office.queues.dead_letters()
     assert letter.status.ref.job_id == draft.look_id
+    trouble = (await staff.draft(draft.draft)).trouble
+    assert trouble is not None
+    assert trouble.error["error"] == type(error).__name__
+    words = trouble_words(draft, error, staff.office.texts)
+    assert words.text == OURS
+    assert words.keyboard[0][0].text == "↻ Try again"
 
 
 async def test_look_that_fails_for_the_persons_photo_is_told_to_no_admin(

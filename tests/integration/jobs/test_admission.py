@@ -11,9 +11,18 @@ from jobs.errors import NoFaceFound, UnknownEngine
 from jobs.orders import LookOrder, OrderState
 from jobs.queues.admission import NO_LIMITS, Limits
 from jobs.queues.failures import reason_of
-from jobs.queues.keys import LOOK, day_key, fair_key, open_key, taken_key, taking_key
+from jobs.queues.keys import (
+    INTAKE,
+    LOOK,
+    JobRef,
+    day_key,
+    fair_key,
+    open_key,
+    taken_key,
+    taking_key,
+)
 from jobs.queues.queues import Cancelling, Queues
-from jobs.service_errors import QueueFull, TooManyOpenOrders, TooManyOrdersToday
+from jobs.service_errors import QueueFull, TooManyOpenOrders, TooManyOrdersToday, TooManyPhotos
 from tests.integration.jobs.hand import QUEUE, Hand, admins_order, make_order
 
 pytestmark = pytest.mark.local_sockets
@@ -250,3 +259,33 @@ async def test_looks_are_fair_and_use_up_no_place_of_orders(queues: Queues, redi
     await queues.send(look(3, 1).ref, look(3, 1), 3)
     assert await Hand(redis, LOOK).work_through(3) == ["l2-1", "l3-1", "l2-2"]
     assert (await queues.submit(make_order(2))).is_new
+
+
+async def test_photos_of_a_person_that_are_fetched_or_looked_at_are_limited_together(
+    queues: Queues, redis: Redis
+) -> None:
+    limits = Limits(open_orders=3, per_day=0, queue=0)
+
+    async def fetch(person: int, number: int) -> bool:
+        ref = JobRef(INTAKE, f"in-{person}-{number}")
+        return await queues.send(ref, make_order(person), person, limits)
+
+    for number in range(3):
+        assert await fetch(2, number)
+    with pytest.raises(TooManyPhotos) as caught:
+        await fetch(2, 3)
+    assert caught.value.fields["count"] == 3
+    assert not await fetch(2, 0)  # the same once more is none more
+    assert await fetch(3, 0)
+    assert (await queues.submit(make_order(2))).is_new
+    # What is fetched is looked at, which is never refused, and counts as long as that takes.
+    fetched = JobRef(INTAKE, await (hand := Hand(redis, INTAKE)).take())
+    look = JobRef(LOOK, "look-2-0")
+    assert await queues.send(look, make_order(2), 2, follows=fetched)
+    with pytest.raises(TooManyPhotos):
+        await fetch(2, 3)
+    await hand.finish(fetched.job_id)
+    with pytest.raises(TooManyPhotos):
+        await fetch(2, 3)
+    await Hand(redis, LOOK).work_through(1)
+    assert await fetch(2, 3)

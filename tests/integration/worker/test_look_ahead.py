@@ -1,5 +1,6 @@
 """Somebody who sends a photo hears of it at once, however many videos wait."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -8,12 +9,20 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from inference.engine_process.render_job import EngineSetup
+from inference.look import LookLimits
+from inference.worker.look_async import Looks
+from inference.worker.order_look import FURTHER_LOOK_NICENESS, LookDesk
 from inference.worker.plan import WorkerPlan
-from jobs.model import CropBox
-from jobs.orders import LookResult, OrderState
+from jobs.errors import UnsupportedMedia
+from jobs.model import CropBox, PhotoLook
+from jobs.orders import LookOrder, LookResult, OrderState
+from jobs.queues.assignment import Assignment
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
 from tests.integration.worker.conftest import (
+    LIMIT_S,
+    PHOTO,
     WALL,
     engine_processes,
     look_ordered,
@@ -66,3 +75,66 @@ async def test_look_needs_no_engine(queues: Queues, plan: WorkerPlan) -> None:
     async with working(plan, "flow", "still"):
         await until(queues, look.ref, OrderState.DONE)
         assert engine_processes(os.getpid()) == []
+
+
+class HeldLooks(Looks):
+    """Looks that note how far they stand back, and hold until the test lets one go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.niceness: list[int] = []
+        self.held: list[asyncio.Future[None]] = []
+
+    async def photo(
+        self,
+        path: Path,
+        folder: Path,
+        limits: LookLimits | None = None,
+        *,
+        find_faces: bool = True,
+    ) -> PhotoLook:
+        assert folder.is_dir()
+        assert find_faces
+        assert limits is not None
+        self.niceness.append(limits.niceness)
+        self.held.append(asyncio.get_running_loop().create_future())
+        await self.held[-1]
+        raise UnsupportedMedia(name=path.name)
+
+
+async def test_further_looks_of_a_person_stand_back_behind_videos(
+    store: FileStore, tmp_path: Path
+) -> None:
+    looks = HeldLooks()
+    desk = LookDesk(store, looks, clip_max_s=1)
+    tasks: list[asyncio.Task[LookResult | None]] = []
+
+    async def begun(person: int) -> int:
+        number = len(tasks)
+        order = LookOrder(
+            look_id=f"look-{number}", person=person, chat=person, draft="7", photo_key=PHOTO
+        )
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assignment = Assignment(order.ref, 1, order.to_json())
+        tasks.append(asyncio.create_task(desk.look(assignment, folder)))
+        async with asyncio.timeout(LIMIT_S):
+            while len(looks.niceness) == number:
+                await asyncio.sleep(0.01)
+        return looks.niceness[number]
+
+    async def ended(number: int) -> None:
+        looks.held[number].set_result(None)
+        with pytest.raises(UnsupportedMedia):
+            await tasks[number]
+
+    behind_videos = FURTHER_LOOK_NICENESS
+    assert EngineSetup.model_fields["niceness"].default < behind_videos
+    assert [await begun(2), await begun(2), await begun(3)] == [0, behind_videos, 0]
+    await ended(0)
+    assert await begun(2) == behind_videos  # as long as one is in hand
+    await ended(1)
+    await ended(3)
+    assert await begun(2) == 0
+    await ended(4)
+    await ended(2)

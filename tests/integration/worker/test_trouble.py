@@ -18,6 +18,7 @@ from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Cancelling, Queues
 from jobs.queues.workers import WorkerState
 from jobs.store.files import FileStore
+from tests.integration.inference.test_look_async import look_children
 from tests.integration.worker.conftest import (
     CLIP,
     engine_processes,
@@ -115,6 +116,24 @@ async def test_order_whose_engine_is_killed_is_done_by_a_fresh_one(
     assert status.video().key.endswith("/2.mp4")
     lines = await OrderLogs(redis, plan.url).last(order.order_id, LINES_KEPT)
     assert any("SIGKILL" in line for line in lines)
+
+
+@ON_LINUX
+async def test_look_whose_process_is_killed_from_outside_is_tried_again(
+    queues: Queues, plan: WorkerPlan, redis: Redis
+) -> None:
+    look = await look_ordered(queues)
+    await tried_soon(redis, look.ref)
+    async with working(plan, "still"):
+
+        async def is_killed() -> bool:
+            for child in look_children():
+                os.kill(int(child.name), signal.SIGKILL)
+                return True
+            return False
+
+        await seen(is_killed)
+        assert (await until(queues, look.ref, OrderState.DONE)).starts == 2
 
 
 async def test_poison_fails_after_three_attempts_and_others_go_on(

@@ -26,6 +26,7 @@ from jobs.errors import (
     MediaTooLarge,
     NoVideoStream,
     PhotoTooManyPixels,
+    ProcessKilled,
     StartBeyondEnd,
     UnsupportedClip,
 )
@@ -195,7 +196,8 @@ OUTSIDE = LINK.replace("os.symlink(request['source'], name)", "name = request['s
         (READY + "time.sleep(60)", DecoderFailed, "it took too long"),
         (READY + "os.abort()", DecoderFailed, "it crashed"),
         (READY + "os.kill(os.getpid(), signal.SIGSEGV)", DecoderFailed, "it crashed"),
-        (READY + "os.kill(os.getpid(), signal.SIGKILL)", DecoderFailed, "too much memory"),
+        (READY + "os.kill(os.getpid(), signal.SIGFPE)", DecoderFailed, "it crashed"),
+        (READY + "os.kill(os.getpid(), signal.SIGXFSZ)", DecoderFailed, "it crashed"),
         (READY + "os.kill(os.getpid(), signal.SIGXCPU)", DecoderFailed, "it took too long"),
         (READY + "sys.exit(3)", DecoderFailed, "it crashed"),
         (READY, DecoderFailed, "it crashed"),
@@ -226,6 +228,84 @@ def test_child_that_goes_wrong_is_one_clear_error_and_leaves_nothing(
         look_at_photo(photo, folder, limits, child=fake(tmp_path, program))
     assert list(folder.iterdir()) == []
     assert photo.exists()
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("begun", [READY, "import os, signal\n"])
+def test_child_killed_from_outside_each_time_is_our_fault_after_three_starts(
+    photo: Path, folder: Path, tmp_path: Path, begun: str, name: str
+) -> None:
+    starts = tmp_path / "starts"
+    program = f"open({str(starts)!r}, 'a').write('.')\n{begun}os.kill(os.getpid(), signal.{name})"
+    with pytest.raises(ProcessKilled, match=name):
+        look_at_photo(photo, folder, child=fake(tmp_path, program))
+    assert starts.read_text() == "..."
+    assert list(folder.iterdir()) == []
+
+
+def test_child_killed_from_outside_once_is_started_again(
+    photo: Path, folder: Path, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    program = (
+        "import os, pathlib, signal\n"
+        f"mark = pathlib.Path({str(mark)!r})\n"
+        "if not mark.exists():\n"
+        "    mark.touch()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from inference.look_child import main\n"
+        "main()\n"
+    )
+    assert len(look_at_photo(photo, folder, child=fake(tmp_path, program)).faces) == 1
+
+
+def test_ffmpeg_of_a_look_killed_from_outside_blames_no_file(
+    photo: Path, folder: Path, tmp_path: Path
+) -> None:
+    error = ProcessKilled(what="ffmpeg", signal="SIGKILL")
+    program = READY + f"print({json.dumps(error.to_dict())!r})"
+    with pytest.raises(ProcessKilled, match="ffmpeg was killed by SIGKILL"):
+        look_at_photo(photo, folder, child=fake(tmp_path, program))
+
+
+def test_child_stands_back_as_far_as_it_is_told(photo: Path, folder: Path, tmp_path: Path) -> None:
+    program = (
+        "import os\n"
+        "import inference.look_child as child\n"
+        "def told(*_):\n"
+        "    raise child_error(name=str(os.nice(0)), reason='')\n"
+        "from jobs.errors import DecoderFailed as child_error\n"
+        "child._load = lambda kind: told\n"
+        "child.main()\n"
+    )
+    ours = os.nice(0)
+    for niceness in (0, 3):
+        with pytest.raises(DecoderFailed) as caught:
+            look_at_photo(
+                photo, folder, LookLimits(niceness=niceness), child=fake(tmp_path, program)
+            )
+        assert caught.value.fields["name"] == str(min(19, ours + niceness))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux kills at the hard limit")
+def test_limit_on_processor_time_is_told_from_a_kill(
+    photo: Path, folder: Path, tmp_path: Path
+) -> None:
+    program = (
+        "import sys\n"
+        "import inference.look_child as child\n"
+        "child._CORES = 0.001\n"
+        "def busy(kind):\n"
+        "    def look(*_):\n"
+        "        while True:\n"
+        "            pass\n"
+        "    return look\n"
+        "child._load = busy\n"
+        "child.main()\n"
+    )
+    with pytest.raises(DecoderFailed, match="it took too long") as caught:
+        look_at_photo(photo, folder, child=fake(tmp_path, program))
+    assert caught.value.fields["name"] == "me.png"
 
 
 def test_program_that_cannot_be_started_is_our_fault(photo: Path, folder: Path) -> None:

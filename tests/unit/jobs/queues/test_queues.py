@@ -28,7 +28,15 @@ def test_engines_of_the_queues_are_those_that_there_are() -> None:
 
 
 def test_names_of_keys_are_all_different() -> None:
-    one_part = ("open_key", "day_key", "taken_key", "taking_key", "cancel_key", "sent_key")
+    one_part = (
+        "open_key",
+        "day_key",
+        "taken_key",
+        "taking_key",
+        "cancel_key",
+        "sent_key",
+        "photos_key",
+    )
     made = [getattr(keys, name)("x") for name in (*one_part, "worker_key", "fair_key")]
     made += [keys.speed_key("x", "y"), keys.CANCEL_CHANNEL, keys.WORKERS]
     assert len(set(made)) == len(made)
