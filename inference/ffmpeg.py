@@ -194,6 +194,11 @@ class Ffmpeg:
         """Whether one of the last messages contains `words`; after `finish` or `kill`."""
         return any(words in line for line in self._lines)
 
+    def find(self, pattern: str) -> str | None:
+        """Return the first group of `pattern` in the first message that matches, or None."""
+        matches = (re.search(pattern, line) for line in self._lines)
+        return next((match[1] for match in matches if match), None)
+
     def _read_messages(self) -> None:
         stream = self._process.stderr
         assert stream is not None  # noqa: S101

@@ -31,6 +31,9 @@ _AVERAGE_TOLERANCE = 0.02
 # Phones drop a frame here and there, VP8 counts hidden ones: the usual interval says more than the
 # average, unless the two differ by more than this.
 _USUAL_FACTOR = Fraction(5, 4)
+# Screen recorders write nothing while nothing moves. With this share of usual intervals, the longer
+# ones are such pauses, in which the last frame is repeated.
+_USUAL_SHARE = Fraction(2, 3)
 
 
 def choose_frame_rate(
@@ -43,7 +46,8 @@ def choose_frame_rate(
     """The constant rate at which a clip is to be played, frames per second.
 
     A constant rate is kept exactly, or divided by the smallest whole number that brings it to
-    `max_rate` or less. A variable one becomes a constant one near its average, at most 60.
+    `max_rate` or less. A variable one becomes a constant one near its average, without pauses, at
+    most 60.
 
     Args:
         times_s: when its frames are due, s, in order.
@@ -67,10 +71,18 @@ def choose_frame_rate(
 
 
 def _rate_of_variable(times_s: Sequence[Fraction], average: Fraction) -> Fraction:
-    interval_s = median(later - earlier for earlier, later in pairwise(times_s))
-    usual = 1 / Fraction(interval_s) if interval_s > 0 else average
-    near = average / _USUAL_FACTOR <= usual <= average * _USUAL_FACTOR
-    rate = usual if near else average
+    intervals_s = [later - earlier for earlier, later in pairwise(times_s)]
+    interval_s = Fraction(median(intervals_s))
+    usual = 1 / interval_s if interval_s > 0 else average
+    is_near = average / _USUAL_FACTOR <= usual <= average * _USUAL_FACTOR
+    usual_s = [one_s for one_s in intervals_s if abs(one_s - interval_s) <= interval_s / 4]
+    has_pauses = usual > average and len(usual_s) >= _USUAL_SHARE * len(intervals_s)
+    if is_near:
+        rate = usual
+    elif has_pauses:
+        rate = len(usual_s) / sum(usual_s, Fraction(0))
+    else:
+        rate = average
     snapped = _snapped(rate, _AVERAGE_TOLERANCE)
     return snapped if snapped in _STANDARD_RATES else max(rate.limit_denominator(10), Fraction(1))
 

@@ -28,6 +28,7 @@ from typing import IO, Any, ParamSpec, Self, TypeVar
 from inference.exit_status import outside_signal
 from inference.media_file import check_file
 from inference.media_limits import ClipLimits, PhotoLimits
+from jobs import media_errors  # noqa: F401 - makes its errors known to `from_dict`
 from jobs.errors import (
     AnimatoError,
     DecoderFailed,

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from inference.niceness import stand_back
 
 if TYPE_CHECKING:
+    from inference.photo import Photo
     from jobs.model import ClipLook, Face, PhotoLook, Warn
 
 _OPEN_FILES = 256
@@ -148,15 +149,15 @@ def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "Phot
         original_width=photo.original_width,
         original_height=photo.original_height,
         faces=faces,
-        warnings=_photo_warnings(picture, faces),
+        warnings=_photo_warnings(photo, faces),
     )
 
 
-def _photo_warnings(picture: Any, faces: "tuple[Face, ...]") -> "tuple[Warn, ...]":
+def _photo_warnings(photo: "Photo", faces: "tuple[Face, ...]") -> "tuple[Warn, ...]":
     from jobs.model import Warn  # noqa: PLC0415
 
-    warnings = []
-    part = picture
+    warnings = [Warn.PHOTO_CUT] if photo.is_cut else []
+    part = picture = photo.picture
     if faces:
         box = faces[0].box
         part = picture[max(0, box.upper) : box.lower, max(0, box.left) : box.right]
@@ -192,6 +193,7 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipL
     found = {
         Warn.CLIP_SHORTENED: clip.shortened,
         Warn.CLIP_DAMAGED: clip.damaged,
+        Warn.NO_PLAYABLE_SOUND: clip.lacks_sound_decoder,
         Warn.NO_FACE_IN_CLIP: not findings.faces,
         Warn.FACE_LOST: findings.is_face_lost,
         Warn.HARD_CUTS: findings.has_cuts,

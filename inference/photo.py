@@ -1,5 +1,6 @@
 """A photo file of any kind in, an upright RGB picture out; and PNG files without metadata."""
 
+import re
 import struct
 import threading
 import warnings
@@ -11,19 +12,24 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
+from inference.cut_jpeg import complete_jpeg
 from inference.media_file import check_file
 from inference.media_limits import PhotoLimits
+from inference.nclx import is_hdr, is_plain, to_srgb
 from jobs.errors import (
     MediaDamaged,
+    MediaError,
     PhotoTooManyPixels,
     PhotoTooSmall,
     UnsupportedMedia,
 )
+from jobs.media_errors import CameraRaw, UnsupportedKind
 
 Picture = npt.NDArray[np.uint8]
 
@@ -55,6 +61,13 @@ _DAMAGE = (
     Image.DecompressionBombError,
 )
 
+# What Pillow and its plug-ins say about intact files of a kind that they do not decode.
+_UNSUPPORTED = re.compile(
+    r"unknown pixel mode|cannot handle|unsupported|not been built in|KeyError\(\d{5}\)",
+    re.IGNORECASE,
+)
+_DNG_VERSION, _SUBFILE_TYPE, _IS_REDUCED = 50706, 254, 1
+
 # libheif's own limits on sizes, items and memory stay on; a HEIC file's thumbnails and depth maps
 # are never decoded.
 pillow_heif.register_heif_opener(
@@ -74,11 +87,13 @@ class Photo:
         picture: uint8 (H, W, 3) RGB, upright, at most `max_side` px on its longer side.
         original_width: of the upright photo before it was reduced, px.
         original_height: likewise.
+        is_cut: whether the file lacked its end; its last rows may be made up.
     """
 
     picture: Picture
     original_width: int
     original_height: int
+    is_cut: bool = False
 
 
 def read_photo(path: Path, limits: PhotoLimits | None = None) -> Photo:
@@ -91,8 +106,9 @@ def read_photo(path: Path, limits: PhotoLimits | None = None) -> Photo:
     Raises:
         FileMissing, FileUnreadable, EmptyFile, MediaTooLarge: it cannot be opened.
         UnsupportedMedia: not a picture, or of another format.
+        UnsupportedKind, CameraRaw: of a format that we read, but of a kind that we do not.
         PhotoTooSmall, PhotoTooManyPixels: told from the header.
-        MediaDamaged: cut off or broken.
+        MediaDamaged: broken, or more than a little is cut off.
     """
     limits = limits or PhotoLimits()
     check_file(path, limits.max_bytes)
@@ -102,14 +118,15 @@ def read_photo(path: Path, limits: PhotoLimits | None = None) -> Photo:
             # `limits` decide.
             warnings.simplefilter("ignore")
             with _open(path) as image:
+                _skip_previews(path, image)
                 _check_size(path, image, limits)
-                return _decode(image, limits)
+                return _decode(path, image, limits)
     except UnidentifiedImageError as exc:
-        if _begins_like_a_photo(path):
-            raise MediaDamaged(name=path.name) from exc
-        raise UnsupportedMedia(name=path.name) from exc
+        if not _begins_like_a_photo(path):
+            raise UnsupportedMedia(name=path.name) from exc
+        raise _damage(path, _opening_error(path)) from exc
     except _DAMAGE as exc:
-        raise MediaDamaged(name=path.name) from exc
+        raise _damage(path, exc) from exc
 
 
 def read_normalised(path: Path) -> Picture:
@@ -154,6 +171,23 @@ def _open(path: Path) -> Iterator[Image.Image]:
         yield image
 
 
+def _skip_previews(path: Path, image: Image.Image) -> None:
+    """Seek to the first page of a TIFF file that is not a thumbnail of another one.
+
+    Raises:
+        CameraRaw: there is none, or the file is a DNG.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return
+    try:
+        while image.tag_v2.get(_SUBFILE_TYPE, 0) & _IS_REDUCED:
+            image.seek(image.tell() + 1)
+    except EOFError as exc:
+        raise CameraRaw(name=path.name) from exc
+    if _DNG_VERSION in image.tag_v2:
+        raise CameraRaw(name=path.name)
+
+
 def _check_size(path: Path, image: Image.Image, limits: PhotoLimits) -> None:
     width, height = image.size
     if width * height > limits.max_pixels:
@@ -175,36 +209,96 @@ def _begins_like_a_photo(path: Path) -> bool:
     return head.startswith(_BEGINNINGS)
 
 
+def _opening_error(path: Path) -> BaseException | None:
+    """Return why the decoder of this format refuses the file, which `Image.open` does not tell."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    for name in FORMATS:
+        opens, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(head) is True:
+            try:
+                with path.open("rb") as file:
+                    opens(file, str(path))
+            except _DAMAGE as exc:
+                return exc
+    return None
+
+
+def _damage(path: Path, error: BaseException | None) -> MediaError:
+    """Return the error for a file that could not be decoded: unsupported or damaged."""
+    is_unsupported = error is not None and _UNSUPPORTED.search(repr(error))
+    return (UnsupportedKind if is_unsupported else MediaDamaged)(name=path.name)
+
+
 # --- decoding ------------------------------------------------------------------------------------
 
 
-def _decode(image: Image.Image, limits: PhotoLimits) -> Photo:
+def _decode(path: Path, image: Image.Image, limits: PhotoLimits) -> Photo:
     original = image.size
+    max_side = limits.max_side or _VIDEO_SIDE_PX
     if limits.max_side:
         # JPEG files can be decoded at 1/2, 1/4 or 1/8 of their size: twice the wanted size leaves
         # the rest of the work to the better filter below.
         image.draft(None, (2 * limits.max_side, 2 * limits.max_side))
-    image.load()
-    orientation = _orientation(image)
+    loaded, is_cut = _load(path, image)
+    orientation = _orientation(path, image)
     profile = image.info.get("icc_profile")
-    opaque = _without_alpha(_eight_bit(image), on_white=not limits.drops_alpha)
-    plain = _reduce(opaque, limits.max_side or _VIDEO_SIDE_PX)
-    upright = _turn(_to_srgb(plain, profile), orientation)
+    nclx = None if profile else image.info.get("nclx_profile")
+    if nclx is not None and is_hdr(nclx) and image.mode == "RGB":
+        loaded, nclx = _hdr_as_srgb(path, nclx, max_side), None
+    opaque = _without_alpha(_eight_bit(loaded), on_white=not limits.drops_alpha)
+    plain = _to_srgb(_reduce(opaque, max_side), profile)
+    if nclx is not None and not is_plain(nclx):
+        plain = Image.fromarray(to_srgb(np.asarray(plain), 8, nclx))
+    upright = _turn(plain, orientation)
     width, height = original
     # Orientations 5 to 8 lie on their side.
     if orientation >= 5:
         width, height = height, width
-    return Photo(np.array(upright, dtype=np.uint8), width, height)
+    return Photo(np.array(upright, dtype=np.uint8), width, height, is_cut)
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 if there is none or it cannot be read."""
+def _load(path: Path, image: Image.Image) -> tuple[Image.Image, bool]:
+    """Decode; return the picture and whether the file lacked its end."""
     try:
-        value: Any = image.getexif().get(ExifTags.Base.Orientation, 1)
+        image.load()
+    except OSError:
+        completed = complete_jpeg(path) if image.format in {"JPEG", "MPO"} else None
+        if completed is None:
+            raise
+        return completed, True
+    return image, False
+
+
+def _orientation(path: Path, image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 if there is none or it has been applied already."""
+    value: Any
+    try:
+        if image.format == "HEIF":
+            # The decoder has applied `irot` and `imir`; then EXIF only repeats them.
+            heif = pillow_heif.open_heif(path)
+            turns = heif[heif.primary_index]._c_image.transformations  # noqa: SLF001 - no other way
+            is_upright = any(kind != "clap" for kind, *_ in turns)
+            value = 1 if is_upright else image.info.get("original_orientation")
+        else:
+            value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except _DAMAGE:
         # Broken metadata does not make the picture itself unusable.
         return 1
     return int(value) if value in range(1, 9) else 1
+
+
+def _hdr_as_srgb(path: Path, nclx: dict[str, Any], max_side: int) -> Image.Image:
+    """Decode a PQ or HLG picture at its full bit depth and convert it to sRGB."""
+    heif = pillow_heif.open_heif(path, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+    frame = heif[heif.primary_index]
+    codes = np.asarray(frame)[:, : frame.size[0]]
+    scale = max_side / max(frame.size)
+    if scale < 1:
+        width, height = (max(1, round(side * scale)) for side in frame.size)
+        codes = np.asarray(cv2.resize(codes, (width, height), interpolation=cv2.INTER_AREA))
+    bit_depth: Any = frame.info["bit_depth"]
+    return Image.fromarray(to_srgb(codes, bit_depth, nclx))
 
 
 def _turn(image: Image.Image, orientation: int) -> Image.Image:

@@ -61,6 +61,7 @@ class NormalisedClip:
         has_audio: whether it carries sound.
         damaged: whether the source broke off or had broken parts.
         shortened: whether the source was longer than the limits allow.
+        lacks_sound_decoder: whether the source has sound, but none that can be decoded.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class NormalisedClip:
     has_audio: bool
     damaged: bool
     shortened: bool
+    lacks_sound_decoder: bool = False
 
 
 def normalise_clip(
@@ -140,6 +142,7 @@ def normalise_clip(
         has_audio=has_audio,
         damaged=status != 0 or error_count > 0,
         shortened=cut.shortens and frame_count == cut.frame_limit,
+        lacks_sound_decoder=limits.audio and facts.lacks_sound_decoder,
     )
 
 
@@ -208,7 +211,7 @@ def _normalising(source: Path, facts: ClipFacts, coding: list[str], cut: _Cut) -
     if facts.shown.has_audio:
         # Silence fills what the sound lacks at the beginning, so that both tracks begin at zero.
         sound = [
-            *("-map", "0:a:0", "-c:a", "aac", "-b:a", "160k"),
+            *("-map", f"0:{facts.sound_track}", "-c:a", "aac", "-b:a", "160k"),
             *("-af", "aresample=async=1:first_pts=0,aformat=sample_rates=44100|48000"
               ":channel_layouts=mono|stereo"),
         ]  # fmt: skip
@@ -217,7 +220,7 @@ def _normalising(source: Path, facts: ClipFacts, coding: list[str], cut: _Cut) -
     chain = [] if facts.is_turned else ["-reinit_filter", "0"]
     return [
         *(*chain, *seek, *decoder, *input_arguments(source)),
-        *("-map", "0:V:0", *coding, "-fps_mode", "passthrough"),
+        *("-map", f"0:{facts.picture_track}", *coding, "-fps_mode", "passthrough"),
         *(*sound, *part, "-threads", str(THREADS), "-filter_threads", str(THREADS)),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn", "-f", "mp4", "-y"),
     ]

@@ -17,7 +17,7 @@ import av
 from av.error import FFmpegError
 from av.stream import Disposition
 
-from inference.ffmpeg import READABLE_FORMATS, file_url
+from inference.ffmpeg import READABLE_FORMATS, Ffmpeg, file_url, input_arguments
 from inference.frame_rate import MAX_RATE, choose_frame_rate
 from inference.media_file import check_file
 from inference.media_limits import MAX_CLIP_PIXELS
@@ -29,6 +29,7 @@ from jobs.errors import (
     NoVideoStream,
     UnsupportedClip,
 )
+from jobs.media_errors import UnsupportedCodec
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,9 @@ class ClipFacts:
         has_alpha: whether its pictures are partly transparent.
         decoder: the decoder to name to ffmpeg; None leaves the choice to it.
         matrix_unknown: whether its colours are YUV of a matrix that the file does not state.
+        picture_track: the index of the first picture track that has a decoder.
+        sound_track: the index of the first sound track that has one, or None.
+        lacks_sound_decoder: whether there is sound, but none that can be decoded.
     """
 
     shown: VideoProbe
@@ -80,6 +84,9 @@ class ClipFacts:
     has_alpha: bool = False
     decoder: str | None = None
     matrix_unknown: bool = False
+    picture_track: int = 0
+    sound_track: int | None = None
+    lacks_sound_decoder: bool = False
 
 
 def probe(path: Path) -> VideoProbe:
@@ -91,6 +98,7 @@ def probe(path: Path) -> VideoProbe:
         UnsupportedClip: not a video, or of a format that may open other files.
         MediaDamaged: the format is right, its header is cut or broken.
         NoVideoStream: no picture track; the cover of a piece of music is none.
+        UnsupportedCodec: no picture track has a decoder.
         NoFrameDecoded: no picture could be decoded.
         ClipTooManyPixels: more than `MAX_CLIP_PIXELS` per frame.
     """
@@ -145,9 +153,8 @@ def _facts_of_streams(
     max_pixels: int,
     max_rate: Fraction | None,
 ) -> ClipFacts:
-    stream = _picture_track(container)
-    if stream is None:
-        raise NoVideoStream(name=path.name)
+    stream = _picture_track(container, path)
+    sound = next(filter(_is_playable, container.streams.audio), None)
     codec = stream.codec_context
     _check_pixels(path, codec.width, codec.height, max_pixels)
     codec.options = {"max_pixels": str(max_pixels)}
@@ -173,13 +180,16 @@ def _facts_of_streams(
             height=height,
             frame_rate=scan.frame_rate(max_rate),
             duration_s=scan.duration_s(container),
-            has_audio=any(_is_playable(audio) for audio in container.streams.audio[:1]),
+            has_audio=sound is not None,
         ),
         is_square=(width * height == frame.width * frame.height),
         is_turned="DISPLAYMATRIX" in frame.side_data,
         has_alpha=has_alpha,
         decoder=decoder,
         matrix_unknown=not frame.format.is_rgb and frame.colorspace == _UNSPECIFIED_MATRIX,
+        picture_track=stream.index,
+        sound_track=None if sound is None else sound.index,
+        lacks_sound_decoder=sound is None and not all(map(_has_decoder, container.streams.audio)),
     )
 
 
@@ -241,17 +251,39 @@ def _decoded(packet: "av.Packet[av.VideoStream]") -> av.VideoFrame | None:
     return next(iter(frames), None)
 
 
-def _picture_track(container: av.container.InputContainer) -> av.VideoStream | None:
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    return None
+def _picture_track(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """Return the first picture track that has a decoder."""
+    tracks = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+    ]
+    if not tracks:
+        raise NoVideoStream(name=path.name)
+    playable = next(filter(_has_decoder, tracks), None)
+    if playable is None:
+        raise UnsupportedCodec(name=path.name, codec=_codec_name(path, tracks[0].index))
+    return playable
+
+
+def _has_decoder(stream: av.VideoStream | av.AudioStream) -> bool:
+    # PyAV gives None where there is no decoder; its stubs do not say so.
+    context: object = stream.codec_context
+    return context is not None
 
 
 def _is_playable(audio: av.AudioStream) -> bool:
     # A track that is announced but never described (zero channels) would stop ffmpeg altogether.
     codec = audio.codec_context
-    return codec.sample_rate > 0 and codec.channels > 0
+    return _has_decoder(audio) and codec.sample_rate > 0 and codec.channels > 0
+
+
+def _codec_name(path: Path, track: int) -> str:
+    """Return what ffmpeg calls the codec of a track that it cannot decode."""
+    with Ffmpeg([*input_arguments(path), "-map", f"0:{track}", "-f", "null", "pipe:1"]) as ffmpeg:
+        ffmpeg.finish()
+    unknown = ffmpeg.find(r"Video: none \((\w+)")
+    return unknown or ffmpeg.find(r"no decoder found for: (\w+)") or "unknown"
 
 
 def _square_pixels(width: int, height: int, aspect: Fraction) -> tuple[int, int]:

@@ -22,6 +22,9 @@ from jobs.errors import AnimatoError, DiskFull, EncoderFailed, OutputNotWritable
 BT709 = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
 
 _PRESET = "veryfast"
+# A further key frame would code the still part of the photo anew, which is seen as a jump of all of
+# it. The price is that players seek by decoding from the beginning.
+_ONE_KEY_FRAME = ("-x264-params", "keyint=infinite:scenecut=0")
 LOSSLESS_SUFFIX = ".mkv"
 # A track that ends this much later than the pictures still counts as ending with them.
 _SOUND_TOLERANCE_S = Fraction(1, 1000)
@@ -187,6 +190,7 @@ class VideoWriter:
         return [
             *("-vf", f"{colours},{BT709}"),
             *("-c:v", "libx264", "-preset", _PRESET, "-crf", str(self._crf), "-profile:v", "high"),
+            *_ONE_KEY_FRAME,
         ]
 
     def _container(self) -> list[str]:

@@ -240,6 +240,8 @@ class Result(Record):
         label: how it is called truthfully, in words that stand under it; the engine's own.
         digital_source_type: the same as IPTC's term, an address; for what is signed.
         attempt: which start of the order made it, from 1.
+        thumbnail_key: where its first frame lies as a JPEG of at most 320 px, until the video is
+            delivered; None in records of earlier versions.
     """
 
     key: FileKey
@@ -253,6 +255,7 @@ class Result(Record):
     label: str = Field(min_length=1)
     digital_source_type: SourceType
     attempt: int = Field(ge=1)
+    thumbnail_key: FileKey | None = None
 
 
 class Stage(StrEnum):

@@ -23,7 +23,7 @@ from bot.office import Office
 from bot.orders.order_cards import Ending, OrderCard
 from bot.orders.ordering import renumbered
 from bot.orders.progress import Progress
-from bot.orders.result_files import ResultFiles, ResultGone, video_of
+from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
 from bot.orders.results import (
     cancelled_ending,
     caption,
@@ -179,6 +179,7 @@ class Delivery:
             path = folder / "video.mp4"
             try:
                 await self._office.store.fetch(result.key, path)
+                thumbnail = await fetch_thumbnail(self._office.store, result, folder)
             except FileGone as gone:
                 error = gone
             else:
@@ -187,7 +188,8 @@ class Delivery:
                 if draft is not None and card.order.motion.templates:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
                 words = Words(caption(card.title, result, _), keyboard)
-                return Message(words, video_of(card, result, path)), self._ending(card, status)
+                video = video_of(card, result, path, thumbnail)
+                return Message(words, video), self._ending(card, status)
         return Message(failure_words(card, error, number, _)), failed_ending(card, _)
 
     def _ending(self, card: OrderCard, status: Status) -> Ending:

@@ -11,6 +11,7 @@ from jobs.errors import UserError
 from jobs.orders import OrderState, Result
 from jobs.queues.outbox import Delivery, hand_in
 from jobs.service_errors import FileGone
+from jobs.store.files import FileStore
 from jobs.store.keys import result_folder
 
 
@@ -93,7 +94,22 @@ class ResultFiles:
         return True
 
 
-def video_of(card: OrderCard, result: Result, path: Path) -> Video:
+async def fetch_thumbnail(store: FileStore, result: Result, folder: Path) -> Path | None:
+    """Fetch a result's thumbnail into a folder. Return None if there is none.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    if result.thumbnail_key is None:
+        return None
+    try:
+        await store.fetch(result.thumbnail_key, folder / "thumbnail.jpg")
+    except FileGone:
+        return None
+    return folder / "thumbnail.jpg"
+
+
+def video_of(card: OrderCard, result: Result, path: Path, thumbnail: Path | None = None) -> Video:
     """A result as it is sent."""
     return Video(
         media=path,
@@ -102,4 +118,5 @@ def video_of(card: OrderCard, result: Result, path: Path) -> Video:
         duration_s=result.duration_s,
         has_sound=result.has_sound,
         file_name=f"{card.order.motion.template or 'video'}.mp4",
+        thumbnail=thumbnail,
     )

@@ -23,7 +23,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from inference.engine_process.job_log import job_id
-from inference.engine_process.render_job import RESULT_NAME, EngineSetup, Offer, Rendered, RenderJob
+from inference.engine_process.render_job import (
+    RESULT_NAME,
+    THUMBNAIL_NAME,
+    EngineSetup,
+    Offer,
+    Rendered,
+    RenderJob,
+)
 from inference.engine_process.running_engine import RunningEngine
 from jobs.errors import (
     AnimatoError,
@@ -154,6 +161,8 @@ class EngineProcess:
                     _Request(job.engine, self._limits, job.time_limit_s, on_progress),
                 )
                 rendered = Rendered.model_validate(result)
+                if job.thumbnail is not None:
+                    (work / THUMBNAIL_NAME).replace(job.thumbnail)
                 (work / RESULT_NAME).replace(job.output)
                 return rendered
             finally:

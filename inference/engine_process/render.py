@@ -13,6 +13,7 @@ from inference.engine import Engine, engine_names, find_engine, ready_engine
 from inference.engine_options import EngineOptions
 from inference.engine_process.render_job import (
     RESULT_NAME,
+    THUMBNAIL_NAME,
     ClipFile,
     EngineSetup,
     Offer,
@@ -26,6 +27,7 @@ from inference.media_limits import PhotoLimits
 from inference.photo import read_normalised
 from inference.pipeline import Animation, AnimationResult, Report, animate_photo
 from inference.show_all import Showing, show_all
+from inference.thumbnail import write_thumbnail
 from inference.video import ClipReader
 from inference.video_probe import probe
 from inference.weights.store import WeightsStore
@@ -71,6 +73,8 @@ def render(job: RenderJob, setup: EngineSetup, folder: Path, listener: Listener)
     order = _order_of(job, _surroundings_of(setup, weights), engine, folder)
     made = _several_shown if job.templates else _animated
     result, work_frames = made(job, order, listener)
+    if job.thumbnail is not None:
+        write_thumbnail(result.path, folder / THUMBNAIL_NAME)
     return Rendered(
         width=result.width,
         height=result.height,

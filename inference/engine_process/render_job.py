@@ -17,6 +17,9 @@ from jobs.model import CropBox, Face, Value
 RESULT_NAME = "result.mp4"
 """What the process calls the video in the folder of its job."""
 
+THUMBNAIL_NAME = "thumbnail.jpg"
+"""What the process calls the thumbnail in the same folder."""
+
 LINE_LIMIT_BYTES = 1 << 18
 """The longest line of an answer."""
 
@@ -89,6 +92,7 @@ class RenderJob(Value):
         templates: the names of several movements that are shown side by side, or none.
         clip: a person's clip, or None; one of the three.
         output: the mp4; its folder exists.
+        thumbnail: where to put its first frame as a small JPEG, or None.
         is_pasted_back: whether the whole photo is shown.
         has_audio: whether the clip's sound is kept.
         loop: how often the movement is shown.
@@ -105,6 +109,7 @@ class RenderJob(Value):
     templates: tuple[str, ...] = ()
     clip: ClipFile | None = None
     output: Path
+    thumbnail: Path | None = None
     is_pasted_back: bool = True
     has_audio: bool = True
     loop: int = Field(default=1, ge=1)

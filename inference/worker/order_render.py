@@ -18,7 +18,7 @@ from jobs.orders import Order, Progress, Result, Stage
 from jobs.queues.assignment import Assignment
 from jobs.service_errors import BrokenRecord
 from jobs.store.files import FileStore
-from jobs.store.keys import result_key
+from jobs.store.keys import result_key, result_thumbnail_key
 from jobs.tasks import end_tasks
 
 # They name files and devices of this machine, which are not for people to choose.
@@ -83,6 +83,7 @@ async def make_video(
         templates=order.motion.templates,
         clip=await _clip_of(order, studio.store, folder),
         output=folder / "video.mp4",
+        thumbnail=folder / "thumbnail.jpg",
         time_limit_s=max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s),
     )
     if assignment.stop_reason is not None:
@@ -100,6 +101,8 @@ async def make_video(
     )
     key = result_key(order.order_id, assignment.attempt)
     await studio.store.put(key, job.output)
+    thumbnail_key = result_thumbnail_key(order.order_id, assignment.attempt)
+    await studio.store.put(thumbnail_key, folder / "thumbnail.jpg")
     result = Result(
         key=key,
         size_bytes=rendered.size_bytes,
@@ -112,6 +115,7 @@ async def make_video(
         label=rendered.label,
         digital_source_type=rendered.digital_source_type,
         attempt=assignment.attempt,
+        thumbnail_key=thumbnail_key,
     )
     return result, rendered
 

@@ -2,6 +2,7 @@
 
 import json
 
+from jobs import media_errors  # noqa: F401 - makes its errors known to `from_dict`
 from jobs.errors import AnimatoError, Cancelled
 from jobs.service_errors import OrderFailed, OrderStalled
 

@@ -3,6 +3,7 @@
     inputs/<draft>/<name>              a photo or a clip as it came
     looks/<draft>/<name>               what the gate made of it
     results/<order>/<attempt>.mp4      what an attempt uploaded
+    results/<order>/<attempt>.jpg      its thumbnail, until it is delivered
 
 A draft's files are deleted together, and so are an order's: their folder is what has a deadline.
 """
@@ -31,6 +32,11 @@ def look_key(draft: str, name: str) -> str:
 def result_key(order: str, attempt: int) -> str:
     """The key of what one attempt at an order uploads; attempts count from 1."""
     return checked(f"{RESULTS}/{_segment(order)}/{attempt}.mp4")
+
+
+def result_thumbnail_key(order: str, attempt: int) -> str:
+    """The key of the thumbnail of what one attempt uploads."""
+    return checked(f"{RESULTS}/{_segment(order)}/{attempt}.jpg")
 
 
 def draft_folders(draft: str) -> tuple[str, str]:

@@ -23,6 +23,9 @@ from sandbox.parameters import Upload
 MP4 = "video/mp4"
 GIF_MAGIC = b"GIF8"
 
+# Of larger videos of bots, Telegram shows no preview unless the bot sends a thumbnail.
+_MOST_BYTES_WITH_PREVIEW = 10_000_000
+
 _TYPES = mimetypes.MimeTypes()  # those that Python knows, whatever this machine adds
 
 
@@ -135,11 +138,12 @@ def _measures(kind: Kind, facts: VideoFacts, wishes: MediaWishes) -> JsonObject:
 
 
 async def _thumbnail(store: FileStore, content: bytes, wishes: MediaWishes) -> JsonObject:
-    """The sender's thumbnail if it is good enough, else the first frame."""
+    """The sender's thumbnail if it is good enough, else the first frame of a small enough video."""
     picture = None
     if wishes.thumbnail is not None:
         picture = await asyncio.to_thread(thumbnail, wishes.thumbnail)
-    if picture is None:
+    makes_own = wishes.is_from_person or len(content) <= _MOST_BYTES_WITH_PREVIEW
+    if picture is None and makes_own:
         picture = await asyncio.to_thread(video_thumbnail, content)
     if picture is None:
         return {}

@@ -37,7 +37,7 @@ from jobs.queues.work import Station, WorkRules
 from jobs.queues.workers import Heartbeat, Workers, WorkerState
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
-from jobs.store.keys import look_key, result_key
+from jobs.store.keys import look_key, result_key, result_thumbnail_key
 from jobs.store.retention import Retention
 from jobs.tasks import end_tasks
 from jobs.templates import Catalogue
@@ -222,6 +222,7 @@ class Maker:
     errors: list[Exception] = field(default_factory=list)
     has_sound: bool = False
     clip_frames: int = 25
+    thumbnail: bytes = b""
     at_once: int = 4
     orders: list[Order] = field(default_factory=list)
     looks: list[LookOrder] = field(default_factory=list)
@@ -263,6 +264,10 @@ class Maker:
             raise self.errors.pop(0)
         key, content = result_key(order.order_id, assignment.attempt), self.content()
         await self.store.put(key, content)
+        thumbnail_key = None
+        if self.thumbnail:
+            thumbnail_key = result_thumbnail_key(order.order_id, assignment.attempt)
+            await self.store.put(thumbnail_key, self.thumbnail)
         return Result(
             key=key,
             size_bytes=len(content),
@@ -275,6 +280,7 @@ class Maker:
             label="Made with AI software: a test",
             digital_source_type="https://example.org/type",
             attempt=assignment.attempt,
+            thumbnail_key=thumbnail_key,
         )
 
     def content(self) -> bytes:

@@ -21,7 +21,7 @@ from jobs.queues.sent_marks import MOST_TRIES, UNCERTAIN_S
 from jobs.queues.work import WorkRules
 from jobs.service_errors import FileGone
 from jobs.store.files import FileStore
-from jobs.store.keys import result_key
+from jobs.store.keys import result_key, result_thumbnail_key
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
@@ -37,7 +37,7 @@ from tests.integration.bot.staff import (
     working,
 )
 from tests.integration.sandbox.desk import ALICE, BOB, Desk
-from tests.integration.sandbox.media import shown
+from tests.integration.sandbox.media import photo, shown
 
 pytestmark = pytest.mark.local_sockets
 
@@ -130,6 +130,37 @@ async def test_result_with_sound_is_a_video(staff: Staff, maker: Maker, desk: De
         await desk.sees("done in")
     (result,) = await results(desk)
     assert "video" in result
+
+
+@pytest.mark.parametrize("has_sound", [False, True])
+async def test_result_comes_with_its_thumbnail_which_is_not_kept(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore, *, has_sound: bool
+) -> None:
+    kind, method = ("video", "sendVideo") if has_sound else ("animation", "sendAnimation")
+    maker.has_sound, maker.thumbnail = has_sound, photo(90, 60, seed=5)
+    async with delivering(staff), working(staff, maker):
+        draft = await ordered(staff, desk)
+        await desk.sees("done in")
+        await settled(staff)
+    (result,) = await results(desk)
+    thumbnail = result[kind]["thumbnail"]
+    assert (thumbnail["width"], thumbnail["height"]) == (90, 60)
+    assert await desk.file(thumbnail["file_id"]) == maker.thumbnail
+    (call,) = await desk.calls(method)
+    assert call["parameters"]["thumbnail"].startswith("attach://")
+    assert not await store.exists(result_thumbnail_key(draft.order_id, 1))
+
+
+async def test_result_whose_thumbnail_is_gone_is_delivered_without(
+    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    maker.thumbnail = photo(90, 60)
+    (draft,) = await finished(staff, maker, desk, ALICE)
+    await store.delete([result_thumbnail_key(draft.order_id, 1)])
+    async with delivering(staff):
+        await settled(staff)
+    (result,) = await results(desk)
+    assert result["animation"]["thumbnail"]["width"] == 96
 
 
 async def test_all_movements_come_with_their_numbers(

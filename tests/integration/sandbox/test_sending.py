@@ -1,5 +1,7 @@
 """What the bot sends, and what comes back of it, through both libraries."""
 
+import struct
+
 import pytest
 
 from tests.integration.sandbox import media
@@ -293,6 +295,21 @@ async def test_thumbnail_part_becomes_the_thumbnail(client: Client, alice: Desk)
     (call,) = await alice.calls("sendVideo")
     assert len(call["files"]) == 2
     assert call["parameters"]["thumbnail"].startswith("attach://")
+
+
+async def test_large_video_of_a_bot_has_no_preview_of_its_own(client: Client, alice: Desk) -> None:
+    # A box of free space at the end, which players pass over.
+    padding = 10_000_000
+    large = media.clip() + struct.pack(">I", padding) + b"free" + bytes(padding - 8)
+    without = await client.bot.send_video(chat_id=ALICE, video=client.file(large, "me.mp4"))
+    assert without.animation.thumbnail is None
+    with_one = await client.bot.send_animation(
+        chat_id=ALICE,
+        animation=client.file(large, "me.mp4"),
+        thumbnail=client.attached(media.photo(90, 60), "thumbnail.jpg"),
+    )
+    assert with_one.animation.thumbnail.width == 90
+    assert "thumbnail" in (await alice.messages(ALICE))[-1]["animation"]
 
 
 async def test_caption_has_1024_characters_at_most(client: Client) -> None:

@@ -1,11 +1,13 @@
 """A worker does what waits: looks at once, videos one after the other, and says how it went."""
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from redis.asyncio import Redis
 
 from inference.engines.still import StillEngine
@@ -60,6 +62,9 @@ async def test_order_becomes_a_video_in_the_store_and_nothing_else_is_left(
     assert video.label == StillEngine.label
     assert video.digital_source_type == StillEngine.digital_source_type
     assert list(plan.place.glob("worker-*")) == []
+    assert video.thumbnail_key == f"results/{order.order_id}/1.jpg"
+    with Image.open(BytesIO(await store.get(video.thumbnail_key))) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("JPEG", (200, 200))
 
 
 async def test_last_words_about_an_order_are_kept_for_a_day(

@@ -102,6 +102,25 @@ def test_a_variable_rate_becomes_one_near_its_average() -> None:
     assert abs(rate - 15) < 1
 
 
+@pytest.mark.parametrize("tick_s", [EXACT, MILLISECOND])
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(60), Fraction(30000, 1001)])
+def test_pauses_of_a_screen_recording_do_not_slow_it_down(rate: Fraction, tick_s: Fraction) -> None:
+    moving = rounded_times(rate, 60, tick_s)
+    times_s = [Fraction(0), *(2 + time for time in moving), Fraction(8)]
+    average = (len(times_s) - 1) / times_s[-1]
+    # In milliseconds, two seconds do not always tell 30 from 30000/1001.
+    tolerance = 0 if tick_s == EXACT else rate / 900
+    assert abs(choose_frame_rate(times_s, tick_s, [average]) - rate) <= tolerance
+
+
+def test_a_recording_with_many_short_pauses_keeps_its_usual_rate() -> None:
+    times_s, now_s = [], Fraction(0)
+    for index in range(300):
+        times_s.append(now_s)
+        now_s += Fraction(1, 30) * (15 if index % 5 == 4 else 1)
+    assert choose_frame_rate(times_s, EXACT, [Fraction(1000)]) == 30
+
+
 def test_nonsense_does_not_become_a_rate() -> None:
     assert choose_frame_rate([], EXACT, []) == 25
     assert choose_frame_rate([Fraction(1)] * 9, EXACT, [Fraction(90_000)]) == 25

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 import pytest
 import skimage.data
 from PIL import Image
@@ -26,6 +27,7 @@ from jobs.errors import (
     PhotoTooSmall,
     UnsupportedMedia,
 )
+from jobs.media_errors import CameraRaw, UnsupportedKind
 
 Picture = npt.NDArray[np.uint8]
 
@@ -91,6 +93,67 @@ def float_grey(path: Path) -> None:
     Image.fromarray(GREY.astype(np.float32) / 255).save(path)
 
 
+def heic_turned(path: Path, orientation: int, *, has_property: bool = False) -> None:
+    """A HEIC file that is upright once EXIF is applied; `irot` and `imir` may say the same."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = IMAGE.transpose(TURNS[orientation])
+    if has_property:
+        pillow_heif.from_pillow(lying).save(path, quality=95, exif=exif.tobytes())
+    else:
+        lying.save(path, quality=95, exif=exif)
+    assert (b"irot" in path.read_bytes()) == has_property
+
+
+def tiff_directory(rows: list[tuple[int, int, int, int]], following: int = 0) -> bytes:
+    """A directory of a TIFF file; each row is a tag, a type (3 or 4), a count and a value."""
+    packed = [
+        struct.pack("<HHI", tag, kind, count)
+        + (struct.pack("<HH", value, 0) if kind == 3 and count == 1 else struct.pack("<I", value))
+        for tag, kind, count, value in sorted(rows)
+    ]
+    return struct.pack("<H", len(rows)) + b"".join(packed) + struct.pack("<I", following)
+
+
+def picture_rows(width: int, height: int, at: int, *, reduced: bool) -> list[tuple[int, ...]]:
+    """The rows for an uncompressed RGB picture at an offset; 8 is where `8, 8, 8` is written."""
+    return [
+        (254, 4, 1, int(reduced)), (256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, 8),
+        (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, at), (277, 3, 1, 3), (278, 4, 1, height),
+        (279, 4, 1, width * height * 3),
+    ]  # fmt: skip
+
+
+def raw_file(*, is_dng: bool, starts_reduced: bool = True) -> Callable[[Path], object]:
+    """As cameras write it: first a thumbnail, and what the sensor saw in a directory below it."""
+
+    def make(path: Path) -> None:
+        small, large = IMAGE.resize((90, 100)).tobytes(), IMAGE.tobytes()
+        first_at = 16 + len(small) + len(large)
+        sub_at = first_at + 2 + 12 * (12 if is_dng else 11) + 4
+        rows = [*picture_rows(90, 100, 16, reduced=starts_reduced), (330, 4, 1, sub_at)]
+        if is_dng:
+            rows.append((50706, 1, 4, 0x0401))
+        below = picture_rows(WIDTH, HEIGHT, 16 + len(small), reduced=False)
+        header = b"II*\0" + struct.pack("<IHHHH", first_at, 8, 8, 8, 0)
+        directories = tiff_directory(rows) + tiff_directory(below)  # type: ignore[arg-type]
+        path.write_bytes(header + small + large + directories)
+
+    return make
+
+
+def thumbnail_first(path: Path) -> None:
+    """A TIFF file whose first page is a reduced copy of its second."""
+    small, large = IMAGE.resize((90, 100)).tobytes(), IMAGE.tobytes()
+    first_at = 16 + len(small) + len(large)
+    second_at = first_at + 2 + 12 * 10 + 4
+    first = picture_rows(90, 100, 16, reduced=True)
+    second = picture_rows(WIDTH, HEIGHT, 16 + len(small), reduced=False)
+    header = b"II*\0" + struct.pack("<IHHHH", first_at, 8, 8, 8, 0)
+    directories = tiff_directory(first, second_at) + tiff_directory(second)  # type: ignore[arg-type]
+    path.write_bytes(header + small + large + directories)
+
+
 def named_otherwise(path: Path) -> None:
     IMAGE.save(path, format="PNG")
 
@@ -102,6 +165,10 @@ RIGHT: list[tuple[str, Callable[[Path], object], Picture, float]] = [
     ("orientation6.tif", lambda path: oriented(path, 6), HEAD, 0),
     ("orientation9.jpg", lambda path: oriented(path, 9), HEAD, 5.0),
     ("photo.heic", IMAGE.save, HEAD, 5.0),
+    *((f"exif{n}.heic", lambda path, n=n: heic_turned(path, n), HEAD, 5.0)
+      for n in TURNS),
+    ("exif and irot.heic", lambda path: heic_turned(path, 6, has_property=True), HEAD, 5.0),
+    ("thumbnail first.tif", thumbnail_first, HEAD, 0),
     ("photo.bmp", IMAGE.save, HEAD, 0),
     ("photo.tif", IMAGE.save, HEAD, 0),
     ("photo.gif", IMAGE.save, HEAD, 8.0),
@@ -187,6 +254,45 @@ def gif_claiming(width: int, height: int) -> Callable[[Path], object]:
     return make
 
 
+def patched(
+    image_format: str, offset_after: bytes, offset: int, value: int
+) -> Callable[[Path], object]:
+    """A file in which one byte after a mark is another one."""
+
+    def make(path: Path) -> None:
+        IMAGE.save(path, format=image_format)
+        data = bytearray(path.read_bytes())
+        data[data.index(offset_after) + offset] = value
+        path.write_bytes(data)
+
+    return make
+
+
+def float_colour(path: Path) -> None:
+    cv2.imwrite(str(path), (HEAD / 255).astype(np.float32))
+
+
+def packed_as(compression: int) -> Callable[[Path], object]:
+    """A TIFF file that says so of its compression, which was LZW."""
+
+    def make(path: Path) -> None:
+        IMAGE.save(path, compression="tiff_lzw")
+        old, new = (struct.pack("<HHIHH", 259, 3, 1, kind, 0) for kind in (5, compression))
+        data = path.read_bytes()
+        assert old in data
+        path.write_bytes(data.replace(old, new))
+
+    return make
+
+
+def av1_inside(path: Path) -> None:
+    """An AVIF picture whose main brand is that of HEIF in general."""
+    IMAGE.save(path, format="AVIF")
+    data = bytearray(path.read_bytes())
+    data[8:12] = b"mif1"
+    path.write_bytes(data)
+
+
 def content(data: bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(data)
 
@@ -215,6 +321,15 @@ REFUSED: list[tuple[str, Callable[[Path], object], type[MediaError]]] = [
       for kind in ("JPEG", "PNG", "WebP", "BMP", "TIFF", "GIF", "HEIF")),
     *((f"cut early.{kind}", cut(kind, 0.0), MediaDamaged) for kind in ("JPEG", "PNG", "GIF")),
     ("cut at the end.JPEG", cut("JPEG", 0.95), MediaDamaged),
+    ("camera.dng", raw_file(is_dng=True), CameraRaw),
+    ("camera-full-preview.dng", raw_file(is_dng=True, starts_reduced=False), CameraRaw),
+    ("camera.nef", raw_file(is_dng=False), CameraRaw),
+    ("float.tif", float_colour, UnsupportedKind),
+    ("jpeg-xl.tif", packed_as(50002), UnsupportedKind),
+    ("sensor.tif", packed_as(65535), UnsupportedKind),
+    ("12 bit.jpg", patched("JPEG", b"\xff\xc0", 4, 12), UnsupportedKind),
+    ("jpeg.bmp", patched("BMP", b"BM", 30, 4), UnsupportedKind),
+    ("av1.heif", av1_inside, UnsupportedKind),
     ("one pixel.png", lambda path: Image.new("RGB", (1, 1)).save(path), PhotoTooSmall),
     ("thin.png", lambda path: Image.new("RGB", (2000, 3)).save(path), PhotoTooSmall),
     ("huge.png", png_claiming(100_000, 100_000), PhotoTooManyPixels),

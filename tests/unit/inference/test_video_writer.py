@@ -11,6 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+import skimage.data
 
 from inference.ffmpeg import executable
 from inference.video import ClipReader, normalise_clip
@@ -104,6 +105,27 @@ def test_colours_come_back_as_they_went_in(tmp_path: Path) -> None:
     for index, colour in enumerate(colours):
         patch = back[16:32, index * 32 + 12 : index * 32 + 20].reshape(-1, 3)
         assert np.abs(patch.mean(axis=0) - colour).max() <= 3
+
+
+@pytest.mark.parametrize("loop", [1, 2])
+def test_what_does_not_move_does_not_change_at_any_frame(tmp_path: Path, loop: int) -> None:
+    photo = np.ascontiguousarray(skimage.data.astronaut()[:256, 100:356])
+    still = np.ones(photo.shape[:2], dtype=bool)
+    # Blocks that hang together with the moving part may change a little.
+    still[16:176, 48:192] = False
+    with VideoWriter(tmp_path / "a.mp4", 256, 256, Fraction(25), comment="", loop=loop) as writer:
+        for index in range(300):
+            frame = photo.copy()
+            frame[48:144, 80:160] = np.roll(frame[48:144, 80:160], round(5 * np.sin(index / 6)), 1)
+            writer.write(frame)
+    with ClipReader(tmp_path / "a.mp4") as reader:
+        before = next(reader)[still].astype(np.int16)
+        for frame in reader:
+            now = frame[still].astype(np.int16)
+            change = np.abs(now - before)
+            assert change.mean() < 0.3
+            assert (change.max(axis=1) > 8).mean() < 0.002
+            before = now
 
 
 def test_an_odd_size_is_padded_with_its_own_edge(tmp_path: Path) -> None:

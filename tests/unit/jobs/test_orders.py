@@ -90,9 +90,16 @@ RECORDS: list[Record] = [
         label="Made with AI software: a photo warped by computer vision",
         digital_source_type="http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic",
         attempt=1,
+        thumbnail_key="results/c5-7-2/1.jpg",
     ),
     Progress(stage=Stage.ANIMATING, frames_done=3, frames_total=75),
 ]
+
+
+def test_result_of_an_earlier_version_has_no_thumbnail() -> None:
+    plain = json.loads(next(record for record in RECORDS if isinstance(record, Result)).to_json())
+    del plain["thumbnail_key"]
+    assert Result.read(json.dumps(plain)).thumbnail_key is None
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)

@@ -184,6 +184,18 @@ def test_speed_is_that_of_the_frames_that_were_made(
     assert made.frames_per_second == pytest.approx(clip.frame_count / made.render_s)
 
 
+def test_the_first_frame_is_kept_as_a_thumbnail_if_one_is_wanted(
+    photo: Path, tmp_path: Path, setup: EngineSetup
+) -> None:
+    order = job(photo, tmp_path, engine="still", template="alive", face_box=FACE_BOX)
+    render(order, setup, tmp_path, listener())
+    assert not (tmp_path / "thumbnail.jpg").exists()
+    wanted = order.model_copy(update={"thumbnail": tmp_path / "wanted.jpg"})
+    render(wanted, setup, tmp_path, listener())
+    with Image.open(tmp_path / "thumbnail.jpg") as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("JPEG", (200, 200))
+
+
 def test_several_templates_are_shown_side_by_side(
     photo: Path, tmp_path: Path, setup: EngineSetup
 ) -> None:
