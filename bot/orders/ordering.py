@@ -131,7 +131,7 @@ class Ordering:
             OrderRefused, QueueUnavailable, StoreUnavailable: as of `place`.
         """
         office, card = self._office, await self._card(draft, number)
-        office.queues.check_engine(engine)
+        await office.queues.check_engine(engine)
         await self._placing.served(draft.person)
         if not await office.queues.remove_waiting(card.ref):
             return Placed(card)

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from animato.health import NoSignOfLife, check_bot, check_worker, signs_of_bot
+from jobs.engines import EngineInfo
 from jobs.errors import BadSettings
 from jobs.queues.keys import bot_key
 from jobs.queues.workers import DEAD_AFTER_S, Heartbeat, Workers, WorkerState
@@ -55,7 +56,7 @@ def heartbeat(host: str) -> Heartbeat:
         worker="a-worker",
         host=host,
         device="cpu",
-        engines=("still",),
+        engines=(EngineInfo(name="still"),),
         version="1",
         state=WorkerState.IDLE,
     )
