@@ -4,12 +4,14 @@ import asyncio
 import logging
 from pathlib import Path
 
+from animato.default_engine import check_default_engine
 from animato.health import signs_of_bot
 from animato.signals import until_signal
 from bot.gateway.hearing import Hearing
 from bot.service import serve
-from jobs.connection import check_server
+from jobs.connection import check_server, connect
 from jobs.errors import BadSettings
+from jobs.queues.known_engines import KnownEngines
 from jobs.settings import Settings
 from jobs.store.files import FileStore
 
@@ -42,6 +44,11 @@ def run_bot() -> None:
 async def _work(settings: Settings, ended: asyncio.Event) -> None:
     url = settings.redis_url.get_secret_value()
     await check_server(url)
+    client = connect(url, is_worker=False)
+    try:
+        check_default_engine(settings, await KnownEngines(client, url).names())
+    finally:
+        await client.aclose()
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
     hearing = Hearing()
     async with signs_of_bot(url, hearing.is_deaf):

@@ -21,10 +21,18 @@ from inference.checkup import (
     check_video,
     check_weights,
 )
-from inference.engine import engine_names, find_engine
+from inference.engine import find_engine, ready_engine
+from inference.engine_names import engine_names
 from inference.extras import NEURAL_COMMAND, missing_neural, need_extras
 from inference.sample_videos import SampleVideo, write_samples
-from jobs.errors import AnimatoError, BadSettings, ExtraMissing, OperatorError, UnknownEngine
+from jobs.errors import (
+    AnimatoError,
+    BadSettings,
+    EngineUnavailable,
+    ExtraMissing,
+    OperatorError,
+    UnknownEngine,
+)
 from jobs.findings import Finding, State
 from jobs.settings import Settings, variable_of
 
@@ -32,9 +40,6 @@ if TYPE_CHECKING:
     # What the extras bring is loaded where they are there.
     from bot.gateway.messenger import Video
     from bot.gateway.round_trip import Trip
-
-# Every machine can run it, so that one engine is always there.
-_ALWAYS_READY = "flow"
 
 
 class NotReady(OperatorError):
@@ -111,7 +116,7 @@ def _extras() -> Iterator[Finding]:
 
 
 def _needed_engines(settings: Settings) -> set[str]:
-    """The engines that the settings name.
+    """The engines that the settings name, or one that can run without them.
 
     Raises:
         BadSettings: one of them does not exist.
@@ -123,7 +128,12 @@ def _needed_engines(settings: Settings) -> set[str]:
     except UnknownEngine as error:
         reason = f"{variable_of('engines')} cannot be used: {error}"
         raise BadSettings(reason=reason) from error
-    return named or {_ALWAYS_READY} & set(engine_names())
+    if named:
+        return named
+    try:
+        return {ready_engine("auto").name}
+    except EngineUnavailable:
+        return set(engine_names())
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:

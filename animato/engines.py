@@ -3,7 +3,8 @@
 import sys
 
 from inference.command import Surroundings
-from inference.engine import engine_names, find_engine
+from inference.engine import find_engine
+from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
 
 

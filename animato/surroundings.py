@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
+from animato.default_engine import check_default_engine
 from animato.weights import store_of
 from inference.command import Surroundings
-from inference.engine import engine_names
-from jobs.errors import BadSettings
-from jobs.settings import Settings, variable_of
+from jobs.settings import Settings
 
 
 def load_surroundings(*, is_quiet: bool) -> Surroundings:
@@ -19,11 +18,7 @@ def load_surroundings(*, is_quiet: bool) -> Surroundings:
         BadSettings: a setting cannot be used.
     """
     settings = Settings.load(Path(".env"))
-    known = ("auto", *engine_names())
-    if settings.default_engine not in known:
-        variable = variable_of("default_engine")
-        reason = f"{variable} is {settings.default_engine!r}: choose one of {', '.join(known)}."
-        raise BadSettings(reason=reason)
+    check_default_engine(settings)
     return Surroundings(
         templates_dir=settings.templates_dir,
         clip_max_s=settings.clip_max_s,

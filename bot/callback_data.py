@@ -3,7 +3,7 @@
     v1|t|k3f9a2b1cd|3|smile      at most 64 bytes
 
 The number is the draft's when the keyboard was shown: the same tap is the same order however often
-it arrives, and a tap on a newer keyboard is a new wish (DESIGN 5).
+it arrives, and a tap on a newer keyboard is a new wish.
 """
 
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ from bot.housekeeping import chores_of, keep_house
 from bot.lasting import keep_open, side_by_side
 from bot.office import Office
 from bot.orders.delivery import DELIVER_RULES, Delivery
-from bot.orders.offers import Offers
+from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.progress import Progress
@@ -53,7 +53,8 @@ from jobs.metrics.order_metrics import OrderMetrics
 from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.metrics.serving import serve_metrics
 from jobs.queues.admission import Limits
-from jobs.queues.keys import DELIVER, ENGINES, INTAKE, LOOK
+from jobs.queues.keys import DELIVER, INTAKE
+from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
 from jobs.queues.workers import Workers
@@ -122,7 +123,9 @@ async def serve(
     metrics = OrderMetrics(registry)
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_metrics(registry, settings.metrics_host, settings.metrics_port))
-        queues = await stack.enter_async_context(Queues(url, ENGINES, limits, metrics=metrics))
+        # Orders for the engine of the settings wait, even if no worker has offered it yet.
+        own = () if settings.default_engine == AUTO else (settings.default_engine,)
+        queues = await stack.enter_async_context(Queues(url, own, limits, metrics=metrics))
         application = build_application(settings, queues.client, hearing=hearing)
         office = _office(settings, queues, store, application, metrics)
         parts = _put_together(settings, application, office, registry)
@@ -143,7 +146,7 @@ def _office(
         drafts=drafts,
         cards=cards,
         people=People(client, url, frozenset(settings.admins), is_open=settings.open),
-        offers=Offers(Workers(client, url), settings.default_engine),
+        offers=Offers(Workers(client, url), KnownEngines(client, url), settings.default_engine),
         messenger=Messenger(application.bot, Moves(drafts, cards).moved),
         store=store,
         retention=Retention(
@@ -192,7 +195,7 @@ def _put_together(
     news = DraftNews(office, ordering, cards.show, notes.tell)
     delivery = Delivery(office, progress, news, notes.tell)
     application.add_error_handler(Apologies(office.messenger, notes, office.texts).failed)
-    outbox = Outbox(office.queues, (*office.queues.engine_queues, LOOK, INTAKE))
+    outbox = Outbox(office.queues)
     return Parts(office, intake, delivery, progress, albums, lists, outbox, registry)
 
 

@@ -1,6 +1,6 @@
 """What the bot says, in the person's language: every sentence is a gettext msgid, English here.
 
-    _ = texts.of(language)
+    _ = ENGLISH
     _("Your place: {place}", place=3)
     _.plural("{count} photo", "{count} photos", count)
 

@@ -103,10 +103,12 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         )
     _add_picture_arguments(parser, defaults)
     _add_clip_arguments(parser)
-    note = "with another engine each of them is an error" if defaults.engine is None else None
-    _add_engine_arguments(
-        parser.add_argument_group("options of the engine fomm", note), defaults.engine_options
-    )
+    if defaults.engine is None:
+        note = "with an engine that does not understand it, each of them is an error"
+        group = parser.add_argument_group("options of some engines", note)
+    else:
+        group = parser.add_argument_group(f"options of the engine {defaults.engine}")
+    _add_engine_arguments(group, defaults.engine_options)
     parser.add_argument("--quiet", action="store_true", help="no progress and no warnings")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -281,9 +283,14 @@ def check_engine_options(
     parser: argparse.ArgumentParser, said: frozenset[str], engine: "type[Engine]"
 ) -> None:
     """Ends with a usage error where an option was given that the engine does not understand."""
-    for name in sorted(said - engine.options):
-        flag = "cpu" if name == "device" else name
-        parser.error(f"--{flag} goes with the engine fomm, not with {engine.name}")
+    # Imported late: numpy is not needed to read the command line.
+    from inference.engine import find_engine  # noqa: PLC0415
+    from inference.engine_names import engine_names  # noqa: PLC0415
+
+    for option in sorted(said - engine.options):
+        flag = "cpu" if option == "device" else option
+        able = [name for name in engine_names() if option in find_engine(name).options]
+        parser.error(f"--{flag} goes with the engine {' or '.join(able)}, not with {engine.name}")
 
 
 def check_animate_arguments(

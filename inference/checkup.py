@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 
 import cv2
 
-from inference.engine import engine_names, find_engine
+from inference.engine import find_engine
+from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
 from inference.opencv_build import gui_opencv_warning
 from inference.sample_videos import write_samples
@@ -46,9 +47,9 @@ def check_engines(needed: Collection[str], weights: WeightsStore) -> list[Findin
     """
     findings = []
     for name in engine_names():
-        if name == "still" and name not in needed:
-            continue  # for tests
         engine = find_engine(name)
+        if not engine.preference and name not in needed:
+            continue  # people are not offered it
         needs = (*engine.unmet_needs(), *engine.missing_files(EngineOptions(), weights))
         state = State.MISSING if needs else State.OK
         says = f"it needs {'; '.join(needs)}" if needs else "ready"

@@ -1,12 +1,12 @@
 """What an engine is, and how it is found: `engines/<name>.py` holds the engine of that name.
 
 An engine turns one photo and a movement into frames. It knows nothing of files, queues or chats;
-the pipeline reads, pastes back and encodes. Engines are imported only when they are asked for, so
-that one engine's libraries are not needed by another.
+the pipeline reads, pastes back and encodes. The file is the registration: its class says how the
+engine is offered, and nothing else names it. A file imports its libraries late, so that it can be
+listed where they are not installed.
 """
 
 import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from inference import engines
+from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
+from jobs.engines import EngineInfo
 from jobs.errors import EngineUnavailable, UnknownEngine
 from jobs.model import CropBox, Face
 
@@ -29,9 +31,6 @@ if TYPE_CHECKING:
 
 Picture = npt.NDArray[np.uint8]
 """RGB, (H, W, 3)."""
-
-PREFERENCE = ("fomm", "flow")
-"""Which engine `auto` takes: the first one whose needs are met and whose files are there."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,11 @@ class Engine(ABC):
 
     Attributes:
         name: its file's name.
-        title: what people read when they choose.
+        title: one line on what it is good at.
+        button: a word or two for its button in the chat; empty: the name alone.
+        credits: whose work it is, and under which licence.
+        preference: `auto` takes the engine with the highest number whose needs are met and whose
+            files are there. 0: never by itself, and people are not offered it (tests, dry runs).
         label: the truthful wording under a result.
         digital_source_type: the IPTC term for how a result was made.
         options: the fields of `EngineOptions` that it understands.
@@ -104,6 +107,9 @@ class Engine(ABC):
     title: ClassVar[str]
     label: ClassVar[str]
     digital_source_type: ClassVar[str]
+    button: ClassVar[str] = ""
+    credits: ClassVar[str] = ""
+    preference: ClassVar[int] = 1
     options: ClassVar[frozenset[str]] = frozenset()
     evaluates_motions: ClassVar[bool] = True
 
@@ -112,6 +118,19 @@ class Engine(ABC):
     ) -> None:
         self.chosen = chosen or EngineOptions()
         self.weights = weights
+
+    @classmethod
+    def info(cls) -> EngineInfo:
+        """The engine as workers advertise it."""
+        return EngineInfo(
+            name=cls.name,
+            title=cls.title,
+            button=cls.button,
+            credits=cls.credits,
+            preference=cls.preference,
+            options=tuple(sorted(cls.options)),
+            evaluates_motions=cls.evaluates_motions,
+        )
 
     @classmethod
     @abstractmethod
@@ -179,11 +198,6 @@ class Engine(ABC):
         """
 
 
-def engine_names() -> tuple[str, ...]:
-    """All engines, by file name, in alphabetical order."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(engines.__path__)))
-
-
 def find_engine(name: str) -> type[Engine]:
     """The engine of that name.
 
@@ -211,15 +225,22 @@ def ready_engine(
         EngineUnavailable: it lacks something; the sentence says what.
     """
     if name == "auto":
-        chosen = chosen or EngineOptions()
-        candidates = map(find_engine, PREFERENCE)
-        return next(
-            found
-            for found in candidates
-            if not found.unmet_needs() and not found.missing_files(chosen, weights)
-        )
+        return _best_engine(chosen or EngineOptions(), weights)
     found = find_engine(name)
     needs = found.unmet_needs()
     if needs:
         raise EngineUnavailable(name=found.name, needs="; ".join(needs))
     return found
+
+
+def _best_engine(chosen: EngineOptions, weights: "WeightsStore | None") -> type[Engine]:
+    """The ready engine with the highest preference.
+
+    Raises:
+        EngineUnavailable: none is ready.
+    """
+    found = [engine for engine in map(find_engine, engine_names()) if engine.preference]
+    for engine in sorted(found, key=lambda one: (-one.preference, one.name)):
+        if not engine.unmet_needs() and not engine.missing_files(chosen, weights):
+            return engine
+    raise EngineUnavailable(name="auto", needs="an engine that can run on this machine")

@@ -129,7 +129,7 @@ async def check_workers(url: str) -> Finding:
 
 
 def _worker(sign: Heartbeat) -> str:
-    engines = ", ".join(sign.engines)
+    engines = ", ".join(sign.engine_names)
     return f"{sign.host} ({sign.device}: {engines}; version {sign.version}) is {sign.state}"
 
 

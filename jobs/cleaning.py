@@ -42,7 +42,7 @@ class Cleaning:
     """The cleaning of one service.
 
     Args:
-        queues: of all engines whose orders may be there.
+        queues: where orders are.
         outbox: what sees to it that finished jobs are delivered.
         retention: how long files live.
     """
@@ -77,7 +77,7 @@ class Cleaning:
     async def _open_drafts(self) -> set[str]:
         """The drafts with a look or an order that has not ended: their files are needed."""
         client = self._queues.client
-        prefixes = [prefix_of(queue) for queue in (LOOK, *self._queues.engine_queues)]
+        prefixes = [prefix_of(queue) for queue in (LOOK, *await self._queues.known_engine_queues())]
         async with client.pipeline(transaction=True) as pipe:
             for prefix in prefixes:
                 for state in ("active", "wait"):
@@ -95,7 +95,9 @@ class Cleaning:
 
     async def _are_known(self, orders: Sequence[str]) -> list[bool]:
         """Whether anything is still stored of each order, finished or not."""
+        # With LOOK, so that there is a key to ask for while no engine is known.
+        queues = (LOOK, *await self._queues.known_engine_queues())
         async with self._queues.client.pipeline(transaction=True) as pipe:
             for order in orders:
-                pipe.exists(*(JobRef(queue, order).key for queue in self._queues.engine_queues))
+                pipe.exists(*(JobRef(queue, order).key for queue in queues))
             return [count > 0 for count in await pipe.execute()]

@@ -4,8 +4,9 @@ from typing import Self
 
 from pydantic import Field, JsonValue
 
+from jobs.engines import EngineName
 from jobs.model import CropBox, Face, Value
-from jobs.orders import DraftId, EngineName, LookResult, Motion, Record, Seconds, order_id
+from jobs.orders import DraftId, LookResult, Motion, Record, Seconds, order_id
 
 
 class MediaFile(Value):

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, JsonValue, StringConstraints, Validation
 from pydantic import model_validator as validator_of_all
 from pydantic_core import from_json
 
+from jobs.engines import EngineName
 from jobs.model import CropBox, Face, Value, Warn
 from jobs.queues.keys import LOOK, JobRef, engine_queue
 from jobs.service_errors import BrokenRecord, UnknownSchema
@@ -20,7 +21,6 @@ from jobs.show_all import MAX_TILES
 # What BullMQ's keys bear: no colon above all.
 JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")]
 DraftId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
-EngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 FileKey = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 SourceType = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Seconds = Annotated[float, Field(ge=0)]

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from jobs.engines import EngineName
 from jobs.errors import BadSettings
 from jobs.templates import SHIPPED_TEMPLATES
 
@@ -86,9 +87,6 @@ def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
-_EngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
 class Settings(BaseSettings):
     """All settings of a process; frozen.
 
@@ -139,8 +137,8 @@ class Settings(BaseSettings):
     )
 
     templates_dir: Path = SHIPPED_TEMPLATES
-    default_engine: _EngineName = "auto"
-    engines: Annotated[tuple[_EngineName, ...], NoDecode, BeforeValidator(_listed)] = ()
+    default_engine: EngineName = "auto"
+    engines: Annotated[tuple[EngineName, ...], NoDecode, BeforeValidator(_listed)] = ()
     clip_max_s: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 15.0
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
     checkpoints_dir: Path = Path("checkpoints")

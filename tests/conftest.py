@@ -4,6 +4,8 @@
   and Unix sockets are open to it, and nothing else is.
 - A test that needs something which not every machine has calls `require(condition, reason)`: it is
   skipped there, and fails instead with REQUIRE_ALL=1 in the environment.
+- A test that needs what no installation can bring (a processor's feature, a GPU or none, a kind of
+  system) calls `require_hardware(condition, reason)`: it is always skipped there.
 - A child process that outlives the tests is an error.
 """
 
@@ -21,7 +23,9 @@ from pytest_socket import disable_socket, socket_allow_hosts
 
 UNIT = Path(__file__).parent / "unit"
 SESSION_MARK = "ANIMATED_TEST_SESSION"
-GRACE_S = 2.0  # for children that are told to end as a test ends
+GRACE_S = float(
+    os.environ.get("ANIMATED_TEST_GRACE_S", "20")
+)  # for children that are told to end as a test ends
 
 Require = Callable[[object, str], None]
 
@@ -72,6 +76,17 @@ def require() -> Require:
         if os.environ.get("REQUIRE_ALL") == "1":
             pytest.fail(f"REQUIRE_ALL=1, but {reason}", pytrace=False)
         pytest.skip(reason)
+
+    return skip_unless
+
+
+@pytest.fixture(scope="session")
+def require_hardware() -> Require:
+    """As `require`, for what no installation can bring: never a failure."""
+
+    def skip_unless(condition: object, reason: str) -> None:
+        if not condition:
+            pytest.skip(reason)
 
     return skip_unless
 

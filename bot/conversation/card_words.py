@@ -3,8 +3,8 @@
 looking -> trouble | grid (no face) | numbered faces (several) | movements
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bot.callback_data import Tap, Verb
 from bot.gateway.messenger import Button, Keyboard, Words, in_rows
@@ -29,8 +29,6 @@ _LABEL_CHARACTERS = 30
 FOLLOW = "go"
 WAITING_CLIP = "use"
 WITHOUT_CLIP = "alone"
-# Msgids: what an engine is good at.
-_ENGINES = {"fomm": "Livelier ({engine})", "flow": "Sharper ({engine})"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,7 @@ class Choice:
     Attributes:
         templates: the movements.
         engines: those that live workers offer and people may choose among.
+        buttons: what the button of each engine says beside its name; a msgid, or empty.
         engine: the one that is used.
         shows_all: whether all movements can be shown in one animation.
         language: of the titles.
@@ -47,6 +46,7 @@ class Choice:
 
     templates: Sequence[Template]
     engines: tuple[str, ...] = ()
+    buttons: Mapping[str, str] = field(default_factory=dict)
     engine: str | None = None
     shows_all: bool = False
     language: str = "en"
@@ -179,7 +179,8 @@ def _movement(draft: Draft, template: Template, choice: Choice) -> Button:
 
 
 def _engine(draft: Draft, engine: str, choice: Choice, _: Texts) -> Button:
-    label = _(_ENGINES.get(engine, "{engine}"), engine=engine)
+    button = choice.buttons.get(engine)
+    label = f"{_(button)} ({engine})" if button else engine
     mark = "✓ " if engine == choice.engine else ""
     return _tap(draft, f"{mark}{label}", Verb.ENGINE, engine)
 

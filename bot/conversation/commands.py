@@ -180,14 +180,19 @@ class Commands:
     async def about(self, came: Came) -> None:
         """Whose bot it is, the licences, and what marks are set."""
         _ = self._office.texts
-        text = _(
-            "Animato, free software (MIT licence).\n\n"
-            "flow: drawn movements and optical flow, no trained weights.\n"
-            "fomm: First Order Motion Model (Siarohin et al., NeurIPS 2019); its published weights "
-            "are for research and carry no licence of their own.\n\n"
-            "Marks: every video's caption says how it was made."
+        offer = await self._office.offers.now()
+        engines = [
+            f"{name}: {_(info.credits or info.title)}."
+            for name, info in sorted(offer.known.items())
+            if offer.is_for_people(name) and (info.credits or info.title)
+        ]
+        parts = (
+            _("Animato, free software (MIT licence)."),
+            "\n".join(engines),
+            _("Marks: every video's caption says how it was made."),
+            self._contact(),
         )
-        await self._say(came, Words("\n\n".join(filter(None, (text, self._contact())))))
+        await self._say(came, Words("\n\n".join(filter(None, parts))))
 
     async def text(self, came: Came) -> None:
         """Text that is no command."""

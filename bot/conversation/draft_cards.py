@@ -13,7 +13,6 @@ from bot.conversation.card_words import (
 )
 from bot.gateway.messenger import Place, Words
 from bot.office import Office
-from bot.orders.offers import FALLBACK, NOT_FOR_PEOPLE
 from jobs.drafts import Card, Draft
 from jobs.errors import AnimatoError
 from jobs.service_errors import StoreError
@@ -121,10 +120,11 @@ class DraftCards:
         return Choice(
             templates=tuple(self._catalogue),
             engines=tuple(
-                name for name in offer.engines if name == chosen or name != NOT_FOR_PEOPLE
+                name for name in offer.engines if name == chosen or offer.is_for_people(name)
             ),
+            buttons={name: info.button for name, info in offer.known.items()},
             engine=chosen,
-            shows_all=FALLBACK in offer.engines,
+            shows_all=offer.shows_all is not None,
         )
 
     async def _picture(self, draft: Draft) -> bytes | None:

@@ -5,19 +5,22 @@ options are offered that all of them understand.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobs.queues.workers import Workers
+from jobs.engines import EngineInfo
+from jobs.errors import UserError
+from jobs.queues.known_engines import KnownEngine, KnownEngines
+from jobs.queues.workers import DEAD_AFTER_S, Workers
 
 AUTO = "auto"
-# The livelier first. Whichever else a worker brings follows by name.
-PREFERENCE = ("fomm", "flow")
-# It moves nothing: for tests and dry runs, unless the owner makes it the default.
-NOT_FOR_PEOPLE = "still"
-# Every worker has it, for it needs nothing; orders wait there when nobody is known.
-FALLBACK = "flow"
 _KEPT_S = 2.0
+
+
+class NoEngine(UserError):
+    """No worker has ever offered an engine for this."""
+
+    sentence = "No worker can make this yet. Please try again later."
 
 
 @dataclass(frozen=True)
@@ -28,25 +31,58 @@ class Offer:
         engines: those that people may choose, the best first.
         default: the engine of the settings, or `auto`.
         understood: the options of each engine.
+        known: all engines that any worker has ever advertised, by name.
+        last: those that people could choose when a worker was last there, the best first.
     """
 
     engines: tuple[str, ...]
     default: str = AUTO
-    understood: dict[str, frozenset[str]] = field(default_factory=dict)
+    understood: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    known: Mapping[str, EngineInfo] = field(default_factory=dict)
+    last: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether no worker is there for any of them."""
         return not self.engines
 
+    @property
+    def shows_all(self) -> str | None:
+        """The engine that shows all movements at once; None: no live worker has one."""
+        return next(filter(self._can_show_all, self.engines), None)
+
     def options(self, engine: str) -> frozenset[str]:
         """The options that every worker with that engine understands."""
         return self.understood.get(engine, frozenset())
 
-    def chosen(self, wanted: str | None = None) -> str:
-        """The engine whose queue an order goes to: a choice is kept, even if nobody is there."""
+    def is_for_people(self, engine: str) -> bool:
+        """Whether people are offered it though it is not the engine of the settings."""
+        return engine not in self.known or self.known[engine].preference > 0
+
+    def chosen(self, wanted: str | None = None) -> str | None:
+        """The engine whose queue an order goes to: a choice is kept, even if nobody is there.
+
+        None: nothing is chosen, and no worker has been there yet.
+        """
         setting = None if self.default == AUTO else self.default
-        return wanted or setting or next(iter(self.engines), FALLBACK)
+        return wanted or setting or next(iter((*self.engines, *self.last)), None)
+
+    def engine_for(self, wanted: str | None, *, is_all_wanted: bool) -> str:
+        """The engine for an order: the chosen one, or one that shows all movements.
+
+        Raises:
+            NoEngine: no worker has ever offered one.
+        """
+        engine = self.chosen(wanted)
+        if is_all_wanted:
+            engine = self.shows_all or next(filter(self._can_show_all, self.last), None)
+        if engine is None:
+            raise NoEngine
+        return engine
+
+    def _can_show_all(self, engine: str) -> bool:
+        info = self.known.get(engine)
+        return info is not None and info.evaluates_motions and info.preference > 0
 
 
 class Offers:
@@ -54,14 +90,20 @@ class Offers:
 
     Args:
         workers: the book of those that live.
+        engines: those that are known.
         default: the engine of the settings, or `auto`.
         clock: a steady clock, s.
     """
 
     def __init__(
-        self, workers: Workers, default: str, clock: Callable[[], float] = time.monotonic
+        self,
+        workers: Workers,
+        engines: KnownEngines,
+        default: str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workers = workers
+        self._engines = engines
         self._default = default
         self._clock = clock
         self._known: Offer | None = None
@@ -81,14 +123,31 @@ class Offers:
     async def _asked(self) -> Offer:
         understood: dict[str, frozenset[str]] = {}
         for worker in await self._workers.living():
-            for engine in filter(worker.serves, worker.engines):
-                options = frozenset(worker.options.get(engine, ()))
-                understood[engine] = understood.get(engine, options) & options
-        names = [name for name in understood if name in (*PREFERENCE, self._default)]
-        names += [name for name in understood if name not in (*names, NOT_FOR_PEOPLE)]
-        return Offer(tuple(sorted(names, key=_rank)), self._default, understood)
+            for engine in worker.engines:
+                if worker.serves(engine.name):
+                    options = frozenset(engine.options)
+                    understood[engine.name] = understood.get(engine.name, options) & options
+        known = await self._engines.all()
+        infos = {one.info.name: one.info for one in known}
+        return Offer(
+            engines=self._offered([infos[name] for name in understood if name in infos]),
+            default=self._default,
+            understood=understood,
+            known=infos,
+            last=self._offered(_seen_last(known)),
+        )
+
+    def _offered(self, engines: Sequence[EngineInfo]) -> tuple[str, ...]:
+        """The names of those that people may choose, the best first."""
+        chosen = [one for one in engines if one.preference or one.name == self._default]
+        return tuple(one.name for one in sorted(chosen, key=_rank))
 
 
-def _rank(engine: str) -> tuple[int, str]:
-    place = PREFERENCE.index(engine) if engine in PREFERENCE else len(PREFERENCE)
-    return place, engine
+def _seen_last(known: Sequence[KnownEngine]) -> list[EngineInfo]:
+    """The engines that were offered when the last worker was there."""
+    last_s = max((one.seen_s for one in known), default=0.0)
+    return [one.info for one in known if one.seen_s and one.seen_s >= last_s - DEAD_AFTER_S]
+
+
+def _rank(engine: EngineInfo) -> tuple[int, str]:
+    return -engine.preference, engine.name

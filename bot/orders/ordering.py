@@ -147,7 +147,7 @@ class Ordering:
             OrderRefused, QueueUnavailable, StoreUnavailable: as of `place`.
         """
         office, card = self._office, await self._card(draft, number)
-        office.queues.check_engine(engine)
+        await office.queues.check_engine(engine)
         await self._placing.served(draft.person)
         wish, status = f"engine {engine}", await office.queues.status(card.ref)
         is_waiting = status is not None and status.state in (

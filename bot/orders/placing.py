@@ -11,7 +11,6 @@ from typing import Any
 
 from bot.drafts.intake import Intake
 from bot.office import Office
-from bot.orders.offers import FALLBACK
 from bot.orders.order_cards import OrderCard
 from bot.orders.progress import Progress
 from bot.orders.results import FIND_BEST_FRAME, refused_again_ending, title_of
@@ -221,15 +220,20 @@ class Placing:
             await self._intake.begin(stored)
 
     async def _order(self, draft: Draft, earlier: OrderCard | None, role: Role) -> Order:
-        """The order, with its frames, its cost and what its engine is asked for."""
+        """The order, with its frames, its cost and what its engine is asked for.
+
+        Raises:
+            DraftUnready: something is still to be chosen.
+            NoEngine: no worker has ever offered an engine for it.
+        """
         made_of = earlier.order if earlier is not None else draft.look
         if made_of is None:
             raise DraftUnready
         offer = await self._office.offers.now()
         motion, templates = draft.motion, self._shown(draft)
-        engine = offer.chosen(draft.engine)
+        engine = offer.engine_for(draft.engine, is_all_wanted=draft.is_all_wanted)
         if draft.is_all_wanted:
-            motion, engine = Motion(templates=tuple(one.name for one in templates)), FALLBACK
+            motion = Motion(templates=tuple(one.name for one in templates))
         elif motion is None:
             raise DraftUnready
         understood = offer.options(engine)

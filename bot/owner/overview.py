@@ -110,7 +110,8 @@ class Overviews:
         """
         office, now_s = self._office, self._office.clock()
         queues = office.queues
-        ended = await queues.finished_since(round((now_s - _DAY_S) * 1000), queues.engine_queues)
+        engine_queues = await queues.known_engine_queues()
+        ended = await queues.finished_since(round((now_s - _DAY_S) * 1000), engine_queues)
         letters = await queues.dead_letters(_MOST_FAILURES)
         failed = [one for one in letters if (one.status.finished_s or 0) > now_s - _DAY_S]
         with reaching(queues.url):
@@ -121,7 +122,7 @@ class Overviews:
             queues=tuple(
                 [
                     _queue_stand(name, await self._figures.of(name), now_s)
-                    for name in (INTAKE, LOOK, *queues.engine_queues, DELIVER)
+                    for name in (INTAKE, LOOK, *engine_queues, DELIVER)
                 ]
             ),
             workers=await self._workers_now(now_s),
@@ -153,7 +154,7 @@ class Overviews:
 
     async def _worker_stand(self, worker: Heartbeat, sign_s: float) -> WorkerStand:
         speeds: dict[str, float | None] = {}
-        for engine in worker.engines:
+        for engine in worker.engine_names:
             (seconds,) = await self._workers.speeds([worker.device], engine)
             speeds[engine] = 1 / seconds if seconds else None
         return WorkerStand(

@@ -9,7 +9,8 @@ from pathlib import Path
 from inference.arguments import ANIMATE
 from inference.clip_check import check_clip
 from inference.command import Order, Surroundings
-from inference.engine import Engine, engine_names, find_engine, ready_engine
+from inference.engine import Engine, find_engine, ready_engine
+from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
 from inference.engine_process.render_job import (
     RESULT_NAME,
@@ -161,8 +162,7 @@ def offer_of(setup: EngineSetup, names: Sequence[str] = ()) -> Offer:
         device=device,
         engines=tuple(
             OfferedEngine(
-                name=engine.name,
-                options=tuple(sorted(engine.options)),
+                **engine.info().model_dump(),
                 missing_files=engine.missing_files(options, weights),
             )
             for engine in able

@@ -12,6 +12,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from inference.engine_options import EngineOptions
+from jobs.engines import EngineInfo
 from jobs.model import CropBox, Face, Value
 
 RESULT_NAME = "result.mp4"
@@ -161,18 +162,18 @@ class Rendered(Value):
         return float(self.frame_count / self.frame_rate)
 
 
-class OfferedEngine(Value):
+class OfferedEngine(EngineInfo):
     """An engine that can run here.
 
     Attributes:
-        name: its name.
-        options: those that it understands, in alphabetical order.
         missing_files: what it would fetch first, each with what to type; empty if nothing.
     """
 
-    name: str
-    options: tuple[str, ...]
     missing_files: tuple[str, ...] = ()
+
+    def orderable(self, options: tuple[str, ...]) -> EngineInfo:
+        """The engine as it is advertised, with the options that an order may use."""
+        return EngineInfo(**self.model_dump(exclude={"missing_files"}) | {"options": options})
 
 
 class Offer(Value):

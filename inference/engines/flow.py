@@ -41,6 +41,9 @@ class FlowEngine(Engine):
         "Classical: fast, no GPU; for large head turns and wide mouths a network engine is better"
     )
     label = "Made with AI software: a photo warped by computer vision"
+    button = "Sharper"
+    credits = "drawn movements and optical flow, no trained weights"
+    preference = 10
     digital_source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
 
     @classmethod

@@ -65,6 +65,12 @@ class FommEngine(Engine):
     name = "fomm"
     title = "First Order Motion Model: livelier, learned motion; a face of 256 px, better on a GPU"
     label = "Made with AI: a neural network animated the face"
+    button = "Livelier"
+    credits = (
+        "First Order Motion Model (Siarohin et al., NeurIPS 2019); its published weights are for "
+        "research and carry no licence of their own"
+    )
+    preference = 20
     digital_source_type = (
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     )

@@ -14,6 +14,7 @@ class StillEngine(Engine):
     name = "still"
     title = "Still: the photo itself, for tests and dry runs"
     label = "A still photo"
+    preference = 0
     digital_source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
 
     @classmethod

@@ -300,8 +300,10 @@ class Worker:
             worker=self.name,
             host=socket.gethostname(),
             device=self._offer.device,
-            engines=tuple(engine.name for engine in self._offer.engines),
-            options=self._studio.options,
+            engines=tuple(
+                engine.orderable(self._studio.options[engine.name])
+                for engine in self._offer.engines
+            ),
             version=version("animato"),
             state=state,
             job=videos[0].ref.job_id if videos else None,

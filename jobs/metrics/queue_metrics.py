@@ -27,12 +27,14 @@ class _Snapshot:
 
     Attributes:
         queues: the figures of each queue where work is done, by its label.
+        engines: the labels of those that are engines'.
         deliver: those of the deliveries.
         workers: the last signs of those that live.
         at_s: when, unix time.
     """
 
     queues: dict[str, QueueFigures]
+    engines: tuple[str, ...]
     deliver: QueueFigures
     workers: list[Heartbeat]
     at_s: float
@@ -44,7 +46,7 @@ class QueueMetrics:
     They are not there before the first time, nor while the server does not answer.
 
     Args:
-        queues: those of the engines.
+        queues: where orders are.
         registry: where the metrics are found.
         clock: unix time in s.
     """
@@ -55,7 +57,7 @@ class QueueMetrics:
         registry: CollectorRegistry,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._engine_queues = queues.engine_queues
+        self._queues = queues
         self._figures = Figures(queues.client, queues.url)
         self._workers = Workers(queues.client, queues.url)
         self._clock = clock
@@ -69,12 +71,14 @@ class QueueMetrics:
             QueueUnavailable: the server does not answer.
         """
         try:
+            engine_queues = await self._queues.known_engine_queues()
             found = {
                 engine_of(queue): await self._figures.of(queue)
-                for queue in (INTAKE, LOOK, *self._engine_queues)
+                for queue in (INTAKE, LOOK, *engine_queues)
             }
-            deliver = await self._figures.of(DELIVER)
-            self._last = _Snapshot(found, deliver, await self._workers.living(), self._clock())
+            deliver, workers = await self._figures.of(DELIVER), await self._workers.living()
+            engines = tuple(map(engine_of, engine_queues))
+            self._last = _Snapshot(found, engines, deliver, workers, self._clock())
         except QueueUnavailable:
             self._last = None
             raise
@@ -87,7 +91,7 @@ class QueueMetrics:
         """The metrics with their numbers; called in a thread of the HTTP server."""
         families, last = _families(), self._last
         if last is not None:
-            _fill(families, last, [engine_of(queue) for queue in self._engine_queues])
+            _fill(families, last)
         return iter(families.values())
 
 
@@ -118,17 +122,17 @@ def _families() -> dict[str, GaugeMetricFamily]:
     }
 
 
-def _fill(families: dict[str, GaugeMetricFamily], last: _Snapshot, engines: list[str]) -> None:
-    """Writes the numbers into the metrics; the engines are those whose workers are counted."""
+def _fill(families: dict[str, GaugeMetricFamily], last: _Snapshot) -> None:
+    """Writes the numbers into the metrics."""
     for label, figures in last.queues.items():
         for state in UNFINISHED:
             families["animato_queue_depth"].add_metric((label, state), figures.counts[state])
         oldest = families["animato_queue_oldest_seconds"]
         oldest.add_metric((label,), figures.age_s(last.at_s))
-    for engine in engines:
+    for engine in last.engines:
         tag = last.queues[engine].virtual_time
         families["animato_queue_virtual_time"].add_metric((engine,), tag)
-        states = Counter(one.state for one in last.workers if engine in one.engines)
+        states = Counter(one.state for one in last.workers if engine in one.engine_names)
         for state in WorkerState:
             families["animato_workers"].add_metric((engine, state), states[state])
     families["animato_deliver_backlog"].add_metric((), sum(last.deliver.counts.values()))

@@ -10,6 +10,7 @@ import math
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,29 +82,29 @@ class Admission:
 
     Args:
         client: the server of the queues.
-        counted: the queues whose jobs the limits count, together.
         on_rebase: told the queue whose tags were lowered.
     """
 
     def __init__(
         self,
         client: Redis,
-        counted: Sequence[str],
         on_rebase: Callable[[str], None] = lambda _queue: None,
     ) -> None:
-        self._counted = tuple(counted)
         self._on_rebase = on_rebase
         self._admit = client.register_script(lua("admit"))
         self._rebase = client.register_script(lua("rebase"))
         self._refund = client.register_script(lua("refund"))
 
-    async def admit(self, request: Request, limits: Limits, now_s: float) -> int | None:
+    async def admit(
+        self, request: Request, limits: Limits, now_s: float, counted: Sequence[str] = ()
+    ) -> int | None:
         """The priority of a job that may be added now; None if it is there or was.
 
         Args:
             request: what is wanted.
             limits: those that hold for this person.
             now_s: unix time.
+            counted: the queues whose jobs the limits count together; none: its own alone.
 
         Raises:
             TooManyOpenOrders, TooManyPhotos: of this person.
@@ -111,12 +112,14 @@ class Admission:
             QueueFull: too many of all persons.
         """
         call = uuid.uuid4().hex
-        while (answer := await self._ask(request, limits, now_s, call)) == ["busy"]:
+        queues = counted or (request.queue,)
+        ask = partial(self._ask, request, limits, (repr(now_s), call), queues)
+        while (answer := await ask()) == ["busy"]:
             # Soon it is added. If its caller died before that, it is ours after a few seconds.
             await asyncio.sleep(_BUSY_PAUSE_S)
         if answer == ["rebase"]:
             await self.rebase(request.queue)
-            answer = await self._ask(request, limits, now_s, call)
+            answer = await ask()
         match answer:
             case ["ok", priority]:
                 return int(priority)
@@ -146,9 +149,10 @@ class Admission:
         self._on_rebase(queue)
         return lowered_by
 
-    async def _ask(self, request: Request, limits: Limits, now_s: float, call: str) -> list[Any]:
-        is_counted = request.queue in self._counted
-        queues = self._counted if is_counted else (request.queue,)
+    async def _ask(
+        self, request: Request, limits: Limits, stamp: tuple[str, str], queues: Sequence[str]
+    ) -> list[Any]:
+        now, call = stamp
         answer: list[Any] = await self._admit(
             keys=[
                 fair_key(request.queue),
@@ -163,7 +167,7 @@ class Admission:
                 request.person,
                 units(request.cost_s),
                 request.lane,
-                repr(now_s),
+                now,
                 limits.open_orders,
                 limits.per_day,
                 limits.queue,

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 INTAKE = "intake"
 LOOK = "look"
 DELIVER = "deliver"
-# Whose orders the bot takes and delivers; those of `inference/engines/`.
-ENGINES = ("flow", "fomm", "still")
 
 CANCEL_CHANNEL = "animato:cancel"
 WORKERS = "animato:workers"
+KNOWN_ENGINES = "animato:engines"
 PEOPLE_ADMINS_KEY = "animato:admins"
 PEOPLE = "animato:person:"
 CLAIM_KEY = "animato:claim"
@@ -21,6 +20,7 @@ PAUSED_KEY = "animato:paused"
 OPEN_CARDS = "animato:cards"
 DUE_ALBUMS = "animato:albums"
 
+_ENGINE_QUEUE = "animate-"
 # A field of our own in BullMQ's hash of a job.
 RESULT_FIELD = "animato:result"
 
@@ -50,7 +50,12 @@ class JobRef:
 
 def engine_queue(engine: str) -> str:
     """The queue of the orders that an engine makes."""
-    return f"animate-{engine}"
+    return f"{_ENGINE_QUEUE}{engine}"
+
+
+def is_engine_queue(queue: str) -> bool:
+    """Whether a queue holds orders of an engine."""
+    return queue.startswith(_ENGINE_QUEUE)
 
 
 def prefix_of(queue: str) -> str:

@@ -18,7 +18,7 @@ from pydantic import Field
 from jobs.connection import reaching
 from jobs.orders import JobId, Record
 from jobs.queues.bullmq_types import CAPPED_BACKOFF, JobQueue, open_queue
-from jobs.queues.keys import DELIVER, JobRef
+from jobs.queues.keys import DELIVER, INTAKE, LOOK, JobRef
 from jobs.queues.queues import Finished, Queues
 from jobs.queues.written import all_written
 
@@ -70,18 +70,19 @@ class Outbox:
 
     Args:
         queues: where they are.
-        swept: the queues whose jobs are delivered.
+        swept: the queues whose jobs are delivered; None: those of fetching and looking, and of all
+            engines that are known.
         clock: unix time in s.
     """
 
     def __init__(
         self,
         queues: Queues,
-        swept: Sequence[str],
+        swept: Sequence[str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._queues = queues
-        self._swept = tuple(swept)
+        self._swept = swept
         self._clock = clock
         self._deliver = open_queue(DELIVER, queues.client)
         self._swept_at_s = 0.0
@@ -99,7 +100,7 @@ class Outbox:
         now_s = self._clock()
         is_full = now_s - self._full_sweep_at_s >= _FULL_SWEEP_EVERY_S
         since_s = 0.0 if is_full else max(0.0, self._swept_at_s - _OVERLAP_S)
-        finished = await self._queues.finished_since(round(since_s * 1000), self._swept)
+        finished = await self._queues.finished_since(round(since_s * 1000), await self._names())
         deliveries = await self._new(list(map(Delivery.of, finished)))
         with reaching(self._queues.url):
             for delivery in deliveries:
@@ -117,7 +118,7 @@ class Outbox:
         Raises:
             QueueUnavailable: the server does not answer.
         """
-        finished = await self._queues.finished_since(0, self._swept)
+        finished = await self._queues.finished_since(0, await self._names())
         delivered = await self._delivered(self._older(finished, KEPT_ORDER_S))
         goes = {Delivery.of(one).delivery_id for one in delivered}
         stays = {Delivery.of(one).delivery_id for one in finished} - goes
@@ -125,6 +126,11 @@ class Outbox:
         removed = await self._remove(delivered)
         old = self._older(await self._queues.finished_since(0, [DELIVER]), KEPT_DELIVERY_S)
         return removed + await self._remove([one for one in old if one.ref.job_id not in stays])
+
+    async def _names(self) -> Sequence[str]:
+        if self._swept is not None:
+            return self._swept
+        return (INTAKE, LOOK, *await self._queues.known_engine_queues())
 
     def _older(self, finished: list[Finished], age_s: float) -> list[Finished]:
         before_ms = (self._clock() - age_s) * 1000

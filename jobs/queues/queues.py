@@ -5,7 +5,7 @@
     cancel -> removed while it waits; else the worker is told
     finished_since -> what is to be delivered (`outbox.py`)
 
-The worker's side is `work.py`; why what is kept where is told in DESIGN 5.
+The worker's side is `work.py`; `keys.py` says what is kept where.
 """
 
 import time
@@ -30,11 +30,13 @@ from jobs.queues.keys import (
     cancel_key,
     day_key,
     engine_queue,
+    is_engine_queue,
     open_key,
     photos_key,
     prefix_of,
     taken_key,
 )
+from jobs.queues.known_engines import KnownEngines
 from jobs.queues.status import STATUS_FIELDS, Status, status_of
 from jobs.queues.written import all_written
 from jobs.service_errors import OrderNotFailed, RecordError
@@ -103,7 +105,7 @@ class Queues:
 
     Args:
         url: of the server.
-        engines: whose queues there are; the limits count them together.
+        engines: those that are known even if no worker has advertised them; a worker's own.
         limits: for everybody whom `submit` names no others for.
         clock: unix time in s.
         metrics: where orders are counted.
@@ -112,7 +114,7 @@ class Queues:
     def __init__(
         self,
         url: str,
-        engines: Sequence[str],
+        engines: Sequence[str] = (),
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
         metrics: OrderMetrics | None = None,
@@ -120,11 +122,11 @@ class Queues:
         self.url = url
         self._metrics = metrics or OrderMetrics()
         self.client: Redis = connect(url, is_worker=False, watch=self._metrics.connection)
-        self._engines = tuple(engines)
+        self._known = KnownEngines(self.client, url, engines)
         self.engine_queues = tuple(map(engine_queue, engines))
         self.limits = limits or Limits()
         self.clock = clock
-        self.admission = Admission(self.client, self.engine_queues, self._metrics.rebased)
+        self.admission = Admission(self.client, self._metrics.rebased)
         self._queues: dict[str, JobQueue] = {}
 
     async def close(self) -> None:
@@ -137,6 +139,14 @@ class Queues:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def known_engine_queues(self) -> tuple[str, ...]:
+        """The queues of all engines that a worker has advertised or orders were taken for.
+
+        Raises:
+            QueueUnavailable: the server does not answer.
+        """
+        return tuple(map(engine_queue, await self._known.names()))
+
     async def submit(self, order: Order, limits: Limits | None = None) -> Submitted:
         """Takes an order, once; the same order again changes nothing.
 
@@ -148,11 +158,12 @@ class Queues:
             TooManyOpenOrders: of this person.
             TooManyOrdersToday: of this person; says when the next one may come.
             QueueFull: too many of all persons.
-            UnknownEngine: there is no queue for its engine.
+            UnknownEngine: no worker has ever advertised its engine.
             QueueUnavailable: the server does not answer.
         """
         ref = order.ref
-        self.check_engine(order.engine)
+        await self.check_engine(order.engine)
+        await self._known.add(order.engine)
         request = self.request_of(order)
         with self._metrics.refusals(), reaching(self.url):
             limits = limits or self.limits
@@ -161,14 +172,16 @@ class Queues:
             status = await self._status_of_taken(ref)
         return Submitted(is_new, status)
 
-    def check_engine(self, engine: str) -> None:
-        """Returns if orders may go there.
+    async def check_engine(self, engine: str) -> None:
+        """Returns if orders for an engine are taken; they wait while no worker offers it.
 
         Raises:
-            UnknownEngine: there is no queue for it.
+            UnknownEngine: no worker has ever advertised it.
+            QueueUnavailable: the server does not answer.
         """
-        if engine not in self._engines:
-            raise UnknownEngine(name=engine, known=", ".join(self._engines))
+        known = await self._known.names()
+        if engine not in known:
+            raise UnknownEngine(name=engine, known=", ".join(known))
 
     async def send(
         self,
@@ -281,7 +294,7 @@ class Queues:
                 raise OrderNotFailed(order=ref.job_id) from exc
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.hdel(ref.key, "stc")
-                if ref.queue in self.engine_queues:
+                if is_engine_queue(ref.queue):
                     pipe.zadd(open_key(job.data["person"]), {ref.key: self.clock()})
                 await pipe.execute()
 
@@ -292,7 +305,7 @@ class Queues:
             QueueUnavailable: the server does not answer.
         """
         found = []
-        for queue in (INTAKE, LOOK, *self.engine_queues):
+        for queue in (INTAKE, LOOK, *await self.known_engine_queues()):
             with reaching(self.url):
                 ids = await self.client.zrevrange(f"{prefix_of(queue)}failed", 0, -1)
                 refs = [JobRef(queue, str(job_id)) for job_id in ids]
@@ -383,9 +396,11 @@ class Queues:
     async def _take(self, request: Request, limits: Limits, record: Record, name: str) -> bool:
         """Whether a job is new; in either case it outlives the server's death from now on."""
         ref = JobRef(request.queue, request.job_id)
-        keys = [JobRef(queue, ref.job_id).key for queue in {ref.queue, *self.engine_queues}]
+        engine_queues = await self.known_engine_queues()
+        keys = [JobRef(queue, ref.job_id).key for queue in {ref.queue, *engine_queues}]
+        counted = engine_queues if is_engine_queue(ref.queue) else ()
         while True:
-            priority = await self.admission.admit(request, limits, self.clock())
+            priority = await self.admission.admit(request, limits, self.clock(), counted)
             if priority is not None:
                 await self._add(ref, record, priority, name)
             await all_written(self.client, self.url)
@@ -410,7 +425,7 @@ class Queues:
 
     async def _status_of_taken(self, ref: JobRef) -> Status:
         """Of an order that is in one of the queues, or was."""
-        for queue in (ref.queue, *self.engine_queues):
+        for queue in (ref.queue, *await self.known_engine_queues()):
             status = await self.status(JobRef(queue, ref.job_id))
             if status is not None:
                 return status
@@ -431,7 +446,7 @@ class Queues:
         if not await self._queue(ref.queue).remove(ref.job_id):
             await self.client.set(taken_key(ref.job_id), "taken", ex=_TAKEN_KEPT_S)
             return False  # a worker has taken it meanwhile
-        if data is None or ref.queue not in self.engine_queues:
+        if data is None or not is_engine_queue(ref.queue):
             return True
         try:
             order = Order.read(data)

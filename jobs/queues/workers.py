@@ -11,9 +11,11 @@ from pydantic import Field
 from redis.asyncio import Redis
 
 from jobs.connection import reaching
-from jobs.orders import EngineName, Record
+from jobs.engines import EngineInfo
+from jobs.orders import Record
 from jobs.queues.admission import lua
-from jobs.queues.keys import WORKERS, speed_key, worker_key
+from jobs.queues.keys import KNOWN_ENGINES, WORKERS, speed_key, worker_key
+from jobs.queues.known_engines import as_fields
 from jobs.service_errors import RecordError
 
 BEAT_EVERY_S = 10
@@ -42,8 +44,7 @@ class Heartbeat(Record):
         worker: its id.
         host: the machine's name.
         device: what it computes on, such as `cpu` or `cuda:0`.
-        engines: what it can run.
-        options: the options that each engine understands.
+        engines: what it can run, with the options that orders may use.
         version: of the program.
         state: what it does.
         job: the order in hand, or None.
@@ -54,18 +55,22 @@ class Heartbeat(Record):
     worker: str
     host: str
     device: str
-    engines: tuple[EngineName, ...]
-    options: dict[EngineName, tuple[str, ...]] = Field(default_factory=dict)
+    engines: tuple[EngineInfo, ...]
     version: str
     state: WorkerState
     job: str | None = None
     frames_per_second: float | None = Field(default=None, gt=0)
     free_bytes: int | None = Field(default=None, ge=0)
 
+    @property
+    def engine_names(self) -> tuple[str, ...]:
+        """The names of its engines."""
+        return tuple(engine.name for engine in self.engines)
+
     def serves(self, engine: str) -> bool:
         """Whether orders for an engine may come to it."""
         is_up = self.state in (WorkerState.IDLE, WorkerState.WORKING)
-        return is_up and engine in self.engines
+        return is_up and engine in self.engine_names
 
 
 class Workers:
@@ -82,11 +87,13 @@ class Workers:
         self._record_speed = client.register_script(lua("speed"))
 
     async def beat(self, heartbeat: Heartbeat, now_s: float) -> None:
-        """Writes a sign of life; it lasts DEAD_AFTER_S."""
+        """Writes a sign of life, which lasts DEAD_AFTER_S; its engines are known from then on."""
         with reaching(self._url):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.set(worker_key(heartbeat.worker), heartbeat.to_json(), ex=DEAD_AFTER_S)
                 pipe.zadd(WORKERS, {heartbeat.worker: now_s})
+                if heartbeat.engines:
+                    pipe.hset(KNOWN_ENGINES, mapping=as_fields(heartbeat.engines, now_s))
                 await pipe.execute()
 
     async def leave(self, worker: str) -> None:

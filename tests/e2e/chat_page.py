@@ -22,7 +22,7 @@ from sandbox.server import Sandbox
 from tests.integration.sandbox.media import photo
 
 WIDE, NARROW, NARROWEST = (1280, 800), (390, 844), (320, 640)
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 # What the browser itself reports when the server goes while the page is open.
 GONE = (
     r"WebSocket connection to 'ws:.*/sim/events' failed: .*|"

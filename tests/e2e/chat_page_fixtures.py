@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest_asyncio
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 from sandbox.server import Sandbox
 from tests.conftest import Require
@@ -44,6 +44,7 @@ async def tab(require: Require) -> AsyncIterator[Page]:
         running = await playwright.chromium.launch(executable_path=str(chromium), args=list(FLAGS))
         context = await running.new_context()
         context.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         yield await context.new_page()
         await running.close()
 

@@ -5,6 +5,7 @@ one that `animato up` brings, which is started again when it dies.
 """
 
 import asyncio
+import os
 import re
 import signal
 import sys
@@ -27,7 +28,6 @@ from bot.people import People
 from jobs.orders import OrderState, order_id
 from jobs.queues.keys import (
     DELIVER,
-    ENGINES,
     INTAKE,
     LOOK,
     OPEN_CARDS,
@@ -266,7 +266,7 @@ class Service:
     async def left(self) -> dict[str, int]:
         """What somebody still has to do: jobs by queue, updates and cards."""
         client, found = self.queues.client, {}
-        for queue in (INTAKE, LOOK, DELIVER, *map(engine_queue, ENGINES)):
+        for queue in (INTAKE, LOOK, DELIVER, *await self.queues.known_engine_queues()):
             counts = await self.queues.counts(queue)
             found[queue] = sum(counts[one] for one in ("active", "wait", "prioritized", "delayed"))
         found["cards"] = await client.scard(OPEN_CARDS)
@@ -300,17 +300,21 @@ async def until(holds: Callable[[], Any], what: str) -> None:
 
 
 @asynccontextmanager
-async def service(folder: Path, **settings: str) -> AsyncIterator[Service]:
+async def service(
+    folder: Path, *, engines: str = "flow,still", code: Path | None = None, **settings: str
+) -> AsyncIterator[Service]:
     """Everything at work; nothing of it outlives the block.
 
     Args:
         folder: for all files.
+        engines: what the worker offers.
+        code: a folder of packages that the worker imports instead of ours.
         settings: besides those that it needs, for bot and worker.
     """
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox())
         server = await stack.enter_async_context(RedisServer(folder))
-        queues = await stack.enter_async_context(Queues(server.url, ENGINES))
+        queues = await stack.enter_async_context(Queues(server.url))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         environment = {
             **clean_environment(folder),
@@ -324,14 +328,15 @@ async def service(folder: Path, **settings: str) -> AsyncIterator[Service]:
             "ANIMATO_MIN_FREE_GB": "0",
             **settings,
         }
-        worker = ("worker", "--device", "cpu", "--engines", "flow,still")
+        worker = ("worker", "--device", "cpu", "--engines", engines)
+        path = f"{code}{os.pathsep}{environment['PYTHONPATH']}" if code else ""
         found = Service(
             sandbox=sandbox,
             desk=Desk(session, sandbox.url),
             server=server,
             queues=queues,
             bot=Program(("bot",), environment, folder),
-            worker=Program(worker, environment, folder),
+            worker=Program(worker, environment | ({"PYTHONPATH": path} if path else {}), folder),
         )
         try:
             await found.begin(found.bot, found.worker)

@@ -252,7 +252,7 @@ def test_stopping_leaves_no_file_and_no_process(
             seen += got
         # As a terminal does it: to the whole group.
         os.killpg(running.pid, stop)
-        running.communicate(timeout=20)
+        running.communicate(timeout=60)
     assert running.returncode == 130
     assert not (tmp_path / "me.mp4").exists()
     assert not list(tmp_path.glob(".animato-*"))

@@ -219,11 +219,15 @@ def test_engine_that_is_set_is_taken(quick_animato: Animato, photo: Path) -> Non
 
 
 def test_device_that_is_not_there_is_one_sentence(
-    quick_animato: Animato, photo: Path, passing: Path, networks: Networks, require: Require
+    quick_animato: Animato,
+    photo: Path,
+    passing: Path,
+    networks: Networks,
+    require_hardware: Require,
 ) -> None:
     import torch  # noqa: PLC0415 - only where the extra is installed
 
-    require(not torch.cuda.is_available(), "there is a GPU")
+    require_hardware(not torch.cuda.is_available(), "there is a GPU")
     typed = (
         *("animate", "--engine", "fomm", "--source_image", photo, "--driving_video", passing),
         *("--duration", "0.04", "--output", "me.mp4", "--quiet", *networks.named),

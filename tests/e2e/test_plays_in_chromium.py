@@ -81,7 +81,7 @@ def test_result_plays_to_its_end_in_chromium(
             stderr=subprocess.DEVNULL,
         ) as browser:
             try:
-                assert said.get(timeout=30) == "played 400x400 3.00"
+                assert said.get(timeout=60) == "played 400x400 3.00"
             finally:
                 browser.terminate()
-                browser.wait(10)
+                browser.wait(60)

@@ -14,7 +14,7 @@ from tests.conftest import Require
 from tests.integration.file_server import FileServer
 
 CONTENT = random.Random(3).randbytes(300_000)
-HASTY = Patience(connect_s=2, read_s=0.5, attempts=4, pause_s=0, retry_after_s=1)
+HASTY = Patience(connect_s=60, read_s=1, attempts=4, pause_s=0, retry_after_s=1)
 
 
 Make = Callable[..., WeightsStore]

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-GATE_S = 20.0
+GATE_S = 60.0
 
 Answer = Callable[["Handler"], None]
 

@@ -215,7 +215,7 @@ def test_next_mirror_is_asked_and_the_reason_is_said(
 def test_mirror_that_never_ends_is_left_at_once(make: Make, server: FileServer) -> None:
     server.plan("/one", goes_on_and_on)
     assert fetched(make()) == CONTENT
-    assert server.left.wait(10)
+    assert server.left.wait(60)
 
 
 def test_mirror_that_does_not_answer_is_passed_over(

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from animato.health import NoSignOfLife, NothingFetched, check_bot, check_worker, signs_of_bot
 from bot.gateway.hearing import Hearing
+from jobs.engines import EngineInfo
 from jobs.errors import BadSettings
 from jobs.queues.keys import bot_key
 from jobs.queues.workers import DEAD_AFTER_S, Heartbeat, Workers, WorkerState
@@ -56,7 +57,7 @@ def heartbeat(host: str) -> Heartbeat:
         worker="a-worker",
         host=host,
         device="cpu",
-        engines=("still",),
+        engines=(EngineInfo(name="still"),),
         version="1",
         state=WorkerState.IDLE,
     )

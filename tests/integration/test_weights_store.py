@@ -148,8 +148,8 @@ def test_ctrl_c_keeps_what_has_arrived(make: Make, server: FileServer) -> None:
     assert server.ranges("/one")[-1] == f"bytes={kept_bytes}-"
 
 
-def test_full_disk_is_one_sentence(make: Make, require: Require) -> None:
-    require(Path("/dev/full").exists(), "there is no /dev/full")
+def test_full_disk_is_one_sentence(make: Make, require_hardware: Require) -> None:
+    require_hardware(Path("/dev/full").exists(), "there is no /dev/full")
     store = make()
     store.folder.mkdir()
     part_of(store).symlink_to("/dev/full")
@@ -180,11 +180,11 @@ def test_two_processes_fetch_once(tmp_path: Path, server: FileServer) -> None:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     with started() as first:
-        assert server.asked.wait(20)
+        assert server.asked.wait(60)
         with started() as second:
             assert second.stdout is not None
             assert "another process is at work" in second.stdout.readline()
             server.gate.set()
-            ends = [process.communicate(timeout=20) for process in (first, second)]
+            ends = [process.communicate(timeout=60) for process in (first, second)]
     assert [out.splitlines()[-1] for out, _ in ends] == ["aux.pth", "aux.pth"]
     assert len(server.requests) == 1

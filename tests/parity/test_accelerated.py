@@ -93,8 +93,8 @@ def test_accelerated_prediction_of_vox() -> None:
     assert difference(found.prediction, plain) <= VOX_TOLERANCE
 
 
-def test_bfloat16_prediction_of_vox_looks_the_same(require: Require) -> None:
-    require(computes_in_bfloat16(), "this processor does not compute in bfloat16")
+def test_bfloat16_prediction_of_vox_looks_the_same(require_hardware: Require) -> None:
+    require_hardware(computes_in_bfloat16(), "this processor does not compute in bfloat16")
     found = fast_stages("fomm_vox", "rel_scale", torch.bfloat16)
     plain = plain_stages("fomm_vox", "rel_scale")
     assert psnr_db(found.prediction, plain.prediction) >= 40

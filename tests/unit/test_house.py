@@ -301,6 +301,10 @@ def test_needs_a_unicorn(require):
     require(True, "never said")
     require(False, "there is no unicorn")
 
+def test_needs_a_dragon_in_the_processor(require_hardware):
+    require_hardware(True, "never said")
+    require_hardware(False, "this processor has no dragon")
+
 def test_leaves_a_child_process_behind():
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"], env={})
 
@@ -320,7 +324,7 @@ def run_inner(folder: Path, which: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "-k", which, "tests"],
         cwd=folder,
-        env=outer | environment,
+        env=outer | {"ANIMATED_TEST_GRACE_S": "1"} | environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -345,6 +349,18 @@ def test_missing_need_fails_where_all_are_required(tmp_path: Path) -> None:
     report = run_inner(tmp_path, "unicorn", REQUIRE_ALL="1")
     assert "1 failed" in report
     assert "REQUIRE_ALL=1, but there is no unicorn" in report
+
+
+def test_what_no_installation_can_bring_is_skipped_and_said_even_there(tmp_path: Path) -> None:
+    report = run_inner(tmp_path, "dragon", REQUIRE_ALL="1")
+    assert "1 skipped" in report
+    assert "this processor has no dragon" in report
+
+
+def test_processor_and_gpu_are_never_a_missing_need() -> None:
+    pattern = re.compile(r"\brequire\([^)]*(?:bfloat16|cuda|GPU|processor|/dev/|platform)")
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+    assert [path.name for path in files if pattern.search(path.read_text("utf-8"))] == []
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told from /proc")

@@ -25,7 +25,7 @@ machine_has_no_proxy = sandboxes.machine_has_no_proxy
 sandbox = sandboxes.sandbox
 desk = sandboxes.desk
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 BOT = 4242
 HASTY = Patience(first_pause_s=0.01, start_pauses_s=())
 

@@ -25,12 +25,14 @@ from bot.orders.ordering import Ordering
 from bot.orders.progress import Progress
 from bot.people import People
 from jobs.drafts import Card, Draft, MediaFile
+from jobs.engines import EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, Warn
 from jobs.orders import LookOrder, LookResult, Motion, Order, Record, Result
 from jobs.queues.admission import Limits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import DELIVER, INTAKE, LOOK, prefix_of
+from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
 from jobs.queues.work import Station, WorkRules
@@ -169,7 +171,7 @@ async def staff_of(
             drafts=DraftStore(client, url),
             cards=OrderCards(client, url),
             people=People(client, url, frozenset({ADMIN}), is_open=True),
-            offers=Offers(Workers(client, url), "auto"),
+            offers=Offers(Workers(client, url), KnownEngines(client, url), "auto"),
             messenger=messenger(bot),
             store=store,
             retention=Retention(client, store, input_s=3600, result_s=3600),
@@ -301,13 +303,24 @@ async def working(staff: Staff, maker: Maker, engine: str = "flow") -> AsyncIter
     await workers.leave(f"maker-{engine}")
 
 
+ENGINE_INFOS = {
+    "flow": EngineInfo(name="flow", button="Sharper", preference=10),
+    "fomm": EngineInfo(
+        name="fomm",
+        button="Livelier",
+        preference=20,
+        options=("best_frame_rank", "find_best_frame"),
+        evaluates_motions=False,
+    ),
+}
+
+
 def heartbeat(engine: str) -> Heartbeat:
     return Heartbeat(
         worker=f"maker-{engine}",
         host="here",
         device="cpu",
-        engines=(engine,),
-        options={"fomm": ("find_best_frame", "best_frame_rank")} if engine == "fomm" else {},
+        engines=(ENGINE_INFOS[engine],),
         version="1",
         state=WorkerState.IDLE,
     )

@@ -338,7 +338,7 @@ async def test_update_that_waits_for_another_try_does_not_delay_the_end(
         tried.set()
         raise NetworkError("Bad Gateway")
 
-    async with asyncio.timeout(15), running(built(sandbox, redis, Heard(fail), patience=slow)):
+    async with asyncio.timeout(60), running(built(sandbox, redis, Heard(fail), patience=slow)):
         await desk.say("/start")
         await tried.wait()
     assert await left_in_inbox(redis) == 1

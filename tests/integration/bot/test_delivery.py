@@ -296,7 +296,7 @@ async def killed_at(point: str, staff: Staff, sandbox: Sandbox, store: Path) -> 
     )
     try:
         assert program.stdout is not None
-        assert await asyncio.wait_for(program.stdout.readline(), 20) == b"here\n"
+        assert await asyncio.wait_for(program.stdout.readline(), 60) == b"here\n"
     finally:
         program.kill()
         await program.wait()

@@ -15,6 +15,7 @@ from bot.service import serve
 from jobs.orders import OrderState, Record
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef, prefix_of
+from jobs.queues.known_engines import KnownEngines
 from jobs.queues.queues import Queues
 from jobs.tasks import end_tasks
 from sandbox.server import Sandbox
@@ -90,6 +91,7 @@ async def test_mistake_in_a_part_of_the_bot_ends_it(
     )
     try:
         await until(lambda: is_listening(desk))
+        await KnownEngines(redis, valkey).add(ENGINE)
         # No such time is foreseen where finished orders are looked for.
         await redis.zadd(f"{prefix_of(QUEUE)}completed", {"c1-1-1": math.inf})
         async with asyncio.timeout(PATIENCE_S):

@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from inference.engine_process.process import EngineProcess
+from inference.engine_process.process import EngineLimits, EngineProcess
 from inference.engine_process.render_job import EngineSetup, RenderJob
 from jobs.model import CropBox
 from jobs.templates import SHIPPED_TEMPLATES
@@ -128,7 +128,8 @@ def setup(bad_engines: Path, tmp_path: Path) -> EngineSetup:
 
 @pytest.fixture
 async def engine(setup: EngineSetup) -> AsyncIterator[EngineProcess]:
-    async with EngineProcess(setup) as process:
+    # However busy the machine is: an engine that hears is not killed for being slow.
+    async with EngineProcess(setup, EngineLimits(cancel_s=60)) as process:
         yield process
 
 

@@ -10,7 +10,7 @@ from inference.engine_process.process import RESTART_REASONS, EngineLimits, Engi
 from inference.engine_process.render_job import EngineSetup, Rendered, RenderJob
 from jobs.errors import Cancelled, EngineDied, EngineFailed, EngineHung, UnknownTemplate
 from tests.integration.inference.conftest import MakeJob
-from tests.integration.inference.test_engine_process import until_gone
+from tests.integration.inference.test_engine_process import until_reaped
 
 pytestmark = pytest.mark.local_sockets
 
@@ -25,18 +25,23 @@ async def stuck(engine: EngineProcess, job: RenderJob) -> "asyncio.Task[Rendered
 
 
 @pytest.mark.parametrize(
-    ("name", "error", "reason"),
+    ("name", "error", "reason", "limits"),
     [
-        ("leaving", EngineDied, "died"),
-        ("hanging", EngineHung, "hung"),
-        ("failing", EngineFailed, "failed"),
+        ("leaving", EngineDied, "died", EngineLimits()),
+        ("hanging", EngineHung, "hung", EngineLimits(frame_s=1)),
+        ("failing", EngineFailed, "failed", EngineLimits()),
     ],
 )
 async def test_reason_of_a_restart_is_told(
-    setup: EngineSetup, make_job: MakeJob, name: str, error: type[Exception], reason: str
+    setup: EngineSetup,
+    make_job: MakeJob,
+    name: str,
+    error: type[Exception],
+    reason: str,
+    limits: EngineLimits,
 ) -> None:
     told: list[str] = []
-    async with EngineProcess(setup, EngineLimits(frame_s=1), told.append) as engine:
+    async with EngineProcess(setup, limits, told.append) as engine:
         with pytest.raises(error):
             await engine.render(make_job(name))
     assert told == [reason]
@@ -63,8 +68,7 @@ async def test_process_that_dies_between_two_jobs_is_told_of(
         await engine.render(make_job("still"))
         assert engine.pid is not None
         os.kill(engine.pid, signal.SIGKILL)
-        await until_gone(engine.pid)
-        await asyncio.sleep(0.1)  # the news may take a moment more to arrive
+        await until_reaped(engine.pid)
         await engine.render(make_job("still"))
         assert told == ["died"]
 

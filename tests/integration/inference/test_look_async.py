@@ -16,7 +16,7 @@ from jobs.templates import SHIPPED_TEMPLATES
 
 pytestmark = pytest.mark.local_sockets
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 def look_children() -> list[Path]:

@@ -11,7 +11,7 @@ from jobs.queues.status import Status
 from jobs.queues.work import WorkRules
 from tests.integration.jobs.hand import make_result
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 QUICK = WorkRules(beat_s=0.05, stop_s=0.5, idle_s=0.1)
 
 

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from jobs.redis_server import child
 from jobs.redis_server.program import find_program
 
-START_S = 30.0
+START_S = 60.0
 S3_KEYS = "region=us-east-1&access_key_id=test&secret_access_key=hunter2"
 
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from jobs.errors import Cancelled
 from jobs.orders import LookOrder, OrderState
 from jobs.queues.assignment import Stop
-from jobs.queues.keys import LOOK, cancel_key, prefix_of
+from jobs.queues.keys import CANCEL_CHANNEL, LOOK, cancel_key, prefix_of
 from jobs.queues.queues import Cancelling, Queues
 from jobs.queues.work import Station, WorkRules
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
@@ -48,12 +48,14 @@ async def test_order_that_waits_for_a_second_try_is_removed(queues: Queues, redi
     assert await redis.zcard(f"{prefix_of(QUEUE)}delayed") == 0
 
 
-async def test_order_that_runs_stops_at_once(queues: Queues, valkey: str) -> None:
+async def test_order_that_runs_stops_at_once(queues: Queues, valkey: str, redis: Redis) -> None:
     bench = Bench()
     await queues.submit(make_order(2))
     async with Station(valkey, QUEUE, bench, NO_BEATS) as station:
         await bench.has_begun()
-        await asyncio.sleep(0.1)  # the station has subscribed
+        async with asyncio.timeout(LIMIT_S):
+            while not dict(await redis.pubsub_numsub(CANCEL_CHANNEL))[CANCEL_CHANNEL]:
+                await asyncio.sleep(0.01)
         assert await queues.cancel(REF) is Cancelling.TOLD
         status = await until(queues, REF, OrderState.CANCELLED)
         assert (status.starts, bench.stops) == (1, [Stop.CANCELLED])

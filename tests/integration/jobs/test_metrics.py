@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 from jobs.connection import connect
+from jobs.engines import EngineInfo
 from jobs.errors import BadSettings, EngineFailed, NoFaceFound
 from jobs.metrics.order_metrics import OrderMetrics
 from jobs.metrics.queue_metrics import QueueMetrics
@@ -49,7 +50,12 @@ async def queues(valkey: str, registry: CollectorRegistry) -> AsyncIterator[Queu
 
 def sign(worker: str, state: WorkerState, *engines: str) -> Heartbeat:
     return Heartbeat(
-        worker=worker, host="here", device="cpu", engines=engines, version="1", state=state
+        worker=worker,
+        host="here",
+        device="cpu",
+        engines=tuple(EngineInfo(name=name) for name in engines),
+        version="1",
+        state=state,
     )
 
 

@@ -30,8 +30,8 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told from /proc"),
 ]
 
-HASTY = Patience(lock_s=0, start_s=5, stop_s=5, pause_s=0.01, deaths=3)
-PATIENCE_S = 10.0
+HASTY = Patience(lock_s=0, start_s=60, stop_s=60, pause_s=0.01, deaths=3)
+PATIENCE_S = 60.0
 PARENT = """
 import asyncio, sys
 from pathlib import Path
@@ -307,7 +307,7 @@ async def test_program_that_is_none_is_one_sentence(tmp_path: Path) -> None:
 
 async def test_one_that_never_answers_is_one_sentence_and_killed(tmp_path: Path) -> None:
     bad = script(tmp_path, f"echo $$ > {tmp_path}/pid", "exec sleep 60")
-    patience = Patience(start_s=0.3)
+    patience = Patience(start_s=1)
     with pytest.raises(QueueServerFailed, match="does not answer"):
         await RedisServer(tmp_path, program=bad, patience=patience).__aenter__()
     await gone(int((tmp_path / "pid").read_text("utf-8")))
@@ -319,9 +319,9 @@ async def test_one_that_is_still_loading_is_waited_for(tmp_path: Path, program: 
         await client.bgrewriteaof()
         base = tmp_path / "redis" / "appendonlydir"
         await until(lambda: any(base.glob("*.2.base.rdb")), "the file was not written anew")
-    delay = "--key-load-delay 2000 --loading-process-events-interval-bytes 1024"
+    delay = "--key-load-delay 4000 --loading-process-events-interval-bytes 1024"
     slow = script(tmp_path, f'exec {program} "$@" {delay}')
-    patience = Patience(start_s=0.3)
+    patience = Patience(start_s=1)
     loading = RedisServer(tmp_path, program=slow, patience=patience)
     async with loading as server, talking(server.url) as client:
         assert await client.dbsize() == 400

@@ -11,7 +11,7 @@ import aiohttp
 ALICE, BOB, ADMIN = 7, 8, 9
 FAMILY = -1001
 CLUB = -1002000000002  # the supergroup with topics
-PATIENCE_S = 15.0  # with a bot that works beside many others
+PATIENCE_S = 60.0  # with a bot that works beside many others
 
 
 @dataclass(frozen=True)

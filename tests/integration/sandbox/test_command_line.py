@@ -34,7 +34,7 @@ async def started(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
 async def printed(process: asyncio.subprocess.Process) -> str:
     """What it prints until it is ready."""
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(40):
         return (await process.stdout.readuntil(b"Ctrl-C")).decode()
 
 
@@ -61,11 +61,11 @@ async def test_it_prints_where_it_is_and_ends_with_the_signal(number: signal.Sig
             poll = asyncio.create_task(
                 session.get(f"{address}/bot4242:sandbox/getUpdates", params={"timeout": 50})
             )
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(40):
                 while not await polls(session, address):
                     await asyncio.sleep(0.01)
             process.send_signal(number)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(40):
                 output, errors = await process.communicate()
                 assert (await (await poll).json())["result"] == []
             events.close()
@@ -118,7 +118,7 @@ async def test_taken_port_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        async with started("--port", str(port)) as process, asyncio.timeout(30):
+        async with started("--port", str(port)) as process, asyncio.timeout(40):
             output, errors = await process.communicate()
     assert process.returncode == 2
     assert output == b""

@@ -117,11 +117,11 @@ async def sends_and_edits(client: Client) -> None:
 
 async def answers(client: Client, desk: Desk) -> None:
     tap = asyncio.create_task(desk.tap("Again"))
-    (update,) = await heard(client, timeout=5)
+    (update,) = await heard(client, timeout=50)
     assert await client.bot.answer_callback_query(callback_query_id=update.callback_query.id)
     assert (await tap)["answer"] is not None
     inline = asyncio.create_task(desk.post("inline", query=""))
-    (update,) = await heard(client, timeout=5)
+    (update,) = await heard(client, timeout=50)
     query_id = update.inline_query.id
     assert await client.bot.answer_inline_query(inline_query_id=query_id, results=[])
     assert (await inline)["answer"]["results"] == []

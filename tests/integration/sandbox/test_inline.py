@@ -20,7 +20,7 @@ def share(client: Client) -> object:
 async def asked(client: Client, desk: Desk, **query: object) -> tuple[Any, "asyncio.Task[Any]"]:
     """The query as the bot gets it, and the person who waits for the answer."""
     waiting = asyncio.create_task(desk.post("inline", **query))
-    (update,) = await heard(client, timeout=5)
+    (update,) = await heard(client, timeout=50)
     return update.inline_query, waiting
 
 
@@ -123,7 +123,7 @@ async def test_chosen_message_with_a_keyboard_can_be_tapped_and_edited(
 ) -> None:
     bot, name = client.bot, {"inline_message_id": await chosen(client, desk, chat_id=FAMILY)}
     tap = asyncio.create_task(desk.tap("More", chat_id=FAMILY, user_id=BOB))
-    (update,) = await heard(client, timeout=5)
+    (update,) = await heard(client, timeout=50)
     query = update.callback_query
     assert (query.inline_message_id, query.message) == (name["inline_message_id"], None)
     await bot.answer_callback_query(callback_query_id=query.id, text="More it is")

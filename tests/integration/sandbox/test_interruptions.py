@@ -28,7 +28,7 @@ BUTTON = {"inline_keyboard": [[{"text": "Go", "callback_data": "go"}]]}
 
 async def asked(bot: RawBot) -> Any:
     """The first callback query that comes."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             for update in await bot.call("getUpdates"):
                 if "callback_query" in update:
@@ -46,7 +46,7 @@ async def test_tap_before_an_outage_is_answered_after_it(
     await bot.call("sendMessage", chat_id=ALICE, text="?", reply_markup=BUTTON)
     tapping = asyncio.create_task(desk.tap("Go", wait_s=50))
     query = await asked(bot)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await sandbox.stop()
         assert (await tapping)["answer"] is None
         await sandbox.start()
@@ -73,7 +73,7 @@ async def test_webhook_ends_the_poll_that_waits_and_gets_the_update_alone(
     waiting = asyncio.create_task(bot.ask("getUpdates", timeout=50))
     await begun(1, sandbox)
     await bot.call("setWebhook", url=receiver.url)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         answer = await waiting
     assert answer.status == 409
     assert answer.error == "Conflict: terminated by setWebhook request"
@@ -109,7 +109,7 @@ async def test_ordered_outage_answers_nothing_and_ends_the_poll_that_waits(
     waiting = asyncio.create_task(bot.ask("getUpdates", timeout=50, offset=last + 1))
     await begun(2, sandbox)
     await desk.post("outage", seconds=3600)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         with pytest.raises(aiohttp.ClientError):
             await waiting
         for method in ("getUpdates", "sendMessage"):
@@ -130,7 +130,7 @@ async def test_sandbox_listens_once(sandbox: Sandbox, bot: RawBot, desk: Desk) -
     with pytest.raises(RuntimeError, match="listens already"):
         await sandbox.start()
     await desk.say("still here")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         assert len((await waiting).body["result"]) == 1
 
 
@@ -162,7 +162,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Held:
 
 async def while_held(held: Held, call: Awaitable[Any], meanwhile: Awaitable[Any]) -> Any:
     """The call's result; something else happens after its media were made."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         calling = asyncio.ensure_future(call)
         await held.has_come.wait()
         await meanwhile

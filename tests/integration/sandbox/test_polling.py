@@ -52,12 +52,12 @@ async def test_poll_is_answered_as_soon_as_something_happens(
     await asyncio.sleep(0.05)
     assert not waiting.done()
     await desk.say("hello")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         assert texts(await waiting) == ["hello"]
 
 
 async def test_poll_ends_empty_after_its_time(bot: RawBot) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         assert await bot.call("getUpdates", timeout=0.2) == []
 
 
@@ -97,7 +97,7 @@ async def test_older_poller_is_told_at_once_and_the_newer_one_goes_on(
     older = asyncio.create_task(bot.ask("getUpdates", timeout=50))
     await begun(1, sandbox)
     newer = asyncio.create_task(bot.call("getUpdates", timeout=50))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         answer = await older
         assert answer.status == 409
         assert answer.error.startswith("Conflict: terminated by other getUpdates request")
@@ -137,7 +137,7 @@ async def test_server_that_stops_ends_the_wait_and_starts_again_where_it_was(
     waiting = asyncio.create_task(bot.ask("getUpdates", timeout=50, offset=before["update_id"] + 1))
     await begun(2, sandbox)
     address = sandbox.url
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await sandbox.stop()
         assert (await waiting).body["result"] == []
         await sandbox.start()

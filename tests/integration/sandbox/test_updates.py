@@ -120,7 +120,7 @@ async def test_tap_is_told_with_its_message_and_answered_once(client: Client, al
     keyboard = types.InlineKeyboardMarkup(inline_keyboard=[[button]])
     card = await client.bot.send_message(chat_id=ALICE, text="Which?", reply_markup=keyboard)
     tap = asyncio.create_task(alice.tap("Wink", chat_id=ALICE))
-    (update,) = await heard(client, timeout=5)
+    (update,) = await heard(client, timeout=50)
     query = update.callback_query
     assert (query.data, query.from_user.id) == ("v1|wink", ALICE)
     assert query.message.message_id == card.message_id

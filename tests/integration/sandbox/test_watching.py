@@ -22,7 +22,7 @@ class Events:
 
     async def next(self, kind: str) -> Any:
         """The next event of this kind."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             async for line in self._response.content:
                 if line.startswith(b"data: "):
                     event = json.loads(line.removeprefix(b"data: "))
@@ -130,15 +130,15 @@ async def test_events_come_over_a_websocket_too_and_leave_nothing_behind(
 ) -> None:
     telegram = bot.sandbox.telegram
     async with bot.session.ws_connect(f"{bot.sandbox.url}/sim/events") as socket:
-        hello = await socket.receive_json(timeout=10)
+        hello = await socket.receive_json(timeout=60)
         assert hello == {"type": "hello", "server": telegram.server_id}
         assert (await desk.get("chats"))["server"] == hello["server"]
         await desk.say("/start")
-        while (event := await socket.receive_json(timeout=10))["type"] != "message":
+        while (event := await socket.receive_json(timeout=60))["type"] != "message":
             pass
         assert event["message"]["text"] == "/start"
         assert len(telegram.events) == 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(telegram.events):
             await asyncio.sleep(0.01)
     with pytest.raises(aiohttp.WSServerHandshakeError):
@@ -152,7 +152,7 @@ async def test_page_that_went_without_a_word_is_noticed(
 ) -> None:
     monkeypatch.setattr("sandbox.person_side.watching.HEARTBEAT_S", 0.02)
     address = f"{bot.sandbox.url}/sim/events"
-    async with bot.session.ws_connect(address, autoping=False) as socket, asyncio.timeout(10):
+    async with bot.session.ws_connect(address, autoping=False) as socket, asyncio.timeout(40):
         await socket.receive_json()
         assert (await socket.receive()).type == aiohttp.WSMsgType.PING
         while len(bot.sandbox.telegram.events):
@@ -167,8 +167,8 @@ async def test_server_ends_though_a_page_listens(
     monkeypatch.setattr("sandbox.server.SHUTDOWN_S", 60.0 if says_goodbye else 0.05)
     address = f"{bot.sandbox.url}/sim/events"
     async with bot.session.ws_connect(address, autoclose=says_goodbye) as socket:
-        await socket.receive_json(timeout=10)
-        async with asyncio.timeout(10):
+        await socket.receive_json(timeout=60)
+        async with asyncio.timeout(40):
             ended = asyncio.create_task(bot.sandbox.stop())
             farewell = await socket.receive()
             await ended
@@ -181,7 +181,7 @@ async def test_watcher_that_goes_is_forgotten(bot: RawBot, desk: Desk) -> None:
         await Events(response).next("hello")
         assert len(bot.sandbox.telegram.events) == 1
         response.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(bot.sandbox.telegram.events):
             await desk.say("is anybody there?")
             await asyncio.sleep(0.01)

@@ -250,8 +250,12 @@ async def test_signs_of_life_say_what_it_is_and_does(
         order = await ordered(queues, 2, "steady")
         await seen(is_working)
         (sign,) = await signs(redis, plan)
-        assert (sign.job, sign.device, sign.engines) == (order.order_id, "cpu", ("steady", "still"))
-        assert sign.options == {"steady": (), "still": ()}
+        assert (sign.job, sign.device, sign.engine_names) == (
+            order.order_id,
+            "cpu",
+            ("steady", "still"),
+        )
+        assert [engine.options for engine in sign.engines] == [(), ()]
         assert sign.free_bytes is not None
 
         async def tells_its_speed() -> bool:

@@ -14,7 +14,7 @@ from jobs.errors import (
     MediaError,
 )
 
-TIME_LIMIT_S = 30
+TIME_LIMIT_S = 180
 SINE = "sine=440:d=1"
 
 

@@ -8,15 +8,14 @@ import pytest
 
 from inference import engines
 from inference.engine import (
-    PREFERENCE,
     Driving,
     Engine,
     EngineCrop,
     Picture,
-    engine_names,
     find_engine,
     ready_engine,
 )
+from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
 from inference.extras import missing_neural
 from inference.flow.track import Track
@@ -61,6 +60,7 @@ def test_an_engine_has_its_files_name_and_says_truthfully_what_it_makes(name: st
     assert engine.name == name
     assert engine.title
     assert engine.label
+    assert engine.preference >= 0
     assert engine.digital_source_type.startswith("http://cv.iptc.org/newscodes/digitalsourcetype/")
 
 
@@ -80,8 +80,7 @@ def automatic(store: NoStore | None, chosen: EngineOptions | None = None) -> str
     return ready_engine("auto", chosen, store).name  # type: ignore[arg-type]  # all that is asked
 
 
-def test_auto_is_the_first_preference_that_needs_nothing(require: Require) -> None:
-    assert PREFERENCE == ("fomm", "flow")
+def test_auto_is_the_preferred_engine_that_needs_nothing(require: Require) -> None:
     assert automatic(None) == automatic(NoStore(None)) == "flow"
     require(not missing_neural(), "the extra neural is not installed")
     assert automatic(NoStore(Path("checkpoints/vox-cpk.pth.tar"))) == "fomm"
@@ -119,6 +118,30 @@ def test_an_engine_that_lacks_something_says_what() -> None:
     assert "lame" in engine_names()
     with pytest.raises(EngineUnavailable, match="here; it needs a leg: buy one; another"):
         ready_engine("lame")
+
+
+KEEN_ENGINE = LAME_ENGINE.replace('return ("a leg: buy one", "another leg")', "return ()").replace(
+    'name = "lame"', 'name = "keen"\n    button = "Keener"\n    preference = 99'
+)
+
+
+def test_new_file_is_what_auto_takes_if_it_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keen.py").write_text(KEEN_ENGINE)
+    monkeypatch.setattr(engines, "__path__", [*engines.__path__, str(tmp_path)])
+    assert ready_engine("auto").name == "keen"
+    info = find_engine("keen").info()
+    assert (info.name, info.button, info.preference) == ("keen", "Keener", 99)
+
+
+def test_auto_says_so_where_no_engine_can_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lame.py").write_text(LAME_ENGINE.replace('"lame"', '"lame"\n    preference = 1'))
+    monkeypatch.setattr(engines, "__path__", [str(tmp_path)])
+    with pytest.raises(EngineUnavailable, match="an engine that can run on this machine"):
+        ready_engine("auto")
 
 
 def test_an_engine_without_its_parts_cannot_be_made() -> None:

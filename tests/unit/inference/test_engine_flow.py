@@ -18,6 +18,7 @@ from inference.flow.renderer import FaceMotion, FaceRenderer
 from jobs.model import CropBox, Face
 from jobs.templates import Catalogue, CurveMotion, CurveName
 
+PATIENCE_S = 60.0
 FACE = Face(number=1, box=CropBox(left=175, upper=67, right=271, lower=163), votes=5)
 DRAWN = {
     template.name: template.motion
@@ -176,6 +177,9 @@ def test_only_a_few_frames_of_a_clip_are_read_ahead(
     batches = engine.animate(Driving(endless, FACE), None)
     next(batches)
     # The reader goes on until it may go no further: then its count stands still.
+    deadline = time.monotonic() + PATIENCE_S
+    while endless.count <= 5 and time.monotonic() < deadline:
+        time.sleep(0.02)
     last, still_since = -1, time.monotonic()
     while time.monotonic() - still_since < 0.7 and endless.count < 60:
         if endless.count != last:

@@ -323,8 +323,9 @@ def test_what_the_child_had_started_dies_with_it(
     note = tmp_path / "note"
     program = READY + GROUP.replace("subprocess.Popen", "child = subprocess.Popen")
     program += f"open({str(note)!r}, 'w').write(str(child.pid))\n" + after
+    limits = LookLimits(time_s=5 if "sleep" in after else 60)
     with pytest.raises(DecoderFailed):
-        look_at_photo(photo, folder, LookLimits(time_s=3), child=fake(tmp_path, program))
+        look_at_photo(photo, folder, limits, child=fake(tmp_path, program))
     assert ends(int(note.read_text()))
 
 

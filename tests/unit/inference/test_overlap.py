@@ -8,7 +8,7 @@ import pytest
 
 from inference.overlap import ahead
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 def workers() -> list[threading.Thread]:

@@ -49,7 +49,7 @@ def plain_frames_of(path: Path, *more: str) -> npt.NDArray[np.uint8]:
     shown = probe(path)
     command = [executable(), "-v", "error", "-i", str(path), "-pix_fmt", "rgb24", *more]
     raw = subprocess.run(
-        [*command, "-f", "rawvideo", "pipe:1"], check=True, capture_output=True, timeout=30
+        [*command, "-f", "rawvideo", "pipe:1"], check=True, capture_output=True, timeout=60
     ).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, shown.height, shown.width, 3)
 

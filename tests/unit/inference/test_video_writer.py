@@ -214,7 +214,7 @@ def test_ctrl_c_on_the_whole_group_leaves_no_file_and_no_process(tmp_path: Path)
             assert child.stdout is not None
             assert child.stdout.readline() == b"begun\n"
             os.killpg(child.pid, signal.SIGINT)
-            assert child.wait(timeout=30) != 0
+            assert child.wait(timeout=60) != 0
         finally:
             child.kill()
     assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,16 @@
 """Which engine an order goes to, and what is offered."""
 
-from bot.orders.offers import Offer
+import pytest
+
+from bot.orders.offers import NoEngine, Offer
+from jobs.engines import EngineInfo
 
 BOTH = Offer(("fomm", "flow"), understood={"fomm": frozenset({"find_best_frame"})})
+KNOWN = {
+    "fomm": EngineInfo(name="fomm", preference=20, evaluates_motions=False),
+    "flow": EngineInfo(name="flow", preference=10),
+    "still": EngineInfo(name="still", preference=0),
+}
 
 
 def test_best_engine_is_the_first_unless_another_is_wanted() -> None:
@@ -21,10 +29,28 @@ def test_order_keeps_to_a_choice_that_nobody_attends_to() -> None:
     assert Offer(("flow",), default="fomm").chosen() == "fomm"
 
 
-def test_without_any_worker_orders_wait_for_the_engine_that_every_worker_has() -> None:
-    nobody = Offer(())
+def test_without_any_worker_orders_wait_for_the_best_engine_that_was_there_last() -> None:
+    nobody = Offer((), known=KNOWN, last=("fomm", "flow"))
     assert nobody.is_empty
-    assert nobody.chosen() == "flow"
+    assert nobody.chosen() == "fomm"
+    assert nobody.engine_for(None, is_all_wanted=False) == "fomm"
+    assert nobody.engine_for("fomm", is_all_wanted=True) == "flow"
+
+
+def test_where_no_worker_has_ever_been_nothing_is_ordered() -> None:
+    for is_all_wanted in (False, True):
+        with pytest.raises(NoEngine):
+            Offer(()).engine_for(None, is_all_wanted=is_all_wanted)
+
+
+@pytest.mark.parametrize(
+    ("engines", "engine"),
+    [(("fomm", "flow"), "flow"), (("fomm",), None), (("still",), None), (("new", "flow"), "flow")],
+)
+def test_all_movements_are_shown_by_an_engine_that_needs_no_clip(
+    engines: tuple[str, ...], engine: str | None
+) -> None:
+    assert Offer(engines, known=KNOWN).shows_all == engine
 
 
 def test_options_of_an_unknown_engine_are_none() -> None:

@@ -215,10 +215,10 @@ def test_without_a_store_there_are_no_weights() -> None:
         FommEngine().prepare(dots(PLACES), FACE)
 
 
-def test_a_device_that_is_not_there_is_told(make: Make, require: Require) -> None:
+def test_a_device_that_is_not_there_is_told(make: Make, require_hardware: Require) -> None:
     import torch  # noqa: PLC0415 - only where the extra is installed
 
-    require(not torch.cuda.is_available(), "there is a GPU")
+    require_hardware(not torch.cuda.is_available(), "there is a GPU")
     with pytest.raises(DeviceUnavailable, match=r"The device cuda:7 is not there .*--cpu"):
         make(device="cuda:7").prepare(dots(PLACES), FACE)
 

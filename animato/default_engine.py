@@ -1,0 +1,24 @@
+"""The engine that the settings name."""
+
+from collections.abc import Collection
+
+from inference.engine_names import engine_names
+from jobs.errors import BadSettings
+from jobs.settings import Settings, variable_of
+
+
+def check_default_engine(settings: Settings, advertised: Collection[str] = ()) -> None:
+    """Raise unless the engine exists: here, or on some worker.
+
+    Args:
+        settings: may name one.
+        advertised: the engines of workers.
+
+    Raises:
+        BadSettings: there is no such engine.
+    """
+    known = ("auto", *sorted({*engine_names(), *advertised}))
+    if settings.default_engine not in known:
+        variable = variable_of("default_engine")
+        reason = f"{variable} is {settings.default_engine!r}: choose one of {', '.join(known)}."
+        raise BadSettings(reason=reason)

@@ -1,0 +1,117 @@
+"""What Redis knows of engines: what workers advertise, and what orders were taken for."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.orders.offers import Offers
+from jobs.engines import EngineInfo
+from jobs.errors import UnknownEngine
+from jobs.queues.keys import KNOWN_ENGINES
+from jobs.queues.known_engines import KnownEngines
+from jobs.queues.outbox import Outbox
+from jobs.queues.queues import Queues
+from jobs.queues.workers import DEAD_AFTER_S, Heartbeat, Workers, WorkerState
+from tests.integration.jobs.hand import make_order
+
+pytestmark = pytest.mark.local_sockets
+
+FLOW = EngineInfo(name="flow", button="Sharper", preference=10)
+BLUE = EngineInfo(name="blue", title="One colour", preference=30, options=("shade",))
+STILL = EngineInfo(name="still", preference=0)
+
+
+@pytest.fixture
+async def queues(valkey: str) -> AsyncIterator[Queues]:
+    async with Queues(valkey) as opened:
+        yield opened
+
+
+@pytest.fixture
+def workers(queues: Queues) -> Workers:
+    return Workers(queues.client, queues.url)
+
+
+def sign(worker: str, *engines: EngineInfo) -> Heartbeat:
+    return Heartbeat(
+        worker=worker,
+        host="here",
+        device="cpu",
+        engines=engines,
+        version="1",
+        state=WorkerState.IDLE,
+    )
+
+
+def offers(queues: Queues, default: str = "auto") -> Offers:
+    client, url = queues.client, queues.url
+    return Offers(Workers(client, url), KnownEngines(client, url), default)
+
+
+async def test_engine_that_nobody_has_advertised_is_refused(
+    queues: Queues, workers: Workers
+) -> None:
+    await workers.beat(sign("a", FLOW), 1.0)
+    with pytest.raises(UnknownEngine, match="no engine called blue: choose one of flow"):
+        await queues.submit(make_order(1, engine="blue"))
+
+
+async def test_order_for_an_advertised_engine_is_taken_counted_and_swept(
+    queues: Queues, workers: Workers
+) -> None:
+    await workers.beat(sign("a", FLOW, BLUE), 1.0)
+    assert (await queues.submit(make_order(1, engine="blue"))).is_new
+    assert await queues.known_engine_queues() == ("animate-blue", "animate-flow")
+    assert await Outbox(queues).sweep() == 0
+
+
+async def test_engine_stays_known_when_its_last_worker_leaves(
+    queues: Queues, workers: Workers
+) -> None:
+    await workers.beat(sign("a", BLUE), 1.0)
+    await workers.leave("a")
+    assert (await queues.submit(make_order(1, engine="blue"))).is_new
+
+
+async def test_engine_of_the_settings_is_known_before_any_worker_is_there(valkey: str) -> None:
+    async with Queues(valkey, ["blue"]) as first:
+        await first.submit(make_order(1, engine="blue"))
+    # Though the settings name another one later.
+    async with Queues(valkey) as second:
+        assert await second.known_engine_queues() == ("animate-blue",)
+
+
+async def test_engines_are_offered_as_they_are_advertised_the_preferred_one_first(
+    queues: Queues, workers: Workers
+) -> None:
+    await workers.beat(sign("a", FLOW, BLUE, STILL), 1.0)
+    await workers.beat(sign("b", BLUE.model_copy(update={"options": ()})), 2.0)
+    offer = await offers(queues).now()
+    assert offer.engines == ("blue", "flow")
+    assert offer.known["flow"] == FLOW
+    assert offer.options("blue") == frozenset()
+    assert (await offers(queues, "still").now()).engines == ("blue", "flow", "still")
+
+
+async def test_without_workers_orders_go_to_what_the_last_ones_had(
+    queues: Queues, workers: Workers
+) -> None:
+    await workers.beat(sign("a", BLUE), 1.0)
+    await workers.beat(sign("b", FLOW, STILL), 2.0 + DEAD_AFTER_S)
+    await workers.leave("a")
+    await workers.leave("b")
+    offer = await offers(queues).now()
+    assert offer.is_empty
+    assert offer.chosen() == "flow"
+
+
+async def test_what_a_newer_program_has_written_of_an_engine_is_left_out(
+    queues: Queues, workers: Workers, redis: Redis
+) -> None:
+    await workers.beat(sign("a", FLOW), 1.0)
+    await redis.hset(KNOWN_ENGINES, "blue", '{"schema_version": 2}')
+    (found,) = await KnownEngines(queues.client, queues.url).all()
+    assert found.info == FLOW
+    # Its orders are delivered all the same.
+    assert "animate-blue" in await queues.known_engine_queues()
