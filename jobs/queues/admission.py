@@ -104,7 +104,8 @@ class Admission:
             request: what is wanted.
             limits: those that hold for this person.
             now_s: unix time.
-            counted: the queues whose jobs the limits count together; none: its own alone.
+            counted: of an order, the engines' queues: the limits count the jobs of all of them.
+                Of a photo none: those of its own queue count.
 
         Raises:
             TooManyOpenOrders, TooManyPhotos: of this person.
@@ -113,7 +114,8 @@ class Admission:
         """
         call = uuid.uuid4().hex
         queues = counted or (request.queue,)
-        ask = partial(self._ask, request, limits, (repr(now_s), call), queues)
+        open_jobs = (open_key if counted else photos_key)(request.person)
+        ask = partial(self._ask, request, limits, (repr(now_s), call, open_jobs), queues)
         while (answer := await ask()) == ["busy"]:
             # Soon it is added. If its caller died before that, it is ours after a few seconds.
             await asyncio.sleep(_BUSY_PAUSE_S)
@@ -125,7 +127,7 @@ class Admission:
                 return int(priority)
             case ["dup"]:
                 return None
-            case ["open", count] if request.queue in self._counted:
+            case ["open", count] if counted:
                 raise TooManyOpenOrders(count=int(count), limit=limits.open_orders)
             case ["open", count]:
                 raise TooManyPhotos(count=int(count))
@@ -150,13 +152,13 @@ class Admission:
         return lowered_by
 
     async def _ask(
-        self, request: Request, limits: Limits, stamp: tuple[str, str], queues: Sequence[str]
+        self, request: Request, limits: Limits, stamp: tuple[str, str, str], queues: Sequence[str]
     ) -> list[Any]:
-        now, call = stamp
+        now, call, open_jobs = stamp
         answer: list[Any] = await self._admit(
             keys=[
                 fair_key(request.queue),
-                (open_key if is_counted else photos_key)(request.person),
+                open_jobs,
                 day_key(request.person),
                 taken_key(request.job_id),
                 taking_key(request.job_id),

@@ -398,7 +398,7 @@ class Queues:
         ref = JobRef(request.queue, request.job_id)
         engine_queues = await self.known_engine_queues()
         keys = [JobRef(queue, ref.job_id).key for queue in {ref.queue, *engine_queues}]
-        counted = engine_queues if is_engine_queue(ref.queue) else ()
+        counted = (engine_queues or (ref.queue,)) if is_engine_queue(ref.queue) else ()
         while True:
             priority = await self.admission.admit(request, limits, self.clock(), counted)
             if priority is not None:

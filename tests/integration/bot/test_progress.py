@@ -21,6 +21,7 @@ from jobs.orders import Order, Stage
 from jobs.orders import Progress as Work
 from jobs.queues.admission import Limits
 from jobs.queues.assignment import Assignment
+from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Delivery
 from jobs.queues.queues import Queues, Submitted
 from jobs.queues.sent_marks import MOST_TRIES, SentMark, SentState, write_mark
@@ -180,7 +181,8 @@ async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
     (draft,) = await looked_at(staff, maker, desk, ALICE)
     await staff.ordering.place(await staff.wishing(draft.draft))
     await desk.sees("No worker is online")
-    failing = FailingOffers(Workers(staff.office.queues.client, staff.office.queues.url), "auto")
+    client, url = staff.office.queues.client, staff.office.queues.url
+    failing = FailingOffers(Workers(client, url), KnownEngines(client, url), "auto")
     progress = Progress(replace(staff.office, offers=failing))
     progress.wake(draft.order_id)
     await until(lambda: "its card is not up to date: ValueError" in caplog.text)
