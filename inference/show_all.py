@@ -102,7 +102,7 @@ def show_all(
         OutputNotWritable, DiskFull, EncoderFailed: the mp4 cannot be written.
     """
     if not engine.evaluates_motions:
-        needs = "a clip, and so shows one movement at a time: let flow show several"
+        needs = "a clip, and so shows one movement at a time: let another engine show several"
         raise EngineUnavailable(name=engine.name, needs=needs)
     started = time.monotonic()
     close = close_up(read_normalised(showing.photo), showing.face)

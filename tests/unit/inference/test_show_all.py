@@ -193,5 +193,5 @@ def test_who_cancels_gets_no_file(showing: Showing, tmp_path: Path) -> None:
 
 
 def test_engine_that_needs_clips_says_so(showing: Showing, tmp_path: Path) -> None:
-    with pytest.raises(EngineUnavailable, match="let flow show several"):
+    with pytest.raises(EngineUnavailable, match="let another engine show several"):
         show_all(showing, ClipEngine(), tmp_path / "all.mp4")
