@@ -1,7 +1,6 @@
 """A look order: a photo and perhaps a clip go through the gate, and what it made into the store."""
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from jobs.store.files import FileStore
 from jobs.store.keys import look_key
 from jobs.tasks import end_tasks
 
-# Of a look whose person has another one in hand. Videos are made at niceness 5: of many photos at
-# once the first one goes ahead of all videos, and the others leave the cores to them.
+# Videos are made at niceness 5. Of each person's looks one at a time goes ahead of them, and
+# further ones leave the cores to them. Were all of them behind, they would hold the places of
+# other people's looks for long.
 FURTHER_LOOK_NICENESS = 10
 
 
@@ -32,7 +32,7 @@ class LookDesk:
     def __init__(self, store: FileStore, looks: Looks, clip_max_s: float) -> None:
         self._store = store
         self._looks = looks
-        self._in_hand: Counter[int] = Counter()  # by person
+        self._ahead: set[int] = set()  # the persons of whom a look runs ahead of videos
         self._limits = LookLimits(
             clip=ClipLimits(max_duration_s=clip_max_s),
             # A long clip in many pixels takes long to normalise; a hang takes for ever.
@@ -62,17 +62,18 @@ class LookDesk:
             await end_tasks([looking, stopping])
 
     async def _look(self, order: LookOrder, folder: Path) -> LookResult:
-        is_further = self._in_hand[order.person] > 0
+        is_further = order.person in self._ahead
         limits = replace(self._limits, niceness=FURTHER_LOOK_NICENESS if is_further else 0)
+        self._ahead.add(order.person)
         looks = (
             asyncio.ensure_future(self._photo(order.photo_key, folder, limits)),
             asyncio.ensure_future(self._clip(order, folder, limits)),
         )
-        self._in_hand[order.person] += 1
         try:
             photo, clip = await asyncio.gather(*looks)
         finally:
-            self._in_hand -= Counter((order.person,))
+            if not is_further:
+                self._ahead.remove(order.person)
             # Where one of them is of no use, nobody waits for the other.
             await end_tasks(looks)
         photo_key = look_key(order.draft, f"{order.look_id}-photo.png")
