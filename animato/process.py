@@ -64,6 +64,14 @@ def _told(work: Callable[[], None], stopped: str) -> int:
     except OSError as error:
         log.debug("system error", exc_info=True)
         code = _tell(f"the system refused: {error}", 3)
+    except ModuleNotFoundError as error:
+        log.debug("missing module", exc_info=True)
+        module = (error.name or "a module").partition(".")[0]
+        code = _tell(
+            f"this command needs {module}, which is not installed here (the bot's image has no "
+            "picture libraries; the worker's image has them)",
+            3,
+        )
     except Exception as error:
         # Whatever is ours ends with 3; Python's own code would be 1.
         log.exception("unexpected error")
