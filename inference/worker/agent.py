@@ -29,7 +29,7 @@ from inference.worker.look_async import Looks
 from inference.worker.order_log import OrderLog, lines_of, stamped
 from inference.worker.order_look import LookDesk
 from inference.worker.order_render import Studio, make_video, orderable_options
-from inference.worker.plan import LOOKS_AT_ONCE, Ending, WorkerPlan, without_lacking
+from inference.worker.plan import LOOKS_AT_ONCE, WorkerPlan, without_lacking
 from inference.worker.room import Room
 from inference.worker.stations import Post, Stations
 from inference.worker.work_folder import work_folder
@@ -40,7 +40,7 @@ from jobs.queues.keys import LOOK
 from jobs.queues.queues import Queues
 from jobs.queues.workers import Heartbeat, Workers, WorkerState
 from jobs.service_errors import QueueUnavailable, StoreFull, StoreUnavailable
-from jobs.tasks import end_tasks
+from jobs.tasks import Ending, end_tasks
 
 log = logging.getLogger(__name__)
 
