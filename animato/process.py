@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from jobs.errors import AnimatoError, UserError
+from jobs.temp_folder import own_temp_files
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def run(
 def _told(work: Callable[[], None], stopped: str) -> int:
     """Does the work; every way to end has its exit code."""
     try:
-        work()
+        with own_temp_files():
+            work()
         sys.stdout.flush()
     except UserError as error:
         code = _tell(str(error), 1)
