@@ -1,6 +1,6 @@
 # Two images of one program; docs/containers.md says how to use them.
 #
-#   docker build --target bot --tag animato-bot .    talks to people on Telegram; has no torch
+#   docker build --target bot --tag animato-bot .    talks to people on Telegram; has no picture libraries
 #   docker build --tag animato-worker .              makes the videos; prepare.py is in it too
 
 FROM python:3.11-slim-bookworm AS python
@@ -15,20 +15,8 @@ WORKDIR /animato
 
 # What each image asks for, without the code: a change of the code installs no library anew.
 FROM python AS requirements
-COPY pyproject.toml constraints.txt ./
-RUN python3 - <<'END'
-import tomllib
-from pathlib import Path
-
-project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
-extras = project["optional-dependencies"]
-for name, wishes in {
-    "service": project["dependencies"] + extras["service"],
-    "bot": extras["bot"],
-    "neural": extras["neural"],
-}.items():
-    Path(f"{name}.txt").write_text("\n".join(wishes), "utf-8")
-END
+COPY pyproject.toml constraints.txt image_requirements.py ./
+RUN python3 image_requirements.py
 
 # What comes into this one, .dockerignore says.
 FROM python AS wheel
@@ -37,28 +25,26 @@ RUN pip install --constraint constraints.txt hatchling
 COPY . .
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
-FROM python AS service
-# The program writes nowhere but into these two folders.
+FROM python AS program
+# The program writes nowhere but into these two folders, and into /tmp.
 RUN useradd --uid 1000 --create-home animato \
     && install --directory --owner animato --group animato data checkpoints
-RUN --mount=type=bind,from=requirements,source=/animato,target=/requirements \
-    pip install --constraint /requirements/constraints.txt --requirement /requirements/service.txt
 
-FROM service AS bot
-RUN --mount=type=bind,from=requirements,source=/animato,target=/requirements \
-    pip install --constraint /requirements/constraints.txt --requirement /requirements/bot.txt
-RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
-    pip install --no-deps /wheels/*.whl
+FROM program AS bot
+COPY --from=requirements /animato/bot.txt /animato/constraints.txt /requirements/
+RUN pip install --constraint /requirements/constraints.txt --requirement /requirements/bot.txt
+COPY --from=wheel /wheels /wheels
+RUN pip install --no-deps /wheels/*.whl
 USER 1000
 CMD ["animato", "bot"]
 
-FROM service AS worker
+FROM program AS worker
+COPY --from=requirements /animato/worker.txt /animato/constraints.txt /requirements/
 # face-alignment alone, without what it asks for: that would put another OpenCV in the place of ours.
-RUN --mount=type=bind,from=requirements,source=/animato,target=/requirements \
-    pip install --constraint /requirements/constraints.txt --requirement /requirements/neural.txt \
+RUN pip install --constraint /requirements/constraints.txt --requirement /requirements/worker.txt \
     && pip install --constraint /requirements/constraints.txt --no-deps face-alignment
-RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
-    pip install --no-deps /wheels/*.whl
+COPY --from=wheel /wheels /wheels
+RUN pip install --no-deps /wheels/*.whl
 COPY prepare.py ./
 USER 1000
 CMD ["animato", "worker"]

@@ -18,14 +18,15 @@ from typing import Any
 import aiohttp
 from PIL import Image
 
-from animato.service import parts, tell
+from animato.service import parts, supervise
 from animato.signals import until_signal
-from animato.supervisor import Supervisor
 from bot.callback_data import Tap, Verb
 from inference.template_build import driving_portrait
+from jobs.child_environment import SERVICE, child_environment
 from jobs.errors import OperatorError
 from jobs.redis_server.server import RedisServer
 from jobs.settings import Settings, variable_of
+from jobs.tasks import Ending
 from sandbox.server import Sandbox, SandboxOptions
 
 OUTPUT = Path("out/demo.mp4")
@@ -69,16 +70,17 @@ def run_demo(*, is_once: bool, port: int) -> None:
         OperatorError: a part of the service cannot run here.
     """
     settings = Settings.load(Path(".env"))  # a wrong setting is told at once
-    ended = asyncio.Event()
-    until_signal(_demo(ended, settings, is_once=is_once, port=port), ended.set)
+    ending = Ending()
+    work = _demo(ending, settings, is_once=is_once, port=port)
+    until_signal(work, ending.ask, asyncio.Task.cancel)
 
 
-async def _demo(ended: asyncio.Event, settings: Settings, *, is_once: bool, port: int) -> None:
+async def _demo(ending: Ending, settings: Settings, *, is_once: bool, port: int) -> None:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="animato-"))
         sandbox = await stack.enter_async_context(_sandbox(port))
         server = await stack.enter_async_context(RedisServer(Path(folder)))
-        environment = {
+        environment = child_environment(*SERVICE) | {
             **dict.fromkeys(map(variable_of, _OTHERS), ""),
             "ANIMATO_TEMPLATES_DIR": str(settings.templates_dir.absolute()),
             "ANIMATO_CHECKPOINTS_DIR": str(settings.checkpoints_dir.absolute()),
@@ -91,16 +93,8 @@ async def _demo(ended: asyncio.Event, settings: Settings, *, is_once: bool, port
             "ANIMATO_OPEN": "true",
             "ANIMATO_MIN_FREE_GB": "0.2",
         }
-        supervising = asyncio.ensure_future(
-            Supervisor(parts(environment, workers=1, folder=Path(folder)), tell).run(ended)
-        )
-        showing = asyncio.ensure_future(_show(sandbox.url, ended, is_once=is_once))
-        done, _ = await asyncio.wait({supervising, showing}, return_when=asyncio.FIRST_COMPLETED)
-        ended.set()
-        await asyncio.wait({supervising})
-        showing.cancel()
-        for task in done:
-            task.result()
+        programs = parts(environment, workers=1, folder=Path(folder))
+        await supervise(programs, _show(sandbox.url, ending.asked, is_once=is_once), ending)
 
 
 @asynccontextmanager

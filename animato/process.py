@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from jobs.errors import AnimatoError, UserError
+from jobs.temp_folder import own_temp_files
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def run(
 def _told(work: Callable[[], None], stopped: str) -> int:
     """Does the work; every way to end has its exit code."""
     try:
-        work()
+        with own_temp_files():
+            work()
         sys.stdout.flush()
     except UserError as error:
         code = _tell(str(error), 1)
@@ -64,6 +66,14 @@ def _told(work: Callable[[], None], stopped: str) -> int:
     except OSError as error:
         log.debug("system error", exc_info=True)
         code = _tell(f"the system refused: {error}", 3)
+    except ModuleNotFoundError as error:
+        log.debug("missing module", exc_info=True)
+        module = (error.name or "a module").partition(".")[0]
+        code = _tell(
+            f"this command needs {module}, which is not installed here (the bot's image has no "
+            "picture libraries; the worker's image has them)",
+            3,
+        )
     except Exception as error:
         # Whatever is ours ends with 3; Python's own code would be 1.
         log.exception("unexpected error")

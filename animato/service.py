@@ -5,14 +5,16 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 
 from animato.signals import until_signal
 from animato.supervisor import Program, Supervisor
+from jobs.child_environment import SERVICE, STORES, child_environment
 from jobs.errors import BadSettings
 from jobs.redis_server.server import queue_server
 from jobs.settings import BOT_SECRETS, Settings, variable_of
+from jobs.tasks import Ending, end_tasks
 
 _ANIMATO = (sys.executable, "-P", "-m", "animato")
 _NAME_CHARACTERS = 10
@@ -36,22 +38,36 @@ def run_up(*, workers: int) -> None:
             f"set {variable_of('bot_token')} in the file .env. `animato demo` needs none."
         )
         raise BadSettings(reason=reason)
-    ended = asyncio.Event()
-    until_signal(_up(settings, workers, ended), ended.set)
+    ending = Ending()
+    until_signal(_up(settings, workers, ending), ending.ask, asyncio.Task.cancel)
 
 
-async def _up(settings: Settings, workers: int, ended: asyncio.Event) -> None:
+async def _up(settings: Settings, workers: int, ending: Ending) -> None:
     async with queue_server(settings.redis_url.get_secret_value(), settings.data_dir) as server:
-        address = {"ANIMATO_REDIS_URL": server.url}
-        programs = parts(address, workers, settings.metrics_port)
-        supervising = asyncio.ensure_future(Supervisor(programs, tell).run(ended))
-        watching = asyncio.ensure_future(server.watch())
+        environment = child_environment(*SERVICE, *STORES, ANIMATO_REDIS_URL=server.url)
+        programs = parts(environment, workers, settings.metrics_port)
+        await supervise(programs, server.watch(), ending)
+
+
+async def supervise(programs: Sequence[Program], beside: Awaitable[object], ending: Ending) -> None:
+    """Run programs until somebody asks for the end, one of them fails, or `beside` ends.
+
+    When this returns, or is cancelled, no program runs any more.
+
+    Raises:
+        ProgramFailed: one of them does not stay up.
+        Exception: what `beside` raised.
+    """
+    supervising = asyncio.ensure_future(Supervisor(programs, tell).run(ending))
+    watching = asyncio.ensure_future(beside)
+    try:
         done, _ = await asyncio.wait({supervising, watching}, return_when=asyncio.FIRST_COMPLETED)
-        ended.set()
+        ending.asked.set()
         await asyncio.wait({supervising})
-        watching.cancel()
-        for task in done:
-            task.result()
+    finally:
+        await end_tasks([supervising, watching])
+    for task in done:
+        task.result()
 
 
 def parts(
@@ -60,10 +76,10 @@ def parts(
     metrics_port: int | None = None,
     folder: Path | None = None,
 ) -> list[Program]:
-    """Bot and workers as programs; workers end first, so that the bot still hears of their end.
+    """Bot and workers as programs.
 
     Args:
-        environment: variables that all of them get; the bot's secrets, only the bot.
+        environment: all variables that they get; the bot's secrets, only the bot.
         workers: how many.
         metrics_port: of the bot; the workers' are the next ones. None: nobody has one.
         folder: where they run, and look for `.env`; None: where we do.
@@ -72,10 +88,11 @@ def parts(
     commands = {"bot": "bot", **({"worker": "worker"} if workers == 1 else named)}
     programs = []
     for place, (name, command) in enumerate(commands.items()):
-        own = {} if command == "bot" else dict.fromkeys(map(variable_of, BOT_SECRETS), "")
+        hidden = () if command == "bot" else tuple(map(variable_of, BOT_SECRETS))
+        own = {key: value for key, value in environment.items() if key.upper() not in hidden}
         if metrics_port is not None:
             own[variable_of("metrics_port")] = str(metrics_port + place)
-        programs.append(Program(name, (*_ANIMATO, command), {**environment, **own}, folder=folder))
+        programs.append(Program(name, (*_ANIMATO, command), own, folder=folder))
     return programs
 
 

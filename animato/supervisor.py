@@ -2,7 +2,7 @@
 
 Each is started again when it dies, with longer and longer pauses; one that dies again and again, or
 cannot even begin, ends the whole service with its own last words on the screen. None of them
-outlives the supervisor, not even its kill -9 (`jobs/redis_server/child.py`).
+outlives the supervisor, not even its kill -9 (`jobs/redis_server/child.py`). They end all at once.
 """
 
 import asyncio
@@ -19,10 +19,12 @@ from pathlib import Path
 
 from jobs.errors import OperatorError
 from jobs.redis_server import child
-from jobs.tasks import end_tasks
+from jobs.tasks import Ending, end_tasks, to_the_end
 
 _GUARD = (sys.executable, "-I", "-S", child.__file__)
 _LINE_LIMIT_BYTES = 1 << 20
+_POLL_S = 0.1
+_LOG_END_S = 2.0
 
 
 class ProgramFailed(OperatorError):
@@ -38,15 +40,13 @@ class Program:
     Attributes:
         name: before its lines in the log.
         command: what is run.
-        environment: variables that it gets besides ours.
-        stop_s: from the request to end until it is killed.
+        environment: all variables that it gets.
         folder: where it runs; None: where we do.
     """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-    stop_s: float = 60.0
     folder: Path | None = None
 
 
@@ -60,6 +60,7 @@ class Patience:
         pause_limit_s: the longest such pause.
         deaths: so many of them ...
         window_s: ... within this time, and the service is given up.
+        stop_s: all programs have so long to end, once they are asked to; then they are killed.
     """
 
     begin_s: float = 5.0
@@ -67,13 +68,14 @@ class Patience:
     pause_limit_s: float = 10.0
     deaths: int = 5
     window_s: float = 60.0
+    stop_s: float = 60.0
 
 
 class Supervisor:
     """Runs programs.
 
     Args:
-        programs: in the order in which they are started; they are ended in the opposite one.
+        programs: what to run.
         tell: told each line with its program's name.
         patience: the defaults, if left out.
     """
@@ -88,25 +90,32 @@ class Supervisor:
         self._tell = tell
         self._patience = patience or Patience()
         self._running: dict[str, Process] = {}
-        self._is_ending = False
+        self._ending = asyncio.Event()
 
-    async def run(self, ended: asyncio.Event) -> None:
-        """Keeps all programs running until somebody wants the end, and ends them.
+    async def run(self, ending: Ending) -> None:
+        """Keep all programs running until `ending` is asked for, then end them all at once.
+
+        They get SIGTERM, and once more when it becomes urgent. When cancelled, kill them.
 
         Raises:
             ProgramFailed: one of them does not stay up; the others are ended first.
         """
         keepers = [asyncio.create_task(self._keep(program)) for program in self._programs]
-        wish = asyncio.create_task(ended.wait())
+        asked = asyncio.create_task(ending.asked.wait())
+        hurry = asyncio.create_task(self._hurry(ending))
         try:
-            await asyncio.wait({wish, *keepers}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({asked, *keepers}, return_when=asyncio.FIRST_COMPLETED)
+            self._ending.set()
+            self._ask_all()
+            await asyncio.wait(keepers, timeout=self._patience.stop_s)
+            for name in self._running:
+                stop_s = self._patience.stop_s
+                self._tell(name, f"did not end within {stop_s:g} s and is killed")
         finally:
-            self._is_ending = True
-            for program in reversed(self._programs):
-                await self._end(program)
+            self._ending.set()
             # A keeper that has failed keeps its error.
             failed = [task for task in keepers if task.done() and not task.cancelled()]
-            await end_tasks([wish, *keepers])
+            await end_tasks([asked, hurry, *keepers])
         for task in failed:
             task.result()
 
@@ -121,7 +130,7 @@ class Supervisor:
         while True:
             begun_s = time.monotonic()
             code = await self._run_once(program)
-            if self._is_ending:
+            if self._ending.is_set():
                 return
             now_s = time.monotonic()
             # A signal is somebody's or the system's doing, and says nothing about the program.
@@ -135,7 +144,10 @@ class Supervisor:
                 raise ProgramFailed(name=program.name, code=code, how="again and again")
             pause_s = self._patience.pause_s * 2 ** (len(deaths) - 1)
             self._tell(program.name, f"ended with code {code} and is started again")
-            await asyncio.sleep(min(pause_s, self._patience.pause_limit_s))
+            with suppress(TimeoutError):
+                limit_s = self._patience.pause_limit_s
+                await asyncio.wait_for(self._ending.wait(), min(pause_s, limit_s))
+                return
 
     async def _run_once(self, program: Program) -> int:
         """The exit code of one run; negative: the signal that ended it."""
@@ -145,23 +157,23 @@ class Supervisor:
             stdin=PIPE,
             stdout=PIPE,
             stderr=STDOUT,
-            env={**os.environ, **program.environment, "PYTHONUNBUFFERED": "1"},
+            env={**program.environment, "PYTHONUNBUFFERED": "1"},
             cwd=program.folder,
             limit=_LINE_LIMIT_BYTES,
-            # Ctrl-C is for the supervisor to answer, which ends its programs in order.
+            # Ctrl-C is for the supervisor to answer, which ends its programs in good order.
             process_group=0,
         )
         self._running[program.name] = process
+        log = asyncio.create_task(self._pass_on(program, process))
         try:
-            if self._is_ending:
-                await self._end(program)
-            await self._pass_on(program, process)
-            return await process.wait()
+            if self._ending.is_set():
+                _ask(process)
+            # Not `wait`, which before Python 3.12.4 also waits for all who hold the pipes.
+            while process.returncode is None:
+                await asyncio.sleep(_POLL_S)
+            return process.returncode
         finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            await to_the_end(_clear(process, log))
             del self._running[program.name]
 
     async def _pass_on(self, program: Program, process: Process) -> None:
@@ -177,17 +189,31 @@ class Supervisor:
                 return
             self._tell(program.name, line.decode("utf-8", "replace").rstrip())
 
-    async def _end(self, program: Program) -> None:
-        """Ends a program, if it runs; when this returns, it is gone."""
-        process = self._running.get(program.name)
-        if process is None or process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), program.stop_s)
-        except TimeoutError:
-            self._tell(program.name, f"did not end within {program.stop_s:g} s and is killed")
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+    async def _hurry(self, ending: Ending) -> None:
+        """Ask the programs a second time to end as soon as it is urgent."""
+        await ending.is_urgent.wait()
+        self._ask_all()
+
+    def _ask_all(self) -> None:
+        for process in self._running.values():
+            _ask(process)
+
+
+def _ask(process: Process) -> None:
+    """Ask a program to end, unless it has ended."""
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+
+
+async def _clear(process: Process, log: "asyncio.Task[None]") -> None:
+    """Kill a program and what is left of its process group; read its log to the end."""
+    # PermissionError is how macOS says that only zombies are left in the group.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # What it has started may have left the group and still hold its log open.
+    await asyncio.wait([log], timeout=_LOG_END_S)
+    await end_tasks([log])
+    if process.stdin is not None:
+        process.stdin.close()
+    while process.returncode is None:
+        await asyncio.sleep(_POLL_S)

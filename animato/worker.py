@@ -10,7 +10,7 @@ from inference.engine_process.job_log import JobIdFilter
 from inference.engine_process.process import EngineLimits
 from inference.engine_process.render_job import EngineSetup
 from inference.worker.agent import work
-from inference.worker.plan import Ending, WorkerPlan
+from inference.worker.plan import WorkerPlan
 from jobs.connection import check_server
 from jobs.errors import BadSettings, UnknownEngine
 from jobs.metrics.serving import serve_metrics
@@ -18,6 +18,7 @@ from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.service_errors import StoreFull
 from jobs.settings import BOT_SECRETS, Settings
 from jobs.store.files import FileStore
+from jobs.tasks import Ending
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(job_id)s]: %(message)s"
 

@@ -6,7 +6,6 @@ script named `.mp4` would make it open other files. So each input carries two li
 """
 
 import fcntl
-import os
 import re
 import resource
 import signal
@@ -24,6 +23,7 @@ from typing import IO, Self
 import imageio_ffmpeg
 
 from inference.exit_status import outside_signal
+from jobs.child_environment import child_environment
 from jobs.errors import FfmpegMissing, ProcessKilled
 
 READABLE_FORMATS = "mov,matroska,webm,avi,gif,webp_anim,mpegts,mpeg,flv,ogg,asf"
@@ -105,16 +105,14 @@ class Ffmpeg:
         self, arguments: Sequence[str], *, feed: bool = False, fetch: bool = False
     ) -> None:
         general = ["-nostdin", "-hide_banner", "-loglevel", "level+warning"]
-        # FFREPORT would make ffmpeg write a log with the paths beside the result.
-        environment = {key: value for key, value in os.environ.items() if key != "FFREPORT"}
-        environment["AV_LOG_FORCE_NOCOLOR"] = "1"
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
                 [executable(), *general, *arguments],
                 stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if fetch else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env=environment,
+                # Without FFREPORT, which would make it write a log with the paths.
+                env=child_environment(AV_LOG_FORCE_NOCOLOR="1"),
             )
         except (FileNotFoundError, PermissionError) as exc:
             raise FfmpegMissing from exc

@@ -29,6 +29,7 @@ from inference.exit_status import outside_signal
 from inference.media_file import check_file
 from inference.media_limits import ClipLimits, PhotoLimits
 from jobs import media_errors  # noqa: F401 - makes its errors known to `from_dict`
+from jobs.child_environment import PYTHON, child_environment
 from jobs.errors import (
     AnimatoError,
     DecoderFailed,
@@ -43,8 +44,6 @@ from jobs.model import ClipLook, PhotoLook
 log = logging.getLogger(__name__)
 
 CHILD = (sys.executable, "-P", "-m", "inference.look_child")
-# All that the child gets of our environment. HOME: a user's own site-packages lie there.
-_ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "IMAGEIO_FFMPEG_EXE")
 _ANSWER_LIMIT_BYTES = 1_000_000
 _TOO_LONG = "it took too long"
 _CRASHED = "it crashed"
@@ -338,15 +337,15 @@ class RunningLook:
     def _start(self, request: dict[str, Any], command: Sequence[str]) -> "subprocess.Popen[bytes]":
         ours = str(Path(__file__).resolve().parent.parent)
         paths = [ours, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        environment |= {
-            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-            "TMPDIR": str(self._work),
-            "LC_ALL": "C.UTF-8",
+        environment = child_environment(
+            *PYTHON,
+            PYTHONPATH=os.pathsep.join(filter(None, paths)),
+            TMPDIR=str(self._work),
+            LC_ALL="C.UTF-8",
             # Each thread of these libraries reserves address space, of which there is a limit.
-            "OMP_NUM_THREADS": "2",
-            "OPENBLAS_NUM_THREADS": "1",
-        }
+            OMP_NUM_THREADS="2",
+            OPENBLAS_NUM_THREADS="1",
+        )
         stdin = self._open_file()
         stdin.write(json.dumps(request).encode())
         stdin.seek(0)

@@ -40,3 +40,22 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     task.result()
     if is_cancelled:
         raise asyncio.CancelledError
+
+
+class Ending:
+    """A request to end: made once, finish what is nearly done; made again, end without delay.
+
+    Attributes:
+        asked: set by the first request.
+        is_urgent: set by the second.
+    """
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.is_urgent = asyncio.Event()
+
+    def ask(self) -> None:
+        """Make the request."""
+        if self.asked.is_set():
+            self.is_urgent.set()
+        self.asked.set()

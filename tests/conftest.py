@@ -1,4 +1,4 @@
-"""What all tests share: no network, nothing skipped in silence, no process left behind.
+"""What all tests share: no network, nothing skipped in silence, nothing left behind.
 
 - Sockets are refused. A test outside `tests/unit` may mark itself `local_sockets`: then loopback
   and Unix sockets are open to it, and nothing else is.
@@ -6,15 +6,16 @@
   skipped there, and fails instead with REQUIRE_ALL=1 in the environment.
 - A test that needs what no installation can bring (a processor's feature, a GPU or none, a kind of
   system) calls `require_hardware(condition, reason)`: it is always skipped there.
-- A child process that outlives the tests is an error.
+- A child process that outlives the tests is an error, and so is a file that is left in the
+  temporary folder, which is one of their own.
 """
 
 import gc
 import os
 import signal
 import sys
+import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,10 +23,8 @@ import pytest
 from pytest_socket import disable_socket, socket_allow_hosts
 
 UNIT = Path(__file__).parent / "unit"
-SESSION_MARK = "ANIMATED_TEST_SESSION"
-GRACE_S = float(
-    os.environ.get("ANIMATED_TEST_GRACE_S", "20")
-)  # for children that are told to end as a test ends
+GRACE_S = float(os.environ.get("ANIMATED_TEST_GRACE_S", "20"))
+"""How long children have that are told to end as a test ends."""
 
 Require = Callable[[object, str], None]
 
@@ -92,13 +91,26 @@ def require_hardware() -> Require:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_process_is_left_behind() -> Iterator[None]:
+def no_file_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fails the last test if something is left in the temporary folder of the tests."""
+    place = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(place))
+        patch.setattr(tempfile, "tempdir", str(place))
+        yield
+    if left := sorted(str(path.relative_to(place)) for path in place.rglob("*")):
+        pytest.fail("files are left behind:\n" + "\n".join(left), pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left_behind(
+    no_file_is_left_behind: None,  # noqa: ARG001 - ends after this one
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
     """Fails the last test if a process that the tests started still runs."""
-    # Children inherit the mark, so that they are found even when their parent has died before them.
-    mark = f"{SESSION_MARK}={uuid.uuid4()}"
-    os.environ[SESSION_MARK] = mark.partition("=")[2]
+    # Children inherit TMPDIR, so that they are found even when their parent has died before them.
+    mark = f"TMPDIR={tmp_path_factory.getbasetemp()}/"
     yield
-    del os.environ[SESSION_MARK]
     deadline = time.monotonic() + GRACE_S
     while (left := survivors(mark)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -107,7 +119,9 @@ def no_process_is_left_behind() -> Iterator[None]:
 
 
 def survivors(mark: str) -> list[str]:
-    """Process id and command of every living process that carries the mark or is our child.
+    """Process id and command of every living process that is our child or carries the mark.
+
+    A process carries it if one of its environment variables, as NAME=VALUE, begins with it.
 
     Told from /proc; elsewhere than on Linux nothing is found.
     """
@@ -116,7 +130,7 @@ def survivors(mark: str) -> list[str]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
+            environment = (folder / "environ").read_text("utf-8", "replace").split("\0")
             stat = (folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
             command = (folder / "cmdline").read_text("utf-8", "replace").replace("\0", " ")
         except OSError:
@@ -125,6 +139,6 @@ def survivors(mark: str) -> list[str]:
         # The tracker of multiprocessing lives as long as the process that started it, by design.
         if state == "Z" or int(folder.name) == os.getpid() or "resource_tracker" in command:
             continue
-        if parent == os.getpid() or mark.encode() in environment:
+        if parent == os.getpid() or any(one.startswith(mark) for one in environment):
             found.append(f"{folder.name} {command.strip()}")
     return found

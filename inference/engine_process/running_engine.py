@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from inference.engine_process.render_job import END_MARK, LINE_LIMIT_BYTES, EngineSetup
+from jobs.child_environment import ENGINE, child_environment
 
 _COMMAND = (sys.executable, "-P", "-m", "inference.engine_process.child")
-# An engine has no business with what opens the queues and the file store.
-_SECRETS = ("ANIMATO_", "AWS_", "REDIS_URL", "STORE_URL")
 _LAST_WORDS_S = 1.0  # what a dead process has said is waited for so long
 # What it prints is read in such pieces, with a pause after a full one: a flood waits in the pipe.
 _CHATTER_BYTES = 1 << 15
@@ -49,17 +48,13 @@ class RunningEngine:
         """
         ours = str(Path(__file__).resolve().parents[2])
         paths = [ours, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)
-        }
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
         process = await asyncio.create_subprocess_exec(
             *_COMMAND,
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
             limit=LINE_LIMIT_BYTES,
-            env=environment,
+            env=child_environment(*ENGINE, PYTHONPATH=os.pathsep.join(filter(None, paths))),
             start_new_session=True,
         )
         child = cls(process, keep)

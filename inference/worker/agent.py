@@ -29,18 +29,18 @@ from inference.worker.look_async import Looks
 from inference.worker.order_log import OrderLog, lines_of, stamped
 from inference.worker.order_look import LookDesk
 from inference.worker.order_render import Studio, make_video, orderable_options
-from inference.worker.plan import LOOKS_AT_ONCE, Ending, WorkerPlan, without_lacking
+from inference.worker.plan import LOOKS_AT_ONCE, WorkerPlan, without_lacking
 from inference.worker.room import Room
 from inference.worker.stations import Post, Stations
-from inference.worker.work_folder import work_folder
 from jobs.errors import Cancelled, DiskFull
 from jobs.orders import LookResult, Order, Result
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.keys import LOOK
 from jobs.queues.queues import Queues
 from jobs.queues.workers import Heartbeat, Workers, WorkerState
-from jobs.service_errors import QueueUnavailable, StoreFull, StoreUnavailable
-from jobs.tasks import end_tasks
+from jobs.service_errors import FolderRefused, QueueUnavailable, StoreFull, StoreUnavailable
+from jobs.tasks import Ending, end_tasks
+from jobs.temp_folder import temp_folder
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,11 @@ async def serve(plan: WorkerPlan, offer: Offer, ending: Ending) -> None:
         FolderRefused: there is no place for the files of orders.
     """
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(work_folder(plan.place))
+        try:
+            folder = stack.enter_context(temp_folder(plan.place))
+        except OSError as exc:
+            reason = (exc.strerror or "it was refused").lower()
+            raise FolderRefused(folder=str(plan.place), reason=reason) from exc
         names = [engine.name for engine in offer.engines]
         queues = await stack.enter_async_context(Queues(plan.url, names))
         plan.metrics.works_on(offer.device, RESTART_REASONS)

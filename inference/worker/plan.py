@@ -1,6 +1,5 @@
 """What a worker is to do, with what, and until when."""
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,25 +56,6 @@ class WorkerPlan:
     render_rules: WorkRules = _RENDER_RULES
     look_rules: WorkRules = _LOOK_RULES
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
-
-
-class Ending:
-    """The wish that a worker end: said once, it finishes what is nearly done; said again, nothing.
-
-    Attributes:
-        asked: set by the first time.
-        is_urgent: set by the second.
-    """
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.is_urgent = asyncio.Event()
-
-    def ask(self) -> None:
-        """Says it."""
-        if self.asked.is_set():
-            self.is_urgent.set()
-        self.asked.set()
 
 
 def without_lacking(offer: Offer) -> Offer:

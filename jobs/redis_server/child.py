@@ -3,8 +3,9 @@
     python child.py PROGRAM ARGUMENT...
 
 The process becomes the program. A second one, its child, waits until the pipe on standard input is
-closed, which happens whenever and however the parent ends, and then ends the program. Nothing but
-the standard library is imported, so that starting takes a moment only.
+closed, which happens whenever and however the parent ends, and then ends the program. It gets none
+of the program's environment variables, which may hold secrets. Nothing but the standard library is
+imported, so that starting takes a moment only.
 """
 
 import os
@@ -13,14 +14,20 @@ import sys
 import time
 
 GRACE_S = 10.0  # until the program is killed
+_GUARD = "--guard"
+_FOR_GUARD = ("TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 def main(command: list[str]) -> None:
     """Becomes the program; never returns."""
     program = os.getpid()
     if os.fork() == 0:
-        _guard(program)
-        os._exit(0)
+        # Ctrl-C and the like are for the parent to answer; only SIGKILL ends the guard.
+        for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(kind, signal.SIG_IGN)
+        environment = {name: os.environ[name] for name in _FOR_GUARD if name in os.environ}
+        words = [sys.executable, "-I", "-S", __file__, _GUARD, str(program)]
+        os.execve(sys.executable, words, environment)  # noqa: S606 - no shell is the point
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -34,9 +41,6 @@ def _guard(program: int) -> None:
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
     os.closerange(3, 1024)
-    # Ctrl-C and the like are for the parent to answer; only what cannot be refused ends the guard.
-    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(kind, signal.SIG_IGN)
     while os.read(0, 1024):
         pass
     deadline = time.monotonic() + GRACE_S
@@ -50,4 +54,7 @@ def _guard(program: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1] == _GUARD:
+        _guard(int(sys.argv[2]))
+    else:
+        main(sys.argv[1:])

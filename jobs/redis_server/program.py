@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from jobs.child_environment import child_environment
 from jobs.connection import MINIMUM_VERSION
 from jobs.service_errors import QueueServerMissing
 
@@ -52,6 +53,7 @@ def _version(program: Path) -> tuple[int, int]:
     try:
         done = subprocess.run(  # noqa: S603 - a program found on the PATH is what was asked for
             [program, "--version"],
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=10,

@@ -33,6 +33,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from jobs.child_environment import child_environment
 from jobs.connection import check_server, is_loading
 from jobs.redis_server.program import find_program
 from jobs.service_errors import FolderRefused, QueueFolderBusy, QueueServerFailed
@@ -257,6 +258,7 @@ class RedisServer:
                 stdout=PIPE,
                 stderr=STDOUT,
                 limit=_LINE_LIMIT_BYTES,
+                env=child_environment(),
                 # The folder stays locked until the last of us has ended.
                 pass_fds=[self._lock_file],
                 start_new_session=True,  # Ctrl-C is for us, who stop the workers first

@@ -11,6 +11,7 @@ A file is there whole or not at all, whatever happens while it is written. Keys 
 import asyncio
 import errno
 import logging
+import os
 import re
 import secrets
 import shutil
@@ -148,7 +149,9 @@ class FileStore:
         try:
             async with aclosing(self._chunks(key)) as chunks:
                 first = await anext(chunks, b"")
-                with part.open("xb") as file:
+                # It may be a person's picture: nobody else on this machine may read it.
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
                     await asyncio.to_thread(file.write, first)
                     async for chunk in chunks:
                         await asyncio.to_thread(file.write, chunk)

@@ -75,6 +75,11 @@ class Program:
         return self._log_file.read_text("utf-8", "replace")
 
     @property
+    def temporary(self) -> Path:
+        """Where its temporary files lie."""
+        return Path(self._environment["TMPDIR"])
+
+    @property
     def _log_file(self) -> Path:
         return self._folder / f"{self._words[0]}.log"
 

@@ -8,9 +8,11 @@ import asyncio
 import os
 import re
 import signal
+import stat
 import sys
 from collections.abc import AsyncIterator
 from io import BytesIO
+from pathlib import Path
 
 import av
 import pytest
@@ -286,6 +288,25 @@ async def test_bot_that_dies_at_five_points_forgets_nobody(whole: Service) -> No
     await asyncio.gather(*(one.sees(": done in") for one in (unheard, coming, waiting, seeing)))
     counts = [await one.count_of_videos() for one in (unheard, coming, waiting, seeing, told)]
     assert counts == [1, 1, 1, 1, 2]
+
+
+async def test_video_that_was_being_sent_does_not_outlive_a_killed_bot(whole: Service) -> None:
+    def videos() -> list[Path]:
+        return list(whole.bot.temporary.glob("animato-*/**/video.mp4"))
+
+    ida = await whole.person("Ida")
+    await whole.desk.fault(method="sendAnimation", chat_id=ida.person, timeout=LONG_S)
+    await ida.orders()
+    await ida.videos()
+    (video,) = videos()
+    assert stat.S_IMODE(video.stat().st_mode) == 0o600
+    await whole.bot.kill()
+    assert video.exists()
+    await whole.locks_pass(DELIVER)
+    await whole.begin(whole.bot)
+    assert not video.exists()
+    await whole.doubts_pass()
+    await ida.videos(count=2)
 
 
 async def test_order_of_a_killed_worker_is_made_by_the_next_one(whole: Service) -> None:

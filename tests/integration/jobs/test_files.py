@@ -1,6 +1,7 @@
 """The file store, a folder and a bucket in turn: whole files, errors of our tree, streams."""
 
 import random
+import stat
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,12 @@ async def test_large_file_goes_there_and_back(store: FileStore, tmp_path: Path) 
     await store.fetch("results/1/1.mp4", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == LARGE
     assert await store.size("results/1/1.mp4") == len(LARGE)
+
+
+async def test_fetched_file_is_readable_for_nobody_else(store: FileStore, tmp_path: Path) -> None:
+    await store.put("a", b"video")
+    await store.fetch("a", tmp_path / "video.mp4")
+    assert stat.S_IMODE((tmp_path / "video.mp4").stat().st_mode) == 0o600
 
 
 async def test_fetch_replaces_a_file_and_leaves_no_part(store: FileStore, tmp_path: Path) -> None:

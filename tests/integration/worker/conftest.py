@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from inference.engine_process.process import EngineLimits
 from inference.engine_process.render_job import EngineSetup, Offer, OfferedEngine
 from inference.worker.agent import serve
-from inference.worker.plan import Ending, WorkerPlan
+from inference.worker.plan import WorkerPlan
 from jobs.orders import LookOrder, Order, OrderState
 from jobs.queues.keys import JobRef
 from jobs.queues.queues import Queues
@@ -23,7 +23,7 @@ from jobs.queues.status import Status
 from jobs.queues.work import WorkRules
 from jobs.queues.workers import Heartbeat, Workers
 from jobs.store.files import FileStore
-from jobs.tasks import end_tasks
+from jobs.tasks import Ending, end_tasks
 from jobs.templates import SHIPPED_TEMPLATES
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs import conftest as servers

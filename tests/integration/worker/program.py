@@ -15,9 +15,10 @@ from typing import Any
 from inference.engine_process.process import EngineLimits
 from inference.engine_process.render_job import EngineSetup
 from inference.worker.agent import serve
-from inference.worker.plan import Ending, WorkerPlan
+from inference.worker.plan import WorkerPlan
 from jobs.queues.work import WorkRules
 from jobs.store.files import FileStore
+from jobs.tasks import Ending
 from tests.integration.worker.conftest import offer_of
 
 

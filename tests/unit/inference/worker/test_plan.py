@@ -7,8 +7,9 @@ import pytest
 from inference.engine_process.render_job import Offer, OfferedEngine
 from inference.worker.order_log import lines_of, stamped
 from inference.worker.order_render import orderable_options
-from inference.worker.plan import Ending, without_lacking
+from inference.worker.plan import without_lacking
 from jobs.errors import EngineUnavailable, NoFaceFound
+from jobs.tasks import Ending
 
 OFFER = Offer(
     device="cpu",

@@ -1,0 +1,29 @@
+"""Writes `bot.txt` and `worker.txt`: the libraries that each image installs, for the Dockerfile.
+
+They are those of `pyproject.toml`. The bot handles no pictures, so its image leaves out the
+libraries that are listed there under `[tool.animato]`.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+
+def main() -> None:
+    """Reads `pyproject.toml` in the current folder and writes both lists beside it."""
+    pyproject = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+    base = pyproject["project"]["dependencies"]
+    extras = pyproject["project"]["optional-dependencies"]
+    left_out = set(pyproject["tool"]["animato"]["not-in-bot-image"])
+    bot = [one for one in base + extras["service"] if _name(one) not in left_out] + extras["bot"]
+    Path("bot.txt").write_text("\n".join(bot), "utf-8")
+    Path("worker.txt").write_text("\n".join(base + extras["service"] + extras["neural"]), "utf-8")
+
+
+def _name(requirement: str) -> str:
+    """The name of the package that a requirement asks for."""
+    return re.split(r"[<>=!~\[; ]", requirement, maxsplit=1)[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The environment variables that child processes get: only named ones, so no secret slips in."""
+
+import os
+from fnmatch import fnmatchcase
+
+# Where things are, and which language to speak; no program runs well without them.
+_EVERY_PROGRAM = (
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LC_*"),
+    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+)
+PYTHON = ("PYTHON*", "IMAGEIO_FFMPEG_EXE")
+"""For our own programs."""
+
+# For programs that reach other machines, and for those that compute with networks.
+_NETWORK = ("*_PROXY", "SSL_CERT_*", "XDG_CACHE_HOME")
+_DEVICES = (
+    *("CUDA_*", "CUBLAS_*", "CUDNN_*", "NVIDIA_*", "HIP_*", "HSA_*", "ROCR_*"),
+    *("TORCH*", "PYTORCH_*", "OMP_*", "GOMP_*", "KMP_*", "MKL_*", "OPENBLAS_*", "NUMBA_*"),
+)
+ENGINE = (*PYTHON, *_NETWORK, *_DEVICES)
+"""For engine processes, which may download weights."""
+
+SERVICE = (*ENGINE, "ANIMATO_*")
+"""For the bot and the workers: our settings, among them secrets."""
+
+STORES = ("REDIS_URL", "STORE_URL", "AWS_*")
+"""What opens the queues and the file store under names that are not ours; secret."""
+
+
+def child_environment(*names: str, **values: str) -> dict[str, str]:
+    """Return the environment for a child process.
+
+    Args:
+        *names: which of our variables it gets besides those that every program gets, in upper case;
+            `*` stands for any characters.
+        **values: variables to set.
+    """
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatchcase(name.upper(), pattern) for pattern in (*_EVERY_PROGRAM, *names))
+    }
+    return passed | values
