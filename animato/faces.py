@@ -8,8 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from inference.look import look_at_photo
-from inference.video_writer import check_output
+from inference.media.gate import look_at_photo
+from inference.media.writer import check_output
 from jobs.errors import DiskFull, NoFaceFound, OutputNotWritable
 
 

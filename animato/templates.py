@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inference.engines.flow import FlowEngine
-from inference.face import choose_face
+from inference.faces.finder import choose_face
 from inference.flow.track import Track, motion_of
-from inference.look import look_at_photo
+from inference.media.gate import look_at_photo
+from inference.media.writer import check_output
 from inference.show_all import Showing, show_all
 from inference.template_build import build_templates, is_up_to_date
-from inference.video_writer import check_output
 from jobs.errors import BrokenTemplate
 from jobs.templates import Catalogue, ClipMotion
 

@@ -6,11 +6,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from animato.signals import until_signal
-from inference.engine_process.job_log import JobIdFilter
-from inference.engine_process.process import EngineLimits
-from inference.engine_process.render_job import EngineSetup
-from inference.worker.agent import work
-from inference.worker.plan import WorkerPlan
+from inference.process.engine_process import EngineLimits
+from inference.process.job_log import JobIdFilter
+from inference.process.render_job import EngineSetup
 from jobs.connection import check_server
 from jobs.errors import BadSettings, UnknownEngine
 from jobs.metrics.serving import serve_metrics
@@ -19,6 +17,8 @@ from jobs.service_errors import StoreFull
 from jobs.settings import BOT_SECRETS, Settings
 from jobs.store.files import FileStore
 from jobs.tasks import Ending
+from worker.agent import work
+from worker.plan import WorkerPlan
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(job_id)s]: %(message)s"
 

@@ -22,8 +22,8 @@ from benchmarks.fomm import measure_fomm
 from benchmarks.fomm_memory import measure_memory
 from benchmarks.run import CLI, Run, row, run
 from benchmarks.service import tell_service
-from inference.video import ClipReader
-from inference.video_writer import VideoWriter
+from inference.media.video import ClipReader
+from inference.media.writer import VideoWriter
 from jobs.templates import SHIPPED_TEMPLATES
 
 

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from inference.face import find_faces, find_faces_thoroughly, resize, rotate
-from inference.media_limits import PhotoLimits
-from inference.photo import read_photo
-from inference.video import ClipReader
+from inference.faces.finder import find_faces, find_faces_thoroughly, resize, rotate
+from inference.media.limits import PhotoLimits
+from inference.media.photo import read_photo
+from inference.media.video import ClipReader
 from jobs.model import Face
 
 Picture = npt.NDArray[np.uint8]

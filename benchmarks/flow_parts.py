@@ -7,14 +7,14 @@ from itertools import islice
 from pathlib import Path
 
 from inference.engine import Picture
-from inference.face import find_faces
+from inference.faces.finder import find_faces
 from inference.flow.placement import place_face
 from inference.flow.procedural import Parameters, ProceduralMotion
 from inference.flow.renderer import FaceMotion, FaceRenderer
 from inference.flow.tracker import Tracker
 from inference.flow.transfer import MotionTransfer
-from inference.photo import read_photo
-from inference.video import ClipReader
+from inference.media.photo import read_photo
+from inference.media.video import ClipReader
 
 _FRAMES = 40
 

@@ -24,8 +24,8 @@ from PIL import Image
 from skimage.data import astronaut, brick
 
 from benchmarks.run import CLI, row
-from inference.engine_process.process import EngineProcess
-from inference.engine_process.render_job import EngineSetup, RenderJob
+from inference.process.engine_process import EngineProcess
+from inference.process.render_job import EngineSetup, RenderJob
 from jobs.orders import LookOrder, LookResult, Motion, Order, OrderState, order_id
 from jobs.queues.admission import NO_LIMITS
 from jobs.queues.keys import JobRef
@@ -60,7 +60,7 @@ class Service:
         """
         children = Path(f"/proc/{self.worker}/task/{self.worker}/children").read_text()
         commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_text() for pid in children.split()}
-        return next(pid for pid, words in commands.items() if "inference.engine_process" in words)
+        return next(pid for pid, words in commands.items() if "inference.process" in words)
 
     async def until_done(self, ref: JobRef) -> str:
         """The result of a job, as soon as it has one.

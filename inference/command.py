@@ -14,17 +14,17 @@ from tqdm import tqdm
 
 from inference.arguments import ANIMATE, Defaults, check_engine_options, engine_options_of
 from inference.engine import Engine, Picture, ready_engine
-from inference.face import centre_face, choose_face, face_from_box, find_faces
+from inference.faces.finder import centre_face, choose_face, face_from_box, find_faces
 from inference.flow.track import Track, motion_of
-from inference.look import ClipWish, LookLimits, look_at, look_at_clip
-from inference.media_file import check_file
-from inference.media_limits import ClipLimits, PhotoLimits
+from inference.media.file import check_file
+from inference.media.gate import ClipWish, LookLimits, look_at, look_at_clip
+from inference.media.limits import ClipLimits, PhotoLimits
+from inference.media.photo import read_normalised
+from inference.media.video import ClipReader
+from inference.media.writer import check_output
 from inference.opencv_build import gui_opencv_warning
-from inference.photo import read_normalised
 from inference.pipeline import Animation, AnimationResult, DrivingClip, Report, animate_photo
 from inference.template_build import is_up_to_date
-from inference.video import ClipReader
-from inference.video_writer import check_output
 from inference.weights.store import WeightsStore
 from jobs.errors import NoFaceInClip, NotSeamless, TemplateNotBuilt
 from jobs.model import ClipLook, Face, PhotoLook, Warn

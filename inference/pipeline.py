@@ -1,7 +1,7 @@
 """The main path: a photo and a movement become an mp4.
 
 It streams: frames are read, animated, pasted back and encoded a few at a time, so that memory does
-not grow with the clip's length. It takes only what the gate has written (`inference.look`).
+not grow with the clip's length. It takes only what the gate has written (`inference.media.gate`).
 """
 
 import time
@@ -13,10 +13,10 @@ from pathlib import Path
 
 from inference.engine import Driving, Engine, Picture
 from inference.flow.track import Track
+from inference.media.photo import read_normalised
+from inference.media.video import ClipReader
+from inference.media.writer import VideoWriter
 from inference.paste import paste_back
-from inference.photo import read_normalised
-from inference.video import ClipReader
-from inference.video_writer import VideoWriter
 from jobs.errors import Cancelled
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from inference.engine import Picture
-from inference.ffmpeg import Ffmpeg, file_url
-from inference.video_writer import VideoWriter
+from inference.media.ffmpeg import Ffmpeg, file_url
+from inference.media.writer import VideoWriter
 from jobs.errors import EncoderFailed
 
 _SIDE_PX, _FRAMES, _FPS = 160, 50, 25

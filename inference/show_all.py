@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from inference.engine import Engine, Picture
-from inference.face import resize
+from inference.faces.finder import resize
 from inference.flow.track import Track
-from inference.numbered_sheet import draw_number
+from inference.media.numbered_sheet import draw_number
+from inference.media.photo import read_normalised
+from inference.media.writer import VideoWriter
 from inference.overlap import ahead
 from inference.paste import paste_back
-from inference.photo import read_normalised
 from inference.pipeline import COMMENT, AnimationResult, Report
-from inference.video_writer import VideoWriter
 from jobs.errors import Cancelled, EngineUnavailable
 from jobs.model import CropBox, Face, square_inside
 from jobs.show_all import FRAME_RATE, frame_count, repeats, work

@@ -18,13 +18,13 @@ import numpy as np
 
 from inference.engine import Picture
 from inference.engines.flow import FlowEngine
-from inference.face import find_faces
+from inference.faces.finder import find_faces
 from inference.flow.placement import place_face
 from inference.flow.track import measure_track
-from inference.look import look_at_clip
+from inference.media.gate import look_at_clip
+from inference.media.video import ClipReader
+from inference.media.writer import VideoWriter
 from inference.paste import paste_back
-from inference.video import ClipReader
-from inference.video_writer import VideoWriter
 from jobs.errors import NoFaceInClip
 from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from inference.engine import Driving, Engine, EngineCrop, Picture
 from inference.engine_options import EngineOptions
 from inference.extras import NEURAL_COMMAND, let_threads_sleep, missing_neural
+from inference.faces.face_alignment import unmet_landmark_needs
 from inference.fomm.config import (
     CHECKPOINT,
     SHIPPED_CONFIG,
@@ -34,7 +35,6 @@ from inference.fomm.driving import (
     read_cached,
     write_cached,
 )
-from inference.landmarks import unmet_landmark_needs
 from inference.motion import Keypoints, best_frame, frame_of_rank, smooth
 from inference.overlap import ahead
 from inference.square_crop import clip_square, crop_square, face_square, squeeze
@@ -42,9 +42,9 @@ from jobs.errors import EngineUnavailable, WeightsError, WeightsMismatch, Weight
 from jobs.model import CropBox, Face
 
 if TYPE_CHECKING:
+    from inference.faces.face_alignment import LandmarkFinder
     from inference.flow.track import Track
     from inference.fomm.model import FommModel
-    from inference.landmarks import LandmarkFinder
     from inference.weights.store import WeightsStore
     from jobs.templates import CurveMotion
 
@@ -309,8 +309,8 @@ def _load(
 
 @lru_cache(maxsize=1)
 def _load_landmarks(detector: Path, landmarks: Path, device: str) -> "LandmarkFinder":
+    from inference.faces.face_alignment import LandmarkFinder  # noqa: PLC0415
     from inference.fomm.model import choose_device  # noqa: PLC0415 - as in `_load`
-    from inference.landmarks import LandmarkFinder  # noqa: PLC0415
 
     return LandmarkFinder(detector, landmarks, str(choose_device(device)))
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from inference.engine import Picture
-from inference.face import resize
+from inference.faces.finder import resize
 from inference.fomm.plausibility import Movement
+from inference.media.photo import write_png
 from inference.motion import Keypoints
-from inference.photo import write_png
 from inference.weights.folder import whole
 from jobs.errors import DiskFull, OutputNotWritable
 

@@ -15,7 +15,7 @@ import numpy as np
 from inference.engine import Picture
 from inference.engine_options import EngineOptions
 from inference.extras import let_threads_sleep
-from inference.face import find_faces
+from inference.faces.finder import find_faces
 from inference.fomm.config import CHECKPOINT, SHIPPED_CONFIG, SIDE_PX
 from inference.fomm.contact_sheet import draw_check_sheet, write_sheet
 from inference.fomm.driving import Normalisation
@@ -30,11 +30,11 @@ from inference.fomm.plausibility import (
     judge_places,
     judge_spread,
 )
+from inference.media.video import ClipReader
+from inference.media.writer import check_output
 from inference.motion import Keypoints
 from inference.square_crop import clip_square, crop_square, face_square
 from inference.template_build import driving_portrait, is_up_to_date
-from inference.video import ClipReader
-from inference.video_writer import check_output
 from inference.weights.store import WeightsStore
 from jobs.errors import TemplateNotBuilt, WeightsDoubtful
 from jobs.templates import SHIPPED_TEMPLATES, Catalogue

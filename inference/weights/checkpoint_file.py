@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.media_file import check_file
+from inference.media.file import check_file
 from inference.weights.catalogue import Digests, digests_of
 from inference.weights.folder import check_room, whole, writing
 from jobs.errors import WeightsCorrupt

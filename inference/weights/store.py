@@ -15,7 +15,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from inference.extras import missing_neural, need_neural
-from inference.media_file import check_file
+from inference.media.file import check_file
 from inference.weights.catalogue import Digests, WeightsCatalogue, WeightsFile, digests_of
 from inference.weights.checkpoint_file import (
     Origin,

@@ -1,4 +1,4 @@
-"""The last words about orders, as their workers wrote them (`inference/worker/order_log.py`)."""
+"""The last words about orders, as their workers wrote them (`worker/order_log.py`)."""
 
 from redis.asyncio import Redis
 

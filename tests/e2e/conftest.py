@@ -20,8 +20,8 @@ from skimage.data import astronaut
 from animato import cli
 from animato import prepare as prepare_program
 from inference.extras import missing_neural
-from inference.video import ClipReader
-from inference.video_writer import VideoWriter
+from inference.media.video import ClipReader
+from inference.media.writer import VideoWriter
 from inference.weights.store import WeightsStore
 from jobs.templates import SHIPPED_TEMPLATES
 from tests.conftest import Require

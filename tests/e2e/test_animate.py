@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from inference.video import ClipReader
-from inference.video_probe import probe
+from inference.media.probe import probe
+from inference.media.video import ClipReader
 from tests.e2e.conftest import Animato, clean_environment
 
 

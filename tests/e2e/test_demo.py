@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.video import ClipReader
-from inference.video_probe import probe
+from inference.media.probe import probe
+from inference.media.video import ClipReader
 from tests.e2e.conftest import Animato
 
 pytestmark = pytest.mark.local_sockets

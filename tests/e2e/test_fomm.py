@@ -12,10 +12,10 @@ from PIL import Image
 from skimage.data import astronaut
 
 from inference.extras import missing_neural
-from inference.face import find_faces
+from inference.faces.finder import find_faces
+from inference.media.video import ClipReader
+from inference.media.writer import VideoWriter
 from inference.square_crop import face_square
-from inference.video import ClipReader
-from inference.video_writer import VideoWriter
 from jobs.model import CropBox
 from tests.conftest import Require
 from tests.e2e.conftest import Animato, Networks

@@ -13,13 +13,13 @@ from skimage.data import astronaut
 from skimage.transform import resize
 
 from inference.extras import missing_neural
-from inference.face import find_faces
+from inference.faces.finder import find_faces
 from inference.fomm.config import FommConfig
+from inference.media.probe import examine
+from inference.media.video import ClipReader
+from inference.media.writer import VideoWriter
 from inference.motion import Keypoints, adapt_scale, normalise
 from inference.square_crop import crop_square, face_square
-from inference.video import ClipReader
-from inference.video_probe import examine
-from inference.video_writer import VideoWriter
 from tests.conftest import Require
 from tests.e2e.conftest import ROOT, Animato, Ended, Networks
 from tests.integration.file_server import FileServer

@@ -14,7 +14,12 @@ import numpy.typing as npt
 import pytest
 import skimage.data
 
-from inference.landmarks import LandmarkFinder, face_box, load_library, unmet_landmark_needs
+from inference.faces.face_alignment import (
+    LandmarkFinder,
+    face_box,
+    load_library,
+    unmet_landmark_needs,
+)
 from tests.conftest import Require
 
 Picture = npt.NDArray[np.uint8]

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("animato", "bot", "inference", "jobs", "sandbox", "tests", "benchmarks")
+ROOMS = ("animato", "bot", "inference", "jobs", "sandbox", "worker", "tests", "benchmarks")
 DATA = ("templates", "checkpoints", "config", "docs")
 OTHER_TEXTS = (
     *("Makefile", "Dockerfile", "pyproject.toml", "README.md", "CONTRIBUTING.md", ".env.example"),

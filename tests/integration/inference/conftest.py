@@ -8,8 +8,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from inference.engine_process.process import EngineLimits, EngineProcess
-from inference.engine_process.render_job import EngineSetup, RenderJob
+from inference.process.engine_process import EngineLimits, EngineProcess
+from inference.process.render_job import EngineSetup, RenderJob
 from jobs.model import CropBox
 from jobs.templates import SHIPPED_TEMPLATES
 

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from inference.engine_options import EngineOptions
-from inference.engine_process.job_log import JobIdFilter
-from inference.engine_process.process import (
+from inference.media.gate import look_at_clip
+from inference.media.probe import probe
+from inference.process.engine_process import (
     LOG_LINES_KEPT,
     ChildTraceback,
     EngineLimits,
     EngineProcess,
     offered_engines,
 )
-from inference.engine_process.render_job import ClipFile, EngineSetup
-from inference.look import look_at_clip
-from inference.video_probe import probe
+from inference.process.job_log import JobIdFilter
+from inference.process.render_job import ClipFile, EngineSetup
 from jobs.errors import (
     Cancelled,
     EngineDied,
@@ -43,8 +43,8 @@ PATIENCE_S = 60.0
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from inference.engine_process.process import EngineProcess
-from inference.engine_process.render_job import EngineSetup, RenderJob
+from inference.process.engine_process import EngineProcess
+from inference.process.render_job import EngineSetup, RenderJob
 
 async def main():
     setup, job = (Path(name).read_text() for name in sys.argv[1:3])
@@ -58,8 +58,8 @@ asyncio.run(main())
 """
 LIGHT = """
 import asyncio, sys
-import inference.engine_process.process, inference.engine_process.job_log
-import inference.engine_process.render_job
+import inference.process.engine_process, inference.process.job_log
+import inference.process.render_job
 import animato.worker
 print([name for name in ("torch", "numpy", "cv2", "PIL", "av") if name in sys.modules])
 """

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from inference.engine_process.process import RESTART_REASONS, EngineLimits, EngineProcess
-from inference.engine_process.render_job import EngineSetup, Rendered, RenderJob
+from inference.process.engine_process import RESTART_REASONS, EngineLimits, EngineProcess
+from inference.process.render_job import EngineSetup, Rendered, RenderJob
 from jobs.errors import Cancelled, EngineDied, EngineFailed, EngineHung, UnknownTemplate
 from tests.integration.inference.conftest import MakeJob
 from tests.integration.inference.test_engine_process import until_reaped

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from inference.look import ClipWish, LookLimits
-from inference.media_limits import PhotoLimits
-from inference.worker.look_async import Looks
+from inference.media.gate import ClipWish, LookLimits
+from inference.media.limits import PhotoLimits
 from jobs.errors import FileMissing, PhotoTooManyPixels, UnsupportedMedia
 from jobs.templates import SHIPPED_TEMPLATES
+from worker.look_children import Looks
 
 pytestmark = pytest.mark.local_sockets
 
@@ -25,7 +25,7 @@ def look_children() -> list[Path]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            is_look = "inference.look_child" in (folder / "cmdline").read_text()
+            is_look = "inference.media.gate_child" in (folder / "cmdline").read_text()
         except OSError:
             continue
         if parent == os.getpid() and is_look:

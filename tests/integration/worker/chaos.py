@@ -22,7 +22,7 @@ from pathlib import Path
 from PIL import Image
 from redis.asyncio import Redis
 
-from inference.engine_process.render_job import EngineSetup
+from inference.process.render_job import EngineSetup
 from jobs.connection import connect
 from jobs.orders import Motion, Order
 from jobs.queues.admission import Limits

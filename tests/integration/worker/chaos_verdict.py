@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inference.video import ClipReader
+from inference.media.video import ClipReader
 from jobs.orders import Order, OrderState
 from jobs.queues.keys import DELIVER, open_key, prefix_of
 from jobs.queues.outbox import Delivery

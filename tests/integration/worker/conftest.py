@@ -12,10 +12,8 @@ import skimage.data
 from PIL import Image
 from redis.asyncio import Redis
 
-from inference.engine_process.process import EngineLimits
-from inference.engine_process.render_job import EngineSetup, Offer, OfferedEngine
-from inference.worker.agent import serve
-from inference.worker.plan import WorkerPlan
+from inference.process.engine_process import EngineLimits
+from inference.process.render_job import EngineSetup, Offer, OfferedEngine
 from jobs.orders import LookOrder, Order, OrderState
 from jobs.queues.keys import JobRef
 from jobs.queues.queues import Queues
@@ -28,6 +26,8 @@ from jobs.templates import SHIPPED_TEMPLATES
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs import conftest as servers
 from tests.integration.jobs.hand import make_order
+from worker.agent import serve
+from worker.plan import WorkerPlan
 
 machine_has_no_proxy_and_no_keys = servers.machine_has_no_proxy_and_no_keys
 valkey_for_all = servers.valkey_for_all
@@ -212,6 +212,6 @@ def engine_processes(parent: int) -> list[int]:
             command = (folder / "cmdline").read_text()
         except OSError:
             continue
-        if above == parent and "inference.engine_process.child" in command:
+        if above == parent and "inference.process.child" in command:
             found.append(int(folder.name))
     return found

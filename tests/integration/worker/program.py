@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from inference.engine_process.process import EngineLimits
-from inference.engine_process.render_job import EngineSetup
-from inference.worker.agent import serve
-from inference.worker.plan import WorkerPlan
+from inference.process.engine_process import EngineLimits
+from inference.process.render_job import EngineSetup
 from jobs.queues.work import WorkRules
 from jobs.store.files import FileStore
 from jobs.tasks import Ending
 from tests.integration.worker.conftest import offer_of
+from worker.agent import serve
+from worker.plan import WorkerPlan
 
 
 async def main(facts: dict[str, Any]) -> None:

@@ -20,8 +20,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from inference.video import ClipReader
-from inference.worker.order_log import LINES_KEPT
+from inference.media.video import ClipReader
 from jobs.connection import check_server
 from jobs.orders import LookResult, OrderState
 from jobs.queues.keys import prefix_of
@@ -43,6 +42,7 @@ from tests.integration.worker.conftest import (
     seen,
     until,
 )
+from worker.order_log import LINES_KEPT
 
 pytestmark = [
     pytest.mark.local_sockets,

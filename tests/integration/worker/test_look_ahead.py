@@ -9,11 +9,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from inference.engine_process.render_job import EngineSetup
-from inference.look import LookLimits
-from inference.worker.look_async import Looks
-from inference.worker.order_look import FURTHER_LOOK_NICENESS, LookDesk
-from inference.worker.plan import WorkerPlan
+from inference.media.gate import LookLimits
+from inference.process.render_job import EngineSetup
 from jobs.errors import UnsupportedMedia
 from jobs.model import CropBox, PhotoLook
 from jobs.orders import LookOrder, LookResult, OrderState
@@ -30,6 +27,9 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
+from worker.look import FURTHER_LOOK_NICENESS, LookDesk
+from worker.look_children import Looks
+from worker.plan import WorkerPlan
 
 pytestmark = [
     pytest.mark.local_sockets,

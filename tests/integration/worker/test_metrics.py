@@ -9,7 +9,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from inference.worker.plan import WorkerPlan
 from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.orders import OrderState
 from jobs.queues.queues import Queues
@@ -17,6 +16,7 @@ from tests.integration.jobs.servers import free_port
 from tests.integration.jobs.test_metrics import fetched
 from tests.integration.worker.conftest import LIMIT_S, ordered, seen, until, working
 from tests.integration.worker.test_processes import command
+from worker.plan import WorkerPlan
 
 pytestmark = pytest.mark.local_sockets
 

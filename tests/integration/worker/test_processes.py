@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from inference.worker.plan import WorkerPlan
 from jobs.orders import OrderState
 from jobs.queues.queues import Queues
 from jobs.templates import SHIPPED_TEMPLATES
@@ -27,6 +26,7 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
+from worker.plan import WorkerPlan
 
 pytestmark = pytest.mark.local_sockets
 

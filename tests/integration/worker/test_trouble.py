@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from inference.worker.order_log import LINES_KEPT
-from inference.worker.plan import WorkerPlan
 from jobs.errors import EngineDied
 from jobs.orders import Order, OrderState
 from jobs.queues.keys import prefix_of
@@ -30,6 +28,8 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
+from worker.order_log import LINES_KEPT
+from worker.plan import WorkerPlan
 
 pytestmark = pytest.mark.local_sockets
 
@@ -269,7 +269,7 @@ async def test_full_disk_pauses_the_worker_until_there_is_room(
         await until(queues, look.ref, OrderState.DONE)
         await seen(is_not_paused)
     assert await redis.hget(order.ref.key, "ats") == "1"
-    said = [record.message for record in caplog.records if record.name == "inference.worker.agent"]
+    said = [record.message for record in caplog.records if record.name == "worker.agent"]
     assert any("for lack of room" in line and "0 MB left" in line for line in said)
     assert any("there is room again" in line for line in said)
 

@@ -11,9 +11,7 @@ from PIL import Image
 from redis.asyncio import Redis
 
 from inference.engines.still import StillEngine
-from inference.video import ClipReader
-from inference.worker.order_log import OrderLog
-from inference.worker.plan import WorkerPlan
+from inference.media.video import ClipReader
 from jobs.errors import UnknownTemplate, UnsupportedMedia
 from jobs.model import grid_box
 from jobs.orders import LookResult, Motion, OrderState
@@ -34,6 +32,8 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
+from worker.order_log import OrderLog
+from worker.plan import WorkerPlan
 
 pytestmark = pytest.mark.local_sockets
 

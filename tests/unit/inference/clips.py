@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.ffmpeg import executable
-from inference.video import NormalisedClip, normalise_clip
-from inference.video_probe import probe
+from inference.media.ffmpeg import executable
+from inference.media.probe import probe
+from inference.media.video import NormalisedClip, normalise_clip
 from jobs.errors import (
     MediaError,
 )

@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from inference.look import look_at_clip
-from inference.video import ClipReader
-from inference.video_probe import probe
+from inference.media.gate import look_at_clip
+from inference.media.probe import probe
+from inference.media.video import ClipReader
 from jobs.errors import MediaError, NoVideoStream
 from jobs.media_errors import UnsupportedCodec
 from jobs.model import Warn

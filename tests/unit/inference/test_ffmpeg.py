@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.ffmpeg import Ffmpeg, input_arguments
-from inference.media_limits import ClipLimits
-from inference.video import ClipReader, normalise_clip
-from inference.video_writer import VideoWriter
+from inference.media.ffmpeg import Ffmpeg, input_arguments
+from inference.media.limits import ClipLimits
+from inference.media.video import ClipReader, normalise_clip
+from inference.media.writer import VideoWriter
 from jobs.errors import ProcessKilled
 from jobs.templates import SHIPPED_TEMPLATES
 
@@ -92,7 +92,7 @@ def test_video_whose_encoder_is_killed_names_the_signal(
 def test_ffmpeg_that_uses_up_the_processor_time_is_told_from_one_that_is_killed() -> None:
     script = (
         "import resource, signal\n"
-        "from inference.ffmpeg import Ffmpeg\n"
+        "from inference.media.ffmpeg import Ffmpeg\n"
         "own = resource.getrusage(resource.RUSAGE_SELF)\n"
         "limit_s = int(own.ru_utime + own.ru_stime) + 2\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 20))\n"

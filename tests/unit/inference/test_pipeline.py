@@ -18,8 +18,8 @@ from inference.flow.placement import place_face
 from inference.flow.procedural import Parameters, ProceduralMotion
 from inference.flow.renderer import FaceMotion, FaceRenderer
 from inference.flow.track import Track
+from inference.media.writer import VideoWriter
 from inference.pipeline import COMMENT, Animation, DrivingClip, animate_photo
-from inference.video_writer import VideoWriter
 from jobs.errors import BrokenTrack, Cancelled, MediaDamaged, OutputNotWritable
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion, CurveName

@@ -13,10 +13,10 @@ from inference.engine import Driving, Picture
 from inference.engines.flow import FlowEngine
 from inference.engines.still import StillEngine
 from inference.flow.track import Track
-from inference.photo import write_png
+from inference.media.photo import write_png
+from inference.media.probe import probe
+from inference.media.video import ClipReader
 from inference.show_all import TILE_PX, CloseUp, Showing, close_up, sheets, show_all
-from inference.video import ClipReader
-from inference.video_probe import probe
 from jobs.errors import Cancelled, EngineUnavailable
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion, CurveName

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
+from inference.media.probe import probe
+from inference.media.video import ClipReader
 from inference.template_build import (
     BUILT_NAME,
     PREVIEW_SIDE_PX,
@@ -19,8 +21,6 @@ from inference.template_build import (
     is_up_to_date,
     source_hash,
 )
-from inference.video import ClipReader
-from inference.video_probe import probe
 from jobs.templates import SHIPPED_TEMPLATES, Catalogue, CurveMotion, Template
 
 SHIPPED = Catalogue.load()

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.gateway.hearing import Hearing
-from inference.engine_process.process import RESTART_REASONS
+from inference.process.engine_process import RESTART_REASONS
 from jobs.errors import BadSettings, OperatorError, UnknownEngine
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.metrics.queue_metrics import QueueMetrics

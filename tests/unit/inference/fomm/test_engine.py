@@ -9,10 +9,10 @@ import pytest
 from inference.engine import Driving, EngineCrop, Picture
 from inference.engine_options import EngineOptions
 from inference.engines.fomm import FommEngine
-from inference.photo import write_png
+from inference.media.photo import write_png
+from inference.media.video import ClipReader
+from inference.media.writer import VideoWriter
 from inference.pipeline import Animation, DrivingClip, animate_photo
-from inference.video import ClipReader
-from inference.video_writer import VideoWriter
 from jobs.errors import (
     NoSuchFrame,
 )

@@ -9,7 +9,7 @@ import pytest
 from inference.engine import Driving, Picture
 from inference.engine_options import EngineOptions
 from inference.engines.fomm import LANDMARK_FILES, FommEngine
-from inference.landmarks import unmet_landmark_needs
+from inference.faces.face_alignment import unmet_landmark_needs
 from jobs.errors import (
     BrokenConfig,
     DeviceUnavailable,

@@ -1,0 +1,1 @@
+"""Where the faces in a picture are."""

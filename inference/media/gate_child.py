@@ -1,0 +1,226 @@
+"""The gate's child: decodes one stranger's file under limits and says what it saw.
+
+    stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "time_s",
+             "file_bytes", "niceness", ...}
+    stdout  {"ready": true}               the libraries are loaded, decoding begins
+            a PhotoLook or a ClipLook     or {"error", "fields"}: a finding, not an accident
+
+It writes only into `folder`. Started by `inference/media/gate.py`, which kills it when it takes too
+long; when that is gone, it ends by itself. The limits are set before any library of ours is loaded.
+"""
+
+import errno
+import json
+import math
+import os
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from inference.process.niceness import stand_back
+
+if TYPE_CHECKING:
+    from inference.media.photo import Photo
+    from jobs.model import ClipLook, Face, PhotoLook, Warn
+
+_OPEN_FILES = 256
+_CORES = 8  # processor time may pass this many times as fast as the clock before it is a hang
+_CPU_MARGIN_S = 5  # between the soft and the hard limit on processor time
+_DARK = 40  # mean luminance of the face, of 255
+_SMALL_FACE_PX = 64
+# For finding faces and cuts, frames are read this small.
+_CLIP_VIEW_PX = 640
+
+
+def main() -> None:
+    """Reads the request, sets the limits, answers."""
+    request = json.load(sys.stdin)
+    answers = _own_answer_channel()
+    _limit(request["memory_bytes"], request["time_s"], request["file_bytes"])
+    stand_back(request["niceness"])
+    _end_with_parent(request["parent"])
+    from jobs.errors import AnimatoError, DecoderFailed, DiskFull  # noqa: PLC0415
+
+    source = Path(request["source"])
+    look = _load(request["kind"])
+    _say(answers, json.dumps({"ready": True}))
+    try:
+        answer = look(source, Path(request["folder"]), request).model_dump_json()
+    except MemoryError:
+        failed = DecoderFailed(name=source.name, reason="it needed too much memory")
+        answer = json.dumps(failed.to_dict())
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        answer = json.dumps(DiskFull(path=tempfile.gettempdir()).to_dict())
+    except AnimatoError as error:
+        answer = json.dumps(error.to_dict())
+    _say(answers, answer)
+
+
+def _own_answer_channel() -> TextIO:
+    """The file behind stdout; what libraries print goes to stderr from now on."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def _say(answers: TextIO, line: str) -> None:
+    answers.write(line + "\n")
+    answers.flush()
+
+
+def _limit(memory_bytes: int, time_s: float, file_bytes: int) -> None:
+    limits = {
+        resource.RLIMIT_AS: memory_bytes,
+        resource.RLIMIT_CPU: math.ceil(time_s * _CORES),
+        resource.RLIMIT_FSIZE: file_bytes,
+        resource.RLIMIT_NOFILE: _OPEN_FILES,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, limit in limits.items():
+        _, hard = resource.getrlimit(kind)
+        # At the hard limit on processor time Linux sends SIGKILL, which looks like somebody else's.
+        # SIGXCPU, at the soft one, is told apart.
+        margin = _CPU_MARGIN_S if kind == resource.RLIMIT_CPU else 0
+        soft, ceiling = (
+            value if hard == resource.RLIM_INFINITY else min(value, hard)
+            for value in (limit, limit + margin)
+        )
+        # macOS knows the limit on memory, but refuses to set it.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (soft, ceiling))
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends this process group when the parent dies without having killed it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _load(kind: str) -> Any:
+    """The look for that kind of file; if its libraries cannot be loaded, no file is to blame."""
+    import cv2  # noqa: PLC0415
+
+    import inference.faces.finder  # noqa: PLC0415
+
+    # Each thread reserves address space, of which there is a limit; cores there may be hundreds.
+    cv2.setNumThreads(2)
+    inference.faces.finder.load_cascade()
+    if kind == "photo":
+        import inference.media.photo  # noqa: PLC0415
+
+        return _look_at_photo
+    import inference.media.clip_check  # noqa: PLC0415
+    import inference.media.video  # noqa: PLC0415
+
+    return _look_at_clip
+
+
+def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "PhotoLook":
+    from inference.faces.finder import find_faces_thoroughly  # noqa: PLC0415
+    from inference.media.limits import PhotoLimits  # noqa: PLC0415
+    from inference.media.numbered_sheet import draw_faces, draw_grid  # noqa: PLC0415
+    from inference.media.photo import read_photo, write_png  # noqa: PLC0415
+    from jobs.model import PhotoLook  # noqa: PLC0415
+
+    photo = read_photo(source, PhotoLimits(**request["limits"]))
+    picture = photo.picture
+    faces = find_faces_thoroughly(picture) if request["find_faces"] else ()
+    write_png(picture, folder / "photo.png")
+    sheet = draw_faces(picture, faces) if faces else draw_grid(picture)
+    write_png(sheet, folder / "sheet.png")
+    return PhotoLook(
+        photo=folder / "photo.png",
+        sheet=folder / "sheet.png",
+        width=picture.shape[1],
+        height=picture.shape[0],
+        original_width=photo.original_width,
+        original_height=photo.original_height,
+        faces=faces,
+        warnings=_photo_warnings(photo, faces),
+    )
+
+
+def _photo_warnings(photo: "Photo", faces: "tuple[Face, ...]") -> "tuple[Warn, ...]":
+    from jobs.model import Warn  # noqa: PLC0415
+
+    warnings = [Warn.PHOTO_CUT] if photo.is_cut else []
+    part = picture = photo.picture
+    if faces:
+        box = faces[0].box
+        part = picture[max(0, box.upper) : box.lower, max(0, box.left) : box.right]
+        if box.width < _SMALL_FACE_PX:
+            warnings.append(Warn.SMALL_FACE)
+    # ITU-R BT.601 luminance.
+    red, green, blue = part.reshape(-1, 3).mean(axis=0)
+    if 0.299 * red + 0.587 * green + 0.114 * blue < _DARK:
+        warnings.append(Warn.VERY_DARK)
+    return tuple(warnings)
+
+
+def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipLook":
+    from inference.media.clip_check import check_clip  # noqa: PLC0415
+    from inference.media.limits import ClipLimits  # noqa: PLC0415
+    from inference.media.probe import probe  # noqa: PLC0415
+    from inference.media.video import ClipReader, normalise_clip  # noqa: PLC0415
+    from jobs.model import ClipLook, Warn  # noqa: PLC0415
+
+    original = probe(source)
+    clip = normalise_clip(
+        source,
+        folder / "clip.mp4",
+        ClipLimits(**request["limits"]),
+        start_s=request["start_s"],
+        duration_s=request["duration_s"],
+    )
+    reduction = min(1.0, _CLIP_VIEW_PX / max(clip.width, clip.height))
+    width, height = max(1, round(clip.width * reduction)), max(1, round(clip.height * reduction))
+    scale = clip.width / width
+    with ClipReader(clip.path, width=width, height=height) as frames:
+        findings = check_clip(frames, clip.frame_count)
+    found = {
+        Warn.CLIP_SHORTENED: clip.shortened,
+        Warn.CLIP_DAMAGED: clip.damaged,
+        Warn.NO_PLAYABLE_SOUND: clip.lacks_sound_decoder,
+        Warn.NO_FACE_IN_CLIP: not findings.faces,
+        Warn.FACE_LOST: findings.is_face_lost,
+        Warn.HARD_CUTS: findings.has_cuts,
+    }
+    return ClipLook(
+        clip=clip.path,
+        width=clip.width,
+        height=clip.height,
+        original_width=original.width,
+        original_height=original.height,
+        frame_rate=clip.frame_rate,
+        frame_count=clip.frame_count,
+        has_audio=clip.has_audio,
+        faces=tuple(_enlarged(face, scale) for face in findings.faces),
+        later_faces=tuple(box.scaled(scale) for box in findings.later_faces),
+        warnings=tuple(warning for warning, is_true in found.items() if is_true),
+    )
+
+
+def _enlarged(face: "Face", scale: float) -> "Face":
+    from jobs.model import CropBox, Face  # noqa: PLC0415
+
+    side = max(1, round(face.box.width * scale))
+    left, upper = round(face.box.left * scale), round(face.box.upper * scale)
+    box = CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
+    return Face(number=face.number, box=box, votes=face.votes)
+
+
+if __name__ == "__main__":
+    main()

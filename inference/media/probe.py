@@ -1,0 +1,335 @@
+"""What a clip is, told before it is decoded: size as seen, exact rate, length, sound.
+
+The ffmpeg binary comes without ffprobe, so PyAV reads the headers, the packets' times and the first
+picture. It gets the same list of formats as ffmpeg does.
+"""
+
+import logging
+import struct
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.error import FFmpegError
+from av.stream import Disposition
+
+from inference.media.ffmpeg import READABLE_FORMATS, Ffmpeg, file_url, input_arguments
+from inference.media.file import check_file
+from inference.media.frame_rate import MAX_RATE, choose_frame_rate
+from inference.media.limits import MAX_CLIP_PIXELS
+from inference.media.webp import WebpAnimation, read_webp_animation
+from jobs.errors import (
+    ClipTooManyPixels,
+    MediaDamaged,
+    NoFrameDecoded,
+    NoVideoStream,
+    UnsupportedClip,
+)
+from jobs.media_errors import UnsupportedCodec
+
+log = logging.getLogger(__name__)
+
+# Larger than any camera's frames; beyond it the libraries do not even tell the size.
+_PIXELS_LOOKED_AT = 8192 * 8192
+_PACKETS_SCANNED = 100_000
+_TIMES_KEPT = 2000
+# The last packets in decoding order may still lack an earlier picture.
+_REORDERED = 16
+_UNSPECIFIED_MATRIX = 2
+_DECODERS_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+
+@dataclass(frozen=True)
+class VideoProbe:
+    """A clip as it is seen.
+
+    Attributes:
+        width: upright, in square pixels, px.
+        height: likewise.
+        frame_rate: frames per second, exact: at which the clip is to be played.
+        duration_s: how long its pictures last, s; None if that is not known.
+        has_audio: whether it carries sound.
+    """
+
+    width: int
+    height: int
+    frame_rate: Fraction
+    duration_s: float | None
+    has_audio: bool
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """A clip as it is seen, and what must be known to decode it.
+
+    Attributes:
+        shown: the clip as it is seen.
+        is_square: whether its pixels are square, so that `shown` is its own size, perhaps turned.
+        is_turned: whether it has to be turned or mirrored to stand upright.
+        has_alpha: whether its pictures are partly transparent.
+        decoder: the decoder to name to ffmpeg; None leaves the choice to it.
+        matrix_unknown: whether its colours are YUV of a matrix that the file does not state.
+        picture_track: the index of the first picture track that has a decoder.
+        sound_track: the index of the first sound track that has one, or None.
+        lacks_sound_decoder: whether there is sound, but none that can be decoded.
+    """
+
+    shown: VideoProbe
+    is_square: bool = True
+    is_turned: bool = False
+    has_alpha: bool = False
+    decoder: str | None = None
+    matrix_unknown: bool = False
+    picture_track: int = 0
+    sound_track: int | None = None
+    lacks_sound_decoder: bool = False
+
+
+def probe(path: Path) -> VideoProbe:
+    """The clip's upright size, exact rate (at most 60), length and whether it has sound.
+
+    Raises:
+        FileMissing: there is no such file, or it may not be read.
+        EmptyFile: it has no bytes.
+        UnsupportedClip: not a video, or of a format that may open other files.
+        MediaDamaged: the format is right, its header is cut or broken.
+        NoVideoStream: no picture track; the cover of a piece of music is none.
+        UnsupportedCodec: no picture track has a decoder.
+        NoFrameDecoded: no picture could be decoded.
+        ClipTooManyPixels: more than `MAX_CLIP_PIXELS` per frame.
+    """
+    return examine(path).shown
+
+
+def examine(
+    path: Path, max_pixels: int = MAX_CLIP_PIXELS, *, max_rate: Fraction | None = MAX_RATE
+) -> ClipFacts:
+    """The clip as `probe` tells it, with what decoding needs; raises what `probe` raises.
+
+    Args:
+        path: the clip as it came.
+        max_pixels: of one frame.
+        max_rate: for a constant rate, frames per second; None for no limit.
+    """
+    head = _read_head(path)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _facts_of_webp(path, max_pixels, max_rate)
+    if head.startswith(b"GIF8"):
+        # Its decoder refuses a size above the limit, but does not tell it.
+        width, height = struct.unpack_from("<HH", head.ljust(10, b"\0"), 6)
+        _check_pixels(path, width, height, max_pixels)
+    try:
+        container = _open(path)
+    except (FFmpegError, UnicodeError) as exc:
+        log.info("not opened: %s", exc)
+        raised = MediaDamaged if _is_known_format(head) else UnsupportedClip
+        raise raised(name=path.name) from exc
+    with container:
+        return _facts_of_streams(container, path, max_pixels, max_rate)
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    options = {"protocol_whitelist": "file", "format_whitelist": READABLE_FORMATS}
+    try:
+        # Obeyed while the streams are looked at, before we could see the size ourselves.
+        limit: list[Any] = [{"max_pixels": str(_PIXELS_LOOKED_AT)}] * 8  # PyAV's stub says str
+        return av.open(
+            file_url(path), options=options, stream_options=limit, metadata_errors="replace"
+        )
+    except ValueError as exc:
+        if isinstance(exc, FFmpegError):
+            raise
+        # FLV and MPEG show their streams too late for options of their own.
+        return av.open(file_url(path), options=options, metadata_errors="replace")
+
+
+def _facts_of_streams(
+    container: av.container.InputContainer,
+    path: Path,
+    max_pixels: int,
+    max_rate: Fraction | None,
+) -> ClipFacts:
+    stream = _picture_track(container, path)
+    sound = next(filter(_is_playable, container.streams.audio), None)
+    codec = stream.codec_context
+    _check_pixels(path, codec.width, codec.height, max_pixels)
+    codec.options = {"max_pixels": str(max_pixels)}
+    scan = _Scan(stream)
+    frame = scan.run(container)
+    if frame is None:
+        raise NoFrameDecoded(name=path.name)
+    _check_pixels(path, frame.width, frame.height, max_pixels)
+
+    aspect = stream.sample_aspect_ratio or codec.sample_aspect_ratio or Fraction(1)
+    width, height = _square_pixels(frame.width, frame.height, aspect)
+    if round(frame.rotation / 90) % 2:
+        width, height = height, width
+    has_alpha = any(component.is_alpha for component in frame.format.components)
+    decoder = None
+    if stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) == "1":
+        # ffmpeg's own VP8 and VP9 decoders drop the alpha plane.
+        decoder = _DECODERS_WITH_ALPHA.get(codec.name)
+        has_alpha = has_alpha or decoder is not None
+    return ClipFacts(
+        shown=VideoProbe(
+            width=width,
+            height=height,
+            frame_rate=scan.frame_rate(max_rate),
+            duration_s=scan.duration_s(container),
+            has_audio=sound is not None,
+        ),
+        is_square=(width * height == frame.width * frame.height),
+        is_turned="DISPLAYMATRIX" in frame.side_data,
+        has_alpha=has_alpha,
+        decoder=decoder,
+        matrix_unknown=not frame.format.is_rgb and frame.colorspace == _UNSPECIFIED_MATRIX,
+        picture_track=stream.index,
+        sound_track=None if sound is None else sound.index,
+        lacks_sound_decoder=sound is None and not all(map(_has_decoder, container.streams.audio)),
+    )
+
+
+class _Scan:
+    """The times of a track's packets, and its first picture; the rest is not decoded."""
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        self._stream = stream
+        self._times: list[int] = []
+        self._end = 0
+        self._complete = False
+
+    def run(self, container: av.container.InputContainer) -> av.VideoFrame | None:
+        first: av.VideoFrame | None = None
+        for number, packet in enumerate(_packets(container, self._stream)):
+            if first is None:
+                first = _decoded(packet)
+            if number >= _PACKETS_SCANNED:
+                return first
+            time = packet.pts if packet.pts is not None else packet.dts
+            if time is None or packet.size == 0:
+                continue
+            self._end = max(self._end, time + (packet.duration or 0))
+            if len(self._times) < _TIMES_KEPT + _REORDERED:
+                self._times.append(time)
+        self._complete = True
+        return first
+
+    def frame_rate(self, max_rate: Fraction | None) -> Fraction:
+        tick_s = self._stream.time_base or Fraction(1, 1000)
+        times_s = [time * tick_s for time in sorted(self._times)[:_TIMES_KEPT]]
+        stream = self._stream
+        claims = [stream.average_rate, stream.base_rate]
+        return choose_frame_rate(times_s, tick_s, claims, max_rate=max_rate)
+
+    def duration_s(self, container: av.container.InputContainer) -> float | None:
+        start_s = Fraction(container.start_time or 0, av.time_base)
+        if self._complete and self._times and self._stream.time_base is not None:
+            duration_s = float(self._end * self._stream.time_base - start_s)
+            return duration_s if duration_s > 0 else None
+        return None if container.duration is None else container.duration / av.time_base
+
+
+def _packets(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> "Iterator[av.Packet[av.VideoStream]]":
+    """The track's packets up to its end or to where the file breaks off."""
+    try:
+        yield from container.demux(stream)
+    except FFmpegError as exc:
+        log.info("broken off: %s", exc)
+
+
+def _decoded(packet: "av.Packet[av.VideoStream]") -> av.VideoFrame | None:
+    try:
+        frames = packet.decode()
+    except FFmpegError:
+        return None  # a later packet may do
+    return next(iter(frames), None)
+
+
+def _picture_track(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """Return the first picture track that has a decoder."""
+    tracks = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+    ]
+    if not tracks:
+        raise NoVideoStream(name=path.name)
+    playable = next(filter(_has_decoder, tracks), None)
+    if playable is None:
+        raise UnsupportedCodec(name=path.name, codec=_codec_name(path, tracks[0].index))
+    return playable
+
+
+def _has_decoder(stream: av.VideoStream | av.AudioStream) -> bool:
+    # PyAV gives None where there is no decoder; its stubs do not say so.
+    context: object = stream.codec_context
+    return context is not None
+
+
+def _is_playable(audio: av.AudioStream) -> bool:
+    # A track that is announced but never described (zero channels) would stop ffmpeg altogether.
+    codec = audio.codec_context
+    return _has_decoder(audio) and codec.sample_rate > 0 and codec.channels > 0
+
+
+def _codec_name(path: Path, track: int) -> str:
+    """Return what ffmpeg calls the codec of a track that it cannot decode."""
+    with Ffmpeg([*input_arguments(path), "-map", f"0:{track}", "-f", "null", "pipe:1"]) as ffmpeg:
+        ffmpeg.finish()
+    unknown = ffmpeg.find(r"Video: none \((\w+)")
+    return unknown or ffmpeg.find(r"no decoder found for: (\w+)") or "unknown"
+
+
+def _square_pixels(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
+    """The size in square pixels; the shorter way is stretched, so that no detail is lost."""
+    if not Fraction(1, 16) < aspect < 16 or aspect == 1:
+        return width, height
+    if aspect > 1:
+        return round(width * aspect), height
+    return width, round(height / aspect)
+
+
+def _facts_of_webp(path: Path, max_pixels: int, max_rate: Fraction | None) -> ClipFacts:
+    animation: WebpAnimation | None = read_webp_animation(path)
+    if animation is None:
+        raise UnsupportedClip(name=path.name)
+    _check_pixels(path, animation.width, animation.height, max_pixels)
+    if not animation.times_s:
+        raise NoFrameDecoded(name=path.name)
+    millisecond = Fraction(1, 1000)
+    shown = VideoProbe(
+        width=animation.width,
+        height=animation.height,
+        frame_rate=choose_frame_rate(animation.times_s, millisecond, [], max_rate=max_rate),
+        duration_s=float(animation.duration_s),
+        has_audio=False,
+    )
+    return ClipFacts(shown, has_alpha=True)
+
+
+def _check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise ClipTooManyPixels(
+            name=path.name, width=width, height=height, limit_mp=round(max_pixels / 1e6, 1)
+        )
+
+
+def _read_head(path: Path) -> bytes:
+    check_file(path, sys.maxsize)
+    with path.open("rb") as file:
+        return file.read(192 * 2)
+
+
+def _is_known_format(head: bytes) -> bool:
+    """Whether the first bytes are those of a format that we read."""
+    starts = (b"\x1aE\xdf\xa3", b"GIF8", b"FLV", b"OggS", b"\x30\x26\xb2\x75", b"\0\0\x01\xba")
+    if head.startswith(starts) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free"}:
+        return True
+    is_avi = head[:4] == b"RIFF" and head[8:11] == b"AVI"
+    return is_avi or (len(head) > 188 and head[0] == head[188] == 0x47)

@@ -1,0 +1,390 @@
+"""Clips in: made normal, then read frame by frame. The way out is `inference/media/writer.py`.
+
+A clip as it came is decoded once, by `normalise_clip` in the gate's child. Everything after that
+reads the normalised clip with `ClipReader`.
+"""
+
+import math
+import signal
+import tempfile
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from inference.media.ffmpeg import THREADS, Ffmpeg, file_url, input_arguments
+from inference.media.file import check_file
+from inference.media.frame_rate import MAX_RATE
+from inference.media.limits import ClipLimits
+from inference.media.probe import ClipFacts, VideoProbe, examine, probe
+from inference.media.writer import BT709
+from jobs.errors import (
+    ClipTooLong,
+    DecoderFailed,
+    DiskFull,
+    FileMissing,
+    MediaDamaged,
+    NoFrameDecoded,
+    StartBeyondEnd,
+)
+
+# Visually lossless; the normalised clip lives as long as the order, not as long as the result.
+_NEARLY_LOSSLESS = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "14", "-profile:v", "high")
+_LOSSLESS = ("-c:v", "libx264rgb", "-preset", "ultrafast", "-crf", "0")
+# In MPEG streams ffmpeg seeks into the middle of a group of pictures; the first ones are broken.
+# So it begins this much earlier; an earlier start than that is reached from the clip's beginning.
+_RUN_UP_S = 10
+# From this height on, YUV that states no matrix is taken for BT.709, as players do.
+_HD_HEIGHT_PX = 720
+# The filters that lay transparent pictures on white.
+_ON_WHITE = (
+    "format=rgba,split[front][back];[back]drawbox=c=white:t=fill:replace=1[white];"
+    "[white][front]overlay=format=rgb"
+)
+
+
+@dataclass(frozen=True)
+class NormalisedClip:
+    """A clip that every later step can rely on: upright, square pixels, constant exact rate.
+
+    Attributes:
+        path: the mp4: 8-bit H.264, yuv420p BT.709 (an exact one: lossless RGB), sound as AAC.
+        width: px, even (not so an exact one's).
+        height: likewise.
+        frame_rate: frames per second, exact, at most 60 (not so an exact one's).
+        frame_count: at least 1.
+        has_audio: whether it carries sound.
+        damaged: whether the source broke off or had broken parts.
+        shortened: whether the source was longer than the limits allow.
+        lacks_sound_decoder: whether the source has sound, but none that can be decoded.
+    """
+
+    path: Path
+    width: int
+    height: int
+    frame_rate: Fraction
+    frame_count: int
+    has_audio: bool
+    damaged: bool
+    shortened: bool
+    lacks_sound_decoder: bool = False
+
+
+def normalise_clip(
+    source: Path,
+    target: Path,
+    limits: ClipLimits | None = None,
+    *,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+) -> NormalisedClip:
+    """The clip, or a part of it, in the one form that the rest of the program reads.
+
+    Transparent parts become white, but for those of an exact clip, which lose their alpha. An odd
+    last row or column is dropped where nothing else has to be resized, and kept in an exact clip.
+    Sound keeps its place: where pictures begin later than sound, the first one is held.
+
+    Args:
+        source: the clip as it came.
+        target: the mp4 to write; overwritten, and removed if this fails.
+        limits: what is taken; the defaults if None.
+        start_s: where the part begins, s.
+        duration_s: how long it is, s; None for all that the limits allow.
+
+    Raises:
+        MediaTooLarge: more bytes than the limit.
+        ClipTooLong: `duration_s` asks for more than the limit (and the clip has it), or the clip is
+            too long and `shorten` is off.
+        StartBeyondEnd: there is no picture at `start_s`.
+        DecoderFailed: ffmpeg broke off without a picture, or took too long.
+        ProcessKilled: ffmpeg was killed from outside.
+        DiskFull: no room for `target`.
+        MediaError: as `probe` raises.
+    """
+    limits = limits or ClipLimits()
+    check_file(source, limits.max_bytes)
+    facts = examine(source, limits.max_pixels, max_rate=None if limits.exact else MAX_RATE)
+    shown = facts.shown
+    if shown.duration_s is not None and start_s > 0 and start_s >= shown.duration_s:
+        raise StartBeyondEnd(name=source.name, start_s=start_s)
+    if not limits.audio:
+        facts = replace(facts, shown=replace(shown, has_audio=False))
+    cut = _plan_cut(source, shown, limits, start_s, duration_s)
+    width, height = shown.width, shown.height
+    if limits.exact:
+        coding = [*_LOSSLESS, "-vf", _exact_filter(shown)]
+    else:
+        width, height = _even_size(width, height, limits.max_side)
+        coding = [*_NEARLY_LOSSLESS, "-vf", _picture_filter(facts, (width, height))]
+    arguments = _normalising(source, facts, coding, cut)
+    try:
+        size_limit = ["-max_pixels", str(limits.max_pixels)]
+        with Ffmpeg([*size_limit, *arguments, file_url(target)]) as ffmpeg:
+            status = ffmpeg.finish()
+        frame_count, has_audio = _count_frames(target)
+        if frame_count == 0 or status == -signal.SIGXCPU:
+            raise _failure(ffmpeg, status, source, cut)
+        error_count = ffmpeg.track_error_count if cut.seek_s > 0 else ffmpeg.error_count
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return NormalisedClip(
+        path=target,
+        width=width,
+        height=height,
+        frame_rate=shown.frame_rate,
+        frame_count=frame_count,
+        has_audio=has_audio,
+        damaged=status != 0 or error_count > 0,
+        shortened=cut.shortens and frame_count == cut.frame_limit,
+        lacks_sound_decoder=limits.audio and facts.lacks_sound_decoder,
+    )
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """The part that is used: from `start_frame` on, at most `frame_limit` frames.
+
+    It begins on the frame that is nearest to the wanted start: between two, sound and pictures
+    would be apart by what is missing. ffmpeg seeks to `seek_s` and decodes from there.
+    """
+
+    start_s: float
+    start_frame: int
+    seek_s: Fraction
+    frame_limit: int | None
+    shortens: bool
+
+
+def _plan_cut(
+    source: Path,
+    shown: VideoProbe,
+    limits: ClipLimits,
+    start_s: float,
+    duration_s: float | None,
+) -> _Cut:
+    rate = shown.frame_rate
+    wanted = math.inf if duration_s is None else max(1, round(duration_s * rate))
+    available = math.inf
+    if shown.duration_s is not None:
+        available = max(1, round((shown.duration_s - start_s) * rate))
+    allowed = math.inf if limits.max_frames is None else limits.max_frames
+    if limits.max_duration_s is not None:
+        # A hair more, or 15 s at 30 frames per second would lose its last frame to rounding.
+        allowed = min(allowed, max(1, math.floor(limits.max_duration_s * rate + Fraction(1, 1000))))
+    needed = min(wanted, available)
+    is_too_long = needed > allowed
+    if is_too_long and (duration_s is not None or not limits.shorten):
+        needed_s = shown.duration_s if duration_s is None else duration_s
+        raise ClipTooLong(
+            name=source.name,
+            duration_s=float(needed_s or allowed / rate),
+            limit_s=float(allowed / rate),
+        )
+    limit = min(wanted, allowed)
+    start_frame = max(0, round(start_s * rate))
+    return _Cut(
+        start_s=start_s,
+        start_frame=start_frame,
+        seek_s=max(Fraction(0), (start_frame - round(_RUN_UP_S * rate)) / rate),
+        frame_limit=None if limit == math.inf else int(limit),
+        shortens=is_too_long,
+    )
+
+
+def _normalising(source: Path, facts: ClipFacts, coding: list[str], cut: _Cut) -> list[str]:
+    """Ffmpeg's arguments but for the target."""
+    rate = facts.shown.frame_rate
+    decoder = [] if facts.decoder is None else ["-c:v", facts.decoder]
+    part = ["-ss", f"{float(cut.start_frame / rate - cut.seek_s):.6f}"]
+    if cut.frame_limit is not None:
+        end_s = math.ceil(cut.frame_limit / rate * 1_000_000) / 1_000_000
+        part += ["-frames:v", str(cut.frame_limit), "-t", f"{end_s:.6f}"]
+    # A millisecond early, or a container that counts in milliseconds might lose the first frame.
+    seek = ["-ss", f"{float(cut.seek_s) - 0.001:.6f}"] if cut.seek_s > 0 else []
+    sound = ["-an"]
+    if facts.shown.has_audio:
+        # Silence fills what the sound lacks at the beginning, so that both tracks begin at zero.
+        sound = [
+            *("-map", f"0:{facts.sound_track}", "-c:a", "aac", "-b:a", "160k"),
+            *("-af", "aresample=async=1:first_pts=0,aformat=sample_rates=44100|48000"
+              ":channel_layouts=mono|stereo"),
+        ]  # fmt: skip
+    # Where the size changes midway, a new chain of filters would begin at zero again. But the
+    # filters that turn a picture are not made for a change.
+    chain = [] if facts.is_turned else ["-reinit_filter", "0"]
+    return [
+        *(*chain, *seek, *decoder, *input_arguments(source)),
+        *("-map", f"0:{facts.picture_track}", *coding, "-fps_mode", "passthrough"),
+        *(*sound, *part, "-threads", str(THREADS), "-filter_threads", str(THREADS)),
+        *("-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn", "-f", "mp4", "-y"),
+    ]
+
+
+def _picture_filter(facts: ClipFacts, size: tuple[int, int]) -> str:
+    """What happens to the upright pictures; ffmpeg has turned them by then."""
+    width, height = size
+    shown = facts.shown
+    steps = []
+    if facts.matrix_unknown and not facts.has_alpha and shown.height >= _HD_HEIGHT_PX:
+        steps.append("setparams=colorspace=bt709")
+    # Scaled first: some clips change their size on the way, and only this filter can follow.
+    is_odd = (shown.width - width, shown.height - height) in {(0, 1), (1, 0), (1, 1)}
+    if facts.is_square and is_odd:
+        steps += [_scale(shown.width, shown.height), f"crop={width}:{height}:0:0"]
+    else:
+        steps.append(_scale(width, height))
+    if facts.has_alpha:
+        steps += [_ON_WHITE, _scale(width, height)]
+    return ",".join([*steps, _at_constant_rate(shown), "format=yuv420p", "setsar=1", BT709])
+
+
+def _exact_filter(shown: VideoProbe) -> str:
+    """What makes RGB of the upright pictures, as the program of 2021 got it.
+
+    It let `ffmpeg -pix_fmt rgb24` do as it likes, which drops alpha. What `ClipReader` asks for is
+    nearer to the truth, but at the edge of a strong colour its levels differ from those by a
+    hundred and more.
+    """
+    size = f"scale={shown.width}:{shown.height}"
+    return ",".join([size, "format=rgb24", _at_constant_rate(shown), "setsar=1"])
+
+
+def _at_constant_rate(shown: VideoProbe) -> str:
+    # From zero on: where the pictures begin later than the sound, the first one is held.
+    return f"fps={shown.frame_rate}:start_time=0"
+
+
+def _scale(width: int, height: int) -> str:
+    colours = "out_color_matrix=bt709:out_range=tv"
+    return f"scale={width}:{height}:flags=bicubic+accurate_rnd:{colours}"
+
+
+def _even_size(width: int, height: int, max_side: int | None) -> tuple[int, int]:
+    scale = 1.0 if max_side is None else min(1.0, max_side / max(width, height))
+    if scale == 1.0:
+        return max(2, width - width % 2), max(2, height - height % 2)
+    return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+
+
+def _count_frames(target: Path) -> tuple[int, bool]:
+    """Frames in our own mp4 and whether it has sound; (0, False) if nothing usable was written."""
+    try:
+        with av.open(file_url(target), format="mp4", options={"protocol_whitelist": "file"}) as mp4:
+            if not mp4.streams.video:
+                return 0, False
+            return mp4.streams.video[0].frames, bool(mp4.streams.audio)
+    except (av.error.FFmpegError, OSError):
+        return 0, False
+
+
+def _failure(ffmpeg: Ffmpeg, status: int, source: Path, cut: _Cut) -> Exception:
+    if ffmpeg.said("No space left on device"):
+        return DiskFull(path=tempfile.gettempdir())
+    if status == -signal.SIGXCPU:
+        return DecoderFailed(name=source.name, reason="it took too long")
+    if cut.start_s > 0:
+        return StartBeyondEnd(name=source.name, start_s=cut.start_s)
+    if status == -signal.SIGXFSZ:
+        return DecoderFailed(name=source.name, reason="it becomes too large a file")
+    if status != 0 and ffmpeg.error_count == 0:
+        return DecoderFailed(name=source.name, reason=f"ffmpeg ended with {status}")
+    return NoFrameDecoded(name=source.name)
+
+
+class ClipReader:
+    """The frames of a normalised clip or a template's mp4, in order, one in memory at a time.
+
+    Each is uint8 (H, W, 3) RGB and belongs to the caller. As a context manager, or after `close`,
+    no process is left, however far it was read.
+
+    Args:
+        path: the clip.
+        width: of the frames, px; the clip's own if None.
+        height: likewise.
+
+    Raises:
+        FileMissing: there is no such file.
+        NoFrameDecoded: no picture could be decoded.
+        MediaDamaged: while reading: the file breaks off, or a part of it is broken.
+        ProcessKilled: while reading: ffmpeg was killed from outside.
+        MediaError: as `probe` raises, where width or height are not given.
+    """
+
+    def __init__(self, path: Path, *, width: int | None = None, height: int | None = None) -> None:
+        if not path.is_file():
+            raise FileMissing(name=path.name)
+        if width is None or height is None:
+            shown = probe(path)
+            width, height = width or shown.width, height or shown.height
+        self.path = path
+        self.width = width
+        self.height = height
+        self._ffmpeg: Ffmpeg | None = None
+        self._frames_read = 0
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> npt.NDArray[np.uint8]:
+        if self._ended:
+            raise StopIteration
+        if self._ffmpeg is None:
+            self._ffmpeg = self._start()
+        frame = np.empty((self.height, self.width, 3), dtype=np.uint8)
+        try:
+            # A buffered pipe fills the whole buffer; less is the end.
+            read_bytes = self._ffmpeg.read_into(frame.data.cast("B"))
+            if read_bytes < frame.nbytes:
+                self._end(self._ffmpeg, is_whole=read_bytes == 0)
+        except BaseException:
+            self.close()
+            raise
+        self._frames_read += 1
+        return frame
+
+    def close(self) -> None:
+        """The process has ended; more frames cannot be read. Harmless when called twice."""
+        self._ended = True
+        if self._ffmpeg is not None:
+            self._ffmpeg.kill()
+            self._ffmpeg = None
+
+    def _start(self) -> Ffmpeg:
+        scale = (
+            f"scale={self.width}:{self.height}:out_range=pc"
+            ":flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24"
+        )
+        return Ffmpeg(
+            [
+                *input_arguments(self.path),
+                *("-map", "0:V:0", "-vf", scale, "-fps_mode", "passthrough"),
+                *("-filter_threads", str(THREADS), "-f", "rawvideo", "pipe:1"),
+            ],
+            fetch=True,
+        )
+
+    def _end(self, ffmpeg: Ffmpeg, *, is_whole: bool) -> None:
+        status = ffmpeg.finish()
+        if self._frames_read == 0:
+            raise NoFrameDecoded(name=self.path.name)
+        if status != 0 or not is_whole or ffmpeg.error_count > 0:
+            raise MediaDamaged(name=self.path.name)
+        raise StopIteration

@@ -1,0 +1,54 @@
+"""Which engines a worker offers, and how it is told to end."""
+
+import logging
+
+import pytest
+
+from inference.process.render_job import Offer, OfferedEngine
+from jobs.errors import EngineUnavailable, NoFaceFound
+from jobs.tasks import Ending
+from worker.order_log import lines_of, stamped
+from worker.plan import without_lacking
+from worker.render import orderable_options
+
+OFFER = Offer(
+    device="cpu",
+    engines=(
+        OfferedEngine(
+            name="fomm",
+            options=("checkpoint", "config", "device", "relative"),
+            missing_files=("weights: fetch them",),
+        ),
+        OfferedEngine(name="flow", options=()),
+        OfferedEngine(name="still", options=()),
+    ),
+)
+
+
+def test_engines_that_lack_files_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        left = without_lacking(OFFER)
+    assert [engine.name for engine in left.engines] == ["flow", "still"]
+    assert caplog.messages == ["fomm is not offered: weights: fetch them"]
+    nothing = OFFER.model_copy(update={"engines": OFFER.engines[:1]})
+    with pytest.raises(EngineUnavailable):
+        without_lacking(nothing)
+
+
+def test_orders_may_not_name_files_and_devices_of_the_machine() -> None:
+    assert orderable_options(OFFER) == {"fomm": ("relative",), "flow": (), "still": ()}
+
+
+def test_asking_again_is_urgent() -> None:
+    ending = Ending()
+    ending.ask()
+    assert (ending.asked.is_set(), ending.is_urgent.is_set()) == (True, False)
+    ending.ask()
+    assert ending.is_urgent.is_set()
+
+
+def test_error_in_the_log_is_one_line_without_a_traceback() -> None:
+    assert lines_of(ValueError("two\nlines")) == ["ValueError: two"]
+    (line,) = lines_of(NoFaceFound(name="me.png"))
+    assert line.startswith("NoFaceFound: No face was found in me.png")
+    assert stamped("done")[10:].endswith(" done")
