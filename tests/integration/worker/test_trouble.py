@@ -15,7 +15,8 @@ from jobs.errors import EngineDied
 from jobs.orders import Order, OrderState
 from jobs.queues.keys import prefix_of
 from jobs.queues.order_logs import OrderLogs
-from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.outcomes import Cancelling
+from jobs.queues.queues import Queues
 from jobs.queues.workers import WorkerState
 from jobs.store.files import FileStore
 from tests.integration.inference.test_look_async import look_children
