@@ -24,7 +24,7 @@ from jobs.errors import (
     UnsupportedMedia,
     UserError,
 )
-from jobs.queues.queues import Cancelling
+from jobs.queues.outcomes import Cancelling
 
 OURS = "Something went wrong on our side. Please try again in a few minutes."
 

@@ -36,6 +36,7 @@ Say = Callable[[str], None]
 _ORIGINAL_BYTES = 4_000_000_000
 _ORIGINAL_FILE_BYTES = 64 << 30
 _ORIGINAL_TIME_S = 3600.0
+_ORIGINAL_CPU_S = 8 * _ORIGINAL_TIME_S
 # Finders differ in what belongs to a face, but not by half of it.
 _SAME_FACE_OVERLAP = 0.25
 
@@ -234,12 +235,17 @@ class Order:
                 exact=True,
             )
             photo = PhotoLimits(max_side=arguments.max_side, drops_alpha=True)
-            return LookLimits(photo, clip, time_s=_ORIGINAL_TIME_S, file_bytes=_ORIGINAL_FILE_BYTES)
-        return LookLimits(
-            photo=PhotoLimits(max_side=arguments.max_side),
-            clip=ClipLimits(max_duration_s=clip_max_s, audio=has_audio),
-            # A long clip in many pixels takes long to normalise; a hang takes for ever.
-            time_s=60.0 + 4.0 * clip_max_s,
+            return LookLimits(
+                photo,
+                clip,
+                cpu_s=_ORIGINAL_CPU_S,
+                time_s=_ORIGINAL_TIME_S,
+                file_bytes=_ORIGINAL_FILE_BYTES,
+            )
+        return LookLimits.of_clip(
+            PhotoLimits(max_side=arguments.max_side),
+            ClipLimits(max_duration_s=clip_max_s, audio=has_audio),
+            clip_max_s,
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from inference.media.gate import ClipWish, LookLimits
-from inference.media.limits import ClipLimits
+from inference.media.limits import ClipLimits, PhotoLimits
 from jobs.model import ClipLook, PhotoLook
 from jobs.orders import LookOrder, LookResult
 from jobs.queues.assignment import Assignment
@@ -33,11 +33,8 @@ class LookDesk:
         self._store = store
         self._looks = looks
         self._ahead: set[int] = set()  # the persons of whom a look runs ahead of videos
-        self._limits = LookLimits(
-            clip=ClipLimits(max_duration_s=clip_max_s),
-            # A long clip in many pixels takes long to normalise; a hang takes for ever.
-            time_s=60.0 + 4.0 * clip_max_s,
-        )
+        clip = ClipLimits(max_duration_s=clip_max_s)
+        self._limits = LookLimits.of_clip(PhotoLimits(), clip, clip_max_s)
 
     async def look(self, assignment: Assignment, folder: Path) -> LookResult | None:
         """What the gate found; None if the assignment was stopped.

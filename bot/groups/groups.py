@@ -13,7 +13,7 @@ from bot.texts import Texts
 from bot.wording import cancelling_words
 from jobs.drafts import Draft
 from jobs.orders import Motion
-from jobs.queues.queues import Cancelling
+from jobs.queues.outcomes import Cancelling
 from jobs.templates import Catalogue, Template
 
 ANIMATE = "animate"

@@ -14,7 +14,7 @@ from bot.orders.progress import Progress
 from bot.orders.results import BEST_FRAME_RANK, FIND_BEST_FRAME, cancelled_ending
 from jobs.drafts import Card, Draft
 from jobs.orders import Motion, OrderState
-from jobs.queues.queues import Cancelling
+from jobs.queues.outcomes import Cancelling
 from jobs.queues.status import Status
 from jobs.service_errors import OrderNotFailed, OrderRefused
 from jobs.templates import Catalogue

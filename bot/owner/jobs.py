@@ -15,7 +15,7 @@ from bot.wording import cancelling_words, sentence_of
 from jobs.errors import UserError
 from jobs.orders import Motion, Order, OrderState
 from jobs.queues.order_logs import OrderLogs
-from jobs.queues.queues import Cancelling
+from jobs.queues.outcomes import Cancelling
 
 PAGE_SIZE = 8
 _MOST_FAILED = 100

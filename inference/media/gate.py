@@ -66,7 +66,8 @@ class LookLimits:
         photo: how much photo is taken.
         clip: how much clip is taken.
         memory_bytes: address space of the child and of each process it starts (on Linux).
-        time_s: until the child is killed.
+        cpu_s: processor time of the child and what it starts. A busy machine uses up no more of it.
+        time_s: on the clock until the child is killed; only for one that does nothing at all.
         file_bytes: the largest file that it may write.
         niceness: how far it stands back behind others on the same cores, 0 to 19.
     """
@@ -74,9 +75,17 @@ class LookLimits:
     photo: PhotoLimits = field(default_factory=PhotoLimits)
     clip: ClipLimits = field(default_factory=ClipLimits)
     memory_bytes: int = 3 << 30
-    time_s: float = 60.0
+    cpu_s: float = 120.0
+    time_s: float = 600.0
     file_bytes: int = 1 << 30
     niceness: int = 0
+
+    @classmethod
+    def of_clip(cls, photo: PhotoLimits, clip: ClipLimits, max_duration_s: float) -> Self:
+        """Return the limits where clips are at most so long: each second costs processor time."""
+        # A phone's clip in 4K at 60 frames per second and 10 bits needs 7 s for each second.
+        cpu_s = 120.0 + 14.0 * max_duration_s
+        return cls(photo, clip, cpu_s=cpu_s, time_s=5 * cpu_s)
 
 
 @dataclass(frozen=True)
@@ -283,7 +292,7 @@ class RunningLook:
                     "source": str(source.resolve()),
                     "folder": str(self._work),
                     "memory_bytes": limits.memory_bytes,
-                    "time_s": limits.time_s,
+                    "cpu_s": limits.cpu_s,
                     "file_bytes": limits.file_bytes,
                     "niceness": limits.niceness,
                     "parent": os.getpid(),

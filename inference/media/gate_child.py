@@ -1,12 +1,13 @@
 """The gate's child: decodes one stranger's file under limits and says what it saw.
 
-    stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "time_s",
+    stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "cpu_s",
              "file_bytes", "niceness", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
             a PhotoLook or a ClipLook     or {"error", "fields"}: a finding, not an accident
 
-It writes only into `folder`. Started by `inference/media/gate.py`, which kills it when it takes too
-long; when that is gone, it ends by itself. The limits are set before any library of ours is loaded.
+It writes only into `folder`. Started by `inference/media/gate.py`, which kills it when it hangs;
+when that is gone, or `cpu_s` of processor time are used up, it ends by itself. The limits are set
+before any library of ours is loaded.
 """
 
 import errno
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from jobs.model import ClipLook, Face, PhotoLook, Warn
 
 _OPEN_FILES = 256
-_CORES = 8  # processor time may pass this many times as fast as the clock before it is a hang
 _CPU_MARGIN_S = 5  # between the soft and the hard limit on processor time
 _DARK = 40  # mean luminance of the face, of 255
 _SMALL_FACE_PX = 64
@@ -42,9 +42,9 @@ def main() -> None:
     """Reads the request, sets the limits, answers."""
     request = json.load(sys.stdin)
     answers = _own_answer_channel()
-    _limit(request["memory_bytes"], request["time_s"], request["file_bytes"])
+    _limit(request["memory_bytes"], request["cpu_s"], request["file_bytes"])
     stand_back(request["niceness"])
-    _end_with_parent(request["parent"])
+    _end_in_time(request["parent"], request["cpu_s"])
     from jobs.errors import AnimatoError, DecoderFailed, DiskFull  # noqa: PLC0415
 
     source = Path(request["source"])
@@ -61,6 +61,9 @@ def main() -> None:
         answer = json.dumps(DiskFull(path=tempfile.gettempdir()).to_dict())
     except AnimatoError as error:
         answer = json.dumps(error.to_dict())
+    # An ffmpeg whose processor time is over ends as if the clip did, or fails.
+    if _used_s() >= request["cpu_s"]:
+        answer = json.dumps(DecoderFailed(name=source.name, reason="it took too long").to_dict())
     _say(answers, answer)
 
 
@@ -76,10 +79,11 @@ def _say(answers: TextIO, line: str) -> None:
     answers.flush()
 
 
-def _limit(memory_bytes: int, time_s: float, file_bytes: int) -> None:
+def _limit(memory_bytes: int, cpu_s: float, file_bytes: int) -> None:
     limits = {
         resource.RLIMIT_AS: memory_bytes,
-        resource.RLIMIT_CPU: math.ceil(time_s * _CORES),
+        # Of each process; `_end_in_time` adds up those that have ended.
+        resource.RLIMIT_CPU: math.ceil(cpu_s),
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_CORE: 0,
@@ -98,11 +102,19 @@ def _limit(memory_bytes: int, time_s: float, file_bytes: int) -> None:
             resource.setrlimit(kind, (soft, ceiling))
 
 
-def _end_with_parent(parent: int) -> None:
-    """Ends this process group when the parent dies without having killed it."""
+def _used_s() -> float:
+    """Return the processor time of this process and of those that it started and that ended, s."""
+    parts = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(part.ru_utime + part.ru_stime for part in parts)
+
+
+def _end_in_time(parent: int, cpu_s: float) -> None:
+    """End when the processor time is over, or the parent dies without having killed us."""
 
     def watch() -> None:
         while os.getppid() == parent:
+            if _used_s() >= cpu_s:
+                os.kill(os.getpid(), signal.SIGXCPU)
             time.sleep(0.5)
         os.killpg(0, signal.SIGKILL)
 

@@ -73,6 +73,7 @@ class ClipFacts:
         has_alpha: whether its pictures are partly transparent.
         decoder: the decoder to name to ffmpeg; None leaves the choice to it.
         matrix_unknown: whether its colours are YUV of a matrix that the file does not state.
+        is_thinned: whether it has more frames per second than are kept.
         picture_track: the index of the first picture track that has a decoder.
         sound_track: the index of the first sound track that has one, or None.
         lacks_sound_decoder: whether there is sound, but none that can be decoded.
@@ -84,6 +85,7 @@ class ClipFacts:
     has_alpha: bool = False
     decoder: str | None = None
     matrix_unknown: bool = False
+    is_thinned: bool = False
     picture_track: int = 0
     sound_track: int | None = None
     lacks_sound_decoder: bool = False
@@ -174,11 +176,12 @@ def _facts_of_streams(
         # ffmpeg's own VP8 and VP9 decoders drop the alpha plane.
         decoder = _DECODERS_WITH_ALPHA.get(codec.name)
         has_alpha = has_alpha or decoder is not None
+    rate = scan.frame_rate(max_rate)
     return ClipFacts(
         shown=VideoProbe(
             width=width,
             height=height,
-            frame_rate=scan.frame_rate(max_rate),
+            frame_rate=rate,
             duration_s=scan.duration_s(container),
             has_audio=sound is not None,
         ),
@@ -187,6 +190,7 @@ def _facts_of_streams(
         has_alpha=has_alpha,
         decoder=decoder,
         matrix_unknown=not frame.format.is_rgb and frame.colorspace == _UNSPECIFIED_MATRIX,
+        is_thinned=scan.frame_rate(None) > rate,
         picture_track=stream.index,
         sound_track=None if sound is None else sound.index,
         lacks_sound_decoder=sound is None and not all(map(_has_decoder, container.streams.audio)),

@@ -19,7 +19,8 @@ from jobs.connection import reaching
 from jobs.orders import JobId, Record
 from jobs.queues.bullmq_types import CAPPED_BACKOFF, JobQueue, open_queue
 from jobs.queues.keys import DELIVER, INTAKE, LOOK, JobRef
-from jobs.queues.queues import Finished, Queues
+from jobs.queues.outcomes import Finished
+from jobs.queues.queues import Queues
 from jobs.queues.written import all_written
 
 KEPT_ORDER_S = 48 * 3600

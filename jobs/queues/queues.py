@@ -10,8 +10,6 @@ The worker's side is `work.py`; `keys.py` says what is kept where.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Self
 
 from redis.asyncio import Redis
@@ -37,6 +35,7 @@ from jobs.queues.keys import (
     taken_key,
 )
 from jobs.queues.known_engines import KnownEngines
+from jobs.queues.outcomes import Cancelling, DeadLetter, Finished, Submitted
 from jobs.queues.status import STATUS_FIELDS, Status, status_of
 from jobs.queues.written import all_written
 from jobs.service_errors import OrderNotFailed, RecordError
@@ -50,54 +49,6 @@ _CANCEL_KEPT_S = 172_800
 # The score of a delayed job: its time in ms, and behind it a counter.
 _DELAYED_COUNTER_BITS = 12
 _STATES = ("active", "wait", "prioritized", "delayed", "completed", "failed")
-
-
-class Cancelling(StrEnum):
-    """What became of the wish to cancel."""
-
-    REMOVED = "removed"  # it waited, and waits no more
-    TOLD = "told"  # its worker will stop
-    TOO_LATE = "too late"  # it had finished
-    UNKNOWN = "unknown"  # there is no such order, or not yet; if it comes, it will be cancelled
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """What became of an order that was handed in.
-
-    Attributes:
-        is_new: whether it was taken now; else it had been before.
-        status: where it stands.
-    """
-
-    is_new: bool
-    status: Status
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A job that ended, well or not.
-
-    Attributes:
-        ref: which one.
-        finished_ms: when, by its worker's clock, unix time in ms.
-    """
-
-    ref: JobRef
-    finished_ms: int
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """An order, a look or a fetching that failed for a reason of ours, after all its attempts.
-
-    Attributes:
-        status: with its error.
-        order: what was handed in, JSON text.
-    """
-
-    status: Status
-    order: str
 
 
 class Queues:

@@ -107,9 +107,9 @@ async def bot_listens(desk: Desk) -> None:
 
 
 async def test_each_process_of_the_service_sees_only_the_secrets_that_it_needs(
-    require: Require, tmp_path: Path
+    require_hardware: Require, tmp_path: Path
 ) -> None:
-    require(sys.platform.startswith("linux"), "environments are told by /proc")
+    require_hardware(sys.platform.startswith("linux"), "environments are told by /proc")
     async with (
         Sandbox() as sandbox,
         aiohttp.ClientSession() as session,
@@ -148,15 +148,15 @@ async def test_each_process_of_the_service_sees_only_the_secrets_that_it_needs(
         if found - needs.get(command.partition(" animato ")[2], set())
     }
     assert too_much == {}
-    for part in ("--guard", "valkey-server", "engine_process.child", "look_child", "ffmpeg"):
+    for part in ("--guard", "valkey-server", "process.child", "gate_child", "ffmpeg"):
         assert [command for command in seen if part in command], f"{part} was never seen"
 
 
 @pytest.mark.parametrize("count", [1, 3])
 async def test_nothing_is_left_of_the_service_after_ctrl_c(
-    count: int, require: Require, tmp_path: Path
+    count: int, require_hardware: Require, tmp_path: Path
 ) -> None:
-    require(sys.platform.startswith("linux"), "processes are told by /proc")
+    require_hardware(sys.platform.startswith("linux"), "processes are told by /proc")
     async with (
         Sandbox() as sandbox,
         aiohttp.ClientSession() as session,

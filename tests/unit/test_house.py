@@ -322,7 +322,18 @@ def run_inner(folder: Path, which: str, **environment: str) -> str:
     (unit / "test_inner.py").write_text(INNER, "utf-8")
     outer = {name: value for name, value in os.environ.items() if name != "REQUIRE_ALL"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "-k", which, "tests"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-ra",
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={folder / 'base'}",
+            "-k",
+            which,
+            "tests",
+        ],
         cwd=folder,
         env=outer | {"ANIMATED_TEST_GRACE_S": "1"} | environment,
         capture_output=True,

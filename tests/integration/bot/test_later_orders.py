@@ -16,7 +16,8 @@ from jobs.orders import Motion
 from jobs.queues.admission import Limits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
-from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.outcomes import Cancelling
+from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox

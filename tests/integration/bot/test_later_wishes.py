@@ -10,7 +10,7 @@ from bot.orders.placing import StillFetching
 from jobs.drafts import Draft
 from jobs.orders import Motion, Order
 from jobs.queues.admission import Limits
-from jobs.queues.queues import Cancelling
+from jobs.queues.outcomes import Cancelling
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key

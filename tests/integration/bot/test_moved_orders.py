@@ -15,7 +15,8 @@ from jobs.orders import Order, OrderState
 from jobs.queues.admission import Limits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
-from jobs.queues.queues import Queues, Submitted
+from jobs.queues.outcomes import Submitted
+from jobs.queues.queues import Queues
 from jobs.service_errors import QueueFull, QueueUnavailable
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox

@@ -23,7 +23,8 @@ from jobs.queues.admission import Limits
 from jobs.queues.assignment import Assignment
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Delivery
-from jobs.queues.queues import Queues, Submitted
+from jobs.queues.outcomes import Submitted
+from jobs.queues.queues import Queues
 from jobs.queues.sent_marks import MOST_TRIES, SentMark, SentState, write_mark
 from jobs.queues.workers import Workers
 from jobs.service_errors import QueueUnavailable

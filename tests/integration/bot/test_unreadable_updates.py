@@ -39,7 +39,7 @@ MB = 1_000_000
 SECRET = "a_secret-1"  # noqa: S105 - of this test
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
-# As older Bot API servers send it: without `allows_revoting`.
+# As older Bot API servers send it: without the field allows_revoting.
 POLL = {
     "id": "1",
     "question": "private question?",

@@ -21,7 +21,8 @@ from jobs.queues.keys import (
     taken_key,
     taking_key,
 )
-from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.outcomes import Cancelling
+from jobs.queues.queues import Queues
 from jobs.service_errors import QueueFull, TooManyOpenOrders, TooManyOrdersToday, TooManyPhotos
 from tests.integration.jobs.hand import QUEUE, Hand, admins_order, make_order
 

@@ -10,7 +10,8 @@ from jobs.errors import Cancelled
 from jobs.orders import LookOrder, OrderState
 from jobs.queues.assignment import Stop
 from jobs.queues.keys import CANCEL_CHANNEL, LOOK, cancel_key, prefix_of
-from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.outcomes import Cancelling
+from jobs.queues.queues import Queues
 from jobs.queues.work import Station, WorkRules
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order

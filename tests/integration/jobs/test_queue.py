@@ -14,7 +14,8 @@ from redis.backoff import NoBackoff
 from jobs.connection import connect
 from jobs.orders import OrderState
 from jobs.queues.admission import NO_LIMITS
-from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.outcomes import Cancelling
+from jobs.queues.queues import Queues
 from jobs.queues.work import Station, WorkRules
 from jobs.redis_server.program import find_program
 from jobs.service_errors import QueueServerMissing, QueueUnavailable

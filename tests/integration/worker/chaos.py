@@ -27,7 +27,8 @@ from jobs.connection import connect
 from jobs.orders import Motion, Order
 from jobs.queues.admission import Limits
 from jobs.queues.keys import DELIVER, JobRef, engine_queue, prefix_of
-from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.outcomes import Cancelling
+from jobs.queues.queues import Queues
 from jobs.queues.status import Status
 from jobs.redis_server.server import Patience, RedisServer
 from jobs.service_errors import QueueUnavailable, TooManyOpenOrders

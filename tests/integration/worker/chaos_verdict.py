@@ -16,7 +16,8 @@ from inference.media.video import ClipReader
 from jobs.orders import Order, OrderState
 from jobs.queues.keys import DELIVER, open_key, prefix_of
 from jobs.queues.outbox import Delivery
-from jobs.queues.queues import ATTEMPTS, Finished, Queues
+from jobs.queues.outcomes import Finished
+from jobs.queues.queues import ATTEMPTS, Queues
 from jobs.queues.status import Status
 from jobs.queues.work import WorkRules
 from jobs.store.files import FileStore

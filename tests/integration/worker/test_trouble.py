@@ -13,10 +13,10 @@ from jobs.errors import EngineDied
 from jobs.orders import Order, OrderState
 from jobs.queues.keys import prefix_of
 from jobs.queues.order_logs import OrderLogs
-from jobs.queues.queues import Cancelling, Queues
+from jobs.queues.outcomes import Cancelling
+from jobs.queues.queues import Queues
 from jobs.queues.workers import WorkerState
 from jobs.store.files import FileStore
-from tests.integration.inference.test_look_async import look_children
 from tests.integration.worker.conftest import (
     CLIP,
     engine_processes,
@@ -28,6 +28,7 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
+from tests.integration.worker.test_look_children import look_children
 from worker.order_log import LINES_KEPT
 from worker.plan import WorkerPlan
 

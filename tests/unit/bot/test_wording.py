@@ -19,7 +19,7 @@ from jobs.errors import (
     PhotoTooSmall,
     UnknownTemplate,
 )
-from jobs.queues.queues import Cancelling
+from jobs.queues.outcomes import Cancelling
 from jobs.service_errors import OrderStalled, QueueFull, StoreUnavailable
 
 PERSONS_OWN: list[AnimatoError] = [

@@ -294,7 +294,6 @@ def test_limit_on_processor_time_is_told_from_a_kill(
     program = (
         "import sys\n"
         "import inference.media.gate_child as child\n"
-        "child._CORES = 0.001\n"
         "def busy(kind):\n"
         "    def look(*_):\n"
         "        while True:\n"
@@ -304,8 +303,35 @@ def test_limit_on_processor_time_is_told_from_a_kill(
         "child.main()\n"
     )
     with pytest.raises(DecoderFailed, match="it took too long") as caught:
-        look_at_photo(photo, folder, child=fake(tmp_path, program))
+        look_at_photo(photo, folder, LookLimits(cpu_s=1), child=fake(tmp_path, program))
     assert caught.value.fields["name"] == "me.png"
+
+
+@pytest.mark.parametrize("at_the_end", ["", "trap 'exit 255' XCPU"], ids=["dies", "ends in order"])
+def test_processor_time_of_ffmpeg_counts(
+    clip: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_the_end: str
+) -> None:
+    busy = tmp_path / "ffmpeg"
+    busy.write_text(f"#!/bin/sh\n{at_the_end}\nwhile :; do :; done\n")
+    busy.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(busy))
+    with pytest.raises(DecoderFailed, match="it took too long"):
+        look_at_clip(clip, folder, LookLimits(cpu_s=2))
+    assert list(folder.iterdir()) == []
+
+
+def test_processor_time_of_the_child_counts(clip: Path, folder: Path) -> None:
+    # Loading the libraries and looking for faces takes longer than that.
+    with pytest.raises(DecoderFailed, match="it took too long"):
+        look_at_clip(clip, folder, LookLimits(cpu_s=0.1))
+    assert list(folder.iterdir()) == []
+
+
+def test_the_limit_on_the_clock_leaves_room_for_a_busy_machine() -> None:
+    for limits in (LookLimits(), LookLimits.of_clip(PhotoLimits(), ClipLimits(), 15)):
+        assert limits.time_s >= 5 * limits.cpu_s
+    # 14 s in 4K at 60 frames per second and 10 bits were seen to need 95 s.
+    assert LookLimits.of_clip(PhotoLimits(), ClipLimits(), 14).cpu_s >= 3 * 95
 
 
 def test_program_that_cannot_be_started_is_our_fault(photo: Path, folder: Path) -> None:

@@ -96,6 +96,20 @@ def test_an_odd_clip_becomes_what_it_shows(tmp_path: Path, odd: Odd) -> None:
     assert channels == ([odd.sound_channels] if odd.sound_channels else [])
 
 
+@pytest.mark.parametrize("size", ["2600x64", "64x48"])
+def test_a_fast_clip_keeps_every_fourth_frame(tmp_path: Path, size: str) -> None:
+    # Each frame has a grey of its own.
+    greys = f"color=black:s={size}:r=240:d=0.5,geq=lum='16+N':cb=128:cr=128"
+    coding = ["-c:v", "libx264", "-crf", "4", "-pix_fmt", "yuv420p"]
+    clip = normalised(make(tmp_path / "a.mp4", *lavfi(greys), *coding), is_reduced=True)
+    assert clip.frame_rate == 60
+    assert clip.frame_count == 30
+    with ClipReader(clip.path) as reader:
+        levels = np.array([frame.mean() for frame in reader])
+    steps = np.diff(levels) * 219 / 255
+    assert np.abs(steps - 4).max() < 1.5
+
+
 @pytest.mark.parametrize(
     ("degrees", "red_side"),
     [("90", np.s_[36:, :]), ("-90", np.s_[:28, :]), ("180", np.s_[:, 40:])],
