@@ -17,6 +17,7 @@ from jobs.queues.outcomes import Cancelling
 from jobs.queues.queues import Queues
 from jobs.queues.workers import WorkerState
 from jobs.store.files import FileStore
+from tests.integration.inference.test_look_children import look_children
 from tests.integration.worker.conftest import (
     CLIP,
     engine_processes,
@@ -28,7 +29,6 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
-from tests.integration.worker.test_look_children import look_children
 from worker.order_log import LINES_KEPT
 from worker.plan import WorkerPlan
 
