@@ -7,8 +7,8 @@ from pathlib import Path
 from animato.default_engine import check_default_engine
 from animato.health import signs_of_bot
 from animato.signals import until_signal
+from bot.app import serve
 from bot.gateway.hearing import Hearing
-from bot.service import serve
 from jobs.connection import check_server, connect
 from jobs.errors import BadSettings
 from jobs.queues.known_engines import KnownEngines

@@ -20,13 +20,13 @@ from PIL import Image
 
 from animato.service import parts, supervise
 from animato.signals import until_signal
-from bot.callback_data import Tap, Verb
+from bot.callback_data import ButtonAction, ButtonData
 from inference.template_build import driving_portrait
 from jobs.child_environment import SERVICE, child_environment
 from jobs.errors import OperatorError
 from jobs.redis_server.server import RedisServer
 from jobs.settings import Settings, variable_of
-from jobs.tasks import Ending
+from jobs.tasks import Shutdown
 from sandbox.server import Sandbox, SandboxOptions
 
 OUTPUT = Path("out/demo.mp4")
@@ -70,12 +70,12 @@ def run_demo(*, is_once: bool, port: int) -> None:
         OperatorError: a part of the service cannot run here.
     """
     settings = Settings.load(Path(".env"))  # a wrong setting is told at once
-    ending = Ending()
+    ending = Shutdown()
     work = _demo(ending, settings, is_once=is_once, port=port)
     until_signal(work, ending.ask, asyncio.Task.cancel)
 
 
-async def _demo(ending: Ending, settings: Settings, *, is_once: bool, port: int) -> None:
+async def _demo(ending: Shutdown, settings: Settings, *, is_once: bool, port: int) -> None:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="animato-"))
         sandbox = await stack.enter_async_context(_sandbox(port))
@@ -157,13 +157,15 @@ def _wanted(message: dict[str, Any]) -> list[str]:
     carried = [
         button["callback_data"] for row in rows for button in row if "callback_data" in button
     ]
-    return [data for data in carried if _leads_on(Tap.decoded(data))]
+    return [data for data in carried if _leads_on(ButtonData.decoded(data))]
 
 
-def _leads_on(tap: Tap | None) -> bool:
+def _leads_on(tap: ButtonData | None) -> bool:
     if tap is None:
         return False
-    return tap.verb is Verb.CONSENT or (tap.verb is Verb.TEMPLATE and tap.argument == TEMPLATE)
+    return tap.verb is ButtonAction.CONSENT or (
+        tap.verb is ButtonAction.TEMPLATE and tap.argument == TEMPLATE
+    )
 
 
 async def _tap(session: aiohttp.ClientSession, message_id: int, data: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from animato.surroundings import load_surroundings
-from inference.checkup import (
+from inference.checks import (
     check_engines,
     check_opencv,
     check_templates,
@@ -25,6 +25,7 @@ from inference.engine import find_engine, ready_engine
 from inference.engine_names import engine_names
 from inference.extras import NEURAL_COMMAND, missing_neural, need_extras
 from inference.sample_videos import SampleVideo, write_samples
+from jobs.check_results import CheckResult, State
 from jobs.errors import (
     AnimatoError,
     BadSettings,
@@ -33,12 +34,11 @@ from jobs.errors import (
     OperatorError,
     UnknownEngine,
 )
-from jobs.findings import Finding, State
 from jobs.settings import Settings, variable_of
 
 if TYPE_CHECKING:
     # What the extras bring is loaded where they are there.
-    from bot.gateway.messenger import Video
+    from bot.gateway.messenger import OutgoingVideo
     from bot.gateway.round_trip import Trip
 
 
@@ -68,7 +68,7 @@ def run_doctor(*, is_live: bool, is_json: bool) -> None:
         raise NotReady(names=", ".join(in_the_way))
 
 
-def _all(*, is_live: bool) -> tuple[list[Finding], "Sequence[Trip]"]:
+def _all(*, is_live: bool) -> tuple[list[CheckResult], "Sequence[Trip]"]:
     extras, video = tuple(_extras()), check_video()
     machine = [_python(), *extras, video, check_opencv()]
     try:
@@ -77,7 +77,7 @@ def _all(*, is_live: bool) -> tuple[list[Finding], "Sequence[Trip]"]:
         needed = _needed_engines(settings)
     except AnimatoError as error:
         says = f"{error} What depends on the settings was not looked at."
-        return [*machine, Finding("settings", State.WRONG, says, is_needed=True)], ()
+        return [*machine, CheckResult("settings", State.WRONG, says, is_needed=True)], ()
     findings = [
         *machine,
         *_settings(settings),
@@ -95,24 +95,24 @@ def _all(*, is_live: bool) -> tuple[list[Finding], "Sequence[Trip]"]:
 # --- this machine ---------------------------------------------------------------------------------
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     says = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return Finding("Python", State.OK, f"{says}, animato {version('animato')}", is_needed=True)
+    return CheckResult("Python", State.OK, f"{says}, animato {version('animato')}", is_needed=True)
 
 
-def _extras() -> Iterator[Finding]:
+def _extras() -> Iterator[CheckResult]:
     for extra in ("service", "bot"):
         about = f"extra {extra}"
         try:
             need_extras("The service", extra)
         except ExtraMissing as error:
-            yield Finding(about, State.MISSING, str(error), is_needed=True)
+            yield CheckResult(about, State.MISSING, str(error), is_needed=True)
         else:
-            yield Finding(about, State.OK, "installed", is_needed=True)
+            yield CheckResult(about, State.OK, "installed", is_needed=True)
     missing = missing_neural()
     says = f"without {', '.join(missing)}: for network engines {NEURAL_COMMAND}"
     state = State.MISSING if missing else State.OK
-    yield Finding("extra neural", state, says if missing else "installed")
+    yield CheckResult("extra neural", state, says if missing else "installed")
 
 
 def _needed_engines(settings: Settings) -> set[str]:
@@ -136,7 +136,7 @@ def _needed_engines(settings: Settings) -> set[str]:
         return set(engine_names())
 
 
-def _settings(settings: Settings) -> Iterator[Finding]:
+def _settings(settings: Settings) -> Iterator[CheckResult]:
     secrets, given = [], []
     for field in type(settings).model_fields:
         value = getattr(settings, field)
@@ -150,18 +150,20 @@ def _settings(settings: Settings) -> Iterator[Finding]:
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             given.append(f"{variable_of(field)}={text}")
     says = f"valid; set are {', '.join(given)}" if given else "valid; all are the defaults"
-    yield Finding("settings", State.OK, says, is_needed=True)
-    yield Finding("secrets", State.OK, ", ".join(secrets))
+    yield CheckResult("settings", State.OK, says, is_needed=True)
+    yield CheckResult("secrets", State.OK, ", ".join(secrets))
 
 
 # --- the service ----------------------------------------------------------------------------------
 
 
-async def _service(settings: Settings, *, is_live: bool) -> tuple[list[Finding], "Sequence[Trip]"]:
+async def _service(
+    settings: Settings, *, is_live: bool
+) -> tuple[list[CheckResult], "Sequence[Trip]"]:
     """What is found of the service's ground, of the bot and, live, of Telegram."""
     # Only here it is known that the extras are there.
-    from bot.gateway.checkup import check_access, check_live, check_token  # noqa: PLC0415
-    from jobs.checkup import (  # noqa: PLC0415
+    from bot.gateway.checks import check_access, check_live, check_token  # noqa: PLC0415
+    from jobs.checks import (  # noqa: PLC0415
         check_metrics,
         check_queues,
         check_store,
@@ -179,7 +181,7 @@ async def _service(settings: Settings, *, is_live: bool) -> tuple[list[Finding],
             access, admins = await check_access(url, settings)
             findings += [*access, await check_workers(url)]
     except (BadSettings, QueueError, FolderRefused) as error:
-        findings.append(Finding.of("queues", error))
+        findings.append(CheckResult.of("queues", error))
     findings.append(await check_store(settings.store_address, settings.min_free_bytes))
     findings.append(check_metrics(settings.metrics_host, settings.metrics_port))
     if not is_live or token.is_in_the_way:
@@ -190,10 +192,10 @@ async def _service(settings: Settings, *, is_live: bool) -> tuple[list[Finding],
     return [*findings, *live], trips
 
 
-def _video(sample: SampleVideo) -> "Video":
-    from bot.gateway.messenger import Video  # noqa: PLC0415
+def _video(sample: SampleVideo) -> "OutgoingVideo":
+    from bot.gateway.messenger import OutgoingVideo  # noqa: PLC0415
 
-    return Video(
+    return OutgoingVideo(
         media=sample.path,
         width=sample.side_px,
         height=sample.side_px,
@@ -206,7 +208,7 @@ def _video(sample: SampleVideo) -> "Video":
 # --- what is printed ------------------------------------------------------------------------------
 
 
-def _table(findings: Sequence[Finding]) -> Iterator[str]:
+def _table(findings: Sequence[CheckResult]) -> Iterator[str]:
     width = max(len(one.about) for one in findings)
     for one in findings:
         yield f"{one.state:8} {one.about:{width}}  {one.says}"
@@ -223,7 +225,7 @@ def _trips(trips: "Sequence[Trip]") -> Iterator[str]:
         yield f"{trip.sent:10} {trip.came_back:10} {are_same:9} {plays:>6} {took:>7}"
 
 
-def _as_json(findings: Sequence[Finding], trips: "Sequence[Trip]") -> str:
+def _as_json(findings: Sequence[CheckResult], trips: "Sequence[Trip]") -> str:
     report = {
         "can_run": not any(one.is_in_the_way for one in findings),
         "findings": [asdict(one) for one in findings],

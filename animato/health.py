@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 
 from jobs.connection import check_server, connect, reaching
 from jobs.errors import BadSettings, OperatorError
+from jobs.queues.heartbeats import BEAT_EVERY_S, DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.keys import bot_key
-from jobs.queues.workers import BEAT_EVERY_S, DEAD_AFTER_S, Workers
 from jobs.service_errors import QueueUnavailable
 from jobs.settings import Settings
 from jobs.tasks import end_tasks
@@ -122,4 +122,4 @@ async def _has_bot(client: Redis, url: str) -> bool:
 
 async def _has_worker(client: Redis, url: str) -> bool:
     host = socket.gethostname()
-    return any(sign.host == host for sign in await Workers(client, url).living())
+    return any(sign.host == host for sign in await WorkerRegistry(client, url).living())

@@ -14,7 +14,7 @@ from jobs.child_environment import SERVICE, STORES, child_environment
 from jobs.errors import BadSettings
 from jobs.redis_server.server import queue_server
 from jobs.settings import BOT_SECRETS, Settings, variable_of
-from jobs.tasks import Ending, end_tasks
+from jobs.tasks import Shutdown, end_tasks
 
 _ANIMATO = (sys.executable, "-P", "-m", "animato")
 _NAME_CHARACTERS = 10
@@ -38,18 +38,20 @@ def run_up(*, workers: int) -> None:
             f"set {variable_of('bot_token')} in the file .env. `animato demo` needs none."
         )
         raise BadSettings(reason=reason)
-    ending = Ending()
+    ending = Shutdown()
     until_signal(_up(settings, workers, ending), ending.ask, asyncio.Task.cancel)
 
 
-async def _up(settings: Settings, workers: int, ending: Ending) -> None:
+async def _up(settings: Settings, workers: int, ending: Shutdown) -> None:
     async with queue_server(settings.redis_url.get_secret_value(), settings.data_dir) as server:
         environment = child_environment(*SERVICE, *STORES, ANIMATO_REDIS_URL=server.url)
         programs = parts(environment, workers, settings.metrics_port)
         await supervise(programs, server.watch(), ending)
 
 
-async def supervise(programs: Sequence[Program], beside: Awaitable[object], ending: Ending) -> None:
+async def supervise(
+    programs: Sequence[Program], beside: Awaitable[object], ending: Shutdown
+) -> None:
     """Run programs until somebody asks for the end, one of them fails, or `beside` ends.
 
     When this returns, or is cancelled, no program runs any more.

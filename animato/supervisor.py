@@ -19,7 +19,7 @@ from pathlib import Path
 
 from jobs.errors import OperatorError
 from jobs.redis_server import child
-from jobs.tasks import Ending, end_tasks, to_the_end
+from jobs.tasks import Shutdown, end_tasks, to_the_end
 
 _GUARD = (sys.executable, "-I", "-S", child.__file__)
 _LINE_LIMIT_BYTES = 1 << 20
@@ -92,7 +92,7 @@ class Supervisor:
         self._running: dict[str, Process] = {}
         self._ending = asyncio.Event()
 
-    async def run(self, ending: Ending) -> None:
+    async def run(self, ending: Shutdown) -> None:
         """Keep all programs running until `ending` is asked for, then end them all at once.
 
         They get SIGTERM, and once more when it becomes urgent. When cancelled, kill them.
@@ -189,7 +189,7 @@ class Supervisor:
                 return
             self._tell(program.name, line.decode("utf-8", "replace").rstrip())
 
-    async def _hurry(self, ending: Ending) -> None:
+    async def _hurry(self, ending: Shutdown) -> None:
         """Ask the programs a second time to end as soon as it is urgent."""
         await ending.is_urgent.wait()
         self._ask_all()

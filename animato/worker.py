@@ -16,7 +16,7 @@ from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.service_errors import StoreFull
 from jobs.settings import BOT_SECRETS, Settings
 from jobs.store.files import FileStore
-from jobs.tasks import Ending
+from jobs.tasks import Shutdown
 from worker.agent import work
 from worker.plan import WorkerPlan
 
@@ -65,7 +65,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
         is_once=is_once,
         metrics=WorkerMetrics(registry),
     )
-    ending = Ending()
+    ending = Shutdown()
     with serve_metrics(registry, settings.metrics_host, settings.metrics_port):
         try:
             until_signal(_work(plan, ending), ending.ask)
@@ -75,7 +75,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
             raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
 
 
-async def _work(plan: WorkerPlan, ending: Ending) -> None:
+async def _work(plan: WorkerPlan, ending: Shutdown) -> None:
     await check_server(plan.url)
     try:
         await plan.store.check()

@@ -33,7 +33,7 @@ from skimage.data import astronaut
 
 from benchmarks.run import CLI, row
 from jobs.connection import connect
-from jobs.queues.workers import Workers
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.redis_server.server import RedisServer
 from jobs.templates import CATALOGUE_NAME, SHIPPED_TEMPLATES
 from sandbox.server import Sandbox
@@ -137,7 +137,7 @@ async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
             stack.callback(program.terminate)
         client = connect(server.url, is_worker=False)
         stack.push_async_callback(client.aclose)
-        while not await Workers(client, server.url).living():
+        while not await WorkerRegistry(client, server.url).living():
             await asyncio.sleep(_ASK_S)
         yield session
 

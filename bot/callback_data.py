@@ -14,7 +14,7 @@ MOST_BYTES = 64
 _SEPARATOR = "|"
 
 
-class Verb(StrEnum):
+class ButtonAction(StrEnum):
     """What a button does."""
 
     CONSENT = "y"  # the person agrees to the terms
@@ -40,7 +40,7 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True)
-class Tap:
+class ButtonData:
     """A button's content.
 
     Attributes:
@@ -50,7 +50,7 @@ class Tap:
         argument: such as a template's name; may hold anything but `|`.
     """
 
-    verb: Verb
+    verb: ButtonAction
     draft: str = ""
     number: int = 0
     argument: str = ""
@@ -72,11 +72,11 @@ class Tap:
         return text
 
     @classmethod
-    def decoded(cls, text: str) -> "Tap | None":
+    def decoded(cls, text: str) -> "ButtonData | None":
         """The tap that `encoded` wrote; None for another version's or anything else."""
         parts = text.split(_SEPARATOR)
         if len(parts) != 5 or parts[0] != VERSION or not parts[3].isdecimal():
             return None
-        if parts[1] not in set(Verb):
+        if parts[1] not in set(ButtonAction):
             return None
-        return cls(Verb(parts[1]), parts[2], int(parts[3]), parts[4])
+        return cls(ButtonAction(parts[1]), parts[2], int(parts[3]), parts[4])

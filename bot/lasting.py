@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from jobs.queues.assignment import Work
-from jobs.queues.work import Station, WorkRules
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.service_errors import QueueUnavailable
 from jobs.tasks import end_tasks
 
@@ -31,7 +31,7 @@ async def keep_open(
     """
     while True:
         try:
-            async with Station(url, queue, work, rules) as station:
+            async with QueueWorker(url, queue, work, rules) as station:
                 await station.ended()
         except QueueUnavailable as error:
             log.warning("%s", error)

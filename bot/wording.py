@@ -24,7 +24,7 @@ from jobs.errors import (
     UnsupportedMedia,
     UserError,
 )
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
 
 OURS = "Something went wrong on our side. Please try again in a few minutes."
 
@@ -72,16 +72,16 @@ _OF_A_CLIP: dict[type[AnimatoError], str] = {
 }
 
 
-def cancelling_words(became: Cancelling, _: Texts) -> str:
+def cancelling_words(became: CancelOutcome, _: Texts) -> str:
     """What became of the wish to take an order back."""
     match became:
-        case Cancelling.REMOVED:
+        case CancelOutcome.REMOVED:
             return _("Cancelled.")
-        case Cancelling.TOLD:
+        case CancelOutcome.TOLD:
             return _("It stops in a moment.")
-        case Cancelling.TOO_LATE:
+        case CancelOutcome.TOO_LATE:
             return _("Too late: it has ended already.")
-        case Cancelling.UNKNOWN:
+        case CancelOutcome.UNKNOWN:
             return _("There is nothing to cancel any more.")
 
 

@@ -27,7 +27,7 @@ from inference.pipeline import Animation, AnimationResult, DrivingClip, Report, 
 from inference.template_build import is_up_to_date
 from inference.weights.store import WeightsStore
 from jobs.errors import NoFaceInClip, NotSeamless, TemplateNotBuilt
-from jobs.model import ClipLook, Face, PhotoLook, Warn
+from jobs.model import ClipLook, Face, MediaWarning, PhotoLook
 from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
 
 Say = Callable[[str], None]
@@ -260,11 +260,11 @@ def _worth_saying(
     """The warnings that do not speak of a face that is not used, or of another one."""
     found = {*photo.warnings, *(clip.warnings if clip else ())}
     if arguments.face is not None or arguments.face_box is not None or not engine.needs_face:
-        found.discard(Warn.SMALL_FACE)
+        found.discard(MediaWarning.SMALL_FACE)
     if not engine.needs_driving_face:
-        found.discard(Warn.FACE_LOST)
+        found.discard(MediaWarning.FACE_LOST)
     # Without a face there is an error; with a box drawn by hand there is a face.
-    found.discard(Warn.NO_FACE_IN_CLIP)
+    found.discard(MediaWarning.NO_FACE_IN_CLIP)
     yield from sorted(found)
     opencv = gui_opencv_warning()
     if opencv is not None:

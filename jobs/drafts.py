@@ -37,7 +37,7 @@ class Card(Value):
     has_media: bool = False
 
 
-class Trouble(Value):
+class DraftProblem(Value):
     """Why a photo or a clip cannot be used, or an order came to nothing.
 
     Attributes:
@@ -87,7 +87,7 @@ class Draft(Record):
     photo: MediaFile | None = None
     clip: MediaFile | None = None
     look: LookResult | None = None
-    trouble: Trouble | None = None
+    trouble: DraftProblem | None = None
     face_box: CropBox | None = None
     motion: Motion | None = None
     is_all_wanted: bool = False

@@ -134,7 +134,7 @@ class Face(Value):
     votes: int = Field(ge=0)
 
 
-class Warn(StrEnum):
+class MediaWarning(StrEnum):
     """What the gate noticed; the value is the sentence for the person, a gettext msgid."""
 
     VERY_DARK = "The photo is very dark; a brighter one gives a better result."
@@ -169,7 +169,7 @@ class PhotoLook(Value):
     original_width: int = Field(gt=0)
     original_height: int = Field(gt=0)
     faces: tuple[Face, ...]
-    warnings: tuple[Warn, ...]
+    warnings: tuple[MediaWarning, ...]
 
     @property
     def scale(self) -> float:
@@ -207,7 +207,7 @@ class ClipLook(Value):
     has_audio: bool
     faces: tuple[Face, ...]
     later_faces: tuple[CropBox, ...] = ()
-    warnings: tuple[Warn, ...]
+    warnings: tuple[MediaWarning, ...]
 
     @property
     def scale(self) -> float:

@@ -13,7 +13,7 @@ from pydantic import model_validator as validator_of_all
 from pydantic_core import from_json
 
 from jobs.engines import EngineName
-from jobs.model import CropBox, Face, Value, Warn
+from jobs.model import CropBox, Face, MediaWarning, Value
 from jobs.queues.keys import LOOK, JobRef, engine_queue
 from jobs.service_errors import BrokenRecord, UnknownSchema
 from jobs.show_all import MAX_TILES
@@ -169,7 +169,7 @@ class LookResult(Record):
     clip_frame_rate: Fraction | None = Field(default=None, gt=0)
     clip_has_sound: bool = False
     clip_faces: tuple[Face, ...] = ()
-    warnings: tuple[Warn, ...] = ()
+    warnings: tuple[MediaWarning, ...] = ()
 
     @property
     def clip_duration_s(self) -> float:

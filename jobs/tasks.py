@@ -42,7 +42,7 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
         raise asyncio.CancelledError
 
 
-class Ending:
+class Shutdown:
     """A request to end: made once, finish what is nearly done; made again, end without delay.
 
     Attributes:

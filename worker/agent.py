@@ -4,7 +4,7 @@
     queue `animate-<engine>` -> run_job   one engine process, kept warm, one order at a time
 
 It does no picture work itself, so that it always hears who wants to cancel, keeps its locks and can
-kill what hangs. How an order is taken and given back is told in `jobs/queues/work.py`.
+kill what hangs. How an order is taken and given back is told in `jobs/queues/queue_worker.py`.
 """
 
 import asyncio
@@ -23,23 +23,23 @@ from typing import Any
 
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
 from inference.process.job_log import job_id
-from inference.process.render_job import Offer, Rendered
+from inference.process.render_job import EngineOffer, Rendered
 from jobs.errors import Cancelled, DiskFull
 from jobs.orders import LookResult, Order, Result
 from jobs.queues.assignment import Assignment, Later
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import LOOK
 from jobs.queues.queues import Queues
-from jobs.queues.workers import Heartbeat, Workers, WorkerState
 from jobs.service_errors import FolderRefused, QueueUnavailable, StoreFull, StoreUnavailable
-from jobs.tasks import Ending, end_tasks
+from jobs.tasks import Shutdown, end_tasks
 from jobs.temp_folder import temp_folder
 from worker.device_gate import DeviceGate
-from worker.disk_space import Room
-from worker.look import LookDesk
+from worker.disk_space import DiskSpace
+from worker.look import LookRunner
 from worker.look_children import Looks
 from worker.order_log import OrderLog, lines_of, stamped
 from worker.plan import LOOKS_AT_ONCE, WorkerPlan, without_lacking
-from worker.render import Studio, make_video, orderable_options
+from worker.render import RenderContext, make_video, orderable_options
 from worker.stations import Post, Stations
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ _LAST_CHORES_S = 5.0
 _ASK_S = 0.2
 
 
-async def work(plan: WorkerPlan, ending: Ending) -> None:
+async def work(plan: WorkerPlan, ending: Shutdown) -> None:
     """Works until somebody wants it to end, or nothing waits any more if the plan says so.
 
     Raises:
@@ -72,7 +72,7 @@ async def work(plan: WorkerPlan, ending: Ending) -> None:
     await serve(plan, offer, ending)
 
 
-async def serve(plan: WorkerPlan, offer: Offer, ending: Ending) -> None:
+async def serve(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
     """Works as `work` does, on what is known already.
 
     Args:
@@ -96,8 +96,8 @@ async def serve(plan: WorkerPlan, offer: Offer, ending: Ending) -> None:
             EngineProcess(plan.setup, plan.limits, plan.metrics.restarted)
         )
         looks = await stack.enter_async_context(Looks(LOOKS_AT_ONCE))
-        studio = Studio(plan.store, engine, orderable_options(offer))
-        desk = LookDesk(plan.store, looks, plan.clip_max_s)
+        studio = RenderContext(plan.store, engine, orderable_options(offer))
+        desk = LookRunner(plan.store, looks, plan.clip_max_s)
         await Worker(plan, offer, queues, studio, desk).take_orders(folder, ending)
 
 
@@ -113,7 +113,12 @@ class Worker:
     """
 
     def __init__(
-        self, plan: WorkerPlan, offer: Offer, queues: Queues, studio: Studio, desk: LookDesk
+        self,
+        plan: WorkerPlan,
+        offer: EngineOffer,
+        queues: Queues,
+        studio: RenderContext,
+        desk: LookRunner,
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._plan = plan
@@ -123,14 +128,14 @@ class Worker:
         self._desk = desk
         self._gate = DeviceGate(queues.engine_queues)
         self._stations = Stations(plan.url, self._may_take, plan.metrics)
-        self._workers = Workers(queues.client, plan.url)
+        self._workers = WorkerRegistry(queues.client, plan.url)
         self._order_log = OrderLog(queues.client, plan.url)
         self._chores: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._shortage: str | None = None
         self._is_draining = False
 
-    async def take_orders(self, folder: Path, ending: Ending) -> None:
+    async def take_orders(self, folder: Path, ending: Shutdown) -> None:
         """Takes orders until it is to end.
 
         Args:
@@ -138,7 +143,7 @@ class Worker:
             ending: says when.
         """
         self._folder = folder
-        self._room = Room(self._plan.store, folder, self._plan.min_free_bytes)
+        self._room = DiskSpace(self._plan.store, folder, self._plan.min_free_bytes)
         await self._look_round()
         self._stations.open(Post(LOOK, self.look, self._plan.look_rules))
         for queue in self._queues.engine_queues:
@@ -327,7 +332,7 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._plan.beat_s)
 
-    async def _end(self, ending: Ending, tasks: list[asyncio.Task[Any]]) -> None:
+    async def _end(self, ending: Shutdown, tasks: list[asyncio.Task[Any]]) -> None:
         """Ends: what is nearly done is finished, what is not is given back."""
         self._is_draining = True
         await end_tasks(tasks)
@@ -341,7 +346,7 @@ class Worker:
         await self._quietly(self._workers.leave(self.name))
         log.info("%s has ended", self.name)
 
-    async def _hurry(self, ending: Ending) -> None:
+    async def _hurry(self, ending: Shutdown) -> None:
         await ending.is_urgent.wait()
         self._stations.give_up()
 

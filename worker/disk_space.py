@@ -10,7 +10,7 @@ from jobs.store.files import FileStore
 _MARGIN = 1.05
 
 
-class Room:
+class DiskSpace:
     """The room that is left in the file store and in the folder of the work.
 
     Args:

@@ -20,7 +20,7 @@ from worker.look_children import Looks
 FURTHER_LOOK_NICENESS = 10
 
 
-class LookDesk:
+class LookRunner:
     """Where look orders are worked on.
 
     Args:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inference.process.engine_process import EngineLimits
-from inference.process.render_job import EngineSetup, Offer
+from inference.process.render_job import EngineOffer, EngineSetup
 from jobs.errors import EngineUnavailable
 from jobs.metrics.worker_metrics import WorkerMetrics
-from jobs.queues.work import WorkRules
-from jobs.queues.workers import BEAT_EVERY_S
+from jobs.queues.heartbeats import BEAT_EVERY_S
+from jobs.queues.queue_worker import WorkRules
 from jobs.store.files import MIN_FREE_BYTES, FileStore
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class WorkerPlan:
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
 
 
-def without_lacking(offer: Offer) -> Offer:
+def without_lacking(offer: EngineOffer) -> EngineOffer:
     """The offer without the engines that would have to fetch something first.
 
     Raises:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from inference.engine_options import EngineOptions
 from inference.process.engine_process import EngineProcess
-from inference.process.render_job import ClipFile, Offer, Rendered, RenderJob
+from inference.process.render_job import ClipFile, EngineOffer, Rendered, RenderJob
 from jobs.errors import Cancelled
 from jobs.orders import Order, Progress, Result, Stage
 from jobs.queues.assignment import Assignment
@@ -32,7 +32,7 @@ _OPTIONS = TypeAdapter(EngineOptions)
 
 
 @dataclass(frozen=True)
-class Studio:
+class RenderContext:
     """What videos are made with.
 
     Attributes:
@@ -46,7 +46,7 @@ class Studio:
     options: dict[str, tuple[str, ...]]
 
 
-def orderable_options(offer: Offer) -> dict[str, tuple[str, ...]]:
+def orderable_options(offer: EngineOffer) -> dict[str, tuple[str, ...]]:
     """What an order may ask of each engine, by its name."""
     return {
         engine.name: tuple(name for name in engine.options if name not in _OPERATORS_OWN)
@@ -55,7 +55,7 @@ def orderable_options(offer: Offer) -> dict[str, tuple[str, ...]]:
 
 
 async def make_video(
-    order: Order, assignment: Assignment, studio: Studio, folder: Path, said: list[str]
+    order: Order, assignment: Assignment, studio: RenderContext, folder: Path, said: list[str]
 ) -> tuple[Result, Rendered]:
     """The stored video and how it was made.
 

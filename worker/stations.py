@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.queues.assignment import Assignment, Stop, Work
-from jobs.queues.work import Station, WorkRules
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.service_errors import QueueUnavailable
 from jobs.tasks import end_tasks
 
@@ -44,7 +44,7 @@ class Stations:
         self._url = url
         self._may_take = may_take
         self._metrics = metrics
-        self._open: dict[str, Station] = {}
+        self._open: dict[str, QueueWorker] = {}
         self._paused: set[str] = set()
         self._keepers: list[asyncio.Task[None]] = []
         self._is_ending = False
@@ -83,7 +83,7 @@ class Stations:
     async def _keep(self, post: Post) -> None:
         while not self._is_ending:
             try:
-                async with Station(
+                async with QueueWorker(
                     self._url, post.queue, post.work, post.rules, self._metrics
                 ) as station:
                     self._open[post.queue] = station

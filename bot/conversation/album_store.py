@@ -11,7 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
-from bot.gateway.updates import Came, DrivingClip, Media, SourcePhoto
+from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
 from jobs.connection import reaching
 from jobs.drafts import Card, MediaFile
 from jobs.orders import Record
@@ -83,13 +83,13 @@ def album_id(chat: int, mark: str) -> str:
     return b32encode(digest)[:10].decode().lower()
 
 
-def part_of(came: Came, media: Media) -> AlbumPart:
+def part_of(incoming: IncomingMessage, media: Media) -> AlbumPart:
     """One message of an album."""
     part = AlbumPart(
-        chat=came.chat,
-        person=came.person,
-        message_id=came.message_id,
-        thread_id=came.thread_id,
+        chat=incoming.chat,
+        person=incoming.person,
+        message_id=incoming.message_id,
+        thread_id=incoming.thread_id,
     )
     match media:
         case SourcePhoto(file):

@@ -12,13 +12,13 @@ from functools import partial
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.callback_data import Tap, Verb
+from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.album_store import Album, AlbumPart, AlbumStore, album_id, part_of
-from bot.conversation.reception import Reception
+from bot.conversation.media_handler import MediaHandler
 from bot.gateway.application import described
-from bot.gateway.messenger import Button, Place, Words
-from bot.gateway.updates import Answer, Came, Media, Tapped
-from bot.office import Office
+from bot.gateway.messenger import Button, ChatTarget, MessageContent
+from bot.gateway.updates import IncomingMessage, IncomingTap, Media, TapAnswer
+from bot.services import Services
 from bot.texts import Texts
 from jobs.errors import AnimatoError
 from jobs.service_errors import RecordError
@@ -42,22 +42,22 @@ class Albums:
         reception: takes photos and clips.
     """
 
-    def __init__(self, office: Office, store: AlbumStore, reception: Reception) -> None:
-        self._office = office
+    def __init__(self, services: Services, store: AlbumStore, reception: MediaHandler) -> None:
+        self._services = services
         self._store = store
         self._reception = reception
         self._news = asyncio.Event()
         self._at_work: dict[str, asyncio.Task[None]] = {}
 
-    async def add(self, came: Came, media: Media) -> None:
+    async def add(self, incoming: IncomingMessage, media: Media) -> None:
         """Takes a message of an album.
 
         Raises:
             QueueUnavailable: the server does not answer.
         """
-        album = album_id(came.chat, came.album or "")
-        due_s = self._office.clock() + COMPLETE_AFTER_S
-        await self._store.add(album, part_of(came, media), due_s)
+        album = album_id(incoming.chat, incoming.album or "")
+        due_s = self._services.clock() + COMPLETE_AFTER_S
+        await self._store.add(album, part_of(incoming, media), due_s)
         self._news.set()
 
     async def run(self) -> None:
@@ -75,29 +75,29 @@ class Albums:
         finally:
             await end_tasks(self._at_work.values())
 
-    async def tap(self, tapped: Tapped) -> Answer:
+    async def tap(self, tapped: IncomingTap) -> TapAnswer:
         """What a tap on an album's card is answered.
 
         Raises:
             QueueUnavailable: it is to be done again.
         """
-        _, tap = self._office.texts, Tap.decoded(tapped.data)
+        _, tap = self._services.texts, ButtonData.decoded(tapped.data)
         album = await self._store.read(tap.draft) if tap else None
         if tap is None or album is None or album.parts[0].chat != tapped.chat:
             text = _("These photos are not kept any more. Send them again.")
-            return Answer(text, is_alert=True)
+            return TapAnswer(text, is_alert=True)
         if tap.argument == EACH:
-            return Answer(then=partial(self._begin, album, album.photos))
+            return TapAnswer(then=partial(self._begin, album, album.photos))
         number = int(tap.argument) if tap.argument.isdecimal() else 0
         if 1 <= number <= len(album.photos):
-            return Answer(then=partial(self._begin, album, album.photos[number - 1 : number]))
-        return Answer(then=partial(self._drop, album))
+            return TapAnswer(then=partial(self._begin, album, album.photos[number - 1 : number]))
+        return TapAnswer(then=partial(self._drop, album))
 
     # --- inside -----------------------------------------------------------------------------------
 
     async def _begin_due(self) -> float:
         """Deals with the albums that are complete; how long it is to the next one, s."""
-        now_s, next_s = self._office.clock(), _LONGEST_S
+        now_s, next_s = self._services.clock(), _LONGEST_S
         for album, due_s in (await self._store.waiting()).items():
             if album in self._at_work:
                 continue  # its end wakes us
@@ -129,7 +129,7 @@ class Albums:
         except (TelegramError, AnimatoError) as error:
             log.warning("an album waits: %s", error)
             with suppress(AnimatoError):
-                await self._store.postpone(name, self._office.clock() + _PAUSE_S)
+                await self._store.postpone(name, self._services.clock() + _PAUSE_S)
             return
         await self._store.settle(name, due_s)
 
@@ -145,16 +145,16 @@ class Albums:
         if not album.photos and album.clip is not None:
             await self._reception.take_clip(_came(first), album.clip)
         elif not album.photos:
-            text = self._office.texts(first.refusal, name=first.name)
+            text = self._services.texts(first.refusal, name=first.name)
             await self._reception.say(_came(first), text)
 
     async def _show(self, album: Album) -> None:
-        messenger, first = self._office.messenger, album.photos[0]
-        words = album_words(album, self._office.texts)
+        messenger, first = self._services.messenger, album.photos[0]
+        words = album_words(album, self._services.texts)
         if album.card is None or not await messenger.edit(first.chat, album.card, words):
-            place = Place(first.chat, first.thread_id, first.message_id)
+            place = ChatTarget(first.chat, first.thread_id, first.message_id)
             note = partial(self._store.note_card, album.album)
-            await self._office.new_cards.send(f"album:{album.album}", place, words, note)
+            await self._services.new_cards.send(f"album:{album.album}", place, words, note)
 
     async def _begin(self, album: Album, parts: tuple[AlbumPart, ...]) -> None:
         for part in parts:
@@ -170,11 +170,11 @@ class Albums:
     async def _drop(self, album: Album) -> None:
         if album.card is not None:
             chat = album.parts[0].chat
-            await self._office.messenger.delete(chat, album.card.message_id)
+            await self._services.messenger.delete(chat, album.card.message_id)
         await self._store.forget(album.album)
 
 
-def album_words(album: Album, _: Texts) -> Words:
+def album_words(album: Album, _: Texts) -> MessageContent:
     """Which of an album's photos is meant?
 
     Args:
@@ -183,7 +183,7 @@ def album_words(album: Album, _: Texts) -> Words:
     """
     count, begun = len(album.photos), album.begun
     if not album.not_begun:
-        return Words(_("All {count} photos are on their way.", count=count))
+        return MessageContent(_("All {count} photos are on their way.", count=count))
     text = _("You sent {count} photos. Which one is to move?", count=count)
     if begun:
         text = _("You sent {count} photos. Another one?", count=count)
@@ -195,12 +195,12 @@ def album_words(album: Album, _: Texts) -> Words:
     rows = [tuple(buttons[start : start + width]) for start in range(0, count, width)]
     each = _button(album, _("Each of them"), EACH)
     close = _button(album, _("✖️ Close") if begun else _("✖️ Cancel"), "")
-    return Words(text, (*rows, (each, close)))
+    return MessageContent(text, (*rows, (each, close)))
 
 
 def _button(album: Album, label: str, argument: str) -> Button:
-    return Button(label, Tap(Verb.ALBUM, album.album, 0, argument))
+    return Button(label, ButtonData(ButtonAction.ALBUM, album.album, 0, argument))
 
 
-def _came(part: AlbumPart) -> Came:
-    return Came(part.chat, part.person, part.message_id, part.thread_id)
+def _came(part: AlbumPart) -> IncomingMessage:
+    return IncomingMessage(part.chat, part.person, part.message_id, part.thread_id)

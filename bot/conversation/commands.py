@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from bot.callback_data import Tap, Verb
+from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.reception import LONG_CLIP
-from bot.gateway.messenger import Button, Words
-from bot.gateway.updates import Came
-from bot.office import Office
+from bot.conversation.media_handler import LONG_CLIP
+from bot.gateway.messenger import Button, MessageContent
+from bot.gateway.updates import IncomingMessage
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
 from bot.orders.results import title_of
+from bot.services import Services
 from bot.texts import Texts
 from bot.wording import cancelling_words
 from jobs.errors import UnknownTemplate
@@ -26,7 +26,7 @@ _MOST_BUTTONS = 50
 
 
 @dataclass(frozen=True)
-class Promise:
+class ServiceTerms:
     """What the owner promises and tells about the service.
 
     Attributes:
@@ -57,18 +57,18 @@ class Commands:
 
     def __init__(
         self,
-        office: Office,
+        services: Services,
         ordering: Ordering,
         cards: DraftCards,
         catalogue: Catalogue,
-        promise: Promise,
+        promise: ServiceTerms,
     ) -> None:
-        self._office = office
+        self._services = services
         self._ordering = ordering
         self._cards = cards
         self._catalogue = catalogue
         self._promise = promise
-        self.by_name: dict[str, Callable[[Came], Awaitable[None]]] = {
+        self.by_name: dict[str, Callable[[IncomingMessage], Awaitable[None]]] = {
             "start": self.start,
             "templates": self.templates,
             "queue": self.queue,
@@ -78,10 +78,10 @@ class Commands:
             "about": self.about,
         }
 
-    async def start(self, came: Came) -> None:
+    async def start(self, incoming: IncomingMessage) -> None:
         """Greets; a link to a movement is kept until the photo comes."""
-        _ = self._office.texts
-        payload = came.text.partition(" ")[2].strip()
+        _ = self._services.texts
+        payload = incoming.text.partition(" ")[2].strip()
         if payload.startswith(TEMPLATE_LINK):
             try:
                 template = self._catalogue.get(payload.removeprefix(TEMPLATE_LINK))
@@ -89,11 +89,13 @@ class Commands:
                 text = _(
                     "I do not know this movement. /templates shows all; or just send me a photo."
                 )
-                await self._say(came, Words(text))
+                await self._say(incoming, MessageContent(text))
                 return
-            await self._office.drafts.put_on_desk(came.chat, came.person, template=template.name)
+            await self._services.drafts.update_conversation(
+                incoming.chat, incoming.person, template=template.name
+            )
             text = _("{title}. Now send me the photo that is to move so.", title=title_of(template))
-            await self._say(came, Words(text, (_profile_row(_),)))
+            await self._say(incoming, MessageContent(text, (_profile_row(_),)))
             return
         text = _(
             "Hello! I bring portraits to life.\n\n"
@@ -102,50 +104,52 @@ class Commands:
             "3. A little later the video is here.\n\n"
             "/templates shows the movements, /help more."
         )
-        await self._say(came, Words(text, (_profile_row(_),)))
+        await self._say(incoming, MessageContent(text, (_profile_row(_),)))
 
-    async def templates(self, came: Came) -> None:
+    async def templates(self, incoming: IncomingMessage) -> None:
         """The movements; for a photo that is at hand, with their buttons."""
-        _ = self._office.texts
-        desk = await self._office.drafts.desk(came.chat, came.person)
-        draft = await self._office.drafts.read(desk.draft) if desk.draft else None
+        _ = self._services.texts
+        desk = await self._services.drafts.desk(incoming.chat, incoming.person)
+        draft = await self._services.drafts.read(desk.draft) if desk.draft else None
         lines = [
             f"{title_of(one)}: {_(one.description)}" if one.description else title_of(one)
             for one in self._catalogue
         ]
         invitation = _("Send a photo to see them on your own face.")
         text = "\n".join((_("The movements:"), text_of(lines, _), "", invitation))
-        await self._say(came, Words(text))
+        await self._say(incoming, MessageContent(text))
         if draft is not None and not await self._cards.is_ordered(draft):
             await self._cards.show_below(draft)
 
-    async def queue(self, came: Came) -> None:
+    async def queue(self, incoming: IncomingMessage) -> None:
         """The person's orders and how they stand."""
-        _ = self._office.texts
-        open_cards = await self._ordering.open_orders(came.person)
+        _ = self._services.texts
+        open_cards = await self._ordering.open_orders(incoming.person)
         lines = [await self._standing(card) for card in open_cards]
         if not lines:
             lines = [_("Nothing of yours is in the queue. Send me a photo.")]
-        await self._say(came, Words(text_of(lines, _), _cancel_rows(open_cards, _)))
+        await self._say(incoming, MessageContent(text_of(lines, _), _cancel_rows(open_cards, _)))
 
-    async def cancel(self, came: Came) -> None:
+    async def cancel(self, incoming: IncomingMessage) -> None:
         """Takes the only open order back; of several, asks which."""
-        _ = self._office.texts
-        open_cards = await self._ordering.open_orders(came.person)
+        _ = self._services.texts
+        open_cards = await self._ordering.open_orders(incoming.person)
         if not open_cards:
             at_hand: dict[str, None] = {"clip": None, "template": None, "wants_clip": None}
-            await self._office.drafts.put_on_desk(came.chat, came.person, **at_hand)
+            await self._services.drafts.update_conversation(
+                incoming.chat, incoming.person, **at_hand
+            )
             text = _("Nothing of yours is in the queue. Send me a photo at any time.")
-            await self._say(came, Words(text))
+            await self._say(incoming, MessageContent(text))
         elif len(open_cards) > 1:
-            await self._say(came, Words(_("Which one?"), _cancel_rows(open_cards, _)))
+            await self._say(incoming, MessageContent(_("Which one?"), _cancel_rows(open_cards, _)))
         else:
             became = await self._ordering.cancel_order(open_cards[0])
-            await self._say(came, Words(cancelling_words(became, _)))
+            await self._say(incoming, MessageContent(cancelling_words(became, _)))
 
-    async def help(self, came: Came) -> None:
+    async def help(self, incoming: IncomingMessage) -> None:
         """What works well, and what is taken."""
-        _, promise = self._office.texts, self._promise
+        _, promise = self._services.texts, self._promise
         text = _(
             "Send me a photo, a picture file or a sticker (up to {mb} MB), then choose a movement."
             "\n\n"
@@ -159,11 +163,11 @@ class Commands:
             seconds=promise.clip_s,
             most=LONG_CLIP * promise.clip_s,
         )
-        await self._say(came, Words(text))
+        await self._say(incoming, MessageContent(text))
 
-    async def privacy(self, came: Came) -> None:
+    async def privacy(self, incoming: IncomingMessage) -> None:
         """What is kept, for how long, and how to have it deleted."""
-        _, promise = self._office.texts, self._promise
+        _, promise = self._services.texts, self._promise
         text = _(
             "Photos and clips are deleted {input_h:g} h after your last tap, videos {result_h:g} h "
             "after they were sent; at once with Delete under a video or Cancel under a photo.\n\n"
@@ -175,12 +179,14 @@ class Commands:
             input_h=promise.retain_input_h,
             result_h=promise.retain_result_h,
         )
-        await self._say(came, Words("\n\n".join(filter(None, (text, self._contact())))))
+        await self._say(
+            incoming, MessageContent("\n\n".join(filter(None, (text, self._contact()))))
+        )
 
-    async def about(self, came: Came) -> None:
+    async def about(self, incoming: IncomingMessage) -> None:
         """Whose bot it is, the licences, and what marks are set."""
-        _ = self._office.texts
-        offer = await self._office.offers.now()
+        _ = self._services.texts
+        offer = await self._services.offers.now()
         engines = [
             f"{name}: {_(info.credits or info.title)}."
             for name, info in sorted(offer.known.items())
@@ -192,22 +198,22 @@ class Commands:
             _("Marks: every video's caption says how it was made."),
             self._contact(),
         )
-        await self._say(came, Words("\n\n".join(filter(None, parts))))
+        await self._say(incoming, MessageContent("\n\n".join(filter(None, parts))))
 
-    async def text(self, came: Came) -> None:
+    async def text(self, incoming: IncomingMessage) -> None:
         """Text that is no command."""
-        _ = self._office.texts
+        _ = self._services.texts
         text = _("Send me a photo with a face, and I bring it to life. /help says more.")
-        await self._say(came, Words(text, (_profile_row(_),)))
+        await self._say(incoming, MessageContent(text, (_profile_row(_),)))
 
     def _contact(self) -> str:
         owner = self._promise.owner
-        return self._office.texts("The owner of this bot: {owner}", owner=owner) if owner else ""
+        return self._services.texts("The owner of this bot: {owner}", owner=owner) if owner else ""
 
     async def _standing(self, card: OrderCard) -> str:
         """One line on an order."""
-        _ = self._office.texts
-        status = await self._office.queues.status(card.ref)
+        _ = self._services.texts
+        status = await self._services.queues.status(card.ref)
         state = _("in the queue")
         if status is not None and status.state is OrderState.RUNNING:
             share = status.progress.share if status.progress else 0.0
@@ -217,8 +223,8 @@ class Commands:
             state = _("place {place}", place=place)
         return _("{title}: {state}", title=card.title, state=state)
 
-    async def _say(self, came: Came, words: Words) -> None:
-        await self._office.messenger.send(came.place, words)
+    async def _say(self, incoming: IncomingMessage, words: MessageContent) -> None:
+        await self._services.messenger.send(incoming.place, words)
 
 
 def text_of(lines: Sequence[str], _: Texts) -> str:
@@ -231,11 +237,16 @@ def text_of(lines: Sequence[str], _: Texts) -> str:
 
 
 def _profile_row(_: Texts) -> tuple[Button, ...]:
-    return (Button(_("🙂 Use my profile picture"), Tap(Verb.PROFILE_PHOTO)),)
+    return (Button(_("🙂 Use my profile picture"), ButtonData(ButtonAction.PROFILE_PHOTO)),)
 
 
 def _cancel_rows(cards: list[OrderCard], _: Texts) -> tuple[tuple[Button, ...], ...]:
     return tuple(
-        (Button(_("✖️ {title}", title=card.title), Tap(Verb.CANCEL, card.draft, card.number)),)
+        (
+            Button(
+                _("✖️ {title}", title=card.title),
+                ButtonData(ButtonAction.CANCEL, card.draft, card.number),
+            ),
+        )
         for card in cards[:_MOST_BUTTONS]
     )

@@ -1,11 +1,11 @@
 """The one line that everybody agrees to before the first video; a photo that came before waits."""
 
-from bot.callback_data import Tap, Verb
-from bot.gateway.messenger import Button, Words
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import Button, MessageContent
 from bot.texts import Texts
 
 
-def consent_words(draft: str, retain_h: float, _: Texts) -> Words:
+def consent_words(draft: str, retain_h: float, _: Texts) -> MessageContent:
     """What a person agrees to.
 
     Args:
@@ -19,9 +19,11 @@ def consent_words(draft: str, retain_h: float, _: Texts) -> Words:
         "More: /privacy",
         hours=retain_h,
     )
-    return Words(text, ((Button(_("👍 I agree"), Tap(Verb.CONSENT, draft)),),))
+    return MessageContent(
+        text, ((Button(_("👍 I agree"), ButtonData(ButtonAction.CONSENT, draft)),),)
+    )
 
 
-def agreed_words(_: Texts) -> Words:
+def agreed_words(_: Texts) -> MessageContent:
     """What the same message says afterwards, if no photo waited for it."""
-    return Words(_("Thank you. Now send me a photo with a face."))
+    return MessageContent(_("Thank you. Now send me a photo with a face."))

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from bot.conversation.card_words import (
+from bot.conversation.draft_text import (
     Choice,
     faces_words,
     grid_words,
@@ -11,8 +11,8 @@ from bot.conversation.card_words import (
     movement_words,
     trouble_words,
 )
-from bot.gateway.messenger import Place, Words
-from bot.office import Office
+from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.services import Services
 from jobs.drafts import Card, Draft
 from jobs.errors import AnimatoError
 from jobs.service_errors import StoreError
@@ -27,8 +27,8 @@ class DraftCards:
         catalogue: the movements.
     """
 
-    def __init__(self, office: Office, catalogue: Catalogue) -> None:
-        self._office = office
+    def __init__(self, services: Services, catalogue: Catalogue) -> None:
+        self._services = services
         self._catalogue = catalogue
 
     async def show(self, draft_id: str, page: int = 0) -> None:
@@ -41,8 +41,8 @@ class DraftCards:
         Raises:
             TelegramError, QueueUnavailable: it is not shown.
         """
-        draft = await self._office.drafts.read(draft_id)
-        # From a wish on the card shows how its order stands (`bot/orders/progress.py`).
+        draft = await self._services.drafts.read(draft_id)
+        # From a wish on the card shows how its order stands (`bot/orders/status_cards.py`).
         if draft is None or await self.is_ordered(draft):
             return
         words = await self._words(draft, page)
@@ -60,34 +60,34 @@ class DraftCards:
         Raises:
             TelegramError, QueueUnavailable: as of `show`.
         """
-        office, has_order = self._office, await self.is_ordered(draft)
+        services, has_order = self._services, await self.is_ordered(draft)
         if draft.card is not None and not has_order:
-            await office.messenger.delete(draft.chat, draft.card.message_id)
+            await services.messenger.delete(draft.chat, draft.card.message_id)
 
         def fresh(now: Draft) -> Draft:
             return (now.shown_again() if has_order else now).without_wish(card=None)
 
-        if await office.drafts.change(draft.draft, fresh) is not None:
+        if await services.drafts.change(draft.draft, fresh) is not None:
             await self.show(draft.draft)
 
     async def adopt(self, draft: Draft, card: Card) -> Draft:
         """Makes a message of the bot's the draft's card; the draft with it."""
-        drafts, update = self._office.drafts, {"card": card}
+        drafts, update = self._services.drafts, {"card": card}
         await drafts.note_card(draft.chat, card.message_id, draft.draft)
         changed = await drafts.change(draft.draft, lambda now: now.model_copy(update=update))
         return changed or draft.model_copy(update=update)
 
     async def is_ordered(self, draft: Draft) -> bool:
         """Whether the draft's number is an order's already, so that its card is that order's."""
-        return await self._office.cards.read(draft.order_id) is not None
+        return await self._services.cards.read(draft.order_id) is not None
 
-    async def _put(self, draft: Draft, words: Words) -> None:
-        messenger = self._office.messenger
+    async def _put(self, draft: Draft, words: MessageContent) -> None:
+        messenger = self._services.messenger
         if draft.card is None or not await messenger.edit(draft.chat, draft.card, words):
             await self._send(draft, words)
 
-    async def _put_picture(self, draft: Draft, picture: bytes, words: Words) -> None:
-        messenger, card = self._office.messenger, None
+    async def _put_picture(self, draft: Draft, picture: bytes, words: MessageContent) -> None:
+        messenger, card = self._services.messenger, None
         if draft.card is not None:
             card = await messenger.edit_media(draft.chat, draft.card, picture, words)
         if card is None:
@@ -96,17 +96,17 @@ class DraftCards:
             card = await messenger.edit_media(draft.chat, sent, picture, words) or sent
         await self.adopt(draft, card)
 
-    async def _send(self, draft: Draft, words: Words) -> Card:
-        send, note = self._office.new_cards.send, partial(self.adopt, draft)
+    async def _send(self, draft: Draft, words: MessageContent) -> Card:
+        send, note = self._services.new_cards.send, partial(self.adopt, draft)
         return await send(f"draft:{draft.draft}", place_of(draft), words, note)
 
-    async def _words(self, draft: Draft, page: int) -> Words:
-        texts = self._office.texts
+    async def _words(self, draft: Draft, page: int) -> MessageContent:
+        texts = self._services.texts
         if draft.trouble is not None:
             error = AnimatoError.from_dict(dict[str, Any](draft.trouble.error))
             return trouble_words(draft, error, texts)
         if draft.look is None:
-            is_attended = not (await self._office.offers.now()).is_empty
+            is_attended = not (await self._services.offers.now()).is_empty
             return looking_words(draft, texts, is_attended=is_attended)
         if draft.face_box is None:
             ask = faces_words if draft.faces else grid_words
@@ -115,7 +115,7 @@ class DraftCards:
 
     async def _choice(self, draft: Draft) -> Choice:
         """What can be chosen for a draft right now."""
-        offer = await self._office.offers.now()
+        offer = await self._services.offers.now()
         chosen = offer.chosen(draft.engine)
         return Choice(
             templates=tuple(self._catalogue),
@@ -133,11 +133,11 @@ class DraftCards:
         if draft.look is None or not is_asking or (draft.card and draft.card.has_media):
             return None
         try:
-            return await self._office.store.get(draft.look.sheet_key)
+            return await self._services.store.get(draft.look.sheet_key)
         except StoreError:
             return None  # the words alone must do
 
 
-def place_of(draft: Draft) -> Place:
+def place_of(draft: Draft) -> ChatTarget:
     """Where a draft's messages go: to its photo, in its topic."""
-    return Place(draft.chat, draft.thread_id, draft.message_id)
+    return ChatTarget(draft.chat, draft.thread_id, draft.message_id)

@@ -5,19 +5,19 @@ from collections.abc import Awaitable, Callable
 from telegram import Update
 from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
 
-from bot.callback_data import VERSION, Verb
+from bot.callback_data import VERSION, ButtonAction
 from bot.conversation.albums import Albums
 from bot.conversation.commands import Commands
-from bot.conversation.reception import Reception
+from bot.conversation.media_handler import MediaHandler
 from bot.conversation.taps import Taps
 from bot.gateway.application import AnyApplication, Context
 from bot.gateway.messenger import Messenger
 from bot.gateway.update_processor import lend_turn
-from bot.gateway.updates import Answer, Tapped, came, media_of, tapped
+from bot.gateway.updates import IncomingTap, TapAnswer, incoming, media_of, tapped
 
 
 def add_conversation_handlers(
-    application: AnyApplication, reception: Reception, albums: Albums, commands: Commands
+    application: AnyApplication, reception: MediaHandler, albums: Albums, commands: Commands
 ) -> None:
     """What people write and send in private.
 
@@ -33,7 +33,7 @@ def add_conversation_handlers(
         message = update.effective_message
         if message is not None and message.text:
             name = message.text.split()[0].removeprefix("/").partition("@")[0].lower()
-            await commands.by_name[name](came(message))
+            await commands.by_name[name](incoming(message))
 
     async def anything(update: Update, _context: Context) -> None:
         message = update.effective_message
@@ -42,11 +42,11 @@ def add_conversation_handlers(
         quoted = message.external_reply
         media = media_of(message) or (media_of(quoted) if quoted else None)
         if media is None:
-            await commands.text(came(message))
+            await commands.text(incoming(message))
         elif message.media_group_id:
-            await albums.add(came(message), media)
+            await albums.add(incoming(message), media)
         else:
-            await reception.take(came(message), media)
+            await reception.take(incoming(message), media)
 
     application.add_handler(CommandHandler(list(commands.by_name), command, filters=private))
     application.add_handler(MessageHandler(private & ~filters.StatusUpdate.ALL, anything))
@@ -65,7 +65,7 @@ def add_tap_handlers(
     """
 
     def handler(
-        tap: Callable[[Tapped], Awaitable[Answer]], verb: Verb | None = None
+        tap: Callable[[IncomingTap], Awaitable[TapAnswer]], verb: ButtonAction | None = None
     ) -> CallbackQueryHandler[Context, None]:
         async def handle(update: Update, _context: Context) -> None:
             query = update.callback_query
@@ -82,5 +82,5 @@ def add_tap_handlers(
         pattern = rf"^{VERSION}\|{verb}\|" if verb else None
         return CallbackQueryHandler(handle, pattern)
 
-    application.add_handler(handler(albums.tap, Verb.ALBUM))
+    application.add_handler(handler(albums.tap, ButtonAction.ALBUM))
     application.add_handler(handler(taps.tap))

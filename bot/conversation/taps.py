@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from bot.callback_data import Tap, Verb
-from bot.conversation.card_words import FOLLOW, WAITING_CLIP, WITHOUT_CLIP
+from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards, place_of
-from bot.conversation.reception import Reception
+from bot.conversation.draft_text import FOLLOW, WAITING_CLIP, WITHOUT_CLIP
+from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import draft_id
-from bot.gateway.messenger import Place, Words
-from bot.gateway.updates import Answer, Came, Tapped
-from bot.office import Office
+from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
 from bot.orders.ordering import Ordering
-from bot.orders.placing import Placed
+from bot.orders.placing import PlacedOrder
 from bot.orders.result_files import ResultFiles
 from bot.people import Role
+from bot.services import Services
 from bot.wording import cancelling_words, sentence_of
 from jobs.connection import reaching
 from jobs.drafts import Card, Draft, MediaFile
@@ -34,17 +34,23 @@ _OTHERS_CARD_IN_GROUP = (
 _ORDERED = "You have ordered this already."
 _OLD_KEYBOARD = "These buttons are from before: use the newest ones for this photo."
 # On an earlier keyboard these would be another wish than the one that is shown.
-_OF_THIS_KEYBOARD = {Verb.FACE, Verb.CELL, Verb.PAGE, Verb.SHOW_ALL, Verb.CONTINUE}
-_OF_A_KEYBOARD = {*_OF_THIS_KEYBOARD, Verb.TEMPLATE, Verb.OWN_CLIP}
-_WITHOUT_DRAFT = (Verb.CONSENT, Verb.PROFILE_PHOTO)
+_OF_THIS_KEYBOARD = {
+    ButtonAction.FACE,
+    ButtonAction.CELL,
+    ButtonAction.PAGE,
+    ButtonAction.SHOW_ALL,
+    ButtonAction.CONTINUE,
+}
+_OF_A_KEYBOARD = {*_OF_THIS_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_CLIP}
+_WITHOUT_DRAFT = (ButtonAction.CONSENT, ButtonAction.PROFILE_PHOTO)
 
 
 @dataclass(frozen=True)
-class Sheet:
+class DraftTap:
     """A tap on a draft's button, and the draft."""
 
-    tapped: Tapped
-    tap: Tap
+    tapped: IncomingTap
+    tap: ButtonData
     draft: Draft
 
 
@@ -64,48 +70,48 @@ class Taps:
 
     def __init__(
         self,
-        office: Office,
-        reception: Reception,
+        services: Services,
+        reception: MediaHandler,
         ordering: Ordering,
         cards: DraftCards,
         may_tap: MayTap | None = None,
     ) -> None:
-        self._office = office
+        self._services = services
         self._reception = reception
         self._ordering = ordering
         self._cards = cards
         self._may_tap = may_tap
-        self._files = ResultFiles(office)
-        self._verbs: dict[Verb, Callable[[Sheet], Awaitable[Answer]]] = {
-            Verb.FACE: self._choose_face,
-            Verb.CELL: self._choose_cell,
-            Verb.PAGE: self._turn_page,
-            Verb.TEMPLATE: self._choose_movement,
-            Verb.ONE_OF_ALL: self._choose_one_of_all,
-            Verb.OWN_CLIP: self._choose_clip,
-            Verb.SHOW_ALL: self._show_all,
-            Verb.ENGINE: self._choose_engine,
-            Verb.CONTINUE: self._look_again,
-            Verb.DROP: self._drop,
-            Verb.CANCEL: self._cancel,
-            Verb.AGAIN: self._again,
-            Verb.BEST_FRAME: self._another_frame,
-            Verb.AS_FILE: self._as_file,
-            Verb.DELETE: self._delete,
-            Verb.RETRY: self._retry,
+        self._files = ResultFiles(services)
+        self._verbs: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
+            ButtonAction.FACE: self._choose_face,
+            ButtonAction.CELL: self._choose_cell,
+            ButtonAction.PAGE: self._turn_page,
+            ButtonAction.TEMPLATE: self._choose_movement,
+            ButtonAction.ONE_OF_ALL: self._choose_one_of_all,
+            ButtonAction.OWN_CLIP: self._choose_clip,
+            ButtonAction.SHOW_ALL: self._show_all,
+            ButtonAction.ENGINE: self._choose_engine,
+            ButtonAction.CONTINUE: self._look_again,
+            ButtonAction.DROP: self._drop,
+            ButtonAction.CANCEL: self._cancel,
+            ButtonAction.AGAIN: self._again,
+            ButtonAction.BEST_FRAME: self._another_frame,
+            ButtonAction.AS_FILE: self._as_file,
+            ButtonAction.DELETE: self._delete,
+            ButtonAction.RETRY: self._retry,
         }
 
-    async def tap(self, tapped: Tapped) -> Answer:
+    async def tap(self, tapped: IncomingTap) -> TapAnswer:
         """What a tap is answered; part of what it does is left to be done after that.
 
         Raises:
             QueueUnavailable, StoreUnavailable, TelegramError: it is to be done again.
         """
-        tap = Tap.decoded(tapped.data)
+        tap = ButtonData.decoded(tapped.data)
         if tap is None or tap.verb not in (*self._verbs, *_WITHOUT_DRAFT):
             return self._refused(_OLD_BUTTON)
         try:
-            draft = await self._office.drafts.read(tap.draft) if tap.draft else None
+            draft = await self._services.drafts.read(tap.draft) if tap.draft else None
         except RecordError:
             draft = None
         if draft is not None and _is_open_keyboard(tapped, tap, draft):
@@ -115,13 +121,13 @@ class Taps:
             return self._refused(refusal)
         if draft is None or tap.verb in _WITHOUT_DRAFT:
             return self._without_draft(tapped, tap)
-        return await self._of_draft(Sheet(tapped, tap, draft))
+        return await self._of_draft(DraftTap(tapped, tap, draft))
 
-    async def _of_draft(self, sheet: Sheet) -> Answer:
+    async def _of_draft(self, sheet: DraftTap) -> TapAnswer:
         try:
             answer = await self._verbs[sheet.tap.verb](sheet)
         except UserError as error:
-            return Answer(sentence_of(error, self._office.texts), is_alert=True)
+            return TapAnswer(sentence_of(error, self._services.texts), is_alert=True)
         if answer.then is None:
             return answer
         return replace(answer, then=partial(self._finish, sheet.draft, answer.then))
@@ -131,19 +137,22 @@ class Taps:
         try:
             await work()
         except UserError as error:
-            words = Words(sentence_of(error, self._office.texts))
-            await self._office.messenger.send(place_of(draft), words)
+            words = MessageContent(sentence_of(error, self._services.texts))
+            await self._services.messenger.send(place_of(draft), words)
 
-    def _refused(self, sentence: str) -> Answer:
-        return Answer(self._office.texts(sentence), is_alert=True)
+    def _refused(self, sentence: str) -> TapAnswer:
+        return TapAnswer(self._services.texts(sentence), is_alert=True)
 
-    async def _refusal(self, tapped: Tapped, tap: Tap, draft: Draft) -> str | None:
+    async def _refusal(self, tapped: IncomingTap, tap: ButtonData, draft: Draft) -> str | None:
         """Why a tap does nothing, a msgid; None: it does."""
-        if tap.verb in (Verb.CANCEL, Verb.CONSENT) and draft.person == tapped.person:
+        if (
+            tap.verb in (ButtonAction.CANCEL, ButtonAction.CONSENT)
+            and draft.person == tapped.person
+        ):
             return None  # wherever it was ordered: /cancel lists all of a person's orders
         if draft.chat != tapped.chat:
             return _DRAFT_GONE
-        if tap.verb is Verb.CONSENT:
+        if tap.verb is ButtonAction.CONSENT:
             return _OTHERS_CARD
         if not await self._may_use(draft, tapped.person):
             return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
@@ -151,106 +160,106 @@ class Taps:
         return _OLD_KEYBOARD if is_old else None
 
     async def _may_use(self, draft: Draft, person: int) -> bool:
-        if draft.person == person or await self._office.people.role(person) is Role.ADMIN:
+        if draft.person == person or await self._services.people.role(person) is Role.ADMIN:
             return True
         return self._may_tap is not None and await self._may_tap(draft, person)
 
     # --- before there is a draft ------------------------------------------------------------------
 
-    def _without_draft(self, tapped: Tapped, tap: Tap) -> Answer:
+    def _without_draft(self, tapped: IncomingTap, tap: ButtonData) -> TapAnswer:
         """Of a button that needs no draft, or whose draft is gone."""
-        _ = self._office.texts
+        _ = self._services.texts
         match tap.verb:
-            case Verb.CONSENT:
-                place = Place(tapped.chat, tapped.thread_id)
+            case ButtonAction.CONSENT:
+                place = ChatTarget(tapped.chat, tapped.thread_id)
                 agreed = partial(self._reception.agreed, place, tapped.person, tapped.message_id)
-                return Answer(_("Thank you."), then=agreed)
-            case Verb.PROFILE_PHOTO:
-                return Answer(then=partial(self._take_profile_photo, tapped))
-            case Verb.DROP | Verb.DELETE:
-                return Answer(_("It is deleted already."))
+                return TapAnswer(_("Thank you."), then=agreed)
+            case ButtonAction.PROFILE_PHOTO:
+                return TapAnswer(then=partial(self._take_profile_photo, tapped))
+            case ButtonAction.DROP | ButtonAction.DELETE:
+                return TapAnswer(_("It is deleted already."))
         return self._refused(_DRAFT_GONE)
 
-    async def _take_profile_photo(self, tapped: Tapped) -> None:
-        came = Came(tapped.chat, tapped.person, tapped.message_id, tapped.thread_id)
-        file_id = await self._office.messenger.profile_photo(tapped.person)
+    async def _take_profile_photo(self, tapped: IncomingTap) -> None:
+        incoming = IncomingMessage(tapped.chat, tapped.person, tapped.message_id, tapped.thread_id)
+        file_id = await self._services.messenger.profile_photo(tapped.person)
         if file_id is None:
-            _ = self._office.texts
+            _ = self._services.texts
             text = _("You have no profile picture that I can see. Send me a photo instead.")
-            await self._reception.say(came, text)
+            await self._reception.say(incoming, text)
             return
-        known = await self._office.drafts.read(draft_id(came.chat, came.message_id))
+        known = await self._services.drafts.read(draft_id(incoming.chat, incoming.message_id))
         if known is not None and known.look is not None:
             await self._cards.show_below(known)
             return
         photo = MediaFile(file_id=file_id, name="profile picture.jpg")
-        await self._reception.begin(came, photo)
+        await self._reception.begin(incoming, photo)
 
     # --- what is to be seen -----------------------------------------------------------------------
 
-    async def _choose_face(self, sheet: Sheet) -> Answer:
+    async def _choose_face(self, sheet: DraftTap) -> TapAnswer:
         chosen = [face.box for face in sheet.draft.faces if str(face.number) == sheet.tap.argument]
-        return await self._settle_face(sheet, chosen[0]) if chosen else Answer()
+        return await self._settle_face(sheet, chosen[0]) if chosen else TapAnswer()
 
-    async def _choose_cell(self, sheet: Sheet) -> Answer:
+    async def _choose_cell(self, sheet: DraftTap) -> TapAnswer:
         look, cell = sheet.draft.look, sheet.tap.argument
         if look is None or cell not in set("0123456789"):
-            return Answer()
+            return TapAnswer()
         box = whole_box(look.width, look.height)
         if cell != "0":
             box = grid_box(look.width, look.height, int(cell))
         return await self._settle_face(sheet, box)
 
-    async def _settle_face(self, sheet: Sheet, box: CropBox) -> Answer:
+    async def _settle_face(self, sheet: DraftTap, box: CropBox) -> TapAnswer:
         draft = await self._changed(sheet.draft, face_box=box)
         if draft.motion is not None or draft.is_all_wanted:
             return await self._place(draft.with_wish_number())
         return self._showing(draft)
 
-    async def _turn_page(self, sheet: Sheet) -> Answer:
+    async def _turn_page(self, sheet: DraftTap) -> TapAnswer:
         page = int(sheet.tap.argument) if sheet.tap.argument.isdecimal() else 0
         return self._showing(sheet.draft, page)
 
-    async def _choose_engine(self, sheet: Sheet) -> Answer:
+    async def _choose_engine(self, sheet: DraftTap) -> TapAnswer:
         draft, engine = sheet.draft, sheet.tap.argument
-        if await self._office.cards.read(draft.order_id_of(sheet.tap.number)) is not None:
+        if await self._services.cards.read(draft.order_id_of(sheet.tap.number)) is not None:
             placed = await self._ordering.use_engine(draft, sheet.tap.number, engine)
             return self._told(draft, placed)
         return self._showing(await self._changed(draft, engine=engine))
 
-    async def _look_again(self, sheet: Sheet) -> Answer:
+    async def _look_again(self, sheet: DraftTap) -> TapAnswer:
         """At the photo alone, or at all of it once more."""
         if sheet.tap.argument == WITHOUT_CLIP:
-            return Answer(then=partial(self._reception.add_clip, sheet.draft, None))
-        return Answer(then=partial(self._reception.retry, sheet.draft))
+            return TapAnswer(then=partial(self._reception.add_clip, sheet.draft, None))
+        return TapAnswer(then=partial(self._reception.retry, sheet.draft))
 
-    def _showing(self, draft: Draft, page: int = 0) -> Answer:
-        return Answer(then=partial(self._cards.show, draft.draft, page), only_shows=True)
+    def _showing(self, draft: Draft, page: int = 0) -> TapAnswer:
+        return TapAnswer(then=partial(self._cards.show, draft.draft, page), only_shows=True)
 
     # --- clips ------------------------------------------------------------------------------------
 
-    async def _choose_clip(self, sheet: Sheet) -> Answer:
+    async def _choose_clip(self, sheet: DraftTap) -> TapAnswer:
         """Follows the clip that is there, takes the one that waits, or asks for one."""
-        draft, _ = sheet.draft, self._office.texts
+        draft, _ = sheet.draft, self._services.texts
         if sheet.tap.argument == WAITING_CLIP:
-            desk = await self._office.drafts.desk(draft.chat, draft.person)
+            desk = await self._services.drafts.desk(draft.chat, draft.person)
             if desk.clip is None:
-                return Answer(_("This clip is in use already, or too old. Send it again."))
-            return Answer(then=partial(self._take_waiting_clip, draft, desk.clip))
+                return TapAnswer(_("This clip is in use already, or too old. Send it again."))
+            return TapAnswer(then=partial(self._take_waiting_clip, draft, desk.clip))
         if sheet.tap.number != draft.number:
             return self._refused(_OLD_KEYBOARD)
         key = draft.look.clip_key if draft.look else None
         if key is not None and sheet.tap.argument == FOLLOW:
             return await self._place(_wishing(draft, motion=Motion(clip_key=key)))
-        return Answer(then=partial(self._ask_for_clip, draft))
+        return TapAnswer(then=partial(self._ask_for_clip, draft))
 
     async def _take_waiting_clip(self, draft: Draft, clip: MediaFile) -> None:
         await self._reception.add_clip(draft, clip)
-        await self._office.drafts.put_on_desk(draft.chat, draft.person, clip=None)
+        await self._services.drafts.update_conversation(draft.chat, draft.person, clip=None)
 
     async def _ask_for_clip(self, draft: Draft) -> None:
-        drafts, _ = self._office.drafts, self._office.texts
-        await drafts.put_on_desk(draft.chat, draft.person, wants_clip=draft.draft)
+        drafts, _ = self._services.drafts, self._services.texts
+        await drafts.update_conversation(draft.chat, draft.person, wants_clip=draft.draft)
         seconds = self._reception.limits.clip_s
         text = _(
             "Send me the clip: a video, a round video or a GIF with one face seen from the front. "
@@ -263,81 +272,81 @@ class Taps:
                 "the front. The first {seconds:g} s are used.",
                 seconds=seconds,
             )
-        sent = await self._office.messenger.send(place_of(draft), Words(text))
+        sent = await self._services.messenger.send(place_of(draft), MessageContent(text))
         await drafts.note_card(draft.chat, sent.message_id, draft.draft)
 
     # --- orders -----------------------------------------------------------------------------------
 
-    async def _choose_movement(self, sheet: Sheet) -> Answer:
+    async def _choose_movement(self, sheet: DraftTap) -> TapAnswer:
         draft, number = sheet.draft, sheet.tap.number
         wish = _wishing(draft, motion=Motion(template=sheet.tap.argument))
         if number != draft.number:
-            known = await self._office.cards.read(draft.order_id_of(number))
+            known = await self._services.cards.read(draft.order_id_of(number))
             if known is not None:
-                return Answer(self._office.texts(_ORDERED))
+                return TapAnswer(self._services.texts(_ORDERED))
             return self._refused(_OLD_KEYBOARD)
         return await self._place(wish)
 
-    async def _choose_one_of_all(self, sheet: Sheet) -> Answer:
+    async def _choose_one_of_all(self, sheet: DraftTap) -> TapAnswer:
         draft, tap = sheet.draft, sheet.tap
         return self._told(draft, await self._ordering.one_of_all(draft, tap.number, tap.argument))
 
-    async def _show_all(self, sheet: Sheet) -> Answer:
+    async def _show_all(self, sheet: DraftTap) -> TapAnswer:
         return await self._place(_wishing(sheet.draft, is_all_wanted=True))
 
-    async def _again(self, sheet: Sheet) -> Answer:
+    async def _again(self, sheet: DraftTap) -> TapAnswer:
         """The movements once more, in a new message below."""
-        return Answer(then=partial(self._cards.show_below, sheet.draft))
+        return TapAnswer(then=partial(self._cards.show_below, sheet.draft))
 
-    async def _another_frame(self, sheet: Sheet) -> Answer:
+    async def _another_frame(self, sheet: DraftTap) -> TapAnswer:
         placed = await self._ordering.another_frame(sheet.draft, sheet.tap.number)
         return self._told(sheet.draft, placed)
 
-    async def _retry(self, sheet: Sheet) -> Answer:
+    async def _retry(self, sheet: DraftTap) -> TapAnswer:
         card = Card(message_id=sheet.tapped.message_id)
         placed = await self._ordering.retry(sheet.draft, sheet.tap.number, card)
         return self._told(sheet.draft, placed)
 
-    async def _cancel(self, sheet: Sheet) -> Answer:
+    async def _cancel(self, sheet: DraftTap) -> TapAnswer:
         became = await self._ordering.cancel(sheet.draft, sheet.tap.number)
-        return Answer(cancelling_words(became, self._office.texts))
+        return TapAnswer(cancelling_words(became, self._services.texts))
 
-    async def _place(self, draft: Draft) -> Answer:
+    async def _place(self, draft: Draft) -> TapAnswer:
         if draft.look is not None and draft.face_box is None:
             return self._showing(draft)
         placed = await self._ordering.place(draft)
-        desk = await self._office.drafts.desk(draft.chat, draft.person)
+        desk = await self._services.drafts.desk(draft.chat, draft.person)
         if desk.clip is not None and desk.clip == draft.clip:
             # It was meant for this photo: the next one gets none.
-            await self._office.drafts.put_on_desk(draft.chat, draft.person, clip=None)
+            await self._services.drafts.update_conversation(draft.chat, draft.person, clip=None)
         return self._told(draft, placed)
 
-    def _told(self, draft: Draft, placed: Placed) -> Answer:
-        _ = self._office.texts
+    def _told(self, draft: Draft, placed: PlacedOrder) -> TapAnswer:
+        _ = self._services.texts
         if placed.card is None:
             show = partial(self._cards.show, draft.draft)
-            return Answer(_("One moment: the photo is fetched again."), then=show)
-        return Answer("" if placed.is_new else _(_ORDERED))
+            return TapAnswer(_("One moment: the photo is fetched again."), then=show)
+        return TapAnswer("" if placed.is_new else _(_ORDERED))
 
     # --- the end ----------------------------------------------------------------------------------
 
-    async def _drop(self, sheet: Sheet) -> Answer:
+    async def _drop(self, sheet: DraftTap) -> TapAnswer:
         """Takes a card away; with it the photo, if nothing was ever ordered from it."""
         draft = sheet.draft
         if sheet.tap.number == draft.number and await self._cards.is_ordered(draft):
             return await self._cancel(sheet)
         if draft.number == 1:
-            return Answer(then=partial(self._forget, draft))
-        delete = self._office.messenger.delete
-        return Answer(then=partial(delete, draft.chat, sheet.tapped.message_id))
+            return TapAnswer(then=partial(self._forget, draft))
+        delete = self._services.messenger.delete
+        return TapAnswer(then=partial(delete, draft.chat, sheet.tapped.message_id))
 
-    async def _as_file(self, sheet: Sheet) -> Answer:
+    async def _as_file(self, sheet: DraftTap) -> TapAnswer:
         await self._files.wish(sheet.draft, sheet.tap.number, sheet.tapped.query)
-        return Answer(self._office.texts("The file is on its way."))
+        return TapAnswer(self._services.texts("The file is on its way."))
 
-    async def _delete(self, sheet: Sheet) -> Answer:
-        tapped, _ = sheet.tapped, self._office.texts
-        card = await self._office.cards.read(sheet.draft.order_id_of(sheet.tap.number))
+    async def _delete(self, sheet: DraftTap) -> TapAnswer:
+        tapped, _ = sheet.tapped, self._services.texts
+        card = await self._services.cards.read(sheet.draft.order_id_of(sheet.tap.number))
         messages = (tapped.message_id, *(card.files if card else ()))
         if await self._files.delete(sheet.draft, sheet.tap.number):
             text = _("Deleted: the video here, and photo and clip on the server.")
@@ -345,32 +354,36 @@ class Taps:
             text = _(
                 "The video is deleted. Photo and clip stay while another order of yours needs them."
             )
-        return Answer(text, then=partial(self._delete_messages, tapped.chat, messages))
+        return TapAnswer(text, then=partial(self._delete_messages, tapped.chat, messages))
 
     async def _delete_messages(self, chat: int, messages: Sequence[int]) -> None:
         for message_id in messages:
-            await self._office.messenger.delete(chat, message_id)
+            await self._services.messenger.delete(chat, message_id)
 
     async def _forget(self, draft: Draft) -> None:
-        office, _ = self._office, self._office.texts
+        services, _ = self._services, self._services.texts
         if draft.card is not None:
-            words = Words(_("Forgotten, and the photo is deleted. Send another one at any time."))
-            await office.messenger.edit(draft.chat, draft.card, words)
-        desk = await office.drafts.desk(draft.chat, draft.person)
+            words = MessageContent(
+                _("Forgotten, and the photo is deleted. Send another one at any time.")
+            )
+            await services.messenger.edit(draft.chat, draft.card, words)
+        desk = await services.drafts.desk(draft.chat, draft.person)
         if draft.draft in (desk.draft, desk.wants_clip):
-            await office.drafts.put_on_desk(draft.chat, draft.person, draft=None, wants_clip=None)
-        await office.drafts.forget(draft.draft)
-        with reaching(office.queues.url):
-            await office.retention.forget(draft.draft, office.clock())
+            await services.drafts.update_conversation(
+                draft.chat, draft.person, draft=None, wants_clip=None
+            )
+        await services.drafts.forget(draft.draft)
+        with reaching(services.queues.url):
+            await services.retention.forget(draft.draft, services.clock())
 
     async def _changed(self, draft: Draft, **changes: Any) -> Draft:
-        changed = await self._office.drafts.change(
+        changed = await self._services.drafts.change(
             draft.draft, lambda now: now.model_copy(update=changes)
         )
         return changed or draft.model_copy(update=changes)
 
 
-def _is_open_keyboard(tapped: Tapped, tap: Tap, draft: Draft) -> bool:
+def _is_open_keyboard(tapped: IncomingTap, tap: ButtonData, draft: Draft) -> bool:
     """Whether a tap is on the draft's card, whatever numbers were taken since it was shown."""
     is_card = draft.card is not None and draft.card.message_id == tapped.message_id
     return is_card and tap.verb in _OF_A_KEYBOARD and 0 < tap.number < draft.number

@@ -22,7 +22,7 @@ _DRAFT_KEPT_S = 30 * 86_400
 _DESK_KEPT_S = 86_400
 
 
-class Desk(Record):
+class Conversation(Record):
     """What a person has in hand in a chat.
 
     Attributes:
@@ -145,20 +145,22 @@ class DraftStore:
             shown = await self._redis.get(shown_key(chat, message_id))
         return await self.read(str(shown or draft_id(chat, message_id)))
 
-    async def desk(self, chat: int, person: int) -> Desk:
+    async def desk(self, chat: int, person: int) -> Conversation:
         """What a person has in hand in a chat."""
         with reaching(self._url):
             text = await self._redis.get(desk_key(chat, person))
         return _desk_of(text)
 
-    async def put_on_desk(self, chat: int, person: int, **changes: object) -> Desk:
+    async def update_conversation(self, chat: int, person: int, **changes: object) -> Conversation:
         """Changes it; nobody else's change is lost."""
-        return await self.change_desk(chat, person, lambda desk: desk.model_copy(update=changes))
+        return await self.change_conversation(
+            chat, person, lambda desk: desk.model_copy(update=changes)
+        )
 
-    async def take_off_desk(self, draft: Draft) -> None:
+    async def detach_draft(self, draft: Draft) -> None:
         """A photo cannot be used: the one before is the last again, its clip waits for another."""
 
-        def without(desk: Desk) -> Desk:
+        def without(desk: Conversation) -> Conversation:
             changes: dict[str, object] = {"clip": desk.clip or draft.clip}
             if desk.draft == draft.draft:
                 changes |= {"draft": desk.earlier, "earlier": None, "photo_s": 0.0}
@@ -166,9 +168,11 @@ class DraftStore:
                 changes["earlier"] = None
             return desk.model_copy(update=changes)
 
-        await self.change_desk(draft.chat, draft.person, without)
+        await self.change_conversation(draft.chat, draft.person, without)
 
-    async def change_desk(self, chat: int, person: int, change: Callable[[Desk], Desk]) -> Desk:
+    async def change_conversation(
+        self, chat: int, person: int, change: Callable[[Conversation], Conversation]
+    ) -> Conversation:
         """It after a change, which may be made more than once; nobody else's is lost."""
         key = desk_key(chat, person)
         with reaching(self._url):
@@ -191,9 +195,9 @@ def _moved(draft: Draft, new: int) -> Draft:
     return draft.model_copy(update=changes)
 
 
-def _desk_of(text: str | bytes | None) -> Desk:
+def _desk_of(text: str | bytes | None) -> Conversation:
     """What is written there; nothing, if another version of this program wrote it."""
     try:
-        return Desk.read(text) if text else Desk()
+        return Conversation.read(text) if text else Conversation()
     except RecordError:
-        return Desk()
+        return Conversation()

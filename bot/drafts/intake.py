@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from telegram.error import BadRequest, NetworkError, RetryAfter
 
 from bot.gateway.rate_limiter import seconds
-from bot.office import Office
+from bot.services import Services
 from jobs.connection import reaching
 from jobs.drafts import Draft, MediaFile
 from jobs.errors import MediaError, MediaTooLarge
@@ -21,7 +21,7 @@ from jobs.orders import DraftId, LookOrder, Record
 from jobs.queues.admission import PHOTO_LIMITS
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.keys import INTAKE, JobRef
-from jobs.queues.work import WorkRules
+from jobs.queues.queue_worker import WorkRules
 from jobs.tasks import end_tasks
 
 INTAKE_RULES = WorkRules(at_once=4, most_stalls=1000)
@@ -77,8 +77,8 @@ class Intake:
         limit_bytes: larger files are not taken.
     """
 
-    def __init__(self, office: Office, limit_bytes: int = CLOUD_LIMIT_BYTES) -> None:
-        self._office = office
+    def __init__(self, services: Services, limit_bytes: int = CLOUD_LIMIT_BYTES) -> None:
+        self._services = services
         self._limit_bytes = limit_bytes
 
     async def begin(self, draft: Draft) -> None:
@@ -101,7 +101,7 @@ class Intake:
             clip=draft.clip,
         )
         ref = JobRef(INTAKE, f"in-{draft.draft}-{draft.revision}")
-        await self._office.queues.send(ref, order, draft.person, PHOTO_LIMITS)
+        await self._services.queues.send(ref, order, draft.person, PHOTO_LIMITS)
 
     async def work(self, assignment: Assignment) -> None:
         """Fetches the files of one draft.
@@ -112,7 +112,7 @@ class Intake:
             StoreError: it cannot be stored.
         """
         order = IntakeOrder.read(assignment.text)
-        draft = await self._office.drafts.read(order.draft)
+        draft = await self._services.drafts.read(order.draft)
         if draft is None or draft.revision != order.revision:
             return
         wanted = [(order.photo, "photo.jpg"), *([(order.clip, "clip.mp4")] if order.clip else ())]
@@ -133,7 +133,7 @@ class Intake:
             photo_key=photo_key,
             clip_key=clip_key[0] if clip_key else None,
         )
-        await self._office.queues.send(look.ref, look, order.person, follows=assignment.ref)
+        await self._services.queues.send(look.ref, look, order.person, follows=assignment.ref)
 
     async def _fetched(
         self, order: IntakeOrder, file: MediaFile, called: str, assignment: Assignment
@@ -141,7 +141,7 @@ class Intake:
         """The key of a file that is in the store now."""
         self._check_size(file, file.size_bytes or 0)
         try:
-            content = await self._office.messenger.download(file.file_id)
+            content = await self._services.messenger.download(file.file_id)
         except BadRequest as error:
             if _TOO_BIG in str(error).lower():
                 raise self._too_large(file, file.size_bytes or 0) from error
@@ -154,9 +154,9 @@ class Intake:
             raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.attempt)) from error
         self._check_size(file, len(content))
         name = name_in_store(file.name, called, order.revision)
-        office = self._office
-        with reaching(office.queues.url):
-            return await office.retention.put_input(order.draft, name, content, office.clock())
+        services = self._services
+        with reaching(services.queues.url):
+            return await services.retention.put_input(order.draft, name, content, services.clock())
 
     def _check_size(self, file: MediaFile, size_bytes: int) -> None:
         if size_bytes > self._limit_bytes:

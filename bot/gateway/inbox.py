@@ -21,8 +21,8 @@ from redis.exceptions import RedisError
 from telegram import Bot, Update
 
 from bot.gateway.reading import UnreadableUpdate, read_update
+from jobs.queues.durability import can_keep
 from jobs.queues.keys import failed_update_key, inbox_key, seen_key
-from jobs.queues.written import can_keep
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from telegram.constants import ChatMemberStatus
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 from telegram.ext import ExtBot
 
-from bot.callback_data import Tap
+from bot.callback_data import ButtonData
 from bot.gateway.rate_limiter import ChatRateLimiter
 from jobs.drafts import Card
 
@@ -37,7 +37,7 @@ _QUERY_OVER = ("query is too old", "query id is invalid")
 
 
 @dataclass(frozen=True)
-class Place:
+class ChatTarget:
     """Where a message goes.
 
     Attributes:
@@ -61,7 +61,7 @@ class Button:
     """
 
     text: str
-    does: Tap | str
+    does: ButtonData | str
 
 
 Keyboard = tuple[tuple[Button, ...], ...]
@@ -73,7 +73,7 @@ def in_rows(buttons: Sequence[Button], width: int) -> list[tuple[Button, ...]]:
 
 
 @dataclass(frozen=True)
-class Words:
+class MessageContent:
     """What a message says, and the buttons under it."""
 
     text: str
@@ -81,7 +81,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Video:
+class OutgoingVideo:
     """A finished video to send.
 
     Attributes:
@@ -105,7 +105,7 @@ class Video:
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentMessage:
     """A message that arrived.
 
     Attributes:
@@ -117,7 +117,7 @@ class Sent:
     file_id: str | None = None
 
 
-SendText = Callable[[], Awaitable[Sent]]
+SendText = Callable[[], Awaitable[SentMessage]]
 
 
 class ChatBusy(Exception):
@@ -150,9 +150,11 @@ class Messenger:
     ) -> None:
         self.bot = bot
         self._migrated = migrated
-        self.around_text: Callable[[int, SendText], Awaitable[Sent]] | None = None
+        self.around_text: Callable[[int, SendText], Awaitable[SentMessage]] | None = None
 
-    async def send(self, place: Place, words: Words, *, at_once: bool = False) -> Sent:
+    async def send(
+        self, place: ChatTarget, words: MessageContent, *, at_once: bool = False
+    ) -> SentMessage:
         """A new message of text.
 
         Args:
@@ -166,7 +168,9 @@ class Messenger:
         send = partial(self.send_text, place, words, at_once=at_once)
         return await (self.around_text(place.chat, send) if self.around_text else send())
 
-    async def send_text(self, place: Place, words: Words, *, at_once: bool = False) -> Sent:
+    async def send_text(
+        self, place: ChatTarget, words: MessageContent, *, at_once: bool = False
+    ) -> SentMessage:
         """Same as `send`, without `around_text`."""
         message = await self._sent(
             place,
@@ -175,11 +179,16 @@ class Messenger:
             text=words.text,
             reply_markup=markup(words.keyboard),
         )
-        return Sent(message.message_id)
+        return SentMessage(message.message_id)
 
     async def send_video(
-        self, place: Place, video: Video, words: Words, *, at_once: bool = False
-    ) -> Sent:
+        self,
+        place: ChatTarget,
+        video: OutgoingVideo,
+        words: MessageContent,
+        *,
+        at_once: bool = False,
+    ) -> SentMessage:
         """A video as something to look at: one without sound loops by itself.
 
         Args and errors: as of `send`.
@@ -200,11 +209,16 @@ class Messenger:
         else:
             send = self.bot.send_animation
             message = await self._sent(place, send, at_once, animation=media, **facts)
-        return Sent(message.message_id, _file_id(message))
+        return SentMessage(message.message_id, _file_id(message))
 
     async def send_file(
-        self, place: Place, video: Video, words: Words, *, at_once: bool = False
-    ) -> Sent:
+        self,
+        place: ChatTarget,
+        video: OutgoingVideo,
+        words: MessageContent,
+        *,
+        at_once: bool = False,
+    ) -> SentMessage:
         """A video as a file, whose bytes nobody touches.
 
         Args and errors: as of `send`.
@@ -218,9 +232,11 @@ class Messenger:
             disable_content_type_detection=True,
             reply_markup=markup(words.keyboard),
         )
-        return Sent(message.message_id, _file_id(message))
+        return SentMessage(message.message_id, _file_id(message))
 
-    async def edit(self, chat: int, card: Card, words: Words, *, at_once: bool = False) -> bool:
+    async def edit(
+        self, chat: int, card: Card, words: MessageContent, *, at_once: bool = False
+    ) -> bool:
         """Changes a card's words and buttons; False if it is gone.
 
         Raises:
@@ -239,11 +255,11 @@ class Messenger:
         return await _harmless(self._tried(chat, change))
 
     async def edit_media(
-        self, chat: int, card: Card, media: bytes | Video, words: Words
+        self, chat: int, card: Card, media: bytes | OutgoingVideo, words: MessageContent
     ) -> Card | None:
         """Puts a picture or an animation into a card; None if the card is gone."""
         what: InputMediaPhoto | InputMediaAnimation
-        if isinstance(media, Video):
+        if isinstance(media, OutgoingVideo):
             what = InputMediaAnimation(
                 await _media(media),
                 caption=words.text,
@@ -277,7 +293,7 @@ class Messenger:
         """Puts a reaction under a message, if that is possible there."""
         await _harmless(self.bot.set_message_reaction(chat, message_id, emoji), any_refusal=True)
 
-    async def show_action(self, place: Place, action: str) -> None:
+    async def show_action(self, place: ChatTarget, action: str) -> None:
         """Shows for five seconds what the bot is doing; droppable."""
         await _harmless(
             self.bot.send_chat_action(
@@ -319,7 +335,7 @@ class Messenger:
 
     async def _sent(
         self,
-        place: Place,
+        place: ChatTarget,
         send: Callable[..., Coroutine[Any, Any, Message | bool]],
         at_once: bool = False,
         **what: Any,
@@ -364,7 +380,7 @@ def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
     rows = [
         [
             InlineKeyboardButton(button.text, callback_data=button.does.encoded())
-            if isinstance(button.does, Tap)
+            if isinstance(button.does, ButtonData)
             else InlineKeyboardButton(button.text, url=button.does)
             for button in row
         ]
@@ -392,7 +408,7 @@ async def _harmless(call: Coroutine[Any, Any, Any], *, any_refusal: bool = False
     return True
 
 
-async def _media(video: Video) -> InputFile | str:
+async def _media(video: OutgoingVideo) -> InputFile | str:
     """The file as python-telegram-bot takes it; read beside the event loop."""
     if isinstance(video.media, str):
         return video.media

@@ -25,7 +25,7 @@ import httpx
 from redis.asyncio import Redis
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from bot.gateway.messenger import Messenger, Place, Sent, Words
+from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, SentMessage
 from bot.texts import Texts
 from jobs.connection import reaching
 from jobs.drafts import Card
@@ -68,7 +68,11 @@ class NewCards:
         messenger.around_text = self._noted
 
     async def send(
-        self, name: str, place: Place, words: Words, note: Callable[[Card], Awaitable[object]]
+        self,
+        name: str,
+        place: ChatTarget,
+        words: MessageContent,
+        note: Callable[[Card], Awaitable[object]],
     ) -> Card:
         """Send a card. One of this name that may have been sent before is told "See below.".
 
@@ -101,7 +105,7 @@ class NewCards:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    async def _intend(self, name: str, place: Place) -> tuple[int, bool]:
+    async def _intend(self, name: str, place: ChatTarget) -> tuple[int, bool]:
         """Note that a card is about to be sent.
 
         Returns:
@@ -128,7 +132,7 @@ class NewCards:
         with reaching(self._url):
             known: Any = await self._redis.zrangebyscore(texts_key(chat), after, before)
         unknown = sorted(set(range(after + 1, before)) - set(map(int, known)))
-        words = Words(self._texts("See below."))
+        words = MessageContent(self._texts("See below."))
         for message_id in unknown[:_MOST_TRIES] if after else ():
             try:
                 if await self._messenger.edit(chat, Card(message_id=message_id), words):
@@ -140,7 +144,7 @@ class NewCards:
                 return False
         return True
 
-    async def _noted(self, chat: int, send: Callable[[], Awaitable[Sent]]) -> Sent:
+    async def _noted(self, chat: int, send: Callable[[], Awaitable[SentMessage]]) -> SentMessage:
         async with self._sending(chat):
             sent = await send()
             try:

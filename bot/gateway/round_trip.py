@@ -10,7 +10,7 @@ from telegram import InputFile
 from telegram.ext import ExtBot
 from telegram.helpers import effective_message_type
 
-from bot.gateway.messenger import Messenger, Video
+from bot.gateway.messenger import Messenger, OutgoingVideo
 from bot.gateway.rate_limiter import seconds
 
 ANIMATION, VIDEO, DOCUMENT = "animation", "video", "document"
@@ -53,7 +53,7 @@ class Trip:
 
 
 async def round_trips(
-    bot: "ExtBot[Any]", chat: int, silent: Video, with_sound: Video
+    bot: "ExtBot[Any]", chat: int, silent: OutgoingVideo, with_sound: OutgoingVideo
 ) -> list[Trip]:
     """Sends three messages, the way results are sent, and fetches their files.
 
@@ -71,7 +71,7 @@ async def round_trips(
     return [await _round_trip(bot, chat, kind, video) for kind, video in wanted]
 
 
-async def _round_trip(bot: "ExtBot[Any]", chat: int, kind: str, video: Video) -> Trip:
+async def _round_trip(bot: "ExtBot[Any]", chat: int, kind: str, video: OutgoingVideo) -> Trip:
     content = await asyncio.to_thread(Path(video.media).read_bytes)
     what: dict[str, Any] = {kind: InputFile(content, filename=video.file_name)}
     if kind == DOCUMENT:

@@ -17,7 +17,7 @@ from telegram import (
     VideoNote,
 )
 
-from bot.gateway.messenger import Place
+from bot.gateway.messenger import ChatTarget
 from bot.gateway.rate_limiter import seconds
 from jobs.drafts import MediaFile
 
@@ -40,7 +40,7 @@ Moving = Animation | LivePhoto | Video | VideoNote
 
 
 @dataclass(frozen=True)
-class Came:
+class IncomingMessage:
     """Where a message came from.
 
     Attributes:
@@ -64,9 +64,9 @@ class Came:
     language: str | None = None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ChatTarget:
         """Where an answer goes."""
-        return Place(self.chat, self.thread_id, self.message_id)
+        return ChatTarget(self.chat, self.thread_id, self.message_id)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ Media = SourcePhoto | DrivingClip | Unusable
 
 
 @dataclass(frozen=True)
-class Tapped:
+class IncomingTap:
     """A tap on a button.
 
     Attributes:
@@ -129,7 +129,7 @@ class Tapped:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TapAnswer:
     """What the person who tapped is told at once, and what is done after that.
 
     Attributes:
@@ -145,11 +145,11 @@ class Answer:
     only_shows: bool = False
 
 
-def came(message: Message) -> Came:
+def incoming(message: Message) -> IncomingMessage:
     """Where a message came from."""
     sender = message.sender_chat or message.from_user
     reply = message.reply_to_message
-    return Came(
+    return IncomingMessage(
         chat=message.chat.id,
         person=sender.id if sender else message.chat.id,
         message_id=message.message_id,
@@ -168,7 +168,7 @@ def language_of(user: User | None) -> str | None:
     return code.partition("-")[0].lower() if code else None
 
 
-def tapped(query: CallbackQuery) -> Tapped | None:
+def tapped(query: CallbackQuery) -> IncomingTap | None:
     """A tap; None if its button is under no message of a chat, or carries nothing."""
     message = query.message
     if message is None or not query.data:
@@ -177,7 +177,7 @@ def tapped(query: CallbackQuery) -> Tapped | None:
     thread_id = None
     if isinstance(message, Message) and message.is_topic_message:
         thread_id = message.message_thread_id
-    return Tapped(
+    return IncomingTap(
         chat=message.chat.id,
         person=query.from_user.id,
         message_id=message.message_id,

@@ -1,16 +1,16 @@
 """Chats change: a group gets a new number, the bot is put out of one, a person blocks it."""
 
 from bot.drafts.draft_store import DraftStore
-from bot.office import Office
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
+from bot.services import Services
 from jobs.connection import reaching
 
 # A card that is to be shown anew, in a chat that has none of the messages from before.
 _UNSHOWN = {"card": None, "reply_to": None, "thread_id": None, "edits": 0}
 
 
-class Moves:
+class ChatMigrations:
     """Follows groups that get a new number, as when they become supergroups.
 
     Args:
@@ -37,7 +37,7 @@ class Moves:
                 await self._cards.change(card.order_id, moved_to=new, **_UNSHOWN)
 
 
-class Departures:
+class ChatDepartures:
     """Ends what belongs to chats where the bot cannot write any more.
 
     Args:
@@ -45,8 +45,8 @@ class Departures:
         ordering: takes orders back.
     """
 
-    def __init__(self, office: Office, ordering: Ordering) -> None:
-        self._office = office
+    def __init__(self, services: Services, ordering: Ordering) -> None:
+        self._services = services
         self._ordering = ordering
 
     async def left(self, chat: int) -> None:
@@ -55,12 +55,12 @@ class Departures:
         Raises:
             QueueUnavailable, StoreUnavailable: it is to be done again.
         """
-        office = self._office
-        for card in await office.cards.all_open():
+        services = self._services
+        for card in await services.cards.all_open():
             if card.chat == chat:
                 await self._ordering.cancel_order(card)
-        for draft in await office.drafts.of_chat(chat):
-            await office.drafts.forget(draft)
-            with reaching(office.queues.url):
-                await office.retention.forget(draft, office.clock())
-        await office.drafts.forget_chat(chat)
+        for draft in await services.drafts.of_chat(chat):
+            await services.drafts.forget(draft)
+            with reaching(services.queues.url):
+                await services.retention.forget(draft, services.clock())
+        await services.drafts.forget_chat(chat)

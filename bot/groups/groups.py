@@ -3,17 +3,17 @@
 Only what is meant for the bot is looked at, whatever else it may be able to read there.
 """
 
-from bot.conversation.reception import Reception
+from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import draft_id
-from bot.gateway.messenger import Place, Words
-from bot.gateway.updates import Came, DrivingClip, Media, SourcePhoto, Unusable
-from bot.office import Office
+from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto, Unusable
 from bot.orders.ordering import Ordering
+from bot.services import Services
 from bot.texts import Texts
 from bot.wording import cancelling_words
 from jobs.drafts import Draft
 from jobs.orders import Motion
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
 from jobs.templates import Catalogue, Template
 
 ANIMATE = "animate"
@@ -31,30 +31,30 @@ class Groups:
     """
 
     def __init__(
-        self, office: Office, reception: Reception, ordering: Ordering, catalogue: Catalogue
+        self, services: Services, reception: MediaHandler, ordering: Ordering, catalogue: Catalogue
     ) -> None:
-        self._office = office
+        self._services = services
         self._reception = reception
         self._ordering = ordering
         self._catalogue = catalogue
 
-    async def animate(self, came: Came, media: Media | None) -> None:
+    async def animate(self, incoming: IncomingMessage, media: Media | None) -> None:
         """Begins a draft; the movement, if one is named, is ordered as soon as a face is settled.
 
         Args:
-            came: the command's message; everything answers to it.
+            incoming: the command's message; everything answers to it.
             media: what the message brings, or the one that it answers; None: nothing.
         """
-        _ = self._office.texts
-        wish = " ".join(came.text.split()[1:])
+        _ = self._services.texts
+        wish = " ".join(incoming.text.split()[1:])
         template = self._template(wish)
-        if came.person < 0:
+        if incoming.person < 0:
             text = _("I cannot see who you are. Write as yourself, and not as the group, please.")
-            await self._reception.say(came, text)
+            await self._reception.say(incoming, text)
         elif isinstance(media, Unusable):
-            await self._reception.say(came, _(media.sentence, name=media.name))
+            await self._reception.say(incoming, _(media.sentence, name=media.name))
         elif not isinstance(media, SourcePhoto):
-            await self.help(came)
+            await self.help(incoming)
         elif wish and template is None:
             names = ", ".join(one.name for one in self._catalogue)
             text = _(
@@ -63,54 +63,54 @@ class Groups:
                 wish=wish[:_SHOWN_CHARACTERS],
                 names=names,
             )
-            await self._reception.say(came, text)
+            await self._reception.say(incoming, text)
         else:
             draft = Draft(
-                draft=draft_id(came.chat, came.message_id),
-                chat=came.chat,
-                person=came.person,
-                message_id=came.message_id,
-                thread_id=came.thread_id,
+                draft=draft_id(incoming.chat, incoming.message_id),
+                chat=incoming.chat,
+                person=incoming.person,
+                message_id=incoming.message_id,
+                thread_id=incoming.thread_id,
                 photo=media.file,
                 motion=Motion(template=template.name) if template else None,
             )
-            await self._reception.go_on(await self._office.drafts.begin(draft))
+            await self._reception.go_on(await self._services.drafts.begin(draft))
 
-    async def answer(self, came: Came, media: Media | None) -> None:
+    async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
         """Takes a clip that answers to a card of the same person; anything else is not for us."""
-        if came.reply_to is None or not isinstance(media, DrivingClip):
+        if incoming.reply_to is None or not isinstance(media, DrivingClip):
             return
-        draft = await self._office.drafts.answered(came.chat, came.reply_to)
-        if draft is not None and draft.person == came.person:
-            await self._reception.take_clip(came, media.file)
+        draft = await self._services.drafts.answered(incoming.chat, incoming.reply_to)
+        if draft is not None and draft.person == incoming.person:
+            await self._reception.take_clip(incoming, media.file)
 
-    async def help(self, came: Came) -> None:
+    async def help(self, incoming: IncomingMessage) -> None:
         """How to use the bot in a group."""
-        await self._reception.say(came, self._how_to())
+        await self._reception.say(incoming, self._how_to())
 
     async def greet(self, chat: int) -> None:
         """Says the same in a group that the bot has just come to."""
-        await self._office.messenger.send(Place(chat), Words(self._how_to()))
+        await self._services.messenger.send(ChatTarget(chat), MessageContent(self._how_to()))
 
-    async def cancel(self, came: Came) -> None:
+    async def cancel(self, incoming: IncomingMessage) -> None:
         """Takes back what the person has ordered in this group."""
-        _ = self._office.texts
+        _ = self._services.texts
         became = [
             await self._ordering.cancel_order(card)
-            for card in await self._ordering.open_orders(came.person)
-            if card.chat == came.chat
+            for card in await self._ordering.open_orders(incoming.person)
+            if card.chat == incoming.chat
         ]
-        count = sum(one in (Cancelling.REMOVED, Cancelling.TOLD) for one in became)
+        count = sum(one in (CancelOutcome.REMOVED, CancelOutcome.TOLD) for one in became)
         text = _("Nothing of yours is in the queue here.")
         if count:
             text = _.plural("{count} video cancelled.", "{count} videos cancelled.", count)
         elif became:
             text = cancelling_words(became[-1], _)
-        await self._reception.say(came, text)
+        await self._reception.say(incoming, text)
 
     async def may_tap(self, draft: Draft, person: int) -> bool:
         """Whether somebody else may use a draft's buttons: the group's admins may."""
-        return draft.is_group and await self._office.messenger.is_chat_admin(draft.chat, person)
+        return draft.is_group and await self._services.messenger.is_chat_admin(draft.chat, person)
 
     def _template(self, wish: str) -> Template | None:
         """The movement of that name or title, in any language."""
@@ -120,7 +120,7 @@ class Groups:
         return None
 
     def _how_to(self) -> str:
-        return how_to_text(self._office.messenger.bot.username, self._office.texts)
+        return how_to_text(self._services.messenger.bot.username, self._services.texts)
 
 
 def names_of(template: Template) -> tuple[str, ...]:

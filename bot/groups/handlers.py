@@ -13,8 +13,8 @@ from telegram.ext import (
 )
 
 from bot.gateway.application import AnyApplication, Context
-from bot.gateway.updates import came, media_of, quoted_media_of
-from bot.groups.chats import Departures, Moves
+from bot.gateway.updates import incoming, media_of, quoted_media_of
+from bot.groups.chats import ChatDepartures, ChatMigrations
 from bot.groups.groups import ANIMATE, Groups
 
 _IN_GROUPS = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
@@ -31,20 +31,20 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
     """
 
     async def animate(message: Message) -> None:
-        await groups.animate(came(message), quoted_media_of(message))
+        await groups.animate(incoming(message), quoted_media_of(message))
 
     async def animate_this(message: Message) -> None:
         if is_for(message.caption or "", message.get_bot().username):
-            await groups.animate(came(message), media_of(message))
+            await groups.animate(incoming(message), media_of(message))
 
     async def show_help(message: Message) -> None:
-        await groups.help(came(message))
+        await groups.help(incoming(message))
 
     async def cancel(message: Message) -> None:
-        await groups.cancel(came(message))
+        await groups.cancel(incoming(message))
 
     async def answer(message: Message) -> None:
-        await groups.answer(came(message), media_of(message))
+        await groups.answer(incoming(message), media_of(message))
 
     is_answer = filters.REPLY & ~filters.COMMAND
     for handler in (
@@ -58,7 +58,7 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
 
 
 def add_chat_handlers(
-    application: AnyApplication, moves: Moves, departures: Departures, groups: Groups
+    application: AnyApplication, moves: ChatMigrations, departures: ChatDepartures, groups: Groups
 ) -> None:
     """What becomes of chats.
 

@@ -1,12 +1,12 @@
 """What was finished is told to its chat, each end once.
 
-    queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/drafts/draft_news.py
+    queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/drafts/look_results.py
                                      -> of an order: send (bot/orders/sending.py), close the card
                                      -> a tap on "As file": send
 
 A video may arrive twice where the bot died, or Telegram fell silent, between sending and receipt
-(`jobs/queues/sent_marks.py`). The delivery to a chat that has no room for a message is given back,
-so that it stands in nobody's way.
+(`jobs/queues/delivery_records.py`). A delivery to a chat that has no room for a message is given
+back, so that it holds up nobody else.
 """
 
 import logging
@@ -16,13 +16,11 @@ from tempfile import TemporaryDirectory
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.conversation.card_words import numbers_keyboard
-from bot.drafts.draft_news import DraftNews, TellAdmins
-from bot.gateway.messenger import ChatBusy, Words
-from bot.office import Office
-from bot.orders.order_cards import Ending, OrderCard
+from bot.conversation.draft_text import numbers_keyboard
+from bot.drafts.look_results import LookResults, TellAdmins
+from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import renumbered
-from bot.orders.progress import Progress
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
 from bot.orders.results import (
     cancelled_ending,
@@ -34,6 +32,8 @@ from bot.orders.results import (
     result_buttons,
 )
 from bot.orders.sending import Message, Refused, Sender
+from bot.orders.status_cards import StatusCards
+from bot.services import Services
 from bot.wording import sentence_of
 from jobs.connection import reaching
 from jobs.drafts import Draft
@@ -42,10 +42,10 @@ from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, OrderState
 from jobs.queues import outbox
 from jobs.queues.assignment import Assignment, Later
+from jobs.queues.delivery_records import NextStep
 from jobs.queues.keys import INTAKE, LOOK
-from jobs.queues.sent_marks import NextStep
+from jobs.queues.queue_worker import WorkRules
 from jobs.queues.status import Status
-from jobs.queues.work import WorkRules
 from jobs.service_errors import FileGone, OrderFailed, RecordError
 
 log = logging.getLogger(__name__)
@@ -66,14 +66,14 @@ class Delivery:
     """
 
     def __init__(
-        self, office: Office, progress: Progress, news: DraftNews, tell_admins: TellAdmins
+        self, services: Services, progress: StatusCards, news: LookResults, tell_admins: TellAdmins
     ) -> None:
-        self._office = office
+        self._services = services
         self._progress = progress
         self._news = news
         self._tell_admins = tell_admins
-        self._sender = Sender(office)
-        self._files = ResultFiles(office)
+        self._sender = Sender(services)
+        self._files = ResultFiles(services)
 
     async def work(self, assignment: Assignment) -> None:
         """Delivers one end, or one file.
@@ -83,7 +83,7 @@ class Delivery:
             TelegramError, QueueUnavailable, StoreError: it is to be tried again.
             RecordError: it cannot be read, and never will be.
         """
-        delivery = outbox.Delivery.read(assignment.text)
+        delivery = outbox.DeliveryJob.read(assignment.text)
         try:
             if delivery.queue in (INTAKE, LOOK):
                 await self._news.deliver(delivery.ref)
@@ -94,15 +94,15 @@ class Delivery:
         except (Forbidden, BadRequest) as error:
             # Of a card's: an order's own are dealt with where they occur.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
-            self._office.metrics.delivered(DeliveryOutcome.GONE)
+            self._services.metrics.delivered(DeliveryOutcome.GONE)
         except (Later, TelegramError):
-            self._office.metrics.delivered(DeliveryOutcome.AGAIN)
+            self._services.metrics.delivered(DeliveryOutcome.AGAIN)
             raise
 
-    async def _deliver(self, delivery: outbox.Delivery) -> None:
-        office = self._office
+    async def _deliver(self, delivery: outbox.DeliveryJob) -> None:
+        services = self._services
         step, mark = await self._sender.begin(delivery.delivery_id)
-        status = await office.queues.status(delivery.ref)
+        status = await services.queues.status(delivery.ref)
         if status is None or not _is_of(delivery, status):
             return  # tried again meanwhile; how that ends is told then
         card = await self._card_of(delivery)
@@ -117,26 +117,26 @@ class Delivery:
                     await self._sender.send(delivery.delivery_id, mark, card.place, message)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
-                    ending = refused_ending(card, refused, office.texts)
+                    ending = refused_ending(card, refused, services.texts)
             if status.error is not None and not isinstance(status.error, UserError):
                 facts = {"order": card.order_id, "error": status.error}
-                await self._tell_admins(office.texts("{order} came to nothing: {error}", **facts))
-        await office.cards.end(card.order_id, ending)
+                await self._tell_admins(services.texts("{order} came to nothing: {error}", **facts))
+        await services.cards.end(card.order_id, ending)
         self._progress.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
-        with reaching(office.queues.url):
-            await office.retention.delivered(card.order_id, office.clock(), kept)
+        with reaching(services.queues.url):
+            await services.retention.delivered(card.order_id, services.clock(), kept)
 
-    async def _deliver_file(self, delivery: outbox.Delivery) -> None:
+    async def _deliver_file(self, delivery: outbox.DeliveryJob) -> None:
         """Sends the untouched file of a result; where that cannot be, a word about it."""
-        office, _ = self._office, self._office.texts
+        services, _ = self._services, self._services.texts
         step, mark = await self._sender.begin(delivery.delivery_id)
-        card = await office.cards.read(delivery.job_id)
+        card = await services.cards.read(delivery.job_id)
         if card is None:
             return
         if step is NextStep.FINISH:
             if mark.message_id is not None:
-                await office.cards.note_file(card.order_id, mark.message_id)
+                await services.cards.note_file(card.order_id, mark.message_id)
             return
         if step is NextStep.GIVE_UP:
             text = _(
@@ -145,7 +145,7 @@ class Delivery:
                 title=card.title,
             )
             try:
-                await office.messenger.send(card.place, Words(text), at_once=True)
+                await services.messenger.send(card.place, MessageContent(text), at_once=True)
             except ChatBusy as busy:
                 raise Later(busy.wait_s) from busy
             await self._given_up(card)
@@ -153,15 +153,15 @@ class Delivery:
         with TemporaryDirectory(prefix="animato-") as folder:
             try:
                 result, video = await self._files.fetched(card, Path(folder))
-                words = Words(caption(card.title, result, _))
+                words = MessageContent(caption(card.title, result, _))
                 message = Message(words, video, is_file=True)
             except ResultGone as gone:
-                message = Message(Words(sentence_of(gone, _)))
+                message = Message(MessageContent(sentence_of(gone, _)))
             try:
                 sent = await self._sender.send(delivery.delivery_id, mark, card.place, message)
-                await office.cards.note_file(card.order_id, sent)
+                await services.cards.note_file(card.order_id, sent)
             except Refused as refused:
-                told = Message(Words(refused_ending(card, refused, _).text))
+                told = Message(MessageContent(refused_ending(card, refused, _).text))
                 with suppress(Refused):
                     await self._sender.send(delivery.delivery_id, mark, card.place, told)
                 await self._note_refusal(card, refused)
@@ -170,41 +170,41 @@ class Delivery:
 
     async def _message(
         self, card: OrderCard, draft: Draft | None, status: Status, folder: Path
-    ) -> tuple[Message, Ending]:
+    ) -> tuple[Message, FinalMessage]:
         """What is told of an order's end, and the last words of its card."""
-        _, number = self._office.texts, draft.number if draft else card.number + 1
+        _, number = self._services.texts, draft.number if draft else card.number + 1
         error: AnimatoError = status.error or OrderFailed(order=card.order_id)
         if status.state is OrderState.DONE:
             result = status.video()
             path = folder / "video.mp4"
             try:
-                await self._office.store.fetch(result.key, path)
-                thumbnail = await fetch_thumbnail(self._office.store, result, folder)
+                await self._services.store.fetch(result.key, path)
+                thumbnail = await fetch_thumbnail(self._services.store, result, folder)
             except FileGone as gone:
                 error = gone
             else:
-                options = (await self._office.offers.now()).options(card.order.engine)
+                options = (await self._services.offers.now()).options(card.order.engine)
                 keyboard = result_buttons(card.order, number, options, _)
                 if draft is not None and card.order.motion.templates:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
-                words = Words(caption(card.title, result, _), keyboard)
+                words = MessageContent(caption(card.title, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
                 return Message(words, video), self._ending(card, status)
         return Message(failure_words(card, error, number, _)), failed_ending(card, _)
 
-    def _ending(self, card: OrderCard, status: Status) -> Ending:
+    def _ending(self, card: OrderCard, status: Status) -> FinalMessage:
         """The last words of the order's card."""
         match status.state:
             case OrderState.CANCELLED:
-                return cancelled_ending(card, self._office.texts)
+                return cancelled_ending(card, self._services.texts)
             case OrderState.FAILED:
-                return failed_ending(card, self._office.texts)
-        return done_ending(card, self._office.clock(), self._office.texts)
+                return failed_ending(card, self._services.texts)
+        return done_ending(card, self._services.clock(), self._services.texts)
 
-    async def _given_up(self, card: OrderCard) -> Ending:
+    async def _given_up(self, card: OrderCard) -> FinalMessage:
         """What is left when sending has been tried in vain: the card, and the admins."""
-        _ = self._office.texts
-        self._office.metrics.delivered(DeliveryOutcome.GIVEN_UP)
+        _ = self._services.texts
+        self._services.metrics.delivered(DeliveryOutcome.GIVEN_UP)
         await self._tell_admins(
             _("Nobody knows whether {order} could be sent.", order=card.order_id)
         )
@@ -212,14 +212,14 @@ class Delivery:
             "{title}: it is done, but it could not be sent. Order it again, please.",
             title=card.title,
         )
-        return Ending(text=text, offers_more=True)
+        return FinalMessage(text=text, offers_more=True)
 
     async def _note_refusal(self, card: OrderCard, refused: Refused) -> None:
         """Counts it, and tells the admins unless nobody is there any more."""
-        _ = self._office.texts
+        _ = self._services.texts
         log.warning("%s: its chat refuses: %s", card.order_id, refused)
         outcome = DeliveryOutcome.GIVEN_UP if refused.is_too_large else DeliveryOutcome.GONE
-        self._office.metrics.delivered(outcome)
+        self._services.metrics.delivered(outcome)
         if not refused.is_unheard:
             await self._tell_admins(
                 _("{order} could not be sent: {error}", order=card.order_id, error=refused)
@@ -228,32 +228,32 @@ class Delivery:
     async def _changed_draft(self, card: OrderCard, status: Status) -> Draft | None:
         """The draft after its order; None if it is not known, or cannot be read, any more."""
         try:
-            return await self._office.drafts.change(
+            return await self._services.drafts.change(
                 card.draft, lambda found: _after(found, card, status)
             )
         except RecordError:
             return None
 
-    async def _card_of(self, delivery: outbox.Delivery) -> OrderCard:
+    async def _card_of(self, delivery: outbox.DeliveryJob) -> OrderCard:
         """The order's card; where it is lost, what can be told without it."""
-        office = self._office
-        card = await office.cards.read(delivery.job_id)
+        services = self._services
+        card = await services.cards.read(delivery.job_id)
         if card is not None:
             return card
-        with reaching(office.queues.url):
-            text = await office.queues.client.hget(delivery.ref.key, "data")
+        with reaching(services.queues.url):
+            text = await services.queues.client.hget(delivery.ref.key, "data")
         order = Order.read(text or "")
-        draft = await office.drafts.read(order.draft)
+        draft = await services.drafts.read(order.draft)
         return OrderCard(
             order=order,
-            title=office.texts("Your video"),
+            title=services.texts("Your video"),
             thread_id=draft.thread_id if draft else None,
             reply_to=draft.message_id if draft else None,
-            begun_s=office.clock(),
+            begun_s=services.clock(),
         )
 
 
-def _is_of(delivery: outbox.Delivery, status: Status) -> bool:
+def _is_of(delivery: outbox.DeliveryJob, status: Status) -> bool:
     """Whether the order is still at the end that is to be told."""
     ended_ms = round((status.finished_s or 0) * 1000)
     return status.state.is_final and ended_ms <= delivery.finished_ms + 1

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from jobs.engines import EngineInfo
 from jobs.errors import UserError
+from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
-from jobs.queues.workers import DEAD_AFTER_S, Workers
 
 AUTO = "auto"
 _KEPT_S = 2.0
@@ -97,7 +97,7 @@ class Offers:
 
     def __init__(
         self,
-        workers: Workers,
+        workers: WorkerRegistry,
         engines: KnownEngines,
         default: str,
         clock: Callable[[], float] = time.monotonic,

@@ -10,7 +10,7 @@ from pydantic import Field
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
-from bot.gateway.messenger import Place
+from bot.gateway.messenger import ChatTarget
 from jobs.connection import reaching
 from jobs.drafts import Card, MediaFile
 from jobs.model import Value
@@ -23,7 +23,7 @@ _OPEN_KEPT_S = 30 * 86_400
 _CLOSED_KEPT_S = 3 * 86_400
 
 
-class Ending(Value):
+class FinalMessage(Value):
     """The last words of a card.
 
     Attributes:
@@ -71,7 +71,7 @@ class OrderCard(Record):
     files: tuple[int, ...] = ()
     begun_s: float
     is_stopping: bool = False
-    ended: Ending | None = None
+    ended: FinalMessage | None = None
     shown: ShownPlace = ShownPlace()
     shown_phase: str = ""
     shown_percent: int = 0
@@ -119,9 +119,9 @@ class OrderCard(Record):
         return self.chat < 0
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ChatTarget:
         """Where its messages go."""
-        return Place(self.chat, self.thread_id, self.reply_to)
+        return ChatTarget(self.chat, self.thread_id, self.reply_to)
 
 
 class OrderCards:
@@ -228,8 +228,8 @@ class OrderCards:
         }
         return await self.open(await self.change(known.order_id, **fresh) or known)
 
-    async def end(self, order_id: str, ending: Ending) -> None:
-        """The order has come to its end; its card is still to say so (`bot/orders/progress.py`)."""
+    async def end(self, order_id: str, ending: FinalMessage) -> None:
+        """Note how the order ended; `bot/orders/status_cards.py` writes it into the card."""
         await self.change(order_id, ended=ending)
 
     async def all_open(self) -> list[OrderCard]:

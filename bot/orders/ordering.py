@@ -7,14 +7,14 @@ number that no other order of the draft has, noted on the earlier order's card (
 """
 
 from bot.drafts.intake import Intake
-from bot.office import Office
-from bot.orders.order_cards import Ending, OrderCard
-from bot.orders.placing import Placed, Placing
-from bot.orders.progress import Progress
+from bot.orders.order_cards import FinalMessage, OrderCard
+from bot.orders.placing import PlacedOrder, Placing
 from bot.orders.results import BEST_FRAME_RANK, FIND_BEST_FRAME, cancelled_ending
+from bot.orders.status_cards import StatusCards
+from bot.services import Services
 from jobs.drafts import Card, Draft
 from jobs.orders import Motion, OrderState
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.status import Status
 from jobs.service_errors import OrderNotFailed, OrderRefused
 from jobs.templates import Catalogue
@@ -34,48 +34,48 @@ class Ordering:
 
     def __init__(
         self,
-        office: Office,
+        services: Services,
         intake: Intake,
-        progress: Progress,
+        progress: StatusCards,
         catalogue: Catalogue,
         show_all_per_day: int,
     ) -> None:
-        self._office = office
+        self._services = services
         self._progress = progress
-        self._placing = Placing(office, intake, progress, catalogue, show_all_per_day)
+        self._placing = Placing(services, intake, progress, catalogue, show_all_per_day)
 
-    async def place(self, draft: Draft) -> Placed:
+    async def place(self, draft: Draft) -> PlacedOrder:
         """Orders what a draft says, as `Placing.place`."""
         return await self._placing.place(draft)
 
-    async def cancel(self, draft: Draft, number: int) -> Cancelling:
+    async def cancel(self, draft: Draft, number: int) -> CancelOutcome:
         """Takes an order back; its card says so.
 
         Raises:
             QueueUnavailable: the server does not answer.
         """
-        card = await self._office.cards.read(draft.order_id_of(number))
-        return Cancelling.UNKNOWN if card is None else await self.cancel_order(card)
+        card = await self._services.cards.read(draft.order_id_of(number))
+        return CancelOutcome.UNKNOWN if card is None else await self.cancel_order(card)
 
-    async def cancel_order(self, card: OrderCard) -> Cancelling:
+    async def cancel_order(self, card: OrderCard) -> CancelOutcome:
         """As `cancel`, for an order that is known by its card."""
-        office = self._office
-        became = await office.queues.cancel(card.ref)
-        if became is Cancelling.REMOVED:
-            await office.cards.end(card.order_id, cancelled_ending(card, office.texts))
-            await office.drafts.change(card.draft, lambda draft: renumbered(draft, card.number))
-        elif became is Cancelling.TOLD:
-            await office.cards.change(card.order_id, is_stopping=True)
+        services = self._services
+        became = await services.queues.cancel(card.ref)
+        if became is CancelOutcome.REMOVED:
+            await services.cards.end(card.order_id, cancelled_ending(card, services.texts))
+            await services.drafts.change(card.draft, lambda draft: renumbered(draft, card.number))
+        elif became is CancelOutcome.TOLD:
+            await services.cards.change(card.order_id, is_stopping=True)
         self._progress.wake(card.order_id)
         return became
 
     async def open_orders(self, person: int) -> list[OrderCard]:
         """A person's orders that have not come to their end, the oldest first."""
-        return [card for card in await self._office.cards.all_open() if card.person == person]
+        return [card for card in await self._services.cards.all_open() if card.person == person]
 
     async def retry(
         self, draft: Draft, number: int, message: Card | None = None, by: int | None = None
-    ) -> Placed:
+    ) -> PlacedOrder:
         """Tries a failed order again; orders it anew if its files or itself are gone.
 
         Args:
@@ -89,25 +89,25 @@ class Ordering:
             OrderForgotten: it is not known any more.
             OrderRefused, QueueUnavailable, StoreUnavailable: as of `place`.
         """
-        office, placing, card = self._office, self._placing, await self._card(draft, number)
+        services, placing, card = self._services, self._placing, await self._card(draft, number)
         await placing.served(draft.person if by is None else by)
-        status = await office.queues.status(card.ref)
+        status = await services.queues.status(card.ref)
         is_there = await placing.are_stored((card.order.photo_key, card.order.motion.clip_key))
         if not is_there or await self._is_lost(status):
             again = await self._numbered(_again(draft, card, message), card, "retry")
             return await placing.place(again, by, card)
         if status is None or status.state is not OrderState.FAILED:
-            return Placed(card)
+            return PlacedOrder(card)
         # First the card: whatever happens then, somebody sees to it.
-        card = await office.cards.reopen(card, message, office.clock())
+        card = await services.cards.reopen(card, message, services.clock())
         try:
-            await office.queues.retry(card.ref)
+            await services.queues.retry(card.ref)
         except OrderNotFailed:
-            return Placed(card)  # somebody else did in this moment
+            return PlacedOrder(card)  # somebody else did in this moment
         self._progress.wake(card.order_id)
-        return Placed(card, is_new=True)
+        return PlacedOrder(card, is_new=True)
 
-    async def another_frame(self, draft: Draft, number: int) -> Placed:
+    async def another_frame(self, draft: Draft, number: int) -> PlacedOrder:
         """Orders the same once more, its movement measured from the clip's next best frame.
 
         Raises:
@@ -121,7 +121,7 @@ class Ordering:
         again = again.model_copy(update={"options": {**card.order.options, **options}})
         return await self._placing.place(again, earlier=card)
 
-    async def one_of_all(self, draft: Draft, number: int, template: str) -> Placed:
+    async def one_of_all(self, draft: Draft, number: int, template: str) -> PlacedOrder:
         """Orders one movement of an animation that shows several.
 
         Raises:
@@ -138,7 +138,7 @@ class Ordering:
         again = await self._numbered(_again(draft, card), card, f"template {template}")
         return await self._placing.place(again.model_copy(update=one), earlier=card)
 
-    async def use_engine(self, draft: Draft, number: int, engine: str) -> Placed:
+    async def use_engine(self, draft: Draft, number: int, engine: str) -> PlacedOrder:
         """Moves an order that waits to another engine; one that has begun stays where it is.
 
         Raises:
@@ -146,10 +146,10 @@ class Ordering:
             UnknownEngine: there is no such engine; the order stays where it is.
             OrderRefused, QueueUnavailable, StoreUnavailable: as of `place`.
         """
-        office, card = self._office, await self._card(draft, number)
-        await office.queues.check_engine(engine)
+        services, card = self._services, await self._card(draft, number)
+        await services.queues.check_engine(engine)
         await self._placing.served(draft.person)
-        wish, status = f"engine {engine}", await office.queues.status(card.ref)
+        wish, status = f"engine {engine}", await services.queues.status(card.ref)
         is_waiting = status is not None and status.state in (
             OrderState.WAITING,
             OrderState.RETRYING,
@@ -159,17 +159,17 @@ class Ordering:
             again = again.model_copy(update={"engine": engine})
             return await self._replaced(card, await self._placing.move(again, card))
         # An earlier call may have been cut off before the order began.
-        known = await office.cards.read(draft.order_id_of(card.later.get(wish, number)))
+        known = await services.cards.read(draft.order_id_of(card.later.get(wish, number)))
         if known is None or known.number == number:
-            return Placed(card)
+            return PlacedOrder(card)
         if card.ended is not None:
-            return Placed(known)
-        return await self._replaced(card, Placed(known))
+            return PlacedOrder(known)
+        return await self._replaced(card, PlacedOrder(known))
 
     # --- inside -----------------------------------------------------------------------------------
 
     async def _card(self, draft: Draft, number: int) -> OrderCard:
-        card = await self._office.cards.read(draft.order_id_of(number))
+        card = await self._services.cards.read(draft.order_id_of(number))
         if card is None:
             raise OrderForgotten
         return card
@@ -190,50 +190,50 @@ class Ordering:
         number = card.later.get(wish)
         if number is None or await self._is_over(again.order_id_of(number)):
             taken = await self._taken(again)
-            number = await self._office.cards.note_later(card.order_id, wish, taken, number)
+            number = await self._services.cards.note_later(card.order_id, wish, taken, number)
         return again.model_copy(update={"number": number})
 
     async def _taken(self, draft: Draft) -> int:
         """A number that no order of a draft has or will get from a keyboard."""
-        is_ordered = await self._office.cards.read(draft.order_id) is not None
+        is_ordered = await self._services.cards.read(draft.order_id) is not None
 
         def above(found: Draft) -> Draft:
             # A keyboard that is open keeps its own number, and a status card stays its order's.
             card = None if is_ordered and found.number == draft.number else found.card
             return found.model_copy(update={"number": found.number + 2, "card": card})
 
-        changed = await self._office.drafts.change(draft.draft, above)
+        changed = await self._services.drafts.change(draft.draft, above)
         if changed is None:
             raise OrderForgotten
         return changed.number - 1
 
     async def _is_over(self, order_id: str) -> bool:
         """Whether an order came to nothing, so that the same may be wished for again."""
-        card = await self._office.cards.read(order_id)
+        card = await self._services.cards.read(order_id)
         if card is None or card.replaced_by is not None:
             return False
-        status = await self._office.queues.status(card.ref)
+        status = await self._services.queues.status(card.ref)
         if status is None or status.state is OrderState.CANCELLED:
             return card.ended is not None
         return await self._is_lost(status)
 
-    async def _replaced(self, card: OrderCard, placed: Placed) -> Placed:
+    async def _replaced(self, card: OrderCard, placed: PlacedOrder) -> PlacedOrder:
         """Takes an order back whose successor is accepted, or the successor if it has begun."""
-        office, new = self._office, placed.card
+        services, new = self._services, placed.card
         assert new is not None  # noqa: S101 - moving an order waits for no files
-        await office.cards.change(card.order_id, replaced_by=new.number)
+        await services.cards.change(card.order_id, replaced_by=new.number)
         old = card.model_copy(update={"replaced_by": new.number})
-        if await office.queues.remove_waiting(card.ref):
-            await office.cards.end(card.order_id, cancelled_ending(old, office.texts))
+        if await services.queues.remove_waiting(card.ref):
+            await services.cards.end(card.order_id, cancelled_ending(old, services.texts))
             self._progress.wake(card.order_id)
             return placed
-        if await office.queues.remove_waiting(new.ref):
-            _ = office.texts
+        if await services.queues.remove_waiting(new.ref):
+            _ = services.texts
             text = _("{title}: the first one has begun already, so it goes on.", title=card.title)
-            await office.cards.change(card.order_id, replaced_by=None)
-            await office.cards.end(new.order_id, Ending(text=text))
+            await services.cards.change(card.order_id, replaced_by=None)
+            await services.cards.end(new.order_id, FinalMessage(text=text))
             self._progress.wake(new.order_id)
-            return Placed(card)
+            return PlacedOrder(card)
         # Both have begun: the one that was wished for last goes on.
         await self.cancel_order(old)
         return placed

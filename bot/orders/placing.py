@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.drafts.intake import Intake
-from bot.office import Office
 from bot.orders.order_cards import OrderCard
-from bot.orders.progress import Progress
 from bot.orders.results import FIND_BEST_FRAME, refused_again_ending, title_of
+from bot.orders.status_cards import StatusCards
 from bot.people import Role
+from bot.services import Services
 from bot.wording import sentence_of
 from jobs.connection import reaching
 from jobs.drafts import Draft
 from jobs.orders import Lane, Motion, Order
-from jobs.queues.admission import NO_LIMITS, Limits
+from jobs.queues.admission import NO_LIMITS, OrderLimits
 from jobs.queues.keys import show_all_key
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import OrderRefused
@@ -73,7 +73,7 @@ class TooManyShowAlls(OrderRefused):
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedOrder:
     """What became of a wish.
 
     Attributes:
@@ -99,22 +99,22 @@ class Placing:
 
     def __init__(
         self,
-        office: Office,
+        services: Services,
         intake: Intake,
-        progress: Progress,
+        progress: StatusCards,
         catalogue: Catalogue,
         show_all_per_day: int,
     ) -> None:
-        self._office = office
+        self._services = services
         self._intake = intake
         self._progress = progress
         self._catalogue = catalogue
         self._show_all_per_day = show_all_per_day
-        self._estimates = Estimates(office.queues.client, office.queues.url)
+        self._estimates = Estimates(services.queues.client, services.queues.url)
 
     async def place(
         self, draft: Draft, by: int | None = None, earlier: OrderCard | None = None
-    ) -> Placed:
+    ) -> PlacedOrder:
         """Orders what a draft says, once for each of its numbers.
 
         Files that are not in the store any more are fetched first; the wish is kept meanwhile.
@@ -131,18 +131,18 @@ class Placing:
             QueueUnavailable, StoreUnavailable: ours.
         """
         if (known := await self._accepted(draft)) is not None:
-            return Placed(known)
+            return PlacedOrder(known)
         role = await self.served(draft.person if by is None else by)
         files = _files_of(draft, earlier)
         if not files or not await self.are_stored(files):
             await self._fetch(draft)
-            return Placed(None)
+            return PlacedOrder(None)
         order = await self._order(draft, earlier, role)
         if order.motion.templates and role is not Role.ADMIN:
             await self._count_show_all(order)
         return await self._submit(draft, order, self._limits(order.lane))
 
-    async def move(self, draft: Draft, earlier: OrderCard) -> Placed:
+    async def move(self, draft: Draft, earlier: OrderCard) -> PlacedOrder:
         """Orders an order that waits once more, for the engine and the number of a draft.
 
         The earlier order still counts against the limits, so one more is allowed. Its files are
@@ -153,7 +153,7 @@ class Placing:
             QueueUnavailable: ours.
         """
         if (known := await self._accepted(draft)) is not None:
-            return Placed(known)
+            return PlacedOrder(known)
         order = await self._order(draft, earlier, await self.served(draft.person))
         return await self._submit(draft, order, self._limits(order.lane).with_one_more())
 
@@ -164,31 +164,31 @@ class Placing:
             NotServed, ShutOut: nothing.
             OrdersPaused: orders are not taken at the moment.
         """
-        role = await self._office.people.role(person)
+        role = await self._services.people.role(person)
         if role is Role.BANNED:
             raise ShutOut
         if role is Role.STRANGER:
             raise NotServed
-        if role is not Role.ADMIN and await self._office.people.is_paused():
+        if role is not Role.ADMIN and await self._services.people.is_paused():
             raise OrdersPaused
         return role
 
     async def are_stored(self, keys: Sequence[str | None]) -> bool:
         """Whether the file store has all of these; None is no file."""
-        return all([await self._office.store.exists(key) for key in keys if key])
+        return all([await self._services.store.exists(key) for key in keys if key])
 
     # --- inside -----------------------------------------------------------------------------------
 
     async def _accepted(self, draft: Draft) -> OrderCard | None:
         """The card of the draft's order if that has come to its end already."""
-        known = await self._office.cards.read(draft.order_id)
+        known = await self._services.cards.read(draft.order_id)
         if known is None or known.ended is None:
             return None
         # An order that never reached its queue may be handed in again.
-        return None if await self._office.queues.status(known.ref) is None else known
+        return None if await self._services.queues.status(known.ref) is None else known
 
-    def _limits(self, lane: Lane) -> Limits:
-        return NO_LIMITS if lane is Lane.EXPRESS else self._office.queues.limits
+    def _limits(self, lane: Lane) -> OrderLimits:
+        return NO_LIMITS if lane is Lane.EXPRESS else self._services.queues.limits
 
     async def _fetch(self, draft: Draft) -> None:
         """Has a draft's files fetched, unless they already are; its wish is kept.
@@ -215,7 +215,7 @@ class Placing:
                 return found.renewed(face_box=draft.face_box, **wish)
             return found.model_copy(update=wish)
 
-        stored = await self._office.drafts.change(draft.draft, changed)
+        stored = await self._services.drafts.change(draft.draft, changed)
         if stored is not None:
             await self._intake.begin(stored)
 
@@ -229,7 +229,7 @@ class Placing:
         made_of = earlier.order if earlier is not None else draft.look
         if made_of is None:
             raise DraftUnready
-        offer = await self._office.offers.now()
+        offer = await self._services.offers.now()
         motion, templates = draft.motion, self._shown(draft)
         engine = offer.engine_for(draft.engine, is_all_wanted=draft.is_all_wanted)
         if draft.is_all_wanted:
@@ -259,12 +259,12 @@ class Placing:
             lane=Lane.EXPRESS if role is Role.ADMIN else Lane.FAIR,
         )
 
-    async def _submit(self, draft: Draft, order: Order, limits: Limits) -> Placed:
-        office = self._office
-        with reaching(office.queues.url):
-            await office.retention.touch(draft.draft, office.clock())
+    async def _submit(self, draft: Draft, order: Order, limits: OrderLimits) -> PlacedOrder:
+        services = self._services
+        with reaching(services.queues.url):
+            await services.retention.touch(draft.draft, services.clock())
         # First the card, so that no order is without one.
-        card = await office.cards.open(
+        card = await services.cards.open(
             OrderCard(
                 order=order,
                 title=self._title(draft),
@@ -273,21 +273,23 @@ class Placing:
                 moved_to=draft.chat if draft.chat_of_ids else None,
                 card=draft.card,
                 clip=draft.clip if order.motion.clip_key else None,
-                begun_s=office.clock(),
+                begun_s=services.clock(),
             )
         )
         if card.ended is not None:
-            card = await office.cards.reopen(card, draft.card, office.clock())
+            card = await services.cards.reopen(card, draft.card, services.clock())
         try:
-            submitted = await office.queues.submit(order, limits)
+            submitted = await services.queues.submit(order, limits)
         except OrderRefused as error:
             if card.edits:
                 # It was accepted once, and Redis has lost it.
-                ending = refused_again_ending(card, sentence_of(error, office.texts), office.texts)
-                await office.cards.end(order.order_id, ending)
+                ending = refused_again_ending(
+                    card, sentence_of(error, services.texts), services.texts
+                )
+                await services.cards.end(order.order_id, ending)
                 self._progress.wake(order.order_id)
             else:
-                await office.cards.forget(order.order_id)
+                await services.cards.forget(order.order_id)
             await self._uncount_show_all(order)
             raise
 
@@ -298,9 +300,9 @@ class Placing:
             is_other_wish = found.wish_number not in (None, order.number)
             return found if is_other_wish else found.without_wish()
 
-        await office.drafts.change(draft.draft, ordered)
+        await services.drafts.change(draft.draft, ordered)
         self._progress.wake(order.order_id)
-        return Placed(card, submitted.is_new)
+        return PlacedOrder(card, submitted.is_new)
 
     async def _count_show_all(self, order: Order) -> None:
         """Notes that a person wants to see all movements.
@@ -308,9 +310,9 @@ class Placing:
         Raises:
             TooManyShowAlls: the person has seen them often enough.
         """
-        key, now_s = show_all_key(order.person), self._office.clock()
-        with reaching(self._office.queues.url):
-            async with self._office.queues.client.pipeline(transaction=True) as pipe:
+        key, now_s = show_all_key(order.person), self._services.clock()
+        with reaching(self._services.queues.url):
+            async with self._services.queues.client.pipeline(transaction=True) as pipe:
                 pipe.zremrangebyscore(key, "-inf", now_s - _DAY_S)
                 pipe.zadd(key, {order.order_id: now_s}, nx=True)
                 pipe.zcard(key)
@@ -321,8 +323,8 @@ class Placing:
             raise TooManyShowAlls(limit=self._show_all_per_day)
 
     async def _uncount_show_all(self, order: Order) -> None:
-        with reaching(self._office.queues.url):
-            await self._office.queues.client.zrem(show_all_key(order.person), order.order_id)
+        with reaching(self._services.queues.url):
+            await self._services.queues.client.zrem(show_all_key(order.person), order.order_id)
 
     def _shown(self, draft: Draft) -> list[Template]:
         """The movements of an order."""
@@ -332,7 +334,7 @@ class Placing:
         return [self._catalogue.get(name)] if name else []
 
     def _title(self, draft: Draft) -> str:
-        _ = self._office.texts
+        _ = self._services.texts
         if draft.is_all_wanted:
             return _("✨ All movements")
         templates = self._shown(draft)

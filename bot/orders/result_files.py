@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from bot.gateway.messenger import Video
-from bot.office import Office
+from bot.gateway.messenger import OutgoingVideo
 from bot.orders.order_cards import OrderCard
+from bot.services import Services
 from jobs.connection import reaching
 from jobs.drafts import Draft
 from jobs.errors import UserError
 from jobs.orders import OrderState, Result
-from jobs.queues.outbox import Delivery, hand_in
+from jobs.queues.outbox import DeliveryJob, hand_in
 from jobs.service_errors import FileGone
 from jobs.store.files import FileStore
 from jobs.store.keys import result_folder
@@ -28,8 +28,8 @@ class ResultFiles:
         office: the parts of the bot.
     """
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def wish(self, draft: Draft, number: int, tap: str) -> None:
         """Has the result of a draft's order sent as a file, once for each tap.
@@ -43,30 +43,30 @@ class ResultFiles:
             ResultGone: it is not kept any more.
             QueueUnavailable: the server does not answer.
         """
-        card = await self._office.cards.read(draft.order_id_of(number))
+        card = await self._services.cards.read(draft.order_id_of(number))
         if card is None:
             raise ResultGone
-        queues = self._office.queues
+        queues = self._services.queues
         status = await queues.status(card.ref)
         if status is None or status.state is not OrderState.DONE or status.result is None:
             raise ResultGone
         finished_ms = round((status.finished_s or 0) * 1000)
-        wish = Delivery(queue=card.queue, job_id=card.order_id, finished_ms=finished_ms, tap=tap)
+        wish = DeliveryJob(queue=card.queue, job_id=card.order_id, finished_ms=finished_ms, tap=tap)
         await hand_in(queues, wish)
 
-    async def fetched(self, card: OrderCard, folder: Path) -> tuple[Result, Video]:
+    async def fetched(self, card: OrderCard, folder: Path) -> tuple[Result, OutgoingVideo]:
         """The result of an order, and its file as it is sent, which is put into a folder.
 
         Raises:
             ResultGone: it is not kept any more.
             QueueUnavailable, StoreUnavailable: a server does not answer.
         """
-        status = await self._office.queues.status(card.ref)
+        status = await self._services.queues.status(card.ref)
         if status is None or status.state is not OrderState.DONE or status.result is None:
             raise ResultGone
         result, path = status.video(), folder / "video.mp4"
         try:
-            await self._office.store.fetch(result.key, path)
+            await self._services.store.fetch(result.key, path)
         except FileGone as error:
             raise ResultGone from error
         return result, video_of(card, result, path)
@@ -82,15 +82,15 @@ class ResultFiles:
         Raises:
             QueueUnavailable, StoreUnavailable: some may be deleted.
         """
-        office = self._office
+        services = self._services
         folder = result_folder(draft.order_id_of(number))
-        found = [file.key async for file in office.store.listing(folder)]
-        await office.store.delete(found)
-        if any(card.draft == draft.draft for card in await office.cards.all_open()):
+        found = [file.key async for file in services.store.listing(folder)]
+        await services.store.delete(found)
+        if any(card.draft == draft.draft for card in await services.cards.all_open()):
             return False
-        await office.drafts.forget(draft.draft)
-        with reaching(office.queues.url):
-            await office.retention.forget(draft.draft, office.clock())
+        await services.drafts.forget(draft.draft)
+        with reaching(services.queues.url):
+            await services.retention.forget(draft.draft, services.clock())
         return True
 
 
@@ -109,9 +109,11 @@ async def fetch_thumbnail(store: FileStore, result: Result, folder: Path) -> Pat
     return folder / "thumbnail.jpg"
 
 
-def video_of(card: OrderCard, result: Result, path: Path, thumbnail: Path | None = None) -> Video:
+def video_of(
+    card: OrderCard, result: Result, path: Path, thumbnail: Path | None = None
+) -> OutgoingVideo:
     """A result as it is sent."""
-    return Video(
+    return OutgoingVideo(
         media=path,
         width=result.width,
         height=result.height,

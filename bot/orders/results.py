@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from bot.callback_data import Tap, Verb
-from bot.gateway.messenger import Button, Keyboard, Words
-from bot.orders.order_cards import Ending, OrderCard
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import Button, Keyboard, MessageContent
+from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
 from bot.texts import Texts
 from bot.wording import sentence_of
@@ -41,22 +41,27 @@ def result_buttons(order: Order, number: int, options: Iterable[str], _: Texts) 
         _: the sentences.
     """
     rows: list[tuple[Button, ...]] = [
-        (Button(_("🔁 Another movement"), Tap(Verb.AGAIN, order.draft, number)),)
+        (Button(_("🔁 Another movement"), ButtonData(ButtonAction.AGAIN, order.draft, number)),)
     ]
     if order.motion.clip_key is not None and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= set(options):
         rows.append(
-            (Button(_("🎯 From another frame"), Tap(Verb.BEST_FRAME, order.draft, order.number)),)
+            (
+                Button(
+                    _("🎯 From another frame"),
+                    ButtonData(ButtonAction.BEST_FRAME, order.draft, order.number),
+                ),
+            )
         )
     rows.append(
         (
-            Button(_("📄 As file"), Tap(Verb.AS_FILE, order.draft, order.number)),
-            Button(_("🗑 Delete"), Tap(Verb.DELETE, order.draft, order.number)),
+            Button(_("📄 As file"), ButtonData(ButtonAction.AS_FILE, order.draft, order.number)),
+            Button(_("🗑 Delete"), ButtonData(ButtonAction.DELETE, order.draft, order.number)),
         )
     )
     return tuple(rows)
 
 
-def failure_words(card: OrderCard, error: AnimatoError, number: int, _: Texts) -> Words:
+def failure_words(card: OrderCard, error: AnimatoError, number: int, _: Texts) -> MessageContent:
     """Why an order came to nothing, and what to do next.
 
     Args:
@@ -65,11 +70,11 @@ def failure_words(card: OrderCard, error: AnimatoError, number: int, _: Texts) -
         number: of the draft, now that the next order is a new wish.
         _: the sentences.
     """
-    again = Button(_("🔁 Another movement"), Tap(Verb.AGAIN, card.draft, number))
+    again = Button(_("🔁 Another movement"), ButtonData(ButtonAction.AGAIN, card.draft, number))
     if isinstance(error, UserError):
         text = _("{title}: {reason}", title=card.title, reason=sentence_of(error, _))
-        return Words(text, ((again,),))
-    retry = Button(_("↻ Try again"), Tap(Verb.RETRY, card.draft, card.number))
+        return MessageContent(text, ((again,),))
+    retry = Button(_("↻ Try again"), ButtonData(ButtonAction.RETRY, card.draft, card.number))
     if isinstance(error, FileGone):
         text = _(
             "{title}: a file for this is not there any more; files are kept for a limited time. "
@@ -83,24 +88,28 @@ def failure_words(card: OrderCard, error: AnimatoError, number: int, _: Texts) -
             title=card.title,
             order=card.order_id,
         )
-    return Words(text, ((retry,), (again,)))
+    return MessageContent(text, ((retry,), (again,)))
 
 
-def done_ending(card: OrderCard, now_s: float, _: Texts) -> Ending:
+def done_ending(card: OrderCard, now_s: float, _: Texts) -> FinalMessage:
     """The card's last words when the result has been sent."""
     seconds = max(1, round(now_s - card.begun_s))
     if seconds < 2 * _MINUTE_S:
-        return Ending(text=_("{title}: done in {seconds} s.", title=card.title, seconds=seconds))
+        return FinalMessage(
+            text=_("{title}: done in {seconds} s.", title=card.title, seconds=seconds)
+        )
     minutes = round(seconds / _MINUTE_S)
-    return Ending(text=_("{title}: done in {minutes} min.", title=card.title, minutes=minutes))
+    return FinalMessage(
+        text=_("{title}: done in {minutes} min.", title=card.title, minutes=minutes)
+    )
 
 
-def failed_ending(card: OrderCard, _: Texts) -> Ending:
+def failed_ending(card: OrderCard, _: Texts) -> FinalMessage:
     """The card's last words when the failure has been told in a message of its own."""
-    return Ending(text=_("{title}: this one did not work out.", title=card.title))
+    return FinalMessage(text=_("{title}: this one did not work out.", title=card.title))
 
 
-def refused_ending(card: OrderCard, refused: Refused, _: Texts) -> Ending:
+def refused_ending(card: OrderCard, refused: Refused, _: Texts) -> FinalMessage:
     """The card's last words when its chat did not take what was sent."""
     if refused.is_too_large:
         text = _(
@@ -110,27 +119,29 @@ def refused_ending(card: OrderCard, refused: Refused, _: Texts) -> Ending:
         )
     else:
         text = _("{title} could not be sent here: {reason}.", title=card.title, reason=refused)
-    return Ending(text=text, offers_more=True)
+    return FinalMessage(text=text, offers_more=True)
 
 
-def lost_ending(card: OrderCard, _: Texts) -> Ending:
+def lost_ending(card: OrderCard, _: Texts) -> FinalMessage:
     """The card's last words when the order is in no queue."""
     text = _(
         "{title}: this order got lost on our side, and nothing is being made. Tap Another movement "
         "to order it again.",
         title=card.title,
     )
-    return Ending(text=text, offers_more=True)
+    return FinalMessage(text=text, offers_more=True)
 
 
-def refused_again_ending(card: OrderCard, reason: str, _: Texts) -> Ending:
+def refused_again_ending(card: OrderCard, reason: str, _: Texts) -> FinalMessage:
     """The card's last words when the queues have lost the order and do not take it again."""
-    return Ending(text=_("{title}: {reason}", title=card.title, reason=reason), offers_more=True)
+    return FinalMessage(
+        text=_("{title}: {reason}", title=card.title, reason=reason), offers_more=True
+    )
 
 
-def cancelled_ending(card: OrderCard, _: Texts) -> Ending:
+def cancelled_ending(card: OrderCard, _: Texts) -> FinalMessage:
     """The card's last words when the order was cancelled, or replaced by another one."""
     if card.replaced_by is not None:
         text = _("{title}: moved as you wished. The message below shows it.", title=card.title)
-        return Ending(text=text)
-    return Ending(text=_("{title}: cancelled.", title=card.title), offers_more=True)
+        return FinalMessage(text=text)
+    return FinalMessage(text=_("{title}: cancelled.", title=card.title), offers_more=True)

@@ -1,6 +1,6 @@
 """One message, sent once: what is noted before and after, and what each refusal means.
 
-    Sender.begin -> what to do now (`jobs/queues/sent_marks.py`)
+    Sender.begin -> what to do now (`jobs/queues/delivery_records.py`)
     Sender.send  -> note, send, note the receipt
                     | busy, unknown: Later          | never: Refused
 
@@ -12,19 +12,26 @@ from dataclasses import dataclass, replace
 
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from bot.gateway.messenger import ChatBusy, Messenger, Place, Sent, Video, Words
+from bot.gateway.messenger import (
+    ChatBusy,
+    ChatTarget,
+    MessageContent,
+    Messenger,
+    OutgoingVideo,
+    SentMessage,
+)
 from bot.gateway.new_cards import was_never_sent
 from bot.gateway.rate_limiter import seconds
-from bot.office import Office
+from bot.services import Services
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later
-from jobs.queues.sent_marks import (
+from jobs.queues.delivery_records import (
     UNCERTAIN_S,
+    DeliveryRecord,
     NextStep,
-    SentMark,
     next_step,
-    read_mark,
-    write_mark,
+    read_record,
+    write_record,
 )
 
 log = logging.getLogger(__name__)
@@ -45,8 +52,8 @@ class Message:
         is_file: whether the video goes as a file, whose bytes nobody touches.
     """
 
-    words: Words
-    video: Video | None = None
+    words: MessageContent
+    video: OutgoingVideo | None = None
     is_file: bool = False
 
 
@@ -79,23 +86,25 @@ class Sender:
         office: the parts of the bot.
     """
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
-    async def begin(self, name: str) -> tuple[NextStep, SentMark]:
+    async def begin(self, name: str) -> tuple[NextStep, DeliveryRecord]:
         """What is to be done with a delivery, and its mark for `send`.
 
         Raises:
             Later: nothing yet, what was sent before may still arrive.
             RecordError: the mark was written by another version of this program.
         """
-        mark = await read_mark(self._office.queues, name)
-        step, wait_s = next_step(mark, self._office.clock())
+        mark = await read_record(self._services.queues, name)
+        step, wait_s = next_step(mark, self._services.clock())
         if step is NextStep.WAIT:
             raise Later(wait_s)
         return step, mark
 
-    async def send(self, name: str, mark: SentMark, place: Place, message: Message) -> int:
+    async def send(
+        self, name: str, mark: DeliveryRecord, place: ChatTarget, message: Message
+    ) -> int:
         """Sends, and notes before and after how far it is.
 
         Args:
@@ -112,34 +121,34 @@ class Sender:
             Refused: it was not sent, and never will be.
             NetworkError: it was not sent.
         """
-        office = self._office
+        services = self._services
         if mark.tries:
             # While nobody answers at all, this is no try: there are few of them.
-            await office.messenger.ask_for_answer()
+            await services.messenger.ask_for_answer()
         if message.video is not None and place.chat > 0:
-            await _show_action(office.messenger, place)
-        mark = mark.begun(office.clock())
-        await write_mark(office.queues, name, mark)
+            await _show_action(services.messenger, place)
+        mark = mark.begun(services.clock())
+        await write_record(services.queues, name, mark)
         try:
-            sent = await _sent(office.messenger, place, message)
+            sent = await _sent(services.messenger, place, message)
         except (ChatBusy, RetryAfter) as error:
-            await write_mark(office.queues, name, mark.refused())
+            await write_record(services.queues, name, mark.refused())
             wait_s = error.wait_s if isinstance(error, ChatBusy) else seconds(error.retry_after)
             raise Later(max(_LEAST_PAUSE_S, wait_s)) from error
         except (Forbidden, BadRequest) as error:
-            await write_mark(office.queues, name, mark.refused())
+            await write_record(services.queues, name, mark.refused())
             raise Refused(error) from error
         except NetworkError as error:
             if _is_too_large(error):
-                await write_mark(office.queues, name, mark.refused())
+                await write_record(services.queues, name, mark.refused())
                 raise Refused(error) from error
             if was_never_sent(error):
-                await write_mark(office.queues, name, mark.refused())
+                await write_record(services.queues, name, mark.refused())
                 raise
             log.warning("%s: nobody knows whether it arrived: %s", name, error)
             raise Later(UNCERTAIN_S) from error
-        await write_mark(office.queues, name, mark.arrived(sent.message_id, sent.file_id))
-        office.metrics.delivered(DeliveryOutcome.SENT)
+        await write_record(services.queues, name, mark.arrived(sent.message_id, sent.file_id))
+        services.metrics.delivered(DeliveryOutcome.SENT)
         return sent.message_id
 
 
@@ -147,7 +156,7 @@ def _is_too_large(error: TelegramError) -> bool:
     return _TOO_LARGE in str(error).lower()
 
 
-async def _show_action(messenger: Messenger, place: Place) -> None:
+async def _show_action(messenger: Messenger, place: ChatTarget) -> None:
     """Shows that a video is on its way; whether that can be seen delays nothing."""
     try:
         await messenger.show_action(place, "upload_video")
@@ -155,7 +164,7 @@ async def _show_action(messenger: Messenger, place: Place) -> None:
         log.info("not shown: %s", type(error).__name__)
 
 
-async def _sent(messenger: Messenger, place: Place, message: Message) -> Sent:
+async def _sent(messenger: Messenger, place: ChatTarget, message: Message) -> SentMessage:
     """Sends it in the first way that the chat takes."""
     while True:
         try:
@@ -171,7 +180,7 @@ async def _sent(messenger: Messenger, place: Place, message: Message) -> Sent:
             log.info("the chat refuses, another way is tried: %s", error)
 
 
-async def _sent_so(messenger: Messenger, place: Place, message: Message) -> Sent:
+async def _sent_so(messenger: Messenger, place: ChatTarget, message: Message) -> SentMessage:
     if message.video is None:
         return await messenger.send(place, message.words, at_once=True)
     send = messenger.send_file if message.is_file else messenger.send_video

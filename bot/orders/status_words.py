@@ -7,8 +7,8 @@ something else, at large steps of the work, or when its turn comes near.
 import math
 from dataclasses import dataclass, field
 
-from bot.callback_data import Tap, Verb
-from bot.gateway.messenger import Button, Words
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import Button, MessageContent
 from bot.orders.order_cards import OrderCard
 from bot.texts import Texts
 from jobs.orders import OrderState, Stage
@@ -20,7 +20,7 @@ _MINUTE_S, _HOUR_S = 60, 3600
 
 
 @dataclass(frozen=True)
-class Standing:
+class OrderStanding:
     """How an order stands.
 
     Attributes:
@@ -60,7 +60,7 @@ PRIVATE = Policy(every_s=4, most=8, most_places=3, step=20)
 GROUP = Policy(every_s=15, most=4, most_places=1, step=50)
 
 
-def standing_of(card: OrderCard, status: Status, engines: tuple[str, ...]) -> Standing:
+def standing_of(card: OrderCard, status: Status, engines: tuple[str, ...]) -> OrderStanding:
     """How an order stands, without the time.
 
     Args:
@@ -70,19 +70,19 @@ def standing_of(card: OrderCard, status: Status, engines: tuple[str, ...]) -> St
     """
     progress = status.progress
     if card.is_stopping:
-        return Standing("stopping", percent=card.shown_percent)
+        return OrderStanding("stopping", percent=card.shown_percent)
     if status.state is OrderState.RUNNING:
         stage = progress.stage if progress else Stage.PREPARING
-        return Standing(stage, percent=round(100 * progress.share) if progress else 0)
+        return OrderStanding(stage, percent=round(100 * progress.share) if progress else 0)
     place = card.shown.updated(status.ahead)
     if card.order.engine not in engines:
         # All movements at once are made by one engine alone.
         others = () if card.order.motion.templates else engines
-        return Standing("unattended", place, others=others)
-    return Standing("retrying" if status.state is OrderState.RETRYING else "waiting", place)
+        return OrderStanding("unattended", place, others=others)
+    return OrderStanding("retrying" if status.state is OrderState.RETRYING else "waiting", place)
 
 
-def is_worth_an_edit(card: OrderCard, standing: Standing, now_s: float) -> bool:
+def is_worth_an_edit(card: OrderCard, standing: OrderStanding, now_s: float) -> bool:
     """Whether the card should be written again, going by what it shows.
 
     Args:
@@ -104,17 +104,17 @@ def is_worth_an_edit(card: OrderCard, standing: Standing, now_s: float) -> bool:
     return place < before and (place <= _NEAR or before - place >= _NEAR)
 
 
-def status_words(card: OrderCard, standing: Standing, _: Texts) -> Words:
+def status_words(card: OrderCard, standing: OrderStanding, _: Texts) -> MessageContent:
     """The card's text and its buttons."""
     lines = [card.title, *_lines(standing, _)]
     if standing.phase == "stopping":
-        return Words("\n".join(lines))
+        return MessageContent("\n".join(lines))
     others = tuple(
-        Button(_("Use {engine} instead", engine=engine), _tap(card, Verb.ENGINE, engine))
+        Button(_("Use {engine} instead", engine=engine), _tap(card, ButtonAction.ENGINE, engine))
         for engine in standing.others
     )
-    cancel = (Button(_("✖️ Cancel"), _tap(card, Verb.CANCEL)),)
-    return Words("\n".join(lines), (*((one,) for one in others), cancel))
+    cancel = (Button(_("✖️ Cancel"), _tap(card, ButtonAction.CANCEL)),)
+    return MessageContent("\n".join(lines), (*((one,) for one in others), cancel))
 
 
 def time_words(time: TimeRange, _: Texts) -> str:
@@ -130,7 +130,7 @@ def time_words(time: TimeRange, _: Texts) -> str:
     return _("{low} to {high} min", low=low, high=high)
 
 
-def _lines(standing: Standing, _: Texts) -> list[str]:
+def _lines(standing: OrderStanding, _: Texts) -> list[str]:
     match standing.phase:
         case "stopping":
             lines = [_("Stopping ...")]
@@ -152,7 +152,7 @@ def _lines(standing: Standing, _: Texts) -> list[str]:
     return lines
 
 
-def _waiting_lines(standing: Standing, _: Texts) -> list[str]:
+def _waiting_lines(standing: OrderStanding, _: Texts) -> list[str]:
     place = standing.place
     if place.place is None:
         return [_("In the queue.")]
@@ -165,11 +165,11 @@ def _waiting_lines(standing: Standing, _: Texts) -> list[str]:
     return lines
 
 
-def _with_time(text: str, standing: Standing, _: Texts) -> str:
+def _with_time(text: str, standing: OrderStanding, _: Texts) -> str:
     if standing.time is None:
         return text
     return _("{text} ({time})", text=text, time=time_words(standing.time, _))
 
 
-def _tap(card: OrderCard, verb: Verb, argument: str = "") -> Tap:
-    return Tap(verb, card.draft, card.number, argument)
+def _tap(card: OrderCard, verb: ButtonAction, argument: str = "") -> ButtonData:
+    return ButtonData(verb, card.draft, card.number, argument)

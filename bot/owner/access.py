@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from telegram.error import TelegramError
 
-from bot.callback_data import Tap, Verb
-from bot.gateway.messenger import Place, Words
-from bot.office import Office
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.orders.ordering import Ordering
 from bot.owner.claim import CLAIM_LINK
 from bot.people import Person, Role
+from bot.services import Services
 from bot.texts import Texts
 from jobs.connection import reaching
 from jobs.queues.keys import refused_key
@@ -30,11 +30,11 @@ _MOST_LISTED = 100
 # What people may write in a group without naming the bot; anything else may be another bot's.
 _BARE_COMMANDS = ("animate", "help", "start", "cancel")
 # Everybody may take back and delete what is theirs.
-_ALWAYS = (Verb.CANCEL, Verb.DROP, Verb.DELETE)
+_ALWAYS = (ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE)
 
 
 @dataclass(frozen=True)
-class Knock:
+class CommandAttempt:
     """Somebody who wants something.
 
     Attributes:
@@ -47,7 +47,7 @@ class Knock:
         has_file: whether a message brings more than text.
     """
 
-    place: Place
+    place: ChatTarget
     person: int
     text: str = ""
     query: str | None = None
@@ -83,14 +83,14 @@ class Guard:
         contact: how the owner can be reached; may be empty.
     """
 
-    def __init__(self, office: Office, contact: str) -> None:
-        self._office = office
+    def __init__(self, services: Services, contact: str) -> None:
+        self._services = services
         self._contact = contact
-        self._redis: Redis = office.queues.client
+        self._redis: Redis = services.queues.client
 
-    async def admits(self, knock: Knock) -> bool:
+    async def admits(self, knock: CommandAttempt) -> bool:
         """Whether the other handlers may see this; if not, the person was told what there is to."""
-        role = await self._office.people.role(knock.person)
+        role = await self._services.people.role(knock.person)
         if role is Role.ADMIN:
             return True
         if knock.query is not None:
@@ -104,26 +104,26 @@ class Guard:
             await self._refuse(knock, role)
         return False
 
-    async def _admits_tap(self, knock: Knock, role: Role) -> bool:
-        tap, query = Tap.decoded(knock.data), knock.query or ""
+    async def _admits_tap(self, knock: CommandAttempt, role: Role) -> bool:
+        tap, query = ButtonData.decoded(knock.data), knock.query or ""
         verb = tap.verb if tap else None
-        if verb is Verb.OWNER:
-            await self._office.messenger.answer(query)
+        if verb is ButtonAction.OWNER:
+            await self._services.messenger.answer(query)
             return False
         if role is Role.GUEST or verb in _ALWAYS:
             return True
-        text = refusal(role, knock.person, self._contact, self._office.texts)
-        await self._office.messenger.answer(query, text, is_alert=True)
+        text = refusal(role, knock.person, self._contact, self._services.texts)
+        await self._services.messenger.answer(query, text, is_alert=True)
         return False
 
-    async def _refuse(self, knock: Knock, role: Role) -> None:
-        kind, url = "file" if knock.has_file else "text", self._office.queues.url
+    async def _refuse(self, knock: CommandAttempt, role: Role) -> None:
+        kind, url = "file" if knock.has_file else "text", self._services.queues.url
         key = refused_key(knock.place.chat, knock.person, kind)
         with reaching(url):
             if await self._redis.exists(key):
                 return
-        text = refusal(role, knock.person, self._contact, self._office.texts)
-        await self._office.messenger.send(knock.place, Words(text))
+        text = refusal(role, knock.person, self._contact, self._services.texts)
+        await self._services.messenger.send(knock.place, MessageContent(text))
         with reaching(url):
             await self._redis.set(key, "1", ex=_TOLD_AGAIN_S[kind])
 
@@ -139,13 +139,13 @@ class Admissions:
         ordering: takes back the orders of those who are shut out.
     """
 
-    def __init__(self, office: Office, ordering: Ordering) -> None:
-        self._office = office
+    def __init__(self, services: Services, ordering: Ordering) -> None:
+        self._services = services
         self._ordering = ordering
 
     async def allow(self, persons: Sequence[int]) -> str:
         """Lets people in, those too who had been shut out, and tells them so."""
-        _, people, untold = self._office.texts, self._office.people, []
+        _, people, untold = self._services.texts, self._services.people, []
         for person in persons:
             role = await people.role(person)
             await people.change(person, is_allowed=True, is_banned=False)
@@ -162,10 +162,10 @@ class Admissions:
 
     async def ban(self, persons: Sequence[int]) -> str:
         """Shuts people out, and takes back what they have ordered; admins stay."""
-        _, admins = self._office.texts, await self._office.people.admins()
+        _, admins = self._services.texts, await self._services.people.admins()
         out = [person for person in persons if person not in admins]
         for person in out:
-            await self._office.people.change(person, is_allowed=False, is_banned=True)
+            await self._services.people.change(person, is_allowed=False, is_banned=True)
             for card in await self._ordering.open_orders(person):
                 await self._ordering.cancel_order(card)
         lines = []
@@ -178,20 +178,20 @@ class Admissions:
     async def unban(self, persons: Sequence[int]) -> str:
         """Makes people who were shut out what they were before anybody knew them."""
         for person in persons:
-            await self._office.people.change(person, is_banned=False)
-        _ = self._office.texts
+            await self._services.people.change(person, is_banned=False)
+        _ = self._services.texts
         return _("Not shut out any more: {persons}", persons=_numbers(persons))
 
     async def listed(self) -> str:
         """Who was let in and who was shut out, and how that is done."""
-        return people_text(await self._office.people.listed(), self._office.texts)
+        return people_text(await self._services.people.listed(), self._services.texts)
 
     async def _is_told(self, person: int) -> bool:
         """Whether a person who was let in could be told so."""
-        _ = self._office.texts
-        words = Words(_("You may use this bot now. Send me a photo."))
+        _ = self._services.texts
+        words = MessageContent(_("You may use this bot now. Send me a photo."))
         try:
-            await self._office.messenger.send(Place(person), words)
+            await self._services.messenger.send(ChatTarget(person), words)
         except TelegramError as error:
             log.info("who was let in was not told: %s", type(error).__name__)
             return False

@@ -4,8 +4,8 @@ import logging
 
 from telegram.error import TelegramError
 
-from bot.gateway.messenger import ChatBusy, Place, Words
-from bot.office import Office
+from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent
+from bot.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +19,8 @@ class AdminNotes:
         office: the parts of the bot.
     """
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._told_s = 0.0
         self._told: set[str] = set()
 
@@ -34,14 +34,16 @@ class AdminNotes:
         if once in self._told:
             return
         log.error("%s", text)
-        now_s = self._office.clock()
+        now_s = self._services.clock()
         if once:
             self._told.add(once)
         elif now_s - self._told_s < _EVERY_S:
             return
         self._told_s = now_s
-        for admin in await self._office.people.admins():
+        for admin in await self._services.people.admins():
             try:
-                await self._office.messenger.send(Place(admin), Words(text), at_once=True)
+                await self._services.messenger.send(
+                    ChatTarget(admin), MessageContent(text), at_once=True
+                )
             except (TelegramError, ChatBusy) as error:
                 log.info("an admin was not told: %s", type(error).__name__)

@@ -2,13 +2,13 @@
 
 from enum import StrEnum
 
-from bot.callback_data import Tap, Verb
+from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import Button
 
 _SEPARATOR = ":"
 
 
-class Deed(StrEnum):
+class OwnerAction(StrEnum):
     """What an admin's button does."""
 
     STATUS = "status"
@@ -20,7 +20,7 @@ class Deed(StrEnum):
     RETRY = "retry"  # that order
 
 
-def owner_button(text: str, deed: Deed, about: str = "") -> Button:
+def owner_button(text: str, deed: OwnerAction, about: str = "") -> Button:
     """A button for admins.
 
     Args:
@@ -28,12 +28,12 @@ def owner_button(text: str, deed: Deed, about: str = "") -> Button:
         deed: what it does.
         about: which order or page.
     """
-    return Button(text, Tap(Verb.OWNER, argument=f"{deed}{_SEPARATOR}{about}"))
+    return Button(text, ButtonData(ButtonAction.OWNER, argument=f"{deed}{_SEPARATOR}{about}"))
 
 
-def deed_of(tap: Tap) -> tuple[Deed, str] | None:
+def deed_of(tap: ButtonData) -> tuple[OwnerAction, str] | None:
     """What a tap on such a button is to do, and about what; None if nobody knows."""
     name, _, about = tap.argument.partition(_SEPARATOR)
-    if tap.verb is not Verb.OWNER or name not in set(Deed):
+    if tap.verb is not ButtonAction.OWNER or name not in set(OwnerAction):
         return None
-    return Deed(name), about
+    return OwnerAction(name), about

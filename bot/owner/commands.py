@@ -3,17 +3,17 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bot.callback_data import Tap
-from bot.gateway.messenger import Place, Words
-from bot.office import Office
+from bot.callback_data import ButtonData
+from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
-from bot.owner.buttons import Deed, deed_of
+from bot.owner.buttons import OwnerAction, deed_of
 from bot.owner.claim import CLAIM_LINK, Claims
 from bot.owner.jobs import Jobs
 from bot.owner.overview import Overviews
 from bot.owner.status import status_words
 from bot.people import Role
+from bot.services import Services
 from jobs.drafts import Card
 
 
@@ -33,7 +33,7 @@ class OwnersTap:
     person: int
     message_id: int
     query: str
-    tap: Tap
+    tap: ButtonData
 
 
 class OwnerCommands:
@@ -47,100 +47,100 @@ class OwnerCommands:
 
     def __init__(
         self,
-        office: Office,
+        services: Services,
         ordering: Ordering,
         commands_shown: Callable[[int], Awaitable[None]],
     ) -> None:
-        self._office = office
+        self._services = services
         self._commands_shown = commands_shown
-        self._overviews = Overviews(office)
-        self._jobs = Jobs(office, ordering)
-        self._admissions = Admissions(office, ordering)
-        self._claims = Claims(office.queues.client, office.queues.url)
+        self._overviews = Overviews(services)
+        self._jobs = Jobs(services, ordering)
+        self._admissions = Admissions(services, ordering)
+        self._claims = Claims(services.queues.client, services.queues.url)
 
-    async def claim(self, place: Place, person: int, text: str) -> None:
+    async def claim(self, place: ChatTarget, person: int, text: str) -> None:
         """Makes an admin of the first who opens the link of the first start."""
-        _, people = self._office.texts, self._office.people
+        _, people = self._services.texts, self._services.people
         secret = text.partition(CLAIM_LINK)[2].strip()
         is_owner = await self._claims.redeem(secret, person)
         # The same update may come again when the link is used up.
         if is_owner or await people.role(person) is Role.ADMIN:
             said = _("You are an admin of this bot now. /status shows how it stands.")
-            await self._say(place, Words(said))
+            await self._say(place, MessageContent(said))
             await self._commands_shown(person)
         else:
-            await self._say(place, Words(_("This link is used up, or its time is over.")))
+            await self._say(place, MessageContent(_("This link is used up, or its time is over.")))
 
-    async def status(self, place: Place) -> None:
+    async def status(self, place: ChatTarget) -> None:
         """How everything stands."""
         await self._say(place, await self._status_words())
 
-    async def jobs(self, place: Place) -> None:
+    async def jobs(self, place: ChatTarget) -> None:
         """The orders."""
         await self._say(place, await self._jobs.listed(0))
 
-    async def pause(self, place: Place, *, is_paused: bool) -> None:
+    async def pause(self, place: ChatTarget, *, is_paused: bool) -> None:
         """Stops the taking of orders, or goes on."""
-        await self._office.people.pause(is_paused=is_paused)
-        await self._say(place, Words(self._pause_text(is_paused=is_paused)))
+        await self._services.people.pause(is_paused=is_paused)
+        await self._say(place, MessageContent(self._pause_text(is_paused=is_paused)))
 
-    async def allow(self, place: Place, persons: Sequence[int]) -> None:
+    async def allow(self, place: ChatTarget, persons: Sequence[int]) -> None:
         """Lets people in; without any, says who is."""
         await self._admit(place, persons, self._admissions.allow)
 
-    async def ban(self, place: Place, persons: Sequence[int]) -> None:
+    async def ban(self, place: ChatTarget, persons: Sequence[int]) -> None:
         """Shuts people out; without any, says who is."""
         await self._admit(place, persons, self._admissions.ban)
 
-    async def unban(self, place: Place, persons: Sequence[int]) -> None:
+    async def unban(self, place: ChatTarget, persons: Sequence[int]) -> None:
         """Shuts people out no longer; without any, says who is shut out."""
         await self._admit(place, persons, self._admissions.unban)
 
     async def tapped(self, tapped: OwnersTap) -> None:
         """Does what a button says, and shows what came of it in its message."""
-        messenger, found = self._office.messenger, deed_of(tapped.tap)
+        messenger, found = self._services.messenger, deed_of(tapped.tap)
         if found is None:
-            await messenger.answer(tapped.query, self._office.texts("This button is too old."))
+            await messenger.answer(tapped.query, self._services.texts("This button is too old."))
             return
         deed, about = found
         told, words = await self._done(deed, about, tapped.person)
         await messenger.answer(tapped.query, told)
         await messenger.edit(tapped.chat, Card(message_id=tapped.message_id), words)
 
-    async def _done(self, deed: Deed, about: str, admin: int) -> tuple[str, Words]:
+    async def _done(self, deed: OwnerAction, about: str, admin: int) -> tuple[str, MessageContent]:
         """What is said in passing, and what the message shows from now on."""
         match deed:
-            case Deed.PAUSE | Deed.RESUME:
-                is_paused = deed is Deed.PAUSE
-                await self._office.people.pause(is_paused=is_paused)
+            case OwnerAction.PAUSE | OwnerAction.RESUME:
+                is_paused = deed is OwnerAction.PAUSE
+                await self._services.people.pause(is_paused=is_paused)
                 return self._pause_text(is_paused=is_paused), await self._status_words()
-            case Deed.JOBS:
+            case OwnerAction.JOBS:
                 return "", await self._jobs.listed(int(about) if about.isdecimal() else 0)
-            case Deed.JOB:
+            case OwnerAction.JOB:
                 return "", await self._jobs.detail(about)
-            case Deed.CANCEL:
+            case OwnerAction.CANCEL:
                 return await self._jobs.cancel(about), await self._jobs.detail(about)
-            case Deed.RETRY:
+            case OwnerAction.RETRY:
                 return await self._jobs.retry(about, admin), await self._jobs.detail(about)
         return "", await self._status_words()
 
     async def _admit(
         self,
-        place: Place,
+        place: ChatTarget,
         persons: Sequence[int],
         change: Callable[[Sequence[int]], Awaitable[str]],
     ) -> None:
         text = await (change(persons) if persons else self._admissions.listed())
-        await self._say(place, Words(text))
+        await self._say(place, MessageContent(text))
 
-    async def _status_words(self) -> Words:
-        return status_words(await self._overviews.now(), self._office.texts)
+    async def _status_words(self) -> MessageContent:
+        return status_words(await self._overviews.now(), self._services.texts)
 
     def _pause_text(self, *, is_paused: bool) -> str:
-        _ = self._office.texts
+        _ = self._services.texts
         if is_paused:
             return _("Paused: new videos are not taken; those in the queue are still made. /resume")
         return _("Videos are taken again.")
 
-    async def _say(self, place: Place, words: Words) -> None:
-        await self._office.messenger.send(place, words)
+    async def _say(self, place: ChatTarget, words: MessageContent) -> None:
+        await self._services.messenger.send(place, words)

@@ -14,11 +14,11 @@ from telegram.ext import (
     filters,
 )
 
-from bot.callback_data import VERSION, Tap, Verb
+from bot.callback_data import VERSION, ButtonAction, ButtonData
 from bot.gateway.application import AnyApplication, Context
-from bot.gateway.messenger import Place
-from bot.gateway.updates import came
-from bot.owner.access import Guard, Knock
+from bot.gateway.messenger import ChatTarget
+from bot.gateway.updates import incoming
+from bot.owner.access import CommandAttempt, Guard
 from bot.owner.claim import CLAIM_LINK
 from bot.owner.commands import OwnerCommands, OwnersTap
 
@@ -59,18 +59,18 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
         application.add_handler(CommandHandler(name, command, filters=where))
 
     def hear_names(
-        name: str, admit: Callable[[Place, list[int]], Coroutine[Any, Any, None]]
+        name: str, admit: Callable[[ChatTarget, list[int]], Coroutine[Any, Any, None]]
     ) -> None:
         hear(name, lambda message: admit(_place(message), persons_of(message)), anywhere)
 
     async def claim(update: Update, _context: Context) -> None:
         if update.message is not None:
-            heard = came(update.message)
+            heard = incoming(update.message)
             await commands.claim(_place(update.message), heard.person, heard.text)
 
     async def tap(update: Update, _context: Context) -> None:
         query = update.callback_query
-        found = Tap.decoded(query.data or "") if query else None
+        found = ButtonData.decoded(query.data or "") if query else None
         if query is None or query.message is None or found is None:
             return
         await commands.tapped(
@@ -92,10 +92,12 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
     hear_names("allow", commands.allow)
     hear_names("ban", commands.ban)
     hear_names("unban", commands.unban)
-    application.add_handler(CallbackQueryHandler(tap, pattern=rf"^{VERSION}\|{Verb.OWNER}\|"))
+    application.add_handler(
+        CallbackQueryHandler(tap, pattern=rf"^{VERSION}\|{ButtonAction.OWNER}\|")
+    )
 
 
-def knock_of(update: Update, bot: str) -> Knock | None:
+def knock_of(update: Update, bot: str) -> CommandAttempt | None:
     """Who wants something; None for what nobody wants, such as a new member.
 
     Args:
@@ -105,12 +107,14 @@ def knock_of(update: Update, bot: str) -> Knock | None:
     query, message = update.callback_query, update.message
     if query is not None:
         chat = query.message.chat.id if query.message else query.from_user.id
-        return Knock(Place(chat), query.from_user.id, query=query.id, data=query.data or "")
+        return CommandAttempt(
+            ChatTarget(chat), query.from_user.id, query=query.id, data=query.data or ""
+        )
     if message is None or filters.StatusUpdate.ALL.check_update(update):
         return None
-    heard = came(message)
+    heard = incoming(message)
     has_file = message.effective_attachment is not None
-    return Knock(_place(message), heard.person, heard.text, bot=bot, has_file=has_file)
+    return CommandAttempt(_place(message), heard.person, heard.text, bot=bot, has_file=has_file)
 
 
 def persons_of(message: Message) -> list[int]:
@@ -127,10 +131,10 @@ def persons_of(message: Message) -> list[int]:
         return [reply.forward_origin.sender_user.id]
     if reply.from_user is not None and reply.from_user.is_bot and reply.sender_chat is None:
         return []
-    return [came(reply).person]
+    return [incoming(reply).person]
 
 
-def _place(message: Message) -> Place:
+def _place(message: Message) -> ChatTarget:
     """Where an answer to a message goes."""
-    heard = came(message)
-    return Place(heard.chat, heard.thread_id, heard.message_id)
+    heard = incoming(message)
+    return ChatTarget(heard.chat, heard.thread_id, heard.message_id)

@@ -4,18 +4,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.gateway.messenger import Button, Words, in_rows
-from bot.office import Office
+from bot.gateway.messenger import Button, MessageContent, in_rows
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
-from bot.owner.buttons import Deed, owner_button
+from bot.owner.buttons import OwnerAction, owner_button
 from bot.owner.status import age_words
+from bot.services import Services
 from bot.texts import Texts
 from bot.wording import cancelling_words, sentence_of
 from jobs.errors import UserError
 from jobs.orders import Motion, Order, OrderState
 from jobs.queues.order_logs import OrderLogs
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
 
 PAGE_SIZE = 8
 _MOST_FAILED = 100
@@ -61,49 +61,49 @@ class Jobs:
         ordering: takes orders back, and tries them again.
     """
 
-    def __init__(self, office: Office, ordering: Ordering) -> None:
-        self._office = office
+    def __init__(self, services: Services, ordering: Ordering) -> None:
+        self._services = services
         self._ordering = ordering
-        self._logs = OrderLogs(office.queues.client, office.queues.url)
+        self._logs = OrderLogs(services.queues.client, services.queues.url)
 
-    async def listed(self, page: int) -> Words:
+    async def listed(self, page: int) -> MessageContent:
         """A page of the orders that have not ended, and of those that failed for us."""
-        office = self._office
-        found = {card.order_id: card for card in await office.cards.all_open()}
-        for letter in await office.queues.dead_letters(_MOST_FAILED):
+        services = self._services
+        found = {card.order_id: card for card in await services.cards.all_open()}
+        for letter in await services.queues.dead_letters(_MOST_FAILED):
             name = letter.status.ref.job_id
-            card = None if name in found else await office.cards.read(name)
+            card = None if name in found else await services.cards.read(name)
             if card is not None:
                 found[name] = card
         page = min(page, max(0, len(found) - 1) // PAGE_SIZE)
         shown = list(found.values())[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
         jobs = [await self._of_card(card) for card in shown]
-        return list_words(jobs, page, -(-len(found) // PAGE_SIZE), office.texts)
+        return list_words(jobs, page, -(-len(found) // PAGE_SIZE), services.texts)
 
-    async def detail(self, order_id: str) -> Words:
+    async def detail(self, order_id: str) -> MessageContent:
         """One order in full."""
-        _ = self._office.texts
-        card = await self._office.cards.read(order_id)
+        _ = self._services.texts
+        card = await self._services.cards.read(order_id)
         if card is None:
-            return Words(_("This order is not known any more."), (_back_row(_),))
+            return MessageContent(_("This order is not known any more."), (_back_row(_),))
         lines = await self._logs.last(order_id, _LOG_LINES_READ)
         log = tuple(filter(_STAMPED.match, lines))[-_LOG_LINES:]
         return detail_words(replace(await self._of_card(card), log=log), _)
 
     async def cancel(self, order_id: str) -> str:
         """Takes an order back; what to tell the admin."""
-        _ = self._office.texts
-        card = await self._office.cards.read(order_id)
-        became = Cancelling.UNKNOWN
+        _ = self._services.texts
+        card = await self._services.cards.read(order_id)
+        became = CancelOutcome.UNKNOWN
         if card is not None:
             became = await self._ordering.cancel_order(card)
         return cancelling_words(became, _)
 
     async def retry(self, order_id: str, admin: int) -> str:
         """Tries a failed order again; what to tell the admin."""
-        _ = self._office.texts
-        card = await self._office.cards.read(order_id)
-        draft = await self._office.drafts.read(card.draft) if card else None
+        _ = self._services.texts
+        card = await self._services.cards.read(order_id)
+        draft = await self._services.drafts.read(card.draft) if card else None
         if card is None or draft is None:
             return _("Its photo was deleted: it cannot be tried again.")
         try:
@@ -113,8 +113,8 @@ class Jobs:
         return _("It is tried again.") if placed.is_new else _("It has not failed.")
 
     async def _of_card(self, card: OrderCard) -> Job:
-        status = await self._office.queues.status(card.ref)
-        age_s = self._office.clock() - card.begun_s
+        status = await self._services.queues.status(card.ref)
+        age_s = self._services.clock() - card.begun_s
         if status is None:
             return Job(card.order, None, age_s)
         is_failed = status.state is OrderState.FAILED
@@ -128,7 +128,7 @@ class Jobs:
         )
 
 
-def list_words(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> Words:
+def list_words(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> MessageContent:
     """A page of orders with a button for each.
 
     Args:
@@ -138,27 +138,27 @@ def list_words(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> Words:
         _: the sentences.
     """
     if not jobs:
-        return Words(_("No order waits, runs or has failed."), (_back_row(_),))
+        return MessageContent(_("No order waits, runs or has failed."), (_back_row(_),))
     first = page * PAGE_SIZE + 1
     lines = [f"{number}. {_line(job, _)}" for number, job in enumerate(jobs, start=first)]
     buttons = [
-        owner_button(str(number), Deed.JOB, job.order.order_id)
+        owner_button(str(number), OwnerAction.JOB, job.order.order_id)
         for number, job in enumerate(jobs, start=first)
     ]
     rows = in_rows(buttons, _NUMBERS_IN_A_ROW)
     if pages > 1:
         rows.append(
             (
-                owner_button("◀️", Deed.JOBS, str((page - 1) % pages)),
-                owner_button(f"{page + 1}/{pages}", Deed.JOBS, str(page)),
-                owner_button("▶️", Deed.JOBS, str((page + 1) % pages)),
+                owner_button("◀️", OwnerAction.JOBS, str((page - 1) % pages)),
+                owner_button(f"{page + 1}/{pages}", OwnerAction.JOBS, str(page)),
+                owner_button("▶️", OwnerAction.JOBS, str((page + 1) % pages)),
             )
         )
-    rows.append((owner_button(_("📊 Status"), Deed.STATUS),))
-    return Words("\n".join(lines), tuple(rows))
+    rows.append((owner_button(_("📊 Status"), OwnerAction.STATUS),))
+    return MessageContent("\n".join(lines), tuple(rows))
 
 
-def detail_words(job: Job, _: Texts) -> Words:
+def detail_words(job: Job, _: Texts) -> MessageContent:
     """An order in full, with the buttons that fit how it stands."""
     order = job.order
     lines = [
@@ -173,10 +173,10 @@ def detail_words(job: Job, _: Texts) -> Words:
         lines += ["", _("Its worker's last words:"), _end_of(job.log)]
     rows = [_back_row(_)]
     if job.state is OrderState.FAILED:
-        rows.insert(0, (owner_button(_("↻ Try again"), Deed.RETRY, order.order_id),))
+        rows.insert(0, (owner_button(_("↻ Try again"), OwnerAction.RETRY, order.order_id),))
     elif job.state is not None and not job.state.is_final:
-        rows.insert(0, (owner_button(_("✖️ Cancel"), Deed.CANCEL, order.order_id),))
-    return Words("\n".join(lines), tuple(rows))
+        rows.insert(0, (owner_button(_("✖️ Cancel"), OwnerAction.CANCEL, order.order_id),))
+    return MessageContent("\n".join(lines), tuple(rows))
 
 
 def _line(job: Job, _: Texts) -> str:
@@ -215,4 +215,7 @@ def _end_of(log: Sequence[str]) -> str:
 
 
 def _back_row(_: Texts) -> tuple[Button, ...]:
-    return (owner_button(_("📋 Jobs"), Deed.JOBS, "0"), owner_button(_("📊 Status"), Deed.STATUS))
+    return (
+        owner_button(_("📋 Jobs"), OwnerAction.JOBS, "0"),
+        owner_button(_("📊 Status"), OwnerAction.STATUS),
+    )

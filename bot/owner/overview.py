@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.office import Office
+from bot.services import Services
 from jobs.connection import reaching
-from jobs.queues.figures import Figures, QueueFigures
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
-from jobs.queues.workers import Heartbeat, Workers, WorkerState
+from jobs.queues.statistics import Figures, QueueStatistics
 from jobs.service_errors import StoreError
 
 _DAY_S = 86_400
@@ -15,7 +15,7 @@ _MOST_FAILURES = 1000
 
 
 @dataclass(frozen=True)
-class QueueStand:
+class QueueSummary:
     """How a queue stands.
 
     Attributes:
@@ -39,7 +39,7 @@ class QueueStand:
 
 
 @dataclass(frozen=True)
-class WorkerStand:
+class WorkerSummary:
     """How a worker stands.
 
     Attributes:
@@ -79,8 +79,8 @@ class Overview:
     """
 
     is_paused: bool
-    queues: tuple[QueueStand, ...]
-    workers: tuple[WorkerStand, ...]
+    queues: tuple[QueueSummary, ...]
+    workers: tuple[WorkerSummary, ...]
     ended: int
     failed: int
     store: str
@@ -96,11 +96,11 @@ class Overviews:
         office: the parts of the bot.
     """
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
-        client, url = office.queues.client, office.queues.url
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        client, url = services.queues.client, services.queues.url
         self._figures = Figures(client, url)
-        self._workers = Workers(client, url)
+        self._workers = WorkerRegistry(client, url)
 
     async def now(self) -> Overview:
         """How everything stands right now.
@@ -108,8 +108,8 @@ class Overviews:
         Raises:
             QueueUnavailable: the server of the queues does not answer.
         """
-        office, now_s = self._office, self._office.clock()
-        queues = office.queues
+        services, now_s = self._services, self._services.clock()
+        queues = services.queues
         engine_queues = await queues.known_engine_queues()
         ended = await queues.finished_since(round((now_s - _DAY_S) * 1000), engine_queues)
         letters = await queues.dead_letters(_MOST_FAILURES)
@@ -118,7 +118,7 @@ class Overviews:
             memory = await queues.client.info("memory")
         free_bytes, trouble = self._room()
         return Overview(
-            is_paused=await office.people.is_paused(),
+            is_paused=await services.people.is_paused(),
             queues=tuple(
                 [
                     _queue_stand(name, await self._figures.of(name), now_s)
@@ -128,7 +128,7 @@ class Overviews:
             workers=await self._workers_now(now_s),
             ended=len(ended),
             failed=len(failed),
-            store=office.store.place,
+            store=services.store.place,
             free_bytes=free_bytes,
             trouble=trouble,
             memory_bytes=int(memory["used_memory"]),
@@ -136,13 +136,13 @@ class Overviews:
 
     def _room(self) -> tuple[int | None, str | None]:
         """The room of the file store, and what is wrong with it."""
-        store, _ = self._office.store, self._office.texts
+        store, _ = self._services.store, self._services.texts
         try:
             return store.free_bytes(), _("too little room") if store.is_full() else None
         except StoreError as error:
             return None, str(error)
 
-    async def _workers_now(self, now_s: float) -> tuple[WorkerStand, ...]:
+    async def _workers_now(self, now_s: float) -> tuple[WorkerSummary, ...]:
         living = await self._workers.living()
         signs = await self._workers.signs([one.worker for one in living])
         return tuple(
@@ -152,12 +152,12 @@ class Overviews:
             ]
         )
 
-    async def _worker_stand(self, worker: Heartbeat, sign_s: float) -> WorkerStand:
+    async def _worker_stand(self, worker: Heartbeat, sign_s: float) -> WorkerSummary:
         speeds: dict[str, float | None] = {}
         for engine in worker.engine_names:
             (seconds,) = await self._workers.speeds([worker.device], engine)
             speeds[engine] = 1 / seconds if seconds else None
-        return WorkerStand(
+        return WorkerSummary(
             host=worker.host,
             device=worker.device,
             state=worker.state,
@@ -168,9 +168,9 @@ class Overviews:
         )
 
 
-def _queue_stand(name: str, figures: QueueFigures, now_s: float) -> QueueStand:
+def _queue_stand(name: str, figures: QueueStatistics, now_s: float) -> QueueSummary:
     counts = figures.counts
-    return QueueStand(
+    return QueueSummary(
         name=name,
         waiting=counts["wait"] + counts["prioritized"],
         running=counts["active"],

@@ -1,8 +1,8 @@
 """What `/status` says of an overview; pure functions."""
 
-from bot.gateway.messenger import Keyboard, Words
-from bot.owner.buttons import Deed, owner_button
-from bot.owner.overview import Overview, QueueStand, WorkerStand
+from bot.gateway.messenger import Keyboard, MessageContent
+from bot.owner.buttons import OwnerAction, owner_button
+from bot.owner.overview import Overview, QueueSummary, WorkerSummary
 from bot.texts import Texts
 from jobs.queues.keys import engine_queue
 
@@ -11,7 +11,7 @@ _MINUTE_S, _HOUR_S = 60, 3600
 _MB, _GB = 1_000_000, 1_000_000_000
 
 
-def status_words(overview: Overview, _: Texts) -> Words:
+def status_words(overview: Overview, _: Texts) -> MessageContent:
     """How everything stands, and the buttons of an admin."""
     is_paused = overview.is_paused
     paused = _("Paused: new videos are not taken.") if is_paused else _("Videos are taken.")
@@ -29,7 +29,7 @@ def status_words(overview: Overview, _: Texts) -> Words:
         _room_lines(overview, _),
     )
     text = "\n\n".join("\n".join(lines) for lines in sections)
-    return Words(text, _keyboard(_, is_paused=is_paused))
+    return MessageContent(text, _keyboard(_, is_paused=is_paused))
 
 
 def age_words(seconds: float, _: Texts) -> str:
@@ -42,10 +42,13 @@ def age_words(seconds: float, _: Texts) -> str:
 
 
 def _keyboard(_: Texts, *, is_paused: bool) -> Keyboard:
-    pause = owner_button(_("⏸ Pause"), Deed.PAUSE)
-    resume = owner_button(_("▶️ Resume"), Deed.RESUME)
+    pause = owner_button(_("⏸ Pause"), OwnerAction.PAUSE)
+    resume = owner_button(_("▶️ Resume"), OwnerAction.RESUME)
     return (
-        (owner_button(_("📋 Jobs"), Deed.JOBS, "0"), owner_button(_("🔄 Refresh"), Deed.STATUS)),
+        (
+            owner_button(_("📋 Jobs"), OwnerAction.JOBS, "0"),
+            owner_button(_("🔄 Refresh"), OwnerAction.STATUS),
+        ),
         (resume if is_paused else pause,),
     )
 
@@ -57,7 +60,7 @@ def _queue_lines(overview: Overview, _: Texts) -> list[str]:
     return [_("Queues:"), *(_queue_line(queue, _) for queue in busy)]
 
 
-def _queue_line(queue: QueueStand, _: Texts) -> str:
+def _queue_line(queue: QueueSummary, _: Texts) -> str:
     return _(
         "{name}: {waiting} waiting, {running} running, {retrying} to be tried again; the oldest "
         "for {age}",
@@ -79,7 +82,7 @@ def _worker_lines(overview: Overview, _: Texts) -> list[str]:
     return lines
 
 
-def _worker_line(worker: WorkerStand, _: Texts) -> str:
+def _worker_line(worker: WorkerSummary, _: Texts) -> str:
     engines = [_with_speed(engine, speed, _) for engine, speed in worker.speeds.items()]
     state = _(worker.state.value)
     if worker.job is not None:

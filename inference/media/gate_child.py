@@ -28,7 +28,7 @@ from inference.process.niceness import stand_back
 
 if TYPE_CHECKING:
     from inference.media.photo import Photo
-    from jobs.model import ClipLook, Face, PhotoLook, Warn
+    from jobs.model import ClipLook, Face, MediaWarning, PhotoLook
 
 _OPEN_FILES = 256
 _CPU_MARGIN_S = 5  # between the soft and the hard limit on processor time
@@ -165,20 +165,20 @@ def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "Phot
     )
 
 
-def _photo_warnings(photo: "Photo", faces: "tuple[Face, ...]") -> "tuple[Warn, ...]":
-    from jobs.model import Warn  # noqa: PLC0415
+def _photo_warnings(photo: "Photo", faces: "tuple[Face, ...]") -> "tuple[MediaWarning, ...]":
+    from jobs.model import MediaWarning  # noqa: PLC0415
 
-    warnings = [Warn.PHOTO_CUT] if photo.is_cut else []
+    warnings = [MediaWarning.PHOTO_CUT] if photo.is_cut else []
     part = picture = photo.picture
     if faces:
         box = faces[0].box
         part = picture[max(0, box.upper) : box.lower, max(0, box.left) : box.right]
         if box.width < _SMALL_FACE_PX:
-            warnings.append(Warn.SMALL_FACE)
+            warnings.append(MediaWarning.SMALL_FACE)
     # ITU-R BT.601 luminance.
     red, green, blue = part.reshape(-1, 3).mean(axis=0)
     if 0.299 * red + 0.587 * green + 0.114 * blue < _DARK:
-        warnings.append(Warn.VERY_DARK)
+        warnings.append(MediaWarning.VERY_DARK)
     return tuple(warnings)
 
 
@@ -187,7 +187,7 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipL
     from inference.media.limits import ClipLimits  # noqa: PLC0415
     from inference.media.probe import probe  # noqa: PLC0415
     from inference.media.video import ClipReader, normalise_clip  # noqa: PLC0415
-    from jobs.model import ClipLook, Warn  # noqa: PLC0415
+    from jobs.model import ClipLook, MediaWarning  # noqa: PLC0415
 
     original = probe(source)
     clip = normalise_clip(
@@ -203,12 +203,12 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipL
     with ClipReader(clip.path, width=width, height=height) as frames:
         findings = check_clip(frames, clip.frame_count)
     found = {
-        Warn.CLIP_SHORTENED: clip.shortened,
-        Warn.CLIP_DAMAGED: clip.damaged,
-        Warn.NO_PLAYABLE_SOUND: clip.lacks_sound_decoder,
-        Warn.NO_FACE_IN_CLIP: not findings.faces,
-        Warn.FACE_LOST: findings.is_face_lost,
-        Warn.HARD_CUTS: findings.has_cuts,
+        MediaWarning.CLIP_SHORTENED: clip.shortened,
+        MediaWarning.CLIP_DAMAGED: clip.damaged,
+        MediaWarning.NO_PLAYABLE_SOUND: clip.lacks_sound_decoder,
+        MediaWarning.NO_FACE_IN_CLIP: not findings.faces,
+        MediaWarning.FACE_LOST: findings.is_face_lost,
+        MediaWarning.HARD_CUTS: findings.has_cuts,
     }
     return ClipLook(
         clip=clip.path,

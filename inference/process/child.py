@@ -53,7 +53,7 @@ _PR_SET_PDEATHSIG = 1
 _FIRST_TO_GO = 500  # of 1000, when the machine is short of memory
 
 
-class Answers:
+class ResponseWriter:
     """The way back to the parent; any thread may speak."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class PipeHandler(logging.Handler):
     """Sends the log to the parent; of a flood only the beginning of each second.
 
     Args:
-        say: `Answers.say`.
+        say: `ResponseWriter.say`.
     """
 
     def __init__(self, say: Say) -> None:
@@ -116,7 +116,7 @@ class PipeHandler(logging.Handler):
         self._answer("log", level=level, logger=logger, text=text)
 
 
-class Requests:
+class RequestReader:
     """What the parent asks, read by a thread of its own, so that a wish to cancel is heard at once.
 
     When the parent is gone, the thread ends this process group.
@@ -151,11 +151,11 @@ class Requests:
         os.killpg(0, signal.SIGKILL)
 
 
-class Progress:
+class ProgressReporter:
     """Tells how far a job is, but not too often.
 
     Args:
-        say: `Answers.say`.
+        say: `ResponseWriter.say`.
     """
 
     def __init__(self, say: Say) -> None:
@@ -179,9 +179,9 @@ def main() -> None:
     # Before anything loads torch.
     let_threads_sleep()
     faulthandler.enable()
-    answers = Answers()
+    answers = ResponseWriter()
     handler = _log_to(answers)
-    requests = Requests()
+    requests = RequestReader()
     setup = EngineSetup.model_validate(next(iter(requests)))
     _stand_back(setup.niceness)
     if setup.further_engines is not None:
@@ -202,7 +202,7 @@ def main() -> None:
 
 
 def _answer(
-    request: dict[str, Any], setup: EngineSetup, answers: Answers, requests: Requests
+    request: dict[str, Any], setup: EngineSetup, answers: ResponseWriter, requests: RequestReader
 ) -> dict[str, Any]:
     """What is to be answered, as plain data."""
     # Imported late: it takes a second, which counts as loading.
@@ -215,7 +215,7 @@ def _answer(
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
     listener = Listener(
         loaded=lambda: answers.say("loaded"),
-        report=Progress(answers.say).report,
+        report=ProgressReporter(answers.say).report,
         is_cancelled=lambda: requests.is_cancelled(number),
     )
     job = RenderJob.model_validate(request["job"])
@@ -234,7 +234,7 @@ def _failure(told: AnimatoError, error: Exception, *, is_sound: bool) -> dict[st
     return {"error": told.to_dict(), "trace": trace, "is_sound": is_sound}
 
 
-def _log_to(answers: Answers) -> PipeHandler:
+def _log_to(answers: ResponseWriter) -> PipeHandler:
     handler = PipeHandler(answers.say)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
     logging.captureWarnings(capture=True)
@@ -256,7 +256,7 @@ def _stand_back(niceness: int) -> None:
 def _end_with_parent() -> None:
     """Has the system kill this process when the parent dies, even while it hangs in a library.
 
-    The pipe that `Requests` reads says the same, on every system, to a process that can listen.
+    On every system, `RequestReader` ends the process when the pipe from the parent is closed.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -22,16 +22,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from inference.process.engine_child import EngineChild
 from inference.process.job_log import job_id
 from inference.process.render_job import (
     RESULT_NAME,
     THUMBNAIL_NAME,
+    EngineOffer,
     EngineSetup,
-    Offer,
     Rendered,
     RenderJob,
 )
-from inference.process.running_engine import RunningEngine
 from jobs.errors import (
     AnimatoError,
     Cancelled,
@@ -104,7 +104,7 @@ class EngineProcess:
         self._limits = limits or EngineLimits()
         self._on_restart = on_restart
         self._turn = asyncio.Lock()
-        self._child: RunningEngine | None = None
+        self._child: EngineChild | None = None
         self._request: _Request | None = None
         self._is_closed = False
         self._count = 0
@@ -174,7 +174,7 @@ class EngineProcess:
         if self._request is not None:
             self._request.cancelled.set()
 
-    async def offer(self, engines: Sequence[str] = ()) -> Offer:
+    async def offer(self, engines: Sequence[str] = ()) -> EngineOffer:
         """What this machine can do. Where a network is asked about, the process holds torch then.
 
         Args:
@@ -188,7 +188,7 @@ class EngineProcess:
         async with self._turn:
             request = _Request("process", self._limits, self._limits.load_s)
             question = {"kind": "offer", "engines": list(engines)}
-            return Offer.model_validate(await self._ask(question, request))
+            return EngineOffer.model_validate(await self._ask(question, request))
 
     async def close(self) -> None:
         """Ends the process; a job in hand and those that wait for it end with `Cancelled`."""
@@ -219,7 +219,7 @@ class EngineProcess:
                 await self._end_child(reason)
         return _result_of(answer, request.engine)
 
-    async def _living_child(self, engine: str) -> RunningEngine:
+    async def _living_child(self, engine: str) -> EngineChild:
         """The process, started if need be.
 
         Raises:
@@ -232,7 +232,7 @@ class EngineProcess:
             return self._child
         await self._end_child("died")
         try:
-            self._child = await RunningEngine.start(self._setup, self._printed.append)
+            self._child = await EngineChild.start(self._setup, self._printed.append)
         except OSError as exc:
             reason = f"its process cannot be started ({exc.strerror})"
             raise EngineDied(name=engine, reason=reason) from exc
@@ -279,7 +279,7 @@ class _Request:
         self._end_in("step", limits.load_s, f"it was not ready within {limits.load_s:g} s")
 
     async def answer(
-        self, child: RunningEngine, number: int, keep: Callable[[str], None]
+        self, child: EngineChild, number: int, keep: Callable[[str], None]
     ) -> dict[str, Any]:
         """The process's last word on it.
 
@@ -373,7 +373,7 @@ class _Request:
 
 async def offered_engines(
     setup: EngineSetup, limits: EngineLimits | None = None, engines: Sequence[str] = ()
-) -> Offer:
+) -> EngineOffer:
     """What this machine can do, told by a process that is gone afterwards; see `offer`."""
     async with EngineProcess(setup, limits) as process:
         return await process.offer(engines)

@@ -24,8 +24,8 @@ from inference.process.render_job import (
     RESULT_NAME,
     THUMBNAIL_NAME,
     ClipFile,
+    EngineOffer,
     EngineSetup,
-    Offer,
     OfferedEngine,
     Rendered,
     RenderJob,
@@ -138,7 +138,7 @@ def _several_shown(job: RenderJob, order: Order, listener: Listener) -> tuple[An
     return result, showing.work_frames
 
 
-def offer_of(setup: EngineSetup, names: Sequence[str] = ()) -> Offer:
+def offer_of(setup: EngineSetup, names: Sequence[str] = ()) -> EngineOffer:
     """The engines whose needs are met on this machine, and the device that networks get here.
 
     Args:
@@ -158,7 +158,7 @@ def offer_of(setup: EngineSetup, names: Sequence[str] = ()) -> Offer:
     device = "cpu"
     if any("device" in engine.options for engine in able):
         device = _device_name(setup.device)
-    return Offer(
+    return EngineOffer(
         device=device,
         engines=tuple(
             OfferedEngine(

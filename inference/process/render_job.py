@@ -176,7 +176,7 @@ class OfferedEngine(EngineInfo):
         return EngineInfo(**self.model_dump(exclude={"missing_files"}) | {"options": options})
 
 
-class Offer(Value):
+class EngineOffer(Value):
     """What a machine can do.
 
     Attributes:

@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from jobs.metrics.worker_metrics import engine_of
-from jobs.queues.figures import UNFINISHED, Figures, QueueFigures
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
 from jobs.queues.queues import Queues
-from jobs.queues.workers import Heartbeat, Workers, WorkerState
+from jobs.queues.statistics import UNFINISHED, Figures, QueueStatistics
 from jobs.service_errors import QueueUnavailable
 
 REFRESH_EVERY_S = 15
@@ -33,9 +33,9 @@ class _Snapshot:
         at_s: when, unix time.
     """
 
-    queues: dict[str, QueueFigures]
+    queues: dict[str, QueueStatistics]
     engines: tuple[str, ...]
-    deliver: QueueFigures
+    deliver: QueueStatistics
     workers: list[Heartbeat]
     at_s: float
 
@@ -59,7 +59,7 @@ class QueueMetrics:
     ) -> None:
         self._queues = queues
         self._figures = Figures(queues.client, queues.url)
-        self._workers = Workers(queues.client, queues.url)
+        self._workers = WorkerRegistry(queues.client, queues.url)
         self._clock = clock
         self._last: _Snapshot | None = None
         registry.register(self)

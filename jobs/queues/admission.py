@@ -33,7 +33,7 @@ _BUSY_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True)
-class Limits:
+class OrderLimits:
     """How many orders, or photos, are taken; 0 is no limit.
 
     Attributes:
@@ -46,16 +46,16 @@ class Limits:
     per_day: int = 30
     queue: int = 500
 
-    def with_one_more(self) -> "Limits":
+    def with_one_more(self) -> "OrderLimits":
         """The limits for an order that replaces one which counts against them."""
         raised = [one and one + 1 for one in (self.open_orders, self.per_day, self.queue)]
-        return Limits(*raised)
+        return OrderLimits(*raised)
 
 
-NO_LIMITS = Limits(0, 0, 0)
+NO_LIMITS = OrderLimits(0, 0, 0)
 # Of a person, photos that are being fetched or looked at, or wait for it: two albums.
 MOST_PHOTOS = 20
-PHOTO_LIMITS = Limits(open_orders=MOST_PHOTOS, per_day=0, queue=0)
+PHOTO_LIMITS = OrderLimits(open_orders=MOST_PHOTOS, per_day=0, queue=0)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Admission:
         self._refund = client.register_script(lua("refund"))
 
     async def admit(
-        self, request: Request, limits: Limits, now_s: float, counted: Sequence[str] = ()
+        self, request: Request, limits: OrderLimits, now_s: float, counted: Sequence[str] = ()
     ) -> int | None:
         """The priority of a job that may be added now; None if it is there or was.
 
@@ -152,7 +152,11 @@ class Admission:
         return lowered_by
 
     async def _ask(
-        self, request: Request, limits: Limits, stamp: tuple[str, str, str], queues: Sequence[str]
+        self,
+        request: Request,
+        limits: OrderLimits,
+        stamp: tuple[str, str, str],
+        queues: Sequence[str],
     ) -> list[Any]:
         now, call, open_jobs = stamp
         answer: list[Any] = await self._admit(

@@ -18,10 +18,10 @@ from pydantic import Field
 from jobs.connection import reaching
 from jobs.orders import JobId, Record
 from jobs.queues.bullmq_types import CAPPED_BACKOFF, JobQueue, open_queue
+from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import DELIVER, INTAKE, LOOK, JobRef
 from jobs.queues.outcomes import Finished
 from jobs.queues.queues import Queues
-from jobs.queues.written import all_written
 
 KEPT_ORDER_S = 48 * 3600
 KEPT_DELIVERY_S = 72 * 3600
@@ -32,7 +32,7 @@ _OVERLAP_S = 60
 _BATCH = 500
 
 
-class Delivery(Record):
+class DeliveryJob(Record):
     """What is to be told to a chat: that a job ended; or what is to be sent of it once more.
 
     Attributes:
@@ -102,7 +102,7 @@ class Outbox:
         is_full = now_s - self._full_sweep_at_s >= _FULL_SWEEP_EVERY_S
         since_s = 0.0 if is_full else max(0.0, self._swept_at_s - _OVERLAP_S)
         finished = await self._queues.finished_since(round(since_s * 1000), await self._names())
-        deliveries = await self._new(list(map(Delivery.of, finished)))
+        deliveries = await self._new(list(map(DeliveryJob.of, finished)))
         with reaching(self._queues.url):
             for delivery in deliveries:
                 await _add(self._deliver, delivery)
@@ -121,8 +121,8 @@ class Outbox:
         """
         finished = await self._queues.finished_since(0, await self._names())
         delivered = await self._delivered(self._older(finished, KEPT_ORDER_S))
-        goes = {Delivery.of(one).delivery_id for one in delivered}
-        stays = {Delivery.of(one).delivery_id for one in finished} - goes
+        goes = {DeliveryJob.of(one).delivery_id for one in delivered}
+        stays = {DeliveryJob.of(one).delivery_id for one in finished} - goes
         # First the order, then its delivery: else the next sweep would send it again.
         removed = await self._remove(delivered)
         old = self._older(await self._queues.finished_since(0, [DELIVER]), KEPT_DELIVERY_S)
@@ -137,9 +137,9 @@ class Outbox:
         before_ms = (self._clock() - age_s) * 1000
         return [one for one in finished if one.finished_ms <= before_ms]
 
-    async def _new(self, deliveries: list[Delivery]) -> list[Delivery]:
+    async def _new(self, deliveries: list[DeliveryJob]) -> list[DeliveryJob]:
         """Those that are not in the queue yet."""
-        found: list[Delivery] = []
+        found: list[DeliveryJob] = []
         for start in range(0, len(deliveries), _BATCH):
             batch = deliveries[start : start + _BATCH]
             with reaching(self._queues.url):
@@ -155,7 +155,7 @@ class Outbox:
         with reaching(self._queues.url):
             async with self._queues.client.pipeline(transaction=False) as pipe:
                 for one in finished:
-                    pipe.hexists(JobRef(DELIVER, Delivery.of(one).delivery_id).key, "finishedOn")
+                    pipe.hexists(JobRef(DELIVER, DeliveryJob.of(one).delivery_id).key, "finishedOn")
                 ended = await pipe.execute()
         return [one for one, is_over in zip(finished, ended, strict=True) if is_over]
 
@@ -166,7 +166,7 @@ class Outbox:
         return len(finished)
 
 
-async def hand_in(queues: Queues, delivery: Delivery) -> None:
+async def hand_in(queues: Queues, delivery: DeliveryJob) -> None:
     """Takes what no sweep would find again, once; it outlives the server's death.
 
     Raises:
@@ -176,14 +176,14 @@ async def hand_in(queues: Queues, delivery: Delivery) -> None:
     with reaching(queues.url):
         while not await queues.client.exists(key):
             await _add(queue, delivery)
-            await all_written(queues.client, queues.url)
+            await wait_until_durable(queues.client, queues.url)
 
 
-async def _add(queue: JobQueue, delivery: Delivery) -> None:
+async def _add(queue: JobQueue, delivery: DeliveryJob) -> None:
     await queue.add("delivery", delivery.model_dump(mode="json"), _options(delivery))
 
 
-def _options(delivery: Delivery) -> dict[str, object]:
+def _options(delivery: DeliveryJob) -> dict[str, object]:
     return {
         "jobId": delivery.delivery_id,
         "attempts": _DELIVERY_ATTEMPTS,

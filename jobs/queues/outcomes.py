@@ -7,7 +7,7 @@ from jobs.queues.keys import JobRef
 from jobs.queues.status import Status
 
 
-class Cancelling(StrEnum):
+class CancelOutcome(StrEnum):
     """What became of the wish to cancel."""
 
     REMOVED = "removed"  # it waited, and waits no more

@@ -18,8 +18,9 @@ from jobs.connection import connect, reaching
 from jobs.errors import Cancelled, UnknownEngine, UserError
 from jobs.metrics.order_metrics import OrderMetrics
 from jobs.orders import Order, OrderState, Record
-from jobs.queues.admission import NO_LIMITS, Admission, Limits, Request
+from jobs.queues.admission import NO_LIMITS, Admission, OrderLimits, Request
 from jobs.queues.bullmq_types import JobQueue, open_queue, stored_job
+from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import (
     CANCEL_CHANNEL,
     INTAKE,
@@ -35,9 +36,8 @@ from jobs.queues.keys import (
     taken_key,
 )
 from jobs.queues.known_engines import KnownEngines
-from jobs.queues.outcomes import Cancelling, DeadLetter, Finished, Submitted
+from jobs.queues.outcomes import CancelOutcome, DeadLetter, Finished, Submitted
 from jobs.queues.status import STATUS_FIELDS, Status, status_of
-from jobs.queues.written import all_written
 from jobs.service_errors import OrderNotFailed, RecordError
 
 ATTEMPTS = 3
@@ -66,7 +66,7 @@ class Queues:
         self,
         url: str,
         engines: Sequence[str] = (),
-        limits: Limits | None = None,
+        limits: OrderLimits | None = None,
         clock: Callable[[], float] = time.time,
         metrics: OrderMetrics | None = None,
     ) -> None:
@@ -75,7 +75,7 @@ class Queues:
         self.client: Redis = connect(url, is_worker=False, watch=self._metrics.connection)
         self._known = KnownEngines(self.client, url, engines)
         self.engine_queues = tuple(map(engine_queue, engines))
-        self.limits = limits or Limits()
+        self.limits = limits or OrderLimits()
         self.clock = clock
         self.admission = Admission(self.client, self._metrics.rebased)
         self._queues: dict[str, JobQueue] = {}
@@ -98,7 +98,7 @@ class Queues:
         """
         return tuple(map(engine_queue, await self._known.names()))
 
-    async def submit(self, order: Order, limits: Limits | None = None) -> Submitted:
+    async def submit(self, order: Order, limits: OrderLimits | None = None) -> Submitted:
         """Takes an order, once; the same order again changes nothing.
 
         Args:
@@ -139,7 +139,7 @@ class Queues:
         ref: JobRef,
         record: Record,
         person: int,
-        limits: Limits = NO_LIMITS,
+        limits: OrderLimits = NO_LIMITS,
         follows: JobRef | None = None,
     ) -> bool:
         """Puts a job into one of the short queues (`intake`, `look`), fairly among persons.
@@ -193,7 +193,7 @@ class Queues:
             ahead = express - 1 - express_at
         return status_of(ref, stored, ahead, is_delayed=delayed is not None)
 
-    async def cancel(self, ref: JobRef) -> Cancelling:
+    async def cancel(self, ref: JobRef) -> CancelOutcome:
         """Takes an order back. Whether the person may is for the caller to know.
 
         Raises:
@@ -204,13 +204,13 @@ class Queues:
             await self.client.set(cancel_key(ref.job_id), "1", ex=_CANCEL_KEPT_S)
             status = await self.status(ref)
             if status is None:
-                return Cancelling.UNKNOWN
+                return CancelOutcome.UNKNOWN
             if await self._is_removed(status):
-                return Cancelling.REMOVED
+                return CancelOutcome.REMOVED
             if status.state.is_final:
-                return Cancelling.TOO_LATE
+                return CancelOutcome.TOO_LATE
             await self.client.publish(CANCEL_CHANNEL, ref.job_id)
-        return Cancelling.TOLD
+        return CancelOutcome.TOLD
 
     async def remove_waiting(self, ref: JobRef) -> bool:
         """Takes an order back that has not begun, now or before; any other one is left alone.
@@ -344,7 +344,7 @@ class Queues:
             self._queues[name] = open_queue(name, self.client)
         return self._queues[name]
 
-    async def _take(self, request: Request, limits: Limits, record: Record, name: str) -> bool:
+    async def _take(self, request: Request, limits: OrderLimits, record: Record, name: str) -> bool:
         """Whether a job is new; in either case it outlives the server's death from now on."""
         ref = JobRef(request.queue, request.job_id)
         engine_queues = await self.known_engine_queues()
@@ -354,7 +354,7 @@ class Queues:
             priority = await self.admission.admit(request, limits, self.clock(), counted)
             if priority is not None:
                 await self._add(ref, record, priority, name)
-            await all_written(self.client, self.url)
+            await wait_until_durable(self.client, self.url)
             if await self.client.exists(taken_key(ref.job_id), *keys):
                 return priority is not None
             # The server has died in between and forgotten it: once more.

@@ -14,8 +14,8 @@ from jobs.connection import reaching
 from jobs.model import Value
 from jobs.orders import Progress
 from jobs.queues.admission import lua
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import JobRef, prefix_of
-from jobs.queues.workers import Workers
 from jobs.service_errors import RecordError
 
 # What a frame costs is not what it cost last: photos, clips and machines differ.
@@ -103,7 +103,7 @@ class Estimates:
 
     def __init__(self, client: Redis, url: str) -> None:
         self._url = url
-        self._workers = Workers(client, url)
+        self._workers = WorkerRegistry(client, url)
         self._ahead = client.register_script(lua("ahead"))
 
     async def until_done(self, ref: JobRef, engine: str) -> TimeRange | None:

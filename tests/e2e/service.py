@@ -26,6 +26,8 @@ from av.audio.frame import AudioFrame
 from bot.drafts.draft_store import draft_id
 from bot.people import People
 from jobs.orders import OrderState, order_id
+from jobs.queues.delivery_records import UNCERTAIN_S, DeliveryRecord
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import (
     DELIVER,
     INTAKE,
@@ -37,9 +39,7 @@ from jobs.queues.keys import (
 )
 from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Queues
-from jobs.queues.sent_marks import UNCERTAIN_S, SentMark
 from jobs.queues.status import Status
-from jobs.queues.workers import Workers
 from jobs.redis_server.server import RedisServer
 from jobs.templates import SHIPPED_TEMPLATES
 from sandbox.server import Sandbox
@@ -190,9 +190,9 @@ class Service:
             await until(self.workers.living, "a worker is there")
 
     @property
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerRegistry:
         """The book of the workers."""
-        return Workers(self.queues.client, self.queues.url)
+        return WorkerRegistry(self.queues.client, self.queues.url)
 
     async def status(self, ref: JobRef) -> Status:
         """How an order stands."""
@@ -253,7 +253,7 @@ class Service:
         """What was being sent a minute ago is sent now; how many deliveries that are."""
         client, found = self.queues.client, 0
         async for key in client.scan_iter("animato:sent:*"):
-            mark = SentMark.read(str(await client.get(key)))
+            mark = DeliveryRecord.read(str(await client.get(key)))
             if mark.message_id is None and mark.since_s:
                 earlier = mark.model_copy(update={"since_s": mark.since_s - UNCERTAIN_S})
                 await client.set(key, earlier.to_json(), keepttl=True)

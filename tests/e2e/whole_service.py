@@ -17,8 +17,8 @@ from PIL import Image
 from pydantic import SecretStr
 from skimage.data import astronaut, brick
 
+from bot.app import serve
 from bot.people import People
-from bot.service import serve
 from inference.process.render_job import EngineSetup
 from jobs.connection import connect
 from jobs.settings import Settings

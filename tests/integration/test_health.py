@@ -13,8 +13,8 @@ from animato.health import NoSignOfLife, NothingFetched, check_bot, check_worker
 from bot.gateway.hearing import Hearing
 from jobs.engines import EngineInfo
 from jobs.errors import BadSettings
+from jobs.queues.heartbeats import DEAD_AFTER_S, Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import bot_key
-from jobs.queues.workers import DEAD_AFTER_S, Heartbeat, Workers, WorkerState
 from jobs.service_errors import QueueUnavailable
 from sandbox.server import Sandbox
 from tests.integration.jobs import conftest as servers
@@ -135,7 +135,7 @@ async def test_bot_gives_signs_again_when_the_server_takes_them_again(
 async def test_worker_is_alive_by_its_heartbeat_and_not_by_another_machine_s(
     valkey: str, redis: Redis
 ) -> None:
-    workers = Workers(redis, valkey)
+    workers = WorkerRegistry(redis, valkey)
     await workers.beat(heartbeat("elsewhere"), time.time())
     with pytest.raises(NoSignOfLife, match="No worker"):
         await asyncio.to_thread(check_worker)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from animato.supervisor import Patience, Program, ProgramFailed, Supervisor
-from jobs.tasks import Ending
+from jobs.tasks import Shutdown
 from tests.conftest import survivors
 
 pytestmark = pytest.mark.local_sockets
@@ -107,7 +107,7 @@ async def gone(pid: int) -> None:
 
 
 async def test_all_programs_are_asked_to_end_at_the_same_time(tmp_path: Path) -> None:
-    log, ending = Log(), Ending()
+    log, ending = Log(), Shutdown()
     names = ("bot", "worker-1", "worker-2")
     shared = {"FOLDER": str(tmp_path), "ALL": " ".join(names)}
     programs = [program(name, ENDS_WITH_ALL, **shared) for name in names]
@@ -119,7 +119,7 @@ async def test_all_programs_are_asked_to_end_at_the_same_time(tmp_path: Path) ->
 
 
 async def test_programs_are_asked_once_more_when_it_becomes_urgent() -> None:
-    log, ending = Log(), Ending()
+    log, ending = Log(), Shutdown()
     programs = [program(name, ENDS_THE_SECOND_TIME) for name in ("bot", "worker")]
     running = asyncio.create_task(Supervisor(programs, log.tell).run(ending))
     await log.until(are_up(2))
@@ -131,7 +131,7 @@ async def test_programs_are_asked_once_more_when_it_becomes_urgent() -> None:
 
 
 async def test_cancelled_supervisor_kills_its_programs() -> None:
-    log, ending = Log(), Ending()
+    log, ending = Log(), Shutdown()
     programs = [program(name, "import os; print(os.getpid())\n" + STUBBORN) for name in ("a", "b")]
     running = asyncio.create_task(Supervisor(programs, log.tell).run(ending))
     await log.until(are_up(2))
@@ -146,7 +146,7 @@ async def test_cancelled_supervisor_kills_its_programs() -> None:
 
 
 async def test_service_ends_at_once_while_a_program_waits_to_be_started_again() -> None:
-    log, ending = Log(), Ending()
+    log, ending = Log(), Shutdown()
     patience = Patience(begin_s=0, pause_s=3600, pause_limit_s=3600)
     supervisor = Supervisor([program("bot", "import sys; sys.exit(4)")], log.tell, patience)
     running = asyncio.create_task(supervisor.run(ending))
@@ -157,7 +157,7 @@ async def test_service_ends_at_once_while_a_program_waits_to_be_started_again() 
 
 @ON_LINUX
 async def test_what_a_program_has_started_ends_with_it() -> None:
-    log, ending = Log(), Ending()
+    log, ending = Log(), Shutdown()
     running = asyncio.create_task(Supervisor([program("a", WITH_CHILD)], log.tell).run(ending))
     await log.until(lambda lines: any("pid" in line for line in lines))
     (line,) = [line for line in log.lines if "pid" in line]
@@ -170,7 +170,7 @@ async def test_what_a_program_has_started_ends_with_it() -> None:
 
 @ON_LINUX
 async def test_program_is_started_again_although_its_child_holds_its_log_open() -> None:
-    log, ending = Log(), Ending()
+    log, ending = Log(), Shutdown()
     supervisor = Supervisor([program("a", WITH_CHILD)], log.tell, QUICK)
     running = asyncio.create_task(supervisor.run(ending))
     await log.until(lambda lines: any("pid" in line for line in lines))
@@ -184,7 +184,7 @@ async def test_program_is_started_again_although_its_child_holds_its_log_open() 
 
 
 async def test_program_runs_in_its_folder(tmp_path: Path) -> None:
-    log, ending = Log(), Ending()
+    log, ending = Log(), Shutdown()
     command = (sys.executable, "-c", "import os; print(os.getcwd(), flush=True)\n" + SLEEPS)
     there = Program("bot", command, folder=tmp_path)
     running = asyncio.create_task(Supervisor([there], log.tell).run(ending))
@@ -195,7 +195,7 @@ async def test_program_runs_in_its_folder(tmp_path: Path) -> None:
 
 
 async def test_program_that_is_killed_is_started_again() -> None:
-    log, ending = Log(), Ending()
+    log, ending = Log(), Shutdown()
     code = "import os; print(os.environ['WHO'], os.getpid(), flush=True)\n" + SLEEPS
     running = asyncio.create_task(Supervisor([program("bot", code)], log.tell, QUICK).run(ending))
     await log.until(lambda lines: lines.count("bot: up") == 1)
@@ -213,7 +213,7 @@ async def test_program_that_cannot_begin_ends_the_service_at_once() -> None:
     programs = [program("worker", SLEEPS), program("bot", broken)]
     patience = Patience(begin_s=LIMIT_S)
     with pytest.raises(ProgramFailed, match=r"bot ended with code 3 as soon as it was started"):
-        await asyncio.wait_for(Supervisor(programs, log.tell, patience).run(Ending()), LIMIT_S)
+        await asyncio.wait_for(Supervisor(programs, log.tell, patience).run(Shutdown()), LIMIT_S)
     assert log.lines.count("bot: no token") == 1
 
 
@@ -222,12 +222,12 @@ async def test_program_that_dies_again_and_again_ends_the_service() -> None:
     patience = Patience(begin_s=0, pause_s=0.01, deaths=3)
     supervisor = Supervisor([program("bot", "import sys; sys.exit(4)")], log.tell, patience)
     with pytest.raises(ProgramFailed, match="code 4 again and again"):
-        await asyncio.wait_for(supervisor.run(Ending()), LIMIT_S)
+        await asyncio.wait_for(supervisor.run(Shutdown()), LIMIT_S)
     assert log.lines.count("bot: ended with code 4 and is started again") == 2
 
 
 async def test_programs_that_do_not_end_are_killed_after_one_deadline() -> None:
-    log, ending = Log(), Ending()
+    log, ending = Log(), Shutdown()
     programs = [program("bot", STUBBORN), program("worker", STUBBORN)]
     patience = Patience(stop_s=0.05)
     running = asyncio.create_task(Supervisor(programs, log.tell, patience).run(ending))

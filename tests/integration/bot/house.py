@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bot.app import serve
 from bot.people import People
-from bot.service import serve
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import LOOK, engine_queue
+from jobs.queues.queue_worker import QueueWorker
 from jobs.queues.queues import Queues
-from jobs.queues.work import Station
-from jobs.queues.workers import Workers
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import settings_for, until
@@ -101,10 +101,10 @@ class House:
     async def working(self) -> AsyncIterator[None]:
         """A worker lives, looks and makes videos."""
         url = self.queues.url
-        await Workers(self.queues.client, url).beat(heartbeat("flow"), time.time())
+        await WorkerRegistry(self.queues.client, url).beat(heartbeat("flow"), time.time())
         async with (
-            Station(url, LOOK, self.worker.look, RULES),
-            Station(url, engine_queue("flow"), self.worker.make, RULES),
+            QueueWorker(url, LOOK, self.worker.look, RULES),
+            QueueWorker(url, engine_queue("flow"), self.worker.make, RULES),
         ):
             yield
 

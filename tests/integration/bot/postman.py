@@ -10,8 +10,8 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-from bot.gateway.messenger import Messenger, Place, Sent, Video, Words
-from bot.orders.order_cards import Ending, OrderCards
+from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, OutgoingVideo, SentMessage
+from bot.orders.order_cards import FinalMessage, OrderCards
 from jobs.store.files import FileStore
 from tests.integration.bot.staff import delivering, staff_of
 
@@ -27,8 +27,13 @@ class Dying(Messenger):
     point = ""
 
     async def send_video(
-        self, place: Place, video: Video, words: Words, *, at_once: bool = False
-    ) -> Sent:
+        self,
+        place: ChatTarget,
+        video: OutgoingVideo,
+        words: MessageContent,
+        *,
+        at_once: bool = False,
+    ) -> SentMessage:
         if self.point == "before":
             await hang()
         sent = await super().send_video(place, video, words, at_once=at_once)
@@ -40,7 +45,7 @@ class Dying(Messenger):
 class Stopping(OrderCards):
     """Stops before it is written down that an order came to its end."""
 
-    async def end(self, order_id: str, ending: Ending) -> None:
+    async def end(self, order_id: str, ending: FinalMessage) -> None:
         _ = order_id, ending
         await hang()
 
@@ -50,8 +55,8 @@ async def main(redis_url: str, server: Any, store: str, point: str) -> None:
     files = FileStore.open(store, min_free_bytes=0)
     async with staff_of(server, redis_url, files, messenger=Dying) as staff:
         if point == "noted":
-            cards = Stopping(staff.office.queues.client, redis_url)
-            object.__setattr__(staff.office, "cards", cards)
+            cards = Stopping(staff.services.queues.client, redis_url)
+            object.__setattr__(staff.services, "cards", cards)
         async with delivering(staff):
             await asyncio.Event().wait()
 

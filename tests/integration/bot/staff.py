@@ -12,31 +12,31 @@ from redis.asyncio import Redis
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
-from bot.drafts.draft_news import DraftNews
 from bot.drafts.draft_store import DraftStore, draft_id
 from bot.drafts.intake import Intake
+from bot.drafts.look_results import LookResults
 from bot.gateway.messenger import Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
-from bot.office import Office
 from bot.orders.delivery import Delivery
 from bot.orders.offers import Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
-from bot.orders.progress import Progress
+from bot.orders.status_cards import StatusCards
 from bot.people import People
+from bot.services import Services
 from jobs.drafts import Card, Draft, MediaFile
 from jobs.engines import EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
-from jobs.model import CropBox, Face, Warn
+from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookOrder, LookResult, Motion, Order, Record, Result
-from jobs.queues.admission import Limits
+from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK, prefix_of
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.work import Station, WorkRules
-from jobs.queues.workers import Heartbeat, Workers, WorkerState
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
 from jobs.store.keys import look_key, result_key, result_thumbnail_key
@@ -110,9 +110,9 @@ class Counted(OrderMetrics):
 class Staff:
     """All parts, and what they have done that nobody else sees."""
 
-    office: Office
+    services: Services
     intake: Intake
-    progress: Progress
+    progress: StatusCards
     ordering: Ordering
     delivery: Delivery
     clock: Clock
@@ -122,7 +122,7 @@ class Staff:
 
     @property
     def drafts(self) -> DraftStore:
-        return self.office.drafts
+        return self.services.drafts
 
     async def draft(self, name: str) -> Draft:
         found = await self.drafts.read(name)
@@ -156,7 +156,7 @@ async def staff_of(
     store: FileStore,
     *,
     messenger: Callable[[Any], Messenger] = Messenger,
-    limits: Limits | None = None,
+    limits: OrderLimits | None = None,
 ) -> AsyncIterator[Staff]:
     """The parts, not yet at work."""
     metrics, clock = Counted(), Clock()
@@ -166,25 +166,27 @@ async def staff_of(
         )
         client: Redis = queues.client
         bot = await stack.enter_async_context(hasty_bot(server))
-        office = Office(
+        services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
             cards=OrderCards(client, url),
             people=People(client, url, frozenset({ADMIN}), is_open=True),
-            offers=Offers(Workers(client, url), KnownEngines(client, url), "auto"),
+            offers=Offers(WorkerRegistry(client, url), KnownEngines(client, url), "auto"),
             messenger=messenger(bot),
             store=store,
             retention=Retention(client, store, input_s=3600, result_s=3600),
             metrics=metrics,
             clock=clock,
         )
-        intake, progress = Intake(office), Progress(office, tick_s=0.05)
-        ordering = Ordering(office, intake, progress, CATALOGUE, show_all_per_day=1)
+        intake, progress = Intake(services), StatusCards(services, tick_s=0.05)
+        ordering = Ordering(services, intake, progress, CATALOGUE, show_all_per_day=1)
         shown, admins = Shown(), Told()
-        news = DraftNews(office, ordering, shown, admins)
-        delivery = Delivery(office, progress, news, admins)
+        news = LookResults(services, ordering, shown, admins)
+        delivery = Delivery(services, progress, news, admins)
         try:
-            yield Staff(office, intake, progress, ordering, delivery, clock, shown, admins, metrics)
+            yield Staff(
+                services, intake, progress, ordering, delivery, clock, shown, admins, metrics
+            )
         finally:
             await progress.close()
 
@@ -194,7 +196,7 @@ async def delivering(
     staff: Staff, rules: WorkRules = RULES, *, leaves_orders: bool = False
 ) -> AsyncIterator[None]:
     """Ends are swept (those of orders, too, unless they are left) and delivered; files fetched."""
-    queues = staff.office.queues
+    queues = staff.services.queues
     outbox = Outbox(queues, [LOOK, INTAKE, *(() if leaves_orders else queues.engine_queues)])
 
     async def sweep() -> None:
@@ -206,8 +208,8 @@ async def delivering(
     tasks = [asyncio.create_task(sweep()), asyncio.create_task(staff.progress.tick())]
     try:
         async with (
-            Station(queues.url, INTAKE, staff.intake.work, rules),
-            Station(queues.url, DELIVER, staff.delivery.work, rules),
+            QueueWorker(queues.url, INTAKE, staff.intake.work, rules),
+            QueueWorker(queues.url, DELIVER, staff.delivery.work, rules),
         ):
             yield
     finally:
@@ -219,7 +221,7 @@ class Maker:
     """A worker's part: says what a test tells it to, or makes a clip of the sandbox's."""
 
     store: FileStore
-    warnings: tuple[Warn, ...] = ()
+    warnings: tuple[MediaWarning, ...] = ()
     faces: tuple[Face, ...] = (FACE,)
     errors: list[Exception] = field(default_factory=list)
     has_sound: bool = False
@@ -292,12 +294,14 @@ class Maker:
 @asynccontextmanager
 async def working(staff: Staff, maker: Maker, engine: str = "flow") -> AsyncIterator[None]:
     """A worker that lives, looks and makes."""
-    queues = staff.office.queues
-    workers = Workers(queues.client, queues.url)
+    queues = staff.services.queues
+    workers = WorkerRegistry(queues.client, queues.url)
     await workers.beat(heartbeat(engine), time.time())
     async with (
-        Station(queues.url, LOOK, maker.look, RULES),
-        Station(queues.url, f"animate-{engine}", maker.make, replace(RULES, at_once=maker.at_once)),
+        QueueWorker(queues.url, LOOK, maker.look, RULES),
+        QueueWorker(
+            queues.url, f"animate-{engine}", maker.make, replace(RULES, at_once=maker.at_once)
+        ),
     ):
         yield
     await workers.leave(f"maker-{engine}")
@@ -332,7 +336,7 @@ async def photo_sent(staff: Staff, desk: Desk, person: int = ALICE, **changes: A
         await desk.say("/start", user_id=person, chat_id=person)
     sent = await desk.send(Part("photo", media.photo()), user_id=person, chat_id=person)
     message = sent["message"]
-    bot = staff.office.messenger.bot
+    bot = staff.services.messenger.bot
     card = await bot.send_message(person, "Looking at your photo ...")
     facts: dict[str, Any] = {
         "draft": draft_id(person, message["message_id"]),
@@ -381,4 +385,4 @@ async def clip_added(staff: Staff, draft: Draft, name: str = "clip.mp4") -> Draf
 
 async def nothing_is_open(staff: Staff) -> bool:
     """Whether all orders' cards have said their last words."""
-    return not await staff.office.cards.all_unsettled()
+    return not await staff.services.cards.all_unsettled()

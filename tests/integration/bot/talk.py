@@ -14,17 +14,17 @@ from redis.asyncio import Redis
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.request import HTTPXRequest
 
-from bot.callback_data import Tap, Verb
+from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.album_store import AlbumStore
 from bot.conversation.albums import Albums
-from bot.conversation.commands import Commands, Promise
+from bot.conversation.commands import Commands, ServiceTerms
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
-from bot.conversation.reception import Limits, Reception
+from bot.conversation.media_handler import MediaHandler, MediaLimits
 from bot.conversation.taps import Taps
-from bot.drafts.draft_news import DraftNews
 from bot.drafts.draft_store import draft_id
 from bot.drafts.intake import CLOUD_LIMIT_BYTES
+from bot.drafts.look_results import LookResults
 from bot.gateway.connection import build_application
 from bot.gateway.listening import ListeningBot
 from bot.gateway.messenger import Messenger
@@ -51,7 +51,7 @@ from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
 
 FASTER = 200
-PROMISE = Promise(owner="@owner", retain_input_h=24, retain_result_h=24, clip_s=15, file_mb=20)
+PROMISE = ServiceTerms(owner="@owner", retain_input_h=24, retain_result_h=24, clip_s=15, file_mb=20)
 Message = dict[str, Any]
 
 
@@ -71,7 +71,7 @@ class Talk:
 
     desk: Desk
     staff: Staff
-    reception: Reception
+    reception: MediaHandler
     worker: Painter
 
     async def photo(self, person: int = ALICE, seed: int = 0, **where: Any) -> Message:
@@ -101,7 +101,7 @@ class Talk:
     async def tap_data(self, data: str, person: int = ALICE, chat: int = 0) -> Any:
         """Taps a button that an earlier message may have shown."""
         row = [InlineKeyboardButton("old", callback_data=data)]
-        bot = self.staff.office.messenger.bot
+        bot = self.staff.services.messenger.bot
         sent = await bot.send_message(
             chat or person, "earlier", reply_markup=InlineKeyboardMarkup([row])
         )
@@ -109,7 +109,7 @@ class Talk:
 
     async def agree(self, person: int = ALICE) -> None:
         """Opens the chat, with the terms agreed to."""
-        await self.staff.office.people.agree(person)
+        await self.staff.services.people.agree(person)
         await self.desk.say("/start", user_id=person, chat_id=person)
         await self.desk.sees("Hello!", person)
 
@@ -179,8 +179,8 @@ def data_of(message: Message, label: str) -> str:
     return found
 
 
-def tap_of(verb: Verb, draft: Draft, argument: str = "", number: int = 1) -> str:
-    return Tap(verb, draft.draft, number, argument).encoded()
+def tap_of(verb: ButtonAction, draft: Draft, argument: str = "", number: int = 1) -> str:
+    return ButtonData(verb, draft.draft, number, argument).encoded()
 
 
 @asynccontextmanager
@@ -191,21 +191,23 @@ async def talking(
     async with AsyncExitStack() as stack:
         bot = _quick_bot(server)
         await stack.enter_async_context(bot)
-        limits = admission.Limits(open_orders=4)
+        limits = admission.OrderLimits(open_orders=4)
         staff = await stack.enter_async_context(
             staff_of(server, url, store, messenger=lambda _: Messenger(bot), limits=limits)
         )
-        office = staff.office
-        cards = DraftCards(office, CATALOGUE)
-        news = DraftNews(office, staff.ordering, cards.show, staff.admins)
-        staff.delivery = Delivery(office, staff.progress, news, staff.admins)
-        reception = Reception(office, staff.intake, cards, Limits(CLOUD_LIMIT_BYTES, 15, 24))
-        albums = Albums(office, AlbumStore(client, url), reception)
+        services = staff.services
+        cards = DraftCards(services, CATALOGUE)
+        news = LookResults(services, staff.ordering, cards.show, staff.admins)
+        staff.delivery = Delivery(services, staff.progress, news, staff.admins)
+        reception = MediaHandler(
+            services, staff.intake, cards, MediaLimits(CLOUD_LIMIT_BYTES, 15, 24)
+        )
+        albums = Albums(services, AlbumStore(client, url), reception)
         application = build_application(settings_for(server), client, HASTY)
-        commands = Commands(office, staff.ordering, cards, CATALOGUE, PROMISE)
+        commands = Commands(services, staff.ordering, cards, CATALOGUE, PROMISE)
         add_conversation_handlers(application, reception, albums, commands)
-        taps = Taps(office, reception, staff.ordering, cards)
-        add_tap_handlers(application, taps, albums, office.messenger)
+        taps = Taps(services, reception, staff.ordering, cards)
+        add_tap_handlers(application, taps, albums, services.messenger)
         worker = Painter(store)
         await stack.enter_async_context(delivering(staff))
         await stack.enter_async_context(working(staff, worker))

@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 
 from bot.conversation.album_store import AlbumPart, AlbumStore, album_id
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.reception import Reception
+from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import draft_id
 from bot.drafts.intake import Intake
-from bot.gateway.messenger import Place
+from bot.gateway.messenger import ChatTarget
 from jobs.drafts import Card, Draft, MediaFile
 from jobs.queues.keys import DUE_ALBUMS
 from sandbox.server import Sandbox
@@ -82,22 +82,26 @@ class BusyIntake(Intake):
     async def begin(self, draft: Draft) -> None:
         await super().begin(draft)
         if draft.draft != LATE:
-            drafts = self._office.drafts
+            drafts = self._services.drafts
             await drafts.begin(draft.model_copy(update={"draft": LATE, "card": None}))
             waiting = (draft.draft, LATE)
-            await drafts.put_on_desk(draft.chat, draft.person, unagreed=waiting, questions=(99,))
+            await drafts.update_conversation(
+                draft.chat, draft.person, unagreed=waiting, questions=(99,)
+            )
 
 
 async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     newcomers: Talk,
 ) -> None:
-    office, limits = newcomers.staff.office, newcomers.reception.limits
+    services, limits = newcomers.staff.services, newcomers.reception.limits
     await newcomers.desk.say("/start")
     await newcomers.photo()
     terms = (await newcomers.shows("Before we begin"))["message_id"]
-    cards = DraftCards(office, CATALOGUE)
-    await Reception(office, BusyIntake(office), cards, limits).agreed(Place(ALICE), ALICE, terms)
-    desk = await office.drafts.desk(ALICE, ALICE)
+    cards = DraftCards(services, CATALOGUE)
+    await MediaHandler(services, BusyIntake(services), cards, limits).agreed(
+        ChatTarget(ALICE), ALICE, terms
+    )
+    desk = await services.drafts.desk(ALICE, ALICE)
     assert (desk.unagreed, desk.questions) == ((), ())
     await newcomers.shows("Which movement?", count=2)
 

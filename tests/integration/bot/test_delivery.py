@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from bot.callback_data import Tap, Verb
+from bot.callback_data import ButtonAction, ButtonData
 from bot.drafts.draft_store import DraftStore
 from jobs.drafts import Draft
 from jobs.errors import EngineFailed, NoFaceInClip
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Motion, OrderState
+from jobs.queues.delivery_records import MOST_TRIES, UNCERTAIN_S
 from jobs.queues.keys import DELIVER, OPEN_CARDS, card_key
-from jobs.queues.sent_marks import MOST_TRIES, UNCERTAIN_S
-from jobs.queues.work import WorkRules
+from jobs.queues.queue_worker import WorkRules
 from jobs.service_errors import FileGone
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key, result_thumbnail_key
@@ -77,8 +77,8 @@ async def finished(staff: Staff, maker: Maker, desk: Desk, *persons: int) -> lis
 
 
 async def is_done(staff: Staff, draft: Draft) -> bool:
-    card = await staff.office.cards.read(draft.order_id)
-    status = card and await staff.office.queues.status(card.ref)
+    card = await staff.services.cards.read(draft.order_id)
+    status = card and await staff.services.queues.status(card.ref)
     return bool(status and status.state.is_final)
 
 
@@ -94,9 +94,9 @@ async def settled(staff: Staff) -> None:
 
 
 async def nothing_left(staff: Staff) -> bool:
-    counts = await staff.office.queues.counts(DELIVER)
+    counts = await staff.services.queues.counts(DELIVER)
     left = counts["active"] + counts["wait"] + counts["delayed"] + counts["prioritized"]
-    return not left and not await staff.office.cards.all_unsettled()
+    return not left and not await staff.services.cards.all_unsettled()
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -172,8 +172,8 @@ async def test_all_movements_come_with_their_numbers(
     (result,) = await results(desk)
     rows = result["reply_markup"]["inline_keyboard"]
     assert [button["text"] for row in rows for button in row][:9] == list("123456789")
-    taps = [Tap.decoded(button["callback_data"]) for row in rows for button in row]
-    named = tuple(tap.argument for tap in taps if tap and tap.verb is Verb.ONE_OF_ALL)
+    taps = [ButtonData.decoded(button["callback_data"]) for row in rows for button in row]
+    named = tuple(tap.argument for tap in taps if tap and tap.verb is ButtonAction.ONE_OF_ALL)
     assert named == maker.orders[0].motion.templates
 
 
@@ -181,8 +181,8 @@ async def test_order_whose_draft_and_card_are_lost_is_delivered_all_the_same(
     staff: Staff, maker: Maker, desk: Desk, redis: Redis
 ) -> None:
     first, second = await finished(staff, maker, desk, ALICE, BOB)
-    await DraftStore(redis, staff.office.queues.url).forget(first.draft)
-    await DraftStore(redis, staff.office.queues.url).forget(second.draft)
+    await DraftStore(redis, staff.services.queues.url).forget(first.draft)
+    await DraftStore(redis, staff.services.queues.url).forget(second.draft)
     await redis.delete(card_key(second.order_id))
     await redis.srem(OPEN_CARDS, second.order_id)
     async with delivering(staff):
@@ -290,7 +290,7 @@ async def killed_at(point: str, staff: Staff, sandbox: Sandbox, store: Path) -> 
     """A bot of its own begins to deliver, and is killed at a point of that."""
     program = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tests.integration.bot.postman", staff.office.queues.url),
+        *("-m", "tests.integration.bot.postman", staff.services.queues.url),
         *(sandbox.url, sandbox.token, str(store), point),
         stdout=asyncio.subprocess.PIPE,
     )
@@ -316,7 +316,7 @@ async def test_bot_that_dies_while_sending_waits_a_minute_and_sends_again(
         await until(lambda: is_given_back(staff))
         assert len(await results(desk)) == sent_before
         staff.clock.ahead_s = UNCERTAIN_S + 1
-        await hurry(staff.office.queues.client, DELIVER)
+        await hurry(staff.services.queues.client, DELIVER)
         await settled(staff)
     assert len(await results(desk)) == sent_in_all
     assert "done in" in await desk.transcript()
@@ -334,7 +334,7 @@ async def test_bot_that_dies_after_the_receipt_sends_nothing_again(
 
 
 async def is_given_back(staff: Staff) -> bool:
-    return (await staff.office.queues.counts(DELIVER))["delayed"] == 1
+    return (await staff.services.queues.counts(DELIVER))["delayed"] == 1
 
 
 async def test_send_that_got_no_answer_is_repeated_after_a_minute(
@@ -344,12 +344,12 @@ async def test_send_that_got_no_answer_is_repeated_after_a_minute(
     await desk.fault(method="sendAnimation", drop=True)
     async with delivering(staff):
         await until(lambda: is_given_back(staff))
-        await hurry(staff.office.queues.client, DELIVER)
+        await hurry(staff.services.queues.client, DELIVER)
         await until(lambda: again_count(staff, 2))
         await until(lambda: is_given_back(staff))
         assert len(await desk.calls("sendAnimation")) == 1
         staff.clock.ahead_s = UNCERTAIN_S + 1
-        await hurry(staff.office.queues.client, DELIVER)
+        await hurry(staff.services.queues.client, DELIVER)
         await settled(staff)
     # Both arrived: the first one without a receipt.
     assert len(await results(desk)) == 2
@@ -367,7 +367,7 @@ async def test_telegram_that_is_down_gets_the_result_when_it_is_back(
         for tries in (1, 2):
             await until(lambda tries=tries: again_count(staff, tries))  # type: ignore[misc]
             await until(lambda: is_given_back(staff))
-            await hurry(staff.office.queues.client, DELIVER)
+            await hurry(staff.services.queues.client, DELIVER)
         await sandbox.start()
         await until(lambda: keep_hurrying(staff))
     assert len(await results(desk)) == 1
@@ -383,7 +383,7 @@ async def test_long_outage_in_which_connections_break_uses_up_no_tries(
             await until(lambda tries=tries: again_count(staff, tries))  # type: ignore[misc]
             await until(lambda: is_given_back(staff))
             staff.clock.ahead_s += UNCERTAIN_S + 1
-            await hurry(staff.office.queues.client, DELIVER)
+            await hurry(staff.services.queues.client, DELIVER)
         await desk.post("outage", seconds=0)
         await until(lambda: keep_hurrying(staff))
     assert len(await results(desk)) == 1
@@ -391,7 +391,7 @@ async def test_long_outage_in_which_connections_break_uses_up_no_tries(
 
 
 async def keep_hurrying(staff: Staff) -> bool:
-    await hurry(staff.office.queues.client, DELIVER)
+    await hurry(staff.services.queues.client, DELIVER)
     return await nothing_left(staff)
 
 
@@ -418,9 +418,9 @@ async def test_chat_that_is_gone_is_counted_and_left_alone(
     async with delivering(staff):
         await settled(staff)
     assert staff.metrics.outcomes == [DeliveryOutcome.GONE]
-    assert (await staff.office.queues.counts(DELIVER))["failed"] == 0
-    card = await staff.office.cards.read(draft.order_id)
+    assert (await staff.services.queues.counts(DELIVER))["failed"] == 0
+    card = await staff.services.cards.read(draft.order_id)
     assert card is not None
-    status = await staff.office.queues.status(card.ref)
+    status = await staff.services.queues.status(card.ref)
     assert status is not None
     assert status.state is OrderState.DONE

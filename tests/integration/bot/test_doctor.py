@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from telegram import BotCommand, InputFile
 
-from bot.gateway.checkup import check_access, check_files, check_live, check_telegram
+from bot.gateway.checks import check_access, check_files, check_live, check_telegram
 from bot.gateway.connection import bot_of
 from bot.gateway.listening import ListeningBot
-from bot.gateway.messenger import Video
+from bot.gateway.messenger import OutgoingVideo
 from bot.people import People
 from inference.sample_videos import SampleVideo, write_samples
-from jobs.findings import Finding, State
+from jobs.check_results import CheckResult, State
 from jobs.queues.keys import PEOPLE_ADMINS_KEY
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import Heard, built, running, settings_for, until
@@ -32,17 +32,19 @@ pytestmark = pytest.mark.local_sockets
 ROOT = Path(__file__).parents[3]
 
 
-def by_name(findings: list[Finding]) -> dict[str, Finding]:
+def by_name(findings: list[CheckResult]) -> dict[str, CheckResult]:
     return {one.about: one for one in findings}
 
 
 @pytest.fixture(scope="session")
-def videos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Video, Video]:
+def videos(tmp_path_factory: pytest.TempPathFactory) -> tuple[OutgoingVideo, OutgoingVideo]:
     """A silent one and one with sound."""
 
-    def video(sample: SampleVideo) -> Video:
+    def video(sample: SampleVideo) -> OutgoingVideo:
         side_px, name = sample.side_px, sample.path.name
-        return Video(sample.path, side_px, side_px, sample.duration_s, sample.has_sound, name)
+        return OutgoingVideo(
+            sample.path, side_px, side_px, sample.duration_s, sample.has_sound, name
+        )
 
     silent, with_sound = write_samples(tmp_path_factory.mktemp("samples"))
     return video(silent), video(with_sound)
@@ -120,7 +122,7 @@ async def test_token_that_telegram_does_not_know_is_in_the_way_and_not_shown(
 
 
 async def test_telegram_that_is_away_is_in_the_way(
-    sandbox: Sandbox, videos: tuple[Video, Video]
+    sandbox: Sandbox, videos: tuple[OutgoingVideo, OutgoingVideo]
 ) -> None:
     await sandbox.stop()
     findings, trips = await check_live(settings_for(sandbox), [ADMIN], *videos)
@@ -176,7 +178,7 @@ async def test_waiting_updates_are_counted_and_nobody_else_is_suspected(
     await desk.say("two")
     async with bot_of(settings_for(sandbox)) as bot:
         found = by_name(await check_telegram(bot, "", 0.1))
-    assert found["updates"] == Finding("updates", State.OK, "nobody else fetches them; 2 wait")
+    assert found["updates"] == CheckResult("updates", State.OK, "nobody else fetches them; 2 wait")
 
 
 async def test_webhook_of_another_program_is_told_and_left_alone(sandbox: Sandbox) -> None:
@@ -207,7 +209,7 @@ class Recoding(ListeningBot):
 
 
 async def test_what_comes_back_otherwise_is_wrong(
-    sandbox: Sandbox, desk: Desk, videos: tuple[Video, Video]
+    sandbox: Sandbox, desk: Desk, videos: tuple[OutgoingVideo, OutgoingVideo]
 ) -> None:
     await desk.say("/start", user_id=ADMIN)
     async with Recoding(sandbox.token, sandbox.base_url, sandbox.base_file_url) as bot:
@@ -220,7 +222,7 @@ async def test_what_comes_back_otherwise_is_wrong(
 
 
 async def test_admin_who_never_wrote_is_asked_to(
-    sandbox: Sandbox, videos: tuple[Video, Video]
+    sandbox: Sandbox, videos: tuple[OutgoingVideo, OutgoingVideo]
 ) -> None:
     async with bot_of(settings_for(sandbox)) as bot:
         finding, trips = await check_files(bot, [ADMIN], *videos)

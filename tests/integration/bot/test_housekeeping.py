@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bot.housekeeping import Chore, chores_of, keep_house
+from bot.periodic_tasks import PeriodicTask, periodic_tasks, run_periodic_tasks
 from jobs.cleaning import Cleaning
 from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
@@ -41,8 +41,8 @@ async def test_chore_that_fails_is_done_again_and_delays_no_other() -> None:
         other.times += 1
         await asyncio.Event().wait()
 
-    chores = (Chore("one", 0.001, unlucky), Chore("two", 0.001, hang))
-    keeping = asyncio.create_task(keep_house(chores))
+    chores = (PeriodicTask("one", 0.001, unlucky), PeriodicTask("two", 0.001, hang))
+    keeping = asyncio.create_task(run_periodic_tasks(chores))
     try:
         await until(lambda: unlucky.times > 4)
     finally:
@@ -55,20 +55,22 @@ async def test_mistake_of_ours_ends_it_loudly() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await keep_house((Chore("one", 0.001, slip), Chore("two", 0.001, Unlucky())))
+        await run_periodic_tasks(
+            (PeriodicTask("one", 0.001, slip), PeriodicTask("two", 0.001, Unlucky()))
+        )
 
 
 async def test_finished_orders_become_deliveries(valkey: str, tmp_path: Path) -> None:
     async with Queues(valkey, [ENGINE]) as queues:
         outbox = Outbox(queues, [*queues.engine_queues, LOOK, INTAKE])
         retention = Retention(queues.client, local_store(tmp_path), input_s=60, result_s=60)
-        chores = chores_of(
+        chores = periodic_tasks(
             outbox,
             Cleaning(queues, outbox, retention),
             QueueMetrics(queues, CollectorRegistry()),
             queues.clock,
         )
-        keeping = asyncio.create_task(keep_house(chores))
+        keeping = asyncio.create_task(run_periodic_tasks(chores))
         try:
             await queues.submit(make_order(2))
             await Hand(queues.client).work_through()

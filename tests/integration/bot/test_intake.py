@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from bot.drafts.draft_news import draft_of
+from bot.drafts.look_results import draft_of
 from jobs.drafts import MediaFile
 from jobs.errors import AnimatoError, MediaDamaged, MediaTooLarge
-from jobs.queues.admission import Limits
+from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
 from jobs.store.files import FileStore
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> FileStore:
 @pytest.fixture
 async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
     async with (
-        staff_of(sandbox, valkey, store, limits=Limits(open_orders=2)) as found,
+        staff_of(sandbox, valkey, store, limits=OrderLimits(open_orders=2)) as found,
         delivering(found),
     ):
         yield found
@@ -171,4 +171,4 @@ async def test_look_at_an_older_photo_changes_nothing(
 
 
 async def count(staff: Staff, queue: str, state: str, wanted: int) -> bool:
-    return (await staff.office.queues.counts(queue))[state] == wanted
+    return (await staff.services.queues.counts(queue))[state] == wanted

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from bot.app import serve
 from bot.lasting import keep_open, side_by_side
-from bot.service import serve
 from jobs.orders import OrderState, Record
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef, prefix_of

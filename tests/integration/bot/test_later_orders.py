@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.groups.chats import Moves
+from bot.groups.chats import ChatMigrations
 from bot.orders.ordering import OrderForgotten, Ordering
 from bot.orders.placing import OrdersPaused
 from bot.orders.result_files import ResultFiles
 from jobs.drafts import Draft
 from jobs.errors import MediaDamaged
 from jobs.orders import Motion
-from jobs.queues.admission import Limits
+from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
@@ -48,7 +48,7 @@ def store(tmp_path: Path) -> FileStore:
 @pytest.fixture
 async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
     async with (
-        staff_of(sandbox, valkey, store, limits=Limits(open_orders=2)) as found,
+        staff_of(sandbox, valkey, store, limits=OrderLimits(open_orders=2)) as found,
         delivering(found),
     ):
         yield found
@@ -85,8 +85,8 @@ async def test_retry_that_was_cut_off_is_made_up_for(
     async with working(staff, maker):
         draft = await failed(staff, maker, desk)
     async with Dying(valkey, ["flow"]) as queues:
-        office = replace(staff.office, queues=queues)
-        dying = Ordering(office, staff.intake, staff.progress, CATALOGUE, 1)
+        services = replace(staff.services, queues=queues)
+        dying = Ordering(services, staff.intake, staff.progress, CATALOGUE, 1)
         with pytest.raises(QueueUnavailable):
             await dying.retry(draft, 1)
     await staff.ordering.retry(draft, 1)
@@ -100,7 +100,7 @@ async def test_admin_may_retry_while_orders_are_paused(
 ) -> None:
     async with working(staff, maker):
         draft = await failed(staff, maker, desk)
-        await staff.office.people.pause(is_paused=True)
+        await staff.services.people.pause(is_paused=True)
         with pytest.raises(OrdersPaused):
             await staff.ordering.retry(draft, 1)
         assert (await staff.ordering.retry(draft, 1, by=ADMIN)).is_new
@@ -116,16 +116,16 @@ async def test_orders_of_a_group_that_got_a_new_number_are_found(
         await desk.sees("done in")
         await until(lambda: nothing_is_open(staff))
         for _ in range(2):
-            await Moves(staff.drafts, staff.office.cards).moved(ALICE, BOB)
+            await ChatMigrations(staff.drafts, staff.services.cards).moved(ALICE, BOB)
         draft = await staff.draft(draft.draft)
         assert draft.chat == BOB
-        assert await staff.ordering.cancel(draft, 1) is Cancelling.TOO_LATE
+        assert await staff.ordering.cancel(draft, 1) is CancelOutcome.TOO_LATE
         await desk.say("/start", user_id=BOB, chat_id=BOB)
         placed = await staff.ordering.place(await staff.wishing(draft.draft))
         assert placed.card is not None
         await desk.sees("Made with AI", BOB)
     for number in (1, 2):
-        await ResultFiles(staff.office).delete(draft, number)
+        await ResultFiles(staff.services).delete(draft, number)
     assert [file.key async for file in store.listing("results")] == []
 
 
@@ -137,7 +137,7 @@ async def test_card_of_a_group_that_got_a_new_number_is_shown_anew(
     await desk.say("/start", user_id=BOB, chat_id=BOB)
     await staff.ordering.place(await staff.wishing(draft.draft))
     await desk.sees("No worker is online")
-    await Moves(staff.drafts, staff.office.cards).moved(ALICE, BOB)
+    await ChatMigrations(staff.drafts, staff.services.cards).moved(ALICE, BOB)
     await desk.sees("No worker is online", BOB)
     await staff.ordering.cancel(await staff.draft(draft.draft), 1)
     await desk.sees("Smile: cancelled.", BOB)
@@ -153,12 +153,12 @@ async def test_order_that_waits_is_cancelled_in_one_line(
         draft = await looked_at(staff, await photo_sent(staff, desk))
     await staff.ordering.place(await staff.wishing(draft.draft))
     await desk.sees("No worker is online")
-    assert await staff.ordering.cancel(draft, 1) is Cancelling.REMOVED
+    assert await staff.ordering.cancel(draft, 1) is CancelOutcome.REMOVED
     shown = await desk.sees("Smile: cancelled.")
     assert "Another movement" in shown
     assert (await staff.draft(draft.draft)).number == 2
     await until(lambda: nothing_is_open(staff))
-    assert await staff.ordering.cancel(draft, 7) is Cancelling.UNKNOWN
+    assert await staff.ordering.cancel(draft, 7) is CancelOutcome.UNKNOWN
 
 
 async def test_order_that_runs_is_stopped_and_told_in_one_line(
@@ -172,7 +172,7 @@ async def test_order_that_runs_is_stopped_and_told_in_one_line(
         draft = await looked_at(staff, await photo_sent(staff, desk))
         await staff.ordering.place(await staff.wishing(draft.draft))
         await desk.sees("Your turn")
-        assert await staff.ordering.cancel(draft, 1) is Cancelling.TOLD
+        assert await staff.ordering.cancel(draft, 1) is CancelOutcome.TOLD
         await desk.sees("Smile: cancelled.")
     messages = await desk.messages()
     assert len([one for one in messages if one["from"]["is_bot"]]) == 1
@@ -187,7 +187,7 @@ async def test_order_that_an_admin_removed_is_told_too(
     placed = await staff.ordering.place(await staff.wishing(draft.draft))
     assert placed.card is not None
     await desk.sees("No worker is online")
-    await staff.office.queues.cancel(placed.card.ref)
+    await staff.services.queues.cancel(placed.card.ref)
     await desk.sees("Smile: cancelled.")
 
 

@@ -9,8 +9,8 @@ import pytest
 from bot.orders.placing import StillFetching
 from jobs.drafts import Draft
 from jobs.orders import Motion, Order
-from jobs.queues.admission import Limits
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.admission import OrderLimits
+from jobs.queues.outcomes import CancelOutcome
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> FileStore:
 @pytest.fixture
 async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
     async with (
-        staff_of(sandbox, valkey, store, limits=Limits(open_orders=2)) as found,
+        staff_of(sandbox, valkey, store, limits=OrderLimits(open_orders=2)) as found,
         delivering(found),
     ):
         yield found
@@ -68,7 +68,7 @@ async def done(staff: Staff, maker: Maker, desk: Desk) -> Draft:
 
 async def orders(staff: Staff) -> list[Order]:
     """The open orders, the oldest first."""
-    return [card.order for card in await staff.office.cards.all_open()]
+    return [card.order for card in await staff.services.cards.all_open()]
 
 
 async def test_later_wish_is_ordered_though_another_order_has_the_next_number(
@@ -134,7 +134,7 @@ async def test_wish_that_was_cancelled_may_be_wished_again(
     first = await staff.ordering.another_frame(draft, 1)
     assert first.card is not None
     draft = await staff.draft(draft.draft)
-    assert await staff.ordering.cancel(draft, first.card.number) is Cancelling.REMOVED
+    assert await staff.ordering.cancel(draft, first.card.number) is CancelOutcome.REMOVED
     assert (await staff.ordering.another_frame(draft, 1)).is_new
 
 

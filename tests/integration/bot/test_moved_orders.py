@@ -12,7 +12,7 @@ from bot.orders.placing import OrdersPaused
 from jobs.drafts import Draft
 from jobs.errors import UnknownEngine
 from jobs.orders import Order, OrderState
-from jobs.queues.admission import Limits
+from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
 from jobs.queues.outcomes import Submitted
@@ -46,7 +46,7 @@ def store(tmp_path: Path) -> FileStore:
 @pytest.fixture
 async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
     async with (
-        staff_of(sandbox, valkey, store, limits=Limits(open_orders=1)) as found,
+        staff_of(sandbox, valkey, store, limits=OrderLimits(open_orders=1)) as found,
         delivering(found),
     ):
         yield found
@@ -74,9 +74,9 @@ async def states(staff: Staff, draft: Draft) -> dict[str, OrderState]:
     for number in range(1, 9):
         for engine in ("flow", "fomm"):
             ref = JobRef(f"animate-{engine}", draft.order_id_of(number))
-            if not await staff.office.queues.client.exists(ref.key):
+            if not await staff.services.queues.client.exists(ref.key):
                 continue
-            status = await staff.office.queues.status(ref)
+            status = await staff.services.queues.status(ref)
             assert status is not None
             found[f"{engine} {number}"] = status.state
     return found
@@ -141,7 +141,7 @@ async def test_order_that_may_not_go_elsewhere_keeps_its_place(
     draft = await waiting(staff, maker, desk)
     with pytest.raises(UnknownEngine):
         await staff.ordering.use_engine(draft, 1, "gone")
-    await staff.office.people.pause(is_paused=True)
+    await staff.services.people.pause(is_paused=True)
     with pytest.raises(OrdersPaused):
         await staff.ordering.use_engine(draft, 1, "flow")
     assert await states(staff, draft) == {"fomm 1": OrderState.WAITING}
@@ -150,7 +150,7 @@ async def test_order_that_may_not_go_elsewhere_keeps_its_place(
 class Full(Queues):
     """The queues take nothing more."""
 
-    async def submit(self, order: Order, limits: Limits | None = None) -> Submitted:
+    async def submit(self, order: Order, limits: OrderLimits | None = None) -> Submitted:
         _ = order, limits
         raise QueueFull(waiting=500)
 
@@ -195,7 +195,7 @@ class Dying(Queues):
 
     point = ""
 
-    async def submit(self, order: Order, limits: Limits | None = None) -> Submitted:
+    async def submit(self, order: Order, limits: OrderLimits | None = None) -> Submitted:
         self._die_at("before submitting")
         submitted = await super().submit(order, limits)
         self._die_at("after submitting")
@@ -213,19 +213,19 @@ class Dying(Queues):
 
 
 def ordering_with(staff: Staff, queues: Queues) -> Ordering:
-    office = replace(staff.office, queues=queues)
-    return Ordering(office, staff.intake, staff.progress, CATALOGUE, 1)
+    services = replace(staff.services, queues=queues)
+    return Ordering(services, staff.intake, staff.progress, CATALOGUE, 1)
 
 
 async def cut_off(staff: Staff, draft: Draft, url: str, point: str) -> None:
-    async with Dying(url, ["flow", "fomm"], Limits(open_orders=1)) as queues:
+    async with Dying(url, ["flow", "fomm"], OrderLimits(open_orders=1)) as queues:
         queues.point = point
         with pytest.raises(QueueUnavailable):
             await ordering_with(staff, queues).use_engine(draft, 1, "flow")
 
 
 async def both_are_shown(staff: Staff) -> bool:
-    return sum(card.card is not None for card in await staff.office.cards.all_open()) == 2
+    return sum(card.card is not None for card in await staff.services.cards.all_open()) == 2
 
 
 POINTS = ["before submitting", "after submitting", "before removing", "after removing"]

@@ -8,9 +8,9 @@ import pytest
 
 from bot.orders.placing import DraftUnready, OrdersPaused, ShutOut, TooManyShowAlls
 from jobs.drafts import MediaFile
-from jobs.model import Warn
+from jobs.model import MediaWarning
 from jobs.orders import Lane, Motion
-from jobs.queues.admission import Limits
+from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import open_key, taken_key
 from jobs.service_errors import TooManyOpenOrders
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> FileStore:
 @pytest.fixture
 async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
     async with (
-        staff_of(sandbox, valkey, store, limits=Limits(open_orders=2)) as found,
+        staff_of(sandbox, valkey, store, limits=OrderLimits(open_orders=2)) as found,
         delivering(found),
     ):
         yield found
@@ -91,7 +91,7 @@ async def test_double_tap_is_one_order(staff: Staff, maker: Maker, desk: Desk) -
         late = await staff.ordering.place(wish)
         assert not late.is_new
     assert len(maker.orders) == 1
-    assert await staff.office.cards.all_unsettled() == []
+    assert await staff.services.cards.all_unsettled() == []
 
 
 async def test_wish_that_was_there_before_the_photo_is_ordered_after_the_look(
@@ -106,17 +106,17 @@ async def test_wish_that_was_there_before_the_photo_is_ordered_after_the_look(
 
 
 async def test_warnings_are_shown_before_any_order(staff: Staff, maker: Maker, desk: Desk) -> None:
-    maker.warnings = (Warn.VERY_DARK,)
+    maker.warnings = (MediaWarning.VERY_DARK,)
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk, motion=SMILE))
     assert draft.motion == SMILE
-    assert await staff.office.cards.all_unsettled() == []
+    assert await staff.services.cards.all_unsettled() == []
 
 
 async def test_files_that_were_swept_are_fetched_again_and_the_wish_is_kept(
     staff: Staff, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
-    maker.warnings = (Warn.VERY_DARK,)  # they have been read the first time
+    maker.warnings = (MediaWarning.VERY_DARK,)  # they have been read the first time
     clip = MediaFile(file_id="", name="clip.mp4")
     async with working(staff, maker):
         draft = await photo_sent(staff, desk)
@@ -164,8 +164,8 @@ async def test_card_of_an_order_that_was_lost_and_is_refused_now_says_why(
     lost = await staff.ordering.place(await staff.wishing(drafts[0].draft))
     assert lost.card is not None
     await desk.sees("No worker is online")
-    await staff.office.queues.remove(lost.card.ref)
-    await staff.office.queues.client.delete(taken_key(lost.card.order_id), open_key(ALICE))
+    await staff.services.queues.remove(lost.card.ref)
+    await staff.services.queues.client.delete(taken_key(lost.card.order_id), open_key(ALICE))
     for draft in drafts[1:]:
         await staff.ordering.place(await staff.wishing(draft.draft))
     with pytest.raises(TooManyOpenOrders):
@@ -194,7 +194,7 @@ async def test_show_all_is_limited_and_made_by_flow_with_low_priority(
 
 
 async def test_admin_goes_before_all_without_limits(staff: Staff, maker: Maker, desk: Desk) -> None:
-    await staff.office.people.pause(is_paused=True)
+    await staff.services.people.pause(is_paused=True)
     async with working(staff, maker):
         drafts = [
             await looked_at(staff, await photo_sent(staff, desk, person=ADMIN)) for _ in range(3)
@@ -209,19 +209,19 @@ async def test_who_may_not_order_is_told_why(staff: Staff, maker: Maker, desk: D
     with pytest.raises(DraftUnready):
         await staff.ordering.place(draft)
     wish = await staff.wishing(draft.draft)
-    await staff.office.people.pause(is_paused=True)
+    await staff.services.people.pause(is_paused=True)
     with pytest.raises(OrdersPaused):
         await staff.ordering.place(wish)
-    await staff.office.people.change(ALICE, is_banned=True)
+    await staff.services.people.change(ALICE, is_banned=True)
     with pytest.raises(ShutOut):
         await staff.ordering.place(wish)
-    assert await staff.office.cards.all_unsettled() == []
+    assert await staff.services.cards.all_unsettled() == []
 
 
 async def test_order_without_a_card_gets_one_below(staff: Staff, maker: Maker, desk: Desk) -> None:
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
         assert draft.card is not None
-        await staff.office.messenger.delete(ALICE, draft.card.message_id)
+        await staff.services.messenger.delete(ALICE, draft.card.message_id)
         await staff.ordering.place(await staff.wishing(draft.draft))
         await desk.sees("done in")

@@ -6,11 +6,11 @@ import json
 import pytest
 from redis.asyncio import Redis
 
-from bot.conversation.reception import Limits
-from bot.gateway.updates import Came, DrivingClip, SourcePhoto
+from bot.conversation.media_handler import MediaLimits
+from bot.gateway.updates import DrivingClip, IncomingMessage, SourcePhoto
 from jobs.drafts import MediaFile
 from jobs.errors import ClipTooLong, MediaDamaged, MediaTooLarge, NoFaceInClip
-from jobs.model import Warn
+from jobs.model import MediaWarning
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import LOOK
 from tests.integration.bot import talk as talks
@@ -134,12 +134,12 @@ async def test_two_photos_have_two_cards_and_both_work(talk: Talk) -> None:
 async def test_photo_whose_update_comes_twice_has_one_card(talk: Talk) -> None:
     photo = await talk.photo()
     card = await talk.shows("Which movement?")
-    came = Came(ALICE, ALICE, photo["message_id"])
+    incoming = IncomingMessage(ALICE, ALICE, photo["message_id"])
     again = SourcePhoto(MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg"))
-    await talk.reception.take(came, again)
+    await talk.reception.take(incoming, again)
     await talk.tap("😊", card)
     await talk.videos()
-    await talk.reception.take(came, again)
+    await talk.reception.take(incoming, again)
     assert len(talk.worker.looks) == 1
     assert len([one for one in await talk.said() if "Which" in text_of(one)]) == 1
 
@@ -157,7 +157,7 @@ async def test_update_that_comes_while_its_order_is_open_leaves_the_status_alone
     await talk.tap("😊", await talk.shows("Which movement?"))
     await talk.shows("Your turn")
     file = MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg")
-    await talk.reception.take(Came(ALICE, ALICE, photo["message_id"]), SourcePhoto(file))
+    await talk.reception.take(IncomingMessage(ALICE, ALICE, photo["message_id"]), SourcePhoto(file))
     assert "Which movement?" not in await talk.desk.transcript()
     hold.set()
     await talk.videos()
@@ -177,8 +177,8 @@ async def test_clip_whose_update_comes_twice_is_looked_at_once(talk: Talk) -> No
     file = (await talk.draft_of(photo)).clip
     assert file is not None
     looks = len(talk.worker.looks)
-    came = Came(ALICE, ALICE, clip["message_id"], reply_to=photo["message_id"])
-    await talk.reception.take(came, DrivingClip(file))
+    incoming = IncomingMessage(ALICE, ALICE, clip["message_id"], reply_to=photo["message_id"])
+    await talk.reception.take(incoming, DrivingClip(file))
     assert (len(talk.worker.looks), len(await talk.said())) == (looks, 2)
 
 
@@ -354,7 +354,7 @@ async def test_what_is_our_fault_can_be_tried_again(talk: Talk, redis: Redis) ->
 def test_limits_are_told_before_anything_is_fetched(
     file: MediaFile, kind: type[Exception] | None
 ) -> None:
-    refusal = Limits(20_000_000, 15, 24).refusal(file)
+    refusal = MediaLimits(20_000_000, 15, 24).refusal(file)
     assert (type(refusal) if refusal else None) is kind
 
 
@@ -369,7 +369,7 @@ async def test_clip_over_the_limit_is_refused_before_it_is_fetched(talk: Talk) -
 
 
 async def test_warnings_come_before_any_order_even_from_a_link(talk: Talk) -> None:
-    talk.worker.warnings = (Warn.VERY_DARK,)
+    talk.worker.warnings = (MediaWarning.VERY_DARK,)
     await talk.desk.say("/start tpl_smile")
     await talk.shows("Now send me the photo")
     await talk.photo()
@@ -402,7 +402,7 @@ async def test_photo_before_the_terms_goes_on_after_the_tap(newcomers: Talk) -> 
     assert (await talk.tap("I agree", terms))["text"] == "Thank you."
     card = await talk.shows("Which movement?")
     assert card["message_id"] == terms["message_id"]
-    assert (await talk.staff.office.people.person(ALICE)).has_agreed
+    assert (await talk.staff.services.people.person(ALICE)).has_agreed
 
 
 async def test_terms_are_asked_once_for_all_that_waits(newcomers: Talk) -> None:
@@ -433,7 +433,7 @@ async def test_terms_can_be_agreed_to_by_their_person_alone(newcomers: Talk) -> 
     await talk.desk.say("/start")
     await talk.photo()
     terms = await talk.shows("Before we begin")
-    people = talk.staff.office.people
+    people = talk.staff.services.people
     data = talks.data_of(terms, "I agree")
     await talk.agree(BOB)
     answer = await talk.tap_data(data, BOB)

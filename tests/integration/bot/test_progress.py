@@ -10,23 +10,23 @@ from typing import Any, cast
 import pytest
 from telegram.ext import ExtBot
 
-from bot.gateway.messenger import ChatBusy, Messenger, Words
+from bot.gateway.messenger import ChatBusy, MessageContent, Messenger
 from bot.orders.offers import Offer, Offers
-from bot.orders.order_cards import Ending
+from bot.orders.order_cards import FinalMessage
 from bot.orders.ordering import Ordering
-from bot.orders.progress import Progress
 from bot.orders.result_files import ResultFiles, ResultGone
+from bot.orders.status_cards import StatusCards
 from jobs.drafts import Card, Draft
 from jobs.orders import Order, Stage
 from jobs.orders import Progress as Work
-from jobs.queues.admission import Limits
+from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
+from jobs.queues.delivery_records import MOST_TRIES, DeliveryRecord, DeliveryState, write_record
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.known_engines import KnownEngines
-from jobs.queues.outbox import Delivery
+from jobs.queues.outbox import DeliveryJob
 from jobs.queues.outcomes import Submitted
 from jobs.queues.queues import Queues
-from jobs.queues.sent_marks import MOST_TRIES, SentMark, SentState, write_mark
-from jobs.queues.workers import Workers
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
@@ -102,9 +102,9 @@ async def test_bot_that_starts_again_says_the_last_words_that_its_dead_self_owed
     placed = await staff.ordering.place(await staff.wishing(draft.draft))
     assert placed.card is not None
     await desk.sees("No worker is online")
-    await staff.office.cards.end(draft.order_id, Ending(text="That was it."))
+    await staff.services.cards.end(draft.order_id, FinalMessage(text="That was it."))
     assert "That was it." not in await desk.transcript()
-    progress = Progress(staff.office, tick_s=0.01)
+    progress = StatusCards(staff.services, tick_s=0.01)
     running = asyncio.create_task(progress.run())
     try:
         await desk.sees("That was it.")
@@ -121,7 +121,7 @@ async def test_card_that_the_person_deleted_is_not_sent_again(
         await staff.ordering.place(await staff.wishing(draft.draft))
         await desk.sees("No worker is online")
         assert draft.card is not None
-        await staff.office.messenger.delete(ALICE, draft.card.message_id)
+        await staff.services.messenger.delete(ALICE, draft.card.message_id)
         staff.clock.ahead_s = 5
         async with working(staff, maker):
             await until(lambda: nothing_is_open(staff))
@@ -137,11 +137,11 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
     (draft,) = await looked_at(staff, maker, desk, ALICE)
     assert draft.card is not None
     if not has_card:
-        await staff.office.messenger.delete(ALICE, draft.card.message_id)
+        await staff.services.messenger.delete(ALICE, draft.card.message_id)
     async with Dying(valkey, ["flow"]) as queues:
-        office = replace(staff.office, queues=queues)
+        services = replace(staff.services, queues=queues)
         with pytest.raises(QueueUnavailable):
-            await Ordering(office, staff.intake, staff.progress, CATALOGUE, 1).place(
+            await Ordering(services, staff.intake, staff.progress, CATALOGUE, 1).place(
                 await staff.wishing(draft.draft)
             )
     async with delivering(staff):
@@ -157,13 +157,13 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
 class Dying(Queues):
     """The bot dies before an order is handed in."""
 
-    async def submit(self, order: Order, limits: Limits | None = None) -> Submitted:
+    async def submit(self, order: Order, limits: OrderLimits | None = None) -> Submitted:
         _ = order, limits
         raise QueueUnavailable(place="here", reason="it died")
 
 
 async def nothing_is_open(staff: Staff) -> bool:
-    return not await staff.office.cards.all_unsettled()
+    return not await staff.services.cards.all_unsettled()
 
 
 PRIVATE = "private words"
@@ -182,9 +182,9 @@ async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
     (draft,) = await looked_at(staff, maker, desk, ALICE)
     await staff.ordering.place(await staff.wishing(draft.draft))
     await desk.sees("No worker is online")
-    client, url = staff.office.queues.client, staff.office.queues.url
-    failing = FailingOffers(Workers(client, url), KnownEngines(client, url), "auto")
-    progress = Progress(replace(staff.office, offers=failing))
+    client, url = staff.services.queues.client, staff.services.queues.url
+    failing = FailingOffers(WorkerRegistry(client, url), KnownEngines(client, url), "auto")
+    progress = StatusCards(replace(staff.services, offers=failing))
     progress.wake(draft.order_id)
     await until(lambda: "its card is not up to date: ValueError" in caplog.text)
     await progress.close()
@@ -204,7 +204,7 @@ class Dropping:
 async def test_edit_that_was_dropped_is_not_taken_for_one_that_is_shown() -> None:
     messenger = Messenger(cast("ExtBot[Any]", Dropping()))
     with pytest.raises(ChatBusy):
-        await messenger.edit(ALICE, Card(message_id=1), Words("Half."), at_once=True)
+        await messenger.edit(ALICE, Card(message_id=1), MessageContent("Half."), at_once=True)
 
 
 # --- a result's file ------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ async def test_file_comes_byte_for_byte_as_it_is_stored(
 ) -> None:
     draft = await delivered(staff, maker, desk)
     async with delivering(staff):
-        await ResultFiles(staff.office).wish(draft, 1, "77")
+        await ResultFiles(staff.services).wish(draft, 1, "77")
         await until(lambda: plain_files(desk))
     (message,) = await plain_files(desk)
     stored = await store.get(result_key(draft.order_id.removesuffix("2") + "1", 1))
@@ -236,16 +236,16 @@ async def test_file_that_nobody_knows_to_have_arrived_is_not_passed_over_in_sile
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     draft = await delivered(staff, maker, desk)
-    queues, card = staff.office.queues, await staff.office.cards.read(draft.order_id_of(1))
+    queues, card = staff.services.queues, await staff.services.cards.read(draft.order_id_of(1))
     assert card is not None
     status = await queues.status(card.ref)
     assert status is not None
     ended_ms = round((status.finished_s or 0) * 1000)
-    wish = Delivery(queue=card.queue, job_id=card.order_id, finished_ms=ended_ms, tap="77")
-    mark = SentMark(state=SentState.SENDING, tries=MOST_TRIES)
-    await write_mark(queues, wish.delivery_id, mark)
+    wish = DeliveryJob(queue=card.queue, job_id=card.order_id, finished_ms=ended_ms, tap="77")
+    mark = DeliveryRecord(state=DeliveryState.SENDING, tries=MOST_TRIES)
+    await write_record(queues, wish.delivery_id, mark)
     async with delivering(staff):
-        await ResultFiles(staff.office).wish(draft, 1, "77")
+        await ResultFiles(staff.services).wish(draft, 1, "77")
         await desk.sees("If you do not see it, tap As file again.")
         await until(lambda: staff.admins.notes)
     assert await plain_files(desk) == []
@@ -260,11 +260,11 @@ async def test_what_is_deleted_is_nowhere_any_more(
     staff: Staff, maker: Maker, desk: Desk, store: FileStore, tmp_path: Path
 ) -> None:
     draft = await delivered(staff, maker, desk)
-    files = ResultFiles(staff.office)
+    files = ResultFiles(staff.services)
     assert await files.delete(draft, 1)
     assert [file.key async for file in store.listing()] == []
     assert await staff.drafts.read(draft.draft) is None
-    card = await staff.office.cards.read(draft.order_id_of(1))
+    card = await staff.services.cards.read(draft.order_id_of(1))
     assert card is not None
     with pytest.raises(ResultGone):
         await files.fetched(card, tmp_path)
@@ -275,7 +275,7 @@ async def test_photo_that_another_order_needs_is_not_deleted(
 ) -> None:
     draft = await delivered(staff, maker, desk)
     await staff.ordering.place(await staff.wishing(draft.draft))
-    assert not await ResultFiles(staff.office).delete(draft, 1)
+    assert not await ResultFiles(staff.services).delete(draft, 1)
     assert draft.look is not None
     assert await store.exists(draft.look.photo_key)
     assert await staff.drafts.read(draft.draft) is not None

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from bot.conversation.card_words import trouble_words
-from bot.drafts.draft_news import DraftNews
+from bot.conversation.draft_text import trouble_words
+from bot.drafts.look_results import LookResults
 from bot.orders.result_files import ResultFiles
 from bot.wording import OURS
 from jobs.errors import GateFailed, NoFaceFound, OperatorError, ProcessKilled
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later
+from jobs.queues.delivery_records import read_record
 from jobs.queues.keys import LOOK, JobRef
-from jobs.queues.outbox import Delivery
-from jobs.queues.sent_marks import read_mark
+from jobs.queues.outbox import DeliveryJob
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
@@ -73,7 +73,7 @@ async def test_result_for_a_closed_topic_goes_to_the_chat_itself(
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     (draft,) = await finished(staff, maker, desk, ALICE)
-    await staff.office.cards.change(draft.order_id, thread_id=5)
+    await staff.services.cards.change(draft.order_id, thread_id=5)
     await desk.fault(method="sendAnimation", code=400, description="Bad Request: TOPIC_CLOSED")
     async with delivering(staff):
         await settled(staff)
@@ -129,13 +129,13 @@ async def test_file_whose_answer_is_lost_is_sent_again_only_after_a_minute(
         await settled(staff)
         await desk.fault(method="sendDocument", drop=True)
         for _ in range(2):  # one tap, twice
-            await ResultFiles(staff.office).wish(draft, 1, "77")
+            await ResultFiles(staff.services).wish(draft, 1, "77")
         await until(lambda: is_given_back(staff))
-        await hurry(staff.office.queues.client, "deliver")
+        await hurry(staff.services.queues.client, "deliver")
         await until(lambda: staff.metrics.outcomes.count(DeliveryOutcome.AGAIN) == 2)
         assert len(await desk.calls("sendDocument")) == 1
-    name = Delivery(queue="animate-flow", job_id=draft.order_id, finished_ms=0, tap="77")
-    mark = await read_mark(staff.office.queues, name.delivery_id)
+    name = DeliveryJob(queue="animate-flow", job_id=draft.order_id, finished_ms=0, tap="77")
+    mark = await read_record(staff.services.queues, name.delivery_id)
     assert mark.tries == 1
 
 
@@ -145,7 +145,7 @@ async def test_file_that_the_chat_refuses_is_told(staff: Staff, maker: Maker, de
         await settled(staff)
         too_large = {"code": 413, "description": "Request Entity Too Large", "times": 9}
         await desk.fault(method="sendDocument", **too_large)
-        await ResultFiles(staff.office).wish(draft, 1, "77")
+        await ResultFiles(staff.services).wish(draft, 1, "77")
         await desk.sees("too large to be sent")
 
 
@@ -156,7 +156,7 @@ async def test_file_that_is_gone_meanwhile_is_told(
     async with delivering(staff):
         await settled(staff)
         await store.delete([file.key async for file in store.listing("results")])
-        await ResultFiles(staff.office).wish(draft, 1, "77")
+        await ResultFiles(staff.services).wish(draft, 1, "77")
         await desk.sees("not kept any more")
 
 
@@ -179,12 +179,12 @@ async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
             await asyncio.sleep(0.02)
         await until(lambda: staff.admins.notes)
     assert draft.look_id in staff.admins.notes[0]
-    (letter,) = await staff.office.queues.dead_letters()
+    (letter,) = await staff.services.queues.dead_letters()
     assert letter.status.ref.job_id == draft.look_id
     trouble = (await staff.draft(draft.draft)).trouble
     assert trouble is not None
     assert trouble.error["error"] == type(error).__name__
-    words = trouble_words(draft, error, staff.office.texts)
+    words = trouble_words(draft, error, staff.services.texts)
     assert words.text == OURS
     assert words.keyboard[0][0].text == "↻ Try again"
 
@@ -207,11 +207,13 @@ async def test_look_for_a_chat_in_back_off_is_given_back_at_once(
         draft = await photo_sent(staff, desk)
         await until(lambda: staff.shown.drafts)
     await desk.fault(method="sendMessage", chat_id=ALICE, retry_after=3000)
-    sending = asyncio.create_task(staff.office.messenger.bot.send_message(ALICE, "closes the chat"))
-    await until(lambda: staff.office.messenger.closed_s(ALICE) > 1000)
+    sending = asyncio.create_task(
+        staff.services.messenger.bot.send_message(ALICE, "closes the chat")
+    )
+    await until(lambda: staff.services.messenger.closed_s(ALICE) > 1000)
     again = draft.model_copy(update={"look": None})
     await staff.drafts.change(draft.draft, lambda _: again)
-    news = DraftNews(staff.office, staff.ordering, staff.shown, staff.admins)
+    news = LookResults(staff.services, staff.ordering, staff.shown, staff.admins)
     staff.shown.drafts.clear()
     with pytest.raises(Later):
         await news.deliver(JobRef(LOOK, draft.look_id))

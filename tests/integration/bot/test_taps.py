@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from bot.callback_data import Verb
+from bot.callback_data import ButtonAction
 from jobs.drafts import Draft
-from jobs.model import CropBox, Face, Warn, grid_box, whole_box
+from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
 from jobs.orders import Motion
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import draft_key
@@ -42,7 +42,7 @@ async def ordered(talk: Talk, label: str = "😊") -> Message:
 
 async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
     talk.worker.faces = (FACE, SECOND)
-    talk.worker.warnings = (Warn.SMALL_FACE,)
+    talk.worker.warnings = (MediaWarning.SMALL_FACE,)
     photo = await talk.photo()
     card = await talk.shows("I found 2 faces. Whose is to move?")
     assert card["photo"]
@@ -83,7 +83,7 @@ async def test_engine_is_chosen_where_there_are_several(talk: Talk) -> None:
     assert "(flow)" not in str(labels(card))
     draft = await talk.staff.drafts.answered(ALICE, card["message_id"])
     assert draft is not None
-    await talk.tap_data(tap_of(Verb.ENGINE, draft, "fomm"))
+    await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "fomm"))
     await until(lambda: _has_engine(talk, draft, "fomm"))
 
 
@@ -112,12 +112,12 @@ async def test_buttons_of_somebody_else_say_whose_they_are(talk: Talk) -> None:
     await talk.desk.post("members", chat_id=FAMILY, status="member")
     shared = draft.model_copy(update={"draft": "familydraft"[:10], "chat": FAMILY})
     await talk.staff.drafts.begin(shared)
-    data = tap_of(Verb.TEMPLATE, shared, "smile")
+    data = tap_of(ButtonAction.TEMPLATE, shared, "smile")
     answer = await talk.tap_data(data, BOB, chat=FAMILY)
     assert answer == {**answer, "show_alert": True}
     assert "Only the person who asked, or an admin of this group" in answer["text"]
     assert talk.worker.orders == []
-    agreed = await talk.tap_data(tap_of(Verb.CONSENT, shared), ADMIN, chat=FAMILY)
+    agreed = await talk.tap_data(tap_of(ButtonAction.CONSENT, shared), ADMIN, chat=FAMILY)
     assert agreed["show_alert"], "nobody agrees for somebody else"
     assert "admin" not in agreed["text"]
     await talk.tap_data(data, ADMIN, chat=FAMILY)
@@ -161,9 +161,9 @@ async def test_button_of_an_older_keyboard_orders_nothing_new(talk: Talk) -> Non
     (video,) = await talk.videos()
     draft = await talk.draft_of(photo)
     assert draft.number == 2
-    again = await talk.tap_data(tap_of(Verb.TEMPLATE, draft, "wink"))
+    again = await talk.tap_data(tap_of(ButtonAction.TEMPLATE, draft, "wink"))
     assert again["text"] == "You have ordered this already."
-    old = await talk.tap_data(tap_of(Verb.SHOW_ALL, draft))
+    old = await talk.tap_data(tap_of(ButtonAction.SHOW_ALL, draft))
     assert old["show_alert"]
     assert len(talk.worker.orders) == 1
     await talk.tap("Another movement", video)
@@ -241,12 +241,12 @@ async def test_order_is_cancelled_and_another_movement_offered(talk: Talk) -> No
 
 
 async def test_wish_that_is_refused_says_why_in_a_window(talk: Talk) -> None:
-    await talk.staff.office.people.pause(is_paused=True)
+    await talk.staff.services.people.pause(is_paused=True)
     card = await card_of(talk)
     answer = await talk.tap("😊", card)
     assert answer["show_alert"]
     assert "paused" in answer["text"]
-    await talk.staff.office.people.pause(is_paused=False)
+    await talk.staff.services.people.pause(is_paused=False)
     await talk.tap("😊", card)
     await talk.videos()
 
@@ -256,7 +256,7 @@ async def test_photo_that_was_swept_is_fetched_again(talk: Talk) -> None:
     card = await talk.shows("Which movement?")
     draft = await talk.draft_of(photo)
     assert draft.look is not None
-    await talk.staff.office.store.delete([draft.look.photo_key])
+    await talk.staff.services.store.delete([draft.look.photo_key])
     answer = await talk.tap("😊", card)
     assert "fetched again" in answer["text"]
     await talk.videos()
@@ -275,7 +275,7 @@ async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
     await talk.shows("Forgotten")
     assert await talk.staff.drafts.read(draft.draft) is None
     assert draft.look is not None
-    assert not await talk.staff.office.store.exists(draft.look.photo_key)
+    assert not await talk.staff.services.store.exists(draft.look.photo_key)
 
 
 async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:
@@ -351,5 +351,5 @@ async def _files(talk: Talk) -> list[Message]:
 
 
 async def _is_noted(talk: Talk, file: Message) -> bool:
-    card = await talk.staff.office.cards.read(talk.worker.orders[0].order_id)
+    card = await talk.staff.services.cards.read(talk.worker.orders[0].order_id)
     return card is not None and file["message_id"] in card.files

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from bot.callback_data import Verb
+from bot.callback_data import ButtonAction
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.reception import Reception
+from bot.conversation.media_handler import MediaHandler
 from bot.drafts.intake import Intake
-from bot.gateway.messenger import Messenger, Place, Sent, Words
-from bot.gateway.updates import Came, DrivingClip
+from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, SentMessage
+from bot.gateway.updates import DrivingClip, IncomingMessage
 from jobs.drafts import MediaFile
 from tests.integration.bot import talk as talks
 from tests.integration.bot.conftest import until
@@ -31,7 +31,9 @@ class Held(Messenger):
         super().__init__(bot)
         self.asking, self.go = asyncio.Event(), asyncio.Event()
 
-    async def send(self, place: Place, words: Words, *, at_once: bool = False) -> Sent:
+    async def send(
+        self, place: ChatTarget, words: MessageContent, *, at_once: bool = False
+    ) -> SentMessage:
         if "Before we begin" in words.text:
             self.asking.set()
             await self.go.wait()
@@ -45,15 +47,15 @@ async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_c
     await talk.desk.say("/start")
     photo = await talk.photo()
     first = await talk.shows("Before we begin")
-    held = Held(talk.staff.office.messenger.bot)
-    office = replace(talk.staff.office, messenger=held)
-    cards = DraftCards(office, CATALOGUE)
-    reception = Reception(office, Intake(office), cards, talk.reception.limits)
+    held = Held(talk.staff.services.messenger.bot)
+    services = replace(talk.staff.services, messenger=held)
+    cards = DraftCards(services, CATALOGUE)
+    reception = MediaHandler(services, Intake(services), cards, talk.reception.limits)
     clip = MediaFile(file_id=photo["photo"][-1]["file_id"], name="clip.mp4")
-    came = Came(chat=ALICE, person=ALICE, message_id=photo["message_id"] + 1)
-    taking = asyncio.create_task(reception.take(came, DrivingClip(clip)))
+    incoming = IncomingMessage(chat=ALICE, person=ALICE, message_id=photo["message_id"] + 1)
+    taking = asyncio.create_task(reception.take(incoming, DrivingClip(clip)))
     await held.asking.wait()
-    await reception.agreed(Place(ALICE), ALICE, first["message_id"])
+    await reception.agreed(ChatTarget(ALICE), ALICE, first["message_id"])
     held.go.set()
     await taking
     await talk.shows(YOUR_CLIP)
@@ -69,7 +71,7 @@ async def test_question_that_is_left_over_goes_away_with_its_tap(newcomers: Talk
     first = await talk.shows("Before we begin")
     await talk.tap("I agree", first)
     card = await talk.shows("Which movement?")
-    await talk.tap_data(tap_of(Verb.CONSENT, await talk.draft_of(photo)))
+    await talk.tap_data(tap_of(ButtonAction.CONSENT, await talk.draft_of(photo)))
     await talk.shows("Thank you. Now send me a photo with a face.")
     assert (await talk.shows("Which movement?"))["message_id"] == card["message_id"]
 
@@ -79,10 +81,10 @@ async def test_all_questions_go_away_when_one_is_agreed_to(newcomers: Talk) -> N
     await talk.desk.say("/start")
     await talk.photo()
     last = await talk.shows("Before we begin")
-    bot = talk.staff.office.messenger.bot
+    bot = talk.staff.services.messenger.bot
     left = await bot.send_message(ALICE, "Before we begin, as asked earlier")
     questions = (left.message_id, last["message_id"])
-    await talk.staff.drafts.put_on_desk(ALICE, ALICE, questions=questions)
+    await talk.staff.drafts.update_conversation(ALICE, ALICE, questions=questions)
     await talk.tap("I agree", last)
     await talk.shows("Which movement?")
     await until(lambda: _nothing_asks(talk))

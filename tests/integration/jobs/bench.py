@@ -6,9 +6,9 @@ import time
 from jobs.orders import OrderState, Record
 from jobs.queues.assignment import Assignment, Stop
 from jobs.queues.keys import JobRef
+from jobs.queues.queue_worker import WorkRules
 from jobs.queues.queues import Queues
 from jobs.queues.status import Status
-from jobs.queues.work import WorkRules
 from tests.integration.jobs.hand import make_result
 
 LIMIT_S = 60.0

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from jobs.errors import NoFaceFound, UnknownEngine
 from jobs.orders import LookOrder, OrderState
-from jobs.queues.admission import NO_LIMITS, Limits
+from jobs.queues.admission import NO_LIMITS, OrderLimits
 from jobs.queues.failures import reason_of
 from jobs.queues.keys import (
     INTAKE,
@@ -21,7 +21,7 @@ from jobs.queues.keys import (
     taken_key,
     taking_key,
 )
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueFull, TooManyOpenOrders, TooManyOrdersToday, TooManyPhotos
 from tests.integration.jobs.hand import QUEUE, Hand, admins_order, make_order
@@ -47,7 +47,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def queues(valkey: str, clock: Clock) -> AsyncIterator[Queues]:
-    limits = Limits(open_orders=3, per_day=6, queue=10)
+    limits = OrderLimits(open_orders=3, per_day=6, queue=10)
     async with Queues(valkey, ["still", "flow"], limits, clock) as opened:
         yield opened
 
@@ -87,7 +87,7 @@ async def test_same_tap_with_another_engine_is_the_same_order(queues: Queues) ->
 
 async def test_cancelling_and_ordering_again_works(queues: Queues, hand: Hand) -> None:
     await queues.submit(make_order(2, 1))
-    assert await queues.cancel(make_order(2, 1).ref) is Cancelling.REMOVED
+    assert await queues.cancel(make_order(2, 1).ref) is CancelOutcome.REMOVED
     assert (await queues.submit(make_order(2, 2))).is_new
     # The old button, tapped late, does not bring the cancelled order back.
     late = await queues.submit(make_order(2, 1))
@@ -135,7 +135,7 @@ async def test_order_that_was_half_taken_does_not_stand_in_its_own_way(
 ) -> None:
     await queues.submit(make_order(2, 1))
     await queues.submit(make_order(2, 2))
-    await queues.admission.admit(queues.request_of(make_order(2, 3)), Limits(), queues.clock())
+    await queues.admission.admit(queues.request_of(make_order(2, 3)), OrderLimits(), queues.clock())
     await redis.pexpire(taking_key("c2-7-3"), 50)
     assert (await queues.submit(make_order(2, 3))).is_new
 
@@ -174,7 +174,7 @@ async def test_place_is_free_again_after_finishing_cancelling_or_vanishing(
 async def test_order_on_its_way_into_the_queue_counts(queues: Queues) -> None:
     for number in range(1, 4):
         request = queues.request_of(make_order(2, number))
-        await queues.admission.admit(request, Limits(), queues.clock())
+        await queues.admission.admit(request, OrderLimits(), queues.clock())
     with pytest.raises(TooManyOpenOrders):
         await queues.submit(make_order(2, 4))
 
@@ -213,7 +213,7 @@ async def test_limit_that_was_lowered_counts_from_the_order_that_must_leave_firs
         clock.now_s += HOUR_S
     # Of four, three must leave; the third was given two hours ago.
     with pytest.raises(TooManyOrdersToday, match=r"next one in 22 h 0 min\.$"):
-        await queues.submit(make_order(2, 5), Limits(open_orders=3, per_day=2, queue=10))
+        await queues.submit(make_order(2, 5), OrderLimits(open_orders=3, per_day=2, queue=10))
 
 
 async def test_order_that_was_cancelled_before_it_began_is_not_counted(
@@ -265,7 +265,7 @@ async def test_looks_are_fair_and_use_up_no_place_of_orders(queues: Queues, redi
 async def test_photos_of_a_person_that_are_fetched_or_looked_at_are_limited_together(
     queues: Queues, redis: Redis
 ) -> None:
-    limits = Limits(open_orders=3, per_day=0, queue=0)
+    limits = OrderLimits(open_orders=3, per_day=0, queue=0)
 
     async def fetch(person: int, number: int) -> bool:
         ref = JobRef(INTAKE, f"in-{person}-{number}")

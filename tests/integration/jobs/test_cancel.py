@@ -10,9 +10,9 @@ from jobs.errors import Cancelled
 from jobs.orders import LookOrder, OrderState
 from jobs.queues.assignment import Stop
 from jobs.queues.keys import CANCEL_CHANNEL, LOOK, cancel_key, prefix_of
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.work import Station, WorkRules
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order
 
@@ -32,12 +32,12 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
 async def test_order_that_waits_is_removed_and_never_starts(queues: Queues, redis: Redis) -> None:
     await queues.submit(make_order(2))
     await queues.submit(make_order(3))
-    assert await queues.cancel(REF) is Cancelling.REMOVED
+    assert await queues.cancel(REF) is CancelOutcome.REMOVED
     status = await queues.status(REF)
     assert status is not None
     assert status.state is OrderState.CANCELLED
     assert isinstance(status.error, Cancelled)
-    assert await queues.cancel(REF) is Cancelling.REMOVED  # tapped twice
+    assert await queues.cancel(REF) is CancelOutcome.REMOVED  # tapped twice
     assert await Hand(redis).work_through() == ["c3-7-1"]
 
 
@@ -45,19 +45,19 @@ async def test_order_that_waits_for_a_second_try_is_removed(queues: Queues, redi
     hand = Hand(redis)
     await queues.submit(make_order(2))
     await hand.fail(await hand.take(), RuntimeError("once"))
-    assert await queues.cancel(REF) is Cancelling.REMOVED
+    assert await queues.cancel(REF) is CancelOutcome.REMOVED
     assert await redis.zcard(f"{prefix_of(QUEUE)}delayed") == 0
 
 
 async def test_order_that_runs_stops_at_once(queues: Queues, valkey: str, redis: Redis) -> None:
     bench = Bench()
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, bench, NO_BEATS) as station:
+    async with QueueWorker(valkey, QUEUE, bench, NO_BEATS) as station:
         await bench.has_begun()
         async with asyncio.timeout(LIMIT_S):
             while not dict(await redis.pubsub_numsub(CANCEL_CHANNEL))[CANCEL_CHANNEL]:
                 await asyncio.sleep(0.01)
-        assert await queues.cancel(REF) is Cancelling.TOLD
+        assert await queues.cancel(REF) is CancelOutcome.TOLD
         status = await until(queues, REF, OrderState.CANCELLED)
         assert (status.starts, bench.stops) == (1, [Stop.CANCELLED])
         assert isinstance(status.error, Cancelled)
@@ -73,7 +73,7 @@ async def test_wish_whose_message_was_lost_is_found_at_the_next_beat(
 ) -> None:
     bench = Bench()
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, bench, QUICK):
+    async with QueueWorker(valkey, QUEUE, bench, QUICK):
         await bench.has_begun()
         await redis.set(cancel_key(REF.job_id), "1")
         await until(queues, REF, OrderState.CANCELLED)
@@ -84,9 +84,9 @@ async def test_wish_that_came_before_the_start_is_found_at_the_start(
     queues: Queues, valkey: str
 ) -> None:
     bench = Bench()
-    assert await queues.cancel(REF) is Cancelling.UNKNOWN  # its order is still on its way
+    assert await queues.cancel(REF) is CancelOutcome.UNKNOWN  # its order is still on its way
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, bench, NO_BEATS):
+    async with QueueWorker(valkey, QUEUE, bench, NO_BEATS):
         await until(queues, REF, OrderState.CANCELLED)
     assert bench.begun == []
 
@@ -94,7 +94,7 @@ async def test_wish_that_came_before_the_start_is_found_at_the_start(
 async def test_finished_order_stays_as_it_is(queues: Queues, redis: Redis) -> None:
     await queues.submit(make_order(2))
     await Hand(redis).work_through()
-    assert await queues.cancel(REF) is Cancelling.TOO_LATE
+    assert await queues.cancel(REF) is CancelOutcome.TOO_LATE
     status = await queues.status(REF)
     assert status is not None
     assert status.state is OrderState.DONE
@@ -104,7 +104,7 @@ async def test_stubborn_work_is_cancelled_all_the_same(queues: Queues, valkey: s
     bench = Bench()
     bench.is_stubborn = True
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, bench, QUICK):
+    async with QueueWorker(valkey, QUEUE, bench, QUICK):
         await bench.has_begun()
         await queues.cancel(REF)
         await until(queues, REF, OrderState.CANCELLED)
@@ -113,7 +113,7 @@ async def test_stubborn_work_is_cancelled_all_the_same(queues: Queues, valkey: s
 async def test_cancelled_while_it_is_taken_ends_as_cancelled(queues: Queues, valkey: str) -> None:
     # Whoever is faster, the order is never done and never hangs.
     bench = Bench()
-    async with Station(valkey, QUEUE, bench, QUICK):
+    async with QueueWorker(valkey, QUEUE, bench, QUICK):
         for number in range(1, 21):
             order = make_order(2, number)
             await queues.submit(order)
@@ -127,5 +127,5 @@ async def test_cancelled_while_it_is_taken_ends_as_cancelled(queues: Queues, val
 async def test_look_can_be_cancelled_too(queues: Queues, redis: Redis) -> None:
     look = LookOrder(look_id="l1", person=2, chat=2, draft="7", photo_key="inputs/7/photo")
     await queues.send(look.ref, look, 2)
-    assert await queues.cancel(look.ref) is Cancelling.REMOVED
+    assert await queues.cancel(look.ref) is CancelOutcome.REMOVED
     assert await Hand(redis, LOOK).take() == ""

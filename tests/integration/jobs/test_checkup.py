@@ -7,11 +7,11 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio import Redis
 
-from jobs.checkup import check_metrics, check_queues, check_store, check_workers, queues_address
+from jobs.check_results import State
+from jobs.checks import check_metrics, check_queues, check_store, check_workers, queues_address
 from jobs.connection import check_server, connect
-from jobs.findings import State
 from jobs.metrics.serving import serve_metrics
-from jobs.queues.workers import Heartbeat, Workers, WorkerState
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.redis_server.server import RedisServer
 from jobs.service_errors import QueueUnavailable
 from tests.integration.jobs.servers import free_port
@@ -71,7 +71,7 @@ async def test_workers_are_none_then_one_then_of_another_version_then_all_paused
     valkey: str,
 ) -> None:
     client = connect(valkey, is_worker=False)
-    workers = Workers(client, valkey)
+    workers = WorkerRegistry(client, valkey)
     found = [await check_workers(valkey)]
     for one in (
         sign(),

@@ -8,11 +8,11 @@ from redis.asyncio import Redis
 from bot.orders.offers import Offers
 from jobs.engines import EngineInfo
 from jobs.errors import UnknownEngine
+from jobs.queues.heartbeats import DEAD_AFTER_S, Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import KNOWN_ENGINES
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
-from jobs.queues.workers import DEAD_AFTER_S, Heartbeat, Workers, WorkerState
 from tests.integration.jobs.hand import make_order
 
 pytestmark = pytest.mark.local_sockets
@@ -29,8 +29,8 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
 
 
 @pytest.fixture
-def workers(queues: Queues) -> Workers:
-    return Workers(queues.client, queues.url)
+def workers(queues: Queues) -> WorkerRegistry:
+    return WorkerRegistry(queues.client, queues.url)
 
 
 def sign(worker: str, *engines: EngineInfo) -> Heartbeat:
@@ -46,11 +46,11 @@ def sign(worker: str, *engines: EngineInfo) -> Heartbeat:
 
 def offers(queues: Queues, default: str = "auto") -> Offers:
     client, url = queues.client, queues.url
-    return Offers(Workers(client, url), KnownEngines(client, url), default)
+    return Offers(WorkerRegistry(client, url), KnownEngines(client, url), default)
 
 
 async def test_engine_that_nobody_has_advertised_is_refused(
-    queues: Queues, workers: Workers
+    queues: Queues, workers: WorkerRegistry
 ) -> None:
     await workers.beat(sign("a", FLOW), 1.0)
     with pytest.raises(UnknownEngine, match="no engine called blue: choose one of flow"):
@@ -58,7 +58,7 @@ async def test_engine_that_nobody_has_advertised_is_refused(
 
 
 async def test_order_for_an_advertised_engine_is_taken_counted_and_swept(
-    queues: Queues, workers: Workers
+    queues: Queues, workers: WorkerRegistry
 ) -> None:
     await workers.beat(sign("a", FLOW, BLUE), 1.0)
     assert (await queues.submit(make_order(1, engine="blue"))).is_new
@@ -67,7 +67,7 @@ async def test_order_for_an_advertised_engine_is_taken_counted_and_swept(
 
 
 async def test_engine_stays_known_when_its_last_worker_leaves(
-    queues: Queues, workers: Workers
+    queues: Queues, workers: WorkerRegistry
 ) -> None:
     await workers.beat(sign("a", BLUE), 1.0)
     await workers.leave("a")
@@ -83,7 +83,7 @@ async def test_engine_of_the_settings_is_known_before_any_worker_is_there(valkey
 
 
 async def test_engines_are_offered_as_they_are_advertised_the_preferred_one_first(
-    queues: Queues, workers: Workers
+    queues: Queues, workers: WorkerRegistry
 ) -> None:
     await workers.beat(sign("a", FLOW, BLUE, STILL), 1.0)
     await workers.beat(sign("b", BLUE.model_copy(update={"options": ()})), 2.0)
@@ -95,7 +95,7 @@ async def test_engines_are_offered_as_they_are_advertised_the_preferred_one_firs
 
 
 async def test_without_workers_orders_go_to_what_the_last_ones_had(
-    queues: Queues, workers: Workers
+    queues: Queues, workers: WorkerRegistry
 ) -> None:
     await workers.beat(sign("a", BLUE), 1.0)
     await workers.beat(sign("b", FLOW, STILL), 2.0 + DEAD_AFTER_S)
@@ -107,7 +107,7 @@ async def test_without_workers_orders_go_to_what_the_last_ones_had(
 
 
 async def test_what_a_newer_program_has_written_of_an_engine_is_left_out(
-    queues: Queues, workers: Workers, redis: Redis
+    queues: Queues, workers: WorkerRegistry, redis: Redis
 ) -> None:
     await workers.beat(sign("a", FLOW), 1.0)
     await redis.hset(KNOWN_ENGINES, "blue", '{"schema_version": 2}')

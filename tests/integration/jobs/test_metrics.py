@@ -20,12 +20,12 @@ from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.metrics.serving import serve_metrics
 from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.orders import Lane, OrderState
-from jobs.queues.figures import UNFINISHED
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, JobRef, fair_key, prefix_of
 from jobs.queues.outbox import Outbox
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.work import Station, WorkRules
-from jobs.queues.workers import Heartbeat, Workers, WorkerState
+from jobs.queues.statistics import UNFINISHED
 from jobs.service_errors import QueueUnavailable, TooManyOpenOrders
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, admins_order, make_order
@@ -133,7 +133,7 @@ async def test_queues_are_told_as_they_stand(
     assert await Outbox(queues, queues.engine_queues).sweep() == 1
     (delivery,) = await redis.lrange(f"{prefix_of(DELIVER)}wait", 0, -1)
     await redis.hset(JobRef(DELIVER, str(delivery)).key, "timestamp", "1090000")
-    workers = Workers(redis, valkey)
+    workers = WorkerRegistry(redis, valkey)
     for number, state in enumerate((WorkerState.IDLE, WorkerState.IDLE, WorkerState.PAUSED)):
         await workers.beat(sign(f"w{number}", state, ENGINE, "flow"), 0)
     metrics = QueueMetrics(queues, registry, lambda: 1100.0)
@@ -296,7 +296,7 @@ async def test_station_counts_how_work_ended(
 ) -> None:
     registry, bench = CollectorRegistry(), Bench()
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, bench, QUICK, WorkerMetrics(registry)):
+    async with QueueWorker(valkey, QUEUE, bench, QUICK, WorkerMetrics(registry)):
         await bench.has_begun()
         assert registry.get_sample_value(name, labels) == 0
         await change(queues, redis, bench)
@@ -316,7 +316,7 @@ async def test_station_counts_second_tries_and_times_the_first_wait_only(
     await queues.submit(make_order(2))
     await redis.hincrby(REF.key, "timestamp", -7000)
     errors = EngineFailed(name="still", reason="no memory"), NoFaceFound(name="a.png")
-    async with Station(valkey, QUEUE, raising(*errors), QUICK, WorkerMetrics(registry)):
+    async with QueueWorker(valkey, QUEUE, raising(*errors), QUICK, WorkerMetrics(registry)):
         await counted(registry, "animato_job_retries_total", engine=ENGINE)
         await redis.zadd(f"{prefix_of(QUEUE)}delayed", {REF.job_id: 0}, xx=True)
         await redis.zadd(f"{prefix_of(QUEUE)}marker", {"0": 0})
@@ -336,7 +336,7 @@ async def test_station_counts_orders_of_the_dead_and_those_that_kill(
     await queues.submit(make_order(2))
     hand = Hand(redis)
     await hand.drop(await hand.take())
-    async with Station(valkey, QUEUE, raising(), rules, WorkerMetrics(registry)):
+    async with QueueWorker(valkey, QUEUE, raising(), rules, WorkerMetrics(registry)):
         await until(queues, REF, OrderState.FAILED)
         await counted(registry, FINISHED, engine=ENGINE, outcome="poison")
         await counted(registry, "animato_job_stalls_total", engine=ENGINE)

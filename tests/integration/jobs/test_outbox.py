@@ -10,12 +10,18 @@ from redis.asyncio import Redis
 
 from jobs.orders import OrderState, Record
 from jobs.queues.assignment import Assignment, Later
+from jobs.queues.delivery_records import (
+    DeliveryRecord,
+    NextStep,
+    next_step,
+    read_record,
+    write_record,
+)
 from jobs.queues.failures import CANCELLED
 from jobs.queues.keys import DELIVER, LOOK, JobRef, prefix_of, taken_key
-from jobs.queues.outbox import Delivery, Outbox
+from jobs.queues.outbox import DeliveryJob, Outbox
+from jobs.queues.queue_worker import QueueWorker
 from jobs.queues.queues import Queues
-from jobs.queues.sent_marks import NextStep, SentMark, next_step, read_mark, write_mark
-from jobs.queues.work import Station
 from tests.integration.jobs.bench import QUICK, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order
 
@@ -125,7 +131,7 @@ async def test_delivery_names_the_order_it_is_about(
     seen = []
 
     async def work(assignment: Assignment) -> Record | None:
-        seen.append(Delivery.read(assignment.text))
+        seen.append(DeliveryJob.read(assignment.text))
         if len(seen) == 1:
             raise Later(0.01)  # Telegram says when to come again
         return None
@@ -133,9 +139,9 @@ async def test_delivery_names_the_order_it_is_about(
     await queues.submit(make_order(2))
     await hand.work_through()
     await outbox.sweep()
-    async with Station(valkey, DELIVER, work, QUICK):
+    async with QueueWorker(valkey, DELIVER, work, QUICK):
         (order,) = await queues.finished_since(0, [QUEUE])
-        ref = JobRef(DELIVER, Delivery.of(order).delivery_id)
+        ref = JobRef(DELIVER, DeliveryJob.of(order).delivery_id)
         assert (await until(queues, ref, OrderState.DONE)).starts == 2
     assert {one.ref for one in seen} == {make_order(2).ref}
 
@@ -151,12 +157,12 @@ async def test_failed_delivery_is_tried_again_after_longer_and_longer(
     await hand.work_through()
     await outbox.sweep()
     (order,) = await queues.finished_since(0, [QUEUE])
-    ref = JobRef(DELIVER, Delivery.of(order).delivery_id)
+    ref = JobRef(DELIVER, DeliveryJob.of(order).delivery_id)
     pauses_ms = []
     for failures in (0, 1, 2, 30):
         await redis.hset(ref.key, "atm", failures)
         await redis.zadd(f"{prefix_of(DELIVER)}delayed", {ref.job_id: 0}, xx=True)
-        async with Station(valkey, DELIVER, work, QUICK):
+        async with QueueWorker(valkey, DELIVER, work, QUICK):
             while await redis.hget(ref.key, "atm") != str(failures + 1):
                 await asyncio.sleep(0.01)
         pauses_ms.append(int(await redis.hget(ref.key, "delay") or 0))
@@ -216,9 +222,9 @@ async def test_undelivered_order_stays_however_old_it_is(
 
 
 async def test_mark_is_read_as_it_was_written(queues: Queues, redis: Redis) -> None:
-    assert await read_mark(queues, "d-1") == SentMark()
-    mark = SentMark().begun(100.0)
-    await write_mark(queues, "d-1", mark)
-    assert await read_mark(queues, "d-1") == mark
+    assert await read_record(queues, "d-1") == DeliveryRecord()
+    mark = DeliveryRecord().begun(100.0)
+    await write_record(queues, "d-1", mark)
+    assert await read_record(queues, "d-1") == mark
     assert next_step(mark, 100.0)[0] is NextStep.WAIT
     assert 0 < await redis.ttl("animato:sent:d-1") <= 72 * HOUR_S

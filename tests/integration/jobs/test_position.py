@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 
 from jobs.orders import Lane, OrderState, Progress
 from jobs.queues.admission import NO_LIMITS
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.queues import Queues
 from jobs.queues.waiting import Backlog, Estimates, ShownPlace
-from jobs.queues.workers import Heartbeat, Workers, WorkerState
 from tests.integration.jobs.hand import ENGINE, Hand, make_order
 
 pytestmark = pytest.mark.local_sockets
@@ -128,7 +128,7 @@ async def test_card_never_counts_up(queues: Queues, hand: Hand) -> None:
 
 async def test_no_time_is_told_before_there_is_history(queues: Queues, redis: Redis) -> None:
     await queues.submit(make_order(2))
-    estimates, workers = Estimates(redis, queues.url), Workers(redis, queues.url)
+    estimates, workers = Estimates(redis, queues.url), WorkerRegistry(redis, queues.url)
     ref = make_order(2).ref
     assert await estimates.until_done(ref, ENGINE) is None
     await workers.record_speed("cpu", ENGINE, 0.2)
@@ -161,7 +161,7 @@ async def test_time_counts_what_is_before_and_what_is_left_of_what_runs(
 async def test_speed_is_a_mean_that_follows_and_the_cost_is_made_of_it(
     redis: Redis, valkey: str
 ) -> None:
-    workers, estimates = Workers(redis, valkey), Estimates(redis, valkey)
+    workers, estimates = WorkerRegistry(redis, valkey), Estimates(redis, valkey)
     await workers.beat(heartbeat("one"), 0)
     guessed_s = await estimates.cost_s(ENGINE, 100)
     assert 5 < guessed_s < 60
@@ -175,7 +175,7 @@ async def test_speed_is_a_mean_that_follows_and_the_cost_is_made_of_it(
 async def test_speed_that_cannot_be_true_is_not_counted(
     redis: Redis, valkey: str, impossible: float
 ) -> None:
-    workers = Workers(redis, valkey)
+    workers = WorkerRegistry(redis, valkey)
     await workers.record_speed("cpu", ENGINE, impossible)
     assert await workers.speeds(["cpu"], ENGINE) == [None]
     await workers.record_speed("cpu", ENGINE, 0.5)
@@ -184,7 +184,7 @@ async def test_speed_that_cannot_be_true_is_not_counted(
 
 
 async def test_dead_draining_and_other_workers_do_not_count(redis: Redis, valkey: str) -> None:
-    workers = Workers(redis, valkey)
+    workers = WorkerRegistry(redis, valkey)
     await workers.beat(heartbeat("lives"), 0)
     await workers.beat(heartbeat("dies"), 0)
     await workers.beat(heartbeat("leaves"), 0)

@@ -14,9 +14,9 @@ from redis.backoff import NoBackoff
 from jobs.connection import connect
 from jobs.orders import OrderState
 from jobs.queues.admission import NO_LIMITS
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.work import Station, WorkRules
 from jobs.redis_server.program import find_program
 from jobs.service_errors import QueueServerMissing, QueueUnavailable
 from tests.conftest import Require
@@ -120,7 +120,7 @@ async def test_outage_costs_a_second_start_only_if_it_is_longer_than_the_lock(
     rules = WorkRules(lock_s=lock_s, stalled_check_s=0.2, beat_s=0.1, stop_s=0.5)
     async with Queues(server.url, [ENGINE]) as queues:
         await queues.submit(make_order(2))
-        async with Station(server.url, QUEUE, bench, rules):
+        async with QueueWorker(server.url, QUEUE, bench, rules):
             await bench.has_begun()
             server.kill()
             await asyncio.sleep(1)
@@ -140,7 +140,7 @@ async def test_order_that_is_done_during_the_outage_is_not_computed_again(
     bench = Bench()
     async with Queues(server.url, [ENGINE]) as queues:
         await queues.submit(make_order(2))
-        async with Station(server.url, QUEUE, bench, WorkRules(beat_s=0.1)):
+        async with QueueWorker(server.url, QUEUE, bench, WorkRules(beat_s=0.1)):
             await bench.has_begun()
             server.kill()
             bench.word.set()
@@ -152,7 +152,7 @@ async def test_order_that_is_done_during_the_outage_is_not_computed_again(
 
 async def test_idle_station_ends_in_an_outage(server: Server) -> None:
     async with asyncio.timeout(LIMIT_S):
-        async with Station(server.url, QUEUE, Bench(), WorkRules(stop_s=0.5)):
+        async with QueueWorker(server.url, QUEUE, Bench(), WorkRules(stop_s=0.5)):
             await asyncio.sleep(0.1)
             server.kill()
             await asyncio.sleep(0.1)
@@ -164,7 +164,7 @@ async def test_station_with_an_order_in_hand_ends_in_an_outage(server: Server) -
     async with Queues(server.url, [ENGINE]) as queues:
         await queues.submit(make_order(2))
         async with asyncio.timeout(LIMIT_S):
-            async with Station(server.url, QUEUE, bench, WorkRules(stop_s=0.3)) as station:
+            async with QueueWorker(server.url, QUEUE, bench, WorkRules(stop_s=0.3)) as station:
                 await bench.has_begun()
                 server.kill()
                 await station.drain(grace_s=0)
@@ -219,7 +219,7 @@ async def test_counts_say_what_is_where(valkey: str, redis: Redis) -> None:
             await queues.submit(make_order(person))
         await hand.finish(await hand.take())
         await hand.take()
-        assert await queues.cancel(make_order(5).ref) is Cancelling.REMOVED
+        assert await queues.cancel(make_order(5).ref) is CancelOutcome.REMOVED
         assert await queues.counts(QUEUE) == {
             "active": 1,
             "wait": 0,

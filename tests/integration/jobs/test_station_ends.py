@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from jobs.orders import Record
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import prefix_of
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.work import Station, WorkRules
 from jobs.tasks import end_tasks, to_the_end
 from tests.integration.jobs.bench import LIMIT_S, Bench
 from tests.integration.jobs.hand import ENGINE, QUEUE, make_order, make_result
@@ -52,7 +52,7 @@ async def test_station_that_is_closed_at_any_moment_leaves_nothing_open(
 ) -> None:
     before, tasks = len(await redis.client_list()), asyncio.all_tasks()
     for moment in MOMENTS:
-        async with Station(valkey, QUEUE, work, RULES):
+        async with QueueWorker(valkey, QUEUE, work, RULES):
             await turns(moment)
         assert asyncio.all_tasks() == tasks
         assert await connections(redis, before) == before
@@ -64,7 +64,7 @@ async def test_order_that_is_being_fetched_while_the_station_closes_is_given_bac
     for moment in MOMENTS:
         for number in range(4):
             await queues.submit(make_order(1000 * (moment + 1) + number))
-        async with Station(valkey, QUEUE, work, RULES):
+        async with QueueWorker(valkey, QUEUE, work, RULES):
             await turns(moment)
         assert await redis.llen(f"{prefix_of(QUEUE)}active") == 0
 
@@ -76,7 +76,7 @@ async def test_end_of_a_station_is_not_cut_short(valkey: str, redis: Redis, queu
     bench.is_stubborn = True
 
     async def attend() -> None:
-        async with Station(valkey, QUEUE, bench, RULES):
+        async with QueueWorker(valkey, QUEUE, bench, RULES):
             await asyncio.Event().wait()
 
     attending = asyncio.create_task(attend())

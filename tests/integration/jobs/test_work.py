@@ -11,8 +11,8 @@ from jobs.errors import EngineFailed, NoFaceFound, WeightsMissing
 from jobs.orders import Order, OrderState, Progress, Record, Stage
 from jobs.queues.assignment import Assignment, Later, Stop
 from jobs.queues.keys import RESULT_FIELD, prefix_of
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.work import Station, WorkRules
 from jobs.service_errors import OrderFailed, UnknownSchema
 from jobs.tasks import end_tasks
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
@@ -56,7 +56,7 @@ async def test_order_comes_as_it_was_sent_and_its_result_is_committed(
         return make_result(assignment.ref, assignment.attempt)
 
     await queues.submit(order)
-    async with Station(valkey, QUEUE, work, QUICK):
+    async with QueueWorker(valkey, QUEUE, work, QUICK):
         status = await until(queues, REF, OrderState.DONE)
     assert seen == [order]
     assert status.video() == make_result(REF)
@@ -65,7 +65,7 @@ async def test_order_comes_as_it_was_sent_and_its_result_is_committed(
 
 
 async def test_idle_station_starts_an_order_when_it_comes(queues: Queues, valkey: str) -> None:
-    async with Station(valkey, QUEUE, raising(), WorkRules()):
+    async with QueueWorker(valkey, QUEUE, raising(), WorkRules()):
         await asyncio.sleep(0.1)
         await queues.submit(make_order(2))
         await until(queues, REF, OrderState.DONE)
@@ -76,7 +76,7 @@ async def test_progress_is_told_by_beats_and_only_the_last_of_each(
 ) -> None:
     bench = Bench()
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, bench, QUICK):
+    async with QueueWorker(valkey, QUEUE, bench, QUICK):
         assignment = await bench.has_begun()
         for frame in range(1, 31):
             assignment.report(Progress(stage=Stage.ANIMATING, frames_done=frame, frames_total=75))
@@ -99,7 +99,7 @@ async def test_what_would_fail_again_is_not_tried_again(
 ) -> None:
     caplog.set_level("INFO", logger="jobs")
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, raising(error), QUICK):
+    async with QueueWorker(valkey, QUEUE, raising(error), QUICK):
         status = await until(queues, REF, OrderState.FAILED)
     assert (type(status.error), str(status.error)) == (type(error), str(error))
     assert status.starts == 1
@@ -119,7 +119,7 @@ async def test_what_may_pass_is_tried_again(
     queues: Queues, valkey: str, redis: Redis, error: Exception, told: type[Exception]
 ) -> None:
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, raising(error, error, error), QUICK):
+    async with QueueWorker(valkey, QUEUE, raising(error, error, error), QUICK):
         for starts in (1, 2):
             while (await until(queues, REF, OrderState.RETRYING)).starts < starts:
                 await asyncio.sleep(0.01)
@@ -139,7 +139,7 @@ async def test_work_that_cannot_go_on_now_is_not_charged(
     queues: Queues, valkey: str, redis: Redis
 ) -> None:
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, raising(Later(0.05)), QUICK):
+    async with QueueWorker(valkey, QUEUE, raising(Later(0.05)), QUICK):
         status = await until(queues, REF, OrderState.DONE)
     assert status.starts == 2
     assert await redis.hget(REF.key, "atm") == "1"
@@ -155,7 +155,7 @@ async def test_order_of_another_version_fails_with_one_sentence(
     text = await redis.hget(REF.key, "data")
     newer = str(text).replace('"schema_version":1', '"schema_version":2')
     await redis.hset(REF.key, "data", newer)
-    async with Station(valkey, QUEUE, work, QUICK):
+    async with QueueWorker(valkey, QUEUE, work, QUICK):
         status = await until(queues, REF, OrderState.FAILED)
     assert isinstance(status.error, UnknownSchema)
     assert status.starts == 1
@@ -176,7 +176,7 @@ async def test_work_whose_lock_is_gone_stops_and_touches_nothing(
 ) -> None:
     bench = Bench()
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, bench, rules) as station:
+    async with QueueWorker(valkey, QUEUE, bench, rules) as station:
         await bench.has_begun()
         await redis.set(REF.lock_key, "another worker's")
         async with asyncio.timeout(LIMIT_S):
@@ -191,7 +191,7 @@ async def test_lock_is_renewed_while_the_work_lasts(queues: Queues, valkey: str)
     bench = Bench()
     await queues.submit(make_order(2))
     rules = replace(SHORT_LOCK, lock_s=0.6, stalled_check_s=0.2)
-    async with Station(valkey, QUEUE, bench, rules):
+    async with QueueWorker(valkey, QUEUE, bench, rules):
         await bench.has_begun()
         await asyncio.sleep(1.1)
         bench.word.set()
@@ -205,7 +205,7 @@ async def test_stubborn_work_that_lost_its_order_is_refused(
     bench.is_stubborn = True
     await queues.submit(make_order(2))
     rules = WorkRules(beat_s=60, stop_s=0.5, idle_s=0.1)  # it does not even notice
-    async with Station(valkey, QUEUE, bench, rules) as station:
+    async with QueueWorker(valkey, QUEUE, bench, rules) as station:
         await bench.has_begun()
         await redis.delete(REF.lock_key)
         hand = Hand(redis)
@@ -232,7 +232,7 @@ async def test_result_that_was_committed_is_not_computed_again(
     await hand.drop(REF.job_id)
     await hand.find_stalled()
     bench = Bench()
-    async with Station(valkey, QUEUE, bench, QUICK):
+    async with QueueWorker(valkey, QUEUE, bench, QUICK):
         status = await until(queues, REF, OrderState.DONE)
     assert bench.begun == []
     assert status.video() == make_result(REF)
@@ -246,13 +246,13 @@ async def test_drain_gives_back_what_is_far_from_done_and_another_goes_on(
 ) -> None:
     bench, other = Bench(), Bench()
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, bench, QUICK) as station:
+    async with QueueWorker(valkey, QUEUE, bench, QUICK) as station:
         await bench.has_begun()
         await station.drain(grace_s=1)
         assert bench.stops == [Stop.DRAINING]
         assert await redis.hget(REF.key, "atm") is None
     other.word.set()
-    async with Station(valkey, QUEUE, other, QUICK):
+    async with QueueWorker(valkey, QUEUE, other, QUICK):
         assert (await until(queues, REF, OrderState.DONE)).starts == 2
     assert await redis.hget(REF.key, "priority") == "1"
 
@@ -265,7 +265,7 @@ async def test_drain_waits_for_what_is_nearly_done(queues: Queues, valkey: str) 
         return make_result(assignment.ref, assignment.attempt)
 
     await queues.submit(make_order(2))
-    async with Station(valkey, QUEUE, work, QUICK) as station:
+    async with QueueWorker(valkey, QUEUE, work, QUICK) as station:
         async with asyncio.timeout(LIMIT_S):
             while not (station.in_hand and station.in_hand[0].remaining_s()):
                 await asyncio.sleep(0.01)
@@ -280,7 +280,7 @@ async def test_stubborn_work_does_not_hold_up_the_drain(
     bench.is_stubborn = True
     await queues.submit(make_order(2))
     async with asyncio.timeout(LIMIT_S):
-        async with Station(valkey, QUEUE, bench, QUICK) as station:
+        async with QueueWorker(valkey, QUEUE, bench, QUICK) as station:
             await bench.has_begun()
             await station.drain(grace_s=0)
     assert await redis.hget(REF.key, "atm") is None
@@ -290,7 +290,7 @@ async def test_stubborn_work_does_not_hold_up_the_drain(
 async def test_paused_station_takes_nothing_until_it_is_resumed(
     queues: Queues, valkey: str
 ) -> None:
-    async with Station(valkey, QUEUE, raising(), QUICK) as station:
+    async with QueueWorker(valkey, QUEUE, raising(), QUICK) as station:
         await station.pause()
         await queues.submit(make_order(2))
         await asyncio.sleep(0.4)
@@ -304,7 +304,7 @@ async def test_station_has_as_many_in_hand_as_it_may(queues: Queues, valkey: str
     for number in range(1, 4):
         await queues.submit(make_order(2, number))
     rules = WorkRules(at_once=2, beat_s=0.05, stop_s=0.5, idle_s=0.1)
-    async with Station(valkey, QUEUE, bench, rules) as station:
+    async with QueueWorker(valkey, QUEUE, bench, rules) as station:
         await bench.has_begun(2)
         await asyncio.sleep(0.1)
         assert len(station.in_hand) == 2

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from jobs.orders import Motion, OrderState
 from jobs.queues.keys import prefix_of
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.work import Station, WorkRules
 from jobs.service_errors import OrderStalled
 from tests.integration.jobs.bench import LIMIT_S, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, make_order
@@ -76,7 +76,7 @@ async def test_order_of_a_killed_worker_is_taken_by_another(queues: Queues, valk
     async with running(valkey) as killed:
         await killed.says("begun 1")
         killed.process.kill()
-        async with Station(valkey, QUEUE, bench, RULES):
+        async with QueueWorker(valkey, QUEUE, bench, RULES):
             status = await until(queues, REF, OrderState.DONE)
     assert status.starts == 2
     assert status.video().attempt == 2
@@ -91,7 +91,7 @@ async def test_frozen_worker_stops_when_it_thaws_and_the_order_is_done_once(
     async with running(valkey) as frozen:
         await frozen.says("begun 1")
         frozen.process.send_signal(signal.SIGSTOP)
-        async with Station(valkey, QUEUE, bench, RULES):
+        async with QueueWorker(valkey, QUEUE, bench, RULES):
             await until(queues, REF, OrderState.DONE)
         frozen.process.send_signal(signal.SIGCONT)
         await frozen.says("lost")

@@ -8,10 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs.orders import OrderState
+from jobs.queues.delivery_records import DeliveryRecord, read_record, write_record
+from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import LOOK, JobRef
 from jobs.queues.queues import Queues
-from jobs.queues.sent_marks import SentMark, read_mark, write_mark
-from jobs.queues.written import all_written
 from jobs.redis_server.server import RedisServer
 from jobs.service_errors import QueueUnavailable
 from tests.integration.jobs.hand import ENGINE, Hand, make_order
@@ -65,19 +65,19 @@ def telling(*answers: dict[str, Any]) -> Telling:
 
 async def test_server_that_still_has_something_in_its_memory_is_waited_for() -> None:
     client = telling(BUSY, BUSY, WRITTEN)
-    await all_written(client, "redis://somewhere")
+    await wait_until_durable(client, "redis://somewhere")
     assert client.answers == []
 
 
 async def test_server_that_cannot_write_is_told_and_not_waited_for() -> None:
     client = telling(BUSY, FULL)
     with pytest.raises(QueueUnavailable, match=r"somewhere:6379 .* cannot write to its disk"):
-        await all_written(client, "redis://somewhere")
+        await wait_until_durable(client, "redis://somewhere")
     assert client.answers == []
 
 
 async def test_server_that_keeps_nothing_is_not_waited_for(redis: Redis, valkey: str) -> None:
-    await all_written(redis, valkey)
+    await wait_until_durable(redis, valkey)
 
 
 async def test_our_own_server_tells_what_it_has_not_written(tmp_path: Path) -> None:
@@ -104,6 +104,6 @@ async def test_photo_that_the_server_has_forgotten_is_put_there_again(
 
 
 async def test_mark_that_the_server_has_forgotten_is_written_again(queues: Queues) -> None:
-    mark = SentMark().begun(100.0)
-    await write_mark(queues, "d-1", mark)
-    assert await read_mark(queues, "d-1") == mark
+    mark = DeliveryRecord().begun(100.0)
+    await write_record(queues, "d-1", mark)
+    assert await read_record(queues, "d-1") == mark

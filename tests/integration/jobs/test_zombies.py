@@ -10,8 +10,8 @@ from jobs.orders import OrderState, Record
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import DELIVER
 from jobs.queues.outbox import Outbox
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.work import Station, WorkRules
 from tests.integration.jobs.bench import LIMIT_S, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order, make_result
 
@@ -53,7 +53,7 @@ async def test_what_comes_of_it_is_refused_and_the_other_workers_result_is_deliv
 
     await queues.submit(make_order(2))
     hand, outbox = Hand(redis), Outbox(queues, [QUEUE])
-    async with asyncio.timeout(LIMIT_S), Station(queues.url, QUEUE, work, UNAWARE) as station:
+    async with asyncio.timeout(LIMIT_S), QueueWorker(queues.url, QUEUE, work, UNAWARE) as station:
         await begun.wait()
         await redis.delete(REF.lock_key)
         await hand.find_stalled()

@@ -12,7 +12,7 @@ import sys
 
 from jobs.orders import Order, Record
 from jobs.queues.assignment import Assignment
-from jobs.queues.work import Station, WorkRules
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from tests.integration.jobs.hand import QUEUE, make_result
 
 
@@ -38,7 +38,7 @@ async def main(url: str, lock_s: float, most_stalls: int) -> None:
     )
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    async with Station(url, QUEUE, work, rules) as station:
+    async with QueueWorker(url, QUEUE, work, rules) as station:
         say("ready")
         await over.wait()
         await station.drain(grace_s=0)

@@ -25,9 +25,9 @@ from redis.asyncio import Redis
 from inference.process.render_job import EngineSetup
 from jobs.connection import connect
 from jobs.orders import Motion, Order
-from jobs.queues.admission import Limits
+from jobs.queues.admission import OrderLimits
 from jobs.queues.keys import DELIVER, JobRef, engine_queue, prefix_of
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
 from jobs.queues.status import Status
 from jobs.redis_server.server import Patience, RedisServer
@@ -45,7 +45,7 @@ MARK = "ANIMATED_CHAOS"
 ENGINE = "restless"
 LOCK_S = 3.0
 ORDERS, PERSONS, AGENTS = 80, 8, 3
-LIMITS = Limits(open_orders=6, per_day=0, queue=0)
+LIMITS = OrderLimits(open_orders=6, per_day=0, queue=0)
 REPEATED, HALF_TAKEN, CANCELLED = 0.3, 0.1, 0.1  # of the orders
 ORDERED_WITHIN_S = 12.0
 KILLS, KILL_EVERY_S = 13, (0.8, 2.0)
@@ -242,7 +242,7 @@ class Chaos:
     async def _cancelled(self, order: Order) -> bool:
         """Whether the wish to cancel an order was heard."""
         with suppress(QueueUnavailable):
-            assert await self._queues.cancel(order.ref) is not Cancelling.UNKNOWN, order
+            assert await self._queues.cancel(order.ref) is not CancelOutcome.UNKNOWN, order
             return True
         return False
 

@@ -15,11 +15,11 @@ from typing import Any
 from inference.media.video import ClipReader
 from jobs.orders import Order, OrderState
 from jobs.queues.keys import DELIVER, open_key, prefix_of
-from jobs.queues.outbox import Delivery
+from jobs.queues.outbox import DeliveryJob
 from jobs.queues.outcomes import Finished
+from jobs.queues.queue_worker import WorkRules
 from jobs.queues.queues import ATTEMPTS, Queues
 from jobs.queues.status import Status
-from jobs.queues.work import WorkRules
 from jobs.store.files import FileStore
 from jobs.store.retention import Retention
 
@@ -182,7 +182,7 @@ def _delivered_rightly(night: Night, statuses: dict[str, Status]) -> int:
             assert not deliveries, f"{name} was removed and delivered"
             continue
         finished = Finished(night.accepted[name].ref, round(status.finished_s * 1000))
-        assert deliveries == [Delivery.of(finished).delivery_id], f"{name}: {deliveries}"
+        assert deliveries == [DeliveryJob.of(finished).delivery_id], f"{name}: {deliveries}"
         lines = events[deliveries[0]]
         # A second message is right only where nobody had noted that the first one had arrived.
         words = " ".join(line["event"] for line in lines)

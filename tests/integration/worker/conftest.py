@@ -13,15 +13,15 @@ from PIL import Image
 from redis.asyncio import Redis
 
 from inference.process.engine_process import EngineLimits
-from inference.process.render_job import EngineSetup, Offer, OfferedEngine
+from inference.process.render_job import EngineOffer, EngineSetup, OfferedEngine
 from jobs.orders import LookOrder, Order, OrderState
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry
 from jobs.queues.keys import JobRef
+from jobs.queues.queue_worker import WorkRules
 from jobs.queues.queues import Queues
 from jobs.queues.status import Status
-from jobs.queues.work import WorkRules
-from jobs.queues.workers import Heartbeat, Workers
 from jobs.store.files import FileStore
-from jobs.tasks import Ending, end_tasks
+from jobs.tasks import Shutdown, end_tasks
 from jobs.templates import SHIPPED_TEMPLATES
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs import conftest as servers
@@ -125,8 +125,8 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
         yield opened
 
 
-def offer_of(*engines: str) -> Offer:
-    return Offer(
+def offer_of(*engines: str) -> EngineOffer:
+    return EngineOffer(
         device="cpu", engines=tuple(OfferedEngine(name=name, options=()) for name in engines)
     )
 
@@ -135,7 +135,7 @@ def offer_of(*engines: str) -> Offer:
 class Running:
     """A worker that works: how it is told to end, and its end."""
 
-    ending: Ending
+    ending: Shutdown
     end: "asyncio.Task[None]"
 
     async def ended(self) -> None:
@@ -146,7 +146,7 @@ class Running:
 @asynccontextmanager
 async def working(plan: WorkerPlan, *engines: str) -> AsyncIterator[Running]:
     """A worker that offers these engines while the block lasts."""
-    ending = Ending()
+    ending = Shutdown()
     task = asyncio.create_task(serve(plan, offer_of(*engines), ending))
     try:
         yield Running(ending, task)
@@ -193,7 +193,7 @@ async def seen(question: Callable[[], Awaitable[object]]) -> None:
 
 
 async def signs(redis: Redis, plan: WorkerPlan) -> list[Heartbeat]:
-    return await Workers(redis, plan.url).living()
+    return await WorkerRegistry(redis, plan.url).living()
 
 
 async def tried_soon(redis: Redis, ref: JobRef) -> None:

@@ -17,11 +17,11 @@ from contextlib import suppress
 from typing import Any
 
 from jobs.queues.assignment import Assignment, Later
+from jobs.queues.delivery_records import NextStep, next_step, read_record, write_record
 from jobs.queues.keys import DELIVER
-from jobs.queues.outbox import Delivery, Outbox
+from jobs.queues.outbox import DeliveryJob, Outbox
+from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.sent_marks import NextStep, next_step, read_mark, write_mark
-from jobs.queues.work import Station, WorkRules
 from jobs.service_errors import QueueUnavailable
 
 SENT, NOTED = "sent", "noted"
@@ -40,9 +40,9 @@ class Postman:
         self._chat = os.open(facts["chat"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     async def deliver(self, assignment: Assignment) -> None:
-        delivery = Delivery.read(assignment.text)
+        delivery = DeliveryJob.read(assignment.text)
         name = delivery.delivery_id
-        mark = await read_mark(self._queues, name)
+        mark = await read_record(self._queues, name)
         now_s = time.time() * _TIMES_FASTER
         step, wait_s = next_step(mark, now_s)
         if step is NextStep.WAIT:
@@ -54,19 +54,19 @@ class Postman:
             self._write(NOTED, delivery, status.state)
             return
         mark = mark.begun(now_s)
-        await write_mark(self._queues, name, mark)
+        await write_record(self._queues, name, mark)
         await asyncio.sleep(_ON_ITS_WAY_S)
         is_unlucky = random.Random(f"{self._seed} {name}").random() < FAILING
         if is_unlucky and assignment.attempt == 1:
-            await write_mark(self._queues, name, mark.refused())
+            await write_record(self._queues, name, mark.refused())
             message = "Telegram is down"
             raise ConnectionError(message)
         self._write(SENT, delivery, status.state)
         await asyncio.sleep(_ON_ITS_WAY_S)
-        await write_mark(self._queues, name, mark.arrived(1))
+        await write_record(self._queues, name, mark.arrived(1))
         self._write(NOTED, delivery, status.state)
 
-    def _write(self, event: str, delivery: Delivery, state: str) -> None:
+    def _write(self, event: str, delivery: DeliveryJob, state: str) -> None:
         facts = {
             "event": event,
             "delivery": delivery.delivery_id,
@@ -99,7 +99,7 @@ async def main(facts: dict[str, Any]) -> None:
     async with Queues(facts["url"], [facts["engine"]]) as queues:
         postman = Postman(queues, facts)
         sweeping = asyncio.create_task(_sweep(Outbox(queues, queues.engine_queues)))
-        async with Station(facts["url"], DELIVER, postman.deliver, rules):
+        async with QueueWorker(facts["url"], DELIVER, postman.deliver, rules):
             await over.wait()
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)

@@ -14,16 +14,16 @@ from typing import Any
 
 from inference.process.engine_process import EngineLimits
 from inference.process.render_job import EngineSetup
-from jobs.queues.work import WorkRules
+from jobs.queues.queue_worker import WorkRules
 from jobs.store.files import FileStore
-from jobs.tasks import Ending
+from jobs.tasks import Shutdown
 from tests.integration.worker.conftest import offer_of
 from worker.agent import serve
 from worker.plan import WorkerPlan
 
 
 async def main(facts: dict[str, Any]) -> None:
-    ending = Ending()
+    ending = Shutdown()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.ask)
     lock_s = facts["lock_s"]
     plan = WorkerPlan(

@@ -23,10 +23,10 @@ from PIL import Image
 from inference.media.video import ClipReader
 from jobs.connection import check_server
 from jobs.orders import LookResult, OrderState
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import prefix_of
 from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Queues
-from jobs.queues.workers import Workers
 from jobs.redis_server.program import find_program
 from jobs.service_errors import QueueServerMissing
 from jobs.store.files import FileStore
@@ -174,7 +174,7 @@ async def test_one_does_the_work_of_the_other_that_is_killed_and_no_secret_is_to
         farm_worker(farm, "one") as one,
         farm_worker(farm, "two") as two,
     ):
-        workers = Workers(queues.client, farm.url)
+        workers = WorkerRegistry(queues.client, farm.url)
 
         async def both_live() -> bool:
             return len(await workers.living()) == 2

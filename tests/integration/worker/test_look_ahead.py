@@ -27,7 +27,7 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
-from worker.look import FURTHER_LOOK_NICENESS, LookDesk
+from worker.look import FURTHER_LOOK_NICENESS, LookRunner
 from worker.look_children import Looks
 from worker.plan import WorkerPlan
 
@@ -106,7 +106,7 @@ async def test_further_looks_of_a_person_stand_back_behind_videos(
     store: FileStore, tmp_path: Path
 ) -> None:
     looks = HeldLooks()
-    desk = LookDesk(store, looks, clip_max_s=1)
+    desk = LookRunner(store, looks, clip_max_s=1)
     tasks: list[asyncio.Task[LookResult | None]] = []
 
     async def begun(person: int) -> int:

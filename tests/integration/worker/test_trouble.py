@@ -11,11 +11,11 @@ from redis.asyncio import Redis
 
 from jobs.errors import EngineDied
 from jobs.orders import Order, OrderState
+from jobs.queues.heartbeats import WorkerState
 from jobs.queues.keys import prefix_of
 from jobs.queues.order_logs import OrderLogs
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
-from jobs.queues.workers import WorkerState
 from jobs.store.files import FileStore
 from tests.integration.inference.test_look_children import look_children
 from tests.integration.worker.conftest import (
@@ -70,8 +70,8 @@ async def test_order_that_waits_or_runs_is_cancelled_and_the_engine_stays(
     async with working(plan, "waiting"):
         await begun(queues, runs)
         engines = engine_processes(os.getpid())
-        assert await queues.cancel(waits.ref) is Cancelling.REMOVED
-        assert await queues.cancel(runs.ref) is Cancelling.TOLD
+        assert await queues.cancel(waits.ref) is CancelOutcome.REMOVED
+        assert await queues.cancel(runs.ref) is CancelOutcome.TOLD
         status = await until(queues, runs.ref, OrderState.CANCELLED)
         assert status.starts == 1
         word.touch()
@@ -91,7 +91,7 @@ async def test_look_that_runs_is_cancelled_and_its_children_end(
     look = await look_ordered(queues, clip_key=CLIP)
     async with working(plan, "still"):
         await until(queues, look.ref, OrderState.RUNNING)
-        assert await queues.cancel(look.ref) is Cancelling.TOLD
+        assert await queues.cancel(look.ref) is CancelOutcome.TOLD
         assert (await until(queues, look.ref, OrderState.CANCELLED)).starts == 1
     # The photo that lies there is the one of before.
     assert [file.key async for file in store.listing("looks")] == ["looks/7/photo.png"]

@@ -15,9 +15,9 @@ from inference.media.video import ClipReader
 from jobs.errors import UnknownTemplate, UnsupportedMedia
 from jobs.model import grid_box
 from jobs.orders import LookResult, Motion, OrderState
+from jobs.queues.heartbeats import WorkerRegistry, WorkerState
 from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Queues
-from jobs.queues.workers import Workers, WorkerState
 from jobs.service_errors import BrokenRecord, FileGone
 from jobs.show_all import work_frames
 from jobs.store.files import FileStore
@@ -264,7 +264,7 @@ async def test_signs_of_life_say_what_it_is_and_does(
         await seen(tells_its_speed)
         await queues.cancel(order.ref)
         await seen(is_idle)
-    assert await Workers(redis, plan.url).living() == []
+    assert await WorkerRegistry(redis, plan.url).living() == []
 
 
 async def test_once_ends_when_nothing_waits_any_more(queues: Queues, plan: WorkerPlan) -> None:

@@ -19,7 +19,7 @@ from jobs.errors import (
     PhotoTooSmall,
     UnknownTemplate,
 )
-from jobs.queues.outcomes import Cancelling
+from jobs.queues.outcomes import CancelOutcome
 from jobs.service_errors import OrderStalled, QueueFull, StoreUnavailable
 
 PERSONS_OWN: list[AnimatoError] = [
@@ -74,5 +74,5 @@ def test_file_that_is_too_large_gets_the_advice_for_its_kind() -> None:
 
 
 def test_what_became_of_cancelling_is_told_in_four_ways() -> None:
-    assert len({cancelling_words(became, ENGLISH) for became in Cancelling}) == 4
-    assert "nothing to cancel" in cancelling_words(Cancelling.UNKNOWN, ENGLISH)
+    assert len({cancelling_words(became, ENGLISH) for became in CancelOutcome}) == 4
+    assert "nothing to cancel" in cancelling_words(CancelOutcome.UNKNOWN, ENGLISH)

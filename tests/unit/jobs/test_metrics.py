@@ -15,9 +15,9 @@ from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.metrics.worker_metrics import Outcome, WorkerMetrics
 from jobs.orders import Lane
-from jobs.queues.figures import UNFINISHED
+from jobs.queues.heartbeats import WorkerState
 from jobs.queues.queues import Queues
-from jobs.queues.workers import WorkerState
+from jobs.queues.statistics import UNFINISHED
 from jobs.service_errors import (
     QueueFull,
     QueueUnavailable,

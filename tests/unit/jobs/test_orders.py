@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.drafts import Draft, MediaFile
-from jobs.model import CropBox, Face, Warn
+from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import (
     LookOrder,
     LookResult,
@@ -38,7 +38,7 @@ LOOK = LookResult(
     clip_frame_rate=Fraction(30000, 1001),
     clip_has_sound=True,
     clip_faces=(FACE,),
-    warnings=(Warn.SMALL_FACE, Warn.HARD_CUTS),
+    warnings=(MediaWarning.SMALL_FACE, MediaWarning.HARD_CUTS),
 )
 ORDER = Order(
     order_id="g1001234567890-7-2",

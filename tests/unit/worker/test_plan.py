@@ -4,14 +4,14 @@ import logging
 
 import pytest
 
-from inference.process.render_job import Offer, OfferedEngine
+from inference.process.render_job import EngineOffer, OfferedEngine
 from jobs.errors import EngineUnavailable, NoFaceFound
-from jobs.tasks import Ending
+from jobs.tasks import Shutdown
 from worker.order_log import lines_of, stamped
 from worker.plan import without_lacking
 from worker.render import orderable_options
 
-OFFER = Offer(
+OFFER = EngineOffer(
     device="cpu",
     engines=(
         OfferedEngine(
@@ -40,7 +40,7 @@ def test_orders_may_not_name_files_and_devices_of_the_machine() -> None:
 
 
 def test_asking_again_is_urgent() -> None:
-    ending = Ending()
+    ending = Shutdown()
     ending.ask()
     assert (ending.asked.is_set(), ending.is_urgent.is_set()) == (True, False)
     ending.ask()

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bot.drafts.draft_news import draft_of, is_ready, with_look
 from bot.drafts.intake import name_in_store
+from bot.drafts.look_results import draft_of, is_ready, with_look
 from bot.orders.ordering import renumbered
 from jobs.drafts import Draft
 from jobs.model import CropBox, Face

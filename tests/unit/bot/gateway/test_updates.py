@@ -7,10 +7,10 @@ from telegram import CallbackQuery, Message
 
 from bot.gateway.updates import (
     DrivingClip,
+    IncomingTap,
     SourcePhoto,
-    Tapped,
     Unusable,
-    came,
+    incoming,
     media_of,
     quoted_media_of,
     tapped,
@@ -108,12 +108,12 @@ def test_text_brings_nothing_and_may_answer_something() -> None:
 
 
 def test_where_a_message_came_from() -> None:
-    plain = came(message_of(text="hello", message_thread_id=5))
+    plain = incoming(message_of(text="hello", message_thread_id=5))
     assert (plain.chat, plain.person, plain.message_id, plain.text) == (7, 7, 3, "hello")
     assert plain.thread_id is None, "outside topics it cannot be sent to"
     assert plain.language == "pt"
-    assert came(message_of(message_thread_id=5, is_topic_message=True)).thread_id == 5
-    anonymous = came(message_of(sender_chat={"id": -100, "type": "supergroup"}))
+    assert incoming(message_of(message_thread_id=5, is_topic_message=True)).thread_id == 5
+    anonymous = incoming(message_of(sender_chat={"id": -100, "type": "supergroup"}))
     assert anonymous.person == -100
 
 
@@ -125,8 +125,8 @@ def test_tap_under_a_message_that_is_there_that_is_forgotten_and_that_is_none() 
     there = {"message_id": 3, "date": 1, "chat": CHAT, "message_thread_id": 5}
     topic = {**there, "is_topic_message": True}
     forgotten = {"message_id": 3, "date": 0, "chat": CHAT}
-    assert tapped(query_of(data="x", message=there)) == Tapped(7, 7, 3, None, "x", "1")
-    assert tapped(query_of(data="x", message=topic)) == Tapped(7, 7, 3, 5, "x", "1")
-    assert tapped(query_of(data="x", message=forgotten)) == Tapped(7, 7, 3, None, "x", "1")
+    assert tapped(query_of(data="x", message=there)) == IncomingTap(7, 7, 3, None, "x", "1")
+    assert tapped(query_of(data="x", message=topic)) == IncomingTap(7, 7, 3, 5, "x", "1")
+    assert tapped(query_of(data="x", message=forgotten)) == IncomingTap(7, 7, 3, None, "x", "1")
     assert tapped(query_of(data="x", inline_message_id="i")) is None
     assert tapped(query_of(game_short_name="g", message=there)) is None

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bot.callback_data import Verb
-from bot.gateway.messenger import Words
+from bot.callback_data import ButtonAction
+from bot.gateway.messenger import MessageContent
 from bot.orders.status_words import (
     GROUP,
     PRIVATE,
-    Standing,
+    OrderStanding,
     is_worth_an_edit,
     standing_of,
     status_words,
@@ -26,18 +26,18 @@ def status(state: OrderState, ahead: int | None = None, progress: Progress | Non
     return Status(make_card().ref, state, ahead=ahead, progress=progress)
 
 
-def labels(words: Words) -> list[str]:
+def labels(words: MessageContent) -> list[str]:
     return [button.text for row in words.keyboard for button in row]
 
 
 def test_place_and_time_are_told_and_cancel_is_offered() -> None:
-    standing = Standing("waiting", ShownPlace(place=3), time=TimeRange(70, 170))
+    standing = OrderStanding("waiting", ShownPlace(place=3), time=TimeRange(70, 170))
     words = status_words(make_card(), standing, ENGLISH)
     assert words.text == "😊 Smile\nYour place in the queue: 3 (1 to 3 min)"
     assert labels(words) == ["✖️ Cancel"]
     tap = words.keyboard[0][0].does
     assert not isinstance(tap, str)
-    assert (tap.verb, tap.draft, tap.number) == (Verb.CANCEL, "k3f9a2b1cd", 2)
+    assert (tap.verb, tap.draft, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
 
 
 def test_place_never_counts_up_and_it_is_said_why() -> None:
@@ -84,7 +84,7 @@ def test_every_standing_has_its_words(
 def test_order_that_is_stopping_cannot_be_cancelled_again() -> None:
     card = make_card(is_stopping=True)
     standing = standing_of(card, status(OrderState.RUNNING), ("flow",))
-    assert status_words(card, standing, ENGLISH) == Words("😊 Smile\nStopping ...")
+    assert status_words(card, standing, ENGLISH) == MessageContent("😊 Smile\nStopping ...")
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_time_is_told_roughly(low_s: float, high_s: float, told: str) -> None:
 
 
 def test_first_time_is_always_written() -> None:
-    assert is_worth_an_edit(make_card(), Standing("waiting"), NOW_S)
+    assert is_worth_an_edit(make_card(), OrderStanding("waiting"), NOW_S)
 
 
 def test_what_has_not_changed_is_not_written() -> None:
     card = make_card(**SHOWN, shown=ShownPlace(place=5))
-    assert not is_worth_an_edit(card, Standing("waiting", ShownPlace(place=5)), NOW_S)
+    assert not is_worth_an_edit(card, OrderStanding("waiting", ShownPlace(place=5)), NOW_S)
 
 
 @pytest.mark.parametrize(
@@ -120,23 +120,23 @@ def test_place_is_written_when_it_is_near_or_has_moved_far(
     before: int, now: int, is_written: bool
 ) -> None:
     card = make_card(**SHOWN, shown=ShownPlace(place=before))
-    standing = Standing("waiting", ShownPlace(place=now))
+    standing = OrderStanding("waiting", ShownPlace(place=now))
     assert is_worth_an_edit(card, standing, NOW_S) is is_written
 
 
 def test_news_wait_until_the_chat_has_rested() -> None:
     card = make_card(**(SHOWN | {"edited_s": NOW_S - PRIVATE.every_s + 1}))
-    assert not is_worth_an_edit(card, Standing(Stage.ANIMATING), NOW_S)
-    assert is_worth_an_edit(card, Standing(Stage.ANIMATING), NOW_S + 1)
+    assert not is_worth_an_edit(card, OrderStanding(Stage.ANIMATING), NOW_S)
+    assert is_worth_an_edit(card, OrderStanding(Stage.ANIMATING), NOW_S + 1)
     group = make_card(**(SHOWN | {"edited_s": NOW_S - GROUP.every_s + 1}), chat=-1001)
-    assert not is_worth_an_edit(group, Standing(Stage.ANIMATING), NOW_S)
+    assert not is_worth_an_edit(group, OrderStanding(Stage.ANIMATING), NOW_S)
 
 
 @pytest.mark.parametrize(("chat", "most"), [(7, PRIVATE.most), (-1001, GROUP.most)])
 def test_whatever_happens_an_order_costs_few_edits(chat: int, most: int) -> None:
     card, now_s, edits = make_card(chat=chat), NOW_S, 0
-    standings = [Standing("waiting", ShownPlace(place=place)) for place in range(40, 0, -1)]
-    standings += [Standing(Stage.ANIMATING, percent=percent) for percent in range(101)]
+    standings = [OrderStanding("waiting", ShownPlace(place=place)) for place in range(40, 0, -1)]
+    standings += [OrderStanding(Stage.ANIMATING, percent=percent) for percent in range(101)]
     for standing in standings:
         now_s += 20
         if is_worth_an_edit(card, standing, now_s):

@@ -3,8 +3,8 @@
 import pytest
 from telegram import Message
 
-from bot.gateway.messenger import Place
-from bot.owner.access import Knock, people_text, refusal
+from bot.gateway.messenger import ChatTarget
+from bot.owner.access import CommandAttempt, people_text, refusal
 from bot.owner.handlers import persons_of
 from bot.people import Person, Role
 from bot.texts import ENGLISH
@@ -36,7 +36,7 @@ def test_banned_person_hears_why() -> None:
     ],
 )
 def test_command_of_a_text(text: str, command: str) -> None:
-    assert Knock(Place(7), 7, text).command == command
+    assert CommandAttempt(ChatTarget(7), 7, text).command == command
 
 
 def test_list_of_people_tells_both_kinds() -> None:
@@ -59,7 +59,7 @@ def test_list_of_people_tells_both_kinds() -> None:
 def test_in_a_group_only_commands_for_this_bot_are_for_it(
     text: str, chat: int, is_for_bot: bool
 ) -> None:
-    assert Knock(Place(chat), 7, text, bot="animato_bot").is_for_bot is is_for_bot
+    assert CommandAttempt(ChatTarget(chat), 7, text, bot="animato_bot").is_for_bot is is_for_bot
 
 
 def test_numbers_of_a_command_are_whole_numbers() -> None:

@@ -2,23 +2,23 @@
 
 from dataclasses import replace
 
-from bot.callback_data import Tap, Verb
-from bot.gateway.messenger import Words
-from bot.owner.buttons import Deed, deed_of, owner_button
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import MessageContent
+from bot.owner.buttons import OwnerAction, deed_of, owner_button
 from bot.owner.jobs import Job, detail_words, list_words
-from bot.owner.overview import Overview, QueueStand, WorkerStand
+from bot.owner.overview import Overview, QueueSummary, WorkerSummary
 from bot.owner.status import age_words, status_words
 from bot.texts import ENGLISH
 from jobs.orders import Motion, OrderState, order_id
-from jobs.queues.workers import WorkerState
+from jobs.queues.heartbeats import WorkerState
 from tests.unit.bot.cards import make_order
 
-WORKER = WorkerStand("attic", "cuda:0", WorkerState.IDLE, {"fomm": 12.34, "flow": None}, 4.2)
+WORKER = WorkerSummary("attic", "cuda:0", WorkerState.IDLE, {"fomm": 12.34, "flow": None}, 4.2)
 OVERVIEW = Overview(
     is_paused=False,
     queues=(
-        QueueStand("look"),
-        QueueStand("animate-fomm", waiting=3, running=1, retrying=2, oldest_s=190),
+        QueueSummary("look"),
+        QueueSummary("animate-fomm", waiting=3, running=1, retrying=2, oldest_s=190),
     ),
     workers=(WORKER,),
     ended=12,
@@ -31,9 +31,9 @@ OVERVIEW = Overview(
 MOST_CHARACTERS = 4096
 
 
-def deeds(words: Words) -> list[Deed]:
+def deeds(words: MessageContent) -> list[OwnerAction]:
     taps = [button.does for row in words.keyboard for button in row]
-    found = [deed_of(tap) for tap in taps if isinstance(tap, Tap)]
+    found = [deed_of(tap) for tap in taps if isinstance(tap, ButtonData)]
     return [one[0] for one in found if one]
 
 
@@ -49,13 +49,13 @@ def test_status_tells_everything_that_an_owner_asks_for() -> None:
         "Orders within 24 hours: 12 ended, 1 of them failed.",
         "Files: /data/files, 12.3 GB free\nQueues' memory: 3 MB",
     ]
-    assert deeds(words) == [Deed.JOBS, Deed.STATUS, Deed.PAUSE]
+    assert deeds(words) == [OwnerAction.JOBS, OwnerAction.STATUS, OwnerAction.PAUSE]
 
 
 def test_status_of_a_paused_service_offers_to_resume() -> None:
     words = status_words(replace(OVERVIEW, is_paused=True), ENGLISH)
     assert words.text.startswith("Paused")
-    assert deeds(words)[-1] is Deed.RESUME
+    assert deeds(words)[-1] is OwnerAction.RESUME
 
 
 def test_status_without_workers_says_how_to_start_one() -> None:
@@ -64,7 +64,7 @@ def test_status_without_workers_says_how_to_start_one() -> None:
 
 
 def test_status_of_idle_queues_is_one_line() -> None:
-    words = status_words(replace(OVERVIEW, queues=(QueueStand("look"),)), ENGLISH)
+    words = status_words(replace(OVERVIEW, queues=(QueueSummary("look"),)), ENGLISH)
     assert "Queues: nothing waits, nothing runs." in words.text
 
 
@@ -106,14 +106,14 @@ def test_list_has_a_line_and_a_button_for_each_order() -> None:
         "1. place 3, 42 s: smile by flow, person 7",
         "2. running, 40 %, 5 min: a clip of one's own by flow, person 7",
     ]
-    assert deeds(words) == [Deed.JOB, Deed.JOB, Deed.STATUS]
+    assert deeds(words) == [OwnerAction.JOB, OwnerAction.JOB, OwnerAction.STATUS]
 
 
 def test_list_of_many_pages_leads_around() -> None:
     words = list_words([Job(make_order(), OrderState.FAILED, 1.0)], 2, 3, ENGLISH)
     assert words.text.startswith("17. failed")
-    abouts = [deed_of(one.does) for one in words.keyboard[1] if isinstance(one.does, Tap)]
-    assert abouts == [(Deed.JOBS, "1"), (Deed.JOBS, "2"), (Deed.JOBS, "0")]
+    abouts = [deed_of(one.does) for one in words.keyboard[1] if isinstance(one.does, ButtonData)]
+    assert abouts == [(OwnerAction.JOBS, "1"), (OwnerAction.JOBS, "2"), (OwnerAction.JOBS, "0")]
 
 
 def test_empty_list_says_so() -> None:
@@ -136,17 +136,17 @@ def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
         "one",
         "the end",
     ]
-    assert deeds(words) == [Deed.RETRY, Deed.JOBS, Deed.STATUS]
+    assert deeds(words) == [OwnerAction.RETRY, OwnerAction.JOBS, OwnerAction.STATUS]
 
 
 def test_open_order_can_be_cancelled_and_a_done_one_cannot() -> None:
     running = detail_words(Job(make_order(), OrderState.RUNNING, 1.0), ENGLISH)
-    assert deeds(running)[0] is Deed.CANCEL
+    assert deeds(running)[0] is OwnerAction.CANCEL
     done = detail_words(Job(make_order(), OrderState.DONE, 1.0), ENGLISH)
-    assert Deed.CANCEL not in deeds(done)
+    assert OwnerAction.CANCEL not in deeds(done)
     unknown = detail_words(Job(make_order(), None, 1.0), ENGLISH)
     assert "not in the queue" in unknown.text
-    assert Deed.CANCEL not in deeds(unknown)
+    assert OwnerAction.CANCEL not in deeds(unknown)
 
 
 def test_long_log_fits_into_a_message_and_keeps_its_end() -> None:
@@ -162,13 +162,13 @@ def test_long_log_fits_into_a_message_and_keeps_its_end() -> None:
 
 def test_button_about_the_longest_order_fits() -> None:
     longest = order_id(-1_009_999_999_999, "k3f9a2b1cd", 99_999)
-    button = owner_button("x", Deed.CANCEL, longest)
-    assert isinstance(button.does, Tap)
-    decoded = Tap.decoded(button.does.encoded())
+    button = owner_button("x", OwnerAction.CANCEL, longest)
+    assert isinstance(button.does, ButtonData)
+    decoded = ButtonData.decoded(button.does.encoded())
     assert decoded is not None
-    assert deed_of(decoded) == (Deed.CANCEL, longest)
+    assert deed_of(decoded) == (OwnerAction.CANCEL, longest)
 
 
 def test_buttons_of_others_are_no_deeds() -> None:
-    assert deed_of(Tap(Verb.OWNER, argument="explode:1")) is None
-    assert deed_of(Tap(Verb.CANCEL, argument="status:")) is None
+    assert deed_of(ButtonData(ButtonAction.OWNER, argument="explode:1")) is None
+    assert deed_of(ButtonData(ButtonAction.CANCEL, argument="status:")) is None

@@ -11,7 +11,7 @@ from inference.media.probe import probe
 from inference.media.video import ClipReader
 from jobs.errors import MediaError, NoVideoStream
 from jobs.media_errors import UnsupportedCodec
-from jobs.model import Warn
+from jobs.model import MediaWarning
 from tests.unit.inference.clips import SINE, lavfi, make, normalised, nothing_hangs, pictures
 
 __all__ = ["nothing_hangs"]  # the fixture is used by every test of this file
@@ -69,7 +69,7 @@ def test_without_a_decoder_for_its_sound_a_clip_is_silent_and_the_person_is_warn
     assert not clip.damaged
     folder = tmp_path / "folder"
     folder.mkdir()
-    assert Warn.NO_PLAYABLE_SOUND in look_at_clip(source, folder).warnings
+    assert MediaWarning.NO_PLAYABLE_SOUND in look_at_clip(source, folder).warnings
 
 
 def test_a_silent_clip_is_not_warned_of(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from inference.media.gate import look_at_photo
 from inference.media.photo import read_photo
 from jobs.errors import MediaDamaged
-from jobs.model import Warn
+from jobs.model import MediaWarning
 
 Picture = npt.NDArray[np.uint8]
 
@@ -111,4 +111,4 @@ def test_the_person_is_warned_of_a_cut_jpeg(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     look = look_at_photo(cut(tmp_path, PORTRAIT, -2), folder, find_faces=False)
-    assert Warn.PHOTO_CUT in look.warnings
+    assert MediaWarning.PHOTO_CUT in look.warnings

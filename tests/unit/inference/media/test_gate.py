@@ -30,7 +30,7 @@ from jobs.errors import (
     StartBeyondEnd,
     UnsupportedClip,
 )
-from jobs.model import Warn
+from jobs.model import MediaWarning
 
 Picture = npt.NDArray[np.uint8]
 
@@ -103,7 +103,7 @@ def test_dark_photo_and_small_face_are_warned_of(tmp_path: Path, folder: Path) -
     dark = (resize(HEAD, 0.55) * 0.15).astype(np.uint8)
     Image.fromarray(dark).save(tmp_path / "dark.png")
     look = look_at_photo(tmp_path / "dark.png", folder)
-    assert set(look.warnings) == {Warn.VERY_DARK, Warn.SMALL_FACE}
+    assert set(look.warnings) == {MediaWarning.VERY_DARK, MediaWarning.SMALL_FACE}
 
 
 def test_clip_is_normalised_and_its_face_found(clip: Path, folder: Path) -> None:
@@ -124,7 +124,7 @@ def test_part_of_a_clip_is_cut_and_a_shortened_one_warned_of(clip: Path, folder:
     assert look_at_clip(clip, folder, start_s=0.2, duration_s=0.4).frame_count == 10
     look = look_at_clip(clip, folder, LookLimits(clip=ClipLimits(max_duration_s=0.2)))
     assert look.frame_count == 5
-    assert Warn.CLIP_SHORTENED in look.warnings
+    assert MediaWarning.CLIP_SHORTENED in look.warnings
 
 
 def test_faces_of_a_large_clip_are_in_its_own_px(tmp_path: Path, folder: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inference.process.child import PipeHandler, Progress
+from inference.process.child import PipeHandler, ProgressReporter
 
 ROOT = Path(__file__).parents[4]
 
@@ -34,7 +34,7 @@ def log(handler: PipeHandler, message: object, *args: object, level: int = loggi
 
 def test_progress_is_told_at_once_and_then_not_too_often() -> None:
     heard = Heard()
-    progress = Progress(heard.say)
+    progress = ProgressReporter(heard.say)
     for done in range(1, 200):
         progress.report(done, 200)
     assert heard.events[0] == ("progress", {"done": 1, "total": 200})

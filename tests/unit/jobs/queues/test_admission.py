@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import jobs.queues
-from jobs.queues.admission import NO_LIMITS, Limits, lua, units
+from jobs.queues.admission import NO_LIMITS, OrderLimits, lua, units
 from jobs.settings import Settings
 
 FOLDER = Path(jobs.queues.__file__).parent
@@ -28,7 +28,7 @@ def test_every_script_is_used_and_every_used_one_is_there() -> None:
 
 def test_limits_are_those_of_the_settings() -> None:
     settings = Settings()
-    assert Limits() == Limits(
+    assert OrderLimits() == OrderLimits(
         settings.open_orders_per_person, settings.orders_per_day, settings.queue_limit
     )
-    assert Limits(0, 0, 0) == NO_LIMITS
+    assert OrderLimits(0, 0, 0) == NO_LIMITS

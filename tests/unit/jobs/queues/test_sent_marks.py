@@ -2,23 +2,29 @@
 
 import pytest
 
-from jobs.queues.sent_marks import MOST_TRIES, NextStep, SentMark, SentState, next_step
+from jobs.queues.delivery_records import (
+    MOST_TRIES,
+    DeliveryRecord,
+    DeliveryState,
+    NextStep,
+    next_step,
+)
 
 NOW_S = 1_800_000_000.0
 
 
 def test_new_delivery_is_sent() -> None:
-    assert next_step(SentMark(), NOW_S) == (NextStep.SEND, 0)
+    assert next_step(DeliveryRecord(), NOW_S) == (NextStep.SEND, 0)
 
 
 def test_delivery_that_arrived_is_finished_and_knows_its_message() -> None:
-    mark = SentMark().begun(NOW_S).arrived(42, "BAAC")
-    assert (mark.state, mark.message_id, mark.file_id) == (SentState.SENT, 42, "BAAC")
+    mark = DeliveryRecord().begun(NOW_S).arrived(42, "BAAC")
+    assert (mark.state, mark.message_id, mark.file_id) == (DeliveryState.SENT, 42, "BAAC")
     assert next_step(mark, NOW_S + 1e6) == (NextStep.FINISH, 0)
 
 
 def test_refused_delivery_is_sent_anew_and_not_counted() -> None:
-    mark = SentMark().begun(NOW_S).refused()
+    mark = DeliveryRecord().begun(NOW_S).refused()
     assert next_step(mark, NOW_S) == (NextStep.SEND, 0)
     assert mark.tries == 0
 
@@ -35,12 +41,12 @@ def test_refused_delivery_is_sent_anew_and_not_counted() -> None:
 def test_uncertain_delivery_waits_a_minute_and_is_sent_once_more(
     later_s: float, step: NextStep, wait_s: float
 ) -> None:
-    mark = SentMark().begun(NOW_S)
+    mark = DeliveryRecord().begun(NOW_S)
     assert next_step(mark, NOW_S + later_s) == (step, wait_s)
 
 
 def test_delivery_that_is_never_answered_is_given_up() -> None:
-    mark, sent = SentMark(), 0
+    mark, sent = DeliveryRecord(), 0
     for now_s in range(0, 100_000, 100):
         step, _ = next_step(mark, now_s)
         if step is NextStep.GIVE_UP:

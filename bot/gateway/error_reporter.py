@@ -6,7 +6,7 @@ from telegram import Update
 from telegram.error import TelegramError
 
 from bot.gateway.application import Context
-from bot.gateway.messenger import ChatBusy, Messenger, Place, Words
+from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent, Messenger
 from bot.gateway.reading import UnreadableUpdate
 from bot.owner.admin_notes import AdminNotes
 from bot.texts import Texts
@@ -15,7 +15,7 @@ from bot.wording import OURS
 log = logging.getLogger(__name__)
 
 
-class Apologies:
+class ErrorReporter:
     """Says sorry; never with details, which are the log's.
 
     Args:
@@ -38,8 +38,8 @@ class Apologies:
                 await self._messenger.answer(query.id, text, is_alert=True)
             elif chat is not None and chat.type == chat.PRIVATE:
                 reply_to = message.message_id if message else None
-                place = Place(chat.id, reply_to=reply_to)
-                await self._messenger.send(place, Words(text), at_once=True)
+                place = ChatTarget(chat.id, reply_to=reply_to)
+                await self._messenger.send(place, MessageContent(text), at_once=True)
         except (TelegramError, ChatBusy) as error:
             log.info("nobody hears the apology: %s", type(error).__name__)
 

@@ -4,7 +4,7 @@
                                            -> told to stop: cancelled, lost, draining
 
 What the work returns is the job's result, and BullMQ's completion of it is the commit: who lost the
-job meanwhile is refused. What the work raises decides what follows, see `Station`.
+job meanwhile is refused. What the work raises decides what follows, see `QueueWorker`.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ class WorkRules:
         }
 
 
-class Station:
+class QueueWorker:
     """A place of work at one queue, while the block lasts.
 
     The work gets an `Assignment` and should watch `stopped()`. It may return a result (or None), or

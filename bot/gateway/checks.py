@@ -13,12 +13,12 @@ from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, Telegr
 
 from bot.gateway.connection import NOT_KNOWN, bot_of
 from bot.gateway.listening import ListeningBot
-from bot.gateway.messenger import Video
+from bot.gateway.messenger import OutgoingVideo
 from bot.gateway.round_trip import Trip, round_trips
 from bot.people import People
+from jobs.check_results import CheckResult, State
 from jobs.connection import connect
 from jobs.errors import BadSettings
-from jobs.findings import Finding, State
 from jobs.service_errors import TelegramUnavailable
 from jobs.settings import Settings
 
@@ -27,7 +27,7 @@ LISTEN_S = 5.0
 _PAUSE_S = 1.0
 
 
-async def check_access(url: str, settings: Settings) -> tuple[list[Finding], list[int]]:
+async def check_access(url: str, settings: Settings) -> tuple[list[CheckResult], list[int]]:
     """Who watches over the bot and whom it serves; and the admins, those of the settings first.
 
     Args:
@@ -48,37 +48,39 @@ async def check_access(url: str, settings: Settings) -> tuple[list[Finding], lis
     findings = [_admins(admins), _access(settings)]
     if is_paused:
         says = "no orders are taken: an admin has paused the bot and can write /resume to it"
-        findings.append(Finding("pause", State.WRONG, says))
+        findings.append(CheckResult("pause", State.WRONG, says))
     return findings, admins
 
 
-def _admins(admins: list[int]) -> Finding:
+def _admins(admins: list[int]) -> CheckResult:
     if not admins:
         says = "none yet: the first start of the bot prints a link that makes its opener one"
-        return Finding("admins", State.MISSING, says)
-    return Finding("admins", State.OK, f"there are {len(admins)}" if admins[1:] else "there is one")
+        return CheckResult("admins", State.MISSING, says)
+    return CheckResult(
+        "admins", State.OK, f"there are {len(admins)}" if admins[1:] else "there is one"
+    )
 
 
-def _access(settings: Settings) -> Finding:
+def _access(settings: Settings) -> CheckResult:
     says = "open: everybody is served" if settings.open else "private: admins, and whom they let in"
-    return Finding("access", State.OK, says)
+    return CheckResult("access", State.OK, says)
 
 
-def check_token(settings: Settings) -> Finding:
+def check_token(settings: Settings) -> CheckResult:
     """Whether there is a token; Telegram is not asked about it."""
     if not settings.bot_token.get_secret_value():
         says = (
             "not set: write /newbot to @BotFather on Telegram, and set ANIMATO_BOT_TOKEN to what "
             "you get (docs/first-evening.md)"
         )
-        return Finding("token", State.MISSING, says, is_needed=True)
+        return CheckResult("token", State.MISSING, says, is_needed=True)
     says = "set; `animato doctor --live` asks Telegram about it"
-    return Finding("token", State.OK, says, is_needed=True)
+    return CheckResult("token", State.OK, says, is_needed=True)
 
 
 async def check_live(
-    settings: Settings, admins: list[int], silent: Video, with_sound: Video
-) -> tuple[list[Finding], list[Trip]]:
+    settings: Settings, admins: list[int], silent: OutgoingVideo, with_sound: OutgoingVideo
+) -> tuple[list[CheckResult], list[Trip]]:
     """What Telegram says of the bot, and what becomes of three files on their way.
 
     Args:
@@ -95,10 +97,10 @@ async def check_live(
             findings = await check_telegram(bot, settings.webhook_url)
             finding, trips = await check_files(bot, admins, silent, with_sound)
     except InvalidToken:
-        return [Finding.of("bot", BadSettings(reason=NOT_KNOWN))], []
+        return [CheckResult.of("bot", BadSettings(reason=NOT_KNOWN))], []
     except TelegramError as error:
         away = TelegramUnavailable(place=settings.bot_api_url, reason=error.message)
-        return [Finding.of("bot", away)], []
+        return [CheckResult.of("bot", away)], []
     return [*findings, finding], trips
 
 
@@ -107,7 +109,7 @@ async def check_live(
 
 async def check_telegram(
     bot: ListeningBot, webhook_url: str, listen_s: float = LISTEN_S
-) -> list[Finding]:
+) -> list[CheckResult]:
     """What Telegram says of the bot; nothing is confirmed, changed or sent.
 
     Args:
@@ -119,14 +121,14 @@ async def check_telegram(
         TelegramError: it does not answer any more.
     """
     return [
-        Finding("bot", State.OK, f"Telegram knows it as @{bot.username}", is_needed=True),
+        CheckResult("bot", State.OK, f"Telegram knows it as @{bot.username}", is_needed=True),
         *_flags(bot.bot),
         await _profile(bot),
         await _listeners(bot, webhook_url, listen_s),
     ]
 
 
-def _flags(user: User) -> list[Finding]:
+def _flags(user: User) -> list[CheckResult]:
     """What its owner has set in @BotFather."""
     flags = (
         ("groups", user.can_join_groups, "can be added to groups", "/setjoingroups, Enable"),
@@ -138,17 +140,17 @@ def _flags(user: User) -> list[Finding]:
         ),
     )
     findings = [
-        Finding(about, State.OK, says)
+        CheckResult(about, State.OK, says)
         if is_set
-        else Finding(about, State.MISSING, f"not so: write to @BotFather {what}")
+        else CheckResult(about, State.MISSING, f"not so: write to @BotFather {what}")
         for about, is_set, says, what in flags
     ]
     inline = "on" if user.supports_inline_queries else "off"
     says = f"{inline}; this version answers no inline queries yet"
-    return [*findings, Finding("inline", State.OK, says)]
+    return [*findings, CheckResult("inline", State.OK, says)]
 
 
-async def _profile(bot: Bot) -> Finding:
+async def _profile(bot: Bot) -> CheckResult:
     """Whether it has told Telegram what it is and what it can do."""
     scopes = (
         BotCommandScopeDefault(),
@@ -165,11 +167,11 @@ async def _profile(bot: Bot) -> Finding:
         missing.append("short description")
     if missing:
         says = f"{name} has no {', no '.join(missing)} yet: the bot sets them when it starts"
-        return Finding("profile", State.MISSING, says)
-    return Finding("profile", State.OK, f"{name} has its commands and descriptions")
+        return CheckResult("profile", State.MISSING, says)
+    return CheckResult("profile", State.OK, f"{name} has its commands and descriptions")
 
 
-async def _listeners(bot: ListeningBot, webhook_url: str, listen_s: float) -> Finding:
+async def _listeners(bot: ListeningBot, webhook_url: str, listen_s: float) -> CheckResult:
     """Whether updates come to us, and to nobody else."""
     about = "updates"
     info = await bot.get_webhook_info()
@@ -179,22 +181,22 @@ async def _listeners(bot: ListeningBot, webhook_url: str, listen_s: float) -> Fi
                 f"Telegram could not push the last one ({info.last_error_message}): look at your "
                 "web server and at ANIMATO_WEBHOOK_LISTEN"
             )
-            return Finding(about, State.WRONG, says)
-        return Finding(about, State.OK, "pushed to ANIMATO_WEBHOOK_URL")
+            return CheckResult(about, State.WRONG, says)
+        return CheckResult(about, State.OK, "pushed to ANIMATO_WEBHOOK_URL")
     if info.url:
         says = (
             "pushed to a webhook that is not ours: the bot takes its place at its start; if it "
             "comes back, stop the program that sets it, or take a new token (/revoke)"
         )
-        return Finding(about, State.WRONG, says)
+        return CheckResult(about, State.WRONG, says)
     if await _is_fetched_elsewhere(bot, listen_s):
         says = (
             "another program fetches them. If that is your own service, all is well; else stop "
             "it: one token serves one program"
         )
-        return Finding(about, State.WRONG, says)
+        return CheckResult(about, State.WRONG, says)
     waiting = f"{info.pending_update_count} wait" if info.pending_update_count else "none waits"
-    return Finding(about, State.OK, f"nobody else fetches them; {waiting}")
+    return CheckResult(about, State.OK, f"nobody else fetches them; {waiting}")
 
 
 async def _is_fetched_elsewhere(bot: ListeningBot, listen_s: float) -> bool:
@@ -216,8 +218,8 @@ async def _is_fetched_elsewhere(bot: ListeningBot, listen_s: float) -> bool:
 
 
 async def check_files(
-    bot: ListeningBot, admins: list[int], silent: Video, with_sound: Video
-) -> tuple[Finding, list[Trip]]:
+    bot: ListeningBot, admins: list[int], silent: OutgoingVideo, with_sound: OutgoingVideo
+) -> tuple[CheckResult, list[Trip]]:
     """Sends an admin three small files, fetches them back, and compares.
 
     Args:
@@ -229,16 +231,16 @@ async def check_files(
     about = "files"
     if not admins:
         says = "nobody to send them to: set ANIMATO_ADMINS to your number on Telegram"
-        return Finding(about, State.MISSING, says), []
+        return CheckResult(about, State.MISSING, says), []
     try:
         trips = await round_trips(bot, admins[0], silent, with_sound)
     except (BadRequest, Forbidden) as error:
         says = f"the first admin cannot be written to ({error.message}): write /start to the bot"
-        return Finding(about, State.WRONG, says), []
+        return CheckResult(about, State.WRONG, says), []
     except TelegramError as error:
         says = f"they did not come back ({error.message}): try again"
-        return Finding(about, State.WRONG, says), []
+        return CheckResult(about, State.WRONG, says), []
     troubles = [trip.trouble for trip in trips if trip.trouble]
     if troubles:
-        return Finding(about, State.WRONG, "; ".join(troubles)), trips
-    return Finding(about, State.OK, "three were sent to the first admin and came back"), trips
+        return CheckResult(about, State.WRONG, "; ".join(troubles)), trips
+    return CheckResult(about, State.OK, "three were sent to the first admin and came back"), trips

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from bot.callback_data import MOST_BYTES, Tap, Verb
+from bot.callback_data import MOST_BYTES, ButtonAction, ButtonData
 from bot.conversation.album_store import Album, AlbumPart
 from bot.conversation.albums import album_words
-from bot.conversation.card_words import (
+from bot.conversation.consent import consent_words
+from bot.conversation.draft_text import (
     MOST_FACES,
     Choice,
     faces_words,
@@ -17,12 +18,11 @@ from bot.conversation.card_words import (
     numbers_keyboard,
     trouble_words,
 )
-from bot.conversation.consent import consent_words
-from bot.gateway.messenger import Keyboard, Words
+from bot.gateway.messenger import Keyboard, MessageContent
 from bot.texts import ENGLISH
-from jobs.drafts import Draft, MediaFile, Trouble
+from jobs.drafts import Draft, DraftProblem, MediaFile
 from jobs.errors import MediaDamaged
-from jobs.model import CropBox, Face, Warn
+from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookResult, Motion
 from jobs.service_errors import OrderFailed
 from jobs.show_all import MAX_TILES
@@ -46,7 +46,7 @@ def draft_of(**changes: Any) -> Draft:
     return Draft(**(facts | changes))
 
 
-def look_of(faces: int = 1, *warnings: Warn) -> LookResult:
+def look_of(faces: int = 1, *warnings: MediaWarning) -> LookResult:
     box = CropBox(left=0, upper=0, right=9, lower=9)
     found = tuple(Face(number=number + 1, box=box, votes=3) for number in range(faces))
     return LookResult(
@@ -67,8 +67,8 @@ def labels(keyboard: Keyboard) -> list[list[str]]:
     return [[button.text for button in row] for row in keyboard]
 
 
-def taps(words: Words) -> list[Tap]:
-    return [one.does for row in words.keyboard for one in row if isinstance(one.does, Tap)]
+def taps(words: MessageContent) -> list[ButtonData]:
+    return [one.does for row in words.keyboard for one in row if isinstance(one.does, ButtonData)]
 
 
 def test_movements_stand_in_pairs_and_up_to_ten_on_one_page() -> None:
@@ -83,7 +83,7 @@ def test_movements_stand_in_pairs_and_up_to_ten_on_one_page() -> None:
 )
 def test_more_movements_have_pages(page: int, shown: int, numbers: str) -> None:
     words = movement_words(draft_of(), choice_of(11), ENGLISH, page)
-    assert len([tap for tap in taps(words) if tap.verb is Verb.TEMPLATE]) == shown
+    assert len([tap for tap in taps(words) if tap.verb is ButtonAction.TEMPLATE]) == shown
     (row,) = [row for row in labels(words.keyboard) if "◀️" in row]
     assert row == ["◀️", numbers, "▶️"]
 
@@ -93,7 +93,7 @@ def test_pages_turn_round() -> None:
         [
             tap.argument
             for tap in taps(movement_words(draft_of(), choice_of(30), ENGLISH, page))
-            if tap.verb is Verb.PAGE
+            if tap.verb is ButtonAction.PAGE
         ]
         for page in (0, 3)
     ]
@@ -102,15 +102,17 @@ def test_pages_turn_round() -> None:
 
 def test_warnings_stand_above_whatever_is_asked() -> None:
     for faces, words in ((0, grid_words), (2, faces_words)):
-        draft = draft_of(look=look_of(faces, Warn.VERY_DARK, Warn.SMALL_FACE))
-        assert words(draft, ENGLISH).text.startswith(f"⚠️ {Warn.VERY_DARK}\n⚠️ {Warn.SMALL_FACE}")
-    draft = draft_of(look=look_of(1, Warn.HARD_CUTS))
+        draft = draft_of(look=look_of(faces, MediaWarning.VERY_DARK, MediaWarning.SMALL_FACE))
+        assert words(draft, ENGLISH).text.startswith(
+            f"⚠️ {MediaWarning.VERY_DARK}\n⚠️ {MediaWarning.SMALL_FACE}"
+        )
+    draft = draft_of(look=look_of(1, MediaWarning.HARD_CUTS))
     assert movement_words(draft, choice_of(), ENGLISH).text.startswith("⚠️ The clip has hard cuts")
 
 
 def test_engine_is_asked_for_only_where_there_are_several() -> None:
     one = movement_words(draft_of(), choice_of(2, "flow", engine="flow"), ENGLISH)
-    assert not [tap for tap in taps(one) if tap.verb is Verb.ENGINE]
+    assert not [tap for tap in taps(one) if tap.verb is ButtonAction.ENGINE]
     choice = choice_of(2, "fomm", "flow", engine="flow", buttons={"fomm": "Livelier", "flow": ""})
     two = movement_words(draft_of(), choice, ENGLISH)
     assert ["Livelier (fomm)", "✓ flow"] in labels(two.keyboard)
@@ -119,7 +121,7 @@ def test_engine_is_asked_for_only_where_there_are_several() -> None:
 def test_nobody_at_work_is_told_and_orders_are_taken_all_the_same() -> None:
     words = movement_words(draft_of(), Choice(templates=tuple(CATALOGUE)), ENGLISH)
     assert words.text.startswith("No worker is online")
-    assert len([tap for tap in taps(words) if tap.verb is Verb.TEMPLATE]) == len(CATALOGUE)
+    assert len([tap for tap in taps(words) if tap.verb is ButtonAction.TEMPLATE]) == len(CATALOGUE)
 
 
 def test_photo_that_nobody_can_look_at_now_is_kept() -> None:
@@ -155,18 +157,18 @@ def test_faces_are_spread_evenly_and_end_somewhere() -> None:
 
 def test_trouble_with_a_clip_leaves_the_photo() -> None:
     error = MediaDamaged(name="a.mp4")
-    with_clip = draft_of(trouble=Trouble(error=error.to_dict(), is_clip=True))
+    with_clip = draft_of(trouble=DraftProblem(error=error.to_dict(), is_clip=True))
     assert labels(trouble_words(with_clip, error, ENGLISH).keyboard) == [
         ["🎬 Another clip", "Without the clip"],
         ["✖️ Cancel"],
     ]
-    photo = draft_of(trouble=Trouble(error=error.to_dict()))
+    photo = draft_of(trouble=DraftProblem(error=error.to_dict()))
     assert labels(trouble_words(photo, error, ENGLISH).keyboard) == [["OK"]]
 
 
 def test_trouble_of_ours_can_be_tried_again_and_tells_nothing() -> None:
     error = OrderFailed(order="look-k3f9a2b1cd-1")
-    words = trouble_words(draft_of(trouble=Trouble(error=error.to_dict())), error, ENGLISH)
+    words = trouble_words(draft_of(trouble=DraftProblem(error=error.to_dict())), error, ENGLISH)
     assert "look-" not in words.text
     assert labels(words.keyboard)[0] == ["↻ Try again"]
 
@@ -186,7 +188,7 @@ def test_first_keyboard_cancels_and_later_ones_close() -> None:
 def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
     keyboard = numbers_keyboard(make_order(motion=Motion(templates=("a", "b", "c", "d"))))
     assert labels(keyboard) == [["1", "2", "3"], ["4"]]
-    assert keyboard[1][0].does == Tap(Verb.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
+    assert keyboard[1][0].does == ButtonData(ButtonAction.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
     assert MAX_TILES <= 30
 
 
@@ -203,7 +205,7 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
         grid_words(draft, ENGLISH),
         faces_words(draft_of(number=10**6, look=look_of(40)), ENGLISH),
         consent_words(draft.draft, 24, ENGLISH),
-        Words("", numbers_keyboard(order)),
+        MessageContent("", numbers_keyboard(order)),
     ]
     for words in many:
         assert len(words.keyboard) <= 11

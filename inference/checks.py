@@ -13,32 +13,34 @@ from inference.opencv_build import gui_opencv_warning
 from inference.sample_videos import write_samples
 from inference.template_build import is_up_to_date
 from inference.weights.store import WeightsStore
+from jobs.check_results import CheckResult, State
 from jobs.errors import AnimatoError
-from jobs.findings import Finding, State
 from jobs.templates import Catalogue
 
 
-def check_video() -> Finding:
+def check_video() -> CheckResult:
     """Whether ffmpeg is there, and writes pictures and sound as they are sent."""
     about = "ffmpeg"
     try:
         with TemporaryDirectory(prefix="animato-") as folder:
             write_samples(Path(folder))
     except AnimatoError as error:
-        return Finding.of(about, error)
-    return Finding(about, State.OK, "writes H.264 and AAC", is_needed=True)
+        return CheckResult.of(about, error)
+    return CheckResult(about, State.OK, "writes H.264 and AAC", is_needed=True)
 
 
-def check_opencv() -> Finding:
+def check_opencv() -> CheckResult:
     """Which build of OpenCV is loaded; it also draws all numbers and letters."""
     about = "OpenCV, fonts"
     warning = gui_opencv_warning()
     if warning is not None:
-        return Finding(about, State.WRONG, warning)
-    return Finding(about, State.OK, f"{cv2.__version__}; it draws numbers itself, without fonts")
+        return CheckResult(about, State.WRONG, warning)
+    return CheckResult(
+        about, State.OK, f"{cv2.__version__}; it draws numbers itself, without fonts"
+    )
 
 
-def check_engines(needed: Collection[str], weights: WeightsStore) -> list[Finding]:
+def check_engines(needed: Collection[str], weights: WeightsStore) -> list[CheckResult]:
     """Each engine that people may be offered.
 
     Args:
@@ -53,11 +55,11 @@ def check_engines(needed: Collection[str], weights: WeightsStore) -> list[Findin
         needs = (*engine.unmet_needs(), *engine.missing_files(EngineOptions(), weights))
         state = State.MISSING if needs else State.OK
         says = f"it needs {'; '.join(needs)}" if needs else "ready"
-        findings.append(Finding(f"engine {name}", state, says, is_needed=name in needed))
+        findings.append(CheckResult(f"engine {name}", state, says, is_needed=name in needed))
     return findings
 
 
-def check_weights(weights: WeightsStore) -> list[Finding]:
+def check_weights(weights: WeightsStore) -> list[CheckResult]:
     """What is there of the known weights; nothing is hashed (`animato weights verify` does)."""
     there = []
     for wanted in weights.catalogue.files:
@@ -66,24 +68,29 @@ def check_weights(weights: WeightsStore) -> list[Finding]:
             there.append(f"{wanted.name} is {state}")
     if not there:
         says = f"none in {weights.folder}; only network engines need any"
-        return [Finding("weights", State.OK, says)]
-    return [Finding("weights", State.OK, "; ".join(there))]
+        return [CheckResult("weights", State.OK, says)]
+    return [CheckResult("weights", State.OK, "; ".join(there))]
 
 
-def check_templates(folder: Path) -> list[Finding]:
+def check_templates(folder: Path) -> list[CheckResult]:
     """The catalogue of movements: what is broken, and what has to be built."""
     about = "movements"
     catalogue = Catalogue.load(folder)
     is_empty = not catalogue.templates
     findings = [
-        Finding(about, State.WRONG, str(fault), is_needed=is_empty) for fault in catalogue.broken
+        CheckResult(about, State.WRONG, str(fault), is_needed=is_empty)
+        for fault in catalogue.broken
     ]
     if is_empty and not findings:
-        findings.append(Finding(about, State.MISSING, f"there is none in {folder}", is_needed=True))
+        findings.append(
+            CheckResult(about, State.MISSING, f"there is none in {folder}", is_needed=True)
+        )
     stale = [one.name for one in catalogue if not is_up_to_date(one, folder)]
     if stale:
         says = f"{', '.join(stale)} out of date: run `animato templates build`"
-        findings.append(Finding(about, State.WRONG, says))
+        findings.append(CheckResult(about, State.WRONG, says))
     if not findings:
-        findings.append(Finding(about, State.OK, f"{len(catalogue)}, all usable", is_needed=True))
+        findings.append(
+            CheckResult(about, State.OK, f"{len(catalogue)}, all usable", is_needed=True)
+        )
     return findings

@@ -18,7 +18,7 @@ from jobs.store.retention import Retention
 
 
 @dataclass(frozen=True)
-class Office:
+class Services:
     """The parts that taking, showing and delivering orders share.
 
     Attributes:

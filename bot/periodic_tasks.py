@@ -21,7 +21,7 @@ CLEAN_EVERY_S = 300.0
 
 
 @dataclass(frozen=True)
-class Chore:
+class PeriodicTask:
     """Something that is done again and again.
 
     Attributes:
@@ -35,9 +35,9 @@ class Chore:
     do: Callable[[], Coroutine[Any, Any, object]]
 
 
-def chores_of(
+def periodic_tasks(
     outbox: Outbox, cleaning: Cleaning, metrics: QueueMetrics, clock: Callable[[], float]
-) -> tuple[Chore, ...]:
+) -> tuple[PeriodicTask, ...]:
     """The bot's chores.
 
     Args:
@@ -47,13 +47,13 @@ def chores_of(
         clock: unix time in s.
     """
     return (
-        Chore("outbox", SWEEP_EVERY_S, outbox.sweep),
-        Chore("cleaning", CLEAN_EVERY_S, lambda: cleaning.sweep(clock())),
-        Chore("metrics", REFRESH_EVERY_S, metrics.refresh),
+        PeriodicTask("outbox", SWEEP_EVERY_S, outbox.sweep),
+        PeriodicTask("cleaning", CLEAN_EVERY_S, lambda: cleaning.sweep(clock())),
+        PeriodicTask("metrics", REFRESH_EVERY_S, metrics.refresh),
     )
 
 
-async def keep_house(chores: tuple[Chore, ...]) -> None:
+async def run_periodic_tasks(chores: tuple[PeriodicTask, ...]) -> None:
     """Does all chores until it is cancelled; one that fails is done again at its next time."""
     tasks = [asyncio.create_task(_again_and_again(chore)) for chore in chores]
     try:
@@ -64,7 +64,7 @@ async def keep_house(chores: tuple[Chore, ...]) -> None:
         await end_tasks(tasks)
 
 
-async def _again_and_again(chore: Chore) -> None:
+async def _again_and_again(chore: PeriodicTask) -> None:
     while True:
         try:
             await chore.do()

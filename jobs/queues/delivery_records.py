@@ -12,16 +12,16 @@ from enum import StrEnum
 
 from jobs.connection import reaching
 from jobs.orders import Record
+from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import sent_key
 from jobs.queues.queues import Queues
-from jobs.queues.written import all_written
 
 UNCERTAIN_S = 60.0
 MOST_TRIES = 5
 _KEPT_S = 72 * 3600
 
 
-class SentState(StrEnum):
+class DeliveryState(StrEnum):
     """How far the sending of a delivery has come."""
 
     NEW = "new"
@@ -29,7 +29,7 @@ class SentState(StrEnum):
     SENT = "sent"
 
 
-class SentMark(Record):
+class DeliveryRecord(Record):
     """What is noted of a delivery.
 
     Attributes:
@@ -40,24 +40,24 @@ class SentMark(Record):
         file_id: Telegram's name of the video that arrived.
     """
 
-    state: SentState = SentState.NEW
+    state: DeliveryState = DeliveryState.NEW
     since_s: float = 0.0
     tries: int = 0
     message_id: int | None = None
     file_id: str | None = None
 
-    def begun(self, now_s: float) -> "SentMark":
+    def begun(self, now_s: float) -> "DeliveryRecord":
         """The mark to write before sending."""
-        return SentMark(state=SentState.SENDING, since_s=now_s, tries=self.tries + 1)
+        return DeliveryRecord(state=DeliveryState.SENDING, since_s=now_s, tries=self.tries + 1)
 
-    def refused(self) -> "SentMark":
+    def refused(self) -> "DeliveryRecord":
         """The mark to write when Telegram has said that nothing was sent; no try is counted."""
-        return SentMark(tries=max(0, self.tries - 1))
+        return DeliveryRecord(tries=max(0, self.tries - 1))
 
-    def arrived(self, message_id: int, file_id: str | None = None) -> "SentMark":
+    def arrived(self, message_id: int, file_id: str | None = None) -> "DeliveryRecord":
         """The mark to write after sending."""
-        return SentMark(
-            state=SentState.SENT, tries=self.tries, message_id=message_id, file_id=file_id
+        return DeliveryRecord(
+            state=DeliveryState.SENT, tries=self.tries, message_id=message_id, file_id=file_id
         )
 
 
@@ -71,7 +71,7 @@ class NextStep(StrEnum):
     FINISH = "finish"  # it was sent
 
 
-def next_step(mark: SentMark, now_s: float) -> tuple[NextStep, float]:
+def next_step(mark: DeliveryRecord, now_s: float) -> tuple[NextStep, float]:
     """What to do, and for how long to wait, s.
 
     Args:
@@ -79,9 +79,9 @@ def next_step(mark: SentMark, now_s: float) -> tuple[NextStep, float]:
         now_s: unix time.
     """
     match mark.state:
-        case SentState.NEW:
+        case DeliveryState.NEW:
             return NextStep.SEND, 0.0
-        case SentState.SENT:
+        case DeliveryState.SENT:
             return NextStep.FINISH, 0.0
     left_s = mark.since_s + UNCERTAIN_S - now_s
     if left_s > 0:
@@ -90,7 +90,7 @@ def next_step(mark: SentMark, now_s: float) -> tuple[NextStep, float]:
     return (NextStep.SEND_AGAIN if mark.tries < MOST_TRIES else NextStep.GIVE_UP), 0.0
 
 
-async def read_mark(queues: Queues, delivery_id: str) -> SentMark:
+async def read_record(queues: Queues, delivery_id: str) -> DeliveryRecord:
     """The mark of a delivery; one that says NEW if there is none.
 
     Raises:
@@ -99,10 +99,10 @@ async def read_mark(queues: Queues, delivery_id: str) -> SentMark:
     """
     with reaching(queues.url):
         text = await queues.client.get(sent_key(delivery_id))
-    return SentMark.read(text) if text else SentMark()
+    return DeliveryRecord.read(text) if text else DeliveryRecord()
 
 
-async def write_mark(queues: Queues, delivery_id: str, mark: SentMark) -> None:
+async def write_record(queues: Queues, delivery_id: str, mark: DeliveryRecord) -> None:
     """Notes how far a delivery is, so that the server's death does not undo it.
 
     Raises:
@@ -113,4 +113,4 @@ async def write_mark(queues: Queues, delivery_id: str, mark: SentMark) -> None:
         # Again, if the server has died in between and forgotten it.
         while await queues.client.get(key) != text:
             await queues.client.set(key, text, ex=_KEPT_S)
-            await all_written(queues.client, queues.url)
+            await wait_until_durable(queues.client, queues.url)

@@ -16,7 +16,7 @@ _ASK_AGAIN_S = 0.02
 _LONGEST_S = 10.0
 
 
-async def all_written(client: Redis, url: str) -> None:
+async def wait_until_durable(client: Redis, url: str) -> None:
     """Returns when the server has handed all that it has accepted to its operating system.
 
     From then on only a power cut can lose it, and of that the last second. A server that keeps
@@ -35,7 +35,7 @@ async def all_written(client: Redis, url: str) -> None:
 
 
 async def can_keep(client: Redis) -> bool:
-    """As `all_written`; False if the server cannot write.
+    """As `wait_until_durable`; False if the server cannot write.
 
     Raises:
         RedisError: it does not answer.

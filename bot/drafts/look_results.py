@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bot.gateway.messenger import ChatBusy, Place, Words
-from bot.office import Office
+from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent
 from bot.orders.ordering import Ordering
+from bot.services import Services
 from bot.wording import sentence_of
-from jobs.drafts import Draft, Trouble
+from jobs.drafts import Draft, DraftProblem
 from jobs.errors import AnimatoError, MediaError, UserError
 from jobs.orders import LookResult, Motion, OrderState
 from jobs.queues.assignment import Later
@@ -37,7 +37,7 @@ Show = Callable[[str], Coroutine[Any, Any, None]]
 TellAdmins = Callable[[str], Coroutine[Any, Any, None]]
 
 
-class DraftNews:
+class LookResults:
     """Delivers how looks and the fetching of files ended.
 
     Args:
@@ -48,9 +48,9 @@ class DraftNews:
     """
 
     def __init__(
-        self, office: Office, ordering: Ordering, show: Show, tell_admins: TellAdmins
+        self, services: Services, ordering: Ordering, show: Show, tell_admins: TellAdmins
     ) -> None:
-        self._office = office
+        self._services = services
         self._ordering = ordering
         self._show = show
         self._tell_admins = tell_admins
@@ -64,9 +64,9 @@ class DraftNews:
             TelegramError, QueueUnavailable, StoreUnavailable: it is to be tried again.
         """
         name, revision = draft_of(ref.job_id)
-        status = await self._office.queues.status(ref)
+        status = await self._services.queues.status(ref)
         news = _news_of(ref, status) if status is not None and status.state.is_final else None
-        draft = await self._office.drafts.read(name)
+        draft = await self._services.drafts.read(name)
         if news is None or draft is None or draft.revision != revision:
             return
         if self._chats[draft.chat] == _MOST_OF_A_CHAT:
@@ -90,19 +90,19 @@ class DraftNews:
             is_settled = draft.face_box is not None or not (changed.look and changed.look.warnings)
             return changed
 
-        draft = await self._office.drafts.change(before.draft, told)
+        draft = await self._services.drafts.change(before.draft, told)
         if draft is None or draft.revision != before.revision:
             return
         wished = draft.with_wish_number()
-        if await self._office.cards.read(wished.order_id) is not None:
+        if await self._services.cards.read(wished.order_id) is not None:
             return  # this is the second time, and the card is its order's already
         if isinstance(news, UserError) and draft.trouble is not None and not draft.trouble.is_clip:
-            await self._office.drafts.take_off_desk(draft)
+            await self._services.drafts.detach_draft(draft)
         if not (is_settled and is_ready(draft) and await self._is_placed(wished)):
             await self._shown(draft)
         if isinstance(news, AnimatoError) and not isinstance(news, UserError):
             facts = {"job": ref.job_id, "error": news}
-            await self._tell_admins(self._office.texts("{job} came to nothing: {error}", **facts))
+            await self._tell_admins(self._services.texts("{job} came to nothing: {error}", **facts))
 
     async def _is_placed(self, draft: Draft) -> bool:
         """Whether the draft's wish has become an order; if not, its person knows why."""
@@ -110,13 +110,13 @@ class DraftNews:
             return (await self._ordering.place(draft)).card is not None
         except UserError as error:
             log.info("%s: %s", draft.order_id, error)
-            place = Place(draft.chat, draft.thread_id, draft.message_id)
+            place = ChatTarget(draft.chat, draft.thread_id, draft.message_id)
             try:
-                words = Words(sentence_of(error, self._office.texts))
-                await self._office.messenger.send(place, words, at_once=True)
+                words = MessageContent(sentence_of(error, self._services.texts))
+                await self._services.messenger.send(place, words, at_once=True)
             except ChatBusy:
                 log.info("%s: nobody was told", draft.order_id)
-            await self._office.drafts.change(draft.draft, Draft.without_wish)
+            await self._services.drafts.change(draft.draft, Draft.without_wish)
             return False
 
     async def _shown(self, draft: Draft) -> None:
@@ -132,7 +132,7 @@ class DraftNews:
             await end_tasks([showing])
 
     def _see_room(self, draft: Draft) -> None:
-        wait_s = self._office.messenger.closed_s(draft.chat)
+        wait_s = self._services.messenger.closed_s(draft.chat)
         if wait_s > _PATIENCE_S:
             raise Later(wait_s)
 
@@ -176,4 +176,6 @@ def _hurt(draft: Draft, error: AnimatoError) -> Draft:
     file = clip if is_clip else draft.photo
     if isinstance(error, MediaError) and file is not None:
         error = type(error)(**{**error.fields, "name": file.name})
-    return draft.model_copy(update={"trouble": Trouble(error=error.to_dict(), is_clip=is_clip)})
+    return draft.model_copy(
+        update={"trouble": DraftProblem(error=error.to_dict(), is_clip=is_clip)}
+    )

@@ -73,7 +73,7 @@ class Heartbeat(Record):
         return is_up and engine in self.engine_names
 
 
-class Workers:
+class WorkerRegistry:
     """The workers' book. All its methods raise QueueUnavailable if the server does not answer.
 
     Args:

@@ -16,48 +16,47 @@ from prometheus_client import CollectorRegistry
 
 from bot.conversation.album_store import AlbumStore
 from bot.conversation.albums import Albums
-from bot.conversation.commands import Commands, Promise
+from bot.conversation.commands import Commands, ServiceTerms
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
-from bot.conversation.reception import Limits as MediaLimits
-from bot.conversation.reception import Reception
+from bot.conversation.media_handler import MediaHandler, MediaLimits
 from bot.conversation.taps import Taps
-from bot.drafts.draft_news import DraftNews
 from bot.drafts.draft_store import DraftStore
 from bot.drafts.intake import CLOUD_LIMIT_BYTES, INTAKE_RULES, LOCAL_LIMIT_BYTES, Intake
-from bot.gateway.apologies import Apologies
+from bot.drafts.look_results import LookResults
 from bot.gateway.application import BotApplication
 from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
+from bot.gateway.error_reporter import ErrorReporter
 from bot.gateway.hearing import Hearing
 from bot.gateway.messenger import Messenger
-from bot.groups.chats import Departures, Moves
+from bot.groups.chats import ChatDepartures, ChatMigrations
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
-from bot.housekeeping import chores_of, keep_house
 from bot.lasting import keep_open, side_by_side
-from bot.office import Office
 from bot.orders.delivery import DELIVER_RULES, Delivery
 from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
-from bot.orders.progress import Progress
+from bot.orders.status_cards import StatusCards
 from bot.owner.access import Guard
 from bot.owner.admin_notes import AdminNotes
 from bot.owner.claim import Claims, claim_words, first_link
 from bot.owner.commands import OwnerCommands
 from bot.owner.handlers import add_guard, add_owner_handlers
 from bot.people import People
+from bot.periodic_tasks import periodic_tasks, run_periodic_tasks
+from bot.services import Services
 from jobs.cleaning import Cleaning
 from jobs.metrics.order_metrics import OrderMetrics
 from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.metrics.serving import serve_metrics
-from jobs.queues.admission import Limits
+from jobs.queues.admission import OrderLimits
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import DELIVER, INTAKE
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
-from jobs.queues.workers import Workers
 from jobs.settings import Settings
 from jobs.store.files import FileStore
 from jobs.store.retention import Retention
@@ -85,10 +84,10 @@ class Parts:
         registry: the metrics.
     """
 
-    office: Office
+    services: Services
     intake: Intake
     delivery: Delivery
-    progress: Progress
+    progress: StatusCards
     albums: Albums
     lists: CommandLists
     outbox: Outbox
@@ -118,7 +117,9 @@ async def serve(
     """
     registry, hearing = CollectorRegistry(), hearing or Hearing()
     hearing.measure(registry)
-    limits = Limits(settings.open_orders_per_person, settings.orders_per_day, settings.queue_limit)
+    limits = OrderLimits(
+        settings.open_orders_per_person, settings.orders_per_day, settings.queue_limit
+    )
     url = settings.redis_url.get_secret_value()
     metrics = OrderMetrics(registry)
     async with AsyncExitStack() as stack:
@@ -127,27 +128,29 @@ async def serve(
         own = () if settings.default_engine == AUTO else (settings.default_engine,)
         queues = await stack.enter_async_context(Queues(url, own, limits, metrics=metrics))
         application = build_application(settings, queues.client, hearing=hearing)
-        office = _office(settings, queues, store, application, metrics)
-        parts = _put_together(settings, application, office, registry)
+        services = _services(settings, queues, store, application, metrics)
+        parts = _put_together(settings, application, services, registry)
         await _run(application, parts, ending, tell)
 
 
-def _office(
+def _services(
     settings: Settings,
     queues: Queues,
     store: FileStore,
     application: BotApplication,
     metrics: OrderMetrics,
-) -> Office:
+) -> Services:
     client, url = queues.client, queues.url
     drafts, cards = DraftStore(client, url), OrderCards(client, url)
-    return Office(
+    return Services(
         queues=queues,
         drafts=drafts,
         cards=cards,
         people=People(client, url, frozenset(settings.admins), is_open=settings.open),
-        offers=Offers(Workers(client, url), KnownEngines(client, url), settings.default_engine),
-        messenger=Messenger(application.bot, Moves(drafts, cards).moved),
+        offers=Offers(
+            WorkerRegistry(client, url), KnownEngines(client, url), settings.default_engine
+        ),
+        messenger=Messenger(application.bot, ChatMigrations(drafts, cards).moved),
         store=store,
         retention=Retention(
             client,
@@ -160,43 +163,46 @@ def _office(
 
 
 def _put_together(
-    settings: Settings, application: BotApplication, office: Office, registry: CollectorRegistry
+    settings: Settings, application: BotApplication, services: Services, registry: CollectorRegistry
 ) -> Parts:
     """All parts, and the handlers in the application."""
     catalogue = Catalogue.load(settings.templates_dir)
     file_bytes = LOCAL_LIMIT_BYTES if settings.bot_api_local else CLOUD_LIMIT_BYTES
-    intake = Intake(office, file_bytes)
-    progress = Progress(office)
-    ordering = Ordering(office, intake, progress, catalogue, settings.show_all_per_day)
-    cards = DraftCards(office, catalogue)
-    reception = Reception(
-        office, intake, cards, MediaLimits(file_bytes, settings.clip_max_s, settings.retain_input_h)
+    intake = Intake(services, file_bytes)
+    progress = StatusCards(services)
+    ordering = Ordering(services, intake, progress, catalogue, settings.show_all_per_day)
+    cards = DraftCards(services, catalogue)
+    reception = MediaHandler(
+        services,
+        intake,
+        cards,
+        MediaLimits(file_bytes, settings.clip_max_s, settings.retain_input_h),
     )
-    promise = Promise(
+    promise = ServiceTerms(
         owner=settings.owner_contact,
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
         clip_s=settings.clip_max_s,
         file_mb=file_bytes // _MB,
     )
-    commands = Commands(office, ordering, cards, catalogue, promise)
-    albums = Albums(office, AlbumStore(office.queues.client, office.queues.url), reception)
-    groups = Groups(office, reception, ordering, catalogue)
-    lists = CommandLists(application.bot, office.texts)
-    add_guard(application, Guard(office, settings.owner_contact))
-    add_owner_handlers(application, OwnerCommands(office, ordering, lists.write_for))
-    moves = Moves(office.drafts, office.cards)
-    add_chat_handlers(application, moves, Departures(office, ordering), groups)
+    commands = Commands(services, ordering, cards, catalogue, promise)
+    albums = Albums(services, AlbumStore(services.queues.client, services.queues.url), reception)
+    groups = Groups(services, reception, ordering, catalogue)
+    lists = CommandLists(application.bot, services.texts)
+    add_guard(application, Guard(services, settings.owner_contact))
+    add_owner_handlers(application, OwnerCommands(services, ordering, lists.write_for))
+    moves = ChatMigrations(services.drafts, services.cards)
+    add_chat_handlers(application, moves, ChatDepartures(services, ordering), groups)
     add_group_handlers(application, groups)
     add_conversation_handlers(application, reception, albums, commands)
-    taps = Taps(office, reception, ordering, cards, groups.may_tap)
-    add_tap_handlers(application, taps, albums, office.messenger)
-    notes = AdminNotes(office)
-    news = DraftNews(office, ordering, cards.show, notes.tell)
-    delivery = Delivery(office, progress, news, notes.tell)
-    application.add_error_handler(Apologies(office.messenger, notes, office.texts).failed)
-    outbox = Outbox(office.queues)
-    return Parts(office, intake, delivery, progress, albums, lists, outbox, registry)
+    taps = Taps(services, reception, ordering, cards, groups.may_tap)
+    add_tap_handlers(application, taps, albums, services.messenger)
+    notes = AdminNotes(services)
+    news = LookResults(services, ordering, cards.show, notes.tell)
+    delivery = Delivery(services, progress, news, notes.tell)
+    application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).failed)
+    outbox = Outbox(services.queues)
+    return Parts(services, intake, delivery, progress, albums, lists, outbox, registry)
 
 
 async def _run(
@@ -219,11 +225,11 @@ async def _run(
         ending.set()
 
     async def begin(_application: object) -> None:
-        office = parts.office
-        claims = Claims(office.queues.client, office.queues.url)
-        link = await first_link(claims, office.people, application.bot.username)
+        services = parts.services
+        claims = Claims(services.queues.client, services.queues.url)
+        link = await first_link(claims, services.people, application.bot.username)
         if link is not None:
-            tell(claim_words(link, office.texts))
+            tell(claim_words(link, services.texts))
         await working.enter_async_context(_at_work(parts, fail))
 
     async def end(_application: object) -> None:
@@ -240,16 +246,16 @@ async def _run(
 
 @asynccontextmanager
 async def _at_work(parts: Parts, failed: Callable[[BaseException], None]) -> AsyncIterator[None]:
-    office = parts.office
-    cleaning = Cleaning(office.queues, parts.outbox, office.retention)
-    queue_metrics = QueueMetrics(office.queues, parts.registry)
-    chores = chores_of(parts.outbox, cleaning, queue_metrics, time.time)
-    url = office.queues.url
-    admins = await office.people.admins()  # may fail, so it comes before all coroutines
+    services = parts.services
+    cleaning = Cleaning(services.queues, parts.outbox, services.retention)
+    queue_metrics = QueueMetrics(services.queues, parts.registry)
+    chores = periodic_tasks(parts.outbox, cleaning, queue_metrics, time.time)
+    url = services.queues.url
+    admins = await services.people.admins()  # may fail, so it comes before all coroutines
     works = (
         keep_open(url, INTAKE, parts.intake.work, INTAKE_RULES),
         keep_open(url, DELIVER, parts.delivery.work, DELIVER_RULES),
-        keep_house(chores),
+        run_periodic_tasks(chores),
         parts.progress.run(),
         parts.albums.run(),
         parts.lists.write(admins),

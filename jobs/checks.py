@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from jobs.check_results import CheckResult, State
 from jobs.connection import check_server, connect, place_of, reaching
 from jobs.errors import BadSettings
-from jobs.findings import Finding, State
-from jobs.queues.workers import Heartbeat, Workers, WorkerState
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.redis_server.server import queue_server
 from jobs.service_errors import QueueUnavailable, StoreError
 from jobs.store.address import Patience
@@ -61,7 +61,7 @@ async def _answers(url: str) -> bool:
     return True
 
 
-async def check_queues(url: str) -> list[Finding]:
+async def check_queues(url: str) -> list[CheckResult]:
     """The server at an address, its disk and its memory.
 
     Raises:
@@ -74,7 +74,7 @@ async def check_queues(url: str) -> list[Finding]:
     finally:
         await client.aclose()
     return [
-        Finding("queues", State.OK, f"{_name(facts)} at {place_of(url)}", is_needed=True),
+        CheckResult("queues", State.OK, f"{_name(facts)} at {place_of(url)}", is_needed=True),
         _disk(facts),
         _memory(facts),
     ]
@@ -86,26 +86,26 @@ def _name(facts: dict[str, Any]) -> str:
     return f"Redis {facts['redis_version']}"
 
 
-def _disk(facts: dict[str, Any]) -> Finding:
+def _disk(facts: dict[str, Any]) -> CheckResult:
     about = "queues' disk"
     if not facts.get("aof_enabled"):
-        return Finding(about, State.WRONG, f"it is not written as orders come: {_LOSES_ORDERS}")
+        return CheckResult(about, State.WRONG, f"it is not written as orders come: {_LOSES_ORDERS}")
     if facts.get("aof_last_write_status", "ok") != "ok":
         says = "the server could not write to it: free some space there"
-        return Finding(about, State.WRONG, says, is_needed=True)
-    return Finding(about, State.OK, "every order is written to it (appendonly yes)")
+        return CheckResult(about, State.WRONG, says, is_needed=True)
+    return CheckResult(about, State.OK, "every order is written to it (appendonly yes)")
 
 
-def _memory(facts: dict[str, Any]) -> Finding:
+def _memory(facts: dict[str, Any]) -> CheckResult:
     about, policy = "queues' memory", facts.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        return Finding(about, State.WRONG, f"maxmemory-policy is {policy}: {_EVICTS_ORDERS}")
+        return CheckResult(about, State.WRONG, f"maxmemory-policy is {policy}: {_EVICTS_ORDERS}")
     limit_bytes = int(facts.get("maxmemory", 0))
     limit = f"of {limit_bytes / _MB:.0f} MB" if limit_bytes else "without a limit"
-    return Finding(about, State.OK, f"{facts['used_memory'] / _MB:.0f} MB {limit}, {policy}")
+    return CheckResult(about, State.OK, f"{facts['used_memory'] / _MB:.0f} MB {limit}, {policy}")
 
 
-async def check_workers(url: str) -> Finding:
+async def check_workers(url: str) -> CheckResult:
     """Which workers live, and whether they fit this program.
 
     Raises:
@@ -113,19 +113,19 @@ async def check_workers(url: str) -> Finding:
     """
     client = connect(url, is_worker=False)
     try:
-        living = await Workers(client, url).living()
+        living = await WorkerRegistry(client, url).living()
     finally:
         await client.aclose()
     about, ours = "workers", version("animato")
     if not living:
         says = "none is online: run `animato worker`, or `animato up`, which starts one"
-        return Finding(about, State.MISSING, says)
+        return CheckResult(about, State.MISSING, says)
     says = "; ".join(_worker(one) for one in living)
     if any(one.version != ours for one in living):
-        return Finding(about, State.WRONG, f"{says}. Let all run this version, {ours}")
+        return CheckResult(about, State.WRONG, f"{says}. Let all run this version, {ours}")
     if all(one.state is WorkerState.PAUSED for one in living):
-        return Finding(about, State.WRONG, f"{says}. Their logs say why they take no orders")
-    return Finding(about, State.OK, says)
+        return CheckResult(about, State.WRONG, f"{says}. Their logs say why they take no orders")
+    return CheckResult(about, State.OK, says)
 
 
 def _worker(sign: Heartbeat) -> str:
@@ -136,7 +136,7 @@ def _worker(sign: Heartbeat) -> str:
 # --- the files ------------------------------------------------------------------------------------
 
 
-async def check_store(url: str, min_free_bytes: int) -> Finding:
+async def check_store(url: str, min_free_bytes: int) -> CheckResult:
     """Whether the file store takes a file, gives it back and deletes it, and how much room it has.
 
     Args:
@@ -149,16 +149,16 @@ async def check_store(url: str, min_free_bytes: int) -> Finding:
         await store.check()
         free_bytes = store.free_bytes()
     except (BadSettings, StoreError) as error:
-        return Finding.of(about, error)
+        return CheckResult.of(about, error)
     room = "" if free_bytes is None else f", {free_bytes / _GB:.1f} GB free"
     says = f"{store.place} takes, gives and deletes files{room}"
-    return Finding(about, State.OK, says, is_needed=True)
+    return CheckResult(about, State.OK, says, is_needed=True)
 
 
 # --- the metrics ----------------------------------------------------------------------------------
 
 
-def check_metrics(host: str, port: int | None) -> Finding:
+def check_metrics(host: str, port: int | None) -> CheckResult:
     """Whether metrics can be served, or are.
 
     Args:
@@ -167,20 +167,20 @@ def check_metrics(host: str, port: int | None) -> Finding:
     """
     about = "metrics"
     if port is None:
-        return Finding(about, State.OK, "not served; ANIMATO_METRICS_PORT would name a port")
+        return CheckResult(about, State.OK, "not served; ANIMATO_METRICS_PORT would name a port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE and _serves_ours(host, port):
-            return Finding(about, State.OK, f"served at {host}:{port} right now")
+            return CheckResult(about, State.OK, f"served at {host}:{port} right now")
         reason = (error.strerror or "it was refused").lower()
         says = (
             f"{host}:{port} cannot be listened at ({reason}): let ANIMATO_METRICS_PORT name a free "
             "port, and ANIMATO_METRICS_HOST an address of this machine"
         )
-        return Finding(about, State.WRONG, says, is_needed=True)
-    return Finding(about, State.OK, f"{host}:{port} is free for them")
+        return CheckResult(about, State.WRONG, says, is_needed=True)
+    return CheckResult(about, State.OK, f"{host}:{port} is free for them")
 
 
 def _serves_ours(host: str, port: int) -> bool:

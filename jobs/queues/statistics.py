@@ -15,7 +15,7 @@ _FIRST_TAG = 1.0  # see `admit.lua`
 
 
 @dataclass(frozen=True)
-class QueueFigures:
+class QueueStatistics:
     """How a queue stood at one time.
 
     Attributes:
@@ -46,7 +46,7 @@ class Figures:
         self._url = url
         self._oldest = client.register_script(lua("oldest"))
 
-    async def of(self, queue: str) -> QueueFigures:
+    async def of(self, queue: str) -> QueueStatistics:
         """The figures of a queue, all of one moment.
 
         Raises:
@@ -65,4 +65,4 @@ class Figures:
         counts = dict(zip(UNFINISHED, map(int, numbers), strict=True))
         # An empty queue forgets its tags only when the next job comes.
         is_empty = tag is None or not sum(counts.values())
-        return QueueFigures(counts, oldest_ms, _FIRST_TAG if is_empty else float(tag))
+        return QueueStatistics(counts, oldest_ms, _FIRST_TAG if is_empty else float(tag))

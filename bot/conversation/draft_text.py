@@ -6,8 +6,8 @@ looking -> trouble | grid (no face) | numbered faces (several) | movements
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.callback_data import Tap, Verb
-from bot.gateway.messenger import Button, Keyboard, Words, in_rows
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
 from bot.orders.results import title_of
 from bot.texts import Texts
 from bot.wording import sentence_of
@@ -52,7 +52,7 @@ class Choice:
     language: str = "en"
 
 
-def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> Words:
+def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> MessageContent:
     """While photo and clip are looked at; `is_attended`: whether a worker is there to do it."""
     if not is_attended:
         text = _(
@@ -62,52 +62,56 @@ def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> Words:
         text = _("Looking at your photo and your clip ...")
     else:
         text = _("Looking at your photo ...")
-    return Words(text, (_drop_row(draft, _),))
+    return MessageContent(text, (_drop_row(draft, _),))
 
 
-def trouble_words(draft: Draft, error: AnimatoError, _: Texts) -> Words:
+def trouble_words(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent:
     """The photo or the clip cannot be used: why, and what to do next."""
     is_clip = draft.trouble is not None and draft.trouble.is_clip
     can_retry = isinstance(error, TooManyPhotos) or not isinstance(error, UserError)
     is_over = not can_retry and not is_clip
-    rows = [(_tap(draft, _("OK"), Verb.DROP),) if is_over else _drop_row(draft, _)]
+    rows = [(_tap(draft, _("OK"), ButtonAction.DROP),) if is_over else _drop_row(draft, _)]
     if is_clip:
-        another = _tap(draft, _("🎬 Another clip"), Verb.OWN_CLIP)
-        rows.insert(0, (another, _tap(draft, _("Without the clip"), Verb.CONTINUE, WITHOUT_CLIP)))
+        another = _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_CLIP)
+        rows.insert(
+            0, (another, _tap(draft, _("Without the clip"), ButtonAction.CONTINUE, WITHOUT_CLIP))
+        )
     if can_retry:
-        rows.insert(0, (_tap(draft, _("↻ Try again"), Verb.CONTINUE),))
-    return Words(sentence_of(error, _, is_clip=is_clip), tuple(rows))
+        rows.insert(0, (_tap(draft, _("↻ Try again"), ButtonAction.CONTINUE),))
+    return MessageContent(sentence_of(error, _, is_clip=is_clip), tuple(rows))
 
 
-def grid_words(draft: Draft, _: Texts) -> Words:
+def grid_words(draft: Draft, _: Texts) -> MessageContent:
     """No face was found: which part of the picture is it?"""
-    cells = [_tap(draft, str(cell), Verb.CELL, str(cell)) for cell in range(1, 10)]
-    whole = _tap(draft, _("🖼 Whole picture"), Verb.CELL, "0")
+    cells = [_tap(draft, str(cell), ButtonAction.CELL, str(cell)) for cell in range(1, 10)]
+    whole = _tap(draft, _("🖼 Whole picture"), ButtonAction.CELL, "0")
     text = _(
         "I found no face here; I look for faces seen from the front. Tap the square where the face "
         "is, take the whole picture, or send another photo with a larger face."
     )
     rows = (*in_rows(cells, _NUMBERS_IN_A_ROW), (whole,), _drop_row(draft, _))
-    return Words(_after_warnings(draft, text, _), rows)
+    return MessageContent(_after_warnings(draft, text, _), rows)
 
 
-def faces_words(draft: Draft, _: Texts) -> Words:
+def faces_words(draft: Draft, _: Texts) -> MessageContent:
     """Several faces: whose is to move?"""
     faces = draft.faces[:MOST_FACES]
-    buttons = [_tap(draft, str(face.number), Verb.FACE, str(face.number)) for face in faces]
+    buttons = [_tap(draft, str(face.number), ButtonAction.FACE, str(face.number)) for face in faces]
     text = _("I found {count} faces. Whose is to move?", count=len(draft.faces))
     width = _even_width(len(buttons), _FACES_IN_A_ROW)
     rows = (*in_rows(buttons, width), _drop_row(draft, _))
-    return Words(_after_warnings(draft, text, _), rows)
+    return MessageContent(_after_warnings(draft, text, _), rows)
 
 
-def movement_words(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Words:
+def movement_words(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> MessageContent:
     """Which movement? Warnings come first, so that nobody orders without having seen them."""
     text = _("Your clip, or another movement?") if draft.clip else _("Which movement?")
     if not choice.engines:
         offline = _("No worker is online right now: what you choose keeps its place.")
         text = f"{offline}\n{text}"
-    return Words(_after_warnings(draft, text, _), movement_keyboard(draft, choice, _, page))
+    return MessageContent(
+        _after_warnings(draft, text, _), movement_keyboard(draft, choice, _, page)
+    )
 
 
 def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Keyboard:
@@ -115,13 +119,13 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
 
     What was wanted before the warnings were seen comes first, and so does a clip that is there.
     """
-    first, own = _wanted(draft, choice, _), _tap(draft, _("🎬 My own clip"), Verb.OWN_CLIP)
+    first, own = _wanted(draft, choice, _), _tap(draft, _("🎬 My own clip"), ButtonAction.OWN_CLIP)
     if draft.clip is not None:
-        clip = _tap(draft, _("🎬 Follow my clip"), Verb.OWN_CLIP, FOLLOW)
-        first, own = (*first, clip), _tap(draft, _("🎬 Another clip"), Verb.OWN_CLIP)
+        clip = _tap(draft, _("🎬 Follow my clip"), ButtonAction.OWN_CLIP, FOLLOW)
+        first, own = (*first, clip), _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_CLIP)
     rows: list[tuple[Button, ...]] = [(button,) for button in first]
     rows += _movement_rows(draft, choice, page)
-    all_in_one = _tap(draft, _("✨ Show me all"), Verb.SHOW_ALL)
+    all_in_one = _tap(draft, _("✨ Show me all"), ButtonAction.SHOW_ALL)
     rows.append((own, all_in_one) if choice.shows_all else (own,))
     if len(choice.engines) > 1:
         rows.append(tuple(_engine(draft, engine, choice, _) for engine in choice.engines))
@@ -140,9 +144,9 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
     if pages > 1:
         rows.append(
             (
-                _tap(draft, "◀️", Verb.PAGE, str((page - 1) % pages)),
-                _tap(draft, f"{page + 1}/{pages}", Verb.PAGE, str(page)),
-                _tap(draft, "▶️", Verb.PAGE, str((page + 1) % pages)),
+                _tap(draft, "◀️", ButtonAction.PAGE, str((page - 1) % pages)),
+                _tap(draft, f"{page + 1}/{pages}", ButtonAction.PAGE, str(page)),
+                _tap(draft, "▶️", ButtonAction.PAGE, str((page + 1) % pages)),
             )
         )
     return rows
@@ -151,19 +155,19 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
 def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
     """What the person wanted before anything was known of the photo."""
     if draft.is_all_wanted and choice.shows_all:
-        return (_tap(draft, _("▶️ Go on: all movements"), Verb.SHOW_ALL),)
+        return (_tap(draft, _("▶️ Go on: all movements"), ButtonAction.SHOW_ALL),)
     name = draft.motion.template if draft.motion else None
     for template in choice.templates:
         if template.name == name:
             label = _("▶️ Go on: {title}", title=label_of(template, choice.language))
-            return (_tap(draft, label, Verb.TEMPLATE, template.name),)
+            return (_tap(draft, label, ButtonAction.TEMPLATE, template.name),)
     return ()
 
 
 def numbers_keyboard(order: Order) -> Keyboard:
     """Under the animation of all movements: their numbers; each may be wanted in turn."""
     buttons = [
-        Button(str(number), Tap(Verb.ONE_OF_ALL, order.draft, order.number, name))
+        Button(str(number), ButtonData(ButtonAction.ONE_OF_ALL, order.draft, order.number, name))
         for number, name in enumerate(order.motion.templates, start=1)
     ]
     return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
@@ -175,14 +179,14 @@ def label_of(template: Template, language: str) -> str:
 
 
 def _movement(draft: Draft, template: Template, choice: Choice) -> Button:
-    return _tap(draft, label_of(template, choice.language), Verb.TEMPLATE, template.name)
+    return _tap(draft, label_of(template, choice.language), ButtonAction.TEMPLATE, template.name)
 
 
 def _engine(draft: Draft, engine: str, choice: Choice, _: Texts) -> Button:
     button = choice.buttons.get(engine)
     label = f"{_(button)} ({engine})" if button else engine
     mark = "✓ " if engine == choice.engine else ""
-    return _tap(draft, f"{mark}{label}", Verb.ENGINE, engine)
+    return _tap(draft, f"{mark}{label}", ButtonAction.ENGINE, engine)
 
 
 def _after_warnings(draft: Draft, text: str, _: Texts) -> str:
@@ -191,14 +195,14 @@ def _after_warnings(draft: Draft, text: str, _: Texts) -> str:
     return "\n".join([*lines, "", text] if lines else [text])
 
 
-def _tap(draft: Draft, label: str, verb: Verb, argument: str = "") -> Button:
-    return Button(label, Tap(verb, draft.draft, draft.number, argument))
+def _tap(draft: Draft, label: str, verb: ButtonAction, argument: str = "") -> Button:
+    return Button(label, ButtonData(verb, draft.draft, draft.number, argument))
 
 
 def _drop_row(draft: Draft, _: Texts) -> tuple[Button, ...]:
     # After an order it takes away no more than the buttons: the video's own still need the photo.
     label = _("✖️ Cancel") if draft.number == 1 else _("✖️ Close")
-    return (_tap(draft, label, Verb.DROP),)
+    return (_tap(draft, label, ButtonAction.DROP),)
 
 
 def _even_width(count: int, most: int) -> int:

@@ -23,7 +23,7 @@ _LINES_HEARD = 200
 _LINE_LIMIT_BYTES = 2000
 
 
-class RunningEngine:
+class EngineChild:
     """A running engine process, in a session of its own: Ctrl-C does not reach it.
 
     Args:

@@ -11,20 +11,20 @@ from dataclasses import replace
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.callback_data import Tap, Verb
+from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.application import described
-from bot.gateway.messenger import Button, ChatBusy, Words
-from bot.office import Office
+from bot.gateway.messenger import Button, ChatBusy, MessageContent
 from bot.orders.order_cards import OrderCard
 from bot.orders.results import cancelled_ending, lost_ending
 from bot.orders.status_words import (
     GROUP,
     PRIVATE,
-    Standing,
+    OrderStanding,
     is_worth_an_edit,
     standing_of,
     status_words,
 )
+from bot.services import Services
 from jobs.drafts import Card, Draft
 from jobs.errors import AnimatoError
 from jobs.orders import OrderState, Stage
@@ -40,7 +40,7 @@ _LAST_MOMENT_S = 2.0
 _TIMED = ("waiting", Stage.ANIMATING)
 
 
-class Progress:
+class StatusCards:
     """Keeps the cards up to date.
 
     Args:
@@ -48,10 +48,10 @@ class Progress:
         tick_s: how often all open cards are looked through.
     """
 
-    def __init__(self, office: Office, tick_s: float = 1.0) -> None:
-        self._office = office
+    def __init__(self, services: Services, tick_s: float = 1.0) -> None:
+        self._services = services
         self._tick_s = tick_s
-        self._estimates = Estimates(office.queues.client, office.queues.url)
+        self._estimates = Estimates(services.queues.client, services.queues.url)
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._is_closed = False
@@ -100,8 +100,8 @@ class Progress:
             self.wake(order_id)
 
     async def _look_through(self) -> None:
-        now_s = self._office.clock()
-        cards = await self._office.cards.all_unsettled()
+        now_s = self._services.clock()
+        cards = await self._services.cards.all_unsettled()
         known = {card.order_id for card in cards}
         self._asked_s = {name: at for name, at in self._asked_s.items() if name in known}
         for card in cards:
@@ -110,43 +110,43 @@ class Progress:
                 self.wake(card.order_id)
 
     async def _write(self, order_id: str) -> None:
-        self._asked_s[order_id] = self._office.clock()
+        self._asked_s[order_id] = self._services.clock()
         try:
             await self._update(order_id)
         except (TelegramError, AnimatoError) as error:
             log.info("%s: its card is not up to date: %s", order_id, type(error).__name__)
 
     async def _update(self, order_id: str) -> None:
-        office = self._office
-        card = await office.cards.read(order_id)
+        services = self._services
+        card = await services.cards.read(order_id)
         if card is None:
             return
         if card.ended is not None:
             await self._say_last(card)
             return
-        status = await office.queues.status(card.ref)
+        status = await services.queues.status(card.ref)
         if status is None:
-            if office.clock() - card.begun_s > _LOST_S:
-                await office.cards.end(order_id, lost_ending(card, office.texts))
-                await self._say_last(await office.cards.read(order_id) or card)
+            if services.clock() - card.begun_s > _LOST_S:
+                await services.cards.end(order_id, lost_ending(card, services.texts))
+                await self._say_last(await services.cards.read(order_id) or card)
             return
         if status.state is OrderState.CANCELLED and status.finished_s is None:
             # It was removed while it waited: no delivery comes.
-            await office.cards.end(order_id, cancelled_ending(card, office.texts))
+            await services.cards.end(order_id, cancelled_ending(card, services.texts))
             self._asked_s.pop(order_id, None)
             return
         if status.state.is_final:
             return  # how it ended is for the delivery to say
-        standing = standing_of(card, status, (await office.offers.now()).engines)
-        if not is_worth_an_edit(card, standing, office.clock()):
+        standing = standing_of(card, status, (await services.offers.now()).engines)
+        if not is_worth_an_edit(card, standing, services.clock()):
             return
         if standing.phase in _TIMED:
             time = await self._estimates.until_done(card.ref, card.order.engine)
             standing = replace(standing, time=time)
         await self._show(card, standing)
 
-    async def _show(self, card: OrderCard, standing: Standing) -> None:
-        words = status_words(card, standing, self._office.texts)
+    async def _show(self, card: OrderCard, standing: OrderStanding) -> None:
+        words = status_words(card, standing, self._services.texts)
         try:
             shown = await self._put(card, words)
         except ChatBusy:
@@ -154,19 +154,19 @@ class Progress:
         except (Forbidden, BadRequest) as error:
             log.info("%s: its card cannot be written: %s", card.order_id, error)
             shown = None
-        await self._office.cards.change(
+        await self._services.cards.change(
             card.order_id,
             card=shown,
             shown=standing.place,
             shown_phase=str(standing.phase),
             shown_percent=standing.percent,
-            edited_s=self._office.clock(),
+            edited_s=self._services.clock(),
             edits=card.edits + 1,
         )
 
-    async def _put(self, card: OrderCard, words: Words) -> Card | None:
+    async def _put(self, card: OrderCard, words: MessageContent) -> Card | None:
         """The message that shows the words; None if it is gone, and not to be sent again."""
-        messenger, is_first = self._office.messenger, card.edits == 0
+        messenger, is_first = self._services.messenger, card.edits == 0
         if card.card is not None:
             # The first one takes the buttons away that led to the order.
             is_there = await messenger.edit(
@@ -185,18 +185,20 @@ class Progress:
                     draft.model_copy(update={"card": sent}) if is_gone and is_its_order else draft
                 )
 
-            await self._office.cards.change(card.order_id, card=sent)
+            await self._services.cards.change(card.order_id, card=sent)
             with suppress(RecordError):  # a draft of another version must not have it sent again
-                await self._office.drafts.change(card.draft, with_card)
+                await self._services.drafts.change(card.draft, with_card)
 
-        return await self._office.new_cards.send(f"order:{card.order_id}", card.place, words, note)
+        return await self._services.new_cards.send(
+            f"order:{card.order_id}", card.place, words, note
+        )
 
     async def _say_last(self, card: OrderCard) -> None:
-        _, ending = self._office.texts, card.ended
+        _, ending = self._services.texts, card.ended
         if ending is not None:
-            again = Tap(Verb.AGAIN, card.draft, card.number + 1)
+            again = ButtonData(ButtonAction.AGAIN, card.draft, card.number + 1)
             row = (Button(_("🔁 Another movement"), again),) if ending.offers_more else ()
-            words, messenger = Words(ending.text, (row,)), self._office.messenger
+            words, messenger = MessageContent(ending.text, (row,)), self._services.messenger
             try:
                 is_said = card.card is not None and await messenger.edit(
                     card.chat, card.card, words
@@ -206,4 +208,4 @@ class Progress:
                     await messenger.send(card.place, words)
             except (Forbidden, BadRequest) as error:
                 log.info("%s: its card cannot be written: %s", card.order_id, error)
-        await self._office.cards.close(card.order_id)
+        await self._services.cards.close(card.order_id)
