@@ -1,4 +1,4 @@
-"""Who is in a group, as what, and what the bot hears of it."""
+"""Changes of membership, and what the bot is told about them."""
 
 import time
 
@@ -26,18 +26,9 @@ RIGHTS = (
 )
 
 
-def bot_as_member(bot: Bot, status: str) -> JsonObject:
-    """The Bot API's ChatMember of the bot."""
-    return _as_member(bot.as_user(), status)
-
-
-def person_as_member(person: Person, status: str) -> JsonObject:
-    """The Bot API's ChatMember of a person."""
-    return _as_member(person.as_user(), status)
-
-
-def _as_member(user: JsonObject, status: str) -> JsonObject:
-    member: JsonObject = {"user": user, "status": status}
+def as_member(who: Person | Bot, status: str) -> JsonObject:
+    """Return the ChatMember."""
+    member: JsonObject = {"user": who.as_user(), "status": status}
     if status == "creator":
         member["is_anonymous"] = False
     elif status == "administrator":
@@ -48,7 +39,7 @@ def _as_member(user: JsonObject, status: str) -> JsonObject:
 
 
 def change_bot_status(telegram: Telegram, chat: Chat, status: str, by: Person | Bot) -> None:
-    """Adds the bot to a group, makes it admin, or takes it out; it is told by `my_chat_member`."""
+    """Change the bot's status in a group."""
     old, chat.bot_status = chat.bot_status, status
     if old == status:
         return
@@ -66,10 +57,10 @@ def change_bot_status(telegram: Telegram, chat: Chat, status: str, by: Person | 
 def change_person_status(
     telegram: Telegram, chat: Chat, person: Person, status: str, by: Person
 ) -> None:
-    """Adds a person to a group, makes them admin, or takes them out."""
+    """Change a person's status in a group."""
     old = chat.members.get(person.user_id, "left")
     if old == "creator":
-        raise SimError(f"{person.first_name} made the group, and stays in it.")
+        raise SimError(f"{person.first_name} is the owner of the group and cannot leave it.")
     if old == status:
         return
     chat.members[person.user_id] = status
@@ -85,7 +76,7 @@ def change_person_status(
 
 
 def change_blocking(telegram: Telegram, person: Person, *, blocks: bool) -> None:
-    """Lets a person block the bot, or unblock it; the bot is told."""
+    """Let a person block or unblock the bot."""
     if person.blocks_bot == blocks:
         return
     person.blocks_bot = blocks
@@ -96,8 +87,7 @@ def change_blocking(telegram: Telegram, person: Person, *, blocks: bool) -> None
 
 
 def _change(who: Person | Bot, old: str, new: str) -> JsonObject:
-    user = who.as_user()
-    return {"old_chat_member": _as_member(user, old), "new_chat_member": _as_member(user, new)}
+    return {"old_chat_member": as_member(who, old), "new_chat_member": as_member(who, new)}
 
 
 def _tell(telegram: Telegram, kind: str, chat: Chat, by: Person | Bot, change: JsonObject) -> None:
