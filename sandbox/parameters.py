@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from aiohttp import BodyPartReader, web
-from aiohttp.multipart import MultipartReader
+from aiohttp import web
 
 from sandbox.errors import bad_request, too_large
 from sandbox.json_types import JsonObject
 
 BODY_LIMIT_BYTES = 60 * 2**20
 UPLOAD_LIMIT_BYTES = 50 * 2**20
-FIELD_LIMIT_BYTES = 2**20
 NAME_LIMIT = 255
 ATTACH = "attach://"
 
@@ -137,27 +135,27 @@ async def _read(request: web.Request) -> Parameters:
     if (request.content_length or 0) > BODY_LIMIT_BYTES:
         raise too_large()
     values: dict[str, object] = dict(request.query)
-    if request.content_type.startswith("multipart/"):
-        try:
-            fields, uploads = await _read_parts(await request.multipart())
-        # What aiohttp raises for malformed bodies, unknown charsets and broken encodings.
-        except (ValueError, LookupError, AssertionError, web.RequestPayloadError) as exc:
-            raise bad_request("can't parse the multipart body") from exc
-        return Parameters(values | fields, uploads)
+    uploads: list[Upload] = []
     try:
-        body = await request.read()
-        is_form = request.content_type == "application/x-www-form-urlencoded"
-        form = await request.post() if is_form else {}
+        if request.content_type == "application/json":
+            body = await request.read()
+            return Parameters(values | (_json_body(body) if body else {}))
+        for name, value in (await request.post()).items():
+            if isinstance(value, web.FileField):
+                content = value.file.read()
+                uploads.append(
+                    Upload(name, _file_name(value.filename), content, value.content_type)
+                )
+            else:
+                values[name] = value if isinstance(value, str) else bytes(value).decode()
     except web.HTTPRequestEntityTooLarge:
         raise too_large() from None
-    except (ValueError, LookupError, web.HTTPException, web.RequestPayloadError):
-        # Not UTF-8, an unknown charset, a broken encoding.
+    except (ValueError, LookupError, AssertionError, web.RequestPayloadError):
+        # Malformed bodies, unknown charsets, broken encodings.
         raise bad_request("can't parse the body") from None
-    if not body:
-        return Parameters(values)
-    if request.content_type == "application/json":
-        return Parameters(values | _json_body(body))
-    return Parameters(values | dict(form))
+    if any(len(upload.content) > UPLOAD_LIMIT_BYTES for upload in uploads):
+        raise too_large()
+    return Parameters(values, tuple(uploads))
 
 
 def _file_name(given: str) -> str:
@@ -186,29 +184,3 @@ def _from_json(text: str | bytes) -> object:
     # JSON can escape a lone surrogate, which is not valid text.
     json.dumps(value, ensure_ascii=False).encode()
     return value
-
-
-async def _read_parts(reader: MultipartReader) -> tuple[dict[str, object], tuple[Upload, ...]]:
-    fields: dict[str, object] = {}
-    uploads: list[Upload] = []
-    total = 0
-    async for part in reader:
-        if not isinstance(part, BodyPartReader) or part.name is None:
-            continue
-        limit = UPLOAD_LIMIT_BYTES if part.filename is not None else FIELD_LIMIT_BYTES
-        content = bytearray()
-        while chunk := await part.read_chunk(2**18):
-            total += len(chunk)
-            content += chunk
-            if len(content) > limit or total > BODY_LIMIT_BYTES:
-                raise too_large()
-        if part.filename is not None:
-            kind = part.headers.get("Content-Type", "application/octet-stream")
-            name = _file_name(part.filename)
-            uploads.append(Upload(part.name, name, bytes(content), kind))
-        else:
-            try:
-                fields[part.name] = content.decode()
-            except UnicodeDecodeError:
-                raise bad_request("strings must be encoded in UTF-8") from None
-    return fields, tuple(uploads)

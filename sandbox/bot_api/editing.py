@@ -1,6 +1,6 @@
 """Editing, deleting and reacting to messages."""
 
-from sandbox.bot_api.media import EDITABLE, content_of, input_media
+from sandbox.bot_api.media import content_of, input_media
 from sandbox.bot_api.sending import caption_fields, chat_of, markup_of, text_fields
 from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
@@ -80,7 +80,7 @@ async def edit_message_caption(telegram: Telegram, call: Parameters) -> object:
 async def edit_message_media(telegram: Telegram, call: Parameters) -> object:
     """Replace media, or a text by media."""
     message = _edited(telegram, call)
-    kind, item = input_media(call.json_object("media"), EDITABLE)
+    kind, item = input_media(call.json_object("media"))
     if message.inline_message_id is not None and call.uploads:
         # Nothing can be uploaded into an inline message.
         raise bad_request("wrong file identifier/HTTP URL specified")
@@ -103,20 +103,6 @@ async def delete_message(telegram: Telegram, call: Parameters) -> bool:
     if not message.is_of_bot and chat.is_group and chat.bot_status != "administrator":
         raise bad_request("message can't be deleted for everyone")
     telegram.delete(message)
-    return True
-
-
-async def delete_messages(telegram: Telegram, call: Parameters) -> bool:
-    """Delete several messages; missing ones are skipped."""
-    chat = chat_of(telegram, call)
-    message_ids = call.array("message_ids") or []
-    if not 1 <= len(message_ids) <= 100:
-        raise bad_request("there must be 1-100 message identifiers")
-    for message_id in message_ids:
-        if isinstance(message_id, int) and message_id in chat.messages:
-            await delete_message(
-                telegram, Parameters({"chat_id": chat.chat_id, "message_id": message_id})
-            )
     return True
 
 

@@ -1,6 +1,5 @@
-"""Sending media, one by one or as an album."""
+"""Sending media."""
 
-import itertools
 from collections.abc import Awaitable, Callable
 
 from sandbox.bot_api.sending import caption_fields, destination_of, markup_of, post
@@ -11,11 +10,7 @@ from sandbox.media.files import Attachment, Kind
 from sandbox.parameters import ATTACH, Parameters, Upload
 from sandbox.world.telegram import Telegram
 
-ALBUM_KINDS: frozenset[Kind] = frozenset({"photo", "video", "document"})
-ALBUM_SIZES = range(2, 11)
 EDITABLE: frozenset[Kind] = frozenset({"photo", "video", "animation", "document"})
-
-_album_numbers = itertools.count(1)
 
 
 def sender(kind: Kind) -> Callable[[Telegram, Parameters], Awaitable[JsonObject]]:
@@ -33,7 +28,7 @@ def sender(kind: Kind) -> Callable[[Telegram, Parameters], Awaitable[JsonObject]
 
 
 async def attachment_of(
-    telegram: Telegram, call: Parameters, kind: Kind, item: Parameters, *, in_album: bool = False
+    telegram: Telegram, call: Parameters, kind: Kind, item: Parameters
 ) -> Attachment:
     """Return the medium that a call, or an item of its `media`, uploads or names by file id.
 
@@ -55,7 +50,6 @@ async def attachment_of(
         height=item.integer("length" if kind == "video_note" else "height"),
         duration=item.integer("duration"),
         thumbnail=None if picture is None else picture.content,
-        in_album=in_album,
     )
     files = telegram.files
     attachment = await attach(files, kind, upload, options)
@@ -74,38 +68,23 @@ def _uploaded(call: Parameters, item: Parameters, name: str) -> Upload | None:
     return upload
 
 
-def input_media(given: JsonObject | None, allowed: frozenset[Kind]) -> tuple[Kind, Parameters]:
+def input_media(given: JsonObject | None) -> tuple[Kind, Parameters]:
     """Return kind and fields of an InputMedia object.
 
     Raises:
-        ApiError: 400 if it is not one, or of a kind that is not allowed.
+        ApiError: 400 if it is not one.
     """
     if given is not None and isinstance(given.get("media"), str):
-        kind = next((kind for kind in allowed if kind == given.get("type")), None)
+        kind = next((kind for kind in EDITABLE if kind == given.get("type")), None)
         if kind is not None:
             return kind, Parameters(given)
     raise bad_request("can't parse InputMedia: Unsupported type or no media specified")
 
 
 async def content_of(
-    telegram: Telegram, call: Parameters, kind: Kind, item: Parameters, *, in_album: bool = False
+    telegram: Telegram, call: Parameters, kind: Kind, item: Parameters
 ) -> JsonObject:
     """Return the content of a message with this InputMedia object."""
     caption = caption_fields(item)
-    attachment = await attachment_of(telegram, call, kind, item, in_album=in_album)
+    attachment = await attachment_of(telegram, call, kind, item)
     return attachment.fields | caption
-
-
-async def send_media_group(telegram: Telegram, call: Parameters) -> list[JsonObject]:
-    """Send an album: all of its items, or none."""
-    destination_of(telegram, call)
-    given = call.objects("media")
-    if given is None or len(given) not in ALBUM_SIZES:
-        raise bad_request("media group must include 2-10 items")
-    items = [input_media(item, ALBUM_KINDS) for item in given]
-    if len({kind == "document" for kind, _ in items}) > 1:
-        raise bad_request("document can't be mixed with other media types")
-    contents = [await content_of(telegram, call, kind, item, in_album=True) for kind, item in items]
-    destination = destination_of(telegram, call)
-    album = str(10**16 + next(_album_numbers))
-    return [post(telegram, call, destination, content, album) for content in contents]

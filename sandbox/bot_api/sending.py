@@ -146,11 +146,7 @@ def caption_fields(call: Parameters) -> JsonObject:
 
 
 def post(
-    telegram: Telegram,
-    call: Parameters,
-    destination: Destination,
-    content: JsonObject,
-    media_group_id: str | None = None,
+    telegram: Telegram, call: Parameters, destination: Destination, content: JsonObject
 ) -> JsonObject:
     """Send a message as the bot, and return it."""
     new = NewMessage(
@@ -158,7 +154,6 @@ def post(
         reply_to=destination.reply_to,
         topic=destination.topic,
         reply_markup=markup_of(call),
-        media_group_id=media_group_id,
     )
     return telegram.post(destination.chat, telegram.bot, new).as_json()
 

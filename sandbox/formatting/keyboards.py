@@ -13,7 +13,6 @@ MAX_BUTTONS = 100
 MAX_DATA_BYTES = 64
 MAX_COPIED_CHARACTERS = 256
 
-_STYLES = ("danger", "success", "primary")
 _TYPE_NAMES: dict[type, str] = {str: "String", dict: "Object"}
 _CHAT_TYPES = ("allow_user_chats", "allow_bot_chats", "allow_group_chats", "allow_channel_chats")
 
@@ -69,10 +68,7 @@ def _button(button: JsonObject) -> JsonObject:
         raise _bad_button("Text buttons are unallowed in the inline keyboard")
     if len(actions) > 1:
         raise _bad_button(f"exactly one action is allowed, not {' and '.join(actions)}")
-    style = button.get("style")
-    if style not in (None, *_STYLES):
-        raise _bad_button("invalid button style specified")
-    return {"text": text} | actions | ({"style": style} if style else {})
+    return {"text": text} | actions
 
 
 def _is_set(button: JsonObject, name: str) -> bool:

@@ -5,7 +5,7 @@ import { fileAddress, post } from "./api.js";
 import { iconButton, icon, make, patch } from "./dom.js";
 import { formatted } from "./formatted.js";
 import { inlineKeyboard } from "./keyboards.js";
-import { albumNode, fadeOver, isBare, isVisual, mediumNode, mediumOf, spaceOf } from "./media.js";
+import { albumNode, isBare, isVisual, mediumNode, mediumOf, spaceOf } from "./media.js";
 import { avatarOf, hueOf, momentOf, nameOf, summaryOf, timeOf } from "./names.js";
 import { attempt, openMenu } from "./notices.js";
 import { chat, isBot, isOwn, signal, state } from "./store.js";
@@ -146,7 +146,7 @@ function shape(bubble, row, { medium, text }) {
 }
 
 function bubbleParts(row, { message, medium, text, named }) {
-  let media = medium ? [mediumPart(message, medium)] : [];
+  let media = medium ? [mediumPart(medium)] : [];
   if (row.messages.length > 1) media = albumParts(row.messages);
   return [
     named ? namePart(message) : null,
@@ -205,14 +205,14 @@ function quotePart(message) {
   return { name: "quote", signature, build };
 }
 
-function mediumPart(message, medium) {
-  const build = (old) => {
-    const node = mediumNode(message, medium);
+function mediumPart(medium) {
+  const build = () => {
+    const node = mediumNode(medium);
     if (isVisual(medium)) {
       const { width, height } = spaceOf(medium, false);
       node.style.aspectRatio = `${width} / ${height}`;
     }
-    return fadeOver(old, node);
+    return node;
   };
   return { name: "medium", signature: `${medium.fileId} ${medium.kind}`, build };
 }
@@ -224,7 +224,7 @@ function albumParts(messages) {
     return [{ name: "album", signature, build: () => albumNode(messages) }];
   }
   return messages.map((message, index) => {
-    const part = mediumPart(message, media[index]);
+    const part = mediumPart(media[index]);
     const build = () => {
       const node = part.build();
       node.dataset.messageId = String(message.message_id);

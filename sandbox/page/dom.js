@@ -48,7 +48,6 @@ const ICONS = {
   close: "M6 6l12 12M18 6L6 18",
   copy: "M9 9h10v11H9zM15 9V4.5H5V16h4",
   down: "M12 5v13M6.5 12.5L12 18l5.5-5.5",
-  download: "M12 4v11M7.5 11L12 15.5 16.5 11M5 19.5h14",
   file: "M6.5 3.5h7l4.5 4.5v12.5H6.5zM13.5 3.5V8H18",
   group:
     "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM3.5 19c.4-3.2 2.6-5 5.5-5s5.1 1.8 5.5 5M15.5 5.3a3 3 0 0 1 0 5.4M17.3 14.3c1.9.8 3 2.4 3.2 4.7",
@@ -59,7 +58,6 @@ const ICONS = {
   photo: "M4 5h16v14H4zM4.5 17l4.5-5 3.5 3.5L15.5 12l4 4.5M15.5 9h.01",
   plus: "M12 5v14M5 12h14",
   reply: "M10 6L4.5 11.5 10 17M5 11.5h8c4 0 6 2 6.5 6",
-  search: "M10.5 5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11zM15 15l4.5 4.5",
   send: "M4.5 12L4 4.8 20.5 12 4 19.2zM4.5 12H12",
   sound: "M4.5 9.5v5H8l4.5 4v-13L8 9.5zM16 9a4.2 4.2 0 0 1 0 6M18.3 6.7a7.5 7.5 0 0 1 0 10.6",
   muted: "M4.5 9.5v5H8l4.5 4v-13L8 9.5zM16 9.5l4.5 5M20.5 9.5l-4.5 5",
@@ -104,7 +102,7 @@ const known = new WeakMap();
  * is unchanged, so that a playing video plays on while the text below it is edited.
  *
  * @param {Element} container Has no other children than those made here.
- * @param {Array<{name: string, signature: string, build: (old?: Element) => Element}|null>} parts
+ * @param {Array<{name: string, signature: string, build: () => Element}|null>} parts
  */
 export function patch(container, parts) {
   const before = known.get(container) ?? new Map();
@@ -113,7 +111,7 @@ export function patch(container, parts) {
     if (!part) continue;
     const old = before.get(part.name);
     const kept = old?.signature === part.signature;
-    after.set(part.name, kept ? old : { signature: part.signature, node: part.build(old?.node) });
+    after.set(part.name, kept ? old : { signature: part.signature, node: part.build() });
   }
   const focused = removeReplaced(before, after);
   let cursor = container.firstChild;

@@ -33,8 +33,7 @@ function renderHead() {
       signature: JSON.stringify([name, line, doing]),
       build: () => {
         const attributes = { class: doing ? "status doing" : "status" };
-        const status = make("p", { ...attributes, data: { testid: "status-line" } }, line);
-        if (doing) status.append(make("span", { class: "dots" }, make("i"), make("i"), make("i")));
+        const status = make("p", { ...attributes, data: { testid: "status-line" } }, line + (doing ? "…" : ""));
         return make("div", { class: "head-words" }, make("h2", {}, name), status);
       },
     },

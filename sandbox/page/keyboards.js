@@ -13,7 +13,7 @@ function inlineButton(message, button) {
   const mark = markOf(button);
   const node = make(
     "button",
-    { type: "button", class: `key ${button.style ?? ""}`.trim(), title: button.url ?? null },
+    { type: "button", class: "key", title: button.url ?? null },
     make("span", { class: "key-text", dir: "auto" }, button.text),
     mark ? make("span", { class: "key-mark" }, icon(mark)) : null,
   );

@@ -2,7 +2,6 @@
 
 import { fileAddress } from "./api.js";
 import { calm, icon, make } from "./dom.js";
-import { openLightbox } from "./lightbox.js";
 import { durationOf, kindOf, sizeOf } from "./names.js";
 
 const WIDEST = 380;
@@ -78,10 +77,9 @@ function image(medium) {
   return make("img", { src, alt: "Photo", width, height, decoding: "async", draggable: "false" });
 }
 
-function photo(message, medium) {
-  const open = () => openLightbox(message);
-  const attributes = { type: "button", class: "open", "aria-label": "Open the photo" };
-  return make("button", { ...attributes, on: { click: open } }, image(medium));
+function photo(medium) {
+  const attributes = { class: "open", href: medium.address, target: "_blank" };
+  return make("a", { ...attributes, title: "Open the photo" }, image(medium));
 }
 
 function video(medium) {
@@ -96,9 +94,9 @@ function video(medium) {
 }
 
 /** Builds a photo, video or animation that fills the width of its parent. */
-export function visual(message, medium) {
+function visual(medium) {
   const frame = make("div", { class: `frame ${medium.kind}` });
-  if (medium.kind === "photo") frame.append(photo(message, medium));
+  if (medium.kind === "photo") frame.append(photo(medium));
   else if (medium.kind === "video") frame.append(video(medium));
   else {
     const isGif = medium.mime === "image/gif";
@@ -108,33 +106,17 @@ export function visual(message, medium) {
   return frame;
 }
 
-/** A silent round loop; a click plays it once from the start, with sound. */
+/** A silent round loop; a click turns its sound on and off. */
 function roundVideo(medium) {
   const player = loop(medium, "Round video");
   player.controls = false;
   const mark = make("span", { class: "badge" }, icon("muted"), durationOf(medium.duration));
-  const label = "Play with sound";
-  const node = make(
-    "button",
-    { type: "button", class: "round", "aria-label": label, title: label },
-    player,
-    mark,
-  );
-  const setSound = (on) => {
-    player.muted = !on;
-    player.loop = !on;
-    mark.hidden = on;
+  const toggle = () => {
+    player.muted = !player.muted;
+    mark.hidden = !player.muted;
   };
-  node.addEventListener("click", () => {
-    setSound(player.muted);
-    if (!player.muted) player.currentTime = 0;
-    player.play().catch(() => setSound(false));
-  });
-  player.addEventListener("ended", () => {
-    setSound(false);
-    player.play().catch(() => {});
-  });
-  return node;
+  const attributes = { type: "button", class: "round", title: "Turn the sound on or off" };
+  return make("button", { ...attributes, on: { click: toggle } }, player, mark);
 }
 
 function sticker(medium) {
@@ -162,31 +144,14 @@ function file(medium) {
 }
 
 /** Builds any medium. */
-export function mediumNode(message, medium) {
-  if (isVisual(medium)) return visual(message, medium);
+export function mediumNode(medium) {
+  if (isVisual(medium)) return visual(medium);
   if (medium.kind === "video_note") return roundVideo(medium);
   if (medium.kind === "sticker") return sticker(medium);
   if (medium.kind === "voice") {
     return make("audio", { src: medium.address, controls: true, preload: "metadata" });
   }
   return file(medium);
-}
-
-const UNTIL_LOADED_MS = 1200;
-
-/** Keeps the old picture on top of the new one until that has loaded. */
-export function fadeOver(old, next) {
-  const content = next.querySelector("img, video");
-  const shown = old?.querySelector("img, video");
-  if (!shown || !content) return next;
-  shown.removeAttribute("controls");
-  const ghost = make("div", { class: "ghost", "aria-hidden": "true" }, shown);
-  next.append(ghost);
-  const away = () => ghost.remove();
-  for (const event of ["load", "loadeddata", "error"])
-    content.addEventListener(event, away, { once: true });
-  setTimeout(away, UNTIL_LOADED_MS);
-  return next;
 }
 
 /** Returns how many pictures are in each row of an album: up to three, fewer ones first. */
@@ -210,7 +175,7 @@ export function albumNode(messages) {
     const sum = shapes.reduce((total, shape) => total + shape, 0);
     const row = make("div", { class: "album-row", style: { "aspect-ratio": String(sum) } });
     items.forEach((message, index) => {
-      const cell = visual(message, mediumOf(message));
+      const cell = visual(mediumOf(message));
       cell.dataset.messageId = String(message.message_id);
       cell.style.flexGrow = String(shapes[index]);
       row.append(cell);

@@ -8,7 +8,6 @@ import * as store from "./store.js";
 import { state } from "./store.js";
 
 const RUN_S = 300;
-const WINDOW = 150;
 const NEAR_PX = 60;
 const CONTROLS = "button, a, video, audio";
 
@@ -18,7 +17,6 @@ const arrow = document.getElementById("to-newest");
 
 let nodes = new Map();
 let openPlace = "";
-let shownRows = WINDOW;
 let atNewest = true;
 let lastHeight = 0;
 
@@ -80,8 +78,7 @@ function render(topics) {
   const place = `${state.personId}:${store.placeKey(state.chatId, state.threadId)}`;
   const isNewPlace = place !== openPlace;
   if (isNewPlace) leave(place);
-  const all = rowsOf(store.openMessages());
-  const rows = all.slice(-shownRows);
+  const rows = rowsOf(store.openMessages());
   const live = !isNewPlace && nodes.size > 0;
   const next = new Map();
   for (const row of rows) {
@@ -94,8 +91,7 @@ function render(topics) {
   }
   nodes = next;
   const parts = [...next].map(([name, { node }]) => ({ name, signature: "", build: () => node }));
-  const earlier = all.length > rows.length ? earlierPart : null;
-  patch(timeline, [earlier, rows.length ? null : welcomePart(), ...parts, alonePart()]);
+  patch(timeline, [rows.length ? null : welcomePart(), ...parts, alonePart()]);
   timeline.classList.toggle("empty", rows.length === 0);
   if (isNewPlace || atNewest) toNewest(false);
   if (atNewest && !document.hidden) store.markRead();
@@ -103,23 +99,11 @@ function render(topics) {
 
 function leave(place) {
   openPlace = place;
-  shownRows = WINDOW;
   atNewest = true;
   nodes = new Map();
   patch(timeline, []);
   arrow.hidden = true;
 }
-
-const earlierPart = {
-  name: "earlier",
-  signature: "",
-  build: () =>
-    make(
-      "button",
-      { type: "button", class: "earlier", on: { click: showEarlier } },
-      "Earlier messages",
-    ),
-};
 
 /** What an empty chat shows: who the bot is, or how to begin. */
 function welcomePart() {
@@ -165,14 +149,6 @@ function alonePart() {
   };
 }
 
-function showEarlier() {
-  const before = scroller.scrollHeight - scroller.scrollTop;
-  shownRows += WINDOW;
-  atNewest = false;
-  render(new Set());
-  scroller.scrollTop = scroller.scrollHeight - before;
-}
-
 function toNewest(smoothly) {
   const behavior = smoothly && !calm.matches ? "smooth" : "instant";
   scroller.scrollTo({ top: scroller.scrollHeight, behavior });
@@ -183,12 +159,7 @@ function toNewest(smoothly) {
 
 /** Scrolls to a message and highlights it. */
 function jump(messageId) {
-  const find = () => timeline.querySelector(`[data-message-id="${Number(messageId)}"]`);
-  if (!find()) {
-    shownRows = Number.MAX_SAFE_INTEGER;
-    render(new Set());
-  }
-  const node = find();
+  const node = timeline.querySelector(`[data-message-id="${Number(messageId)}"]`);
   if (!node) return;
   atNewest = false;
   node.scrollIntoView({ block: "center", behavior: calm.matches ? "instant" : "smooth" });

@@ -166,17 +166,6 @@ async def test_deleted_message_is_gone_and_cannot_be_touched(client: Client, ali
         await client.bot.edit_message_text(**where, text="100 %")
 
 
-async def test_several_are_deleted_at_once_and_missing_ones_are_skipped(
-    client: Client, alice: Desk
-) -> None:
-    sent = [await client.bot.send_message(chat_id=ALICE, text=text) for text in "abc"]
-    numbers = [message.message_id for message in sent]
-    assert await client.bot.delete_messages(
-        chat_id=ALICE, message_ids=[numbers[0], 999, numbers[2]]
-    )
-    assert await alice.transcript() == "Alice: /start\nBot: b\n"
-
-
 async def test_messages_of_others_can_be_deleted_by_admins_only(client: Client, desk: Desk) -> None:
     said = (await desk.say("spam", chat_id=FAMILY))["message"]["message_id"]
     where = {"chat_id": FAMILY, "message_id": said}

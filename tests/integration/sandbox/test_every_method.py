@@ -94,8 +94,6 @@ async def sends_and_edits(client: Client) -> None:
         await bot.send_document(**to, document=client.file(b"a", "a.txt")),
         await bot.send_sticker(**to, sticker=client.file(media.webp(), "a.webp")),
     ]
-    album = [types.InputMediaPhoto(media=sent[0].photo[-1].file_id)] * 2
-    assert len(await bot.send_media_group(**to, media=album)) == 2
     assert (await bot.get_file(file_id=sent[1].video.file_id)).file_path
     where = to | {"message_id": card.message_id}
     assert await bot.set_message_reaction(**where, reaction=[types.ReactionTypeEmoji(emoji="👍")])
@@ -107,7 +105,6 @@ async def sends_and_edits(client: Client) -> None:
     markup = types.InlineKeyboardMarkup(inline_keyboard=[[button]])
     assert (await bot.edit_message_reply_markup(**where, reply_markup=markup)).reply_markup
     assert await bot.delete_message(**to, message_id=sent[0].message_id)
-    assert await bot.delete_messages(**to, message_ids=[sent[1].message_id])
 
 
 async def answers(client: Client, desk: Desk) -> None:

@@ -81,7 +81,6 @@ async def test_file_over_the_limit_is_refused_with_its_size(desk: Desk) -> None:
         ("notes/ me.txt ", "me.txt"),
         (f"{'x' * 300}.txt", f"{'x' * 251}.txt"),
         ("x" * 300, "x" * 255),
-        ("/", "file"),
     ],
 )
 async def test_file_names_are_names(bot: RawBot, given: str, expected: str) -> None:

@@ -69,13 +69,6 @@ def test_address_is_kept_as_telegram_writes_it() -> None:
     assert checked_markup(inline([button(url="t.me")])) == inline([button(url="http://t.me/")])
 
 
-def test_looks_of_a_button_are_kept() -> None:
-    markup = inline([button(callback_data="a", style="danger")])
-    assert checked_markup(markup) == markup
-    wrong = button(callback_data="a", style="loud")
-    assert button_complaint(wrong) == "invalid button style specified"
-
-
 def test_callback_data_has_at_most_64_bytes() -> None:
     longest = inline([button(callback_data="я" * 32)])
     assert checked_markup(longest) == longest
