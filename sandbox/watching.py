@@ -11,23 +11,7 @@ from sandbox.json_types import JsonObject
 from sandbox.parameters import Parameters
 
 CALLS_KEPT = 5_000
-JSON_PARAMETERS = frozenset(
-    {
-        "allowed_updates",
-        "button",
-        "caption_entities",
-        "commands",
-        "entities",
-        "link_preview_options",
-        "media",
-        "message_ids",
-        "reaction",
-        "reply_markup",
-        "reply_parameters",
-        "results",
-        "scope",
-    }
-)
+PLAIN_TEXTS = frozenset({"text", "caption", "description"})
 EVENTS_AHEAD = 2_000  # a watcher further behind is disconnected
 
 
@@ -74,8 +58,8 @@ class CallLog:
 
 
 def _readable(name: str, value: object) -> object:
-    """Parse a parameter that is JSON."""
-    if isinstance(value, str) and name in JSON_PARAMETERS:
+    """Parse a parameter that is a JSON object or array."""
+    if isinstance(value, str) and value[:1] in {"{", "["} and name not in PLAIN_TEXTS:
         with suppress(ValueError, RecursionError):
             return json.loads(value)
     return value

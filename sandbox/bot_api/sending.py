@@ -14,7 +14,7 @@ from sandbox.formatting.keyboards import checked_markup
 from sandbox.json_types import JsonObject
 from sandbox.parameters import Parameters
 from sandbox.world.chats import Chat, Message
-from sandbox.world.telegram import NewMessage, Telegram
+from sandbox.world.telegram import Telegram
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def text_fields(call: Parameters) -> JsonObject:
     if len(raw) > RAW_TEXT_LIMIT:
         raise bad_request("message is too long")
     text = formatted(raw, call.text("parse_mode"), entities)
-    if not text.text:
+    if not text.text.strip():
         raise bad_request("message text is empty")
     if utf16_length(text.text) > TEXT_LIMIT:
         raise bad_request("message is too long")
@@ -149,13 +149,15 @@ def post(
     telegram: Telegram, call: Parameters, destination: Destination, content: JsonObject
 ) -> JsonObject:
     """Send a message as the bot, and return it."""
-    new = NewMessage(
+    message = telegram.post(
+        destination.chat,
+        telegram.bot,
         content,
         reply_to=destination.reply_to,
         topic=destination.topic,
         reply_markup=markup_of(call),
     )
-    return telegram.post(destination.chat, telegram.bot, new).as_json()
+    return message.as_json()
 
 
 async def send_message(telegram: Telegram, call: Parameters) -> JsonObject:

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import dataclass
 
 from sandbox.errors import bad_request
 from sandbox.formatting.automatic_entities import automatic_spans
@@ -24,6 +23,7 @@ _QUOTES = {"blockquote", "expandable_blockquote"}
 # The server detects these itself and ignores what a bot says of them.
 _DETECTED = {"mention", "hashtag", "bot_command", "url", "email"}
 _KNOWN = _STYLES | _QUOTES | _DETECTED | {"pre", "code", "text_link", "text_mention"}
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _TRIMMED = " \n"
 
 
@@ -56,15 +56,16 @@ def formatted(
     """
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise bad_request("strings must be encoded in UTF-8")
+    text = _CONTROL.sub(" ", text)
     spans: list[Span] = []
     if entities is not None:
         spans = _given_spans(text, entities)
     elif parse_mode:
         if parse_mode.lower() != "html":
             raise bad_request("unsupported parse_mode")
-        text, spans = parse_html(text)
-    text, spans = _cleaned(text, spans)
-    text, spans = _trimmed(text, spans)
+        text, spans = parse_html(text.strip(_TRIMMED))
+    else:
+        text = text.strip(_TRIMMED)
     spans += _detected(text, spans)
     spans.sort(key=lambda span: (span.start, -span.end))
     return FormattedText(text, as_entities(text, spans))
@@ -142,28 +143,3 @@ def _given_extra(kind: str, entity: JsonObject) -> JsonObject:
         return {"user": user}
     language = entity.get("language")
     return {"language": language} if kind == "pre" and isinstance(language, str) else {}
-
-
-# --- cleaning -------------------------------------------------------------------------------------
-
-
-def _cleaned(text: str, spans: Iterable[Span]) -> tuple[str, list[Span]]:
-    """Remove carriage returns, and replace other control characters by spaces."""
-    places = list(accumulate((character != "\r" for character in text), initial=0))
-    text = re.sub(r"[\x00-\x09\x0b-\x1f]", " ", text.replace("\r", ""))
-    return text, _moved(spans, places)
-
-
-def _trimmed(text: str, spans: list[Span]) -> tuple[str, list[Span]]:
-    """Remove whitespace at both ends, except where an entity begins with it."""
-    end = len(text.rstrip(_TRIMMED))
-    begin = len(text) - len(text.lstrip(_TRIMMED))
-    visible = [span.start for span in spans if text[span.start : span.end].strip(_TRIMMED)]
-    begin = min([begin, end, *visible])
-    places = [min(max(place, begin), end) - begin for place in range(len(text) + 1)]
-    return text[begin:end], _moved(spans, places)
-
-
-def _moved(spans: Iterable[Span], places: Sequence[int]) -> list[Span]:
-    moved = (replace(span, start=places[span.start], end=places[span.end]) for span in spans)
-    return [span for span in moved if span.end > span.start]

@@ -41,6 +41,7 @@ export function sendCommand(text, message) {
 /** Opens a chat, or one of its topics. */
 export function openChat(chatId, threadId = null) {
   Object.assign(state, { chatId, threadId });
+  state.unread.delete(chatId);
   touch("place", "messages", "doing");
 }
 

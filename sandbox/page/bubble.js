@@ -131,7 +131,7 @@ function textOf(messages) {
 }
 
 function shape(bubble, row, { medium, text }) {
-  const album = row.messages.length > 1 && row.messages.every((one) => isVisual(mediumOf(one)));
+  const album = row.messages.length > 1;
   const [message] = row.messages;
   const classes = ["bubble"];
   if (album || isVisual(medium)) classes.push("pictured");
@@ -146,13 +146,12 @@ function shape(bubble, row, { medium, text }) {
 }
 
 function bubbleParts(row, { message, medium, text, named }) {
-  let media = medium ? [mediumPart(medium)] : [];
-  if (row.messages.length > 1) media = albumParts(row.messages);
   return [
     named ? namePart(message) : null,
     message.via_bot ? viaPart(message) : null,
     message.reply_to_message ? quotePart(message) : null,
-    ...media,
+    row.messages.length > 1 ? albumPart(row.messages) : null,
+    medium ? mediumPart(medium) : null,
     text ? textPart(row, text) : footPart(row, message),
   ];
 }
@@ -217,22 +216,11 @@ function mediumPart(medium) {
   return { name: "medium", signature: `${medium.fileId} ${medium.kind}`, build };
 }
 
-function albumParts(messages) {
-  const media = messages.map(mediumOf);
-  if (media.every(isVisual)) {
-    const signature = media.map((medium) => medium.fileId).join();
-    return [{ name: "album", signature, build: () => albumNode(messages) }];
-  }
-  return messages.map((message, index) => {
-    const part = mediumPart(media[index]);
-    const build = () => {
-      const node = part.build();
-      node.dataset.messageId = String(message.message_id);
-      return node;
-    };
-    return { ...part, name: `medium ${message.message_id}`, build };
-  });
-}
+const albumPart = (messages) => ({
+  name: "album",
+  signature: messages.map((one) => mediumOf(one).fileId).join(),
+  build: () => albumNode(messages),
+});
 
 function footOf(row, message) {
   const edited = row.messages.some((one) => one.edit_date);

@@ -46,7 +46,6 @@ const sendButton = iconButton("send", "Send", {
 const commandButton = iconButton("menu", "Commands", { on: { click: toggleCommands } });
 const field = make("div", { class: "field" }, commandButton, attachButton(), input, sendButton);
 const card = make("div", { class: "card" }, context, attachmentStrip(), field);
-const notice = make("div", { class: "composer-notice", hidden: true });
 const big = make(
   "button",
   { type: "button", class: "start", hidden: true, data: { testid: "start-button" } },
@@ -177,24 +176,12 @@ function renderPlace() {
   big.textContent = instead?.text ?? "";
   big.onclick = instead?.run ?? null;
   card.hidden = !one || Boolean(instead);
-  renderNotice(one);
 }
 
 function clear() {
   setReply(null);
   forgetPreviews(takeFiles());
   setText("");
-}
-
-function renderNotice(one) {
-  notice.hidden = !["left", "kicked"].includes(one?.bot_status);
-  if (notice.hidden) return;
-  const add = () =>
-    attempt(() => post("/sim/members", { chat_id: one.id, status: "member", by: state.personId }));
-  notice.replaceChildren(
-    "The bot is not in this group. ",
-    make("button", { type: "button", class: "chip", on: { click: add } }, "Add it"),
-  );
 }
 
 function onKey(event) {
@@ -218,7 +205,7 @@ function onPaste(event) {
 
 /** Puts the composer into the page. */
 export function startComposer() {
-  root.append(suggestions.node, notice, progress, card, big);
+  root.append(suggestions.node, progress, card, big);
   input.addEventListener("input", onInput);
   input.addEventListener("keydown", onKey);
   document.addEventListener("paste", onPaste);

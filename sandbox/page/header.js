@@ -1,6 +1,7 @@
 /** The line above the messages: the chat, what the bot is doing, the topics of a forum. */
 
 import { newTopic, openChat } from "./actions.js";
+import { openControls } from "./controls.js";
 import { icon, iconButton, make, patch } from "./dom.js";
 import { avatarOf, doingIn, nameOf } from "./names.js";
 import * as store from "./store.js";
@@ -37,7 +38,7 @@ function renderHead() {
         return make("div", { class: "head-words" }, make("h2", {}, name), status);
       },
     },
-    { name: "panel", signature: "", build: panelButton },
+    { name: "controls", signature: "", build: controlsButton },
   ]);
 }
 
@@ -50,25 +51,19 @@ function backButton() {
   });
 }
 
-function panelButton() {
-  return make(
+function controlsButton() {
+  const node = make(
     "button",
-    {
-      type: "button",
-      class: "panel-toggle",
-      "aria-expanded": "false",
-      title: "The Bot API calls behind this chat",
-      data: { testid: "panel-toggle" },
-      on: { click: () => store.signal("panel", null) },
-    },
+    { type: "button", class: "controls", data: { testid: "controls" } },
     icon("braces"),
-    make("span", {}, "Raw calls"),
+    make("span", {}, "Sandbox"),
   );
+  node.addEventListener("click", () => openControls(node));
+  return node;
 }
 
 function topicTab(one, { name, message_thread_id: threadId = null }) {
   const active = threadId === state.threadId;
-  const count = active ? 0 : store.unread(one, [threadId]);
   const build = () =>
     make(
       "button",
@@ -79,9 +74,8 @@ function topicTab(one, { name, message_thread_id: threadId = null }) {
         on: { click: () => openChat(one.id, threadId) },
       },
       make("span", {}, name),
-      count ? make("span", { class: "count" }, String(count)) : null,
     );
-  return { name: `topic ${threadId}`, signature: `${active} ${count} ${name}`, build };
+  return { name: `topic ${threadId}`, signature: `${active} ${name}`, build };
 }
 
 function renderTopics() {
@@ -102,5 +96,5 @@ function renderTopics() {
 /** Shows the line above the messages. */
 export function startHeader() {
   store.watch(["place", "directory", "doing"], renderHead);
-  store.watch(["place", "directory", "messages"], renderTopics);
+  store.watch(["place", "directory"], renderTopics);
 }

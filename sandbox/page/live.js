@@ -37,7 +37,6 @@ async function fetchAll() {
     if (ours !== latestFetch || found.server !== state.server) return;
     takeDirectory(found);
     store.replaceMessages(histories.map(({ chat, messages }) => [chat.id, messages]));
-    store.signal("fetched", {});
   } catch {
     // The connection is lost; everything is fetched again when it is back.
   } finally {
@@ -106,7 +105,6 @@ function greet(server) {
   if (state.server !== null && state.server !== server) {
     waiting = null;
     forget();
-    store.signal("another-server", {});
   }
   state.server = server;
   fetchAll();
@@ -114,7 +112,6 @@ function greet(server) {
 
 function receive(event) {
   if (event.type === "hello") greet(event.server);
-  else if (event.type === "call") store.signal("call", event.call);
   else if (event.type === "answer") keepAnswer(event.query_id, event.answer);
   else if (waiting) waiting.push(event);
   else apply(event);

@@ -96,7 +96,9 @@ export function openMenu(items, anchor) {
   const fits = bottom + node.offsetHeight + 14 <= window.innerHeight;
   const furthest = window.innerWidth - node.offsetWidth - 8;
   node.style.left = `${Math.max(8, Math.min(left, furthest))}px`;
-  node.style.top = `${Math.max(8, fits ? bottom + 6 : top - node.offsetHeight - 6)}px`;
+  const lowest = window.innerHeight - node.offsetHeight - 8;
+  const above = top - node.offsetHeight - 6;
+  node.style.top = `${Math.max(8, fits ? bottom + 6 : Math.min(above, lowest))}px`;
   node.firstChild.focus({ preventScroll: true });
 }
 

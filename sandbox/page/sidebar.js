@@ -83,13 +83,11 @@ function previewOf(one) {
   };
 }
 
-const unseen = (one) => (one.id === state.chatId && !document.hidden ? 0 : store.unread(one));
-
 function chatEntry(one) {
   const look = {
     preview: previewOf(one),
     active: one.id === state.chatId,
-    count: unseen(one),
+    count: state.unread.get(one.id) ?? 0,
     name: nameOf(one),
   };
   return {
@@ -148,7 +146,7 @@ function entryNode(one, { preview, active, count, name }) {
 function renderChats() {
   const mine = store.chatsOf(state.personId);
   patch(chats, mine.map(chatEntry));
-  const total = mine.reduce((sum, one) => sum + unseen(one), 0);
+  const total = mine.reduce((sum, one) => sum + (state.unread.get(one.id) ?? 0), 0);
   document.title = total ? `(${total}) Animato sandbox` : "Animato sandbox";
 }
 

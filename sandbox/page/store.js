@@ -3,7 +3,7 @@
 /**
  * `threadId` is null in the General topic and in chats without topics. `server` changes when
  * another sandbox is started; `uploadLimit` is in bytes. `messages` holds a map of messages by id
- * for each chat; a changed message is another object.
+ * for each chat; a changed message is another object. `unread` counts new messages by chat.
  */
 export const state = {
   bot: { id: 0, first_name: "Bot", username: "bot", description: "" },
@@ -19,6 +19,7 @@ export const state = {
   threadId: null,
   payload: "",
   messages: new Map(),
+  unread: new Map(),
   doing: new Map(),
   commands: [],
 };
@@ -66,7 +67,7 @@ const signals = new EventTarget();
 
 /**
  * Tells other parts of the page that something happened: sent, reply, jump, fill, files,
- * panel, call, fetched, forgotten, another-server.
+ * forgotten.
  */
 export const signal = (name, detail) => signals.dispatchEvent(new CustomEvent(name, { detail }));
 export const onSignal = (name, listener) =>
@@ -108,6 +109,8 @@ export function putMessage(chatId, message) {
   const messages = state.messages.get(chatId);
   const isNew = !messages.has(message.message_id);
   messages.set(message.message_id, message);
+  const isSeen = chatId === state.chatId && !document.hidden;
+  if (isNew && !isSeen) state.unread.set(chatId, (state.unread.get(chatId) ?? 0) + 1);
   if (isNew && isBot(message.from)) state.doing.delete(placeKey(chatId, threadOf(message)));
   touch("messages", "doing");
 }
@@ -129,46 +132,19 @@ export function replaceMessages(histories) {
       after.set(message.message_id, same ? old : message);
     }
     state.messages.set(chatId, after);
-    // What was there when the page opened does not count as unread.
-    if (!atStart.has(chatId)) atStart.set(chatId, isFirst ? Math.max(0, ...after.keys()) : 0);
   }
-  isFirst = false;
   touch("messages");
 }
 
 export const placeKey = (chatId, threadId) => `${chatId}/${threadId ?? ""}`;
 
-const readUpTo = new Map();
-const atStart = new Map();
-let isFirst = true;
-
 export function forgetMessages() {
   state.messages.clear();
   state.doing.clear();
-  readUpTo.clear();
-  atStart.clear();
+  state.unread.clear();
   touch("messages", "doing");
-}
-
-export function markRead() {
-  const newest = openMessages().at(-1)?.message_id ?? 0;
-  const key = `${state.personId}:${placeKey(state.chatId, state.threadId)}`;
-  if ((readUpTo.get(key) ?? -1) >= newest) return;
-  readUpTo.set(key, newest);
-  touch("messages");
 }
 
 /** Returns the topics of a chat; a chat without topics has one, null. */
 export const threadsOf = (one) =>
   one.is_forum ? [null, ...one.topics.map((topic) => topic.message_thread_id)] : [null];
-
-/** Counts the messages of others that this person has not seen, in a chat or in some topics. */
-export function unread(one, threads = threadsOf(one)) {
-  const counts = threads.map((thread) => {
-    const key = `${state.personId}:${placeKey(one.id, thread)}`;
-    const seen = readUpTo.get(key) ?? atStart.get(one.id) ?? 0;
-    const fresh = (message) => message.message_id > seen && !isOwn(message);
-    return messagesOf(one, thread).filter(fresh).length;
-  });
-  return counts.reduce((sum, count) => sum + count, 0);
-}

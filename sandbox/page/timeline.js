@@ -32,16 +32,12 @@ function rowsOf(messages) {
     const text = serviceText(message);
     if (text) {
       rows.push({ kind: "service", key: `m${message.message_id}`, text });
-    } else if (message.media_group_id && before.album === message.media_group_id) {
-      before.messages.push(message);
-    } else {
-      rows.push({
-        kind: "message",
-        key: `m${message.message_id}`,
-        album: message.media_group_id,
-        messages: [message],
-      });
+      continue;
     }
+    // Documents of an album are shown one below the other.
+    const album = message.document ? undefined : message.media_group_id;
+    if (album && before.album === album) before.messages.push(message);
+    else rows.push({ kind: "message", key: `m${message.message_id}`, album, messages: [message] });
   }
   markRuns(rows);
   return rows;
@@ -94,7 +90,6 @@ function render(topics) {
   patch(timeline, [rows.length ? null : welcomePart(), ...parts, alonePart()]);
   timeline.classList.toggle("empty", rows.length === 0);
   if (isNewPlace || atNewest) toNewest(false);
-  if (atNewest && !document.hidden) store.markRead();
 }
 
 function leave(place) {
@@ -173,7 +168,6 @@ function noticePosition() {
   const distance = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
   atNewest = distance < NEAR_PX;
   arrow.hidden = atNewest;
-  if (atNewest) store.markRead();
 }
 
 /** A double click on a message replies to it. */
@@ -202,8 +196,7 @@ export function startTimeline() {
   });
   sizes.observe(timeline);
   sizes.observe(scroller);
-  document.addEventListener(
-    "visibilitychange",
-    () => atNewest && !document.hidden && store.markRead(),
-  );
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && state.unread.delete(state.chatId)) store.touch("messages");
+  });
 }

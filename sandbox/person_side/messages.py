@@ -14,7 +14,7 @@ from sandbox.person_side.finding import chat_of, message_of, person_of
 from sandbox.world.chats import Chat, Message
 from sandbox.world.people import Person
 from sandbox.world.privacy import SERVICE, why_hidden
-from sandbox.world.telegram import NewMessage, Telegram
+from sandbox.world.telegram import Telegram
 
 KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 LIMITS = {"text": TEXT_LIMIT, "caption": CAPTION_LIMIT}
@@ -73,11 +73,14 @@ async def send(telegram: Telegram, call: Parameters) -> JsonObject:
     if not chat.is_group and not chat.is_started:
         chat.is_started = True
         telegram.events.emit("state")
-    deliveries = []
-    for content in contents:
-        new = NewMessage(content, reply_to, topic, media_group_id=album, is_anonymous=is_anonymous)
-        deliveries.append(deliver(telegram, telegram.put(chat, person, new)))
-    return _report(deliveries)
+    details = {
+        "reply_to": reply_to,
+        "topic": topic,
+        "media_group_id": album,
+        "is_anonymous": is_anonymous,
+    }
+    messages = [telegram.put(chat, person, content, **details) for content in contents]
+    return _report([deliver(telegram, message) for message in messages])
 
 
 def _place(

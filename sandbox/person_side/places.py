@@ -1,5 +1,7 @@
 """People, groups, members, settings and faults."""
 
+from collections.abc import Awaitable, Callable
+
 from sandbox.bot_api.methods import name_of
 from sandbox.errors import SimError
 from sandbox.faults import ANY, DOWNLOAD
@@ -94,16 +96,14 @@ async def upgrade(telegram: Telegram, call: Parameters) -> JsonObject:
     return {"chat_id": telegram.upgrade(group_of(telegram, call)).chat_id}
 
 
-async def block(telegram: Telegram, call: Parameters) -> JsonObject:
-    """Block the bot."""
-    change_blocking(telegram, person_of(telegram, call), blocks=True)
-    return {"blocks_bot": True}
+def blocking(*, blocks: bool) -> Callable[[Telegram, Parameters], Awaitable[JsonObject]]:
+    """Return the act that blocks or unblocks the bot."""
 
+    async def change(telegram: Telegram, call: Parameters) -> JsonObject:
+        change_blocking(telegram, person_of(telegram, call), blocks=blocks)
+        return {"blocks_bot": blocks}
 
-async def unblock(telegram: Telegram, call: Parameters) -> JsonObject:
-    """Unblock the bot."""
-    change_blocking(telegram, person_of(telegram, call), blocks=False)
-    return {"blocks_bot": False}
+    return change
 
 
 async def change_settings(telegram: Telegram, call: Parameters) -> JsonObject:

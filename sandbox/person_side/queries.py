@@ -11,7 +11,7 @@ from sandbox.person_side.finding import chat_of, message_of, person_of
 from sandbox.person_side.messages import deliver
 from sandbox.world.chats import Chat, Message
 from sandbox.world.people import Person
-from sandbox.world.telegram import NewMessage, Telegram
+from sandbox.world.telegram import Telegram
 
 WAIT_S, LONGEST_WAIT_S = 10.0, 600.0
 
@@ -119,13 +119,14 @@ def _send_result(telegram: Telegram, chat: Chat, person: Person, result: JsonObj
     if chat.person is not None:
         chat.is_started = True
     markup = checked_markup(result.get("reply_markup"))
-    new = NewMessage(
+    message = telegram.put(
+        chat,
+        person,
         content,
         reply_markup=markup,
         via_bot=telegram.bot,
         # Only a message with a keyboard has an id by which the bot can edit it.
         inline_message_id=secrets.token_urlsafe(20) if markup is not None else None,
     )
-    message = telegram.put(chat, person, new)
     deliver(telegram, message)
     return message

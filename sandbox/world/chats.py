@@ -3,7 +3,7 @@
 import itertools
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from sandbox.json_types import JsonObject
 from sandbox.world.people import Bot, Person
@@ -189,9 +189,9 @@ class Chat:
             "migrated_to": self.migrated_to,
         }
 
-    def add(self, author: Person | Bot, content: JsonObject) -> Message:
-        """Add a message."""
-        message = Message(next(self._ids), self, author, content, int(time.time()))
+    def add(self, author: Person | Bot, content: JsonObject, **details: Any) -> Message:
+        """Add a message; `details` are further attributes of it."""
+        message = Message(next(self._ids), self, author, content, int(time.time()), **details)
         self.messages[message.message_id] = message
         return message
 

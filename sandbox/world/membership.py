@@ -6,7 +6,7 @@ from sandbox.errors import SimError
 from sandbox.json_types import JsonObject
 from sandbox.world.chats import OUTSIDE, Chat
 from sandbox.world.people import Bot, Person
-from sandbox.world.telegram import NewMessage, Telegram
+from sandbox.world.telegram import Telegram
 
 STATUSES = frozenset({"member", "administrator"}) | OUTSIDE
 RIGHTS = (
@@ -47,7 +47,7 @@ def change_bot_status(telegram: Telegram, chat: Chat, status: str, by: Person | 
         user = telegram.bot.as_user()
         joins = old in OUTSIDE
         event = {"new_chat_members": [user]} if joins else {"left_chat_member": user}
-        message = telegram.post(chat, by, NewMessage(event))
+        message = telegram.post(chat, by, event)
         if joins:
             telegram.tell_bot("message", message.as_json())
     _tell(telegram, "my_chat_member", chat, by, _change(telegram.bot, old, status))
@@ -67,7 +67,7 @@ def change_person_status(
     if (old in OUTSIDE) != (status in OUTSIDE):
         user = person.as_user()
         event = {"new_chat_members": [user]} if old in OUTSIDE else {"left_chat_member": user}
-        message = telegram.post(chat, by, NewMessage(event))
+        message = telegram.post(chat, by, event)
         if chat.has_bot:
             telegram.tell_bot("message", message.as_json())
     if chat.bot_status == "administrator":

@@ -6,6 +6,7 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from sandbox.errors import SimError
 from sandbox.faults import Faults
@@ -40,20 +41,6 @@ class Settings:
     caption_commands: bool = False
     enforce_limits: bool = False
     inline_feedback: bool = True
-
-
-@dataclass(frozen=True)
-class NewMessage:
-    """What somebody writes into a chat; see `Message`."""
-
-    content: JsonObject
-    reply_to: Message | None = None
-    topic: Message | None = None
-    reply_markup: JsonObject | None = None
-    media_group_id: str | None = None
-    via_bot: Bot | None = None
-    inline_message_id: str | None = None
-    is_anonymous: bool = False
 
 
 class Telegram:
@@ -189,7 +176,7 @@ class Telegram:
             (group, {"migrate_to_chat_id": upgraded.chat_id}),
             (upgraded, {"migrate_from_chat_id": group.chat_id}),
         ):
-            message = self.post(chat, owner, NewMessage(event))
+            message = self.post(chat, owner, event)
             if chat.has_bot:
                 self.tell_bot("message", message.as_json())
         group.migrated_to = upgraded.chat_id
@@ -213,24 +200,19 @@ class Telegram:
 
     # --- messages ---------------------------------------------------------------------------------
 
-    def post(self, chat: Chat, author: Person | Bot, new: NewMessage) -> Message:
+    def post(
+        self, chat: Chat, author: Person | Bot, content: JsonObject, **details: Any
+    ) -> Message:
         """Add a message and show it on the page; the bot is not told here."""
-        message = self.put(chat, author, new)
+        message = self.put(chat, author, content, **details)
         self.show(message)
         return message
 
-    def put(self, chat: Chat, author: Person | Bot, new: NewMessage) -> Message:
-        """Add a message without showing it."""
-        message = chat.add(author, new.content)
-        message.reply_to = new.reply_to
-        message.topic = new.topic
-        message.reply_markup = new.reply_markup
-        message.media_group_id = new.media_group_id
-        message.via_bot = new.via_bot
-        message.is_anonymous = new.is_anonymous
-        message.inline_message_id = new.inline_message_id
-        if new.inline_message_id is not None:
-            self.inline_messages[new.inline_message_id] = message
+    def put(self, chat: Chat, author: Person | Bot, content: JsonObject, **details: Any) -> Message:
+        """Add a message without showing it; `details` are further attributes of `Message`."""
+        message = chat.add(author, content, **details)
+        if message.inline_message_id is not None:
+            self.inline_messages[message.inline_message_id] = message
         return message
 
     def show(self, message: Message) -> None:

@@ -286,16 +286,24 @@ async def test_narrow_window_shows_list_or_chat_and_never_scrolls_sideways(
 # --- behind the chat ------------------------------------------------------------------------------
 
 
-async def test_raw_calls_are_listed_as_they_come(desktop: Desktop, desk: Desk, bot: RawBot) -> None:
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_menu_of_the_sandbox_changes_what_happens_to_the_bot(
+    desktop: Desktop, desk: Desk, bot: RawBot, size: tuple[int, int]
+) -> None:
     await desk.say("/start")
-    screen = await desktop.open()
-    await screen.at("panel-toggle").click()
-    await bot.call("sendMessage", chat_id=ALICE, text="hello")
-    await bot.ask("sendMessage", chat_id=1, text="nobody")
-    await expect(screen.at("calls")).to_contain_text("sendMessage")
-    await expect(screen.at("calls")).to_contain_text("400")
-    await desktop.photograph(screen, "panel")
+    screen = await desktop.open(size, f"/?user=7&chat={FAMILY}")
+    await screen.at("controls").click()
+    await desktop.photograph(screen, "controls")
     assert await screen.fits()
+    await screen.page.get_by_role("menuitem", name="Privacy mode: on").click()
+    await expect(screen.at("toast")).to_contain_text("Privacy mode is off now")
+    await screen.at("controls").click()
+    await screen.page.get_by_role("menuitem", name="Make the bot an administrator").click()
+    await expect(screen.at("status-line")).to_contain_text("administrator")
+    await screen.at("controls").click()
+    await screen.page.get_by_role("menuitem", name="Block the bot").click()
+    await expect(screen.at("toast").last).to_contain_text("The bot is blocked")
+    assert (await bot.ask("sendMessage", chat_id=ALICE, text="x")).status == 403
 
 
 async def test_page_comes_back_after_an_outage_with_what_it_missed(

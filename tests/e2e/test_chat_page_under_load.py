@@ -18,7 +18,6 @@ pytest_plugins = ["tests.e2e.chat_page_fixtures"]
 pytestmark = [pytest.mark.local_sockets, pytest.mark.asyncio(loop_scope="module")]
 
 BAD = FilePayload(name="bad.jpg", mimeType="image/jpeg", buffer=b"no picture")
-MEDIUM = (900, 700)
 # What the page makes of addresses.
 SAFE_ADDRESSES = """async addresses => {
     const {safeAddress} = await import('/page/addresses.js');
@@ -114,23 +113,6 @@ async def test_messages_of_a_new_group_are_there_though_its_history_comes_late(
     await expect(screen.text("four")).to_have_count(0)
 
 
-async def test_panel_lists_calls_that_come_while_the_earlier_ones_are_fetched(
-    desktop: Desktop, desk: Desk, bot: RawBot
-) -> None:
-    await desk.say("/start")
-    for number in range(5):
-        await bot.call("sendMessage", chat_id=ALICE, text=f"early {number}")
-    screen = await desktop.open()
-    held = await screen.hold("/sim/calls", asked=True)
-    await screen.at("panel-toggle").click()
-    await held.is_here.wait()
-    await bot.call("sendChatAction", chat_id=ALICE, action="typing")
-    await expect(screen.at("calls")).to_contain_text("sendChatAction")
-    held.let_go()
-    rows = screen.at("calls").locator(".call-method")
-    await expect(rows).to_have_text(["sendMessage"] * 5 + ["sendChatAction"])
-
-
 async def test_page_forgets_an_earlier_server_on_the_same_port(
     desktop: Desktop, desk: Desk, bot: RawBot, sandbox: Sandbox
 ) -> None:
@@ -138,8 +120,7 @@ async def test_page_forgets_an_earlier_server_on_the_same_port(
     await desk.say("and in the group", chat_id=FAMILY)
     await bot.call("sendChatAction", chat_id=ALICE, action="typing")
     screen = await desktop.open()
-    await screen.at("panel-toggle").click()
-    await expect(screen.at("calls")).to_contain_text("sendChatAction")
+    await expect(screen.text("said to the earlier one")).to_be_visible()
     await screen.at("composer-input").fill("half a")
     await sandbox.stop()
     port = int(sandbox.url.rpartition(":")[2])
@@ -151,8 +132,6 @@ async def test_page_forgets_an_earlier_server_on_the_same_port(
         await RawBot(session, fresh).call("sendMessage", chat_id=ALICE, text="hello")
         await expect(screen.text("said to the new one")).to_be_visible()
         await expect(screen.text("said to the earlier one")).to_have_count(0)
-        rows = screen.at("calls").locator(".call-method")
-        await expect(rows).to_have_text(["sendMessage"])
         await expect(screen.at("composer-input")).to_have_value("half a")
         await RawBot(session, fresh).call("sendMessage", chat_id=FAMILY, text="1 again")
         await expect(screen.page.locator(f"[data-chat-id='{FAMILY}'] .count")).to_have_text("1")
@@ -212,7 +191,7 @@ async def test_file_above_the_limit_is_not_even_uploaded(desktop: Desktop, desk:
     await expect(screen.at("attachment-strip")).to_contain_text("2 files, 2 messages")
 
 
-# --- edits, links, results, faults, the panel -----------------------------------------------------
+# --- links, results, faults -----------------------------------------------------------------------
 
 
 async def test_host_with_a_port_is_a_link_and_other_schemes_are_not(
@@ -256,24 +235,10 @@ async def test_limit_of_a_chat_ends_by_itself_and_leaves_other_faults_alone(
     await desk.say("/start")
     await desk.fault(method="sendPhoto", code=400)
     screen = await desktop.open()
-    await screen.at("panel-toggle").click()
-    await screen.at("tab-controls").click()
-    await screen.page.get_by_role("button", name=re.compile("429 here")).click()
+    await screen.at("controls").click()
+    await screen.page.get_by_role("menuitem", name=re.compile("429 here")).click()
     await expect(screen.at("toast")).to_be_visible()
     other, limit = (await desk.get("fault"))["faults"]
     assert (other["method"], other["until"]) == ("sendPhoto", None)
     assert (limit["chat_id"], limit["code"]) == (ALICE, 429)
     assert limit["until"] is not None
-
-
-async def test_panel_over_the_chat_leaves_its_toggle_free(desktop: Desktop) -> None:
-    screen = await desktop.open(MEDIUM)
-    await screen.at("panel-toggle").click()
-    await expect(screen.at("panel")).to_be_visible()
-    await desktop.photograph(screen, "panel-medium")
-    assert await screen.fits()
-    await screen.at("panel-toggle").click()
-    await expect(screen.at("panel")).not_to_be_visible()
-    await screen.at("panel-toggle").click()
-    await screen.page.get_by_role("button", name="Close the panel").click()
-    await expect(screen.at("panel")).not_to_be_visible()

@@ -53,12 +53,8 @@ def test_text_is_trimmed_at_both_ends() -> None:
     assert formatted(" \n ", None, None).text == ""
 
 
-def test_control_characters_become_spaces_and_carriage_returns_go() -> None:
-    assert formatted("a\tb\x00c\r\nd", None, None).text == "a b c\nd"
-
-
-def test_carriage_returns_move_what_follows() -> None:
-    assert given("a\r\nbc", entity("bold", 3, 2)) == [("bold", 2, 2)]
+def test_control_characters_become_spaces() -> None:
+    assert formatted("a\tb\x00c\nd", None, None).text == "a b c\nd"
 
 
 @pytest.mark.parametrize("mode", ["html", "HTML", "Html"])
@@ -77,11 +73,6 @@ def test_unknown_parse_mode_is_refused() -> None:
 
 def test_half_a_character_is_refused() -> None:
     assert refusal("a\ud83c") == "strings must be encoded in UTF-8"
-
-
-def test_entities_move_and_shrink_as_the_text_is_trimmed() -> None:
-    assert given("  ab cd  ", entity("bold", 2, 7)) == [("bold", 0, 5)]
-    assert given("ab  ", entity("bold", 2, 2)) == []
 
 
 def test_space_at_the_beginning_of_code_is_kept() -> None:
