@@ -38,18 +38,8 @@ def checked_markup(value: JsonObject | None) -> JsonObject | None:
     return {"inline_keyboard": kept} if kept else None
 
 
-def button_with(
-    markup: JsonObject | None, label: str | None = None, data: str | None = None
-) -> JsonObject | None:
-    """Return the first button with this label and this data, or None.
-
-    Args:
-        markup: the keyboard.
-        label: the button's text; None for any.
-        data: its `callback_data`; None for any.
-    """
-    if markup is None or (label is None and data is None):
-        return None
+def button_with(markup: JsonObject, label: str | None, data: str | None) -> JsonObject | None:
+    """Return the first button with this label and this `callback_data`; None stands for any."""
     for row in markup["inline_keyboard"]:
         for button in row:
             is_named = label is None or button["text"] == label

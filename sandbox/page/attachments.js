@@ -113,28 +113,9 @@ function draw() {
   strip.hidden = attached.length === 0;
   strip.replaceChildren(
     make("div", { class: "strip-files" }, ...attached.map(preview)),
-    make(
-      "div",
-      { class: "strip-foot" },
-      make("span", { class: "strip-title" }, attached.length ? stripTitle() : ""),
-      switchButton(),
-    ),
+    make("div", { class: "strip-title" }, attached.length ? stripTitle() : ""),
   );
   signal("files", {});
-}
-
-/** One click turns photos and videos into files and back. */
-function switchButton() {
-  const media = attached.filter((one) => one.address);
-  if (media.length === 0 || attached.some((one) => ["sticker", "video_note"].includes(one.kind)))
-    return null;
-  const areFiles = media.every((one) => one.kind === "document");
-  const turn = () => {
-    for (const one of media) one.kind = areFiles ? kindOf(one.file) : "document";
-    draw();
-  };
-  const label = areFiles ? "Send as photo or video" : "Send as file";
-  return make("button", { type: "button", class: "chip", on: { click: turn } }, label);
 }
 
 /** Builds the strip above the text field. */

@@ -6,7 +6,7 @@ import { iconButton, icon, make, patch } from "./dom.js";
 import { formatted } from "./formatted.js";
 import { inlineKeyboard } from "./keyboards.js";
 import { albumNode, isBare, isVisual, mediumNode, mediumOf, spaceOf } from "./media.js";
-import { avatarOf, hueOf, momentOf, nameOf, summaryOf, timeOf } from "./names.js";
+import { avatarOf, hueOf, nameOf, summaryOf, timeOf } from "./names.js";
 import { attempt, openMenu } from "./notices.js";
 import { chat, isBot, isOwn, signal, state } from "./store.js";
 
@@ -224,11 +224,7 @@ const albumPart = (messages) => ({
 
 function footOf(row, message) {
   const edited = row.messages.some((one) => one.edit_date);
-  return make(
-    "span",
-    { class: "foot", title: momentOf(message.date) },
-    `${edited ? "edited " : ""}${timeOf(message.date)}`,
-  );
+  return make("span", { class: "foot" }, `${edited ? "edited " : ""}${timeOf(message.date)}`);
 }
 
 const footSignature = (row) => row.messages.map((one) => `${one.date} ${one.edit_date}`).join();

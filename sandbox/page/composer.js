@@ -83,8 +83,12 @@ function send() {
 
 function showProgress(change) {
   underWay += change;
-  progress.hidden = underWay === 0;
-  progress.textContent = underWay > 1 ? `Sending ${underWay} messages…` : "Sending…";
+  const render = () => {
+    progress.hidden = underWay === 0;
+    progress.textContent = underWay > 1 ? `Sending ${underWay} messages…` : "Sending…";
+  };
+  // Most messages are sent faster than this, and would only flicker.
+  setTimeout(render, change > 0 ? 300 : 0);
 }
 
 async function deliver({ text, files, replyTo: answered, where }) {

@@ -113,26 +113,13 @@ export function patch(container, parts) {
     const kept = old?.signature === part.signature;
     after.set(part.name, kept ? old : { signature: part.signature, node: part.build() });
   }
-  const focused = removeReplaced(before, after);
+  for (const [name, { node }] of before) if (after.get(name)?.node !== node) node.remove();
   let cursor = container.firstChild;
   for (const { node } of after.values()) {
     if (node === cursor) cursor = cursor.nextSibling;
     else container.insertBefore(node, cursor);
   }
-  focused?.focus({ preventScroll: true });
   known.set(container, after);
-}
-
-/** Takes away what is not kept. @returns {Element|undefined} the heir of the focus */
-function removeReplaced(before, after) {
-  let heir;
-  for (const [name, { node }] of before) {
-    const now = after.get(name)?.node;
-    if (now === node || now?.contains(node)) continue;
-    if (node === document.activeElement) heir = now;
-    node.remove();
-  }
-  return heir;
 }
 
 /** Whether the person asked the system for less movement. */

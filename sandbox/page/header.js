@@ -54,7 +54,7 @@ function backButton() {
 function controlsButton() {
   const node = make(
     "button",
-    { type: "button", class: "controls", data: { testid: "controls" } },
+    { type: "button", class: "controls", title: "Sandbox", data: { testid: "controls" } },
     icon("braces"),
     make("span", {}, "Sandbox"),
   );

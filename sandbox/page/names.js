@@ -12,12 +12,10 @@ export function nameOf(one) {
   return one?.title || one?.first_name || one?.username || "Somebody";
 }
 
-const HUES = 8;
-
 /** Returns one of eight colours for a user or chat. */
 export function hueOf(id) {
   const digits = [...String(Math.abs(Number(id) || 0))];
-  return String(digits.reduce((sum, digit) => sum + Number(digit), 0) % HUES);
+  return String(digits.reduce((sum, digit) => sum + Number(digit), 0) % 8);
 }
 
 function initials(name) {
@@ -49,8 +47,6 @@ export const timeOf = (seconds) =>
     minute: "2-digit",
     hourCycle: "h23",
   });
-
-export const momentOf = (seconds) => new Date(seconds * 1000).toLocaleString();
 
 /** Returns "Today" or the date. */
 export function dayOf(seconds) {

@@ -73,13 +73,11 @@ async def send(telegram: Telegram, call: Parameters) -> JsonObject:
     if not chat.is_group and not chat.is_started:
         chat.is_started = True
         telegram.events.emit("state")
-    details = {
-        "reply_to": reply_to,
-        "topic": topic,
-        "media_group_id": album,
-        "is_anonymous": is_anonymous,
-    }
-    messages = [telegram.put(chat, person, content, **details) for content in contents]
+    details = {"reply_to": reply_to, "topic": topic, "media_group_id": album}
+    messages = [
+        telegram.put(chat, person, content, is_anonymous=is_anonymous, **details)
+        for content in contents
+    ]
     return _report([deliver(telegram, message) for message in messages])
 
 

@@ -37,7 +37,7 @@ async def set_person(telegram: Telegram, call: Parameters) -> JsonObject:
             raise SimError("Give the user_id of a person, or the first_name of a new one.")
         if len(telegram.persons) >= PERSONS_LIMIT:
             raise SimError(f"There are {PERSONS_LIMIT} people already: reset the sandbox.")
-        person = telegram.add_person(Person(telegram.next_person_id(), name, None, "en"))
+        person = telegram.add_person(Person(max(telegram.persons) + 1, name, None, "en"))
         for chat in telegram.chats.values():
             if chat.is_group:
                 chat.members[person.user_id] = "member"

@@ -27,7 +27,9 @@ async def tap(telegram: Telegram, call: Parameters) -> JsonObject:
     chat = chat_of(telegram, call, person)
     message = _with_keyboard(chat, call)
     label, data = call.text("label"), call.text("data")
-    button = button_with(message.reply_markup, label, data)
+    button = None
+    if message.reply_markup and (label or data):
+        button = button_with(message.reply_markup, label, data)
     if button is None:
         wanted = label if label is not None else data
         raise SimError(f"Message {message.message_id} has no button {wanted!r}.")

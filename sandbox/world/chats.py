@@ -143,7 +143,7 @@ class Chat:
     messages: dict[int, Message] = field(default_factory=dict)
     topics: dict[int, Message] = field(default_factory=dict)
     chat_instance: str = field(default_factory=lambda: str(next(_chat_instances)))
-    _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
     def is_group(self) -> bool:
@@ -191,14 +191,9 @@ class Chat:
 
     def add(self, author: Person | Bot, content: JsonObject, **details: Any) -> Message:
         """Add a message; `details` are further attributes of it."""
-        message = Message(next(self._ids), self, author, content, int(time.time()), **details)
+        message = Message(next(self.ids), self, author, content, int(time.time()), **details)
         self.messages[message.message_id] = message
         return message
-
-    def skip_message_ids(self, count: int) -> None:
-        """Leave out the next ids."""
-        for _ in range(count):
-            next(self._ids)
 
     def open_topic(self, author: Person | Bot, name: str) -> Message:
         """Add a topic, and return the message that opens it."""

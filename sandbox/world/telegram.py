@@ -77,7 +77,6 @@ class Telegram:
         self.chats: dict[int, Chat] = {}
         self.inline_messages: dict[str, Message] = {}
         self._group_numbers = itertools.count(1)
-        self._person_ids = itertools.count(10)
         for person in first_persons():
             self.add_person(person)
         self.add_group("Family", "group", is_forum=False)
@@ -133,10 +132,6 @@ class Telegram:
         self.events.emit("state")
         return person
 
-    def next_person_id(self) -> int:
-        """Return an unused id."""
-        return next(self._person_ids)
-
     def add_group(
         self, title: str, kind: str, *, is_forum: bool, bot_status: str = "member"
     ) -> Chat:
@@ -154,9 +149,8 @@ class Telegram:
             title=title,
             is_forum=is_forum,
             bot_status=bot_status,
+            ids=itertools.count(2 if is_forum else 1),  # in a forum, 1 is the General topic
         )
-        if is_forum:
-            chat.skip_message_ids(1)  # 1 is the General topic
         ranks = {OWNER_ID: "creator", ADMIN_ID: "administrator"}
         chat.members = {user_id: ranks.get(user_id, "member") for user_id in self.persons}
         self.chats[chat.chat_id] = chat

@@ -14,6 +14,7 @@ from tests.e2e.chat_page import (
     REFUSED,
     WIDE,
     Desktop,
+    jpeg,
 )
 from tests.echo_bot import echo_bot
 from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk, Part
@@ -176,15 +177,16 @@ async def test_alert_waits_for_its_button(desktop: Desktop, desk: Desk, bot: Raw
 
 
 @pytest.mark.parametrize("kind", ["photo", "document"])
-async def test_dropped_picture_is_sent_as_a_photo_or_as_a_file(
+async def test_picture_is_sent_as_a_photo_when_dropped_or_as_a_file(
     desktop: Desktop, desk: Desk, kind: str
 ) -> None:
     await desk.say("/start")
     screen = await desktop.open()
-    await screen.page.evaluate(DROP, [list(photo()), "me.jpg", "image/jpeg"])
-    await expect(screen.at("drop")).not_to_be_visible()
     if kind == "document":
-        await screen.page.get_by_role("button", name="Send as file").click()
+        await screen.at("attach-file").set_input_files(jpeg())
+    else:
+        await screen.page.evaluate(DROP, [list(photo()), "me.jpg", "image/jpeg"])
+        await expect(screen.at("drop")).not_to_be_visible()
     await screen.at("send-button").click()
     await expect(screen.page.locator("[data-message-id='2']")).to_be_visible()
     sent = (await desk.messages())[-1]

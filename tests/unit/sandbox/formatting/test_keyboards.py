@@ -161,11 +161,9 @@ def test_button_is_found_by_label_or_data() -> None:
     rows = [button("Smile", callback_data="s"), button("Nod", callback_data="n")]
     again = button("Nod", callback_data="n2")
     markup = inline(rows, [again, button("Site", url="https://example.org/")])
-    assert button_with(markup, label="Smile") is rows[0]
-    assert button_with(markup, label="Nod") is rows[1]
-    assert button_with(markup, data="n2") is again
-    assert button_with(markup, label="Nod", data="n2") is again
-    assert button_with(markup, label="Smile", data="n") is None
-    assert button_with(markup, label="smile") is None
-    assert button_with(markup) is None
-    assert button_with(None, label="Smile") is None
+    assert button_with(markup, "Smile", None) is rows[0]
+    assert button_with(markup, "Nod", None) is rows[1]
+    assert button_with(markup, None, "n2") is again
+    assert button_with(markup, "Nod", "n2") is again
+    assert button_with(markup, "Smile", "n") is None
+    assert button_with(markup, "smile", None) is None
