@@ -1,4 +1,4 @@
-"""`python -m sandbox`: the server, until Ctrl-C."""
+"""`python -m sandbox`: runs the server until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -16,25 +16,28 @@ from sandbox.world.telegram import Settings
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="A Telegram on your desk: a Bot API server on loopback with a chat page. "
-        "Everything is kept in memory and goes when it ends.",
+        description="A Bot API server on loopback with a chat page, for trying a bot. "
+        "Everything is kept in memory only.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (%(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (%(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="0 for a free one (%(default)s)")
     parser.add_argument("--token", default=DEFAULT_TOKEN, help="the bot's token (%(default)s)")
     parser.add_argument(
-        "--username", default=DEFAULT_USERNAME, metavar="NAME", help="the bot's name (%(default)s)"
+        "--username",
+        default=DEFAULT_USERNAME,
+        metavar="NAME",
+        help="of the bot (%(default)s)",
     )
     parser.add_argument(
         "--enforce-limits",
         action="store_true",
-        help="answer 429 to more than Telegram allows: 20 messages a minute into a group, about "
-        "one a second to a person",
+        help="answer 429 above Telegram's flood limits: 20 messages per minute to a group, about "
+        "one per second to a person",
     )
     parser.add_argument(
         "--no-privacy-mode",
         action="store_true",
-        help="let the bot see every message of its groups, as BotFather's setting does",
+        help="let the bot receive all messages of its groups",
     )
     return parser
 
@@ -44,7 +47,7 @@ async def _serve(options: SandboxOptions) -> None:
     loop = asyncio.get_running_loop()
 
     def end() -> None:
-        # What is being made of a large clip cannot be interrupted; who asks twice does not wait.
+        # Reading a large video cannot be interrupted; a second signal does not wait for it.
         if ended.is_set():
             os._exit(130)
         ended.set()
@@ -56,12 +59,12 @@ async def _serve(options: SandboxOptions) -> None:
         print(f"Bot API     {sandbox.base_url}<token>/<method>")
         print(f"Files       {sandbox.base_file_url}<token>/<path>")
         print(f"Token       {sandbox.token}")
-        print("Ctrl-C ends it; nothing is kept.", flush=True)
+        print("Ctrl-C ends it; nothing is saved.", flush=True)
         await ended.wait()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 after Ctrl-C, 2 if it cannot begin."""
+    """Run, and return the exit code: 0 after Ctrl-C, 2 if the server cannot start."""
     parser = _parser()
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

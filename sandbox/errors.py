@@ -1,9 +1,9 @@
-"""The two ways to be refused: as a bot, in Telegram's words; as a person, in one plain sentence.
+"""Errors of both sides.
 
-    ApiError    what a bot gets: a code, Telegram's own description, sometimes parameters
-    SimError    what `/sim/...` answers to the page or to a test, with HTTP status 400
+    ApiError    for bots: a code, Telegram's own description, sometimes parameters
+    SimError    for the page and for tests: one sentence, with HTTP status 400
 
-Bots decide by the descriptions, so those are the real server's wherever its words are known.
+Bots act on the descriptions, so they are Telegram's own wherever those are known.
 """
 
 from sandbox.json_types import JsonObject
@@ -13,9 +13,9 @@ class ApiError(Exception):
     """A refused call of the Bot API.
 
     Args:
-        code: the HTTP status, which is also the `error_code`.
-        description: Telegram's words, with the prefix that goes with the code.
-        parameters: what a bot may act on: `retry_after` or `migrate_to_chat_id`.
+        code: the HTTP status and `error_code`.
+        description: Telegram's words, with the code's prefix.
+        parameters: `retry_after` or `migrate_to_chat_id`.
     """
 
     def __init__(self, code: int, description: str, parameters: JsonObject | None = None) -> None:
@@ -25,7 +25,7 @@ class ApiError(Exception):
         self.parameters: JsonObject = dict(parameters or {})
 
     def as_json(self) -> JsonObject:
-        """The body of the answer."""
+        """Return the body of the answer."""
         body: JsonObject = {
             "ok": False,
             "error_code": self.code,
@@ -38,7 +38,7 @@ class SimError(Exception):
     """A request of the person side that cannot be done.
 
     Args:
-        sentence: what is wrong with it, for whoever sits before the page or reads a test's log.
+        sentence: what is wrong, shown on the page.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -47,37 +47,37 @@ class SimError(Exception):
 
 
 def bad_request(text: str) -> ApiError:
-    """400: the call itself is wrong."""
+    """Return a 400: the call is wrong."""
     return ApiError(400, f"Bad Request: {text}")
 
 
 def unauthorized() -> ApiError:
-    """401: a well-formed token that is not this bot's."""
+    """Return a 401: the token is another bot's."""
     return ApiError(401, "Unauthorized")
 
 
 def forbidden(text: str) -> ApiError:
-    """403: the bot has no way into the chat."""
+    """Return a 403: the bot has no access to the chat."""
     return ApiError(403, f"Forbidden: {text}")
 
 
 def not_found() -> ApiError:
-    """404: no such method, or a token of the wrong form."""
+    """Return a 404: an unknown method, or an invalid token."""
     return ApiError(404, "Not Found")
 
 
 def conflict(text: str) -> ApiError:
-    """409: somebody else is getting this bot's updates."""
+    """Return a 409: another program receives the bot's updates."""
     return ApiError(409, f"Conflict: {text}")
 
 
 def too_large() -> ApiError:
-    """413: the body is over the limit."""
+    """Return a 413: the body is over the limit."""
     return ApiError(413, "Request Entity Too Large")
 
 
 def too_many_requests(retry_after: int) -> ApiError:
-    """429: the bot may ask again after `retry_after` seconds."""
+    """Return a 429: the bot may try again after `retry_after` seconds."""
     return ApiError(
         429, f"Too Many Requests: retry after {retry_after}", {"retry_after": retry_after}
     )

@@ -1,4 +1,4 @@
-"""Failures on order: the next calls that match fail, are held, or lose their connection."""
+"""Faults on order: matching calls fail, are delayed, or lose their connection."""
 
 import itertools
 import time
@@ -9,8 +9,8 @@ from sandbox.json_types import JsonObject
 from sandbox.parameters import Parameters
 
 ANY = "*"
-DOWNLOAD = "download"  # the name under which faults meet the download of a file
-WISHES = frozenset(
+DOWNLOAD = "download"  # faults name downloads of files by this
+FIELDS = frozenset(
     {
         "chat_id",
         "code",
@@ -40,14 +40,21 @@ DESCRIPTIONS = {
 
 @dataclass
 class Fault:
-    """What the next `times` matching calls meet.
+    """What happens to the next `times` matching calls.
 
-    `method` is a method's name, `download`, or `*` for every call but getUpdates, of which one
-    always waits, and which has to be named. `chat_id` and `contains` (a piece of any parameter's
-    text) narrow it. With a `code` the call is refused and not done. `hold_s` holds the answer back;
-    `drops` closes the connection in the place of an answer. Without a code the call is done all the
-    same, as when a message arrives and the answer to its sender does not. It ends by itself at
-    `until`, a time of the monotonic clock.
+    Attributes:
+        number: identifies the fault.
+        method: a method, `download`, or `*` for every call except getUpdates.
+        times: how many calls are left.
+        code: the call is not carried out and fails with this HTTP status. Without a code the call
+            is carried out, as when a message arrives but the answer is lost.
+        description: of the error.
+        retry_after: s, of a 429.
+        contains: only calls with this text in a parameter.
+        chat_id: only calls to this chat.
+        until: when the fault expires, by the monotonic clock.
+        hold_s: how long the answer is delayed.
+        drops: whether the connection is closed instead of answered.
     """
 
     number: int
@@ -63,7 +70,7 @@ class Fault:
     drops: bool = False
 
     def as_error(self) -> ApiError | None:
-        """The refusal, if it is one."""
+        """Return the error, if the call is to fail."""
         if self.code is None:
             return None
         if self.code == 429:
@@ -74,7 +81,7 @@ class Fault:
         return ApiError(self.code, text)
 
     def meets(self, method: str, call: Parameters) -> bool:
-        """True if the call is one of those that fail."""
+        """Return whether the fault applies to a call."""
         if self.method == ANY:
             if method == "getupdates":
                 return False
@@ -87,51 +94,51 @@ class Fault:
 
 
 class Faults:
-    """The failures that are on order, oldest first."""
+    """The faults on order, oldest first."""
 
     def __init__(self) -> None:
         self._ordered: list[Fault] = []
         self._numbers = itertools.count(1)
 
-    def order(self, wish: Parameters) -> Fault:
-        """Takes an order of the person side.
+    def order(self, order: Parameters) -> Fault:
+        """Add a fault.
 
         Raises:
-            SimError: it says neither how to fail nor how long to wait.
+            SimError: the order is incomplete or out of range.
         """
-        if unknown := set(wish) - WISHES:
-            known = ", ".join(sorted(WISHES))
+        if unknown := set(order) - FIELDS:
+            known = ", ".join(sorted(FIELDS))
             raise SimError(f"A fault has no {min(unknown)!r}: it has {known}.")
-        after = wish.integer("retry_after")
-        code = wish.integer("code") or (429 if after is not None else None)
-        times, seconds = wish.integer("times"), wish.number("seconds")
+        after = order.integer("retry_after")
+        code = order.integer("code") or (429 if after is not None else None)
+        times, seconds = order.integer("times"), order.number("seconds")
         fault = Fault(
             number=next(self._numbers),
-            method=wish.text("method") or ANY,
+            method=order.text("method") or ANY,
             times=1 if times is None else times,
             code=code,
-            description=wish.text("description"),
+            description=order.text("description"),
             retry_after=after,
-            contains=wish.text("contains"),
-            chat_id=wish.integer("chat_id"),
+            contains=order.text("contains"),
+            chat_id=order.integer("chat_id"),
             until=None if seconds is None else time.monotonic() + seconds,
-            hold_s=wish.number("timeout") or 0.0,
-            drops=wish.boolean("drop"),
+            hold_s=order.number("timeout") or 0.0,
+            drops=order.boolean("drop"),
         )
         if fault.code is None and not fault.hold_s and not fault.drops:
             sentence = "A fault needs a code (400 to 599), a timeout in seconds, or drop=true."
             raise SimError(sentence)
         if fault.code is not None and not 400 <= fault.code <= 599:
-            raise SimError(f"A fault's code lies between 400 and 599, {fault.code} does not.")
+            raise SimError(f"A fault's code is between 400 and 599, not {fault.code}.")
         if fault.times < 1:
-            raise SimError("A fault happens at least once: give times=1 or more.")
+            raise SimError("A fault happens at least once: times must be 1 or more.")
         if not 0 <= fault.hold_s <= 3600:
-            raise SimError("A fault's timeout lies between 0 and 3600 seconds.")
+            raise SimError("A fault's timeout is between 0 and 3600 seconds.")
         self._ordered.append(fault)
         return fault
 
     def met_by(self, method: str, call: Parameters) -> Fault | None:
-        """The first fault that the call meets; it is used up by one."""
+        """Return the first fault that applies to a call, and count it down."""
         self._forget_old()
         for fault in self._ordered:
             if fault.meets(method.lower(), call):
@@ -142,7 +149,7 @@ class Faults:
         return None
 
     def clear(self, number: int | None = None) -> None:
-        """This one is off; or, without a number, everything works again."""
+        """Remove a fault, or all of them."""
         self._ordered = [
             fault for fault in self._ordered if number is not None and fault.number != number
         ]
@@ -154,6 +161,6 @@ class Faults:
         ]
 
     def as_json(self) -> list[JsonObject]:
-        """What is still on order."""
+        """Return the faults on order."""
         self._forget_old()
         return [asdict(fault) for fault in self._ordered]

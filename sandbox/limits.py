@@ -1,11 +1,11 @@
-"""Telegram's flood limits, for those who want them enforced."""
+"""Telegram's flood limits, enforced on request."""
 
 import math
 from collections import deque
 from dataclasses import dataclass
 
-# What is known: about one message a second into a chat, with short bursts; 20 a minute into a
-# group; 30 a second in all. Edits count as messages do.
+# As documented: about one message per second to a chat, with short bursts; 20 per minute to a
+# group; 30 per second overall. Edits count as messages.
 PRIVATE_BURST = 5
 GROUP_LIMIT, GROUP_WINDOW_S = 20, 60.0
 TOTAL_LIMIT, TOTAL_WINDOW_S = 30, 1.0
@@ -15,14 +15,14 @@ NOT_COUNTED = "sendchataction"
 
 @dataclass
 class _Bucket:
-    """Refills by one a second up to the burst."""
+    """A token bucket that refills by one per second."""
 
     tokens: float
     at: float
 
 
 class FloodLimits:
-    """Says how long a call has to wait. The caller gives the time, in seconds of any clock."""
+    """Decides how long a call has to wait. Times are in s, of any clock."""
 
     def __init__(self) -> None:
         self._total: deque[float] = deque()
@@ -30,7 +30,7 @@ class FloodLimits:
         self._private: dict[int, _Bucket] = {}
 
     def wait_s(self, method: str, chat_id: int | None, now: float) -> int:
-        """0 when the call may go on, and is counted; else the seconds to wait, at least 1."""
+        """Return 0 and count the call if it may proceed, else the seconds to wait."""
         name = method.lower()
         if chat_id is None or not name.startswith(COUNTED) or name == NOT_COUNTED:
             return 0

@@ -1,4 +1,4 @@
-"""The parameters of a request, however they came: in the address, as a form, as JSON, in parts."""
+"""The parameters of a request: from the query string, a form, JSON, or multipart."""
 
 import json
 import re
@@ -6,22 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from aiohttp import BodyPartReader, web
-from aiohttp.multipart import MultipartReader
+from aiohttp import web
 
 from sandbox.errors import bad_request, too_large
 from sandbox.json_types import JsonObject
 
 BODY_LIMIT_BYTES = 60 * 2**20
 UPLOAD_LIMIT_BYTES = 50 * 2**20
-FIELD_LIMIT_BYTES = 2**20
 NAME_LIMIT = 255
 ATTACH = "attach://"
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One file of a multipart body; `part` is the name of the part that carried it."""
+    """A file of a multipart body; `part` is the name of its field."""
 
     part: str
     file_name: str
@@ -29,30 +27,30 @@ class Upload:
     content_type: str
 
     def as_json(self) -> JsonObject:
-        """Names and size, without the bytes."""
+        """Return names and size."""
         return {"name": self.part, "file_name": self.file_name, "size": len(self.content)}
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Named values and uploads. Clients send every value as text or, in JSON bodies, as itself.
+    """Named values and uploads.
 
-    The getters take both and raise `ApiError` (400) for what is not of the wanted kind. A value
-    that is missing, empty or null counts as not given.
+    Values may be JSON or text; the getters convert both, and raise `ApiError` (400) for the wrong
+    type. A missing, empty or null value counts as not given.
     """
 
     values: Mapping[str, object]
     uploads: tuple[Upload, ...] = ()
 
     def text(self, name: str) -> str | None:
-        """Raises nothing: numbers and truth values of JSON bodies become their text."""
+        """Return a string; other JSON values as their JSON text."""
         value = self.values.get(name)
         if value is None or value == "":
             return None
         return value if isinstance(value, str) else json.dumps(value)
 
     def integer(self, name: str) -> int | None:
-        """A whole number."""
+        """Return an integer."""
         text = self.text(name)
         if text is None:
             return None
@@ -62,7 +60,7 @@ class Parameters:
             raise bad_request(f'parameter "{name}" must be an integer, not {text[:40]!r}') from None
 
     def number(self, name: str) -> float | None:
-        """A finite number."""
+        """Return a finite number."""
         text = self.text(name)
         if text is None:
             return None
@@ -74,13 +72,12 @@ class Parameters:
             raise bad_request(f'parameter "{name}" must be a number, not {text[:40]!r}')
         return number
 
-    def boolean(self, name: str, *, default: bool = False) -> bool:
-        """True for `true`, `1`, `yes` and `on`."""
-        text = self.text(name)
-        return default if text is None else text.strip().lower() in {"true", "1", "yes", "on"}
+    def boolean(self, name: str) -> bool:
+        """Return whether it is `true`, `1`, `yes` or `on`."""
+        return (self.text(name) or "").strip().lower() in {"true", "1", "yes", "on"}
 
     def json(self, name: str) -> object:
-        """An object or array, given as JSON text or, in a JSON body, as itself."""
+        """Return any JSON value."""
         value = self.values.get(name)
         if value is None or value == "":
             return None
@@ -92,21 +89,21 @@ class Parameters:
             raise bad_request(f"can't parse {name}: it is not JSON") from None
 
     def json_object(self, name: str) -> JsonObject | None:
-        """A JSON object."""
+        """Return a JSON object."""
         value = self.json(name)
         if value is not None and not isinstance(value, dict):
             raise bad_request(f"can't parse {name}: expected an Object")
         return value
 
     def array(self, name: str) -> list[object] | None:
-        """A JSON array."""
+        """Return a JSON array."""
         value = self.json(name)
         if value is not None and not isinstance(value, list):
             raise bad_request(f"can't parse {name}: expected an Array")
         return value
 
     def objects(self, name: str) -> list[JsonObject] | None:
-        """A JSON array of objects."""
+        """Return a JSON array of objects."""
         values = self.array(name)
         if values is None:
             return None
@@ -115,20 +112,15 @@ class Parameters:
         return cast("list[JsonObject]", values)
 
     def upload(self, name: str) -> Upload | None:
-        """The file of the part of this name."""
+        """Return the file of this field."""
         return next((upload for upload in self.uploads if upload.part == name), None)
-
-    def without(self, *names: str) -> "Parameters":
-        """The same, as if these had not been given."""
-        left = {name: value for name, value in self.values.items() if name not in names}
-        return Parameters(left, self.uploads)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.values)
 
 
 async def read_parameters(request: web.Request) -> Parameters:
-    """Everything that a request carries; the body's values go before the address's.
+    """Read a request; values of the body take precedence over the query string.
 
     Raises:
         ApiError: 413 when the body is too large, 400 when it cannot be read.
@@ -136,39 +128,39 @@ async def read_parameters(request: web.Request) -> Parameters:
     try:
         return await _read(request)
     except ConnectionResetError:
-        raise bad_request("the request broke off") from None  # nobody is there to read that
+        raise bad_request("the request broke off") from None  # nobody reads this
 
 
 async def _read(request: web.Request) -> Parameters:
     if (request.content_length or 0) > BODY_LIMIT_BYTES:
         raise too_large()
     values: dict[str, object] = dict(request.query)
-    if request.content_type.startswith("multipart/"):
-        try:
-            fields, uploads = await _read_parts(await request.multipart())
-        # What aiohttp raises for malformed bodies, unknown charsets, broken encodings.
-        except (ValueError, LookupError, AssertionError, web.RequestPayloadError) as exc:
-            raise bad_request("can't parse the multipart body") from exc
-        return Parameters(values | fields, uploads)
+    uploads: list[Upload] = []
     try:
-        body = await request.read()
-        is_form = request.content_type == "application/x-www-form-urlencoded"
-        form = await request.post() if is_form else {}
+        if request.content_type == "application/json":
+            body = await request.read()
+            return Parameters(values | (_json_body(body) if body else {}))
+        for name, value in (await request.post()).items():
+            if isinstance(value, web.FileField):
+                content = value.file.read()
+                uploads.append(
+                    Upload(name, _file_name(value.filename), content, value.content_type)
+                )
+            else:
+                values[name] = value if isinstance(value, str) else bytes(value).decode()
     except web.HTTPRequestEntityTooLarge:
         raise too_large() from None
-    except (ValueError, LookupError, web.HTTPException, web.RequestPayloadError):
-        # Not UTF-8, an unknown charset, a broken encoding.
+    except (ValueError, LookupError, AssertionError, web.RequestPayloadError):
+        # Malformed bodies, unknown charsets, broken encodings.
         raise bad_request("can't parse the body") from None
-    if not body:
-        return Parameters(values)
-    if request.content_type == "application/json":
-        return Parameters(values | _json_body(body))
-    return Parameters(values | dict(form))
+    if any(len(upload.content) > UPLOAD_LIMIT_BYTES for upload in uploads):
+        raise too_large()
+    return Parameters(values, tuple(uploads))
 
 
 def _file_name(given: str) -> str:
-    """The name without folders and control characters, at most 255 characters long."""
-    # Browsers write these three, and no others, in this way.
+    """Return the name without folders and control characters, at most 255 characters long."""
+    # Browsers escape these three characters, and no others.
     for code, character in (("%22", '"'), ("%0D", " "), ("%0A", " ")):
         given = given.replace(code, character)
     name = "".join(c if c.isprintable() else " " for c in re.split(r"[/\\]", given)[-1]).strip()
@@ -189,32 +181,6 @@ def _json_body(body: bytes) -> JsonObject:
 
 def _from_json(text: str | bytes) -> object:
     value: object = json.loads(text)
-    # Half a character can be written in JSON, and nowhere else.
+    # JSON can escape a lone surrogate, which is not valid text.
     json.dumps(value, ensure_ascii=False).encode()
     return value
-
-
-async def _read_parts(reader: MultipartReader) -> tuple[dict[str, object], tuple[Upload, ...]]:
-    fields: dict[str, object] = {}
-    uploads: list[Upload] = []
-    total = 0
-    async for part in reader:
-        if not isinstance(part, BodyPartReader) or part.name is None:
-            continue
-        limit = UPLOAD_LIMIT_BYTES if part.filename is not None else FIELD_LIMIT_BYTES
-        content = bytearray()
-        while chunk := await part.read_chunk(2**18):
-            total += len(chunk)
-            content += chunk
-            if len(content) > limit or total > BODY_LIMIT_BYTES:
-                raise too_large()
-        if part.filename is not None:
-            kind = part.headers.get("Content-Type", "application/octet-stream")
-            name = _file_name(part.filename)
-            uploads.append(Upload(part.name, name, bytes(content), kind))
-        else:
-            try:
-                fields[part.name] = content.decode()
-            except UnicodeDecodeError:
-                raise bad_request("strings must be encoded in UTF-8") from None
-    return fields, tuple(uploads)

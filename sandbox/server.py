@@ -1,4 +1,4 @@
-"""The server: the bot's side, the person's side and the chat page on one loopback port."""
+"""The server: Bot API, person side and chat page on one loopback port."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ from sandbox.world.webhook import is_loopback
 
 PAGE = Path(__file__).parent / "page"
 SHUTDOWN_S = 2.0
-# The page uses nothing from elsewhere, and the browser sees to it.
+# The page loads nothing from elsewhere.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -31,17 +31,14 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
-# What the page says where a bot would get a code.
-PLAIN_WORDS = {
-    "IMAGE_PROCESS_FAILED": "That is no picture that can be sent as a photo: send it as a file.",
-    "PHOTO_INVALID_DIMENSIONS": "That picture is too large or too narrow: send it as a file.",
-    "VIDEO_CONTENT_TYPE_INVALID": "That is no video that can be read: send it as a file.",
-    "STICKER_INVALID": "That is no picture that can be a sticker: send it as a file.",
-    "STICKER_TGS_NOTGS": "That is no sticker: send it as a file.",
-    "STICKER_VIDEO_NOWEBM": "That is no sticker: send it as a file.",
-    "file must be non-empty": "That file is empty.",
-    "file is too big": "That file takes too long to make an animation of: send a smaller one.",
-    "Request Entity Too Large": "That is too large: a file has at most 50 MB here.",
+# What people read instead of an error code.
+SENTENCES = {
+    "IMAGE_PROCESS_FAILED": "This is not a picture: send it as a file.",
+    "PHOTO_INVALID_DIMENSIONS": "This picture is too large or too narrow: send it as a file.",
+    "STICKER_INVALID": "This is not a sticker: send it as a file.",
+    "STICKER_VIDEO_NOWEBM": "This is not a sticker: send it as a file.",
+    "file must be non-empty": "This file is empty.",
+    "Request Entity Too Large": "This file is too large: the limit is 50 MB.",
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -49,7 +46,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class SandboxOptions:
-    """Where the server listens and whose server it is. Port 0 takes a free one."""
+    """Where the server listens, and for which bot. Port 0 takes a free one."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -60,20 +57,20 @@ class SandboxOptions:
     def __post_init__(self) -> None:
         if not is_token(self.token):
             message = (
-                f"{self.token!r} is no token: it needs four digits or more, a colon, and letters "
-                f"or digits, as {DEFAULT_TOKEN} has."
+                f"{self.token!r} is not a token: it needs at least four digits, a colon, and "
+                f"letters or digits, as in {DEFAULT_TOKEN}."
             )
             raise ValueError(message)
         if not is_username(self.username):
             message = (
-                f"{self.username!r} is no bot's name: 4 to 31 letters, digits and underscores, "
-                "a letter first."
+                f"{self.username!r} is not a bot's username: it needs 4 to 31 letters, digits and "
+                "underscores, and starts with a letter."
             )
             raise ValueError(message)
         if not is_loopback(self.host):
             message = (
-                f"{self.host} is not a loopback address: the sandbox knows no passwords and "
-                "listens on this machine only; take 127.0.0.1, and ssh -L from elsewhere."
+                f"{self.host} is not a loopback address: the sandbox has no passwords and listens "
+                "on this machine only; use 127.0.0.1, and ssh -L from elsewhere."
             )
             raise ValueError(message)
 
@@ -87,7 +84,7 @@ class Sandbox:
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
         self.options = options or SandboxOptions()
-        # As on the real server, a token begins with the id of its bot.
+        # As on Telegram, a token begins with the bot's id.
         bot = Bot(int(self.options.token.partition(":")[0]), self.options.username)
         self.telegram = Telegram(self.options.token, bot, self.options.settings)
         self._runner: web.AppRunner | None = None
@@ -96,38 +93,39 @@ class Sandbox:
 
     @property
     def token(self) -> str:
-        """What the bot has to show."""
+        """The bot's token."""
         return self.options.token
 
     @property
     def url(self) -> str:
-        """The chat page's address, without a slash at its end."""
+        """The chat page's URL, without a trailing slash."""
         host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
         return f"http://{host}:{self._port}"
 
     @property
     def base_url(self) -> str:
-        """What comes before a token in the address of a call, as client libraries want it."""
+        """What precedes the token in the URL of a call, as client libraries want it."""
         return f"{self.url}/bot"
 
     @property
     def base_file_url(self) -> str:
-        """What comes before a token in the address of a download."""
+        """What precedes the token in the URL of a download."""
         return f"{self.url}/file/bot"
 
     async def start(self) -> None:
-        """Listens; after `stop`, on the same port again and with everything that was there.
+        """Start listening; after `stop`, on the same port and with the same state.
 
         Raises:
             OSError: the port is taken.
-            RuntimeError: it listens already.
+            RuntimeError: it is already listening.
         """
         if self._runner is not None:
-            message = "this sandbox listens already"
+            message = "this sandbox is already listening"
             raise RuntimeError(message)
         self.telegram.open()
         app = web.Application(
-            client_max_size=BODY_LIMIT_BYTES, middlewares=[_guarded, self._remembered, _spoken]
+            client_max_size=BODY_LIMIT_BYTES,
+            middlewares=[_guarded, self._remembered, _with_sentences],
         )
         app.add_routes(bot_api_routes(self.telegram))
         app.add_routes(person_side_routes(self.telegram))
@@ -135,7 +133,7 @@ class Sandbox:
         app.on_shutdown.append(self._end_waiting)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
-        # `localhost` may be two addresses, and then two free ports.
+        # `localhost` may stand for two addresses, with two free ports.
         host = "127.0.0.1" if self.options.host == "localhost" else self.options.host
         site = web.TCPSite(runner, host, self._port)
         try:
@@ -147,13 +145,13 @@ class Sandbox:
         self._port = runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Ends every wait and closes every connection."""
+        """End all waiting and close all connections."""
         if self._runner is None:
             return
         for site in list(self._runner.sites):
             await site.stop()
         await self.telegram.close()
-        # In its cleanup aiohttp reads nothing more, and would wait for a page's goodbye in vain.
+        # During cleanup aiohttp no longer reads, and would wait for close frames in vain.
         if self._listeners:
             _, silent = await asyncio.wait(self._listeners, timeout=SHUTDOWN_S)
             for listener in silent:
@@ -163,7 +161,7 @@ class Sandbox:
 
     @web.middleware
     async def _remembered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Remembers who listens over a WebSocket, whose end takes two."""
+        """Remember open WebSockets, which have to be closed from both ends."""
         task = asyncio.current_task()
         if task is None or request.headers.get("Upgrade", "").lower() != "websocket":
             return await handler(request)
@@ -195,11 +193,10 @@ async def _page(_: web.Request) -> web.FileResponse:
 
 @web.middleware
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses what another web site makes a browser on this machine ask for.
+    """Refuse requests that another web site makes a browser on this machine send.
 
-    A page elsewhere can send requests to loopback (Origin tells, or where a browser sends none,
-    Sec-Fetch-Site), or give a name of its own this machine's address (Host tells). It may link to
-    the chat page.
+    Another site can send requests to loopback (seen from Origin or Sec-Fetch-Site), or resolve its
+    own name to this machine (seen from Host). It may link to the chat page.
     """
     try:
         host = urlsplit(f"//{request.host}").hostname
@@ -210,7 +207,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
     is_of_other_site = request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
     is_link = request.path == "/" and request.headers.get("Sec-Fetch-Mode") == "navigate"
     if is_foreign or (is_of_other_site and not is_link):
-        raise web.HTTPForbidden(text="The sandbox answers its own page and this machine only.\n")
+        raise web.HTTPForbidden(text="The sandbox answers only its own page and this machine.\n")
     response = await handler(request)
     if not response.prepared:
         response.headers.update(HEADERS)
@@ -219,14 +216,14 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 @web.middleware
-async def _spoken(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns refusals on the person side into one sentence."""
+async def _with_sentences(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn errors of the person side into one sentence."""
     try:
         return await handler(request)
     except SimError as exc:
         return web.json_response({"error": exc.sentence}, status=400)
     except ApiError as exc:
-        return web.json_response({"error": _in_plain_words(exc)}, status=400)
+        return web.json_response({"error": _sentence_of(exc)}, status=400)
     except web.HTTPClientError as exc:
         if not request.path.startswith("/sim/"):
             raise
@@ -234,6 +231,6 @@ async def _spoken(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response({"error": sentence}, status=exc.status)
 
 
-def _in_plain_words(error: ApiError) -> str:
-    words = error.description.removeprefix("Bad Request: ")
-    return PLAIN_WORDS.get(words, words[:1].upper() + words[1:])
+def _sentence_of(error: ApiError) -> str:
+    text = error.description.removeprefix("Bad Request: ")
+    return SENTENCES.get(text, text[:1].upper() + text[1:])

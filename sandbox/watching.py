@@ -1,4 +1,4 @@
-"""What can be watched from outside: every call of the bot, and every event as it happens."""
+"""The log of the bot's calls, and the stream of events."""
 
 import asyncio
 import itertools
@@ -11,29 +11,13 @@ from sandbox.json_types import JsonObject
 from sandbox.parameters import Parameters
 
 CALLS_KEPT = 5_000
-JSON_PARAMETERS = frozenset(
-    {
-        "allowed_updates",
-        "button",
-        "caption_entities",
-        "commands",
-        "entities",
-        "link_preview_options",
-        "media",
-        "message_ids",
-        "reaction",
-        "reply_markup",
-        "reply_parameters",
-        "results",
-        "scope",
-    }
-)
-EVENTS_AHEAD = 2_000  # a watcher that falls further behind is sent away, and comes back
+PLAIN_TEXTS = frozenset({"text", "caption", "description"})
+EVENTS_AHEAD = 2_000  # a watcher further behind is disconnected
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended."""
+    """The result of a call."""
 
     status: int
     response: JsonObject | None
@@ -41,7 +25,7 @@ class Outcome:
 
 
 class CallLog:
-    """The last calls of the bot, all methods but getUpdates, which are counted only."""
+    """The bot's last calls, except getUpdates, which is only counted."""
 
     def __init__(self) -> None:
         self._calls: deque[JsonObject] = deque(maxlen=CALLS_KEPT)
@@ -49,7 +33,7 @@ class CallLog:
         self.polls = 0
 
     def add(self, at: float, method: str, call: Parameters, outcome: Outcome) -> JsonObject:
-        """Keeps one call; `at` is the time of the clock at which it came."""
+        """Add a call; `at` is when it came, as a Unix time."""
         entry: JsonObject = {
             "id": next(self._numbers),
             "at": at,
@@ -64,7 +48,7 @@ class CallLog:
         return entry
 
     def since(self, number: int = 0, method: str | None = None) -> list[JsonObject]:
-        """The calls after this number, oldest first."""
+        """Return the calls after this number, oldest first."""
         wanted = method.lower() if method else None
         return [
             call
@@ -74,21 +58,21 @@ class CallLog:
 
 
 def _readable(name: str, value: object) -> object:
-    """A parameter as what it means: the JSON text of an object or array becomes that."""
-    if isinstance(value, str) and name in JSON_PARAMETERS:
+    """Parse a parameter that is a JSON object or array."""
+    if isinstance(value, str) and value[:1] in {"{", "["} and name not in PLAIN_TEXTS:
         with suppress(ValueError, RecursionError):
             return json.loads(value)
     return value
 
 
 class EventStream:
-    """Hands every event to everybody who watches."""
+    """Passes every event to all watchers."""
 
     def __init__(self) -> None:
         self._watchers: set[asyncio.Queue[JsonObject | None]] = set()
 
     def emit(self, kind: str, /, **fields: object) -> None:
-        """Tells all watchers."""
+        """Pass an event to all watchers."""
         event = {"type": kind, **fields}
         for watcher in list(self._watchers):
             if watcher.qsize() >= EVENTS_AHEAD:
@@ -98,20 +82,20 @@ class EventStream:
                 watcher.put_nowait(event)
 
     def watch(self) -> "asyncio.Queue[JsonObject | None]":
-        """A queue of all events from now on; None in it says that nothing more will come."""
+        """Return a queue of all events from now on; None ends it."""
         watcher: asyncio.Queue[JsonObject | None] = asyncio.Queue()
         self._watchers.add(watcher)
         return watcher
 
     def leave(self, watcher: "asyncio.Queue[JsonObject | None]") -> None:
-        """Ends a watch."""
+        """End a watch."""
         self._watchers.discard(watcher)
 
     def __len__(self) -> int:
         return len(self._watchers)
 
     def close(self) -> None:
-        """Sends all watchers away."""
+        """End all watches."""
         for watcher in list(self._watchers):
             self.leave(watcher)
             watcher.put_nowait(None)

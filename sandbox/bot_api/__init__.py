@@ -1,1 +1,1 @@
-"""What the bot talks to: `/bot<token>/<method>` and `/file/bot<token>/<path>`."""
+"""The Bot API: what a bot calls."""

@@ -1,10 +1,11 @@
-"""Answers to tapped buttons and to inline queries."""
+"""Answers to callback queries and inline queries."""
 
 import re
 
-from sandbox.bot_api.sending import caption_fields, inline_markup_of, text_fields
+from sandbox.bot_api.sending import caption_fields, text_fields
 from sandbox.errors import bad_request
 from sandbox.formatting.entities import utf16_length
+from sandbox.formatting.keyboards import checked_markup
 from sandbox.json_types import JsonObject
 from sandbox.media.files import Kind
 from sandbox.parameters import Parameters
@@ -13,7 +14,7 @@ from sandbox.world.telegram import Telegram
 ANSWER_LIMIT = 200
 RESULTS_LIMIT = 50
 RESULT_ID_BYTES = 64
-# The field with the file id, by the result's type.
+# The field with the file id and the kind of media, by the result's type.
 CACHED: dict[str, tuple[str, Kind]] = {
     "photo": ("photo_file_id", "photo"),
     "gif": ("gif_file_id", "animation"),
@@ -25,9 +26,8 @@ CACHED: dict[str, tuple[str, Kind]] = {
 
 
 async def answer_callback_query(telegram: Telegram, call: Parameters) -> bool:
-    """AnswerCallbackQuery: a toast, an alert, an address to open, or only an end to the waiting."""
-    lifetime_s = telegram.settings.callback_lifetime_s
-    query = telegram.queries.unanswered(call.text("callback_query_id"), "callback", lifetime_s)
+    """Answer a tap: with a notification, an alert, a URL, or nothing."""
+    query = telegram.queries.unanswered(call.text("callback_query_id"), "callback")
     text = call.text("text")
     if text is not None and utf16_length(text) > ANSWER_LIMIT:
         raise bad_request("MESSAGE_TOO_LONG")
@@ -40,14 +40,13 @@ async def answer_callback_query(telegram: Telegram, call: Parameters) -> bool:
 
 
 async def answer_inline_query(telegram: Telegram, call: Parameters) -> bool:
-    """AnswerInlineQuery. Results with media by address are refused: no other machine is reached."""
-    lifetime_s = telegram.settings.callback_lifetime_s
-    query = telegram.queries.unanswered(call.text("inline_query_id"), "inline", lifetime_s)
+    """Answer an inline query. Media must be named by file id: the sandbox downloads nothing."""
+    query = telegram.queries.unanswered(call.text("inline_query_id"), "inline")
     results = call.objects("results") or []
     if len(results) > RESULTS_LIMIT:
         raise bad_request("RESULTS_TOO_MUCH")
-    names = [str(result.get("id", "")) for result in results]
-    if len(set(names)) < len(names):
+    ids = [str(result.get("id", "")) for result in results]
+    if len(set(ids)) < len(ids):
         raise bad_request("RESULT_ID_DUPLICATE")
     for result in results:
         content_of_result(telegram, result)
@@ -63,28 +62,27 @@ async def answer_inline_query(telegram: Telegram, call: Parameters) -> bool:
 
 
 def content_of_result(telegram: Telegram, result: JsonObject) -> JsonObject:
-    """What the message shows that a person sends by choosing the result.
+    """Return the content of the message that choosing the result sends.
 
     Raises:
-        ApiError: 400 for a result that the server would not take.
+        ApiError: 400 for a result that Telegram would reject.
     """
     item = Parameters(result)
     if not 1 <= len(str(result.get("id", "")).encode()) <= RESULT_ID_BYTES:
         raise bad_request("RESULT_ID_INVALID")
-    inline_markup_of(item)
+    checked_markup(item.json_object("reply_markup"))
     written = item.json_object("input_message_content")
     attachment = None
-    if (kind_of_result := str(result.get("type"))) in CACHED:
-        field, kind = CACHED[kind_of_result]
+    if (result_type := str(result.get("type"))) in CACHED:
+        field, kind = CACHED[result_type]
         file_id = item.text(field)
         if file_id is None:
             raise bad_request("wrong file identifier/HTTP URL specified")
         attachment = telegram.files.attachment(file_id, kind)
-    elif kind_of_result != "article" or not result.get("title"):
+    elif result_type != "article" or not result.get("title"):
         raise bad_request("can't parse inline query result: Unsupported type or no title specified")
     if written is not None:
-        text = written | {"text": written.get("message_text", "")}
-        return text_fields(Parameters(text))
+        return text_fields(Parameters(written | {"text": written.get("message_text", "")}))
     if attachment is None:
         raise bad_request("can't parse inline query result: Can't find field input_message_content")
     return attachment.fields | caption_fields(item)

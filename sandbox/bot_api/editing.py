@@ -1,10 +1,9 @@
-"""Changing and deleting what has been sent."""
+"""Editing, deleting and reacting to messages."""
 
-from sandbox.bot_api.media import EDITABLE, content_of, input_media
-from sandbox.bot_api.sending import caption_fields, chat_of, inline_markup_of, text_fields
+from sandbox.bot_api.media import content_of, input_media
+from sandbox.bot_api.sending import caption_fields, chat_of, markup_of, text_fields
 from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
-from sandbox.media.files import Kind
 from sandbox.parameters import Parameters
 from sandbox.world.chats import Chat, Message
 from sandbox.world.telegram import Telegram
@@ -13,8 +12,7 @@ NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same "
     "as a current content and reply markup of the message"
 )
-CAPTION_FIELDS = ("caption", "caption_entities", "show_caption_above_media")
-# What a bot may react with: one of these (the documentation's list).
+# The reactions that the Bot API's documentation lists.
 _REACTIONS = """
     👍 👎 ❤ 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥
     🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨
@@ -24,7 +22,7 @@ REACTIONS = frozenset(_REACTIONS.split())
 
 
 def _edited(telegram: Telegram, call: Parameters) -> Message:
-    """The message that a call names, if it is the bot's."""
+    """Return the bot's message that a call names."""
     inline_id = call.text("inline_message_id")
     if inline_id is not None:
         message = telegram.inline_messages.get(inline_id)
@@ -48,9 +46,9 @@ def _message(chat: Chat, call: Parameters, verb: str) -> Message:
 
 
 def _change(telegram: Telegram, call: Parameters, message: Message, content: JsonObject) -> object:
-    """Puts the content in; a keyboard that is not given again goes away."""
-    markup = inline_markup_of(call)
-    if content == message.content and markup == message.inline_keyboard:
+    """Replace the content; a keyboard that is not repeated is removed."""
+    markup = markup_of(call)
+    if content == message.content and markup == message.reply_markup:
         raise bad_request(NOT_MODIFIED)
     message.edit(content, markup)
     telegram.show_again(message)
@@ -58,7 +56,7 @@ def _change(telegram: Telegram, call: Parameters, message: Message, content: Jso
 
 
 async def edit_message_text(telegram: Telegram, call: Parameters) -> object:
-    """EditMessageText."""
+    """Change a text."""
     message = _edited(telegram, call)
     content = text_fields(call)
     if "text" not in message.content:
@@ -67,44 +65,39 @@ async def edit_message_text(telegram: Telegram, call: Parameters) -> object:
 
 
 async def edit_message_caption(telegram: Telegram, call: Parameters) -> object:
-    """EditMessageCaption."""
+    """Change a caption."""
     message = _edited(telegram, call)
     if "text" in message.content or {"video_note", "sticker"} & message.content.keys():
         raise bad_request("there is no caption in the message to edit")
-    kept = {name: value for name, value in message.content.items() if name not in CAPTION_FIELDS}
+    kept = {
+        name: value
+        for name, value in message.content.items()
+        if name not in {"caption", "caption_entities"}
+    }
     return _change(telegram, call, message, kept | caption_fields(call))
 
 
 async def edit_message_media(telegram: Telegram, call: Parameters) -> object:
-    """EditMessageMedia; it can also put media into the place of a text."""
+    """Replace media, or a text by media."""
     message = _edited(telegram, call)
-    kind, item = input_media(call.json_object("media"), EDITABLE)
+    kind, item = input_media(call.json_object("media"))
     if message.inline_message_id is not None and call.uploads:
-        raise bad_request(
-            "wrong file identifier/HTTP URL specified"
-        )  # nothing can be uploaded there
-    inline_markup_of(call)
-    is_of_album = message.media_group_id is not None
-    if is_of_album and kind not in _kinds_of_album(message):
-        raise bad_request("can't use the media of the specified type in the album")
-    content = await content_of(telegram, call, kind, item, in_album=is_of_album)
+        # Nothing can be uploaded into an inline message.
+        raise bad_request("wrong file identifier/HTTP URL specified")
+    markup_of(call)
+    content = await content_of(telegram, call, kind, item)
     message = _edited(telegram, call)  # it may have been deleted meanwhile
     return _change(telegram, call, message, content)
 
 
-def _kinds_of_album(item: Message) -> frozenset[Kind]:
-    """What an item of an album can be replaced by: a document by documents, others by others."""
-    return frozenset({"document"}) if "document" in item.content else frozenset({"photo", "video"})
-
-
 async def edit_message_reply_markup(telegram: Telegram, call: Parameters) -> object:
-    """EditMessageReplyMarkup."""
+    """Change only the keyboard."""
     message = _edited(telegram, call)
     return _change(telegram, call, message, message.content)
 
 
 async def delete_message(telegram: Telegram, call: Parameters) -> bool:
-    """DeleteMessage: the bot's own anywhere, others' in private chats and as a group's admin."""
+    """Delete the bot's own message; or another's, in private chats and as an administrator."""
     chat = chat_of(telegram, call)
     message = _message(chat, call, "delete")
     if not message.is_of_bot and chat.is_group and chat.bot_status != "administrator":
@@ -113,27 +106,13 @@ async def delete_message(telegram: Telegram, call: Parameters) -> bool:
     return True
 
 
-async def delete_messages(telegram: Telegram, call: Parameters) -> bool:
-    """DeleteMessages: those that are not there are skipped."""
-    chat = chat_of(telegram, call)
-    message_ids = call.array("message_ids") or []
-    if not 1 <= len(message_ids) <= 100:
-        raise bad_request("there must be 1-100 message identifiers")
-    for message_id in message_ids:
-        if isinstance(message_id, int) and message_id in chat.messages:
-            await delete_message(
-                telegram, Parameters({"chat_id": chat.chat_id, "message_id": message_id})
-            )
-    return True
-
-
 async def set_message_reaction(telegram: Telegram, call: Parameters) -> bool:
-    """SetMessageReaction: one emoji of the documented ones, or none."""
+    """Set the bot's reaction: one emoji, or none."""
     message = _message(chat_of(telegram, call), call, "react")
-    wishes = call.objects("reaction") or []
-    if len(wishes) > 1:
+    reactions = call.objects("reaction") or []
+    if len(reactions) > 1:
         raise bad_request("REACTIONS_TOO_MANY")
-    emoji = tuple(str(wish.get("emoji", "")).replace("\ufe0f", "") for wish in wishes)
+    emoji = tuple(str(one.get("emoji", "")).replace("\ufe0f", "") for one in reactions)
     if not set(emoji) <= REACTIONS:
         raise bad_request("REACTION_INVALID")
     message.reactions = emoji

@@ -1,4 +1,4 @@
-"""Every method that the server knows, by its name."""
+"""The methods of the Bot API that the sandbox has, by name."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -13,13 +13,11 @@ METHODS: dict[str, Method] = {
     "getMe": profile.get_me,
     "setMyCommands": profile.set_my_commands,
     "getMyCommands": profile.get_my_commands,
-    "deleteMyCommands": profile.delete_my_commands,
-    "setMyName": profile.set_my_name,
     "getMyName": profile.get_my_name,
-    "setMyDescription": profile.set_my_description,
-    "getMyDescription": profile.get_my_description,
-    "setMyShortDescription": profile.set_my_short_description,
-    "getMyShortDescription": profile.get_my_short_description,
+    "setMyDescription": profile.text_setter("description"),
+    "getMyDescription": profile.text_getter("description"),
+    "setMyShortDescription": profile.text_setter("short_description"),
+    "getMyShortDescription": profile.text_getter("short_description"),
     "getUpdates": receiving.get_updates,
     "setWebhook": receiving.set_webhook,
     "deleteWebhook": receiving.delete_webhook,
@@ -32,21 +30,16 @@ METHODS: dict[str, Method] = {
     "sendVideoNote": media.sender("video_note"),
     "sendDocument": media.sender("document"),
     "sendSticker": media.sender("sticker"),
-    "sendMediaGroup": media.send_media_group,
     "editMessageText": editing.edit_message_text,
     "editMessageCaption": editing.edit_message_caption,
     "editMessageMedia": editing.edit_message_media,
     "editMessageReplyMarkup": editing.edit_message_reply_markup,
     "deleteMessage": editing.delete_message,
-    "deleteMessages": editing.delete_messages,
     "setMessageReaction": editing.set_message_reaction,
     "answerCallbackQuery": answers.answer_callback_query,
     "answerInlineQuery": answers.answer_inline_query,
     "sendChatAction": chats.send_chat_action,
-    "getChat": chats.get_chat,
     "getChatMember": chats.get_chat_member,
-    "getChatAdministrators": chats.get_chat_administrators,
-    "leaveChat": chats.leave_chat,
     "getUserProfilePhotos": chats.get_user_profile_photos,
 }
 
@@ -54,5 +47,5 @@ _BY_LOWER_NAME = {name.lower(): name for name in METHODS}
 
 
 def name_of(given: str) -> str | None:
-    """The name as it is written here; names are compared without regard to case."""
+    """Return a method's name in its usual spelling; case does not matter."""
     return _BY_LOWER_NAME.get(given.lower())

@@ -1,4 +1,6 @@
-"""What the bot is and says of itself."""
+"""The bot's own user, commands and descriptions."""
+
+from collections.abc import Awaitable, Callable
 
 from sandbox.json_types import JsonObject
 from sandbox.parameters import Parameters
@@ -7,7 +9,7 @@ from sandbox.world.telegram import Telegram
 
 
 async def get_me(telegram: Telegram, _: Parameters) -> JsonObject:
-    """GetMe."""
+    """Return the bot as a User."""
     return telegram.bot.as_user() | {
         "can_join_groups": True,
         "can_read_all_group_messages": not telegram.settings.privacy_mode,
@@ -21,66 +23,45 @@ async def get_me(telegram: Telegram, _: Parameters) -> JsonObject:
     }
 
 
-def _where(call: Parameters) -> tuple[Scope, str]:
-    return scope_of(call.json_object("scope")), checked_language(call.text("language_code"))
-
-
 async def set_my_commands(telegram: Telegram, call: Parameters) -> bool:
-    """SetMyCommands."""
-    scope, language = _where(call)
+    """Set the commands of a scope and language; an empty list removes them."""
+    scope, language = _scope_and_language(call)
     telegram.profile.set_commands(scope, language, checked_commands(call.objects("commands")))
     telegram.events.emit("commands")
     return True
 
 
-async def delete_my_commands(telegram: Telegram, call: Parameters) -> bool:
-    """DeleteMyCommands."""
-    return await set_my_commands(telegram, call.without("commands"))
-
-
 async def get_my_commands(telegram: Telegram, call: Parameters) -> list[JsonObject]:
-    """GetMyCommands: the list of exactly this scope and language."""
-    scope, language = _where(call)
-    return telegram.profile.commands(scope, language)
+    """Return the commands of exactly this scope and language."""
+    return telegram.profile.commands(*_scope_and_language(call))
 
 
-def _set_text(telegram: Telegram, call: Parameters, kind: Text) -> bool:
-    language = checked_language(call.text("language_code"))
-    telegram.profile.set_text(kind, language, call.text(kind) or "")
-    telegram.events.emit("state")
-    return True
+async def get_my_name(telegram: Telegram, _: Parameters) -> JsonObject:
+    """Return the bot's name."""
+    return {"name": telegram.bot.first_name}
 
 
-def _get_text(telegram: Telegram, call: Parameters, kind: Text) -> JsonObject:
-    text = telegram.profile.text(kind, checked_language(call.text("language_code")))
-    return {kind: text or (telegram.bot.first_name if kind == "name" else "")}
+def text_setter(kind: Text) -> Callable[[Telegram, Parameters], Awaitable[bool]]:
+    """Return the method that sets a description."""
+
+    async def set_text(telegram: Telegram, call: Parameters) -> bool:
+        language = checked_language(call.text("language_code"))
+        telegram.profile.set_text(kind, language, call.text(kind) or "")
+        telegram.events.emit("state")
+        return True
+
+    return set_text
 
 
-async def set_my_name(telegram: Telegram, call: Parameters) -> bool:
-    """SetMyName."""
-    return _set_text(telegram, call, "name")
+def text_getter(kind: Text) -> Callable[[Telegram, Parameters], Awaitable[JsonObject]]:
+    """Return the method that gets a description."""
+
+    async def get_text(telegram: Telegram, call: Parameters) -> JsonObject:
+        language = checked_language(call.text("language_code"))
+        return {kind: telegram.profile.text(kind, language)}
+
+    return get_text
 
 
-async def get_my_name(telegram: Telegram, call: Parameters) -> JsonObject:
-    """GetMyName."""
-    return _get_text(telegram, call, "name")
-
-
-async def set_my_description(telegram: Telegram, call: Parameters) -> bool:
-    """SetMyDescription: what an empty private chat shows."""
-    return _set_text(telegram, call, "description")
-
-
-async def get_my_description(telegram: Telegram, call: Parameters) -> JsonObject:
-    """GetMyDescription."""
-    return _get_text(telegram, call, "description")
-
-
-async def set_my_short_description(telegram: Telegram, call: Parameters) -> bool:
-    """SetMyShortDescription: what the bot's profile shows."""
-    return _set_text(telegram, call, "short_description")
-
-
-async def get_my_short_description(telegram: Telegram, call: Parameters) -> JsonObject:
-    """GetMyShortDescription."""
-    return _get_text(telegram, call, "short_description")
+def _scope_and_language(call: Parameters) -> tuple[Scope, str]:
+    return scope_of(call.json_object("scope")), checked_language(call.text("language_code"))

@@ -1,4 +1,4 @@
-"""How updates and files reach the bot."""
+"""How updates and files reach the bot: polling, webhooks, downloads."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from sandbox.parameters import Parameters
 from sandbox.world.telegram import Telegram
 from sandbox.world.webhook import Webhook, WebhookSettings
 
-WEBHOOK_IN_THE_WAY = (
+WEBHOOK_ACTIVE = (
     "can't use getUpdates method while webhook is active; "
     "use deleteWebhook to delete the webhook first"
 )
@@ -21,14 +21,14 @@ def _allowed_updates(call: Parameters) -> list[str] | None:
 
 
 async def get_updates(telegram: Telegram, call: Parameters) -> list[JsonObject]:
-    """GetUpdates, by long polling."""
+    """Return updates, by long polling."""
     if telegram.webhook is not None:
-        raise conflict(WEBHOOK_IN_THE_WAY)
+        raise conflict(WEBHOOK_ACTIVE)
     telegram.calls.polls += 1
     telegram.updates.allow(_allowed_updates(call))
     limit = call.integer("limit")
     if not telegram.has_listener:
-        # Told when the poll has begun: then there is one.
+        # Emitted once the poll has begun, so that the bot counts as listening.
         asyncio.get_running_loop().call_soon(telegram.events.emit, "state")
     return await telegram.updates.poll(
         offset=call.integer("offset") or 0,
@@ -38,7 +38,7 @@ async def get_updates(telegram: Telegram, call: Parameters) -> list[JsonObject]:
 
 
 async def set_webhook(telegram: Telegram, call: Parameters) -> bool:
-    """SetWebhook: updates are pushed from now on."""
+    """Push updates to a URL from now on."""
     url = call.text("url")
     if url is None:
         return await delete_webhook(telegram, call)
@@ -47,18 +47,18 @@ async def set_webhook(telegram: Telegram, call: Parameters) -> bool:
     )
     telegram.updates.allow(_allowed_updates(call))
     telegram.updates.end_polls("terminated by setWebhook request")
-    await _exchange_webhook(telegram, call, Webhook(settings, telegram.updates))
+    await _replace_webhook(telegram, call, Webhook(settings, telegram.updates))
     return True
 
 
 async def delete_webhook(telegram: Telegram, call: Parameters) -> bool:
-    """DeleteWebhook."""
-    await _exchange_webhook(telegram, call, None)
+    """Return to polling."""
+    await _replace_webhook(telegram, call, None)
     return True
 
 
-async def _exchange_webhook(telegram: Telegram, call: Parameters, new: Webhook | None) -> None:
-    # Known at once, begun when the old one has ended: no update goes to both.
+async def _replace_webhook(telegram: Telegram, call: Parameters, new: Webhook | None) -> None:
+    # The new one starts after the old one has stopped: no update goes to both.
     old, telegram.webhook = telegram.webhook, new
     if old is not None:
         await old.stop()
@@ -69,7 +69,7 @@ async def _exchange_webhook(telegram: Telegram, call: Parameters, new: Webhook |
 
 
 async def get_webhook_info(telegram: Telegram, _: Parameters) -> JsonObject:
-    """GetWebhookInfo."""
+    """Return the WebhookInfo."""
     if telegram.webhook is not None:
         info = telegram.webhook.as_info()
     else:
@@ -83,7 +83,7 @@ async def get_webhook_info(telegram: Telegram, _: Parameters) -> JsonObject:
 
 
 async def get_file(telegram: Telegram, call: Parameters) -> JsonObject:
-    """GetFile: the path under which a file can be downloaded."""
+    """Return a File with its download path."""
     file_id = call.text("file_id")
     if file_id is None:
         raise bad_request("file_id not specified")

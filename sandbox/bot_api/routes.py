@@ -1,4 +1,4 @@
-"""The HTTP surface of the Bot API: tokens, faults, flood limits, the call, the log."""
+"""The HTTP side of the Bot API: tokens, faults, flood limits, calls and their log."""
 
 import time
 
@@ -15,7 +15,7 @@ from sandbox.world.telegram import Telegram
 
 
 def bot_api_routes(telegram: Telegram) -> list[web.RouteDef]:
-    """The routes of the bot's side."""
+    """Return the routes that a bot uses."""
     routes = _BotApi(telegram)
     return [
         web.get("/bot{token:[^/]*}/{method:.*}", routes.call, allow_head=False),
@@ -25,13 +25,13 @@ def bot_api_routes(telegram: Telegram) -> list[web.RouteDef]:
 
 
 class _BotApi:
-    """The handlers of one server."""
+    """The request handlers."""
 
     def __init__(self, telegram: Telegram) -> None:
         self._telegram = telegram
 
     async def call(self, request: web.Request) -> web.StreamResponse:
-        """One call of a method."""
+        """Call a method."""
         if self._telegram.is_down:
             return _dropped(request)
         came_at, started = time.time(), time.monotonic()
@@ -58,7 +58,7 @@ class _BotApi:
         return _answer(status, body)
 
     async def _is_lost(self, fault: Fault | None) -> bool:
-        """Holds the answer back if it is to be late; true if it is never to come."""
+        """Delay the answer if a fault asks for it; return whether it is never to be sent."""
         if fault is not None:
             await self._telegram.hold(fault.hold_s)
         return self._telegram.is_down or (fault is not None and fault.drops)
@@ -71,7 +71,7 @@ class _BotApi:
             raise unauthorized()
 
     async def _do(self, method: str, call: Parameters, fault: Fault | None) -> object:
-        """The method's result, unless a fault or a limit comes first."""
+        """Return the method's result, unless a fault or a flood limit comes first."""
         telegram = self._telegram
         if fault is not None and (error := fault.as_error()) is not None:
             raise error
@@ -84,7 +84,7 @@ class _BotApi:
         return await METHODS[method](telegram, call)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """The bytes of a file, by the path that getFile gave."""
+        """Return a file, by the path that getFile gave."""
         if self._telegram.is_down:
             return _dropped(request)
         path = request.match_info["path"]
@@ -108,7 +108,7 @@ def _answer(status: int, body: JsonObject) -> web.Response:
 
 
 def _dropped(request: web.Request) -> web.StreamResponse:
-    """Closes the connection without a word."""
+    """Close the connection without an answer."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=502)

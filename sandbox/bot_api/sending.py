@@ -1,4 +1,4 @@
-"""Where a message goes, what stands under it, and sending texts."""
+"""Where a message goes, its text and keyboard, and sending it."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from sandbox.formatting.entities import (
     formatted,
     utf16_length,
 )
-from sandbox.formatting.keyboards import checked_markup, is_inline
+from sandbox.formatting.keyboards import checked_markup
 from sandbox.json_types import JsonObject
 from sandbox.parameters import Parameters
 from sandbox.world.chats import Chat, Message
-from sandbox.world.telegram import NewMessage, Telegram
+from sandbox.world.telegram import Telegram
 
 
 @dataclass(frozen=True)
 class Destination:
-    """A chat that the bot may write to, and the place in it."""
+    """A chat that the bot may write to, the topic, and the message that is answered."""
 
     chat: Chat
     topic: Message | None
@@ -27,10 +27,10 @@ class Destination:
 
 
 def chat_of(telegram: Telegram, call: Parameters) -> Chat:
-    """The chat that a call names, if the bot may write to it.
+    """Return the chat that a call names, if the bot may write to it.
 
     Raises:
-        ApiError: 400 for a chat that is not there or was upgraded, 403 where the bot is shut out.
+        ApiError: 400 for a chat that does not exist or was upgraded, 403 without access.
     """
     chat = known_chat(telegram, call)
     if chat.person is not None and chat.person.blocks_bot:
@@ -39,10 +39,11 @@ def chat_of(telegram: Telegram, call: Parameters) -> Chat:
 
 
 def known_chat(telegram: Telegram, call: Parameters) -> Chat:
-    """The chat that a call names, if the bot may know about it.
+    """Return the chat that a call names, if the bot may know about it.
 
     Raises:
-        ApiError: 400 for a chat that is not there or was upgraded, 403 for a group without the bot.
+        ApiError: 400 for a chat that does not exist or was upgraded, 403 for a group without
+            the bot.
     """
     chat = _existing_chat(telegram, call)
     if chat.migrated_to is not None:
@@ -68,7 +69,7 @@ def _existing_chat(telegram: Telegram, call: Parameters) -> Chat:
     if chat is None:
         raise bad_request("chat not found")
     if chat.person is not None and not chat.is_started:
-        # Somebody who never wrote where the bot could see it does not exist for it.
+        # A person whom the bot has never seen does not exist for it.
         if chat.person.is_met:
             raise forbidden("bot can't initiate conversation with a user")
         raise bad_request("chat not found")
@@ -76,20 +77,18 @@ def _existing_chat(telegram: Telegram, call: Parameters) -> Chat:
 
 
 def destination_of(telegram: Telegram, call: Parameters) -> Destination:
-    """The chat, the topic and the message that is answered.
+    """Return the chat, the topic and the message that is answered.
 
     Raises:
-        ApiError: 400 if one of them is not there, 403 where the bot is not welcome.
+        ApiError: 400 if one of them does not exist, 403 without access.
     """
     chat = chat_of(telegram, call)
     thread_id = call.integer("message_thread_id")
     topic = None
-    if thread_id is not None and chat.is_forum:
+    if thread_id is not None and chat.is_group:
         topic = chat.topics.get(thread_id)
         if topic is None:
             raise bad_request("message thread not found")
-    elif thread_id is not None and chat.is_group:
-        raise bad_request("message thread not found")
     reply_to = _replied_to(chat, call)
     if topic is None and reply_to is not None and reply_to.topic is not None:
         topic = reply_to.topic if reply_to.topic.is_there else None
@@ -97,95 +96,71 @@ def destination_of(telegram: Telegram, call: Parameters) -> Destination:
 
 
 def _replied_to(chat: Chat, call: Parameters) -> Message | None:
-    wish = call.json_object("reply_parameters") or {
-        "message_id": call.integer("reply_to_message_id"),
-        "allow_sending_without_reply": call.boolean("allow_sending_without_reply"),
-    }
-    message_id = wish.get("message_id")
+    given = call.json_object("reply_parameters") or {}
+    message_id = given.get("message_id")
     if message_id is None:
         return None
-    elsewhere = wish.get("chat_id")
     found = None
-    if elsewhere in (None, chat.chat_id, str(chat.chat_id)):
+    if given.get("chat_id") in (None, chat.chat_id, str(chat.chat_id)):
         found = chat.messages.get(message_id) if isinstance(message_id, int) else None
-    if found is None and not wish.get("allow_sending_without_reply"):
+    if found is None and not given.get("allow_sending_without_reply"):
         raise bad_request("message to be replied not found")
     return found
 
 
 def markup_of(call: Parameters) -> JsonObject | None:
-    """The keyboard that a call brings."""
+    """Return the inline keyboard of a call."""
     return checked_markup(call.json_object("reply_markup"))
 
 
-def inline_markup_of(call: Parameters) -> JsonObject | None:
-    """The inline keyboard that a call brings.
-
-    Raises:
-        ApiError: 400 for a keyboard of another kind.
-    """
-    markup = markup_of(call)
-    if markup is not None and not is_inline(markup):
-        raise bad_request("inline keyboard expected")
-    return markup
-
-
 def text_fields(call: Parameters) -> JsonObject:
-    """Text and entities of a text message.
+    """Return text and entities of a text message.
 
     Raises:
-        ApiError: 400 if there is no text, or too much, or its formatting is broken.
+        ApiError: 400 if the text is empty, too long, or its markup is not well-formed.
     """
     raw, entities = call.text("text") or "", call.objects("entities")
     if len(raw) > RAW_TEXT_LIMIT:
         raise bad_request("message is too long")
     text = formatted(raw, call.text("parse_mode"), entities)
-    if not text.text:
+    if not text.text.strip():
         raise bad_request("message text is empty")
     if utf16_length(text.text) > TEXT_LIMIT:
         raise bad_request("message is too long")
-    fields: JsonObject = {"text": text.text}
-    return fields | ({"entities": list(text.entities)} if text.entities else {})
+    return text.as_fields("text")
 
 
 def caption_fields(call: Parameters) -> JsonObject:
-    """Caption and entities of a message with media; empty without a caption.
+    """Return caption and entities of a message with media; empty without a caption.
 
     Raises:
-        ApiError: 400 if it is too long or its formatting is broken.
+        ApiError: 400 if it is too long or its markup is not well-formed.
     """
     raw, entities = call.text("caption") or "", call.objects("caption_entities")
     if len(raw) > RAW_TEXT_LIMIT:
         raise bad_request("message caption is too long")
     caption = formatted(raw, call.text("parse_mode"), entities)
-    if not caption.text:
-        return {}
     if utf16_length(caption.text) > CAPTION_LIMIT:
         raise bad_request("message caption is too long")
-    fields: JsonObject = {"caption": caption.text}
-    if caption.entities:
-        fields["caption_entities"] = list(caption.entities)
-    if call.boolean("show_caption_above_media"):
-        fields["show_caption_above_media"] = True
-    return fields
+    return caption.as_fields("caption")
 
 
 def post(
     telegram: Telegram, call: Parameters, destination: Destination, content: JsonObject
-) -> Message:
-    """Sends as the bot."""
-    new = NewMessage(
+) -> JsonObject:
+    """Send a message as the bot, and return it."""
+    message = telegram.post(
+        destination.chat,
+        telegram.bot,
         content,
         reply_to=destination.reply_to,
         topic=destination.topic,
         reply_markup=markup_of(call),
-        is_protected=call.boolean("protect_content"),
     )
-    return telegram.post(destination.chat, telegram.bot, new)
+    return message.as_json()
 
 
 async def send_message(telegram: Telegram, call: Parameters) -> JsonObject:
-    """SendMessage."""
+    """Send a text."""
     destination = destination_of(telegram, call)
-    content = text_fields(call)
-    return post(telegram, call, destination, content).as_json()
+    return post(telegram, call, destination, text_fields(call))

@@ -1,1 +1,1 @@
-"""Texts and keyboards: what may stand in them, and in which form the server keeps it."""
+"""Formatting of texts and keyboards."""

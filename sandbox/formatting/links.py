@@ -1,4 +1,4 @@
-"""The addresses that Telegram takes for links and for buttons."""
+"""URLs as Telegram accepts them in links and buttons."""
 
 import re
 
@@ -8,14 +8,14 @@ _HOST_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 
 
 class BadLink(Exception):
-    """An address that Telegram refuses; the text is its reason."""
+    """A URL that Telegram rejects; the text is its reason."""
 
 
 def checked_link(url: str) -> str:
-    """The address as Telegram keeps it: with a scheme, and a slash after a bare host.
+    """Normalise a URL as Telegram does: with a scheme, and a slash after the host.
 
     Raises:
-        BadLink: no address, or one of a kind that Telegram does not open.
+        BadLink: not a URL, or a scheme that Telegram does not open.
     """
     scheme = _SCHEME.match(url)
     if scheme is None:
@@ -34,7 +34,7 @@ def _checked_http(prefix: str, rest: str) -> str:
         reason = "URL host is empty"
         raise BadLink(reason)
     host = _HOST.match(rest)
-    # A name without a dot, like "localhost", leads nowhere on a stranger's telephone.
+    # Telegram rejects host names without a dot, such as "localhost".
     if host is None or not _HOST_NAME.fullmatch(host[1]) or re.search(r"\s", rest):
         reason = "Wrong HTTP URL"
         raise BadLink(reason)

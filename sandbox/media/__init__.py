@@ -1,1 +1,1 @@
-"""Pictures, clips and stickers: what the server makes of the bytes, and where it keeps them."""
+"""Uploaded files: what is read from them, and where they are kept."""

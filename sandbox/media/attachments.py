@@ -1,4 +1,4 @@
-"""From the bytes that somebody sends to the media object that a message shows."""
+"""Turns uploads into the media objects that messages show."""
 
 import asyncio
 import mimetypes
@@ -7,149 +7,159 @@ from pathlib import PurePath
 
 from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
+from sandbox.media.clips import Clip, read_clip, voice_duration_s
 from sandbox.media.files import Attachment, FileStore, Kind, StoredFile
-from sandbox.media.pictures import phone_photo, photo_sizes, thumbnail
-from sandbox.media.stickers import sticker
-from sandbox.media.video import (
-    VideoFacts,
-    gif_as_mp4,
-    phone_video,
-    square_video,
-    video_facts,
-    video_thumbnail,
-)
+from sandbox.media.pictures import Picture, photo_sizes, picture_type, thumbnail
 from sandbox.parameters import Upload
 
-MP4 = "video/mp4"
-GIF_MAGIC = b"GIF8"
-
-# Of larger videos of bots, Telegram shows no preview unless the bot sends a thumbnail.
-_MOST_BYTES_WITH_PREVIEW = 10_000_000
-
-_TYPES = mimetypes.MimeTypes()  # those that Python knows, whatever this machine adds
+# Telegram makes no preview of a larger video of a bot.
+_PREVIEW_LIMIT_BYTES = 10_000_000
+_GZIP = b"\x1f\x8b"
+_EBML = b"\x1a\x45\xdf\xa3"
+_TYPES = mimetypes.MimeTypes()  # Python's own table, the same on every machine
 
 
 @dataclass(frozen=True)
-class MediaWishes:
-    """What a sender says of the media, in px and s; what is not said is measured.
+class MediaOptions:
+    """What the sender says about the media; what is not given is measured.
 
-    `silent_video_is_animation` is the server's own habit; albums are exempt from it. What persons
-    send is made fit first, as their phones' apps do: large photos are reduced, clips become mp4,
-    round videos square. Bots have to do that themselves.
+    Attributes:
+        width: px.
+        height: px.
+        duration: s.
+        thumbnail: a JPEG.
+        in_album: in albums a silent video is not turned into an animation.
+        is_from_person: people may send videos that are not MPEG-4.
     """
 
     width: int | None = None
     height: int | None = None
     duration: int | None = None
     thumbnail: bytes | None = None
-    silent_video_is_animation: bool = True
+    in_album: bool = False
     is_from_person: bool = False
 
 
-async def attach(store: FileStore, kind: Kind, upload: Upload, wishes: MediaWishes) -> Attachment:
-    """Keeps an upload and whatever is made from it.
+async def attach(store: FileStore, kind: Kind, upload: Upload, options: MediaOptions) -> Attachment:
+    """Store an upload, and what is made from it, as media of this kind.
 
     Raises:
         ApiError: 400 if the bytes cannot be sent as this kind.
     """
     if not upload.content:
         raise bad_request("file must be non-empty")
+    return await asyncio.to_thread(_attach, store, kind, upload, options)
+
+
+def _attach(store: FileStore, kind: Kind, upload: Upload, options: MediaOptions) -> Attachment:
     if kind == "photo":
-        return await _photo(store, upload, wishes)
+        return _photo(store, upload)
     if kind == "sticker":
-        return await _sticker(store, upload)
+        return _sticker(store, upload)
+    if kind == "voice":
+        return _voice(store, upload)
     if kind == "document":
         return _document(store, upload)
-    return await _moving(store, kind, upload, wishes)
+    return _moving(store, kind, upload, options)
 
 
-async def _photo(store: FileStore, upload: Upload, wishes: MediaWishes) -> Attachment:
-    sizes = []
-    content = upload.content
-    if wishes.is_from_person:
-        content = await asyncio.to_thread(phone_photo, content)
-    for picture in await asyncio.to_thread(photo_sizes, content):
-        stored = store.add(picture.content, "photo", ".jpg", "image/jpeg")
-        sizes.append((stored, {"width": picture.width, "height": picture.height}))
-    shown = [stored.as_json() | size for stored, size in sizes]
+def _photo(store: FileStore, upload: Upload) -> Attachment:
+    sizes = [
+        (store.add(picture.content, "photo", ".jpg", "image/jpeg"), picture)
+        for picture in photo_sizes(upload.content)
+    ]
+    shown = [
+        stored.as_json() | {"width": picture.width, "height": picture.height}
+        for stored, picture in sizes
+    ]
     return store.attach(Attachment("photo", {"photo": shown}), *(stored for stored, _ in sizes))
 
 
-async def _sticker(store: FileStore, upload: Upload) -> Attachment:
-    made = await asyncio.to_thread(sticker, upload.content)
-    suffix = ".tgs" if made.is_animated else ".webm" if made.is_video else ".webp"
-    stored = store.add(made.content, "sticker", suffix, made.mime)
+def _sticker(store: FileStore, upload: Upload) -> Attachment:
+    """Stickers are told apart by their first bytes: drawings (.tgs), videos (.webm), pictures."""
+    content, suffix = upload.content, ".webp"
+    is_animated, is_video = content.startswith(_GZIP), content.startswith(_EBML)
+    if is_animated:
+        width, height, content_type, suffix = 512, 512, "application/x-tgsticker", ".tgs"
+    elif is_video:
+        clip = read_clip(content)
+        if clip is None:
+            raise bad_request("STICKER_VIDEO_NOWEBM")
+        width, height, content_type, suffix = clip.width, clip.height, "video/webm", ".webm"
+    else:
+        width, height, content_type = picture_type(content)
+    stored = store.add(content, "sticker", suffix, content_type)
     shown = stored.as_json() | {
         "type": "regular",
-        "width": made.width,
-        "height": made.height,
-        "is_animated": made.is_animated,
-        "is_video": made.is_video,
+        "width": width,
+        "height": height,
+        "is_animated": is_animated,
+        "is_video": is_video,
     }
     return store.attach(Attachment("sticker", {"sticker": shown}), stored)
 
 
+def _voice(store: FileStore, upload: Upload) -> Attachment:
+    duration = voice_duration_s(upload.content)
+    if duration is None:
+        raise bad_request("can't use the file as a voice message: it has no sound")
+    is_audio = upload.content_type.startswith("audio/")
+    content_type = upload.content_type if is_audio else "audio/ogg"
+    stored = store.add(upload.content, "voice", ".oga", content_type)
+    shown = stored.as_json() | {"duration": duration, "mime_type": content_type}
+    return store.attach(Attachment("voice", {"voice": shown}), stored)
+
+
 def _document(store: FileStore, upload: Upload) -> Attachment:
-    guessed = _TYPES.guess_type(upload.file_name)[0]
-    content_type = guessed or upload.content_type or "application/octet-stream"
     suffix = PurePath(upload.file_name).suffix[:16]
-    stored = store.add(upload.content, "document", suffix, content_type)
-    return store.attach(
-        Attachment("document", {"document": _file_fields(stored, upload.file_name)}), stored
-    )
+    stored = store.add(upload.content, "document", suffix, _content_type(upload))
+    shown = _file_fields(stored, upload.file_name)
+    return store.attach(Attachment("document", {"document": shown}), stored)
 
 
-async def _moving(store: FileStore, kind: Kind, upload: Upload, wishes: MediaWishes) -> Attachment:
-    """A video, an animation or a round video; what does not move is sent as a file."""
-    content, file_name = upload.content, upload.file_name
-    if kind == "animation" and content.startswith(GIF_MAGIC):
-        content = await asyncio.to_thread(gif_as_mp4, content)
-        file_name = f"{PurePath(file_name).stem}.mp4"
-    if kind == "video_note" and wishes.is_from_person:
-        content = await asyncio.to_thread(square_video, content)
-    facts = await asyncio.to_thread(video_facts, content)
-    if facts is not None and not facts.is_mp4 and wishes.is_from_person:
-        content = await asyncio.to_thread(phone_video, content)
-        file_name = f"{PurePath(file_name).stem}.mp4"
-        facts = await asyncio.to_thread(video_facts, content)
-    if facts is None or not facts.is_mp4:
+def _moving(store: FileStore, kind: Kind, upload: Upload, options: MediaOptions) -> Attachment:
+    """A video, an animation or a round video; anything else becomes a document."""
+    clip = read_clip(upload.content)
+    if clip is None or not (clip.is_mp4 or options.is_from_person):
         if kind == "video_note":
             raise bad_request("can't use the file as a video note: it is not an MPEG-4 video")
         return _document(store, upload)
-    if kind == "video" and not facts.has_sound and wishes.silent_video_is_animation:
-        kind = "animation"
-    stored = store.add(content, kind, ".mp4", MP4)
-    extra = await _thumbnail(store, content, wishes)
-    fields = stored.as_json() | _measures(kind, facts, wishes) | extra
+    if kind == "video" and not clip.has_sound and not options.in_album:
+        kind = "animation"  # as Telegram does with silent videos
+    content_type = "video/mp4" if clip.is_mp4 else _content_type(upload)
+    stored = store.add(upload.content, kind, PurePath(upload.file_name).suffix[:16], content_type)
+    makes_preview = options.is_from_person or len(upload.content) <= _PREVIEW_LIMIT_BYTES
+    extra = _thumbnail_fields(store, clip if makes_preview else None, options.thumbnail)
+    fields = stored.as_json() | _measures(kind, clip, options) | extra
     if kind != "video_note":
-        fields |= {"file_name": file_name, "mime_type": MP4}
+        fields |= {"file_name": upload.file_name, "mime_type": content_type}
     shown: JsonObject = {str(kind): fields}
     if kind == "animation":
-        shown["document"] = _file_fields(stored, file_name) | extra
+        shown["document"] = _file_fields(stored, upload.file_name) | extra
     return store.attach(Attachment(kind, shown), stored)
 
 
-def _measures(kind: Kind, facts: VideoFacts, wishes: MediaWishes) -> JsonObject:
-    duration = facts.duration_s if wishes.duration is None else wishes.duration
-    width, height = wishes.width or facts.width, wishes.height or facts.height
+def _measures(kind: Kind, clip: Clip, options: MediaOptions) -> JsonObject:
+    duration = clip.duration_s if options.duration is None else options.duration
+    width, height = options.width or clip.width, options.height or clip.height
     if kind == "video_note":
-        return {"length": width, "duration": duration}
+        return {"length": min(width, height), "duration": duration}
     return {"width": width, "height": height, "duration": duration}
 
 
-async def _thumbnail(store: FileStore, content: bytes, wishes: MediaWishes) -> JsonObject:
-    """The sender's thumbnail if it is good enough, else the first frame of a small enough video."""
-    picture = None
-    if wishes.thumbnail is not None:
-        picture = await asyncio.to_thread(thumbnail, wishes.thumbnail)
-    makes_own = wishes.is_from_person or len(content) <= _MOST_BYTES_WITH_PREVIEW
-    if picture is None and makes_own:
-        picture = await asyncio.to_thread(video_thumbnail, content)
+def _thumbnail_fields(store: FileStore, clip: Clip | None, given: bytes | None) -> JsonObject:
+    """The sender's thumbnail if Telegram would take it, else the clip's first frame, if any."""
+    picture: Picture | None = thumbnail(given) if given else None
+    picture = picture or (clip.thumbnail if clip else None)
     if picture is None:
         return {}
     stored = store.add(picture.content, "thumbnail", ".jpg", "image/jpeg")
-    size = {"width": picture.width, "height": picture.height}
-    return {"thumbnail": stored.as_json() | size}
+    return {"thumbnail": stored.as_json() | {"width": picture.width, "height": picture.height}}
+
+
+def _content_type(upload: Upload) -> str:
+    guessed = _TYPES.guess_type(upload.file_name)[0]
+    return guessed or upload.content_type or "application/octet-stream"
 
 
 def _file_fields(stored: StoredFile, file_name: str) -> JsonObject:

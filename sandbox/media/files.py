@@ -10,13 +10,13 @@ from typing import Literal
 from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
 
-Kind = Literal["photo", "video", "animation", "video_note", "document", "sticker"]
+Kind = Literal["photo", "video", "animation", "video_note", "voice", "document", "sticker"]
 DOWNLOAD_LIMIT_BYTES = 20 * 2**20
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """Bytes under an id. `path` is what the download's address ends in."""
+    """A file and its ids. `path` is the last part of its download URL."""
 
     file_id: str
     file_unique_id: str
@@ -25,7 +25,7 @@ class StoredFile:
     content_type: str
 
     def as_json(self) -> JsonObject:
-        """What every media object of the Bot API begins with."""
+        """Return the fields that all media objects of the Bot API have."""
         return {
             "file_id": self.file_id,
             "file_unique_id": self.file_unique_id,
@@ -35,14 +35,14 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Attachment:
-    """The media of a message, as the fields that the message shows (`{"photo": [...]}`)."""
+    """The media of a message, as fields of the Message (`{"photo": [...]}`)."""
 
     kind: Kind
     fields: JsonObject
 
 
 class FileStore:
-    """Every file that was ever sent. The same bytes have one unique id and, sent twice, two ids."""
+    """All files ever sent. Equal contents share a unique id, but not a file id."""
 
     def __init__(self) -> None:
         self._files: dict[str, StoredFile] = {}
@@ -54,7 +54,7 @@ class FileStore:
         return len(self._files)
 
     def add(self, content: bytes, kind: str, suffix: str, content_type: str) -> StoredFile:
-        """Keeps the bytes under a new id."""
+        """Store a file under new ids."""
         number = next(self._numbers)
         digest = hashlib.sha1(content, usedforsecurity=False).digest()
         stored = StoredFile(
@@ -69,13 +69,13 @@ class FileStore:
         return stored
 
     def attach(self, attachment: Attachment, *files: StoredFile) -> Attachment:
-        """Lets a message that names one of the files show the whole attachment again."""
+        """Let a later message show the attachment by the id of one of its files."""
         for stored in files:
             self._attachments[stored.file_id] = attachment
         return attachment
 
     def get(self, file_id: str) -> StoredFile:
-        """The file of an id.
+        """Return the file of an id.
 
         Raises:
             ApiError: 400 if there is none.
@@ -86,13 +86,11 @@ class FileStore:
             raise _wrong_identifier() from None
 
     def at(self, path: str) -> StoredFile | None:
-        """The file behind a download address."""
+        """Return the file at a download path."""
         return self._paths.get(path)
 
     def attachment(self, file_id: str, kind: Kind) -> Attachment:
-        """What a message of this kind shows that names the id.
-
-        An animation may also be named as a document: its messages carry both.
+        """Return the attachment to send again by its file id.
 
         Raises:
             ApiError: 400 if there is none, or if it is of another kind.
@@ -100,13 +98,17 @@ class FileStore:
         found = self._attachments.get(file_id)
         if found is None:
             raise _wrong_identifier()
-        # A silent video that was sent as a video has become an animation, and goes by both names.
-        same = {found.kind, kind} in ({"animation", "document"}, {"animation", "video"})
-        if found.kind != kind and not (same and found.kind == "animation"):
-            name = {"video_note": "VideoNote"}.get(found.kind, found.kind.capitalize())
-            wanted = {"video_note": "VideoNote"}.get(kind, kind.capitalize())
+        # An animation is also a document, and may have been sent as a silent video.
+        if found.kind == "animation" and kind in {"document", "video"}:
+            return found
+        if found.kind != kind:
+            name, wanted = (_type_name(one) for one in (found.kind, kind))
             raise bad_request(f"can't use file of type {name} as {wanted}")
         return found
+
+
+def _type_name(kind: Kind) -> str:
+    return "VideoNote" if kind == "video_note" else kind.capitalize()
 
 
 def _wrong_identifier() -> Exception:

@@ -3,13 +3,13 @@
 import { safeAddress, startPayload } from "./addresses.js";
 import { answerTo } from "./answers.js";
 import { get, post } from "./api.js";
-import { alertDialog, ask, attempt, copy, pick, toast } from "./notices.js";
-import { avatarOf, nameOf } from "./names.js";
+import { alertDialog, ask, attempt, copy, openMenu, toast } from "./notices.js";
+import { nameOf } from "./names.js";
 import { chat, chatsOf, isBot, person, putMessage, signal, state, touch } from "./store.js";
 
 const WAIT_S = 10;
 
-/** Stores what the server made of a sent message, so that it shows before the event arrives. */
+/** Shows sent messages before their events arrive. */
 export function keepSent(answer) {
   for (const message of answer.messages ?? [answer.message]) {
     putMessage(message.chat.id, message);
@@ -17,7 +17,7 @@ export function keepSent(answer) {
   }
 }
 
-/** Who writes, and where, as fields of /sim/message; taken when one presses Send. */
+/** Returns who writes where, as fields of /sim/message. */
 export const here = () => ({
   user_id: state.personId,
   chat_id: state.chatId,
@@ -25,26 +25,27 @@ export const here = () => ({
   language_code: person()?.language_code,
 });
 
-/** Sends a text at once. @returns {Promise<boolean>} whether the server took it */
+/** Sends a text. @returns {Promise<boolean>} whether the server took it */
 export async function sendText(text) {
   const answer = await attempt(() => post("/sim/message", { ...here(), text }));
   if (answer) keepSent(answer);
   return answer !== null;
 }
 
-/** Sends a command that stands in a message; in groups it names the bot that wrote it. */
+/** Sends a command from a message; in groups it names the bot that wrote the message. */
 export function sendCommand(text, message) {
   const toBot = chat()?.type !== "private" && isBot(message?.from) && !text.includes("@");
   return sendText(toBot ? `${text}@${state.bot.username}` : text);
 }
 
-/** Goes to a chat (and topic) of the current person. */
+/** Opens a chat, or one of its topics. */
 export function openChat(chatId, threadId = null) {
   Object.assign(state, { chatId, threadId });
+  state.unread.delete(chatId);
   touch("place", "messages", "doing");
 }
 
-/** Becomes another person, in the same group if that person is there, else in private. */
+/** Becomes another person, in the same group if they are a member, else in their private chat. */
 export function becomePerson(personId) {
   const chats = chatsOf(personId);
   const stays = chat()?.type !== "private" && chats.some((one) => one.id === state.chatId);
@@ -54,12 +55,8 @@ export function becomePerson(personId) {
   touch("place", "messages", "doing");
 }
 
-/**
- * Presses START: opens the private chat and sends /start with the link's payload.
- *
- * @returns {Promise<boolean>} whether the server took it
- */
-export async function start(payload = "") {
+/** Opens the private chat and sends /start with the payload of a deep link. */
+export function start(payload = "") {
   const own = chatsOf(state.personId).find((one) => one.type === "private");
   if (own && own.id !== state.chatId) openChat(own.id);
   state.payload = "";
@@ -67,7 +64,7 @@ export async function start(payload = "") {
   return sendText(payload ? `/start ${payload}` : "/start");
 }
 
-/** Opens an address that a bot gave. */
+/** Opens a URL that the bot gave. */
 export function openAddress(address) {
   const payload = startPayload(address);
   if (payload !== null) {
@@ -76,7 +73,7 @@ export function openAddress(address) {
   }
   const safe = safeAddress(address);
   if (safe) window.open(safe, "_blank", "noopener,noreferrer");
-  else toast("This address is not opened: only http, https and tg are.", "error");
+  else toast("Only http, https and tg links are opened.", "error");
 }
 
 async function tapCallback(message, button) {
@@ -88,7 +85,7 @@ async function tapCallback(message, button) {
     wait_s: 0,
   });
   if (asked.reason) {
-    toast(`The bot never saw the tap: ${asked.reason}.`, "error");
+    toast(`The tap was not delivered: ${asked.reason}.`, "error");
     return;
   }
   const answer = asked.answer ?? (await answerTo(asked.query_id, WAIT_S));
@@ -97,43 +94,40 @@ async function tapCallback(message, button) {
     return;
   }
   if (answer.text && answer.show_alert) alertDialog(nameOf(state.bot), answer.text);
-  else if (answer.text) toast(answer.text, "answer");
+  else if (answer.text) toast(answer.text);
   if (answer.url) openAddress(answer.url);
 }
 
-async function switchInline(query, anywhere) {
-  if (anywhere) {
-    const choices = chatsOf(state.personId).map((one) => ({
-      label: nameOf(one),
-      icon: avatarOf(one, "small"),
-      value: one.id,
-    }));
-    const chatId = await pick("Send to…", choices);
-    if (chatId === null) return;
-    openChat(chatId);
-  }
-  signal("fill", { text: `@${state.bot.username} ${query}` });
+const fillIn = (query) => signal("fill", { text: `@${state.bot.username} ${query}` });
+
+/** Offers the chats in which an inline query can be typed. */
+function chooseChat(query, anchor) {
+  const items = chatsOf(state.personId).map((one) => ({
+    label: nameOf(one),
+    icon: one.type === "private" ? "send" : "group",
+    run: () => {
+      openChat(one.id);
+      fillIn(query);
+    },
+  }));
+  openMenu(items, anchor);
 }
 
-/** Taps an inline button, whatever it does. */
-export async function tap(message, button) {
+/** Taps an inline button. */
+export async function tap(message, button, anchor) {
   if (button.callback_data !== undefined) return attempt(() => tapCallback(message, button));
   if (button.url) return openAddress(button.url);
   if (button.copy_text) return copy(button.copy_text.text);
   if (button.switch_inline_query_current_chat !== undefined) {
-    return switchInline(button.switch_inline_query_current_chat, false);
+    return fillIn(button.switch_inline_query_current_chat);
   }
-  if (button.switch_inline_query !== undefined)
-    return switchInline(button.switch_inline_query, true);
-  if (button.switch_inline_query_chosen_chat) {
-    return switchInline(button.switch_inline_query_chosen_chat.query ?? "", true);
-  }
-  return toast("The sandbox cannot do what this button asks for.", "error");
+  const query = button.switch_inline_query ?? button.switch_inline_query_chosen_chat?.query ?? "";
+  return chooseChat(query, anchor);
 }
 
-/** Asks for a name, makes a topic of it and goes there. */
+/** Asks for a name, and opens a new topic. */
 export async function newTopic(chatId) {
-  const name = await ask({ title: "New topic", label: "Name of the topic", yes: "Make" });
+  const name = await ask({ title: "New topic", label: "Name of the topic", yes: "Create" });
   if (!name) return;
   const body = { chat_id: chatId, name, user_id: state.personId };
   const made = await attempt(() => post("/sim/topics", body));
@@ -145,7 +139,7 @@ export const deleteMessage = (message) =>
 
 let latestCommands = 0;
 
-/** Fetches the commands that this person sees here. */
+/** Fetches the commands that this person sees in this chat. */
 export async function fetchCommands() {
   if (!chat()) return;
   const ours = ++latestCommands;

@@ -1,12 +1,12 @@
-/** Which addresses may be clicked, and which of them lead to our own bot. */
+/** Which URLs may be opened, and which of them are deep links to the bot. */
 
 import { state } from "./store.js";
 
-/** `example.com:8080`, which looks like a scheme and is a host with a port. */
+/** `example.com:8080` looks like a scheme, but is a host with a port. */
 const HOST_AND_PORT = /^(?:[^\s/:?#@]+\.[^\s/:?#@]+|localhost):\d+(?:[/?#]|$)/iu;
 const SCHEME = /^[a-z][a-z0-9+.-]*:/iu;
 
-/** An address that may be clicked: http, https or tg; else null. */
+/** Returns a URL with http, https or tg; null for any other. */
 export function safeAddress(address) {
   const isFull = SCHEME.test(address) && !HOST_AND_PORT.test(address);
   const full = isFull ? address : `https://${address}`;
@@ -18,7 +18,7 @@ export function safeAddress(address) {
   }
 }
 
-/** The payload of a link like t.me/our_bot?start=X; null if it is another link. */
+/** Returns the payload of a link like t.me/our_bot?start=X; null for any other link. */
 export function startPayload(address) {
   const full = safeAddress(address);
   if (!full) return null;

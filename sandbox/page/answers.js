@@ -1,11 +1,11 @@
-/** The bot's answers to taps and inline queries: events, which may come before the query's id. */
+/** The bot's answers to queries: events, which may arrive before the query's id is known. */
 
 const KEPT = 100;
 
 const answers = new Map();
 const waiting = new Map();
 
-/** Takes the bot's answer to a query. */
+/** Stores the bot's answer to a query. */
 export function keepAnswer(queryId, answer) {
   answers.set(queryId, answer);
   if (answers.size > KEPT) answers.delete(answers.keys().next().value);
@@ -15,7 +15,7 @@ export function keepAnswer(queryId, answer) {
 /**
  * Waits for the bot's answer without holding a connection, of which a browser has few.
  *
- * @returns {Promise<object|null>} null when there is none after the time.
+ * @returns {Promise<object|null>} null after the timeout
  */
 export function answerTo(queryId, seconds) {
   if (answers.has(queryId)) return Promise.resolve(answers.get(queryId));

@@ -1,10 +1,9 @@
-/** The chat page of the sandbox: puts its parts together and keeps the address in step. */
+/** The chat page: starts its parts and keeps the URL up to date. */
 
 import { openChat } from "./actions.js";
 import { startComposer } from "./composer.js";
 import { startHeader } from "./header.js";
 import { connect } from "./live.js";
-import { startPanel } from "./panel.js";
 import { startSidebar } from "./sidebar.js";
 import * as store from "./store.js";
 import { state } from "./store.js";
@@ -15,7 +14,7 @@ let chosen = false;
 
 const numberIn = (name) => (asked.has(name) ? Number(asked.get(name)) : null);
 
-/** Goes where the address says, else to the first person's private chat. */
+/** Opens what the URL names, by default the first person's private chat. */
 function chooseFirst() {
   const person = state.persons.find((one) => one.id === numberIn("user")) ?? state.persons[0];
   if (!person) return;
@@ -28,21 +27,16 @@ function chooseFirst() {
   openChat(chat?.id ?? 0, topic?.message_thread_id ?? null);
 }
 
-/** After a reset, an upgrade or a leave the open chat may be gone, or be another one. */
+/** After a reset, an upgrade or a leave the open chat may be gone. */
 function stayPossible() {
-  if (!chosen) chooseFirst();
-  if (!chosen) return;
+  if (!chosen) {
+    chooseFirst();
+    return;
+  }
   if (!store.person()) state.personId = state.persons[0].id;
   const chats = store.chatsOf(state.personId);
   const open = store.chat();
-  if (open && chats.includes(open)) {
-    const known =
-      state.threadId === null ||
-      open.topics?.some((one) => one.message_thread_id === state.threadId);
-    // A topic made a moment ago may be known to the server only; its news is on the way.
-    if (!known && !open.is_forum) openChat(open.id);
-    return;
-  }
+  if (chats.includes(open)) return;
   const successor = chats.find((one) => one.id === open?.migrated_to) ?? chats[0];
   openChat(successor?.id ?? 0);
 }
@@ -61,5 +55,4 @@ startSidebar();
 startHeader();
 startTimeline();
 startComposer();
-startPanel();
 connect();

@@ -42,33 +42,22 @@ const ICONS = {
   attach:
     "M19 11.5l-7 7a4.6 4.6 0 0 1-6.5-6.5l7.5-7.5a3 3 0 0 1 4.3 4.3l-7.4 7.4a1.4 1.4 0 0 1-2-2l6.6-6.6",
   back: "M14.5 5.5L8 12l6.5 6.5",
-  bolt: "M13 3L5.5 13.5H12L11 21l7.5-10.5H12z",
   braces:
     "M9 4.5c-2.5 0-2.5 1.5-2.5 3.5s0 3-2 4c2 1 2 2 2 4s0 3.5 2.5 3.5M15 4.5c2.5 0 2.5 1.5 2.5 3.5s0 3 2 4c-2 1-2 2-2 4s0 3.5-2.5 3.5",
-  check: "M5 12.5l4.5 4.5L19 7.5",
   circle: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM10.3 9v6l4.7-3z",
   close: "M6 6l12 12M18 6L6 18",
   copy: "M9 9h10v11H9zM15 9V4.5H5V16h4",
   down: "M12 5v13M6.5 12.5L12 18l5.5-5.5",
-  download: "M12 4v11M7.5 11L12 15.5 16.5 11M5 19.5h14",
-  edit: "M5 19l.8-3.8L16.5 4.5l3 3L8.8 18.2zM14.5 6.5l3 3",
   file: "M6.5 3.5h7l4.5 4.5v12.5H6.5zM13.5 3.5V8H18",
-  film: "M4 6h11v12H4zM15 10.5l5-3v9l-5-3",
-  gif: "M4 6h16v12H4zM10 10.5H7.5v3H10V12M12.5 10.5v3M15 13.5v-3h2M15 12h1.5",
   group:
     "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM3.5 19c.4-3.2 2.6-5 5.5-5s5.1 1.8 5.5 5M15.5 5.3a3 3 0 0 1 0 5.4M17.3 14.3c1.9.8 3 2.4 3.2 4.7",
   hidden:
     "M4 4l16 16M9.9 6.2A9.5 9.5 0 0 1 12 6c4.5 0 7.5 3.5 8.8 6a14 14 0 0 1-2.6 3.4M6.2 8A13 13 0 0 0 3.2 12C4.5 14.5 7.5 18 12 18c1.4 0 2.6-.3 3.7-.8M10.2 10.2a2.6 2.6 0 0 0 3.6 3.6",
-  keyboard: "M3.5 7h17v10h-17zM7 10.5h.01M10.3 10.5h.01M13.6 10.5h.01M17 10.5h.01M8 13.8h8",
   link: "M9 6H6v12h12v-3M13 5h6v6M19 5l-8.5 8.5",
   menu: "M5 7h14M5 12h14M5 17h14",
-  more: "M6 12h.01M12 12h.01M18 12h.01",
   photo: "M4 5h16v14H4zM4.5 17l4.5-5 3.5 3.5L15.5 12l4 4.5M15.5 9h.01",
-  play: "M8.5 5.5v13l10-6.5z",
   plus: "M12 5v14M5 12h14",
   reply: "M10 6L4.5 11.5 10 17M5 11.5h8c4 0 6 2 6.5 6",
-  reset: "M5 12a7 7 0 1 0 2.3-5.2M5 4.5V8.5h4",
-  search: "M10.5 5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11zM15 15l4.5 4.5",
   send: "M4.5 12L4 4.8 20.5 12 4 19.2zM4.5 12H12",
   sound: "M4.5 9.5v5H8l4.5 4v-13L8 9.5zM16 9a4.2 4.2 0 0 1 0 6M18.3 6.7a7.5 7.5 0 0 1 0 10.6",
   muted: "M4.5 9.5v5H8l4.5 4v-13L8 9.5zM16 9.5l4.5 5M20.5 9.5l-4.5 5",
@@ -113,7 +102,7 @@ const known = new WeakMap();
  * is unchanged, so that a playing video plays on while the text below it is edited.
  *
  * @param {Element} container Has no other children than those made here.
- * @param {Array<{name: string, signature: string, build: (old?: Element) => Element}|null>} parts
+ * @param {Array<{name: string, signature: string, build: () => Element}|null>} parts
  */
 export function patch(container, parts) {
   const before = known.get(container) ?? new Map();
@@ -122,28 +111,15 @@ export function patch(container, parts) {
     if (!part) continue;
     const old = before.get(part.name);
     const kept = old?.signature === part.signature;
-    after.set(part.name, kept ? old : { signature: part.signature, node: part.build(old?.node) });
+    after.set(part.name, kept ? old : { signature: part.signature, node: part.build() });
   }
-  const focused = removeReplaced(before, after);
+  for (const [name, { node }] of before) if (after.get(name)?.node !== node) node.remove();
   let cursor = container.firstChild;
   for (const { node } of after.values()) {
     if (node === cursor) cursor = cursor.nextSibling;
     else container.insertBefore(node, cursor);
   }
-  focused?.focus({ preventScroll: true });
   known.set(container, after);
-}
-
-/** Takes away what is not kept. @returns {Element|undefined} the heir of the focus */
-function removeReplaced(before, after) {
-  let heir;
-  for (const [name, { node }] of before) {
-    const now = after.get(name)?.node;
-    if (now === node || now?.contains(node)) continue;
-    if (node === document.activeElement) heir = now;
-    node.remove();
-  }
-  return heir;
 }
 
 /** Whether the person asked the system for less movement. */

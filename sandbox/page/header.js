@@ -1,6 +1,7 @@
-/** The line above the messages: where you are, what the bot is doing, the topics of a forum. */
+/** The line above the messages: the chat, what the bot is doing, the topics of a forum. */
 
 import { newTopic, openChat } from "./actions.js";
+import { openControls } from "./controls.js";
 import { icon, iconButton, make, patch } from "./dom.js";
 import { avatarOf, doingIn, nameOf } from "./names.js";
 import * as store from "./store.js";
@@ -9,56 +10,35 @@ import { state } from "./store.js";
 const head = document.getElementById("chat-head");
 const topics = document.getElementById("topics");
 
-function placeLine(one) {
+const ROLES = { administrator: "the bot is an administrator", member: "the bot is a member" };
+
+function statusOf(one) {
+  if (!one) return "";
   if (one.type === "private") return `@${state.bot.username}`;
-  const count = Object.values(one.members ?? {}).filter(
-    (status) => !["left", "kicked"].includes(status),
-  ).length;
-  const people = `${count} ${count === 1 ? "person" : "people"}`;
-  const roles = { administrator: "the bot is an administrator", member: "the bot is a member" };
-  return `${people}, ${roles[one.bot_status] ?? "the bot is not here"}`;
+  const present = (status) => !["left", "kicked"].includes(status);
+  const count = Object.values(one.members).filter(present).length;
+  const role = ROLES[one.bot_status] ?? "the bot is not a member";
+  return `${count} ${count === 1 ? "person" : "people"}, ${role}`;
 }
 
 function renderHead() {
   const one = store.chat();
+  const name = one ? nameOf(one) : "";
   const doing = one ? doingIn(one.id, state.threadId) : null;
-  const line = one ? placeLine(one) : "";
+  const line = doing ?? statusOf(one);
   patch(head, [
     { name: "back", signature: "", build: backButton },
-    {
-      name: "avatar",
-      signature: `${one?.id} ${one && nameOf(one)}`,
-      build: () => avatarOf(one),
-    },
+    { name: "avatar", signature: `${one?.id} ${name}`, build: () => avatarOf(one) },
     {
       name: "words",
-      signature: JSON.stringify([one && nameOf(one), line, doing]),
-      build: () =>
-        make(
-          "div",
-          { class: "head-words" },
-          make("h2", {}, one ? nameOf(one) : ""),
-          make(
-            "p",
-            {
-              class: doing ? "status doing" : "status",
-              "aria-live": "off",
-              data: { testid: "status-line" },
-            },
-            doing ?? line,
-            doing
-              ? make(
-                  "span",
-                  { class: "dots", "aria-hidden": "true" },
-                  make("i"),
-                  make("i"),
-                  make("i"),
-                )
-              : null,
-          ),
-        ),
+      signature: JSON.stringify([name, line, doing]),
+      build: () => {
+        const attributes = { class: doing ? "status doing" : "status" };
+        const status = make("p", { ...attributes, data: { testid: "status-line" } }, line + (doing ? "…" : ""));
+        return make("div", { class: "head-words" }, make("h2", {}, name), status);
+      },
     },
-    { name: "panel", signature: "", build: panelButton },
+    { name: "controls", signature: "", build: controlsButton },
   ]);
 }
 
@@ -71,71 +51,50 @@ function backButton() {
   });
 }
 
-function panelButton() {
-  return make(
+function controlsButton() {
+  const node = make(
     "button",
-    {
-      type: "button",
-      class: "panel-toggle",
-      "aria-expanded": "false",
-      "aria-controls": "panel",
-      title: "The Bot API calls behind this chat",
-      data: { testid: "panel-toggle" },
-      on: { click: () => store.signal("panel", null) },
-    },
+    { type: "button", class: "controls", title: "Sandbox", data: { testid: "controls" } },
     icon("braces"),
-    make("span", {}, "Raw calls"),
+    make("span", {}, "Sandbox"),
   );
+  node.addEventListener("click", () => openControls(node));
+  return node;
 }
 
-function topicTab(one, topic) {
-  const active = (topic.message_thread_id ?? null) === state.threadId;
-  const count = active ? 0 : store.unread(one, topic.message_thread_id ?? null);
-  return {
-    name: `topic ${topic.message_thread_id}`,
-    signature: `${active} ${count} ${topic.name}`,
-    build: () =>
-      make(
-        "button",
-        {
-          type: "button",
-          role: "tab",
-          "aria-selected": String(active),
-          data: { threadId: String(topic.message_thread_id ?? 0) },
-          on: { click: () => openChat(one.id, topic.message_thread_id ?? null) },
-        },
-        make("span", {}, topic.name),
-        count ? make("span", { class: "count" }, String(count)) : null,
-      ),
-  };
+function topicTab(one, { name, message_thread_id: threadId = null }) {
+  const active = threadId === state.threadId;
+  const build = () =>
+    make(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        "aria-selected": String(active),
+        on: { click: () => openChat(one.id, threadId) },
+      },
+      make("span", {}, name),
+    );
+  return { name: `topic ${threadId}`, signature: `${active} ${name}`, build };
 }
 
 function renderTopics() {
   const one = store.chat();
   topics.hidden = !one?.is_forum;
   if (topics.hidden) return;
-  const all = [{ name: "General" }, ...(one.topics ?? [])];
   const add = () => newTopic(state.chatId);
   patch(topics, [
-    {
-      name: "tabs",
-      signature: "",
-      build: () => make("div", { role: "tablist", "aria-label": "Topics" }),
-    },
+    ...[{ name: "General" }, ...one.topics].map((topic) => topicTab(one, topic)),
     {
       name: "new",
       signature: "",
       build: () => iconButton("plus", "New topic", { class: "new-topic", on: { click: add } }),
     },
   ]);
-  patch(
-    topics.firstChild,
-    all.map((topic) => topicTab(one, topic)),
-  );
 }
 
-/** Begins to show the line above the messages. */
+/** Shows the line above the messages. */
 export function startHeader() {
   store.watch(["place", "directory", "doing"], renderHead);
-  store.watch(["place", "directory", "messages"], renderTopics);
+  store.watch(["place", "directory"], renderTopics);
 }

@@ -1,9 +1,9 @@
-/** Who you are, and the chats that you have. */
+/** Who you are, and your chats. */
 
 import { becomePerson, openChat } from "./actions.js";
 import { post } from "./api.js";
 import { icon, make, patch } from "./dom.js";
-import { avatarOf, doingIn, lastLineOf, nameOf, serviceText, timeOf } from "./names.js";
+import { avatarOf, doingIn, lastOf, nameOf, serviceText, summaryOf, timeOf } from "./names.js";
 import { attempt } from "./notices.js";
 import * as store from "./store.js";
 import { state } from "./store.js";
@@ -12,14 +12,6 @@ const persons = document.getElementById("persons");
 const chats = document.getElementById("chats");
 
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
-
-function languageName(code) {
-  try {
-    return languageNames.of(code) ?? code;
-  } catch {
-    return code;
-  }
-}
 
 function personButton(one) {
   const active = one.id === state.personId;
@@ -34,7 +26,6 @@ function personButton(one) {
           class: "person",
           "aria-pressed": String(active),
           title: `Write as ${nameOf(one)}`,
-          data: { personId: String(one.id) },
           on: { click: () => becomePerson(one.id) },
         },
         avatarOf(one),
@@ -46,22 +37,19 @@ function personButton(one) {
 function languageChoice() {
   const me = store.person();
   const codes = [...new Set([...state.languages, me?.language_code].filter(Boolean))];
+  const choose = (event) =>
+    attempt(() => post("/sim/persons", { user_id: me.id, language_code: event.target.value }));
   return {
     name: "language",
     signature: `${me?.id} ${me?.language_code} ${codes}`,
     build: () => {
-      const options = codes.map((code) =>
-        make("option", { value: code, selected: code === me?.language_code }, languageName(code)),
-      );
-      const choose = (event) =>
-        attempt(() => post("/sim/persons", { user_id: me.id, language_code: event.target.value }));
+      const options = codes.map((value) => {
+        const selected = value === me?.language_code;
+        return make("option", { value, selected }, languageNames.of(value));
+      });
       const attributes = { data: { testid: "language" }, on: { change: choose } };
-      return make(
-        "label",
-        { class: "language" },
-        "Language",
-        make("select", attributes, ...options),
-      );
+      const select = make("select", attributes, ...options);
+      return make("label", { class: "language" }, "Language", select);
     },
   };
 }
@@ -70,67 +58,61 @@ function renderPersons() {
   const row = {
     name: "row",
     signature: "",
-    build: () =>
-      make("div", {
-        class: "person-row",
-        role: "group",
-        "aria-label": "Write as",
-        data: { testid: "person-switch" },
-      }),
+    build: () => make("div", { class: "person-row", data: { testid: "person-switch" } }),
   };
   patch(persons, [row, languageChoice()]);
   patch(persons.firstChild, state.persons.map(personButton));
 }
 
 function previewOf(one) {
-  const threads = one.is_forum
-    ? [null, ...one.topics.map((topic) => topic.message_thread_id)]
-    : [null];
-  const doing = threads.map((thread) => doingIn(one.id, thread)).find(Boolean);
-  if (doing) return { doing: `${doing}…` };
-  const last = lastLineOf(one);
-  if (!last)
-    return {
-      text:
-        one.type === "private" ? (one.is_started ? "" : "Press START to begin") : "No messages yet",
-    };
-  const service = serviceText(last.message) !== null;
-  const author = one.type === "private" ? "" : last.message.from?.first_name;
+  const doing = store
+    .threadsOf(one)
+    .map((thread) => doingIn(one.id, thread))
+    .find(Boolean);
+  if (doing) return { doing };
+  const last = lastOf(one);
+  if (!last) {
+    const isNew = one.type === "private" && !one.is_started;
+    return { text: isNew ? "Press START to begin" : "No messages yet" };
+  }
+  const author = one.type === "private" ? "" : last.from.first_name;
   return {
-    by: service ? "" : last.own ? "You" : author,
-    text: last.text,
-    time: timeOf(last.message.date),
+    by: serviceText(last) ? "" : store.isOwn(last) ? "You" : author,
+    text: summaryOf(last),
+    time: timeOf(last.date),
   };
 }
 
 function chatEntry(one) {
-  const preview = previewOf(one);
-  const active = one.id === state.chatId;
-  const count = active && !document.hidden ? 0 : store.unread(one);
-  const name = nameOf(one);
-  const kind = one.type === "private" ? "bot" : one.is_forum ? "topics" : "group";
-  const look = JSON.stringify([preview, active, count, name, kind]);
+  const look = {
+    preview: previewOf(one),
+    active: one.id === state.chatId,
+    count: state.unread.get(one.id) ?? 0,
+    name: nameOf(one),
+  };
   return {
     name: String(one.id),
-    signature: look,
-    build: () => entryNode(one, { preview, active, count, name, kind }),
+    signature: JSON.stringify(look),
+    build: () => entryNode(one, look),
   };
 }
 
-function entryNode(one, { preview, active, count, name, kind }) {
+function lineNode({ doing, by, text }) {
+  if (doing) return make("span", { class: "entry-line doing" }, `${doing}…`);
+  const author = by ? make("b", {}, `${by}: `) : null;
+  return make("span", { class: "entry-line", dir: "auto" }, author, text);
+}
+
+function entryNode(one, { preview, active, count, name }) {
   const open = () => {
-    // First the screen: the text field measures itself when the chat opens.
+    // The text field measures itself when the chat opens, so it must be visible.
     document.getElementById("app").dataset.screen = "chat";
     openChat(one.id);
   };
-  const line = preview.doing
-    ? make("span", { class: "entry-line doing" }, preview.doing)
-    : make(
-        "span",
-        { class: "entry-line", dir: "auto" },
-        preview.by ? make("b", {}, `${preview.by}: `) : null,
-        preview.text,
-      );
+  const kind =
+    one.type === "private"
+      ? make("span", { class: "tag" }, "bot")
+      : make("span", { class: "entry-kind" }, icon(one.is_forum ? "topic" : "group"));
   return make(
     "button",
     {
@@ -146,20 +128,16 @@ function entryNode(one, { preview, active, count, name, kind }) {
       { class: "entry-text" },
       make(
         "span",
-        { class: "entry-head" },
+        { class: "entry-row" },
         make("span", { class: "entry-name" }, name),
-        kind === "bot"
-          ? make("span", { class: "tag" }, "bot")
-          : make("span", { class: "entry-kind" }, icon(kind === "topics" ? "topic" : "group")),
+        kind,
         make("span", { class: "entry-time" }, preview.time ?? ""),
       ),
       make(
         "span",
-        { class: "entry-foot" },
-        line,
-        count
-          ? make("span", { class: "count", "aria-label": `${count} unread` }, String(count))
-          : null,
+        { class: "entry-row" },
+        lineNode(preview),
+        count ? make("span", { class: "count" }, String(count)) : null,
       ),
     ),
   );
@@ -168,14 +146,11 @@ function entryNode(one, { preview, active, count, name, kind }) {
 function renderChats() {
   const mine = store.chatsOf(state.personId);
   patch(chats, mine.map(chatEntry));
-  const total = mine.reduce(
-    (sum, one) => sum + (one.id === state.chatId && !document.hidden ? 0 : store.unread(one)),
-    0,
-  );
+  const total = mine.reduce((sum, one) => sum + (state.unread.get(one.id) ?? 0), 0);
   document.title = total ? `(${total}) Animato sandbox` : "Animato sandbox";
 }
 
-/** Begins to show persons and chats. */
+/** Shows people and chats. */
 export function startSidebar() {
   store.watch(["place", "directory"], renderPersons);
   store.watch(["place", "directory", "messages", "doing"], renderChats);

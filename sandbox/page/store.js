@@ -1,10 +1,9 @@
-/** What the page knows, and who wants to hear of changes. */
+/** What the page knows, and who is told about changes. */
 
 /**
- * `threadId` is null in "General" and in chats without topics. `server` changes when the sandbox
- * was started anew; `uploadLimit` is in bytes. `messages` holds a map of
- * messages by id for each chat; a message is never changed, only replaced, so that "is it the
- * same object" answers "has it changed".
+ * `threadId` is null in the General topic and in chats without topics. `server` changes when
+ * another sandbox is started; `uploadLimit` is in bytes. `messages` holds a map of messages by id
+ * for each chat; a changed message is another object. `unread` counts new messages by chat.
  */
 export const state = {
   bot: { id: 0, first_name: "Bot", username: "bot", description: "" },
@@ -20,6 +19,7 @@ export const state = {
   threadId: null,
   payload: "",
   messages: new Map(),
+  unread: new Map(),
   doing: new Map(),
   commands: [],
 };
@@ -39,19 +39,19 @@ export function watch(topics, listener) {
 /**
  * Says that something changed.
  *
- * Topics: place, directory, messages, doing, outbox, commands, commands-changed. A change of place
- * shows at once, so that what is typed next goes to where the person has just gone.
+ * Topics: place, directory, messages, doing, commands, commands-changed. A change of place shows at
+ * once, so that what is typed next goes to the new chat.
  */
 export function touch(...topics) {
   topics.forEach((topic) => dirty.add(topic));
   if (topics.includes("place")) flush();
   if (scheduled || dirty.size === 0) return;
   scheduled = true;
-  // A hidden tab has no frames, but its title still counts what is new.
   const later = () => {
     scheduled = false;
     flush();
   };
+  // A hidden tab has no frames, but its title still counts new messages.
   if (document.hidden) setTimeout(later, 50);
   else requestAnimationFrame(later);
 }
@@ -66,8 +66,8 @@ function flush() {
 const signals = new EventTarget();
 
 /**
- * Tells other parts of the page that something happened: sent, arrived, reply, edit, jump, fill,
- * files, files-added, panel, call, fetched, reset, another-server.
+ * Tells other parts of the page that something happened: sent, reply, jump, fill, files,
+ * forgotten.
  */
 export const signal = (name, detail) => signals.dispatchEvent(new CustomEvent(name, { detail }));
 export const onSignal = (name, listener) =>
@@ -79,29 +79,29 @@ export const isBot = (user) => user?.id === state.bot.id;
 export const authorOf = (message) => message.sim?.author_id ?? message.from?.id;
 export const isOwn = (message) => authorOf(message) === state.personId;
 
-/** The chats that a person has: the private one and the groups where the person is a member. */
+/** Returns a person's private chat and groups. */
 export function chatsOf(personId) {
   return state.chats.filter((one) => {
-    if (one.type === "private") return (one.person_id ?? one.id) === personId;
-    const status = one.members?.[String(personId)];
-    return !one.migrated_to && status && status !== "left" && status !== "kicked";
+    if (one.type === "private") return one.person_id === personId;
+    const status = one.members[String(personId)] ?? "left";
+    return !one.migrated_to && status !== "left" && status !== "kicked";
   });
 }
 
-/** The topic of a message: null for General. */
+/** Returns the topic of a message; null for General. */
 export const threadOf = (message) =>
   message.is_topic_message || message.forum_topic_created
     ? (message.message_thread_id ?? null)
     : null;
 
-/** Messages of a chat, oldest first; of one topic where the chat has topics. */
+/** Returns the messages of a chat, or of one topic in a forum, oldest first. */
 export function messagesOf(one, threadId) {
   const all = [...(state.messages.get(one?.id)?.values() ?? [])];
   const wanted = one?.is_forum ? all.filter((message) => threadOf(message) === threadId) : all;
   return wanted.sort((left, right) => left.message_id - right.message_id);
 }
 
-/** Messages of the chat and topic that are open. */
+/** Returns the messages of the open chat and topic. */
 export const openMessages = () => messagesOf(chat(), state.threadId);
 
 export function putMessage(chatId, message) {
@@ -109,8 +109,9 @@ export function putMessage(chatId, message) {
   const messages = state.messages.get(chatId);
   const isNew = !messages.has(message.message_id);
   messages.set(message.message_id, message);
+  const isSeen = chatId === state.chatId && !document.hidden;
+  if (isNew && !isSeen) state.unread.set(chatId, (state.unread.get(chatId) ?? 0) + 1);
   if (isNew && isBot(message.from)) state.doing.delete(placeKey(chatId, threadOf(message)));
-  if (isNew) signal("arrived", { chatId, message });
   touch("messages", "doing");
 }
 
@@ -119,54 +120,31 @@ export function dropMessages(chatId, messageIds) {
   touch("messages");
 }
 
-/** Takes a chat's messages as they are on the server. */
-export function replaceMessages(chatId, messages) {
-  const before = state.messages.get(chatId) ?? new Map();
-  const after = new Map();
-  for (const message of messages) {
-    const old = before.get(message.message_id);
-    const same = old && JSON.stringify(old) === JSON.stringify(message);
-    after.set(message.message_id, same ? old : message);
+/** Takes all messages as they are on the server. @param {Array<[number, object[]]>} histories */
+export function replaceMessages(histories) {
+  const before = state.messages;
+  state.messages = new Map();
+  for (const [chatId, messages] of histories) {
+    const after = new Map();
+    for (const message of messages) {
+      const old = before.get(chatId)?.get(message.message_id);
+      const same = old && JSON.stringify(old) === JSON.stringify(message);
+      after.set(message.message_id, same ? old : message);
+    }
+    state.messages.set(chatId, after);
   }
-  state.messages.set(chatId, after);
   touch("messages");
 }
 
 export const placeKey = (chatId, threadId) => `${chatId}/${threadId ?? ""}`;
 
-const readUpTo = new Map();
-const atStart = new Map();
-
-/** From here on messages count as new: what was there when the page opened is not. */
-export function startCounting(chatId) {
-  if (atStart.has(chatId)) return;
-  atStart.set(chatId, Math.max(0, ...(state.messages.get(chatId)?.keys() ?? [])));
+export function forgetMessages() {
+  state.messages.clear();
+  state.doing.clear();
+  state.unread.clear();
+  touch("messages", "doing");
 }
 
-export function forgetCounts() {
-  readUpTo.clear();
-  atStart.clear();
-}
-
-export function markRead() {
-  const newest = openMessages().at(-1)?.message_id ?? 0;
-  const key = `${state.personId}:${placeKey(state.chatId, state.threadId)}`;
-  if ((readUpTo.get(key) ?? -1) >= newest) return;
-  readUpTo.set(key, newest);
-  touch("messages");
-}
-
-/** How many messages of others this person has not seen in a chat, or in one topic of it. */
-export function unread(one, threadId) {
-  const threads = threadId !== undefined ? [threadId] : threadsOf(one);
-  const counts = threads.map((thread) => {
-    const key = `${state.personId}:${placeKey(one.id, thread)}`;
-    const seen = readUpTo.get(key) ?? atStart.get(one.id) ?? 0;
-    const fresh = (message) => message.message_id > seen && !isOwn(message);
-    return messagesOf(one, thread).filter(fresh).length;
-  });
-  return counts.reduce((sum, count) => sum + count, 0);
-}
-
-const threadsOf = (one) =>
+/** Returns the topics of a chat; a chat without topics has one, null. */
+export const threadsOf = (one) =>
   one.is_forum ? [null, ...one.topics.map((topic) => topic.message_thread_id)] : [null];

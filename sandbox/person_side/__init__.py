@@ -1,1 +1,1 @@
-"""What persons do and see: `/sim/...`, used by the chat page and by tests."""
+"""The person side: what people do and see, under `/sim`."""

@@ -1,4 +1,4 @@
-"""Which person, chat and message a request of the person side means."""
+"""Finds the person, chat and message that a request names."""
 
 from sandbox.errors import SimError
 from sandbox.parameters import Parameters
@@ -8,22 +8,22 @@ from sandbox.world.telegram import OWNER_ID, Telegram
 
 
 def person_of(telegram: Telegram, call: Parameters, name: str = "user_id") -> Person:
-    """The person who acts; Alice if nobody is named."""
+    """Return the person who acts; Alice by default."""
     user_id = call.integer(name)
     person = telegram.persons.get(OWNER_ID if user_id is None else user_id)
     if person is None:
         known = ", ".join(
             f"{found.user_id} {found.first_name}" for found in telegram.persons.values()
         )
-        raise SimError(f"Nobody here has the id {user_id}: there are {known}.")
+        raise SimError(f"There is no person {user_id}; known are {known}.")
     return person
 
 
 def chat_of(telegram: Telegram, call: Parameters, person: Person | None) -> Chat:
-    """The chat that is named, or else the person's private one.
+    """Return the named chat; the person's private chat by default.
 
     Raises:
-        SimError: there is none, it is somebody else's, or it has been upgraded.
+        SimError: it does not exist, the person is not in it, or it has been upgraded.
     """
     chat_id = call.integer("chat_id")
     if chat_id is None and person is not None:
@@ -41,7 +41,7 @@ def chat_of(telegram: Telegram, call: Parameters, person: Person | None) -> Chat
 
 
 def group_of(telegram: Telegram, call: Parameters) -> Chat:
-    """The group that is named."""
+    """Return the named group."""
     chat = chat_of(telegram, call, None)
     if not chat.is_group:
         raise SimError(f"Chat {chat.chat_id} is not a group.")
@@ -49,7 +49,7 @@ def group_of(telegram: Telegram, call: Parameters) -> Chat:
 
 
 def message_of(chat: Chat, call: Parameters, name: str) -> Message:
-    """The message of the chat that is named."""
+    """Return the named message of a chat."""
     message_id = call.integer(name)
     message = chat.messages.get(message_id or 0)
     if message is None:

@@ -1,10 +1,12 @@
-"""Persons, groups, members, blocking: the world around the messages."""
+"""People, groups, members, settings and faults."""
+
+from collections.abc import Awaitable, Callable
 
 from sandbox.bot_api.methods import name_of
 from sandbox.errors import SimError
 from sandbox.faults import ANY, DOWNLOAD
 from sandbox.json_types import JsonObject
-from sandbox.media.attachments import MediaWishes, attach
+from sandbox.media.attachments import MediaOptions, attach
 from sandbox.parameters import Parameters
 from sandbox.person_side.finding import group_of, person_of
 from sandbox.person_side.messages import deliver
@@ -15,29 +17,27 @@ from sandbox.world.membership import (
     change_person_status,
 )
 from sandbox.world.people import Person
-from sandbox.world.telegram import OWNER_ID, Settings, Telegram
+from sandbox.world.telegram import Settings, Telegram
 
 PERSONS_LIMIT = 900  # their ids have three digits, a bot's has more
 
 
 async def set_person(telegram: Telegram, call: Parameters) -> JsonObject:
-    """Changes a person, or adds one."""
+    """Change a person, or add one."""
     upload = call.upload("photo")
     attachment = None
     if upload is not None:
-        attachment = await attach(telegram.files, "photo", upload, MediaWishes(is_from_person=True))
+        attachment = await attach(telegram.files, "photo", upload, MediaOptions())
     if call.text("user_id") is not None:
         person = person_of(telegram, call)
         person.first_name = call.text("first_name") or person.first_name
     else:
         name = call.text("first_name")
         if name is None:
-            raise SimError(
-                "Give the user_id of a person to change, or the first_name of a new one."
-            )
+            raise SimError("Give the user_id of a person, or the first_name of a new one.")
         if len(telegram.persons) >= PERSONS_LIMIT:
-            raise SimError(f"There are {PERSONS_LIMIT} persons already: reset the sandbox.")
-        person = telegram.add_person(Person(telegram.next_person_id(), name, None, "en"))
+            raise SimError(f"There are {PERSONS_LIMIT} people already: reset the sandbox.")
+        person = telegram.add_person(Person(max(telegram.persons) + 1, name, None, "en"))
         for chat in telegram.chats.values():
             if chat.is_group:
                 chat.members[person.user_id] = "member"
@@ -45,44 +45,37 @@ async def set_person(telegram: Telegram, call: Parameters) -> JsonObject:
     person.language_code = call.text("language_code") or person.language_code
     if attachment is not None:
         person.photo = attachment.fields["photo"]
-    elif not call.boolean("has_photo", default=True):
-        person.photo = []
     telegram.events.emit("state")
     return {"person": person.as_user()}
 
 
 async def add_group(telegram: Telegram, call: Parameters) -> JsonObject:
-    """A new group of everybody."""
+    """Add a group with everybody in it."""
     is_forum = call.boolean("is_forum")
-    status = call.text("bot_status") or "member"
-    if status not in STATUSES:
-        raise SimError(f"The bot's status is one of {', '.join(sorted(STATUSES))}.")
     chat = telegram.add_group(
-        call.text("title") or "A new group",
+        call.text("title") or "New group",
         call.text("type") or ("supergroup" if is_forum else "group"),
         is_forum=is_forum,
-        bot_status=status,
+        bot_status=_status(call.text("bot_status") or "member"),
     )
     return {"chat": chat.as_seen()}
 
 
 async def add_topic(telegram: Telegram, call: Parameters) -> JsonObject:
-    """A new topic in a forum."""
+    """Open a topic in a forum."""
     chat = group_of(telegram, call)
     if not chat.is_forum:
         raise SimError(f"{chat.title} has no topics.")
-    message = chat.open_topic(person_of(telegram, call), call.text("name") or "A new topic")
+    message = chat.open_topic(person_of(telegram, call), call.text("name") or "New topic")
     deliver(telegram, message)
     telegram.events.emit("state")
     return {"message_thread_id": message.message_id}
 
 
 async def change_member(telegram: Telegram, call: Parameters) -> JsonObject:
-    """Somebody joins a group, leaves it, or becomes an admin."""
+    """Change the status of the bot, or of a person, in a group."""
     chat = group_of(telegram, call)
-    status = call.text("status") or ""
-    if status not in STATUSES:
-        raise SimError(f"A status is one of {', '.join(sorted(STATUSES))}.")
+    status = _status(call.text("status") or "")
     by = person_of(telegram, call, "by")
     user_id = call.integer("user_id")
     if user_id is None or user_id == telegram.bot.user_id:
@@ -92,53 +85,41 @@ async def change_member(telegram: Telegram, call: Parameters) -> JsonObject:
     return {"chat": chat.as_seen()}
 
 
+def _status(given: str) -> str:
+    if given not in STATUSES:
+        raise SimError(f"A status is one of {', '.join(sorted(STATUSES))}.")
+    return given
+
+
 async def upgrade(telegram: Telegram, call: Parameters) -> JsonObject:
-    """A group becomes a supergroup, with another id."""
+    """Upgrade a group to a supergroup, which has another id."""
     return {"chat_id": telegram.upgrade(group_of(telegram, call)).chat_id}
 
 
-async def block(telegram: Telegram, call: Parameters) -> JsonObject:
-    """A person blocks the bot."""
-    change_blocking(telegram, person_of(telegram, call), blocks=True)
-    return {"blocks_bot": True}
+def blocking(*, blocks: bool) -> Callable[[Telegram, Parameters], Awaitable[JsonObject]]:
+    """Return the act that blocks or unblocks the bot."""
 
+    async def change(telegram: Telegram, call: Parameters) -> JsonObject:
+        change_blocking(telegram, person_of(telegram, call), blocks=blocks)
+        return {"blocks_bot": blocks}
 
-async def unblock(telegram: Telegram, call: Parameters) -> JsonObject:
-    """A person unblocks the bot."""
-    change_blocking(telegram, person_of(telegram, call), blocks=False)
-    return {"blocks_bot": False}
+    return change
 
 
 async def change_settings(telegram: Telegram, call: Parameters) -> JsonObject:
-    """How the server behaves from now on."""
-    changes: JsonObject = {}
-    for name, field in Settings.__dataclass_fields__.items():
-        if call.text(name) is None:
-            continue
-        changes[name] = _lifetime(call, name) if field.type is float else _truth(call, name)
-    unknown = set(call) - set(Settings.__dataclass_fields__)
-    if unknown:
-        known = ", ".join(Settings.__dataclass_fields__)
-        raise SimError(f"There is no setting {min(unknown)!r}: there are {known}.")
-    telegram.change_settings(changes)
+    """Change settings."""
+    known = Settings.__dataclass_fields__
+    if unknown := set(call) - set(known):
+        raise SimError(f"There is no setting {min(unknown)!r}: there are {', '.join(known)}.")
+    for name in call:
+        if (call.text(name) or "").lower() not in {"true", "false"}:
+            raise SimError(f"The setting {name} is true or false.")
+    telegram.change_settings({name: call.boolean(name) for name in call})
     return {"settings": telegram.as_seen()["settings"]}
 
 
-def _truth(call: Parameters, name: str) -> bool:
-    if (call.text(name) or "").lower() not in {"true", "false"}:
-        raise SimError(f"The setting {name} is true or false.")
-    return call.boolean(name)
-
-
-def _lifetime(call: Parameters, name: str) -> float:
-    seconds = call.number(name) or 0.0
-    if seconds < 0:
-        raise SimError(f"The setting {name} is a time in seconds, not less than 0.")
-    return seconds
-
-
 async def go_down(telegram: Telegram, call: Parameters) -> JsonObject:
-    """An outage of everything that the bot calls; 0 s ends it."""
+    """Start an outage of everything that the bot calls; 0 s ends it."""
     seconds = call.number("seconds")
     if seconds is None or not 0 <= seconds <= 3600:
         raise SimError("An outage lasts between 0 and 3600 seconds.")
@@ -147,7 +128,7 @@ async def go_down(telegram: Telegram, call: Parameters) -> JsonObject:
 
 
 async def order_fault(telegram: Telegram, call: Parameters) -> JsonObject:
-    """A failure of some calls."""
+    """Order a fault."""
     method = call.text("method") or ANY
     if method not in {ANY, DOWNLOAD} and name_of(method) is None:
         raise SimError(f"There is no method {method!r}.")
@@ -155,12 +136,12 @@ async def order_fault(telegram: Telegram, call: Parameters) -> JsonObject:
 
 
 async def clear_faults(telegram: Telegram, call: Parameters) -> JsonObject:
-    """The end of the fault of this number, or of all."""
+    """End the fault of this number, or all of them."""
     telegram.faults.clear(call.integer("number"))
     return {"faults": telegram.faults.as_json()}
 
 
 async def reset(telegram: Telegram, _: Parameters) -> JsonObject:
-    """Everything as at the start."""
+    """Return to the start."""
     telegram.reset()
-    return {"reset": True, "user_id": OWNER_ID}
+    return {"reset": True}

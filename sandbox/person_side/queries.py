@@ -1,18 +1,17 @@
-"""Persons tap buttons, ask inline, and choose a result."""
+"""People tap buttons, send inline queries, and choose results."""
 
 import secrets
 
 from sandbox.bot_api.answers import content_of_result
-from sandbox.bot_api.sending import inline_markup_of
 from sandbox.errors import SimError
-from sandbox.formatting.keyboards import button_with
+from sandbox.formatting.keyboards import button_with, checked_markup
 from sandbox.json_types import JsonObject
 from sandbox.parameters import Parameters
 from sandbox.person_side.finding import chat_of, message_of, person_of
 from sandbox.person_side.messages import deliver
 from sandbox.world.chats import Chat, Message
 from sandbox.world.people import Person
-from sandbox.world.telegram import NewMessage, Telegram
+from sandbox.world.telegram import Telegram
 
 WAIT_S, LONGEST_WAIT_S = 10.0, 600.0
 
@@ -23,12 +22,14 @@ def _wait_s(call: Parameters) -> float:
 
 
 async def tap(telegram: Telegram, call: Parameters) -> JsonObject:
-    """A tap on a button, and what the bot answers to it."""
+    """Tap a button, and return the bot's answer."""
     person = person_of(telegram, call)
     chat = chat_of(telegram, call, person)
     message = _with_keyboard(chat, call)
     label, data = call.text("label"), call.text("data")
-    button = button_with(message.reply_markup or {}, label, data)
+    button = None
+    if message.reply_markup and (label or data):
+        button = button_with(message.reply_markup, label, data)
     if button is None:
         wanted = label if label is not None else data
         raise SimError(f"Message {message.message_id} has no button {wanted!r}.")
@@ -44,7 +45,7 @@ async def tap(telegram: Telegram, call: Parameters) -> JsonObject:
     if message.inline_message_id is not None:
         content["inline_message_id"] = message.inline_message_id
     elif call.boolean("inaccessible"):
-        # What the real server shows of messages that are too old, or deleted.
+        # What Telegram sends for messages that are too old or deleted.
         short = {"chat": chat.as_json(), "message_id": message.message_id, "date": 0}
         content["message"] = short
     else:
@@ -61,13 +62,13 @@ def _with_keyboard(chat: Chat, call: Parameters) -> Message:
     if call.text("message_id") is not None:
         return message_of(chat, call, "message_id")
     for message in reversed(chat.messages.values()):
-        if message.inline_keyboard is not None:
+        if message.reply_markup is not None:
             return message
     raise SimError(f"No message of chat {chat.chat_id} has buttons.")
 
 
 async def inline(telegram: Telegram, call: Parameters) -> JsonObject:
-    """A query that is typed behind the bot's name, and the results."""
+    """Send an inline query, and return the bot's answer."""
     person = person_of(telegram, call)
     chat = chat_of(telegram, call, person)
     text = call.text("query") or ""
@@ -94,12 +95,12 @@ async def inline(telegram: Telegram, call: Parameters) -> JsonObject:
 
 
 async def choose(telegram: Telegram, call: Parameters) -> JsonObject:
-    """A result is chosen: the person sends it, with the bot's help."""
+    """Send a result of an inline query."""
     person = person_of(telegram, call)
     chat = chat_of(telegram, call, person)
     query = telegram.queries.find(call.text("inline_query_id") or "")
     if query is None or query.answer is None or query.kind != "inline":
-        raise SimError("There is no answered inline query of this id: ask /sim/inline first.")
+        raise SimError("There is no answered inline query of this id: use /sim/inline first.")
     if query.user_id != person.user_id:
         raise SimError(f"That inline query is not {person.first_name}'s.")
     result_id = call.text("result_id")
@@ -119,14 +120,15 @@ def _send_result(telegram: Telegram, chat: Chat, person: Person, result: JsonObj
     content = content_of_result(telegram, result)
     if chat.person is not None:
         chat.is_started = True
-    markup = inline_markup_of(Parameters(result))
-    new = NewMessage(
+    markup = checked_markup(result.get("reply_markup"))
+    message = telegram.put(
+        chat,
+        person,
         content,
         reply_markup=markup,
         via_bot=telegram.bot,
-        # Only with a keyboard is there an id by which the bot can change it.
+        # Only a message with a keyboard has an id by which the bot can edit it.
         inline_message_id=secrets.token_urlsafe(20) if markup is not None else None,
     )
-    message = telegram.put(chat, person, new)
     deliver(telegram, message)
     return message

@@ -1,4 +1,4 @@
-"""The routes of the person side."""
+"""The routes under `/sim`."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -25,8 +25,8 @@ ACTS: dict[str, Act] = {
     "topics": places.add_topic,
     "members": places.change_member,
     "upgrade": places.upgrade,
-    "block": places.block,
-    "unblock": places.unblock,
+    "block": places.blocking(blocks=True),
+    "unblock": places.blocking(blocks=False),
     "settings": places.change_settings,
     "fault": places.order_fault,
     "outage": places.go_down,
@@ -35,7 +35,7 @@ ACTS: dict[str, Act] = {
 
 
 def person_side_routes(telegram: Telegram) -> list[web.RouteDef]:
-    """Everything under `/sim`."""
+    """Return the routes that people and tests use."""
     watching = Watching(telegram)
     return [
         *(web.post(f"/sim/{name}", _handler(telegram, act)) for name, act in ACTS.items()),

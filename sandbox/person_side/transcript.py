@@ -1,12 +1,12 @@
-"""A chat as text, one line or more for each message: to read, and to compare in tests."""
+"""A chat as text, to read and to compare in tests."""
 
 from sandbox.world.chats import Chat, Message
 
-MEDIA = ("photo", "video", "animation", "video_note", "document", "sticker")
+MEDIA = ("photo", "video", "animation", "video_note", "voice", "document", "sticker")
 
 
 def transcript(chat: Chat) -> str:
-    """What is in the chat, without times and ids, so that two runs give the same."""
+    """Return the messages without times and ids, so that two runs give the same text."""
     return "".join(_lines(message) for message in chat.messages.values())
 
 
@@ -23,8 +23,7 @@ def _lines(message: Message) -> str:
         marks.append("reaction " + " ".join(message.reactions))
     noted = f" ({', '.join(marks)})" if marks else ""
     lines = [f"{name}{noted}: {_what(message)}"]
-    keyboard = message.inline_keyboard or {"inline_keyboard": []}
-    rows = keyboard["inline_keyboard"]
+    rows = message.reply_markup["inline_keyboard"] if message.reply_markup else []
     lines += ["    " + " ".join(f"[{button['text']}]" for button in row) for row in rows]
     return "\n".join(lines) + "\n"
 
@@ -32,7 +31,7 @@ def _lines(message: Message) -> str:
 def _what(message: Message) -> str:
     content = message.content
     for kind in MEDIA:
-        # An animation shows itself as a document too.
+        # An animation is also a document.
         if kind in content and not (kind == "document" and "animation" in content):
             text = content.get("caption", "")
             return f"<{kind} {_size(content[kind])}>" + (f" {text}" if text else "")

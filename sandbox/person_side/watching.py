@@ -1,7 +1,6 @@
-"""What persons and tests look at: chats, files, calls, events."""
+"""What people and tests can read: chats, files, calls, events."""
 
 import asyncio
-import json
 from contextlib import suppress
 
 from aiohttp import web
@@ -15,21 +14,21 @@ from sandbox.person_side.transcript import transcript
 from sandbox.world.telegram import Telegram
 
 HEARTBEAT_S = 15.0
-SHOWN_IN_PLACE = ("image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/webm")
+INLINE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/webm")
 
 
 class Watching:
-    """The handlers that read and change nothing."""
+    """The request handlers that change nothing."""
 
     def __init__(self, telegram: Telegram) -> None:
         self._telegram = telegram
 
     async def chats(self, _: web.Request) -> web.Response:
-        """Bot, persons, chats, settings."""
+        """Return bot, people, chats and settings."""
         return web.json_response(self._telegram.as_seen())
 
     async def chat(self, request: web.Request) -> web.Response:
-        """The messages of a chat, as JSON or, with `format=text`, as a transcript."""
+        """Return the messages of a chat, as JSON or, with `format=text`, as a transcript."""
         call = Parameters({"chat_id": request.match_info["chat_id"]})
         chat = chat_of(self._telegram, call, None)
         if request.query.get("format") == "text":
@@ -38,71 +37,45 @@ class Watching:
         return web.json_response({"chat": chat.as_seen(), "messages": messages})
 
     async def commands(self, request: web.Request) -> web.Response:
-        """The bot's commands as somebody sees them somewhere."""
+        """Return the bot's commands as a person sees them in a chat."""
         call = Parameters(dict(request.query))
         person = person_of(self._telegram, call)
         chat = chat_of(self._telegram, call, person)
         return web.json_response({"commands": self._telegram.commands_for(chat, person)})
 
     async def calls(self, request: web.Request) -> web.Response:
-        """The bot's calls, all but getUpdates, of which `polls` is the number."""
+        """Return the bot's calls except getUpdates, whose number is `polls`."""
         call = Parameters(dict(request.query))
         log = self._telegram.calls
         found = log.since(call.integer("since") or 0, call.text("method"))
         return web.json_response({"calls": found, "polls": log.polls})
 
     async def faults(self, _: web.Request) -> web.Response:
-        """The outages on order."""
+        """Return the faults on order."""
         return web.json_response({"faults": self._telegram.faults.as_json()})
 
     async def file(self, request: web.Request) -> web.Response:
-        """The bytes of a file, or the part of them that is asked for."""
+        """Return a file, or the range that is asked for."""
         try:
             stored = self._telegram.files.get(request.match_info["file_id"])
         except ApiError:
             raise SimError("There is no such file.") from None
         return _file_response(request, stored)
 
-    async def events(self, request: web.Request) -> web.StreamResponse:
-        """Everything as it happens, until the watcher goes: over a WebSocket, or server-sent."""
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._over_websocket(request)
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
-        await response.prepare(request)
-        watcher = self._telegram.events.watch()
-        try:
-            await response.write(b"data: " + json.dumps(self._hello()).encode() + b"\n\n")
-            while True:
-                try:
-                    event = await asyncio.wait_for(watcher.get(), HEARTBEAT_S)
-                except TimeoutError:
-                    await response.write(b": still here\n\n")
-                    continue
-                if event is None:
-                    break
-                await response.write(b"data: " + json.dumps(event).encode() + b"\n\n")
-        except ConnectionResetError:
-            pass  # the watcher has gone
-        finally:
-            self._telegram.events.leave(watcher)
-        with suppress(ConnectionResetError):
-            await response.write_eof()
-        return response
-
-    async def _over_websocket(self, request: web.Request) -> web.StreamResponse:
-        # Browsers open few connections of the other kind to one server.
+    async def events(self, request: web.Request) -> web.WebSocketResponse:
+        """Send every event over a WebSocket until the client leaves."""
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S)
+        if not socket.can_prepare(request):
+            raise SimError("/sim/events is a WebSocket.")
         await socket.prepare(request)
         watcher = self._telegram.events.watch()
         leaving = asyncio.create_task(_end_with(socket, watcher))
         try:
-            await socket.send_json(self._hello())
+            await socket.send_json({"type": "hello", "server": self._telegram.server_id})
             while (event := await watcher.get()) is not None:
                 await socket.send_json(event)
         except ConnectionResetError:
-            pass  # the watcher has gone
+            pass  # the client has left
         finally:
             self._telegram.events.leave(watcher)
             leaving.cancel()
@@ -111,27 +84,24 @@ class Watching:
         await socket.close()
         return socket
 
-    def _hello(self) -> JsonObject:
-        return {"type": "hello", "server": self._telegram.server_id}
-
 
 async def _end_with(
     socket: web.WebSocketResponse, watcher: "asyncio.Queue[JsonObject | None]"
 ) -> None:
-    """Reads what nobody says until the other side closes, and ends the watch then."""
+    """Wait until the client closes the socket, and end its watch."""
     async for _ in socket:
         pass
     watcher.put_nowait(None)
 
 
 def _file_response(request: web.Request, stored: StoredFile) -> web.Response:
-    # What somebody uploaded must not run as a page of this server.
-    is_shown = stored.content_type in SHOWN_IN_PLACE
+    # Other types are downloads: an uploaded page must not run as a page of this server.
+    is_inline = stored.content_type in INLINE_TYPES or stored.content_type.startswith("audio/")
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=86400, immutable",
-        "Content-Disposition": "inline" if is_shown else "attachment",
-        "Content-Type": stored.content_type if is_shown else "application/octet-stream",
+        "Content-Disposition": "inline" if is_inline else "attachment",
+        "Content-Type": stored.content_type if is_inline else "application/octet-stream",
     }
     size = len(stored.content)
     try:

@@ -1,1 +1,1 @@
-"""What there is: persons and the bot, their chats, and what they are told."""
+"""The state of the sandbox: people, chats, messages, updates."""

@@ -1,4 +1,4 @@
-"""What a bot says of itself: commands for chats and languages, name and descriptions."""
+"""The bot's commands and descriptions, by scope and language."""
 
 import re
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Literal
 from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
 
-Scope = tuple[str, int, int]  # type, chat id, user id; 0 where the type has none
-Text = Literal["name", "description", "short_description"]
-TEXT_LIMITS: dict[Text, int] = {"name": 64, "description": 512, "short_description": 120}
+Scope = tuple[str, int, int]  # type, chat id, user id; 0 if the type has none
+Text = Literal["description", "short_description"]
+TEXT_LIMITS: dict[Text, int] = {"description": 512, "short_description": 120}
 COMMANDS_LIMIT = 100
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where somebody looks at the commands."""
+class Viewer:
+    """Who looks at the commands, and where."""
 
     chat_id: int
     user_id: int
@@ -25,10 +25,10 @@ class Place:
 
 
 def scope_of(given: JsonObject | None) -> Scope:
-    """The key of a BotCommandScope.
+    """Return the key of a BotCommandScope.
 
     Raises:
-        ApiError: 400 for a scope that does not exist or lacks its chat or user.
+        ApiError: 400 for an unknown scope, or one without its chat or user.
     """
     kind = str((given or {}).get("type", "default"))
     needs_chat = kind in {"chat", "chat_administrators", "chat_member"}
@@ -48,10 +48,10 @@ def scope_of(given: JsonObject | None) -> Scope:
 
 
 def checked_commands(given: list[JsonObject] | None) -> list[JsonObject]:
-    """The commands as they are kept.
+    """Return commands without slashes and surrounding spaces.
 
     Raises:
-        ApiError: 400 for a bad name or description, or too many.
+        ApiError: 400 for an invalid name or description, or too many commands.
     """
     commands = []
     for command in given or []:
@@ -68,7 +68,7 @@ def checked_commands(given: list[JsonObject] | None) -> list[JsonObject]:
 
 
 def checked_language(given: str | None) -> str:
-    """A two-letter code, or nothing for all languages.
+    """Return a two-letter code, or "" for all languages.
 
     Raises:
         ApiError: 400 for anything else.
@@ -79,41 +79,41 @@ def checked_language(given: str | None) -> str:
 
 
 class BotProfile:
-    """Commands and texts by language, commands also by scope."""
+    """Commands by scope and language, texts by language."""
 
     def __init__(self) -> None:
         self._commands: dict[tuple[Scope, str], list[JsonObject]] = {}
         self._texts: dict[tuple[Text, str], str] = {}
 
     def set_commands(self, scope: Scope, language: str, commands: list[JsonObject]) -> None:
-        """Puts a list in the place of the one before; an empty one removes it."""
+        """Replace a list of commands; an empty one removes it."""
         self._commands.pop((scope, language), None)
         if commands:
             self._commands[scope, language] = commands
 
     def commands(self, scope: Scope, language: str) -> list[JsonObject]:
-        """The list that was set for exactly this scope and language."""
+        """Return the commands of exactly this scope and language."""
         return self._commands.get((scope, language), [])
 
-    def commands_at(self, place: Place) -> list[JsonObject]:
-        """The list that a person sees there: of the narrowest scope, in their language first."""
-        scopes: list[Scope] = [("chat", place.chat_id, 0)]
-        if place.is_group:
-            scopes.insert(0, ("chat_member", place.chat_id, place.user_id))
-            if place.is_admin:
-                scopes.insert(1, ("chat_administrators", place.chat_id, 0))
+    def commands_for(self, viewer: Viewer) -> list[JsonObject]:
+        """Return what a person sees: the narrowest scope first, then their language."""
+        scopes: list[Scope] = [("chat", viewer.chat_id, 0)]
+        if viewer.is_group:
+            scopes.insert(0, ("chat_member", viewer.chat_id, viewer.user_id))
+            if viewer.is_admin:
+                scopes.insert(1, ("chat_administrators", viewer.chat_id, 0))
                 scopes.append(("all_chat_administrators", 0, 0))
             scopes.append(("all_group_chats", 0, 0))
         else:
             scopes.append(("all_private_chats", 0, 0))
         for scope in (*scopes, ("default", 0, 0)):
-            for language in (place.language_code, ""):
+            for language in (viewer.language_code, ""):
                 if found := self.commands(scope, language):
                     return found
         return []
 
     def set_text(self, kind: Text, language: str, text: str) -> None:
-        """Sets one of the texts; an empty one removes it.
+        """Set a text; an empty one removes it.
 
         Raises:
             ApiError: 400 if it is too long.
@@ -123,5 +123,5 @@ class BotProfile:
         self._texts[kind, language] = text
 
     def text(self, kind: Text, language: str) -> str:
-        """The text in the language, or else for all languages; empty if there is none."""
+        """Return the text in a language, or else for all languages, or ""."""
         return self._texts.get((kind, language)) or self._texts.get((kind, ""), "")

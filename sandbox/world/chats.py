@@ -1,19 +1,18 @@
-"""Chats and their messages, as the server keeps them."""
+"""Chats and their messages."""
 
 import itertools
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from sandbox.formatting.keyboards import inline_keyboard_of
 from sandbox.json_types import JsonObject
 from sandbox.world.people import Bot, Person
 
 ChatType = Literal["private", "group", "supergroup"]
-OUTSIDE = frozenset({"left", "kicked"})  # what somebody is who is not in a group
-SUPERGROUP_BASE = -1_000_000_000_000  # ids of supergroups lie below it
+OUTSIDE = frozenset({"left", "kicked"})  # statuses of those who are not in a group
+SUPERGROUP_BASE = -1_000_000_000_000  # ids of supergroups are below it
 
-# The user that the real server names as the author of what admins write anonymously.
+# The author that Telegram gives for what administrators write anonymously.
 ANONYMOUS_ADMIN: JsonObject = {
     "id": 1087968824,
     "is_bot": True,
@@ -26,11 +25,15 @@ _chat_instances = itertools.count(5_000_001)
 
 @dataclass(eq=False)
 class Message:
-    """One message. `content` is what it shows: text or media, caption, entities, a service event.
+    """One message.
 
-    `topic` is the message that opened the forum topic in which it lies. `reply_markup` keeps every
-    kind of keyboard; only inline ones are part of what a bot reads. `hidden_because` says why the
-    bot never saw the message. `is_anonymous`: an admin writes as the group itself.
+    Attributes:
+        content: fields of the Message: text or media, caption, entities, or a service event.
+        topic: the message that opened its forum topic.
+        reply_markup: the inline keyboard.
+        hidden_because: why the bot did not receive it.
+        is_anonymous: an administrator wrote it as the group.
+        reactions: of the bot.
     """
 
     message_id: int
@@ -44,7 +47,6 @@ class Message:
     media_group_id: str | None = None
     via_bot: Bot | None = None
     inline_message_id: str | None = None
-    is_protected: bool = False
     is_anonymous: bool = False
     edit_date: int | None = None
     hidden_because: str | None = None
@@ -52,28 +54,23 @@ class Message:
 
     @property
     def is_of_bot(self) -> bool:
-        """True if the bot wrote it."""
+        """Whether the bot wrote it."""
         return isinstance(self.author, Bot)
 
     @property
     def is_there(self) -> bool:
-        """False once it has been deleted."""
+        """Whether it has not been deleted."""
         return self.message_id in self.chat.messages
 
-    @property
-    def inline_keyboard(self) -> JsonObject | None:
-        """The keyboard under the message, if it has one."""
-        return inline_keyboard_of(self.reply_markup)
-
     def _root(self) -> "Message":
-        """The message that began the chain of answers in which this one stands."""
+        """Return the first message of the chain of replies."""
         message = self
         while message.reply_to is not None:
             message = message.reply_to
         return message
 
     def as_json(self, *, with_reply: bool = True) -> JsonObject:
-        """The message as the Bot API gives it; quotes are one level deep."""
+        """Return the Message; replies are nested one level deep."""
         found: JsonObject = {
             "message_id": self.message_id,
             "from": self.author.as_user(),
@@ -85,9 +82,9 @@ class Message:
         if self.topic is not None:
             found |= {"message_thread_id": self.topic.message_id, "is_topic_message": True}
         elif self.reply_to is not None and self.chat.type == "supergroup":
-            # The real server's trap: an id that looks like a topic's, and cannot be sent to.
+            # As on Telegram: this looks like a topic's id, but messages cannot be sent to it.
             found["message_thread_id"] = self._root().message_id
-        # A message in a topic that answers nothing else answers the message that opened the topic.
+        # In a topic, a message that is not a reply replies to the message that opened the topic.
         reply_to = self.reply_to or (self.topic if self.topic is not self else None)
         if with_reply and reply_to is not None and reply_to.is_there:
             found["reply_to_message"] = reply_to.as_json(with_reply=False)
@@ -95,30 +92,26 @@ class Message:
             found["via_bot"] = self.via_bot.as_user()
         if self.edit_date is not None:
             found["edit_date"] = self.edit_date
-        if self.is_protected:
-            found["has_protected_content"] = True
         if self.media_group_id is not None:
             found["media_group_id"] = self.media_group_id
         found |= self.content
-        if self.inline_keyboard is not None:
-            found["reply_markup"] = self.inline_keyboard
+        if self.reply_markup is not None:
+            found["reply_markup"] = self.reply_markup
         return found
 
     def as_seen(self) -> JsonObject:
-        """The message with what only a person's screen knows, under `sim`."""
-        markup = self.reply_markup if self.inline_keyboard is None else None
+        """Return the Message and, under `sim`, what the page shows beside it."""
         return self.as_json() | {
             "sim": {
                 "delivered": None if self.is_of_bot else self.hidden_because is None,
                 "reason": self.hidden_because,
                 "reactions": list(self.reactions),
-                "reply_markup": markup,
                 "author_id": self.author.user_id,
             }
         }
 
     def edit(self, content: JsonObject, reply_markup: JsonObject | None) -> None:
-        """Puts other content and another keyboard into the message."""
+        """Replace content and keyboard."""
         self.content = content
         self.reply_markup = reply_markup
         self.edit_date = int(time.time())
@@ -128,8 +121,14 @@ class Message:
 class Chat:
     """A private chat, whose id is its person's, or a group.
 
-    `members` maps persons' ids to `creator`, `administrator`, `member`, `left` or `kicked`, and
-    `bot_status` is one of the last four. A group that was upgraded names its successor.
+    Attributes:
+        person: of a private chat.
+        is_started: whether the person has opened the private chat.
+        members: persons' ids and their status: `creator`, `administrator`, `member`, `left` or
+            `kicked`.
+        bot_status: one of the last four.
+        migrated_to: the supergroup's id, once the group has been upgraded.
+        topics: the messages that opened a topic, by id.
     """
 
     chat_id: int
@@ -144,33 +143,33 @@ class Chat:
     messages: dict[int, Message] = field(default_factory=dict)
     topics: dict[int, Message] = field(default_factory=dict)
     chat_instance: str = field(default_factory=lambda: str(next(_chat_instances)))
-    _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
     def is_group(self) -> bool:
-        """True for groups and supergroups."""
+        """Whether it is a group or supergroup."""
         return self.type != "private"
 
     @property
     def has_bot(self) -> bool:
-        """True for private chats, and for groups in which the bot is."""
+        """Whether the bot is in it."""
         return not self.is_group or self.bot_status not in OUTSIDE
 
     def has_person(self, user_id: int) -> bool:
-        """True for the person of a private chat and for those who are in a group."""
+        """Whether a person is in it."""
         if self.person is not None:
             return user_id == self.chat_id
         return self.members.get(user_id, "left") not in OUTSIDE
 
     def as_json(self) -> JsonObject:
-        """The Bot API's Chat."""
+        """Return the Chat."""
         if self.person is not None:
             return self.person.as_private_chat()
         chat: JsonObject = {"id": self.chat_id, "type": self.type, "title": self.title}
         return chat | ({"is_forum": True} if self.is_forum else {})
 
     def as_seen(self) -> JsonObject:
-        """The chat with what only the sandbox knows."""
+        """Return the chat for the page."""
         if self.person is not None:
             return self.as_json() | {
                 "person_id": self.person.user_id,
@@ -190,19 +189,14 @@ class Chat:
             "migrated_to": self.migrated_to,
         }
 
-    def add(self, author: Person | Bot, content: JsonObject) -> Message:
-        """A new message at the end of the chat."""
-        message = Message(next(self._ids), self, author, content, int(time.time()))
+    def add(self, author: Person | Bot, content: JsonObject, **details: Any) -> Message:
+        """Add a message; `details` are further attributes of it."""
+        message = Message(next(self.ids), self, author, content, int(time.time()), **details)
         self.messages[message.message_id] = message
         return message
 
-    def skip_message_ids(self, count: int) -> None:
-        """Lets no message have the next ids."""
-        for _ in range(count):
-            next(self._ids)
-
     def open_topic(self, author: Person | Bot, name: str) -> Message:
-        """A new topic of a forum: the message that opens it."""
+        """Add a topic, and return the message that opens it."""
         content = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
         message = self.add(author, content)
         message.topic = message

@@ -1,4 +1,4 @@
-"""Who is in a group, as what, and what the bot hears of it."""
+"""Changes of membership, and what the bot is told about them."""
 
 import time
 
@@ -6,7 +6,7 @@ from sandbox.errors import SimError
 from sandbox.json_types import JsonObject
 from sandbox.world.chats import OUTSIDE, Chat
 from sandbox.world.people import Bot, Person
-from sandbox.world.telegram import NewMessage, Telegram
+from sandbox.world.telegram import Telegram
 
 STATUSES = frozenset({"member", "administrator"}) | OUTSIDE
 RIGHTS = (
@@ -26,18 +26,9 @@ RIGHTS = (
 )
 
 
-def bot_as_member(bot: Bot, status: str) -> JsonObject:
-    """The Bot API's ChatMember of the bot."""
-    return _as_member(bot.as_user(), status)
-
-
-def person_as_member(person: Person, status: str) -> JsonObject:
-    """The Bot API's ChatMember of a person."""
-    return _as_member(person.as_user(), status)
-
-
-def _as_member(user: JsonObject, status: str) -> JsonObject:
-    member: JsonObject = {"user": user, "status": status}
+def as_member(who: Person | Bot, status: str) -> JsonObject:
+    """Return the ChatMember."""
+    member: JsonObject = {"user": who.as_user(), "status": status}
     if status == "creator":
         member["is_anonymous"] = False
     elif status == "administrator":
@@ -48,7 +39,7 @@ def _as_member(user: JsonObject, status: str) -> JsonObject:
 
 
 def change_bot_status(telegram: Telegram, chat: Chat, status: str, by: Person | Bot) -> None:
-    """Adds the bot to a group, makes it admin, or takes it out; it is told by `my_chat_member`."""
+    """Change the bot's status in a group."""
     old, chat.bot_status = chat.bot_status, status
     if old == status:
         return
@@ -56,7 +47,7 @@ def change_bot_status(telegram: Telegram, chat: Chat, status: str, by: Person | 
         user = telegram.bot.as_user()
         joins = old in OUTSIDE
         event = {"new_chat_members": [user]} if joins else {"left_chat_member": user}
-        message = telegram.post(chat, by, NewMessage(event))
+        message = telegram.post(chat, by, event)
         if joins:
             telegram.tell_bot("message", message.as_json())
     _tell(telegram, "my_chat_member", chat, by, _change(telegram.bot, old, status))
@@ -66,17 +57,17 @@ def change_bot_status(telegram: Telegram, chat: Chat, status: str, by: Person | 
 def change_person_status(
     telegram: Telegram, chat: Chat, person: Person, status: str, by: Person
 ) -> None:
-    """Adds a person to a group, makes them admin, or takes them out."""
+    """Change a person's status in a group."""
     old = chat.members.get(person.user_id, "left")
     if old == "creator":
-        raise SimError(f"{person.first_name} made the group, and stays in it.")
+        raise SimError(f"{person.first_name} is the owner of the group and cannot leave it.")
     if old == status:
         return
     chat.members[person.user_id] = status
     if (old in OUTSIDE) != (status in OUTSIDE):
         user = person.as_user()
         event = {"new_chat_members": [user]} if old in OUTSIDE else {"left_chat_member": user}
-        message = telegram.post(chat, by, NewMessage(event))
+        message = telegram.post(chat, by, event)
         if chat.has_bot:
             telegram.tell_bot("message", message.as_json())
     if chat.bot_status == "administrator":
@@ -85,7 +76,7 @@ def change_person_status(
 
 
 def change_blocking(telegram: Telegram, person: Person, *, blocks: bool) -> None:
-    """Lets a person block the bot, or unblock it; the bot is told."""
+    """Let a person block or unblock the bot."""
     if person.blocks_bot == blocks:
         return
     person.blocks_bot = blocks
@@ -96,8 +87,7 @@ def change_blocking(telegram: Telegram, person: Person, *, blocks: bool) -> None
 
 
 def _change(who: Person | Bot, old: str, new: str) -> JsonObject:
-    user = who.as_user()
-    return {"old_chat_member": _as_member(user, old), "new_chat_member": _as_member(user, new)}
+    return {"old_chat_member": as_member(who, old), "new_chat_member": as_member(who, new)}
 
 
 def _tell(telegram: Telegram, kind: str, chat: Chat, by: Person | Bot, change: JsonObject) -> None:

@@ -1,4 +1,4 @@
-"""Privacy mode: which messages of a group a bot gets to see."""
+"""Privacy mode: which messages of a group the bot receives."""
 
 from sandbox.formatting.entities import commands_of
 from sandbox.world.chats import Message
@@ -20,12 +20,11 @@ NOT_A_MEMBER = "the bot is not in this group"
 def why_hidden(
     message: Message, bot: Bot, *, privacy_mode: bool, caption_commands: bool
 ) -> str | None:
-    """Why the bot does not get a person's message; None when it does.
+    """Return why the bot does not receive a person's message; None if it does.
 
-    Private chats hide nothing. In a group the bot gets, under privacy mode: service messages,
-    answers to its own messages, messages sent with its help, commands that name it, and commands
-    that name nobody when it was the last bot to write there. As an admin, or without privacy mode,
-    it gets everything.
+    In a group with privacy mode the bot receives service messages, replies to its own messages,
+    messages sent via it, commands that name it, and commands without a name if it was the last bot
+    to write there. As an administrator, or without privacy mode, it receives everything.
     """
     chat = message.chat
     if not chat.is_group:
@@ -47,7 +46,7 @@ def _is_for(command: str, bot: Bot, message: Message) -> bool:
     addressee = command.partition("@")[2]
     if addressee:
         return addressee.lower() == bot.username.lower()
-    # There is one bot here: if a bot has written, it was the last.
+    # There is only one bot: if it has written at all, it was the last.
     return any(other.is_of_bot for other in message.chat.messages.values())
 
 

@@ -1,4 +1,4 @@
-"""The bot's updates: kept until they are confirmed, handed out by long polling."""
+"""The queue of updates: kept until they are confirmed, delivered by long polling."""
 
 import asyncio
 from collections import OrderedDict
@@ -11,25 +11,17 @@ DEFAULT_KINDS = frozenset(
     {
         "message",
         "edited_message",
-        "channel_post",
-        "edited_channel_post",
         "inline_query",
         "chosen_inline_result",
         "callback_query",
-        "shipping_query",
-        "pre_checkout_query",
-        "poll",
-        "poll_answer",
         "my_chat_member",
-        "chat_join_request",
-        "guest_message",
     }
 )
 MAX_HELD_S = 50.0
 BETWEEN_POLLS_S = 3.0
-# Ids begin with the clock, so that a new server goes on above an older one; 31 bits do to 2032.
+# Ids start from the clock, so that a new sandbox continues above an older one (until 2032).
 FIRST_DAY, IDS_PER_S = 1_767_225_600, 10
-# What is further ahead than this is no confirmation of anything, and is not heeded.
+# An offset further ahead than this confirms nothing and is ignored.
 OFFSET_AHEAD = 10
 TERMINATED = (
     "terminated by other getUpdates request; make sure that only one bot instance is running"
@@ -40,7 +32,7 @@ class UpdateQueue:
     """Updates in the order of their ids.
 
     Args:
-        now_s: the clock's time, with which the ids begin.
+        now_s: the current time, from which the first id is derived.
     """
 
     def __init__(self, now_s: float) -> None:
@@ -55,23 +47,23 @@ class UpdateQueue:
         self._left_at = float("-inf")
 
     def is_polled(self, now_s: float) -> bool:
-        """True while somebody polls, and shortly after; `now_s` is of the loop's clock."""
+        """Whether somebody polls, or did a moment ago; `now_s` is the event loop's time."""
         return self._waiting > 0 or now_s - self._left_at < BETWEEN_POLLS_S
 
     @property
     def allowed_kinds(self) -> list[str] | None:
-        """The kinds that the bot asked for; None for the default set."""
+        """The kinds that the bot asked for; None for the default."""
         return None if self._kinds == DEFAULT_KINDS else sorted(self._kinds)
 
     def allow(self, kinds: Sequence[str] | None) -> None:
-        """Takes only these kinds from now on; an empty list is the default set, None no change."""
+        """Accept only these kinds; an empty list means the default, None no change."""
         if kinds is not None:
             self._kinds = frozenset(kinds) or DEFAULT_KINDS
 
     def add(self, kind: str, content: JsonObject) -> JsonObject | None:
-        """A new update, or None if the bot has not asked for this kind.
+        """Add an update; None if the bot has not asked for this kind.
 
-        Which kinds are wanted is decided here, when something happens, and not when it is fetched.
+        As on Telegram, this is decided when something happens, not when updates are fetched.
         """
         if kind not in self._kinds:
             return None
@@ -85,37 +77,37 @@ class UpdateQueue:
         return len(self._pending)
 
     def first(self) -> JsonObject | None:
-        """The oldest update that is not confirmed."""
+        """Return the oldest unconfirmed update."""
         return next(iter(self._pending.values()), None)
 
     def forget_before(self, update_id: int) -> None:
-        """Confirms every update with a lower id."""
+        """Confirm every update with a lower id."""
         while self._pending and next(iter(self._pending)) < update_id:
             self._pending.popitem(last=False)
 
     def forget_all(self) -> None:
-        """Drops what is pending."""
+        """Drop all pending updates."""
         self._pending.clear()
 
     def open(self) -> None:
-        """Lets pollers wait."""
+        """Allow polls to wait again."""
         self._is_closed = False
 
     def close(self) -> None:
-        """Ends all waiting, and any that would begin, until `open`."""
+        """End all polls, and let none wait until `open`."""
         self._is_closed = True
         self._wake()
 
     def end_polls(self, reason: str) -> None:
-        """Ends the waiting of whoever polls, with 409."""
+        """End the current poll with 409."""
         self._poller += 1
         self._why_ended = reason
         self._wake()
 
     async def poll(self, offset: int, limit: int, timeout_s: float) -> list[JsonObject]:
-        """The updates from `offset` on, confirming those before it; waits until there is one.
+        """Return the updates from `offset` on, and confirm those before; wait until there is one.
 
-        A negative offset counts from the end and confirms everything before that.
+        A negative offset counts from the end.
 
         Raises:
             ApiError: 409 as soon as somebody else polls.
@@ -149,13 +141,13 @@ class UpdateQueue:
             await self.changed(left_s)
 
     async def changed(self, timeout_s: float | None = None) -> None:
-        """Returns when something has happened to the queue, or after the time."""
+        """Wait until the queue changes, or the timeout."""
         try:
             await asyncio.wait_for(self._changed.wait(), timeout_s)
         except TimeoutError:
             return
 
     def _wake(self) -> None:
-        # Whoever waits holds the old event; whoever comes later waits for the new one.
+        # Current waiters hold the old event; later ones wait for the new one.
         self._changed.set()
         self._changed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Updates pushed to the bot's own server, in the place of polling."""
+"""Pushes updates to a webhook."""
 
 import asyncio
 import ipaddress
@@ -14,13 +14,13 @@ from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
 from sandbox.world.updates import UpdateQueue
 
-SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 ANSWER_TIMEOUT_S = 60.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 
 
 def is_loopback(host: str | None) -> bool:
-    """True for `localhost` and loopback addresses; no other name is believed."""
+    """Whether a host is `localhost` or a loopback address."""
     if host == "localhost":
         return True
     try:
@@ -31,7 +31,7 @@ def is_loopback(host: str | None) -> bool:
 
 @dataclass(frozen=True)
 class WebhookSettings:
-    """Where updates go, and the secret that proves to the bot's server who sends them."""
+    """The webhook's URL, and the secret that is sent along."""
 
     url: str
     secret_token: str | None = None
@@ -41,7 +41,7 @@ class WebhookSettings:
         try:
             parts = urlsplit(self.url)
             is_address = parts.scheme in {"http", "https"} and parts.port != 0
-        except ValueError:  # brackets without an address, a port that is no port
+        except ValueError:  # an invalid IPv6 address or port
             is_address = False
         if not is_address or not parts.hostname:
             raise bad_request("bad webhook: Failed to parse URL")
@@ -53,7 +53,7 @@ class WebhookSettings:
 
 @dataclass(eq=False)
 class Webhook:
-    """Pushes one update after the other; a failure is tried again, ever slower."""
+    """Pushes one update after the other; retries with backoff."""
 
     settings: WebhookSettings
     updates: UpdateQueue
@@ -61,18 +61,18 @@ class Webhook:
     _task: "asyncio.Task[None] | None" = field(default=None, init=False)
 
     def start(self) -> None:
-        """Begins to push, or goes on after `stop`."""
+        """Start pushing, or continue after `stop`."""
         self._task = asyncio.create_task(self._push_all(), name="webhook")
 
     async def stop(self) -> None:
-        """Ends pushing; an update that is under way stays pending."""
+        """Stop pushing; the current update stays pending."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
 
     def as_info(self) -> JsonObject:
-        """The Bot API's WebhookInfo."""
+        """Return the WebhookInfo."""
         info: JsonObject = {
             "url": self.settings.url,
             "has_custom_certificate": False,
@@ -90,7 +90,7 @@ class Webhook:
     async def _push_all(self) -> None:
         pause_s = FIRST_PAUSE_S
         headers = {SECRET_HEADER: self.settings.secret_token} if self.settings.secret_token else {}
-        # `trust_env` stays off: a proxy is not on this machine.
+        # `trust_env` stays off: no proxy is needed on this machine.
         timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
             while True:
@@ -106,7 +106,7 @@ class Webhook:
                     pause_s = FIRST_PAUSE_S
 
     async def _push(self, session: aiohttp.ClientSession, update: JsonObject) -> str | None:
-        """What went wrong, if anything."""
+        """Push one update; return what went wrong, or None."""
         try:
             async with session.post(
                 self.settings.url, json=update, allow_redirects=False

@@ -30,14 +30,15 @@ GONE = (
 )
 # And what it reports of a message that the server does not take.
 REFUSED = r"Failed to load resource: .* status of 400 .*/sim/message"
-# Makes a file out of bytes and lets it fall on an element.
-DROP = """async ([target, bytes, name, type]) => {
+# Makes a file out of bytes and drops it on the chat.
+DROP = """async ([bytes, name, type]) => {
     const data = new DataTransfer();
     data.items.add(new File([new Uint8Array(bytes)], name, {type}));
     const wish = {dataTransfer: data, bubbles: true, cancelable: true};
-    const area = document.querySelector('#chat'), half = document.querySelector(target);
-    for (const kind of ['dragenter', 'dragover']) area.dispatchEvent(new DragEvent(kind, wish));
-    for (const kind of ['dragover', 'drop']) half.dispatchEvent(new DragEvent(kind, wish));
+    const area = document.querySelector('#chat');
+    for (const kind of ['dragenter', 'dragover', 'drop']) {
+        area.dispatchEvent(new DragEvent(kind, wish));
+    }
 }"""
 
 

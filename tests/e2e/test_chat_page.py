@@ -14,6 +14,7 @@ from tests.e2e.chat_page import (
     REFUSED,
     WIDE,
     Desktop,
+    jpeg,
 )
 from tests.echo_bot import echo_bot
 from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk, Part
@@ -175,14 +176,17 @@ async def test_alert_waits_for_its_button(desktop: Desktop, desk: Desk, bot: Raw
 # --- ways in --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("half", "kind"), [("drop-media", "photo"), ("drop-file", "document")])
-async def test_dropped_picture_is_sent_as_its_half_says(
-    desktop: Desktop, desk: Desk, half: str, kind: str
+@pytest.mark.parametrize("kind", ["photo", "document"])
+async def test_picture_is_sent_as_a_photo_when_dropped_or_as_a_file(
+    desktop: Desktop, desk: Desk, kind: str
 ) -> None:
     await desk.say("/start")
     screen = await desktop.open()
-    target = f"[data-testid='{half}']"
-    await screen.page.evaluate(DROP, [target, list(photo()), "me.jpg", "image/jpeg"])
+    if kind == "document":
+        await screen.at("attach-file").set_input_files(jpeg())
+    else:
+        await screen.page.evaluate(DROP, [list(photo()), "me.jpg", "image/jpeg"])
+        await expect(screen.at("drop")).not_to_be_visible()
     await screen.at("send-button").click()
     await expect(screen.page.locator("[data-message-id='2']")).to_be_visible()
     sent = (await desk.messages())[-1]
@@ -193,12 +197,12 @@ async def test_dropped_picture_is_sent_as_its_half_says(
 async def test_round_video_is_round_and_a_silent_clip_loops(desktop: Desktop, desk: Desk) -> None:
     await desk.say("/start")
     screen = await desktop.open()
-    video = FilePayload(name="a.mp4", mimeType="video/mp4", buffer=clip(has_sound=True))
+    video = FilePayload(name="a.mp4", mimeType="video/mp4", buffer=clip(96, 96))
     await screen.at("attach-round").set_input_files(video)
     await screen.at("send-button").click()
     shown = screen.message(2).locator("video")
     await shown.wait_for()
-    assert (await desk.messages())[-1]["video_note"]["length"] == 384
+    assert (await desk.messages())[-1]["video_note"]["length"] == 96
     corner, box = await shown.evaluate(
         """video => {
             const round = [video, video.parentElement].map(n => getComputedStyle(n).borderRadius);
@@ -284,16 +288,24 @@ async def test_narrow_window_shows_list_or_chat_and_never_scrolls_sideways(
 # --- behind the chat ------------------------------------------------------------------------------
 
 
-async def test_raw_calls_are_listed_as_they_come(desktop: Desktop, desk: Desk, bot: RawBot) -> None:
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_menu_of_the_sandbox_changes_what_happens_to_the_bot(
+    desktop: Desktop, desk: Desk, bot: RawBot, size: tuple[int, int]
+) -> None:
     await desk.say("/start")
-    screen = await desktop.open()
-    await screen.at("panel-toggle").click()
-    await bot.call("sendMessage", chat_id=ALICE, text="hello")
-    await bot.ask("sendMessage", chat_id=1, text="nobody")
-    await expect(screen.at("calls")).to_contain_text("sendMessage")
-    await expect(screen.at("calls")).to_contain_text("400")
-    await desktop.photograph(screen, "panel")
+    screen = await desktop.open(size, f"/?user=7&chat={FAMILY}")
+    await screen.at("controls").click()
+    await desktop.photograph(screen, "controls")
     assert await screen.fits()
+    await screen.page.get_by_role("menuitem", name="Privacy mode: on").click()
+    await expect(screen.at("toast")).to_contain_text("Privacy mode is off now")
+    await screen.at("controls").click()
+    await screen.page.get_by_role("menuitem", name="Make the bot an administrator").click()
+    await expect(screen.at("status-line")).to_contain_text("administrator")
+    await screen.at("controls").click()
+    await screen.page.get_by_role("menuitem", name="Block the bot").click()
+    await expect(screen.at("toast").last).to_contain_text("The bot is blocked")
+    assert (await bot.ask("sendMessage", chat_id=ALICE, text="x")).status == 403
 
 
 async def test_page_comes_back_after_an_outage_with_what_it_missed(

@@ -7,9 +7,9 @@ import pytest
 from playwright.async_api import FilePayload, expect
 
 from sandbox.server import Sandbox, SandboxOptions
-from tests.e2e.chat_page import DROP, GONE, REFUSED, Desktop, Screen, jpeg
-from tests.integration.sandbox.desk import ALICE, FAMILY, Desk, Part
-from tests.integration.sandbox.media import clip, photo
+from tests.e2e.chat_page import GONE, REFUSED, Desktop, Screen, jpeg
+from tests.integration.sandbox.desk import ALICE, FAMILY, Desk
+from tests.integration.sandbox.media import clip
 from tests.integration.sandbox.raw_bot import RawBot
 
 pytest_plugins = ["tests.e2e.chat_page_fixtures"]
@@ -18,7 +18,6 @@ pytest_plugins = ["tests.e2e.chat_page_fixtures"]
 pytestmark = [pytest.mark.local_sockets, pytest.mark.asyncio(loop_scope="module")]
 
 BAD = FilePayload(name="bad.jpg", mimeType="image/jpeg", buffer=b"no picture")
-MEDIUM = (900, 700)
 # What the page makes of addresses.
 SAFE_ADDRESSES = """async addresses => {
     const {safeAddress} = await import('/page/addresses.js');
@@ -114,23 +113,6 @@ async def test_messages_of_a_new_group_are_there_though_its_history_comes_late(
     await expect(screen.text("four")).to_have_count(0)
 
 
-async def test_panel_lists_calls_that_come_while_the_earlier_ones_are_fetched(
-    desktop: Desktop, desk: Desk, bot: RawBot
-) -> None:
-    await desk.say("/start")
-    for number in range(5):
-        await bot.call("sendMessage", chat_id=ALICE, text=f"early {number}")
-    screen = await desktop.open()
-    held = await screen.hold("/sim/calls?*", asked=True)
-    await screen.at("panel-toggle").click()
-    await held.is_here.wait()
-    await bot.call("sendChatAction", chat_id=ALICE, action="typing")
-    await expect(screen.at("calls")).to_contain_text("sendChatAction")
-    held.let_go()
-    rows = screen.at("calls").locator(".call-method")
-    await expect(rows).to_have_text(["sendMessage"] * 5 + ["sendChatAction"])
-
-
 async def test_page_forgets_an_earlier_server_on_the_same_port(
     desktop: Desktop, desk: Desk, bot: RawBot, sandbox: Sandbox
 ) -> None:
@@ -138,8 +120,7 @@ async def test_page_forgets_an_earlier_server_on_the_same_port(
     await desk.say("and in the group", chat_id=FAMILY)
     await bot.call("sendChatAction", chat_id=ALICE, action="typing")
     screen = await desktop.open()
-    await screen.at("panel-toggle").click()
-    await expect(screen.at("calls")).to_contain_text("sendChatAction")
+    await expect(screen.text("said to the earlier one")).to_be_visible()
     await screen.at("composer-input").fill("half a")
     await sandbox.stop()
     port = int(sandbox.url.rpartition(":")[2])
@@ -151,8 +132,6 @@ async def test_page_forgets_an_earlier_server_on_the_same_port(
         await RawBot(session, fresh).call("sendMessage", chat_id=ALICE, text="hello")
         await expect(screen.text("said to the new one")).to_be_visible()
         await expect(screen.text("said to the earlier one")).to_have_count(0)
-        rows = screen.at("calls").locator(".call-method")
-        await expect(rows).to_have_text(["sendMessage"])
         await expect(screen.at("composer-input")).to_have_value("half a")
         await RawBot(session, fresh).call("sendMessage", chat_id=FAMILY, text="1 again")
         await expect(screen.page.locator(f"[data-chat-id='{FAMILY}'] .count")).to_have_text("1")
@@ -161,29 +140,6 @@ async def test_page_forgets_an_earlier_server_on_the_same_port(
 
 
 # --- files belong to the message from the press of Send on ----------------------------------------
-
-
-async def test_what_is_attached_during_an_upload_waits_for_its_own_send(
-    desktop: Desktop, desk: Desk
-) -> None:
-    await desk.say("/start")
-    screen = await desktop.open()
-    held = await screen.hold("/sim/message")
-    await screen.at("attach-media").set_input_files(jpeg())
-    await screen.say("slow")
-    await held.is_here.wait()
-    await expect(screen.at("under-way")).to_contain_text("slow")
-    await desktop.photograph(screen, "under-way")
-    await strip_is_empty(screen)
-    await expect(screen.at("send-button")).to_be_disabled()
-    await screen.at("composer-input").press("Enter")
-    page = FilePayload(name="x.html", mimeType="text/html", buffer=b"<p>")
-    await screen.at("attach-file").set_input_files(page)
-    held.let_go()
-    await expect(screen.at("under-way")).to_have_count(0)
-    await expect(screen.message(2)).to_be_visible()
-    await expect(screen.at("waiting-file")).to_have_count(1)
-    assert await kinds_sent(desk) == ["text /start", "photo slow"]
 
 
 async def test_second_album_that_is_sent_during_an_upload_survives_a_switch_of_the_chat(
@@ -195,9 +151,8 @@ async def test_second_album_that_is_sent_during_an_upload_survives_a_switch_of_t
     for seed in (1, 2):
         await screen.at("attach-media").set_input_files(jpeg(seed=seed))
         await screen.say(f"number {seed}")
-    await expect(screen.at("under-way")).to_have_count(2)
+    await expect(screen.at("under-way")).to_have_text("Sending 2 messages…")
     await screen.page.locator(f"[data-chat-id='{FAMILY}']").click()
-    await expect(screen.at("under-way")).to_have_count(0)
     held.let_go()
     await screen.page.locator(f"[data-chat-id='{ALICE}']").click()
     await expect(screen.message(3)).to_contain_text("number 2")
@@ -223,99 +178,6 @@ async def test_refused_file_comes_back_with_its_words_and_takes_nothing_else_alo
     screen.forgive(REFUSED)
 
 
-async def test_refused_file_waits_with_its_reason_while_the_field_is_in_use(
-    desktop: Desktop, desk: Desk
-) -> None:
-    await desk.say("/start")
-    screen = await desktop.open()
-    held = await screen.hold("/sim/message")
-    await screen.at("attach-media").set_input_files(BAD)
-    await screen.say("cap")
-    await screen.at("composer-input").fill("being written")
-    held.let_go()
-    await expect(screen.at("not-sent")).to_contain_text("send it as a file")
-    await desktop.photograph(screen, "not-sent")
-    await expect(screen.at("composer-input")).to_have_value("being written")
-    await screen.at("composer-input").press("Enter")
-    await expect(screen.message(2)).to_contain_text("being written")
-    await screen.at("not-sent").get_by_text("Back to the field").click()
-    await expect(screen.at("composer-input")).to_have_value("cap")
-    await screen.page.get_by_role("button", name="Send as file").click()
-    await screen.at("send-button").click()
-    await expect(screen.message(3)).to_contain_text("cap")
-    assert await kinds_sent(desk) == ["text /start", "text being written", "document cap"]
-    screen.forgive(REFUSED)
-
-
-async def test_refused_file_goes_back_to_the_draft_of_its_own_chat(
-    desktop: Desktop, desk: Desk
-) -> None:
-    await desk.say("/start")
-    screen = await desktop.open()
-    held = await screen.hold("/sim/message")
-    await screen.at("attach-media").set_input_files(BAD)
-    await screen.say("cap")
-    await screen.page.locator(f"[data-chat-id='{FAMILY}']").click()
-    held.let_go()
-    await expect(screen.at("toast")).to_contain_text("send it as a file")
-    await strip_is_empty(screen)
-    await screen.page.locator(f"[data-chat-id='{ALICE}']").click()
-    await expect(screen.at("waiting-file")).to_have_count(1)
-    await expect(screen.at("composer-input")).to_have_value("cap")
-    screen.forgive(REFUSED)
-
-
-async def test_upload_that_is_called_back_is_not_sent_and_not_lost(
-    desktop: Desktop, desk: Desk
-) -> None:
-    await desk.say("/start")
-    screen = await desktop.open()
-    held = await screen.hold("/sim/message")
-    await screen.at("attach-media").set_input_files(jpeg())
-    await screen.say("oh no")
-    await held.is_here.wait()
-    await screen.at("call-back").click()
-    await expect(screen.at("under-way")).to_have_count(0)
-    await expect(screen.at("composer-input")).to_have_value("oh no")
-    await expect(screen.at("waiting-file")).to_have_count(1)
-    held.let_go()
-    assert await kinds_sent(desk) == ["text /start"]
-
-
-async def test_attached_files_stay_with_the_draft_of_their_chat(
-    desktop: Desktop, desk: Desk
-) -> None:
-    await desk.say("/start")
-    screen = await desktop.open()
-    await screen.at("attach-media").set_input_files(jpeg())
-    await screen.at("composer-input").fill("later")
-    await screen.page.locator(f"[data-chat-id='{FAMILY}']").click()
-    await strip_is_empty(screen)
-    await expect(screen.at("composer-input")).to_have_value("")
-    await screen.page.locator(f"[data-chat-id='{ALICE}']").click()
-    await expect(screen.at("waiting-file")).to_have_count(1)
-    await expect(screen.at("composer-input")).to_have_value("later")
-    await screen.at("send-button").click()
-    await expect(screen.message(2)).to_contain_text("later")
-    assert await kinds_sent(desk) == ["text /start", "photo later"]
-
-
-async def test_file_that_is_dropped_before_start_goes_out_after_it(
-    desktop: Desktop, desk: Desk
-) -> None:
-    screen = await desktop.open(path="/?user=7&chat=7")
-    target = "[data-testid='drop-media']"
-    await screen.page.evaluate(DROP, [target, list(photo()), "me.jpg", "image/jpeg"])
-    await expect(screen.at("waiting-file")).to_be_visible()
-    await expect(screen.at("attachment-strip")).to_contain_text("Goes out after START")
-    await expect(screen.at("composer-input")).not_to_be_visible()
-    await desktop.photograph(screen, "before-start")
-    await screen.at("start-button").click()
-    await expect(screen.message(2).locator("img")).to_be_visible()
-    await strip_is_empty(screen)
-    assert await kinds_sent(desk) == ["text /start", "photo"]
-
-
 async def test_file_above_the_limit_is_not_even_uploaded(desktop: Desktop, desk: Desk) -> None:
     await desk.say("/start")
     screen = await desktop.open()
@@ -329,36 +191,7 @@ async def test_file_above_the_limit_is_not_even_uploaded(desktop: Desktop, desk:
     await expect(screen.at("attachment-strip")).to_contain_text("2 files, 2 messages")
 
 
-# --- edits, links, results, faults, the panel -----------------------------------------------------
-
-
-async def test_what_was_being_written_is_there_again_after_an_edit(
-    desktop: Desktop, desk: Desk
-) -> None:
-    await desk.say("/start")
-    screen = await desktop.open()
-    await screen.at("composer-input").fill("half a sentence")
-    await screen.message(1).click(button="right")
-    await screen.at("menu-edit").click()
-    await expect(screen.at("composer-input")).to_have_value("/start")
-    await screen.say("/start again")
-    await expect(screen.message(1)).to_contain_text("again")
-    await expect(screen.at("composer-input")).to_have_value("half a sentence")
-
-
-async def test_caption_of_the_last_message_is_found_by_arrow_up_and_can_be_emptied(
-    desktop: Desktop, desk: Desk
-) -> None:
-    await desk.say("/start")
-    await desk.send(Part("photo", photo()), caption="not this")
-    screen = await desktop.open()
-    await expect(screen.message(2)).to_contain_text("not this")
-    await screen.at("composer-input").press("ArrowUp")
-    await expect(screen.at("composer-input")).to_have_value("not this")
-    await screen.at("composer-input").fill("")
-    await screen.at("send-button").click()
-    await expect(screen.message(2)).not_to_contain_text("not this")
-    assert await kinds_sent(desk) == ["text /start", "photo"]
+# --- links, results, faults -----------------------------------------------------------------------
 
 
 async def test_host_with_a_port_is_a_link_and_other_schemes_are_not(
@@ -402,24 +235,10 @@ async def test_limit_of_a_chat_ends_by_itself_and_leaves_other_faults_alone(
     await desk.say("/start")
     await desk.fault(method="sendPhoto", code=400)
     screen = await desktop.open()
-    await screen.at("panel-toggle").click()
-    await screen.at("tab-controls").click()
-    await screen.page.get_by_role("button", name=re.compile("429 here")).click()
+    await screen.at("controls").click()
+    await screen.page.get_by_role("menuitem", name=re.compile("429 here")).click()
     await expect(screen.at("toast")).to_be_visible()
     other, limit = (await desk.get("fault"))["faults"]
     assert (other["method"], other["until"]) == ("sendPhoto", None)
     assert (limit["chat_id"], limit["code"]) == (ALICE, 429)
     assert limit["until"] is not None
-
-
-async def test_panel_over_the_chat_leaves_its_toggle_free(desktop: Desktop) -> None:
-    screen = await desktop.open(MEDIUM)
-    await screen.at("panel-toggle").click()
-    await expect(screen.at("panel")).to_be_visible()
-    await desktop.photograph(screen, "panel-medium")
-    assert await screen.fits()
-    await screen.at("panel-toggle").click()
-    await expect(screen.at("panel")).not_to_be_visible()
-    await screen.at("panel-toggle").click()
-    await screen.page.get_by_role("button", name="Close the panel").click()
-    await expect(screen.at("panel")).not_to_be_visible()

@@ -183,7 +183,7 @@ async def test_answers_to_taps_pass_a_refused_chat(bot: ExtBot[dict[str, Any]], 
     await desk.fault(method="sendMessage", retry_after=60)
     waiting = asyncio.create_task(bot.send_message(ALICE, "late"))
     await until(lambda: refused_calls(desk))
-    assert (await bot.get_chat(ALICE)).id == ALICE
+    assert (await bot.get_chat_member(ALICE, ALICE)).user.id == ALICE
     assert (await bot.get_me()).is_bot
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)

@@ -15,7 +15,8 @@ from tests.integration.bot import talk as talks
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import FACE
 from tests.integration.bot.talk import Message, Talk, data_of, labels, tap_of, text_of
-from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY
+from tests.integration.sandbox import media
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Part
 
 pytestmark = pytest.mark.local_sockets
 newcomers = talks.newcomers
@@ -332,6 +333,7 @@ async def test_photo_that_stays_for_another_order_is_not_said_to_be_deleted(talk
 
 
 async def test_profile_picture_is_a_photo(talk: Talk) -> None:
+    await talk.desk.post("persons", Part("photo", media.photo()), user_id=ALICE)
     (hello,) = await talk.said()
     await talk.tap("Use my profile picture", hello)
     first = await talk.shows("Which movement?")

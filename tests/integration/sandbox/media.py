@@ -87,3 +87,27 @@ def _saved(image: Image.Image, kind: str) -> bytes:
     file = BytesIO()
     image.save(file, kind)
     return file.getvalue()
+
+
+@cache
+def voice() -> bytes:
+    """A recording of one second."""
+    file = BytesIO()
+    with av.open(file, "w", format="ogg") as container:
+        audio = container.add_stream("libopus", rate=SOUND_RATE_HZ)
+        container.mux(audio.encode(_tone()))
+        container.mux(audio.encode(None))
+    return file.getvalue()
+
+
+@cache
+def webm() -> bytes:
+    """Three frames as a WebM."""
+    file = BytesIO()
+    with av.open(file, "w", format="webm") as container:
+        video = container.add_stream("libvpx-vp9", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(3):
+            container.mux(video.encode(VideoFrame(64, 48, "yuv420p")))
+        container.mux(video.encode(None))
+    return file.getvalue()

@@ -99,7 +99,7 @@ async def test_options_are_obeyed() -> None:
         (("--port", "99999"), "port"),
         (("--token", "no token"), "token"),
         (("--token", "7:alice"), "token"),
-        (("--username", "é <b>x"), "no bot's name"),
+        (("--username", "é <b>x"), "not a bot's username"),
     ],
 )
 def test_it_refuses_what_cannot_be_with_one_sentence(

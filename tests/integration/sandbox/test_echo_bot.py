@@ -106,7 +106,7 @@ async def test_it_greets_explains_itself_and_sends_round_videos_back(
         assert "/animate" in await desk.sees("Bot: Send me a photo and choose", BOB)
         await desk.send(Part("video_note", media.clip(64, 64, has_sound=True), "round.mp4"))
         shown = await desk.sees("Bot (answers '<video_note")
-    assert shown.count("<video_note 384 px>\n") == 2
+    assert shown.count("<video_note 64 px>\n") == 2
 
 
 async def test_its_commands_are_seen_in_two_languages(sandbox: Sandbox, desk: Desk) -> None:

@@ -65,7 +65,7 @@ async def test_photo_comes_in_sizes_and_with_its_caption(client: Client, desk: D
 
 async def test_clips_tell_their_measures(client: Client, desk: Desk) -> None:
     await desk.send(part("video"))
-    await desk.send(part("video_note"))
+    await desk.send(Part("video_note", media.clip(64, 64, has_sound=True), "me.mp4"))
     video, note = [update.message for update in await heard(client)]
     assert (video.video.width, video.video.height) == (96, 64)
     assert seconds(video.video.duration) == 1

@@ -1,7 +1,6 @@
-"""What persons and tests look at, and what the server keeps from others."""
+"""What people and tests read, and what the server keeps from others."""
 
 import asyncio
-import json
 from typing import Any
 
 import aiohttp
@@ -14,21 +13,11 @@ from tests.integration.sandbox.raw_bot import RawBot
 pytestmark = pytest.mark.local_sockets
 
 
-class Events:
-    """The stream of events, one after the other."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-
-    async def next(self, kind: str) -> Any:
-        """The next event of this kind."""
-        async with asyncio.timeout(40):
-            async for line in self._response.content:
-                if line.startswith(b"data: "):
-                    event = json.loads(line.removeprefix(b"data: "))
-                    if event["type"] == kind:
-                        return event
-        raise AssertionError("the stream has ended")
+async def next_event(socket: aiohttp.ClientWebSocketResponse, kind: str) -> Any:
+    """The next event of this kind."""
+    while (event := await socket.receive_json(timeout=40))["type"] != kind:
+        pass
+    return event
 
 
 # --- chats, calls, events -------------------------------------------------------------------------
@@ -101,42 +90,35 @@ async def test_calls_are_kept_with_what_they_brought(bot: RawBot, desk: Desk) ->
 
 
 async def test_events_tell_what_happens_as_it_happens(bot: RawBot, desk: Desk) -> None:
-    async with bot.session.get(f"{bot.sandbox.url}/sim/events") as response:
-        events = Events(response)
+    async with bot.session.ws_connect(f"{bot.sandbox.url}/sim/events") as socket:
         await desk.say("/start")
-        shown = (await events.next("message"))["message"]
+        shown = (await next_event(socket, "message"))["message"]
         assert (shown["text"], shown["sim"]["delivered"]) == ("/start", True)
         await bot.call("sendChatAction", chat_id=ALICE, action="upload_video")
-        event = await events.next("chat_action")
+        event = await next_event(socket, "chat_action")
         assert (event["chat_id"], event["action"]) == (ALICE, "upload_video")
         sent = await bot.call("sendMessage", chat_id=ALICE, text="one")
         number = sent["message_id"]
-        assert (await events.next("message"))["message"]["message_id"] == number
-        assert (await events.next("call"))["call"]["method"] == "sendMessage"
+        assert (await next_event(socket, "message"))["message"]["message_id"] == number
+        assert (await next_event(socket, "call"))["call"]["method"] == "sendMessage"
         await bot.call("editMessageText", chat_id=ALICE, message_id=number, text="two")
-        event = await events.next("edited")
+        event = await next_event(socket, "edited")
         assert (event["chat_id"], event["message"]["text"]) == (ALICE, "two")
         await bot.call("deleteMessage", chat_id=ALICE, message_id=number)
-        event = await events.next("deleted")
+        event = await next_event(socket, "deleted")
         assert (event["chat_id"], event["message_ids"]) == (ALICE, [number])
         await bot.call("setMyCommands", commands=[{"command": "help", "description": "Help"}])
-        await events.next("commands")
+        await next_event(socket, "commands")
         await desk.post("reset")
-        await events.next("reset")
+        await next_event(socket, "reset")
 
 
-async def test_events_come_over_a_websocket_too_and_leave_nothing_behind(
-    bot: RawBot, desk: Desk
-) -> None:
+async def test_watcher_that_leaves_is_forgotten(bot: RawBot, desk: Desk) -> None:
     telegram = bot.sandbox.telegram
     async with bot.session.ws_connect(f"{bot.sandbox.url}/sim/events") as socket:
         hello = await socket.receive_json(timeout=60)
         assert hello == {"type": "hello", "server": telegram.server_id}
         assert (await desk.get("chats"))["server"] == hello["server"]
-        await desk.say("/start")
-        while (event := await socket.receive_json(timeout=60))["type"] != "message":
-            pass
-        assert event["message"]["text"] == "/start"
         assert len(telegram.events) == 1
     async with asyncio.timeout(40):
         while len(telegram.events):
@@ -145,6 +127,8 @@ async def test_events_come_over_a_websocket_too_and_leave_nothing_behind(
         await bot.session.ws_connect(
             f"{bot.sandbox.url}/sim/events", headers={"Origin": "http://example.org"}
         )
+    with pytest.raises(NotPossible, match="is a WebSocket"):
+        await desk.get("events")
 
 
 async def test_page_that_went_without_a_word_is_noticed(
@@ -176,33 +160,22 @@ async def test_server_ends_though_a_page_listens(
         assert farewell.data == aiohttp.WSCloseCode.OK
 
 
-async def test_watcher_that_goes_is_forgotten(bot: RawBot, desk: Desk) -> None:
-    async with bot.session.get(f"{bot.sandbox.url}/sim/events") as response:
-        await Events(response).next("hello")
-        assert len(bot.sandbox.telegram.events) == 1
-        response.close()
-    async with asyncio.timeout(40):
-        while len(bot.sandbox.telegram.events):
-            await desk.say("is anybody there?")
-            await asyncio.sleep(0.01)
-
-
 async def test_answer_of_the_bot_is_an_event(bot: RawBot, desk: Desk) -> None:
     await desk.say("/start")
     keyboard = {"inline_keyboard": [[{"text": "Go", "callback_data": "go"}]]}
     await bot.call("sendMessage", chat_id=ALICE, text="?", reply_markup=keyboard)
-    async with bot.session.get(f"{bot.sandbox.url}/sim/events") as response:
+    async with bot.session.ws_connect(f"{bot.sandbox.url}/sim/events") as socket:
         tapped = await desk.tap("Go", wait_s=0)
         assert tapped["answer"] is None
         query_id = tapped["query_id"]
         await bot.call("answerCallbackQuery", callback_query_id=query_id, text="yes")
-        event = await Events(response).next("answer")
+        event = await next_event(socket, "answer")
     assert (event["query_id"], event["kind"]) == (query_id, "callback")
     assert event["answer"] == {"text": "yes", "show_alert": False, "url": None}
 
 
 async def test_tap_is_answered_in_time_and_with_an_address_of_telegrams(
-    bot: RawBot, desk: Desk
+    bot: RawBot, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await desk.say("/start")
     keyboard = {"inline_keyboard": [[{"text": "Go", "callback_data": "go"}]]}
@@ -210,10 +183,10 @@ async def test_tap_is_answered_in_time_and_with_an_address_of_telegrams(
     wish = {"callback_query_id": (await desk.tap("Go", wait_s=0))["query_id"]}
     answer = await bot.ask("answerCallbackQuery", **wish, url="https://example.org")
     assert answer.error == "Bad Request: URL_INVALID"
-    await desk.post("settings", callback_lifetime_s=0)
-    answer = await bot.ask("answerCallbackQuery", **wish, url="t.me/animato_bot?start=x")
+    with monkeypatch.context() as late:
+        late.setattr("sandbox.world.queries.LIFETIME_S", 0)
+        answer = await bot.ask("answerCallbackQuery", **wish, url="t.me/animato_bot?start=x")
     assert answer.error.startswith("Bad Request: query is too old")
-    await desk.post("settings", callback_lifetime_s=60)
     await bot.call("answerCallbackQuery", **wish, url="t.me/animato_bot?start=x")
 
 
@@ -245,16 +218,13 @@ async def test_commands_are_those_of_the_place_and_the_language(bot: RawBot, des
 
 
 async def test_settings_are_changed_by_name_and_unknown_ones_are_refused(desk: Desk) -> None:
-    changed = await desk.post("settings", callback_lifetime_s=2.5, inline_feedback="false")
-    assert changed["settings"]["callback_lifetime_s"] == 2.5
+    changed = await desk.post("settings", inline_feedback="false")
     assert changed["settings"]["inline_feedback"] is False
     assert changed["settings"]["privacy_mode"] is True
     with pytest.raises(NotPossible, match="There is no setting 'privacy'"):
         await desk.post("settings", privacy="false")
     with pytest.raises(NotPossible, match="privacy_mode is true or false"):
         await desk.post("settings", privacy_mode="perhaps")
-    with pytest.raises(NotPossible, match="not less than 0"):
-        await desk.post("settings", callback_lifetime_s=-1)
 
 
 async def test_reset_brings_back_the_start(bot: RawBot, desk: Desk) -> None:
@@ -276,14 +246,14 @@ async def test_reset_brings_back_the_start(bot: RawBot, desk: Desk) -> None:
     ("act", "values", "sentence"),
     [
         ("message", {}, "There is nothing to send"),
-        ("message", {"user_id": 99, "text": "x"}, "Nobody here has the id 99: there are 7 Alice"),
+        ("message", {"user_id": 99, "text": "x"}, "There is no person 99; known are 7 Alice"),
         ("message", {"chat_id": 99, "text": "x"}, "There is no chat 99."),
         ("message", {"chat_id": BOB, "text": "x"}, "Alice is not in chat 8."),
         ("message", {"text": "x", "reply_to": 5}, "Chat 7 has no message 5."),
         ("message", {"text": "x" * 4097}, "A text has at most 4096 characters."),
         ("message", {"text": "x", "thread_id": 3}, "Chat 7 has no topic 3."),
         ("tap", {"label": "x"}, "No message of chat 7 has buttons."),
-        ("chosen", {"result_id": "1"}, "ask /sim/inline first"),
+        ("chosen", {"result_id": "1"}, "use /sim/inline first"),
         ("edit", {"message_id": 1, "text": "x"}, "Chat 7 has no message 1."),
         ("members", {"chat_id": FAMILY, "status": "king"}, "A status is one of"),
         ("upgrade", {"chat_id": ALICE}, "Chat 7 is not a group."),

@@ -55,8 +55,8 @@ ENGINE = OddEngine
 """
 BODIES = {
     "crashing": "os.kill(os.getpid(), signal.SIGKILL)",
-    # Until there is the file whose name is the first one in WORKER_TEST_WORD.
-    "waiting": """while not os.path.exists(os.environ["WORKER_TEST_WORD"]):
+    # Until there is a file `word` beside it.
+    "waiting": """while not os.path.exists(os.path.join(os.path.dirname(__file__), "word")):
             time.sleep(0.01)
             yield []""",
     "steady": """for _ in range(motion.frame_count - 1):
@@ -75,10 +75,10 @@ def odd_engines(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def word(odd_engines: Path) -> Path:
     """The file that lets the engine `waiting` go on."""
-    path = tmp_path / "word"
-    monkeypatch.setenv("WORKER_TEST_WORD", str(path))
+    path = odd_engines / "word"
+    path.unlink(missing_ok=True)
     return path
 
 
@@ -99,7 +99,7 @@ async def store(tmp_path: Path) -> FileStore:
 def plan(
     valkey: str, store: FileStore, tmp_path: Path, odd_engines: Path, word: Path
 ) -> WorkerPlan:
-    assert word.parent == tmp_path
+    assert word.parent == odd_engines
     return WorkerPlan(
         url=valkey,
         store=store,

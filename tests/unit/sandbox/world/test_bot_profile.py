@@ -7,16 +7,16 @@ import pytest
 from sandbox.errors import ApiError
 from sandbox.world.bot_profile import (
     BotProfile,
-    Place,
     Scope,
+    Viewer,
     checked_commands,
     checked_language,
     scope_of,
 )
 
-PRIVATE = Place(chat_id=7, user_id=7, is_group=False, is_admin=False, language_code="de")
-MEMBER = Place(chat_id=-1, user_id=7, is_group=True, is_admin=False, language_code="de")
-ADMIN = Place(chat_id=-1, user_id=9, is_group=True, is_admin=True, language_code="de")
+PRIVATE = Viewer(chat_id=7, user_id=7, is_group=False, is_admin=False, language_code="de")
+MEMBER = Viewer(chat_id=-1, user_id=7, is_group=True, is_admin=False, language_code="de")
+ADMIN = Viewer(chat_id=-1, user_id=9, is_group=True, is_admin=True, language_code="de")
 
 # From the widest to the narrowest, and who sees it.
 SCOPES: list[tuple[dict[str, Any], set[str]]] = [
@@ -34,8 +34,8 @@ def one(name: str) -> list[dict[str, str]]:
     return [{"command": name, "description": name}]
 
 
-def seen(profile: BotProfile, place: Place) -> str | None:
-    found = profile.commands_at(place)
+def seen(profile: BotProfile, place: Viewer) -> str | None:
+    found = profile.commands_for(place)
     return found[0]["command"] if found else None
 
 
@@ -65,7 +65,7 @@ def test_empty_list_removes_the_commands() -> None:
     profile = BotProfile()
     profile.set_commands(("default", 0, 0), "", one("a"))
     profile.set_commands(("default", 0, 0), "", [])
-    assert profile.commands_at(PRIVATE) == []
+    assert profile.commands_for(PRIVATE) == []
 
 
 @pytest.mark.parametrize(

@@ -29,5 +29,5 @@ def test_server_listens_nowhere_else(host: str) -> None:
     "token", ["", "x", "0:a", "4242:", "4242:a b", ":a", "4242:a\n", "٤٢٤٢:a", "7:alice"]
 )
 def test_token_has_the_form_of_tokens(token: str) -> None:
-    with pytest.raises(ValueError, match="is no token"):
+    with pytest.raises(ValueError, match="is not a token"):
         SandboxOptions(token=token)
