@@ -11,7 +11,7 @@
                 {"number", "event": "done", "result"}
                 {"number", "event": "failed", "error", "trace", "is_sound"}
 
-Started by `process.py`, which kills it when it takes too long; when that is gone,
+Started by `engine_process.py`, which kills it when it takes too long; when that is gone,
 it ends by itself. What libraries print goes to stderr, also that of a crash; after each request, a
 line with END_MARK and its number stands there.
 """

@@ -1,7 +1,7 @@
 """Finished jobs become deliveries, each once, however often bot, workers or server die.
 
     Outbox.sweep -> finished jobs of some queues -> jobs `d-...` in the queue `deliver`
-    `sent_marks.py`: what a delivery does that begins again
+    `delivery_records.py`: what a delivery does that begins again
     Outbox.clean -> what is delivered goes after 48 h, its delivery after 72 h
     hand_in      -> what a person asks for besides: the untouched file of a result
 

@@ -5,7 +5,7 @@
     cancel -> removed while it waits; else the worker is told
     finished_since -> what is to be delivered (`outbox.py`)
 
-The worker's side is `work.py`; `keys.py` says what is kept where.
+The worker's side is `queue_worker.py`; `keys.py` says what is kept where.
 """
 
 import time

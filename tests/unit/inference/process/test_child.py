@@ -83,8 +83,8 @@ def test_process_whose_parent_says_nothing_ends() -> None:
 def test_answers_are_lines_and_what_is_printed_is_none() -> None:
     program = """
 import os
-from inference.process.child import Answers
-answers = Answers()
+from inference.process.child import ResponseWriter
+answers = ResponseWriter()
 print("printed")
 answers.number = 7
 answers.say("loaded", words="with\\nnewline")
