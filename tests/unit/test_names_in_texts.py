@@ -271,7 +271,7 @@ def test_name_of_what_is_not_there_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "See jobs/queues/queue_worker.py, `queue_worker.py`, queues/queue_worker.py and prepare.py.",
+        "See jobs/queues/keys.py, `queue_worker.py`, queues/queue_worker.py and prepare.py.",
         "inference/engines/<name>.py, docs/*.md, https://example.org/a.html, /etc/gone.yaml",
         "`Texts.plural`, `jobs.model.Value`, `jobs.queues`, `inference.fomm.**`, `np.uint8`",
         "texts.plural(one, many, 3), asyncio.run(main()), `paste_back()`",
