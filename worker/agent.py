@@ -145,6 +145,8 @@ class Worker:
         self._folder = folder
         self._room = DiskSpace(self._plan.store, folder, self._plan.min_free_bytes)
         await self._look_round()
+        # The bot offers what heartbeats name, so the first one comes before the first job.
+        await self._quietly(self._workers.beat(self.sign(), time.time()))
         self._stations.open(Post(LOOK, self.look, self._plan.look_rules))
         for queue in self._queues.engine_queues:
             self._stations.open(Post(queue, self.run_job, self._plan.render_rules))

@@ -110,12 +110,14 @@ class Offers:
         self._known_at_s = 0.0
 
     async def now(self) -> Offer:
-        """What is offered; asked anew every two seconds.
+        """What is offered; asked again after two seconds, or at once if nobody offered anything.
 
         Raises:
             QueueUnavailable: the server does not answer.
         """
-        if self._known is None or self._clock() - self._known_at_s >= _KEPT_S:
+        is_old = self._clock() - self._known_at_s >= _KEPT_S
+        # A worker may just have started: a tap must not be refused because of an older answer.
+        if self._known is None or self._known.is_empty or is_old:
             self._known = await self._asked()
             self._known_at_s = self._clock()
         return self._known

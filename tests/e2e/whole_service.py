@@ -94,12 +94,18 @@ class Chatter:
     async def videos(self, count: int = 1) -> list[Message]:
         """The bot's videos, as soon as there are so many."""
         found: list[Message] = []
-        async with asyncio.timeout(PATIENCE_S):
-            while len(found) < count:
-                await asyncio.sleep(0.02)
-                found = [
-                    one for one in await self._said() if one.get("animation") or one.get("video")
-                ]
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while len(found) < count:
+                    await asyncio.sleep(0.02)
+                    found = [
+                        one
+                        for one in await self._said()
+                        if one.get("animation") or one.get("video")
+                    ]
+        except TimeoutError:
+            shown = await self.desk.transcript(self.person)
+            raise AssertionError(f"there are not {count} videos:\n{shown}") from None
         return found
 
     async def file_of(self, message: Message) -> bytes:

@@ -106,6 +106,13 @@ async def test_without_workers_orders_go_to_what_the_last_ones_had(
     assert offer.chosen() == "flow"
 
 
+async def test_first_worker_s_engines_are_offered_at_once(queues: Queues, workers: Workers) -> None:
+    offered = offers(queues)
+    assert (await offered.now()).is_empty
+    await workers.beat(sign("a", FLOW), 1.0)
+    assert (await offered.now()).engines == ("flow",)
+
+
 async def test_what_a_newer_program_has_written_of_an_engine_is_left_out(
     queues: Queues, workers: WorkerRegistry, redis: Redis
 ) -> None:
