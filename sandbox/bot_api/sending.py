@@ -69,7 +69,7 @@ def _existing_chat(telegram: Telegram, call: Parameters) -> Chat:
     if chat is None:
         raise bad_request("chat not found")
     if chat.person is not None and not chat.is_started:
-        # A person whom the bot has never seen does not exist for it.
+        # To the bot, a person it has never met does not exist.
         if chat.person.is_met:
             raise forbidden("bot can't initiate conversation with a user")
         raise bad_request("chat not found")

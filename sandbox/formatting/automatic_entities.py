@@ -11,7 +11,7 @@ _PATTERNS = {
     "bot_command": re.compile(
         r"(?<![\w/<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/<>@])"
     ),
-    # Telegram knows every top-level domain; these are enough for trying a bot.
+    # Telegram recognises every top-level domain; these are enough for trying a bot.
     "url": re.compile(
         r"(?<!\w)(?:https?|tg)://[^\s<>\"]+"
         r"|(?<![\w@./:+-])(?:[A-Za-z0-9-]{1,63}\.)+"

@@ -34,7 +34,7 @@ class Settings:
         caption_commands: whether a command in a caption passes privacy mode; what Telegram does is
             not documented.
         enforce_limits: whether flood limits are answered with 429.
-        inline_feedback: whether the bot is told which inline result was chosen.
+        inline_feedback: whether the bot receives `chosen_inline_result` updates.
     """
 
     privacy_mode: bool = True
