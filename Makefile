@@ -1,21 +1,21 @@
-# Plain venv and pip in .venv; a second run installs nothing again. Works with GNU make 3.81 (macOS) and later.
+# Uses plain venv and pip in .venv, and installs only what is missing. Works with GNU make 3.81 (macOS) and later.
 #
-# PYTHON=python3.12 make demo     another Python than the newest usable one
-# REQUIRE_ALL=1 make test         a test that lacks what it needs fails instead of being skipped
-# ONCE=1 make demo                ends after the first video
-# make test ARGS="-k smile"       options for pytest; in the same way for `make sandbox`, `demo` and `bench`
+# PYTHON=python3.12 make demo     use this Python instead of the first usable one
+# REQUIRE_ALL=1 make test         fail tests whose requirements are missing, instead of skipping them
+# ONCE=1 make demo                stop after the first video
+# make test ARGS="-k smile"       pass options to pytest; also works with `make sandbox`, `demo` and `bench`
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: demo sandbox neural test lint bench templates clean help
-# Two installations into one environment at the same time would break it.
+# Parallel installations into one environment would break it.
 .NOTPARALLEL:
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
 
-# Says in one sentence why there is no Python to go on with, or leaves its name in $$python.
+# Set $$python to a usable Python, or exit with one sentence that says why there is none.
 define find_python
 	version_of() { "$$1" -c 'import sys; print("%d %d" % sys.version_info[:2])' 2>/dev/null; }; \
 	usable() { set -- $$(version_of "$$1"); [ "$${1:-0}" -eq 3 ] && [ "$${2:-0}" -ge 11 ]; }; \
@@ -39,13 +39,13 @@ define find_python
 endef
 
 help:
-	@echo "make demo       the whole service with a Telegram on your desk; first a portrait nods: out/demo.mp4"
-	@echo "make sandbox    a Telegram on your desk: a Bot API server and a chat page, for trying a bot"
-	@echo "make neural     install what network engines need: torch and more, 250 MB to several GB"
-	@echo "make test       run the tests and say what was skipped and why"
+	@echo "make demo       run the whole service with a local sandbox; animates a sample portrait: out/demo.mp4"
+	@echo "make sandbox    run the sandbox: a local Bot API server with a chat page, for trying a bot"
+	@echo "make neural     install torch and the rest for the neural engines, 250 MB to several GB"
+	@echo "make test       run the tests; reports what was skipped and why"
 	@echo "make lint       ruff, mypy, import-linter"
-	@echo "make bench      measure the speed on this machine"
-	@echo "make templates  render the templates' videos that are missing or out of date"
+	@echo "make bench      run the benchmarks on this machine"
+	@echo "make templates  render template videos that are missing or out of date"
 	@echo "make clean      remove .venv, caches and out/"
 
 demo: .venv/service-installed
@@ -55,7 +55,7 @@ sandbox: .venv/sandbox-installed
 	@$(BIN)/python -m sandbox $(ARGS)
 
 neural: .venv/neural-installed
-	@echo "What network engines need is in .venv."
+	@echo "The libraries of the neural engines are in .venv."
 
 test: .venv/dev-installed
 	@$(BIN)/python -m pytest $(ARGS)
@@ -76,38 +76,38 @@ clean:
 	rm -rf .venv out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A link to the Python that it was made with: when that has gone (a system upgrade), the link leads nowhere, and the
-# environment is made anew. No half-made environment stays behind.
+# A link to the Python that created the environment. If that Python is gone (after a system upgrade), the link is broken
+# and the environment is created again. An interrupted creation leaves nothing behind.
 $(BIN)/python:
 	@$(find_python); \
-	echo "Making .venv with $$python ..."; \
+	echo "Creating .venv with $$python ..."; \
 	trap 'rm -rf .venv' INT TERM HUP; \
 	"$$python" -m venv --clear .venv || { rm -rf .venv; exit 1; }
 
 .venv/base-installed: $(BIN)/python pyproject.toml constraints.txt
-	@echo "Installing what the program needs into .venv (the first time about 250 MB to download) ..."
+	@echo "Installing the program into .venv (about 250 MB to download the first time) ..."
 	@$(PIP) --editable .
 	@touch $@
 
 .venv/sandbox-installed: .venv/base-installed
-	@echo "Installing what the sandbox and a bot need (3 MB to download) ..."
+	@echo "Installing the sandbox (3 MB to download) ..."
 	@$(PIP) --editable ".[bot,sandbox]"
 	@touch $@
 
-# All at once, so that a newcomer waits for pip once.
+# In one step, so that a newcomer waits for pip only once.
 .venv/service-installed: $(BIN)/python pyproject.toml constraints.txt
-	@echo "Installing what the service needs into .venv (the first time about 270 MB to download) ..."
+	@echo "Installing the service into .venv (about 270 MB to download the first time) ..."
 	@$(PIP) --editable ".[bot,sandbox,service]"
 	@touch $@
 
-# face-alignment alone, without what it asks for: that would put another OpenCV in the place of ours.
+# face-alignment without its dependencies, which would replace our build of OpenCV.
 .venv/neural-installed: .venv/base-installed
-	@echo "Installing what network engines need: about 250 MB to download, several GB where pip chooses a CUDA build of torch (on Linux it does, unless told otherwise) ..."
+	@echo "Installing the neural engines: about 250 MB to download, several GB if pip selects torch's CUDA build (its default on Linux) ..."
 	@$(PIP) --editable ".[neural]"
 	@$(PIP) --no-deps face-alignment
 	@touch $@
 
 .venv/dev-installed: .venv/neural-installed .venv/service-installed
-	@echo "Installing what tests and checks need ..."
+	@echo "Installing the development tools ..."
 	@$(PIP) --editable ".[bot,sandbox,service,dev]"
 	@touch $@

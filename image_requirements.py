@@ -1,7 +1,7 @@
-"""Writes `bot.txt` and `worker.txt`: the libraries that each image installs, for the Dockerfile.
+"""Write `bot.txt` and `worker.txt`, the requirements of each image, for the Dockerfile.
 
-They are those of `pyproject.toml`. The bot handles no pictures, so its image leaves out the
-libraries that are listed there under `[tool.animato]`.
+They come from `pyproject.toml`. The bot image leaves out the libraries that are listed there under
+`[tool.animato]`, because the bot handles no pictures.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Reads `pyproject.toml` in the current folder and writes both lists beside it."""
+    """Read `pyproject.toml` in the current folder, and write both lists beside it."""
     pyproject = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
     base = pyproject["project"]["dependencies"]
     extras = pyproject["project"]["optional-dependencies"]
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _name(requirement: str) -> str:
-    """The name of the package that a requirement asks for."""
+    """Return the package name of a requirement."""
     return re.split(r"[<>=!~\[; ]", requirement, maxsplit=1)[0]
 
 

@@ -1,4 +1,4 @@
-"""Measurements that need a quiet machine; not part of the tests."""
+"""Benchmarks. They need a quiet machine and are not part of the tests."""
 
 from inference.extras import let_threads_sleep
 

@@ -1,7 +1,7 @@
 """`make bench`: speed and memory of the command line, the engines and the service, as tables.
 
-Whole runs are measured from outside, as a person sees them; each figure is the median of several.
-`--quick` takes one run of each.
+Whole runs are timed from outside, from process start to exit; each figure is the median of several.
+`--quick` does one run of each.
 """
 
 import argparse
@@ -28,12 +28,12 @@ from jobs.templates import SHIPPED_TEMPLATES
 
 
 def median_s(measure: Callable[[], Run], count: int) -> float:
-    """The median time of `count` runs, s."""
+    """Return the median time of `count` runs, s."""
     return statistics.median(measure().elapsed_s for _ in range(count))
 
 
 def repeated_clip(target: Path, frame_count: int) -> None:
-    """A driving clip of the shipped nod, repeated."""
+    """Return a driving clip of the shipped nod, repeated."""
     with ClipReader(SHIPPED_TEMPLATES / "nod.mp4") as frames:
         nod = list(frames)
     height, width = nod[0].shape[:2]
@@ -43,7 +43,7 @@ def repeated_clip(target: Path, frame_count: int) -> None:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one run of each")
     count = 1 if parser.parse_args().quick else 5

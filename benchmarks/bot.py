@@ -1,14 +1,13 @@
-"""The bot: how soon a tap is answered, and what a person waits for a look and for the video.
+"""The bot: how long people wait for the answer to a tap, for a look, and for a video.
 
     python -m benchmarks.bot --seconds 30
     python -m benchmarks.bot --flood
 
-Bot and worker as their owner starts them, the sandbox in the place of Telegram, our own server of
-the queues and a folder as file store. 40 persons tap at random moments on the button that turns the
-page of their movements, after which their card is written anew. Times are taken where the sandbox
-is: from a tap until the bot has answered it, and from sending a photo, or tapping a movement, until
-the card, or the video, is in the chat; with `--flood`, while another person has just sent 100
-photos. The load of the machine stands before and after them.
+Bot and worker run as usual, with the sandbox instead of Telegram, an embedded Valkey and a folder
+as file store. 40 people turn the pages of their movements at random moments, which redraws their
+cards. Times are taken at the sandbox: from a tap until the bot answers it, and from sending a
+photo, or tapping a movement, until the card, or the video, is in the chat; with `--flood`, while
+another person has just sent 100 photos. The machine's load is printed before and after them.
 """
 
 import argparse
@@ -56,13 +55,13 @@ class Chat:
     person: int
 
     async def send(self, photo: bytes) -> None:
-        """Sends a photo."""
+        """Send a photo."""
         form = aiohttp.FormData({"user_id": str(self.person), "chat_id": str(self.person)})
         form.add_field("photo", photo, filename="photo.jpg")
         await _post(self.session, "message", form)
 
     async def tap(self, message: Message, words: str) -> None:
-        """Taps the button with these words; returns when the bot has answered that."""
+        """Tap the button whose label contains `words`, and wait for the answer."""
         wish = {
             "user_id": str(self.person),
             "chat_id": str(self.person),
@@ -72,7 +71,7 @@ class Chat:
         await _post(self.session, "tap", aiohttp.FormData(wish))
 
     async def shows(self, button: str, count: int = 1) -> Message:
-        """The last message with such a button, as soon as there are so many."""
+        """Wait until `count` messages have such a button, and return the last one."""
         async with asyncio.timeout(_PATIENCE_S):
             while True:
                 async with self.session.get(f"/sim/chat/{self.person}") as response:
@@ -103,7 +102,7 @@ def _portrait() -> bytes:
 
 @asynccontextmanager
 async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
-    """Bot and worker at work while the block lasts; the persons' side."""
+    """Run bot and worker during the block; yields a session for the person side."""
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox())
         server = await stack.enter_async_context(RedisServer(folder))
@@ -143,7 +142,7 @@ async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def _agreed(session: aiohttp.ClientSession, photo: bytes) -> Chat:
-    """A new person who has sent a photo and agreed to the terms; the movements are on the card."""
+    """Return a new person who has sent a photo, agreed to the terms, and got the card."""
     form = aiohttp.FormData({"first_name": "Somebody"})
     chat = Chat(session, (await _post(session, "persons", form))["person"]["id"])
     await chat.send(photo)
@@ -154,7 +153,7 @@ async def _agreed(session: aiohttp.ClientSession, photo: bytes) -> Chat:
 
 
 async def measure_bot(seconds: float, rounds: int) -> AsyncIterator[tuple[str, ...]]:
-    """Yields (what, median, 95 %, 99 % or worst) for each figure."""
+    """Yield (what, median, 95 %, 99 % or worst) for each figure."""
     photo = _portrait()
     yield ("load of the machine before (1, 5, 15 minutes)", *_load())
     with tempfile.TemporaryDirectory() as name:
@@ -172,7 +171,7 @@ async def measure_bot(seconds: float, rounds: int) -> AsyncIterator[tuple[str, .
 
 
 async def measure_flood() -> AsyncIterator[tuple[str, ...]]:
-    """Yields the same for two persons, one of whom has sent very many photos."""
+    """Yield the same for two people, one of whom has sent very many photos."""
     photo = _portrait()
     yield ("load of the machine before (1, 5, 15 minutes)", *_load())
     with tempfile.TemporaryDirectory() as name:
@@ -186,10 +185,10 @@ async def measure_flood() -> AsyncIterator[tuple[str, ...]]:
 
 
 async def _ways(chat: Chat, photo: bytes, rounds: int) -> AsyncIterator[tuple[str, ...]]:
-    """One photo after the other, with nobody else there."""
+    """Measure one photo after the other, with nobody else there."""
     look_s, reply_s = [], []
     for number in range(1, rounds + 1):
-        # Telegram lets three messages into a chat in three seconds; nobody is quicker.
+        # The bot sends at most three messages to a chat in three seconds.
         await asyncio.sleep(4)
         started = time.perf_counter()
         await chat.send(photo)
@@ -205,7 +204,7 @@ async def _ways(chat: Chat, photo: bytes, rounds: int) -> AsyncIterator[tuple[st
 
 
 async def _flooded(flooder: Chat, other: Chat, photo: bytes) -> AsyncIterator[tuple[str, ...]]:
-    """What two persons wait for while one of them has just sent very many photos."""
+    """Measure two people while one of them has just sent very many photos."""
     shown = await flooder.shows(_MOVEMENT)
     await asyncio.gather(*(flooder.send(photo) for _ in range(_FLOOD)))
     tap_s, look_s, reply_s = [], [], []
@@ -227,7 +226,7 @@ async def _flooded(flooder: Chat, other: Chat, photo: bytes) -> AsyncIterator[tu
 
 
 async def _taps(chats: list[Chat], seconds: float) -> list[float]:
-    """How long each tap waited for its answer, s."""
+    """Return how long each tap waited for its answer, s."""
     cards = [await chat.shows(_MOVEMENT) for chat in chats]
     chance = random.Random(1)
     waited_s: list[float] = []
@@ -259,14 +258,14 @@ def _row_s(label: str, times_s: list[float]) -> tuple[str, ...]:
 
 
 async def tell(figures: AsyncIterator[tuple[str, ...]]) -> None:
-    """Prints a table."""
+    """Print a table."""
     row("", "median", "95 %", "99 % or worst")
     async for cells in figures:
         row(*cells)
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bot", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30, help="of tapping (default: 30)")
     parser.add_argument("--rounds", type=int, default=10, help="of photos (default: 10)")

@@ -1,10 +1,10 @@
-"""How often the face finder is right on degraded copies of pictures: prints a Markdown table.
+"""The hit rate of the face finder on degraded copies of pictures, as a Markdown table.
 
     python -m benchmarks.face_hit_rate [FOLDER]
 
-The pictures are the astronaut that scikit-image carries and the photos and clips' first frames in
-FOLDER, each with one face. A hit is a first face whose box has IoU > 0.4 with the reference, which
-is the box found in the picture as it is. Of pictures without a face, those that get a box count.
+The pictures are scikit-image's astronaut, and the photos and first frames of clips in FOLDER, each
+with one face. A hit is a first face whose box has IoU > 0.4 with the reference, which
+is the box found in the picture as it is. False positives are counted on pictures without a face.
 """
 
 import argparse
@@ -37,7 +37,7 @@ PHOTOS, CLIPS = {".jpg", ".jpeg", ".png"}, {".mp4", ".webm", ".mov"}
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path, nargs="?")
     folder = parser.parse_args().folder
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def load(folder: Path) -> Iterator[Picture]:
-    """The photos and the clips' first frames in the folder, in the order of their names."""
+    """Return the photos and first frames of clips in the folder, sorted by name."""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in PHOTOS:
             yield read_photo(path, PhotoLimits()).picture
@@ -77,7 +77,7 @@ def load(folder: Path) -> Iterator[Picture]:
 
 
 def degraded(picture: Picture, box: Box) -> Iterator[tuple[str, Picture, Box]]:
-    """Copies as (kind, picture, where the face is in it), as strong as the face is large."""
+    """Yield copies as (kind, picture, face box); the effects scale with the face."""
     side = box[2] - box[0]
     unit = side / 110
     grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
@@ -111,7 +111,7 @@ def degraded(picture: Picture, box: Box) -> Iterator[tuple[str, Picture, Box]]:
 
 
 def faceless() -> Iterator[tuple[str, Picture]]:
-    """Pictures without a face, each upright and turned: real ones, noise, clouds, one colour."""
+    """Yield pictures without a face, upright and rotated: real ones, noise, clouds, one colour."""
     for name in FACELESS:
         picture = np.asarray(getattr(skimage.data, name)())
         if picture.dtype == bool:
@@ -131,7 +131,7 @@ def faceless() -> Iterator[tuple[str, Picture]]:
 
 
 def iou(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes."""
+    """Return the intersection over union of two boxes."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     shared = max(0.0, width) * max(0.0, height)

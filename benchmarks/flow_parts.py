@@ -1,4 +1,4 @@
-"""Where the time of the `flow` engine goes: medians of its parts on one photo and one clip."""
+"""The time of each part of the engine `flow`: medians on one photo and one clip."""
 
 import statistics
 import time
@@ -20,7 +20,7 @@ _FRAMES = 40
 
 
 def measure_parts(photo_path: Path, clip_path: Path) -> Iterator[tuple[str, str]]:
-    """Yields (part, time) for finding, placing, tracking, carrying over and rendering."""
+    """Yield (part, time) for finding, placing, tracking, transferring and rendering."""
     photo = read_photo(photo_path).picture
     face = find_faces(photo)[0]
     placement = place_face(photo, face.box)

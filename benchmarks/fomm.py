@@ -1,11 +1,11 @@
-"""The engine `fomm` against a plain loop as the published demo runs it, on the same seeded weights.
+"""The engine `fomm` compared with a plain loop like the published demo, on the same random weights.
 
-The plain loop takes one frame at a time in float32 and computes everything anew for each. All ways
-run by turns in this process, on the same device, with vox-256, so that a busy machine slows all.
+The plain loop takes one frame at a time in float32 and recomputes everything for each. All variants
+alternate in this process, on the same device, with vox-256, so that other load slows all of them.
 
     python -m benchmarks.fomm [--rounds N] [--device cuda]
 
-OMP_NUM_THREADS=1 in the environment takes one core of a processor.
+Set OMP_NUM_THREADS=1 to use one core of the CPU.
 """
 
 import argparse
@@ -37,7 +37,7 @@ _BATCHES = 2  # of frames in one run
 
 @dataclass(frozen=True)
 class Way:
-    """One way to animate: what to call, and how many frames (B, H, W, 3) in [0, 1] it gives."""
+    """One variant: what to call, and how many frames (B, H, W, 3) in [0, 1] it gives."""
 
     label: str
     run: Callable[[], Frames]
@@ -45,10 +45,10 @@ class Way:
 
 
 def measure_fomm(rounds: int, device_name: str = "auto") -> Iterator[Row]:
-    """Yields rows of way, ms a frame, speed over the plain loop, largest error and PSNR to it.
+    """Yield rows of variant, ms per frame, speed-up, largest error and PSNR against the plain loop.
 
     Args:
-        rounds: how often each way is run; the medians count.
+        rounds: how often each variant is run; medians are reported.
         device_name: as `choose_device` takes it.
     """
     device = choose_device(device_name)
@@ -140,9 +140,9 @@ def _tensors(keypoints: Keypoints, device: torch.device) -> KeypointTensors:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fomm", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="runs of each way (default: 7)")
+    parser.add_argument("--rounds", type=int, default=7, help="runs of each variant (default: 7)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: auto)")
     arguments = parser.parse_args()
     for label, *cells in measure_fomm(arguments.rounds, arguments.device):

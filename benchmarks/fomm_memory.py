@@ -1,6 +1,6 @@
 """Peak memory of the engine `fomm`: the same for a short and a long clip.
 
-The networks are small ones, so that the frames would show if they were kept.
+The networks are small, so that kept frames would show.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from tests.parity.networks import model_params, networks
 
 
 def measure_memory(photo: Path, clips: Mapping[int, Path]) -> Iterator[tuple[str, str]]:
-    """Yields (what, peak) for each clip, given by its number of frames."""
+    """Yield (what, peak) for each clip, given by its number of frames."""
     folder = photo.parent
     config, checkpoint = folder / "tiny.yaml", folder / "tiny.pth.tar"
     found = networks("fomm_tiny")

@@ -1,7 +1,7 @@
-"""What smoothing keypoints costs and brings: `python -m benchmarks.keypoint_smoothing`.
+"""The effect of smoothing keypoints: `python -m benchmarks.keypoint_smoothing`.
 
-Ten keypoints follow the shipped nod, one of them an eyelid that blinks with it; a detector's jitter
-is noise on top. One row for each strength, and for the filter that was tried besides.
+Ten keypoints follow the shipped nod, one of them on an eyelid that blinks; noise stands for the
+jitter of a detector. There is one row per strength, and one for the One Euro filter.
 """
 
 import sys
@@ -25,7 +25,7 @@ STRENGTHS_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
 
 
 def nod() -> Positions:
-    """The clean movement; keypoint 0 is on an eyelid."""
+    """Return the noise-free movement; keypoint 0 is on an eyelid."""
     motion = Catalogue.load().get("nod").motion
     if not isinstance(motion, CurveMotion):
         message = "the shipped nod is drawn"
@@ -40,7 +40,7 @@ def nod() -> Positions:
 
 
 def ours(strength_s: float) -> Callable[[Positions], Positions]:
-    """What the program does at that strength."""
+    """Smooth as the program does at this strength."""
 
     def apply(path: Positions) -> Positions:
         frames = list(smooth([Keypoints(path.astype(np.float32))], strength_s, FPS))
@@ -50,7 +50,7 @@ def ours(strength_s: float) -> Callable[[Positions], Positions]:
 
 
 def one_euro(path: Positions) -> Positions:
-    """The One Euro filter (Casiez et al. 2012), its settings the best of a dozen for this path."""
+    """Apply the One Euro filter (Casiez et al. 2012) with the best of a dozen settings."""
     at_rest_s, speed_factor, of_speed_hz = 0.1, 20.0, 1.0
     smoothed, speed = [path[0]], np.zeros_like(path[0])
     for before, now in pairwise(path):
@@ -66,7 +66,7 @@ def _share(cutoff_hz: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64
 
 
 def lag_ms(found: Positions, clean: Positions) -> float:
-    """By how much the clean movement must be delayed to come nearest to what was found."""
+    """Return the delay of the clean movement that matches the filtered one best."""
     times = np.arange(len(clean)) / FPS
     heights = clean[..., 1].mean(axis=1)
     delays_s = np.arange(-0.05, 0.2, 0.001)
@@ -78,12 +78,12 @@ def lag_ms(found: Positions, clean: Positions) -> float:
 
 
 def rms(path: Positions) -> float:
-    """Root of the mean square."""
+    """Return the root mean square."""
     return float(np.sqrt((path**2).mean()))
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     clean = nod()
     shaken = clean + np.random.default_rng(0).normal(0, JITTER, clean.shape)
     filters = {f"{strength:g}": ours(strength) for strength in STRENGTHS_S}
@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def row(*cells: str) -> None:
-    """Prints one line of the table."""
+    """Print one line of the table."""
     sys.stdout.write("| " + " | ".join(cells) + " |\n")
 
 

@@ -1,4 +1,4 @@
-"""Runs of our own programs, measured from outside, and the lines of the tables."""
+"""Run our programs, measure them from outside, and print table rows."""
 
 import os
 import subprocess
@@ -21,14 +21,14 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 @dataclass(frozen=True)
 class Run:
-    """One process from start to end: seconds, and the peak of its largest process."""
+    """One run: seconds, and the peak memory of its largest process."""
 
     elapsed_s: float
     peak_mb: float
 
 
 def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Run:
-    """Runs a command to its end and measures it.
+    """Run a command to its end, and measure it.
 
     Raises:
         CalledProcessError: it failed.
@@ -45,7 +45,7 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Ru
 
 
 def row(*cells: str) -> None:
-    """Prints one line of a table."""
+    """Print one line of a table."""
     label, *values = cells
     sys.stdout.write(f"{label:44}" + "".join(f"{value:>14}" for value in values) + "\n")
     sys.stdout.flush()

@@ -1,10 +1,10 @@
-"""The service: what queues and worker add to an order, and how soon a photo is looked at.
+"""The service: the overhead of queues and worker, and the time from a photo to its look.
 
     python -m benchmarks.service --rounds 20
 
-A worker as its owner starts it, with the engines `still` and `flow`, our own server of the queues
-and a folder as file store. Told from /proc: it needs Linux. Each figure is the median of several,
-with the worst; the load of the machine stands before and after them.
+A worker runs as usual, with the engines `still` and `flow`, an embedded Valkey and a folder as file
+store. Reads /proc, so it needs Linux. Each figure is the median of several, with the worst; the
+load of the machine is printed before and after them.
 """
 
 import argparse
@@ -53,7 +53,7 @@ class Service:
     worker: int
 
     def engine(self) -> int:
-        """The process id of the worker's engine.
+        """Return the process id of the worker's engine.
 
         Raises:
             StopIteration: it has none.
@@ -63,7 +63,7 @@ class Service:
         return next(pid for pid, words in commands.items() if "inference.process" in words)
 
     async def until_done(self, ref: JobRef) -> str:
-        """The result of a job, as soon as it has one.
+        """Wait for the result of a job.
 
         Raises:
             RuntimeError: it failed.
@@ -78,7 +78,7 @@ class Service:
             await asyncio.sleep(_ASK_S)
 
     async def look(self, name: str, photo_key: str) -> LookResult:
-        """What the gate says of a photo."""
+        """Return what the gate finds in a photo."""
         order = LookOrder(look_id=name, person=1, chat=1, draft="1", photo_key=photo_key)
         await self.queues.send(order.ref, order, order.person)
         return LookResult.read(await self.until_done(order.ref))
@@ -86,7 +86,7 @@ class Service:
 
 @asynccontextmanager
 async def _service(folder: Path) -> AsyncIterator[Service]:
-    """A worker with its server and its store while the block lasts."""
+    """Run a worker with its Valkey and file store during the block."""
     store = FileStore.open(str(folder / "files"), min_free_bytes=0)
     for key, picture in ((_PORTRAIT, astronaut()), (_WALL, brick())):
         path = folder / key.rpartition("/")[2]
@@ -113,7 +113,7 @@ async def _service(folder: Path) -> AsyncIterator[Service]:
 
 
 def _order(number: int, engine: str, photo: LookResult | None = None) -> Order:
-    """An order of a person of its own; without a photo, nobody will do it."""
+    """Return an order of a person with no others; one without a photo cannot be done."""
     return Order(
         order_id=order_id(number, "1", 1),
         person=number,
@@ -130,7 +130,7 @@ def _order(number: int, engine: str, photo: LookResult | None = None) -> Order:
 
 
 async def measure_service(rounds: int) -> AsyncIterator[tuple[str, ...]]:
-    """Yields (what, median, worst) for each figure."""
+    """Yield (what, median, worst) for each figure."""
     yield ("load of the machine before (1, 5 minutes)", *_load())
     with tempfile.TemporaryDirectory() as name:
         async for cells in _long_queue(Path(name), rounds):
@@ -149,7 +149,7 @@ async def measure_service(rounds: int) -> AsyncIterator[tuple[str, ...]]:
 
 
 async def _long_queue(folder: Path, rounds: int) -> AsyncIterator[tuple[str, ...]]:
-    """Handing in and asking, while a thousand orders wait."""
+    """Measure submitting and asking while a thousand orders wait."""
     async with RedisServer(folder) as server, Queues(server.url, _ENGINES, NO_LIMITS) as queues:
         estimates = Estimates(queues.client, queues.url)
         for number in range(1, _LONG_QUEUE + 1):
@@ -170,20 +170,20 @@ async def _long_queue(folder: Path, rounds: int) -> AsyncIterator[tuple[str, ...
             await queues.cancel(new.ref)
     yield _row_ms("submit, 1,000 waiting", submit_s)
     yield _row_ms("state and position, 1,000 waiting", position_s)
-    yield _row_ms("range of time, 1,000 waiting", range_s)
+    yield _row_ms("estimated time, 1,000 waiting", range_s)
 
 
 async def _idle(service: Service, portrait: LookResult) -> AsyncIterator[tuple[str, ...]]:
-    """Memory, and how often it wakes, without an engine and with one."""
+    """Measure memory and wake-ups, without an engine and with one."""
     agent = service.worker
-    yield "agent, no engine process", f"{_memory_mb(agent):.0f} MB", await _wakes(agent)
+    yield "worker, no engine process", f"{_memory_mb(agent):.0f} MB", await _wakes(agent)
     orders = [_order(number, engine, portrait) for number, engine in enumerate(_ENGINES, 1)]
     for order in orders:
         await service.queues.submit(order)
     for order in orders:
         await service.until_done(order.ref)
     engine = service.engine()
-    yield "agent, engine process warm", f"{_memory_mb(agent):.0f} MB", await _wakes(agent)
+    yield "worker, engine process warm", f"{_memory_mb(agent):.0f} MB", await _wakes(agent)
     yield (
         "engine process, still and flow used",
         f"{_memory_mb(engine):.0f} MB",
@@ -194,7 +194,7 @@ async def _idle(service: Service, portrait: LookResult) -> AsyncIterator[tuple[s
 async def _overhead(
     service: Service, portrait: LookResult, folder: Path, rounds: int
 ) -> AsyncIterator[tuple[str, ...]]:
-    """An order of `still` by the service and by the engine process alone, in turns."""
+    """Measure `still` by the service and by the engine process alone, in turns."""
     photo = folder / "photo.png"
     await service.store.fetch(portrait.photo_key, photo)
     setup = EngineSetup(templates_dir=SHIPPED_TEMPLATES, checkpoints_dir=folder, device="cpu")
@@ -220,14 +220,14 @@ async def _overhead(
     # The first one has loaded the engine.
     overhead_s = [ours - alone for ours, alone in zip(service_s[1:], alone_s[1:], strict=True)]
     yield _row_ms("a video of `still`, engine process alone", alone_s[1:])
-    yield _row_ms("a video of `still`, ordered", service_s[1:])
-    yield _row_ms("difference", overhead_s)
+    yield _row_ms("a video of `still`, as an order", service_s[1:])
+    yield _row_ms("overhead of the service", overhead_s)
 
 
 async def _looks(
     service: Service, portrait: LookResult, rounds: int
 ) -> AsyncIterator[tuple[str, ...]]:
-    """From handing in a photo to the answer: with nothing else to do, and with much."""
+    """Measure from a submitted photo to the answer, with and without waiting videos."""
     idle_s: dict[str, list[float]] = {_WALL: [], _PORTRAIT: []}
     busy_s: dict[str, list[float]] = {_WALL: [], _PORTRAIT: []}
     numbers = count(1000)
@@ -246,7 +246,7 @@ async def _looks(
 
 
 async def _fill_up(service: Service, portrait: LookResult, numbers: "count[int]") -> None:
-    """Has as many videos wait as there shall be, half of them of each engine."""
+    """Fill the queues up to the wanted number of videos, half for each engine."""
     for engine in _ENGINES:
         counts = await service.queues.counts(f"animate-{engine}")
         for _ in range(_VIDEOS // 2 - counts["wait"] - counts["prioritized"]):
@@ -254,13 +254,13 @@ async def _fill_up(service: Service, portrait: LookResult, numbers: "count[int]"
 
 
 def _memory_mb(pid: int) -> float:
-    """What a process has in memory, shared pages included."""
+    """Return the resident memory of a process, shared pages included."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 async def _wakes(pid: int) -> str:
-    """How often a process wakes in a second, all its threads together."""
+    """Return the wake-ups per second of all threads of a process."""
 
     def so_far() -> dict[str, int]:
         text = {path.parent.name: path.read_text() for path in tasks.glob("*/status")}
@@ -291,14 +291,14 @@ def _row_s(label: str, times_s: list[float]) -> tuple[str, ...]:
 
 
 async def tell_service(rounds: int) -> None:
-    """Prints the table."""
+    """Print the table."""
     row("", "median", "worst")
     async for cells in measure_service(rounds):
         row(*cells)
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.service", description=__doc__)
     parser.add_argument("--rounds", type=int, default=10, help="of each (default: 10)")
     rounds = parser.parse_args().rounds

@@ -69,7 +69,7 @@ def _existing_chat(telegram: Telegram, call: Parameters) -> Chat:
     if chat is None:
         raise bad_request("chat not found")
     if chat.person is not None and not chat.is_started:
-        # A person whom the bot has never seen does not exist for it.
+        # To the bot, a person it has never met does not exist.
         if chat.person.is_met:
             raise forbidden("bot can't initiate conversation with a user")
         raise bad_request("chat not found")
@@ -119,10 +119,10 @@ def text_fields(call: Parameters) -> JsonObject:
     Raises:
         ApiError: 400 if the text is empty, too long, or its markup is not well-formed.
     """
-    raw, entities = call.text("text") or "", call.objects("entities")
+    raw = call.text("text") or ""
     if len(raw) > RAW_TEXT_LIMIT:
         raise bad_request("message is too long")
-    text = formatted(raw, call.text("parse_mode"), entities)
+    text = formatted(raw, call.text("parse_mode"))
     if not text.text.strip():
         raise bad_request("message text is empty")
     if utf16_length(text.text) > TEXT_LIMIT:
@@ -136,10 +136,10 @@ def caption_fields(call: Parameters) -> JsonObject:
     Raises:
         ApiError: 400 if it is too long or its markup is not well-formed.
     """
-    raw, entities = call.text("caption") or "", call.objects("caption_entities")
+    raw = call.text("caption") or ""
     if len(raw) > RAW_TEXT_LIMIT:
         raise bad_request("message caption is too long")
-    caption = formatted(raw, call.text("parse_mode"), entities)
+    caption = formatted(raw, call.text("parse_mode"))
     if utf16_length(caption.text) > CAPTION_LIMIT:
         raise bad_request("message caption is too long")
     return caption.as_fields("caption")

@@ -1,4 +1,4 @@
-"""Entities that Telegram detects in plain text: commands, mentions, hashtags, URLs, emails."""
+"""Entities that Telegram detects in plain text: commands, mentions and URLs."""
 
 import re
 from collections.abc import Iterator
@@ -11,11 +11,7 @@ _PATTERNS = {
     "bot_command": re.compile(
         r"(?<![\w/<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/<>@])"
     ),
-    "hashtag": re.compile(r"(?<![\w#])#(?=\w*[^\W\d])\w{1,256}(?![\w#])"),
-    "email": re.compile(
-        r"(?<![\w.+-])[A-Za-z0-9_.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}(?![\w@-])"
-    ),
-    # Telegram knows every top-level domain; these are enough for trying a bot.
+    # Telegram recognises every top-level domain; these are enough for trying a bot.
     "url": re.compile(
         r"(?<!\w)(?:https?|tg)://[^\s<>\"]+"
         r"|(?<![\w@./:+-])(?:[A-Za-z0-9-]{1,63}\.)+"

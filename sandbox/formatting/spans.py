@@ -16,7 +16,7 @@ class Span:
         type: the Bot API's name: "bold", "text_link", ...
         start: the first character.
         end: the character after the last one.
-        extra: other fields of the entity: `url`, `language` or `user`.
+        extra: other fields of the entity: `url`.
     """
 
     type: str

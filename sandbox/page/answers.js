@@ -13,7 +13,7 @@ export function keepAnswer(queryId, answer) {
 }
 
 /**
- * Waits for the bot's answer without holding a connection, of which a browser has few.
+ * Waits for the bot's answer without holding a connection: browsers allow only a few per server.
  *
  * @returns {Promise<object|null>} null after the timeout
  */

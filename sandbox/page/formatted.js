@@ -28,9 +28,8 @@ const TAGS = {
   code: "code",
   pre: "pre",
   blockquote: "blockquote",
-  expandable_blockquote: "blockquote",
 };
-const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
+const BLOCKS = new Set(["pre", "blockquote"]);
 
 function wrapped(entity, text, children, message) {
   const tag = TAGS[entity.type];

@@ -1,4 +1,4 @@
-/** What the page knows, and who is told about changes. */
+/** The state of the page, and listeners for its changes. */
 
 /**
  * `threadId` is null in the General topic and in chats without topics. `server` changes when

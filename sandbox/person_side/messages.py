@@ -1,4 +1,4 @@
-"""People send, edit and delete messages."""
+"""People send and delete messages."""
 
 import itertools
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sandbox.parameters import Parameters, Upload
 from sandbox.person_side.finding import chat_of, message_of, person_of
 from sandbox.world.chats import Chat, Message
 from sandbox.world.people import Person
-from sandbox.world.privacy import SERVICE, why_hidden
+from sandbox.world.privacy import why_hidden
 from sandbox.world.telegram import Telegram
 
 KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
@@ -113,7 +113,7 @@ def _text(call: Parameters, name: str) -> JsonObject:
     raw = (call.text(name) or "").strip()
     if utf16_length(raw) > LIMITS[name]:
         raise SimError(f"A {name} has at most {LIMITS[name]} characters.")
-    text = formatted(raw, None, None)
+    text = formatted(raw)
     if not text.text and name == "text":
         kinds = ", ".join(KINDS)
         raise SimError(f"There is nothing to send: give a text, or a file as one of {kinds}.")
@@ -134,25 +134,6 @@ async def _media(telegram: Telegram, call: Parameters, uploads: list[Upload]) ->
     if telegram.files is not files:
         raise SimError("The sandbox was reset during the upload: send the file again.")
     return contents
-
-
-async def edit(telegram: Telegram, call: Parameters) -> JsonObject:
-    """Change the text or caption of a person's own message."""
-    person = person_of(telegram, call)
-    chat = chat_of(telegram, call, person)
-    message = message_of(chat, call, "message_id")
-    if message.author is not person or SERVICE & message.content.keys():
-        raise SimError("Only one's own messages can be changed.")
-    name = "text" if "text" in message.content else "caption"
-    entities = "entities" if name == "text" else "caption_entities"
-    kept = {key: value for key, value in message.content.items() if key not in {name, entities}}
-    written = _text(Parameters({name: call.text("text")}), name)
-    message.edit(kept | written, message.reply_markup)
-    update = None
-    if message.hidden_because is None:
-        update = telegram.tell_bot("edited_message", message.as_json())
-    telegram.show_again(message)
-    return {"message": message.as_seen(), "update": update}
 
 
 async def delete(telegram: Telegram, call: Parameters) -> JsonObject:

@@ -15,7 +15,6 @@ Act: TypeAlias = Callable[[Telegram, Parameters], Awaitable[JsonObject]]
 
 ACTS: dict[str, Act] = {
     "message": messages.send,
-    "edit": messages.edit,
     "delete": messages.delete,
     "tap": queries.tap,
     "inline": queries.inline,

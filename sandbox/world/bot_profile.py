@@ -1,50 +1,35 @@
 """The bot's commands and descriptions, by scope and language."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
 
-Scope = tuple[str, int, int]  # type, chat id, user id; 0 if the type has none
+Scope = tuple[str, int]  # type, and chat id or 0
 Text = Literal["description", "short_description"]
 TEXT_LIMITS: dict[Text, int] = {"description": 512, "short_description": 120}
 COMMANDS_LIMIT = 100
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Who looks at the commands, and where."""
-
-    chat_id: int
-    user_id: int
-    is_group: bool
-    is_admin: bool
-    language_code: str
 
 
 def scope_of(given: JsonObject | None) -> Scope:
     """Return the key of a BotCommandScope.
 
     Raises:
-        ApiError: 400 for an unknown scope, or one without its chat or user.
+        ApiError: 400 for an unknown scope, or one without its chat.
     """
     kind = str((given or {}).get("type", "default"))
-    needs_chat = kind in {"chat", "chat_administrators", "chat_member"}
-    plain = {"default", "all_private_chats", "all_group_chats", "all_chat_administrators"}
-    if not needs_chat and kind not in plain:
+    if kind in {"default", "all_private_chats", "all_group_chats"}:
+        return kind, 0
+    if kind != "chat":
         raise bad_request("can't parse BotCommandScope: Unsupported type specified")
-    chat_id, user_id = (given or {}).get("chat_id", 0), (given or {}).get("user_id", 0)
     try:
-        ids = (int(chat_id) if needs_chat else 0, int(user_id) if kind == "chat_member" else 0)
+        chat_id = int((given or {}).get("chat_id", 0))
     except (TypeError, ValueError, OverflowError):
         raise bad_request("chat not found") from None
-    if needs_chat and not ids[0]:
+    if not chat_id:
         raise bad_request("chat_id is empty")
-    if kind == "chat_member" and not ids[1]:
-        raise bad_request("can't parse BotCommandScope: Can't find field user_id")
-    return (kind, *ids)
+    return kind, chat_id
 
 
 def checked_commands(given: list[JsonObject] | None) -> list[JsonObject]:
@@ -95,20 +80,12 @@ class BotProfile:
         """Return the commands of exactly this scope and language."""
         return self._commands.get((scope, language), [])
 
-    def commands_for(self, viewer: Viewer) -> list[JsonObject]:
-        """Return what a person sees: the narrowest scope first, then their language."""
-        scopes: list[Scope] = [("chat", viewer.chat_id, 0)]
-        if viewer.is_group:
-            scopes.insert(0, ("chat_member", viewer.chat_id, viewer.user_id))
-            if viewer.is_admin:
-                scopes.insert(1, ("chat_administrators", viewer.chat_id, 0))
-                scopes.append(("all_chat_administrators", 0, 0))
-            scopes.append(("all_group_chats", 0, 0))
-        else:
-            scopes.append(("all_private_chats", 0, 0))
-        for scope in (*scopes, ("default", 0, 0)):
-            for language in (viewer.language_code, ""):
-                if found := self.commands(scope, language):
+    def commands_for(self, chat_id: int, language: str) -> list[JsonObject]:
+        """Return what a person sees in a chat: the narrowest scope first, then their language."""
+        everywhere = "all_group_chats" if chat_id < 0 else "all_private_chats"
+        for scope in (("chat", chat_id), (everywhere, 0), ("default", 0)):
+            for code in (language, ""):
+                if found := self.commands(scope, code):
                     return found
         return []
 

@@ -1,4 +1,4 @@
-"""Changes of membership, and what the bot is told about them."""
+"""Changes of membership, and the updates about them."""
 
 import time
 

@@ -15,7 +15,7 @@ from sandbox.limits import FloodLimits
 from sandbox.media.files import FileStore
 from sandbox.parameters import UPLOAD_LIMIT_BYTES
 from sandbox.watching import CallLog, EventStream
-from sandbox.world.bot_profile import BotProfile, Viewer
+from sandbox.world.bot_profile import BotProfile
 from sandbox.world.chats import SUPERGROUP_BASE, Chat, Message
 from sandbox.world.people import LANGUAGES, Bot, Person, first_persons
 from sandbox.world.queries import Queries, Query
@@ -34,7 +34,7 @@ class Settings:
         caption_commands: whether a command in a caption passes privacy mode; what Telegram does is
             not documented.
         enforce_limits: whether flood limits are answered with 429.
-        inline_feedback: whether the bot is told which inline result was chosen.
+        inline_feedback: whether the bot receives `chosen_inline_result` updates.
     """
 
     privacy_mode: bool = True
@@ -183,14 +183,7 @@ class Telegram:
 
     def commands_for(self, chat: Chat, person: Person) -> list[JsonObject]:
         """Return the bot's commands as this person sees them in this chat."""
-        viewer = Viewer(
-            chat.chat_id,
-            person.user_id,
-            chat.is_group,
-            self.is_admin(chat, person.user_id),
-            person.language_code,
-        )
-        return self.profile.commands_for(viewer)
+        return self.profile.commands_for(chat.chat_id, person.language_code)
 
     # --- messages ---------------------------------------------------------------------------------
 

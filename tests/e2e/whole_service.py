@@ -1,4 +1,4 @@
-"""The whole service for a test module: Telegram on the desk, the bot, and a worker's process."""
+"""The whole service for a test module: the sandbox, the bot, and a worker process."""
 
 import asyncio
 import json

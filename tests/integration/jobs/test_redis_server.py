@@ -1,4 +1,4 @@
-"""Our own server of the queues: it starts, survives, gives up loudly, and outlives nobody."""
+"""The embedded Valkey: it starts, survives kills, gives up with an error, and leaves no process."""
 
 import asyncio
 import os

@@ -43,18 +43,11 @@ async def test_formatted_text_comes_back_as_entities(client: Client) -> None:
     assert message.entities[3].url == "https://example.org/"
 
 
-async def test_entities_can_be_given_as_such(client: Client) -> None:
-    bold = client.types.MessageEntity(type="bold", offset=6, length=5)
-    message = await client.bot.send_message(chat_id=ALICE, text="hello world", entities=[bold])
-    (entity,) = message.entities
-    assert (entity.type, entity.offset, entity.length) == ("bold", 6, 5)
-
-
 async def test_entities_that_nobody_gave_are_found(client: Client) -> None:
-    text = "/help @animato_bot #portrait https://example.org"
+    text = "/help @animato_bot https://example.org"
     message = await client.bot.send_message(chat_id=ALICE, text=text)
     kinds = [entity.type for entity in message.entities]
-    assert kinds == ["bot_command", "mention", "hashtag", "url"]
+    assert kinds == ["bot_command", "mention", "url"]
 
 
 async def test_broken_formatting_is_refused(client: Client) -> None:

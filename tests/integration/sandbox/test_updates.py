@@ -93,16 +93,6 @@ async def test_album_arrives_as_several_updates_with_one_group(client: Client, d
     assert one.photo[-1].file_unique_id != two.photo[-1].file_unique_id
 
 
-async def test_edited_message_is_told_with_its_date(client: Client, desk: Desk) -> None:
-    sent = await desk.say("helo")
-    await desk.post("edit", chat_id=ALICE, message_id=sent["message"]["message_id"], text="hello")
-    first, second = await heard(client)
-    assert first.message.text == "helo"
-    assert second.edited_message.text == "hello"
-    assert second.edited_message.edit_date is not None
-    assert second.edited_message.message_id == first.message.message_id
-
-
 async def test_reply_quotes_one_level_deep(client: Client, alice: Desk) -> None:
     card = await client.bot.send_message(chat_id=ALICE, text="Which movement?")
     answer = await alice.say("this one", reply_to=card.message_id)

@@ -254,7 +254,7 @@ async def test_reset_brings_back_the_start(bot: RawBot, desk: Desk) -> None:
         ("message", {"text": "x", "thread_id": 3}, "Chat 7 has no topic 3."),
         ("tap", {"label": "x"}, "No message of chat 7 has buttons."),
         ("chosen", {"result_id": "1"}, "use /sim/inline first"),
-        ("edit", {"message_id": 1, "text": "x"}, "Chat 7 has no message 1."),
+        ("delete", {"chat_id": 7, "message_id": 1}, "Chat 7 has no message 1."),
         ("members", {"chat_id": FAMILY, "status": "king"}, "A status is one of"),
         ("upgrade", {"chat_id": ALICE}, "Chat 7 is not a group."),
     ],

@@ -10,13 +10,13 @@ STADIUMS = "🏟 🏟"  # five code units, nine bytes
 
 def parsed(source: str) -> tuple[str, list[tuple[object, ...]]]:
     """The text and its entities: type, offset, length, and what else they carry."""
-    result = formatted(source, "HTML", None)
+    result = formatted(source, "HTML")
     return result.text, [tuple(entity.values()) for entity in result.entities]
 
 
 def complaint(source: str) -> str:
     with pytest.raises(ApiError) as caught:
-        formatted(source, "HTML", None)
+        formatted(source, "HTML")
     prefix = "Bad Request: can't parse entities: "
     assert caught.value.description.startswith(prefix)
     return caught.value.description.removeprefix(prefix)

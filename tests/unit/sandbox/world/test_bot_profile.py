@@ -8,25 +8,19 @@ from sandbox.errors import ApiError
 from sandbox.world.bot_profile import (
     BotProfile,
     Scope,
-    Viewer,
     checked_commands,
     checked_language,
     scope_of,
 )
 
-PRIVATE = Viewer(chat_id=7, user_id=7, is_group=False, is_admin=False, language_code="de")
-MEMBER = Viewer(chat_id=-1, user_id=7, is_group=True, is_admin=False, language_code="de")
-ADMIN = Viewer(chat_id=-1, user_id=9, is_group=True, is_admin=True, language_code="de")
+PRIVATE, GROUP, OTHER_GROUP = 7, -1, -2
 
-# From the widest to the narrowest, and who sees it.
-SCOPES: list[tuple[dict[str, Any], set[str]]] = [
-    ({"type": "default"}, {"private", "member", "admin"}),
-    ({"type": "all_private_chats"}, {"private"}),
-    ({"type": "all_group_chats"}, {"member", "admin"}),
-    ({"type": "all_chat_administrators"}, {"admin"}),
-    ({"type": "chat", "chat_id": -1}, {"member", "admin"}),
-    ({"type": "chat_administrators", "chat_id": -1}, {"admin"}),
-    ({"type": "chat_member", "chat_id": -1, "user_id": 9}, {"admin"}),
+# From the widest to the narrowest, and where it is seen.
+SCOPES: list[tuple[dict[str, Any], set[int]]] = [
+    ({"type": "default"}, {PRIVATE, GROUP, OTHER_GROUP}),
+    ({"type": "all_private_chats"}, {PRIVATE}),
+    ({"type": "all_group_chats"}, {GROUP, OTHER_GROUP}),
+    ({"type": "chat", "chat_id": GROUP}, {GROUP}),
 ]
 
 
@@ -34,38 +28,37 @@ def one(name: str) -> list[dict[str, str]]:
     return [{"command": name, "description": name}]
 
 
-def seen(profile: BotProfile, place: Viewer) -> str | None:
-    found = profile.commands_for(place)
+def seen(profile: BotProfile, chat_id: int) -> str | None:
+    found = profile.commands_for(chat_id, "de")
     return found[0]["command"] if found else None
 
 
 def test_narrower_scope_hides_the_wider_one() -> None:
     profile = BotProfile()
-    shown: dict[str, str | None] = {"private": None, "member": None, "admin": None}
-    for number, (scope, viewers) in enumerate(SCOPES):
+    shown: dict[int, str] = {}
+    for number, (scope, chats) in enumerate(SCOPES):
         profile.set_commands(scope_of(scope), "", one(f"n{number}"))
-        shown |= dict.fromkeys(viewers, f"n{number}")
-        places = {"private": PRIVATE, "member": MEMBER, "admin": ADMIN}
-        assert {name: seen(profile, place) for name, place in places.items()} == shown
+        shown |= dict.fromkeys(chats, f"n{number}")
+        assert {chat: seen(profile, chat) for chat in shown} == shown
 
 
 def test_own_language_goes_before_all_languages_within_a_scope_only() -> None:
     profile = BotProfile()
-    default: Scope = ("default", 0, 0)
+    default: Scope = ("default", 0)
     profile.set_commands(default, "de", one("deutsch"))
     assert seen(profile, PRIVATE) == "deutsch"
     profile.set_commands(default, "ru", one("russian"))
     assert seen(profile, PRIVATE) == "deutsch"
-    profile.set_commands(("all_private_chats", 0, 0), "", one("private"))
+    profile.set_commands(("all_private_chats", 0), "", one("private"))
     assert seen(profile, PRIVATE) == "private"
-    assert seen(profile, MEMBER) == "deutsch"
+    assert seen(profile, GROUP) == "deutsch"
 
 
 def test_empty_list_removes_the_commands() -> None:
     profile = BotProfile()
-    profile.set_commands(("default", 0, 0), "", one("a"))
-    profile.set_commands(("default", 0, 0), "", [])
-    assert profile.commands_for(PRIVATE) == []
+    profile.set_commands(("default", 0), "", one("a"))
+    profile.set_commands(("default", 0), "", [])
+    assert profile.commands_for(PRIVATE, "de") == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +94,7 @@ def test_at_most_a_hundred_commands() -> None:
         {"type": "chat"},
         {"type": "chat", "chat_id": "x"},
         {"type": "chat", "chat_id": {}},
-        {"type": "chat_member", "chat_id": 7},
+        {"type": "chat_member", "chat_id": -1, "user_id": 9},
     ],
 )
 def test_bad_scopes_are_refused(scope: dict[str, Any]) -> None:
