@@ -1,7 +1,7 @@
 """The names of all that the queues keep in Redis: BullMQ's keys that we read, and our own.
 
 Our own begin with `animato:`. BullMQ's are read and never written, except for the fields and scores
-named in `admission.py` and `queue_worker.py`; `tests/integration/jobs/test_contract.py` checks each.
+named in `admission.py` and `queue_worker.py`; `test_contract.py` checks each.
 """
 
 from dataclasses import dataclass

@@ -106,7 +106,9 @@ async def test_without_workers_orders_go_to_what_the_last_ones_had(
     assert offer.chosen() == "flow"
 
 
-async def test_first_worker_s_engines_are_offered_at_once(queues: Queues, workers: Workers) -> None:
+async def test_first_worker_s_engines_are_offered_at_once(
+    queues: Queues, workers: WorkerRegistry
+) -> None:
     offered = offers(queues)
     assert (await offered.now()).is_empty
     await workers.beat(sign("a", FLOW), 1.0)
