@@ -7,8 +7,8 @@ import time
 from enum import StrEnum
 
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
 
+from bot.record_store import RecordStore
 from jobs.connection import reaching
 from jobs.orders import Record
 from jobs.queues.keys import PAUSED_KEY, PEOPLE, PEOPLE_ADMINS_KEY, person_key
@@ -60,32 +60,19 @@ class People:
     def __init__(self, redis: Redis, url: str, admins: frozenset[int], *, is_open: bool) -> None:
         self._redis = redis
         self._url = url
+        self._people = RecordStore(redis, url, Person.read, Person)
         self._admins = admins
         self._is_open = is_open
 
     async def person(self, person: int) -> Person:
         """What is stored of a person."""
-        with reaching(self._url):
-            text = await self._redis.get(person_key(person))
-        return Person.read(text) if text else Person()
+        return await self._people.read(person_key(person)) or Person()
 
     async def change(self, person: int, **changes: object) -> Person:
         """Changes it. Nobody else's change is lost: an admin may do so while the person agrees."""
         key = person_key(person)
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                while True:
-                    await pipe.watch(key)
-                    text = await pipe.get(key)
-                    known = Person.read(text) if text else Person()
-                    changed = known.model_copy(update=changes)
-                    pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
-                    pipe.set(key, changed.to_json())
-                    try:
-                        await pipe.execute()
-                    except WatchError:
-                        continue
-                    return changed
+        changed = await self._people.change(key, lambda known: known.model_copy(update=changes))
+        return changed or Person()
 
     async def listed(self) -> dict[int, Person]:
         """Those whom admins have let in or shut out; all who are stored are looked through."""

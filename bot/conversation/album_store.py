@@ -9,7 +9,7 @@ from base64 import b32encode
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
+from redis.asyncio.client import Pipeline
 
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
 from jobs.connection import reaching
@@ -163,17 +163,15 @@ class AlbumStore:
 
     async def settle(self, album: str, due_s: float) -> None:
         """Notes that an album was dealt with, unless more of it has come since."""
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                await pipe.watch(DUE_ALBUMS)
-                if await pipe.zscore(DUE_ALBUMS, album) != due_s:
-                    return
-                pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
+
+        async def attempt(pipe: Pipeline) -> None:
+            is_settled = await pipe.zscore(DUE_ALBUMS, album) == due_s
+            pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
+            if is_settled:
                 pipe.zrem(DUE_ALBUMS, album)
-                try:
-                    await pipe.execute()
-                except WatchError:
-                    return  # it is dealt with once more, which changes nothing
+
+        with reaching(self._url):
+            await self._redis.transaction(attempt, DUE_ALBUMS)
 
     async def _note(self, album: str, name: str, value: str) -> None:
         with reaching(self._url):

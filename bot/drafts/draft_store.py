@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from pydantic import Field
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
 
+from bot.record_store import RecordStore
 from jobs.connection import reaching
 from jobs.drafts import Draft, MediaFile
 from jobs.orders import DraftId, Record
@@ -19,7 +19,7 @@ from jobs.queues.keys import desk_key, draft_key, drafts_key, shown_key
 from jobs.service_errors import RecordError
 
 _DRAFT_KEPT_S = 30 * 86_400
-_DESK_KEPT_S = 86_400
+_CONVERSATION_KEPT_S = 86_400
 
 
 class Conversation(Record):
@@ -66,6 +66,10 @@ class DraftStore:
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
         self._url = url
+        self._drafts = RecordStore(redis, url, Draft.read, kept_s=_DRAFT_KEPT_S)
+        self._conversations = RecordStore(
+            redis, url, _read_conversation, Conversation, _CONVERSATION_KEPT_S
+        )
 
     async def read(self, draft: str) -> Draft | None:
         """A draft, or None if it is not known (any more).
@@ -73,9 +77,7 @@ class DraftStore:
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
-            text = await self._redis.get(draft_key(draft))
-        return None if text is None else Draft.read(text)
+        return await self._drafts.read(draft_key(draft))
 
     async def begin(self, draft: Draft) -> Draft:
         """Writes a new draft; of one that is there already, what is there."""
@@ -92,22 +94,7 @@ class DraftStore:
 
         Nobody else's change is lost: the card may be sent while a look comes in.
         """
-        key = draft_key(draft)
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                while True:
-                    await pipe.watch(key)
-                    text = await pipe.get(key)
-                    if text is None:
-                        return None
-                    changed = change(Draft.read(text))
-                    pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
-                    pipe.set(key, changed.to_json(), ex=_DRAFT_KEPT_S)
-                    try:
-                        await pipe.execute()
-                    except WatchError:
-                        continue
-                    return changed
+        return await self._drafts.change(draft_key(draft), change)
 
     async def of_chat(self, chat: int) -> list[str]:
         """The drafts that were begun in a chat; some may be forgotten."""
@@ -147,9 +134,7 @@ class DraftStore:
 
     async def desk(self, chat: int, person: int) -> Conversation:
         """What a person has in hand in a chat."""
-        with reaching(self._url):
-            text = await self._redis.get(desk_key(chat, person))
-        return _desk_of(text)
+        return await self._conversations.read(desk_key(chat, person)) or Conversation()
 
     async def update_conversation(self, chat: int, person: int, **changes: object) -> Conversation:
         """Changes it; nobody else's change is lost."""
@@ -174,19 +159,8 @@ class DraftStore:
         self, chat: int, person: int, change: Callable[[Conversation], Conversation]
     ) -> Conversation:
         """It after a change, which may be made more than once; nobody else's is lost."""
-        key = desk_key(chat, person)
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                while True:
-                    await pipe.watch(key)
-                    desk = change(_desk_of(await pipe.get(key)))
-                    pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
-                    pipe.set(key, desk.to_json(), ex=_DESK_KEPT_S)
-                    try:
-                        await pipe.execute()
-                    except WatchError:
-                        continue
-                    return desk
+        changed = await self._conversations.change(desk_key(chat, person), change)
+        return changed or Conversation()
 
 
 def _moved(draft: Draft, new: int) -> Draft:
@@ -195,9 +169,9 @@ def _moved(draft: Draft, new: int) -> Draft:
     return draft.model_copy(update=changes)
 
 
-def _desk_of(text: str | bytes | None) -> Conversation:
-    """What is written there; nothing, if another version of this program wrote it."""
+def _read_conversation(text: str | bytes) -> Conversation:
+    """Parse a conversation; return an empty one if another version of this program wrote it."""
     try:
-        return Conversation.read(text) if text else Conversation()
+        return Conversation.read(text)
     except RecordError:
         return Conversation()

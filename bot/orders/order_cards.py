@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from pydantic import Field
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
 
 from bot.gateway.messenger import ChatTarget
+from bot.record_store import RecordStore
 from jobs.connection import reaching
 from jobs.drafts import Card, MediaFile
 from jobs.model import Value
@@ -135,6 +135,7 @@ class OrderCards:
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
         self._url = url
+        self._records = RecordStore(redis, url, OrderCard.read)
 
     async def open(self, card: OrderCard) -> OrderCard:
         """Notes a card; of an order that has one already, that one, open again or still."""
@@ -153,9 +154,7 @@ class OrderCards:
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
-            text = await self._redis.get(card_key(order_id))
-        return None if text is None else OrderCard.read(text)
+        return await self._records.read(card_key(order_id))
 
     async def change(self, order_id: str, **changes: object) -> OrderCard | None:
         """The card with other values; None if it is not known."""
@@ -191,22 +190,7 @@ class OrderCards:
     async def _changed(
         self, order_id: str, change: Callable[[OrderCard], OrderCard]
     ) -> OrderCard | None:
-        key = card_key(order_id)
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                while True:
-                    await pipe.watch(key)
-                    text = await pipe.get(key)
-                    if text is None:
-                        return None
-                    changed = change(OrderCard.read(text))
-                    pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
-                    pipe.set(key, changed.to_json(), keepttl=True)
-                    try:
-                        await pipe.execute()
-                    except WatchError:
-                        continue
-                    return changed
+        return await self._records.change(card_key(order_id), change)
 
     async def reopen(self, known: OrderCard, message: Card | None, now_s: float) -> OrderCard:
         """The card of an order that begins once more, as one that has said nothing yet.

@@ -5,7 +5,7 @@ import hmac
 import secrets
 
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
+from redis.asyncio.client import Pipeline
 from telegram.helpers import create_deep_linked_url
 
 from bot.people import People
@@ -41,20 +41,21 @@ class Claims:
 
     async def redeem(self, secret: str, person: int) -> bool:
         """Makes the first person with the secret an admin; whether this one is it."""
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                await pipe.watch(CLAIM_KEY)
-                stored = await pipe.get(CLAIM_KEY)
-                if stored is None or not hmac.compare_digest(str(stored), _hash(secret)):
-                    return False
-                pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
+
+        async def attempt(pipe: Pipeline) -> bool:
+            stored = await pipe.get(CLAIM_KEY)
+            is_right = stored is not None and hmac.compare_digest(str(stored), _hash(secret))
+            pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
+            if is_right:
                 pipe.sadd(PEOPLE_ADMINS_KEY, str(person))
                 pipe.delete(CLAIM_KEY)
-                try:
-                    await pipe.execute()
-                except WatchError:
-                    return False  # somebody was quicker
-        return True
+            return is_right
+
+        with reaching(self._url):
+            is_first: bool = await self._redis.transaction(
+                attempt, CLAIM_KEY, value_from_callable=True
+            )
+        return is_first
 
 
 async def first_link(claims: Claims, people: People, bot_name: str) -> str | None:
