@@ -33,7 +33,6 @@ from bot.gateway.messenger import Messenger
 from bot.groups.chats import ChatDepartures, ChatMigrations
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
-from bot.lasting import keep_open, side_by_side
 from bot.orders.delivery import DELIVER_RULES, Delivery
 from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
@@ -45,17 +44,18 @@ from bot.owner.claim import Claims, claim_words, first_link
 from bot.owner.commands import OwnerCommands
 from bot.owner.handlers import add_guard, add_owner_handlers
 from bot.people import People
-from bot.periodic_tasks import periodic_tasks, run_periodic_tasks
+from bot.periodic_tasks import run_in_background, run_periodically
 from bot.services import Services
 from jobs.cleaning import Cleaning
 from jobs.metrics.order_metrics import OrderMetrics
-from jobs.metrics.queue_metrics import QueueMetrics
+from jobs.metrics.queue_metrics import REFRESH_EVERY_S, QueueMetrics
 from jobs.metrics.serving import serve_metrics
 from jobs.queues.admission import OrderLimits
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import DELIVER, INTAKE
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
+from jobs.queues.queue_workers import QueueWorkers
 from jobs.queues.queues import Queues
 from jobs.settings import Settings
 from jobs.store.files import FileStore
@@ -65,6 +65,8 @@ from jobs.templates import Catalogue
 log = logging.getLogger(__name__)
 
 _HOUR_S = 3600.0
+_SWEEP_EVERY_S = 0.5
+_CLEAN_EVERY_S = 300.0
 _MB = 1_000_000
 _print = partial(print, flush=True)
 
@@ -249,16 +251,17 @@ async def _at_work(parts: Parts, failed: Callable[[BaseException], None]) -> Asy
     services = parts.services
     cleaning = Cleaning(services.queues, parts.outbox, services.retention)
     queue_metrics = QueueMetrics(services.queues, parts.registry)
-    chores = periodic_tasks(parts.outbox, cleaning, queue_metrics, time.time)
-    url = services.queues.url
+    workers = QueueWorkers(services.queues.url)
     admins = await services.people.admins()  # may fail, so it comes before all coroutines
     works = (
-        keep_open(url, INTAKE, parts.intake.work, INTAKE_RULES),
-        keep_open(url, DELIVER, parts.delivery.work, DELIVER_RULES),
-        run_periodic_tasks(chores),
+        workers.run(INTAKE, parts.intake.work, INTAKE_RULES),
+        workers.run(DELIVER, parts.delivery.work, DELIVER_RULES),
+        run_periodically("outbox", _SWEEP_EVERY_S, parts.outbox.sweep),
+        run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
+        run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
         parts.progress.run(),
         parts.albums.run(),
         parts.lists.write(admins),
     )
-    async with side_by_side(works, failed):
+    async with run_in_background(works, failed):
         yield

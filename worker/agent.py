@@ -29,6 +29,7 @@ from jobs.orders import LookResult, Order, Result
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import LOOK
+from jobs.queues.queue_workers import QueueWorkers
 from jobs.queues.queues import Queues
 from jobs.service_errors import FolderRefused, QueueUnavailable, StoreFull, StoreUnavailable
 from jobs.tasks import Shutdown, end_tasks
@@ -40,7 +41,6 @@ from worker.look_children import Looks
 from worker.order_log import OrderLog, lines_of, stamped
 from worker.plan import LOOKS_AT_ONCE, WorkerPlan, without_lacking
 from worker.render import RenderContext, make_video, orderable_options
-from worker.stations import Post, Stations
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Worker:
         self._studio = studio
         self._desk = desk
         self._gate = DeviceGate(queues.engine_queues)
-        self._stations = Stations(plan.url, self._may_take, plan.metrics)
+        self._stations = QueueWorkers(plan.url, self._may_take, plan.metrics)
         self._workers = WorkerRegistry(queues.client, plan.url)
         self._order_log = OrderLog(queues.client, plan.url)
         self._chores: set[asyncio.Task[None]] = set()
@@ -145,9 +145,9 @@ class Worker:
         self._folder = folder
         self._room = DiskSpace(self._plan.store, folder, self._plan.min_free_bytes)
         await self._look_round()
-        self._stations.open(Post(LOOK, self.look, self._plan.look_rules))
+        self._stations.start(LOOK, self.look, self._plan.look_rules)
         for queue in self._queues.engine_queues:
-            self._stations.open(Post(queue, self.run_job, self._plan.render_rules))
+            self._stations.start(queue, self.run_job, self._plan.render_rules)
         self._do(self._pass_on())
         names = ", ".join(self._queues.engine_queues)
         log.info("%s works on %s at the queues %s, %s", self.name, self._offer.device, LOOK, names)

@@ -1,4 +1,4 @@
-"""What breaks beside the conversation is noticed: stations open again, mistakes end the bot."""
+"""What runs in the background: queue workers reopen, tasks repeat, mistakes end the bot."""
 
 import asyncio
 import math
@@ -11,28 +11,32 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from bot.app import serve
-from bot.lasting import keep_open, side_by_side
+from bot.periodic_tasks import run_in_background, run_periodically
 from jobs.orders import OrderState, Record
 from jobs.queues.assignment import Assignment
-from jobs.queues.keys import JobRef, prefix_of
+from jobs.queues.keys import DELIVER, INTAKE, LOOK, JobRef, prefix_of
 from jobs.queues.known_engines import KnownEngines
+from jobs.queues.outbox import Outbox
+from jobs.queues.queue_workers import QueueWorkers
 from jobs.queues.queues import Queues
+from jobs.service_errors import QueueUnavailable
 from jobs.tasks import end_tasks
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import PATIENCE_S, settings_for, until
 from tests.integration.bot.staff import RULES, local_store
-from tests.integration.jobs.hand import ENGINE, QUEUE, make_order, make_result
+from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order, make_result
 from tests.integration.sandbox.desk import Desk
 
 pytestmark = pytest.mark.local_sockets
 
 
-async def test_station_that_has_ended_by_itself_is_opened_again(valkey: str) -> None:
+async def test_queue_worker_that_has_stopped_by_itself_is_opened_again(valkey: str) -> None:
     async def work(assignment: Assignment) -> Record:
         return make_result(assignment.ref, assignment.attempt)
 
     async with Queues(valkey, [ENGINE]) as queues:
-        keeping = asyncio.create_task(keep_open(valkey, QUEUE, work, RULES, again_s=0.01))
+        workers = QueueWorkers(valkey, reopen_after_s=0.01)
+        keeping = asyncio.create_task(workers.run(QUEUE, work, RULES))
         try:
             for number in (1, 2):
                 order = make_order(2, number)
@@ -75,7 +79,7 @@ async def test_failure_is_told_and_the_rest_goes_on_until_the_end() -> None:
         finally:
             ended.set()
 
-    async with side_by_side((slip(), once(), last()), failed):
+    async with run_in_background((slip(), once(), last()), failed):
         await heard.wait()
         assert not ended.is_set()
     assert ended.is_set()
@@ -104,3 +108,48 @@ async def test_mistake_in_a_part_of_the_bot_ends_it(
 
 async def is_listening(desk: Desk) -> bool:
     return bool((await desk.get("chats"))["bot"]["is_listening"])
+
+
+class Unlucky:
+    """Fails every other time."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def __call__(self) -> None:
+        self.times += 1
+        if self.times % 2:
+            raise QueueUnavailable(place="here", reason="it does not answer")
+
+
+async def test_periodic_task_that_fails_is_run_again() -> None:
+    unlucky = Unlucky()
+    keeping = asyncio.create_task(run_periodically("one", 0.001, unlucky))
+    try:
+        await until(lambda: unlucky.times > 4)
+    finally:
+        await end_tasks([keeping])
+
+
+async def test_mistake_of_ours_ends_a_periodic_task_loudly() -> None:
+    async def slip() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await run_periodically("one", 0.001, slip)
+
+
+async def test_finished_orders_become_deliveries(valkey: str) -> None:
+    async with Queues(valkey, [ENGINE]) as queues:
+        outbox = Outbox(queues, [*queues.engine_queues, LOOK, INTAKE])
+        keeping = asyncio.create_task(run_periodically("outbox", 0.01, outbox.sweep))
+        try:
+            await queues.submit(make_order(2))
+            await Hand(queues.client).work_through()
+            await until(lambda: waits(queues))
+        finally:
+            await end_tasks([keeping])
+
+
+async def waits(queues: Queues) -> bool:
+    return (await queues.counts(DELIVER))["wait"] == 1
