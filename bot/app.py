@@ -34,6 +34,7 @@ from bot.groups.chats import ChatDepartures, ChatMigrations
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
 from bot.orders.delivery import DELIVER_RULES, Delivery
+from bot.orders.later_orders import LaterOrders
 from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
@@ -173,6 +174,7 @@ def _put_together(
     intake = Intake(services, file_bytes)
     progress = StatusCards(services)
     ordering = Ordering(services, intake, progress, catalogue, settings.show_all_per_day)
+    later_orders = LaterOrders(services, ordering, progress)
     cards = DraftCards(services, catalogue)
     reception = MediaHandler(
         services,
@@ -192,12 +194,14 @@ def _put_together(
     groups = Groups(services, reception, ordering, catalogue)
     lists = CommandLists(application.bot, services.texts)
     add_guard(application, Guard(services, settings.owner_contact))
-    add_owner_handlers(application, OwnerCommands(services, ordering, lists.write_for))
+    add_owner_handlers(
+        application, OwnerCommands(services, ordering, later_orders, lists.write_for)
+    )
     moves = ChatMigrations(services.drafts, services.cards)
     add_chat_handlers(application, moves, ChatDepartures(services, ordering), groups)
     add_group_handlers(application, groups)
     add_conversation_handlers(application, reception, albums, commands)
-    taps = Taps(services, reception, ordering, cards, groups.may_tap)
+    taps = Taps(services, reception, ordering, later_orders, cards)
     add_tap_handlers(application, taps, albums, services.messenger)
     notes = AdminNotes(services)
     news = LookResults(services, ordering, cards.show, notes.tell)

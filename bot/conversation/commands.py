@@ -9,12 +9,11 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import LONG_CLIP
 from bot.gateway.messenger import Button, MessageContent
 from bot.gateway.updates import IncomingMessage
+from bot.orders.card_text import cancel_text, title_of
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
-from bot.orders.results import title_of
 from bot.services import Services
 from bot.texts import Texts
-from bot.wording import cancelling_words
 from jobs.errors import UnknownTemplate
 from jobs.orders import OrderState
 from jobs.templates import Catalogue
@@ -145,7 +144,7 @@ class Commands:
             await self._say(incoming, MessageContent(_("Which one?"), _cancel_rows(open_cards, _)))
         else:
             became = await self._ordering.cancel_order(open_cards[0])
-            await self._say(incoming, MessageContent(cancelling_words(became, _)))
+            await self._say(incoming, MessageContent(cancel_text(became, _)))
 
     async def help(self, incoming: IncomingMessage) -> None:
         """What works well, and what is taken."""

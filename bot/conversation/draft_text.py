@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.callback_data import ButtonAction, ButtonData
+from bot.error_text import error_text
 from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
-from bot.orders.results import title_of
+from bot.orders.card_text import title_of
 from bot.texts import Texts
-from bot.wording import sentence_of
 from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
 from jobs.orders import Order
@@ -41,7 +41,6 @@ class Choice:
         buttons: what the button of each engine says beside its name; a msgid, or empty.
         engine: the one that is used.
         shows_all: whether all movements can be shown in one animation.
-        language: of the titles.
     """
 
     templates: Sequence[Template]
@@ -49,7 +48,6 @@ class Choice:
     buttons: Mapping[str, str] = field(default_factory=dict)
     engine: str | None = None
     shows_all: bool = False
-    language: str = "en"
 
 
 def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> MessageContent:
@@ -78,7 +76,7 @@ def trouble_words(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent
         )
     if can_retry:
         rows.insert(0, (_tap(draft, _("↻ Try again"), ButtonAction.CONTINUE),))
-    return MessageContent(sentence_of(error, _, is_clip=is_clip), tuple(rows))
+    return MessageContent(error_text(error, _, is_clip=is_clip), tuple(rows))
 
 
 def grid_words(draft: Draft, _: Texts) -> MessageContent:
@@ -140,7 +138,7 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
     pages = max(1, -(-len(choice.templates) // size))
     page = min(max(page, 0), pages - 1)
     shown = choice.templates[page * size : (page + 1) * size]
-    rows = in_rows([_movement(draft, template, choice) for template in shown], COLUMNS)
+    rows = in_rows([_movement(draft, template) for template in shown], COLUMNS)
     if pages > 1:
         rows.append(
             (
@@ -159,7 +157,7 @@ def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
     name = draft.motion.template if draft.motion else None
     for template in choice.templates:
         if template.name == name:
-            label = _("▶️ Go on: {title}", title=label_of(template, choice.language))
+            label = _("▶️ Go on: {title}", title=label_of(template))
             return (_tap(draft, label, ButtonAction.TEMPLATE, template.name),)
     return ()
 
@@ -173,13 +171,13 @@ def numbers_keyboard(order: Order) -> Keyboard:
     return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
 
 
-def label_of(template: Template, language: str) -> str:
+def label_of(template: Template) -> str:
     """A movement as a button has room for it."""
-    return title_of(template, language)[:_LABEL_CHARACTERS]
+    return title_of(template)[:_LABEL_CHARACTERS]
 
 
-def _movement(draft: Draft, template: Template, choice: Choice) -> Button:
-    return _tap(draft, label_of(template, choice.language), ButtonAction.TEMPLATE, template.name)
+def _movement(draft: Draft, template: Template) -> Button:
+    return _tap(draft, label_of(template), ButtonAction.TEMPLATE, template.name)
 
 
 def _engine(draft: Draft, engine: str, choice: Choice, _: Texts) -> Button:

@@ -15,10 +15,10 @@ from bot.conversation.draft_cards import DraftCards, place_of
 from bot.conversation.draft_text import WAITING_CLIP
 from bot.drafts.draft_store import Conversation, draft_id
 from bot.drafts.intake import Intake
+from bot.error_text import error_text
 from bot.gateway.messenger import Button, ChatTarget, MessageContent
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
 from bot.services import Services
-from bot.wording import sentence_of
 from jobs.drafts import Card, Draft, DraftProblem, MediaFile
 from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
 from jobs.orders import Motion
@@ -172,7 +172,7 @@ class MediaHandler:
         services, _ = self._services, self._services.texts
         refused = self.limits.refusal(clip)
         if refused is not None:
-            await self.say(incoming, sentence_of(refused, _, is_clip=True))
+            await self.say(incoming, error_text(refused, _, is_clip=True))
             return
         desk = await services.drafts.desk(incoming.chat, incoming.person)
         asked = await self._asking_draft(incoming, desk)

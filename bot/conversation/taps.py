@@ -10,14 +10,15 @@ from bot.conversation.draft_cards import DraftCards, place_of
 from bot.conversation.draft_text import FOLLOW, WAITING_CLIP, WITHOUT_CLIP
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import draft_id
+from bot.error_text import error_text
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
-from bot.orders.ordering import Ordering
-from bot.orders.placing import PlacedOrder
+from bot.orders.card_text import cancel_text
+from bot.orders.later_orders import LaterOrders
+from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import ResultFiles
 from bot.people import Role
 from bot.services import Services
-from bot.wording import cancelling_words, sentence_of
 from jobs.connection import reaching
 from jobs.drafts import Card, Draft, MediaFile
 from jobs.errors import UserError
@@ -54,18 +55,15 @@ class DraftTap:
     draft: Draft
 
 
-MayTap = Callable[[Draft, int], Awaitable[bool]]
-
-
 class Taps:
     """Answers taps.
 
     Args:
-        office: the parts of the bot.
-        reception: takes photos.
-        ordering: takes orders.
+        services: shared by the bot's parts.
+        media_handler: takes photos and clips.
+        ordering: places and cancels orders.
+        later_orders: repeats, varies and moves orders.
         cards: shows drafts.
-        may_tap: whether a person who is not the draft's may use its buttons all the same.
     """
 
     def __init__(
@@ -73,14 +71,14 @@ class Taps:
         services: Services,
         reception: MediaHandler,
         ordering: Ordering,
+        later_orders: LaterOrders,
         cards: DraftCards,
-        may_tap: MayTap | None = None,
     ) -> None:
         self._services = services
         self._reception = reception
         self._ordering = ordering
+        self._later_orders = later_orders
         self._cards = cards
-        self._may_tap = may_tap
         self._files = ResultFiles(services)
         self._verbs: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
             ButtonAction.FACE: self._choose_face,
@@ -127,7 +125,7 @@ class Taps:
         try:
             answer = await self._verbs[sheet.tap.verb](sheet)
         except UserError as error:
-            return TapAnswer(sentence_of(error, self._services.texts), is_alert=True)
+            return TapAnswer(error_text(error, self._services.texts), is_alert=True)
         if answer.then is None:
             return answer
         return replace(answer, then=partial(self._finish, sheet.draft, answer.then))
@@ -137,7 +135,7 @@ class Taps:
         try:
             await work()
         except UserError as error:
-            words = MessageContent(sentence_of(error, self._services.texts))
+            words = MessageContent(error_text(error, self._services.texts))
             await self._services.messenger.send(place_of(draft), words)
 
     def _refused(self, sentence: str) -> TapAnswer:
@@ -162,7 +160,8 @@ class Taps:
     async def _may_use(self, draft: Draft, person: int) -> bool:
         if draft.person == person or await self._services.people.role(person) is Role.ADMIN:
             return True
-        return self._may_tap is not None and await self._may_tap(draft, person)
+        is_chat_admin = self._services.messenger.is_chat_admin
+        return draft.is_group and await is_chat_admin(draft.chat, person)
 
     # --- before there is a draft ------------------------------------------------------------------
 
@@ -223,7 +222,7 @@ class Taps:
     async def _choose_engine(self, sheet: DraftTap) -> TapAnswer:
         draft, engine = sheet.draft, sheet.tap.argument
         if await self._services.cards.read(draft.order_id_of(sheet.tap.number)) is not None:
-            placed = await self._ordering.use_engine(draft, sheet.tap.number, engine)
+            placed = await self._later_orders.use_engine(draft, sheet.tap.number, engine)
             return self._told(draft, placed)
         return self._showing(await self._changed(draft, engine=engine))
 
@@ -289,7 +288,9 @@ class Taps:
 
     async def _choose_one_of_all(self, sheet: DraftTap) -> TapAnswer:
         draft, tap = sheet.draft, sheet.tap
-        return self._told(draft, await self._ordering.one_of_all(draft, tap.number, tap.argument))
+        return self._told(
+            draft, await self._later_orders.one_of_all(draft, tap.number, tap.argument)
+        )
 
     async def _show_all(self, sheet: DraftTap) -> TapAnswer:
         return await self._place(_wishing(sheet.draft, is_all_wanted=True))
@@ -299,17 +300,17 @@ class Taps:
         return TapAnswer(then=partial(self._cards.show_below, sheet.draft))
 
     async def _another_frame(self, sheet: DraftTap) -> TapAnswer:
-        placed = await self._ordering.another_frame(sheet.draft, sheet.tap.number)
+        placed = await self._later_orders.another_frame(sheet.draft, sheet.tap.number)
         return self._told(sheet.draft, placed)
 
     async def _retry(self, sheet: DraftTap) -> TapAnswer:
         card = Card(message_id=sheet.tapped.message_id)
-        placed = await self._ordering.retry(sheet.draft, sheet.tap.number, card)
+        placed = await self._later_orders.retry(sheet.draft, sheet.tap.number, card)
         return self._told(sheet.draft, placed)
 
     async def _cancel(self, sheet: DraftTap) -> TapAnswer:
         became = await self._ordering.cancel(sheet.draft, sheet.tap.number)
-        return TapAnswer(cancelling_words(became, self._services.texts))
+        return TapAnswer(cancel_text(became, self._services.texts))
 
     async def _place(self, draft: Draft) -> TapAnswer:
         if draft.look is not None and draft.face_box is None:

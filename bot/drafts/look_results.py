@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent
 from bot.orders.ordering import Ordering
 from bot.services import Services
-from bot.wording import sentence_of
 from jobs.drafts import Draft, DraftProblem
 from jobs.errors import AnimatoError, MediaError, UserError
 from jobs.orders import LookResult, Motion, OrderState
@@ -112,7 +112,7 @@ class LookResults:
             log.info("%s: %s", draft.order_id, error)
             place = ChatTarget(draft.chat, draft.thread_id, draft.message_id)
             try:
-                words = MessageContent(sentence_of(error, self._services.texts))
+                words = MessageContent(error_text(error, self._services.texts))
                 await self._services.messenger.send(place, words, at_once=True)
             except ChatBusy:
                 log.info("%s: nobody was told", draft.order_id)

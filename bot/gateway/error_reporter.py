@@ -5,12 +5,12 @@ import logging
 from telegram import Update
 from telegram.error import TelegramError
 
+from bot.error_text import OURS
 from bot.gateway.application import Context
 from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent, Messenger
 from bot.gateway.reading import UnreadableUpdate
 from bot.owner.admin_notes import AdminNotes
 from bot.texts import Texts
-from bot.wording import OURS
 
 log = logging.getLogger(__name__)
 

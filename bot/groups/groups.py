@@ -7,10 +7,10 @@ from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import draft_id
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto, Unusable
+from bot.orders.card_text import cancel_text
 from bot.orders.ordering import Ordering
 from bot.services import Services
 from bot.texts import Texts
-from bot.wording import cancelling_words
 from jobs.drafts import Draft
 from jobs.orders import Motion
 from jobs.queues.outcomes import CancelOutcome
@@ -105,12 +105,8 @@ class Groups:
         if count:
             text = _.plural("{count} video cancelled.", "{count} videos cancelled.", count)
         elif became:
-            text = cancelling_words(became[-1], _)
+            text = cancel_text(became[-1], _)
         await self._reception.say(incoming, text)
-
-    async def may_tap(self, draft: Draft, person: int) -> bool:
-        """Whether somebody else may use a draft's buttons: the group's admins may."""
-        return draft.is_group and await self._services.messenger.is_chat_admin(draft.chat, person)
 
     def _template(self, wish: str) -> Template | None:
         """The movement of that name or title, in any language."""

@@ -18,23 +18,23 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.conversation.draft_text import numbers_keyboard
 from bot.drafts.look_results import LookResults, TellAdmins
+from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.orders.card_text import (
+    cancelled_message,
+    caption,
+    done_message,
+    failed_message,
+    failure_content,
+    refused_message,
+    result_buttons,
+)
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import renumbered
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
-from bot.orders.results import (
-    cancelled_ending,
-    caption,
-    done_ending,
-    failed_ending,
-    failure_words,
-    refused_ending,
-    result_buttons,
-)
 from bot.orders.sending import Message, Refused, Sender
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
-from bot.wording import sentence_of
 from jobs.connection import reaching
 from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
@@ -117,7 +117,7 @@ class Delivery:
                     await self._sender.send(delivery.delivery_id, mark, card.place, message)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
-                    ending = refused_ending(card, refused, services.texts)
+                    ending = refused_message(card, refused, services.texts)
             if status.error is not None and not isinstance(status.error, UserError):
                 facts = {"order": card.order_id, "error": status.error}
                 await self._tell_admins(services.texts("{order} came to nothing: {error}", **facts))
@@ -156,12 +156,12 @@ class Delivery:
                 words = MessageContent(caption(card.title, result, _))
                 message = Message(words, video, is_file=True)
             except ResultGone as gone:
-                message = Message(MessageContent(sentence_of(gone, _)))
+                message = Message(MessageContent(error_text(gone, _)))
             try:
                 sent = await self._sender.send(delivery.delivery_id, mark, card.place, message)
                 await services.cards.note_file(card.order_id, sent)
             except Refused as refused:
-                told = Message(MessageContent(refused_ending(card, refused, _).text))
+                told = Message(MessageContent(refused_message(card, refused, _).text))
                 with suppress(Refused):
                     await self._sender.send(delivery.delivery_id, mark, card.place, told)
                 await self._note_refusal(card, refused)
@@ -184,22 +184,22 @@ class Delivery:
                 error = gone
             else:
                 options = (await self._services.offers.now()).options(card.order.engine)
-                keyboard = result_buttons(card.order, number, options, _)
+                keyboard = result_buttons(card, number, options, _)
                 if draft is not None and card.order.motion.templates:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
                 words = MessageContent(caption(card.title, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
                 return Message(words, video), self._ending(card, status)
-        return Message(failure_words(card, error, number, _)), failed_ending(card, _)
+        return Message(failure_content(card, error, number, _)), failed_message(card, _)
 
     def _ending(self, card: OrderCard, status: Status) -> FinalMessage:
         """The last words of the order's card."""
         match status.state:
             case OrderState.CANCELLED:
-                return cancelled_ending(card, self._services.texts)
+                return cancelled_message(card, self._services.texts)
             case OrderState.FAILED:
-                return failed_ending(card, self._services.texts)
-        return done_ending(card, self._services.clock(), self._services.texts)
+                return failed_message(card, self._services.texts)
+        return done_message(card, self._services.clock(), self._services.texts)
 
     async def _given_up(self, card: OrderCard) -> FinalMessage:
         """What is left when sending has been tried in vain: the card, and the admins."""

@@ -14,6 +14,9 @@ from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
 
 AUTO = "auto"
+# Options of engines that can start from the clip frame whose pose is nearest the photo's.
+FIND_BEST_FRAME = "find_best_frame"
+BEST_FRAME_RANK = "best_frame_rank"
 _KEPT_S = 2.0
 
 

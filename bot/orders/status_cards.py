@@ -11,19 +11,20 @@ from dataclasses import replace
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.application import described
-from bot.gateway.messenger import Button, ChatBusy, MessageContent
-from bot.orders.order_cards import OrderCard
-from bot.orders.results import cancelled_ending, lost_ending
-from bot.orders.status_words import (
+from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.orders.card_text import (
     GROUP,
     PRIVATE,
     OrderStanding,
+    cancelled_message,
+    final_content,
     is_worth_an_edit,
+    lost_message,
     standing_of,
-    status_words,
+    status_content,
 )
+from bot.orders.order_cards import OrderCard
 from bot.services import Services
 from jobs.drafts import Card, Draft
 from jobs.errors import AnimatoError
@@ -127,12 +128,12 @@ class StatusCards:
         status = await services.queues.status(card.ref)
         if status is None:
             if services.clock() - card.begun_s > _LOST_S:
-                await services.cards.end(order_id, lost_ending(card, services.texts))
+                await services.cards.end(order_id, lost_message(card, services.texts))
                 await self._say_last(await services.cards.read(order_id) or card)
             return
         if status.state is OrderState.CANCELLED and status.finished_s is None:
             # It was removed while it waited: no delivery comes.
-            await services.cards.end(order_id, cancelled_ending(card, services.texts))
+            await services.cards.end(order_id, cancelled_message(card, services.texts))
             self._asked_s.pop(order_id, None)
             return
         if status.state.is_final:
@@ -146,7 +147,7 @@ class StatusCards:
         await self._show(card, standing)
 
     async def _show(self, card: OrderCard, standing: OrderStanding) -> None:
-        words = status_words(card, standing, self._services.texts)
+        words = status_content(card, standing, self._services.texts)
         try:
             shown = await self._put(card, words)
         except ChatBusy:
@@ -196,9 +197,7 @@ class StatusCards:
     async def _say_last(self, card: OrderCard) -> None:
         _, ending = self._services.texts, card.ended
         if ending is not None:
-            again = ButtonData(ButtonAction.AGAIN, card.draft, card.number + 1)
-            row = (Button(_("🔁 Another movement"), again),) if ending.offers_more else ()
-            words, messenger = MessageContent(ending.text, (row,)), self._services.messenger
+            words, messenger = final_content(card, ending, _), self._services.messenger
             try:
                 is_said = card.card is not None and await messenger.edit(
                     card.chat, card.card, words

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.callback_data import ButtonData
 from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
 from bot.owner.buttons import OwnerAction, deed_of
@@ -40,21 +41,23 @@ class OwnerCommands:
     """Does what admins want. Whether somebody is one, the guard has seen to.
 
     Args:
-        office: the parts of the bot.
-        ordering: takes orders back, and tries them again.
-        commands_shown: has Telegram show an admin's commands in that chat.
+        services: shared by the bot's parts.
+        ordering: cancels orders.
+        later_orders: retries orders.
+        commands_shown: makes Telegram show an admin's commands in a chat.
     """
 
     def __init__(
         self,
         services: Services,
         ordering: Ordering,
+        later_orders: LaterOrders,
         commands_shown: Callable[[int], Awaitable[None]],
     ) -> None:
         self._services = services
         self._commands_shown = commands_shown
         self._overviews = Overviews(services)
-        self._jobs = Jobs(services, ordering)
+        self._jobs = Jobs(services, ordering, later_orders)
         self._admissions = Admissions(services, ordering)
         self._claims = Claims(services.queues.client, services.queues.url)
 

@@ -4,14 +4,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.error_text import error_text
 from bot.gateway.messenger import Button, MessageContent, in_rows
+from bot.orders.card_text import cancel_text
+from bot.orders.later_orders import LaterOrders
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
 from bot.owner.buttons import OwnerAction, owner_button
 from bot.owner.status import age_words
 from bot.services import Services
 from bot.texts import Texts
-from bot.wording import cancelling_words, sentence_of
 from jobs.errors import UserError
 from jobs.orders import Motion, Order, OrderState
 from jobs.queues.order_logs import OrderLogs
@@ -57,13 +59,15 @@ class Jobs:
     All methods raise QueueUnavailable if the server does not answer.
 
     Args:
-        office: the parts of the bot.
-        ordering: takes orders back, and tries them again.
+        services: shared by the bot's parts.
+        ordering: cancels orders.
+        later_orders: retries orders.
     """
 
-    def __init__(self, services: Services, ordering: Ordering) -> None:
+    def __init__(self, services: Services, ordering: Ordering, later_orders: LaterOrders) -> None:
         self._services = services
         self._ordering = ordering
+        self._later_orders = later_orders
         self._logs = OrderLogs(services.queues.client, services.queues.url)
 
     async def listed(self, page: int) -> MessageContent:
@@ -97,7 +101,7 @@ class Jobs:
         became = CancelOutcome.UNKNOWN
         if card is not None:
             became = await self._ordering.cancel_order(card)
-        return cancelling_words(became, _)
+        return cancel_text(became, _)
 
     async def retry(self, order_id: str, admin: int) -> str:
         """Tries a failed order again; what to tell the admin."""
@@ -107,9 +111,9 @@ class Jobs:
         if card is None or draft is None:
             return _("Its photo was deleted: it cannot be tried again.")
         try:
-            placed = await self._ordering.retry(draft, card.number, by=admin)
+            placed = await self._later_orders.retry(draft, card.number, by=admin)
         except UserError as error:
-            return sentence_of(error, _)
+            return error_text(error, _)
         return _("It is tried again.") if placed.is_new else _("It has not failed.")
 
     async def _of_card(self, card: OrderCard) -> Job:

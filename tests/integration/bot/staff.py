@@ -18,6 +18,7 @@ from bot.drafts.look_results import LookResults
 from bot.gateway.messenger import Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.orders.delivery import Delivery
+from bot.orders.later_orders import LaterOrders
 from bot.orders.offers import Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
@@ -114,6 +115,7 @@ class Staff:
     intake: Intake
     progress: StatusCards
     ordering: Ordering
+    later_orders: LaterOrders
     delivery: Delivery
     clock: Clock
     shown: Shown
@@ -180,12 +182,22 @@ async def staff_of(
         )
         intake, progress = Intake(services), StatusCards(services, tick_s=0.05)
         ordering = Ordering(services, intake, progress, CATALOGUE, show_all_per_day=1)
+        later_orders = LaterOrders(services, ordering, progress)
         shown, admins = Shown(), Told()
         news = LookResults(services, ordering, shown, admins)
         delivery = Delivery(services, progress, news, admins)
         try:
             yield Staff(
-                services, intake, progress, ordering, delivery, clock, shown, admins, metrics
+                services,
+                intake,
+                progress,
+                ordering,
+                later_orders,
+                delivery,
+                clock,
+                shown,
+                admins,
+                metrics,
             )
         finally:
             await progress.close()

@@ -206,7 +206,7 @@ async def talking(
         application = build_application(settings_for(server), client, HASTY)
         commands = Commands(services, staff.ordering, cards, CATALOGUE, PROMISE)
         add_conversation_handlers(application, reception, albums, commands)
-        taps = Taps(services, reception, staff.ordering, cards)
+        taps = Taps(services, reception, staff.ordering, staff.later_orders, cards)
         add_tap_handlers(application, taps, albums, services.messenger)
         worker = Painter(store)
         await stack.enter_async_context(delivering(staff))

@@ -204,7 +204,7 @@ async def test_file_that_is_gone_is_told_and_can_be_made_anew(
         await settled(staff)
         assert not await results(desk)
         async with working(staff, maker):
-            again = await staff.ordering.retry(await staff.draft(draft.draft), 1)
+            again = await staff.later_orders.retry(await staff.draft(draft.draft), 1)
             assert again.is_new
             await until(lambda: results(desk))  # it may be done before it ever had a card
     assert "this one did not work out" in await desk.transcript()
@@ -229,9 +229,9 @@ async def test_failed_order_is_told_once_and_can_be_tried_again(
             f"{draft.order_id} came to nothing: " + str(FileGone(key="looks/x"))
         ]
         again = await staff.draft(draft.draft)
-        placed = await staff.ordering.retry(again, 1)
+        placed = await staff.later_orders.retry(again, 1)
         assert placed.is_new
-        assert not (await staff.ordering.retry(again, 1)).is_new
+        assert not (await staff.later_orders.retry(again, 1)).is_new
         await until(lambda: results(desk))  # it may be done before it ever had a card
         await settled(staff)
     assert len(await results(desk)) == 1

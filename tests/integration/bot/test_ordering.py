@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.orders.placing import DraftUnready, OrdersPaused, ShutOut, TooManyShowAlls
+from bot.orders.ordering import DraftUnready, OrdersPaused, ShutOut, TooManyShowAlls
 from jobs.drafts import MediaFile
 from jobs.model import MediaWarning
 from jobs.orders import Lane, Motion

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from bot.conversation.draft_text import trouble_words
 from bot.drafts.look_results import LookResults
+from bot.error_text import OURS
 from bot.orders.result_files import ResultFiles
-from bot.wording import OURS
 from jobs.errors import GateFailed, NoFaceFound, OperatorError, ProcessKilled
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later

@@ -1,7 +1,7 @@
-"""What a person reads of an error.
+"""The sentence that a person in the chat reads about an error.
 
-A `UserError` says itself what is wrong and what to do next; where its words speak of the command
-line, the chat has words of its own. Of an `OperatorError` nobody learns more than that it was ours.
+A `UserError` says what is wrong and what to do next; where its sentence is about the command line,
+the chat has another one. An `OperatorError` is only called our mistake, without any detail.
 """
 
 from bot.texts import Texts
@@ -24,7 +24,6 @@ from jobs.errors import (
     UnsupportedMedia,
     UserError,
 )
-from jobs.queues.outcomes import CancelOutcome
 
 OURS = "Something went wrong on our side. Please try again in a few minutes."
 
@@ -72,26 +71,13 @@ _OF_A_CLIP: dict[type[AnimatoError], str] = {
 }
 
 
-def cancelling_words(became: CancelOutcome, _: Texts) -> str:
-    """What became of the wish to take an order back."""
-    match became:
-        case CancelOutcome.REMOVED:
-            return _("Cancelled.")
-        case CancelOutcome.TOLD:
-            return _("It stops in a moment.")
-        case CancelOutcome.TOO_LATE:
-            return _("Too late: it has ended already.")
-        case CancelOutcome.UNKNOWN:
-            return _("There is nothing to cancel any more.")
-
-
-def sentence_of(error: AnimatoError, _: Texts, *, is_clip: bool = False) -> str:
-    """The sentence for the person; never a detail of an `OperatorError`.
+def error_text(error: AnimatoError, _: Texts, *, is_clip: bool = False) -> str:
+    """Return the sentence for the person.
 
     Args:
         error: what went wrong.
-        _: the sentences.
-        is_clip: whether it is about a clip, and not about a photo.
+        _: the texts.
+        is_clip: whether it is about a clip instead of a photo.
     """
     sentences = _IN_A_CHAT | _OF_A_CLIP if is_clip else _IN_A_CHAT
     for kind, sentence in sentences.items():

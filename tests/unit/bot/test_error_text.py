@@ -2,8 +2,9 @@
 
 import pytest
 
+from bot.error_text import OURS, error_text
+from bot.orders.card_text import cancel_text
 from bot.texts import ENGLISH
-from bot.wording import OURS, cancelling_words, sentence_of
 from jobs.errors import (
     AnimatoError,
     ClipTooLong,
@@ -41,7 +42,7 @@ PERSONS_OWN: list[AnimatoError] = [
 def test_persons_own_error_says_what_to_do_and_nothing_of_a_command_line(
     error: AnimatoError,
 ) -> None:
-    told = sentence_of(error, ENGLISH)
+    told = error_text(error, ENGLISH)
     assert "--" not in told
     assert "{" not in told
     assert told != OURS
@@ -57,22 +58,22 @@ def test_persons_own_error_says_what_to_do_and_nothing_of_a_command_line(
     ],
 )
 def test_error_of_ours_is_never_told_in_detail(error: AnimatoError) -> None:
-    assert sentence_of(error, ENGLISH) == OURS
+    assert error_text(error, ENGLISH) == OURS
 
 
 def test_limit_is_told_in_numbers() -> None:
-    told = sentence_of(MediaTooLarge(name="a.mov", size_mb="21.0", limit_mb=20), ENGLISH)
+    told = error_text(MediaTooLarge(name="a.mov", size_mb="21.0", limit_mb=20), ENGLISH)
     assert "21.0 MB" in told
     assert "20 MB" in told
 
 
 def test_file_that_is_too_large_gets_the_advice_for_its_kind() -> None:
     error = MediaTooLarge(name="a", size_mb="21.0", limit_mb=20)
-    photo, clip = (sentence_of(error, ENGLISH, is_clip=is_clip) for is_clip in (False, True))
+    photo, clip = (error_text(error, ENGLISH, is_clip=is_clip) for is_clip in (False, True))
     assert ("as a photo" in photo, "shorter clip" in photo) == (True, False)
     assert ("as a photo" in clip, "shorter clip" in clip) == (False, True)
 
 
 def test_what_became_of_cancelling_is_told_in_four_ways() -> None:
-    assert len({cancelling_words(became, ENGLISH) for became in CancelOutcome}) == 4
-    assert "nothing to cancel" in cancelling_words(CancelOutcome.UNKNOWN, ENGLISH)
+    assert len({cancel_text(became, ENGLISH) for became in CancelOutcome}) == 4
+    assert "nothing to cancel" in cancel_text(CancelOutcome.UNKNOWN, ENGLISH)
