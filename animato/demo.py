@@ -163,8 +163,8 @@ def _wanted(message: dict[str, Any]) -> list[str]:
 def _leads_on(tap: ButtonData | None) -> bool:
     if tap is None:
         return False
-    return tap.verb is ButtonAction.CONSENT or (
-        tap.verb is ButtonAction.TEMPLATE and tap.argument == TEMPLATE
+    return tap.action is ButtonAction.CONSENT or (
+        tap.action is ButtonAction.TEMPLATE and tap.argument == TEMPLATE
     )
 
 

@@ -41,7 +41,7 @@ from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.owner.access import Guard
 from bot.owner.admin_notes import AdminNotes
-from bot.owner.claim import Claims, claim_words, first_link
+from bot.owner.claim import Claims, claim_text, first_link
 from bot.owner.commands import OwnerCommands
 from bot.owner.handlers import add_guard, add_owner_handlers
 from bot.people import People
@@ -90,7 +90,7 @@ class Parts:
     services: Services
     intake: Intake
     delivery: Delivery
-    progress: StatusCards
+    status_cards: StatusCards
     albums: Albums
     lists: CommandLists
     outbox: Outbox
@@ -172,26 +172,28 @@ def _put_together(
     catalogue = Catalogue.load(settings.templates_dir)
     file_bytes = LOCAL_LIMIT_BYTES if settings.bot_api_local else CLOUD_LIMIT_BYTES
     intake = Intake(services, file_bytes)
-    progress = StatusCards(services)
-    ordering = Ordering(services, intake, progress, catalogue, settings.show_all_per_day)
-    later_orders = LaterOrders(services, ordering, progress)
+    status_cards = StatusCards(services)
+    ordering = Ordering(services, intake, status_cards, catalogue, settings.show_all_per_day)
+    later_orders = LaterOrders(services, ordering, status_cards)
     cards = DraftCards(services, catalogue)
-    reception = MediaHandler(
+    media_handler = MediaHandler(
         services,
         intake,
         cards,
         MediaLimits(file_bytes, settings.clip_max_s, settings.retain_input_h),
     )
-    promise = ServiceTerms(
+    terms = ServiceTerms(
         owner=settings.owner_contact,
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
         clip_s=settings.clip_max_s,
         file_mb=file_bytes // _MB,
     )
-    commands = Commands(services, ordering, cards, catalogue, promise)
-    albums = Albums(services, AlbumStore(services.queues.client, services.queues.url), reception)
-    groups = Groups(services, reception, ordering, catalogue)
+    commands = Commands(services, ordering, cards, catalogue, terms)
+    albums = Albums(
+        services, AlbumStore(services.queues.client, services.queues.url), media_handler
+    )
+    groups = Groups(services, media_handler, ordering, catalogue)
     lists = CommandLists(application.bot, services.texts)
     add_guard(application, Guard(services, settings.owner_contact))
     add_owner_handlers(
@@ -200,15 +202,15 @@ def _put_together(
     moves = ChatMigrations(services.drafts, services.cards)
     add_chat_handlers(application, moves, ChatDepartures(services, ordering), groups)
     add_group_handlers(application, groups)
-    add_conversation_handlers(application, reception, albums, commands)
-    taps = Taps(services, reception, ordering, later_orders, cards)
+    add_conversation_handlers(application, media_handler, albums, commands)
+    taps = Taps(services, media_handler, ordering, later_orders, cards)
     add_tap_handlers(application, taps, albums, services.messenger)
     notes = AdminNotes(services)
-    news = LookResults(services, ordering, cards.show, notes.tell)
-    delivery = Delivery(services, progress, news, notes.tell)
+    look_results = LookResults(services, ordering, cards.show, notes.tell)
+    delivery = Delivery(services, status_cards, look_results, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).failed)
     outbox = Outbox(services.queues)
-    return Parts(services, intake, delivery, progress, albums, lists, outbox, registry)
+    return Parts(services, intake, delivery, status_cards, albums, lists, outbox, registry)
 
 
 async def _run(
@@ -235,7 +237,7 @@ async def _run(
         claims = Claims(services.queues.client, services.queues.url)
         link = await first_link(claims, services.people, application.bot.username)
         if link is not None:
-            tell(claim_words(link, services.texts))
+            tell(claim_text(link, services.texts))
         await working.enter_async_context(_at_work(parts, fail))
 
     async def end(_application: object) -> None:
@@ -263,7 +265,7 @@ async def _at_work(parts: Parts, failed: Callable[[BaseException], None]) -> Asy
         run_periodically("outbox", _SWEEP_EVERY_S, parts.outbox.sweep),
         run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
         run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
-        parts.progress.run(),
+        parts.status_cards.run(),
         parts.albums.run(),
         parts.lists.write(admins),
     )

@@ -44,13 +44,13 @@ class ButtonData:
     """A button's content.
 
     Attributes:
-        verb: what it does.
+        action: what it does.
         draft: which draft; empty if it belongs to none.
         number: of the draft when the keyboard was shown; 0 if that does not matter.
         argument: such as a template's name; may hold anything but `|`.
     """
 
-    verb: ButtonAction
+    action: ButtonAction
     draft: str = ""
     number: int = 0
     argument: str = ""
@@ -64,7 +64,7 @@ class ButtonData:
         if _SEPARATOR in self.argument:
             message = f"a button cannot carry {self.argument!r}"
             raise ValueError(message)
-        parts = (VERSION, self.verb, self.draft, str(self.number), self.argument)
+        parts = (VERSION, self.action, self.draft, str(self.number), self.argument)
         text = _SEPARATOR.join(parts)
         if len(text.encode()) > MOST_BYTES:
             message = f"{text!r} is longer than {MOST_BYTES} bytes"

@@ -77,9 +77,9 @@ class Album(Record):
         return next((part.clip for part in self.parts if part.clip), None)
 
 
-def album_id(chat: int, mark: str) -> str:
+def album_id(chat: int, group: str) -> str:
     """The id of an album, short enough for a button."""
-    digest = hashlib.blake2s(f"{chat}:album:{mark}".encode()).digest()
+    digest = hashlib.blake2s(f"{chat}:album:{group}".encode()).digest()
     return b32encode(digest)[:10].decode().lower()
 
 

@@ -39,15 +39,15 @@ class Albums:
     Args:
         office: the parts of the bot.
         store: where they are.
-        reception: takes photos and clips.
+        media_handler: takes photos and clips.
     """
 
-    def __init__(self, services: Services, store: AlbumStore, reception: MediaHandler) -> None:
+    def __init__(self, services: Services, store: AlbumStore, media_handler: MediaHandler) -> None:
         self._services = services
         self._store = store
-        self._reception = reception
-        self._news = asyncio.Event()
-        self._at_work: dict[str, asyncio.Task[None]] = {}
+        self._media_handler = media_handler
+        self._is_changed = asyncio.Event()
+        self._in_progress: dict[str, asyncio.Task[None]] = {}
 
     async def add(self, incoming: IncomingMessage, media: Media) -> None:
         """Takes a message of an album.
@@ -58,7 +58,7 @@ class Albums:
         album = album_id(incoming.chat, incoming.album or "")
         due_s = self._services.clock() + COMPLETE_AFTER_S
         await self._store.add(album, part_of(incoming, media), due_s)
-        self._news.set()
+        self._is_changed.set()
 
     async def run(self) -> None:
         """Asks about albums as soon as they are complete, until it is cancelled."""
@@ -70,10 +70,10 @@ class Albums:
                 except AnimatoError as error:
                     log.warning("albums: %s", error)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), pause_s)
-                self._news.clear()
+                    await asyncio.wait_for(self._is_changed.wait(), pause_s)
+                self._is_changed.clear()
         finally:
-            await end_tasks(self._at_work.values())
+            await end_tasks(self._in_progress.values())
 
     async def tap(self, tapped: IncomingTap) -> TapAnswer:
         """What a tap on an album's card is answered.
@@ -99,25 +99,25 @@ class Albums:
         """Deals with the albums that are complete; how long it is to the next one, s."""
         now_s, next_s = self._services.clock(), _LONGEST_S
         for album, due_s in (await self._store.waiting()).items():
-            if album in self._at_work:
+            if album in self._in_progress:
                 continue  # its end wakes us
             if due_s > now_s:
                 next_s = min(next_s, due_s - now_s)
                 continue
-            task = asyncio.create_task(self._deal_with(album, due_s))
-            self._at_work[album] = task
-            task.add_done_callback(partial(self._dealt_with, album))
+            task = asyncio.create_task(self._handle(album, due_s))
+            self._in_progress[album] = task
+            task.add_done_callback(partial(self._on_handled, album))
         return next_s
 
-    def _dealt_with(self, album: str, task: "asyncio.Task[None]") -> None:
+    def _on_handled(self, album: str, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("an album is left alone until the next start: %s", described(error))
             return
-        del self._at_work[album]
-        self._news.set()
+        del self._in_progress[album]
+        self._is_changed.set()
 
-    async def _deal_with(self, name: str, due_s: float) -> None:
+    async def _handle(self, name: str, due_s: float) -> None:
         try:
             album = await self._store.read(name)
             if album is not None:
@@ -143,18 +143,18 @@ class Albums:
             await self._take(album, part)
         first = album.parts[0]
         if not album.photos and album.clip is not None:
-            await self._reception.take_clip(_came(first), album.clip)
+            await self._media_handler.take_clip(_message_of(first), album.clip)
         elif not album.photos:
             text = self._services.texts(first.refusal, name=first.name)
-            await self._reception.say(_came(first), text)
+            await self._media_handler.say(_message_of(first), text)
 
     async def _show(self, album: Album) -> None:
         messenger, first = self._services.messenger, album.photos[0]
-        words = album_words(album, self._services.texts)
-        if album.card is None or not await messenger.edit(first.chat, album.card, words):
-            place = ChatTarget(first.chat, first.thread_id, first.message_id)
+        content = album_content(album, self._services.texts)
+        if album.card is None or not await messenger.edit(first.chat, album.card, content):
+            target = ChatTarget(first.chat, first.thread_id, first.message_id)
             note = partial(self._store.note_card, album.album)
-            await self._services.new_cards.send(f"album:{album.album}", place, words, note)
+            await self._services.new_cards.send(f"album:{album.album}", target, content, note)
 
     async def _begin(self, album: Album, parts: tuple[AlbumPart, ...]) -> None:
         for part in parts:
@@ -163,7 +163,7 @@ class Albums:
 
     async def _take(self, album: Album, part: AlbumPart) -> None:
         if part.photo is not None:
-            await self._reception.begin(_came(part), part.photo, album.clip)
+            await self._media_handler.begin(_message_of(part), part.photo, album.clip)
             # Not before: what broke off on the way is begun again.
             await self._store.note_begun(album.album, part.message_id)
 
@@ -174,7 +174,7 @@ class Albums:
         await self._store.forget(album.album)
 
 
-def album_words(album: Album, _: Texts) -> MessageContent:
+def album_content(album: Album, _: Texts) -> MessageContent:
     """Which of an album's photos is meant?
 
     Args:
@@ -202,5 +202,5 @@ def _button(album: Album, label: str, argument: str) -> Button:
     return Button(label, ButtonData(ButtonAction.ALBUM, album.album, 0, argument))
 
 
-def _came(part: AlbumPart) -> IncomingMessage:
+def _message_of(part: AlbumPart) -> IncomingMessage:
     return IncomingMessage(part.chat, part.person, part.message_id, part.thread_id)

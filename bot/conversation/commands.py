@@ -60,13 +60,13 @@ class Commands:
         ordering: Ordering,
         cards: DraftCards,
         catalogue: Catalogue,
-        promise: ServiceTerms,
+        terms: ServiceTerms,
     ) -> None:
         self._services = services
         self._ordering = ordering
         self._cards = cards
         self._catalogue = catalogue
-        self._promise = promise
+        self._terms = terms
         self.by_name: dict[str, Callable[[IncomingMessage], Awaitable[None]]] = {
             "start": self.start,
             "templates": self.templates,
@@ -108,8 +108,8 @@ class Commands:
     async def templates(self, incoming: IncomingMessage) -> None:
         """The movements; for a photo that is at hand, with their buttons."""
         _ = self._services.texts
-        desk = await self._services.drafts.desk(incoming.chat, incoming.person)
-        draft = await self._services.drafts.read(desk.draft) if desk.draft else None
+        conversation = await self._services.drafts.conversation(incoming.chat, incoming.person)
+        draft = await self._services.drafts.read(conversation.draft) if conversation.draft else None
         lines = [
             f"{title_of(one)}: {_(one.description)}" if one.description else title_of(one)
             for one in self._catalogue
@@ -143,12 +143,12 @@ class Commands:
         elif len(open_cards) > 1:
             await self._say(incoming, MessageContent(_("Which one?"), _cancel_rows(open_cards, _)))
         else:
-            became = await self._ordering.cancel_order(open_cards[0])
-            await self._say(incoming, MessageContent(cancel_text(became, _)))
+            outcome = await self._ordering.cancel_order(open_cards[0])
+            await self._say(incoming, MessageContent(cancel_text(outcome, _)))
 
     async def help(self, incoming: IncomingMessage) -> None:
         """What works well, and what is taken."""
-        _, promise = self._services.texts, self._promise
+        _, terms = self._services.texts, self._terms
         text = _(
             "Send me a photo, a picture file or a sticker (up to {mb} MB), then choose a movement."
             "\n\n"
@@ -158,15 +158,15 @@ class Commands:
             "used. Its sound is kept.\n\n"
             "In groups: answer to a photo with /animate.\n\n"
             "/queue shows your place, /cancel takes an order back, /privacy says what is kept.",
-            mb=promise.file_mb,
-            seconds=promise.clip_s,
-            most=LONG_CLIP * promise.clip_s,
+            mb=terms.file_mb,
+            seconds=terms.clip_s,
+            most=LONG_CLIP * terms.clip_s,
         )
         await self._say(incoming, MessageContent(text))
 
     async def privacy(self, incoming: IncomingMessage) -> None:
         """What is kept, for how long, and how to have it deleted."""
-        _, promise = self._services.texts, self._promise
+        _, terms = self._services.texts, self._terms
         text = _(
             "Photos and clips are deleted {input_h:g} h after your last tap, videos {result_h:g} h "
             "after they were sent; at once with Delete under a video or Cancel under a photo.\n\n"
@@ -175,8 +175,8 @@ class Commands:
             "Pictures are seen only by the machines and the storage that the owner of this bot "
             "uses, which may be rented. Every video says that it was made with AI. Your consent "
             "and its date are stored with your Telegram number.",
-            input_h=promise.retain_input_h,
-            result_h=promise.retain_result_h,
+            input_h=terms.retain_input_h,
+            result_h=terms.retain_result_h,
         )
         await self._say(
             incoming, MessageContent("\n\n".join(filter(None, (text, self._contact()))))
@@ -206,7 +206,7 @@ class Commands:
         await self._say(incoming, MessageContent(text, (_profile_row(_),)))
 
     def _contact(self) -> str:
-        owner = self._promise.owner
+        owner = self._terms.owner
         return self._services.texts("The owner of this bot: {owner}", owner=owner) if owner else ""
 
     async def _standing(self, card: OrderCard) -> str:
@@ -222,8 +222,8 @@ class Commands:
             state = _("place {place}", place=place)
         return _("{title}: {state}", title=card.title, state=state)
 
-    async def _say(self, incoming: IncomingMessage, words: MessageContent) -> None:
-        await self._services.messenger.send(incoming.place, words)
+    async def _say(self, incoming: IncomingMessage, content: MessageContent) -> None:
+        await self._services.messenger.send(incoming.target, content)
 
 
 def text_of(lines: Sequence[str], _: Texts) -> str:

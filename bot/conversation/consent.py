@@ -5,7 +5,7 @@ from bot.gateway.messenger import Button, MessageContent
 from bot.texts import Texts
 
 
-def consent_words(draft: str, retain_h: float, _: Texts) -> MessageContent:
+def consent_content(draft: str, retain_h: float, _: Texts) -> MessageContent:
     """What a person agrees to.
 
     Args:
@@ -24,6 +24,6 @@ def consent_words(draft: str, retain_h: float, _: Texts) -> MessageContent:
     )
 
 
-def agreed_words(_: Texts) -> MessageContent:
+def agreed_content(_: Texts) -> MessageContent:
     """What the same message says afterwards, if no photo waited for it."""
     return MessageContent(_("Thank you. Now send me a photo with a face."))

@@ -5,11 +5,11 @@ from typing import Any
 
 from bot.conversation.draft_text import (
     Choice,
-    faces_words,
-    grid_words,
-    looking_words,
-    movement_words,
-    trouble_words,
+    faces_content,
+    grid_content,
+    looking_content,
+    movement_content,
+    problem_content,
 )
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.services import Services
@@ -45,12 +45,12 @@ class DraftCards:
         # From a wish on the card shows how its order stands (`bot/orders/status_cards.py`).
         if draft is None or await self.is_ordered(draft):
             return
-        words = await self._words(draft, page)
+        content = await self._content(draft, page)
         picture = await self._picture(draft)
         if picture is None:
-            await self._put(draft, words)
+            await self._put(draft, content)
         else:
-            await self._put_picture(draft, picture, words)
+            await self._put_picture(draft, picture, content)
 
     async def show_below(self, draft: Draft) -> None:
         """Shows the movements for a draft in a new message; the one before goes.
@@ -81,37 +81,37 @@ class DraftCards:
         """Whether the draft's number is an order's already, so that its card is that order's."""
         return await self._services.cards.read(draft.order_id) is not None
 
-    async def _put(self, draft: Draft, words: MessageContent) -> None:
+    async def _put(self, draft: Draft, content: MessageContent) -> None:
         messenger = self._services.messenger
-        if draft.card is None or not await messenger.edit(draft.chat, draft.card, words):
-            await self._send(draft, words)
+        if draft.card is None or not await messenger.edit(draft.chat, draft.card, content):
+            await self._send(draft, content)
 
-    async def _put_picture(self, draft: Draft, picture: bytes, words: MessageContent) -> None:
+    async def _put_picture(self, draft: Draft, picture: bytes, content: MessageContent) -> None:
         messenger, card = self._services.messenger, None
         if draft.card is not None:
-            card = await messenger.edit_media(draft.chat, draft.card, picture, words)
+            card = await messenger.edit_media(draft.chat, draft.card, picture, content)
         if card is None:
             # First as a text: one that nobody knows to have arrived can be told from a result.
-            sent = await self._send(draft, words)
-            card = await messenger.edit_media(draft.chat, sent, picture, words) or sent
+            sent = await self._send(draft, content)
+            card = await messenger.edit_media(draft.chat, sent, picture, content) or sent
         await self.adopt(draft, card)
 
-    async def _send(self, draft: Draft, words: MessageContent) -> Card:
+    async def _send(self, draft: Draft, content: MessageContent) -> Card:
         send, note = self._services.new_cards.send, partial(self.adopt, draft)
-        return await send(f"draft:{draft.draft}", place_of(draft), words, note)
+        return await send(f"draft:{draft.draft}", target_of(draft), content, note)
 
-    async def _words(self, draft: Draft, page: int) -> MessageContent:
+    async def _content(self, draft: Draft, page: int) -> MessageContent:
         texts = self._services.texts
         if draft.trouble is not None:
             error = AnimatoError.from_dict(dict[str, Any](draft.trouble.error))
-            return trouble_words(draft, error, texts)
+            return problem_content(draft, error, texts)
         if draft.look is None:
             is_attended = not (await self._services.offers.now()).is_empty
-            return looking_words(draft, texts, is_attended=is_attended)
+            return looking_content(draft, texts, is_attended=is_attended)
         if draft.face_box is None:
-            ask = faces_words if draft.faces else grid_words
+            ask = faces_content if draft.faces else grid_content
             return ask(draft, texts)
-        return movement_words(draft, await self._choice(draft), texts, page)
+        return movement_content(draft, await self._choice(draft), texts, page)
 
     async def _choice(self, draft: Draft) -> Choice:
         """What can be chosen for a draft right now."""
@@ -138,6 +138,6 @@ class DraftCards:
             return None  # the words alone must do
 
 
-def place_of(draft: Draft) -> ChatTarget:
+def target_of(draft: Draft) -> ChatTarget:
     """Where a draft's messages go: to its photo, in its topic."""
     return ChatTarget(draft.chat, draft.thread_id, draft.message_id)

@@ -50,7 +50,7 @@ class Choice:
     shows_all: bool = False
 
 
-def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> MessageContent:
+def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> MessageContent:
     """While photo and clip are looked at; `is_attended`: whether a worker is there to do it."""
     if not is_attended:
         text = _(
@@ -63,7 +63,7 @@ def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> Messag
     return MessageContent(text, (_drop_row(draft, _),))
 
 
-def trouble_words(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent:
+def problem_content(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent:
     """The photo or the clip cannot be used: why, and what to do next."""
     is_clip = draft.trouble is not None and draft.trouble.is_clip
     can_retry = isinstance(error, TooManyPhotos) or not isinstance(error, UserError)
@@ -79,7 +79,7 @@ def trouble_words(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent
     return MessageContent(error_text(error, _, is_clip=is_clip), tuple(rows))
 
 
-def grid_words(draft: Draft, _: Texts) -> MessageContent:
+def grid_content(draft: Draft, _: Texts) -> MessageContent:
     """No face was found: which part of the picture is it?"""
     cells = [_tap(draft, str(cell), ButtonAction.CELL, str(cell)) for cell in range(1, 10)]
     whole = _tap(draft, _("🖼 Whole picture"), ButtonAction.CELL, "0")
@@ -91,7 +91,7 @@ def grid_words(draft: Draft, _: Texts) -> MessageContent:
     return MessageContent(_after_warnings(draft, text, _), rows)
 
 
-def faces_words(draft: Draft, _: Texts) -> MessageContent:
+def faces_content(draft: Draft, _: Texts) -> MessageContent:
     """Several faces: whose is to move?"""
     faces = draft.faces[:MOST_FACES]
     buttons = [_tap(draft, str(face.number), ButtonAction.FACE, str(face.number)) for face in faces]
@@ -101,7 +101,7 @@ def faces_words(draft: Draft, _: Texts) -> MessageContent:
     return MessageContent(_after_warnings(draft, text, _), rows)
 
 
-def movement_words(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> MessageContent:
+def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> MessageContent:
     """Which movement? Warnings come first, so that nobody orders without having seen them."""
     text = _("Your clip, or another movement?") if draft.clip else _("Which movement?")
     if not choice.engines:
@@ -193,8 +193,8 @@ def _after_warnings(draft: Draft, text: str, _: Texts) -> str:
     return "\n".join([*lines, "", text] if lines else [text])
 
 
-def _tap(draft: Draft, label: str, verb: ButtonAction, argument: str = "") -> Button:
-    return Button(label, ButtonData(verb, draft.draft, draft.number, argument))
+def _tap(draft: Draft, label: str, action: ButtonAction, argument: str = "") -> Button:
+    return Button(label, ButtonData(action, draft.draft, draft.number, argument))
 
 
 def _drop_row(draft: Draft, _: Texts) -> tuple[Button, ...]:

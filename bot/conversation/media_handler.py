@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.conversation.consent import agreed_words, consent_words
-from bot.conversation.draft_cards import DraftCards, place_of
+from bot.conversation.consent import agreed_content, consent_content
+from bot.conversation.draft_cards import DraftCards, target_of
 from bot.conversation.draft_text import WAITING_CLIP
 from bot.drafts.draft_store import Conversation, draft_id
 from bot.drafts.intake import Intake
@@ -99,7 +99,7 @@ class MediaHandler:
             clip: one that came with it.
         """
         drafts = self._services.drafts
-        desk = await drafts.desk(incoming.chat, incoming.person)
+        conversation = await drafts.conversation(incoming.chat, incoming.person)
         draft = await drafts.begin(
             Draft(
                 draft=draft_id(incoming.chat, incoming.message_id),
@@ -108,15 +108,17 @@ class MediaHandler:
                 message_id=incoming.message_id,
                 thread_id=incoming.thread_id,
                 photo=photo,
-                clip=clip or desk.clip,
-                motion=Motion(template=desk.template) if desk.template else None,
+                clip=clip or conversation.clip,
+                motion=Motion(template=conversation.template) if conversation.template else None,
             )
         )
         await drafts.update_conversation(
             incoming.chat,
             incoming.person,
             draft=draft.draft,
-            earlier=desk.earlier if desk.draft == draft.draft else desk.draft,
+            earlier=conversation.earlier
+            if conversation.draft == draft.draft
+            else conversation.draft,
             photo_s=self._services.clock(),
             clip=None,
             template=None,
@@ -151,16 +153,18 @@ class MediaHandler:
         """
         services = self._services
         await services.people.agree(person)
-        desk = await services.drafts.change_conversation(
+        conversation = await services.drafts.change_conversation(
             place.chat, person, lambda now: _with_questions(now, without=(terms,))
         )
-        last = await services.drafts.read(desk.unagreed[-1]) if desk.unagreed else None
+        last = (
+            await services.drafts.read(conversation.unagreed[-1]) if conversation.unagreed else None
+        )
         shown = await services.drafts.answered(place.chat, terms)
         card = Card(message_id=terms)
         if shown is not None and shown.card is not None and shown.card.message_id == terms:
             pass  # a second tap: the message is that draft's card already
         elif last is None:
-            await services.messenger.edit(place.chat, card, agreed_words(services.texts))
+            await services.messenger.edit(place.chat, card, agreed_content(services.texts))
         elif last.card is None:
             await self._cards.adopt(last, card)
         else:
@@ -174,9 +178,9 @@ class MediaHandler:
         if refused is not None:
             await self.say(incoming, error_text(refused, _, is_clip=True))
             return
-        desk = await services.drafts.desk(incoming.chat, incoming.person)
-        asked = await self._asking_draft(incoming, desk)
-        draft = asked or await self._fresh_draft(desk)
+        conversation = await services.drafts.conversation(incoming.chat, incoming.person)
+        asked = await self._asking_draft(incoming, conversation)
+        draft = asked or await self._fresh_draft(conversation)
         if draft is not None:
             await self.add_clip(draft, clip)
             # Where nobody asked for it, it may just as well be meant for the photo that comes next.
@@ -186,7 +190,7 @@ class MediaHandler:
             )
             return
         await services.drafts.update_conversation(incoming.chat, incoming.person, clip=clip)
-        await self._ask_for_photo(incoming, desk)
+        await self._ask_for_photo(incoming, conversation)
 
     async def add_clip(self, draft: Draft, clip: MediaFile | None) -> None:
         """Gives a draft a clip or takes it away, and has it looked at; its card comes below."""
@@ -218,27 +222,27 @@ class MediaHandler:
 
     async def say(self, incoming: IncomingMessage, text: str) -> None:
         """Answers to a message."""
-        await self._services.messenger.send(incoming.place, MessageContent(text))
+        await self._services.messenger.send(incoming.target, MessageContent(text))
 
     # --- inside -----------------------------------------------------------------------------------
 
     async def _go_on_agreed(self, chat: int, person: int) -> None:
         """Goes on with all that waited for the terms, and deletes the questions that are left."""
         drafts = self._services.drafts
-        desk = await drafts.desk(chat, person)
+        conversation = await drafts.conversation(chat, person)
         # Another task may be at the same draft. Photos of an album may still come to wait.
-        while names := [name for name in desk.unagreed if name not in self._going_on]:
+        while names := [name for name in conversation.unagreed if name not in self._going_on]:
             self._going_on.add(names[0])
             try:
                 draft = await drafts.read(names[0])
                 if draft is not None:
                     await self.go_on(draft)
-                desk = await drafts.change_conversation(
+                conversation = await drafts.change_conversation(
                     chat, person, partial(_gone_on, name=names[0])
                 )
             finally:
                 self._going_on.discard(names[0])
-        questions = (await drafts.desk(chat, person)).questions
+        questions = (await drafts.conversation(chat, person)).questions
         for question in questions:
             await self._services.messenger.delete(chat, question)
         await drafts.change_conversation(chat, person, partial(_with_questions, without=questions))
@@ -251,22 +255,24 @@ class MediaHandler:
             waiting = tuple(dict.fromkeys((*now.unagreed, draft.draft)))[:MOST_PHOTOS]
             return now.model_copy(update={"unagreed": waiting})
 
-        desk = await services.drafts.change_conversation(draft.chat, draft.person, with_draft)
-        if draft.draft not in desk.unagreed:
+        conversation = await services.drafts.change_conversation(
+            draft.chat, draft.person, with_draft
+        )
+        if draft.draft not in conversation.unagreed:
             error = TooManyPhotos(count=MOST_PHOTOS)
             await self._refuse(draft, DraftProblem(error=error.to_dict()))
             return
-        for question in desk.questions:
+        for question in conversation.questions:
             await services.messenger.delete(draft.chat, question)
-        words = consent_words(draft.draft, self.limits.retain_h, services.texts)
+        content = consent_content(draft.draft, self.limits.retain_h, services.texts)
 
         async def note(card: Card) -> None:
             def asked(now: Conversation) -> Conversation:
-                return _with_questions(now, without=desk.questions, new=(card.message_id,))
+                return _with_questions(now, without=conversation.questions, new=(card.message_id,))
 
             await services.drafts.change_conversation(draft.chat, draft.person, asked)
 
-        await services.new_cards.send(f"terms:{draft.person}", place_of(draft), words, note)
+        await services.new_cards.send(f"terms:{draft.person}", target_of(draft), content, note)
         if (await services.people.person(draft.person)).has_agreed:
             # The tap on an earlier question came while this one was on its way.
             await self._go_on_agreed(draft.chat, draft.person)
@@ -281,10 +287,12 @@ class MediaHandler:
         await self._cards.show(draft.draft)
 
     async def _is_clip_wanted(self, incoming: IncomingMessage) -> bool:
-        desk = await self._services.drafts.desk(incoming.chat, incoming.person)
-        return await self._asking_draft(incoming, desk) is not None
+        conversation = await self._services.drafts.conversation(incoming.chat, incoming.person)
+        return await self._asking_draft(incoming, conversation) is not None
 
-    async def _asking_draft(self, incoming: IncomingMessage, desk: Conversation) -> Draft | None:
+    async def _asking_draft(
+        self, incoming: IncomingMessage, conversation: Conversation
+    ) -> Draft | None:
         """The draft whose photo or card was answered, or that asked for a clip."""
         drafts = self._services.drafts
         found = (
@@ -292,37 +300,37 @@ class MediaHandler:
         )
         if found is not None and found.person == incoming.person:
             return found
-        return await drafts.read(desk.wants_clip) if desk.wants_clip else None
+        return await drafts.read(conversation.wants_clip) if conversation.wants_clip else None
 
-    async def _fresh_draft(self, desk: Conversation) -> Draft | None:
+    async def _fresh_draft(self, conversation: Conversation) -> Draft | None:
         """The last photo's draft, if the photo has just come and nothing was ordered from it."""
-        last = await self._services.drafts.read(desk.draft) if desk.draft else None
-        is_old = self._services.clock() - desk.photo_s > _FRESH_S
+        last = await self._services.drafts.read(conversation.draft) if conversation.draft else None
+        is_old = self._services.clock() - conversation.photo_s > _FRESH_S
         if last is None or is_old or last.number > 1 or await self._cards.is_ordered(last):
             return None
         is_useless = last.trouble is not None and not last.trouble.is_clip
         return None if is_useless else last
 
-    async def _ask_for_photo(self, incoming: IncomingMessage, desk: Conversation) -> None:
+    async def _ask_for_photo(self, incoming: IncomingMessage, conversation: Conversation) -> None:
         _ = self._services.texts
         text = _("I have your clip. Now send me the photo that is to follow it.")
-        last = await self._services.drafts.read(desk.draft) if desk.draft else None
+        last = await self._services.drafts.read(conversation.draft) if conversation.draft else None
         row: tuple[Button, ...] = ()
         if last is not None:
             tap = ButtonData(ButtonAction.OWN_CLIP, last.draft, 0, WAITING_CLIP)
             row = (Button(_("Use the last photo"), tap),)
-        await self._services.messenger.send(incoming.place, MessageContent(text, (row,)))
+        await self._services.messenger.send(incoming.target, MessageContent(text, (row,)))
 
 
-def _gone_on(desk: Conversation, name: str) -> Conversation:
+def _gone_on(conversation: Conversation, name: str) -> Conversation:
     """A desk without a draft that waited for the terms."""
-    left = tuple(waiting for waiting in desk.unagreed if waiting != name)
-    return desk.model_copy(update={"unagreed": left})
+    left = tuple(waiting for waiting in conversation.unagreed if waiting != name)
+    return conversation.model_copy(update={"unagreed": left})
 
 
 def _with_questions(
-    desk: Conversation, without: tuple[int, ...], new: tuple[int, ...] = ()
+    conversation: Conversation, without: tuple[int, ...], new: tuple[int, ...] = ()
 ) -> Conversation:
     """A desk with other questions about the terms: some gone, some new."""
-    left = [question for question in desk.questions if question not in without]
-    return desk.model_copy(update={"questions": (*left, *new)})
+    left = [question for question in conversation.questions if question not in without]
+    return conversation.model_copy(update={"questions": (*left, *new)})

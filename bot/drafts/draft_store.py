@@ -132,26 +132,26 @@ class DraftStore:
             shown = await self._redis.get(shown_key(chat, message_id))
         return await self.read(str(shown or draft_id(chat, message_id)))
 
-    async def desk(self, chat: int, person: int) -> Conversation:
+    async def conversation(self, chat: int, person: int) -> Conversation:
         """What a person has in hand in a chat."""
         return await self._conversations.read(desk_key(chat, person)) or Conversation()
 
     async def update_conversation(self, chat: int, person: int, **changes: object) -> Conversation:
         """Changes it; nobody else's change is lost."""
         return await self.change_conversation(
-            chat, person, lambda desk: desk.model_copy(update=changes)
+            chat, person, lambda conversation: conversation.model_copy(update=changes)
         )
 
     async def detach_draft(self, draft: Draft) -> None:
         """A photo cannot be used: the one before is the last again, its clip waits for another."""
 
-        def without(desk: Conversation) -> Conversation:
-            changes: dict[str, object] = {"clip": desk.clip or draft.clip}
-            if desk.draft == draft.draft:
-                changes |= {"draft": desk.earlier, "earlier": None, "photo_s": 0.0}
-            elif desk.earlier == draft.draft:
+        def without(conversation: Conversation) -> Conversation:
+            changes: dict[str, object] = {"clip": conversation.clip or draft.clip}
+            if conversation.draft == draft.draft:
+                changes |= {"draft": conversation.earlier, "earlier": None, "photo_s": 0.0}
+            elif conversation.earlier == draft.draft:
                 changes["earlier"] = None
-            return desk.model_copy(update=changes)
+            return conversation.model_copy(update=changes)
 
         await self.change_conversation(draft.chat, draft.person, without)
 

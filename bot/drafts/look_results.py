@@ -110,10 +110,10 @@ class LookResults:
             return (await self._ordering.place(draft)).card is not None
         except UserError as error:
             log.info("%s: %s", draft.order_id, error)
-            place = ChatTarget(draft.chat, draft.thread_id, draft.message_id)
+            target = ChatTarget(draft.chat, draft.thread_id, draft.message_id)
             try:
-                words = MessageContent(error_text(error, self._services.texts))
-                await self._services.messenger.send(place, words, at_once=True)
+                content = MessageContent(error_text(error, self._services.texts))
+                await self._services.messenger.send(target, content, at_once=True)
             except ChatBusy:
                 log.info("%s: nobody was told", draft.order_id)
             await self._services.drafts.change(draft.draft, Draft.without_wish)

@@ -13,13 +13,14 @@ import asyncio
 import logging
 import time
 import traceback
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from telegram import Update
+from telegram import Message, Update
 from telegram.error import (
     BadRequest,
     Forbidden,
@@ -203,6 +204,18 @@ class BotApplication(_Base):
             finally:
                 error = self._errors.pop(update.update_id)
         return error
+
+
+def on_message(
+    do: Callable[[Message], Awaitable[object]],
+) -> Callable[[Update, Context], Coroutine[Any, Any, None]]:
+    """Return a handler's callback that calls `do` with each new message."""
+
+    async def handle(update: Update, _context: Context) -> None:
+        if update.message is not None:
+            await do(update.message)
+
+    return handle
 
 
 def may_pass(error: BaseException) -> bool:

@@ -38,8 +38,8 @@ class ErrorReporter:
                 await self._messenger.answer(query.id, text, is_alert=True)
             elif chat is not None and chat.type == chat.PRIVATE:
                 reply_to = message.message_id if message else None
-                place = ChatTarget(chat.id, reply_to=reply_to)
-                await self._messenger.send(place, MessageContent(text), at_once=True)
+                target = ChatTarget(chat.id, reply_to=reply_to)
+                await self._messenger.send(target, MessageContent(text), at_once=True)
         except (TelegramError, ChatBusy) as error:
             log.info("nobody hears the apology: %s", type(error).__name__)
 

@@ -66,7 +66,7 @@ class Inbox(asyncio.Queue[object]):
         self._redis = redis
         self._bot = bot
         self._write = redis.register_script(_WRITE)
-        self._places: dict[int, str] = {}  # of the updates that wait here or are being handled
+        self._entry_ids: dict[int, str] = {}  # of the updates that wait here or are being handled
         self._is_away = False
 
     async def put(self, item: object) -> None:
@@ -77,11 +77,11 @@ class Inbox(asyncio.Queue[object]):
         """
         if isinstance(item, Update | UnreadableUpdate):
             text = item.text if isinstance(item, UnreadableUpdate) else item.to_json()
-            place = await self._patiently(lambda: self._kept(item.update_id, text))
-            if place is None or item.update_id in self._places:
+            entry_id = await self._patiently(lambda: self._kept(item.update_id, text))
+            if entry_id is None or item.update_id in self._entry_ids:
                 log.info("the update %d came again and is dropped", item.update_id)
                 return
-            await self._pass_on(place, item)
+            await self._pass_on(entry_id, item)
         else:
             await super().put(item)
 
@@ -93,35 +93,35 @@ class Inbox(asyncio.Queue[object]):
         """
         found, last = 0, ""
         while batch := await self._batch_after(last):
-            for place, fields in batch:
-                last = place
+            for entry_id, fields in batch:
+                last = entry_id
                 update = read_update(fields.get("update", ""), bot)
-                if update.update_id not in self._places:
-                    await self._pass_on(place, update)
+                if update.update_id not in self._entry_ids:
+                    await self._pass_on(entry_id, update)
                     found += isinstance(update, Update)
         return found
 
     async def done(self, update: Update) -> None:
         """Forgets an update whose handlers have ended well."""
-        if place := self._places.get(update.update_id):
-            await self._patiently(lambda: self._redis.xdel(inbox_key(self._bot), place))
+        if entry_id := self._entry_ids.get(update.update_id):
+            await self._patiently(lambda: self._redis.xdel(inbox_key(self._bot), entry_id))
             # Not before: who puts it again meanwhile must find it either here or handled.
-            del self._places[update.update_id]
+            del self._entry_ids[update.update_id]
 
     async def put_aside(self, update: Update, error: Exception) -> None:
         """Gives an update up. It is kept with the error's text, for whoever looks for the cause."""
-        if place := self._places.get(update.update_id):
-            await self._move_aside(place, update.to_json(), f"{type(error).__name__}: {error}")
-            del self._places[update.update_id]
+        if entry_id := self._entry_ids.get(update.update_id):
+            await self._move_aside(entry_id, update.to_json(), f"{type(error).__name__}: {error}")
+            del self._entry_ids[update.update_id]
 
-    async def _pass_on(self, place: str, update: Update | UnreadableUpdate) -> None:
+    async def _pass_on(self, entry_id: str, update: Update | UnreadableUpdate) -> None:
         """Hand an update that lies in the inbox to the application."""
         if isinstance(update, UnreadableUpdate):
             facts = (update.update_id, update.kind, update.error)
             log.error("the update %d (%s) cannot be read and is set aside: %s", *facts)
-            await self._move_aside(place, update.text, update.error)
+            await self._move_aside(entry_id, update.text, update.error)
         else:
-            self._places[update.update_id] = place
+            self._entry_ids[update.update_id] = entry_id
         await super().put(update)
 
     async def _kept(self, update_id: int, text: str) -> str | None:
@@ -136,31 +136,31 @@ class Inbox(asyncio.Queue[object]):
         keys = [inbox_key(self._bot), seen]
         args: list[str | int] = [text, _SEEN_S]
         while True:
-            place: str | None = await self._write(keys=keys, args=args)
-            if place is None:
+            entry_id: str | None = await self._write(keys=keys, args=args)
+            if entry_id is None:
                 return None
             if not await can_keep(self._redis):
                 message = "it cannot write to its disk"
                 raise RedisError(message)
             # A server that died before it had written has forgotten it.
             if await self._redis.exists(seen):
-                return place
+                return entry_id
 
-    async def _batch_after(self, place: str) -> list[tuple[str, dict[str, str]]]:
-        since = f"({place}" if place else "-"
+    async def _batch_after(self, entry_id: str) -> list[tuple[str, dict[str, str]]]:
+        since = f"({entry_id}" if entry_id else "-"
         inbox = inbox_key(self._bot)
         found: Any = await self._patiently(
             lambda: self._redis.xrange(inbox, min=since, count=_BATCH)
         )
         return list(found)
 
-    async def _move_aside(self, place: str, update: str, error: str) -> None:
+    async def _move_aside(self, entry_id: str, update: str, error: str) -> None:
         record = json.dumps({"update": update, "error": error})
 
         async def move() -> None:
             async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.set(failed_update_key(place), record, ex=_ASIDE_S)
-                pipeline.xdel(inbox_key(self._bot), place)
+                pipeline.set(failed_update_key(entry_id), record, ex=_ASIDE_S)
+                pipeline.xdel(inbox_key(self._bot), entry_id)
                 await pipeline.execute()
 
         await self._patiently(move)

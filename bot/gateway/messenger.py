@@ -153,39 +153,39 @@ class Messenger:
         self.around_text: Callable[[int, SendText], Awaitable[SentMessage]] | None = None
 
     async def send(
-        self, place: ChatTarget, words: MessageContent, *, at_once: bool = False
+        self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
     ) -> SentMessage:
         """A new message of text.
 
         Args:
-            place: where.
-            words: what.
+            target: where.
+            content: what.
             at_once: do not wait until the chat has room for it.
 
         Raises:
             ChatBusy: it has none, and was to be sent at once.
         """
-        send = partial(self.send_text, place, words, at_once=at_once)
-        return await (self.around_text(place.chat, send) if self.around_text else send())
+        send = partial(self.send_text, target, content, at_once=at_once)
+        return await (self.around_text(target.chat, send) if self.around_text else send())
 
     async def send_text(
-        self, place: ChatTarget, words: MessageContent, *, at_once: bool = False
+        self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
     ) -> SentMessage:
         """Same as `send`, without `around_text`."""
         message = await self._sent(
-            place,
+            target,
             self.bot.send_message,
             at_once,
-            text=words.text,
-            reply_markup=markup(words.keyboard),
+            text=content.text,
+            reply_markup=markup(content.keyboard),
         )
         return SentMessage(message.message_id)
 
     async def send_video(
         self,
-        place: ChatTarget,
+        target: ChatTarget,
         video: OutgoingVideo,
-        words: MessageContent,
+        content: MessageContent,
         *,
         at_once: bool = False,
     ) -> SentMessage:
@@ -197,25 +197,25 @@ class Messenger:
             "width": video.width,
             "height": video.height,
             "duration": round(video.duration_s),
-            "caption": words.text,
-            "reply_markup": markup(words.keyboard),
+            "caption": content.text,
+            "reply_markup": markup(content.keyboard),
         }
         media = await _media(video)
         if video.thumbnail is not None:
             facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
         if video.has_sound:
             facts["supports_streaming"] = True
-            message = await self._sent(place, self.bot.send_video, at_once, video=media, **facts)
+            message = await self._sent(target, self.bot.send_video, at_once, video=media, **facts)
         else:
             send = self.bot.send_animation
-            message = await self._sent(place, send, at_once, animation=media, **facts)
+            message = await self._sent(target, send, at_once, animation=media, **facts)
         return SentMessage(message.message_id, _file_id(message))
 
     async def send_file(
         self,
-        place: ChatTarget,
+        target: ChatTarget,
         video: OutgoingVideo,
-        words: MessageContent,
+        content: MessageContent,
         *,
         at_once: bool = False,
     ) -> SentMessage:
@@ -224,18 +224,18 @@ class Messenger:
         Args and errors: as of `send`.
         """
         message = await self._sent(
-            place,
+            target,
             self.bot.send_document,
             at_once,
             document=await _media(video),
-            caption=words.text,
+            caption=content.text,
             disable_content_type_detection=True,
-            reply_markup=markup(words.keyboard),
+            reply_markup=markup(content.keyboard),
         )
         return SentMessage(message.message_id, _file_id(message))
 
     async def edit(
-        self, chat: int, card: Card, words: MessageContent, *, at_once: bool = False
+        self, chat: int, card: Card, content: MessageContent, *, at_once: bool = False
     ) -> bool:
         """Changes a card's words and buttons; False if it is gone.
 
@@ -245,35 +245,35 @@ class Messenger:
         which: dict[str, Any] = {
             "chat_id": chat,
             "message_id": card.message_id,
-            "reply_markup": markup(words.keyboard),
+            "reply_markup": markup(content.keyboard),
             "rate_limit_args": DROPPABLE if at_once else None,
         }
         if card.has_media:
-            change = self.bot.edit_message_caption(caption=words.text, **which)
+            change = self.bot.edit_message_caption(caption=content.text, **which)
         else:
-            change = self.bot.edit_message_text(text=words.text, **which)
+            change = self.bot.edit_message_text(text=content.text, **which)
         return await _harmless(self._tried(chat, change))
 
     async def edit_media(
-        self, chat: int, card: Card, media: bytes | OutgoingVideo, words: MessageContent
+        self, chat: int, card: Card, media: bytes | OutgoingVideo, content: MessageContent
     ) -> Card | None:
         """Puts a picture or an animation into a card; None if the card is gone."""
         what: InputMediaPhoto | InputMediaAnimation
         if isinstance(media, OutgoingVideo):
             what = InputMediaAnimation(
                 await _media(media),
-                caption=words.text,
+                caption=content.text,
                 width=media.width,
                 height=media.height,
                 duration=round(media.duration_s),
             )
         else:
-            what = InputMediaPhoto(media, caption=words.text)
+            what = InputMediaPhoto(media, caption=content.text)
         change = self.bot.edit_message_media(
             what,
             chat_id=chat,
             message_id=card.message_id,
-            reply_markup=markup(words.keyboard),
+            reply_markup=markup(content.keyboard),
         )
         return card.model_copy(update={"has_media": True}) if await _harmless(change) else None
 
@@ -286,20 +286,20 @@ class Messenger:
         try:
             await self.bot.answer_callback_query(query, text or None, show_alert=is_alert)
         except BadRequest as error:
-            if not any(words in str(error).lower() for words in _QUERY_OVER):
+            if not any(phrase in str(error).lower() for phrase in _QUERY_OVER):
                 raise
 
     async def react(self, chat: int, message_id: int, emoji: str) -> None:
         """Puts a reaction under a message, if that is possible there."""
         await _harmless(self.bot.set_message_reaction(chat, message_id, emoji), any_refusal=True)
 
-    async def show_action(self, place: ChatTarget, action: str) -> None:
+    async def show_action(self, target: ChatTarget, action: str) -> None:
         """Shows for five seconds what the bot is doing; droppable."""
         await _harmless(
             self.bot.send_chat_action(
-                place.chat,
+                target.chat,
                 action,
-                message_thread_id=place.thread_id,
+                message_thread_id=target.thread_id,
                 rate_limit_args=DROPPABLE,
             ),
             any_refusal=True,
@@ -335,7 +335,7 @@ class Messenger:
 
     async def _sent(
         self,
-        place: ChatTarget,
+        target: ChatTarget,
         send: Callable[..., Coroutine[Any, Any, Message | bool]],
         at_once: bool = False,
         **what: Any,
@@ -344,20 +344,20 @@ class Messenger:
         if at_once:
             # Our limiter gives True for what it did not even try.
             what["rate_limit_args"] = DROPPABLE
-        if place.thread_id is not None:
-            what["message_thread_id"] = place.thread_id
-        if place.reply_to is not None:
+        if target.thread_id is not None:
+            what["message_thread_id"] = target.thread_id
+        if target.reply_to is not None:
             what["reply_parameters"] = ReplyParameters(
-                place.reply_to, allow_sending_without_reply=True
+                target.reply_to, allow_sending_without_reply=True
             )
         try:
-            message = await send(chat_id=place.chat, **what)
+            message = await send(chat_id=target.chat, **what)
         except ChatMigrated as error:
             if self._migrated is not None:
-                await self._migrated(place.chat, error.new_chat_id)
+                await self._migrated(target.chat, error.new_chat_id)
             message = await send(chat_id=error.new_chat_id, **what)
         if isinstance(message, bool):
-            raise ChatBusy(self.closed_s(place.chat))
+            raise ChatBusy(self.closed_s(target.chat))
         return message
 
     async def _tried(self, chat: int, change: Coroutine[Any, Any, Message | bool]) -> None:
@@ -402,7 +402,7 @@ async def _harmless(call: Coroutine[Any, Any, Any], *, any_refusal: bool = False
         text = str(error).lower()
         if _UNCHANGED in text:
             return True
-        if any_refusal or any(words in text for words in _GONE):
+        if any_refusal or any(phrase in text for phrase in _GONE):
             return False
         raise
     return True

@@ -70,54 +70,54 @@ class NewCards:
     async def send(
         self,
         name: str,
-        place: ChatTarget,
-        words: MessageContent,
+        target: ChatTarget,
+        content: MessageContent,
         note: Callable[[Card], Awaitable[object]],
     ) -> Card:
         """Send a card. One of this name that may have been sent before is told "See below.".
 
         Args:
             name: the same for every attempt to send this card.
-            place: where.
-            words: what it says.
+            target: where.
+            content: what it says.
             note: writes down whose card it is; it may be called again for another message.
 
         Raises:
             TelegramError: it was not sent, or nobody knows.
             QueueUnavailable: the server does not answer.
         """
-        async with self._sending(place.chat):
+        async with self._sending(target.chat):
             with reaching(self._url):
-                after, is_repeated = await self._intend(name, place)
+                after, is_repeated = await self._intend(name, target)
             try:
-                sent = await self._messenger.send_text(place, words)
+                sent = await self._messenger.send_text(target, content)
             except TelegramError as error:
                 is_certain = isinstance(error, NetworkError) and was_never_sent(error)
                 if not is_repeated and (is_certain or isinstance(error, _REFUSED)):
-                    await self._forget(name, place.chat)
+                    await self._forget(name, target.chat)
                 raise
             card = Card(message_id=sent.message_id)
             await note(card)
-            await self._note(place.chat, sent.message_id)
-        if not is_repeated or await self._are_told(place.chat, after, sent.message_id):
-            await self._forget(name, place.chat)
+            await self._note(target.chat, sent.message_id)
+        if not is_repeated or await self._are_told(target.chat, after, sent.message_id):
+            await self._forget(name, target.chat)
         return card
 
     # --- inside -----------------------------------------------------------------------------------
 
-    async def _intend(self, name: str, place: ChatTarget) -> tuple[int, bool]:
+    async def _intend(self, name: str, target: ChatTarget) -> tuple[int, bool]:
         """Note that a card is about to be sent.
 
         Returns:
             The highest message id that was known before it was sent for the first time; and whether
             that was earlier.
         """
-        key = sending_key(place.chat)
+        key = sending_key(target.chat)
         earlier = await self._redis.hget(key, name)
         if earlier is not None:
             return int(earlier), True
-        newest: Any = await self._redis.zrange(texts_key(place.chat), -1, -1)
-        after = max(place.reply_to or 0, *map(int, newest), 0)
+        newest: Any = await self._redis.zrange(texts_key(target.chat), -1, -1)
+        after = max(target.reply_to or 0, *map(int, newest), 0)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(key, name, str(after))
             pipe.expire(key, _KEPT_S)
@@ -132,10 +132,10 @@ class NewCards:
         with reaching(self._url):
             known: Any = await self._redis.zrangebyscore(texts_key(chat), after, before)
         unknown = sorted(set(range(after + 1, before)) - set(map(int, known)))
-        words = MessageContent(self._texts("See below."))
+        content = MessageContent(self._texts("See below."))
         for message_id in unknown[:_MOST_TRIES] if after else ():
             try:
-                if await self._messenger.edit(chat, Card(message_id=message_id), words):
+                if await self._messenger.edit(chat, Card(message_id=message_id), content):
                     log.info("a card that had been sent without an answer now says: see below")
             except BadRequest:
                 continue  # no text, or not the bot's

@@ -64,7 +64,7 @@ class IncomingMessage:
     language: str | None = None
 
     @property
-    def place(self) -> ChatTarget:
+    def target(self) -> ChatTarget:
         """Where an answer goes."""
         return ChatTarget(self.chat, self.thread_id, self.message_id)
 

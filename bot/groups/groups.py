@@ -31,10 +31,14 @@ class Groups:
     """
 
     def __init__(
-        self, services: Services, reception: MediaHandler, ordering: Ordering, catalogue: Catalogue
+        self,
+        services: Services,
+        media_handler: MediaHandler,
+        ordering: Ordering,
+        catalogue: Catalogue,
     ) -> None:
         self._services = services
-        self._reception = reception
+        self._media_handler = media_handler
         self._ordering = ordering
         self._catalogue = catalogue
 
@@ -50,9 +54,9 @@ class Groups:
         template = self._template(wish)
         if incoming.person < 0:
             text = _("I cannot see who you are. Write as yourself, and not as the group, please.")
-            await self._reception.say(incoming, text)
+            await self._media_handler.say(incoming, text)
         elif isinstance(media, Unusable):
-            await self._reception.say(incoming, _(media.sentence, name=media.name))
+            await self._media_handler.say(incoming, _(media.sentence, name=media.name))
         elif not isinstance(media, SourcePhoto):
             await self.help(incoming)
         elif wish and template is None:
@@ -63,7 +67,7 @@ class Groups:
                 wish=wish[:_SHOWN_CHARACTERS],
                 names=names,
             )
-            await self._reception.say(incoming, text)
+            await self._media_handler.say(incoming, text)
         else:
             draft = Draft(
                 draft=draft_id(incoming.chat, incoming.message_id),
@@ -74,7 +78,7 @@ class Groups:
                 photo=media.file,
                 motion=Motion(template=template.name) if template else None,
             )
-            await self._reception.go_on(await self._services.drafts.begin(draft))
+            await self._media_handler.go_on(await self._services.drafts.begin(draft))
 
     async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
         """Takes a clip that answers to a card of the same person; anything else is not for us."""
@@ -82,11 +86,11 @@ class Groups:
             return
         draft = await self._services.drafts.answered(incoming.chat, incoming.reply_to)
         if draft is not None and draft.person == incoming.person:
-            await self._reception.take_clip(incoming, media.file)
+            await self._media_handler.take_clip(incoming, media.file)
 
     async def help(self, incoming: IncomingMessage) -> None:
         """How to use the bot in a group."""
-        await self._reception.say(incoming, self._how_to())
+        await self._media_handler.say(incoming, self._how_to())
 
     async def greet(self, chat: int) -> None:
         """Says the same in a group that the bot has just come to."""
@@ -95,18 +99,18 @@ class Groups:
     async def cancel(self, incoming: IncomingMessage) -> None:
         """Takes back what the person has ordered in this group."""
         _ = self._services.texts
-        became = [
+        outcome = [
             await self._ordering.cancel_order(card)
             for card in await self._ordering.open_orders(incoming.person)
             if card.chat == incoming.chat
         ]
-        count = sum(one in (CancelOutcome.REMOVED, CancelOutcome.TOLD) for one in became)
+        count = sum(one in (CancelOutcome.REMOVED, CancelOutcome.TOLD) for one in outcome)
         text = _("Nothing of yours is in the queue here.")
         if count:
             text = _.plural("{count} video cancelled.", "{count} videos cancelled.", count)
-        elif became:
-            text = cancel_text(became[-1], _)
-        await self._reception.say(incoming, text)
+        elif outcome:
+            text = cancel_text(outcome[-1], _)
+        await self._media_handler.say(incoming, text)
 
     def _template(self, wish: str) -> Template | None:
         """The movement of that name or title, in any language."""

@@ -66,11 +66,15 @@ class Delivery:
     """
 
     def __init__(
-        self, services: Services, progress: StatusCards, news: LookResults, tell_admins: TellAdmins
+        self,
+        services: Services,
+        status_cards: StatusCards,
+        look_results: LookResults,
+        tell_admins: TellAdmins,
     ) -> None:
         self._services = services
-        self._progress = progress
-        self._news = news
+        self._status_cards = status_cards
+        self._look_results = look_results
         self._tell_admins = tell_admins
         self._sender = Sender(services)
         self._files = ResultFiles(services)
@@ -86,7 +90,7 @@ class Delivery:
         delivery = outbox.DeliveryJob.read(assignment.text)
         try:
             if delivery.queue in (INTAKE, LOOK):
-                await self._news.deliver(delivery.ref)
+                await self._look_results.deliver(delivery.ref)
             elif delivery.tap:
                 await self._deliver_file(delivery)
             else:
@@ -101,7 +105,7 @@ class Delivery:
 
     async def _deliver(self, delivery: outbox.DeliveryJob) -> None:
         services = self._services
-        step, mark = await self._sender.begin(delivery.delivery_id)
+        step, record = await self._sender.begin(delivery.delivery_id)
         status = await services.queues.status(delivery.ref)
         if status is None or not _is_of(delivery, status):
             return  # tried again meanwhile; how that ends is told then
@@ -114,7 +118,7 @@ class Delivery:
             with TemporaryDirectory(prefix="animato-") as folder:
                 message, ending = await self._message(card, draft, status, Path(folder))
                 try:
-                    await self._sender.send(delivery.delivery_id, mark, card.place, message)
+                    await self._sender.send(delivery.delivery_id, record, card.target, message)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
                     ending = refused_message(card, refused, services.texts)
@@ -122,7 +126,7 @@ class Delivery:
                 facts = {"order": card.order_id, "error": status.error}
                 await self._tell_admins(services.texts("{order} came to nothing: {error}", **facts))
         await services.cards.end(card.order_id, ending)
-        self._progress.wake(card.order_id)
+        self._status_cards.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
         with reaching(services.queues.url):
             await services.retention.delivered(card.order_id, services.clock(), kept)
@@ -130,13 +134,13 @@ class Delivery:
     async def _deliver_file(self, delivery: outbox.DeliveryJob) -> None:
         """Sends the untouched file of a result; where that cannot be, a word about it."""
         services, _ = self._services, self._services.texts
-        step, mark = await self._sender.begin(delivery.delivery_id)
+        step, record = await self._sender.begin(delivery.delivery_id)
         card = await services.cards.read(delivery.job_id)
         if card is None:
             return
         if step is NextStep.FINISH:
-            if mark.message_id is not None:
-                await services.cards.note_file(card.order_id, mark.message_id)
+            if record.message_id is not None:
+                await services.cards.note_file(card.order_id, record.message_id)
             return
         if step is NextStep.GIVE_UP:
             text = _(
@@ -145,7 +149,7 @@ class Delivery:
                 title=card.title,
             )
             try:
-                await services.messenger.send(card.place, MessageContent(text), at_once=True)
+                await services.messenger.send(card.target, MessageContent(text), at_once=True)
             except ChatBusy as busy:
                 raise Later(busy.wait_s) from busy
             await self._given_up(card)
@@ -153,17 +157,17 @@ class Delivery:
         with TemporaryDirectory(prefix="animato-") as folder:
             try:
                 result, video = await self._files.fetched(card, Path(folder))
-                words = MessageContent(caption(card.title, result, _))
-                message = Message(words, video, is_file=True)
+                content = MessageContent(caption(card.title, result, _))
+                message = Message(content, video, is_file=True)
             except ResultGone as gone:
                 message = Message(MessageContent(error_text(gone, _)))
             try:
-                sent = await self._sender.send(delivery.delivery_id, mark, card.place, message)
+                sent = await self._sender.send(delivery.delivery_id, record, card.target, message)
                 await services.cards.note_file(card.order_id, sent)
             except Refused as refused:
                 told = Message(MessageContent(refused_message(card, refused, _).text))
                 with suppress(Refused):
-                    await self._sender.send(delivery.delivery_id, mark, card.place, told)
+                    await self._sender.send(delivery.delivery_id, record, card.target, told)
                 await self._note_refusal(card, refused)
 
     # --- what is told -----------------------------------------------------------------------------
@@ -187,9 +191,9 @@ class Delivery:
                 keyboard = result_buttons(card, number, options, _)
                 if draft is not None and card.order.motion.templates:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
-                words = MessageContent(caption(card.title, result, _), keyboard)
+                content = MessageContent(caption(card.title, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
-                return Message(words, video), self._ending(card, status)
+                return Message(content, video), self._ending(card, status)
         return Message(failure_content(card, error, number, _)), failed_message(card, _)
 
     def _ending(self, card: OrderCard, status: Status) -> FinalMessage:

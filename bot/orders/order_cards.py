@@ -119,7 +119,7 @@ class OrderCard(Record):
         return self.chat < 0
 
     @property
-    def place(self) -> ChatTarget:
+    def target(self) -> ChatTarget:
         """Where its messages go."""
         return ChatTarget(self.chat, self.thread_id, self.reply_to)
 

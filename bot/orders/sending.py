@@ -47,12 +47,12 @@ class Message:
     """What is sent.
 
     Attributes:
-        words: a text, or what stands under the video.
+        content: a text, or what stands under the video.
         video: the video, or None.
         is_file: whether the video goes as a file, whose bytes nobody touches.
     """
 
-    words: MessageContent
+    content: MessageContent
     video: OutgoingVideo | None = None
     is_file: bool = False
 
@@ -96,21 +96,21 @@ class Sender:
             Later: nothing yet, what was sent before may still arrive.
             RecordError: the mark was written by another version of this program.
         """
-        mark = await read_record(self._services.queues, name)
-        step, wait_s = next_step(mark, self._services.clock())
+        record = await read_record(self._services.queues, name)
+        step, wait_s = next_step(record, self._services.clock())
         if step is NextStep.WAIT:
             raise Later(wait_s)
-        return step, mark
+        return step, record
 
     async def send(
-        self, name: str, mark: DeliveryRecord, place: ChatTarget, message: Message
+        self, name: str, record: DeliveryRecord, target: ChatTarget, message: Message
     ) -> int:
         """Sends, and notes before and after how far it is.
 
         Args:
             name: of the delivery.
-            mark: as it was found.
-            place: where to.
+            record: what `begin` returned.
+            target: where.
             message: what.
 
         Returns:
@@ -122,32 +122,32 @@ class Sender:
             NetworkError: it was not sent.
         """
         services = self._services
-        if mark.tries:
+        if record.tries:
             # While nobody answers at all, this is no try: there are few of them.
             await services.messenger.ask_for_answer()
-        if message.video is not None and place.chat > 0:
-            await _show_action(services.messenger, place)
-        mark = mark.begun(services.clock())
-        await write_record(services.queues, name, mark)
+        if message.video is not None and target.chat > 0:
+            await _show_action(services.messenger, target)
+        record = record.begun(services.clock())
+        await write_record(services.queues, name, record)
         try:
-            sent = await _sent(services.messenger, place, message)
+            sent = await _sent(services.messenger, target, message)
         except (ChatBusy, RetryAfter) as error:
-            await write_record(services.queues, name, mark.refused())
+            await write_record(services.queues, name, record.refused())
             wait_s = error.wait_s if isinstance(error, ChatBusy) else seconds(error.retry_after)
             raise Later(max(_LEAST_PAUSE_S, wait_s)) from error
         except (Forbidden, BadRequest) as error:
-            await write_record(services.queues, name, mark.refused())
+            await write_record(services.queues, name, record.refused())
             raise Refused(error) from error
         except NetworkError as error:
             if _is_too_large(error):
-                await write_record(services.queues, name, mark.refused())
+                await write_record(services.queues, name, record.refused())
                 raise Refused(error) from error
             if was_never_sent(error):
-                await write_record(services.queues, name, mark.refused())
+                await write_record(services.queues, name, record.refused())
                 raise
             log.warning("%s: nobody knows whether it arrived: %s", name, error)
             raise Later(UNCERTAIN_S) from error
-        await write_record(services.queues, name, mark.arrived(sent.message_id, sent.file_id))
+        await write_record(services.queues, name, record.arrived(sent.message_id, sent.file_id))
         services.metrics.delivered(DeliveryOutcome.SENT)
         return sent.message_id
 
@@ -156,23 +156,23 @@ def _is_too_large(error: TelegramError) -> bool:
     return _TOO_LARGE in str(error).lower()
 
 
-async def _show_action(messenger: Messenger, place: ChatTarget) -> None:
+async def _show_action(messenger: Messenger, target: ChatTarget) -> None:
     """Shows that a video is on its way; whether that can be seen delays nothing."""
     try:
-        await messenger.show_action(place, "upload_video")
+        await messenger.show_action(target, "upload_video")
     except TelegramError as error:
         log.info("not shown: %s", type(error).__name__)
 
 
-async def _sent(messenger: Messenger, place: ChatTarget, message: Message) -> SentMessage:
+async def _sent(messenger: Messenger, target: ChatTarget, message: Message) -> SentMessage:
     """Sends it in the first way that the chat takes."""
     while True:
         try:
-            return await _sent_so(messenger, place, message)
+            return await _sent_so(messenger, target, message)
         except BadRequest as error:
-            is_topic = any(words in str(error).lower() for words in _NO_TOPIC)
-            if place.thread_id is not None and is_topic:
-                place = replace(place, thread_id=None)
+            is_topic = any(phrase in str(error).lower() for phrase in _NO_TOPIC)
+            if target.thread_id is not None and is_topic:
+                target = replace(target, thread_id=None)
             elif message.video is not None and not message.is_file:
                 message = replace(message, is_file=True)
             else:
@@ -180,8 +180,8 @@ async def _sent(messenger: Messenger, place: ChatTarget, message: Message) -> Se
             log.info("the chat refuses, another way is tried: %s", error)
 
 
-async def _sent_so(messenger: Messenger, place: ChatTarget, message: Message) -> SentMessage:
+async def _sent_so(messenger: Messenger, target: ChatTarget, message: Message) -> SentMessage:
     if message.video is None:
-        return await messenger.send(place, message.words, at_once=True)
+        return await messenger.send(target, message.content, at_once=True)
     send = messenger.send_file if message.is_file else messenger.send_video
-    return await send(place, message.video, message.words, at_once=True)
+    return await send(target, message.video, message.content, at_once=True)

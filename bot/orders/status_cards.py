@@ -56,7 +56,7 @@ class StatusCards:
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._is_closed = False
-        self._asked_s: dict[str, float] = {}
+        self._checked_s: dict[str, float] = {}
 
     async def run(self) -> None:
         """Looks through the open cards until it is cancelled (by `end_tasks`)."""
@@ -69,7 +69,7 @@ class StatusCards:
         """As `run`, and what is being written goes on when this ends; `close` it then."""
         while True:
             try:
-                await self._look_through()
+                await self._check_all()
             except AnimatoError as error:
                 log.warning("the status cards: %s", error)
             await asyncio.sleep(self._tick_s)
@@ -90,9 +90,9 @@ class StatusCards:
             return
         task = asyncio.create_task(self._write(order_id))
         self._writing[order_id] = task
-        task.add_done_callback(lambda _task: self._written(order_id))
+        task.add_done_callback(lambda _task: self._on_written(order_id))
 
-    def _written(self, order_id: str) -> None:
+    def _on_written(self, order_id: str) -> None:
         task = self._writing.pop(order_id)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: its card is not up to date: %s", order_id, described(error))
@@ -100,18 +100,18 @@ class StatusCards:
             self._again.discard(order_id)
             self.wake(order_id)
 
-    async def _look_through(self) -> None:
+    async def _check_all(self) -> None:
         now_s = self._services.clock()
         cards = await self._services.cards.all_unsettled()
         known = {card.order_id for card in cards}
-        self._asked_s = {name: at for name, at in self._asked_s.items() if name in known}
+        self._checked_s = {name: at for name, at in self._checked_s.items() if name in known}
         for card in cards:
             policy = GROUP if card.is_group or card.edits >= PRIVATE.most else PRIVATE
-            if now_s - self._asked_s.get(card.order_id, 0.0) >= policy.every_s:
+            if now_s - self._checked_s.get(card.order_id, 0.0) >= policy.every_s:
                 self.wake(card.order_id)
 
     async def _write(self, order_id: str) -> None:
-        self._asked_s[order_id] = self._services.clock()
+        self._checked_s[order_id] = self._services.clock()
         try:
             await self._update(order_id)
         except (TelegramError, AnimatoError) as error:
@@ -123,18 +123,18 @@ class StatusCards:
         if card is None:
             return
         if card.ended is not None:
-            await self._say_last(card)
+            await self._show_final(card)
             return
         status = await services.queues.status(card.ref)
         if status is None:
             if services.clock() - card.begun_s > _LOST_S:
                 await services.cards.end(order_id, lost_message(card, services.texts))
-                await self._say_last(await services.cards.read(order_id) or card)
+                await self._show_final(await services.cards.read(order_id) or card)
             return
         if status.state is OrderState.CANCELLED and status.finished_s is None:
             # It was removed while it waited: no delivery comes.
             await services.cards.end(order_id, cancelled_message(card, services.texts))
-            self._asked_s.pop(order_id, None)
+            self._checked_s.pop(order_id, None)
             return
         if status.state.is_final:
             return  # how it ended is for the delivery to say
@@ -147,9 +147,9 @@ class StatusCards:
         await self._show(card, standing)
 
     async def _show(self, card: OrderCard, standing: OrderStanding) -> None:
-        words = status_content(card, standing, self._services.texts)
+        content = status_content(card, standing, self._services.texts)
         try:
-            shown = await self._put(card, words)
+            shown = await self._send_or_edit(card, content)
         except ChatBusy:
             return  # it is still worth an edit when it is looked at next
         except (Forbidden, BadRequest) as error:
@@ -165,13 +165,13 @@ class StatusCards:
             edits=card.edits + 1,
         )
 
-    async def _put(self, card: OrderCard, words: MessageContent) -> Card | None:
+    async def _send_or_edit(self, card: OrderCard, content: MessageContent) -> Card | None:
         """The message that shows the words; None if it is gone, and not to be sent again."""
         messenger, is_first = self._services.messenger, card.edits == 0
         if card.card is not None:
             # The first one takes the buttons away that led to the order.
             is_there = await messenger.edit(
-                card.chat, card.card, words, at_once=not is_first and not card.is_stopping
+                card.chat, card.card, content, at_once=not is_first and not card.is_stopping
             )
             if is_there:
                 return card.card
@@ -191,20 +191,20 @@ class StatusCards:
                 await self._services.drafts.change(card.draft, with_card)
 
         return await self._services.new_cards.send(
-            f"order:{card.order_id}", card.place, words, note
+            f"order:{card.order_id}", card.target, content, note
         )
 
-    async def _say_last(self, card: OrderCard) -> None:
-        _, ending = self._services.texts, card.ended
-        if ending is not None:
-            words, messenger = final_content(card, ending, _), self._services.messenger
+    async def _show_final(self, card: OrderCard) -> None:
+        _, final = self._services.texts, card.ended
+        if final is not None:
+            content, messenger = final_content(card, final, _), self._services.messenger
             try:
                 is_said = card.card is not None and await messenger.edit(
-                    card.chat, card.card, words
+                    card.chat, card.card, content
                 )
-                if not is_said and ending.offers_more:
+                if not is_said and final.offers_more:
                     # No other message says what happened to the order.
-                    await messenger.send(card.place, words)
+                    await messenger.send(card.target, content)
             except (Forbidden, BadRequest) as error:
                 log.info("%s: its card cannot be written: %s", card.order_id, error)
         await self._services.cards.close(card.order_id)

@@ -38,7 +38,7 @@ class CommandAttempt:
     """Somebody who wants something.
 
     Attributes:
-        place: where, with the message to answer.
+        target: where, with the message to answer.
         person: who.
         text: what was written, text or caption.
         query: Telegram's number of a tap, or None if it is a message.
@@ -47,7 +47,7 @@ class CommandAttempt:
         has_file: whether a message brings more than text.
     """
 
-    place: ChatTarget
+    target: ChatTarget
     person: int
     text: str = ""
     query: str | None = None
@@ -72,7 +72,7 @@ class CommandAttempt:
     @property
     def is_group(self) -> bool:
         """Whether it is in a group, whose chat numbers are negative."""
-        return self.place.chat < 0
+        return self.target.chat < 0
 
 
 class Guard:
@@ -88,42 +88,42 @@ class Guard:
         self._contact = contact
         self._redis: Redis = services.queues.client
 
-    async def admits(self, knock: CommandAttempt) -> bool:
+    async def admits(self, attempt: CommandAttempt) -> bool:
         """Whether the other handlers may see this; if not, the person was told what there is to."""
-        role = await self._services.people.role(knock.person)
+        role = await self._services.people.role(attempt.person)
         if role is Role.ADMIN:
             return True
-        if knock.query is not None:
-            return await self._admits_tap(knock, role)
-        if knock.command in OWNER_COMMANDS:
+        if attempt.query is not None:
+            return await self._admits_tap(attempt, role)
+        if attempt.command in OWNER_COMMANDS:
             return False
-        is_claim = knock.text.startswith(f"/start {CLAIM_LINK}") and not knock.is_group
+        is_claim = attempt.text.startswith(f"/start {CLAIM_LINK}") and not attempt.is_group
         if role is Role.GUEST or is_claim:
             return True
-        if knock.is_for_bot:
-            await self._refuse(knock, role)
+        if attempt.is_for_bot:
+            await self._refuse(attempt, role)
         return False
 
-    async def _admits_tap(self, knock: CommandAttempt, role: Role) -> bool:
-        tap, query = ButtonData.decoded(knock.data), knock.query or ""
-        verb = tap.verb if tap else None
-        if verb is ButtonAction.OWNER:
+    async def _admits_tap(self, attempt: CommandAttempt, role: Role) -> bool:
+        tap, query = ButtonData.decoded(attempt.data), attempt.query or ""
+        action = tap.action if tap else None
+        if action is ButtonAction.OWNER:
             await self._services.messenger.answer(query)
             return False
-        if role is Role.GUEST or verb in _ALWAYS:
+        if role is Role.GUEST or action in _ALWAYS:
             return True
-        text = refusal(role, knock.person, self._contact, self._services.texts)
+        text = refusal(role, attempt.person, self._contact, self._services.texts)
         await self._services.messenger.answer(query, text, is_alert=True)
         return False
 
-    async def _refuse(self, knock: CommandAttempt, role: Role) -> None:
-        kind, url = "file" if knock.has_file else "text", self._services.queues.url
-        key = refused_key(knock.place.chat, knock.person, kind)
+    async def _refuse(self, attempt: CommandAttempt, role: Role) -> None:
+        kind, url = "file" if attempt.has_file else "text", self._services.queues.url
+        key = refused_key(attempt.target.chat, attempt.person, kind)
         with reaching(url):
             if await self._redis.exists(key):
                 return
-        text = refusal(role, knock.person, self._contact, self._services.texts)
-        await self._services.messenger.send(knock.place, MessageContent(text))
+        text = refusal(role, attempt.person, self._contact, self._services.texts)
+        await self._services.messenger.send(attempt.target, MessageContent(text))
         with reaching(url):
             await self._redis.set(key, "1", ex=_TOLD_AGAIN_S[kind])
 
@@ -189,9 +189,9 @@ class Admissions:
     async def _is_told(self, person: int) -> bool:
         """Whether a person who was let in could be told so."""
         _ = self._services.texts
-        words = MessageContent(_("You may use this bot now. Send me a photo."))
+        content = MessageContent(_("You may use this bot now. Send me a photo."))
         try:
-            await self._services.messenger.send(ChatTarget(person), words)
+            await self._services.messenger.send(ChatTarget(person), content)
         except TelegramError as error:
             log.info("who was let in was not told: %s", type(error).__name__)
             return False

@@ -20,20 +20,20 @@ class OwnerAction(StrEnum):
     RETRY = "retry"  # that order
 
 
-def owner_button(text: str, deed: OwnerAction, about: str = "") -> Button:
+def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:
     """A button for admins.
 
     Args:
         text: its label.
-        deed: what it does.
+        action: what it does.
         about: which order or page.
     """
-    return Button(text, ButtonData(ButtonAction.OWNER, argument=f"{deed}{_SEPARATOR}{about}"))
+    return Button(text, ButtonData(ButtonAction.OWNER, argument=f"{action}{_SEPARATOR}{about}"))
 
 
-def deed_of(tap: ButtonData) -> tuple[OwnerAction, str] | None:
+def owner_action_of(tap: ButtonData) -> tuple[OwnerAction, str] | None:
     """What a tap on such a button is to do, and about what; None if nobody knows."""
     name, _, about = tap.argument.partition(_SEPARATOR)
-    if tap.verb is not ButtonAction.OWNER or name not in set(OwnerAction):
+    if tap.action is not ButtonAction.OWNER or name not in set(OwnerAction):
         return None
     return OwnerAction(name), about

@@ -71,7 +71,7 @@ async def first_link(claims: Claims, people: People, bot_name: str) -> str | Non
     return create_deep_linked_url(bot_name, CLAIM_LINK + await claims.new())
 
 
-def claim_words(link: str, _: Texts) -> str:
+def claim_text(link: str, _: Texts) -> str:
     """What the owner reads on the screen."""
     return _(
         "Nobody watches over this bot yet. Open {link} within 24 hours: whoever opens it first "

@@ -11,7 +11,7 @@ from bot.orders.later_orders import LaterOrders
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
 from bot.owner.buttons import OwnerAction, owner_button
-from bot.owner.status import age_words
+from bot.owner.status import age_text
 from bot.services import Services
 from bot.texts import Texts
 from jobs.errors import UserError
@@ -82,7 +82,7 @@ class Jobs:
         page = min(page, max(0, len(found) - 1) // PAGE_SIZE)
         shown = list(found.values())[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
         jobs = [await self._of_card(card) for card in shown]
-        return list_words(jobs, page, -(-len(found) // PAGE_SIZE), services.texts)
+        return list_content(jobs, page, -(-len(found) // PAGE_SIZE), services.texts)
 
     async def detail(self, order_id: str) -> MessageContent:
         """One order in full."""
@@ -92,16 +92,16 @@ class Jobs:
             return MessageContent(_("This order is not known any more."), (_back_row(_),))
         lines = await self._logs.last(order_id, _LOG_LINES_READ)
         log = tuple(filter(_STAMPED.match, lines))[-_LOG_LINES:]
-        return detail_words(replace(await self._of_card(card), log=log), _)
+        return detail_content(replace(await self._of_card(card), log=log), _)
 
     async def cancel(self, order_id: str) -> str:
         """Takes an order back; what to tell the admin."""
         _ = self._services.texts
         card = await self._services.cards.read(order_id)
-        became = CancelOutcome.UNKNOWN
+        outcome = CancelOutcome.UNKNOWN
         if card is not None:
-            became = await self._ordering.cancel_order(card)
-        return cancel_text(became, _)
+            outcome = await self._ordering.cancel_order(card)
+        return cancel_text(outcome, _)
 
     async def retry(self, order_id: str, admin: int) -> str:
         """Tries a failed order again; what to tell the admin."""
@@ -132,7 +132,7 @@ class Jobs:
         )
 
 
-def list_words(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> MessageContent:
+def list_content(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> MessageContent:
     """A page of orders with a button for each.
 
     Args:
@@ -162,14 +162,14 @@ def list_words(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> MessageC
     return MessageContent("\n".join(lines), tuple(rows))
 
 
-def detail_words(job: Job, _: Texts) -> MessageContent:
+def detail_content(job: Job, _: Texts) -> MessageContent:
     """An order in full, with the buttons that fit how it stands."""
     order = job.order
     lines = [
         order.order_id,
         _("Person {person}, chat {chat}", person=order.person, chat=order.chat),
         _("{wish} by {engine}, {frames} frames", **_wish_fields(order, _)),
-        _("{state}; ordered {age} ago", state=_state_words(job, _), age=age_words(job.age_s, _)),
+        _("{state}; ordered {age} ago", state=_state_text(job, _), age=age_text(job.age_s, _)),
     ]
     if job.error:
         lines.append(job.error[:_ERROR_CHARACTERS])
@@ -186,14 +186,14 @@ def detail_words(job: Job, _: Texts) -> MessageContent:
 def _line(job: Job, _: Texts) -> str:
     return _(
         "{state}, {age}: {wish} by {engine}, person {person}",
-        state=_state_words(job, _),
-        age=age_words(job.age_s, _),
+        state=_state_text(job, _),
+        age=age_text(job.age_s, _),
         person=job.order.person,
         **_wish_fields(job.order, _),
     )
 
 
-def _state_words(job: Job, _: Texts) -> str:
+def _state_text(job: Job, _: Texts) -> str:
     if job.state is None:
         return _("not in the queue")
     if job.state is OrderState.RUNNING:
@@ -204,10 +204,10 @@ def _state_words(job: Job, _: Texts) -> str:
 
 
 def _wish_fields(order: Order, _: Texts) -> dict[str, object]:
-    return {"wish": _motion_words(order.motion, _), "engine": order.engine, "frames": order.frames}
+    return {"wish": _motion_text(order.motion, _), "engine": order.engine, "frames": order.frames}
 
 
-def _motion_words(motion: Motion, _: Texts) -> str:
+def _motion_text(motion: Motion, _: Texts) -> str:
     if motion.templates:
         return _("all movements")
     return motion.template or _("a clip of one's own")

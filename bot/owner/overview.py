@@ -121,7 +121,7 @@ class Overviews:
             is_paused=await services.people.is_paused(),
             queues=tuple(
                 [
-                    _queue_stand(name, await self._figures.of(name), now_s)
+                    _queue_summary(name, await self._figures.of(name), now_s)
                     for name in (INTAKE, LOOK, *engine_queues, DELIVER)
                 ]
             ),
@@ -147,12 +147,12 @@ class Overviews:
         signs = await self._workers.signs([one.worker for one in living])
         return tuple(
             [
-                await self._worker_stand(one, now_s - (sign_s or now_s))
+                await self._worker_summary(one, now_s - (sign_s or now_s))
                 for one, sign_s in zip(living, signs, strict=True)
             ]
         )
 
-    async def _worker_stand(self, worker: Heartbeat, sign_s: float) -> WorkerSummary:
+    async def _worker_summary(self, worker: Heartbeat, sign_s: float) -> WorkerSummary:
         speeds: dict[str, float | None] = {}
         for engine in worker.engine_names:
             (seconds,) = await self._workers.speeds([worker.device], engine)
@@ -168,7 +168,7 @@ class Overviews:
         )
 
 
-def _queue_stand(name: str, figures: QueueStatistics, now_s: float) -> QueueSummary:
+def _queue_summary(name: str, figures: QueueStatistics, now_s: float) -> QueueSummary:
     counts = figures.counts
     return QueueSummary(
         name=name,

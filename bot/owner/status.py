@@ -11,7 +11,7 @@ _MINUTE_S, _HOUR_S = 60, 3600
 _MB, _GB = 1_000_000, 1_000_000_000
 
 
-def status_words(overview: Overview, _: Texts) -> MessageContent:
+def status_content(overview: Overview, _: Texts) -> MessageContent:
     """How everything stands, and the buttons of an admin."""
     is_paused = overview.is_paused
     paused = _("Paused: new videos are not taken.") if is_paused else _("Videos are taken.")
@@ -32,7 +32,7 @@ def status_words(overview: Overview, _: Texts) -> MessageContent:
     return MessageContent(text, _keyboard(_, is_paused=is_paused))
 
 
-def age_words(seconds: float, _: Texts) -> str:
+def age_text(seconds: float, _: Texts) -> str:
     """How long something took or has been there."""
     if seconds < 2 * _MINUTE_S:
         return _("{seconds} s", seconds=round(seconds))
@@ -68,7 +68,7 @@ def _queue_line(queue: QueueSummary, _: Texts) -> str:
         waiting=queue.waiting,
         running=queue.running,
         retrying=queue.retrying,
-        age=age_words(queue.oldest_s, _),
+        age=age_text(queue.oldest_s, _),
     )
 
 
@@ -93,7 +93,7 @@ def _worker_line(worker: WorkerSummary, _: Texts) -> str:
         device=worker.device,
         state=state,
         engines=", ".join(engines),
-        age=age_words(worker.sign_s, _),
+        age=age_text(worker.sign_s, _),
     )
 
 

@@ -28,15 +28,15 @@ class Dying(Messenger):
 
     async def send_video(
         self,
-        place: ChatTarget,
+        target: ChatTarget,
         video: OutgoingVideo,
-        words: MessageContent,
+        content: MessageContent,
         *,
         at_once: bool = False,
     ) -> SentMessage:
         if self.point == "before":
             await hang()
-        sent = await super().send_video(place, video, words, at_once=at_once)
+        sent = await super().send_video(target, video, content, at_once=at_once)
         if self.point == "after":
             await hang()
         return sent

@@ -113,7 +113,7 @@ class Staff:
 
     services: Services
     intake: Intake
-    progress: StatusCards
+    status_cards: StatusCards
     ordering: Ordering
     later_orders: LaterOrders
     delivery: Delivery
@@ -180,17 +180,17 @@ async def staff_of(
             metrics=metrics,
             clock=clock,
         )
-        intake, progress = Intake(services), StatusCards(services, tick_s=0.05)
-        ordering = Ordering(services, intake, progress, CATALOGUE, show_all_per_day=1)
-        later_orders = LaterOrders(services, ordering, progress)
+        intake, status_cards = Intake(services), StatusCards(services, tick_s=0.05)
+        ordering = Ordering(services, intake, status_cards, CATALOGUE, show_all_per_day=1)
+        later_orders = LaterOrders(services, ordering, status_cards)
         shown, admins = Shown(), Told()
         news = LookResults(services, ordering, shown, admins)
-        delivery = Delivery(services, progress, news, admins)
+        delivery = Delivery(services, status_cards, news, admins)
         try:
             yield Staff(
                 services,
                 intake,
-                progress,
+                status_cards,
                 ordering,
                 later_orders,
                 delivery,
@@ -200,7 +200,7 @@ async def staff_of(
                 metrics,
             )
         finally:
-            await progress.close()
+            await status_cards.close()
 
 
 @asynccontextmanager
@@ -217,7 +217,7 @@ async def delivering(
                 await outbox.sweep()
             await asyncio.sleep(0.02)
 
-    tasks = [asyncio.create_task(sweep()), asyncio.create_task(staff.progress.tick())]
+    tasks = [asyncio.create_task(sweep()), asyncio.create_task(staff.status_cards.tick())]
     try:
         async with (
             QueueWorker(queues.url, INTAKE, staff.intake.work, rules),

@@ -93,7 +93,7 @@ class BusyIntake(Intake):
 async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     newcomers: Talk,
 ) -> None:
-    services, limits = newcomers.staff.services, newcomers.reception.limits
+    services, limits = newcomers.staff.services, newcomers.media_handler.limits
     await newcomers.desk.say("/start")
     await newcomers.photo()
     terms = (await newcomers.shows("Before we begin"))["message_id"]
@@ -101,7 +101,7 @@ async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     await MediaHandler(services, BusyIntake(services), cards, limits).agreed(
         ChatTarget(ALICE), ALICE, terms
     )
-    desk = await services.drafts.desk(ALICE, ALICE)
+    desk = await services.drafts.conversation(ALICE, ALICE)
     assert (desk.unagreed, desk.questions) == ((), ())
     await newcomers.shows("Which movement?", count=2)
 

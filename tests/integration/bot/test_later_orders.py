@@ -86,8 +86,8 @@ async def test_retry_that_was_cut_off_is_made_up_for(
         draft = await failed(staff, maker, desk)
     async with Dying(valkey, ["flow"]) as queues:
         services = replace(staff.services, queues=queues)
-        ordering = Ordering(services, staff.intake, staff.progress, CATALOGUE, 1)
-        dying = LaterOrders(services, ordering, staff.progress)
+        ordering = Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1)
+        dying = LaterOrders(services, ordering, staff.status_cards)
         with pytest.raises(QueueUnavailable):
             await dying.retry(draft, 1)
     await staff.later_orders.retry(draft, 1)

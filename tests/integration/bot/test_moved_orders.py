@@ -214,8 +214,8 @@ class Dying(Queues):
 
 def later_orders_with(staff: Staff, queues: Queues) -> LaterOrders:
     services = replace(staff.services, queues=queues)
-    ordering = Ordering(services, staff.intake, staff.progress, CATALOGUE, 1)
-    return LaterOrders(services, ordering, staff.progress)
+    ordering = Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1)
+    return LaterOrders(services, ordering, staff.status_cards)
 
 
 async def cut_off(staff: Staff, draft: Draft, url: str, point: str) -> None:

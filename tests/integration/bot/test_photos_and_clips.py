@@ -136,10 +136,10 @@ async def test_photo_whose_update_comes_twice_has_one_card(talk: Talk) -> None:
     card = await talk.shows("Which movement?")
     incoming = IncomingMessage(ALICE, ALICE, photo["message_id"])
     again = SourcePhoto(MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg"))
-    await talk.reception.take(incoming, again)
+    await talk.media_handler.take(incoming, again)
     await talk.tap("😊", card)
     await talk.videos()
-    await talk.reception.take(incoming, again)
+    await talk.media_handler.take(incoming, again)
     assert len(talk.worker.looks) == 1
     assert len([one for one in await talk.said() if "Which" in text_of(one)]) == 1
 
@@ -157,7 +157,9 @@ async def test_update_that_comes_while_its_order_is_open_leaves_the_status_alone
     await talk.tap("😊", await talk.shows("Which movement?"))
     await talk.shows("Your turn")
     file = MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg")
-    await talk.reception.take(IncomingMessage(ALICE, ALICE, photo["message_id"]), SourcePhoto(file))
+    await talk.media_handler.take(
+        IncomingMessage(ALICE, ALICE, photo["message_id"]), SourcePhoto(file)
+    )
     assert "Which movement?" not in await talk.desk.transcript()
     hold.set()
     await talk.videos()
@@ -178,7 +180,7 @@ async def test_clip_whose_update_comes_twice_is_looked_at_once(talk: Talk) -> No
     assert file is not None
     looks = len(talk.worker.looks)
     incoming = IncomingMessage(ALICE, ALICE, clip["message_id"], reply_to=photo["message_id"])
-    await talk.reception.take(incoming, DrivingClip(file))
+    await talk.media_handler.take(incoming, DrivingClip(file))
     assert (len(talk.worker.looks), len(await talk.said())) == (looks, 2)
 
 

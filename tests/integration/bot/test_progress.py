@@ -141,7 +141,7 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
     async with Dying(valkey, ["flow"]) as queues:
         services = replace(staff.services, queues=queues)
         with pytest.raises(QueueUnavailable):
-            await Ordering(services, staff.intake, staff.progress, CATALOGUE, 1).place(
+            await Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1).place(
                 await staff.wishing(draft.draft)
             )
     async with delivering(staff):

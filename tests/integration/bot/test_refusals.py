@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from bot.conversation.draft_text import trouble_words
+from bot.conversation.draft_text import problem_content
 from bot.drafts.look_results import LookResults
 from bot.error_text import OURS
 from bot.orders.result_files import ResultFiles
@@ -184,7 +184,7 @@ async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
     trouble = (await staff.draft(draft.draft)).trouble
     assert trouble is not None
     assert trouble.error["error"] == type(error).__name__
-    words = trouble_words(draft, error, staff.services.texts)
+    words = problem_content(draft, error, staff.services.texts)
     assert words.text == OURS
     assert words.keyboard[0][0].text == "↻ Try again"
 

@@ -75,5 +75,5 @@ def test_file_that_is_too_large_gets_the_advice_for_its_kind() -> None:
 
 
 def test_what_became_of_cancelling_is_told_in_four_ways() -> None:
-    assert len({cancel_text(became, ENGLISH) for became in CancelOutcome}) == 4
+    assert len({cancel_text(outcome, ENGLISH) for outcome in CancelOutcome}) == 4
     assert "nothing to cancel" in cancel_text(CancelOutcome.UNKNOWN, ENGLISH)

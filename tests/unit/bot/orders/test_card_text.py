@@ -45,7 +45,7 @@ def test_place_and_time_are_told_and_cancel_is_offered() -> None:
     assert labels(words) == ["✖️ Cancel"]
     tap = words.keyboard[0][0].does
     assert not isinstance(tap, str)
-    assert (tap.verb, tap.draft, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
+    assert (tap.action, tap.draft, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
 
 
 def test_place_never_counts_up_and_it_is_said_why() -> None:
@@ -168,7 +168,7 @@ BEST_FRAME = {"find_best_frame", "best_frame_rank"}
 
 def taps(keyboard: Keyboard) -> dict[ButtonAction, ButtonData]:
     found = [button.does for row in keyboard for button in row]
-    return {tap.verb: tap for tap in found if isinstance(tap, ButtonData)}
+    return {tap.action: tap for tap in found if isinstance(tap, ButtonData)}
 
 
 def test_caption_names_the_movement_and_says_truthfully_how_it_was_made() -> None:
@@ -229,5 +229,5 @@ def test_card_says_at_last_how_it_ended() -> None:
 
 def test_buttons_of_the_longest_names_fit() -> None:
     draft, engine = "k" * 10, "e" * 32
-    for verb in ButtonAction:
-        ButtonData(verb, draft, 99_999, engine[:32]).encoded()
+    for action in ButtonAction:
+        ButtonData(action, draft, 99_999, engine[:32]).encoded()
