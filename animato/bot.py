@@ -8,7 +8,7 @@ from animato.default_engine import check_default_engine
 from animato.health import signs_of_bot
 from animato.signals import until_signal
 from bot.app import serve
-from bot.gateway.hearing import Hearing
+from bot.gateway.polling import PollingHealth
 from jobs.connection import check_server, connect
 from jobs.errors import BadSettings
 from jobs.queues.known_engines import KnownEngines
@@ -50,6 +50,6 @@ async def _work(settings: Settings, ended: asyncio.Event) -> None:
     finally:
         await client.aclose()
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
-    hearing = Hearing()
-    async with signs_of_bot(url, hearing.is_deaf):
-        await serve(settings, store, ended, hearing=hearing)
+    polling_health = PollingHealth()
+    async with signs_of_bot(url, polling_health.is_silent):
+        await serve(settings, store, ended, polling_health=polling_health)

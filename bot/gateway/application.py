@@ -31,10 +31,8 @@ from telegram.error import (
 )
 from telegram.ext import Application, ContextTypes
 
-from bot.gateway.hearing import Hearing
-from bot.gateway.inbox import Inbox
-from bot.gateway.listening import ListeningBot
-from bot.gateway.reading import UnreadableUpdate
+from bot.gateway.inbox import Inbox, UnreadableUpdate
+from bot.gateway.polling import PollingBot, PollingHealth
 from bot.gateway.webhook import Webhook
 from jobs.errors import OperatorError
 from jobs.service_errors import QueueUnavailable, StoreUnavailable
@@ -44,7 +42,7 @@ log = logging.getLogger(__name__)
 Context: TypeAlias = ContextTypes.DEFAULT_TYPE
 _Data: TypeAlias = dict[Any, Any]
 AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
-_Base: TypeAlias = Application[ListeningBot, Context, _Data, _Data, _Data, None]
+_Base: TypeAlias = Application[PollingBot, Context, _Data, _Data, _Data, None]
 
 _MOST_FAILURES = 3
 _PASSING = (
@@ -100,14 +98,14 @@ class BotApplication(_Base):
         inbox: Inbox,
         slots: asyncio.Semaphore,
         webhook: Webhook | None,
-        hearing: Hearing,
+        polling_health: PollingHealth,
         patience: Patience,
         **parts: Any,
     ) -> None:
         super().__init__(**parts)
         self.inbox = inbox
         self.webhook = webhook
-        self.hearing = hearing
+        self.polling_health = polling_health
         self.has_begun = False
         self._slots = slots
         self.patience = patience

@@ -12,8 +12,8 @@ from telegram import (
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, TelegramError
 
 from bot.gateway.connection import NOT_KNOWN, bot_of
-from bot.gateway.listening import ListeningBot
 from bot.gateway.messenger import OutgoingVideo
+from bot.gateway.polling import PollingBot
 from bot.gateway.round_trip import Trip, round_trips
 from bot.people import People
 from jobs.check_results import CheckResult, State
@@ -108,7 +108,7 @@ async def check_live(
 
 
 async def check_telegram(
-    bot: ListeningBot, webhook_url: str, listen_s: float = LISTEN_S
+    bot: PollingBot, webhook_url: str, listen_s: float = LISTEN_S
 ) -> list[CheckResult]:
     """What Telegram says of the bot; nothing is confirmed, changed or sent.
 
@@ -171,7 +171,7 @@ async def _profile(bot: Bot) -> CheckResult:
     return CheckResult("profile", State.OK, f"{name} has its commands and descriptions")
 
 
-async def _listeners(bot: ListeningBot, webhook_url: str, listen_s: float) -> CheckResult:
+async def _listeners(bot: PollingBot, webhook_url: str, listen_s: float) -> CheckResult:
     """Whether updates come to us, and to nobody else."""
     about = "updates"
     info = await bot.get_webhook_info()
@@ -199,7 +199,7 @@ async def _listeners(bot: ListeningBot, webhook_url: str, listen_s: float) -> Ch
     return CheckResult(about, State.OK, f"nobody else fetches them; {waiting}")
 
 
-async def _is_fetched_elsewhere(bot: ListeningBot, listen_s: float) -> bool:
+async def _is_fetched_elsewhere(bot: PollingBot, listen_s: float) -> bool:
     """Whether somebody else asks for updates while we do; none is confirmed, for lack of offset."""
     now = asyncio.get_running_loop().time
     end_s = now() + listen_s
@@ -218,7 +218,7 @@ async def _is_fetched_elsewhere(bot: ListeningBot, listen_s: float) -> bool:
 
 
 async def check_files(
-    bot: ListeningBot, admins: list[int], silent: OutgoingVideo, with_sound: OutgoingVideo
+    bot: PollingBot, admins: list[int], silent: OutgoingVideo, with_sound: OutgoingVideo
 ) -> tuple[CheckResult, list[Trip]]:
     """Sends an admin three small files, fetches them back, and compares.
 

@@ -7,8 +7,8 @@ from telegram.error import TelegramError
 
 from bot.error_text import OURS
 from bot.gateway.application import Context
+from bot.gateway.inbox import UnreadableUpdate
 from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent, Messenger
-from bot.gateway.reading import UnreadableUpdate
 from bot.owner.admin_notes import AdminNotes
 from bot.texts import Texts
 

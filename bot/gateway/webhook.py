@@ -18,9 +18,8 @@ from urllib.parse import urlsplit
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
-from bot.gateway.inbox import Inbox
-from bot.gateway.listening import ALLOWED_UPDATES, ListeningBot
-from bot.gateway.reading import read_update
+from bot.gateway.inbox import Inbox, read_update
+from bot.gateway.polling import ALLOWED_UPDATES, PollingBot
 from jobs.errors import BadSettings
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class WebhookServer:
 
     way = "pushed"
 
-    def __init__(self, webhook: Webhook, bot: ListeningBot, inbox: Inbox) -> None:
+    def __init__(self, webhook: Webhook, bot: PollingBot, inbox: Inbox) -> None:
         self._webhook = webhook
         self._bot = bot
         self._given = {"bot": bot, "inbox": inbox, "secret": webhook.secret}
@@ -120,7 +119,7 @@ class _Push(RequestHandler):
 
     SUPPORTED_METHODS = ("POST",)
 
-    def initialize(self, bot: ListeningBot, inbox: Inbox, secret: str) -> None:
+    def initialize(self, bot: PollingBot, inbox: Inbox, secret: str) -> None:
         """Tornado's way to hand in arguments."""
         self._bot = bot
         self._inbox = inbox

@@ -26,8 +26,8 @@ from bot.drafts.draft_store import draft_id
 from bot.drafts.intake import CLOUD_LIMIT_BYTES
 from bot.drafts.look_results import LookResults
 from bot.gateway.connection import build_application
-from bot.gateway.listening import ListeningBot
 from bot.gateway.messenger import Messenger
+from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.orders.delivery import Delivery
 from jobs.drafts import Draft
@@ -217,7 +217,7 @@ async def talking(
         yield Talk(desk, staff, media_handler, worker)
 
 
-def _quick_bot(server: Sandbox) -> ListeningBot:
+def _quick_bot(server: Sandbox) -> PollingBot:
     """A bot whose chats have room again after a few milliseconds."""
 
     async def sleep(seconds: float) -> None:
@@ -226,7 +226,7 @@ def _quick_bot(server: Sandbox) -> ListeningBot:
     limiter = ChatRateLimiter(lambda: time.monotonic() * FASTER, sleep)
     plain = {"trust_env": False, "verify": False}
     base = server.url
-    return ListeningBot(
+    return PollingBot(
         server.token,
         f"{base}/bot",
         f"{base}/file/bot",

@@ -61,11 +61,11 @@ async def is_done(queues: Queues, ref: JobRef) -> bool:
 
 async def test_failure_is_told_and_the_rest_goes_on_until_the_end() -> None:
     told: list[BaseException] = []
-    heard, ended = asyncio.Event(), asyncio.Event()
+    answered, ended = asyncio.Event(), asyncio.Event()
 
     def failed(error: BaseException) -> None:
         told.append(error)
-        heard.set()
+        answered.set()
 
     async def slip() -> None:
         raise ZeroDivisionError
@@ -80,7 +80,7 @@ async def test_failure_is_told_and_the_rest_goes_on_until_the_end() -> None:
             ended.set()
 
     async with run_in_background((slip(), once(), last()), failed):
-        await heard.wait()
+        await answered.wait()
         assert not ended.is_set()
     assert ended.is_set()
     assert [type(error) for error in told] == [ZeroDivisionError]

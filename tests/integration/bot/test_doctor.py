@@ -16,8 +16,8 @@ from telegram import BotCommand, InputFile
 
 from bot.gateway.checks import check_access, check_files, check_live, check_telegram
 from bot.gateway.connection import bot_of
-from bot.gateway.listening import ListeningBot
 from bot.gateway.messenger import OutgoingVideo
+from bot.gateway.polling import PollingBot
 from bot.people import People
 from inference.sample_videos import SampleVideo, write_samples
 from jobs.check_results import CheckResult, State
@@ -160,13 +160,13 @@ async def test_profile_is_missing_until_the_bot_has_set_it(sandbox: Sandbox) -> 
 async def test_other_program_that_fetches_updates_is_found_and_goes_on(
     sandbox: Sandbox, redis: Redis, desk: Desk
 ) -> None:
-    heard = Heard()
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard()
+    async with running(built(sandbox, redis, answered)):
         await until(lambda: sandbox.telegram.has_listener)
         async with bot_of(settings_for(sandbox)) as bot:
             found = by_name(await check_telegram(bot, "", 15.0))
         await desk.say("still there?")
-        await until(lambda: heard.texts == ["still there?"])
+        await until(lambda: answered.texts == ["still there?"])
     assert found["updates"].state is State.WRONG
     assert "another program fetches them" in found["updates"].says
 
@@ -197,7 +197,7 @@ async def test_webhook_of_another_program_is_told_and_left_alone(sandbox: Sandbo
 # --- what Telegram makes of files -----------------------------------------------------------------
 
 
-class Recoding(ListeningBot):
+class Recoding(PollingBot):
     """A Telegram that makes documents of animations, and keeps no document's bytes."""
 
     async def send_animation(self, *given: Any, **named: Any) -> Any:

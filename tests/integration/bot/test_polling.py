@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from bot.gateway.application import Patience
 from bot.gateway.connection import build_application, run
-from bot.gateway.listening import ALLOWED_UPDATES
+from bot.gateway.polling import ALLOWED_UPDATES
 from jobs.errors import BadSettings
 from jobs.service_errors import TelegramUnavailable
 from sandbox.server import Sandbox
@@ -27,14 +27,14 @@ HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
 
 async def test_only_wanted_kinds_are_asked_for(sandbox: Sandbox, redis: Redis, desk: Desk) -> None:
-    heard = Heard()
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard()
+    async with running(built(sandbox, redis, answered)):
         message = (await desk.say("one"))["message"]
-        await until(lambda: heard.texts == ["one"])
+        await until(lambda: answered.texts == ["one"])
         await desk.post("edit", message_id=message["message_id"], text="edited")
         await desk.say("two")
-        await until(lambda: len(heard.texts) == 2)
-    assert heard.texts == ["one", "two"]
+        await until(lambda: len(answered.texts) == 2)
+    assert answered.texts == ["one", "two"]
     assert sandbox.telegram.updates.allowed_kinds == sorted(ALLOWED_UPDATES)
 
 
@@ -62,13 +62,13 @@ async def test_webhook_that_another_program_sets_is_told_of(
 async def test_outage_is_told_of_and_the_bot_hears_again(
     sandbox: Sandbox, redis: Redis, desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heard = Heard()
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard()
+    async with running(built(sandbox, redis, answered)):
         await sandbox.stop()
         await until(lambda: "Telegram does not answer" in caplog.text)
         await sandbox.start()
         await desk.say("/start")
-        await until(lambda: heard.texts == ["/start"])
+        await until(lambda: answered.texts == ["/start"])
 
 
 async def test_token_is_in_no_line_of_the_log(
@@ -121,7 +121,7 @@ async def test_end_that_is_asked_for_before_telegram_answers_is_heard(
     application = built(sandbox, redis, Heard(), patience=slow)
     ending = asyncio.Event()
     work = asyncio.create_task(run(application, ending))
-    await until(lambda: "it is asked again" in caplog.text)
+    await until(lambda: "trying again" in caplog.text)
     ending.set()
     await work
     assert not application.running
@@ -160,11 +160,11 @@ async def test_pushed_updates_arrive_and_strangers_cannot_push(
 ) -> None:
     listen = f"127.0.0.1:{free_port()}"
     url = f"http://{listen}/updates"
-    heard = Heard()
+    answered = Heard()
     application = built(
         sandbox,
         redis,
-        heard,
+        answered,
         webhook_url=url,
         webhook_listen=listen,
         webhook_secret=SecretStr(secret),
@@ -172,7 +172,7 @@ async def test_pushed_updates_arrive_and_strangers_cannot_push(
     forged = {"update_id": 1}
     async with running(application), aiohttp.ClientSession() as session:
         await desk.say("/start")
-        await until(lambda: heard.texts == ["/start"])
+        await until(lambda: answered.texts == ["/start"])
         for headers in ({}, {HEADER: "wrong"}):
             async with session.post(url, json=forged, headers=headers) as response:
                 assert response.status == 403
@@ -183,7 +183,7 @@ async def test_pushed_updates_arrive_and_strangers_cannot_push(
             url, json=forged, headers={HEADER: application.webhook.secret}
         ) as response:
             assert response.status == 200
-        await until(lambda: heard.texts == ["/start", "None"])
+        await until(lambda: answered.texts == ["/start", "None"])
 
 
 async def test_port_that_is_taken_is_an_error_that_names_the_setting(
@@ -200,13 +200,13 @@ async def test_port_that_is_taken_is_an_error_that_names_the_setting(
 async def test_update_that_is_pushed_twice_is_handled_once(sandbox: Sandbox, redis: Redis) -> None:
     listen = f"127.0.0.1:{free_port()}"
     url = f"http://{listen}/updates"
-    heard = Heard()
-    application = built(sandbox, redis, heard, webhook_url=url, webhook_listen=listen)
+    answered = Heard()
+    application = built(sandbox, redis, answered, webhook_url=url, webhook_listen=listen)
     async with running(application), aiohttp.ClientSession() as session:
         assert application.webhook is not None
         headers = {HEADER: application.webhook.secret}
         for number in (1, 1, 2, 1):
             async with session.post(url, json={"update_id": number}, headers=headers) as response:
                 assert response.status == 200
-        await until(lambda: len(heard.texts) == 2)
-    assert len(heard.texts) == 2
+        await until(lambda: len(answered.texts) == 2)
+    assert len(answered.texts) == 2
