@@ -76,7 +76,6 @@ def error_text(error: AnimatoError, _: Texts, *, is_clip: bool = False) -> str:
 
     Args:
         error: what went wrong.
-        _: the texts.
         is_clip: whether it is about a clip instead of a photo.
     """
     sentences = _IN_A_CHAT | _OF_A_CLIP if is_clip else _IN_A_CHAT

@@ -51,8 +51,6 @@ class People:
     """The book of people. All its methods raise QueueUnavailable if the server does not answer.
 
     Args:
-        redis: the server of the queues.
-        url: its address.
         admins: those of the settings.
         is_open: whether everybody is served.
     """

@@ -16,8 +16,6 @@ class RecordStore(Generic[R]):
     """Reads and changes records. Its methods raise QueueUnavailable if Redis does not answer.
 
     Args:
-        redis: the client.
-        url: its address.
         parse: reads a stored record.
         default: makes the record of a key that has none yet; None: such a key stays without.
         kept_s: how long a record is kept after its last change; None: its expiry stays as it is.

@@ -100,12 +100,7 @@ def part_of(incoming: IncomingMessage, media: Media) -> AlbumPart:
 
 
 class AlbumStore:
-    """Albums. All its methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        redis: the server of the queues.
-        url: its address.
-    """
+    """Albums. All its methods raise QueueUnavailable if the server does not answer."""
 
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis

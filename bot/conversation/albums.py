@@ -37,7 +37,6 @@ class Albums:
     """Takes albums.
 
     Args:
-        office: the parts of the bot.
         store: where they are.
         media_handler: takes photos and clips.
     """
@@ -179,7 +178,6 @@ def album_content(album: Album, _: Texts) -> MessageContent:
 
     Args:
         album: with two photos at least.
-        _: the sentences.
     """
     count, begun = len(album.photos), album.begun
     if not album.not_begun:

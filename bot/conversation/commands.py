@@ -47,7 +47,6 @@ class Commands:
     """Answers commands.
 
     Args:
-        office: the parts of the bot.
         ordering: takes orders back.
         cards: shows drafts.
         catalogue: the movements.

@@ -11,7 +11,6 @@ def consent_content(draft: str, retain_h: float, _: Texts) -> MessageContent:
     Args:
         draft: one of those that wait for it; only its person may tap.
         retain_h: photos and clips are kept so long after the last tap, h.
-        _: the sentences.
     """
     text = _(
         "Before we begin: send only pictures that you may use, of people who agree. Every video is "

@@ -23,7 +23,6 @@ class DraftCards:
     """Shows drafts.
 
     Args:
-        office: the parts of the bot.
         catalogue: the movements.
     """
 

@@ -62,7 +62,6 @@ class MediaHandler:
     """Takes what people send.
 
     Args:
-        office: the parts of the bot.
         intake: fetches files.
         cards: shows drafts.
         limits: what is taken.

@@ -59,7 +59,6 @@ class Taps:
     """Answers taps.
 
     Args:
-        services: shared by the bot's parts.
         media_handler: takes photos and clips.
         ordering: places and cancels orders.
         later_orders: repeats, varies and moves orders.

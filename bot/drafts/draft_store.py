@@ -56,12 +56,7 @@ def draft_id(chat: int, message_id: int) -> str:
 
 
 class DraftStore:
-    """Drafts and desks. All its methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        redis: the server of the queues.
-        url: its address.
-    """
+    """Drafts and desks. All its methods raise QueueUnavailable if the server does not answer."""
 
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis

@@ -73,7 +73,6 @@ class Intake:
     """Fetches files.
 
     Args:
-        office: the parts of the bot.
         limit_bytes: larger files are not taken.
     """
 

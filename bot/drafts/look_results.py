@@ -41,7 +41,6 @@ class LookResults:
     """Delivers how looks and the fetching of files ended.
 
     Args:
-        office: the parts of the bot.
         ordering: takes orders.
         show: draws the card of the draft with that id.
         tell_admins: writes to the admins.

@@ -52,8 +52,6 @@ class NewCards:
     """Sends cards, and knows which texts of the bot have arrived.
 
     Args:
-        redis: the server of the queues.
-        url: its address.
         messenger: sends; each of its texts is noted here from now on.
         texts: the sentences.
     """

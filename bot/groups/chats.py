@@ -41,7 +41,6 @@ class ChatDepartures:
     """Ends what belongs to chats where the bot cannot write any more.
 
     Args:
-        office: the parts of the bot.
         ordering: takes orders back.
     """
 

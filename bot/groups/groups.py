@@ -24,7 +24,6 @@ class Groups:
     """Serves groups.
 
     Args:
-        office: the parts of the bot.
         reception: has photos looked at.
         ordering: takes orders back.
         catalogue: the movements.
@@ -133,7 +132,6 @@ def how_to_text(bot_name: str, _: Texts) -> str:
 
     Args:
         bot_name: its name on Telegram; with it, commands arrive in every group.
-        _: the sentences.
     """
     return _(
         "Answer to a photo with /{command}@{bot}, or write that under a photo that you send, and I "

@@ -198,7 +198,6 @@ def result_buttons(card: OrderCard, number: int, options: Iterable[str], _: Text
         card: the order's card.
         number: the draft's current number: the next order from it.
         options: those that the engine supports.
-        _: the texts.
     """
     rows: list[tuple[Button, ...]] = [(_another_movement(card, number, _),)]
     is_clip = card.order.motion.clip_key is not None

@@ -59,7 +59,6 @@ class Delivery:
     """Delivers.
 
     Args:
-        office: the parts of the bot.
         progress: shows the last words of cards.
         news: delivers what became of photos and clips.
         tell_admins: writes to the admins.

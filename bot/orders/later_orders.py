@@ -26,7 +26,6 @@ class LaterOrders:
     """Repeats, varies and moves earlier orders.
 
     Args:
-        services: shared by the bot's parts.
         ordering: places orders.
         status_cards: shows the orders.
     """

@@ -125,12 +125,7 @@ class OrderCard(Record):
 
 
 class OrderCards:
-    """The cards in Redis. All its methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        redis: the server of the queues.
-        url: its address.
-    """
+    """The cards in Redis. All its methods raise QueueUnavailable if the server does not answer."""
 
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis

@@ -92,7 +92,6 @@ class Ordering:
     """Places orders and cancels them.
 
     Args:
-        services: shared by the bot's parts.
         intake: fetches files.
         status_cards: shows the orders.
         catalogue: the movements.

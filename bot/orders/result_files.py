@@ -22,11 +22,7 @@ class ResultGone(UserError):
 
 
 class ResultFiles:
-    """The files of results.
-
-    Args:
-        office: the parts of the bot.
-    """
+    """The files of results."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

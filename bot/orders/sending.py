@@ -80,11 +80,7 @@ class Refused(Exception):
 
 
 class Sender:
-    """Sends what is delivered.
-
-    Args:
-        office: the parts of the bot.
-    """
+    """Sends what is delivered."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -45,7 +45,6 @@ class StatusCards:
     """Keeps the cards up to date.
 
     Args:
-        office: the parts of the bot.
         tick_s: how often all open cards are looked through.
     """
 

@@ -79,7 +79,6 @@ class Guard:
     """Lets people in, or says why not.
 
     Args:
-        office: the parts of the bot.
         contact: how the owner can be reached; may be empty.
     """
 
@@ -135,7 +134,6 @@ class Admissions:
     answer.
 
     Args:
-        office: the parts of the bot.
         ordering: takes back the orders of those who are shut out.
     """
 
@@ -205,7 +203,6 @@ def refusal(role: Role, person: int, contact: str, _: Texts) -> str:
         role: `STRANGER` or `BANNED`.
         person: whose number the owner needs.
         contact: how the owner can be reached; may be empty.
-        _: the sentences.
     """
     if role is Role.BANNED:
         text = _("The owner of this bot does not want it to serve you.")

@@ -13,11 +13,7 @@ _EVERY_S = 60.0
 
 
 class AdminNotes:
-    """Tells admins that something of ours went wrong.
-
-    Args:
-        office: the parts of the bot.
-    """
+    """Tells admins that something of ours went wrong."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

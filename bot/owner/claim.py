@@ -22,10 +22,6 @@ class Claims:
     """The link's secret, of which only a hash is stored.
 
     All methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        redis: the server of the queues.
-        url: its address.
     """
 
     def __init__(self, redis: Redis, url: str) -> None:

@@ -22,7 +22,6 @@ class OwnerCommands:
     """Does what admins want. Whether somebody is one, the guard has seen to.
 
     Args:
-        services: shared by the bot's parts.
         ordering: cancels orders.
         later_orders: retries orders.
         commands_shown: makes Telegram show an admin's commands in a chat.

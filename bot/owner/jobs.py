@@ -59,7 +59,6 @@ class Jobs:
     All methods raise QueueUnavailable if the server does not answer.
 
     Args:
-        services: shared by the bot's parts.
         ordering: cancels orders.
         later_orders: retries orders.
     """
@@ -139,7 +138,6 @@ def list_content(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> Messag
         jobs: those of the page.
         page: which one, from 0.
         pages: how many there are.
-        _: the sentences.
     """
     if not jobs:
         return MessageContent(_("No order waits, runs or has failed."), (_back_row(_),))

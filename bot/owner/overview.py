@@ -90,11 +90,7 @@ class Overview:
 
 
 class Overviews:
-    """Collects them.
-
-    Args:
-        office: the parts of the bot.
-    """
+    """Collects them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
