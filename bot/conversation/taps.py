@@ -1,4 +1,4 @@
-"""The buttons: each tap is answered at once, and does its work once however often it arrives."""
+"""Handles taps on buttons: each is answered at once, and takes effect once if it is repeated."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from bot.conversation.draft_text import FOLLOW, WAITING_CLIP, WITHOUT_CLIP
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import draft_id
 from bot.error_text import error_text
-from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.gateway.messenger import MessageContent
 from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
 from bot.orders.card_text import cancel_text
 from bot.orders.later_orders import LaterOrders
@@ -33,8 +33,8 @@ _OTHERS_CARD_IN_GROUP = (
     "Only the person who asked, or an admin of this group, can use these buttons."
 )
 _ORDERED = "You have ordered this already."
-_OLD_KEYBOARD = "These buttons are from before: use the newest ones for this photo."
-# On an earlier keyboard these would be another wish than the one that is shown.
+_OLD_KEYBOARD = "These buttons are out of date: use the newest ones for this photo."
+# Taps on these are refused if their keyboard is not the newest one.
 _OF_THIS_KEYBOARD = {
     ButtonAction.FACE,
     ButtonAction.CELL,
@@ -56,14 +56,7 @@ class DraftTap:
 
 
 class Taps:
-    """Answers taps.
-
-    Args:
-        media_handler: takes photos and clips.
-        ordering: places and cancels orders.
-        later_orders: repeats, varies and moves orders.
-        cards: shows drafts.
-    """
+    """Handles taps."""
 
     def __init__(
         self,
@@ -99,10 +92,10 @@ class Taps:
         }
 
     async def tap(self, incoming: IncomingTap) -> TapAnswer:
-        """What a tap is answered; part of what it does is left to be done after that.
+        """Handle a tap, and return the answer with the work that is left.
 
         Raises:
-            QueueUnavailable, StoreUnavailable, TelegramError: it is to be done again.
+            QueueUnavailable, StoreUnavailable, TelegramError: try again later.
         """
         button = ButtonData.decoded(incoming.data)
         if button is None or button.action not in (*self._handlers, *_WITHOUT_DRAFT):
@@ -130,7 +123,7 @@ class Taps:
         return replace(answer, then=partial(self._finish, tap.draft, answer.then))
 
     async def _finish(self, draft: Draft, work: Callable[[], Awaitable[object]]) -> None:
-        """Does what is left; if it cannot be done, says so."""
+        """Do the work that is left, or tell the person why it is impossible."""
         try:
             await work()
         except UserError as error:
@@ -141,12 +134,12 @@ class Taps:
         return TapAnswer(self._services.texts(sentence), is_alert=True)
 
     async def _refusal(self, incoming: IncomingTap, button: ButtonData, draft: Draft) -> str | None:
-        """Why a tap does nothing, a msgid; None: it does."""
+        """Return why a tap is refused, a msgid; None if it is not."""
         if (
             button.action in (ButtonAction.CANCEL, ButtonAction.CONSENT)
             and draft.person == incoming.person
         ):
-            return None  # wherever it was ordered: /cancel lists all of a person's orders
+            return None  # in any chat: /cancel lists all orders of a person
         if draft.chat != incoming.chat:
             return _DRAFT_GONE
         if button.action is ButtonAction.CONSENT:
@@ -162,22 +155,21 @@ class Taps:
         is_chat_admin = self._services.messenger.is_chat_admin
         return draft.is_group and await is_chat_admin(draft.chat, person)
 
-    # --- before there is a draft ------------------------------------------------------------------
+    # --- without a draft --------------------------------------------------------------------------
 
     def _without_draft(self, incoming: IncomingTap, button: ButtonData) -> TapAnswer:
-        """Of a button that needs no draft, or whose draft is gone."""
+        """Handle a button that needs no draft, or whose draft is gone."""
         _ = self._services.texts
         match button.action:
             case ButtonAction.CONSENT:
-                place = ChatTarget(incoming.chat, incoming.thread_id)
                 agreed = partial(
-                    self._media_handler.agreed, place, incoming.person, incoming.message_id
+                    self._media_handler.agreed, incoming.chat, incoming.person, incoming.message_id
                 )
                 return TapAnswer(_("Thank you."), then=agreed)
             case ButtonAction.PROFILE_PHOTO:
                 return TapAnswer(then=partial(self._take_profile_photo, incoming))
             case ButtonAction.DROP | ButtonAction.DELETE:
-                return TapAnswer(_("It is deleted already."))
+                return TapAnswer(_("It is already deleted."))
         return self._refused(_DRAFT_GONE)
 
     async def _take_profile_photo(self, incoming: IncomingTap) -> None:
@@ -197,7 +189,7 @@ class Taps:
         photo = MediaFile(file_id=file_id, name="profile picture.jpg")
         await self._media_handler.begin(message, photo)
 
-    # --- what is to be seen -----------------------------------------------------------------------
+    # --- face, page and engine --------------------------------------------------------------------
 
     async def _choose_face(self, tap: DraftTap) -> TapAnswer:
         chosen = [face.box for face in tap.draft.faces if str(face.number) == tap.button.argument]
@@ -230,7 +222,7 @@ class Taps:
         return self._showing(await self._changed(draft, engine=engine))
 
     async def _look_again(self, tap: DraftTap) -> TapAnswer:
-        """At the photo alone, or at all of it once more."""
+        """Look at the photo without the clip, or at the same files again."""
         if tap.button.argument == WITHOUT_CLIP:
             return TapAnswer(then=partial(self._media_handler.add_clip, tap.draft, None))
         return TapAnswer(then=partial(self._media_handler.retry, tap.draft))
@@ -241,7 +233,7 @@ class Taps:
     # --- clips ------------------------------------------------------------------------------------
 
     async def _choose_clip(self, tap: DraftTap) -> TapAnswer:
-        """Follows the clip that is there, takes the one that waits, or asks for one."""
+        """Follow the draft's clip, take the one that waits, or ask for one."""
         draft, _ = tap.draft, self._services.texts
         if tap.button.argument == WAITING_CLIP:
             conversation = await self._services.drafts.conversation(draft.chat, draft.person)
@@ -265,17 +257,17 @@ class Taps:
         seconds = self._media_handler.limits.clip_s
         text = _(
             "Send me the clip: a video, a round video or a GIF with one face seen from the front. "
-            "The first {seconds:g} s are used.",
+            "I use the first {seconds:g} s.",
             seconds=seconds,
         )
         if draft.is_group:
             text = _(
-                "Answer to this message with the clip: a video or a GIF with one face seen from "
-                "the front. The first {seconds:g} s are used.",
+                "Reply to this message with the clip: a video or a GIF with one face seen from the "
+                "front. I use the first {seconds:g} s.",
                 seconds=seconds,
             )
         sent = await self._services.messenger.send(target_of(draft), MessageContent(text))
-        await drafts.note_card(draft.chat, sent.message_id, draft.draft)
+        await drafts.note_card(draft.chat, sent, draft.draft)
 
     # --- orders -----------------------------------------------------------------------------------
 
@@ -299,7 +291,7 @@ class Taps:
         return await self._place(_wishing(tap.draft, is_all_wanted=True))
 
     async def _again(self, tap: DraftTap) -> TapAnswer:
-        """The movements once more, in a new message below."""
+        """Show the movements again, in a new message."""
         return TapAnswer(then=partial(self._cards.show_below, tap.draft))
 
     async def _another_frame(self, tap: DraftTap) -> TapAnswer:
@@ -321,7 +313,7 @@ class Taps:
         placed = await self._ordering.place(draft)
         conversation = await self._services.drafts.conversation(draft.chat, draft.person)
         if conversation.clip is not None and conversation.clip == draft.clip:
-            # It was meant for this photo: the next one gets none.
+            # The clip is used now, so the next photo does not get it.
             await self._services.drafts.update_conversation(draft.chat, draft.person, clip=None)
         return self._told(draft, placed)
 
@@ -329,13 +321,13 @@ class Taps:
         _ = self._services.texts
         if placed.card is None:
             show = partial(self._cards.show, draft.draft)
-            return TapAnswer(_("One moment: the photo is fetched again."), then=show)
+            return TapAnswer(_("One moment: I am fetching the photo again."), then=show)
         return TapAnswer("" if placed.is_new else _(_ORDERED))
 
     # --- the end ----------------------------------------------------------------------------------
 
     async def _drop(self, tap: DraftTap) -> TapAnswer:
-        """Takes a card away; with it the photo, if nothing was ever ordered from it."""
+        """Remove a card, and also the photo if nothing was ever ordered from it."""
         draft = tap.draft
         if tap.button.number == draft.number and await self._cards.is_ordered(draft):
             return await self._cancel(tap)
@@ -367,9 +359,7 @@ class Taps:
     async def _forget(self, draft: Draft) -> None:
         services, _ = self._services, self._services.texts
         if draft.card is not None:
-            content = MessageContent(
-                _("Forgotten, and the photo is deleted. Send another one at any time.")
-            )
+            content = MessageContent(_("The photo is deleted. Send another one at any time."))
             await services.messenger.edit(draft.chat, draft.card, content)
         conversation = await services.drafts.conversation(draft.chat, draft.person)
         if draft.draft in (conversation.draft, conversation.wants_clip):
@@ -388,11 +378,11 @@ class Taps:
 
 
 def _is_open_keyboard(incoming: IncomingTap, button: ButtonData, draft: Draft) -> bool:
-    """Whether a tap is on the draft's card, whatever numbers were taken since it was shown."""
+    """Whether a tap is on the draft's card, even if its number is not the newest."""
     is_card = draft.card is not None and draft.card.message_id == incoming.message_id
     return is_card and button.action in _OF_A_KEYBOARD and 0 < button.number < draft.number
 
 
 def _wishing(draft: Draft, **wish: Any) -> Draft:
-    """The draft with one wish, and no other."""
+    """Return the draft with this wish only."""
     return draft.model_copy(update={"motion": None, "is_all_wanted": False, **wish})

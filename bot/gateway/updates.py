@@ -12,7 +12,6 @@ from telegram import (
     LivePhoto,
     Message,
     Sticker,
-    User,
     Video,
     VideoNote,
 )
@@ -51,7 +50,6 @@ class IncomingMessage:
         reply_to: the message that it answers, or None.
         album: what the messages of an album have in common, or None.
         text: its text or caption.
-        language: of the person's app, a two-letter code, or None.
     """
 
     chat: int
@@ -61,7 +59,6 @@ class IncomingMessage:
     reply_to: int | None = None
     album: str | None = None
     text: str = ""
-    language: str | None = None
 
     @property
     def target(self) -> ChatTarget:
@@ -158,14 +155,7 @@ def incoming(message: Message) -> IncomingMessage:
         reply_to=reply.message_id if reply else None,
         album=message.media_group_id,
         text=message.text or message.caption or "",
-        language=language_of(message.from_user),
     )
-
-
-def language_of(user: User | None) -> str | None:
-    """Of a person's app, a two-letter code, or None."""
-    code = user.language_code if user else None
-    return code.partition("-")[0].lower() if code else None
 
 
 def tapped(query: CallbackQuery) -> IncomingTap | None:

@@ -223,7 +223,7 @@ class Delivery:
         log.warning("%s: its chat refuses: %s", card.order_id, refused)
         outcome = DeliveryOutcome.GIVEN_UP if refused.is_too_large else DeliveryOutcome.GONE
         self._services.metrics.delivered(outcome)
-        if not refused.is_unheard:
+        if not refused.is_blocked:
             await self._tell_admins(
                 _("{order} could not be sent: {error}", order=card.order_id, error=refused)
             )

@@ -10,7 +10,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, OutgoingVideo, SentMessage
+from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, OutgoingVideo
 from bot.orders.order_cards import FinalMessage, OrderCards
 from jobs.store.files import FileStore
 from tests.integration.bot.staff import delivering, staff_of
@@ -33,7 +33,7 @@ class Dying(Messenger):
         content: MessageContent,
         *,
         at_once: bool = False,
-    ) -> SentMessage:
+    ) -> int:
         if self.point == "before":
             await hang()
         sent = await super().send_video(target, video, content, at_once=at_once)

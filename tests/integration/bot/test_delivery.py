@@ -199,7 +199,7 @@ async def test_file_that_is_gone_is_told_and_can_be_made_anew(
     (draft,) = await finished(staff, maker, desk, ALICE)
     await store.delete([result_key(draft.order_id, 1)])
     async with delivering(staff):
-        told = await desk.sees("is not there any more")
+        told = await desk.sees("files are kept for a limited time")
         assert "Try again" in told
         await settled(staff)
         assert not await results(desk)

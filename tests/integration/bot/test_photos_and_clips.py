@@ -189,7 +189,7 @@ async def test_clip_whose_update_comes_twice_is_looked_at_once(talk: Talk) -> No
 
 async def test_clip_before_its_photo_waits_for_it(talk: Talk) -> None:
     await talk.clip()
-    waiting = await talk.shows("Now send me the photo that is to follow it")
+    waiting = await talk.shows("Now send me the photo that should follow it")
     assert labels(waiting) == []
     await talk.photo()
     await talk.shows(YOUR_CLIP)

@@ -68,7 +68,7 @@ def labels(keyboard: Keyboard) -> list[list[str]]:
 
 
 def taps(words: MessageContent) -> list[ButtonData]:
-    return [one.does for row in words.keyboard for one in row if isinstance(one.does, ButtonData)]
+    return [one.data for row in words.keyboard for one in row]
 
 
 def test_movements_stand_in_pairs_and_up_to_ten_on_one_page() -> None:
@@ -190,7 +190,7 @@ def test_first_keyboard_cancels_and_later_ones_close() -> None:
 def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
     keyboard = numbers_keyboard(make_order(motion=Motion(templates=("a", "b", "c", "d"))))
     assert labels(keyboard) == [["1", "2", "3"], ["4"]]
-    assert keyboard[1][0].does == ButtonData(ButtonAction.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
+    assert keyboard[1][0].data == ButtonData(ButtonAction.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
     assert MAX_TILES <= 30
 
 

@@ -111,7 +111,6 @@ def test_where_a_message_came_from() -> None:
     plain = incoming(message_of(text="hello", message_thread_id=5))
     assert (plain.chat, plain.person, plain.message_id, plain.text) == (7, 7, 3, "hello")
     assert plain.thread_id is None, "outside topics it cannot be sent to"
-    assert plain.language == "pt"
     assert incoming(message_of(message_thread_id=5, is_topic_message=True)).thread_id == 5
     anonymous = incoming(message_of(sender_chat={"id": -100, "type": "supergroup"}))
     assert anonymous.person == -100

@@ -43,7 +43,7 @@ def test_place_and_time_are_told_and_cancel_is_offered() -> None:
     words = status_content(make_card(), standing, ENGLISH)
     assert words.text == "😊 Smile\nYour place in the queue: 3 (1 to 3 min)"
     assert labels(words) == ["✖️ Cancel"]
-    tap = words.keyboard[0][0].does
+    tap = words.keyboard[0][0].data
     assert not isinstance(tap, str)
     assert (tap.action, tap.draft, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
 
@@ -167,8 +167,8 @@ BEST_FRAME = {"find_best_frame", "best_frame_rank"}
 
 
 def taps(keyboard: Keyboard) -> dict[ButtonAction, ButtonData]:
-    found = [button.does for row in keyboard for button in row]
-    return {tap.action: tap for tap in found if isinstance(tap, ButtonData)}
+    found = [button.data for row in keyboard for button in row]
+    return {tap.action: tap for tap in found}
 
 
 def test_caption_names_the_movement_and_says_truthfully_how_it_was_made() -> None:

@@ -32,8 +32,8 @@ MOST_CHARACTERS = 4096
 
 
 def deeds(words: MessageContent) -> list[OwnerAction]:
-    taps = [button.does for row in words.keyboard for button in row]
-    found = [owner_action_of(tap) for tap in taps if isinstance(tap, ButtonData)]
+    taps = [button.data for row in words.keyboard for button in row]
+    found = [owner_action_of(tap) for tap in taps]
     return [one[0] for one in found if one]
 
 
@@ -112,9 +112,7 @@ def test_list_has_a_line_and_a_button_for_each_order() -> None:
 def test_list_of_many_pages_leads_around() -> None:
     words = list_content([Job(make_order(), OrderState.FAILED, 1.0)], 2, 3, ENGLISH)
     assert words.text.startswith("17. failed")
-    abouts = [
-        owner_action_of(one.does) for one in words.keyboard[1] if isinstance(one.does, ButtonData)
-    ]
+    abouts = [owner_action_of(one.data) for one in words.keyboard[1]]
     assert abouts == [(OwnerAction.JOBS, "1"), (OwnerAction.JOBS, "2"), (OwnerAction.JOBS, "0")]
 
 
@@ -165,8 +163,7 @@ def test_long_log_fits_into_a_message_and_keeps_its_end() -> None:
 def test_button_about_the_longest_order_fits() -> None:
     longest = order_id(-1_009_999_999_999, "k3f9a2b1cd", 99_999)
     button = owner_button("x", OwnerAction.CANCEL, longest)
-    assert isinstance(button.does, ButtonData)
-    decoded = ButtonData.decoded(button.does.encoded())
+    decoded = ButtonData.decoded(button.data.encoded())
     assert decoded is not None
     assert owner_action_of(decoded) == (OwnerAction.CANCEL, longest)
 
