@@ -1,4 +1,4 @@
-"""The card of a draft: drawn from what the draft needs now, edited in place, sent anew if gone."""
+"""The cards of drafts: edited in place, or sent anew if they are gone."""
 
 from functools import partial
 from typing import Any
@@ -20,28 +20,24 @@ from jobs.templates import Catalogue
 
 
 class DraftCards:
-    """Shows drafts.
-
-    Args:
-        catalogue: the movements.
-    """
+    """Shows drafts."""
 
     def __init__(self, services: Services, catalogue: Catalogue) -> None:
         self._services = services
         self._catalogue = catalogue
 
     async def show(self, draft_id: str, page: int = 0) -> None:
-        """Draws what a draft needs now: nothing, if it is not known, or if its order is open.
+        """Show what a draft needs next, unless its order is open.
 
         Args:
-            draft_id: which draft.
+            draft_id: the draft.
             page: of the movements.
 
         Raises:
             TelegramError, QueueUnavailable: it is not shown.
         """
         draft = await self._services.drafts.read(draft_id)
-        # From a wish on the card shows how its order stands (`bot/orders/status_cards.py`).
+        # From the order on, the card shows its status (`bot/orders/status_cards.py`).
         if draft is None or await self.is_ordered(draft):
             return
         content = await self._content(draft, page)
@@ -52,12 +48,12 @@ class DraftCards:
             await self._put_picture(draft, picture, content)
 
     async def show_below(self, draft: Draft) -> None:
-        """Shows the movements for a draft in a new message; the one before goes.
+        """Show a draft's movements in a new message, and delete the earlier one.
 
-        It stays if it shows how an order stands; what is tapped from now on is another order.
+        An earlier message that shows an order stays; further taps are another order.
 
         Raises:
-            TelegramError, QueueUnavailable: as of `show`.
+            TelegramError, QueueUnavailable: see `show`.
         """
         services, has_order = self._services, await self.is_ordered(draft)
         if draft.card is not None and not has_order:
@@ -70,7 +66,7 @@ class DraftCards:
             await self.show(draft.draft)
 
     async def adopt(self, draft: Draft, card: Card) -> Draft:
-        """Makes a message of the bot's the draft's card; the draft with it."""
+        """Make a message of the bot the draft's card, and return the draft."""
         drafts, update = self._services.drafts, {"card": card}
         await drafts.note_card(draft.chat, card.message_id, draft.draft)
         changed = await drafts.change(draft.draft, lambda now: now.model_copy(update=update))
@@ -113,7 +109,7 @@ class DraftCards:
         return movement_content(draft, await self._choice(draft), texts, page)
 
     async def _choice(self, draft: Draft) -> Choice:
-        """What can be chosen for a draft right now."""
+        """Return what can be chosen for a draft now."""
         offer = await self._services.offers.now()
         chosen = offer.chosen(draft.engine)
         return Choice(
@@ -127,16 +123,16 @@ class DraftCards:
         )
 
     async def _picture(self, draft: Draft) -> bytes | None:
-        """The numbered sheet, if a face is to be chosen and the card does not show it yet."""
+        """Return the picture of numbered faces if the card needs it and does not show it yet."""
         is_asking = draft.look is not None and draft.face_box is None and draft.trouble is None
         if draft.look is None or not is_asking or (draft.card and draft.card.has_media):
             return None
         try:
             return await self._services.store.get(draft.look.sheet_key)
         except StoreError:
-            return None  # the words alone must do
+            return None  # the text has to do
 
 
 def target_of(draft: Draft) -> ChatTarget:
-    """Where a draft's messages go: to its photo, in its topic."""
+    """Return where a draft's messages go: they reply to its photo."""
     return ChatTarget(draft.chat, draft.thread_id, draft.message_id)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.conversation.consent import agreed_content, consent_content
 from bot.conversation.draft_cards import DraftCards, target_of
-from bot.conversation.draft_text import WAITING_CLIP
+from bot.conversation.draft_text import WAITING_CLIP, agreed_content, consent_content
 from bot.drafts.draft_store import Conversation, draft_id
 from bot.drafts.intake import Intake
 from bot.error_text import error_text

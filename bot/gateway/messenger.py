@@ -66,6 +66,12 @@ def in_rows(buttons: Sequence[Button], width: int) -> list[tuple[Button, ...]]:
     return [tuple(buttons[start : start + width]) for start in range(0, len(buttons), width)]
 
 
+def even_width(count: int, most: int) -> int:
+    """Return how many of `count` buttons to put in a row, at most `most`, so that rows are even."""
+    rows = max(1, -(-count // most))
+    return max(1, -(-count // rows))
+
+
 @dataclass(frozen=True)
 class MessageContent:
     """A message's text or caption, and its buttons."""

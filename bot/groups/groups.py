@@ -104,7 +104,7 @@ class Groups:
             if card.chat == incoming.chat
         ]
         count = sum(one in (CancelOutcome.REMOVED, CancelOutcome.TOLD) for one in outcome)
-        text = _("Nothing of yours is in the queue here.")
+        text = _("You have no open orders here.")
         if count:
             text = _.plural("{count} video cancelled.", "{count} videos cancelled.", count)
         elif outcome:

@@ -373,7 +373,7 @@ async def test_clip_over_the_limit_is_refused_before_it_is_fetched(talk: Talk) -
 async def test_warnings_come_before_any_order_even_from_a_link(talk: Talk) -> None:
     talk.worker.warnings = (MediaWarning.VERY_DARK,)
     await talk.desk.say("/start tpl_smile")
-    await talk.shows("Now send me the photo")
+    await talk.shows("Smile. Now send me a photo for it")
     await talk.photo()
     card = await talk.shows("very dark")
     assert labels(card)[0] == ["▶️ Go on: 😊 Smile"]
@@ -384,7 +384,7 @@ async def test_warnings_come_before_any_order_even_from_a_link(talk: Talk) -> No
 
 async def test_link_to_a_movement_then_a_photo_is_an_order(talk: Talk) -> None:
     await talk.desk.say("/start tpl_wink")
-    await talk.shows("Wink. Now send me the photo")
+    await talk.shows("Wink. Now send me a photo for it")
     await talk.photo()
     await talk.videos()
     assert [order.motion.template for order in talk.worker.orders] == ["wink"]

@@ -45,7 +45,7 @@ async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
     talk.worker.faces = (FACE, SECOND)
     talk.worker.warnings = (MediaWarning.SMALL_FACE,)
     photo = await talk.photo()
-    card = await talk.shows("I found 2 faces. Whose is to move?")
+    card = await talk.shows("I found 2 faces. Which one should I animate?")
     assert card["photo"]
     assert "The face is small" in card["caption"]
     assert labels(card) == [["1", "2"], ["✖️ Cancel"]]
@@ -75,7 +75,7 @@ async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk)
     talk.worker.faces = (FACE, SECOND)
     await talk.desk.say("/start tpl_wink")
     await talk.photo()
-    await talk.tap("1", await talk.shows("Whose is to move?"))
+    await talk.tap("1", await talk.shows("Which one should I animate?"))
     await talk.videos()
 
 

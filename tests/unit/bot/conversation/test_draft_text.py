@@ -7,10 +7,10 @@ import pytest
 from bot.callback_data import MOST_BYTES, ButtonAction, ButtonData
 from bot.conversation.album_store import Album, AlbumPart
 from bot.conversation.albums import album_content
-from bot.conversation.consent import consent_content
 from bot.conversation.draft_text import (
     MOST_FACES,
     Choice,
+    consent_content,
     faces_content,
     grid_content,
     looking_content,
