@@ -11,7 +11,7 @@ from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ApplicationBuilder
 from telegram.request import HTTPXRequest
 
-from bot.gateway.application import BotApplication, Patience
+from bot.gateway.application import Backoff, BotApplication
 from bot.gateway.inbox import Inbox
 from bot.gateway.polling import Polling, PollingBot, PollingHealth
 from bot.gateway.rate_limiter import ChatRateLimiter
@@ -24,7 +24,7 @@ from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = Patience()
+_BACKOFF = Backoff()
 _READ_S, _MEDIA_WRITE_S, _POOL_S = 60.0, 120.0, 30.0
 _CONNECTIONS = 512  # of 256 handlers, intake and delivery
 # Their lines carry the token in addresses, or what people write.
@@ -42,7 +42,7 @@ NOT_KNOWN = (
 def build_application(
     settings: Settings,
     redis: Redis,
-    patience: Patience = _PATIENCE,
+    backoff: Backoff = _BACKOFF,
     polling_health: PollingHealth | None = None,
 ) -> BotApplication:
     """Build the bot's application, without handlers.
@@ -50,7 +50,7 @@ def build_application(
     Args:
         settings: token, servers, and how updates arrive.
         redis: a client (`jobs.connection.connect`); the caller closes it.
-        patience: time limits.
+        backoff: pauses and time limits.
         polling_health: notes when updates were fetched.
 
     Raises:
@@ -64,7 +64,7 @@ def build_application(
         "slots": processor.slots,
         "webhook": _webhook(settings),
         "polling_health": polling_health or PollingHealth(),
-        "patience": patience,
+        "backoff": backoff,
     }
     application = (
         ApplicationBuilder()
@@ -194,7 +194,7 @@ async def _start(
 
 async def _retried(application: BotApplication, ask: Callable[[], Awaitable[None]]) -> None:
     """Call Telegram, several times if it does not answer."""
-    for pause_s in application.patience.start_pauses_s:
+    for pause_s in application.backoff.start_pauses_s:
         try:
             await ask()
         except (NetworkError, RetryAfter) as exc:

@@ -12,7 +12,7 @@ from telegram import Chat, InlineKeyboardButton, InlineKeyboardMarkup, Message, 
 from telegram.error import BadRequest, NetworkError
 from telegram.ext import TypeHandler
 
-from bot.gateway.application import Context, Patience
+from bot.gateway.application import Backoff, Context
 from bot.gateway.connection import build_application
 from bot.gateway.update_processor import InOrderPerChat, lend_turn, wait_for_room
 from jobs.queues.keys import failed_update_key
@@ -142,7 +142,7 @@ async def test_chat_that_hangs_with_many_updates_delays_nobody(
     sandbox: Sandbox, redis: Redis, desk: Desk
 ) -> None:
     answered = Heard(hang_for_alice)
-    async with running(built(sandbox, redis, answered, patience=Patience(grace_s=0.01))):
+    async with running(built(sandbox, redis, answered, backoff=Backoff(grace_s=0.01))):
         for number in range(300):  # more than are handled at once
             await desk.say(f"again {number}")
         await desk.say("Hello", user_id=BOB, chat_id=BOB)
@@ -331,14 +331,14 @@ async def test_what_runs_may_finish_and_the_rest_is_there_after_a_restart(
 async def test_update_that_waits_for_another_try_does_not_delay_the_end(
     sandbox: Sandbox, redis: Redis, desk: Desk
 ) -> None:
-    slow = Patience(first_pause_s=1000.0)
+    slow = Backoff(first_pause_s=1000.0)
     tried = asyncio.Event()
 
     async def fail(*_: object) -> None:
         tried.set()
         raise NetworkError("Bad Gateway")
 
-    async with asyncio.timeout(60), running(built(sandbox, redis, Heard(fail), patience=slow)):
+    async with asyncio.timeout(60), running(built(sandbox, redis, Heard(fail), backoff=slow)):
         await desk.say("/start")
         await tried.wait()
     assert await left_in_inbox(redis) == 1

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from bot.gateway.application import Patience
+from bot.gateway.application import Backoff
 from bot.gateway.connection import build_application, run
 from bot.gateway.polling import ALLOWED_UPDATES
 from jobs.errors import BadSettings
@@ -117,8 +117,8 @@ async def test_end_that_is_asked_for_before_telegram_answers_is_heard(
     sandbox: Sandbox, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     await sandbox.stop()
-    slow = Patience(start_pauses_s=(1000.0,))
-    application = built(sandbox, redis, Heard(), patience=slow)
+    slow = Backoff(start_pauses_s=(1000.0,))
+    application = built(sandbox, redis, Heard(), backoff=slow)
     ending = asyncio.Event()
     work = asyncio.create_task(run(application, ending))
     await until(lambda: "trying again" in caplog.text)
@@ -131,7 +131,7 @@ async def test_telegram_that_is_never_there_is_an_error_with_its_place(
     sandbox: Sandbox, redis: Redis
 ) -> None:
     await sandbox.stop()
-    application = built(sandbox, redis, Heard(), patience=Patience(start_pauses_s=(0.01, 0.01)))
+    application = built(sandbox, redis, Heard(), backoff=Backoff(start_pauses_s=(0.01, 0.01)))
     with pytest.raises(TelegramUnavailable, match=re.escape(sandbox.url)):
         await run(application, asyncio.Event())
 

@@ -83,8 +83,8 @@ def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
 @pytest.mark.parametrize(
     ("content", "words", "is_clip"),
     [
-        ({"sticker": {**STICKER, "is_animated": True}}, "Moving stickers", False),
-        ({"sticker": {**STICKER, "is_video": True}}, "Moving stickers", True),
+        ({"sticker": {**STICKER, "is_animated": True}}, "Animated stickers", False),
+        ({"sticker": {**STICKER, "is_video": True}}, "Animated stickers", True),
         ({"story": {"id": 1, "chat": CHAT}}, "cannot open stories", False),
         ({"paid_media": {"star_count": 1, "paid_media": []}}, "cannot open paid", False),
         ({"voice": {**FILE, "duration": 3}}, "Send me a photo", False),
