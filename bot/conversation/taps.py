@@ -337,7 +337,7 @@ class Taps:
         return TapAnswer(then=partial(delete, draft.chat, tap.incoming.message_id))
 
     async def _as_file(self, tap: DraftTap) -> TapAnswer:
-        await self._files.wish(tap.draft, tap.button.number, tap.incoming.query)
+        await self._files.request(tap.draft, tap.button.number, tap.incoming.query)
         return TapAnswer(self._services.texts("The file is on its way."))
 
     async def _delete(self, tap: DraftTap) -> TapAnswer:

@@ -1,7 +1,7 @@
-"""The status cards of orders, kept up to date: one task for each card that is being written.
+"""Keeps the status cards of orders up to date, with one task for each card that is being edited.
 
-What a card says is in Redis (`OrderCard.shown...`), so that the bot, started again, goes on where
-it was. The last words of a card are written here too: never before what came earlier.
+What a card shows is stored in Redis (`OrderCard.shown...`), so that a restarted bot continues. The
+final message of a card is shown here too, so that it never comes before an earlier status.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
-# An order that has a card, but is in no queue after this time, was never handed in.
+# An order with a card that is in no queue after this time was never submitted.
 _LOST_S = 3600.0
 _LAST_MOMENT_S = 2.0
 _TIMED = ("waiting", Stage.ANIMATING)
@@ -45,7 +45,7 @@ class StatusCards:
     """Keeps the cards up to date.
 
     Args:
-        tick_s: how often all open cards are looked through.
+        tick_s: how often all open cards are checked.
     """
 
     def __init__(self, services: Services, tick_s: float = 1.0) -> None:
@@ -58,32 +58,32 @@ class StatusCards:
         self._checked_s: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Looks through the open cards until it is cancelled (by `end_tasks`)."""
+        """Check the open cards until cancelled (by `end_tasks`), then `close`."""
         try:
             await self.tick()
         finally:
             await self.close()
 
     async def tick(self) -> None:
-        """As `run`, and what is being written goes on when this ends; `close` it then."""
+        """Poll the open cards until cancelled. Pending edits continue: `close` ends them."""
         while True:
             try:
                 await self._check_all()
             except AnimatoError as error:
-                log.warning("the status cards: %s", error)
+                log.warning("status cards: %s", error)
             await asyncio.sleep(self._tick_s)
 
     async def close(self) -> None:
-        """Writes no more cards; what is being written has a moment to arrive."""
+        """Stop editing. Pending edits have a moment to finish."""
         self._is_closed = True
         if self._writing:
             await asyncio.wait(self._writing.values(), timeout=_LAST_MOMENT_S)
         await end_tasks(self._writing.values())
 
     def wake(self, order_id: str) -> None:
-        """Has a card looked at now; if it is just being written, then after that."""
+        """Check a card now; if it is being edited, afterwards."""
         if self._is_closed:
-            return  # what is owed is said by the next start
+            return  # the next start shows what is missing
         if order_id in self._writing:
             self._again.add(order_id)
             return
@@ -131,12 +131,12 @@ class StatusCards:
                 await self._show_final(await services.cards.read(order_id) or card)
             return
         if status.state is OrderState.CANCELLED and status.finished_s is None:
-            # It was removed while it waited: no delivery comes.
+            # It was removed from the queue: there is no delivery.
             await services.cards.end(order_id, cancelled_message(card, services.texts))
             self._checked_s.pop(order_id, None)
             return
         if status.state.is_final:
-            return  # how it ended is for the delivery to say
+            return  # the delivery shows how it ended
         standing = standing_of(card, status, (await services.offers.now()).engines)
         if not is_worth_an_edit(card, standing, services.clock()):
             return
@@ -150,7 +150,7 @@ class StatusCards:
         try:
             shown = await self._send_or_edit(card, content)
         except ChatBusy:
-            return  # it is still worth an edit when it is looked at next
+            return  # the next check tries again
         except (Forbidden, BadRequest) as error:
             log.info("%s: its card cannot be written: %s", card.order_id, error)
             shown = None
@@ -165,10 +165,10 @@ class StatusCards:
         )
 
     async def _send_or_edit(self, card: OrderCard, content: MessageContent) -> Card | None:
-        """The message that shows the words; None if it is gone, and not to be sent again."""
+        """Edit the card's message or send it. Return None if it is gone."""
         messenger, is_first = self._services.messenger, card.edits == 0
         if card.card is not None:
-            # The first one takes the buttons away that led to the order.
+            # The first edit removes the buttons that led to the order.
             is_there = await messenger.edit(
                 card.chat, card.card, content, at_once=not is_first and not card.is_stopping
             )
@@ -186,7 +186,7 @@ class StatusCards:
                 )
 
             await self._services.cards.change(card.order_id, card=sent)
-            with suppress(RecordError):  # a draft of another version must not have it sent again
+            with suppress(RecordError):  # an unreadable draft must not cause a second card
                 await self._services.drafts.change(card.draft, with_card)
 
         return await self._services.new_cards.send(
@@ -202,7 +202,7 @@ class StatusCards:
                     card.chat, card.card, content
                 )
                 if not is_said and final.offers_more:
-                    # No other message says what happened to the order.
+                    # No other message tells what happened to the order.
                     await messenger.send(card.target, content)
             except (Forbidden, BadRequest) as error:
                 log.info("%s: its card cannot be written: %s", card.order_id, error)

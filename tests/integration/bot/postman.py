@@ -45,8 +45,8 @@ class Dying(Messenger):
 class Stopping(OrderCards):
     """Stops before it is written down that an order came to its end."""
 
-    async def end(self, order_id: str, ending: FinalMessage) -> None:
-        _ = order_id, ending
+    async def end(self, order_id: str, message: FinalMessage) -> None:
+        _ = order_id, message
         await hang()
 
 

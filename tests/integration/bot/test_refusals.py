@@ -129,7 +129,7 @@ async def test_file_whose_answer_is_lost_is_sent_again_only_after_a_minute(
         await settled(staff)
         await desk.fault(method="sendDocument", drop=True)
         for _ in range(2):  # one tap, twice
-            await ResultFiles(staff.services).wish(draft, 1, "77")
+            await ResultFiles(staff.services).request(draft, 1, "77")
         await until(lambda: is_given_back(staff))
         await hurry(staff.services.queues.client, "deliver")
         await until(lambda: staff.metrics.outcomes.count(DeliveryOutcome.AGAIN) == 2)
@@ -145,7 +145,7 @@ async def test_file_that_the_chat_refuses_is_told(staff: Staff, maker: Maker, de
         await settled(staff)
         too_large = {"code": 413, "description": "Request Entity Too Large", "times": 9}
         await desk.fault(method="sendDocument", **too_large)
-        await ResultFiles(staff.services).wish(draft, 1, "77")
+        await ResultFiles(staff.services).request(draft, 1, "77")
         await desk.sees("too large to be sent")
 
 
@@ -156,7 +156,7 @@ async def test_file_that_is_gone_meanwhile_is_told(
     async with delivering(staff):
         await settled(staff)
         await store.delete([file.key async for file in store.listing("results")])
-        await ResultFiles(staff.services).wish(draft, 1, "77")
+        await ResultFiles(staff.services).request(draft, 1, "77")
         await desk.sees("not kept any more")
 
 
