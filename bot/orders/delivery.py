@@ -1,12 +1,12 @@
-"""What was finished is told to its chat, each end once.
+"""Delivers the outcome of finished jobs to their chats, each once.
 
     queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/drafts/look_results.py
-                                     -> of an order: send (bot/orders/sending.py), close the card
+                                     -> of an order: send (bot/orders/sending.py), end the card
                                      -> a tap on "As file": send
 
-A video may arrive twice where the bot died, or Telegram fell silent, between sending and receipt
-(`jobs/queues/delivery_records.py`). A delivery to a chat that has no room for a message is given
-back, so that it holds up nobody else.
+A video may arrive twice if the bot dies, or Telegram does not answer, between sending and receipt
+(`jobs/queues/delivery_records.py`). A delivery to a busy chat is given back to the queue, so that
+it delays no other.
 """
 
 import logging
@@ -50,19 +50,13 @@ from jobs.service_errors import FileGone, OrderFailed, RecordError
 
 log = logging.getLogger(__name__)
 
-# However often the bot dies, a delivery is not given up for it. What is being sent when the bot
-# ends may take a while to be received.
+# A delivery is not given up however often the bot dies. A message that is being sent when the bot
+# stops may take a while to be received.
 DELIVER_RULES = WorkRules(at_once=8, most_stalls=1000, stop_s=20.0)
 
 
 class Delivery:
-    """Delivers.
-
-    Args:
-        progress: shows the last words of cards.
-        news: delivers what became of photos and clips.
-        tell_admins: writes to the admins.
-    """
+    """Works on the queue `deliver`."""
 
     def __init__(
         self,
@@ -79,12 +73,12 @@ class Delivery:
         self._files = ResultFiles(services)
 
     async def work(self, assignment: Assignment) -> None:
-        """Delivers one end, or one file.
+        """Deliver one outcome, or one file.
 
         Raises:
-            Later: it cannot be now.
-            TelegramError, QueueUnavailable, StoreError: it is to be tried again.
-            RecordError: it cannot be read, and never will be.
+            Later: the chat is busy, or an earlier message may still arrive.
+            TelegramError, QueueUnavailable, StoreError: try again.
+            RecordError: it cannot be read.
         """
         delivery = outbox.DeliveryJob.read(assignment.text)
         try:
@@ -95,7 +89,7 @@ class Delivery:
             else:
                 await self._deliver(delivery)
         except (Forbidden, BadRequest) as error:
-            # Of a card's: an order's own are dealt with where they occur.
+            # Of a card: those of results are handled where they are sent.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
             self._services.metrics.delivered(DeliveryOutcome.GONE)
         except (Later, TelegramError):
@@ -107,31 +101,31 @@ class Delivery:
         step, record = await self._sender.begin(delivery.delivery_id)
         status = await services.queues.status(delivery.ref)
         if status is None or not _is_of(delivery, status):
-            return  # tried again meanwhile; how that ends is told then
+            return  # retried meanwhile: its new outcome has its own delivery
         card = await self._card_of(delivery)
         draft = await self._changed_draft(card, status)
-        ending = self._ending(card, status)
+        final = self._final(card, status)
         if step is NextStep.GIVE_UP:
-            ending = await self._given_up(card)
+            final = await self._given_up(card)
         elif step is not NextStep.FINISH and status.state is not OrderState.CANCELLED:
             with TemporaryDirectory(prefix="animato-") as folder:
-                message, ending = await self._message(card, draft, status, Path(folder))
+                message, final = await self._message(card, draft, status, Path(folder))
                 try:
                     await self._sender.send(delivery.delivery_id, record, card.target, message)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
-                    ending = refused_message(card, refused, services.texts)
+                    final = refused_message(card, refused, services.texts)
             if status.error is not None and not isinstance(status.error, UserError):
                 facts = {"order": card.order_id, "error": status.error}
-                await self._tell_admins(services.texts("{order} came to nothing: {error}", **facts))
-        await services.cards.end(card.order_id, ending)
+                await self._tell_admins(services.texts("{order} failed: {error}", **facts))
+        await services.cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
         with reaching(services.queues.url):
             await services.retention.delivered(card.order_id, services.clock(), kept)
 
     async def _deliver_file(self, delivery: outbox.DeliveryJob) -> None:
-        """Sends the untouched file of a result; where that cannot be, a word about it."""
+        """Send a result as a file, or a message why that is impossible."""
         services, _ = self._services, self._services.texts
         step, record = await self._sender.begin(delivery.delivery_id)
         card = await services.cards.read(delivery.job_id)
@@ -143,8 +137,8 @@ class Delivery:
             return
         if step is NextStep.GIVE_UP:
             text = _(
-                "{title}: Telegram never said whether the file arrived. If you do not see it, tap "
-                "As file again.",
+                "{title}: Telegram did not confirm that the file arrived. If you do not see it, "
+                "tap As file again.",
                 title=card.title,
             )
             try:
@@ -164,17 +158,17 @@ class Delivery:
                 sent = await self._sender.send(delivery.delivery_id, record, card.target, message)
                 await services.cards.note_file(card.order_id, sent)
             except Refused as refused:
-                told = Message(MessageContent(refused_message(card, refused, _).text))
+                refusal = Message(MessageContent(refused_message(card, refused, _).text))
                 with suppress(Refused):
-                    await self._sender.send(delivery.delivery_id, record, card.target, told)
+                    await self._sender.send(delivery.delivery_id, record, card.target, refusal)
                 await self._note_refusal(card, refused)
 
-    # --- what is told -----------------------------------------------------------------------------
+    # --- messages ---------------------------------------------------------------------------------
 
     async def _message(
         self, card: OrderCard, draft: Draft | None, status: Status, folder: Path
     ) -> tuple[Message, FinalMessage]:
-        """What is told of an order's end, and the last words of its card."""
+        """Return the message about an order's outcome, and its card's final message."""
         _, number = self._services.texts, draft.number if draft else card.number + 1
         error: AnimatoError = status.error or OrderFailed(order=card.order_id)
         if status.state is OrderState.DONE:
@@ -192,11 +186,11 @@ class Delivery:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
                 content = MessageContent(caption(card.title, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
-                return Message(content, video), self._ending(card, status)
+                return Message(content, video), self._final(card, status)
         return Message(failure_content(card, error, number, _)), failed_message(card, _)
 
-    def _ending(self, card: OrderCard, status: Status) -> FinalMessage:
-        """The last words of the order's card."""
+    def _final(self, card: OrderCard, status: Status) -> FinalMessage:
+        """Return the card's final message."""
         match status.state:
             case OrderState.CANCELLED:
                 return cancelled_message(card, self._services.texts)
@@ -205,20 +199,18 @@ class Delivery:
         return done_message(card, self._services.clock(), self._services.texts)
 
     async def _given_up(self, card: OrderCard) -> FinalMessage:
-        """What is left when sending has been tried in vain: the card, and the admins."""
+        """Tell the admins that sending failed for good; return the card's final message."""
         _ = self._services.texts
         self._services.metrics.delivered(DeliveryOutcome.GIVEN_UP)
-        await self._tell_admins(
-            _("Nobody knows whether {order} could be sent.", order=card.order_id)
-        )
+        await self._tell_admins(_("It is unknown whether {order} was sent.", order=card.order_id))
         text = _(
-            "{title}: it is done, but it could not be sent. Order it again, please.",
+            "{title}: it is done, but could not be sent. Please order it again.",
             title=card.title,
         )
         return FinalMessage(text=text, offers_more=True)
 
     async def _note_refusal(self, card: OrderCard, refused: Refused) -> None:
-        """Counts it, and tells the admins unless nobody is there any more."""
+        """Count a refusal, and tell the admins unless the bot is blocked."""
         _ = self._services.texts
         log.warning("%s: its chat refuses: %s", card.order_id, refused)
         outcome = DeliveryOutcome.GIVEN_UP if refused.is_too_large else DeliveryOutcome.GONE
@@ -229,7 +221,7 @@ class Delivery:
             )
 
     async def _changed_draft(self, card: OrderCard, status: Status) -> Draft | None:
-        """The draft after its order; None if it is not known, or cannot be read, any more."""
+        """Update the draft after its order; return None if it is gone or unreadable."""
         try:
             return await self._services.drafts.change(
                 card.draft, lambda found: _after(found, card, status)
@@ -238,7 +230,7 @@ class Delivery:
             return None
 
     async def _card_of(self, delivery: outbox.DeliveryJob) -> OrderCard:
-        """The order's card; where it is lost, what can be told without it."""
+        """Return the order's card, or a substitute if it is lost."""
         services = self._services
         card = await services.cards.read(delivery.job_id)
         if card is not None:
@@ -257,15 +249,15 @@ class Delivery:
 
 
 def _is_of(delivery: outbox.DeliveryJob, status: Status) -> bool:
-    """Whether the order is still at the end that is to be told."""
+    """Whether the order's outcome is still the one to deliver."""
     ended_ms = round((status.finished_s or 0) * 1000)
     return status.state.is_final and ended_ms <= delivery.finished_ms + 1
 
 
 def _after(draft: Draft, card: OrderCard, status: Status) -> Draft:
-    """The draft after an order from it: what is tapped from now on is a new wish.
+    """Return the draft after an order from it: further taps are new orders.
 
-    The card stays where it was, above the result; the next one comes below.
+    The card stays above the result; the next one is sent below.
     """
     changed = renumbered(draft, card.number)
     if status.state is OrderState.CANCELLED or draft.card != card.card:

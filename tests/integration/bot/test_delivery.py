@@ -225,9 +225,7 @@ async def test_failed_order_is_told_once_and_can_be_tried_again(
         await settled(staff)
         assert told.count("Try again") == 2  # the sentence and its button
         assert "this one did not work out" in await desk.transcript()
-        assert staff.admins.notes == [
-            f"{draft.order_id} came to nothing: " + str(FileGone(key="looks/x"))
-        ]
+        assert staff.admins.notes == [f"{draft.order_id} failed: " + str(FileGone(key="looks/x"))]
         again = await staff.draft(draft.draft)
         placed = await staff.later_orders.retry(again, 1)
         assert placed.is_new

@@ -259,7 +259,7 @@ async def test_photo_that_was_swept_is_fetched_again(talk: Talk) -> None:
     assert draft.look is not None
     await talk.staff.services.store.delete([draft.look.photo_key])
     answer = await talk.tap("😊", card)
-    assert "fetched again" in answer["text"]
+    assert "fetching the photo again" in answer["text"]
     await talk.videos()
     assert talk.worker.orders[0].motion == Motion(template="smile")
 
@@ -273,7 +273,7 @@ async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
     draft = await talk.draft_of(photo)
     answers = await asyncio.gather(talk.tap("Cancel", card), talk.tap("Cancel", card))
     assert not any(answer.get("show_alert") for answer in answers)
-    await talk.shows("Forgotten")
+    await talk.shows("The photo is deleted")
     assert await talk.staff.drafts.read(draft.draft) is None
     assert draft.look is not None
     assert not await talk.staff.services.store.exists(draft.look.photo_key)
