@@ -31,11 +31,13 @@ class Held(Messenger):
         super().__init__(bot)
         self.asking, self.go = asyncio.Event(), asyncio.Event()
 
-    async def send(self, place: ChatTarget, words: MessageContent, *, at_once: bool = False) -> int:
-        if "Before we begin" in words.text:
+    async def send_text(
+        self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
+    ) -> int:
+        if "Before we begin" in content.text:
             self.asking.set()
             await self.go.wait()
-        return await super().send(place, words, at_once=at_once)
+        return await super().send_text(target, content, at_once=at_once)
 
 
 async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_comes(
