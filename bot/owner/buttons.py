@@ -1,4 +1,4 @@
-"""What admins' buttons say: a deed and, where it needs one, an order or a page."""
+"""The buttons of admins: an action with an order or a page."""
 
 from enum import StrEnum
 
@@ -21,18 +21,12 @@ class OwnerAction(StrEnum):
 
 
 def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:
-    """A button for admins.
-
-    Args:
-        text: its label.
-        action: what it does.
-        about: which order or page.
-    """
+    """Return a button for admins; `about` is the order or the page."""
     return Button(text, ButtonData(ButtonAction.OWNER, argument=f"{action}{_SEPARATOR}{about}"))
 
 
 def owner_action_of(tap: ButtonData) -> tuple[OwnerAction, str] | None:
-    """What a tap on such a button is to do, and about what; None if nobody knows."""
+    """Parse a button's action and its order or page; None for other buttons."""
     name, _, about = tap.argument.partition(_SEPARATOR)
     if tap.action is not ButtonAction.OWNER or name not in set(OwnerAction):
         return None

@@ -1,4 +1,4 @@
-"""The link by which the first admin takes the bot over; it works once, and not for long."""
+"""The link that makes the first admin; it works once, within a day."""
 
 import hashlib
 import hmac
@@ -19,9 +19,9 @@ _SECRET_BYTES = 24
 
 
 class Claims:
-    """The link's secret, of which only a hash is stored.
+    """The link's secret; only its hash is stored.
 
-    All methods raise QueueUnavailable if the server does not answer.
+    All methods raise QueueUnavailable if Redis does not answer.
     """
 
     def __init__(self, redis: Redis, url: str) -> None:
@@ -29,14 +29,14 @@ class Claims:
         self._url = url
 
     async def new(self) -> str:
-        """Another secret; the one before it opens nothing any more."""
+        """Create a secret, which replaces the earlier one."""
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         with reaching(self._url):
             await self._redis.set(CLAIM_KEY, _hash(secret), ex=CLAIM_KEPT_S)
         return secret
 
     async def redeem(self, secret: str, person: int) -> bool:
-        """Makes the first person with the secret an admin; whether this one is it."""
+        """Make the first person with the secret an admin. Return whether it is this one."""
 
         async def attempt(pipe: Pipeline) -> bool:
             stored = await pipe.get(CLAIM_KEY)
@@ -55,12 +55,12 @@ class Claims:
 
 
 async def first_link(claims: Claims, people: People, bot_name: str) -> str | None:
-    """The link that makes an admin of whoever opens it first; None if there is an admin.
+    """Create the link for the first admin; return None if there is an admin.
 
     Args:
-        claims: the secret.
-        people: the admins.
-        bot_name: the bot's name on Telegram.
+        claims: stores the secret.
+        people: knows the admins.
+        bot_name: the bot's username.
     """
     if await people.admins():
         return None
@@ -68,10 +68,10 @@ async def first_link(claims: Claims, people: People, bot_name: str) -> str | Non
 
 
 def claim_text(link: str, _: Texts) -> str:
-    """What the owner reads on the screen."""
+    """Return what the owner reads on the screen."""
     return _(
-        "Nobody watches over this bot yet. Open {link} within 24 hours: whoever opens it first "
-        "becomes its admin, so show it to nobody.",
+        "This bot has no admin yet. Open {link} within 24 hours: whoever opens it first becomes "
+        "its admin, so show it to nobody.",
         link=link,
     )
 

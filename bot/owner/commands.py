@@ -1,4 +1,4 @@
-"""What admins write and tap: each answers one message, or changes the one with the button."""
+"""What admins write and tap. The guard has checked that they are admins."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -19,7 +19,7 @@ from jobs.drafts import Card
 
 
 class OwnerCommands:
-    """Does what admins want. Whether somebody is one, the guard has seen to.
+    """Answers admins.
 
     Args:
         ordering: cancels orders.
@@ -42,41 +42,43 @@ class OwnerCommands:
         self._claims = Claims(services.queues.client, services.queues.url)
 
     async def claim(self, target: ChatTarget, person: int, text: str) -> None:
-        """Makes an admin of the first who opens the link of the first start."""
+        """Make an admin of the first person who opens the link of the first start."""
         _, people = self._services.texts, self._services.people
         secret = text.partition(CLAIM_LINK)[2].strip()
         is_owner = await self._claims.redeem(secret, person)
-        # The same update may come again when the link is used up.
+        # The same update may be repeated after the link was used.
         if is_owner or await people.role(person) is Role.ADMIN:
-            said = _("You are an admin of this bot now. /status shows how it stands.")
+            said = _("You are an admin of this bot now. /status shows its state.")
             await self._say(target, MessageContent(said))
             await self._commands_shown(person)
         else:
-            await self._say(target, MessageContent(_("This link is used up, or its time is over.")))
+            await self._say(
+                target, MessageContent(_("This link was used already, or has expired."))
+            )
 
     async def status(self, target: ChatTarget) -> None:
-        """How everything stands."""
+        """Show the state of the service."""
         await self._say(target, await self._status_content())
 
     async def jobs(self, target: ChatTarget) -> None:
-        """The orders."""
+        """List the orders."""
         await self._say(target, await self._jobs.listed(0))
 
     async def pause(self, target: ChatTarget, *, is_paused: bool) -> None:
-        """Stops the taking of orders, or goes on."""
+        """Pause or resume new orders."""
         await self._services.people.pause(is_paused=is_paused)
         await self._say(target, MessageContent(self._pause_text(is_paused=is_paused)))
 
     async def allow(self, target: ChatTarget, persons: Sequence[int]) -> None:
-        """Lets people in; without any, says who is."""
+        """Give people access; without any, list who has it."""
         await self._admit(target, persons, self._admissions.allow)
 
     async def ban(self, target: ChatTarget, persons: Sequence[int]) -> None:
-        """Shuts people out; without any, says who is."""
+        """Ban people; without any, list who is banned."""
         await self._admit(target, persons, self._admissions.ban)
 
     async def unban(self, target: ChatTarget, persons: Sequence[int]) -> None:
-        """Shuts people out no longer; without any, says who is shut out."""
+        """Lift the ban of people; without any, list who is banned."""
         await self._admit(target, persons, self._admissions.unban)
 
     async def tap(self, tap: IncomingTap) -> None:
@@ -123,8 +125,8 @@ class OwnerCommands:
     def _pause_text(self, *, is_paused: bool) -> str:
         _ = self._services.texts
         if is_paused:
-            return _("Paused: new videos are not taken; those in the queue are still made. /resume")
-        return _("Videos are taken again.")
+            return _("Paused: no new orders. Those in the queue are still made. /resume")
+        return _("New orders are accepted again.")
 
     async def _say(self, target: ChatTarget, content: MessageContent) -> None:
         await self._services.messenger.send(target, content)

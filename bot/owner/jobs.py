@@ -1,4 +1,4 @@
-"""The orders as an admin sees them: a list, one of them in full, and what can be done with it."""
+"""The orders as admins see them: a list, one of them in detail, and its actions."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ PAGE_SIZE = 8
 _MOST_FAILED = 100
 _LOG_LINES = 12
 _LOG_LINES_READ = 200
-# What an engine said in passing has no time in front, and may be a traceback.
+# Lines of an engine's output have no timestamp, and may be a traceback.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 _LOG_CHARACTERS = 2500
 _ERROR_CHARACTERS = 1000
@@ -32,16 +32,16 @@ _NUMBERS_IN_A_ROW = 4
 
 @dataclass(frozen=True)
 class Job:
-    """An order and how it stands.
+    """An order and its state.
 
     Attributes:
-        order: what is to be made.
-        state: how it stands, or None if the queues do not know it (yet, or any more).
-        age_s: since it was ordered, or tried again, s.
-        ahead: how many start before it, or None.
+        order: what was ordered.
+        state: its state, or None if it is in no queue.
+        age_s: since it was ordered or retried, s.
+        ahead: how many orders start before it, or None.
         percent: of the work that is done.
         error: why it failed, in full; or None.
-        log: its worker's last words.
+        log: the last lines of its log.
     """
 
     order: Order
@@ -54,14 +54,7 @@ class Job:
 
 
 class Jobs:
-    """Lists orders, and acts on them for an admin.
-
-    All methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        ordering: cancels orders.
-        later_orders: retries orders.
-    """
+    """Lists, cancels and retries orders. Its methods raise QueueUnavailable like `Queues`."""
 
     def __init__(self, services: Services, ordering: Ordering, later_orders: LaterOrders) -> None:
         self._services = services
@@ -70,7 +63,7 @@ class Jobs:
         self._logs = OrderLogs(services.queues.client, services.queues.url)
 
     async def listed(self, page: int) -> MessageContent:
-        """A page of the orders that have not ended, and of those that failed for us."""
+        """Return a page of the open orders, and of those that failed by our fault."""
         services = self._services
         found = {card.order_id: card for card in await services.cards.all_open()}
         for letter in await services.queues.dead_letters(_MOST_FAILED):
@@ -84,11 +77,11 @@ class Jobs:
         return list_content(jobs, page, -(-len(found) // PAGE_SIZE), services.texts)
 
     async def detail(self, order_id: str) -> MessageContent:
-        """One order in full."""
+        """Return the details of an order."""
         _ = self._services.texts
         card = await self._services.cards.read(order_id)
         if card is None:
-            return MessageContent(_("This order is not known any more."), (_back_row(_),))
+            return MessageContent(_("This order is not stored any more."), (_back_row(_),))
         lines = await self._logs.last(order_id, _LOG_LINES_READ)
         log = tuple(filter(_STAMPED.match, lines))[-_LOG_LINES:]
         return detail_content(replace(await self._of_card(card), log=log), _)
@@ -103,17 +96,17 @@ class Jobs:
         return cancel_text(outcome, _)
 
     async def retry(self, order_id: str, admin: int) -> str:
-        """Tries a failed order again; what to tell the admin."""
+        """Retry a failed order. Return the answer to the admin."""
         _ = self._services.texts
         card = await self._services.cards.read(order_id)
         draft = await self._services.drafts.read(card.draft) if card else None
         if card is None or draft is None:
-            return _("Its photo was deleted: it cannot be tried again.")
+            return _("Its photo was deleted, so it cannot be retried.")
         try:
             placed = await self._later_orders.retry(draft, card.number, by=admin)
         except UserError as error:
             return error_text(error, _)
-        return _("It is tried again.") if placed.is_new else _("It has not failed.")
+        return _("It will be tried again.") if placed.is_new else _("It has not failed.")
 
     async def _of_card(self, card: OrderCard) -> Job:
         status = await self._services.queues.status(card.ref)
@@ -132,15 +125,9 @@ class Jobs:
 
 
 def list_content(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> MessageContent:
-    """A page of orders with a button for each.
-
-    Args:
-        jobs: those of the page.
-        page: which one, from 0.
-        pages: how many there are.
-    """
+    """A page of orders with a button for each; `page` counts from 0."""
     if not jobs:
-        return MessageContent(_("No order waits, runs or has failed."), (_back_row(_),))
+        return MessageContent(_("No order is waiting, running or failed."), (_back_row(_),))
     first = page * PAGE_SIZE + 1
     lines = [f"{number}. {_line(job, _)}" for number, job in enumerate(jobs, start=first)]
     buttons = [
@@ -161,7 +148,7 @@ def list_content(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> Messag
 
 
 def detail_content(job: Job, _: Texts) -> MessageContent:
-    """An order in full, with the buttons that fit how it stands."""
+    """The details of an order, with the buttons for its state."""
     order = job.order
     lines = [
         order.order_id,
@@ -172,7 +159,7 @@ def detail_content(job: Job, _: Texts) -> MessageContent:
     if job.error:
         lines.append(job.error[:_ERROR_CHARACTERS])
     if job.log:
-        lines += ["", _("Its worker's last words:"), _end_of(job.log)]
+        lines += ["", _("Its log:"), _end_of(job.log)]
     rows = [_back_row(_)]
     if job.state is OrderState.FAILED:
         rows.insert(0, (owner_button(_("↻ Try again"), OwnerAction.RETRY, order.order_id),))
@@ -208,11 +195,11 @@ def _wish_fields(order: Order, _: Texts) -> dict[str, object]:
 def _motion_text(motion: Motion, _: Texts) -> str:
     if motion.templates:
         return _("all movements")
-    return motion.template or _("a clip of one's own")
+    return motion.template or _("own clip")
 
 
 def _end_of(log: Sequence[str]) -> str:
-    """The last lines that find room in a message."""
+    """The last lines, as far as they fit into a message."""
     return "\n".join(log)[-_LOG_CHARACTERS:]
 
 

@@ -67,7 +67,7 @@ async def test_unknown_movement_is_told_with_those_that_there_are(house: House) 
 
 async def test_command_without_a_photo_says_how_it_is_done(house: House) -> None:
     await house.says("/animate@animato_bot", BOB, **HERE)
-    await house.shows("Answer to a photo with /animate@animato_bot", FAMILY)
+    await house.shows("Reply to a photo with /animate@animato_bot", FAMILY)
 
 
 async def test_command_in_a_photos_caption_is_about_that_photo(house: House) -> None:

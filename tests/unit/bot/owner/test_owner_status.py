@@ -43,11 +43,11 @@ def deeds(words: MessageContent) -> list[OwnerAction]:
 def test_status_tells_everything_that_an_owner_asks_for() -> None:
     words = status_content(OVERVIEW, ENGLISH)
     assert words.text.split("\n\n") == [
-        "Videos are taken.",
-        "Queues:\nfomm: 3 waiting, 1 running, 2 to be tried again; the oldest for 3 min",
-        "Workers:\nattic, cuda:0: idle; fomm 12.3 fps, flow; last sign 4 s ago",
+        "New orders are accepted.",
+        "Queues:\nfomm: 3 waiting, 1 running, 2 to retry; the oldest for 3 min",
+        "Workers:\nattic, cuda:0: idle; fomm 12.3 fps, flow; last heartbeat 4 s ago",
         "Orders within 24 hours: 12 ended, 1 of them failed.",
-        "Files: /data/files, 12.3 GB free\nQueues' memory: 3 MB",
+        "Files: /data/files, 12.3 GB free\nRedis memory: 3 MB",
     ]
     assert deeds(words) == [OwnerAction.JOBS, OwnerAction.STATUS, OwnerAction.PAUSE]
 
@@ -65,7 +65,7 @@ def test_status_without_workers_says_how_to_start_one() -> None:
 
 def test_status_of_idle_queues_is_one_line() -> None:
     words = status_content(replace(OVERVIEW, queues=(QueueSummary("look"),)), ENGLISH)
-    assert "Queues: nothing waits, nothing runs." in words.text
+    assert "Queues: nothing is waiting or running." in words.text
 
 
 def test_status_says_what_is_wrong_with_the_store() -> None:
@@ -104,7 +104,7 @@ def test_list_has_a_line_and_a_button_for_each_order() -> None:
     words = list_content([waiting, running], 0, 1, ENGLISH)
     assert words.text.splitlines() == [
         "1. place 3, 42 s: smile by flow, person 7",
-        "2. running, 40 %, 5 min: a clip of one's own by flow, person 7",
+        "2. running, 40 %, 5 min: own clip by flow, person 7",
     ]
     assert deeds(words) == [OwnerAction.JOB, OwnerAction.JOB, OwnerAction.STATUS]
 
@@ -117,7 +117,7 @@ def test_list_of_many_pages_leads_around() -> None:
 
 
 def test_empty_list_says_so() -> None:
-    assert "No order waits" in list_content([], 0, 0, ENGLISH).text
+    assert "No order is waiting" in list_content([], 0, 0, ENGLISH).text
 
 
 def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
@@ -132,7 +132,7 @@ def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
         "failed; ordered 60 s ago",
         "The engine died.",
         "",
-        "Its worker's last words:",
+        "Its log:",
         "one",
         "the end",
     ]
