@@ -68,7 +68,7 @@ async def test_album_before_the_terms_goes_on_after_the_tap(newcomers: Talk) -> 
     await talk.desk.say("/start")
     await album_of(talk, *photos(3))
     await talk.tap("Each of them", await talk.shows(ALBUM))
-    await talk.shows("All 3 photos")
+    await talk.shows("all 3 photos")
     terms = await talk.shows("Before we begin")
     assert len([one for one in await talk.said() if "Before we" in talks.text_of(one)]) == 1
     await talk.tap("I agree", terms)

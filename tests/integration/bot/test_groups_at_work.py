@@ -124,7 +124,7 @@ async def test_nobody_is_asked_to_speak_as_a_group(house: House) -> None:
     await house.says(
         "/animate@animato_bot", ALICE, **HERE, reply_to=photo["message_id"], anonymous="true"
     )
-    await house.shows("Write as yourself", FAMILY)
+    await house.shows("write as yourself", FAMILY)
 
 
 async def test_cancel_in_a_group_takes_back_what_was_ordered_there(house: House) -> None:
@@ -152,7 +152,7 @@ async def files_of(store: FileStore) -> list[str]:
 async def test_bot_that_comes_to_a_group_says_how_it_is_used(house: House) -> None:
     await house.desk.post("members", chat_id=FAMILY, status="kicked")
     await house.desk.post("members", chat_id=FAMILY, status="member")
-    await house.shows("Answer to a photo with", FAMILY)
+    await house.shows("Reply to a photo with", FAMILY)
 
 
 async def test_orders_of_a_group_are_cancelled_when_the_bot_is_put_out(house: House) -> None:
