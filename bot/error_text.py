@@ -27,12 +27,12 @@ from jobs.errors import (
 
 OURS = "Something went wrong on our side. Please try again in a few minutes."
 
-# Msgids: the first class that fits counts. Fields may only be those of the class.
+# Msgids: the first matching class counts. Only its fields may be used.
 _IN_A_CHAT: dict[type[AnimatoError], str] = {
     Cancelled: "Cancelled.",
     NoFaceFound: (
         "I found no face in this photo. Try one with a larger, more frontal face, or choose the "
-        "part of the picture that is to move."
+        "part of the picture to animate."
     ),
     NoFaceInClip: (
         "I found no face at the beginning of your clip. Send one that begins with a face seen "
@@ -46,7 +46,7 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
     NotSeamless: "This movement cannot be repeated. Choose another one.",
     UnknownTemplate: "This movement is not offered any more. Choose another one.",
     UnknownEngine: "This way of animating is not offered any more. Choose a movement again.",
-    ClipTooLong: ("This clip is longer than the {limit_s:g} s that are taken. Send a shorter one."),
+    ClipTooLong: ("This clip is longer than the {limit_s:g} s that I accept. Send a shorter one."),
     StartBeyondEnd: "The clip has no picture there. Send another clip.",
     MediaTooLarge: (
         "{name} has {size_mb} MB, and I can take {limit_mb} MB at most. Send it as a photo, not as "
