@@ -157,7 +157,7 @@ async def test_file_that_is_gone_meanwhile_is_told(
         await settled(staff)
         await store.delete([file.key async for file in store.listing("results")])
         await ResultFiles(staff.services).request(draft, 1, "77")
-        await desk.sees("not kept any more")
+        await desk.sees("not stored any more")
 
 
 # --- photos ---------------------------------------------------------------------------------------
