@@ -178,7 +178,9 @@ async def test_waiting_updates_are_counted_and_nobody_else_is_suspected(
     await desk.say("two")
     async with bot_of(settings_for(sandbox)) as bot:
         found = by_name(await check_telegram(bot, "", 0.1))
-    assert found["updates"] == CheckResult("updates", State.OK, "nobody else fetches them; 2 waiting")
+    assert found["updates"] == CheckResult(
+        "updates", State.OK, "nobody else fetches them; 2 waiting"
+    )
 
 
 async def test_webhook_of_another_program_is_told_and_left_alone(sandbox: Sandbox) -> None:

@@ -53,7 +53,7 @@ async def test_link_of_the_first_start_makes_one_admin_and_no_second(served: Ser
         secret = told.partition("?start=")[2].split()[0]
         assert "https://t.me/animato_bot" in told
         await house.says("/start claim_guessed", BOB)
-        await house.shows("used up", BOB)
+        await house.shows("was used already", BOB)
         await house.says(f"/start {secret}", ALICE)
         await house.shows("You are an admin", ALICE)
         await house.says(f"/start {secret}", BOB)
@@ -81,11 +81,11 @@ async def has_heard(house: House, person: int, times: int) -> bool:
 async def test_stranger_hears_one_polite_line_and_nothing_is_begun(private: House) -> None:
     await private.says("hello?", ALICE)
     line = await private.shows("This bot is private.", ALICE)
-    assert text_of(line).endswith(f"your number is {ALICE}. {CONTACT}")
+    assert text_of(line).endswith(f"your id is {ALICE}. {CONTACT}")
     await private.says("hello?", ALICE)
     await private.says("/jobs", ALICE)
     await private.says("/status", ADMIN)
-    await private.shows("Queues: nothing waits", ADMIN)
+    await private.shows("Queues: nothing is waiting", ADMIN)
     assert len(await private.said(ALICE)) == 1
 
 
