@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from animato.signals import until_signal
 from inference.process.engine_process import EngineLimits
 from inference.process.job_log import JobIdFilter
-from inference.process.render_job import EngineSetup
+from inference.process.setup import EngineSetup
 from jobs.connection import check_server
 from jobs.errors import BadSettings, UnknownEngine
 from jobs.metrics.serving import serve_metrics

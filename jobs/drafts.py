@@ -6,7 +6,8 @@ from pydantic import Field, JsonValue
 
 from jobs.engines import EngineName
 from jobs.model import CropBox, Face, Value
-from jobs.orders import DraftId, LookResult, Motion, Record, Seconds, order_id
+from jobs.orders import DraftId, LookResult, Record, order_id
+from jobs.wish import Movement, Seconds
 
 
 class MediaFile(Value):
@@ -89,7 +90,7 @@ class Draft(Record):
     look: LookResult | None = None
     trouble: DraftProblem | None = None
     face_box: CropBox | None = None
-    motion: Motion | None = None
+    motion: Movement | None = None
     is_all_wanted: bool = False
     wish_number: int | None = Field(default=None, ge=1)
     engine: EngineName | None = None

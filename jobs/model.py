@@ -1,8 +1,6 @@
 """The values that rooms hand to each other: frozen, checked when made, JSON between processes."""
 
 from enum import StrEnum
-from fractions import Fraction
-from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -17,7 +15,8 @@ _FACE_PER_CELL = 1.3
 class Value(BaseModel):
     """Base of all values: frozen, and strict about unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON has no infinity and no NaN.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class CropBox(Value):
@@ -113,7 +112,7 @@ def grid_cell(width: int, height: int, cell: int) -> CropBox:
 
 
 def grid_box(width: int, height: int, cell: int) -> CropBox:
-    """The face box (`Order.face_box`) that is meant by a cell: a square, inside the photo.
+    """The face box (`Wish.face_boxes`) that is meant by a cell: a square, inside the photo.
 
     Args and errors: as of `grid_cell`.
     """
@@ -146,71 +145,3 @@ class MediaWarning(StrEnum):
     CLIP_SHORTENED = "The clip is longer than the maximum; only its beginning is used."
     CLIP_DAMAGED = "The clip breaks off; what could be decoded is used."
     NO_PLAYABLE_SOUND = "The clip's sound cannot be decoded; the video will be silent."
-
-
-class PhotoLook(Value):
-    """What the gate says of a photo.
-
-    Attributes:
-        photo: the normalised photo, a PNG without metadata: upright RGB.
-        sheet: the same with its faces numbered, a PNG; without any, with a numbered grid.
-        width: of the normalised photo, px.
-        height: of the normalised photo, px.
-        original_width: of the upright photo as it came, px (boxes given by people refer to it).
-        original_height: likewise.
-        faces: largest first; empty if none was found.
-        warnings: what the person should know before going on.
-    """
-
-    photo: Path
-    sheet: Path
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    original_width: int = Field(gt=0)
-    original_height: int = Field(gt=0)
-    faces: tuple[Face, ...]
-    warnings: tuple[MediaWarning, ...]
-
-    @property
-    def scale(self) -> float:
-        """Its size / the size as it came, from the longer side: sizes in px are rounded."""
-        longer = max(self.original_width, self.original_height)
-        return max(self.width, self.height) / longer
-
-
-class ClipLook(Value):
-    """What the gate says of a clip.
-
-    Attributes:
-        clip: the normalised clip: upright, square pixels, 8-bit H.264, constant exact rate, sound
-            as AAC.
-        width: of its frames, px (even, unless it was to be exact).
-        height: likewise.
-        original_width: of the upright frames as they came, px (boxes given by people refer to it).
-        original_height: likewise.
-        frame_rate: frames per second, exact.
-        frame_count: its number of frames.
-        has_audio: whether it carries sound.
-        faces: those of its first frame (or one of the next few), largest first.
-        later_faces: where the largest one was seen in a few later frames, in their order; a frame
-            where it was not seen has none.
-        warnings: what the person should know before going on.
-    """
-
-    clip: Path
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    original_width: int = Field(gt=0)
-    original_height: int = Field(gt=0)
-    frame_rate: Fraction = Field(gt=0)
-    frame_count: int = Field(gt=0)
-    has_audio: bool
-    faces: tuple[Face, ...]
-    later_faces: tuple[CropBox, ...] = ()
-    warnings: tuple[MediaWarning, ...]
-
-    @property
-    def scale(self) -> float:
-        """Its size / the size as it came, from the longer side: sizes in px are rounded."""
-        longer = max(self.original_width, self.original_height)
-        return max(self.width, self.height) / longer

@@ -1,7 +1,7 @@
 """Show me all: one silent video of the same face under several movements, side by side.
 
 What the two sides have to agree on: how long it is, and how much work it is. It is made by
-`inference/show_all.py`, for an order whose `Motion.templates` names the movements.
+`inference/show_all.py`, for an order whose `Movement.templates` names the movements.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ def repeats(length: int, count: int) -> int:
 
 
 def work(lengths: Sequence[int]) -> int:
-    """The video's work in frames of an ordinary video, for `Order.frames` and speeds.
+    """The video's work in frames of an ordinary video, for `Movement.frames` and speeds.
 
     Args:
         lengths: as of `frame_count`.

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from inference.media.gate import ClipWish, LookLimits
 from inference.media.limits import ClipLimits, PhotoLimits
-from jobs.model import ClipLook, PhotoLook
 from jobs.orders import LookOrder, LookResult
 from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
 from jobs.store.keys import look_key
 from jobs.tasks import end_tasks
+from jobs.wish import ClipFindings, PhotoFindings
 from worker.look_children import Looks
 
 # Videos are made at niceness 5. Of each person's looks one at a time goes ahead of them, and
@@ -73,38 +73,30 @@ class LookRunner:
                 self._ahead.remove(order.person)
             # Where one of them is of no use, nobody waits for the other.
             await end_tasks(looks)
-        photo_key = look_key(order.draft, f"{order.look_id}-photo.png")
-        sheet_key = look_key(order.draft, f"{order.look_id}-sheet.png")
-        await self._store.put(photo_key, photo.photo)
-        await self._store.put(sheet_key, photo.sheet)
-        result = LookResult(
-            photo_key=photo_key,
-            sheet_key=sheet_key,
-            width=photo.width,
-            height=photo.height,
-            faces=photo.faces,
-            warnings=photo.warnings,
-        )
-        if clip is None:
-            return result
-        clip_key = look_key(order.draft, f"{order.look_id}-clip.mp4")
-        await self._store.put(clip_key, clip.clip)
-        return result.model_copy(
-            update={
-                "clip_key": clip_key,
-                "clip_frames": clip.frame_count,
-                "clip_frame_rate": clip.frame_rate,
-                "clip_has_sound": clip.has_audio,
-                "clip_faces": clip.faces,
-                "warnings": (*photo.warnings, *clip.warnings),
-            }
+        return LookResult(
+            photo=photo.model_copy(
+                update={
+                    "file": await self._stored(order, photo.file, "photo.png"),
+                    "sheet": await self._stored(order, photo.sheet, "sheet.png"),
+                }
+            ),
+            clip=clip
+            and clip.model_copy(update={"file": await self._stored(order, clip.file, "clip.mp4")}),
         )
 
-    async def _photo(self, key: str, folder: Path, limits: LookLimits) -> PhotoLook:
+    async def _stored(self, order: LookOrder, file: str, name: str) -> str:
+        """Store a file and return its key."""
+        key = look_key(order.draft, f"{order.look_id}-{name}")
+        await self._store.put(key, Path(file))
+        return key
+
+    async def _photo(self, key: str, folder: Path, limits: LookLimits) -> PhotoFindings:
         source = await self._fetched(key, folder / "photo")
         return await self._looks.photo(source, folder, limits)
 
-    async def _clip(self, order: LookOrder, folder: Path, limits: LookLimits) -> ClipLook | None:
+    async def _clip(
+        self, order: LookOrder, folder: Path, limits: LookLimits
+    ) -> ClipFindings | None:
         if order.clip_key is None:
             return None
         source = await self._fetched(order.clip_key, folder / "clip")

@@ -21,9 +21,9 @@ from inference.media.gate import (
     start_clip_look,
     start_photo_look,
 )
-from jobs.model import ClipLook, PhotoLook
+from jobs.wish import ClipFindings, PhotoFindings
 
-Look = TypeVar("Look", PhotoLook, ClipLook)
+Look = TypeVar("Look", PhotoFindings, ClipFindings)
 
 
 class Looks:
@@ -56,7 +56,7 @@ class Looks:
         limits: LookLimits | None = None,
         *,
         find_faces: bool = True,
-    ) -> PhotoLook:
+    ) -> PhotoFindings:
         """What there is to say of a photo; `photo.png` and `sheet.png` are in `folder` then.
 
         Args:
@@ -72,11 +72,11 @@ class Looks:
         """
         async with self._room:
             child = start_photo_look(path, folder, limits or LookLimits(), find_faces=find_faces)
-            return await self._answer(child, PhotoLook, folder)
+            return await self._answer(child, PhotoFindings, folder)
 
     async def clip(
         self, wish: ClipWish, folder: Path, limits: LookLimits | None = None
-    ) -> ClipLook:
+    ) -> ClipFindings:
         """What there is to say of a clip or a part of it; `clip.mp4` is in `folder` then.
 
         Args:
@@ -91,7 +91,7 @@ class Looks:
         """
         async with self._room:
             child = start_clip_look(wish, folder, limits or LookLimits())
-            return await self._answer(child, ClipLook, folder)
+            return await self._answer(child, ClipFindings, folder)
 
     async def _answer(self, child: RunningLook, form: type[Look], folder: Path) -> Look:
         """The child's answer; the child is gone afterwards, however that ends."""
@@ -106,6 +106,6 @@ class Looks:
             if answer is not None:
                 await asyncio.wait({answer})
                 answer.exception()
-            for name in form.model_fields.keys() & FILE_NAMES.keys():
-                (folder / FILE_NAMES[name]).unlink(missing_ok=True)
+            for name in FILE_NAMES[form].values():
+                (folder / name).unlink(missing_ok=True)
             raise

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inference.process.engine_process import EngineLimits
-from inference.process.render_job import EngineOffer, EngineSetup
+from inference.process.offer import EngineOffer
+from inference.process.setup import EngineSetup
 from jobs.errors import EngineUnavailable
 from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.queues.heartbeats import BEAT_EVERY_S

@@ -1,18 +1,15 @@
-"""An order in a worker's hand: its files come from the store, its video goes there.
-
-fetch -> the engine process renders (`inference/process/render.py` there) -> store
-"""
+"""One order: fetch its files, let the engine process render, store the video."""
 
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from inference.engine_options import EngineOptions
+from inference.engine_options import parse_options
 from inference.process.engine_process import EngineProcess
-from inference.process.render_job import ClipFile, EngineOffer, Rendered, RenderJob
+from inference.process.offer import EngineOffer
 from jobs.errors import Cancelled
 from jobs.orders import Order, Progress, Result, Stage
 from jobs.queues.assignment import Assignment
@@ -20,15 +17,14 @@ from jobs.service_errors import BrokenRecord
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key, result_thumbnail_key
 from jobs.tasks import end_tasks
+from jobs.wish import Video, Wish
 
 # They name files and devices of this machine, which are not for people to choose.
 _OPERATORS_OWN = frozenset({"config", "checkpoint", "device"})
-# An order is given up when it takes so many times as long as was thought, or this long.
+# An order is given up after so many times its estimated time, but not before this time.
 _TIMES_ESTIMATED = 5
 _SHORTEST_LIMIT_S = 600.0
 _CANCEL_AGAIN_S = 0.2
-
-_OPTIONS = TypeAdapter(EngineOptions)
 
 
 @dataclass(frozen=True)
@@ -36,9 +32,9 @@ class RenderContext:
     """What videos are made with.
 
     Attributes:
-        store: where photos and clips come from and videos go to.
+        store: source of photos and clips, target of videos.
         engine: the process that makes them.
-        options: what may be asked of each engine, by its name.
+        options: what an order may ask of each engine, by its name.
     """
 
     store: FileStore
@@ -47,7 +43,7 @@ class RenderContext:
 
 
 def orderable_options(offer: EngineOffer) -> dict[str, tuple[str, ...]]:
-    """What an order may ask of each engine, by its name."""
+    """Return what an order may ask of each engine, by its name."""
     return {
         engine.name: tuple(name for name in engine.options if name not in _OPERATORS_OWN)
         for engine in offer.engines
@@ -55,97 +51,73 @@ def orderable_options(offer: EngineOffer) -> dict[str, tuple[str, ...]]:
 
 
 async def make_video(
-    order: Order, assignment: Assignment, studio: RenderContext, folder: Path, said: list[str]
-) -> tuple[Result, Rendered]:
-    """The stored video and how it was made.
+    order: Order,
+    assignment: Assignment,
+    context: RenderContext,
+    folder: Path,
+    log_lines: list[str],
+) -> Result:
+    """Make an order's video and store it.
 
     Args:
         order: what is wanted.
-        assignment: the same in hand; it is told how far the work is, and stops it.
-        studio: what it is made with.
+        assignment: takes the progress, and stops the work.
+        context: what it is made with.
         folder: for this order's files alone.
-        said: takes what the engine process said meanwhile, line by line.
+        log_lines: takes what the engine process logs, line by line.
 
     Raises:
         Cancelled: the assignment was stopped.
-        RecordError: the order asks for what cannot be.
-        UserError, OperatorError: what the engine process raises, and what the store does.
+        OutdatedOrder: it lacks what this version needs.
+        RecordError: it has options that the engine does not understand.
+        UserError, OperatorError: from the engine process and the store.
     """
-    options = _options_of(order, studio.options.get(order.engine, ()))
+    order.check_complete()
+    _check_options(order, context.options.get(order.engine, ()))
     assignment.report(Progress(stage=Stage.PREPARING))
-    job = RenderJob(
-        job_id=order.order_id,
-        engine=order.engine,
-        options=options,
-        photo=await _fetched(studio.store, order.photo_key, folder / "photo.png"),
-        face_box=order.face_box,
-        template=order.motion.template,
-        templates=order.motion.templates,
-        clip=await _clip_of(order, studio.store, folder),
-        output=folder / "video.mp4",
-        thumbnail=folder / "thumbnail.jpg",
-        time_limit_s=max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s),
-    )
+    wish = await _fetched(order.wish, context.store, folder)
     if assignment.stop_reason is not None:
         raise Cancelled
+    path = folder / "video.mp4"
     try:
-        rendered = await _rendered(job, assignment, studio.engine)
+        video = await _rendered(order, wish, assignment, context.engine, path)
     finally:
-        said += studio.engine.log_lines
-    assignment.report(
-        Progress(
-            stage=Stage.STORING,
-            frames_done=rendered.frame_count,
-            frames_total=rendered.frame_count,
-        )
-    )
+        log_lines += context.engine.log_lines
+    frames = video.frame_count
+    assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
     key = result_key(order.order_id, assignment.attempt)
-    await studio.store.put(key, job.output)
+    await context.store.put(key, path)
     thumbnail_key = result_thumbnail_key(order.order_id, assignment.attempt)
-    await studio.store.put(thumbnail_key, folder / "thumbnail.jpg")
-    result = Result(
-        key=key,
-        size_bytes=rendered.size_bytes,
-        width=rendered.width,
-        height=rendered.height,
-        frame_count=rendered.frame_count,
-        duration_s=rendered.duration_s,
-        has_sound=rendered.has_sound,
-        engine=rendered.engine,
-        label=rendered.label,
-        digital_source_type=rendered.digital_source_type,
-        attempt=assignment.attempt,
-        thumbnail_key=thumbnail_key,
-    )
-    return result, rendered
+    await context.store.put(thumbnail_key, path.with_suffix(".jpg"))
+    return Result(**dict(video), key=key, attempt=assignment.attempt, thumbnail_key=thumbnail_key)
 
 
-async def _clip_of(order: Order, store: FileStore, folder: Path) -> ClipFile | None:
-    if order.motion.clip_key is None:
-        return None
-    path = await _fetched(store, order.motion.clip_key, folder / "clip.mp4")
-    return ClipFile(path=path, frame_count=order.frames)
+async def _fetched(wish: Wish, store: FileStore, folder: Path) -> Wish:
+    """The wish with its files in a folder."""
+    photo, clip = folder / "photo.png", folder / "clip.mp4"
+    await store.fetch(wish.photo.file, photo)
+    if wish.clip is not None:
+        await store.fetch(wish.clip.file, clip)
+    return wish.with_files(str(photo), str(clip))
 
 
-async def _fetched(store: FileStore, key: str, path: Path) -> Path:
-    await store.fetch(key, path)
-    return path
+async def _rendered(
+    order: Order, wish: Wish, assignment: Assignment, engine: EngineProcess, path: Path
+) -> Video:
+    """The video of the engine process, which is cancelled when the assignment is stopped."""
 
-
-async def _rendered(job: RenderJob, assignment: Assignment, engine: EngineProcess) -> Rendered:
-    """What the engine process has made; it is told to stop when the assignment is."""
-
-    def tell(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         assignment.report(
             Progress(stage=Stage.ANIMATING, frames_done=done, frames_total=max(done, total))
         )
 
-    rendering = asyncio.ensure_future(engine.render(job, tell))
+    limit_s = max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s)
+    rendering = asyncio.ensure_future(engine.render(wish, order.engine, path, limit_s, report))
     stopping = asyncio.ensure_future(assignment.stopped())
     try:
         await asyncio.wait({rendering, stopping}, return_when=asyncio.FIRST_COMPLETED)
         while not rendering.done():
-            # Again: it may not have begun to listen yet.
+            # Again: the request may not have begun yet.
             engine.cancel()
             await asyncio.wait({rendering}, timeout=_CANCEL_AGAIN_S)
         return rendering.result()
@@ -153,17 +125,13 @@ async def _rendered(job: RenderJob, assignment: Assignment, engine: EngineProces
         await end_tasks([rendering, stopping])
 
 
-def _options_of(order: Order, understood: Collection[str]) -> EngineOptions:
-    """The order's options for its engine.
-
-    Raises:
-        BrokenRecord: one that the engine does not understand, or a value that it cannot have.
-    """
-    for name in order.options:
+def _check_options(order: Order, understood: Collection[str]) -> None:
+    """Raise BrokenRecord unless the engine understands the order's options and their values."""
+    for name in order.wish.options:
         if name not in understood:
             raise BrokenRecord(kind="Order", reason=f"{order.engine} has no option {name}")
     try:
-        return _OPTIONS.validate_python(order.options)
+        parse_options(order.wish.options)
     except ValidationError as exc:
         where = exc.errors()[0]["loc"][0]
         raise BrokenRecord(kind="Order", reason=f"wrong at options.{where}") from exc

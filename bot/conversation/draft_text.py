@@ -168,7 +168,7 @@ def numbers_keyboard(order: Order) -> Keyboard:
     """Under the animation of all movements: their numbers; each may be wanted in turn."""
     buttons = [
         Button(str(number), ButtonData(ButtonAction.ONE_OF_ALL, order.draft, order.number, name))
-        for number, name in enumerate(order.motion.templates, start=1)
+        for number, name in enumerate(order.wish.movement.templates, start=1)
     ]
     return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
 

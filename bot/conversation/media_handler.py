@@ -21,9 +21,9 @@ from bot.services import Services
 from bot.wording import sentence_of
 from jobs.drafts import Card, Draft, DraftProblem, MediaFile
 from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
-from jobs.orders import Motion
 from jobs.queues.admission import MOST_PHOTOS
 from jobs.service_errors import TooManyPhotos
+from jobs.wish import Movement
 
 _MB = 1_000_000
 # So many times as long as what is used of it: much longer ones are sent by mistake.
@@ -109,7 +109,7 @@ class MediaHandler:
                 thread_id=incoming.thread_id,
                 photo=photo,
                 clip=clip or desk.clip,
-                motion=Motion(template=desk.template) if desk.template else None,
+                motion=Movement(template=desk.template) if desk.template else None,
             )
         )
         await drafts.update_conversation(

@@ -22,8 +22,8 @@ from jobs.connection import reaching
 from jobs.drafts import Card, Draft, MediaFile
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
-from jobs.orders import Motion
 from jobs.service_errors import RecordError
+from jobs.wish import Movement
 
 _OLD_BUTTON = "This button is too old. Send the photo again."
 _DRAFT_GONE = "This photo is not kept any more. Send it again."
@@ -205,9 +205,9 @@ class Taps:
         look, cell = sheet.draft.look, sheet.tap.argument
         if look is None or cell not in set("0123456789"):
             return TapAnswer()
-        box = whole_box(look.width, look.height)
+        box = whole_box(look.photo.width, look.photo.height)
         if cell != "0":
-            box = grid_box(look.width, look.height, int(cell))
+            box = grid_box(look.photo.width, look.photo.height, int(cell))
         return await self._settle_face(sheet, box)
 
     async def _settle_face(self, sheet: DraftTap, box: CropBox) -> TapAnswer:
@@ -248,9 +248,9 @@ class Taps:
             return TapAnswer(then=partial(self._take_waiting_clip, draft, desk.clip))
         if sheet.tap.number != draft.number:
             return self._refused(_OLD_KEYBOARD)
-        key = draft.look.clip_key if draft.look else None
-        if key is not None and sheet.tap.argument == FOLLOW:
-            return await self._place(_wishing(draft, motion=Motion(clip_key=key)))
+        clip = draft.look.clip if draft.look else None
+        if clip is not None and sheet.tap.argument == FOLLOW:
+            return await self._place(_wishing(draft, motion=Movement.of_clip(clip)))
         return TapAnswer(then=partial(self._ask_for_clip, draft))
 
     async def _take_waiting_clip(self, draft: Draft, clip: MediaFile) -> None:
@@ -279,7 +279,7 @@ class Taps:
 
     async def _choose_movement(self, sheet: DraftTap) -> TapAnswer:
         draft, number = sheet.draft, sheet.tap.number
-        wish = _wishing(draft, motion=Motion(template=sheet.tap.argument))
+        wish = _wishing(draft, motion=Movement(template=sheet.tap.argument))
         if number != draft.number:
             known = await self._services.cards.read(draft.order_id_of(number))
             if known is not None:

@@ -43,7 +43,7 @@ def result_buttons(order: Order, number: int, options: Iterable[str], _: Texts) 
     rows: list[tuple[Button, ...]] = [
         (Button(_("🔁 Another movement"), ButtonData(ButtonAction.AGAIN, order.draft, number)),)
     ]
-    if order.motion.clip_key is not None and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= set(options):
+    if order.wish.clip is not None and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= set(options):
         rows.append(
             (
                 Button(

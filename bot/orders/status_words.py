@@ -77,7 +77,7 @@ def standing_of(card: OrderCard, status: Status, engines: tuple[str, ...]) -> Or
     place = card.shown.updated(status.ahead)
     if card.order.engine not in engines:
         # All movements at once are made by one engine alone.
-        others = () if card.order.motion.templates else engines
+        others = () if card.order.wish.movement.templates else engines
         return OrderStanding("unattended", place, others=others)
     return OrderStanding("retrying" if status.state is OrderState.RETRYING else "waiting", place)
 

@@ -38,7 +38,7 @@ async def test_photo_and_clip_are_looked_at_side_by_side(photo: Path, folder: Pa
     async with Looks() as looks:
         seen, clip = await asyncio.gather(looks.photo(photo, folder), looks.clip(wish, folder))
     assert len(seen.faces) == 1
-    assert (seen.photo, clip.clip) == (folder / "photo.png", folder / "clip.mp4")
+    assert (seen.path, clip.path) == (folder / "photo.png", folder / "clip.mp4")
     assert clip.frame_count == 10
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["clip.mp4", "photo.png", "sheet.png"]
@@ -78,6 +78,6 @@ async def test_no_more_than_so_many_at_once_and_a_cancelled_one_leaves_nothing(
         for task in tasks[1:]:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(end).__name__ for end in ends] == ["ClipLook", *["CancelledError"] * 2]
+        assert [type(end).__name__ for end in ends] == ["ClipFindings", *["CancelledError"] * 2]
         assert look_children() == []
     assert [len(list(place.iterdir())) for place in folders] == [1, 0, 0]

@@ -10,13 +10,14 @@ import skimage.data
 from PIL import Image
 
 from inference.media.gate import LookLimits
-from inference.process.render_job import EngineSetup
+from inference.process.setup import EngineSetup
 from jobs.errors import UnsupportedMedia
-from jobs.model import CropBox, PhotoLook
+from jobs.model import CropBox
 from jobs.orders import LookOrder, LookResult, OrderState
 from jobs.queues.assignment import Assignment
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
+from jobs.wish import PhotoFindings
 from tests.integration.worker.conftest import (
     LIMIT_S,
     PHOTO,
@@ -92,7 +93,7 @@ class HeldLooks(Looks):
         limits: LookLimits | None = None,
         *,
         find_faces: bool = True,
-    ) -> PhotoLook:
+    ) -> PhotoFindings:
         assert folder.is_dir()
         assert find_faces
         assert limits is not None

@@ -14,7 +14,7 @@ from inference.engines.still import StillEngine
 from inference.media.video import ClipReader
 from jobs.errors import UnknownTemplate, UnsupportedMedia
 from jobs.model import grid_box
-from jobs.orders import LookResult, Motion, OrderState
+from jobs.orders import LookResult, OrderState
 from jobs.queues.heartbeats import WorkerRegistry, WorkerState
 from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Queues
@@ -22,6 +22,7 @@ from jobs.service_errors import BrokenRecord, FileGone
 from jobs.show_all import work_frames
 from jobs.store.files import FileStore
 from jobs.templates import Catalogue
+from jobs.wish import Movement
 from tests.integration.worker.conftest import (
     CLIP,
     WALL,
@@ -32,7 +33,6 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
-from worker.order_log import OrderLog
 from worker.plan import WorkerPlan
 
 pytestmark = pytest.mark.local_sockets
@@ -70,7 +70,7 @@ async def test_order_becomes_a_video_in_the_store_and_nothing_else_is_left(
 async def test_last_words_about_an_order_are_kept_for_a_day(
     queues: Queues, plan: WorkerPlan, redis: Redis
 ) -> None:
-    good, bad = await ordered(queues, 2), await ordered(queues, 3, motion=Motion(template="no"))
+    good, bad = await ordered(queues, 2), await ordered(queues, 3, motion=Movement(template="no"))
     async with working(plan, "still"):
         await until(queues, good.ref, OrderState.DONE)
         await until(queues, bad.ref, OrderState.FAILED)
@@ -79,7 +79,7 @@ async def test_last_words_about_an_order_are_kept_for_a_day(
     assert "attempt 1 begun by" in lines[0]
     assert "200 x 200 px, 75 frames" in lines[-1]
     assert "UnknownTemplate" in (await logs.last(bad.order_id, 1000))[-1]
-    await OrderLog(redis, plan.url).add(
+    await OrderLogs(redis, plan.url).add(
         good.order_id, [f"{number} " + "x" * 5000 for number in range(300)]
     )
     lines = await logs.last(good.order_id, 1000)
@@ -93,16 +93,17 @@ async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
     look = await look_ordered(queues, clip_key=CLIP, clip_duration_s=0.4)
     async with working(plan, "flow"):
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
-        assert (found.clip_frames, len(found.clip_faces)) == (10, 1)
-        assert (found.clip_duration_s, found.clip_has_sound) == (0.4, False)
+        clip = found.clip
+        assert clip is not None
+        assert (clip.frame_count, len(clip.faces), len(clip.later_faces)) == (10, 1, 6)
+        assert (clip.duration_s, clip.has_sound, clip.is_complete) == (0.4, False, True)
         order = await ordered(
             queues,
             2,
             "flow",
-            photo_key=found.photo_key,
+            photo_key=found.photo.file,
             face_box=found.faces[0].box,
-            motion=Motion(clip_key=found.clip_key),
-            frames=found.clip_frames,
+            motion=Movement.of_clip(clip),
         )
         status = await until(queues, order.ref, OrderState.DONE)
     assert status.video().duration_s == pytest.approx(0.4)
@@ -113,7 +114,7 @@ async def test_several_movements_are_shown_in_one_video_of_the_chosen_face(
 ) -> None:
     names = ("blink", "wink")
     frames = work_frames([Catalogue.load().get(name) for name in names])
-    order = await ordered(queues, 2, "flow", motion=Motion(templates=names), frames=frames)
+    order = await ordered(queues, 2, "flow", motion=Movement(templates=names), frames=frames)
     async with working(plan, "flow"):
         video = (await until(queues, order.ref, OrderState.DONE)).video()
         await seen(lambda: redis.exists("animato:ewma:cpu:flow"))
@@ -142,7 +143,7 @@ async def test_cell_of_the_grid_can_be_ordered_of_a_photo_without_a_face(
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"motion": Motion(template="no_such")}, UnknownTemplate),
+        ({"motion": Movement(template="no_such")}, UnknownTemplate),
         ({"photo_key": "looks/7/gone.png"}, FileGone),
         ({"options": {"checkpoint": "/etc/passwd"}}, BrokenRecord),
     ],
@@ -200,12 +201,17 @@ async def test_look_tells_the_faces_and_stores_photo_and_sheet(
     async with working(plan, "still"):
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
         nothing = LookResult.read((await until(queues, bare.ref, OrderState.DONE)).result or "")
-    assert (len(found.faces), found.width, found.height, found.clip_key) == (1, 200, 200, None)
-    assert found.photo_key.startswith("looks/7/look-1-")
-    assert await store.size(found.photo_key) > 0
-    assert await store.get(found.sheet_key) != await store.get(found.photo_key)
+    assert (len(found.faces), found.photo.width, found.photo.height, found.clip) == (
+        1,
+        200,
+        200,
+        None,
+    )
+    assert found.photo.file.startswith("looks/7/look-1-")
+    assert await store.size(found.photo.file) > 0
+    assert await store.get(found.photo.sheet) != await store.get(found.photo.file)
     assert nothing.faces == ()
-    assert await store.get(nothing.sheet_key) != await store.get(nothing.photo_key)
+    assert await store.get(nothing.photo.sheet) != await store.get(nothing.photo.file)
     assert list(plan.place.iterdir()) == []
 
 
