@@ -18,7 +18,6 @@ from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
-    SMILE,
     Maker,
     Staff,
     clip_added,
@@ -81,7 +80,7 @@ async def test_later_wish_is_ordered_though_another_order_has_the_next_number(
     assert (await staff.ordering.another_frame(await staff.draft(draft.draft), 1)).is_new
     assert not (await staff.ordering.another_frame(await staff.draft(draft.draft), 1)).is_new
     smile, frame = await orders(staff)
-    assert smile.wish.movement == SMILE
+    assert smile.wish.movement.template == "smile"
     assert frame.wish.options["best_frame_rank"] == 2
     assert (await staff.draft(draft.draft)).number > max(smile.number, frame.number)
 
@@ -95,7 +94,7 @@ async def test_lost_video_is_made_anew_though_another_order_has_the_next_number(
     assert (await staff.ordering.retry(await staff.draft(draft.draft), 1)).is_new
     assert not (await staff.ordering.retry(await staff.draft(draft.draft), 1)).is_new
     smile, again = await orders(staff)
-    assert (smile.wish.movement, again.wish.movement.template) == (SMILE, None)
+    assert (smile.wish.movement.template, again.wish.movement.template) == ("smile", None)
 
 
 async def test_wish_of_two_taps_at_the_same_time_is_one_order(
@@ -126,7 +125,7 @@ async def test_number_of_a_wish_that_was_refused_is_nobody_elses(
     await staff.ordering.place(await staff.wishing(draft.draft))
     assert (await staff.ordering.another_frame(await staff.draft(draft.draft), 1)).is_new
     smile, frame = await orders(staff)
-    assert (smile.wish.movement, frame.wish.movement.template) == (SMILE, None)
+    assert (smile.wish.movement.template, frame.wish.movement.template) == ("smile", None)
 
 
 async def test_wish_that_was_cancelled_may_be_wished_again(

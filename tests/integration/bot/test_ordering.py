@@ -102,7 +102,7 @@ async def test_wish_that_was_there_before_the_photo_is_ordered_after_the_look(
     async with working(staff, maker):
         draft = await photo_sent(staff, desk, motion=SMILE)
         await desk.sees("done in")
-    assert maker.orders[0].wish.movement == SMILE
+    assert maker.orders[0].wish.movement.template == "smile"
     assert staff.shown.drafts == []
     assert (await staff.draft(draft.draft)).motion is None
 
