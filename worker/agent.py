@@ -1,7 +1,7 @@
 """The worker: takes orders from the queues, makes the videos, and stores them.
 
-    queue `look`             -> look      short-lived children of the gate, ahead of all videos
-    queue `animate-<engine>` -> run_job   one engine process, kept warm, one order at a time
+    queue `look`             -> LookRunner.look    short-lived children of the gate, ahead of videos
+    queue `animate-<engine>` -> Renderer.run_job   one warm engine process, one order at a time
 
 This process does no picture work, so it reacts to cancels at once, renews its locks and can kill
 what hangs. `jobs/queues/queue_worker.py` takes the orders and gives them back.
@@ -11,44 +11,38 @@ import asyncio
 import logging
 import os
 import secrets
-import shutil
 import socket
-import tempfile
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
-from inference.process.job_log import job_id
 from inference.process.offer import EngineOffer
-from jobs.errors import Cancelled, DiskFull
-from jobs.orders import LookResult, Order, Result
+from jobs.orders import LookResult, Result
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import LOOK
-from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Queues
-from jobs.service_errors import FolderRefused, QueueUnavailable, StoreFull, StoreUnavailable
+from jobs.service_errors import FolderRefused
 from jobs.tasks import Shutdown, end_tasks
 from jobs.temp_folder import temp_folder
+from worker.background import Background
 from worker.device_gate import DeviceGate
 from worker.disk_space import DiskSpace
 from worker.look import LookRunner
 from worker.look_children import Looks
 from worker.plan import LOOKS_AT_ONCE, WorkerPlan, without_lacking
-from worker.render import RenderContext, make_video, orderable_options
+from worker.render import RenderContext, Renderer, orderable_options
 from worker.stations import Post, Stations
+from worker.work_folder import work_folder
 
 log = logging.getLogger(__name__)
 
 # On an engine's turn another worker may have been quicker; then any queue may be served again.
 _TURN_S = 1.0
-# When the store is down, orders are put off: so many starts are two hours.
-_LATER_S, _LONGEST_LATER_S, _STARTS = 15.0, 300.0, 30
 _NEWS_EVERY_S = 0.5
 _BACKGROUND_END_S = 5.0
 _POLL_S = 0.2
@@ -130,8 +124,10 @@ class Worker:
         self._gate = DeviceGate(queues.engine_queues)
         self._stations = Stations(plan.url, self._may_take, plan.metrics)
         self._workers = WorkerRegistry(queues.client, plan.url)
-        self._order_logs = OrderLogs(queues.client, plan.url)
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background()
+        self._renderer = Renderer(
+            self.name, context, offer.device, queues, self._background, plan.metrics
+        )
         self._news = asyncio.Event()
         self._shortage: str | None = None
         self._is_draining = False
@@ -146,10 +142,10 @@ class Worker:
         self._folder = folder
         self._disk_space = DiskSpace(self._plan.store, folder, self._plan.min_free_bytes)
         await self._check_disk_space()
-        self._stations.open(Post(LOOK, self.look, self._plan.look_rules))
+        self._stations.open(Post(LOOK, self._look, self._plan.look_rules))
         for queue in self._queues.engine_queues:
-            self._stations.open(Post(queue, self.run_job, self._plan.render_rules))
-        self._in_background(self._choose_turn())
+            self._stations.open(Post(queue, self._render, self._plan.render_rules))
+        self._background.run(self._choose_turn())
         names = ", ".join(self._queues.engine_queues)
         log.info("%s works on %s at the queues %s, %s", self.name, self._offer.device, LOOK, names)
         tasks: list[asyncio.Task[Any]]
@@ -165,81 +161,31 @@ class Worker:
 
     # --- orders -----------------------------------------------------------------------------------
 
-    async def look(self, assignment: Assignment) -> LookResult | None:
-        """Look at a photo and perhaps a clip; raises what `QueueWorker` expects."""
-        with self._in_hand(assignment) as folder:
-            await self._require_disk_space()
+    async def _look(self, assignment: Assignment) -> LookResult | None:
+        await self._require_disk_space()
+        with self._announced(), work_folder(assignment, self._folder) as folder:
             return await self._look_runner.look(assignment, folder)
 
-    async def run_job(self, assignment: Assignment) -> Result | None:
-        """Make the video for an order; raises what `QueueWorker` expects."""
+    async def _render(self, assignment: Assignment) -> Result | None:
         if not self._gate.enter(assignment.ref.queue):
             # It was taken just before its queue worker was paused.
             raise Later(0)
         try:
             await self._stations.update()
-            with self._in_hand(assignment) as folder:
-                await self._require_disk_space()
-                return await self._make(assignment, folder)
+            await self._require_disk_space()
+            with self._announced(), work_folder(assignment, self._folder) as folder:
+                return await self._renderer.run_job(assignment, folder)
         finally:
             self._gate.leave()
-            self._in_background(self._choose_turn())
-
-    async def _make(self, assignment: Assignment, folder: Path) -> Result:
-        """Make and store the video; record its log and its speed."""
-        order = Order.read(assignment.text)
-        self._log_order(order, f"attempt {assignment.attempt} begun by {self.name}")
-        lines: list[str] = []
-        outcome = "given up at once"
-        try:
-            result = await make_video(order, assignment, self._context, folder, lines)
-            outcome = _figures(result)
-        except Cancelled:
-            outcome = f"stopped: {assignment.stop_reason}"
-            raise
-        except Exception as error:
-            # An admin reads it in a chat, which is no place for a traceback.
-            outcome = f"{type(error).__name__}: {error}".partition("\n")[0]
-            raise
-        finally:
-            self._log_order(order, outcome, lines)
-        self._plan.metrics.made_video(result.frames_per_second)
-        seconds = 1 / result.frames_per_second
-        speed = self._workers.record_speed(self._offer.device, order.engine, seconds)
-        self._in_background(speed)
-        log.info("done: %s", outcome)
-        return result
-
-    def _log_order(self, order: Order, line: str, before: Sequence[str] = ()) -> None:
-        stamped = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}"
-        self._in_background(self._order_logs.add(order.order_id, [*before, stamped]))
+            self._background.run(self._choose_turn())
 
     @contextmanager
-    def _in_hand(self, assignment: Assignment) -> Iterator[Path]:
-        """A folder for a job's files while the job runs.
-
-        Raises:
-            Later: the store or the disk cannot be used now; this costs no attempt.
-        """
-        # Each job has a task, and so a context, of its own.
-        job_id.set(assignment.ref.job_id)
-        log.info("begun, attempt %d", assignment.attempt)
+    def _announced(self) -> Iterator[None]:
+        """Send a heartbeat soon after the block begins and ends."""
         self._news.set()
         try:
-            folder = Path(tempfile.mkdtemp(prefix="order-", dir=self._folder))
-        except OSError as error:
-            log.warning("put off: no place for its files: %s", error)
-            raise Later(_LATER_S) from error
-        try:
-            yield folder
-        except (StoreUnavailable, StoreFull, DiskFull) as error:
-            if assignment.attempt >= _STARTS:
-                raise
-            log.warning("put off: %s", error)
-            after_s = min(_LONGEST_LATER_S, _LATER_S * assignment.attempt)
-            raise Later(after_s) from error
+            yield
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
             self._news.set()
 
     # --- which orders are taken -------------------------------------------------------------------
@@ -266,7 +212,7 @@ class Worker:
     def _end_turn(self, queue: str) -> None:
         self._gate.end_turn(queue)
         if not self._is_draining:
-            self._in_background(self._stations.update())
+            self._background.run(self._stations.update())
 
     async def _require_disk_space(self) -> None:
         """Raise `Later` unless there is enough disk space."""
@@ -329,7 +275,7 @@ class Worker:
             await self._check_disk_space()
             heartbeat = self.heartbeat()
             self._plan.metrics.has_room(heartbeat.free_bytes)
-            await self._logging_failure(self._workers.beat(heartbeat, time.time()))
+            await self._background.attempt(self._workers.beat(heartbeat, time.time()))
             await asyncio.sleep(min(_NEWS_EVERY_S, self._plan.beat_s))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._plan.beat_s)
@@ -339,35 +285,13 @@ class Worker:
         self._is_draining = True
         await end_tasks(tasks)
         urgent = asyncio.create_task(self._drain_at_once(ending))
-        self._in_background(self._workers.beat(self.heartbeat(), time.time()))
+        self._background.run(self._workers.beat(self.heartbeat(), time.time()))
         await self._stations.drain(self._plan.grace_s)
         await end_tasks([urgent])
-        if self._background:
-            await asyncio.wait(self._background, timeout=_BACKGROUND_END_S)
-        await end_tasks(list(self._background))
-        await self._logging_failure(self._workers.leave(self.name))
+        await self._background.end(_BACKGROUND_END_S)
+        await self._background.attempt(self._workers.leave(self.name))
         log.info("%s has ended", self.name)
 
     async def _drain_at_once(self, ending: Shutdown) -> None:
         await ending.is_urgent.wait()
         self._stations.give_up()
-
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
-        """Run something that nobody waits for; its failure is only logged."""
-        task = asyncio.create_task(self._logging_failure(work))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
-    @staticmethod
-    async def _logging_failure(work: Coroutine[None, None, None]) -> None:
-        try:
-            await work
-        except QueueUnavailable as error:
-            log.warning("%s", error)
-
-
-def _figures(result: Result) -> str:
-    return (
-        f"{result.width} x {result.height} px, {result.frame_count} frames in"
-        f" {result.render_s:.2f} s, {result.size_bytes} bytes"
-    )

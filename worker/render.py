@@ -1,8 +1,13 @@
-"""One order: fetch its files, let the engine process render, store the video."""
+"""Orders: fetch the files, let the engine process render, store the video.
+
+run_job -> make_video -> EngineProcess.render, in its process animate_photo -> file store
+"""
 
 import asyncio
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,13 +16,20 @@ from inference.engine_options import parse_options
 from inference.process.engine_process import EngineProcess
 from inference.process.offer import EngineOffer
 from jobs.errors import Cancelled
+from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.orders import Order, Progress, Result, Stage
 from jobs.queues.assignment import Assignment
+from jobs.queues.heartbeats import WorkerRegistry
+from jobs.queues.order_logs import OrderLogs
+from jobs.queues.queues import Queues
 from jobs.service_errors import BrokenRecord
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key, result_thumbnail_key
 from jobs.tasks import end_tasks
 from jobs.wish import Video, Wish
+from worker.background import Background
+
+log = logging.getLogger(__name__)
 
 # They name files and devices of this machine, which are not for people to choose.
 _OPERATORS_OWN = frozenset({"config", "checkpoint", "device"})
@@ -48,6 +60,73 @@ def orderable_options(offer: EngineOffer) -> dict[str, tuple[str, ...]]:
         engine.name: tuple(name for name in engine.options if name not in _OPERATORS_OWN)
         for engine in offer.engines
     }
+
+
+class Renderer:
+    """Makes the videos of one worker.
+
+    Args:
+        name: the worker's.
+        context: what videos are made with.
+        device: what the engine process computes on.
+        queues: the connection to Redis.
+        background: where records about orders are written.
+        metrics: where videos are counted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        context: RenderContext,
+        device: str,
+        queues: Queues,
+        background: Background,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._name = name
+        self._context = context
+        self._device = device
+        self._order_logs = OrderLogs(queues.client, queues.url)
+        self._workers = WorkerRegistry(queues.client, queues.url)
+        self._background = background
+        self._metrics = metrics
+
+    async def run_job(self, assignment: Assignment, folder: Path) -> Result:
+        """Make the video for an order; record its log and its speed.
+
+        Args:
+            assignment: an `Order`.
+            folder: for this order's files alone.
+
+        Raises:
+            RecordError: the order cannot be read.
+            Cancelled, UserError, OperatorError: as `make_video` does.
+        """
+        order = Order.read(assignment.text)
+        self._log(order, f"attempt {assignment.attempt} begun by {self._name}")
+        lines: list[str] = []
+        outcome = "given up at once"
+        try:
+            result = await make_video(order, assignment, self._context, folder, lines)
+            outcome = _figures(result)
+        except Cancelled:
+            outcome = f"stopped: {assignment.stop_reason}"
+            raise
+        except Exception as error:
+            # An admin reads it in a chat, which is no place for a traceback.
+            outcome = f"{type(error).__name__}: {error}".partition("\n")[0]
+            raise
+        finally:
+            self._log(order, outcome, lines)
+        self._metrics.made_video(result.frames_per_second)
+        seconds = 1 / result.frames_per_second
+        self._background.run(self._workers.record_speed(self._device, order.engine, seconds))
+        log.info("done: %s", outcome)
+        return result
+
+    def _log(self, order: Order, line: str, before: Sequence[str] = ()) -> None:
+        stamped = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}"
+        self._background.run(self._order_logs.add(order.order_id, [*before, stamped]))
 
 
 async def make_video(
@@ -135,3 +214,10 @@ def _check_options(order: Order, understood: Collection[str]) -> None:
     except ValidationError as exc:
         where = exc.errors()[0]["loc"][0]
         raise BrokenRecord(kind="Order", reason=f"wrong at options.{where}") from exc
+
+
+def _figures(result: Result) -> str:
+    return (
+        f"{result.width} x {result.height} px, {result.frame_count} frames in"
+        f" {result.render_s:.2f} s, {result.size_bytes} bytes"
+    )

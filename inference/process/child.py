@@ -19,7 +19,6 @@ END_MARK and its number follows there.
 import ctypes
 import faulthandler
 import json
-import logging
 import os
 import queue
 import resource
@@ -29,7 +28,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 from inference import engines
 from inference.extras import let_threads_sleep
 from inference.process.niceness import stand_back
+from inference.process.pipe_log import TEXT_LIMIT, Say, log_to
 from inference.process.setup import END_MARK, RESULT_NAME, THUMBNAIL_NAME, EngineSetup
 from jobs.errors import AnimatoError, EngineFailed
 from jobs.wish import Video, Wish
@@ -46,15 +46,8 @@ if TYPE_CHECKING:
     from inference.engine import Engine
     from inference.pipeline import Listener
 
-Say = Callable[..., None]
-"""Called with an event and its fields by name."""
-
 _PROGRESS_EVERY_S = 0.5
-# A letter takes up to twelve bytes of LINE_LIMIT_BYTES.
-_TEXT_LIMIT = 2000
 _TRACE_LIMIT = 16_000
-# Below warnings, and of all.
-_LOG_LINES_PER_S = 100, 200
 _PR_SET_PDEATHSIG = 1
 _FIRST_TO_GO = 500  # of 1000, when the machine is short of memory
 _RECORDED_MAX_S = 600.0  # recorded templates are the operator's own
@@ -76,51 +69,6 @@ class ResponseWriter:
         with self._lock:
             self._file.write(line + "\n")
             self._file.flush()
-
-
-class PipeHandler(logging.Handler):
-    """Sends log records to the parent; of a flood only the beginning of each second.
-
-    Args:
-        say: `ResponseWriter.say`.
-    """
-
-    def __init__(self, say: Say) -> None:
-        super().__init__()
-        self._send = say
-        self._second = 0
-        self._sent = 0
-        self._left_out = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send one record."""
-        second = int(time.monotonic())
-        if second != self._second:
-            self._report_left_out()
-            self._second, self._sent = second, 0
-        if self._sent >= _LOG_LINES_PER_S[record.levelno >= logging.WARNING]:
-            self._left_out += 1
-            return
-        self._sent += 1
-        try:
-            text = self.format(record)
-        except (TypeError, ValueError):
-            text = str(record.msg)
-        self._say(record.levelno, record.name, text[:_TEXT_LIMIT])
-
-    def flush(self) -> None:
-        """Say how many records were left out since the last one."""
-        with self.lock or threading.RLock():
-            self._report_left_out()
-
-    def _report_left_out(self) -> None:
-        if self._left_out:
-            text = f"{self._left_out} lines were left out: too many at once"
-            self._left_out = 0
-            self._say(logging.WARNING, "inference.process.child", text)
-
-    def _say(self, level: int, logger: str, text: str) -> None:
-        self._send("log", level=level, logger=logger, text=text)
 
 
 class RequestReader:
@@ -187,7 +135,7 @@ def main() -> None:
     let_threads_sleep()
     faulthandler.enable()
     responses = ResponseWriter()
-    handler = _log_to(responses)
+    handler = log_to(responses.say)
     requests = RequestReader()
     setup = EngineSetup.model_validate(next(iter(requests)))
     _stand_back(setup.niceness)
@@ -201,7 +149,7 @@ def main() -> None:
             fields = _failure(error, error, is_sound=True)
         except Exception as error:  # noqa: BLE001 - the parent is told, and starts a fresh process
             name = request.get("engine", "")
-            reason = "".join(traceback.format_exception_only(error)).strip()[:_TEXT_LIMIT]
+            reason = "".join(traceback.format_exception_only(error)).strip()[:TEXT_LIMIT]
             fields = _failure(EngineFailed(name=name, reason=reason), error, is_sound=False)
         handler.flush()
         _mark_end(responses.number)
@@ -281,16 +229,6 @@ def _mark_end(number: int) -> None:
 def _failure(told: AnimatoError, error: Exception, *, is_sound: bool) -> dict[str, Any]:
     trace = "".join(traceback.format_exception(error))[-_TRACE_LIMIT:]
     return {"error": told.to_dict(), "trace": trace, "is_sound": is_sound}
-
-
-def _log_to(responses: ResponseWriter) -> PipeHandler:
-    handler = PipeHandler(responses.say)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
-    logging.captureWarnings(capture=True)
-    for chatty in ("httpx", "httpcore", "numba", "PIL"):
-        # The first two log whole addresses, and those may carry a password.
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    return handler
 
 
 def _stand_back(niceness: int) -> None:

@@ -1,5 +1,6 @@
 """A worker does what waits: looks at once, videos one after the other, and says how it went."""
 
+import json
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -12,19 +13,21 @@ from redis.asyncio import Redis
 
 from inference.engines.still import StillEngine
 from inference.media.video import ClipReader
-from jobs.errors import UnknownTemplate, UnsupportedMedia
+from jobs.errors import UnknownTemplate, UnsupportedMedia, UserError
 from jobs.model import grid_box
-from jobs.orders import LookResult, OrderState
+from jobs.orders import LookResult, Order, OrderState
 from jobs.queues.heartbeats import WorkerRegistry, WorkerState
 from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Queues
-from jobs.service_errors import BrokenRecord, FileGone
+from jobs.service_errors import BrokenRecord, FileGone, OutdatedOrder
 from jobs.show_all import work_frames
 from jobs.store.files import FileStore
 from jobs.templates import Catalogue
 from jobs.wish import Movement
+from tests.integration.inference.conftest import FACE_BOX
 from tests.integration.worker.conftest import (
     CLIP,
+    PHOTO,
     WALL,
     look_ordered,
     ordered,
@@ -33,6 +36,7 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
+from tests.old_records import old_record
 from worker.plan import WorkerPlan
 
 pytestmark = pytest.mark.local_sockets
@@ -288,3 +292,27 @@ async def test_ends_before_it_has_begun(plan: WorkerPlan) -> None:
     async with working(plan, "still") as worker:
         worker.ending.ask()
         await worker.ended()
+
+
+async def made_old(redis: Redis, order: Order, **changes: Any) -> None:
+    """Replaces a waiting order by one as version 1 wrote it."""
+    ids = ("order_id", "person", "chat", "draft", "number", "engine")
+    same = {name: getattr(order, name) for name in ids}
+    plain = old_record("order_of_clip", **same, photo_key=PHOTO, **changes)
+    await redis.hset(order.ref.key, "data", json.dumps(plain))
+
+
+async def test_order_of_an_earlier_version_is_made_or_refused_for_its_person(
+    queues: Queues, plan: WorkerPlan, redis: Redis
+) -> None:
+    box = FACE_BOX.model_dump()
+    template, clip = await ordered(queues, 2, "flow"), await ordered(queues, 3, "flow")
+    motion: dict[str, Any] = {"template": "blink", "clip_key": None, "templates": []}
+    await made_old(redis, template, motion=motion, face_box=box, options={})
+    await made_old(redis, clip, face_box=box, options={})
+    async with working(plan, "flow"):
+        done = await until(queues, template.ref, OrderState.DONE)
+        refused = await until(queues, clip.ref, OrderState.FAILED)
+    assert done.video().width == 200
+    assert (type(refused.error), refused.starts) == (OutdatedOrder, 1)
+    assert isinstance(refused.error, UserError)

@@ -5,7 +5,6 @@
 
 import json
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
@@ -15,15 +14,13 @@ from jobs.errors import UserError
 from jobs.model import CropBox, MediaWarning
 from jobs.orders import LookResult, Order, Record, Result
 from jobs.service_errors import BrokenRecord, OutdatedOrder
+from tests.old_records import old_record
 
-RECORDS: dict[str, object] = json.loads(
-    (Path(__file__).parent / "records" / "version_1.json").read_text("utf-8")
-)
 BOX = CropBox(left=-3, upper=4, right=90, lower=97)
 
 
 def stored(name: str) -> str:
-    return json.dumps(RECORDS[name])
+    return json.dumps(old_record(name))
 
 
 def test_order_of_a_template_can_be_made() -> None:
