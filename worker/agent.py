@@ -32,8 +32,7 @@ from jobs.temp_folder import temp_folder
 from worker.background import Background
 from worker.device_gate import DeviceGate
 from worker.disk_space import DiskSpace
-from worker.look import LookRunner
-from worker.look_children import Looks
+from worker.look import LookRunner, Looks
 from worker.plan import LOOKS_AT_ONCE, WorkerPlan, without_lacking
 from worker.render import RenderContext, Renderer, orderable_options
 from worker.stations import Post, Stations

@@ -28,8 +28,7 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
-from worker.look import FURTHER_LOOK_NICENESS, LookRunner
-from worker.look_children import Looks
+from worker.look import FURTHER_LOOK_NICENESS, LookRunner, Looks
 from worker.plan import WorkerPlan
 
 pytestmark = [
@@ -90,13 +89,9 @@ class HeldLooks(Looks):
         self,
         path: Path,
         folder: Path,
-        limits: LookLimits | None = None,
-        *,
-        find_faces: bool = True,
+        limits: LookLimits,
     ) -> PhotoFindings:
         assert folder.is_dir()
-        assert find_faces
-        assert limits is not None
         self.niceness.append(limits.niceness)
         self.held.append(asyncio.get_running_loop().create_future())
         await self.held[-1]
