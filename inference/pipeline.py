@@ -48,11 +48,11 @@ class Listener:
 
 
 @dataclass(frozen=True)
-class Film:
-    """A video about to be written.
+class FrameStream:
+    """The frames of a video about to be written.
 
     Attributes:
-        batches: its frames, uint8 (height, width, 3) RGB.
+        batches: frames, uint8 (height, width, 3) RGB.
         width: px.
         height: px.
         frame_rate: frames per second, exact.
@@ -97,22 +97,22 @@ def animate_photo(
     listener = listener or Listener()
     make = _side_by_side if wish.movement.templates else _animated
     with (
-        make(wish, engine, source) as film,
+        make(wish, engine, source) as stream,
         VideoWriter(
             output,
-            film.width,
-            film.height,
-            film.frame_rate,
-            audio_from=film.audio_from,
+            stream.width,
+            stream.height,
+            stream.frame_rate,
+            audio_from=stream.audio_from,
             comment=COMMENT,
             loop=wish.loop,
-            crf=film.crf,
+            crf=stream.crf,
         ) as writer,
     ):
-        for batch in film.batches:
+        for batch in stream.batches:
             for frame in batch:
                 writer.write(frame)
-            listener.report(writer.frame_count, film.frame_count)
+            listener.report(writer.frame_count, stream.frame_count)
             if listener.is_cancelled():
                 raise Cancelled
     width, height = writer.file_size
@@ -121,18 +121,18 @@ def animate_photo(
         width=width,
         height=height,
         frame_count=writer.frame_count * wish.loop,
-        frame_rate=film.frame_rate,
-        has_sound=film.audio_from is not None,
+        frame_rate=stream.frame_rate,
+        has_sound=stream.audio_from is not None,
         engine=engine.name,
         label=engine.label,
         digital_source_type=engine.digital_source_type,
-        work_frames=film.work_frames or writer.frame_count,
+        work_frames=stream.work_frames or writer.frame_count,
         render_s=time.monotonic() - started,
     )
 
 
 @contextmanager
-def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Film]:
+def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[FrameStream]:
     """The photo with one movement, pasted back unless only the moving part is wanted."""
     movement = movement_of(wish, engine, source)
     photo = read_normalised(wish.photo.path)
@@ -155,7 +155,7 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fi
                 audio_from = movement.path
         else:
             motion = movement
-        yield Film(
+        yield FrameStream(
             stack.enter_context(closing(shown(driving, motion))),
             width,
             height,
@@ -166,14 +166,14 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fi
 
 
 @contextmanager
-def _side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Film]:
+def _side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[FrameStream]:
     """The face with several movements side by side (`inference/show_all.py`)."""
     motions = motions_of(wish, engine, source)
     photo = read_normalised(wish.photo.path)
     close = close_up(photo, face_to_move(wish, engine, photo))
     lengths = lengths_of(motions)
     with closing(sheets(close, motions, engine)) as frames:
-        yield Film(
+        yield FrameStream(
             ([frame] for frame in frames),
             *sheet_size(len(motions)),
             frame_rate=Fraction(FRAME_RATE),

@@ -18,7 +18,7 @@ from jobs.queues.keys import LOOK, JobRef, engine_queue
 from jobs.service_errors import BrokenRecord, OutdatedOrder, UnknownSchema
 from jobs.wish import ClipFindings, PhotoFindings, Seconds, Video, Wish
 
-# What BullMQ's keys bear: no colon above all.
+# As BullMQ's keys allow; a colon above all is not.
 JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")]
 DraftId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
 FileKey = Annotated[str, StringConstraints(min_length=1, max_length=512)]
@@ -84,7 +84,7 @@ class Record(Value):
 
 
 class OrderState(StrEnum):
-    """Where an order stands."""
+    """State of an order."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -95,29 +95,29 @@ class OrderState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Whether the order has ended."""
         return self in (OrderState.DONE, OrderState.FAILED, OrderState.CANCELLED)
 
 
 class Lane(StrEnum):
-    """How an order takes its turn: fairly among persons, or ahead of all."""
+    """How an order is scheduled: in fair shares, or ahead of all others."""
 
     FAIR = "fair"
     EXPRESS = "express"
 
 
 class LookOrder(Record):
-    """A photo and perhaps a clip that wait to be looked at.
+    """A photo and perhaps a clip to look at.
 
     Attributes:
         look_id: its id in the queue.
         person: who sent it.
-        chat: where to.
+        chat: where it was sent.
         draft: the draft it belongs to.
-        photo_key: the photo as it came, in the file store.
-        clip_key: the clip as it came, or None.
-        clip_start_s: where the wanted part of the clip begins, s.
-        clip_duration_s: how long that part is, s; None for all that is allowed.
+        photo_key: file key of the photo as it came.
+        clip_key: file key of the clip as it came, or None.
+        clip_start_s: start of the part to use, s.
+        clip_duration_s: duration of that part, s; None: as much as is allowed.
     """
 
     look_id: JobId
@@ -234,7 +234,7 @@ class Result(Record, Video):
 
 
 class Stage(StrEnum):
-    """What a worker does for an order right now."""
+    """What a worker does for an order."""
 
     PREPARING = "preparing"
     ANIMATING = "animating"
@@ -242,12 +242,12 @@ class Stage(StrEnum):
 
 
 class Progress(Record):
-    """How far a worker has come.
+    """Progress of an order.
 
     Attributes:
-        stage: what it does.
-        frames_done: of the video.
-        frames_total: likewise; 0 while it is not known.
+        stage: what the worker does.
+        frames_done: finished frames of the video.
+        frames_total: all its frames; 0 while unknown.
     """
 
     stage: Stage = Stage.PREPARING
@@ -256,16 +256,16 @@ class Progress(Record):
 
     @property
     def share(self) -> float:
-        """The part that is done, 0 to 1."""
+        """The finished part, 0 to 1."""
         if self.frames_total == 0:
             return 0.0
         return min(1.0, self.frames_done / self.frames_total)
 
 
 def order_id(chat: int, draft: str, number: int) -> str:
-    """The id of an order, of letters, digits and `-`.
+    """Return the id of an order: letters, digits and `-`.
 
-    The same tap gives the same id however often it arrives, a new wish never does. Groups have
-    negative chat numbers; a letter takes the sign's place.
+    A repeated tap gives the same id, a new wish another one. Groups have negative chat ids; a letter
+    stands for the sign.
     """
     return f"{'g' if chat < 0 else 'c'}{abs(chat)}-{draft}-{number}"
