@@ -265,7 +265,7 @@ class Progress(Record):
 def order_id(chat: int, draft: str, number: int) -> str:
     """Return the id of an order: letters, digits and `-`.
 
-    A repeated tap gives the same id, a new wish another one. Groups have negative chat ids; a letter
-    stands for the sign.
+    A repeated tap gives the same id, a new wish another one. A letter stands for the sign of the
+    chat id, which is negative for groups.
     """
     return f"{'g' if chat < 0 else 'c'}{abs(chat)}-{draft}-{number}"
