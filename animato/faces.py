@@ -28,7 +28,7 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
         if not look.faces:
             raise NoFaceFound(name=photo.name)
         if output is not None:
-            _put(look.sheet, output)
+            _put(Path(look.sheet), output)
     scale = look.original_width / look.width
     faces = [(face.number, face.box.scaled(scale), face.votes) for face in look.faces]
     if is_json:

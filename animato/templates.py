@@ -6,15 +6,16 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from inference.choose import TemplateSource
 from inference.engines.flow import FlowEngine
-from inference.faces.finder import choose_face
-from inference.flow.track import Track, motion_of
+from inference.flow.track import Track
 from inference.media.gate import look_at_photo
 from inference.media.writer import check_output
-from inference.show_all import Showing, show_all
+from inference.pipeline import animate_photo
 from inference.template_build import build_templates, is_up_to_date
 from jobs.errors import BrokenTemplate
 from jobs.templates import Catalogue, ClipMotion
+from jobs.wish import Movement, Wish
 
 
 def print_templates(folder: Path, _arguments: argparse.Namespace) -> None:
@@ -78,10 +79,10 @@ def preview(folder: Path, arguments: argparse.Namespace) -> None:
         return
     check_output(arguments.output)
     with tempfile.TemporaryDirectory(prefix="animato-") as work:
-        look = look_at_photo(arguments.photo, Path(work))
-        face = choose_face(look.faces, None, arguments.photo.name)
-        motions = tuple(motion_of(template, folder) for template in catalogue)
-        show_all(Showing(look.photo, face, motions), FlowEngine(), arguments.output)
+        photo = look_at_photo(arguments.photo, Path(work))
+        movement = Movement(templates=tuple(template.name for template in catalogue))
+        wish = Wish(photo=photo, movement=movement)
+        animate_photo(wish, FlowEngine(), arguments.output, TemplateSource(folder, Path(work)))
     for number, template in enumerate(catalogue, start=1):
         sys.stdout.write(f"{number}: {template.name}\n")
 

@@ -165,6 +165,15 @@ class BrokenRecord(RecordError):
     sentence = "A stored {kind} cannot be read ({reason}): remove it, or order again."
 
 
+class OutdatedOrder(UserError):
+    """An order that an earlier version took, and that lacks what this one needs."""
+
+    sentence = (
+        "This order was placed before an update and cannot be finished. Tap Another movement and "
+        "choose again."
+    )
+
+
 class OrderFailed(OperatorError):
     """An order that came to nothing, for a reason that no other error names."""
 

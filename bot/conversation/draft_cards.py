@@ -128,7 +128,7 @@ class DraftCards:
         if draft.look is None or not is_asking or (draft.card and draft.card.has_media):
             return None
         try:
-            return await self._services.store.get(draft.look.sheet_key)
+            return await self._services.store.get(draft.look.photo.sheet)
         except StoreError:
             return None  # the text has to do
 

@@ -189,7 +189,7 @@ def numbers_keyboard(order: Order) -> Keyboard:
     """The numbered buttons under an animation of all movements."""
     buttons = [
         Button(str(number), ButtonData(ButtonAction.ONE_OF_ALL, order.draft, order.number, name))
-        for number, name in enumerate(order.motion.templates, start=1)
+        for number, name in enumerate(order.wish.movement.templates, start=1)
     ]
     return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
 

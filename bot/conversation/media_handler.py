@@ -20,9 +20,9 @@ from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
 from bot.services import Services
 from jobs.drafts import Card, Draft, DraftProblem, MediaFile
 from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
-from jobs.orders import Motion
 from jobs.queues.admission import MOST_PHOTOS
 from jobs.service_errors import TooManyPhotos
+from jobs.wish import Movement
 
 _MB = 1_000_000
 # Clips longer than this many times the part that is used are refused, as sent by mistake.
@@ -101,7 +101,7 @@ class MediaHandler:
                 thread_id=incoming.thread_id,
                 photo=photo,
                 clip=clip or conversation.clip,
-                motion=Motion(template=conversation.template) if conversation.template else None,
+                motion=Movement(template=conversation.template) if conversation.template else None,
             )
         )
         await drafts.update_conversation(

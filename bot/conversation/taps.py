@@ -23,8 +23,8 @@ from jobs.connection import reaching
 from jobs.drafts import Card, Draft, MediaFile
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
-from jobs.orders import Motion
 from jobs.service_errors import RecordError
+from jobs.wish import Movement
 
 _OLD_BUTTON = "This button is too old. Send the photo again."
 _DRAFT_GONE = "This photo is not kept any more. Send it again."
@@ -199,9 +199,9 @@ class Taps:
         look, cell = tap.draft.look, tap.button.argument
         if look is None or cell not in set("0123456789"):
             return TapAnswer()
-        box = whole_box(look.width, look.height)
+        box = whole_box(look.photo.width, look.photo.height)
         if cell != "0":
-            box = grid_box(look.width, look.height, int(cell))
+            box = grid_box(look.photo.width, look.photo.height, int(cell))
         return await self._settle_face(tap, box)
 
     async def _settle_face(self, tap: DraftTap, box: CropBox) -> TapAnswer:
@@ -242,9 +242,9 @@ class Taps:
             return TapAnswer(then=partial(self._take_waiting_clip, draft, conversation.clip))
         if tap.button.number != draft.number:
             return self._refused(_OLD_KEYBOARD)
-        key = draft.look.clip_key if draft.look else None
-        if key is not None and tap.button.argument == FOLLOW:
-            return await self._place(_wishing(draft, motion=Motion(clip_key=key)))
+        clip = draft.look.clip if draft.look else None
+        if clip is not None and tap.button.argument == FOLLOW:
+            return await self._place(_wishing(draft, motion=Movement.of_clip(clip)))
         return TapAnswer(then=partial(self._ask_for_clip, draft))
 
     async def _take_waiting_clip(self, draft: Draft, clip: MediaFile) -> None:
@@ -273,7 +273,7 @@ class Taps:
 
     async def _choose_movement(self, tap: DraftTap) -> TapAnswer:
         draft, number = tap.draft, tap.button.number
-        wish = _wishing(draft, motion=Motion(template=tap.button.argument))
+        wish = _wishing(draft, motion=Movement(template=tap.button.argument))
         if number != draft.number:
             known = await self._services.cards.read(draft.order_id_of(number))
             if known is not None:

@@ -17,12 +17,13 @@ from bot.orders.ordering import Ordering
 from bot.services import Services
 from jobs.drafts import Draft, DraftProblem
 from jobs.errors import AnimatoError, MediaError, UserError
-from jobs.orders import LookResult, Motion, OrderState
+from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
 from jobs.queues.keys import LOOK, JobRef
 from jobs.queues.status import Status
 from jobs.service_errors import OrderFailed
 from jobs.tasks import end_tasks
+from jobs.wish import Movement
 
 log = logging.getLogger(__name__)
 
@@ -163,8 +164,8 @@ def with_look(draft: Draft, look: LookResult) -> Draft:
     changes: dict[str, Any] = {"look": look}
     if draft.face_box is None and len(look.faces) == 1:
         changes["face_box"] = look.faces[0].box
-    if draft.motion is not None and draft.motion.clip_key is not None:
-        changes["motion"] = Motion(clip_key=look.clip_key) if look.clip_key else None
+    if draft.motion is not None and draft.motion.clip is not None:
+        changes["motion"] = Movement.of_clip(look.clip) if look.clip else None
     return draft.model_copy(update=changes)
 
 

@@ -12,9 +12,9 @@ from bot.orders.ordering import Ordering
 from bot.services import Services
 from bot.texts import Texts
 from jobs.drafts import Draft
-from jobs.orders import Motion
 from jobs.queues.outcomes import CancelOutcome
 from jobs.templates import Catalogue, Template
+from jobs.wish import Movement
 
 ANIMATE = "animate"
 _SHOWN_CHARACTERS = 40
@@ -69,7 +69,7 @@ class Groups:
                 message_id=incoming.message_id,
                 thread_id=incoming.thread_id,
                 photo=media.file,
-                motion=Motion(template=template.name) if template else None,
+                motion=Movement(template=template.name) if template else None,
             )
             await self._media_handler.go_on(await self._services.drafts.begin(draft))
 

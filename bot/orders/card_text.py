@@ -86,7 +86,7 @@ def standing_of(card: OrderCard, status: Status, engines: tuple[str, ...]) -> Or
     place = card.shown.updated(status.ahead)
     if card.order.engine not in engines:
         # All movements at once are made by one engine alone.
-        others = () if card.order.motion.templates else engines
+        others = () if card.order.wish.movement.templates else engines
         return OrderStanding("unattended", place, others=others)
     return OrderStanding("retrying" if status.state is OrderState.RETRYING else "waiting", place)
 
@@ -200,7 +200,7 @@ def result_buttons(card: OrderCard, number: int, options: Iterable[str], _: Text
         options: those that the engine supports.
     """
     rows: list[tuple[Button, ...]] = [(_another_movement(card, number, _),)]
-    is_clip = card.order.motion.clip_key is not None
+    is_clip = card.order.wish.clip is not None
     if is_clip and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= set(options):
         rows.append((_button(card, _("🎯 From another frame"), ButtonAction.BEST_FRAME),))
     as_file = _button(card, _("📄 As file"), ButtonAction.AS_FILE)

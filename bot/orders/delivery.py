@@ -182,7 +182,7 @@ class Delivery:
             else:
                 options = (await self._services.offers.now()).options(card.order.engine)
                 keyboard = result_buttons(card, number, options, _)
-                if draft is not None and card.order.motion.templates:
+                if draft is not None and card.order.wish.movement.templates:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
                 content = MessageContent(caption(card.title, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)

@@ -11,9 +11,10 @@ from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
 from jobs.drafts import Card, Draft
-from jobs.orders import Motion, OrderState
+from jobs.orders import OrderState
 from jobs.queues.status import Status
 from jobs.service_errors import OrderNotFailed, OrderRefused
+from jobs.wish import Movement
 
 
 class OrderForgotten(OrderRefused):
@@ -53,7 +54,10 @@ class LaterOrders:
         services, ordering, card = self._services, self._ordering, await self._card(draft, number)
         await ordering.check_access(draft.person if by is None else by)
         status = await services.queues.status(card.ref)
-        is_there = await ordering.are_stored((card.order.photo_key, card.order.motion.clip_key))
+        wish = card.order.wish
+        is_there = wish.clip is None or wish.clip.is_complete
+        files = (wish.photo.file, wish.clip.file if wish.clip else None)
+        is_there = is_there and await ordering.are_stored(files)
         if not is_there or await self._is_lost(status):
             again = await self._numbered(_again(draft, card, message), card, "retry")
             return await ordering.place(again, by, card)
@@ -74,10 +78,10 @@ class LaterOrders:
         Errors: see `retry`.
         """
         card = await self._card(draft, number)
-        rank = card.order.options.get(BEST_FRAME_RANK, 1)
+        rank = card.order.wish.options.get(BEST_FRAME_RANK, 1)
         options = {FIND_BEST_FRAME: True, BEST_FRAME_RANK: int(str(rank)) + 1}
         again = await self._numbered(_again(draft, card), card, "frame")
-        again = again.model_copy(update={"options": {**card.order.options, **options}})
+        again = again.model_copy(update={"options": {**card.order.wish.options, **options}})
         return await self._ordering.place(again, earlier=card)
 
     async def one_of_all(self, draft: Draft, number: int, template: str) -> PlacedOrder:
@@ -87,7 +91,7 @@ class LaterOrders:
         """
         card = await self._card(draft, number)
         one = {
-            "motion": Motion(template=template),
+            "motion": Movement(template=template),
             "is_all_wanted": False,
             "engine": draft.engine,
             "options": draft.options,
@@ -110,7 +114,7 @@ class LaterOrders:
             OrderState.WAITING,
             OrderState.RETRYING,
         )
-        if is_waiting and engine != card.order.engine and not card.order.motion.templates:
+        if is_waiting and engine != card.order.engine and not card.order.wish.movement.templates:
             again = await self._numbered(_again(draft, card), card, wish)
             again = again.model_copy(update={"engine": engine})
             return await self._replaced(card, await self._ordering.move(again, card))
@@ -205,14 +209,15 @@ class LaterOrders:
 
 def _again(draft: Draft, card: OrderCard, message: Card | None = None) -> Draft:
     """Return the draft with the wish of one of its orders, and `message` as its card."""
-    order = card.order
-    wish = {
-        "motion": None if order.motion.templates else order.motion,
-        "is_all_wanted": bool(order.motion.templates),
-        "face_box": order.face_box,
-        "engine": order.engine,
-        "options": order.options,
-        "clip": card.clip if card.clip and order.motion.clip_key else draft.clip,
+    wish = card.order.wish
+    is_all = bool(wish.movement.templates)
+    changes = {
+        "motion": None if is_all else wish.movement,
+        "is_all_wanted": is_all,
+        "face_box": wish.face_box,
+        "engine": card.order.engine,
+        "options": wish.options,
+        "clip": card.clip if card.clip and wish.clip else draft.clip,
         "card": message,
     }
-    return draft.model_copy(update=wish)
+    return draft.model_copy(update=changes)

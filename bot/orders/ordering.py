@@ -20,7 +20,7 @@ from bot.people import Role
 from bot.services import Services
 from jobs.connection import reaching
 from jobs.drafts import Draft
-from jobs.orders import Lane, Motion, Order
+from jobs.orders import Lane, Order
 from jobs.queues.admission import NO_LIMITS, OrderLimits
 from jobs.queues.keys import show_all_key
 from jobs.queues.outcomes import CancelOutcome
@@ -28,6 +28,7 @@ from jobs.queues.waiting import Estimates
 from jobs.service_errors import OrderRefused
 from jobs.show_all import MAX_TILES, work_frames
 from jobs.templates import Catalogue, CurveMotion, Template
+from jobs.wish import Movement, Wish
 
 _DAY_S = 86_400.0
 # An estimate: the length of a recorded movement is known to the worker only.
@@ -138,7 +139,7 @@ class Ordering:
             await self._fetch(draft)
             return PlacedOrder(None)
         order = await self._order(draft, earlier, role)
-        if order.motion.templates and role is not Role.ADMIN:
+        if order.wish.movement.templates and role is not Role.ADMIN:
             await self._count_show_all(order)
         return await self._submit(draft, order, self._limits(order.lane))
 
@@ -251,23 +252,27 @@ class Ordering:
             DraftUnready: a face or a movement is not chosen yet.
             NoEngine: no worker has ever offered an engine for it.
         """
-        made_of = earlier.order if earlier is not None else draft.look
+        made_of = earlier.order.wish if earlier is not None else draft.look
         if made_of is None:
             raise DraftUnready
         offer = await self._services.offers.now()
         motion, templates = draft.motion, self._shown(draft)
         engine = offer.engine_for(draft.engine, is_all_wanted=draft.is_all_wanted)
         if draft.is_all_wanted:
-            motion = Motion(templates=tuple(one.name for one in templates))
+            motion = Movement(templates=tuple(one.name for one in templates))
         elif motion is None:
             raise DraftUnready
         understood = offer.options(engine)
         options = {name: value for name, value in draft.options.items() if name in understood}
-        if motion.clip_key is not None and FIND_BEST_FRAME in understood:
+        if motion.clip is not None and FIND_BEST_FRAME in understood:
             options.setdefault(FIND_BEST_FRAME, True)
-        clip_frames = made_of.frames if isinstance(made_of, Order) else made_of.clip_frames
-        frames = _frames(motion, templates, clip_frames)
-        cost_s = await self._estimates.cost_s(engine, frames)
+        wish = Wish(
+            photo=made_of.photo,
+            face_boxes=() if draft.face_box is None else (draft.face_box,),
+            movement=motion.model_copy(update={"frames": _frames(motion, templates)}),
+            options=options,
+        )
+        cost_s = await self._estimates.cost_s(engine, wish.cost_frames)
         return Order(
             order_id=draft.order_id,
             person=draft.person,
@@ -275,11 +280,7 @@ class Ordering:
             draft=draft.draft,
             number=draft.number,
             engine=engine,
-            photo_key=made_of.photo_key,
-            face_box=draft.face_box,
-            motion=motion,
-            options=options,
-            frames=frames,
+            wish=wish,
             estimated_cost_s=cost_s * (_SHOW_ALL_COST if motion.templates else 1),
             lane=Lane.EXPRESS if role is Role.ADMIN else Lane.FAIR,
         )
@@ -297,7 +298,7 @@ class Ordering:
                 reply_to=draft.message_id,
                 moved_to=draft.chat if draft.chat_of_ids else None,
                 card=draft.card,
-                clip=draft.clip if order.motion.clip_key else None,
+                clip=draft.clip if order.wish.clip else None,
                 begun_s=services.clock(),
             )
         )
@@ -378,17 +379,19 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]
     """
     if draft.motion is None and not draft.is_all_wanted:
         raise DraftUnready
-    made_of = earlier.order if earlier is not None else draft.look
-    if made_of is None:
+    made_of = earlier.order.wish if earlier is not None else draft.look
+    clip = draft.motion.clip if draft.motion else None
+    # What an earlier version stored about a clip is too little: it is looked at again.
+    if made_of is None or (clip is not None and not clip.is_complete):
         return ()
-    return (made_of.photo_key, draft.motion.clip_key if draft.motion else None)
+    return (made_of.photo.file, clip.file if clip else None)
 
 
-def _frames(motion: Motion, templates: Sequence[Template], clip_frames: int) -> int:
+def _frames(motion: Movement, templates: Sequence[Template]) -> int:
     """How many frames of work an order is."""
     if motion.templates:
         return work_frames(templates)
-    if motion.clip_key is not None:
-        return max(1, clip_frames)
+    if motion.clip is not None:
+        return motion.clip.frame_count
     drawn = templates[0].motion
     return drawn.frame_count if isinstance(drawn, CurveMotion) else _RECORDED_FRAMES

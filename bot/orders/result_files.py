@@ -115,6 +115,6 @@ def video_of(
         height=result.height,
         duration_s=result.duration_s,
         has_sound=result.has_sound,
-        file_name=f"{card.order.motion.template or 'video'}.mp4",
+        file_name=f"{card.order.wish.movement.template or 'video'}.mp4",
         thumbnail=thumbnail,
     )

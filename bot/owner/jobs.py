@@ -15,9 +15,10 @@ from bot.owner.status import age_text
 from bot.services import Services
 from bot.texts import Texts
 from jobs.errors import UserError
-from jobs.orders import Motion, Order, OrderState
+from jobs.orders import Order, OrderState
 from jobs.queues.order_logs import OrderLogs
 from jobs.queues.outcomes import CancelOutcome
+from jobs.wish import Movement
 
 PAGE_SIZE = 8
 _MOST_FAILED = 100
@@ -189,10 +190,11 @@ def _state_text(job: Job, _: Texts) -> str:
 
 
 def _wish_fields(order: Order, _: Texts) -> dict[str, object]:
-    return {"wish": _motion_text(order.motion, _), "engine": order.engine, "frames": order.frames}
+    frames = order.wish.cost_frames
+    return {"wish": _motion_text(order.wish.movement, _), "engine": order.engine, "frames": frames}
 
 
-def _motion_text(motion: Motion, _: Texts) -> str:
+def _motion_text(motion: Movement, _: Texts) -> str:
     if motion.templates:
         return _("all movements")
     return motion.template or _("own clip")

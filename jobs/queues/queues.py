@@ -118,7 +118,7 @@ class Queues:
         request = self.request_of(order)
         with self._metrics.refusals(), reaching(self.url):
             limits = limits or self.limits
-            is_new = await self._take(request, limits, order, f"{order.frames} frames")
+            is_new = await self._take(request, limits, order, f"{order.wish.cost_frames} frames")
             self._metrics.submitted(ref.queue, order.lane, is_new=is_new)
             status = await self._status_of_taken(ref)
         return Submitted(is_new, status)

@@ -61,7 +61,7 @@ class Painter(Maker):
     async def look(self, assignment: Assignment) -> Record:
         look = await super().look(assignment)
         assert isinstance(look, LookResult)
-        await self.store.put(look.sheet_key, media.photo())
+        await self.store.put(look.photo.sheet, media.photo())
         return look
 
 

@@ -15,13 +15,14 @@ from bot.drafts.draft_store import DraftStore
 from jobs.drafts import Draft
 from jobs.errors import EngineFailed, NoFaceInClip
 from jobs.metrics.order_metrics import DeliveryOutcome
-from jobs.orders import Motion, OrderState
+from jobs.orders import OrderState
 from jobs.queues.delivery_records import MOST_TRIES, UNCERTAIN_S
 from jobs.queues.keys import DELIVER, OPEN_CARDS, card_key
 from jobs.queues.queue_worker import WorkRules
 from jobs.service_errors import FileGone
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key, result_thumbnail_key
+from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
@@ -61,7 +62,7 @@ async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterato
 
 
 async def ordered(
-    staff: Staff, desk: Desk, person: int = ALICE, motion: Motion = SMILE, **changes: Any
+    staff: Staff, desk: Desk, person: int = ALICE, motion: Movement = SMILE, **changes: Any
 ) -> Draft:
     """A draft whose photo comes and becomes an order by itself."""
     return await photo_sent(staff, desk, person, motion=motion, **changes)
@@ -174,7 +175,7 @@ async def test_all_movements_come_with_their_numbers(
     assert [button["text"] for row in rows for button in row][:9] == list("123456789")
     taps = [ButtonData.decoded(button["callback_data"]) for row in rows for button in row]
     named = tuple(tap.argument for tap in taps if tap and tap.action is ButtonAction.ONE_OF_ALL)
-    assert named == maker.orders[0].motion.templates
+    assert named == maker.orders[0].wish.movement.templates
 
 
 async def test_order_whose_draft_and_card_are_lost_is_delivered_all_the_same(

@@ -55,7 +55,7 @@ async def test_movement_that_is_named_is_made_at_once(house: House) -> None:
     await asked(house, "/animate@animato_bot Smile")
     await house.video(FAMILY)
     (order,) = house.worker.orders
-    assert (order.motion.template, order.person, order.chat) == ("smile", BOB, FAMILY)
+    assert (order.wish.movement.template, order.person, order.chat) == ("smile", BOB, FAMILY)
 
 
 async def test_unknown_movement_is_told_with_those_that_there_are(house: House) -> None:

@@ -166,7 +166,7 @@ async def test_look_at_an_older_photo_changes_nothing(
         await until(lambda: count(staff, DELIVER, "completed", 4))
     assert seen == await staff.draft(draft.draft)
     assert seen.look is not None
-    assert "-2-" in seen.look.photo_key
+    assert "-2-" in seen.look.photo.file
     assert staff.shown.drafts == [draft.draft]
 
 

@@ -12,7 +12,6 @@ from bot.orders.ordering import Ordering, OrdersPaused
 from bot.orders.result_files import ResultFiles
 from jobs.drafts import Draft
 from jobs.errors import MediaDamaged
-from jobs.orders import Motion
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
@@ -20,6 +19,7 @@ from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
+from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
@@ -208,7 +208,8 @@ async def test_another_frame_is_the_same_order_measured_otherwise(
         draft = await looked_at(staff, await photo_sent(staff, desk))
         draft = await clip_added(staff, draft)
         assert draft.look is not None
-        motion = Motion(clip_key=draft.look.clip_key)
+        assert draft.look.clip is not None
+        motion = Movement.of_clip(draft.look.clip)
         await staff.ordering.place(await staff.wishing(draft.draft, motion))
         await desk.sees("From another frame")
         for _ in range(2):
@@ -216,5 +217,5 @@ async def test_another_frame_is_the_same_order_measured_otherwise(
         await until(lambda: len(maker.orders) == 2)
     first, second = maker.orders
     assert first.engine == second.engine == "fomm"
-    assert first.options == {"find_best_frame": True}
-    assert second.options == {"find_best_frame": True, "best_frame_rank": 2}
+    assert first.wish.options == {"find_best_frame": True}
+    assert second.wish.options == {"find_best_frame": True, "best_frame_rank": 2}

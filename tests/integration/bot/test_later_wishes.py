@@ -8,16 +8,16 @@ import pytest
 
 from bot.orders.ordering import StillFetching
 from jobs.drafts import Draft
-from jobs.orders import Motion, Order
+from jobs.orders import Order
 from jobs.queues.admission import OrderLimits
 from jobs.queues.outcomes import CancelOutcome
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
+from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
-    SMILE,
     Maker,
     Staff,
     clip_added,
@@ -59,7 +59,8 @@ async def done(staff: Staff, maker: Maker, desk: Desk) -> Draft:
         draft = await looked_at(staff, await photo_sent(staff, desk))
         draft = await clip_added(staff, draft)
         assert draft.look is not None
-        motion = Motion(clip_key=draft.look.clip_key)
+        assert draft.look.clip is not None
+        motion = Movement.of_clip(draft.look.clip)
         await staff.ordering.place(await staff.wishing(draft.draft, motion))
         await desk.sees("done in")
         await until(lambda: nothing_is_open(staff))
@@ -79,8 +80,8 @@ async def test_later_wish_is_ordered_though_another_order_has_the_next_number(
     assert (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
     assert not (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
     smile, frame = await orders(staff)
-    assert smile.motion == SMILE
-    assert frame.options["best_frame_rank"] == 2
+    assert smile.wish.movement.template == "smile"
+    assert frame.wish.options["best_frame_rank"] == 2
     assert (await staff.draft(draft.draft)).number > max(smile.number, frame.number)
 
 
@@ -93,7 +94,7 @@ async def test_lost_video_is_made_anew_though_another_order_has_the_next_number(
     assert (await staff.later_orders.retry(await staff.draft(draft.draft), 1)).is_new
     assert not (await staff.later_orders.retry(await staff.draft(draft.draft), 1)).is_new
     smile, again = await orders(staff)
-    assert (smile.motion, again.motion.template) == (SMILE, None)
+    assert (smile.wish.movement.template, again.wish.movement.template) == ("smile", None)
 
 
 async def test_wish_of_two_taps_at_the_same_time_is_one_order(
@@ -124,7 +125,7 @@ async def test_number_of_a_wish_that_was_refused_is_nobody_elses(
     await staff.ordering.place(await staff.wishing(draft.draft))
     assert (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
     smile, frame = await orders(staff)
-    assert (smile.motion, frame.motion.template) == (SMILE, None)
+    assert (smile.wish.movement.template, frame.wish.movement.template) == ("smile", None)
 
 
 async def test_wish_that_was_cancelled_may_be_wished_again(
@@ -161,8 +162,8 @@ async def test_repeated_order_counts_the_frames_of_its_own_clip(
     await staff.later_orders.another_frame(draft, 1)
     (order,) = await orders(staff)
     assert draft.look is not None
-    assert order.motion.clip_key != draft.look.clip_key
-    assert order.frames == 25
+    assert order.wish.clip != draft.look.clip
+    assert order.wish.cost_frames == 25
     assert order.estimated_cost_s == pytest.approx(25 * 0.15)
 
 
@@ -174,7 +175,7 @@ async def test_repeated_order_does_not_wait_for_the_look_at_another_clip(
     assert renewed is not None
     assert (await staff.later_orders.another_frame(renewed, 1)).is_new
     (order,) = await orders(staff)
-    assert order.motion.clip_key == maker.orders[0].motion.clip_key
+    assert order.wish.clip == maker.orders[0].wish.clip
 
 
 async def test_repeated_order_whose_files_are_gone_has_its_own_clip_fetched_again(
@@ -199,5 +200,5 @@ async def test_repeated_order_whose_files_are_gone_has_its_own_clip_fetched_agai
         again = await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)
         assert again.card is not None
         assert not again.is_new
-    assert maker.orders[1].frames == 25
-    assert maker.orders[1].options["best_frame_rank"] == 2
+    assert maker.orders[1].wish.cost_frames == 25
+    assert maker.orders[1].wish.options["best_frame_rank"] == 2

@@ -60,7 +60,7 @@ async def test_clip_after_its_photo_is_followed(talk: Talk) -> None:
     await talk.tap("Follow my clip", await talk.shows(YOUR_CLIP))
     await talk.videos()
     (order,) = talk.worker.orders
-    assert order.motion.clip_key is not None
+    assert order.wish.clip is not None
 
 
 async def test_gif_is_a_clip(talk: Talk) -> None:
@@ -123,7 +123,7 @@ async def test_two_photos_have_two_cards_and_both_work(talk: Talk) -> None:
     videos = await talk.videos(count=2)
     answered = {video["reply_to_message"]["message_id"] for video in videos}
     assert answered == {first["message_id"], second["message_id"]}
-    wanted = {order.draft: order.motion.template for order in talk.worker.orders}
+    wanted = {order.draft: order.wish.movement.template for order in talk.worker.orders}
     names = {
         (await talk.draft_of(first)).draft: "wink",
         (await talk.draft_of(second)).draft: "smile",
@@ -387,7 +387,7 @@ async def test_link_to_a_movement_then_a_photo_is_an_order(talk: Talk) -> None:
     await talk.shows("Wink. Now send me a photo for it")
     await talk.photo()
     await talk.videos()
-    assert [order.motion.template for order in talk.worker.orders] == ["wink"]
+    assert [order.wish.movement.template for order in talk.worker.orders] == ["wink"]
     await talk.photo(seed=2)
     await talk.shows("Which movement?")
 

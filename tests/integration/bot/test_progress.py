@@ -277,5 +277,5 @@ async def test_photo_that_another_order_needs_is_not_deleted(
     await staff.ordering.place(await staff.wishing(draft.draft))
     assert not await ResultFiles(staff.services).delete(draft, 1)
     assert draft.look is not None
-    assert await store.exists(draft.look.photo_key)
+    assert await store.exists(draft.look.photo.file)
     assert await staff.drafts.read(draft.draft) is not None

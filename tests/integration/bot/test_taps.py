@@ -8,7 +8,6 @@ from redis.asyncio import Redis
 from bot.callback_data import ButtonAction
 from jobs.drafts import Draft
 from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
-from jobs.orders import Motion
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import draft_key
 from tests.integration.bot import talk as talks
@@ -55,7 +54,7 @@ async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
     assert (await talk.draft_of(photo)).face_box == SECOND.box
     await talk.tap("😊", card)
     await talk.videos()
-    assert talk.worker.orders[0].face_box == SECOND.box
+    assert talk.worker.orders[0].wish.face_box == SECOND.box
 
 
 @pytest.mark.parametrize(
@@ -201,7 +200,7 @@ async def test_all_movements_then_several_numbers_are_several_orders(talk: Talk)
     await talk.tap("6", sheet)
     assert (await talk.tap("6", sheet))["text"] in ("You have ordered this already.", None)
     await talk.videos(count=3)
-    names = [order.motion.template for order in talk.worker.orders[1:]]
+    names = [order.wish.movement.template for order in talk.worker.orders[1:]]
     assert sorted(str(name) for name in names[:2]) == ["smile", "wink"]
 
 
@@ -257,11 +256,11 @@ async def test_photo_that_was_swept_is_fetched_again(talk: Talk) -> None:
     card = await talk.shows("Which movement?")
     draft = await talk.draft_of(photo)
     assert draft.look is not None
-    await talk.staff.services.store.delete([draft.look.photo_key])
+    await talk.staff.services.store.delete([draft.look.photo.file])
     answer = await talk.tap("😊", card)
     assert "fetching the photo again" in answer["text"]
     await talk.videos()
-    assert talk.worker.orders[0].motion == Motion(template="smile")
+    assert talk.worker.orders[0].wish.movement.template == "smile"
 
 
 # --- the end --------------------------------------------------------------------------------------
@@ -276,7 +275,7 @@ async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
     await talk.shows("The photo is deleted")
     assert await talk.staff.drafts.read(draft.draft) is None
     assert draft.look is not None
-    assert not await talk.staff.services.store.exists(draft.look.photo_key)
+    assert not await talk.staff.services.store.exists(draft.look.photo.file)
 
 
 async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:

@@ -22,9 +22,9 @@ from pathlib import Path
 from PIL import Image
 from redis.asyncio import Redis
 
-from inference.process.render_job import EngineSetup
+from inference.process.setup import EngineSetup
 from jobs.connection import connect
-from jobs.orders import Motion, Order
+from jobs.orders import Order
 from jobs.queues.admission import OrderLimits
 from jobs.queues.keys import DELIVER, JobRef, engine_queue, prefix_of
 from jobs.queues.outcomes import CancelOutcome
@@ -35,6 +35,7 @@ from jobs.service_errors import QueueUnavailable, TooManyOpenOrders
 from jobs.store.files import FileStore
 from jobs.tasks import end_tasks
 from jobs.templates import SHIPPED_TEMPLATES
+from jobs.wish import Movement
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs.hand import make_order
 from tests.integration.worker.chaos_programs import Kept, nothing_runs
@@ -201,7 +202,7 @@ class Chaos:
                 1 + number // PERSONS,
                 engine=ENGINE,
                 face_box=FACE_BOX,
-                motion=Motion(template="blink"),
+                motion=Movement(template="blink"),
             )
             wish = Wish(
                 order,

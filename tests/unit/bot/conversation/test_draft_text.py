@@ -23,11 +23,13 @@ from bot.texts import ENGLISH
 from jobs.drafts import Draft, DraftProblem, MediaFile
 from jobs.errors import MediaDamaged
 from jobs.model import CropBox, Face, MediaWarning
-from jobs.orders import LookResult, Motion
+from jobs.orders import LookResult
 from jobs.service_errors import OrderFailed
 from jobs.show_all import MAX_TILES
 from jobs.templates import Catalogue
+from jobs.wish import Movement
 from tests.unit.bot.cards import make_order
+from tests.wishes import make_photo
 
 CATALOGUE = Catalogue.load()
 FILE = MediaFile(file_id="x", name="photo.jpg")
@@ -49,9 +51,7 @@ def draft_of(**changes: Any) -> Draft:
 def look_of(faces: int = 1, *warnings: MediaWarning) -> LookResult:
     box = CropBox(left=0, upper=0, right=9, lower=9)
     found = tuple(Face(number=number + 1, box=box, votes=3) for number in range(faces))
-    return LookResult(
-        photo_key="p", sheet_key="s", width=99, height=99, faces=found, warnings=warnings
-    )
+    return LookResult(photo=make_photo("p", faces=found, warnings=warnings))
 
 
 def choice_of(count: int = 9, *engines: str, **changes: Any) -> Choice:
@@ -141,7 +141,7 @@ def test_clip_that_is_there_comes_first() -> None:
 
 
 def test_wish_that_waits_for_its_warnings_comes_first() -> None:
-    draft = draft_of(motion=Motion(template="move1"))
+    draft = draft_of(motion=Movement(template="move1"))
     assert labels(movement_content(draft, choice_of(), ENGLISH).keyboard)[0][0].endswith("Move 1")
     every = draft_of(is_all_wanted=True)
     first = movement_content(every, choice_of(shows_all=True), ENGLISH).keyboard[0][0]
@@ -188,19 +188,19 @@ def test_first_keyboard_cancels_and_later_ones_close() -> None:
 
 
 def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
-    keyboard = numbers_keyboard(make_order(motion=Motion(templates=("a", "b", "c", "d"))))
+    keyboard = numbers_keyboard(make_order(motion=Movement(templates=("a", "b", "c", "d"))))
     assert labels(keyboard) == [["1", "2", "3"], ["4"]]
     assert keyboard[1][0].data == ButtonData(ButtonAction.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
     assert MAX_TILES <= 30
 
 
 def test_every_button_fits_even_with_the_longest_names() -> None:
-    draft = draft_of(number=10**6, clip=FILE, motion=Motion(template="move1"))
+    draft = draft_of(number=10**6, clip=FILE, motion=Movement(template="move1"))
     choice = choice_of(30, "fomm", "flow", shows_all=True)
     longest = choice.templates[0].model_copy(
         update={"name": LONGEST_NAME, "title": {"en": "t" * 200}}
     )
-    order = make_order(number=10**6, motion=Motion(templates=(LONGEST_NAME,)))
+    order = make_order(number=10**6, motion=Movement(templates=(LONGEST_NAME,)))
     many = [
         movement_content(draft, choice, ENGLISH, 2),
         movement_content(draft, Choice(templates=[longest]), ENGLISH),

@@ -21,11 +21,13 @@ from bot.orders.card_text import (
 )
 from bot.texts import ENGLISH
 from jobs.errors import EngineFailed, NoFaceInClip
-from jobs.orders import Motion, OrderState, Progress, Stage
+from jobs.orders import OrderState, Progress, Stage
 from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
+from jobs.wish import Movement
 from tests.unit.bot.cards import NOW_S, make_card, make_result
+from tests.wishes import make_clip
 
 SHOWN = {"edits": 1, "edited_s": NOW_S - 100, "shown_phase": "waiting"}
 
@@ -187,7 +189,7 @@ def test_next_movement_is_a_new_wish_and_the_file_is_the_orders() -> None:
 
 
 def test_another_frame_is_offered_for_ones_own_clip_if_the_engine_can() -> None:
-    clip = make_card(motion=Motion(clip_key="looks/a/clip.mp4"))
+    clip = make_card(motion=Movement.of_clip(make_clip("looks/a/clip.mp4")))
     assert ButtonAction.BEST_FRAME in taps(result_buttons(clip, 3, BEST_FRAME, ENGLISH))
     assert ButtonAction.BEST_FRAME not in taps(
         result_buttons(clip, 3, {"find_best_frame"}, ENGLISH)

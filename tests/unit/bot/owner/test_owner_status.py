@@ -9,9 +9,11 @@ from bot.owner.jobs import Job, detail_content, list_content
 from bot.owner.overview import Overview, QueueSummary, WorkerSummary
 from bot.owner.status import age_text, status_content
 from bot.texts import ENGLISH
-from jobs.orders import Motion, OrderState, order_id
+from jobs.orders import OrderState, order_id
 from jobs.queues.heartbeats import WorkerState
+from jobs.wish import Movement
 from tests.unit.bot.cards import make_order
+from tests.wishes import make_clip
 
 WORKER = WorkerSummary("attic", "cuda:0", WorkerState.IDLE, {"fomm": 12.34, "flow": None}, 4.2)
 OVERVIEW = Overview(
@@ -99,7 +101,7 @@ def test_ages_are_told_in_the_unit_that_fits() -> None:
 
 def test_list_has_a_line_and_a_button_for_each_order() -> None:
     waiting = Job(make_order(), OrderState.WAITING, 42.0, ahead=2)
-    clip = make_order(motion=Motion(clip_key="looks/k3f9a2b1cd/clip.mp4"), number=3)
+    clip = make_order(motion=Movement.of_clip(make_clip("looks/k3f9a2b1cd/clip.mp4")), number=3)
     running = Job(clip, OrderState.RUNNING, 300.0, percent=40)
     words = list_content([waiting, running], 0, 1, ENGLISH)
     assert words.text.splitlines() == [

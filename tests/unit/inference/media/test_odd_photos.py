@@ -357,7 +357,7 @@ def test_odd_photo_goes_through_the_gate(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     look = look_at_photo(tmp_path / name, folder, find_faces=False)
-    written = np.asarray(Image.open(look.photo))
+    written = np.asarray(Image.open(look.path))
     assert np.abs(written.astype(np.int16) - expected).mean() <= tolerance
     assert sorted(path.name for path in folder.iterdir()) == ["photo.png", "sheet.png"]
 
