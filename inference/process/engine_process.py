@@ -41,6 +41,7 @@ from jobs.errors import (
     EngineHung,
     UserError,
 )
+from jobs.stored_errors import error_from_dict
 
 OnProgress = Callable[[int, int], None]
 """Called with the number of finished frames and of all frames."""
@@ -389,7 +390,7 @@ def _result_of(answer: dict[str, Any], engine: str) -> dict[str, Any]:
         result: dict[str, Any] = answer["result"]
         return result
     try:
-        error = AnimatoError.from_dict(answer["error"])
+        error = error_from_dict(answer["error"])
     except KeyError:
         error = EngineFailed(name=engine, reason=answer["trace"].strip().rpartition("\n")[2])
     if isinstance(error, UserError | Cancelled):

@@ -47,7 +47,7 @@ from jobs.queues.counting import count_jobs
 from jobs.queues.failures import CANCELLED, reason_of
 from jobs.queues.keys import CANCEL_CHANNEL, RESULT_FIELD, JobRef, cancel_key
 from jobs.service_errors import FileGone, OrderFailed, RecordError
-from jobs.tasks import end_tasks, to_the_end
+from jobs.tasks import end_tasks, run_shielded
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ class QueueWorker:
         """
         if not self._is_closed:
             self._is_closed = self._takes_none = True
-            await to_the_end(self._end(grace_s))
+            await run_shielded(self._end(grace_s))
 
     async def _end(self, grace_s: float) -> None:
         worker = self._worker
