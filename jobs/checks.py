@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jobs.check_results import CheckResult, State
-from jobs.connection import check_server, connect, place_of, reaching
+from jobs.connection import check_server, connect, public_address, reaching
 from jobs.errors import BadSettings
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.redis_server.server import queue_server
@@ -74,7 +74,7 @@ async def check_queues(url: str) -> list[CheckResult]:
     finally:
         await client.aclose()
     return [
-        CheckResult("queues", State.OK, f"{_name(facts)} at {place_of(url)}", is_needed=True),
+        CheckResult("queues", State.OK, f"{_name(facts)} at {public_address(url)}", is_needed=True),
         _disk(facts),
         _memory(facts),
     ]

@@ -127,7 +127,7 @@ def _client(url: str, retry: Retry, read_s: float) -> Redis:
     )
 
 
-def place_of(url: str) -> str:
+def public_address(url: str) -> str:
     """Where an address leads, without what is secret in it: host and port, or a socket's path.
 
     Raises:
@@ -150,7 +150,7 @@ def reaching(url: str) -> Iterator[None]:
         yield
     except RedisError as exc:
         log.debug("the server of the queues: %r", exc)
-        raise QueueUnavailable(place=place_of(url), reason=_reason(exc)) from exc
+        raise QueueUnavailable(place=public_address(url), reason=_reason(exc)) from exc
 
 
 async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:
@@ -175,12 +175,12 @@ async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:
     if found < MINIMUM_VERSION:
         wanted = ".".join(map(str, MINIMUM_VERSION))
         reason = f"it is of version {found[0]}.{found[1]}, and {wanted} is needed"
-        raise QueueUnavailable(place=place_of(url), reason=reason)
+        raise QueueUnavailable(place=public_address(url), reason=reason)
     if facts.get("maxmemory_policy", "noeviction") != "noeviction":
         log.warning(
             "the server of the queues at %s may throw orders away when its memory is full: set its "
             "maxmemory-policy to noeviction",
-            place_of(url),
+            public_address(url),
         )
     return found[0], found[1]
 

@@ -7,7 +7,7 @@ from bot.services import Services
 from jobs.connection import reaching
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
-from jobs.queues.statistics import Figures, QueueStatistics
+from jobs.queues.statistics import QueueStatistics
 from jobs.service_errors import StoreError
 
 _DAY_S = 86_400
@@ -99,7 +99,6 @@ class Overviews:
     def __init__(self, services: Services) -> None:
         self._services = services
         client, url = services.queues.client, services.queues.url
-        self._figures = Figures(client, url)
         self._workers = WorkerRegistry(client, url)
 
     async def now(self) -> Overview:
@@ -121,7 +120,7 @@ class Overviews:
             is_paused=await services.people.is_paused(),
             queues=tuple(
                 [
-                    _queue_stand(name, await self._figures.of(name), now_s)
+                    _queue_stand(name, await queues.statistics(name), now_s)
                     for name in (INTAKE, LOOK, *engine_queues, DELIVER)
                 ]
             ),
@@ -144,7 +143,7 @@ class Overviews:
 
     async def _workers_now(self, now_s: float) -> tuple[WorkerSummary, ...]:
         living = await self._workers.living()
-        signs = await self._workers.signs([one.worker for one in living])
+        signs = await self._workers.last_seen([one.worker for one in living])
         return tuple(
             [
                 await self._worker_stand(one, now_s - (sign_s or now_s))

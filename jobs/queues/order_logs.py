@@ -1,4 +1,4 @@
-"""The last words about orders, as their workers wrote them (`worker/order_log.py`)."""
+"""The last log lines of orders, as their workers wrote them (`worker/order_log.py`)."""
 
 from redis.asyncio import Redis
 
@@ -7,22 +7,17 @@ from jobs.queues.keys import log_key
 
 
 class OrderLogs:
-    """Reads them.
-
-    Args:
-        client: the server of the queues.
-        url: its address.
-    """
+    """Reads them."""
 
     def __init__(self, client: Redis, url: str) -> None:
         self._client = client
         self._url = url
 
     async def last(self, order_id: str, lines: int) -> list[str]:
-        """At most so many lines about an order, the newest one last; none if nothing is known.
+        """Return up to `lines` lines about an order, the newest one last.
 
         Raises:
-            QueueUnavailable: the server does not answer.
+            QueueUnavailable: Redis does not answer.
         """
         with reaching(self._url):
             return list(map(str, await self._client.lrange(log_key(order_id), -lines, -1)))

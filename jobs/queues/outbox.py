@@ -1,12 +1,12 @@
-"""Finished jobs become deliveries, each once, however often bot, workers or server die.
+"""Turns finished jobs into deliveries, each once, even if bot, workers or Redis crash.
 
-    Outbox.sweep -> finished jobs of some queues -> jobs `d-...` in the queue `deliver`
+    Outbox.sweep -> finished jobs of some queues become jobs `d-...` in the queue `deliver`
     `delivery_records.py`: what a delivery does that begins again
-    Outbox.clean -> what is delivered goes after 48 h, its delivery after 72 h
-    hand_in      -> what a person asks for besides: the untouched file of a result
+    Outbox.clean -> removes delivered jobs after 48 h, and their deliveries after 72 h
+    hand_in      -> adds what a person asks for: the untouched file of a result
 
-No event is relied on. A delivery's id is made of the job's and of when it finished, so that a
-sweep which overlaps another adds nothing, and a second try of a failed order is delivered anew.
+It does not rely on events. A delivery's id consists of the job's id and its finishing time: a sweep
+that overlaps another adds nothing, and a retry of a failed order is delivered again.
 """
 
 import time
@@ -33,13 +33,13 @@ _BATCH = 500
 
 
 class DeliveryJob(Record):
-    """What is to be told to a chat: that a job ended; or what is to be sent of it once more.
+    """A message to a chat: how a job ended, or the untouched file of its result.
 
     Attributes:
         queue: the job's queue.
         job_id: its id there.
         finished_ms: when it ended, unix time in ms.
-        tap: Telegram's name of the tap that asks for the untouched file; empty: the end is told.
+        tap: Telegram's id of the tap that asks for the untouched file; empty: how the job ended.
     """
 
     queue: str
@@ -61,18 +61,18 @@ class DeliveryJob(Record):
 
     @classmethod
     def of(cls, finished: Finished) -> Self:
-        """The delivery of a finished job."""
+        """Return the delivery of a finished job."""
         ref = finished.ref
         return cls(queue=ref.queue, job_id=ref.job_id, finished_ms=finished.finished_ms)
 
 
 class Outbox:
-    """Turns finished jobs into deliveries.
+    """Turns finished jobs into deliveries. All methods raise QueueUnavailable on an outage.
 
     Args:
-        queues: where they are.
-        swept: the queues whose jobs are delivered; None: those of fetching and looking, and of all
-            engines that are known.
+        queues: the queues.
+        swept: the names of those whose jobs are delivered; None: `intake`, `look` and those of all
+            known engines.
         clock: unix time in s.
     """
 
@@ -90,13 +90,10 @@ class Outbox:
         self._full_sweep_at_s = 0.0
 
     async def sweep(self) -> int:
-        """How many deliveries were added; to be called every few seconds.
+        """Add deliveries and return their number; call this every few seconds.
 
-        Finishing times are told by the workers' clocks. So now and then, and at first, all that is
-        kept is looked through: a job of a worker whose clock is slow is late, and never lost.
-
-        Raises:
-            QueueUnavailable: the server does not answer; the next call makes up for it.
+        Finishing times are from the workers' clocks. So the first call, and then one every ten
+        minutes, checks all finished jobs: those of a worker with a slow clock are late, not lost.
         """
         now_s = self._clock()
         is_full = now_s - self._full_sweep_at_s >= _FULL_SWEEP_EVERY_S
@@ -112,18 +109,15 @@ class Outbox:
         return len(deliveries)
 
     async def clean(self) -> int:
-        """How many jobs were removed: those of 48 h ago that are delivered, then old deliveries.
+        """Remove old jobs and return their number: delivered ones, then deliveries.
 
         What is not delivered stays, however old it is.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
         """
         finished = await self._queues.finished_since(0, await self._names())
         delivered = await self._delivered(self._older(finished, KEPT_ORDER_S))
         goes = {DeliveryJob.of(one).delivery_id for one in delivered}
         stays = {DeliveryJob.of(one).delivery_id for one in finished} - goes
-        # First the order, then its delivery: else the next sweep would send it again.
+        # First the order, then its delivery: otherwise the next sweep would send it again.
         removed = await self._remove(delivered)
         old = self._older(await self._queues.finished_since(0, [DELIVER]), KEPT_DELIVERY_S)
         return removed + await self._remove([one for one in old if one.ref.job_id not in stays])
@@ -138,7 +132,7 @@ class Outbox:
         return [one for one in finished if one.finished_ms <= before_ms]
 
     async def _new(self, deliveries: list[DeliveryJob]) -> list[DeliveryJob]:
-        """Those that are not in the queue yet."""
+        """Return those that are not in the queue yet."""
         found: list[DeliveryJob] = []
         for start in range(0, len(deliveries), _BATCH):
             batch = deliveries[start : start + _BATCH]
@@ -151,7 +145,7 @@ class Outbox:
         return found
 
     async def _delivered(self, finished: list[Finished]) -> list[Finished]:
-        """Those whose delivery ended, well or not."""
+        """Return those whose delivery ended, successfully or not."""
         with reaching(self._queues.url):
             async with self._queues.client.pipeline(transaction=False) as pipe:
                 for one in finished:
@@ -167,10 +161,10 @@ class Outbox:
 
 
 async def hand_in(queues: Queues, delivery: DeliveryJob) -> None:
-    """Takes what no sweep would find again, once; it outlives the server's death.
+    """Add a delivery that no sweep would find, once, so that it survives a crash of Redis.
 
     Raises:
-        QueueUnavailable: the server does not answer.
+        QueueUnavailable: Redis does not answer.
     """
     key, queue = JobRef(DELIVER, delivery.delivery_id).key, open_queue(DELIVER, queues.client)
     with reaching(queues.url):

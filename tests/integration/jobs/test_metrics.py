@@ -166,7 +166,6 @@ async def test_labels_of_every_metric_are_those_of_the_document(
     metrics.stalled(QUEUE)
     metrics.made_video(1)
     await queues.submit(make_order(2))
-    await queues.admission.rebase(QUEUE)
     await QueueMetrics(queues, registry).refresh()
     found = dict([*labels_of(worker), *labels_of(registry)])
     pattern = r"^\| `(\w+)` \| \w+ \| ([\w, ]*?) ?\| \w+ \| .* \|$"
