@@ -16,11 +16,11 @@ from jobs.errors import BadSettings
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.redis_server.server import queue_server
 from jobs.service_errors import QueueUnavailable, StoreError
-from jobs.store.address import Patience
+from jobs.store.address import StoreTimeouts
 from jobs.store.files import FileStore
 
-# Somebody waits for the answer.
-_PATIENCE = Patience(connect_s=5, read_s=10, retries=1)
+# Short: somebody is waiting for the answer.
+_TIMEOUTS = StoreTimeouts(connect_s=5, read_s=10, retries=1)
 _GB = 1_000_000_000
 _MB = 1_000_000
 _ANSWER_S = 3.0
@@ -145,7 +145,7 @@ async def check_store(url: str, min_free_bytes: int) -> CheckResult:
     """
     about = "file store"
     try:
-        store = FileStore.open(url, min_free_bytes=min_free_bytes, patience=_PATIENCE)
+        store = FileStore.open(url, min_free_bytes=min_free_bytes, timeouts=_TIMEOUTS)
         await store.check()
         free_bytes = store.free_bytes()
     except (BadSettings, StoreError) as error:
