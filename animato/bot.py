@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from animato.default_engine import check_default_engine
-from animato.health import signs_of_bot
+from animato.health import bot_heartbeats
 from animato.signals import until_signal
 from bot.app import serve
 from bot.gateway.hearing import Hearing
@@ -19,17 +19,17 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def run_bot() -> None:
-    """Runs the bot until a signal comes; on Ctrl-C, raises KeyboardInterrupt when it has ended.
+    """Run the bot until a signal; after Ctrl-C, raise KeyboardInterrupt when it has ended.
 
     Raises:
-        BadSettings: a setting cannot be used, or token or server of the queues are not set.
+        BadSettings: a setting is invalid, or the token or Redis is not set.
         QueueUnavailable, StoreError, TelegramUnavailable: a server does not answer at the start.
     """
     settings = Settings.load(Path(".env"))
     if not settings.redis_url.get_secret_value():
         reason = (
-            "The bot needs the server of the queues, the same as the workers': set "
-            "ANIMATO_REDIS_URL, or run `animato up`, which brings one."
+            "The bot needs the same Redis as the workers: set ANIMATO_REDIS_URL, or run "
+            "`animato up`, which starts one."
         )
         raise BadSettings(reason=reason)
     for handler in logging.getLogger().handlers:
@@ -51,5 +51,5 @@ async def _work(settings: Settings, ended: asyncio.Event) -> None:
         await client.aclose()
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
     hearing = Hearing()
-    async with signs_of_bot(url, hearing.is_deaf):
+    async with bot_heartbeats(url, hearing.is_deaf):
         await serve(settings, store, ended, hearing=hearing)
