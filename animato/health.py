@@ -13,7 +13,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from jobs.connection import check_server, connect, reaching
+from jobs.connection import check_server, connect, queue_errors
 from jobs.errors import BadSettings, OperatorError
 from jobs.queues.heartbeats import BEAT_EVERY_S, DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.keys import bot_key
@@ -87,7 +87,7 @@ async def _write_heartbeats(
     while True:
         state = _DEAF if is_deaf() else "alive"
         try:
-            with reaching(url):
+            with queue_errors(url):
                 await client.set(bot_key(socket.gethostname()), state, ex=DEAD_AFTER_S)
         except QueueUnavailable as error:
             log.warning("%s", error)
@@ -115,7 +115,7 @@ async def _is_alive(url: str, is_alive: Callable[[Redis, str], Awaitable[bool]])
 
 async def _has_bot(client: Redis, url: str) -> bool:
     host = socket.gethostname()
-    with reaching(url):
+    with queue_errors(url):
         state = await client.get(bot_key(host))
     if state == _DEAF:
         raise NothingFetched(host=host)

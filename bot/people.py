@@ -9,7 +9,7 @@ from enum import StrEnum
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.orders import Record
 from jobs.queues.keys import PAUSED_KEY, PEOPLE, PEOPLE_ADMINS_KEY, person_key
 
@@ -65,14 +65,14 @@ class People:
 
     async def person(self, person: int) -> Person:
         """What is stored of a person."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             text = await self._redis.get(person_key(person))
         return Person.read(text) if text else Person()
 
     async def change(self, person: int, **changes: object) -> Person:
         """Changes it. Nobody else's change is lost: an admin may do so while the person agrees."""
         key = person_key(person)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 while True:
                     await pipe.watch(key)
@@ -90,7 +90,7 @@ class People:
     async def listed(self) -> dict[int, Person]:
         """Those whom admins have let in or shut out; all who are stored are looked through."""
         found = {}
-        with reaching(self._url):
+        with queue_errors(self._url):
             async for key in self._redis.scan_iter(match=f"{PEOPLE}*", count=1000):
                 person = int(str(key).removeprefix(PEOPLE))
                 known = await self.person(person)
@@ -113,18 +113,18 @@ class People:
 
     async def admins(self) -> frozenset[int]:
         """Those of the settings, and those who claimed the bot."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             stored = await self._redis.smembers(PEOPLE_ADMINS_KEY)
         return self._admins | {int(one) for one in stored}
 
     async def is_paused(self) -> bool:
         """Whether an admin has stopped the taking of orders."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             return bool(await self._redis.exists(PAUSED_KEY))
 
     async def pause(self, *, is_paused: bool) -> None:
         """Stops the taking of orders, or goes on."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             if is_paused:
                 await self._redis.set(PAUSED_KEY, "1")
             else:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jobs.check_results import CheckResult, State
-from jobs.connection import check_server, connect, public_address, reaching
+from jobs.connection import check_server, connect, public_address, queue_errors
 from jobs.errors import BadSettings, os_reason
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.redis_server.server import queue_server
@@ -69,7 +69,7 @@ async def check_queues(url: str) -> list[CheckResult]:
     """
     client = connect(url, is_worker=False)
     try:
-        with reaching(url):
+        with queue_errors(url):
             facts = await client.info()
     finally:
         await client.aclose()

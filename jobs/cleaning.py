@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import LOOK, JobRef, prefix_of
 from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
@@ -57,7 +57,7 @@ class Cleaning:
             QueueUnavailable: Redis does not answer.
             StoreUnavailable: the file store does not answer or refuses.
         """
-        with reaching(self._queues.url):
+        with queue_errors(self._queues.url):
             for draft in await self._open_drafts():
                 await self._retention.keep(draft, now + _OPEN_KEPT_S)
             jobs = await self._outbox.clean()

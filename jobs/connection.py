@@ -140,7 +140,7 @@ def public_address(url: str) -> str:
 
 
 @contextmanager
-def reaching(url: str) -> Iterator[None]:
+def queue_errors(url: str) -> Iterator[None]:
     """Turn redis-py's errors inside the block into QueueUnavailable.
 
     Args:
@@ -170,7 +170,7 @@ async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:
     """
     client = _client(url, _RetryOutages(0, None), _CHECK_READ_S)
     try:
-        with reaching(url):
+        with queue_errors(url):
             facts = await _facts(client, wait_s)
     finally:
         await client.aclose()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import log_key
 
 LINES_KEPT = 200
@@ -29,7 +29,7 @@ class OrderLog:
         """Adds lines; the oldest ones make room, and all go a day after the last."""
         key = log_key(order_id)
         kept = [line[:_LINE_LIMIT] for line in lines][-LINES_KEPT:]
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.rpush(key, *kept)
                 pipe.ltrim(key, -LINES_KEPT, -1)

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Card, MediaFile
 from jobs.orders import Record
 from jobs.queues.keys import DUE_ALBUMS, album_key
@@ -114,7 +114,7 @@ class AlbumStore:
     async def add(self, album: str, part: AlbumPart, due_s: float) -> None:
         """Notes a message of an album, and when the album counts as complete, unix time."""
         key = album_key(album)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(key, str(part.message_id), part.to_json())
                 pipe.expire(key, _KEPT_S)
@@ -127,7 +127,7 @@ class AlbumStore:
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
+        with queue_errors(self._url):
             fields: Any = await self._redis.hgetall(album_key(album))
         card = fields.pop(_CARD, None)
         begun = [name for name in fields if name.startswith(_BEGUN)]
@@ -152,18 +152,18 @@ class AlbumStore:
 
     async def forget(self, album: str) -> None:
         """Deletes an album."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.delete(album_key(album))
 
     async def waiting(self) -> dict[str, float]:
         """The albums that nobody was asked about yet, and when they count as complete."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             found: Any = await self._redis.zrange(DUE_ALBUMS, 0, -1, withscores=True)
         return dict(found)
 
     async def settle(self, album: str, due_s: float) -> None:
         """Notes that an album was dealt with, unless more of it has come since."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 await pipe.watch(DUE_ALBUMS)
                 if await pipe.zscore(DUE_ALBUMS, album) != due_s:
@@ -176,7 +176,7 @@ class AlbumStore:
                     return  # it is dealt with once more, which changes nothing
 
     async def _note(self, album: str, name: str, value: str) -> None:
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(album_key(album), name, value)
                 pipe.expire(album_key(album), _KEPT_S)
@@ -184,5 +184,5 @@ class AlbumStore:
 
     async def postpone(self, album: str, due_s: float) -> None:
         """Lets an album wait until then."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.zadd(DUE_ALBUMS, {album: due_s}, xx=True)

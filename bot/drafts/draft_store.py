@@ -12,7 +12,7 @@ from pydantic import Field
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft, MediaFile
 from jobs.orders import DraftId, Record
 from jobs.queues.keys import desk_key, draft_key, drafts_key, shown_key
@@ -73,13 +73,13 @@ class DraftStore:
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
+        with queue_errors(self._url):
             text = await self._redis.get(draft_key(draft))
         return None if text is None else Draft.read(text)
 
     async def begin(self, draft: Draft) -> Draft:
         """Writes a new draft; of one that is there already, what is there."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(draft_key(draft.draft), draft.to_json(), nx=True, ex=_DRAFT_KEPT_S)
                 pipe.sadd(drafts_key(draft.chat), draft.draft)
@@ -93,7 +93,7 @@ class DraftStore:
         Nobody else's change is lost: the card may be sent while a look comes in.
         """
         key = draft_key(draft)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 while True:
                     await pipe.watch(key)
@@ -111,7 +111,7 @@ class DraftStore:
 
     async def of_chat(self, chat: int) -> list[str]:
         """The drafts that were begun in a chat; some may be forgotten."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             return sorted(map(str, await self._redis.smembers(drafts_key(chat))))
 
     async def move(self, old: int, new: int) -> None:
@@ -121,33 +121,33 @@ class DraftStore:
         """
         for name in await self.of_chat(old):
             await self.change(name, lambda draft: _moved(draft, new))
-            with reaching(self._url):
+            with queue_errors(self._url):
                 await self._redis.smove(drafts_key(old), drafts_key(new), name)
 
     async def forget_chat(self, chat: int) -> None:
         """Deletes the list of a chat's drafts, when all of them are forgotten."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.delete(drafts_key(chat))
 
     async def forget(self, draft: str) -> None:
         """Deletes a draft; its files are the file store's."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.delete(draft_key(draft))
 
     async def note_card(self, chat: int, message_id: int, draft: str) -> None:
         """Notes whose card a message is, for those who answer to it."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.set(shown_key(chat, message_id), draft, ex=_DRAFT_KEPT_S)
 
     async def answered(self, chat: int, message_id: int) -> Draft | None:
         """The draft whose photo or card a message is, or None."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             shown = await self._redis.get(shown_key(chat, message_id))
         return await self.read(str(shown or draft_id(chat, message_id)))
 
     async def desk(self, chat: int, person: int) -> Conversation:
         """What a person has in hand in a chat."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             text = await self._redis.get(desk_key(chat, person))
         return _desk_of(text)
 
@@ -175,7 +175,7 @@ class DraftStore:
     ) -> Conversation:
         """It after a change, which may be made more than once; nobody else's is lost."""
         key = desk_key(chat, person)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 while True:
                     await pipe.watch(key)

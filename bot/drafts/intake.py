@@ -14,7 +14,7 @@ from telegram.error import BadRequest, NetworkError, RetryAfter
 
 from bot.gateway.rate_limiter import seconds
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft, MediaFile
 from jobs.errors import MediaError, MediaTooLarge
 from jobs.orders import DraftId, LookOrder, Record
@@ -155,7 +155,7 @@ class Intake:
         self._check_size(file, len(content))
         name = name_in_store(file.name, called, order.revision)
         services = self._services
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             return await services.retention.put_input(order.draft, name, content, services.clock())
 
     def _check_size(self, file: MediaFile, size_bytes: int) -> None:

@@ -4,7 +4,7 @@ from bot.drafts.draft_store import DraftStore
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 
 # A card that is to be shown anew, in a chat that has none of the messages from before.
 _UNSHOWN = {"card": None, "reply_to": None, "thread_id": None, "edits": 0}
@@ -61,6 +61,6 @@ class ChatDepartures:
                 await self._ordering.cancel_order(card)
         for draft in await services.drafts.of_chat(chat):
             await services.drafts.forget(draft)
-            with reaching(services.queues.url):
+            with queue_errors(services.queues.url):
                 await services.retention.forget(draft, services.clock())
         await services.drafts.forget_chat(chat)

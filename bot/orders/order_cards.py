@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
 from bot.gateway.messenger import ChatTarget
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Card, MediaFile
 from jobs.model import Value
 from jobs.orders import Order, Record
@@ -139,7 +139,7 @@ class OrderCards:
     async def open(self, card: OrderCard) -> OrderCard:
         """Notes a card; of an order that has one already, that one, open again or still."""
         key = card_key(card.order_id)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(key, card.to_json(), nx=True)
                 pipe.expire(key, _OPEN_KEPT_S)
@@ -153,7 +153,7 @@ class OrderCards:
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
+        with queue_errors(self._url):
             text = await self._redis.get(card_key(order_id))
         return None if text is None else OrderCard.read(text)
 
@@ -192,7 +192,7 @@ class OrderCards:
         self, order_id: str, change: Callable[[OrderCard], OrderCard]
     ) -> OrderCard | None:
         key = card_key(order_id)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 while True:
                     await pipe.watch(key)
@@ -238,7 +238,7 @@ class OrderCards:
 
     async def all_unsettled(self) -> list[OrderCard]:
         """The same, and those whose cards are still to say how it ended."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             names = list(map(str, await self._redis.smembers(OPEN_CARDS)))
             texts = await self._redis.mget([card_key(name) for name in names]) if names else []
             gone = [name for name, text in zip(names, texts, strict=True) if text is None]
@@ -254,7 +254,7 @@ class OrderCards:
 
     async def close(self, order_id: str) -> None:
         """Nothing more is to be shown."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.srem(OPEN_CARDS, order_id)
                 pipe.expire(card_key(order_id), _CLOSED_KEPT_S)
@@ -262,7 +262,7 @@ class OrderCards:
 
     async def forget(self, order_id: str) -> None:
         """Deletes a card, as of an order that was not taken."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.srem(OPEN_CARDS, order_id)
                 pipe.delete(card_key(order_id))

@@ -16,7 +16,7 @@ from bot.orders.status_cards import StatusCards
 from bot.people import Role
 from bot.services import Services
 from bot.wording import sentence_of
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft
 from jobs.orders import Lane, Motion, Order
 from jobs.queues.admission import NO_LIMITS, OrderLimits
@@ -261,7 +261,7 @@ class Placing:
 
     async def _submit(self, draft: Draft, order: Order, limits: OrderLimits) -> PlacedOrder:
         services = self._services
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             await services.retention.touch(draft.draft, services.clock())
         # First the card, so that no order is without one.
         card = await services.cards.open(
@@ -311,7 +311,7 @@ class Placing:
             TooManyShowAlls: the person has seen them often enough.
         """
         key, now_s = show_all_key(order.person), self._services.clock()
-        with reaching(self._services.queues.url):
+        with queue_errors(self._services.queues.url):
             async with self._services.queues.client.pipeline(transaction=True) as pipe:
                 pipe.zremrangebyscore(key, "-inf", now_s - _DAY_S)
                 pipe.zadd(key, {order.order_id: now_s}, nx=True)
@@ -323,7 +323,7 @@ class Placing:
             raise TooManyShowAlls(limit=self._show_all_per_day)
 
     async def _uncount_show_all(self, order: Order) -> None:
-        with reaching(self._services.queues.url):
+        with queue_errors(self._services.queues.url):
             await self._services.queues.client.zrem(show_all_key(order.person), order.order_id)
 
     def _shown(self, draft: Draft) -> list[Template]:

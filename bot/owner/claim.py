@@ -10,7 +10,7 @@ from telegram.helpers import create_deep_linked_url
 
 from bot.people import People
 from bot.texts import Texts
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import CLAIM_KEY, PEOPLE_ADMINS_KEY
 
 CLAIM_LINK = "claim_"
@@ -35,13 +35,13 @@ class Claims:
     async def new(self) -> str:
         """Another secret; the one before it opens nothing any more."""
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.set(CLAIM_KEY, _hash(secret), ex=CLAIM_KEPT_S)
         return secret
 
     async def redeem(self, secret: str, person: int) -> bool:
         """Makes the first person with the secret an admin; whether this one is it."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 await pipe.watch(CLAIM_KEY)
                 stored = await pipe.get(CLAIM_KEY)

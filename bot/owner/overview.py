@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
 from jobs.queues.statistics import QueueStatistics
@@ -113,7 +113,7 @@ class Overviews:
         ended = await queues.finished_since(round((now_s - _DAY_S) * 1000), engine_queues)
         letters = await queues.dead_letters(_MOST_FAILURES)
         failed = [one for one in letters if (one.status.finished_s or 0) > now_s - _DAY_S]
-        with reaching(queues.url):
+        with queue_errors(queues.url):
             memory = await queues.client.info("memory")
         free_bytes, trouble = self._room()
         return Overview(

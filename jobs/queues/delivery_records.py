@@ -10,7 +10,7 @@ A video may rarely arrive twice. It is never lost without a message to the admin
 
 from enum import StrEnum
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.orders import Record
 from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import sent_key
@@ -97,7 +97,7 @@ async def read_record(queues: Queues, delivery_id: str) -> DeliveryRecord:
         RecordError: it was written by another version of this program.
         QueueUnavailable: Redis does not answer.
     """
-    with reaching(queues.url):
+    with queue_errors(queues.url):
         text = await queues.client.get(sent_key(delivery_id))
     return DeliveryRecord.read(text) if text else DeliveryRecord()
 
@@ -109,7 +109,7 @@ async def write_record(queues: Queues, delivery_id: str, record: DeliveryRecord)
         QueueUnavailable: Redis does not answer.
     """
     key, text = sent_key(delivery_id), record.to_json()
-    with reaching(queues.url):
+    with queue_errors(queues.url):
         # Repeat if Redis has crashed in between and lost it.
         while await queues.client.get(key) != text:
             await queues.client.set(key, text, ex=_KEPT_S)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pydantic import Field
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.engines import EngineInfo
 from jobs.orders import Record
 from jobs.queues.admission import lua
@@ -83,7 +83,7 @@ class WorkerRegistry:
 
     async def beat(self, heartbeat: Heartbeat, now_s: float) -> None:
         """Write a heartbeat, which expires after DEAD_AFTER_S, and its engines, which do not."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.set(worker_key(heartbeat.worker), heartbeat.to_json(), ex=DEAD_AFTER_S)
                 pipe.zadd(WORKERS, {heartbeat.worker: now_s})
@@ -93,7 +93,7 @@ class WorkerRegistry:
 
     async def leave(self, worker: str) -> None:
         """Remove a worker."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.delete(worker_key(worker))
                 pipe.zrem(WORKERS, worker)
@@ -101,7 +101,7 @@ class WorkerRegistry:
 
     async def living(self) -> list[Heartbeat]:
         """Return the last heartbeats of live workers, except those of another program version."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             names = list(map(str, await self._client.zrange(WORKERS, 0, -1)))
             if not names:
                 return []
@@ -121,7 +121,7 @@ class WorkerRegistry:
         """Return the unix time of each worker's last heartbeat; None for one that is gone."""
         if not workers:
             return []
-        with reaching(self._url):
+        with queue_errors(self._url):
             found = await self._client.zmscore(WORKERS, list(workers))
         return [None if beat_s is None else float(beat_s) for beat_s in found]
 
@@ -133,7 +133,7 @@ class WorkerRegistry:
         if not _LEAST_S <= seconds_per_frame <= _MOST_S:
             log.warning("%s at %s: ignored %s s per frame", device, kind, seconds_per_frame)
             return
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._record_speed(
                 keys=[speed_key(device, kind)],
                 args=[repr(seconds_per_frame), _SPEED_WEIGHT, _SPEED_KEPT_S],
@@ -143,6 +143,6 @@ class WorkerRegistry:
         """Return the seconds per frame of each device; None for one without history."""
         if not devices:
             return []
-        with reaching(self._url):
+        with queue_errors(self._url):
             found = await self._client.mget([speed_key(device, kind) for device in devices])
         return [None if text is None else float(text) for text in found]

@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.engines import EngineInfo
 from jobs.orders import Record
 from jobs.queues.keys import KNOWN_ENGINES
@@ -50,13 +50,13 @@ class KnownEngines:
 
     async def names(self) -> tuple[str, ...]:
         """Return their names: our own first, then the others in alphabetical order."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             found = await self._client.hkeys(KNOWN_ENGINES)
         return (*self._own, *sorted(set(map(str, found)) - set(self._own)))
 
     async def all(self) -> list[KnownEngine]:
         """Return them, except those written by a newer version of this program."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             texts = await self._client.hvals(KNOWN_ENGINES)
         found = []
         for text in texts:
@@ -69,5 +69,5 @@ class KnownEngines:
     async def add(self, name: str) -> None:
         """Add an engine that orders are accepted for, unless it is known already."""
         text = KnownEngine(info=EngineInfo(name=name)).to_json()
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._client.hsetnx(KNOWN_ENGINES, name, text)

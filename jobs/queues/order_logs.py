@@ -2,7 +2,7 @@
 
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import log_key
 
 
@@ -19,5 +19,5 @@ class OrderLogs:
         Raises:
             QueueUnavailable: Redis does not answer.
         """
-        with reaching(self._url):
+        with queue_errors(self._url):
             return list(map(str, await self._client.lrange(log_key(order_id), -lines, -1)))

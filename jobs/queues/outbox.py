@@ -15,7 +15,7 @@ from typing import Self
 
 from pydantic import Field
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.orders import JobId, Record
 from jobs.queues.bullmq_types import CAPPED_BACKOFF, JobQueue, open_queue
 from jobs.queues.durability import wait_until_durable
@@ -100,7 +100,7 @@ class Outbox:
         since_s = 0.0 if is_full else max(0.0, self._swept_at_s - _OVERLAP_S)
         finished = await self._queues.finished_since(round(since_s * 1000), await self._names())
         deliveries = await self._new(list(map(DeliveryJob.of, finished)))
-        with reaching(self._queues.url):
+        with queue_errors(self._queues.url):
             for delivery in deliveries:
                 await _add(self._deliver, delivery)
         self._swept_at_s = now_s
@@ -136,7 +136,7 @@ class Outbox:
         found: list[DeliveryJob] = []
         for start in range(0, len(deliveries), _BATCH):
             batch = deliveries[start : start + _BATCH]
-            with reaching(self._queues.url):
+            with queue_errors(self._queues.url):
                 async with self._queues.client.pipeline(transaction=False) as pipe:
                     for delivery in batch:
                         pipe.exists(JobRef(DELIVER, delivery.delivery_id).key)
@@ -146,7 +146,7 @@ class Outbox:
 
     async def _delivered(self, finished: list[Finished]) -> list[Finished]:
         """Return those whose delivery ended, successfully or not."""
-        with reaching(self._queues.url):
+        with queue_errors(self._queues.url):
             async with self._queues.client.pipeline(transaction=False) as pipe:
                 for one in finished:
                     pipe.hexists(JobRef(DELIVER, DeliveryJob.of(one).delivery_id).key, "finishedOn")
@@ -154,7 +154,7 @@ class Outbox:
         return [one for one, is_over in zip(finished, ended, strict=True) if is_over]
 
     async def _remove(self, finished: list[Finished]) -> int:
-        with reaching(self._queues.url):
+        with queue_errors(self._queues.url):
             for one in finished:
                 await self._queues.remove(one.ref)
         return len(finished)
@@ -167,7 +167,7 @@ async def hand_in(queues: Queues, delivery: DeliveryJob) -> None:
         QueueUnavailable: Redis does not answer.
     """
     key, queue = JobRef(DELIVER, delivery.delivery_id).key, open_queue(DELIVER, queues.client)
-    with reaching(queues.url):
+    with queue_errors(queues.url):
         while not await queues.client.exists(key):
             await _add(queue, delivery)
             await wait_until_durable(queues.client, queues.url)

@@ -18,7 +18,7 @@ from typing import Self
 
 from redis.exceptions import RedisError
 
-from jobs.connection import connect, reaching
+from jobs.connection import connect, queue_errors
 from jobs.errors import (
     AnimatoError,
     Cancelled,
@@ -137,7 +137,7 @@ class QueueWorker:
         self._beat = self._client.register_script(lua("beat"))
         self._commit = self._client.register_script(lua("commit"))
         try:
-            with reaching(self._url):
+            with queue_errors(self._url):
                 await self._client.ping()
         except BaseException:
             await self._client.aclose()

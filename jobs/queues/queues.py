@@ -14,7 +14,7 @@ from typing import Self
 
 from redis.asyncio import Redis
 
-from jobs.connection import connect, reaching
+from jobs.connection import connect, queue_errors
 from jobs.errors import Cancelled, UnknownEngine, UserError
 from jobs.metrics.order_metrics import OrderMetrics
 from jobs.orders import Order, OrderState, Record
@@ -113,7 +113,7 @@ class Queues:
         await self.check_engine(order.engine)
         await self._known.add(order.engine)
         request = self.request_of(order)
-        with self._metrics.refusals(), reaching(self.url):
+        with self._metrics.refusals(), queue_errors(self.url):
             limits = limits or self.limits
             is_new = await self._take(request, limits, order, f"{order.frames} frames")
             self._metrics.submitted(ref.queue, order.lane, is_new=is_new)
@@ -151,7 +151,7 @@ class Queues:
             TooManyPhotos: the person has too many.
         """
         request = Request(ref.queue, ref.job_id, person, _SHORT_S)
-        with reaching(self.url):
+        with queue_errors(self.url):
             if follows is not None:
                 await self.client.zrem(photos_key(person), follows.key)
             return await self._take(request, limits, record, type(record).__name__)
@@ -159,7 +159,7 @@ class Queues:
     async def status(self, ref: JobRef) -> Status | None:
         """Return the status of a job; None if nothing is known about it."""
         prefix = prefix_of(ref.queue)
-        with reaching(self.url):
+        with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.hmget(ref.key, STATUS_FIELDS)
                 pipe.zrank(f"{prefix}prioritized", ref.job_id)
@@ -183,7 +183,7 @@ class Queues:
 
     async def cancel(self, ref: JobRef) -> CancelOutcome:
         """Cancel an order. The caller checks whether the person may."""
-        with reaching(self.url):
+        with queue_errors(self.url):
             # First, so that a worker that takes it at this moment finds the request.
             await self.client.set(cancel_key(ref.job_id), "1", ex=_CANCEL_KEPT_S)
             status = await self.status(ref)
@@ -198,7 +198,7 @@ class Queues:
 
     async def remove_waiting(self, ref: JobRef) -> bool:
         """Remove an order that has not begun; return whether it is removed, now or earlier."""
-        with reaching(self.url):
+        with queue_errors(self.url):
             status = await self.status(ref)
             return status is not None and await self._is_removed(status)
 
@@ -208,7 +208,7 @@ class Queues:
         Raises:
             OrderNotFailed: it is neither failed nor cancelled.
         """
-        with reaching(self.url):
+        with queue_errors(self.url):
             job = await stored_job(self._queue(ref.queue), ref.job_id)
             if job is None:
                 raise OrderNotFailed(order=ref.job_id)
@@ -229,7 +229,7 @@ class Queues:
         """Return the jobs that failed for a reason of ours, the latest first."""
         found = []
         for queue in (INTAKE, LOOK, *await self.known_engine_queues()):
-            with reaching(self.url):
+            with queue_errors(self.url):
                 ids = await self.client.zrevrange(f"{prefix_of(queue)}failed", 0, -1)
                 refs = [JobRef(queue, str(job_id)) for job_id in ids]
                 async with self.client.pipeline(transaction=False) as pipe:
@@ -249,7 +249,7 @@ class Queues:
     async def counts(self, queue: str) -> dict[str, int]:
         """Return the number of jobs of a queue in each of BullMQ's states."""
         prefix = prefix_of(queue)
-        with reaching(self.url):
+        with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
                 for state in _STATES:
                     is_list = state in ("active", "wait")
@@ -260,7 +260,7 @@ class Queues:
     async def statistics(self, queue: str) -> QueueStatistics:
         """Return the unfinished jobs of a queue in numbers, all of one moment."""
         prefix = prefix_of(queue)
-        with reaching(self.url):
+        with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.llen(f"{prefix}active")
                 pipe.llen(f"{prefix}wait")
@@ -278,7 +278,7 @@ class Queues:
         """Return whether a queue has jobs that may be taken now; delayed ones count once due."""
         due = (round(self.clock() * 1000) + 1) << _DELAYED_COUNTER_BITS
         prefix = prefix_of(queue)
-        with reaching(self.url):
+        with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.llen(f"{prefix}wait")
                 pipe.zcard(f"{prefix}prioritized")
@@ -287,7 +287,7 @@ class Queues:
 
     async def finished_since(self, since_ms: int, queues: Sequence[str]) -> list[Finished]:
         """Return the jobs of some queues that ended since a time, by their workers' clocks."""
-        with reaching(self.url):
+        with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
                 for queue in queues:
                     for state in ("completed", "failed"):
@@ -303,7 +303,7 @@ class Queues:
 
     async def remove(self, ref: JobRef) -> None:
         """Remove a finished job."""
-        with reaching(self.url):
+        with queue_errors(self.url):
             await self._queue(ref.queue).remove(ref.job_id)
 
     @staticmethod

@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.model import Value
 from jobs.orders import Progress
 from jobs.queues.admission import lua
@@ -110,7 +110,7 @@ class Estimates:
 
     async def backlog(self, ref: JobRef) -> Backlog:
         """Return the work until an order is done; its own is 0 if the order is unknown."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             ahead, *mine, running = await self._ahead(args=[prefix_of(ref.queue), ref.job_id])
         return Backlog(ahead=ahead, running=sum(_left(*one) for one in running), own=_left(*mine))
 

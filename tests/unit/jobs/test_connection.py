@@ -7,7 +7,7 @@ from redis.asyncio import SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnection
 
-from jobs.connection import connect, public_address, reaching
+from jobs.connection import connect, public_address, queue_errors
 from jobs.errors import BadSettings
 from jobs.service_errors import QueueUnavailable
 
@@ -98,7 +98,7 @@ def test_address_that_is_none_is_one_sentence_without_its_secrets(url: str) -> N
 )
 def test_trouble_with_the_server_is_one_sentence(error: RedisError, reason: str) -> None:
     url = "redis://:hunter2@example.org:7000"
-    with pytest.raises(QueueUnavailable) as caught, reaching(url):
+    with pytest.raises(QueueUnavailable) as caught, queue_errors(url):
         raise error
     assert f"example.org:7000 cannot be used ({reason})" in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -106,5 +106,5 @@ def test_trouble_with_the_server_is_one_sentence(error: RedisError, reason: str)
 
 
 def test_what_is_not_the_servers_fault_is_not_wrapped() -> None:
-    with pytest.raises(ZeroDivisionError), reaching("redis://localhost"):
+    with pytest.raises(ZeroDivisionError), queue_errors("redis://localhost"):
         raise ZeroDivisionError
