@@ -62,9 +62,9 @@ def _read_part(text: str, *, lines_before: int) -> list[Entry | YamlProblem]:
         if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
             return []
         if not isinstance(root, yaml.SequenceNode):
-            line = root.start_mark.line + 1 + lines_before
-            return [YamlProblem(line, "the file must be a list of entries that begin with '- '")]
-        return [_Reading(loader, lines_before).entry(item) for item in root.value]
+            reason = "the file must be a list of entries that begin with '- '"
+            return [YamlProblem(root.start_mark.line + 1 + lines_before, reason)]
+        return [_Item(loader, lines_before).read(item) for item in root.value]
     except yaml.YAMLError as error:
         line, reason = _syntax_error(error, text)
         return [YamlProblem(line + lines_before, reason)]
@@ -84,15 +84,11 @@ def _syntax_error(error: yaml.YAMLError, text: str) -> tuple[int, str]:
 
 
 class _Refused(Exception):
-    """Carries a problem out of a nested value."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        self.problem = YamlProblem(line, reason)
-        super().__init__(reason)
+    """Carries a node and a reason out of a nested value."""
 
 
 @dataclass
-class _Reading:
+class _Item:
     """Converts the parser's nodes into plain data and collects their lines."""
 
     loader: yaml.SafeLoader
@@ -100,47 +96,41 @@ class _Reading:
     lines: Lines = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
 
-    def entry(self, node: yaml.Node) -> Entry | YamlProblem:
+    def read(self, node: yaml.Node) -> Entry | YamlProblem:
         """Return the item of a node."""
-        self.lines[()] = self._line(node)
         try:
-            return Entry(self._plain(node, ()), self.lines)
+            return Entry(self._plain(node, node, ()), self.lines)
         except _Refused as refused:
-            return refused.problem
+            faulty, reason = refused.args
+            return YamlProblem(self._line(faulty), reason)
 
     def _line(self, node: yaml.Node) -> int:
         return int(node.start_mark.line) + 1 + self.lines_before
 
-    def _plain(self, node: yaml.Node, path: Path) -> object:
+    def _plain(self, node: yaml.Node, key: yaml.Node, path: Path) -> object:
+        """Return the data of a node; its line is that of its key, if it has one."""
+        self.lines[path] = self._line(key)
         if id(node) in self.seen:
             # A few nested aliases can expand to more data than fits into memory.
-            raise _Refused(
-                self._line(node), "an alias (*) cannot be used here: write the value again"
-            )
+            raise _Refused(node, "an alias (*) cannot be used here: write the value again")
         self.seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
-            return [self._item(item, (*path, index)) for index, item in enumerate(node.value)]
+            return [self._plain(one, one, (*path, at)) for at, one in enumerate(node.value)]
         try:
             return self.loader.construct_object(node)
         except ValueError as error:
-            raise _Refused(self._line(node), f"{node.value!r} is not a usable value") from error
-
-    def _item(self, node: yaml.Node, path: Path) -> object:
-        self.lines[path] = self._line(node)
-        return self._plain(node, path)
+            raise _Refused(node, f"{node.value!r} is not a usable value") from error
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
         data: dict[str, object] = {}
         for key_node, value_node in node.value:
-            line = self._line(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
-                raise _Refused(line, "a key must be a word")
+                raise _Refused(key_node, "a key must be a word")
             # Its text: YAML would read the language code `no` as false.
             key = str(key_node.value)
             if key in data:
-                raise _Refused(line, f"{key} is given twice")
-            self.lines[(*path, key)] = line
-            data[key] = self._plain(value_node, (*path, key))
+                raise _Refused(key_node, f"{key} is given twice")
+            data[key] = self._plain(value_node, key_node, (*path, key))
         return data

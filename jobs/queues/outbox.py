@@ -99,14 +99,15 @@ class Outbox:
         is_full = now_s - self._full_sweep_at_s >= _FULL_SWEEP_EVERY_S
         since_s = 0.0 if is_full else max(0.0, self._swept_at_s - _OVERLAP_S)
         finished = await self._queues.finished_since(round(since_s * 1000), await self._names())
-        deliveries = await self._new(list(map(DeliveryJob.of, finished)))
+        known = await self._deliveries_have("name", finished)
+        new = [one for one, is_known in zip(finished, known, strict=True) if not is_known]
         with queue_errors(self._queues.url):
-            for delivery in deliveries:
-                await _add(self._deliver, delivery)
+            for one in new:
+                await _add(self._deliver, DeliveryJob.of(one))
         self._swept_at_s = now_s
         if is_full:
             self._full_sweep_at_s = now_s
-        return len(deliveries)
+        return len(new)
 
     async def clean(self) -> int:
         """Remove old jobs and return their number: delivered ones, then deliveries.
@@ -114,7 +115,9 @@ class Outbox:
         What is not delivered stays, however old it is.
         """
         finished = await self._queues.finished_since(0, await self._names())
-        delivered = await self._delivered(self._older(finished, KEPT_ORDER_S))
+        due = self._older(finished, KEPT_ORDER_S)
+        ended = await self._deliveries_have("finishedOn", due)
+        delivered = [one for one, has_ended in zip(due, ended, strict=True) if has_ended]
         goes = {DeliveryJob.of(one).delivery_id for one in delivered}
         stays = {DeliveryJob.of(one).delivery_id for one in finished} - goes
         # First the order, then its delivery: otherwise the next sweep would send it again.
@@ -131,32 +134,20 @@ class Outbox:
         before_ms = (self._clock() - age_s) * 1000
         return [one for one in finished if one.finished_ms <= before_ms]
 
-    async def _new(self, deliveries: list[DeliveryJob]) -> list[DeliveryJob]:
-        """Return those that are not in the queue yet."""
-        found: list[DeliveryJob] = []
-        for start in range(0, len(deliveries), _BATCH):
-            batch = deliveries[start : start + _BATCH]
+    async def _deliveries_have(self, field: str, finished: list[Finished]) -> list[bool]:
+        """Return for each finished job whether its delivery exists and has a field."""
+        found: list[bool] = []
+        for start in range(0, len(finished), _BATCH):
             with queue_errors(self._queues.url):
                 async with self._queues.client.pipeline(transaction=False) as pipe:
-                    for delivery in batch:
-                        pipe.exists(JobRef(DELIVER, delivery.delivery_id).key)
-                    known = await pipe.execute()
-            found += [one for one, is_known in zip(batch, known, strict=True) if not is_known]
+                    for one in finished[start : start + _BATCH]:
+                        pipe.hexists(JobRef(DELIVER, DeliveryJob.of(one).delivery_id).key, field)
+                    found += await pipe.execute()
         return found
 
-    async def _delivered(self, finished: list[Finished]) -> list[Finished]:
-        """Return those whose delivery ended, successfully or not."""
-        with queue_errors(self._queues.url):
-            async with self._queues.client.pipeline(transaction=False) as pipe:
-                for one in finished:
-                    pipe.hexists(JobRef(DELIVER, DeliveryJob.of(one).delivery_id).key, "finishedOn")
-                ended = await pipe.execute()
-        return [one for one, is_over in zip(finished, ended, strict=True) if is_over]
-
     async def _remove(self, finished: list[Finished]) -> int:
-        with queue_errors(self._queues.url):
-            for one in finished:
-                await self._queues.remove(one.ref)
+        for one in finished:
+            await self._queues.remove(one.ref)
         return len(finished)
 
 
@@ -174,11 +165,7 @@ async def hand_in(queues: Queues, delivery: DeliveryJob) -> None:
 
 
 async def _add(queue: JobQueue, delivery: DeliveryJob) -> None:
-    await queue.add("delivery", delivery.model_dump(mode="json"), _options(delivery))
-
-
-def _options(delivery: DeliveryJob) -> dict[str, object]:
-    return {
+    options = {
         "jobId": delivery.delivery_id,
         "attempts": _DELIVERY_ATTEMPTS,
         "backoff": {"type": CAPPED_BACKOFF, "delay": _FIRST_PAUSE_MS},
@@ -186,3 +173,4 @@ def _options(delivery: DeliveryJob) -> dict[str, object]:
         "removeOnFail": False,
         "stackTraceLimit": 0,
     }
+    await queue.add("delivery", delivery.model_dump(mode="json"), options)

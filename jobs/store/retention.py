@@ -154,27 +154,21 @@ class Retention:
         """
         # On an unmounted disk no files are found: the deadlines would go and the files stay.
         self._store.free_bytes()
-        swept, failures_in_a_row = Swept(), 0
+        folders = files = failed = failures_in_a_row = 0
         while failures_in_a_row < _FAILURES_IN_A_ROW:
-            found = await self._redis.zrangebyscore(
-                EXPIRY_KEY, "-inf", now, start=swept.failed, num=_BATCH
-            )
-            due = [str(folder) for folder in found]
+            # One at a time: those that could not be deleted are skipped.
+            due = await self._redis.zrangebyscore(EXPIRY_KEY, "-inf", now, start=failed, num=1)
             if not due:
                 break
-            for folder in due:
-                try:
-                    files = await self._delete(folder, now)
-                except StoreError as exc:
-                    log.warning("%s is due and could not be deleted: %s", folder, exc)
-                    swept = Swept(swept.folders, swept.files, swept.failed + 1)
-                    failures_in_a_row += 1
-                    if failures_in_a_row == _FAILURES_IN_A_ROW:
-                        break
-                else:
-                    swept = Swept(swept.folders + 1, swept.files + files, swept.failed)
-                    failures_in_a_row = 0
-        return swept
+            folder = str(due[0])
+            try:
+                files += await self._delete(folder, now)
+            except StoreError as exc:
+                log.warning("%s is due and could not be deleted: %s", folder, exc)
+                failed, failures_in_a_row = failed + 1, failures_in_a_row + 1
+            else:
+                folders, failures_in_a_row = folders + 1, 0
+        return Swept(folders, files, failed)
 
     async def sweep_leaks(self, now: float, are_known: AreKnown) -> Swept:
         """Delete files without a deadline that are a day older than the longest deadline.
