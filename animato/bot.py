@@ -44,11 +44,8 @@ def run_bot() -> None:
 async def _work(settings: Settings, ended: asyncio.Event) -> None:
     url = settings.redis_url.get_secret_value()
     await check_server(url)
-    client = connect(url, is_worker=False)
-    try:
+    async with connect(url, is_worker=False) as client:
         check_default_engine(settings, await KnownEngines(client, url).names())
-    finally:
-        await client.aclose()
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
     hearing = Hearing()
     async with bot_heartbeats(url, hearing.is_deaf):

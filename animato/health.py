@@ -7,7 +7,7 @@ Redis writes none. A bot's heartbeat says whether it can fetch updates.
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -53,12 +53,12 @@ def check_bot() -> None:
         NoHeartbeat: the bot is not alive.
         NothingFetched: it could not fetch updates for a minute.
     """
-    _check("bot", _has_bot)
+    asyncio.run(_check("bot"))
 
 
 def check_worker() -> None:
     """Raise unless a worker on this machine is alive; see `check_bot` for the errors."""
-    _check("worker", _has_worker)
+    asyncio.run(_check("worker"))
 
 
 @asynccontextmanager
@@ -72,13 +72,12 @@ async def bot_heartbeats(
         is_deaf: returns whether the bot could not fetch updates for a minute.
         every_s: the interval, s.
     """
-    client = connect(url, is_worker=False)
-    beating = asyncio.create_task(_write_heartbeats(client, url, is_deaf, every_s))
-    try:
-        yield
-    finally:
-        await end_tasks([beating])
-        await client.aclose()
+    async with connect(url, is_worker=False) as client:
+        beating = asyncio.create_task(_write_heartbeats(client, url, is_deaf, every_s))
+        try:
+            yield
+        finally:
+            await end_tasks([beating])
 
 
 async def _write_heartbeats(
@@ -94,34 +93,23 @@ async def _write_heartbeats(
         await asyncio.sleep(every_s)
 
 
-def _check(program: str, is_alive: Callable[[Redis, str], Awaitable[bool]]) -> None:
+async def _check(program: str) -> None:
     url = Settings.load(Path(".env")).redis_url.get_secret_value()
     if not url:
         reason = f"The heartbeats of the {program} are in Redis: set ANIMATO_REDIS_URL."
         raise BadSettings(reason=reason)
-    if not asyncio.run(_is_alive(url, is_alive)):
-        raise NoHeartbeat(program=program, host=socket.gethostname(), seconds=DEAD_AFTER_S)
-
-
-async def _is_alive(url: str, is_alive: Callable[[Redis, str], Awaitable[bool]]) -> bool:
     # Without retries, unlike the client below: the answer is wanted now.
     await check_server(url, wait_s=0)
-    client = connect(url, is_worker=False)
-    try:
-        return await is_alive(client, url)
-    finally:
-        await client.aclose()
-
-
-async def _has_bot(client: Redis, url: str) -> bool:
     host = socket.gethostname()
-    with queue_errors(url):
-        state = await client.get(bot_key(host))
-    if state == _DEAF:
-        raise NothingFetched(host=host)
-    return state is not None
-
-
-async def _has_worker(client: Redis, url: str) -> bool:
-    host = socket.gethostname()
-    return any(beat.host == host for beat in await WorkerRegistry(client, url).living())
+    async with connect(url, is_worker=False) as client:
+        if program == "worker":
+            living = await WorkerRegistry(client, url).living()
+            is_alive = any(beat.host == host for beat in living)
+        else:
+            with queue_errors(url):
+                state = await client.get(bot_key(host))
+            if state == _DEAF:
+                raise NothingFetched(host=host)
+            is_alive = state is not None
+    if not is_alive:
+        raise NoHeartbeat(program=program, host=host, seconds=DEAD_AFTER_S)

@@ -67,12 +67,9 @@ async def check_queues(url: str) -> list[CheckResult]:
     Raises:
         QueueUnavailable: it does not answer.
     """
-    client = connect(url, is_worker=False)
-    try:
+    async with connect(url, is_worker=False) as client:
         with queue_errors(url):
             facts = await client.info()
-    finally:
-        await client.aclose()
     return [
         CheckResult("queues", State.OK, f"{_name(facts)} at {public_address(url)}", is_needed=True),
         _disk(facts),
@@ -111,11 +108,8 @@ async def check_workers(url: str) -> CheckResult:
     Raises:
         QueueUnavailable: Redis does not answer.
     """
-    client = connect(url, is_worker=False)
-    try:
+    async with connect(url, is_worker=False) as client:
         living = await WorkerRegistry(client, url).living()
-    finally:
-        await client.aclose()
     about, ours = "workers", version("animato")
     if not living:
         says = "none is online: run `animato worker`, or `animato up`, which starts one"

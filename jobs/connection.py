@@ -168,12 +168,9 @@ async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:
         BadSettings: the address is malformed.
         QueueUnavailable: it does not answer, refuses the password, or is too old.
     """
-    client = _client(url, _RetryOutages(0, None), _CHECK_READ_S)
-    try:
+    async with _client(url, _RetryOutages(0, None), _CHECK_READ_S) as client:
         with queue_errors(url):
             facts = await _facts(client, wait_s)
-    finally:
-        await client.aclose()
     found = tuple(int(number) for number in str(facts["redis_version"]).split(".")[:2])
     if found < MINIMUM_VERSION:
         wanted = ".".join(map(str, MINIMUM_VERSION))
