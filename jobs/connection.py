@@ -23,7 +23,7 @@ from redis.exceptions import (
     ConnectionError,  # noqa: A004 - redis-py's own
     RedisError,
     ResponseError,
-    TimeoutError,  # noqa: A004 - likewise
+    TimeoutError,  # noqa: A004
 )
 
 from jobs.errors import BadSettings

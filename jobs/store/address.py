@@ -86,7 +86,7 @@ def _s3(url: str, parts: SplitResult, timeouts: StoreTimeouts) -> OpenStore:
     )
     if not is_sound:
         reason = (
-            "ANIMATO_STORE_URL is no address of an S3 store: it takes s3://bucket/prefix, and "
+            "ANIMATO_STORE_URL is not the address of an S3 store: it takes s3://bucket/prefix, and "
             f"after it ?name=value&... with the names {', '.join(_S3_OPTIONS)}."
         )
         raise BadSettings(reason=reason)
@@ -126,7 +126,7 @@ def _folder_of(url: str, parts: SplitResult) -> Path:
         return Path(url).expanduser().absolute()
     if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
         reason = (
-            "ANIMATO_STORE_URL is no address of a file store: it takes a folder, file:///folder or "
+            "ANIMATO_STORE_URL is not the address of a file store: it takes a folder, file:///folder or "
             "s3://bucket/prefix."
         )
         raise BadSettings(reason=reason)
