@@ -126,8 +126,8 @@ def _folder_of(url: str, parts: SplitResult) -> Path:
         return Path(url).expanduser().absolute()
     if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
         reason = (
-            "ANIMATO_STORE_URL is not the address of a file store: it takes a folder, file:///folder or "
-            "s3://bucket/prefix."
+            "ANIMATO_STORE_URL is not the address of a file store: it takes a folder, "
+            "file:///folder or s3://bucket/prefix."
         )
         raise BadSettings(reason=reason)
     return Path(unquote(parts.path))
