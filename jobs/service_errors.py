@@ -1,6 +1,7 @@
 """The errors of the service: orders, Redis/Valkey and the file store.
 
     UserError
+    +- MediaError         FileLost, TelegramSilent
     +- OrderRefused       OrderNotFailed, TooManyOpenOrders, TooManyOrdersToday, QueueFull,
     |                     TooManyPhotos
     OperatorError
@@ -9,10 +10,11 @@
     +- RecordError        UnknownSchema, BrokenRecord
     +- FolderRefused, TelegramUnavailable, OrderFailed, OrderStalled
 
-They are part of the tree of `jobs/errors.py`.
+They are part of the tree of `jobs/errors.py`. Errors that end a job must be defined in one of these
+two files: `jobs/stored_errors.py` reads no others.
 """
 
-from jobs.errors import OperatorError, UserError
+from jobs.errors import MediaError, OperatorError, UserError
 
 
 class QueueError(OperatorError):
@@ -68,6 +70,14 @@ class TelegramUnavailable(OperatorError):
         "Telegram at {place} cannot be used ({reason}): check the connection and "
         "ANIMATO_BOT_API_URL, and start the bot again."
     )
+
+
+class FileLost(MediaError):
+    sentence = "Telegram does not hand out {name} any more. Send it again."
+
+
+class TelegramSilent(MediaError):
+    sentence = "{name} could not be fetched from Telegram for hours. Send it again."
 
 
 class StoreError(OperatorError):

@@ -16,12 +16,13 @@ from bot.gateway.rate_limiter import seconds
 from bot.services import Services
 from jobs.connection import queue_errors
 from jobs.drafts import Draft, MediaFile
-from jobs.errors import MediaError, MediaTooLarge
+from jobs.errors import MediaTooLarge
 from jobs.orders import DraftId, LookOrder, Record
 from jobs.queues.admission import PHOTO_LIMITS
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.keys import INTAKE, JobRef
 from jobs.queues.queue_worker import WorkRules
+from jobs.service_errors import FileLost, TelegramSilent
 from jobs.tasks import end_tasks
 
 INTAKE_RULES = WorkRules(at_once=4, most_stalls=1000)
@@ -35,18 +36,6 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _TOO_BIG = "file is too big"
 _LONGEST_PAUSE_S = 60.0
 _MOST_STARTS = 200  # some hours
-
-
-class FileLost(MediaError):
-    """A file that Telegram does not hand out any more."""
-
-    sentence = "Telegram does not hand out {name} any more. Send it again."
-
-
-class TelegramSilent(MediaError):
-    """Telegram did not answer for hours."""
-
-    sentence = "{name} could not be fetched from Telegram for hours. Send it again."
 
 
 class IntakeOrder(Record):
