@@ -9,7 +9,7 @@ from enum import StrEnum
 from redis.asyncio import Redis
 
 from bot.record_store import RecordStore
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.orders import Record
 from jobs.queues.keys import PAUSED_KEY, PEOPLE, PEOPLE_ADMINS_KEY, person_key
 
@@ -75,7 +75,7 @@ class People:
     async def listed(self) -> dict[int, Person]:
         """Return the people whom admins have allowed or banned. It scans all stored people."""
         found = {}
-        with reaching(self._url):
+        with queue_errors(self._url):
             async for key in self._redis.scan_iter(match=f"{PEOPLE}*", count=1000):
                 person = int(str(key).removeprefix(PEOPLE))
                 known = await self.person(person)
@@ -98,18 +98,18 @@ class People:
 
     async def admins(self) -> frozenset[int]:
         """Return the admins of the settings, and those who claimed the bot."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             stored = await self._redis.smembers(PEOPLE_ADMINS_KEY)
         return self._admins | {int(one) for one in stored}
 
     async def is_paused(self) -> bool:
         """Whether an admin has paused new orders."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             return bool(await self._redis.exists(PAUSED_KEY))
 
     async def pause(self, *, is_paused: bool) -> None:
         """Pause or resume new orders."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             if is_paused:
                 await self._redis.set(PAUSED_KEY, "1")
             else:

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.orders import Record
 
 R = TypeVar("R", bound=Record)
@@ -41,7 +41,7 @@ class RecordStore(Generic[R]):
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
+        with queue_errors(self._url):
             return self._read(await self._redis.get(key))
 
     async def change(self, key: str, change: Callable[[R], R]) -> R | None:
@@ -61,7 +61,7 @@ class RecordStore(Generic[R]):
             pipe.set(key, changed.to_json(), **self._expiry)
             return changed
 
-        with reaching(self._url):
+        with queue_errors(self._url):
             changed: R | None = await self._redis.transaction(
                 attempt, key, value_from_callable=True
             )

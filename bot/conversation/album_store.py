@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Card, MediaFile
 from jobs.orders import Record
 from jobs.queues.keys import DUE_ALBUMS, album_key
@@ -108,7 +108,7 @@ class AlbumStore:
     async def add(self, album: str, part: AlbumPart, due_s: float) -> None:
         """Store a message of an album, and when the album counts as complete, unix time."""
         key = album_key(album)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(key, str(part.message_id), part.to_json())
                 pipe.expire(key, _KEPT_S)
@@ -121,7 +121,7 @@ class AlbumStore:
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
+        with queue_errors(self._url):
             fields: Any = await self._redis.hgetall(album_key(album))
         card = fields.pop(_CARD, None)
         begun = [name for name in fields if name.startswith(_BEGUN)]
@@ -146,12 +146,12 @@ class AlbumStore:
 
     async def forget(self, album: str) -> None:
         """Delete an album."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.delete(album_key(album))
 
     async def waiting(self) -> dict[str, float]:
         """Return the albums to be handled, and when they count as complete."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             found: Any = await self._redis.zrange(DUE_ALBUMS, 0, -1, withscores=True)
         return dict(found)
 
@@ -164,11 +164,11 @@ class AlbumStore:
             if is_settled:
                 pipe.zrem(DUE_ALBUMS, album)
 
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.transaction(attempt, DUE_ALBUMS)
 
     async def _note(self, album: str, name: str, value: str) -> None:
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(album_key(album), name, value)
                 pipe.expire(album_key(album), _KEPT_S)
@@ -176,5 +176,5 @@ class AlbumStore:
 
     async def postpone(self, album: str, due_s: float) -> None:
         """Handle an album later."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.zadd(DUE_ALBUMS, {album: due_s}, xx=True)

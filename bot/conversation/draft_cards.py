@@ -14,8 +14,8 @@ from bot.conversation.draft_text import (
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.services import Services
 from jobs.drafts import Card, Draft
-from jobs.errors import AnimatoError
 from jobs.service_errors import StoreError
+from jobs.stored_errors import error_from_dict
 from jobs.templates import Catalogue
 
 
@@ -98,7 +98,7 @@ class DraftCards:
     async def _content(self, draft: Draft, page: int) -> MessageContent:
         texts = self._services.texts
         if draft.trouble is not None:
-            error = AnimatoError.from_dict(dict[str, Any](draft.trouble.error))
+            error = error_from_dict(dict[str, Any](draft.trouble.error))
             return problem_content(draft, error, texts)
         if draft.look is None:
             is_attended = not (await self._services.offers.now()).is_empty

@@ -19,7 +19,7 @@ from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import ResultFiles
 from bot.people import Role
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Card, Draft, MediaFile
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
@@ -367,7 +367,7 @@ class Taps:
                 draft.chat, draft.person, draft=None, wants_clip=None
             )
         await services.drafts.forget(draft.draft)
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             await services.retention.forget(draft.draft, services.clock())
 
     async def _changed(self, draft: Draft, **changes: Any) -> Draft:

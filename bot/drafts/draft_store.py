@@ -12,7 +12,7 @@ from pydantic import Field
 from redis.asyncio import Redis
 
 from bot.record_store import RecordStore
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft, MediaFile
 from jobs.orders import DraftId, Record
 from jobs.queues.keys import desk_key, draft_key, drafts_key, shown_key
@@ -73,7 +73,7 @@ class DraftStore:
 
     async def begin(self, draft: Draft) -> Draft:
         """Store a new draft. Return the stored one if there is one already."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(draft_key(draft.draft), draft.to_json(), nx=True, ex=_DRAFT_KEPT_S)
                 pipe.sadd(drafts_key(draft.chat), draft.draft)
@@ -87,34 +87,34 @@ class DraftStore:
 
     async def of_chat(self, chat: int) -> list[str]:
         """Return the drafts that were begun in a chat; some may be deleted."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             return sorted(map(str, await self._redis.smembers(drafts_key(chat))))
 
     async def move(self, old: int, new: int) -> None:
         """Move a group's drafts to its new id, without their messages; it may be repeated."""
         for name in await self.of_chat(old):
             await self.change(name, lambda draft: _moved(draft, new))
-            with reaching(self._url):
+            with queue_errors(self._url):
                 await self._redis.smove(drafts_key(old), drafts_key(new), name)
 
     async def forget_chat(self, chat: int) -> None:
         """Delete the list of a chat's drafts."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.delete(drafts_key(chat))
 
     async def forget(self, draft: str) -> None:
         """Delete a draft, but not its files."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.delete(draft_key(draft))
 
     async def note_card(self, chat: int, message_id: int, draft: str) -> None:
         """Store whose card a message is, for replies to it."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.set(shown_key(chat, message_id), draft, ex=_DRAFT_KEPT_S)
 
     async def answered(self, chat: int, message_id: int) -> Draft | None:
         """Return the draft whose photo or card a message is, or None."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             shown = await self._redis.get(shown_key(chat, message_id))
         return await self.read(str(shown or draft_id(chat, message_id)))
 

@@ -13,14 +13,15 @@ from telegram.error import BadRequest, NetworkError, RetryAfter
 
 from bot.gateway.rate_limiter import seconds
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft, MediaFile
-from jobs.errors import MediaError, MediaTooLarge
+from jobs.errors import MediaTooLarge
 from jobs.orders import DraftId, LookOrder, Record
 from jobs.queues.admission import PHOTO_LIMITS
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.keys import INTAKE, JobRef
 from jobs.queues.queue_worker import WorkRules
+from jobs.service_errors import FileLost, TelegramSilent
 from jobs.tasks import end_tasks
 
 INTAKE_RULES = WorkRules(at_once=4, most_stalls=1000)
@@ -34,18 +35,6 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _TOO_BIG = "file is too big"
 _LONGEST_PAUSE_S = 60.0
 _MOST_STARTS = 200  # some hours
-
-
-class FileLost(MediaError):
-    """Telegram does not provide a file any more."""
-
-    sentence = "Telegram does not provide {name} any more. Please send it again."
-
-
-class TelegramSilent(MediaError):
-    """Telegram did not answer for hours."""
-
-    sentence = "{name} could not be fetched from Telegram for hours. Please send it again."
 
 
 class IntakeOrder(Record):
@@ -153,7 +142,7 @@ class Intake:
         self._check_size(file, len(content))
         name = name_in_store(file.name, called, order.revision)
         services = self._services
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             return await services.retention.put_input(order.draft, name, content, services.clock())
 
     def _check_size(self, file: MediaFile, size_bytes: int) -> None:

@@ -25,7 +25,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, Tele
 
 from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, SendText
 from bot.texts import Texts
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Card
 from jobs.queues.keys import sending_key, texts_key
 from jobs.service_errors import QueueUnavailable
@@ -83,7 +83,7 @@ class NewCards:
             QueueUnavailable: Redis does not answer.
         """
         async with self._sending(target.chat):
-            with reaching(self._url):
+            with queue_errors(self._url):
                 after, is_repeated = await self._intend(name, target)
             try:
                 sent = await self._messenger.send_text(target, content)
@@ -125,7 +125,7 @@ class NewCards:
         others = set(self._under_way.get(chat, ()))
         if others:
             await asyncio.wait(others)
-        with reaching(self._url):
+        with queue_errors(self._url):
             known: Any = await self._redis.zrangebyscore(texts_key(chat), after, before)
         unknown = sorted(set(range(after + 1, before)) - set(map(int, known)))
         content = MessageContent(self._texts("See below."))
@@ -165,7 +165,7 @@ class NewCards:
     async def _note(self, chat: int, message_id: int) -> None:
         """Store that a text arrived."""
         key = texts_key(chat)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.zadd(key, {str(message_id): message_id})
                 pipe.zremrangebyrank(key, 0, -_KNOWN_TEXTS - 1)
@@ -173,5 +173,5 @@ class NewCards:
                 await pipe.execute()
 
     async def _forget(self, name: str, chat: int) -> None:
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.hdel(sending_key(chat), name)

@@ -4,7 +4,7 @@ from bot.drafts.draft_store import DraftStore
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 
 # Resets a card that is shown in a new chat, which has none of the earlier messages.
 _UNSHOWN = {"card": None, "reply_to": None, "thread_id": None, "edits": 0}
@@ -51,6 +51,6 @@ class ChatDepartures:
                 await self._ordering.cancel_order(card)
         for draft in await services.drafts.of_chat(chat):
             await services.drafts.forget(draft)
-            with reaching(services.queues.url):
+            with queue_errors(services.queues.url):
                 await services.retention.forget(draft, services.clock())
         await services.drafts.forget_chat(chat)

@@ -35,7 +35,7 @@ from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, vi
 from bot.orders.sending import Message, Refused, Sender
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
 from jobs.metrics.order_metrics import DeliveryOutcome
@@ -121,7 +121,7 @@ class Delivery:
         await services.cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             await services.retention.delivered(card.order_id, services.clock(), kept)
 
     async def _deliver_file(self, delivery: outbox.DeliveryJob) -> None:
@@ -235,7 +235,7 @@ class Delivery:
         card = await services.cards.read(delivery.job_id)
         if card is not None:
             return card
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             text = await services.queues.client.hget(delivery.ref.key, "data")
         order = Order.read(text or "")
         draft = await services.drafts.read(order.draft)

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from bot.gateway.messenger import ChatTarget
 from bot.record_store import RecordStore
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Card, MediaFile
 from jobs.model import Value
 from jobs.orders import Order, Record
@@ -130,7 +130,7 @@ class OrderCards:
     async def open(self, card: OrderCard) -> OrderCard:
         """Store an open card. Return the card that the order already has, if any."""
         key = card_key(card.order_id)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(key, card.to_json(), nx=True)
                 pipe.expire(key, _OPEN_KEPT_S)
@@ -212,7 +212,7 @@ class OrderCards:
 
     async def all_unsettled(self) -> list[OrderCard]:
         """Return these, and those whose final message is not shown yet."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             names = list(map(str, await self._redis.smembers(OPEN_CARDS)))
             texts = await self._redis.mget([card_key(name) for name in names]) if names else []
             gone = [name for name, text in zip(names, texts, strict=True) if text is None]
@@ -228,7 +228,7 @@ class OrderCards:
 
     async def close(self, order_id: str) -> None:
         """Mark a card as finished: nothing more is shown."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.srem(OPEN_CARDS, order_id)
                 pipe.expire(card_key(order_id), _CLOSED_KEPT_S)
@@ -236,7 +236,7 @@ class OrderCards:
 
     async def forget(self, order_id: str) -> None:
         """Delete a card, as that of a refused order."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.srem(OPEN_CARDS, order_id)
                 pipe.delete(card_key(order_id))

@@ -18,7 +18,7 @@ from bot.orders.order_cards import OrderCard
 from bot.orders.status_cards import StatusCards
 from bot.people import Role
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft
 from jobs.orders import Lane, Order
 from jobs.queues.admission import NO_LIMITS, OrderLimits
@@ -287,7 +287,7 @@ class Ordering:
 
     async def _submit(self, draft: Draft, order: Order, limits: OrderLimits) -> PlacedOrder:
         services = self._services
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             await services.retention.touch(draft.draft, services.clock())
         # The card comes first, so that no order is without one.
         card = await services.cards.open(
@@ -336,7 +336,7 @@ class Ordering:
             TooManyShowAlls: the limit is reached.
         """
         key, now_s = show_all_key(order.person), self._services.clock()
-        with reaching(self._services.queues.url):
+        with queue_errors(self._services.queues.url):
             async with self._services.queues.client.pipeline(transaction=True) as pipe:
                 pipe.zremrangebyscore(key, "-inf", now_s - _DAY_S)
                 pipe.zadd(key, {order.order_id: now_s}, nx=True)
@@ -348,7 +348,7 @@ class Ordering:
             raise TooManyShowAlls(limit=self._show_all_per_day)
 
     async def _uncount_show_all(self, order: Order) -> None:
-        with reaching(self._services.queues.url):
+        with queue_errors(self._services.queues.url):
             await self._services.queues.client.zrem(show_all_key(order.person), order.order_id)
 
     def _shown(self, draft: Draft) -> list[Template]:

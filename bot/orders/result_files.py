@@ -5,7 +5,7 @@ from pathlib import Path
 from bot.gateway.messenger import OutgoingVideo
 from bot.orders.order_cards import OrderCard
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft
 from jobs.errors import UserError
 from jobs.orders import OrderState, Result
@@ -85,7 +85,7 @@ class ResultFiles:
         if any(card.draft == draft.draft for card in await services.cards.all_open()):
             return False
         await services.drafts.forget(draft.draft)
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             await services.retention.forget(draft.draft, services.clock())
         return True
 

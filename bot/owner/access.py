@@ -18,7 +18,7 @@ from bot.owner.claim import CLAIM_LINK
 from bot.people import Person, Role
 from bot.services import Services
 from bot.texts import Texts
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import refused_key
 
 log = logging.getLogger(__name__)
@@ -118,12 +118,12 @@ class Guard:
     async def _refuse(self, attempt: CommandAttempt, role: Role) -> None:
         kind, url = "file" if attempt.has_file else "text", self._services.queues.url
         key = refused_key(attempt.target.chat, attempt.person, kind)
-        with reaching(url):
+        with queue_errors(url):
             if await self._redis.exists(key):
                 return
         text = refusal(role, attempt.person, self._contact, self._services.texts)
         await self._services.messenger.send(attempt.target, MessageContent(text))
-        with reaching(url):
+        with queue_errors(url):
             await self._redis.set(key, "1", ex=_TOLD_AGAIN_S[kind])
 
 

@@ -10,7 +10,7 @@ from telegram.helpers import create_deep_linked_url
 
 from bot.people import People
 from bot.texts import Texts
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import CLAIM_KEY, PEOPLE_ADMINS_KEY
 
 CLAIM_LINK = "claim_"
@@ -31,7 +31,7 @@ class Claims:
     async def new(self) -> str:
         """Create a secret, which replaces the earlier one."""
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._redis.set(CLAIM_KEY, _hash(secret), ex=CLAIM_KEPT_S)
         return secret
 
@@ -47,7 +47,7 @@ class Claims:
                 pipe.delete(CLAIM_KEY)
             return is_right
 
-        with reaching(self._url):
+        with queue_errors(self._url):
             is_first: bool = await self._redis.transaction(
                 attempt, CLAIM_KEY, value_from_callable=True
             )

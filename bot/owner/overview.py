@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
-from jobs.queues.statistics import Figures, QueueStatistics
+from jobs.queues.statistics import QueueStatistics
 from jobs.service_errors import StoreError
 
 _DAY_S = 86_400
@@ -94,7 +94,6 @@ class Overviews:
     def __init__(self, services: Services) -> None:
         self._services = services
         client, url = services.queues.client, services.queues.url
-        self._figures = Figures(client, url)
         self._workers = WorkerRegistry(client, url)
 
     async def now(self) -> Overview:
@@ -109,14 +108,14 @@ class Overviews:
         ended = await queues.finished_since(round((now_s - _DAY_S) * 1000), engine_queues)
         letters = await queues.dead_letters(_MOST_FAILURES)
         failed = [one for one in letters if (one.status.finished_s or 0) > now_s - _DAY_S]
-        with reaching(queues.url):
+        with queue_errors(queues.url):
             memory = await queues.client.info("memory")
         free_bytes, trouble = self._space()
         return Overview(
             is_paused=await services.people.is_paused(),
             queues=tuple(
                 [
-                    _queue_summary(name, await self._figures.of(name), now_s)
+                    _queue_summary(name, await queues.statistics(name), now_s)
                     for name in (INTAKE, LOOK, *engine_queues, DELIVER)
                 ]
             ),
@@ -139,7 +138,7 @@ class Overviews:
 
     async def _workers_now(self, now_s: float) -> tuple[WorkerSummary, ...]:
         living = await self._workers.living()
-        signs = await self._workers.signs([one.worker for one in living])
+        signs = await self._workers.last_seen([one.worker for one in living])
         return tuple(
             [
                 await self._worker_summary(one, now_s - (heartbeat_s or now_s))

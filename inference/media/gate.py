@@ -28,7 +28,6 @@ from typing import IO, Any, ParamSpec, Self, TypeVar
 from inference.exit_status import outside_signal
 from inference.media.file import check_file
 from inference.media.limits import ClipLimits, PhotoLimits
-from jobs import media_errors  # noqa: F401 - makes its errors known to `from_dict`
 from jobs.child_environment import PYTHON, child_environment
 from jobs.errors import (
     AnimatoError,
@@ -39,6 +38,7 @@ from jobs.errors import (
     MediaError,
     ProcessKilled,
 )
+from jobs.stored_errors import error_from_dict
 from jobs.wish import ClipFindings, PhotoFindings
 
 log = logging.getLogger(__name__)
@@ -430,7 +430,7 @@ def _finding(answer: dict[str, Any]) -> AnimatoError:
     Raises:
         ValueError: it is of a kind that a look at a file cannot end in.
     """
-    error = AnimatoError.from_dict(answer)
+    error = error_from_dict(answer)
     if not isinstance(error, MediaError | DiskFull | FfmpegMissing | ProcessKilled):
         message = f"{type(error).__name__} is no finding"
         raise ValueError(message)

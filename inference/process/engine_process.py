@@ -34,6 +34,7 @@ from jobs.errors import (
     EngineHung,
     UserError,
 )
+from jobs.stored_errors import error_from_dict
 from jobs.wish import Video, Wish
 
 OnProgress = Callable[[int, int], None]
@@ -385,7 +386,7 @@ def _result_of(response: dict[str, Any], engine: str) -> dict[str, Any]:
         result: dict[str, Any] = response["result"]
         return result
     try:
-        error = AnimatoError.from_dict(response["error"])
+        error = error_from_dict(response["error"])
     except KeyError:
         error = EngineFailed(name=engine, reason=response["trace"].strip().rpartition("\n")[2])
     if isinstance(error, UserError | Cancelled):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import log_key
 
 LINES_KEPT = 200
@@ -28,7 +28,7 @@ class OrderLogs:
         """Add lines; the oldest ones make room, and all expire a day after the last."""
         key = log_key(order_id)
         kept = [line[:_LINE_LIMIT] for line in lines][-LINES_KEPT:]
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.rpush(key, *kept)
                 pipe.ltrim(key, -LINES_KEPT, -1)
@@ -37,5 +37,5 @@ class OrderLogs:
 
     async def last(self, order_id: str, lines: int) -> list[str]:
         """Return at most so many lines about an order, the newest one last."""
-        with reaching(self._url):
+        with queue_errors(self._url):
             return list(map(str, await self._client.lrange(log_key(order_id), -lines, -1)))

@@ -18,7 +18,7 @@ from typing import Self
 
 from redis.exceptions import RedisError
 
-from jobs.connection import connect, reaching
+from jobs.connection import connect, queue_errors
 from jobs.errors import (
     AnimatoError,
     Cancelled,
@@ -47,7 +47,7 @@ from jobs.queues.counting import count_jobs
 from jobs.queues.failures import CANCELLED, reason_of
 from jobs.queues.keys import CANCEL_CHANNEL, RESULT_FIELD, JobRef, cancel_key
 from jobs.service_errors import FileGone, OrderFailed, RecordError
-from jobs.tasks import end_tasks, to_the_end
+from jobs.tasks import end_tasks, run_shielded
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class QueueWorker:
         self._beat = self._client.register_script(lua("beat"))
         self._commit = self._client.register_script(lua("commit"))
         try:
-            with reaching(self._url):
+            with queue_errors(self._url):
                 await self._client.ping()
         except BaseException:
             await self._client.aclose()
@@ -188,7 +188,7 @@ class QueueWorker:
         """
         if not self._is_closed:
             self._is_closed = self._takes_none = True
-            await to_the_end(self._end(grace_s))
+            await run_shielded(self._end(grace_s))
 
     async def _end(self, grace_s: float) -> None:
         worker = self._worker

@@ -212,7 +212,7 @@ async def test_look_tells_the_faces_and_stores_photo_and_sheet(
         None,
     )
     assert found.photo.file.startswith("looks/7/look-1-")
-    assert await store.size(found.photo.file) > 0
+    assert await store.get(found.photo.file)
     assert await store.get(found.photo.sheet) != await store.get(found.photo.file)
     assert nothing.faces == ()
     assert await store.get(nothing.photo.sheet) != await store.get(nothing.photo.file)

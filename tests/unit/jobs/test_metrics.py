@@ -210,12 +210,10 @@ def test_orders_and_deliveries_are_counted(registry: CollectorRegistry) -> None:
     metrics = OrderMetrics(registry)
     metrics.submitted(STILL, Lane.EXPRESS, is_new=True)
     metrics.submitted(STILL, Lane.FAIR, is_new=False)
-    metrics.rebased(STILL)
     metrics.delivered(DeliveryOutcome.GONE)
     assert [line for line in lines_of(registry) if line.endswith(" 1.0")] == [
         'animato_jobs_submitted_total{engine="still",lane="express"} 1.0',
         'animato_jobs_refused_total{reason="dup"} 1.0',
-        'animato_rebase_total{engine="still"} 1.0',
         'animato_deliver_total{outcome="gone"} 1.0',
     ]
 

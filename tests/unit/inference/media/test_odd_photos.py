@@ -20,14 +20,15 @@ from PIL import Image
 from inference.media.gate import look_at_photo
 from inference.media.photo import read_photo
 from jobs.errors import (
+    CameraRaw,
     EmptyFile,
     MediaDamaged,
     MediaError,
     PhotoTooManyPixels,
     PhotoTooSmall,
+    UnsupportedKind,
     UnsupportedMedia,
 )
-from jobs.media_errors import CameraRaw, UnsupportedKind
 
 Picture = npt.NDArray[np.uint8]
 
