@@ -90,6 +90,6 @@ def _log_each_order() -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(JobIdFilter())
         handler.setFormatter(logging.Formatter(_FORMAT))
-    for room in ("inference", "jobs"):
+    for room in ("inference", "jobs", "worker"):
         logger = logging.getLogger(room)
         logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
