@@ -1,1 +1,1 @@
-"""The front door: the `animato` command line, composition only."""
+"""The `animato` command line. Composition only, no logic."""

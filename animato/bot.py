@@ -5,10 +5,10 @@ import logging
 from pathlib import Path
 
 from animato.default_engine import check_default_engine
-from animato.health import signs_of_bot
+from animato.health import bot_heartbeats
 from animato.signals import until_signal
 from bot.app import serve
-from bot.gateway.hearing import Hearing
+from bot.gateway.polling import PollingHealth
 from jobs.connection import check_server, connect
 from jobs.errors import BadSettings
 from jobs.queues.known_engines import KnownEngines
@@ -19,17 +19,17 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def run_bot() -> None:
-    """Runs the bot until a signal comes; on Ctrl-C, raises KeyboardInterrupt when it has ended.
+    """Run the bot until a signal; after Ctrl-C, raise KeyboardInterrupt when it has ended.
 
     Raises:
-        BadSettings: a setting cannot be used, or token or server of the queues are not set.
+        BadSettings: a setting is invalid, or the token or Redis is not set.
         QueueUnavailable, StoreError, TelegramUnavailable: a server does not answer at the start.
     """
     settings = Settings.load(Path(".env"))
     if not settings.redis_url.get_secret_value():
         reason = (
-            "The bot needs the server of the queues, the same as the workers': set "
-            "ANIMATO_REDIS_URL, or run `animato up`, which brings one."
+            "The bot needs the same Redis as the workers: set ANIMATO_REDIS_URL, or run "
+            "`animato up`, which starts one."
         )
         raise BadSettings(reason=reason)
     for handler in logging.getLogger().handlers:
@@ -44,12 +44,9 @@ def run_bot() -> None:
 async def _work(settings: Settings, ended: asyncio.Event) -> None:
     url = settings.redis_url.get_secret_value()
     await check_server(url)
-    client = connect(url, is_worker=False)
-    try:
+    async with connect(url, is_worker=False) as client:
         check_default_engine(settings, await KnownEngines(client, url).names())
-    finally:
-        await client.aclose()
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
-    hearing = Hearing()
-    async with signs_of_bot(url, hearing.is_deaf):
-        await serve(settings, store, ended, hearing=hearing)
+    polling_health = PollingHealth()
+    async with bot_heartbeats(url, polling_health.is_silent):
+        await serve(settings, store, ended, polling_health=polling_health)

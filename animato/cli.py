@@ -1,25 +1,26 @@
-"""The `animato` command line: which command, and which settings.
+"""The `animato` command line: the parser of all commands.
 
-Libraries that take long to load are imported by the command that needs them, so that help is quick.
+Commands import what they need when they run, so that help is quick.
 """
 
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from animato.process import NOTHING_WRITTEN, run
-from animato.service_commands import add_healthy, add_service_commands
 from inference.argument_types import png_path, video_path
 from inference.arguments import add_animate_arguments, check_animate_arguments, is_same_file
 from inference.extras import need_extras
 
+_ENDED = "everything has ended; unfinished orders continue with the next start"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code; a usage error exits with 2 at once."""
+    """Run one command and return its exit code; a usage error exits with 2 at once."""
     parser = make_parser()
     parsed = parser.parse_args(arguments)
     stopped = getattr(parsed, "stopped", NOTHING_WRITTEN)
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="animato",
         description="Brings portraits to life: a photo and a movement become an mp4.",
@@ -41,9 +42,14 @@ def make_parser() -> argparse.ArgumentParser:
     _add_templates(commands)
     _add_weights(commands)
     _add_worker(commands)
-    add_service_commands(commands)
+    _add_bot(commands)
+    _add_up(commands)
+    _add_demo(commands)
     _add_doctor(commands)
     return parser
+
+
+# --- pictures -------------------------------------------------------------------------------------
 
 
 def _add_animate(commands: Any) -> None:
@@ -92,10 +98,9 @@ def _add_engines(commands: Any) -> None:
     )
 
     def run(_arguments: argparse.Namespace) -> None:
-        from animato.engines import print_engines  # noqa: PLC0415
-        from animato.surroundings import load_surroundings  # noqa: PLC0415
+        from animato.surroundings import print_engines  # noqa: PLC0415
 
-        print_engines(load_surroundings(is_quiet=True))
+        print_engines()
 
     parser.set_defaults(run=run)
 
@@ -106,31 +111,29 @@ def _add_templates(commands: Any) -> None:
         help="list, check, build and preview the templates",
         description="The catalogue of movements (templates.yaml and the files beside it).",
     )
+
+    def run(arguments: argparse.Namespace) -> None:
+        from animato.templates import ACTIONS  # noqa: PLC0415
+        from jobs.settings import Settings  # noqa: PLC0415
+
+        folder = arguments.folder or Settings.load(Path(".env")).templates_dir
+        ACTIONS[arguments.action](folder, arguments)
+
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    folder_help = "the catalogue's folder (default: ours)"
     for name, help_text in (
         ("list", "list the movements"),
-        ("check", "say what is wrong with the catalogue, with file and line"),
+        ("check", "report what is wrong with the catalogue, with file and line"),
         ("build", "render driving videos and previews, and track recorded clips"),
         ("preview", "show a photo's largest face with all movements side by side"),
     ):
-        action = actions.add_parser(name, help=help_text, description=help_text)
-        action.add_argument(
-            "--folder", type=Path, metavar="FOLDER", help="the catalogue's folder (default: ours)"
-        )
+        action = _add_action(actions, name, help_text, folder_help)
         if name == "preview":
             action.add_argument("photo", type=Path, metavar="PHOTO")
             action.add_argument("output", type=video_path, metavar="MP4")
         if name == "build":
             action.add_argument("--force", action="store_true", help="build what is up to date too")
-        action.set_defaults(run=_run_templates, action=name)
-
-
-def _run_templates(arguments: argparse.Namespace) -> None:
-    from animato.templates import ACTIONS  # noqa: PLC0415
-    from jobs.settings import Settings  # noqa: PLC0415
-
-    folder = arguments.folder or Settings.load(Path(".env")).templates_dir
-    ACTIONS[arguments.action](folder, arguments)
+        action.set_defaults(run=run)
 
 
 def _add_weights(commands: Any) -> None:
@@ -139,34 +142,44 @@ def _add_weights(commands: Any) -> None:
         help="list, fetch and check the weights of network engines",
         description="The weights that network engines need; docs/weights.md explains them.",
     )
+
+    def run(arguments: argparse.Namespace) -> None:
+        from animato.weights import ACTIONS, store_of  # noqa: PLC0415
+        from jobs.settings import Settings  # noqa: PLC0415
+
+        settings = Settings.load(Path(".env"))
+        is_quiet = getattr(arguments, "quiet", False)
+        store = store_of(settings, folder=arguments.folder, is_quiet=is_quiet)
+        arguments.device = getattr(arguments, "device", None) or settings.device
+        ACTIONS[arguments.action](store, arguments)
+
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, help_text in (
-        ("list", "list the known weights, where they may be had, and what is there"),
-        ("fetch", "download weights, check them, and make them ready for use"),
-        ("verify", "compare everything that is there with its hash"),
-        ("convert", "make a published checkpoint ready for use; it is not changed"),
-        ("import", "take your word for a checkpoint: check it, note its hash, make it ready"),
-        ("check", "run a checkpoint on a portrait, and say whether it behaves as a model of faces"),
+        ("list", "list the known weights, where to get them, and what is there"),
+        ("fetch", "download weights, verify them, and make them ready for use"),
+        ("verify", "compare all stored weights with their hashes"),
+        ("convert", "make a published checkpoint ready for use, without changing it"),
+        ("import", "trust a checkpoint: check it, record its hash, make it ready for use"),
+        ("check", "run a checkpoint on a portrait to see whether it is a model of faces"),
     ):
-        action = actions.add_parser(name, help=help_text, description=help_text)
-        action.add_argument(
-            "--folder", type=Path, metavar="FOLDER", help="where weights are stored (default: ours)"
-        )
+        action = _add_action(actions, name, help_text, "where weights are stored (default: ours)")
         if name == "fetch":
-            action.add_argument(
-                "names",
-                nargs="*",
-                metavar="NAME",
-                help="which (animato weights list; default: vox-cpk)",
-            )
+            names_help = "which (animato weights list; default: vox-cpk)"
+            action.add_argument("names", nargs="*", metavar="NAME", help=names_help)
             action.add_argument("--quiet", action="store_true", help="no progress")
         elif name in ("convert", "import"):
             action.add_argument("path", type=Path, metavar="PATH", help="the .pth.tar file")
         elif name == "check":
             _add_check_arguments(action)
-        kept = "what has been downloaded is kept, and gone on with the next time"
-        stopped = NOTHING_WRITTEN if name == "check" else kept
-        action.set_defaults(run=_run_weights, action=name, stopped=stopped)
+        kept = "what has been downloaded is kept, and continued next time"
+        action.set_defaults(run=run, stopped=NOTHING_WRITTEN if name == "check" else kept)
+
+
+def _add_action(actions: Any, name: str, text: str, folder_help: str) -> argparse.ArgumentParser:
+    action: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
+    action.add_argument("--folder", type=Path, metavar="FOLDER", help=folder_help)
+    action.set_defaults(action=name)
+    return action
 
 
 def _add_check_arguments(action: argparse.ArgumentParser) -> None:
@@ -187,18 +200,11 @@ def _add_check_arguments(action: argparse.ArgumentParser) -> None:
         dest="device",
         action="store_const",
         const="cpu",
-        help="compute on the processor, also where there is a GPU",
+        help="compute on the processor, even if there is a GPU",
     )
 
 
-def _run_weights(arguments: argparse.Namespace) -> None:
-    from animato.weights import ACTIONS, store_of  # noqa: PLC0415 - help must be quick
-    from jobs.settings import Settings  # noqa: PLC0415
-
-    settings = Settings.load(Path(".env"))
-    store = store_of(settings, folder=arguments.folder, is_quiet=getattr(arguments, "quiet", False))
-    arguments.device = getattr(arguments, "device", None) or settings.device
-    ACTIONS[arguments.action](store, arguments)
+# --- the service ----------------------------------------------------------------------------------
 
 
 def _add_worker(commands: Any) -> None:
@@ -207,8 +213,8 @@ def _add_worker(commands: Any) -> None:
         help="make the videos that wait in the queues",
         description="Takes orders from the queues (ANIMATO_REDIS_URL), makes their videos and puts "
         "them into the file store (ANIMATO_STORE_URL). Several workers share the work. Ends with "
-        "Ctrl-C or SIGTERM: what is nearly done is finished, the rest given back; a second time: "
-        "everything is given back at once.",
+        "Ctrl-C or SIGTERM: orders that are nearly done are finished, the others given back; the "
+        "second time, all are given back at once.",
     )
     parser.add_argument(
         "--engines",
@@ -225,7 +231,7 @@ def _add_worker(commands: Any) -> None:
         help="what networks compute on: auto, cpu, mps, cuda, cuda:1 (default: ANIMATO_DEVICE)",
     )
     parser.add_argument("--once", action="store_true", help="end as soon as nothing waits")
-    add_healthy(parser)
+    _add_healthy(parser)
     parser.add_argument(
         *("-v", "--verbose"),
         action="store_true",
@@ -236,7 +242,7 @@ def _add_worker(commands: Any) -> None:
     def run(arguments: argparse.Namespace) -> None:
         need_extras("animato worker", "service")
         if arguments.healthy:
-            from animato.health import check_worker  # noqa: PLC0415 - help must be quick
+            from animato.health import check_worker  # noqa: PLC0415
 
             check_worker()
         else:
@@ -244,46 +250,135 @@ def _add_worker(commands: Any) -> None:
 
             run_worker(engines=arguments.engines, device=arguments.device, is_once=arguments.once)
 
-    parser.set_defaults(run=run, stopped="what was in hand was finished or given back")
+    parser.set_defaults(run=run, stopped="unfinished orders were finished or given back")
+
+
+def _add_bot(commands: Any) -> None:
+    parser = commands.add_parser(
+        "bot",
+        help="talk to people on Telegram",
+        description="Takes photos and orders on Telegram (ANIMATO_BOT_TOKEN), puts them into the "
+        "queues (ANIMATO_REDIS_URL) and sends the videos back. One bot, any number of workers.",
+    )
+    _add_healthy(parser)
+
+    def run(arguments: argparse.Namespace) -> None:
+        need_extras("animato bot", "bot", "service")
+        if arguments.healthy:
+            from animato.health import check_bot  # noqa: PLC0415
+
+            check_bot()
+        else:
+            from animato.bot import run_bot  # noqa: PLC0415
+
+            run_bot()
+
+    parser.set_defaults(run=run, stopped=_ENDED)
+
+
+def _add_up(commands: Any) -> None:
+    parser = commands.add_parser(
+        "up",
+        help="run the whole service on this machine: queues, bot and workers",
+        description="Starts Redis/Valkey (unless ANIMATO_REDIS_URL names one), the bot "
+        "(ANIMATO_BOT_TOKEN) and workers, keeps them running, and shows their log.",
+    )
+    parser.add_argument(
+        "--workers", type=_count, default=1, metavar="N", help="how many (default: 1)"
+    )
+
+    def run(arguments: argparse.Namespace) -> None:
+        need_extras("animato up", "bot", "service")
+        from animato.service import run_up  # noqa: PLC0415
+
+        run_up(workers=arguments.workers)
+
+    parser.set_defaults(run=run, stopped=_ENDED)
+
+
+def _add_demo(commands: Any) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="try the whole service in the browser, without a Telegram account",
+        description="Runs queues, bot and worker with a chat page in the browser in place of "
+        "Telegram. First a sample portrait is animated: out/demo.mp4. Nothing else is kept.",
+    )
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="end after the first video, as it does without a terminal",
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="of the chat page (default: a free one)"
+    )
+
+    def run(arguments: argparse.Namespace) -> None:
+        need_extras("animato demo", "bot", "sandbox", "service")
+        from animato.demo import run_demo  # noqa: PLC0415
+
+        # Without a terminal nobody could end it or read the page's address.
+        is_once = arguments.once or not sys.stdout.isatty()
+        run_demo(is_once=is_once, port=arguments.port)
+
+    parser.set_defaults(run=run, stopped="everything has ended, and nothing is kept")
 
 
 def _add_doctor(commands: Any) -> None:
     parser = commands.add_parser(
         "doctor",
-        help="say whether the service can run here, and what to type where it cannot",
-        description="Looks at everything that the service needs: packages, settings, queues, file "
-        "store, engines, workers. What needs files makes and removes its own. Exits with 0 if the "
-        "service can run, else with 3.",
+        help="check whether the service can run here, and what to do if not",
+        description="Checks everything that the service needs: packages, settings, queues, file "
+        "store, engines, workers. Test files are removed again. Exits with 0 if the service can "
+        "run, else with 3.",
     )
     parser.add_argument(
         "--live",
         action="store_true",
-        help="ask Telegram too, send the first admin three small files and fetch them back; best "
-        "while the bot does not run",
+        help="also contact Telegram, send the first admin three small files and fetch them back; "
+        "best while the bot is not running",
     )
-    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
     def run(arguments: argparse.Namespace) -> None:
-        from animato.doctor import run_doctor  # noqa: PLC0415 - help must be quick
+        from animato.doctor import run_doctor  # noqa: PLC0415
 
         run_doctor(is_live=arguments.live, is_json=arguments.json)
 
-    parser.set_defaults(run=run, stopped="not everything was looked at")
+    parser.set_defaults(run=run, stopped="not everything was checked")
+
+
+def _add_healthy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--healthy",
+        action="store_true",
+        help="start nothing; exit with 0 if the one on this machine is healthy",
+    )
+
+
+# --- argument types -------------------------------------------------------------------------------
+
+
+def _checked(pattern: str, message: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(f"{text!r} is {message}")
+        return text
+
+    return check
+
+
+_device = _checked(r"auto|cpu|mps|cuda(:\d{1,2})?", "none of auto, cpu, mps, cuda, cuda:1")
 
 
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not all(names):
-        message = f"{text!r} is no list of engines, such as fomm,flow"
-        raise argparse.ArgumentTypeError(message)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of engines, such as fomm,flow")
     return names
 
 
-def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", text):
-        message = f"{text!r} is none of auto, cpu, mps, cuda, cuda:1"
-        raise argparse.ArgumentTypeError(message)
-    return text
+def _count(text: str) -> int:
+    return int(_checked(r"0*[1-9]\d*", "not a number of workers: 1 or more")(text))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The engine that the settings name."""
+"""The setting `default_engine`."""
 
 from collections.abc import Collection
 
@@ -8,11 +8,7 @@ from jobs.settings import Settings, variable_of
 
 
 def check_default_engine(settings: Settings, advertised: Collection[str] = ()) -> None:
-    """Raise unless the engine exists: here, or on some worker.
-
-    Args:
-        settings: may name one.
-        advertised: the engines of workers.
+    """Raise unless the default engine exists here or is among `advertised`, those of workers.
 
     Raises:
         BadSettings: there is no such engine.

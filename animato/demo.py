@@ -1,7 +1,7 @@
-"""`make demo`: the whole service with a Telegram on the desk; no account, no GPU, no download.
+"""`make demo`: the whole service with the sandbox in place of Telegram.
 
-First the sample portrait goes the whole way, as a person would send it: photo, consent, a tap on a
-movement, and the video that comes back is `out/demo.mp4`. Then everybody may try the chat page.
+First the sample portrait is sent as a person would: photo, consent, a tap on a movement. The video
+that comes back is `out/demo.mp4`. Then the chat page is open for visitors.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiofiles
 import aiohttp
 from PIL import Image
 
@@ -31,45 +32,45 @@ from sandbox.server import Sandbox, SandboxOptions
 
 OUTPUT = Path("out/demo.mp4")
 TEMPLATE = "nod"
-# The second person of the sandbox: the first one's chat is the visitor's.
+# The second person of the sandbox; the first one is for the visitor.
 PERSON = 8
-# The third one may try the owner's commands, /status above all.
+# The third one may try the owner's commands, such as /status.
 ADMIN = 9
-_ASK_S = 0.1
-_PATIENCE_S = 180.0
-# What belongs to the owner's own service must not reach the demo's, whose programs run in a folder
-# of their own besides, where no `.env` lies.
-_OTHERS = ("bot_api_local", "metrics_port", "webhook_url")
+_POLL_S = 0.1
+_TIMEOUT_S = 180.0
+# Settings of the owner's own service that must not reach the demo. Its programs also run in a
+# folder without a `.env`.
+_CLEARED = ("bot_api_local", "metrics_port", "webhook_url")
 
 
 class PortTaken(OperatorError):
-    """The chat page cannot have its port."""
+    """The port of the chat page cannot be used."""
 
     sentence = (
-        "The chat page cannot have the port {port} ({reason}): name another with --port, or none "
-        "for a free one."
+        "The chat page cannot have the port {port} ({reason}): choose another one with --port, or "
+        "leave it out for a free one."
     )
 
 
 class DemoFailed(OperatorError):
-    """The sample portrait did not come back."""
+    """The video of the sample portrait did not come back."""
 
     sentence = "The sample portrait did not come back within {seconds:g} s: see the log above."
 
 
 def run_demo(*, is_once: bool, port: int) -> None:
-    """Runs the demo until Ctrl-C, or until the first video is there.
+    """Run the demo until Ctrl-C, or until the first video arrives.
 
     Args:
-        is_once: whether to end then.
+        is_once: whether to end after the first video.
         port: of the chat page; 0 takes a free one.
 
     Raises:
-        DemoFailed: no video came.
-        PortTaken: the chat page cannot have its port.
+        DemoFailed: no video arrived.
+        PortTaken: the port of the chat page cannot be used.
         OperatorError: a part of the service cannot run here.
     """
-    settings = Settings.load(Path(".env"))  # a wrong setting is told at once
+    settings = Settings.load(Path(".env"))  # reports an invalid setting at once
     ending = Shutdown()
     work = _demo(ending, settings, is_once=is_once, port=port)
     until_signal(work, ending.ask, asyncio.Task.cancel)
@@ -81,7 +82,7 @@ async def _demo(ending: Shutdown, settings: Settings, *, is_once: bool, port: in
         sandbox = await stack.enter_async_context(_sandbox(port))
         server = await stack.enter_async_context(RedisServer(Path(folder)))
         environment = child_environment(*SERVICE) | {
-            **dict.fromkeys(map(variable_of, _OTHERS), ""),
+            **dict.fromkeys(map(variable_of, _CLEARED), ""),
             "ANIMATO_TEMPLATES_DIR": str(settings.templates_dir.absolute()),
             "ANIMATO_CHECKPOINTS_DIR": str(settings.checkpoints_dir.absolute()),
             "ANIMATO_REDIS_URL": server.url,
@@ -112,12 +113,16 @@ async def _sandbox(port: int) -> AsyncIterator[Sandbox]:
 
 
 async def _show(url: str, ended: asyncio.Event, *, is_once: bool) -> None:
-    """Sends the portrait through, and says where to go on."""
+    """Send the portrait, and print how to continue."""
     begun_s = time.monotonic()
     async with aiohttp.ClientSession(url) as session:
-        video = await asyncio.wait_for(_sent_through(session), _PATIENCE_S)
+        try:
+            video = await asyncio.wait_for(_animated(session), _TIMEOUT_S)
+        except TimeoutError as error:
+            raise DemoFailed(seconds=_TIMEOUT_S) from error
     OUTPUT.parent.mkdir(exist_ok=True)
-    OUTPUT.write_bytes(video)
+    async with aiofiles.open(OUTPUT, "wb") as file:
+        await file.write(video)
     print(f"{OUTPUT}: {time.monotonic() - begun_s:.1f} s from the photo to the video")
     if is_once:
         return
@@ -129,8 +134,8 @@ async def _show(url: str, ended: asyncio.Event, *, is_once: bool) -> None:
     await ended.wait()
 
 
-async def _sent_through(session: aiohttp.ClientSession) -> bytes:
-    """The video that the bot sends back for the sample portrait."""
+async def _animated(session: aiohttp.ClientSession) -> bytes:
+    """Send the sample portrait to the bot and return its video."""
     picture = io.BytesIO()
     Image.fromarray(driving_portrait()).save(picture, format="JPEG", quality=95)
     form = aiohttp.FormData({"user_id": str(PERSON), "chat_id": str(PERSON)})
@@ -148,11 +153,11 @@ async def _sent_through(session: aiohttp.ClientSession) -> bytes:
                 if data not in tapped:
                     tapped.add(data)
                     await _tap(session, message["message_id"], data)
-        await asyncio.sleep(_ASK_S)
+        await asyncio.sleep(_POLL_S)
 
 
 def _wanted(message: dict[str, Any]) -> list[str]:
-    """The buttons of a message that lead on to the video."""
+    """Return the data of the buttons of a message that lead to the video."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     carried = [
         button["callback_data"] for row in rows for button in row if "callback_data" in button
@@ -163,8 +168,8 @@ def _wanted(message: dict[str, Any]) -> list[str]:
 def _leads_on(tap: ButtonData | None) -> bool:
     if tap is None:
         return False
-    return tap.verb is ButtonAction.CONSENT or (
-        tap.verb is ButtonAction.TEMPLATE and tap.argument == TEMPLATE
+    return tap.action is ButtonAction.CONSENT or (
+        tap.action is ButtonAction.TEMPLATE and tap.argument == TEMPLATE
     )
 
 
@@ -176,7 +181,7 @@ async def _tap(session: aiohttp.ClientSession, message_id: int, data: str) -> No
 async def _ask(
     session: aiohttp.ClientSession, path: str, form: aiohttp.FormData | None = None
 ) -> Any:
-    """What the sandbox answers to an act, or to a look."""
+    """Return the sandbox's answer to a request."""
     async with session.request("GET" if form is None else "POST", path, data=form) as response:
         response.raise_for_status()
         return await response.json()

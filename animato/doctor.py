@@ -1,4 +1,4 @@
-"""`animato doctor`: whether the service can run here, and what to type where it cannot."""
+"""`animato doctor`: check whether the service can run here, and what to do if not."""
 
 import asyncio
 import json
@@ -37,26 +37,26 @@ from jobs.errors import (
 from jobs.settings import Settings, variable_of
 
 if TYPE_CHECKING:
-    # What the extras bring is loaded where they are there.
+    # From the extras, which may be missing.
     from bot.gateway.messenger import OutgoingVideo
     from bot.gateway.round_trip import Trip
 
 
 class NotReady(OperatorError):
-    """Something without which the service cannot run is not ok."""
+    """A check that the service needs has failed."""
 
-    sentence = "The service cannot run yet; first comes: {names}."
+    sentence = "The service cannot run yet; fix first: {names}."
 
 
 def run_doctor(*, is_live: bool, is_json: bool) -> None:
-    """Looks at everything and prints what was found.
+    """Check everything and print the results.
 
     Args:
-        is_live: whether Telegram is asked too, and three files are sent to the first admin.
-        is_json: whether it is printed as JSON.
+        is_live: whether to contact Telegram, and send three files to the first admin.
+        is_json: whether to print JSON.
 
     Raises:
-        NotReady: the service cannot run; it is said after everything was printed.
+        NotReady: the service cannot run; raised after everything was printed.
     """
     findings, trips = _all(is_live=is_live)
     if is_json:
@@ -76,7 +76,7 @@ def _all(*, is_live: bool) -> tuple[list[CheckResult], "Sequence[Trip]"]:
         weights = load_surroundings(is_quiet=True).weights
         needed = _needed_engines(settings)
     except AnimatoError as error:
-        says = f"{error} What depends on the settings was not looked at."
+        says = f"{error} What depends on the settings was not checked."
         return [*machine, CheckResult("settings", State.WRONG, says, is_needed=True)], ()
     findings = [
         *machine,
@@ -116,7 +116,7 @@ def _extras() -> Iterator[CheckResult]:
 
 
 def _needed_engines(settings: Settings) -> set[str]:
-    """The engines that the settings name, or one that can run without them.
+    """Return the engines that the settings name, or else the default one.
 
     Raises:
         BadSettings: one of them does not exist.
@@ -145,7 +145,7 @@ def _settings(settings: Settings) -> Iterator[CheckResult]:
             is_set = "set" if value.get_secret_value() else "not set"
             secrets.append(f"{variable_of(field)} {is_set}")
         elif is_given and "://" in str(value):
-            given.append(f"{variable_of(field)} (an address)")  # which may hold a password
+            given.append(f"{variable_of(field)} (an address)")  # it may contain a password
         elif is_given:
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             given.append(f"{variable_of(field)}={text}")
@@ -160,8 +160,8 @@ def _settings(settings: Settings) -> Iterator[CheckResult]:
 async def _service(
     settings: Settings, *, is_live: bool
 ) -> tuple[list[CheckResult], "Sequence[Trip]"]:
-    """What is found of the service's ground, of the bot and, live, of Telegram."""
-    # Only here it is known that the extras are there.
+    """Check Redis, file store, workers, the bot's settings and, if live, Telegram."""
+    # Here the extras are known to be installed.
     from bot.gateway.checks import check_access, check_live, check_token  # noqa: PLC0415
     from jobs.checks import (  # noqa: PLC0415
         check_metrics,
@@ -205,7 +205,7 @@ def _video(sample: SampleVideo) -> "OutgoingVideo":
     )
 
 
-# --- what is printed ------------------------------------------------------------------------------
+# --- output ---------------------------------------------------------------------------------------
 
 
 def _table(findings: Sequence[CheckResult]) -> Iterator[str]:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from inference.media.gate import look_at_photo
 from inference.media.writer import check_output
-from jobs.errors import DiskFull, NoFaceFound, OutputNotWritable
+from jobs.errors import DiskFull, NoFaceFound, OutputNotWritable, os_reason
 
 
 def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
-    """Prints the faces of a photo, in its own px; `output` gets it with numbered frames, a PNG.
+    """Print the faces of a photo, in its own px, and write them numbered to `output`, a PNG.
 
     Raises:
         NoFaceFound: none was found.
@@ -28,7 +28,7 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
         if not look.faces:
             raise NoFaceFound(name=photo.name)
         if output is not None:
-            _put(look.sheet, output)
+            _put(Path(look.sheet), output)
     scale = look.original_width / look.width
     faces = [(face.number, face.box.scaled(scale), face.votes) for face in look.faces]
     if is_json:
@@ -40,7 +40,7 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
 
 
 def _put(sheet: Path, output: Path) -> None:
-    """Moves the sheet to its place, whole or not at all."""
+    """Copy the sheet to `output`, completely or not at all."""
     part = output.with_name(f".animato-{secrets.token_hex(6)}.png")
     try:
         shutil.copyfile(sheet, part)
@@ -48,7 +48,6 @@ def _put(sheet: Path, output: Path) -> None:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise DiskFull(path=str(output)) from error
-        reason = (error.strerror or "it was refused").lower()
-        raise OutputNotWritable(path=str(output), reason=reason) from error
+        raise OutputNotWritable(path=str(output), reason=os_reason(error)) from error
     finally:
         part.unlink(missing_ok=True)

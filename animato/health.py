@@ -1,19 +1,19 @@
-"""Whether a program of the service is alive: what the health checks of containers ask.
+"""Health checks of containers: whether the bot or a worker on this machine is alive.
 
-Bot and workers give signs of life to the server of the queues, which forgets them soon. A program
-that hangs, or that has lost the server, gives none; a bot's sign says whether it can fetch updates.
+Bot and workers write heartbeats to Redis, which expire soon. A program that hangs or cannot reach
+Redis writes none. A bot's heartbeat says whether it can fetch updates.
 """
 
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from redis.asyncio import Redis
 
-from jobs.connection import check_server, connect, reaching
+from jobs.connection import check_server, connect, queue_errors
 from jobs.errors import BadSettings, OperatorError
 from jobs.queues.heartbeats import BEAT_EVERY_S, DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.keys import bot_key
@@ -26,20 +26,20 @@ log = logging.getLogger(__name__)
 _DEAF = "deaf"
 
 
-class NoSignOfLife(OperatorError):
-    """A program hangs, has lost the server of the queues, or does not run."""
+class NoHeartbeat(OperatorError):
+    """A program hangs, cannot reach Redis, or is not running."""
 
     sentence = (
-        "No {program} on this machine ({host}) has given a sign of life within {seconds:g} s: see "
+        "No {program} on this machine ({host}) has written a heartbeat within {seconds:g} s: see "
         "its log, and start it again."
     )
 
 
 class NothingFetched(OperatorError):
-    """The bot runs, but gets no updates from Telegram."""
+    """The bot is running, but gets no updates from Telegram."""
 
     sentence = (
-        "The bot on this machine ({host}) could fetch nothing from Telegram for a minute or "
+        "The bot on this machine ({host}) could not fetch updates from Telegram for a minute or "
         "longer: its log says why."
     )
 
@@ -48,78 +48,68 @@ def check_bot() -> None:
     """Raise unless the bot on this machine is alive and fetches updates.
 
     Raises:
-        BadSettings: a setting cannot be used, or the server of the queues is not set.
-        QueueUnavailable: the server does not answer.
-        NoSignOfLife: the bot is not alive.
+        BadSettings: a setting is invalid, or Redis is not set.
+        QueueUnavailable: Redis does not answer.
+        NoHeartbeat: the bot is not alive.
         NothingFetched: it could not fetch updates for a minute.
     """
-    _check("bot", _has_bot)
+    asyncio.run(_check("bot"))
 
 
 def check_worker() -> None:
-    """Nothing, if a worker on this machine is alive; raises what `check_bot` does."""
-    _check("worker", _has_worker)
+    """Raise unless a worker on this machine is alive; see `check_bot` for the errors."""
+    asyncio.run(_check("worker"))
 
 
 @asynccontextmanager
-async def signs_of_bot(
+async def bot_heartbeats(
     url: str, is_deaf: Callable[[], bool], every_s: float = BEAT_EVERY_S
 ) -> AsyncIterator[None]:
-    """A stretch of code during which the bot gives signs of life.
+    """Write the bot's heartbeats while the block lasts.
 
     Args:
-        url: the server of the queues.
-        is_deaf: tells whether the bot could fetch no updates for a minute.
-        every_s: how often, s.
+        url: the address of Redis.
+        is_deaf: returns whether the bot could not fetch updates for a minute.
+        every_s: the interval, s.
     """
-    client = connect(url, is_worker=False)
-    giving = asyncio.create_task(_give_signs(client, url, is_deaf, every_s))
-    try:
-        yield
-    finally:
-        await end_tasks([giving])
-        await client.aclose()
-
-
-async def _give_signs(client: Redis, url: str, is_deaf: Callable[[], bool], every_s: float) -> None:
-    while True:
-        sign = _DEAF if is_deaf() else "alive"
+    async with connect(url, is_worker=False) as client:
+        beating = asyncio.create_task(_write_heartbeats(client, url, is_deaf, every_s))
         try:
-            with reaching(url):
-                await client.set(bot_key(socket.gethostname()), sign, ex=DEAD_AFTER_S)
+            yield
+        finally:
+            await end_tasks([beating])
+
+
+async def _write_heartbeats(
+    client: Redis, url: str, is_deaf: Callable[[], bool], every_s: float
+) -> None:
+    while True:
+        state = _DEAF if is_deaf() else "alive"
+        try:
+            with queue_errors(url):
+                await client.set(bot_key(socket.gethostname()), state, ex=DEAD_AFTER_S)
         except QueueUnavailable as error:
             log.warning("%s", error)
         await asyncio.sleep(every_s)
 
 
-def _check(program: str, is_alive: Callable[[Redis, str], Awaitable[bool]]) -> None:
+async def _check(program: str) -> None:
     url = Settings.load(Path(".env")).redis_url.get_secret_value()
     if not url:
-        reason = f"Where the {program} gives signs of life is not known: set ANIMATO_REDIS_URL."
+        reason = f"The heartbeats of the {program} are in Redis: set ANIMATO_REDIS_URL."
         raise BadSettings(reason=reason)
-    if not asyncio.run(_asked(url, is_alive)):
-        raise NoSignOfLife(program=program, host=socket.gethostname(), seconds=DEAD_AFTER_S)
-
-
-async def _asked(url: str, is_alive: Callable[[Redis, str], Awaitable[bool]]) -> bool:
-    # With little patience, unlike the client below: who asks wants to know how it is now.
+    # Without retries, unlike the client below: the answer is wanted now.
     await check_server(url, wait_s=0)
-    client = connect(url, is_worker=False)
-    try:
-        return await is_alive(client, url)
-    finally:
-        await client.aclose()
-
-
-async def _has_bot(client: Redis, url: str) -> bool:
     host = socket.gethostname()
-    with reaching(url):
-        sign = await client.get(bot_key(host))
-    if sign == _DEAF:
-        raise NothingFetched(host=host)
-    return sign is not None
-
-
-async def _has_worker(client: Redis, url: str) -> bool:
-    host = socket.gethostname()
-    return any(sign.host == host for sign in await WorkerRegistry(client, url).living())
+    async with connect(url, is_worker=False) as client:
+        if program == "worker":
+            living = await WorkerRegistry(client, url).living()
+            is_alive = any(beat.host == host for beat in living)
+        else:
+            with queue_errors(url):
+                state = await client.get(bot_key(host))
+            if state == _DEAF:
+                raise NothingFetched(host=host)
+            is_alive = state is not None
+    if not is_alive:
+        raise NoHeartbeat(program=program, host=host, seconds=DEAD_AFTER_S)

@@ -1,6 +1,6 @@
-"""How a command runs as a process: its log, its signals, its errors and its exit code.
+"""Runs a command as a process: logging, signals, errors and exit codes.
 
-Exit codes: 0 done, 1 the person's input, 2 usage, 3 ours, 130 stopped by Ctrl-C.
+Exit codes: 0 success, 1 the person's input, 2 usage, 3 ours, 130 stopped by Ctrl-C.
 """
 
 import io
@@ -22,62 +22,62 @@ _STOPPED = 130
 def run(
     work: Callable[[], None], *, is_verbose: bool = False, stopped: str = NOTHING_WRITTEN
 ) -> int:
-    """Does the work and returns the exit code; what went wrong is told on stderr.
+    """Run a command and return its exit code; print its error to stderr.
 
     Args:
         work: the command.
-        is_verbose: whether everything is logged.
-        stopped: what there is to say when somebody stops it.
+        is_verbose: whether to log everything.
+        stopped: printed when somebody stops it.
     """
     logging.basicConfig(
         level=logging.DEBUG if is_verbose else logging.WARNING,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    for chatty in ("httpx", "httpcore", "numba", "PIL"):
-        # The first two log whole addresses, and those may carry a password.
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in ("httpx", "httpcore", "numba", "PIL"):
+        # The first two log whole URLs, which may contain a password.
+        logging.getLogger(name).setLevel(logging.WARNING)
     for ending in (signal.SIGTERM, signal.SIGHUP):
-        # `nohup` has it ignored, and means it.
+        # `nohup` ignores it on purpose.
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, _stop)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that knows no emoji shows a question mark.
+        # A terminal without emoji shows a question mark.
         sys.stdout.reconfigure(errors="replace")
-    return _told(work, stopped)
+    return _exit_code(work, stopped)
 
 
-def _told(work: Callable[[], None], stopped: str) -> int:
-    """Does the work; every way to end has its exit code."""
+def _exit_code(work: Callable[[], None], stopped: str) -> int:
+    """Run the work and turn every way to end into an exit code."""
     try:
         with own_temp_files():
             work()
         sys.stdout.flush()
     except UserError as error:
-        code = _tell(str(error), 1)
+        code = _print_error(str(error), 1)
     except AnimatoError as error:
         log.debug("operator error", exc_info=True)
-        code = _tell(str(error), 3)
+        code = _print_error(str(error), 3)
     except KeyboardInterrupt:
-        code = _tell(f"stopped; {stopped}", _STOPPED)
+        code = _print_error(f"stopped; {stopped}", _STOPPED)
     except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
+        # Whoever read our output has gone.
         sys.stderr.close()
         code = 0
     except OSError as error:
         log.debug("system error", exc_info=True)
-        code = _tell(f"the system refused: {error}", 3)
+        code = _print_error(f"the system refused: {error}", 3)
     except ModuleNotFoundError as error:
         log.debug("missing module", exc_info=True)
         module = (error.name or "a module").partition(".")[0]
-        code = _tell(
+        code = _print_error(
             f"this command needs {module}, which is not installed here (the bot's image has no "
             "picture libraries; the worker's image has them)",
             3,
         )
     except Exception as error:
-        # Whatever is ours ends with 3; Python's own code would be 1.
+        # Our errors exit with 3; Python's own code would be 1.
         log.exception("unexpected error")
-        code = _tell(
+        code = _print_error(
             _why(error) or "this should not have happened; please report the lines above", 3
         )
     else:
@@ -86,7 +86,7 @@ def _told(work: Callable[[], None], stopped: str) -> int:
 
 
 def _why(error: Exception) -> str | None:
-    """The likely reason, where one is known."""
+    """Return the likely reason, if one is known."""
     if not isinstance(error, ImportError):
         return None
     from inference.opencv_build import gui_opencv_warning  # noqa: PLC0415 - seldom needed
@@ -94,7 +94,7 @@ def _why(error: Exception) -> str | None:
     return gui_opencv_warning()
 
 
-def _tell(sentence: str, code: int) -> int:
+def _print_error(sentence: str, code: int) -> int:
     newline = "\n" if code == _STOPPED else ""
     sys.stderr.write(f"{newline}animato: {sentence}\n")
     return code

@@ -1,6 +1,6 @@
-"""The whole service on one machine: server of the queues, bot and workers, in one log.
+"""The whole service on one machine: Redis, bot and workers, with a shared log.
 
-`animato up` runs it with the owner's token; `make demo` with a Telegram on the desk.
+`animato up` runs it with the owner's token, `make demo` with the sandbox in place of Telegram.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ _NAME_CHARACTERS = 10
 
 
 def run_up(*, workers: int) -> None:
-    """Runs the service until a signal; on Ctrl-C, raises KeyboardInterrupt when all has ended.
+    """Run the service until a signal; after Ctrl-C, raise KeyboardInterrupt when all has ended.
 
     Args:
-        workers: how many of them run on this machine.
+        workers: the number of workers.
 
     Raises:
-        BadSettings: a setting cannot be used, or there is no token.
-        QueueError, FolderRefused: the server of the queues cannot be used or started.
+        BadSettings: a setting is invalid, or there is no token.
+        QueueError, FolderRefused: Redis cannot be used or started.
         ProgramFailed: bot or worker does not stay up.
     """
     settings = Settings.load(Path(".env"))
@@ -52,9 +52,9 @@ async def _up(settings: Settings, workers: int, ending: Shutdown) -> None:
 async def supervise(
     programs: Sequence[Program], beside: Awaitable[object], ending: Shutdown
 ) -> None:
-    """Run programs until somebody asks for the end, one of them fails, or `beside` ends.
+    """Run programs until `ending` is asked for, one of them fails, or `beside` ends.
 
-    When this returns, or is cancelled, no program runs any more.
+    When this returns or is cancelled, all programs have ended.
 
     Raises:
         ProgramFailed: one of them does not stay up.
@@ -78,27 +78,27 @@ def parts(
     metrics_port: int | None = None,
     folder: Path | None = None,
 ) -> list[Program]:
-    """Bot and workers as programs.
+    """Return bot and workers as programs.
 
     Args:
-        environment: all variables that they get; the bot's secrets, only the bot.
-        workers: how many.
-        metrics_port: of the bot; the workers' are the next ones. None: nobody has one.
-        folder: where they run, and look for `.env`; None: where we do.
+        environment: their variables; workers do not get the bot's secrets.
+        workers: the number of workers.
+        metrics_port: of the bot; the workers get the next ones. None: no metrics.
+        folder: their working directory, where they look for `.env`; None: ours.
     """
     named = {f"worker-{one + 1}": "worker" for one in range(workers)}
     commands = {"bot": "bot", **({"worker": "worker"} if workers == 1 else named)}
     programs = []
-    for place, (name, command) in enumerate(commands.items()):
+    for index, (name, command) in enumerate(commands.items()):
         hidden = () if command == "bot" else tuple(map(variable_of, BOT_SECRETS))
         own = {key: value for key, value in environment.items() if key.upper() not in hidden}
         if metrics_port is not None:
-            own[variable_of("metrics_port")] = str(metrics_port + place)
+            own[variable_of("metrics_port")] = str(metrics_port + index)
         programs.append(Program(name, (*_ANIMATO, command), own, folder=folder))
     return programs
 
 
 def tell(name: str, line: str) -> None:
-    """One line of the log."""
+    """Print one line of the log."""
     sys.stderr.write(f"{name:<{_NAME_CHARACTERS}}| {line}\n")
     sys.stderr.flush()

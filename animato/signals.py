@@ -1,4 +1,4 @@
-"""How a service's process ends: on a signal, and the sooner the more signals come."""
+"""Shutting down on signals: the more signals, the faster."""
 
 import asyncio
 import logging
@@ -10,14 +10,14 @@ from typing import NoReturn
 log = logging.getLogger(__name__)
 
 HURRY_S = 5.0
-"""How long a service may still take to end after the second signal."""
+"""How long a service may take to end after the second signal."""
 _STOPPED = 130
 
 Kill = Callable[["asyncio.Task[None]"], object]
 
 
 def exit_at_once(_work: "asyncio.Task[None]") -> NoReturn:
-    """Exit without any clean-up; child processes notice that and end too."""
+    """Exit without clean-up; child processes notice and end too."""
     os._exit(_STOPPED)
 
 
@@ -32,8 +32,8 @@ def until_signal(
     Args:
         work: what to run.
         ask: asks it to end; called for the first and the second signal.
-        kill: ends it at once. The default exits; for work that must kill programs of its own first,
-            it is `asyncio.Task.cancel`.
+        kill: ends it at once. By default the process exits; work that must kill its child processes
+            first takes `asyncio.Task.cancel`.
 
     Raises:
         KeyboardInterrupt: the first signal was Ctrl-C.
@@ -45,30 +45,30 @@ def until_signal(
 async def _until_signal(
     work: Coroutine[None, None, None], ask: Callable[[], None], kill: Kill
 ) -> signal.Signals | None:
-    """The first signal that came, if one did."""
-    came: list[signal.Signals] = []
+    """Run the work; return the first signal, if any."""
+    received: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
 
-    def hear(number: signal.Signals) -> None:
-        came.append(number)
-        if len(came) > 2:
+    def on_signal(number: signal.Signals) -> None:
+        received.append(number)
+        if len(received) > 2:
             kill(task)
             return
-        if came == [signal.SIGINT]:
+        if received == [signal.SIGINT]:
             log.warning("ending; press Ctrl-C again to hurry, and a third time to stop at once")
         ask()
-        if len(came) == 2:
+        if len(received) == 2:
             loop.call_later(HURRY_S, kill, task)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # `nohup` has it ignored, and means it.
+        # `nohup` ignores it on purpose.
         if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, hear, number)
+            loop.add_signal_handler(number, on_signal, number)
     try:
         await task
     except asyncio.CancelledError:
-        if len(came) < 2:
+        if len(received) < 2:
             raise
-    log.info("all has ended")
-    return came[0] if came else None
+    log.info("everything has ended")
+    return received[0] if received else None

@@ -6,21 +6,22 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from inference.choose import TemplateSource
 from inference.engines.flow import FlowEngine
-from inference.faces.finder import choose_face
-from inference.flow.track import Track, motion_of
+from inference.flow.track import Track
 from inference.media.gate import look_at_photo
 from inference.media.writer import check_output
-from inference.show_all import Showing, show_all
+from inference.pipeline import animate_photo
 from inference.template_build import build_templates, is_up_to_date
 from jobs.errors import BrokenTemplate
 from jobs.templates import Catalogue, ClipMotion
+from jobs.wish import Movement, Wish
 
 
 def print_templates(folder: Path, _arguments: argparse.Namespace) -> None:
-    """Prints the usable movements, one a line."""
+    """Print the usable movements, one per line."""
     catalogue = Catalogue.load(folder)
-    _tell(catalogue.broken)
+    _print_errors(catalogue.broken)
     for template in catalogue:
         again = "repeats" if template.seamless else "once"
         motion = template.motion
@@ -31,10 +32,10 @@ def print_templates(folder: Path, _arguments: argparse.Namespace) -> None:
 
 
 def check_templates(folder: Path, _arguments: argparse.Namespace) -> None:
-    """Prints every fault with file and line, and what is out of date.
+    """Print every error with file and line, and what is out of date.
 
     Raises:
-        BrokenTemplate: there was a fault; it is the first one.
+        BrokenTemplate: the first error.
         BrokenTrack: a stored track cannot be used.
     """
     catalogue = Catalogue.load(folder)
@@ -43,14 +44,14 @@ def check_templates(folder: Path, _arguments: argparse.Namespace) -> None:
             sys.stdout.write(f"{template.name}: out of date, run `animato templates build`\n")
         if isinstance(template.motion, ClipMotion):
             Track.load(folder / template.motion.track)
-    _tell(catalogue.broken[1:])
+    _print_errors(catalogue.broken[1:])
     if catalogue.broken:
         raise catalogue.broken[0]
     sys.stdout.write(f"{len(catalogue)} templates, all usable\n")
 
 
 def build(folder: Path, arguments: argparse.Namespace) -> None:
-    """Builds what is missing or out of date.
+    """Build what is missing or out of date.
 
     Raises:
         BrokenTemplate: an entry cannot be used; the others were built.
@@ -58,13 +59,13 @@ def build(folder: Path, arguments: argparse.Namespace) -> None:
     catalogue = Catalogue.load(folder, needs_tracks=False)
     for name in build_templates(catalogue, is_forced=arguments.force):
         sys.stdout.write(f"built {name}\n")
-    _tell(catalogue.broken[1:])
+    _print_errors(catalogue.broken[1:])
     if catalogue.broken:
         raise catalogue.broken[0]
 
 
 def preview(folder: Path, arguments: argparse.Namespace) -> None:
-    """Shows the photo's largest face with all movements side by side, numbered as they are listed.
+    """Render the photo's largest face with all movements side by side, numbered as listed.
 
     Raises:
         MediaError, NoFaceFound: the photo cannot be used.
@@ -72,23 +73,23 @@ def preview(folder: Path, arguments: argparse.Namespace) -> None:
         OutputNotWritable, DiskFull, EncoderFailed: the video cannot be written.
     """
     catalogue = Catalogue.load(folder)
-    _tell(catalogue.broken)
+    _print_errors(catalogue.broken)
     if not catalogue.templates:
         sys.stdout.write("there is no movement to show\n")
         return
     check_output(arguments.output)
     with tempfile.TemporaryDirectory(prefix="animato-") as work:
-        look = look_at_photo(arguments.photo, Path(work))
-        face = choose_face(look.faces, None, arguments.photo.name)
-        motions = tuple(motion_of(template, folder) for template in catalogue)
-        show_all(Showing(look.photo, face, motions), FlowEngine(), arguments.output)
+        photo = look_at_photo(arguments.photo, Path(work))
+        movement = Movement(templates=tuple(template.name for template in catalogue))
+        wish = Wish(photo=photo, movement=movement)
+        animate_photo(wish, FlowEngine(), arguments.output, TemplateSource(folder, Path(work)))
     for number, template in enumerate(catalogue, start=1):
         sys.stdout.write(f"{number}: {template.name}\n")
 
 
-def _tell(faults: Iterable[BrokenTemplate]) -> None:
-    for fault in faults:
-        sys.stderr.write(f"animato: {fault}\n")
+def _print_errors(errors: Iterable[BrokenTemplate]) -> None:
+    for error in errors:
+        sys.stderr.write(f"animato: {error}\n")
 
 
 ACTIONS = {"list": print_templates, "check": check_templates, "build": build, "preview": preview}

@@ -17,12 +17,12 @@ _DEFAULT = "vox-cpk"
 def store_of(
     settings: Settings, *, folder: Path | None = None, is_quiet: bool = False
 ) -> WeightsStore:
-    """The store of the settings, which tells on stderr what it does.
+    """Return the weights store of the settings, which prints to stderr what it does.
 
     Args:
         settings: this machine's.
-        folder: where weights are stored; None: where the settings say.
-        is_quiet: whether it tells nothing.
+        folder: where weights are stored; None: the folder of the settings.
+        is_quiet: whether it prints nothing.
     """
 
     def say(sentence: str) -> None:
@@ -39,23 +39,23 @@ def store_of(
 
 
 def print_weights(store: WeightsStore, _arguments: argparse.Namespace) -> None:
-    """Prints every known file: what is there, how it is recognised, and where it may be had."""
+    """Print every known file: whether it is there, its hash, and where to get it."""
     for wanted in store.catalogue.files:
         lines = [f"{wanted.name}: {store.state_of(wanted)}", *_facts(wanted)]
         sys.stdout.write("\n    ".join(lines) + "\n\n")
     sys.stdout.write(f"They are stored in {store.folder}.\n")
     if store.mirror:
-        sys.stdout.write("ANIMATO_WEIGHTS_MIRROR takes the place of all addresses above.\n")
+        sys.stdout.write("ANIMATO_WEIGHTS_MIRROR replaces all addresses above.\n")
     if store.is_offline:
         sys.stdout.write("ANIMATO_OFFLINE is set: nothing is downloaded.\n")
 
 
 def fetch(store: WeightsStore, arguments: argparse.Namespace) -> None:
-    """Fetches what is named, and prints the files that are ready for use.
+    """Fetch the named weights, and print the files that are ready for use.
 
     Raises:
         UnknownWeights: the catalogue has no such name; nothing was fetched.
-        WeightsError: one of them cannot be had.
+        WeightsError: a file cannot be fetched.
     """
     wanted = [
         file for name in arguments.names or [_DEFAULT] for file in store.catalogue.named(name)
@@ -65,10 +65,10 @@ def fetch(store: WeightsStore, arguments: argparse.Namespace) -> None:
 
 
 def verify_all(store: WeightsStore, _arguments: argparse.Namespace) -> None:
-    """Prints for each stored file what it is.
+    """Print for each stored file whether it is correct.
 
     Raises:
-        WeightsCorrupt: one is not what it should be; it is the first one.
+        WeightsCorrupt: the first file that is not.
     """
     wrong = None
     checked = None
@@ -84,12 +84,12 @@ def verify_all(store: WeightsStore, _arguments: argparse.Namespace) -> None:
 
 
 def convert(store: WeightsStore, arguments: argparse.Namespace) -> None:
-    """Converts a checkpoint, and prints the file that engines load."""
+    """Convert a checkpoint, and print the file that engines load."""
     sys.stdout.write(f"{store.convert(arguments.path)}\n")
 
 
 def import_file(store: WeightsStore, arguments: argparse.Namespace) -> None:
-    """Imports a file, and prints its hash and the file that engines load."""
+    """Import a file, and print its hash and the file that engines load."""
     record, usable = store.import_file(arguments.path)
     sys.stdout.write(f"{record.name}: {record.size_bytes} bytes, sha256 {record.sha256}\n")
     if not store.catalogue.with_file(record.name) or usable != arguments.path:
@@ -99,7 +99,7 @@ def import_file(store: WeightsStore, arguments: argparse.Namespace) -> None:
 
 
 def check(store: WeightsStore, arguments: argparse.Namespace) -> None:
-    """Runs a checkpoint on a portrait, prints what was found, and writes the contact sheet."""
+    """Run a checkpoint on a portrait, print the findings, and write the contact sheet."""
     from inference.fomm.weights_check import check_weights  # noqa: PLC0415 - the others need no pictures
 
     options = EngineOptions(
@@ -108,7 +108,7 @@ def check(store: WeightsStore, arguments: argparse.Namespace) -> None:
 
     def say(line: str) -> None:
         sys.stdout.write(f"{line}\n")
-        # Between two lines minutes may pass.
+        # There may be minutes between two lines.
         sys.stdout.flush()
 
     check_weights(options, store, arguments.output, say)

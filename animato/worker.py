@@ -1,4 +1,4 @@
-"""`animato worker`: makes the videos that wait in the queues."""
+"""`animato worker`: make the videos that wait in the queues."""
 
 import logging
 from pathlib import Path
@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from animato.signals import until_signal
 from inference.process.engine_process import EngineLimits
 from inference.process.job_log import JobIdFilter
-from inference.process.render_job import EngineSetup
+from inference.process.setup import EngineSetup
 from jobs.connection import check_server
 from jobs.errors import BadSettings, UnknownEngine
 from jobs.metrics.serving import serve_metrics
@@ -24,16 +24,16 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(job_id)s]: %(message)s"
 
 
 def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -> None:
-    """Works until a signal comes; on Ctrl-C, raises KeyboardInterrupt when all is given back.
+    """Work until a signal comes; on Ctrl-C, raise KeyboardInterrupt when all jobs are given back.
 
     Args:
-        engines: those that are offered; empty: as the settings say.
-        device: what networks compute on; None: as the settings say.
+        engines: those that are offered; empty: those of the settings.
+        device: what networks compute on; None: that of the settings.
         is_once: whether to end as soon as nothing waits.
 
     Raises:
-        BadSettings: a setting cannot be used, or the server of the queues is not set.
-        QueueUnavailable, StoreError: the server or the file store cannot be used.
+        BadSettings: a setting cannot be used, or there is no Redis address.
+        QueueUnavailable, StoreError: Redis or the file store cannot be used.
         OperatorError, UnknownEngine: an engine or the device cannot.
     """
     settings = Settings.load(Path(".env"), without=BOT_SECRETS)
@@ -80,16 +80,16 @@ async def _work(plan: WorkerPlan, ending: Shutdown) -> None:
     try:
         await plan.store.check()
     except StoreFull as error:
-        # It begins all the same, takes nothing, and goes on when there is room.
+        # It starts all the same, and takes orders as soon as there is space.
         logging.getLogger(__name__).warning("%s", error)
     await work(plan, ending)
 
 
 def _log_each_order() -> None:
-    """Has the log tell what begins and ends, and to which order a line belongs."""
+    """Log the beginning and end of each order, with its id in every line."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(JobIdFilter())
         handler.setFormatter(logging.Formatter(_FORMAT))
-    for room in ("inference", "jobs"):
+    for room in ("inference", "jobs", "worker"):
         logger = logging.getLogger(room)
         logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))

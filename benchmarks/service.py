@@ -25,8 +25,8 @@ from skimage.data import astronaut, brick
 
 from benchmarks.run import CLI, row
 from inference.process.engine_process import EngineProcess
-from inference.process.render_job import EngineSetup, RenderJob
-from jobs.orders import LookOrder, LookResult, Motion, Order, OrderState, order_id
+from inference.process.setup import EngineSetup
+from jobs.orders import LookOrder, LookResult, Order, OrderState, order_id
 from jobs.queues.admission import NO_LIMITS
 from jobs.queues.keys import JobRef
 from jobs.queues.queues import Queues
@@ -34,6 +34,7 @@ from jobs.queues.waiting import Estimates
 from jobs.redis_server.server import RedisServer
 from jobs.store.files import FileStore
 from jobs.templates import SHIPPED_TEMPLATES
+from jobs.wish import Movement, PhotoFindings, Wish
 
 _ENGINES = ("still", "flow")
 _ROOT = Path(__file__).parents[1]
@@ -112,8 +113,21 @@ async def _service(folder: Path) -> AsyncIterator[Service]:
             await worker.wait()
 
 
-def _order(number: int, engine: str, photo: LookResult | None = None) -> Order:
-    """Return an order of a person with no others; one without a photo cannot be done."""
+_UNSEEN = PhotoFindings(
+    file=_PORTRAIT, sheet=_PORTRAIT, width=512, height=512, original_width=512, original_height=512
+)
+
+
+def _wish(photo: PhotoFindings) -> Wish:
+    return Wish(
+        photo=photo,
+        face_boxes=tuple(face.box for face in photo.faces[:1]),
+        movement=Movement(template=_TEMPLATE, frames=_FRAMES),
+    )
+
+
+def _order(number: int, engine: str, look: LookResult | None = None) -> Order:
+    """An order of a person of its own; without a look, nobody will do it."""
     return Order(
         order_id=order_id(number, "1", 1),
         person=number,
@@ -121,10 +135,7 @@ def _order(number: int, engine: str, photo: LookResult | None = None) -> Order:
         draft="1",
         number=1,
         engine=engine,
-        photo_key=_PORTRAIT if photo is None else photo.photo_key,
-        face_box=None if photo is None else photo.faces[0].box,
-        motion=Motion(template=_TEMPLATE),
-        frames=_FRAMES,
+        wish=_wish(_UNSEEN if look is None else look.photo),
         estimated_cost_s=10.0,
     )
 
@@ -196,21 +207,14 @@ async def _overhead(
 ) -> AsyncIterator[tuple[str, ...]]:
     """Measure `still` by the service and by the engine process alone, in turns."""
     photo = folder / "photo.png"
-    await service.store.fetch(portrait.photo_key, photo)
+    await service.store.fetch(portrait.photo.file, photo)
     setup = EngineSetup(templates_dir=SHIPPED_TEMPLATES, checkpoints_dir=folder, device="cpu")
     alone_s, service_s = [], []
     async with EngineProcess(setup) as engine:
         for number in range(rounds + 1):
-            job = RenderJob(
-                job_id="alone",
-                engine="still",
-                photo=photo,
-                face_box=portrait.faces[0].box,
-                template=_TEMPLATE,
-                output=folder / "alone.mp4",
-            )
+            wish = _wish(portrait.photo).with_files(str(photo), None)
             started = time.perf_counter()
-            await engine.render(job)
+            await engine.render(wish, "still", folder / "alone.mp4")
             alone_s.append(time.perf_counter() - started)
             order = _order(100 + number, "still", portrait)
             started = time.perf_counter()

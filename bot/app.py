@@ -1,4 +1,4 @@
-"""The bot as a whole: which parts there are, and how they hang together.
+"""The whole bot: creates its parts, connects and runs them.
 
 Telegram -> BotApplication -> conversation -> Ordering -> queues
 queues   -> Outbox -> Delivery -> Messenger -> Telegram
@@ -28,34 +28,35 @@ from bot.gateway.application import BotApplication
 from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
 from bot.gateway.error_reporter import ErrorReporter
-from bot.gateway.hearing import Hearing
 from bot.gateway.messenger import Messenger
+from bot.gateway.polling import PollingHealth
 from bot.groups.chats import ChatDepartures, ChatMigrations
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
-from bot.lasting import keep_open, side_by_side
 from bot.orders.delivery import DELIVER_RULES, Delivery
+from bot.orders.later_orders import LaterOrders
 from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.owner.access import Guard
 from bot.owner.admin_notes import AdminNotes
-from bot.owner.claim import Claims, claim_words, first_link
+from bot.owner.claim import Claims, claim_text, first_link
 from bot.owner.commands import OwnerCommands
 from bot.owner.handlers import add_guard, add_owner_handlers
 from bot.people import People
-from bot.periodic_tasks import periodic_tasks, run_periodic_tasks
+from bot.periodic_tasks import run_in_background, run_periodically
 from bot.services import Services
 from jobs.cleaning import Cleaning
 from jobs.metrics.order_metrics import OrderMetrics
-from jobs.metrics.queue_metrics import QueueMetrics
+from jobs.metrics.queue_metrics import REFRESH_EVERY_S, QueueMetrics
 from jobs.metrics.serving import serve_metrics
 from jobs.queues.admission import OrderLimits
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import DELIVER, INTAKE
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
+from jobs.queues.queue_workers import QueueWorkers
 from jobs.queues.queues import Queues
 from jobs.settings import Settings
 from jobs.store.files import FileStore
@@ -65,21 +66,23 @@ from jobs.templates import Catalogue
 log = logging.getLogger(__name__)
 
 _HOUR_S = 3600.0
+_SWEEP_EVERY_S = 0.5
+_CLEAN_EVERY_S = 300.0
 _MB = 1_000_000
 _print = partial(print, flush=True)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What works behind the conversation.
+    """What runs beside the conversation, and what it needs.
 
     Attributes:
-        office: what all of them share.
+        services: shared by all parts.
         intake: fetches files.
-        delivery: tells how jobs ended.
-        progress: keeps the status cards.
+        delivery: delivers results.
+        status_cards: updates the cards of open orders.
         albums: asks about several photos at once.
-        lists: what Telegram shows of the bot.
+        command_lists: what Telegram shows of the bot.
         outbox: finds finished jobs.
         registry: the metrics.
     """
@@ -87,9 +90,9 @@ class Parts:
     services: Services
     intake: Intake
     delivery: Delivery
-    progress: StatusCards
+    status_cards: StatusCards
     albums: Albums
-    lists: CommandLists
+    command_lists: CommandLists
     outbox: Outbox
     registry: CollectorRegistry
 
@@ -98,25 +101,25 @@ async def serve(
     settings: Settings,
     store: FileStore,
     ending: asyncio.Event,
-    tell: Callable[[str], None] = _print,
-    hearing: Hearing | None = None,
+    show_owner: Callable[[str], None] = _print,
+    polling_health: PollingHealth | None = None,
 ) -> None:
-    """Runs the bot until `ending` is set.
+    """Run the bot until `ending` is set.
 
     Args:
-        settings: with token and server of the queues.
+        settings: with the token and the address of Redis.
         store: the files.
-        ending: set when it is to end.
-        tell: told what is for the owner's eyes alone, and not for the log.
-        hearing: told each time that updates were fetched.
+        ending: set when the bot is to stop.
+        show_owner: shows what only the owner may see, and what must not be logged.
+        polling_health: notes when updates were fetched.
 
     Raises:
         BadSettings: there is no token, or Telegram does not know it.
-        QueueUnavailable, TelegramUnavailable: they did not answer at the start.
-        Exception: what a part of it failed with that nobody had foreseen.
+        QueueUnavailable, TelegramUnavailable: a server did not answer at the start.
+        Exception: the unexpected error of a part of the bot.
     """
-    registry, hearing = CollectorRegistry(), hearing or Hearing()
-    hearing.measure(registry)
+    registry, polling_health = CollectorRegistry(), polling_health or PollingHealth()
+    polling_health.measure(registry)
     limits = OrderLimits(
         settings.open_orders_per_person, settings.orders_per_day, settings.queue_limit
     )
@@ -124,13 +127,13 @@ async def serve(
     metrics = OrderMetrics(registry)
     async with AsyncExitStack() as stack:
         stack.enter_context(serve_metrics(registry, settings.metrics_host, settings.metrics_port))
-        # Orders for the engine of the settings wait, even if no worker has offered it yet.
-        own = () if settings.default_engine == AUTO else (settings.default_engine,)
-        queues = await stack.enter_async_context(Queues(url, own, limits, metrics=metrics))
-        application = build_application(settings, queues.client, hearing=hearing)
+        # The engine of the settings takes orders even if no worker has offered it yet.
+        engines = () if settings.default_engine == AUTO else (settings.default_engine,)
+        queues = await stack.enter_async_context(Queues(url, engines, limits, metrics=metrics))
+        application = build_application(settings, queues.client, polling_health=polling_health)
         services = _services(settings, queues, store, application, metrics)
         parts = _put_together(settings, application, services, registry)
-        await _run(application, parts, ending, tell)
+        await _run(application, parts, ending, show_owner)
 
 
 def _services(
@@ -165,62 +168,60 @@ def _services(
 def _put_together(
     settings: Settings, application: BotApplication, services: Services, registry: CollectorRegistry
 ) -> Parts:
-    """All parts, and the handlers in the application."""
+    """Create all parts, and add the handlers to the application."""
+    client, url = services.queues.client, services.queues.url
     catalogue = Catalogue.load(settings.templates_dir)
     file_bytes = LOCAL_LIMIT_BYTES if settings.bot_api_local else CLOUD_LIMIT_BYTES
-    intake = Intake(services, file_bytes)
-    progress = StatusCards(services)
-    ordering = Ordering(services, intake, progress, catalogue, settings.show_all_per_day)
-    cards = DraftCards(services, catalogue)
-    reception = MediaHandler(
-        services,
-        intake,
-        cards,
-        MediaLimits(file_bytes, settings.clip_max_s, settings.retain_input_h),
-    )
-    promise = ServiceTerms(
+    terms = ServiceTerms(
         owner=settings.owner_contact,
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
         clip_s=settings.clip_max_s,
         file_mb=file_bytes // _MB,
     )
-    commands = Commands(services, ordering, cards, catalogue, promise)
-    albums = Albums(services, AlbumStore(services.queues.client, services.queues.url), reception)
-    groups = Groups(services, reception, ordering, catalogue)
-    lists = CommandLists(application.bot, services.texts)
+    intake = Intake(services, file_bytes)
+    status_cards = StatusCards(services)
+    ordering = Ordering(services, intake, status_cards, catalogue, settings.show_all_per_day)
+    later_orders = LaterOrders(services, ordering, status_cards)
+    draft_cards = DraftCards(services, catalogue)
+    limits = MediaLimits(file_bytes, settings.clip_max_s, settings.retain_input_h)
+    media_handler = MediaHandler(services, intake, draft_cards, limits)
+    commands = Commands(services, ordering, draft_cards, catalogue, terms)
+    albums = Albums(services, AlbumStore(client, url), media_handler)
+    groups = Groups(services, media_handler, ordering, catalogue)
+    command_lists = CommandLists(application.bot, services.texts)
     add_guard(application, Guard(services, settings.owner_contact))
-    add_owner_handlers(application, OwnerCommands(services, ordering, lists.write_for))
-    moves = ChatMigrations(services.drafts, services.cards)
-    add_chat_handlers(application, moves, ChatDepartures(services, ordering), groups)
+    owner_commands = OwnerCommands(services, ordering, later_orders, command_lists.write_for)
+    add_owner_handlers(application, owner_commands)
+    migrations = ChatMigrations(services.drafts, services.cards)
+    add_chat_handlers(application, migrations, ChatDepartures(services, ordering), groups)
     add_group_handlers(application, groups)
-    add_conversation_handlers(application, reception, albums, commands)
-    taps = Taps(services, reception, ordering, cards, groups.may_tap)
+    add_conversation_handlers(application, media_handler, albums, commands)
+    taps = Taps(services, media_handler, ordering, later_orders, draft_cards)
     add_tap_handlers(application, taps, albums, services.messenger)
     notes = AdminNotes(services)
-    news = LookResults(services, ordering, cards.show, notes.tell)
-    delivery = Delivery(services, progress, news, notes.tell)
+    look_results = LookResults(services, ordering, draft_cards.show, notes.tell)
+    delivery = Delivery(services, status_cards, look_results, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).failed)
     outbox = Outbox(services.queues)
-    return Parts(services, intake, delivery, progress, albums, lists, outbox, registry)
+    return Parts(services, intake, delivery, status_cards, albums, command_lists, outbox, registry)
 
 
 async def _run(
     application: BotApplication,
     parts: Parts,
     ending: asyncio.Event,
-    tell: Callable[[str], None],
+    show_owner: Callable[[str], None],
 ) -> None:
-    """Works as long as the application does: its other parts start before and end after it.
+    """Run the application, and the background tasks from its `post_init` to its `post_stop`.
 
-    Where one of these fails, which is a mistake of ours, everything ends, so that whoever watches
-    over the bot starts it again.
+    If one of them fails unexpectedly, the whole bot stops, so that its supervisor restarts it.
     """
-    working = AsyncExitStack()
+    background = AsyncExitStack()
     failures: list[BaseException] = []
 
     def fail(error: BaseException) -> None:
-        log.error("a part of the bot has failed (%s), so it ends", type(error).__name__)
+        log.error("a part of the bot failed (%s), so it stops", type(error).__name__)
         failures.append(error)
         ending.set()
 
@@ -229,36 +230,37 @@ async def _run(
         claims = Claims(services.queues.client, services.queues.url)
         link = await first_link(claims, services.people, application.bot.username)
         if link is not None:
-            tell(claim_words(link, services.texts))
-        await working.enter_async_context(_at_work(parts, fail))
+            show_owner(claim_text(link, services.texts))
+        await background.enter_async_context(_background(parts, fail))
 
     async def end(_application: object) -> None:
-        await working.aclose()
+        await background.aclose()
 
     application.post_init, application.post_stop = begin, end
     try:
         await run(application, ending)
     finally:
-        await working.aclose()
+        await background.aclose()
     for error in failures:
         raise error
 
 
 @asynccontextmanager
-async def _at_work(parts: Parts, failed: Callable[[BaseException], None]) -> AsyncIterator[None]:
+async def _background(parts: Parts, failed: Callable[[BaseException], None]) -> AsyncIterator[None]:
     services = parts.services
     cleaning = Cleaning(services.queues, parts.outbox, services.retention)
     queue_metrics = QueueMetrics(services.queues, parts.registry)
-    chores = periodic_tasks(parts.outbox, cleaning, queue_metrics, time.time)
-    url = services.queues.url
-    admins = await services.people.admins()  # may fail, so it comes before all coroutines
+    workers = QueueWorkers(services.queues.url)
+    admins = await services.people.admins()  # may fail, so it comes before any coroutine is made
     works = (
-        keep_open(url, INTAKE, parts.intake.work, INTAKE_RULES),
-        keep_open(url, DELIVER, parts.delivery.work, DELIVER_RULES),
-        run_periodic_tasks(chores),
-        parts.progress.run(),
+        workers.run(INTAKE, parts.intake.work, INTAKE_RULES),
+        workers.run(DELIVER, parts.delivery.work, DELIVER_RULES),
+        run_periodically("outbox", _SWEEP_EVERY_S, parts.outbox.sweep),
+        run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
+        run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
+        parts.status_cards.run(),
         parts.albums.run(),
-        parts.lists.write(admins),
+        parts.command_lists.write(admins),
     )
-    async with side_by_side(works, failed):
+    async with run_in_background(works, failed):
         yield

@@ -1,9 +1,9 @@
-"""What a button carries: which wish, of which draft, on which of its keyboards.
+"""The data of buttons: an action, its draft and the number of the keyboard.
 
     v1|t|k3f9a2b1cd|3|smile      at most 64 bytes
 
-The number is the draft's when the keyboard was shown: the same tap is the same order however often
-it arrives, and a tap on a newer keyboard is a new wish.
+The number is the draft's when the keyboard was shown: a repeated tap is the same order, and a tap
+on a newer keyboard is another order.
 """
 
 from dataclasses import dataclass
@@ -20,51 +20,51 @@ class ButtonAction(StrEnum):
     CONSENT = "y"  # the person agrees to the terms
     PROFILE_PHOTO = "o"  # animate the person's own profile picture
     FACE = "f"  # the face of that number
-    CELL = "g"  # the cell of the grid of a photo without a face; 0: the whole picture
+    CELL = "g"  # that cell of a photo without a face; 0: the whole picture
     PAGE = "p"  # that page of movements
     TEMPLATE = "t"  # that movement
     ONE_OF_ALL = "s"  # that movement of an animation that shows several
-    OWN_CLIP = "c"  # a clip of one's own
+    OWN_CLIP = "c"  # the person's own clip
     SHOW_ALL = "a"  # all movements in one animation
     ENGINE = "e"  # that engine for this draft
-    CONTINUE = "n"  # go on in spite of warnings
+    CONTINUE = "n"  # look again, or without the clip
     ALBUM = "l"  # of an album: the photo of that number, or `each`
-    DROP = "x"  # forget the draft
+    DROP = "x"  # delete the draft
     CANCEL = "k"  # cancel the order
     AGAIN = "m"  # another movement for the same photo
     BEST_FRAME = "b"  # again, from another best frame of the clip
     AS_FILE = "d"  # the video as an untouched file
     DELETE = "z"  # delete the result, photo and clip
     RETRY = "r"  # try a failed order again
-    OWNER = "w"  # admin's buttons; the argument says which
+    OWNER = "w"  # an admin's button; the argument says which
 
 
 @dataclass(frozen=True)
 class ButtonData:
-    """A button's content.
+    """A button's data.
 
     Attributes:
-        verb: what it does.
-        draft: which draft; empty if it belongs to none.
-        number: of the draft when the keyboard was shown; 0 if that does not matter.
+        action: what it does.
+        draft: the draft; empty if there is none.
+        number: the draft's number when the keyboard was shown; 0 if it does not matter.
         argument: such as a template's name; may hold anything but `|`.
     """
 
-    verb: ButtonAction
+    action: ButtonAction
     draft: str = ""
     number: int = 0
     argument: str = ""
 
     def encoded(self) -> str:
-        """The text for `callback_data`.
+        """Return the text for `callback_data`.
 
         Raises:
-            ValueError: it is longer than Telegram takes, or its argument holds a `|`.
+            ValueError: it is longer than Telegram allows, or the argument holds a `|`.
         """
         if _SEPARATOR in self.argument:
             message = f"a button cannot carry {self.argument!r}"
             raise ValueError(message)
-        parts = (VERSION, self.verb, self.draft, str(self.number), self.argument)
+        parts = (VERSION, self.action, self.draft, str(self.number), self.argument)
         text = _SEPARATOR.join(parts)
         if len(text.encode()) > MOST_BYTES:
             message = f"{text!r} is longer than {MOST_BYTES} bytes"
@@ -73,7 +73,7 @@ class ButtonData:
 
     @classmethod
     def decoded(cls, text: str) -> "ButtonData | None":
-        """The tap that `encoded` wrote; None for another version's or anything else."""
+        """Parse what `encoded` wrote; return None for other versions or other texts."""
         parts = text.split(_SEPARATOR)
         if len(parts) != 5 or parts[0] != VERSION or not parts[3].isdecimal():
             return None

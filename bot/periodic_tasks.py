@@ -1,73 +1,56 @@
-"""What the bot does again and again: finished jobs become deliveries, old jobs and files go."""
+"""What runs beside the conversation: tasks that repeat, and the group of all background tasks."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from jobs.cleaning import Cleaning
 from jobs.errors import AnimatoError
-from jobs.metrics.queue_metrics import REFRESH_EVERY_S, QueueMetrics
-from jobs.queues.outbox import Outbox
 from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
-SWEEP_EVERY_S = 0.5
-CLEAN_EVERY_S = 300.0
 
-
-@dataclass(frozen=True)
-class PeriodicTask:
-    """Something that is done again and again.
-
-    Attributes:
-        name: for the log.
-        every_s: how long to wait in between.
-        do: does it once.
-    """
-
-    name: str
-    every_s: float
-    do: Callable[[], Coroutine[Any, Any, object]]
-
-
-def periodic_tasks(
-    outbox: Outbox, cleaning: Cleaning, metrics: QueueMetrics, clock: Callable[[], float]
-) -> tuple[PeriodicTask, ...]:
-    """The bot's chores.
+async def run_periodically(
+    name: str, every_s: float, do: Callable[[], Coroutine[Any, Any, object]]
+) -> None:
+    """Repeat a task until cancelled; if it fails because a server is away, try again later.
 
     Args:
-        outbox: of the queues whose ends are delivered.
-        cleaning: of files and jobs.
-        metrics: of the queues.
-        clock: unix time in s.
+        name: for the log.
+        every_s: the pause between two runs.
+        do: the task.
     """
-    return (
-        PeriodicTask("outbox", SWEEP_EVERY_S, outbox.sweep),
-        PeriodicTask("cleaning", CLEAN_EVERY_S, lambda: cleaning.sweep(clock())),
-        PeriodicTask("metrics", REFRESH_EVERY_S, metrics.refresh),
-    )
-
-
-async def run_periodic_tasks(chores: tuple[PeriodicTask, ...]) -> None:
-    """Does all chores until it is cancelled; one that fails is done again at its next time."""
-    tasks = [asyncio.create_task(_again_and_again(chore)) for chore in chores]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()  # a mistake of ours is not to pass in silence
-    finally:
-        await end_tasks(tasks)
-
-
-async def _again_and_again(chore: PeriodicTask) -> None:
     while True:
         try:
-            await chore.do()
+            await do()
         except (AnimatoError, RedisError) as error:
-            log.warning("%s: %s", chore.name, error)
-        await asyncio.sleep(chore.every_s)
+            log.warning("%s: %s", name, error)
+        await asyncio.sleep(every_s)
+
+
+@asynccontextmanager
+async def run_in_background(
+    works: tuple[Coroutine[Any, Any, None], ...], failed: Callable[[BaseException], None]
+) -> AsyncIterator[None]:
+    """Run coroutines side by side while the block lasts, then cancel them.
+
+    Args:
+        works: the coroutines.
+        failed: called with the error of each one that fails; the others go on.
+    """
+
+    def check(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            failed(error)
+
+    tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(check)
+    try:
+        yield
+    finally:
+        await end_tasks(tasks)

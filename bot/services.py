@@ -1,4 +1,4 @@
-"""What everything behind the conversation works with: queues, books, files, the way out."""
+"""The services that the parts of the bot share: queues, stores, files, the messenger."""
 
 import time
 from collections.abc import Callable
@@ -19,21 +19,21 @@ from jobs.store.retention import Retention
 
 @dataclass(frozen=True)
 class Services:
-    """The parts that taking, showing and delivering orders share.
+    """What taking, showing and delivering orders share.
 
     Attributes:
-        queues: where orders wait.
-        drafts: what people put together.
-        cards: the orders as people see them.
-        people: who may do what.
-        offers: what live workers can do.
-        messenger: sends and edits.
+        queues: the queues of orders.
+        drafts: the drafts and conversations.
+        cards: the orders as their persons see them.
+        people: roles and consent.
+        offers: the engines that can be ordered.
+        messenger: sends and edits messages.
         store: the files.
-        retention: their deadlines.
+        retention: when files are deleted.
         metrics: counts orders and deliveries.
-        texts: the sentences.
-        clock: unix time in s.
-        new_cards: sends cards.
+        texts: what the bot says.
+        clock: returns unix time, s.
+        new_cards: sends messages that are edited later.
     """
 
     queues: Queues
@@ -50,7 +50,7 @@ class Services:
     new_cards: NewCards = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make what follows from the other parts."""
+        """Create `new_cards` from the other services."""
         queues = self.queues
         new_cards = NewCards(queues.client, queues.url, self.messenger, self.texts)
         object.__setattr__(self, "new_cards", new_cards)

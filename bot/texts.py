@@ -1,10 +1,10 @@
-"""What the bot says, in the person's language: every sentence is a gettext msgid, English here.
+"""The texts of the bot: every sentence is a gettext msgid, in English.
 
     _ = ENGLISH
     _("Your place: {place}", place=3)
     _.plural("{count} photo", "{count} photos", count)
 
-Nothing is formatted as HTML or Markdown, so that no name or file name can break a message.
+Messages are plain text, so that no name or file name can break one.
 """
 
 import gettext

@@ -1,7 +1,10 @@
 """What can be asked of engines: plain values, quick to import."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import JsonValue, TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,15 @@ class EngineOptions:
     best_frame: int | None = None
     smooth: float = 0.0
     face_detector: str = "auto"
+
+
+_OPTIONS = TypeAdapter(EngineOptions)
+
+
+def parse_options(plain: Mapping[str, JsonValue]) -> EngineOptions:
+    """Return the options of a wish; what it does not name is left at its default.
+
+    Raises:
+        ValidationError: of pydantic: one of the options has an impossible value.
+    """
+    return _OPTIONS.validate_python(plain)

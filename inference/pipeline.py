@@ -1,25 +1,32 @@
-"""The main path: a photo and a movement become an mp4.
+"""The main path: a wish becomes an mp4.
 
-It streams: frames are read, animated, pasted back and encoded a few at a time, so that memory does
-not grow with the clip's length. It takes only what the gate has written (`inference.media.gate`).
+Frames are read, animated, pasted back and encoded a few at a time, so memory does not grow with the
+clip's length. The input is only what the gate wrote (`inference/media/gate.py`).
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from inference.choose import (
+    DrivingClip,
+    Motion,
+    TemplateSource,
+    face_to_move,
+    motions_of,
+    movement_of,
+)
 from inference.engine import Driving, Engine, Picture
-from inference.flow.track import Track
 from inference.media.photo import read_normalised
-from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
 from inference.paste import paste_back
+from inference.show_all import CRF, close_up, lengths_of, sheet_size, sheets
 from jobs.errors import Cancelled
-from jobs.model import CropBox, Face
-from jobs.templates import CurveMotion
+from jobs.show_all import FRAME_RATE, frame_count, work
+from jobs.wish import Video, Wish
 
 COMMENT = "AI-generated: a portrait animated with Animato"
 
@@ -28,117 +35,149 @@ Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class DrivingClip:
-    """A normalised clip and what an engine is told of it (`inference.engine.Driving`)."""
-
-    path: Path
-    face: Face
-    frame_rate: Fraction
-    frame_count: int
-    later_faces: tuple[CropBox, ...] = ()
-    identity: str | None = None
-
-
-@dataclass(frozen=True)
-class Animation:
-    """What is to be made.
+class Listener:
+    """Follows an animation.
 
     Attributes:
-        photo: the normalised photo.
-        face: whose face moves, in px of the photo.
-        movement: a clip, or a motion for an engine that evaluates motions.
-        is_pasted_back: whether the whole photo is shown, or only the part that the engine makes.
-        has_audio: whether the clip's sound is kept.
-        loop: how often the movement is shown; more than once only without sound.
+        report: called after every batch.
+        is_cancelled: asked after every batch.
     """
 
-    photo: Path
-    face: Face
-    movement: DrivingClip | CurveMotion | Track
-    is_pasted_back: bool = True
-    has_audio: bool = True
-    loop: int = 1
+    report: Report = lambda _done, _total: None
+    is_cancelled: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
-class AnimationResult:
-    """What was made: an mp4, its size in px, and how long it took."""
+class FrameStream:
+    """The frames of a video about to be written.
 
-    path: Path
+    Attributes:
+        batches: frames, uint8 (height, width, 3) RGB.
+        width: px.
+        height: px.
+        frame_rate: frames per second, exact.
+        frame_count: number of frames, as far as is known.
+        work_frames: work in frames of an ordinary video; None: as many as are written.
+        audio_from: the clip whose sound it gets, or None.
+        crf: quality, as `VideoWriter` takes it.
+    """
+
+    batches: Iterable[Iterable[Picture]]
     width: int
     height: int
-    frame_count: int
     frame_rate: Fraction
-    elapsed_s: float
+    frame_count: int
+    work_frames: int | None = None
+    audio_from: Path | None = None
+    crf: int = 18
 
 
 def animate_photo(
-    animation: Animation,
+    wish: Wish,
     engine: Engine,
     output: Path,
-    *,
-    report: Report = lambda _done, _total: None,
-    is_cancelled: Callable[[], bool] = lambda: False,
-) -> AnimationResult:
-    """Makes the mp4 `output`; it appears there whole or not at all.
+    source: TemplateSource,
+    listener: Listener | None = None,
+) -> Video:
+    """Make the video `output`; it appears there whole or not at all.
+
+    Args:
+        wish: what is wanted; its files are paths.
+        engine: makes the frames.
+        output: where the video goes.
+        source: where templates are found.
+        listener: follows the work and may stop it.
 
     Raises:
-        Cancelled: `is_cancelled` said so between two batches.
-        MediaError: the photo or the clip cannot be read.
-        OutputNotWritable, DiskFull, EncoderFailed: the mp4 cannot be written.
+        Cancelled: the listener wanted it.
+        UserError: photo, clip, face or template cannot be used.
+        OutputNotWritable, DiskFull, EncoderFailed: the video cannot be written.
     """
     started = time.monotonic()
-    photo = read_normalised(animation.photo)
-    crop = engine.crop_for(animation.face, photo)
-    engine.prepare(photo, animation.face)
-
-    def shown(frame: Picture) -> Picture:
-        return paste_back(photo, frame, crop) if animation.is_pasted_back else frame
-
-    movement = animation.movement
-    width, height = crop.frame_width, crop.frame_height
-    if animation.is_pasted_back:
-        height, width = photo.shape[:2]
+    listener = listener or Listener()
+    make = _side_by_side if wish.movement.templates else _animated
     with (
-        _opened(movement) as driving,
+        make(wish, engine, source) as stream,
         VideoWriter(
             output,
-            width,
-            height,
-            movement.frame_rate,
-            audio_from=_sound_of(animation),
+            stream.width,
+            stream.height,
+            stream.frame_rate,
+            audio_from=stream.audio_from,
             comment=COMMENT,
-            loop=animation.loop,
+            loop=wish.loop,
+            crf=stream.crf,
         ) as writer,
     ):
-        motion = None if isinstance(movement, DrivingClip) else movement
-        for batch in engine.animate(driving, motion):
+        for batch in stream.batches:
             for frame in batch:
-                writer.write(shown(frame))
-            report(writer.frame_count, movement.frame_count)
-            if is_cancelled():
+                writer.write(frame)
+            listener.report(writer.frame_count, stream.frame_count)
+            if listener.is_cancelled():
                 raise Cancelled
-    file_width, file_height = writer.file_size
-    return AnimationResult(
-        path=output,
-        width=file_width,
-        height=file_height,
-        frame_count=writer.frame_count * animation.loop,
-        frame_rate=movement.frame_rate,
-        elapsed_s=time.monotonic() - started,
+    width, height = writer.file_size
+    return Video(
+        size_bytes=output.stat().st_size,
+        width=width,
+        height=height,
+        frame_count=writer.frame_count * wish.loop,
+        frame_rate=stream.frame_rate,
+        has_sound=stream.audio_from is not None,
+        engine=engine.name,
+        label=engine.label,
+        digital_source_type=engine.digital_source_type,
+        work_frames=stream.work_frames or writer.frame_count,
+        render_s=time.monotonic() - started,
     )
 
 
 @contextmanager
-def _opened_clip(clip: DrivingClip) -> Iterator[Driving]:
-    with ClipReader(clip.path) as frames:
-        yield Driving(frames, clip.face, clip.later_faces, clip.frame_rate, clip.identity)
+def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[FrameStream]:
+    """The photo with one movement, pasted back unless only the moving part is wanted."""
+    movement = movement_of(wish, engine, source)
+    photo = read_normalised(wish.photo.path)
+    face = face_to_move(wish, engine, photo)
+    crop = engine.crop_for(face, photo)
+    engine.prepare(photo, face)
+    width, height = crop.frame_width, crop.frame_height
+    if wish.paste_back:
+        height, width = photo.shape[:2]
+
+    def shown(driving: Driving | None, motion: Motion | None) -> Generator[Iterable[Picture]]:
+        for batch in engine.animate(driving, motion):
+            yield (paste_back(photo, frame, crop) if wish.paste_back else frame for frame in batch)
+
+    with ExitStack() as stack:
+        driving, motion, audio_from = None, None, None
+        if isinstance(movement, DrivingClip):
+            driving = stack.enter_context(movement.opened())
+            if wish.clip is not None and wish.clip.has_sound and wish.audio:
+                audio_from = movement.path
+        else:
+            motion = movement
+        yield FrameStream(
+            stack.enter_context(closing(shown(driving, motion))),
+            width,
+            height,
+            movement.frame_rate,
+            movement.frame_count,
+            audio_from=audio_from,
+        )
 
 
-def _opened(movement: DrivingClip | CurveMotion | Track) -> AbstractContextManager[Driving | None]:
-    return _opened_clip(movement) if isinstance(movement, DrivingClip) else nullcontext()
-
-
-def _sound_of(animation: Animation) -> Path | None:
-    movement = animation.movement
-    return movement.path if animation.has_audio and isinstance(movement, DrivingClip) else None
+@contextmanager
+def _side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[FrameStream]:
+    """The face with several movements side by side (`inference/show_all.py`)."""
+    motions = motions_of(wish, engine, source)
+    photo = read_normalised(wish.photo.path)
+    close = close_up(photo, face_to_move(wish, engine, photo))
+    lengths = lengths_of(motions)
+    with closing(sheets(close, motions, engine)) as frames:
+        yield FrameStream(
+            ([frame] for frame in frames),
+            *sheet_size(len(motions)),
+            frame_rate=Fraction(FRAME_RATE),
+            frame_count=frame_count(lengths),
+            work_frames=work(lengths),
+            crf=CRF,
+        )

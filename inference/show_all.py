@@ -7,14 +7,11 @@ Each movement is shown as often as it fits in whole; then the face rests until t
 ended, so that a player that repeats the video shows no jump.
 """
 
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain, islice
 from math import ceil
-from pathlib import Path
 
 import numpy as np
 
@@ -22,14 +19,10 @@ from inference.engine import Engine, Picture
 from inference.faces.finder import resize
 from inference.flow.track import Track
 from inference.media.numbered_sheet import draw_number
-from inference.media.photo import read_normalised
-from inference.media.writer import VideoWriter
 from inference.overlap import ahead
 from inference.paste import paste_back
-from inference.pipeline import COMMENT, AnimationResult, Report
-from jobs.errors import Cancelled, EngineUnavailable
 from jobs.model import CropBox, Face, square_inside
-from jobs.show_all import FRAME_RATE, frame_count, repeats, work
+from jobs.show_all import FRAME_RATE, frame_count, repeats
 from jobs.templates import CurveMotion
 
 TILE_PX = 236
@@ -41,33 +34,10 @@ _NUMBER_RADIUS_PX = 25
 _NUMBER_PLACE = (7, TILE_PX - 7 - 2 * _NUMBER_RADIUS_PX)
 # In widths of the face's box: what a tile shows, and what is cut out for it to move in.
 _SHOWN, _AROUND = 2.1, 4.2
-_CRF = 20
+CRF = 20
+"""For `VideoWriter`: small tiles need fewer bits."""
+
 _AHEAD = 3
-
-
-@dataclass(frozen=True)
-class Showing:
-    """What is to be shown.
-
-    Attributes:
-        photo: the normalised photo.
-        face: whose face moves, in px of the photo.
-        movements: at least one; the first has the number 1.
-    """
-
-    photo: Path
-    face: Face
-    movements: tuple[CurveMotion | Track, ...]
-
-    @property
-    def lengths(self) -> list[int]:
-        """Of the movements, in frames of the video."""
-        return [_length(movement) for movement in self.movements]
-
-    @property
-    def work_frames(self) -> int:
-        """Its work in frames of an ordinary video."""
-        return work(self.lengths)
 
 
 @dataclass(frozen=True)
@@ -85,47 +55,15 @@ class CloseUp:
     tile: CropBox
 
 
-def show_all(
-    showing: Showing,
-    engine: Engine,
-    output: Path,
-    *,
-    report: Report = lambda _done, _total: None,
-    is_cancelled: Callable[[], bool] = lambda: False,
-) -> AnimationResult:
-    """Makes the mp4 `output`; it appears there whole or not at all.
+def lengths_of(motions: Iterable[CurveMotion | Track]) -> list[int]:
+    """Return the movements' lengths in frames of the video."""
+    return [_length(motion) for motion in motions]
 
-    Raises:
-        EngineUnavailable: the engine needs a clip for each movement.
-        Cancelled: `is_cancelled` said so between two frames.
-        MediaError: the photo cannot be read.
-        OutputNotWritable, DiskFull, EncoderFailed: the mp4 cannot be written.
-    """
-    if not engine.evaluates_motions:
-        needs = "a clip, and so shows one movement at a time: let another engine show several"
-        raise EngineUnavailable(name=engine.name, needs=needs)
-    started = time.monotonic()
-    close = close_up(read_normalised(showing.photo), showing.face)
-    total = frame_count(showing.lengths)
-    width, height = _sheet_size(len(showing.movements))
-    rate = Fraction(FRAME_RATE)
-    with (
-        closing(sheets(close, showing.movements, engine)) as frames,
-        VideoWriter(output, width, height, rate, comment=COMMENT, crf=_CRF) as writer,
-    ):
-        for frame in frames:
-            writer.write(frame)
-            report(writer.frame_count, total)
-            if is_cancelled():
-                raise Cancelled
-    return AnimationResult(
-        path=output,
-        width=width,
-        height=height,
-        frame_count=writer.frame_count,
-        frame_rate=rate,
-        elapsed_s=time.monotonic() - started,
-    )
+
+def sheet_size(count: int) -> tuple[int, int]:
+    """Return width and height of the video with that many movements, px."""
+    columns, rows = min(COLUMNS, count), -(-count // COLUMNS)
+    return columns * (TILE_PX + _GAP_PX) - _GAP_PX, rows * (TILE_PX + _GAP_PX) - _GAP_PX
 
 
 def close_up(photo: Picture, face: Face) -> CloseUp:
@@ -170,7 +108,7 @@ def sheets(
     crop = engine.crop_for(close.face, close.picture)
     engine.prepare(close.picture, close.face)
     rows, columns = (slice(*ends) for ends in _sides(close.tile))
-    count = frame_count([_length(movement) for movement in movements])
+    count = frame_count(lengths_of(movements))
 
     def tiles_of(number: int, movement: CurveMotion | Track) -> Iterator[Picture]:
         for frame in islice(_in_step(movement, engine, count), count):
@@ -178,7 +116,7 @@ def sheets(
             draw_number(tile, number, _NUMBER_PLACE, _NUMBER_RADIUS_PX)
             yield tile
 
-    width, height = _sheet_size(len(movements))
+    width, height = sheet_size(len(movements))
     with ExitStack() as stack:
         streams = [
             stack.enter_context(closing(ahead(tiles_of(number, movement), size=_AHEAD)))
@@ -217,12 +155,6 @@ def _at_rate(
 
 def _length(movement: CurveMotion | Track) -> int:
     return ceil(movement.frame_count * FRAME_RATE / movement.frame_rate)
-
-
-def _sheet_size(count: int) -> tuple[int, int]:
-    """Width and height of a sheet of so many tiles, px."""
-    columns, rows = min(COLUMNS, count), -(-count // COLUMNS)
-    return columns * (TILE_PX + _GAP_PX) - _GAP_PX, rows * (TILE_PX + _GAP_PX) - _GAP_PX
 
 
 def _sides(box: CropBox) -> tuple[tuple[int, int], tuple[int, int]]:

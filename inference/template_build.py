@@ -118,13 +118,13 @@ def _build_recorded(template: Template, motion: ClipMotion, folder: Path) -> Ite
         look = look_at_clip(folder / motion.clip, Path(name))
         if not look.faces:
             raise NoFaceInClip(name=motion.clip)
-        with ClipReader(look.clip) as frames:
+        with ClipReader(look.path) as frames:
             first = next(iter(frames))
-        with ClipReader(look.clip) as frames:
+        with ClipReader(look.path) as frames:
             track = measure_track(frames, place_face(first, look.faces[0].box), look.frame_rate)
         track.save(folder / motion.track)
         yield motion.track
-        with ClipReader(look.clip) as frames:
+        with ClipReader(look.path) as frames:
             _write_preview(frames, look.frame_rate, folder / template.preview_name)
         yield template.preview_name
 

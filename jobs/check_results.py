@@ -1,4 +1,4 @@
-"""What `animato doctor` finds: each room looks at what it knows, and tells it in this form."""
+"""Results of the checks of `animato doctor`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from jobs.errors import AnimatoError
 
 
 class State(StrEnum):
-    """How something stands."""
+    """The outcome of a check."""
 
     OK = "ok"
     MISSING = "missing"
@@ -17,13 +17,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        about: what, in a word or two.
-        state: how it stands.
+        about: what was checked, in a word or two.
+        state: the outcome.
         says: what was found and, unless it is ok, what to do.
-        is_needed: whether the service cannot run as long as it is not ok.
+        is_needed: whether the service cannot run unless it is ok.
     """
 
     about: str
@@ -33,10 +33,10 @@ class CheckResult:
 
     @classmethod
     def of(cls, about: str, error: AnimatoError) -> Self:
-        """Something needed that is wrong for the reason that an error tells."""
+        """Return a needed check that failed with an error."""
         return cls(about, State.WRONG, str(error), is_needed=True)
 
     @property
     def is_in_the_way(self) -> bool:
-        """Whether the service cannot run because of it."""
+        """Whether this prevents the service from running."""
         return self.is_needed and self.state is not State.OK

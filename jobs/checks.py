@@ -1,4 +1,4 @@
-"""Whether the service's ground holds: queues, files, workers, the port of the metrics."""
+"""Checks for `animato doctor`: Redis, file store, workers, metrics."""
 
 import errno
 import socket
@@ -11,22 +11,22 @@ from typing import Any
 from urllib.parse import quote
 
 from jobs.check_results import CheckResult, State
-from jobs.connection import check_server, connect, place_of, reaching
-from jobs.errors import BadSettings
+from jobs.connection import check_server, connect, public_address, queue_errors
+from jobs.errors import BadSettings, os_reason
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.redis_server.server import queue_server
 from jobs.service_errors import QueueUnavailable, StoreError
-from jobs.store.address import Patience
+from jobs.store.address import StoreTimeouts
 from jobs.store.files import FileStore
 
-# Somebody waits for the answer.
-_PATIENCE = Patience(connect_s=5, read_s=10, retries=1)
+# Short: somebody is waiting for the answer.
+_TIMEOUTS = StoreTimeouts(connect_s=5, read_s=10, retries=1)
 _GB = 1_000_000_000
 _MB = 1_000_000
 _ANSWER_S = 3.0
 _LOSES_ORDERS = "orders may be lost with a restart: start it with --appendonly yes"
 _EVICTS_ORDERS = (
-    "orders may be thrown away when its memory is full: start it with --maxmemory-policy noeviction"
+    "orders may be evicted when its memory is full: start it with --maxmemory-policy noeviction"
 )
 
 
@@ -35,11 +35,11 @@ _EVICTS_ORDERS = (
 
 @asynccontextmanager
 async def queues_address(redis_url: str, data_dir: Path) -> AsyncIterator[str]:
-    """The address of the server of the queues, which answers while the block lasts.
+    """Yield the address of a Redis server that runs while the block lasts.
 
     Args:
-        redis_url: see `connect`; empty: our own, which is started unless it runs already.
-        data_dir: where our own keeps its files.
+        redis_url: see `connect`; empty: the embedded one, which is started unless it is running.
+        data_dir: where the embedded one keeps its files.
 
     Raises:
         BadSettings, QueueError, FolderRefused: it cannot be used or started.
@@ -62,19 +62,16 @@ async def _answers(url: str) -> bool:
 
 
 async def check_queues(url: str) -> list[CheckResult]:
-    """The server at an address, its disk and its memory.
+    """Check Redis, its persistence and its memory policy.
 
     Raises:
         QueueUnavailable: it does not answer.
     """
-    client = connect(url, is_worker=False)
-    try:
-        with reaching(url):
+    async with connect(url, is_worker=False) as client:
+        with queue_errors(url):
             facts = await client.info()
-    finally:
-        await client.aclose()
     return [
-        CheckResult("queues", State.OK, f"{_name(facts)} at {place_of(url)}", is_needed=True),
+        CheckResult("queues", State.OK, f"{_name(facts)} at {public_address(url)}", is_needed=True),
         _disk(facts),
         _memory(facts),
     ]
@@ -89,7 +86,7 @@ def _name(facts: dict[str, Any]) -> str:
 def _disk(facts: dict[str, Any]) -> CheckResult:
     about = "queues' disk"
     if not facts.get("aof_enabled"):
-        return CheckResult(about, State.WRONG, f"it is not written as orders come: {_LOSES_ORDERS}")
+        return CheckResult(about, State.WRONG, f"orders are not saved at once: {_LOSES_ORDERS}")
     if facts.get("aof_last_write_status", "ok") != "ok":
         says = "the server could not write to it: free some space there"
         return CheckResult(about, State.WRONG, says, is_needed=True)
@@ -106,46 +103,43 @@ def _memory(facts: dict[str, Any]) -> CheckResult:
 
 
 async def check_workers(url: str) -> CheckResult:
-    """Which workers live, and whether they fit this program.
+    """Check which workers are online, and whether their version is this one.
 
     Raises:
-        QueueUnavailable: the server does not answer.
+        QueueUnavailable: Redis does not answer.
     """
-    client = connect(url, is_worker=False)
-    try:
+    async with connect(url, is_worker=False) as client:
         living = await WorkerRegistry(client, url).living()
-    finally:
-        await client.aclose()
     about, ours = "workers", version("animato")
     if not living:
         says = "none is online: run `animato worker`, or `animato up`, which starts one"
         return CheckResult(about, State.MISSING, says)
     says = "; ".join(_worker(one) for one in living)
     if any(one.version != ours for one in living):
-        return CheckResult(about, State.WRONG, f"{says}. Let all run this version, {ours}")
+        return CheckResult(about, State.WRONG, f"{says}. Run this version everywhere: {ours}")
     if all(one.state is WorkerState.PAUSED for one in living):
         return CheckResult(about, State.WRONG, f"{says}. Their logs say why they take no orders")
     return CheckResult(about, State.OK, says)
 
 
-def _worker(sign: Heartbeat) -> str:
-    engines = ", ".join(sign.engine_names)
-    return f"{sign.host} ({sign.device}: {engines}; version {sign.version}) is {sign.state}"
+def _worker(beat: Heartbeat) -> str:
+    engines = ", ".join(beat.engine_names)
+    return f"{beat.host} ({beat.device}: {engines}; version {beat.version}) is {beat.state}"
 
 
 # --- the files ------------------------------------------------------------------------------------
 
 
 async def check_store(url: str, min_free_bytes: int) -> CheckResult:
-    """Whether the file store takes a file, gives it back and deletes it, and how much room it has.
+    """Check that the file store can write, read and delete a file, and report its free space.
 
     Args:
         url: see `FileStore.open`.
-        min_free_bytes: with less room than this, nothing is put into a folder.
+        min_free_bytes: with less free space than this, nothing is put into a folder.
     """
     about = "file store"
     try:
-        store = FileStore.open(url, min_free_bytes=min_free_bytes, patience=_PATIENCE)
+        store = FileStore.open(url, min_free_bytes=min_free_bytes, timeouts=_TIMEOUTS)
         await store.check()
         free_bytes = store.free_bytes()
     except (BadSettings, StoreError) as error:
@@ -159,32 +153,31 @@ async def check_store(url: str, min_free_bytes: int) -> CheckResult:
 
 
 def check_metrics(host: str, port: int | None) -> CheckResult:
-    """Whether metrics can be served, or are.
+    """Check that metrics can be served, or are being served.
 
     Args:
-        host: the address of this machine.
-        port: None: they are not to be served.
+        host: the address of this machine to listen at.
+        port: None: metrics are off.
     """
     about = "metrics"
     if port is None:
-        return CheckResult(about, State.OK, "not served; ANIMATO_METRICS_PORT would name a port")
+        return CheckResult(about, State.OK, "not served; ANIMATO_METRICS_PORT turns them on")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE and _serves_ours(host, port):
             return CheckResult(about, State.OK, f"served at {host}:{port} right now")
-        reason = (error.strerror or "it was refused").lower()
         says = (
-            f"{host}:{port} cannot be listened at ({reason}): let ANIMATO_METRICS_PORT name a free "
-            "port, and ANIMATO_METRICS_HOST an address of this machine"
+            f"{host}:{port} cannot be used ({os_reason(error)}): let ANIMATO_METRICS_PORT name a "
+            "free port, and ANIMATO_METRICS_HOST an address of this machine"
         )
         return CheckResult(about, State.WRONG, says, is_needed=True)
     return CheckResult(about, State.OK, f"{host}:{port} is free for them")
 
 
 def _serves_ours(host: str, port: int) -> bool:
-    """Whether a program of ours answers there."""
+    """Return whether a program of ours serves metrics there."""
     name = f"[{host}]" if ":" in host else host
     asked = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -1,9 +1,9 @@
-"""The environment variables that child processes get: only named ones, so no secret slips in."""
+"""The environment of child processes: only named variables, so that no secret slips in."""
 
 import os
 from fnmatch import fnmatchcase
 
-# Where things are, and which language to speak; no program runs well without them.
+# Paths and language: no program runs well without them.
 _EVERY_PROGRAM = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LC_*"),
     *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),

@@ -1,36 +1,36 @@
-"""The regular cleaning: one call does all of it, in the one order in which nothing is lost.
+"""The periodic clean-up. The order of its steps makes sure that nothing needed is deleted.
 
-    the files of drafts with an open look or order     live on (`Retention.keep`)
-    finished jobs, 48 h, and their deliveries, 72 h    go, if they are delivered (`Outbox.clean`)
-    photos, clips and results whose time is over       go (`Retention.sweep`)
-    files that nobody has any more                     go, looked for every few hours
+    1. extend the deadline of drafts with an open look or order (`Retention.keep`)
+    2. remove delivered jobs after 48 h and their deliveries after 72 h (`Outbox.clean`)
+    3. delete photos, clips and results whose deadline has passed (`Retention.sweep`)
+    4. every few hours, delete files that belong to nobody (`Retention.sweep_leaks`)
 
-The bot calls it; a worker never does. Whatever else is kept in Redis goes by itself.
+Only the bot calls it. All other keys in Redis expire by themselves.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import LOOK, JobRef, prefix_of
 from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
 from jobs.store.retention import Retention, Swept
 
-# Renewed by each call. Nothing is deleted between two calls, however long the bot is down.
+# Extended by each call; nothing is deleted between calls, however long the bot is down.
 _OPEN_KEPT_S = 3600.0
 _LEAKS_EVERY_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What a call has done.
+    """What a call removed.
 
     Attributes:
-        jobs: how many finished jobs and deliveries were removed.
-        due: the folders whose time was over.
-        leaks: what nobody had any more.
+        jobs: the number of finished jobs and deliveries.
+        due: folders whose deadline had passed.
+        leaks: files that belonged to nobody.
     """
 
     jobs: int
@@ -39,13 +39,7 @@ class Cleaned:
 
 
 class Cleaning:
-    """The cleaning of one service.
-
-    Args:
-        queues: where orders are.
-        outbox: what sees to it that finished jobs are delivered.
-        retention: how long files live.
-    """
+    """Cleans up a service's queues and file store."""
 
     def __init__(self, queues: Queues, outbox: Outbox, retention: Retention) -> None:
         self._queues = queues
@@ -54,16 +48,16 @@ class Cleaning:
         self._leaks_at: float | None = None
 
     async def sweep(self, now: float) -> Cleaned:
-        """Cleans up; to be called every few minutes.
+        """Clean up; call this every few minutes. After an error, the next call continues.
 
         Args:
-            now: this moment, Unix time.
+            now: unix time.
 
         Raises:
-            QueueUnavailable: the server of the queues does not answer; the next call goes on.
-            StoreUnavailable: the file store does not answer or refuses; likewise.
+            QueueUnavailable: Redis does not answer.
+            StoreUnavailable: the file store does not answer or refuses.
         """
-        with reaching(self._queues.url):
+        with queue_errors(self._queues.url):
             for draft in await self._open_drafts():
                 await self._retention.keep(draft, now + _OPEN_KEPT_S)
             jobs = await self._outbox.clean()
@@ -75,7 +69,7 @@ class Cleaning:
         return Cleaned(jobs, due, leaks)
 
     async def _open_drafts(self) -> set[str]:
-        """The drafts with a look or an order that has not ended: their files are needed."""
+        """Return the drafts with an unfinished look or order: their files are needed."""
         client = self._queues.client
         prefixes = [prefix_of(queue) for queue in (LOOK, *await self._queues.known_engine_queues())]
         async with client.pipeline(transaction=True) as pipe:
@@ -90,12 +84,12 @@ class Cleaning:
                 for job_id in job_ids:
                     pipe.hget(f"{prefixes[number // 4]}{job_id}", "data")
             texts = await pipe.execute()
-        # Not read as records: what a newer bot has ordered needs its files too.
+        # Not read as records: the orders of a newer bot need their files too.
         return {str(json.loads(text)["draft"]) for text in texts if text is not None}
 
     async def _are_known(self, orders: Sequence[str]) -> list[bool]:
-        """Whether anything is still stored of each order, finished or not."""
-        # With LOOK, so that there is a key to ask for while no engine is known.
+        """Return for each order whether it is still in a queue, finished or not."""
+        # With LOOK, so that there is a key to query while no engine is known.
         queues = (LOOK, *await self._queues.known_engine_queues())
         async with self._queues.client.pipeline(transaction=True) as pipe:
             for order in orders:

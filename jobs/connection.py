@@ -1,8 +1,8 @@
-"""Connections to the server of the queues, with the patience that long-running programs need.
+"""Connections to Redis (or Valkey) with retries for long-running programs.
 
-redis-py's own defaults fail on the first call after the server's restart, and lose events where a
-blocking read outlasts the socket's time limit. Nothing here says more of an address than its host
-and port: it may hold a password.
+redis-py's defaults fail on the first call after the server's restart, and lose events when a
+blocking read outlasts the socket's timeout. Errors and logs name only the host and port of an
+address, which may contain a password.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from redis.exceptions import (
     ConnectionError,  # noqa: A004 - redis-py's own
     RedisError,
     ResponseError,
-    TimeoutError,  # noqa: A004 - likewise
+    TimeoutError,  # noqa: A004
 )
 
 from jobs.errors import BadSettings
@@ -33,27 +33,27 @@ log = logging.getLogger(__name__)
 
 MINIMUM_VERSION = (6, 2)
 _DEFAULT_PORT = 6379
-# A worker outlasts an outage of ten minutes with its work in hand; a person wants an answer.
+# A worker keeps its job through an outage of ten minutes; a person wants an answer sooner.
 _WORKER_RETRIES = 600
 _BOT_RETRIES = 20
 _READ_S = 30.0  # must exceed every blocking read, which take up to 10 s
 _CHECK_READ_S = 3.0
-_CHECK_PAUSE_S = 0.2
-# Of redis-py's own options, those that do not undo ours.
+_CHECK_AGAIN_S = 0.2
+# The options of redis-py that may be in an address, because they do not undo ours.
 _TLS_OPTIONS = "|ssl_(ca_certs|certfile|keyfile|cert_reqs|check_hostname)"
 _OPTIONS = {"redis": "db", "rediss": f"db{_TLS_OPTIONS}", "unix": "db|password"}
 _REFUSALS = {
     "MISCONF": "it cannot write to its disk",
     "OOM": "it is out of memory",
-    "READONLY": "it is a read-only copy",
-    "NOPERM": "this user may not do that there",
+    "READONLY": "it is a read-only replica",
+    "NOPERM": "this user lacks the permission",
 }
 
 Result = TypeVar("Result")
 
 
 class ServerWatch(Protocol):
-    """Told how each try to get an answer from the server ends."""
+    """Notified of the outcome of each command."""
 
     def missed(self) -> None:
         """The server did not answer."""
@@ -63,14 +63,14 @@ class ServerWatch(Protocol):
 
 
 class _RetryOutages(Retry):
-    """Retries what may pass; a wrong password, an outage in the eyes of redis-py, does not."""
+    """Retries outages, but not a wrong password, which redis-py counts as one."""
 
     def __init__(self, retries: int, watch: ServerWatch | None) -> None:
         super().__init__(ExponentialBackoff(cap=1, base=0.05), retries)
         self._watch = watch
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
-        # Each connection has a copy of its own; all have one watch.
+        # Each connection has its own copy; all share one watch.
         return copy.copy(self)
 
     async def call_with_retry(
@@ -82,7 +82,7 @@ class _RetryOutages(Retry):
     ) -> Result:
         async def watched() -> Result:
             result = await do()
-            # None may mean that nothing was said.
+            # None may mean that nothing was sent.
             if self._watch is not None and result is not None:
                 self._watch.answered()
             return result
@@ -98,17 +98,17 @@ class _RetryOutages(Retry):
 
 
 def connect(url: str, *, is_worker: bool, watch: ServerWatch | None = None) -> Redis:
-    """A client that outlasts the server's restarts; the caller closes it (`aclose`).
+    """Return a client that survives restarts of the server; the caller closes it (`aclose`).
 
-    Nothing is sent before its first command.
+    It connects with its first command.
 
     Args:
         url: `redis://[[user]:password@]host[:port][/db]`, `rediss://...` or `unix:///path`.
-        is_worker: whether to keep trying for about ten minutes, instead of about 17 s.
-        watch: told whether the server answers.
+        is_worker: whether to retry for about ten minutes, instead of about 17 s.
+        watch: notified whether the server answers.
 
     Raises:
-        BadSettings: it is no such address.
+        BadSettings: the address is malformed.
     """
     retries = _WORKER_RETRIES if is_worker else _BOT_RETRIES
     return _client(url, _RetryOutages(retries, watch), _READ_S)
@@ -127,11 +127,11 @@ def _client(url: str, retry: Retry, read_s: float) -> Redis:
     )
 
 
-def place_of(url: str) -> str:
-    """Where an address leads, without what is secret in it: host and port, or a socket's path.
+def public_address(url: str) -> str:
+    """Return the part of an address that is not secret: host and port, or a socket's path.
 
     Raises:
-        BadSettings: it is no such address.
+        BadSettings: the address is malformed.
     """
     parts = _check(url)
     if parts.scheme == "unix":
@@ -140,8 +140,11 @@ def place_of(url: str) -> str:
 
 
 @contextmanager
-def reaching(url: str) -> Iterator[None]:
-    """A stretch of code that talks to the server at `url`.
+def queue_errors(url: str) -> Iterator[None]:
+    """Turn redis-py's errors inside the block into QueueUnavailable.
+
+    Args:
+        url: the server that the block talks to.
 
     Raises:
         QueueUnavailable: it did not answer, or refused.
@@ -149,44 +152,41 @@ def reaching(url: str) -> Iterator[None]:
     try:
         yield
     except RedisError as exc:
-        log.debug("the server of the queues: %r", exc)
-        raise QueueUnavailable(place=place_of(url), reason=_reason(exc)) from exc
+        log.debug("redis: %r", exc)
+        raise QueueUnavailable(place=public_address(url), reason=_reason(exc)) from exc
 
 
 async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:
-    """The version of the server at `url`, which answers, is new enough and lets us in.
+    """Return the version of the server at `url`; raise unless it can be used.
 
     Args:
         url: see `connect`.
-        wait_s: how long a server that does not answer is asked again, s. One that is still loading
-            is waited for.
+        wait_s: how long to retry a server that does not answer, s. One that is still loading its
+            data is always waited for.
 
     Raises:
-        BadSettings: it is no such address.
-        QueueUnavailable: it is none of that.
+        BadSettings: the address is malformed.
+        QueueUnavailable: it does not answer, refuses the password, or is too old.
     """
-    client = _client(url, _RetryOutages(0, None), _CHECK_READ_S)
-    try:
-        with reaching(url):
+    async with _client(url, _RetryOutages(0, None), _CHECK_READ_S) as client:
+        with queue_errors(url):
             facts = await _facts(client, wait_s)
-    finally:
-        await client.aclose()
     found = tuple(int(number) for number in str(facts["redis_version"]).split(".")[:2])
     if found < MINIMUM_VERSION:
         wanted = ".".join(map(str, MINIMUM_VERSION))
         reason = f"it is of version {found[0]}.{found[1]}, and {wanted} is needed"
-        raise QueueUnavailable(place=place_of(url), reason=reason)
+        raise QueueUnavailable(place=public_address(url), reason=reason)
     if facts.get("maxmemory_policy", "noeviction") != "noeviction":
         log.warning(
-            "the server of the queues at %s may throw orders away when its memory is full: set its "
-            "maxmemory-policy to noeviction",
-            place_of(url),
+            "Redis at %s may evict orders when its memory is full: set its maxmemory-policy to "
+            "noeviction",
+            public_address(url),
         )
     return found[0], found[1]
 
 
 async def _facts(client: Redis, wait_s: float) -> dict[str, Any]:
-    """What the server tells about itself, once it answers and has loaded its data."""
+    """Return the server's INFO, once it answers and has loaded its data."""
     now = asyncio.get_running_loop().time
     deadline = now() + wait_s
     while True:
@@ -196,21 +196,21 @@ async def _facts(client: Redis, wait_s: float) -> dict[str, Any]:
             is_over = now() > deadline and not is_loading(exc)
             if is_over or _is_or_wraps(exc, AuthenticationError):
                 raise
-        await asyncio.sleep(_CHECK_PAUSE_S)
+        await asyncio.sleep(_CHECK_AGAIN_S)
 
 
 def is_loading(error: RedisError) -> bool:
-    """Whether the server does not answer yet because it is reading its files."""
+    """Return whether the server does not answer because it is still loading its data."""
     return _is_or_wraps(error, BusyLoadingError)
 
 
 def _is_or_wraps(error: Exception, kind: type[RedisError]) -> bool:
-    """What goes wrong while redis-py greets the server at a socket comes wrapped up."""
+    """Check the error and its cause: redis-py wraps errors of the handshake on a socket."""
     return isinstance(error, kind) or isinstance(error.__cause__, kind)
 
 
 def _reason(error: RedisError) -> str:
-    """What went wrong, in words that hold nothing of what was sent."""
+    """Return what went wrong, without quoting anything that was sent."""
     if _is_or_wraps(error, AuthenticationError):
         return "its password is wrong or missing"
     if is_loading(error):
@@ -224,10 +224,10 @@ def _reason(error: RedisError) -> str:
 
 
 def _check(url: str) -> SplitResult:
-    """The address's parts.
+    """Return the address's parts.
 
     Raises:
-        BadSettings: it is no address of a server; says nothing of its content.
+        BadSettings: it is malformed; its content is not quoted.
     """
     try:
         parts = urlsplit(url)
@@ -247,7 +247,7 @@ def _check(url: str) -> SplitResult:
         or not all(value.isdecimal() for name, value in options if name == "db")
     ):
         reason = (
-            "ANIMATO_REDIS_URL is no address of a server of queues: it takes "
+            "ANIMATO_REDIS_URL is not the address of a Redis server: it takes "
             "redis://:password@host:port, rediss://:password@host:port or unix:///path, special "
             "characters of the password percent-encoded (/ is %2F, # is %23)."
         )

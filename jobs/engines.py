@@ -1,4 +1,4 @@
-"""What is known of an engine outside the file that holds it: a value that workers advertise."""
+"""The description of an engine that workers advertise."""
 
 from typing import Annotated
 
@@ -10,18 +10,17 @@ EngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class EngineInfo(Value):
-    """An engine as its file describes it.
+    """An engine, as its file describes it.
 
     Attributes:
         name: its file's name.
         title: one line on what it is good at.
         button: a word or two for its button; empty: the name alone.
         credits: whose work it is, and under which licence.
-        preference: the engine with the highest number is used when none is named. 0: it is used,
-            and offered to people, only where it is named.
-        options: the options that it understands, in alphabetical order.
-        evaluates_motions: whether curves and tracks are enough; else it needs a clip that shows
-            the movement.
+        preference: the engine with the highest number is the default. 0: it is used, and offered
+            to people, only where it is named.
+        options: the options that it accepts, in alphabetical order.
+        evaluates_motions: whether it can animate from curves and tracks; else it needs a clip.
     """
 
     name: EngineName

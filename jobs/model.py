@@ -1,8 +1,6 @@
-"""The values that rooms hand to each other: frozen, checked when made, JSON between processes."""
+"""Values shared by all packages: frozen, validated, JSON between processes."""
 
 from enum import StrEnum
-from fractions import Fraction
-from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,18 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 GRID_SIDE = 3
 """Cells in a row and in a column of the grid over a photo without a face."""
 
-# People tap the cell that the face fills best; most faces reach beyond it.
+# People tap the cell that the face fills best; most faces are larger than a cell.
 _FACE_PER_CELL = 1.3
 
 
 class Value(BaseModel):
     """Base of all values: frozen, and strict about unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON has no infinity and no NaN.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class CropBox(Value):
-    """A rectangle in picture px, right and lower exclusive; it may reach outside the picture."""
+    """A rectangle in picture px, right and lower exclusive; it may extend outside the picture."""
 
     left: int
     upper: int
@@ -51,7 +50,7 @@ class CropBox(Value):
         return self.left, self.upper, self.right, self.lower
 
     def scaled(self, factor: float) -> "CropBox":
-        """The same part of the picture when that is enlarged by `factor`, whole px."""
+        """Return the same part of a picture enlarged by `factor`, whole px."""
         left, upper, right, lower = (round(side * factor) for side in self.sides)
         return CropBox(
             left=left, upper=upper, right=max(right, left + 1), lower=max(lower, upper + 1)
@@ -63,7 +62,7 @@ class CropBox(Value):
         return (self.left + self.right) / 2, (self.upper + self.lower) / 2
 
     def overlap(self, other: "CropBox") -> float:
-        """Intersection over union: 1 for the same box, 0 for boxes apart."""
+        """Return intersection over union: 1 for the same box, 0 for disjoint boxes."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.lower, other.lower) - max(self.upper, other.upper)
         shared = max(0, width) * max(0, height)
@@ -75,13 +74,13 @@ class CropBox(Value):
 
 
 def square_inside(centre: tuple[float, float], side: float, width: int, height: int) -> CropBox:
-    """A square about a point, made smaller and moved so that it lies in the picture.
+    """Return a square about a point, shrunk and moved to lie inside the picture.
 
     Args:
         centre: (x, y) in px.
         side: of the square, px; rounded.
         width: of the picture, px.
-        height: likewise.
+        height: of the picture, px.
     """
     fitting = max(1, min(round(side), width, height))
     left = min(max(0, round(centre[0] - fitting / 2)), width - fitting)
@@ -90,11 +89,11 @@ def square_inside(centre: tuple[float, float], side: float, width: int, height: 
 
 
 def grid_cell(width: int, height: int, cell: int) -> CropBox:
-    """A cell of the grid that is drawn over a photo without a face.
+    """Return a cell of the grid that is drawn over a photo without a face.
 
     Args:
         width: of the photo, px.
-        height: likewise.
+        height: of the picture, px.
         cell: 1 to 9, by rows from the upper left.
 
     Raises:
@@ -113,21 +112,18 @@ def grid_cell(width: int, height: int, cell: int) -> CropBox:
 
 
 def grid_box(width: int, height: int, cell: int) -> CropBox:
-    """The face box (`Order.face_box`) that is meant by a cell: a square, inside the photo.
-
-    Args and errors: as of `grid_cell`.
-    """
+    """Return the face box for a cell: a square inside the photo. Arguments as for `grid_cell`."""
     side = _FACE_PER_CELL * min(width, height) / GRID_SIDE
     return square_inside(grid_cell(width, height, cell).centre, side, width, height)
 
 
 def whole_box(width: int, height: int) -> CropBox:
-    """The face box that is meant by the whole picture: in its middle, half its short side."""
+    """Return the face box for the whole picture: in its middle, half its short side."""
     return square_inside((width / 2, height / 2), min(width, height) // 2, width, height)
 
 
 class Face(Value):
-    """A face: its number (1 = largest), its box in picture px, its votes (0: given by hand)."""
+    """A face: number (1 = largest), box in picture px, votes of the finder (0: given by hand)."""
 
     number: int = Field(ge=1)
     box: CropBox
@@ -135,7 +131,7 @@ class Face(Value):
 
 
 class MediaWarning(StrEnum):
-    """What the gate noticed; the value is the sentence for the person, a gettext msgid."""
+    """What the gate noticed; the value is a sentence for the person, a gettext msgid."""
 
     VERY_DARK = "The photo is very dark; a brighter one gives a better result."
     SMALL_FACE = "The face is small; a photo taken closer gives a better result."
@@ -146,71 +142,3 @@ class MediaWarning(StrEnum):
     CLIP_SHORTENED = "The clip is longer than the maximum; only its beginning is used."
     CLIP_DAMAGED = "The clip breaks off; what could be decoded is used."
     NO_PLAYABLE_SOUND = "The clip's sound cannot be decoded; the video will be silent."
-
-
-class PhotoLook(Value):
-    """What the gate says of a photo.
-
-    Attributes:
-        photo: the normalised photo, a PNG without metadata: upright RGB.
-        sheet: the same with its faces numbered, a PNG; without any, with a numbered grid.
-        width: of the normalised photo, px.
-        height: of the normalised photo, px.
-        original_width: of the upright photo as it came, px (boxes given by people refer to it).
-        original_height: likewise.
-        faces: largest first; empty if none was found.
-        warnings: what the person should know before going on.
-    """
-
-    photo: Path
-    sheet: Path
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    original_width: int = Field(gt=0)
-    original_height: int = Field(gt=0)
-    faces: tuple[Face, ...]
-    warnings: tuple[MediaWarning, ...]
-
-    @property
-    def scale(self) -> float:
-        """Its size / the size as it came, from the longer side: sizes in px are rounded."""
-        longer = max(self.original_width, self.original_height)
-        return max(self.width, self.height) / longer
-
-
-class ClipLook(Value):
-    """What the gate says of a clip.
-
-    Attributes:
-        clip: the normalised clip: upright, square pixels, 8-bit H.264, constant exact rate, sound
-            as AAC.
-        width: of its frames, px (even, unless it was to be exact).
-        height: likewise.
-        original_width: of the upright frames as they came, px (boxes given by people refer to it).
-        original_height: likewise.
-        frame_rate: frames per second, exact.
-        frame_count: its number of frames.
-        has_audio: whether it carries sound.
-        faces: those of its first frame (or one of the next few), largest first.
-        later_faces: where the largest one was seen in a few later frames, in their order; a frame
-            where it was not seen has none.
-        warnings: what the person should know before going on.
-    """
-
-    clip: Path
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    original_width: int = Field(gt=0)
-    original_height: int = Field(gt=0)
-    frame_rate: Fraction = Field(gt=0)
-    frame_count: int = Field(gt=0)
-    has_audio: bool
-    faces: tuple[Face, ...]
-    later_faces: tuple[CropBox, ...] = ()
-    warnings: tuple[MediaWarning, ...]
-
-    @property
-    def scale(self) -> float:
-        """Its size / the size as it came, from the longer side: sizes in px are rounded."""
-        longer = max(self.original_width, self.original_height)
-        return max(self.width, self.height) / longer

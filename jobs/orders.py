@@ -1,50 +1,66 @@
-"""The values that travel through the queues: orders, looks, results; frozen JSON, versioned.
+"""The values that go through the queues: orders, looks, results; frozen JSON, versioned.
 
-Bot and workers may be of different age while they are updated. So each value says which form it has
-(`schema_version`), and `read` refuses one that this program does not know, in one sentence.
+Bot and workers may run different versions during an update. Each record carries its version
+(`schema_version`): `read` converts the one before (`jobs/old_records.py`) and refuses newer ones.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
-from fractions import Fraction
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import ConfigDict, Field, JsonValue, StringConstraints, ValidationError
-from pydantic import model_validator as validator_of_all
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import from_json
 
 from jobs.engines import EngineName
-from jobs.model import CropBox, Face, MediaWarning, Value
+from jobs.model import Face, MediaWarning, Value
+from jobs.old_records import Plain, look_before, order_before, result_before
 from jobs.queues.keys import LOOK, JobRef, engine_queue
-from jobs.service_errors import BrokenRecord, UnknownSchema
-from jobs.show_all import MAX_TILES
+from jobs.service_errors import BrokenRecord, OutdatedOrder, UnknownSchema
+from jobs.wish import ClipFindings, PhotoFindings, Seconds, Video, Wish
 
-# What BullMQ's keys bear: no colon above all.
+# As BullMQ's keys allow; a colon above all is not.
 JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")]
 DraftId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
 FileKey = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-SourceType = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
-Seconds = Annotated[float, Field(ge=0)]
 
 
 class Record(Value):
     """Base of what is stored in Redis or handed from process to process.
 
     Attributes:
-        schema_version: the form of this value; it rises when old readers would misunderstand it.
+        schema_version: version of the record's form; a change that earlier readers would
+            misunderstand raises it.
     """
 
-    # A number that JSON cannot carry would come back as another value, or not at all.
-    model_config = ConfigDict(allow_inf_nan=False)
+    schema_version: int = 1
 
-    schema_version: Literal[1] = 1
+    _convert: ClassVar[Callable[[Plain], Plain] | None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_version(cls, plain: Any) -> Any:
+        """Convert a record of the version before; refuse a newer one."""
+        if not isinstance(plain, dict):
+            return plain
+        current = cls.model_fields["schema_version"].default
+        found = plain.get("schema_version", current)
+        if cls._convert is not None and found == current - 1:
+            try:
+                return {**cls._convert(plain), "schema_version": current}
+            except (KeyError, TypeError) as exc:
+                raise ValueError(str(exc)) from exc
+        if type(found) is not int or found != current:
+            message = f"version {found} is not known, only {current}"
+            raise ValueError(message)
+        return plain
 
     @classmethod
     def read(cls, text: str | bytes) -> Self:
-        """The value that `to_json` wrote.
+        """Return the value that `to_json` wrote.
 
         Raises:
-            UnknownSchema: it has a form that this program does not know.
-            BrokenRecord: it is no such value at all.
+            UnknownSchema: it is of a version that this program does not know.
+            BrokenRecord: it is no such value.
         """
         try:
             plain = from_json(text)
@@ -53,7 +69,8 @@ class Record(Value):
         if not isinstance(plain, dict):
             raise BrokenRecord(kind=cls.__name__, reason="no JSON object")
         found, known = plain.get("schema_version"), cls.model_fields["schema_version"].default
-        if type(found) is not int or found != known:
+        oldest = known if cls._convert is None else known - 1
+        if type(found) is not int or not oldest <= found <= known:
             raise UnknownSchema(kind=cls.__name__, found=str(found), known=known)
         try:
             return cls.model_validate_json(text)
@@ -62,12 +79,12 @@ class Record(Value):
             raise BrokenRecord(kind=cls.__name__, reason=f"wrong at {where}") from exc
 
     def to_json(self) -> str:
-        """The value as JSON text; `read` gives it back exactly."""
+        """Return the value as JSON text; `read` gives it back exactly."""
         return self.model_dump_json()
 
 
 class OrderState(StrEnum):
-    """Where an order stands."""
+    """State of an order."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -78,52 +95,29 @@ class OrderState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Whether the order has ended."""
         return self in (OrderState.DONE, OrderState.FAILED, OrderState.CANCELLED)
 
 
 class Lane(StrEnum):
-    """How an order takes its turn: fairly among persons, or ahead of all."""
+    """How an order is scheduled: in fair shares, or ahead of all others."""
 
     FAIR = "fair"
     EXPRESS = "express"
 
 
-class Motion(Value):
-    """A movement, one of three.
-
-    Attributes:
-        template: a template's name; or
-        clip_key: the file key of a normalised clip; or
-        templates: the names of several templates, which one video shows side by side on the same
-            face, numbered from 1 in this order (`jobs/show_all.py`).
-    """
-
-    template: str | None = None
-    clip_key: FileKey | None = None
-    templates: tuple[str, ...] = Field(default=(), max_length=MAX_TILES)
-
-    @validator_of_all(mode="after")
-    def _is_one_of_three(self) -> Self:
-        given = [self.template is not None, self.clip_key is not None, bool(self.templates)]
-        if sum(given) != 1:
-            message = "a motion is a template, a clip or several templates, and only one of these"
-            raise ValueError(message)
-        return self
-
-
 class LookOrder(Record):
-    """A photo and perhaps a clip that wait to be looked at.
+    """A photo and perhaps a clip to look at.
 
     Attributes:
         look_id: its id in the queue.
         person: who sent it.
-        chat: where to.
+        chat: where it was sent.
         draft: the draft it belongs to.
-        photo_key: the photo as it came, in the file store.
-        clip_key: the clip as it came, or None.
-        clip_start_s: where the wanted part of the clip begins, s.
-        clip_duration_s: how long that part is, s; None for all that is allowed.
+        photo_key: file key of the photo as it came.
+        clip_key: file key of the clip as it came, or None.
+        clip_start_s: start of the part to use, s.
+        clip_duration_s: duration of that part, s; None: as much as is allowed.
     """
 
     look_id: JobId
@@ -142,43 +136,33 @@ class LookOrder(Record):
 
 
 class LookResult(Record):
-    """What the gate found; all keys are of the file store.
+    """What the gate found; its files are keys of the file store.
 
     Attributes:
-        photo_key: the normalised photo.
-        sheet_key: the same with its faces numbered; without any, with the numbered grid of
+        photo: in the photo; its sheet has the numbered faces or, without any, the numbered grid of
             `jobs.model.grid_box`.
-        width: of the normalised photo, px.
-        height: likewise.
-        faces: of the photo, largest first; empty if none was found.
-        clip_key: the normalised clip, or None.
-        clip_frames: its number of frames; 0 without a clip.
-        clip_frame_rate: frames per second, exact; None without a clip.
-        clip_has_sound: whether it carries sound.
-        clip_faces: those of the clip's beginning.
-        warnings: what the person should know before going on.
+        clip: in the clip, or None.
     """
 
-    photo_key: FileKey
-    sheet_key: FileKey
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    faces: tuple[Face, ...] = ()
-    clip_key: FileKey | None = None
-    clip_frames: int = Field(default=0, ge=0)
-    clip_frame_rate: Fraction | None = Field(default=None, gt=0)
-    clip_has_sound: bool = False
-    clip_faces: tuple[Face, ...] = ()
-    warnings: tuple[MediaWarning, ...] = ()
+    schema_version: int = 2
+    _convert = look_before
+
+    photo: PhotoFindings
+    clip: ClipFindings | None = None
 
     @property
-    def clip_duration_s(self) -> float:
-        """How long the clip plays, s; 0 without one."""
-        return float(self.clip_frames / self.clip_frame_rate) if self.clip_frame_rate else 0.0
+    def faces(self) -> tuple[Face, ...]:
+        """Faces of the photo, largest first."""
+        return self.photo.faces
+
+    @property
+    def warnings(self) -> tuple[MediaWarning, ...]:
+        """What the person should know about photo and clip."""
+        return self.photo.warnings + (self.clip.warnings if self.clip else ())
 
 
 class Order(Record):
-    """One video to make.
+    """A wish, and who placed it, when, and at what cost.
 
     Attributes:
         order_id: see `order_id()`.
@@ -187,16 +171,14 @@ class Order(Record):
         draft: the draft it was made from.
         number: which order of that draft it is.
         engine: which engine makes it.
-        photo_key: the normalised photo in the file store.
-        face_box: the chosen face, px of that photo; None: the largest one.
-        motion: the movement.
-        options: of the engine, by name.
-        frames: how many frames the video will have; of several templates what `work_frames` of
-            `jobs/show_all.py` says.
+        wish: the video to make.
         estimated_cost_s: how long a worker will need, as far as is known; a person's share of the
             machine is counted in it.
         lane: how it takes its turn.
     """
+
+    schema_version: int = 2
+    _convert = order_before
 
     order_id: JobId
     person: int
@@ -204,18 +186,17 @@ class Order(Record):
     draft: DraftId
     number: int = Field(ge=1)
     engine: EngineName
-    photo_key: FileKey
-    face_box: CropBox | None = None
-    motion: Motion
-    options: dict[str, JsonValue] = Field(default_factory=dict)
-    frames: int = Field(gt=0)
+    wish: Wish
     estimated_cost_s: Seconds
     lane: Lane = Lane.FAIR
 
-    @validator_of_all(mode="after")
+    @model_validator(mode="after")
     def _is_named_after_its_draft(self) -> Self:
         if self.order_id != order_id(self.chat, self.draft, self.number):
             message = "the order id does not belong to chat, draft and number"
+            raise ValueError(message)
+        if not self.wish.cost_frames:
+            message = "an order's movement has a number of frames"
             raise ValueError(message)
         return self
 
@@ -224,42 +205,36 @@ class Order(Record):
         """Where it waits."""
         return JobRef(engine_queue(self.engine), self.order_id)
 
+    def check_complete(self) -> None:
+        """Raise unless everything needed to make the video is known.
 
-class Result(Record):
-    """A finished video.
+        Raises:
+            OutdatedOrder: an earlier version placed it, which kept too little about its clip.
+        """
+        if self.wish.clip is not None and not self.wish.clip.is_complete:
+            raise OutdatedOrder
+
+
+class Result(Record, Video):
+    """A finished video in the file store.
 
     Attributes:
-        key: where it lies in the file store.
-        size_bytes: its size.
-        width: of its frames, px.
-        height: likewise.
-        frame_count: its number of frames.
-        duration_s: how long it plays, s.
-        has_sound: whether it carries sound.
-        engine: the engine that made it.
-        label: how it is called truthfully, in words that stand under it; the engine's own.
-        digital_source_type: the same as IPTC's term, an address; for what is signed.
+        key: its key in the file store.
         attempt: which start of the order made it, from 1.
-        thumbnail_key: where its first frame lies as a JPEG of at most 320 px, until the video is
+        thumbnail_key: key of its first frame, a JPEG of at most 320 px, until the video is
             delivered; None in records of earlier versions.
     """
 
+    schema_version: int = 2
+    _convert = result_before
+
     key: FileKey
-    size_bytes: int = Field(gt=0)
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    frame_count: int = Field(gt=0)
-    duration_s: Seconds
-    has_sound: bool
-    engine: EngineName
-    label: str = Field(min_length=1)
-    digital_source_type: SourceType
     attempt: int = Field(ge=1)
     thumbnail_key: FileKey | None = None
 
 
 class Stage(StrEnum):
-    """What a worker does for an order right now."""
+    """What a worker does for an order."""
 
     PREPARING = "preparing"
     ANIMATING = "animating"
@@ -267,12 +242,12 @@ class Stage(StrEnum):
 
 
 class Progress(Record):
-    """How far a worker has come.
+    """Progress of an order.
 
     Attributes:
-        stage: what it does.
-        frames_done: of the video.
-        frames_total: likewise; 0 while it is not known.
+        stage: what the worker does.
+        frames_done: finished frames of the video.
+        frames_total: all its frames; 0 while unknown.
     """
 
     stage: Stage = Stage.PREPARING
@@ -281,16 +256,16 @@ class Progress(Record):
 
     @property
     def share(self) -> float:
-        """The part that is done, 0 to 1."""
+        """The finished part, 0 to 1."""
         if self.frames_total == 0:
             return 0.0
         return min(1.0, self.frames_done / self.frames_total)
 
 
 def order_id(chat: int, draft: str, number: int) -> str:
-    """The id of an order, of letters, digits and `-`.
+    """Return the id of an order: letters, digits and `-`.
 
-    The same tap gives the same id however often it arrives, a new wish never does. Groups have
-    negative chat numbers; a letter takes the sign's place.
+    A repeated tap gives the same id, a new wish another one. A letter stands for the sign of the
+    chat id, which is negative for groups.
     """
     return f"{'g' if chat < 0 else 'c'}{abs(chat)}-{draft}-{number}"

@@ -1,28 +1,28 @@
-"""The errors of the service's ground: the queues, their server and the file store.
+"""The errors of the service: orders, Redis/Valkey and the file store.
 
     UserError
-    +- OrderRefused       OrderNotFailed
-    |  +- TooManyJobs     a limit: TooManyOpenOrders, TooManyOrdersToday, QueueFull,
-    |  |                  TooManyPhotos
+    +- MediaError         FileLost, TelegramSilent
+    +- OrderRefused       OrderNotFailed, TooManyOpenOrders, TooManyOrdersToday, QueueFull,
+    |                     TooManyPhotos
     OperatorError
-    +- QueueError         QueueUnavailable, QueueServerMissing, QueueServerFailed, ...
+    +- QueueError         QueueUnavailable, QueueServerMissing, QueueServerFailed, QueueFolderBusy
     +- StoreError         StoreUnavailable, StoreFull, FileGone
     +- RecordError        UnknownSchema, BrokenRecord
     +- FolderRefused, TelegramUnavailable, OrderFailed, OrderStalled
 
-They belong to the tree of `jobs/errors.py`, and `AnimatoError.from_dict` knows them wherever this
-file is loaded; the queues and the file store load it.
+They are part of the tree of `jobs/errors.py`. Errors that end a job must be defined in one of these
+two files: `jobs/stored_errors.py` reads no others.
 """
 
-from jobs.errors import OperatorError, UserError
+from jobs.errors import MediaError, OperatorError, UserError
 
 
 class QueueError(OperatorError):
-    """About the server that keeps the queues: a Valkey or Redis, ours or another's."""
+    """About the Redis or Valkey that keeps the queues, embedded or not."""
 
 
 class QueueUnavailable(QueueError):
-    """The server does not answer, or not as it should; `place` is its host and port."""
+    """The server does not answer, or refuses; `place` is its host and port."""
 
     sentence = (
         "The queues at {place} cannot be used ({reason}): check that the server runs and that "
@@ -31,8 +31,6 @@ class QueueUnavailable(QueueError):
 
 
 class QueueServerMissing(QueueError):
-    """No server program was found to keep the queues with."""
-
     sentence = (
         "There is no Valkey or Redis of version {minimum} or newer to keep the queues: run "
         "`docker run -d --name animato-valkey -p 127.0.0.1:6379:6379 valkey/valkey valkey-server "
@@ -42,16 +40,16 @@ class QueueServerMissing(QueueError):
 
 
 class QueueServerFailed(QueueError):
-    """Our own server did not start, or died again and again."""
+    """The embedded server did not start, or died too often."""
 
     sentence = (
-        "The server of the queues ({program}) {what}: {reason}. Its files are in {folder}; the log "
-        "has its last words."
+        "The Redis server ({program}) {what}: {reason}. Its files are in {folder}; the log has its "
+        "last lines."
     )
 
 
 class QueueFolderBusy(QueueError):
-    """Two of our servers in one folder would destroy each other's files."""
+    """Two embedded servers in one folder would destroy each other's files."""
 
     sentence = (
         "{folder} is in use by another animato: stop that one, or let ANIMATO_DATA_DIR name "
@@ -60,13 +58,13 @@ class QueueFolderBusy(QueueError):
 
 
 class FolderRefused(OperatorError):
-    """A folder in the data folder cannot be made or written: our own server's, or a worker's."""
+    """A folder in the data folder cannot be made or written: the server's, or a worker's."""
 
     sentence = "{folder} cannot be written ({reason}): let ANIMATO_DATA_DIR name a folder that can."
 
 
 class TelegramUnavailable(OperatorError):
-    """The server of the Bot API does not answer, or refuses; `place` is its address."""
+    """The Bot API does not answer, or refuses; `place` is its address."""
 
     sentence = (
         "Telegram at {place} cannot be used ({reason}): check the connection and "
@@ -74,13 +72,19 @@ class TelegramUnavailable(OperatorError):
     )
 
 
+class FileLost(MediaError):
+    sentence = "Telegram does not provide {name} any more. Please send it again."
+
+
+class TelegramSilent(MediaError):
+    sentence = "{name} could not be fetched from Telegram for hours. Please send it again."
+
+
 class StoreError(OperatorError):
     """About the file store."""
 
 
 class StoreUnavailable(StoreError):
-    """The store does not answer, or refuses."""
-
     sentence = (
         "The file store {place} cannot be used ({reason}): check that it runs and that "
         "ANIMATO_STORE_URL is right."
@@ -88,52 +92,40 @@ class StoreUnavailable(StoreError):
 
 
 class StoreFull(StoreError):
-    """Less room than the limit, told before anything is written; or the disk is full."""
+    """Less room than the limit, found before anything is written; or the disk is full."""
 
     sentence = "The file store {place} has {free_mb} MB left: free some space and try again."
 
 
 class FileGone(StoreError):
-    """A file that the store does not have, or not any more."""
+    """A file that the store does not have, or no longer has."""
 
     sentence = "The file store has no file {key}: it was deleted, or its time was over."
 
 
 class OrderRefused(UserError):
-    """An order that is not taken."""
+    """An order that is not accepted."""
 
 
-class TooManyJobs(OrderRefused):
-    """No place for another order at the moment."""
-
-
-class TooManyOpenOrders(TooManyJobs):
-    """The person has as many unfinished orders as are allowed."""
-
+class TooManyOpenOrders(OrderRefused):
     sentence = (
         "{count} of your videos are still being made, and more than {limit} at a time are not "
         "taken: wait for one of them or cancel one."
     )
 
 
-class TooManyOrdersToday(TooManyJobs):
-    """The person has had as many orders within a day as are allowed."""
-
+class TooManyOrdersToday(OrderRefused):
     sentence = (
         "More than {limit} videos within 24 hours are not taken: order the next one in {hours} h "
         "{minutes} min."
     )
 
 
-class QueueFull(TooManyJobs):
-    """As many orders of all persons wait as are allowed."""
-
+class QueueFull(OrderRefused):
     sentence = "{waiting} videos are waiting already, and no more are taken: try again later."
 
 
-class TooManyPhotos(TooManyJobs):
-    """As many of the person's photos wait to be looked at as are allowed."""
-
+class TooManyPhotos(OrderRefused):
     sentence = (
         "{count} of your photos still wait for me to look at them, and I take no more at a time. "
         "This one is kept: try again when the others are done."
@@ -141,18 +133,16 @@ class TooManyPhotos(TooManyJobs):
 
 
 class OrderNotFailed(OrderRefused):
-    """A second try was asked for an order that did not fail, or is not known any more."""
+    """A retry of an order that did not fail, or is no longer known."""
 
     sentence = "The order {order} has not failed: only failed orders can be tried again."
 
 
 class RecordError(OperatorError):
-    """About a value in the queues that cannot be read."""
+    """About a stored value that cannot be read."""
 
 
 class UnknownSchema(RecordError):
-    """A value of a form that this program does not know."""
-
     sentence = (
         "A stored {kind} has the form {found}, and this program knows the form {known}: let the "
         "bot and all workers run the same version of animato."
@@ -160,18 +150,23 @@ class UnknownSchema(RecordError):
 
 
 class BrokenRecord(RecordError):
-    """Something that is not the value that it should be."""
-
     sentence = "A stored {kind} cannot be read ({reason}): remove it, or order again."
 
 
+class OutdatedOrder(UserError):
+    """An order that an earlier version took, and that lacks what this one needs."""
+
+    sentence = (
+        "This order was placed before an update and cannot be finished. Tap Another movement and "
+        "choose again."
+    )
+
+
 class OrderFailed(OperatorError):
-    """An order that came to nothing, for a reason that no other error names."""
+    """An order that failed for a reason that no other error names."""
 
     sentence = "The order {order} failed: the worker's log says why."
 
 
 class OrderStalled(OperatorError):
-    """An order during which one worker after the other died or froze."""
-
     sentence = "The order {order} was given up: the workers that took it died or froze each time."

@@ -1,4 +1,4 @@
-"""What an operator can set: environment variables named `ANIMATO_...`, or lines of a `.env` file.
+"""The settings: environment variables named `ANIMATO_...`, or lines of a `.env` file.
 
 The composition roots load the settings once and pass the values down; nothing else reads the
 environment. `docs/configure.md` explains each of them.
@@ -29,11 +29,11 @@ from jobs.errors import BadSettings
 from jobs.templates import SHIPPED_TEMPLATES
 
 PREFIX = "ANIMATO_"
-_UNPREFIXED = ("redis_url", "store_url")  # known to other programs under these names too
+_UNPREFIXED = ("redis_url", "store_url")  # also read without the prefix
 
-BOT_SECRETS = ("bot_token", "webhook_secret")  # no wrong value of theirs is ever shown
+BOT_SECRETS = ("bot_token", "webhook_secret")  # errors never quote their values
 
-# Said of a wrong value where the validator's own words are no help.
+# Shown for an invalid value where the validator's own message does not help.
 _TAKES = {
     "admins": "Telegram's numbers, separated by commas, such as 4242,4343",
     "bot_api_url": "the address of a Bot API server, such as http://127.0.0.1:8081",
@@ -53,29 +53,16 @@ _TAKES = {
 
 
 def _named_so(field: str) -> AliasChoices:
-    """Both names of a setting that is also understood without our prefix; ours comes first."""
+    """Return both names of a setting that is also read without the prefix; ours comes first."""
     return AliasChoices(PREFIX + field.upper(), field.upper())
 
 
-def _beginning_with(*beginnings: str) -> AfterValidator:
-    """A check that a secret address is empty or begins with one of these."""
-
-    def check(value: SecretStr) -> SecretStr:
-        address = value.get_secret_value()
-        if address and not address.startswith(beginnings):
-            message = "no such kind of address"
-            raise ValueError(message)
-        return value
-
-    return AfterValidator(check)
-
-
 def _matching(pattern: str) -> AfterValidator:
-    """A check that a secret is empty or of this form."""
+    """Check that a secret is empty or matches a pattern."""
 
     def check(value: SecretStr) -> SecretStr:
         if (secret := value.get_secret_value()) and not re.fullmatch(pattern, secret):
-            message = "no such form"
+            message = "invalid"
             raise ValueError(message)
         return value
 
@@ -83,7 +70,7 @@ def _matching(pattern: str) -> AfterValidator:
 
 
 def _listed(value: object) -> object:
-    """The parts of a text with commas."""
+    """Split a text at its commas."""
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
@@ -93,47 +80,47 @@ class Settings(BaseSettings):
     Attributes:
         templates_dir: the folder of the templates' catalogue and its files.
         default_engine: the engine that is used when none is named.
-        engines: those that a worker offers; empty: all that are ready.
+        engines: the engines that a worker offers; empty: all that are ready.
         clip_max_s: driving clips are cut to this length, s.
         device: what the network engines compute on; `auto` takes cuda, then mps, then cpu.
-        checkpoints_dir: the folder where weights are stored and looked for.
-        weights_mirror: the beginning of the only address that weights are fetched from; empty: the
-            addresses of the catalogue.
-        offline: whether nothing is ever downloaded.
-        redis_url: the server of the queues; empty: one of our own is started. Secret, for it may
-            hold a password.
-        store_url: the file store; empty: a folder in `data_dir`. Secret, for it may hold keys.
-        data_dir: the folder of our own server's files and of the file store.
-        retain_input_h: photos and clips are kept so long after the last tap of their draft, h.
-        retain_result_h: results are kept so long after their delivery, h.
-        min_free_gb: with less room than this, nothing is put into the file store, GB.
-        open_orders_per_person: a person may have so many unfinished orders at a time.
-        orders_per_day: a person may give so many orders within 24 hours.
-        show_all_per_day: of these, so many that show all movements.
-        queue_limit: so many unfinished orders of all persons are taken.
+        checkpoints_dir: the folder of the weights.
+        weights_mirror: the base address of the only server to download weights from; empty: those
+            of the catalogue.
+        offline: whether downloads are off.
+        redis_url: the Redis or Valkey of the queues; empty: an embedded one is started. Secret: it
+            may contain a password.
+        store_url: the file store; empty: a folder in `data_dir`. Secret: it may contain keys.
+        data_dir: the folder of the embedded server's files and of the file store.
+        retain_input_h: how long photos and clips are kept after the last tap of their draft, h.
+        retain_result_h: how long results are kept after their delivery, h.
+        min_free_gb: with less free space than this, nothing is put into the file store, GB.
+        open_orders_per_person: the most unfinished orders of a person.
+        orders_per_day: the most orders of a person within 24 hours.
+        show_all_per_day: of these, the most that show all movements.
+        queue_limit: the most unfinished orders of everybody.
         engine_load_timeout_s: an engine that is not ready after this time is killed, s.
-        engine_frame_timeout_s: an engine that makes no frame for this time is killed, s.
-        bot_token: what the bot shows to Telegram; secret. Empty: there is no bot.
-        admins: Telegram's numbers of those who watch over the bot, who may do everything.
-        open: whether everybody is served; else admins and those whom they let in.
-        owner_contact: how the owner can be reached, shown to people; empty: not at all.
+        engine_frame_timeout_s: an engine that produces no frame for this time is killed, s.
+        bot_token: the token from @BotFather; secret. Empty: there is no bot.
+        admins: the Telegram user ids of the admins.
+        open: whether everybody may use the bot; else only admins and those whom they let in.
+        owner_contact: how people can reach the owner; empty: not shown.
         bot_api_url: the server of the Bot API.
-        bot_api_local: whether that server runs with `--local`, and its files are on our disk.
-        webhook_url: where Telegram pushes updates to; empty: they are fetched.
-        webhook_listen: the address and port at which pushed updates are taken.
-        webhook_secret: what a push has to show; empty: a new one at each start.
-        metrics_port: the port at which metrics are served; None: they are not.
-        metrics_host: the address of this machine at which they are.
+        bot_api_local: whether that server runs with `--local`, on this machine.
+        webhook_url: where Telegram sends updates to; empty: they are fetched by polling.
+        webhook_listen: the address and port to receive them at.
+        webhook_secret: authenticates Telegram; empty: a new one at each start.
+        metrics_port: the port at which metrics are served; None: they are off.
+        metrics_host: the address of this machine to serve them at.
     """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         frozen=True,
-        extra="ignore",  # a .env file may hold other programs' names; ours are checked in `load`
-        # A variable that is set to nothing is how compose files say that it is not set.
+        extra="ignore",  # a .env file may contain other programs' names; ours are checked in `load`
+        # In compose files, a variable that is set to nothing means that it is not set.
         env_ignore_empty=True,
         hide_input_in_errors=True,  # it may be a secret
-        populate_by_name=True,  # `Settings(redis_url=...)` must not be ignored in silence
+        populate_by_name=True,  # `Settings(redis_url=...)` must not be silently ignored
     )
 
     templates_dir: Path = SHIPPED_TEMPLATES
@@ -146,12 +133,12 @@ class Settings(BaseSettings):
     offline: bool = False
     redis_url: Annotated[
         SecretStr,
-        _beginning_with("redis://", "rediss://", "unix://"),
+        _matching(r"(rediss?|unix)://[\s\S]*"),
         Field(validation_alias=_named_so("redis_url")),
     ] = SecretStr("")
     store_url: Annotated[
         SecretStr,
-        _beginning_with("s3://", "file:///", "/", ".", "~"),
+        _matching(r"(s3://|file:///|[/.~])[\s\S]*"),
         Field(validation_alias=_named_so("store_url")),
     ] = SecretStr("")
     data_dir: Path = Path("data")
@@ -180,25 +167,24 @@ class Settings(BaseSettings):
 
     @property
     def store_address(self) -> str:
-        """The file store; secret, for it may hold keys."""
+        """The address of the file store; secret: it may contain keys."""
         return self.store_url.get_secret_value() or str(self.data_dir / "files")
 
     @property
     def min_free_bytes(self) -> int:
-        """With less room than this, nothing is put into the file store."""
+        """With less free space than this, nothing is put into the file store."""
         return round(self.min_free_gb * 1_000_000_000)
 
     @classmethod
     def load(cls, env_file: Path | None = None, *, without: Iterable[str] = ()) -> Self:
-        """The settings of the environment and, where those are silent, of a file.
+        """Load the settings from the environment and, as a fallback, from a file.
 
         Args:
-            env_file: lines NAME=value; it need not exist. None: the environment alone.
-            without: secrets that are no business of this process: they are left empty.
+            env_file: lines NAME=value; it may be missing. None: only the environment.
+            without: secrets that this process must not have: they are left empty.
 
         Raises:
-            BadSettings: an unknown `ANIMATO_...` name, a value that cannot be used, or a file that
-                cannot be read.
+            BadSettings: an unknown `ANIMATO_...` name, an invalid value, or an unreadable file.
         """
         try:
             from_file = dotenv_values(env_file) if env_file is not None else {}
@@ -207,26 +193,26 @@ class Settings(BaseSettings):
             raise BadSettings(reason=reason) from error
         _refuse_unknown([*os.environ, *from_file])
         try:
-            # What is given here comes before environment and file.
+            # Arguments override environment and file.
             secrets: dict[str, Any] = dict.fromkeys(without, SecretStr(""))
-            # The file's is pydantic-settings' own argument.
+            # `_env_file` is an argument of pydantic-settings.
             return cls(_env_file=env_file, **secrets)  # type: ignore[call-arg]
         except ValidationError as error:
             raise BadSettings(reason=_sentence(error.errors()[0])) from error
 
 
 def variable_of(field: str) -> str:
-    """The environment variable that sets a field."""
+    """Return the environment variable of a field."""
     return PREFIX + field.upper()
 
 
 def _refuse_unknown(names: list[str]) -> None:
-    """Nothing, if every name with our prefix is a setting: a slip of the pen must not be silent."""
+    """Raise unless every name with our prefix is a setting: a typo must not be ignored."""
     known = [variable_of(field) for field in Settings.model_fields]
     for name in names:
         if not name.upper().startswith(PREFIX) or name.upper() in known:
             continue
-        # Without what all of them have in common, which would make any two of them alike.
+        # Without the prefix, which would make any two of them similar.
         own = name.upper().removeprefix(PREFIX)
         nearest = difflib.get_close_matches(own, [one.removeprefix(PREFIX) for one in known], n=1)
         hint = f"known are {', '.join(known)}."
@@ -236,7 +222,7 @@ def _refuse_unknown(names: list[str]) -> None:
 
 
 def _sentence(problem: ErrorDetails) -> str:
-    """What is wrong with a value, naming its variable."""
+    """Return what is wrong with a value, naming its variable."""
     field = str(problem["loc"][0]).removeprefix(PREFIX).lower()
     message = problem["msg"][:1].lower() + problem["msg"][1:]
     if field in _TAKES:

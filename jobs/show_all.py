@@ -1,7 +1,7 @@
 """Show me all: one silent video of the same face under several movements, side by side.
 
-What the two sides have to agree on: how long it is, and how much work it is. It is made by
-`inference/show_all.py`, for an order whose `Motion.templates` names the movements.
+How long the video is and how much work it is, for the bot that plans it and for
+`inference/show_all.py`, which makes it for a wish with `Movement.templates`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,15 +13,15 @@ FRAME_RATE = 25
 """Frames per second of the video."""
 
 MAX_TILES = 24
-"""So many movements can be told apart, and made in one go."""
+"""The most movements that the bot shows in one video."""
 
 _MAX_FRAMES = 6 * FRAME_RATE
-# A tile's frame beside one of a whole photo; engines work as long on a small face.
+# Work of a tile's frame relative to a whole photo's; a small face is as much work.
 _TILE_SHARE = 0.6
 
 
 def frame_count(lengths: Sequence[int]) -> int:
-    """How many frames the video has: those of the longest movement, 6 s at most.
+    """Return the video's number of frames: those of the longest movement, 6 s at most.
 
     Args:
         lengths: of the movements, frames at `FRAME_RATE`; at least one.
@@ -30,15 +30,15 @@ def frame_count(lengths: Sequence[int]) -> int:
 
 
 def repeats(length: int, count: int) -> int:
-    """How often a movement of `length` frames is shown within `count`; then it rests."""
+    """Return how often a movement of `length` frames is shown within `count`; then it rests."""
     return max(1, count // length)
 
 
 def work(lengths: Sequence[int]) -> int:
-    """The video's work in frames of an ordinary video, for `Order.frames` and speeds.
+    """Return the video's work in frames of an ordinary video, see `Movement.frames`.
 
     Args:
-        lengths: as of `frame_count`.
+        lengths: as in `frame_count`.
     """
     count = frame_count(lengths)
     moving = sum(min(count, length * repeats(length, count)) for length in lengths)
@@ -46,7 +46,7 @@ def work(lengths: Sequence[int]) -> int:
 
 
 def work_frames(templates: Iterable[Template]) -> int:
-    """As `work`, for these templates; a recorded one may be as long as the video can be."""
+    """Return the work for these templates; a recorded one counts as long as the video can be."""
     return work([_length(template) for template in templates])
 
 

@@ -1,18 +1,18 @@
-"""Ending asyncio tasks, and other work, for certain."""
+"""Cancel, shield and shut down asyncio tasks reliably."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-_AGAIN_S = 0.05
+_CANCEL_AGAIN_S = 0.05
 
 
 async def end_tasks(tasks: "Iterable[asyncio.Future[Any]]") -> None:
-    """Cancels tasks and waits until they have ended, however they do.
+    """Cancel tasks and wait until all have ended, whatever they raise.
 
     One cancellation is not enough: redis-py sends within `asyncio.wait_for`, which before Python
-    3.12 swallows a cancellation that comes in the moment in which the sending ends. Being cancelled
-    itself takes effect afterwards: otherwise tasks that end tasks of their own would leave them.
+    3.12 swallows a cancellation that arrives just when the send completes. If this call is itself
+    cancelled, it raises CancelledError only after all tasks have ended.
     """
     is_cancelled = False
     left = {task for task in tasks if not task.done()}
@@ -20,7 +20,7 @@ async def end_tasks(tasks: "Iterable[asyncio.Future[Any]]") -> None:
         for task in left:
             task.cancel()
         try:
-            await asyncio.wait(left, timeout=_AGAIN_S)
+            await asyncio.wait(left, timeout=_CANCEL_AGAIN_S)
         except asyncio.CancelledError:
             is_cancelled = True
         left = {task for task in left if not task.done()}
@@ -28,8 +28,8 @@ async def end_tasks(tasks: "Iterable[asyncio.Future[Any]]") -> None:
         raise asyncio.CancelledError
 
 
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Does work that must not be cut short; being cancelled takes effect afterwards."""
+async def run_shielded(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to completion; a cancellation takes effect only afterwards."""
     is_cancelled = False
     task = asyncio.ensure_future(work)
     while not task.done():

@@ -1,7 +1,7 @@
-"""Temporary folders that do not outlive their process for long: a kill leaves them to the next one.
+"""Temporary folders that are deleted even after their process was killed.
 
-People's photos and videos lie in there. Each folder holds a lock for as long as its process lives;
-whoever makes another one deletes those that nobody holds any more.
+They contain people's photos and videos. Each folder is locked while its process lives; whoever
+creates another one deletes those that are no longer locked.
 """
 
 import fcntl
@@ -17,18 +17,18 @@ _LOCK = "lock"
 
 
 @contextmanager
-def temp_folder(place: Path | None = None) -> Iterator[Path]:
-    """Make a folder for this process and delete it when the block ends.
+def temp_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Create a folder for this process and delete it when the block ends.
 
-    Folders whose processes were killed are deleted first.
+    Folders of processes that were killed are deleted first.
 
     Args:
-        place: where it is made; None: the system's temporary folder.
+        parent: where it is created; None: the system's temporary folder.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
-    where = Path(tempfile.gettempdir()) if place is None else place
+    where = Path(tempfile.gettempdir()) if parent is None else parent
     where.mkdir(mode=0o700, parents=True, exist_ok=True)
     _clear_abandoned(where)
     folder, lock = _locked_folder(where)
@@ -41,9 +41,9 @@ def temp_folder(place: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def own_temp_files() -> Iterator[None]:
-    """Have this process and its children make all temporary files in a folder of its own.
+    """Let this process and its children create all temporary files in a folder of its own.
 
-    Where no folder can be made, whatever needs a temporary file will say so.
+    If none can be created, whatever needs a temporary file will report it.
     """
     before = tempfile.tempdir, os.environ.get("TMPDIR")
     with ExitStack() as stack:
@@ -64,10 +64,10 @@ def own_temp_files() -> Iterator[None]:
 
 
 def _locked_folder(where: Path) -> tuple[Path, int]:
-    """A new folder, and the file with which it is held."""
+    """Create a folder and lock it; return it with its lock file."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=where)).resolve()
-        # Somebody may have taken it for an abandoned one before it was locked.
+        # Somebody may have deleted it as abandoned before it was locked.
         with suppress(FileNotFoundError, BlockingIOError):
             lock = _lock(folder / _LOCK)
             if os.fstat(lock).st_nlink:
@@ -76,10 +76,10 @@ def _locked_folder(where: Path) -> tuple[Path, int]:
 
 
 def _clear_abandoned(where: Path) -> None:
-    """Delete the folders that no living process holds."""
+    """Delete the folders that are not locked by a live process."""
     for folder in where.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            # In a folder for everybody, others may have made something of that name.
+            # In a shared folder, others may have created something of that name.
             if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
                 continue
             lock = _lock(folder / _LOCK)
@@ -88,13 +88,13 @@ def _clear_abandoned(where: Path) -> None:
 
 
 def _lock(path: Path) -> int:
-    """The locked file; it is free again when it is closed, and when the process dies.
+    """Lock a file until it is closed or the process dies.
 
     Raises:
-        BlockingIOError: somebody else holds it.
+        BlockingIOError: another process holds the lock.
         OSError: the system refuses.
     """
-    # Not inherited by the processes that are started.
+    # Not inherited by child processes.
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

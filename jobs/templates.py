@@ -1,11 +1,10 @@
-"""The templates' catalogue: the movements that are offered, read from `templates.yaml`.
+"""The templates' catalogue: the movements on offer, read from `templates.yaml`.
 
-    Catalogue --* Template --1 CurveMotion   curves that we drew; engines may evaluate them exactly
-                           or  ClipMotion    a clip that somebody recorded, with its stored track
+    Catalogue --* Template --1 CurveMotion   drawn curves; engines may evaluate them exactly
+                           or  ClipMotion    a recorded clip, with its stored track
 
-An operator edits the file by hand, so whatever is wrong with an entry is told with its file and
-line, and one broken entry does not take the others down. The format is explained at the top of the
-shipped `templates.yaml`.
+An operator edits the file by hand, so errors name file and line, and one broken entry does not
+affect the others. The format is explained at the top of the shipped `templates.yaml`.
 """
 
 import hashlib
@@ -31,17 +30,18 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from jobs.errors import BrokenTemplate, UnknownTemplate
 from jobs.model import Value
-from jobs.yaml_lines import Entry, Lines, Place, YamlProblem, read_entries
+from jobs.yaml_lines import Entry, Lines, YamlProblem, read_entries
+from jobs.yaml_lines import Path as DataPath
 
 CATALOGUE_NAME = "templates.yaml"
 SHIPPED_TEMPLATES = Path(__file__).parent.parent / "templates"
 
-# This far from its middle a blink, exp(-(t / 0.115)^4), cannot be seen any more, s.
+# At this distance from its middle a blink, exp(-(t / 0.115)^4), is no longer visible, s.
 BLINK_REACH_S = 0.2
 
 
 class CurveName(StrEnum):
-    """What a curve moves. Every one of them is 0 at rest."""
+    """What a curve moves. Each is 0 at rest."""
 
     YAW = "yaw"
     PITCH = "pitch"
@@ -56,7 +56,7 @@ class CurveName(StrEnum):
     BLINK_RIGHT = "blink_right"
 
 
-# Beyond these sizes a warped picture tears: rad, px of a face 128 px wide, and shares of 1.
+# Beyond these limits a warped picture tears: rad, px of a face 128 px wide, and shares of 1.
 _LIMITS: dict[CurveName, tuple[float, float]] = dict.fromkeys(CurveName, (0.0, 1.0)) | {
     CurveName.YAW: (-0.35, 0.35),
     CurveName.PITCH: (-0.35, 0.35),
@@ -65,7 +65,7 @@ _LIMITS: dict[CurveName, tuple[float, float]] = dict.fromkeys(CurveName, (0.0, 1
     CurveName.TY: (-40.0, 40.0),
 }
 
-# A text or a yes/no in a number's place is a slip of the pen, not a number.
+# A text or a boolean in place of a number is a typo.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Key = tuple[Number, Number]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -75,7 +75,7 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-
 
 
 def _ordered(keys: tuple[Key, ...]) -> tuple[Key, ...]:
-    """The keys themselves, if their times rise and the first value is rest."""
+    """Check that the times of keys rise and that the first value is rest."""
     if keys[0][1] != 0:
         reason = "a curve starts at rest: its first value must be 0"
         raise PydanticCustomError("at_rest", reason, {"at": [0]})
@@ -91,14 +91,14 @@ Curve = Annotated[tuple[Key, ...], Field(min_length=2), AfterValidator(_ordered)
 
 
 class CurveMotion(Value):
-    """A movement that we drew: no recorded person, the same for every face.
+    """A drawn movement: no recorded person, the same for every face.
 
     Attributes:
         duration_s: its length; a whole number of frames.
         fps: frames per second.
-        curves: for each moved parameter its keys (time in s, value), joined by smooth steps
-            t^2 (3 - 2 t); before the first key and after the last one it stays at their values.
-        blinks: the middles of whole blinks of both eyes, s.
+        curves: the keys (time in s, value) of each moved parameter, joined by smooth steps
+            t^2 (3 - 2 t); constant before the first key and after the last one.
+        blinks: the middles of blinks of both eyes, s.
     """
 
     duration_s: Annotated[Number, Field(ge=0.5, le=15)]
@@ -117,7 +117,7 @@ class CurveMotion(Value):
         for name, keys in self.curves.items():
             self._check_keys(name, keys)
         for index, time_s in enumerate(self.blinks):
-            # Nearer to the beginning, frame 0 would differ from the photo.
+            # Closer to the beginning, frame 0 would differ from the photo.
             if not BLINK_REACH_S <= time_s <= self.duration_s - BLINK_REACH_S:
                 reason = "a blink must lie at least {reach_s} s inside the movement"
                 at = ["blinks", index]
@@ -144,17 +144,17 @@ class CurveMotion(Value):
 
     @property
     def frame_count(self) -> int:
-        """The number of frames; frame i shows the time i / fps, a repeat begins at `duration_s`."""
+        """The number of frames; frame i shows the time i / fps, a loop restarts at `duration_s`."""
         return round(self.duration_s * self.fps)
 
     @property
     def seamless(self) -> bool:
-        """Whether every curve comes back to rest, so that the movement can be repeated."""
+        """Whether every curve returns to rest, so that the movement can loop."""
         return all(keys[-1][1] == 0 for keys in self.curves.values())
 
 
 class ClipMotion(Value):
-    """A movement that somebody recorded.
+    """A recorded movement.
 
     Attributes:
         clip: file name of the recording, beside the catalogue.
@@ -166,12 +166,12 @@ class ClipMotion(Value):
 
     @property
     def seamless(self) -> Literal[False]:
-        """Recorded people do not come back to exactly where they began."""
+        """Recorded people do not return to exactly where they began."""
         return False
 
 
 def _kind_of_motion(motion: object) -> str:
-    """Which of the two kinds a motion is meant to be, so that errors speak of that one only."""
+    """Return which of the two kinds a motion is meant to be, for errors about that kind only."""
     if isinstance(motion, ClipMotion) or (isinstance(motion, dict) and "clip" in motion):
         return "recorded"
     return "drawn"
@@ -182,10 +182,10 @@ class Template(Value):
 
     Attributes:
         name: its name in commands and file names.
-        emoji: a sign for a button.
-        title: its name for people, by language code; `en` is always there.
-        description: one line for people who choose, English; may be empty.
-        licence: who made the motion, and on what terms it may be used.
+        emoji: for its button.
+        title: its name for people by language code; `en` is required.
+        description: one line, English; may be empty.
+        licence: who made the motion, and under which terms it may be used.
         motion: the movement itself.
     """
 
@@ -208,7 +208,7 @@ class Template(Value):
 
     @property
     def seamless(self) -> bool:
-        """Whether the movement ends where it begins, so that it can be repeated."""
+        """Whether the movement ends where it begins, so that it can loop."""
         return self.motion.seamless
 
     @property
@@ -221,11 +221,11 @@ class Template(Value):
     @property
     def preview_name(self) -> str:
         """File name of the small preview, beside the catalogue."""
-        # A template's name has no dot, so that no driving video can have this name.
+        # A template's name has no dot, so no driving video has this name.
         return f"{self.name}.preview.mp4"
 
     def source_hash(self) -> str:
-        """SHA-256 (hex) of the motion: what is built from it is out of date when this changes."""
+        """Return the SHA-256 (hex) of the motion: when it changes, built files are out of date."""
         plain = self.motion.model_dump(mode="json")
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -233,12 +233,12 @@ class Template(Value):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The movements that are offered, in the file's order, and what is wrong with the others.
+    """The movements on offer, in the file's order, and the errors of the others.
 
     Attributes:
-        folder: where the catalogue and its files lie.
-        templates: the usable ones.
-        broken: one error for every fault of the others, in the file's order.
+        folder: the folder of the catalogue and its files.
+        templates: the usable templates.
+        broken: the errors of the others, in the file's order.
     """
 
     folder: Path
@@ -247,12 +247,12 @@ class Catalogue:
 
     @classmethod
     def load(cls, folder: Path = SHIPPED_TEMPLATES, *, needs_tracks: bool = True) -> "Catalogue":
-        """The catalogue of a folder; it never fails, its faults are in `broken`.
+        """Load the catalogue of a folder. Errors are in `broken`, none is raised.
 
         Args:
-            folder: holds `templates.yaml` and the files that it names.
-            needs_tracks: whether a recorded clip without its stored track is broken; False where
-                tracks are built.
+            folder: the folder of `templates.yaml` and the files that it names.
+            needs_tracks: whether a recorded clip without its stored track is broken; False when
+                building tracks.
         """
         path = folder / CATALOGUE_NAME
         try:
@@ -285,7 +285,7 @@ class Catalogue:
         return cls(folder, tuple(good), tuple(broken))
 
     def get(self, name: str) -> Template:
-        """The template of that name.
+        """Return the template with a name.
 
         Raises:
             UnknownTemplate: there is none.
@@ -313,16 +313,16 @@ def _broken(line: int, reason: str) -> BrokenTemplate:
 
 
 def _fault(problem: ErrorDetails, entry: Entry) -> BrokenTemplate:
-    """A validation error in the operator's words, with the line of the nearest thing at fault."""
-    place: Place = ()
+    """Return a validation error as a sentence, with the line of the nearest value."""
+    path: DataPath = ()
     kind = problem["type"]
     for part in (*problem["loc"], *problem.get("ctx", {}).get("at", ())):
-        # Some parts are the validator's own (the kind of motion, "[key]"): not in the file.
-        if (*place, part) in entry.lines:
-            place = (*place, part)
+        # Some parts are the validator's own (the kind of motion, "[key]") and not in the file.
+        if (*path, part) in entry.lines:
+            path = (*path, part)
     name = entry.data.get("name") if isinstance(entry.data, dict) else None
     who = [name] if isinstance(name, str) else []
-    where = ".".join(str(part) for part in place)
+    where = ".".join(str(part) for part in path)
     if kind == "missing":
         missing = problem["loc"][-1]
         what = f"{missing} is missing" if isinstance(missing, str) else "a number is missing"
@@ -332,11 +332,11 @@ def _fault(problem: ErrorDetails, entry: Entry) -> BrokenTemplate:
         what = "an entry must be a mapping of names to values"
     else:
         what = problem["msg"][:1].lower() + problem["msg"][1:]
-    return _broken(entry.lines[place], ": ".join([*who, *([where] if where else []), what]))
+    return _broken(entry.lines[path], ": ".join([*who, *([where] if where else []), what]))
 
 
 def _taken_names(template: Template, good: list[Template], lines: Lines) -> list[BrokenTemplate]:
-    """One error if an earlier template has this one's name or its driving video's."""
+    """Return an error if an earlier template has the same name or driving video."""
     for other in good:
         if other.name == template.name:
             return [_broken(lines["name",], f"{template.name}: this name is given twice")]
@@ -350,7 +350,7 @@ def _taken_names(template: Template, good: list[Template], lines: Lines) -> list
 def _missing_files(
     template: Template, folder: Path, lines: Lines, *, needs_tracks: bool
 ) -> list[BrokenTemplate]:
-    """An error for each file of a recorded movement that does not lie beside the catalogue."""
+    """Return an error for each file of a recorded movement that is missing."""
     motion = template.motion
     if not isinstance(motion, ClipMotion):
         return []

@@ -1,7 +1,8 @@
-"""A list in YAML, entry by entry, that remembers on which line everything stands.
+"""Read a YAML list entry by entry, with the line number of every value.
 
-The ordinary loader forgets the lines, lets the second of two equal keys win, and gives up the whole
-file for one missing bracket. People edit these files by hand, so none of that will do.
+PyYAML's loader drops line numbers, accepts duplicate keys, and rejects the whole file for one
+missing bracket; ruamel.yaml has line numbers but rejects the whole file too. People edit these
+files by hand, so one broken entry must not affect the others.
 """
 
 import re
@@ -9,17 +10,17 @@ from dataclasses import dataclass, field
 
 import yaml
 
-Place = tuple[str | int, ...]  # the way to a value: keys of mappings, indices of lists
-Lines = dict[Place, int]
+Path = tuple[str | int, ...]  # to a value: keys of mappings, indices of lists
+Lines = dict[Path, int]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One item of the list as plain data.
+    """One item of the list.
 
     Attributes:
-        data: mappings (their keys are texts), lists, texts, numbers, booleans, dates, None.
-        lines: for each place in the data its line in the file, from 1; the item itself is ().
+        data: plain data; the keys of mappings are texts.
+        lines: the line of each value by its path, from 1; the path of the item itself is ().
     """
 
     data: object
@@ -28,7 +29,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class YamlProblem:
-    """An item that is not YAML, or not YAML that we take.
+    """An item that is not valid.
 
     Attributes:
         line: where, from 1.
@@ -40,12 +41,12 @@ class YamlProblem:
 
 
 def read_entries(text: str) -> list[Entry | YamlProblem]:
-    """Every item of the list, in order; a broken one takes no other down.
+    """Return every item of the list, in order; a broken one does not affect the others.
 
     Args:
-        text: the file: a YAML list whose dashes stand in the first column.
+        text: a YAML list whose dashes are in the first column.
     """
-    # Items are parsed one by one, because a parser cannot go on after a slip.
+    # Items are parsed one by one, because a parser cannot continue after a syntax error.
     starts = [0, *(match.start() for match in re.finditer(r"^-(?=\s|$)", text, re.MULTILINE))]
     found: list[Entry | YamlProblem] = []
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
@@ -54,25 +55,25 @@ def read_entries(text: str) -> list[Entry | YamlProblem]:
 
 
 def _read_part(text: str, *, lines_before: int) -> list[Entry | YamlProblem]:
-    """The items of one part of the file, none for comments only."""
+    """Return the items of one part of the file; none if it contains only comments."""
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
             return []
         if not isinstance(root, yaml.SequenceNode):
-            line = root.start_mark.line + 1 + lines_before
-            return [YamlProblem(line, "the file must be a list of entries that begin with '- '")]
-        return [_Reading(loader, lines_before).entry(item) for item in root.value]
+            reason = "the file must be a list of entries that begin with '- '"
+            return [YamlProblem(root.start_mark.line + 1 + lines_before, reason)]
+        return [_Item(loader, lines_before).read(item) for item in root.value]
     except yaml.YAMLError as error:
-        line, reason = _slip(error, text)
+        line, reason = _syntax_error(error, text)
         return [YamlProblem(line + lines_before, reason)]
     except RecursionError:
         return [YamlProblem(lines_before + 1, "this is nested too deeply")]
 
 
-def _slip(error: yaml.YAMLError, text: str) -> tuple[int, str]:
-    """The line, from 1 in `text`, and the reason of a parser's error."""
+def _syntax_error(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """Return the line, from 1 in `text`, and the reason of a parser's error."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return line, f"the character {chr(error.character)!r} is not allowed"
@@ -83,63 +84,53 @@ def _slip(error: yaml.YAMLError, text: str) -> tuple[int, str]:
 
 
 class _Refused(Exception):
-    """Carries a problem out of the depth of an item."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        self.problem = YamlProblem(line, reason)
-        super().__init__(reason)
+    """Carries a node and a reason out of a nested value."""
 
 
 @dataclass
-class _Reading:
-    """Turns the parser's nodes into plain data and writes down their lines."""
+class _Item:
+    """Converts the parser's nodes into plain data and collects their lines."""
 
     loader: yaml.SafeLoader
     lines_before: int
     lines: Lines = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
 
-    def entry(self, node: yaml.Node) -> Entry | YamlProblem:
-        """The item that a node stands for."""
-        self.lines[()] = self._line(node)
+    def read(self, node: yaml.Node) -> Entry | YamlProblem:
+        """Return the item of a node."""
         try:
-            return Entry(self._plain(node, ()), self.lines)
+            return Entry(self._plain(node, node, ()), self.lines)
         except _Refused as refused:
-            return refused.problem
+            faulty, reason = refused.args
+            return YamlProblem(self._line(faulty), reason)
 
     def _line(self, node: yaml.Node) -> int:
         return int(node.start_mark.line) + 1 + self.lines_before
 
-    def _plain(self, node: yaml.Node, place: Place) -> object:
+    def _plain(self, node: yaml.Node, key: yaml.Node, path: Path) -> object:
+        """Return the data of a node; its line is that of its key, if it has one."""
+        self.lines[path] = self._line(key)
         if id(node) in self.seen:
-            # A few nested aliases can stand for more data than fits the memory.
-            raise _Refused(
-                self._line(node), "an alias (*) cannot be used here: write the value again"
-            )
+            # A few nested aliases can expand to more data than fits into memory.
+            raise _Refused(node, "an alias (*) cannot be used here: write the value again")
         self.seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, place)
+            return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
-            return [self._item(item, (*place, index)) for index, item in enumerate(node.value)]
+            return [self._plain(one, one, (*path, at)) for at, one in enumerate(node.value)]
         try:
             return self.loader.construct_object(node)
         except ValueError as error:
-            raise _Refused(self._line(node), f"{node.value!r} is not a usable value") from error
+            raise _Refused(node, f"{node.value!r} is not a usable value") from error
 
-    def _item(self, node: yaml.Node, place: Place) -> object:
-        self.lines[place] = self._line(node)
-        return self._plain(node, place)
-
-    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, object]:
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
         data: dict[str, object] = {}
         for key_node, value_node in node.value:
-            line = self._line(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
-                raise _Refused(line, "a key must be a word")
-            # The text itself: YAML would read the language code `no` as false.
+                raise _Refused(key_node, "a key must be a word")
+            # Its text: YAML would read the language code `no` as false.
             key = str(key_node.value)
             if key in data:
-                raise _Refused(line, f"{key} is given twice")
-            self.lines[(*place, key)] = line
-            data[key] = self._plain(value_node, (*place, key))
+                raise _Refused(key_node, f"{key} is given twice")
+            data[key] = self._plain(value_node, key_node, (*path, key))
         return data

@@ -1,60 +1,54 @@
-"""The worker: takes orders from the queues, has videos made, and stores them.
+"""The worker: takes orders from the queues, makes the videos, and stores them.
 
-    queue `look`             -> look      short-lived children of the gate, ahead of all videos
-    queue `animate-<engine>` -> run_job   one engine process, kept warm, one order at a time
+    queue `look`             -> LookRunner.look    short-lived children of the gate, ahead of videos
+    queue `animate-<engine>` -> Renderer.run_job   one warm engine process, one order at a time
 
-It does no picture work itself, so that it always hears who wants to cancel, keeps its locks and can
-kill what hangs. How an order is taken and given back is told in `jobs/queues/queue_worker.py`.
+This process does no picture work, so it reacts to cancels at once, renews its locks and can kill
+what hangs. `jobs/queues/queue_worker.py` takes the orders and gives them back.
 """
 
 import asyncio
 import logging
 import os
 import secrets
-import shutil
 import socket
-import tempfile
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
-from inference.process.job_log import job_id
-from inference.process.render_job import EngineOffer, Rendered
-from jobs.errors import Cancelled, DiskFull
-from jobs.orders import LookResult, Order, Result
+from inference.process.offer import EngineOffer
+from jobs.orders import LookResult, Result
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import LOOK
+from jobs.queues.queue_workers import QueueWorkers
 from jobs.queues.queues import Queues
-from jobs.service_errors import FolderRefused, QueueUnavailable, StoreFull, StoreUnavailable
+from jobs.service_errors import FolderRefused
 from jobs.tasks import Shutdown, end_tasks
 from jobs.temp_folder import temp_folder
+from worker.background import Background
 from worker.device_gate import DeviceGate
 from worker.disk_space import DiskSpace
-from worker.look import LookRunner
-from worker.look_children import Looks
-from worker.order_log import OrderLog, lines_of, stamped
+from worker.look import LookRunner, Looks
 from worker.plan import LOOKS_AT_ONCE, WorkerPlan, without_lacking
-from worker.render import RenderContext, make_video, orderable_options
-from worker.stations import Post, Stations
+from worker.render import RenderContext, Renderer, orderable_options
+from worker.work_folder import work_folder
 
 log = logging.getLogger(__name__)
 
-# An engine may find on its turn that another worker was quicker.
+# On an engine's turn another worker may have been quicker; then any queue may be served again.
 _TURN_S = 1.0
-# A store that is down is waited for. Who began an order so often has waited for two hours.
-_LATER_S, _LONGEST_LATER_S, _STARTS = 15.0, 300.0, 30
 _NEWS_EVERY_S = 0.5
-_LAST_CHORES_S = 5.0
-_ASK_S = 0.2
+_BACKGROUND_END_S = 5.0
+_POLL_S = 0.2
 
 
 async def work(plan: WorkerPlan, ending: Shutdown) -> None:
-    """Works until somebody wants it to end, or nothing waits any more if the plan says so.
+    """Work until `ending` asks it to end, or, if the plan says so, until nothing waits.
 
     Raises:
         UnknownEngine, EngineUnavailable: an engine of the plan cannot run here.
@@ -73,7 +67,7 @@ async def work(plan: WorkerPlan, ending: Shutdown) -> None:
 
 
 async def serve(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
-    """Works as `work` does, on what is known already.
+    """Work like `work`, with engines that are known already.
 
     Args:
         plan: what to do.
@@ -81,7 +75,7 @@ async def serve(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
         ending: says when to end.
 
     Raises:
-        FolderRefused: there is no place for the files of orders.
+        FolderRefused: the folder for files of orders cannot be made.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -96,20 +90,20 @@ async def serve(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
             EngineProcess(plan.setup, plan.limits, plan.metrics.restarted)
         )
         looks = await stack.enter_async_context(Looks(LOOKS_AT_ONCE))
-        studio = RenderContext(plan.store, engine, orderable_options(offer))
-        desk = LookRunner(plan.store, looks, plan.clip_max_s)
-        await Worker(plan, offer, queues, studio, desk).take_orders(folder, ending)
+        context = RenderContext(plan.store, engine, orderable_options(offer))
+        look_runner = LookRunner(plan.store, looks, plan.clip_max_s)
+        await Worker(plan, offer, queues, context, look_runner).take_orders(folder, ending)
 
 
 class Worker:
-    """A worker at work.
+    """A running worker.
 
     Args:
         plan: what it does.
         offer: its device and the engines that it offers.
         queues: those of the engines.
-        studio: where videos are made.
-        desk: where photos and clips are looked at.
+        context: makes videos.
+        look_runner: looks at photos and clips.
     """
 
     def __init__(
@@ -117,40 +111,42 @@ class Worker:
         plan: WorkerPlan,
         offer: EngineOffer,
         queues: Queues,
-        studio: RenderContext,
-        desk: LookRunner,
+        context: RenderContext,
+        look_runner: LookRunner,
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._plan = plan
         self._offer = offer
         self._queues = queues
-        self._studio = studio
-        self._desk = desk
+        self._context = context
+        self._look_runner = look_runner
         self._gate = DeviceGate(queues.engine_queues)
-        self._stations = Stations(plan.url, self._may_take, plan.metrics)
+        self._queue_workers = QueueWorkers(plan.url, self._may_take, plan.metrics)
         self._workers = WorkerRegistry(queues.client, plan.url)
-        self._order_log = OrderLog(queues.client, plan.url)
-        self._chores: set[asyncio.Task[None]] = set()
+        self._background = Background()
+        self._renderer = Renderer(
+            self.name, context, offer.device, queues, self._background, plan.metrics
+        )
         self._news = asyncio.Event()
         self._shortage: str | None = None
         self._is_draining = False
 
     async def take_orders(self, folder: Path, ending: Shutdown) -> None:
-        """Takes orders until it is to end.
+        """Take orders until `ending` asks it to end.
 
         Args:
-            folder: for files of orders in hand.
+            folder: for files of orders in progress.
             ending: says when.
         """
         self._folder = folder
-        self._room = DiskSpace(self._plan.store, folder, self._plan.min_free_bytes)
-        await self._look_round()
+        self._disk_space = DiskSpace(self._plan.store, folder, self._plan.min_free_bytes)
+        await self._check_disk_space()
         # The bot offers what heartbeats name, so the first one comes before the first job.
-        await self._quietly(self._workers.beat(self.sign(), time.time()))
-        self._stations.open(Post(LOOK, self.look, self._plan.look_rules))
+        await self._background.attempt(self._workers.beat(self.heartbeat(), time.time()))
+        self._queue_workers.start(LOOK, self._look, self._plan.look_rules)
         for queue in self._queues.engine_queues:
-            self._stations.open(Post(queue, self.run_job, self._plan.render_rules))
-        self._do(self._pass_on())
+            self._queue_workers.start(queue, self._render, self._plan.render_rules)
+        self._background.run(self._choose_turn())
         names = ", ".join(self._queues.engine_queues)
         log.info("%s works on %s at the queues %s, %s", self.name, self._offer.device, LOOK, names)
         tasks: list[asyncio.Task[Any]]
@@ -166,76 +162,31 @@ class Worker:
 
     # --- orders -----------------------------------------------------------------------------------
 
-    async def look(self, assignment: Assignment) -> LookResult | None:
-        """What the gate found for a look order; see `Station` for what it raises."""
-        with self._in_hand(assignment) as folder:
-            await self._need_room()
-            return await self._desk.look(assignment, folder)
+    async def _look(self, assignment: Assignment) -> LookResult | None:
+        await self._require_disk_space()
+        with self._announced(), work_folder(assignment, self._folder) as folder:
+            return await self._look_runner.look(assignment, folder)
 
-    async def run_job(self, assignment: Assignment) -> Result | None:
-        """The video for an order; see `Station` for what it raises."""
+    async def _render(self, assignment: Assignment) -> Result | None:
         if not self._gate.enter(assignment.ref.queue):
-            # It was taken just before its station was paused.
+            # It was taken just before its queue worker was paused.
             raise Later(0)
         try:
-            await self._stations.update()
-            with self._in_hand(assignment) as folder:
-                await self._need_room()
-                return await self._make(assignment, folder)
+            await self._queue_workers.update()
+            await self._require_disk_space()
+            with self._announced(), work_folder(assignment, self._folder) as folder:
+                return await self._renderer.run_job(assignment, folder)
         finally:
             self._gate.leave()
-            self._do(self._pass_on())
-
-    async def _make(self, assignment: Assignment, folder: Path) -> Result:
-        """The stored video; its log and its speed are noted."""
-        order = Order.read(assignment.text)
-        name, attempt = order.order_id, assignment.attempt
-        self._do(self._order_log.add(name, [stamped(f"attempt {attempt} begun by {self.name}")]))
-        said: list[str] = []
-        end = ["given up at once"]
-        try:
-            result, rendered = await make_video(order, assignment, self._studio, folder, said)
-            end = [_figures(rendered)]
-        except Cancelled:
-            end = [f"stopped: {assignment.stop_reason}"]
-            raise
-        except Exception as error:
-            end = lines_of(error)
-            raise
-        finally:
-            self._do(self._order_log.add(name, [*said, *(stamped(line) for line in end)]))
-        self._plan.metrics.made_video(rendered.frames_per_second)
-        seconds = 1 / rendered.frames_per_second
-        self._do(self._workers.record_speed(self._offer.device, order.engine, seconds))
-        log.info("done: %s", _figures(rendered))
-        return result
+            self._background.run(self._choose_turn())
 
     @contextmanager
-    def _in_hand(self, assignment: Assignment) -> Iterator[Path]:
-        """A folder for a job's files while it is worked on.
-
-        Raises:
-            Later: the store or the disk cannot be used now; no attempt is charged for that.
-        """
-        # Each job has a task of its own, so that this is never another's.
-        job_id.set(assignment.ref.job_id)
-        log.info("begun, attempt %d", assignment.attempt)
+    def _announced(self) -> Iterator[None]:
+        """Send a heartbeat soon after the block begins and ends."""
         self._news.set()
         try:
-            folder = Path(tempfile.mkdtemp(prefix="order-", dir=self._folder))
-        except OSError as error:
-            log.warning("put off: no place for its files: %s", error)
-            raise Later(_LATER_S) from error
-        try:
-            yield folder
-        except (StoreUnavailable, StoreFull, DiskFull) as error:
-            if assignment.attempt >= _STARTS:
-                raise
-            log.warning("put off: %s", error)
-            after_s = min(_LONGEST_LATER_S, _LATER_S * assignment.attempt)
-            raise Later(after_s) from error
+            yield
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
             self._news.set()
 
     # --- which orders are taken -------------------------------------------------------------------
@@ -243,11 +194,11 @@ class Worker:
     def _may_take(self, queue: str) -> bool:
         return self._shortage is None and (queue == LOOK or self._gate.may_take(queue))
 
-    async def _pass_on(self) -> None:
-        """The device is free: whose turn is it?"""
+    async def _choose_turn(self) -> None:
+        """The device is free: choose the queue that is served next."""
         if not self._gate.is_undecided:
             return
-        await self._stations.update()
+        await self._queue_workers.update()
         waiting = []
         try:
             waiting = [
@@ -255,119 +206,93 @@ class Worker:
             ]
         finally:
             turn = self._gate.give_turn(waiting)
-            await self._stations.update()
+            await self._queue_workers.update()
         if turn is not None:
             asyncio.get_running_loop().call_later(_TURN_S, self._end_turn, turn)
 
     def _end_turn(self, queue: str) -> None:
         self._gate.end_turn(queue)
         if not self._is_draining:
-            self._do(self._stations.update())
+            self._background.run(self._queue_workers.update())
 
-    async def _need_room(self) -> None:
-        """Nothing, if there is room.
-
-        Raises:
-            Later: there is not; by then, no more is taken.
-        """
-        await self._look_round()
+    async def _require_disk_space(self) -> None:
+        """Raise `Later` unless there is enough disk space."""
+        await self._check_disk_space()
         if self._shortage is not None:
             raise Later(0)
 
-    async def _look_round(self) -> None:
-        """Sees whether there is room, and takes orders or none accordingly."""
-        before, self._shortage = self._shortage, self._room.shortage()
+    async def _check_disk_space(self) -> None:
+        """Pause or resume taking orders according to the free disk space."""
+        before, self._shortage = self._shortage, self._disk_space.shortage()
         if self._shortage is not None and before is None:
             log.warning("no orders are taken for lack of room: %s", self._shortage)
         elif self._shortage is None and before is not None:
             log.warning("there is room again, and orders are taken")
         if (before is None) != (self._shortage is None):
             self._news.set()
-            await self._stations.update()
+            await self._queue_workers.update()
 
     async def _until_nothing_waits(self) -> None:
-        """Returns when all queues are empty and nothing is in hand, twice in a row."""
+        """Return when all queues are empty and nothing is in progress, twice in a row."""
         calm = 0
         while calm < 2:
-            await asyncio.sleep(_ASK_S)
+            await asyncio.sleep(_POLL_S)
             counts = [
                 await self._queues.counts(queue) for queue in (LOOK, *self._queues.engine_queues)
             ]
             waiting = sum(one["wait"] + one["prioritized"] + one["delayed"] for one in counts)
-            calm = 0 if waiting or self._stations.in_hand else calm + 1
+            calm = 0 if waiting or self._queue_workers.in_hand else calm + 1
 
-    # --- signs of life, and the end ---------------------------------------------------------------
+    # --- heartbeat and shutdown -------------------------------------------------------------------
 
-    def sign(self) -> Heartbeat:
-        """What it does right now."""
-        videos = [job for job in self._stations.in_hand if job.ref.queue != LOOK]
+    def heartbeat(self) -> Heartbeat:
+        """Return what this worker does right now."""
+        videos = [job for job in self._queue_workers.in_hand if job.ref.queue != LOOK]
         if self._is_draining:
             state = WorkerState.DRAINING
         elif self._shortage is not None:
             state = WorkerState.PAUSED
         else:
-            state = WorkerState.WORKING if self._stations.in_hand else WorkerState.IDLE
+            state = WorkerState.WORKING if self._queue_workers.in_hand else WorkerState.IDLE
         return Heartbeat(
             worker=self.name,
             host=socket.gethostname(),
             device=self._offer.device,
             engines=tuple(
-                engine.orderable(self._studio.options[engine.name])
+                engine.orderable(self._context.options[engine.name])
                 for engine in self._offer.engines
             ),
             version=version("animato"),
             state=state,
             job=videos[0].ref.job_id if videos else None,
             frames_per_second=videos[0].frames_per_second() if videos else None,
-            free_bytes=self._room.free_bytes(),
+            free_bytes=self._disk_space.free_bytes(),
         )
 
     async def _beat(self) -> None:
-        """Gives signs of life: regularly, and soon after something has changed."""
+        """Send heartbeats: regularly, and soon after something has changed."""
         while True:
             self._news.clear()
-            await self._look_round()
-            sign = self.sign()
-            self._plan.metrics.has_room(sign.free_bytes)
-            await self._quietly(self._workers.beat(sign, time.time()))
+            await self._check_disk_space()
+            heartbeat = self.heartbeat()
+            self._plan.metrics.has_room(heartbeat.free_bytes)
+            await self._background.attempt(self._workers.beat(heartbeat, time.time()))
             await asyncio.sleep(min(_NEWS_EVERY_S, self._plan.beat_s))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._plan.beat_s)
 
     async def _end(self, ending: Shutdown, tasks: list[asyncio.Task[Any]]) -> None:
-        """Ends: what is nearly done is finished, what is not is given back."""
+        """Shut down: finish what is nearly done, give back the rest."""
         self._is_draining = True
         await end_tasks(tasks)
-        urgent = asyncio.create_task(self._hurry(ending))
-        self._do(self._workers.beat(self.sign(), time.time()))
-        await self._stations.drain(self._plan.grace_s)
+        urgent = asyncio.create_task(self._drain_at_once(ending))
+        self._background.run(self._workers.beat(self.heartbeat(), time.time()))
+        await self._queue_workers.drain(self._plan.grace_s)
         await end_tasks([urgent])
-        if self._chores:
-            await asyncio.wait(self._chores, timeout=_LAST_CHORES_S)
-        await end_tasks(list(self._chores))
-        await self._quietly(self._workers.leave(self.name))
+        await self._background.end(_BACKGROUND_END_S)
+        await self._background.attempt(self._workers.leave(self.name))
         log.info("%s has ended", self.name)
 
-    async def _hurry(self, ending: Shutdown) -> None:
+    async def _drain_at_once(self, ending: Shutdown) -> None:
         await ending.is_urgent.wait()
-        self._stations.give_up()
-
-    def _do(self, chore: Coroutine[None, None, None]) -> None:
-        """Does something beside the work, which does not wait for it and does not fail with it."""
-        task = asyncio.create_task(self._quietly(chore))
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
-
-    @staticmethod
-    async def _quietly(chore: Coroutine[None, None, None]) -> None:
-        try:
-            await chore
-        except QueueUnavailable as error:
-            log.warning("%s", error)
-
-
-def _figures(rendered: Rendered) -> str:
-    return (
-        f"{rendered.width} x {rendered.height} px, {rendered.frame_count} frames in"
-        f" {rendered.render_s:.2f} s, {rendered.size_bytes} bytes"
-    )
+        self._queue_workers.give_up()

@@ -4,11 +4,10 @@ from collections.abc import Collection, Sequence
 
 
 class DeviceGate:
-    """Which queues may be served now: all while the device is free, else the one that has it.
+    """Which queues may be served now: all while the device is free, else the one that holds it.
 
-    After each order, the next turn goes to the next queue in the circle in which orders wait, so
-    that no engine's orders wait for ever behind another's. Until that is known, nobody takes any;
-    so it is at first, too.
+    After each order the next queue in round-robin order that has orders gets a turn, so that no
+    engine's orders starve. Until that queue is known, and at the start, no queue is served.
 
     Args:
         queues: those of the engines that share the device.
@@ -23,17 +22,17 @@ class DeviceGate:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether somebody is to say in which queues orders wait (`give_turn`)."""
+        """Whether `give_turn` has to be called next."""
         return self._is_undecided
 
     def may_take(self, queue: str) -> bool:
-        """Whether an order from there would find the device free."""
+        """Whether the device is free for an order from that queue."""
         if self._is_undecided or self._holder is not None:
             return self._holder == queue
         return self._turn in (None, queue)
 
     def enter(self, queue: str) -> bool:
-        """Takes the device for an order from that queue; false: another one has it."""
+        """Take the device for an order from that queue; false if another one holds it."""
         if self._holder is not None:
             return False
         self._holder = self._last = queue
@@ -42,12 +41,12 @@ class DeviceGate:
         return True
 
     def leave(self) -> None:
-        """Sets the device free."""
+        """Release the device."""
         self._holder = None
         self._is_undecided = len(self._queues) > 1
 
     def give_turn(self, waiting: Collection[str]) -> str | None:
-        """Decides who is next; None: whoever comes first.
+        """Return the queue that is next; None: whichever has an order first.
 
         Args:
             waiting: the queues in which orders wait.
@@ -59,6 +58,6 @@ class DeviceGate:
         return self._turn
 
     def end_turn(self, queue: str) -> None:
-        """Lets everybody take orders, if that queue has had its turn and nothing came of it."""
+        """Serve all queues again if that queue did not use its turn."""
         if self._turn == queue:
             self._turn = None

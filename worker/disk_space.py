@@ -1,4 +1,4 @@
-"""Whether there is room on the disks for another order."""
+"""Whether the disks have space for another order."""
 
 import shutil
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 from jobs.service_errors import StoreError
 from jobs.store.files import FileStore
 
-# More than the limit must be free again, so that the answer does not change with every file.
+# Hysteresis: a shortage ends only when more than the limit is free.
 _MARGIN = 1.05
 
 
 class DiskSpace:
-    """The room that is left in the file store and in the folder of the work.
+    """The free space in the file store and in the folder for orders.
 
     Args:
         store: where results go.
@@ -26,7 +26,7 @@ class DiskSpace:
         self._is_short = False
 
     def shortage(self) -> str | None:
-        """What is short, in words for the operator; None: there is room enough."""
+        """Return what is short, in words for the operator; None if nothing is."""
         limit_bytes = self._min_free_bytes * (_MARGIN if self._is_short else 1.0)
         reason = None
         try:
@@ -39,7 +39,7 @@ class DiskSpace:
         return reason
 
     def free_bytes(self) -> int | None:
-        """How much is left where there is the least of it; None: nobody can tell."""
+        """Return the smaller of the two; None if unknown."""
         try:
             return min(free_bytes for _, free_bytes in self._free())
         except (StoreError, OSError):

@@ -1,43 +1,109 @@
-"""A look order: a photo and perhaps a clip go through the gate, and what it made into the store."""
+"""Looks: a photo and perhaps a clip go through the gate, and its findings into the store.
+
+Each look is a short-lived child of `inference/media/gate.py`, under its limits; it loads no model.
+"""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Self, TypeVar
 
-from inference.media.gate import ClipWish, LookLimits
+from inference.media.gate import (
+    FILE_NAMES,
+    ClipWish,
+    LookLimits,
+    RunningLook,
+    start_clip_look,
+    start_photo_look,
+)
 from inference.media.limits import ClipLimits, PhotoLimits
-from jobs.model import ClipLook, PhotoLook
 from jobs.orders import LookOrder, LookResult
 from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
 from jobs.store.keys import look_key
 from jobs.tasks import end_tasks
-from worker.look_children import Looks
+from jobs.wish import ClipFindings, PhotoFindings
 
-# Videos are made at niceness 5. Of each person's looks one at a time goes ahead of them, and
-# further ones leave the cores to them. Were all of them behind, they would hold the places of
-# other people's looks for long.
 FURTHER_LOOK_NICENESS = 10
+"""Niceness of a person's further looks; videos are made at 5.
+
+One look of each person runs ahead of videos. If all of them did, one person could slow down
+everybody's videos; if none did, further looks would block other people's for long.
+"""
+
+Look = TypeVar("Look", PhotoFindings, ClipFindings)
+
+
+class Looks:
+    """Runs a few looks at once; others wait. Cancelling a call kills its child.
+
+    All calls raise MediaError if the file cannot be used, GateFailed if the child could not run or
+    gave no valid answer, and ProcessKilled if it was killed from outside.
+
+    Args:
+        at_once: number of children at a time.
+    """
+
+    def __init__(self, at_once: int = 2) -> None:
+        self._room = asyncio.Semaphore(at_once)
+        # They only wait for the children.
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="look")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=False)
+
+    async def photo(self, path: Path, folder: Path, limits: LookLimits) -> PhotoFindings:
+        """Look at a photo; `photo.png` and `sheet.png` go into `folder`, its own."""
+        async with self._room:
+            child = start_photo_look(path, folder, limits)
+            return await self._answer(child, PhotoFindings, folder)
+
+    async def clip(self, wish: ClipWish, folder: Path, limits: LookLimits) -> ClipFindings:
+        """Look at a clip or a part of it; `clip.mp4` goes into `folder`."""
+        async with self._room:
+            child = start_clip_look(wish, folder, limits)
+            return await self._answer(child, ClipFindings, folder)
+
+    async def _answer(self, child: RunningLook, form: type[Look], folder: Path) -> Look:
+        """Return the child's answer; the child is gone afterwards in any case."""
+        answer: asyncio.Future[Look] | None = None
+        try:
+            with child:
+                loop = asyncio.get_running_loop()
+                answer = loop.run_in_executor(self._threads, child.answer, form)
+                return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            # The child is dead, so its thread ends at once; the outcome does not matter.
+            if answer is not None:
+                await asyncio.wait({answer})
+                answer.exception()
+            for name in FILE_NAMES[form].values():
+                (folder / name).unlink(missing_ok=True)
+            raise
 
 
 class LookRunner:
-    """Where look orders are worked on.
+    """Works on look orders.
 
     Args:
-        store: where photos and clips come from, and what the gate made goes to.
-        looks: the gate.
+        store: source of photos and clips, target of what the gate wrote.
+        looks: runs the gate.
         clip_max_s: longer clips are cut to this, s.
     """
 
     def __init__(self, store: FileStore, looks: Looks, clip_max_s: float) -> None:
         self._store = store
         self._looks = looks
-        self._ahead: set[int] = set()  # the persons of whom a look runs ahead of videos
+        self._ahead: set[int] = set()  # people with a look that runs ahead of videos
         clip = ClipLimits(max_duration_s=clip_max_s)
         self._limits = LookLimits.of_clip(PhotoLimits(), clip, clip_max_s)
 
     async def look(self, assignment: Assignment, folder: Path) -> LookResult | None:
-        """What the gate found; None if the assignment was stopped.
+        """Return what the gate found; None if the assignment was stopped.
 
         Args:
             assignment: a `LookOrder`.
@@ -71,40 +137,24 @@ class LookRunner:
         finally:
             if not is_further:
                 self._ahead.remove(order.person)
-            # Where one of them is of no use, nobody waits for the other.
+            # If one of them cannot be used, the other is not needed.
             await end_tasks(looks)
-        photo_key = look_key(order.draft, f"{order.look_id}-photo.png")
-        sheet_key = look_key(order.draft, f"{order.look_id}-sheet.png")
-        await self._store.put(photo_key, photo.photo)
-        await self._store.put(sheet_key, photo.sheet)
-        result = LookResult(
-            photo_key=photo_key,
-            sheet_key=sheet_key,
-            width=photo.width,
-            height=photo.height,
-            faces=photo.faces,
-            warnings=photo.warnings,
-        )
-        if clip is None:
-            return result
-        clip_key = look_key(order.draft, f"{order.look_id}-clip.mp4")
-        await self._store.put(clip_key, clip.clip)
-        return result.model_copy(
-            update={
-                "clip_key": clip_key,
-                "clip_frames": clip.frame_count,
-                "clip_frame_rate": clip.frame_rate,
-                "clip_has_sound": clip.has_audio,
-                "clip_faces": clip.faces,
-                "warnings": (*photo.warnings, *clip.warnings),
-            }
-        )
+        files = {
+            "file": await self._stored(order, photo.file, "photo.png"),
+            "sheet": await self._stored(order, photo.sheet, "sheet.png"),
+        }
+        if clip is not None:
+            key = await self._stored(order, clip.file, "clip.mp4")
+            clip = clip.model_copy(update={"file": key})
+        return LookResult(photo=photo.model_copy(update=files), clip=clip)
 
-    async def _photo(self, key: str, folder: Path, limits: LookLimits) -> PhotoLook:
+    async def _photo(self, key: str, folder: Path, limits: LookLimits) -> PhotoFindings:
         source = await self._fetched(key, folder / "photo")
         return await self._looks.photo(source, folder, limits)
 
-    async def _clip(self, order: LookOrder, folder: Path, limits: LookLimits) -> ClipLook | None:
+    async def _clip(
+        self, order: LookOrder, folder: Path, limits: LookLimits
+    ) -> ClipFindings | None:
         if order.clip_key is None:
             return None
         source = await self._fetched(order.clip_key, folder / "clip")
@@ -112,8 +162,14 @@ class LookRunner:
         return await self._looks.clip(wish, folder, limits)
 
     async def _fetched(self, key: str, folder: Path) -> Path:
-        """The file, under the name that errors tell the person."""
+        """Fetch a file, under the name that errors tell the person."""
         folder.mkdir()
         path = folder / key.rpartition("/")[2]
         await self._store.fetch(key, path)
         return path
+
+    async def _stored(self, order: LookOrder, file: str, name: str) -> str:
+        """Store a file and return its key."""
+        key = look_key(order.draft, f"{order.look_id}-{name}")
+        await self._store.put(key, Path(file))
+        return key

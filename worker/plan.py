@@ -1,11 +1,12 @@
-"""What a worker is to do, with what, and until when."""
+"""What a worker does, with what, and until when."""
 
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from inference.process.engine_process import EngineLimits
-from inference.process.render_job import EngineOffer, EngineSetup
+from inference.process.offer import EngineOffer
+from inference.process.setup import EngineSetup
 from jobs.errors import EngineUnavailable
 from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.queues.heartbeats import BEAT_EVERY_S
@@ -16,29 +17,29 @@ log = logging.getLogger(__name__)
 
 # Some, so that a photo does not wait for people's clips; few, for each takes memory.
 LOOKS_AT_ONCE = 3
-# A station that finds nothing is told when something comes; by itself it asks seldom.
+# An idle queue worker is woken by new jobs; it polls only now and then.
 _RENDER_RULES = WorkRules(idle_s=5.0)
 _LOOK_RULES = WorkRules(at_once=LOOKS_AT_ONCE, idle_s=5.0)
 
 
 @dataclass(frozen=True)
 class WorkerPlan:
-    """What a worker is to do and with what.
+    """What a worker does and with what.
 
     Attributes:
-        url: the server of the queues.
+        url: the Redis address.
         store: the file store.
         place: the folder where workers of this machine have their own folders.
-        setup: what the engine process is told.
-        limits: how long an engine is waited for.
+        setup: what the engine process is started with.
+        limits: time limits of the engine process.
         engines: those it offers; empty: all that are ready.
         clip_max_s: longer clips are cut to this, s.
-        min_free_bytes: with less room left than this, it takes no orders.
-        grace_s: an order that will be done within this time is finished when the worker ends.
-        beat_s: how often it gives a sign of life.
+        min_free_bytes: with less disk space left than this, it takes no orders.
+        grace_s: at shutdown, an order that will be done within this time is finished.
+        beat_s: time between heartbeats.
         is_once: whether it ends as soon as nothing waits.
-        render_rules: how videos are worked on.
-        look_rules: how looks are.
+        render_rules: how the queues of videos are worked on.
+        look_rules: how the queue of looks is worked on.
         metrics: where its work is counted.
     """
 
@@ -59,7 +60,7 @@ class WorkerPlan:
 
 
 def without_lacking(offer: EngineOffer) -> EngineOffer:
-    """The offer without the engines that would have to fetch something first.
+    """Return the offer without the engines that would have to download something first.
 
     Raises:
         EngineUnavailable: none is left.

@@ -1,34 +1,42 @@
-"""An order in a worker's hand: its files come from the store, its video goes there.
+"""Orders: fetch the files, let the engine process render, store the video.
 
-fetch -> the engine process renders (`inference/process/render.py` there) -> store
+run_job -> make_video -> EngineProcess.render, in its process animate_photo -> file store
 """
 
 import asyncio
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from inference.engine_options import EngineOptions
+from inference.engine_options import parse_options
 from inference.process.engine_process import EngineProcess
-from inference.process.render_job import ClipFile, EngineOffer, Rendered, RenderJob
+from inference.process.offer import EngineOffer
 from jobs.errors import Cancelled
+from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.orders import Order, Progress, Result, Stage
 from jobs.queues.assignment import Assignment
+from jobs.queues.heartbeats import WorkerRegistry
+from jobs.queues.order_logs import OrderLogs
+from jobs.queues.queues import Queues
 from jobs.service_errors import BrokenRecord
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key, result_thumbnail_key
 from jobs.tasks import end_tasks
+from jobs.wish import Video, Wish
+from worker.background import Background
+
+log = logging.getLogger(__name__)
 
 # They name files and devices of this machine, which are not for people to choose.
 _OPERATORS_OWN = frozenset({"config", "checkpoint", "device"})
-# An order is given up when it takes so many times as long as was thought, or this long.
+# An order is given up after so many times its estimated time, but not before this time.
 _TIMES_ESTIMATED = 5
 _SHORTEST_LIMIT_S = 600.0
 _CANCEL_AGAIN_S = 0.2
-
-_OPTIONS = TypeAdapter(EngineOptions)
 
 
 @dataclass(frozen=True)
@@ -36,9 +44,9 @@ class RenderContext:
     """What videos are made with.
 
     Attributes:
-        store: where photos and clips come from and videos go to.
+        store: source of photos and clips, target of videos.
         engine: the process that makes them.
-        options: what may be asked of each engine, by its name.
+        options: what an order may ask of each engine, by its name.
     """
 
     store: FileStore
@@ -47,105 +55,148 @@ class RenderContext:
 
 
 def orderable_options(offer: EngineOffer) -> dict[str, tuple[str, ...]]:
-    """What an order may ask of each engine, by its name."""
+    """Return what an order may ask of each engine, by its name."""
     return {
         engine.name: tuple(name for name in engine.options if name not in _OPERATORS_OWN)
         for engine in offer.engines
     }
 
 
+class Renderer:
+    """Makes the videos of one worker.
+
+    Args:
+        name: the worker's.
+        context: what videos are made with.
+        device: what the engine process computes on.
+        queues: the connection to Redis.
+        background: where records about orders are written.
+        metrics: where videos are counted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        context: RenderContext,
+        device: str,
+        queues: Queues,
+        background: Background,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._name = name
+        self._context = context
+        self._device = device
+        self._order_logs = OrderLogs(queues.client, queues.url)
+        self._workers = WorkerRegistry(queues.client, queues.url)
+        self._background = background
+        self._metrics = metrics
+
+    async def run_job(self, assignment: Assignment, folder: Path) -> Result:
+        """Make the video for an order; record its log and its speed.
+
+        Args:
+            assignment: an `Order`.
+            folder: for this order's files alone.
+
+        Raises:
+            RecordError: the order cannot be read.
+            Cancelled, UserError, OperatorError: as `make_video` does.
+        """
+        order = Order.read(assignment.text)
+        self._log(order, f"attempt {assignment.attempt} begun by {self._name}")
+        lines: list[str] = []
+        outcome = "given up at once"
+        try:
+            result = await make_video(order, assignment, self._context, folder, lines)
+            outcome = _figures(result)
+        except Cancelled:
+            outcome = f"stopped: {assignment.stop_reason}"
+            raise
+        except Exception as error:
+            # An admin reads it in a chat, which is no place for a traceback.
+            outcome = f"{type(error).__name__}: {error}".partition("\n")[0]
+            raise
+        finally:
+            self._log(order, outcome, lines)
+        self._metrics.made_video(result.frames_per_second)
+        seconds = 1 / result.frames_per_second
+        self._background.run(self._workers.record_speed(self._device, order.engine, seconds))
+        log.info("done: %s", outcome)
+        return result
+
+    def _log(self, order: Order, line: str, before: Sequence[str] = ()) -> None:
+        stamped = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}"
+        self._background.run(self._order_logs.add(order.order_id, [*before, stamped]))
+
+
 async def make_video(
-    order: Order, assignment: Assignment, studio: RenderContext, folder: Path, said: list[str]
-) -> tuple[Result, Rendered]:
-    """The stored video and how it was made.
+    order: Order,
+    assignment: Assignment,
+    context: RenderContext,
+    folder: Path,
+    log_lines: list[str],
+) -> Result:
+    """Make an order's video and store it.
 
     Args:
         order: what is wanted.
-        assignment: the same in hand; it is told how far the work is, and stops it.
-        studio: what it is made with.
+        assignment: takes the progress, and stops the work.
+        context: what it is made with.
         folder: for this order's files alone.
-        said: takes what the engine process said meanwhile, line by line.
+        log_lines: takes what the engine process logs, line by line.
 
     Raises:
         Cancelled: the assignment was stopped.
-        RecordError: the order asks for what cannot be.
-        UserError, OperatorError: what the engine process raises, and what the store does.
+        OutdatedOrder: it lacks what this version needs.
+        RecordError: it has options that the engine does not understand.
+        UserError, OperatorError: from the engine process and the store.
     """
-    options = _options_of(order, studio.options.get(order.engine, ()))
+    order.check_complete()
+    _check_options(order, context.options.get(order.engine, ()))
     assignment.report(Progress(stage=Stage.PREPARING))
-    job = RenderJob(
-        job_id=order.order_id,
-        engine=order.engine,
-        options=options,
-        photo=await _fetched(studio.store, order.photo_key, folder / "photo.png"),
-        face_box=order.face_box,
-        template=order.motion.template,
-        templates=order.motion.templates,
-        clip=await _clip_of(order, studio.store, folder),
-        output=folder / "video.mp4",
-        thumbnail=folder / "thumbnail.jpg",
-        time_limit_s=max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s),
-    )
+    wish = await _fetched(order.wish, context.store, folder)
     if assignment.stop_reason is not None:
         raise Cancelled
+    path = folder / "video.mp4"
     try:
-        rendered = await _rendered(job, assignment, studio.engine)
+        video = await _rendered(order, wish, assignment, context.engine, path)
     finally:
-        said += studio.engine.log_lines
-    assignment.report(
-        Progress(
-            stage=Stage.STORING,
-            frames_done=rendered.frame_count,
-            frames_total=rendered.frame_count,
-        )
-    )
+        log_lines += context.engine.log_lines
+    frames = video.frame_count
+    assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
     key = result_key(order.order_id, assignment.attempt)
-    await studio.store.put(key, job.output)
+    await context.store.put(key, path)
     thumbnail_key = result_thumbnail_key(order.order_id, assignment.attempt)
-    await studio.store.put(thumbnail_key, folder / "thumbnail.jpg")
-    result = Result(
-        key=key,
-        size_bytes=rendered.size_bytes,
-        width=rendered.width,
-        height=rendered.height,
-        frame_count=rendered.frame_count,
-        duration_s=rendered.duration_s,
-        has_sound=rendered.has_sound,
-        engine=rendered.engine,
-        label=rendered.label,
-        digital_source_type=rendered.digital_source_type,
-        attempt=assignment.attempt,
-        thumbnail_key=thumbnail_key,
-    )
-    return result, rendered
+    await context.store.put(thumbnail_key, path.with_suffix(".jpg"))
+    return Result(**dict(video), key=key, attempt=assignment.attempt, thumbnail_key=thumbnail_key)
 
 
-async def _clip_of(order: Order, store: FileStore, folder: Path) -> ClipFile | None:
-    if order.motion.clip_key is None:
-        return None
-    path = await _fetched(store, order.motion.clip_key, folder / "clip.mp4")
-    return ClipFile(path=path, frame_count=order.frames)
+async def _fetched(wish: Wish, store: FileStore, folder: Path) -> Wish:
+    """The wish with its files in a folder."""
+    photo, clip = folder / "photo.png", folder / "clip.mp4"
+    await store.fetch(wish.photo.file, photo)
+    if wish.clip is not None:
+        await store.fetch(wish.clip.file, clip)
+    return wish.with_files(str(photo), str(clip))
 
 
-async def _fetched(store: FileStore, key: str, path: Path) -> Path:
-    await store.fetch(key, path)
-    return path
+async def _rendered(
+    order: Order, wish: Wish, assignment: Assignment, engine: EngineProcess, path: Path
+) -> Video:
+    """The video of the engine process, which is cancelled when the assignment is stopped."""
 
-
-async def _rendered(job: RenderJob, assignment: Assignment, engine: EngineProcess) -> Rendered:
-    """What the engine process has made; it is told to stop when the assignment is."""
-
-    def tell(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         assignment.report(
             Progress(stage=Stage.ANIMATING, frames_done=done, frames_total=max(done, total))
         )
 
-    rendering = asyncio.ensure_future(engine.render(job, tell))
+    limit_s = max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s)
+    rendering = asyncio.ensure_future(engine.render(wish, order.engine, path, limit_s, report))
     stopping = asyncio.ensure_future(assignment.stopped())
     try:
         await asyncio.wait({rendering, stopping}, return_when=asyncio.FIRST_COMPLETED)
         while not rendering.done():
-            # Again: it may not have begun to listen yet.
+            # Again: the request may not have begun yet.
             engine.cancel()
             await asyncio.wait({rendering}, timeout=_CANCEL_AGAIN_S)
         return rendering.result()
@@ -153,17 +204,20 @@ async def _rendered(job: RenderJob, assignment: Assignment, engine: EngineProces
         await end_tasks([rendering, stopping])
 
 
-def _options_of(order: Order, understood: Collection[str]) -> EngineOptions:
-    """The order's options for its engine.
-
-    Raises:
-        BrokenRecord: one that the engine does not understand, or a value that it cannot have.
-    """
-    for name in order.options:
+def _check_options(order: Order, understood: Collection[str]) -> None:
+    """Raise BrokenRecord unless the engine understands the order's options and their values."""
+    for name in order.wish.options:
         if name not in understood:
             raise BrokenRecord(kind="Order", reason=f"{order.engine} has no option {name}")
     try:
-        return _OPTIONS.validate_python(order.options)
+        parse_options(order.wish.options)
     except ValidationError as exc:
         where = exc.errors()[0]["loc"][0]
         raise BrokenRecord(kind="Order", reason=f"wrong at options.{where}") from exc
+
+
+def _figures(result: Result) -> str:
+    return (
+        f"{result.width} x {result.height} px, {result.frame_count} frames in"
+        f" {result.render_s:.2f} s, {result.size_bytes} bytes"
+    )

@@ -1,7 +1,6 @@
-"""Albums in Redis: they come as single messages with a mark in common, and without an end.
+"""Albums in Redis: single messages with a common id, and without a marked end.
 
-Each message is noted for itself, so that none is lost however they arrive; an album is complete as
-soon as nothing more has come for a moment.
+Each message is stored by itself, so that none is lost in whatever order they arrive.
 """
 
 import hashlib
@@ -9,10 +8,10 @@ from base64 import b32encode
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
+from redis.asyncio.client import Pipeline
 
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Card, MediaFile
 from jobs.orders import Record
 from jobs.queues.keys import DUE_ALBUMS, album_key
@@ -26,14 +25,14 @@ class AlbumPart(Record):
     """One message of an album.
 
     Attributes:
-        chat: where it came.
-        person: whose it is.
-        message_id: the message.
-        thread_id: the topic of a forum, or None.
+        chat: where it was sent.
+        person: who sent it.
+        message_id: its id in the chat.
+        thread_id: the forum topic, or None.
         photo: its picture, or None.
         clip: its clip, or None.
         refusal: why it is neither, a msgid.
-        name: of its file, for that sentence.
+        name: the file's name, for that sentence.
     """
 
     chat: int
@@ -47,13 +46,13 @@ class AlbumPart(Record):
 
 
 class Album(Record):
-    """An album as far as it has come.
+    """The messages of an album that have arrived.
 
     Attributes:
         album: its id.
-        parts: its messages as they stand in the chat; one at least.
-        card: the message that asks which of its photos is meant, or None.
-        begun: the messages that are on their way, to the end of what beginning takes.
+        parts: its messages, in the chat's order; at least one.
+        card: the message that asks which photo to animate, or None.
+        begun: the messages whose drafts have been begun.
     """
 
     album: str
@@ -63,28 +62,28 @@ class Album(Record):
 
     @property
     def photos(self) -> tuple[AlbumPart, ...]:
-        """The messages that are pictures."""
+        """The messages with pictures."""
         return tuple(part for part in self.parts if part.photo)
 
     @property
     def not_begun(self) -> tuple[AlbumPart, ...]:
-        """The pictures that are not on their way yet."""
+        """The messages with pictures that have not been begun."""
         return tuple(part for part in self.photos if part.message_id not in self.begun)
 
     @property
     def clip(self) -> MediaFile | None:
-        """The clip that came with the pictures, or None."""
+        """The first clip among the messages, or None."""
         return next((part.clip for part in self.parts if part.clip), None)
 
 
-def album_id(chat: int, mark: str) -> str:
-    """The id of an album, short enough for a button."""
-    digest = hashlib.blake2s(f"{chat}:album:{mark}".encode()).digest()
+def album_id(chat: int, group: str) -> str:
+    """Return an album's id, short enough for a button."""
+    digest = hashlib.blake2s(f"{chat}:album:{group}".encode()).digest()
     return b32encode(digest)[:10].decode().lower()
 
 
 def part_of(incoming: IncomingMessage, media: Media) -> AlbumPart:
-    """One message of an album."""
+    """Return a message of an album as it is stored."""
     part = AlbumPart(
         chat=incoming.chat,
         person=incoming.person,
@@ -100,21 +99,16 @@ def part_of(incoming: IncomingMessage, media: Media) -> AlbumPart:
 
 
 class AlbumStore:
-    """Albums. All its methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        redis: the server of the queues.
-        url: its address.
-    """
+    """Albums. All its methods raise QueueUnavailable if the server does not answer."""
 
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
         self._url = url
 
     async def add(self, album: str, part: AlbumPart, due_s: float) -> None:
-        """Notes a message of an album, and when the album counts as complete, unix time."""
+        """Store a message of an album, and when the album counts as complete, unix time."""
         key = album_key(album)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(key, str(part.message_id), part.to_json())
                 pipe.expire(key, _KEPT_S)
@@ -122,12 +116,12 @@ class AlbumStore:
                 await pipe.execute()
 
     async def read(self, album: str) -> Album | None:
-        """An album; None if it is not known (any more).
+        """Return an album, or None if it is not stored.
 
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
+        with queue_errors(self._url):
             fields: Any = await self._redis.hgetall(album_key(album))
         card = fields.pop(_CARD, None)
         begun = [name for name in fields if name.startswith(_BEGUN)]
@@ -143,46 +137,44 @@ class AlbumStore:
         )
 
     async def note_card(self, album: str, card: Card) -> None:
-        """Notes the message that asks which photo is meant."""
+        """Store the message that asks which photo to animate."""
         await self._note(album, _CARD, str(card.message_id))
 
     async def note_begun(self, album: str, message_id: int) -> None:
-        """Notes that one of its photos is on its way: it need not be begun again."""
+        """Record that the draft of one of its photos was begun."""
         await self._note(album, f"{_BEGUN}{message_id}", "")
 
     async def forget(self, album: str) -> None:
-        """Deletes an album."""
-        with reaching(self._url):
+        """Delete an album."""
+        with queue_errors(self._url):
             await self._redis.delete(album_key(album))
 
     async def waiting(self) -> dict[str, float]:
-        """The albums that nobody was asked about yet, and when they count as complete."""
-        with reaching(self._url):
+        """Return the albums to be handled, and when they count as complete."""
+        with queue_errors(self._url):
             found: Any = await self._redis.zrange(DUE_ALBUMS, 0, -1, withscores=True)
         return dict(found)
 
     async def settle(self, album: str, due_s: float) -> None:
-        """Notes that an album was dealt with, unless more of it has come since."""
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                await pipe.watch(DUE_ALBUMS)
-                if await pipe.zscore(DUE_ALBUMS, album) != due_s:
-                    return
-                pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
+        """Record that an album was handled, unless more messages have arrived since."""
+
+        async def attempt(pipe: Pipeline) -> None:
+            is_settled = await pipe.zscore(DUE_ALBUMS, album) == due_s
+            pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
+            if is_settled:
                 pipe.zrem(DUE_ALBUMS, album)
-                try:
-                    await pipe.execute()
-                except WatchError:
-                    return  # it is dealt with once more, which changes nothing
+
+        with queue_errors(self._url):
+            await self._redis.transaction(attempt, DUE_ALBUMS)
 
     async def _note(self, album: str, name: str, value: str) -> None:
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(album_key(album), name, value)
                 pipe.expire(album_key(album), _KEPT_S)
                 await pipe.execute()
 
     async def postpone(self, album: str, due_s: float) -> None:
-        """Lets an album wait until then."""
-        with reaching(self._url):
+        """Handle an album later."""
+        with queue_errors(self._url):
             await self._redis.zadd(DUE_ALBUMS, {album: due_s}, xx=True)

@@ -1,8 +1,8 @@
-"""Several photos at once get one card: which of them is to be animated, or all?
+"""Albums: several photos at once get one card that asks which of them to animate.
 
-Nobody says where an album ends. So it waits until nothing more has come for a second, in Redis, and
-one task looks after all albums: what the bot was to ask when it died, it asks when it is back. An
-album with only one photo is a photo; a clip among its pictures is the one that they follow.
+Telegram does not say where an album ends, so it counts as complete after a second without another
+message. Albums wait in Redis, and one task handles all of them, so that a restart loses none. An
+album with one photo is treated as a photo; a clip among the pictures is the one that they follow.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.album_store import Album, AlbumPart, AlbumStore, album_id, part_of
 from bot.conversation.media_handler import MediaHandler
 from bot.gateway.application import described
-from bot.gateway.messenger import Button, ChatTarget, MessageContent
+from bot.gateway.messenger import Button, ChatTarget, MessageContent, even_width, in_rows
 from bot.gateway.updates import IncomingMessage, IncomingTap, Media, TapAnswer
 from bot.services import Services
 from bot.texts import Texts
@@ -34,34 +34,28 @@ EACH = "each"
 
 
 class Albums:
-    """Takes albums.
+    """Handles albums."""
 
-    Args:
-        office: the parts of the bot.
-        store: where they are.
-        reception: takes photos and clips.
-    """
-
-    def __init__(self, services: Services, store: AlbumStore, reception: MediaHandler) -> None:
+    def __init__(self, services: Services, store: AlbumStore, media_handler: MediaHandler) -> None:
         self._services = services
         self._store = store
-        self._reception = reception
-        self._news = asyncio.Event()
-        self._at_work: dict[str, asyncio.Task[None]] = {}
+        self._media_handler = media_handler
+        self._is_changed = asyncio.Event()
+        self._in_progress: dict[str, asyncio.Task[None]] = {}
 
     async def add(self, incoming: IncomingMessage, media: Media) -> None:
-        """Takes a message of an album.
+        """Store a message of an album.
 
         Raises:
-            QueueUnavailable: the server does not answer.
+            QueueUnavailable: Redis does not answer.
         """
         album = album_id(incoming.chat, incoming.album or "")
         due_s = self._services.clock() + COMPLETE_AFTER_S
         await self._store.add(album, part_of(incoming, media), due_s)
-        self._news.set()
+        self._is_changed.set()
 
     async def run(self) -> None:
-        """Asks about albums as soon as they are complete, until it is cancelled."""
+        """Ask about albums as soon as they are complete, until cancelled."""
         try:
             while True:
                 pause_s = _PAUSE_S
@@ -70,16 +64,16 @@ class Albums:
                 except AnimatoError as error:
                     log.warning("albums: %s", error)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), pause_s)
-                self._news.clear()
+                    await asyncio.wait_for(self._is_changed.wait(), pause_s)
+                self._is_changed.clear()
         finally:
-            await end_tasks(self._at_work.values())
+            await end_tasks(self._in_progress.values())
 
     async def tap(self, tapped: IncomingTap) -> TapAnswer:
-        """What a tap on an album's card is answered.
+        """Handle a tap on an album's card.
 
         Raises:
-            QueueUnavailable: it is to be done again.
+            QueueUnavailable: try again later.
         """
         _, tap = self._services.texts, ButtonData.decoded(tapped.data)
         album = await self._store.read(tap.draft) if tap else None
@@ -96,28 +90,28 @@ class Albums:
     # --- inside -----------------------------------------------------------------------------------
 
     async def _begin_due(self) -> float:
-        """Deals with the albums that are complete; how long it is to the next one, s."""
+        """Start handling the complete albums; return the time until the next one, s."""
         now_s, next_s = self._services.clock(), _LONGEST_S
         for album, due_s in (await self._store.waiting()).items():
-            if album in self._at_work:
-                continue  # its end wakes us
+            if album in self._in_progress:
+                continue  # `run` is woken when it is done
             if due_s > now_s:
                 next_s = min(next_s, due_s - now_s)
                 continue
-            task = asyncio.create_task(self._deal_with(album, due_s))
-            self._at_work[album] = task
-            task.add_done_callback(partial(self._dealt_with, album))
+            task = asyncio.create_task(self._handle(album, due_s))
+            self._in_progress[album] = task
+            task.add_done_callback(partial(self._on_handled, album))
         return next_s
 
-    def _dealt_with(self, album: str, task: "asyncio.Task[None]") -> None:
+    def _on_handled(self, album: str, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            log.error("an album is left alone until the next start: %s", described(error))
+            log.error("an album is skipped until the next start: %s", described(error))
             return
-        del self._at_work[album]
-        self._news.set()
+        del self._in_progress[album]
+        self._is_changed.set()
 
-    async def _deal_with(self, name: str, due_s: float) -> None:
+    async def _handle(self, name: str, due_s: float) -> None:
         try:
             album = await self._store.read(name)
             if album is not None:
@@ -134,7 +128,7 @@ class Albums:
         await self._store.settle(name, due_s)
 
     async def _ask(self, album: Album) -> None:
-        """One photo is taken as such; of several, the person chooses."""
+        """Handle a single photo at once; ask the person about several."""
         new = album.not_begun
         if len(album.photos) > 1 and (album.card is not None or len(new) > 1):
             await self._show(album)
@@ -143,18 +137,18 @@ class Albums:
             await self._take(album, part)
         first = album.parts[0]
         if not album.photos and album.clip is not None:
-            await self._reception.take_clip(_came(first), album.clip)
+            await self._media_handler.take_clip(_message_of(first), album.clip)
         elif not album.photos:
             text = self._services.texts(first.refusal, name=first.name)
-            await self._reception.say(_came(first), text)
+            await self._media_handler.say(_message_of(first), text)
 
     async def _show(self, album: Album) -> None:
         messenger, first = self._services.messenger, album.photos[0]
-        words = album_words(album, self._services.texts)
-        if album.card is None or not await messenger.edit(first.chat, album.card, words):
-            place = ChatTarget(first.chat, first.thread_id, first.message_id)
+        content = album_content(album, self._services.texts)
+        if album.card is None or not await messenger.edit(first.chat, album.card, content):
+            target = ChatTarget(first.chat, first.thread_id, first.message_id)
             note = partial(self._store.note_card, album.album)
-            await self._services.new_cards.send(f"album:{album.album}", place, words, note)
+            await self._services.new_cards.send(f"album:{album.album}", target, content, note)
 
     async def _begin(self, album: Album, parts: tuple[AlbumPart, ...]) -> None:
         for part in parts:
@@ -163,8 +157,8 @@ class Albums:
 
     async def _take(self, album: Album, part: AlbumPart) -> None:
         if part.photo is not None:
-            await self._reception.begin(_came(part), part.photo, album.clip)
-            # Not before: what broke off on the way is begun again.
+            await self._media_handler.begin(_message_of(part), part.photo, album.clip)
+            # Last, so that an interrupted photo is begun again.
             await self._store.note_begun(album.album, part.message_id)
 
     async def _drop(self, album: Album) -> None:
@@ -174,25 +168,19 @@ class Albums:
         await self._store.forget(album.album)
 
 
-def album_words(album: Album, _: Texts) -> MessageContent:
-    """Which of an album's photos is meant?
-
-    Args:
-        album: with two photos at least.
-        _: the sentences.
-    """
+def album_content(album: Album, _: Texts) -> MessageContent:
+    """Ask which photos of an album to animate."""
     count, begun = len(album.photos), album.begun
     if not album.not_begun:
-        return MessageContent(_("All {count} photos are on their way.", count=count))
-    text = _("You sent {count} photos. Which one is to move?", count=count)
+        return MessageContent(_("I am working on all {count} photos.", count=count))
+    text = _("You sent {count} photos. Which one should I animate?", count=count)
     if begun:
         text = _("You sent {count} photos. Another one?", count=count)
     buttons = [
         _button(album, f"{'✓ ' if part.message_id in begun else ''}{number}", str(number))
         for number, part in enumerate(album.photos, start=1)
     ]
-    width = -(-count // -(-count // _IN_A_ROW))
-    rows = [tuple(buttons[start : start + width]) for start in range(0, count, width)]
+    rows = in_rows(buttons, even_width(count, _IN_A_ROW))
     each = _button(album, _("Each of them"), EACH)
     close = _button(album, _("✖️ Close") if begun else _("✖️ Cancel"), "")
     return MessageContent(text, (*rows, (each, close)))
@@ -202,5 +190,5 @@ def _button(album: Album, label: str, argument: str) -> Button:
     return Button(label, ButtonData(ButtonAction.ALBUM, album.album, 0, argument))
 
 
-def _came(part: AlbumPart) -> IncomingMessage:
+def _message_of(part: AlbumPart) -> IncomingMessage:
     return IncomingMessage(part.chat, part.person, part.message_id, part.thread_id)

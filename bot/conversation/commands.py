@@ -1,4 +1,4 @@
-"""The commands of the private conversation; each says what can be done next."""
+"""The commands of private chats."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,31 +9,30 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import LONG_CLIP
 from bot.gateway.messenger import Button, MessageContent
 from bot.gateway.updates import IncomingMessage
+from bot.orders.card_text import cancel_text, title_of
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
-from bot.orders.results import title_of
 from bot.services import Services
 from bot.texts import Texts
-from bot.wording import cancelling_words
 from jobs.errors import UnknownTemplate
 from jobs.orders import OrderState
 from jobs.templates import Catalogue
 
 TEMPLATE_LINK = "tpl_"
-# Of the 4096 that Telegram takes, where some signs count twice.
+# Telegram allows 4096, but counts some characters twice.
 _MOST_CHARACTERS = 3000
 _MOST_BUTTONS = 50
 
 
 @dataclass(frozen=True)
 class ServiceTerms:
-    """What the owner promises and tells about the service.
+    """What the bot says about the service.
 
     Attributes:
-        owner: how the owner can be reached; may be empty.
-        retain_input_h: photos and clips are kept so long after the last tap, h.
-        retain_result_h: results are kept so long after they were sent, h.
-        clip_s: so much of a clip is used, s.
+        owner: the owner's contact; may be empty.
+        retain_input_h: how long photos and clips are kept after the last tap, h.
+        retain_result_h: how long results are kept after they were sent, h.
+        clip_s: the part of a clip that is used, s.
         file_mb: the largest file, MB.
     """
 
@@ -45,15 +44,7 @@ class ServiceTerms:
 
 
 class Commands:
-    """Answers commands.
-
-    Args:
-        office: the parts of the bot.
-        ordering: takes orders back.
-        cards: shows drafts.
-        catalogue: the movements.
-        promise: what the owner promises.
-    """
+    """Answers commands."""
 
     def __init__(
         self,
@@ -61,13 +52,13 @@ class Commands:
         ordering: Ordering,
         cards: DraftCards,
         catalogue: Catalogue,
-        promise: ServiceTerms,
+        terms: ServiceTerms,
     ) -> None:
         self._services = services
         self._ordering = ordering
         self._cards = cards
         self._catalogue = catalogue
-        self._promise = promise
+        self._terms = terms
         self.by_name: dict[str, Callable[[IncomingMessage], Awaitable[None]]] = {
             "start": self.start,
             "templates": self.templates,
@@ -79,7 +70,7 @@ class Commands:
         }
 
     async def start(self, incoming: IncomingMessage) -> None:
-        """Greets; a link to a movement is kept until the photo comes."""
+        """Greet; remember the movement of a link until the photo is sent."""
         _ = self._services.texts
         payload = incoming.text.partition(" ")[2].strip()
         if payload.startswith(TEMPLATE_LINK):
@@ -87,30 +78,30 @@ class Commands:
                 template = self._catalogue.get(payload.removeprefix(TEMPLATE_LINK))
             except UnknownTemplate:
                 text = _(
-                    "I do not know this movement. /templates shows all; or just send me a photo."
+                    "I do not know this movement. /templates lists all; or just send me a photo."
                 )
                 await self._say(incoming, MessageContent(text))
                 return
             await self._services.drafts.update_conversation(
                 incoming.chat, incoming.person, template=template.name
             )
-            text = _("{title}. Now send me the photo that is to move so.", title=title_of(template))
+            text = _("{title}. Now send me a photo for it.", title=title_of(template))
             await self._say(incoming, MessageContent(text, (_profile_row(_),)))
             return
         text = _(
             "Hello! I bring portraits to life.\n\n"
             "1. Send me a photo with a face: a selfie, an old picture, a painting.\n"
             "2. Choose a movement, or send a clip of your own.\n"
-            "3. A little later the video is here.\n\n"
-            "/templates shows the movements, /help more."
+            "3. A little later you get the video.\n\n"
+            "/templates shows the movements, /help explains more."
         )
         await self._say(incoming, MessageContent(text, (_profile_row(_),)))
 
     async def templates(self, incoming: IncomingMessage) -> None:
-        """The movements; for a photo that is at hand, with their buttons."""
+        """List the movements; show their buttons for the current photo."""
         _ = self._services.texts
-        desk = await self._services.drafts.desk(incoming.chat, incoming.person)
-        draft = await self._services.drafts.read(desk.draft) if desk.draft else None
+        conversation = await self._services.drafts.conversation(incoming.chat, incoming.person)
+        draft = await self._services.drafts.read(conversation.draft) if conversation.draft else None
         lines = [
             f"{title_of(one)}: {_(one.description)}" if one.description else title_of(one)
             for one in self._catalogue
@@ -122,69 +113,68 @@ class Commands:
             await self._cards.show_below(draft)
 
     async def queue(self, incoming: IncomingMessage) -> None:
-        """The person's orders and how they stand."""
+        """List the person's open orders."""
         _ = self._services.texts
         open_cards = await self._ordering.open_orders(incoming.person)
         lines = [await self._standing(card) for card in open_cards]
         if not lines:
-            lines = [_("Nothing of yours is in the queue. Send me a photo.")]
+            lines = [_("You have no open orders. Send me a photo.")]
         await self._say(incoming, MessageContent(text_of(lines, _), _cancel_rows(open_cards, _)))
 
     async def cancel(self, incoming: IncomingMessage) -> None:
-        """Takes the only open order back; of several, asks which."""
+        """Cancel the only open order; ask which one if there are several."""
         _ = self._services.texts
         open_cards = await self._ordering.open_orders(incoming.person)
         if not open_cards:
-            at_hand: dict[str, None] = {"clip": None, "template": None, "wants_clip": None}
             await self._services.drafts.update_conversation(
-                incoming.chat, incoming.person, **at_hand
+                incoming.chat, incoming.person, clip=None, template=None, wants_clip=None
             )
-            text = _("Nothing of yours is in the queue. Send me a photo at any time.")
+            text = _("You have no open orders. Send me a photo at any time.")
             await self._say(incoming, MessageContent(text))
         elif len(open_cards) > 1:
             await self._say(incoming, MessageContent(_("Which one?"), _cancel_rows(open_cards, _)))
         else:
-            became = await self._ordering.cancel_order(open_cards[0])
-            await self._say(incoming, MessageContent(cancelling_words(became, _)))
+            outcome = await self._ordering.cancel_order(open_cards[0])
+            await self._say(incoming, MessageContent(cancel_text(outcome, _)))
 
     async def help(self, incoming: IncomingMessage) -> None:
-        """What works well, and what is taken."""
-        _, promise = self._services.texts, self._promise
+        """Explain what works well, and which files are accepted."""
+        _, terms = self._services.texts, self._terms
         text = _(
             "Send me a photo, a picture file or a sticker (up to {mb} MB), then choose a movement."
             "\n\n"
             "Best is one face, seen from the front, sharp and bright.\n\n"
             "A clip of your own (video, round video, GIF): one face from the front, in one take "
-            "without cuts, shoulders still. It may last {most:g} s; the first {seconds:g} s are "
-            "used. Its sound is kept.\n\n"
-            "In groups: answer to a photo with /animate.\n\n"
-            "/queue shows your place, /cancel takes an order back, /privacy says what is kept.",
-            mb=promise.file_mb,
-            seconds=promise.clip_s,
-            most=LONG_CLIP * promise.clip_s,
+            "without cuts, shoulders still. It may last {most:g} s; I use the first {seconds:g} s "
+            "and keep its sound.\n\n"
+            "In groups: reply to a photo with /animate.\n\n"
+            "/queue shows your orders, /cancel cancels one, /privacy says what is stored.",
+            mb=terms.file_mb,
+            seconds=terms.clip_s,
+            most=LONG_CLIP * terms.clip_s,
         )
         await self._say(incoming, MessageContent(text))
 
     async def privacy(self, incoming: IncomingMessage) -> None:
-        """What is kept, for how long, and how to have it deleted."""
-        _, promise = self._services.texts, self._promise
+        """Explain what is stored, for how long, and how to delete it."""
+        _, terms = self._services.texts, self._terms
         text = _(
             "Photos and clips are deleted {input_h:g} h after your last tap, videos {result_h:g} h "
             "after they were sent; at once with Delete under a video or Cancel under a photo.\n\n"
-            "What you chose, and Telegram's names of your files, are kept for 30 days; a message "
-            "that could not be handled, with its text, for 7 days.\n\n"
-            "Pictures are seen only by the machines and the storage that the owner of this bot "
+            "Your choices and Telegram's ids of your files are kept for 30 days; a message that "
+            "could not be handled, with its text, for 7 days.\n\n"
+            "Your pictures reach only the machines and the storage that the owner of this bot "
             "uses, which may be rented. Every video says that it was made with AI. Your consent "
-            "and its date are stored with your Telegram number.",
-            input_h=promise.retain_input_h,
-            result_h=promise.retain_result_h,
+            "and its date are stored with your Telegram id.",
+            input_h=terms.retain_input_h,
+            result_h=terms.retain_result_h,
         )
         await self._say(
             incoming, MessageContent("\n\n".join(filter(None, (text, self._contact()))))
         )
 
     async def about(self, incoming: IncomingMessage) -> None:
-        """Whose bot it is, the licences, and what marks are set."""
+        """Name the owner, the licences and the AI label."""
         _ = self._services.texts
         offer = await self._services.offers.now()
         engines = [
@@ -195,23 +185,23 @@ class Commands:
         parts = (
             _("Animato, free software (MIT licence)."),
             "\n".join(engines),
-            _("Marks: every video's caption says how it was made."),
+            _("Every video's caption says how it was made."),
             self._contact(),
         )
         await self._say(incoming, MessageContent("\n\n".join(filter(None, parts))))
 
     async def text(self, incoming: IncomingMessage) -> None:
-        """Text that is no command."""
+        """Answer text that is not a command."""
         _ = self._services.texts
-        text = _("Send me a photo with a face, and I bring it to life. /help says more.")
+        text = _("Send me a photo with a face, and I bring it to life. /help explains more.")
         await self._say(incoming, MessageContent(text, (_profile_row(_),)))
 
     def _contact(self) -> str:
-        owner = self._promise.owner
+        owner = self._terms.owner
         return self._services.texts("The owner of this bot: {owner}", owner=owner) if owner else ""
 
     async def _standing(self, card: OrderCard) -> str:
-        """One line on an order."""
+        """Describe an order in one line."""
         _ = self._services.texts
         status = await self._services.queues.status(card.ref)
         state = _("in the queue")
@@ -223,12 +213,12 @@ class Commands:
             state = _("place {place}", place=place)
         return _("{title}: {state}", title=card.title, state=state)
 
-    async def _say(self, incoming: IncomingMessage, words: MessageContent) -> None:
-        await self._services.messenger.send(incoming.place, words)
+    async def _say(self, incoming: IncomingMessage, content: MessageContent) -> None:
+        await self._services.messenger.send(incoming.target, content)
 
 
 def text_of(lines: Sequence[str], _: Texts) -> str:
-    """The lines as far as a message has room for them, and how many are left out."""
+    """Join the lines that fit into a message, and count those left out."""
     ends = accumulate(len(line) + 1 for line in lines)
     shown = sum(end <= _MOST_CHARACTERS for end in ends)
     if shown == len(lines):

@@ -1,16 +1,16 @@
-"""What a draft's card says and which buttons it has: pure functions of draft and offer.
+"""What a draft's card says, and its buttons.
 
-looking -> trouble | grid (no face) | numbered faces (several) | movements
+consent -> looking -> problem | grid (no face) | numbered faces (several) | movements
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
-from bot.orders.results import title_of
+from bot.error_text import error_text
+from bot.gateway.messenger import Button, Keyboard, MessageContent, even_width, in_rows
+from bot.orders.card_text import title_of
 from bot.texts import Texts
-from bot.wording import sentence_of
 from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
 from jobs.orders import Order
@@ -19,13 +19,13 @@ from jobs.templates import Template
 
 COLUMNS, ROWS = 2, 4
 PAGE_SIZE = COLUMNS * ROWS
-# One more row takes no more room than the one that turns the pages.
+# One more row needs no more room than the row that turns pages.
 _MOST_WITHOUT_PAGES = PAGE_SIZE + COLUMNS
 _NUMBERS_IN_A_ROW = 3  # as in the pictures
 _FACES_IN_A_ROW = 4
 MOST_FACES = 12
 _LABEL_CHARACTERS = 30
-# What the buttons ask for.
+# Arguments of the buttons for clips.
 FOLLOW = "go"
 WAITING_CLIP = "use"
 WITHOUT_CLIP = "alone"
@@ -33,15 +33,14 @@ WITHOUT_CLIP = "alone"
 
 @dataclass(frozen=True)
 class Choice:
-    """What can be chosen right now.
+    """What can be chosen now.
 
     Attributes:
         templates: the movements.
-        engines: those that live workers offer and people may choose among.
-        buttons: what the button of each engine says beside its name; a msgid, or empty.
-        engine: the one that is used.
+        engines: those that live workers offer and people may choose.
+        buttons: the button text of each engine; a msgid, or empty.
+        engine: the chosen one.
         shows_all: whether all movements can be shown in one animation.
-        language: of the titles.
     """
 
     templates: Sequence[Template]
@@ -49,11 +48,33 @@ class Choice:
     buttons: Mapping[str, str] = field(default_factory=dict)
     engine: str | None = None
     shows_all: bool = False
-    language: str = "en"
 
 
-def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> MessageContent:
-    """While photo and clip are looked at; `is_attended`: whether a worker is there to do it."""
+def consent_content(draft: str, retain_h: float, _: Texts) -> MessageContent:
+    """Ask for consent to the terms.
+
+    Args:
+        draft: one that waits for it; only its person may tap.
+        retain_h: how long photos and clips are kept after the last tap, h.
+    """
+    text = _(
+        "Before we begin: send only pictures that you may use, of people who agree. Every video is "
+        "labelled as made with AI. Photos and clips are deleted {hours:g} h after your last tap. "
+        "More: /privacy",
+        hours=retain_h,
+    )
+    return MessageContent(
+        text, ((Button(_("👍 I agree"), ButtonData(ButtonAction.CONSENT, draft)),),)
+    )
+
+
+def agreed_content(_: Texts) -> MessageContent:
+    """The same message after consent, if no photo is waiting."""
+    return MessageContent(_("Thank you. Now send me a photo with a face."))
+
+
+def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> MessageContent:
+    """Photo and clip are being looked at; `is_attended`: whether a worker is online."""
     if not is_attended:
         text = _(
             "No worker is online right now. Your photo is kept, and I go on as soon as one is back."
@@ -65,8 +86,8 @@ def looking_words(draft: Draft, _: Texts, *, is_attended: bool = True) -> Messag
     return MessageContent(text, (_drop_row(draft, _),))
 
 
-def trouble_words(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent:
-    """The photo or the clip cannot be used: why, and what to do next."""
+def problem_content(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent:
+    """Why the photo or the clip cannot be used, and what to do next."""
     is_clip = draft.trouble is not None and draft.trouble.is_clip
     can_retry = isinstance(error, TooManyPhotos) or not isinstance(error, UserError)
     is_over = not can_retry and not is_clip
@@ -78,36 +99,36 @@ def trouble_words(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent
         )
     if can_retry:
         rows.insert(0, (_tap(draft, _("↻ Try again"), ButtonAction.CONTINUE),))
-    return MessageContent(sentence_of(error, _, is_clip=is_clip), tuple(rows))
+    return MessageContent(error_text(error, _, is_clip=is_clip), tuple(rows))
 
 
-def grid_words(draft: Draft, _: Texts) -> MessageContent:
-    """No face was found: which part of the picture is it?"""
+def grid_content(draft: Draft, _: Texts) -> MessageContent:
+    """No face was found: ask where it is."""
     cells = [_tap(draft, str(cell), ButtonAction.CELL, str(cell)) for cell in range(1, 10)]
     whole = _tap(draft, _("🖼 Whole picture"), ButtonAction.CELL, "0")
     text = _(
         "I found no face here; I look for faces seen from the front. Tap the square where the face "
-        "is, take the whole picture, or send another photo with a larger face."
+        "is, use the whole picture, or send another photo with a larger face."
     )
     rows = (*in_rows(cells, _NUMBERS_IN_A_ROW), (whole,), _drop_row(draft, _))
     return MessageContent(_after_warnings(draft, text, _), rows)
 
 
-def faces_words(draft: Draft, _: Texts) -> MessageContent:
-    """Several faces: whose is to move?"""
+def faces_content(draft: Draft, _: Texts) -> MessageContent:
+    """Several faces: ask which one to animate."""
     faces = draft.faces[:MOST_FACES]
     buttons = [_tap(draft, str(face.number), ButtonAction.FACE, str(face.number)) for face in faces]
-    text = _("I found {count} faces. Whose is to move?", count=len(draft.faces))
-    width = _even_width(len(buttons), _FACES_IN_A_ROW)
+    text = _("I found {count} faces. Which one should I animate?", count=len(draft.faces))
+    width = even_width(len(buttons), _FACES_IN_A_ROW)
     rows = (*in_rows(buttons, width), _drop_row(draft, _))
     return MessageContent(_after_warnings(draft, text, _), rows)
 
 
-def movement_words(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> MessageContent:
-    """Which movement? Warnings come first, so that nobody orders without having seen them."""
+def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> MessageContent:
+    """Ask for the movement, below the warnings."""
     text = _("Your clip, or another movement?") if draft.clip else _("Which movement?")
     if not choice.engines:
-        offline = _("No worker is online right now: what you choose keeps its place.")
+        offline = _("No worker is online right now. Your order will wait for one.")
         text = f"{offline}\n{text}"
     return MessageContent(
         _after_warnings(draft, text, _), movement_keyboard(draft, choice, _, page)
@@ -115,9 +136,9 @@ def movement_words(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Mes
 
 
 def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Keyboard:
-    """Movements on pages, one's own clip, all in one, the engine, and the way out.
+    """The buttons for movements on pages, the own clip, all in one, the engine, and closing.
 
-    What was wanted before the warnings were seen comes first, and so does a clip that is there.
+    The movement that was chosen before the warnings comes first, as does the draft's clip.
     """
     first, own = _wanted(draft, choice, _), _tap(draft, _("🎬 My own clip"), ButtonAction.OWN_CLIP)
     if draft.clip is not None:
@@ -133,14 +154,14 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
 
 
 def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button, ...]]:
-    """The movements of a page, and the row that turns the pages."""
+    """The buttons of a page of movements, and the row that turns pages."""
     size = PAGE_SIZE
     if len(choice.templates) <= _MOST_WITHOUT_PAGES:
         size = _MOST_WITHOUT_PAGES
     pages = max(1, -(-len(choice.templates) // size))
     page = min(max(page, 0), pages - 1)
     shown = choice.templates[page * size : (page + 1) * size]
-    rows = in_rows([_movement(draft, template, choice) for template in shown], COLUMNS)
+    rows = in_rows([_movement(draft, template) for template in shown], COLUMNS)
     if pages > 1:
         rows.append(
             (
@@ -153,33 +174,33 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
 
 
 def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
-    """What the person wanted before anything was known of the photo."""
+    """The button for what the person chose before the photo was looked at."""
     if draft.is_all_wanted and choice.shows_all:
         return (_tap(draft, _("▶️ Go on: all movements"), ButtonAction.SHOW_ALL),)
     name = draft.motion.template if draft.motion else None
     for template in choice.templates:
         if template.name == name:
-            label = _("▶️ Go on: {title}", title=label_of(template, choice.language))
+            label = _("▶️ Go on: {title}", title=label_of(template))
             return (_tap(draft, label, ButtonAction.TEMPLATE, template.name),)
     return ()
 
 
 def numbers_keyboard(order: Order) -> Keyboard:
-    """Under the animation of all movements: their numbers; each may be wanted in turn."""
+    """The numbered buttons under an animation of all movements."""
     buttons = [
         Button(str(number), ButtonData(ButtonAction.ONE_OF_ALL, order.draft, order.number, name))
-        for number, name in enumerate(order.motion.templates, start=1)
+        for number, name in enumerate(order.wish.movement.templates, start=1)
     ]
     return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
 
 
-def label_of(template: Template, language: str) -> str:
-    """A movement as a button has room for it."""
-    return title_of(template, language)[:_LABEL_CHARACTERS]
+def label_of(template: Template) -> str:
+    """A movement's title, shortened for a button."""
+    return title_of(template)[:_LABEL_CHARACTERS]
 
 
-def _movement(draft: Draft, template: Template, choice: Choice) -> Button:
-    return _tap(draft, label_of(template, choice.language), ButtonAction.TEMPLATE, template.name)
+def _movement(draft: Draft, template: Template) -> Button:
+    return _tap(draft, label_of(template), ButtonAction.TEMPLATE, template.name)
 
 
 def _engine(draft: Draft, engine: str, choice: Choice, _: Texts) -> Button:
@@ -195,17 +216,11 @@ def _after_warnings(draft: Draft, text: str, _: Texts) -> str:
     return "\n".join([*lines, "", text] if lines else [text])
 
 
-def _tap(draft: Draft, label: str, verb: ButtonAction, argument: str = "") -> Button:
-    return Button(label, ButtonData(verb, draft.draft, draft.number, argument))
+def _tap(draft: Draft, label: str, action: ButtonAction, argument: str = "") -> Button:
+    return Button(label, ButtonData(action, draft.draft, draft.number, argument))
 
 
 def _drop_row(draft: Draft, _: Texts) -> tuple[Button, ...]:
-    # After an order it takes away no more than the buttons: the video's own still need the photo.
+    # After an order, closing only removes the buttons: those of the video still need the photo.
     label = _("✖️ Cancel") if draft.number == 1 else _("✖️ Close")
     return (_tap(draft, label, ButtonAction.DROP),)
-
-
-def _even_width(count: int, most: int) -> int:
-    """How many buttons stand in a row, so that the last row is not much shorter than the others."""
-    rows = max(1, -(-count // most))
-    return max(1, -(-count // rows))

@@ -1,45 +1,44 @@
-"""What people send: photos and clips, in any order, before and after they agreed to the terms.
+"""Takes photos and clips, in any order, before and after the person agrees to the terms.
 
-A photo begins a draft, whose id is made of its message: the same update, come again, begins none. A
-clip belongs to the photo that it answers, else to the one that asked for it, else to the last one
-if that has just come and waits for a movement; else it waits for the next photo, and a button gives
-it to the last one.
+A photo begins a draft, whose id is made from its message, so that a repeated update begins no
+second one. A clip belongs to the photo that it replies to, else to the one whose clip was asked
+for, else to the last photo if that is recent and has no movement yet; else it waits for the next
+photo, and a button gives it to the last one.
 """
 
 from dataclasses import dataclass
 from functools import partial
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.conversation.consent import agreed_words, consent_words
-from bot.conversation.draft_cards import DraftCards, place_of
-from bot.conversation.draft_text import WAITING_CLIP
+from bot.conversation.draft_cards import DraftCards, target_of
+from bot.conversation.draft_text import WAITING_CLIP, agreed_content, consent_content
 from bot.drafts.draft_store import Conversation, draft_id
 from bot.drafts.intake import Intake
-from bot.gateway.messenger import Button, ChatTarget, MessageContent
+from bot.error_text import error_text
+from bot.gateway.messenger import Button, MessageContent
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
 from bot.services import Services
-from bot.wording import sentence_of
 from jobs.drafts import Card, Draft, DraftProblem, MediaFile
 from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
-from jobs.orders import Motion
 from jobs.queues.admission import MOST_PHOTOS
 from jobs.service_errors import TooManyPhotos
+from jobs.wish import Movement
 
 _MB = 1_000_000
-# So many times as long as what is used of it: much longer ones are sent by mistake.
+# Clips longer than this many times the part that is used are refused, as sent by mistake.
 LONG_CLIP = 4
-# A clip that follows a photo within this time is meant for it.
+# A clip sent within this time after a photo belongs to it.
 _FRESH_S = 600.0
 
 
 @dataclass(frozen=True)
 class MediaLimits:
-    """What is taken; told before anything is downloaded.
+    """The largest files that are accepted, checked before anything is downloaded.
 
     Attributes:
-        file_bytes: of one file.
-        clip_s: so much of a clip is used, s.
-        retain_h: photos and clips are kept so long after the last tap, h.
+        file_bytes: the size of one file.
+        clip_s: the part of a clip that is used, s.
+        retain_h: how long photos and clips are kept after the last tap, h.
     """
 
     file_bytes: int
@@ -47,7 +46,7 @@ class MediaLimits:
     retain_h: float
 
     def refusal(self, file: MediaFile) -> AnimatoError | None:
-        """Why a file is not taken, or None."""
+        """Return why a file is refused, or None."""
         size_bytes, limit_bytes = file.size_bytes or 0, self.file_bytes
         if size_bytes > limit_bytes:
             size_mb = f"{size_bytes / _MB:.1f}"
@@ -59,14 +58,7 @@ class MediaLimits:
 
 
 class MediaHandler:
-    """Takes what people send.
-
-    Args:
-        office: the parts of the bot.
-        intake: fetches files.
-        cards: shows drafts.
-        limits: what is taken.
-    """
+    """Handles photos and clips."""
 
     def __init__(
         self, services: Services, intake: Intake, cards: DraftCards, limits: MediaLimits
@@ -75,10 +67,10 @@ class MediaHandler:
         self._intake = intake
         self._cards = cards
         self.limits = limits
-        self._going_on: set[str] = set()
+        self._continuing: set[str] = set()
 
     async def take(self, incoming: IncomingMessage, media: Media) -> None:
-        """Takes a photo or a clip, or says why not."""
+        """Handle a photo or a clip, or say why it cannot be used."""
         if isinstance(media, DrivingClip):
             await self.take_clip(incoming, media.file)
         elif media.clip is not None and await self._is_clip_wanted(incoming):
@@ -91,15 +83,15 @@ class MediaHandler:
     async def begin(
         self, incoming: IncomingMessage, photo: MediaFile, clip: MediaFile | None = None
     ) -> None:
-        """Begins a draft with a photo, and a clip and a movement that waited for one.
+        """Begin a draft with a photo, and with the clip or movement that waits for one.
 
         Args:
             incoming: the photo's message.
             photo: the photo.
-            clip: one that came with it.
+            clip: the clip of the same album.
         """
         drafts = self._services.drafts
-        desk = await drafts.desk(incoming.chat, incoming.person)
+        conversation = await drafts.conversation(incoming.chat, incoming.person)
         draft = await drafts.begin(
             Draft(
                 draft=draft_id(incoming.chat, incoming.message_id),
@@ -108,15 +100,17 @@ class MediaHandler:
                 message_id=incoming.message_id,
                 thread_id=incoming.thread_id,
                 photo=photo,
-                clip=clip or desk.clip,
-                motion=Motion(template=desk.template) if desk.template else None,
+                clip=clip or conversation.clip,
+                motion=Movement(template=conversation.template) if conversation.template else None,
             )
         )
         await drafts.update_conversation(
             incoming.chat,
             incoming.person,
             draft=draft.draft,
-            earlier=desk.earlier if desk.draft == draft.draft else desk.draft,
+            earlier=conversation.earlier
+            if conversation.draft == draft.draft
+            else conversation.draft,
             photo_s=self._services.clock(),
             clip=None,
             template=None,
@@ -125,7 +119,7 @@ class MediaHandler:
         await self.go_on(draft)
 
     async def go_on(self, draft: Draft) -> None:
-        """Has a draft looked at; or asks its person to agree to the terms first."""
+        """Have a draft's files looked at, after its person has agreed to the terms."""
         if not (await self._services.people.person(draft.person)).has_agreed:
             await self._ask_to_agree(draft)
             return
@@ -140,56 +134,58 @@ class MediaHandler:
         except TooManyPhotos as error:
             await self._refuse(draft, DraftProblem(error=error.to_dict()))
 
-    async def agreed(self, place: ChatTarget, person: int, terms: int) -> None:
-        """Notes that a person agrees, and goes on with what waited.
+    async def agreed(self, chat: int, person: int, terms: int) -> None:
+        """Record that a person agrees, and continue with the drafts that waited.
 
         Args:
-            place: where.
+            chat: where.
             person: who.
-            terms: the message that asked for it; it becomes the card of the last photo. All others
-                that ask for it are deleted.
+            terms: the message that asked; it becomes the card of the last photo. The other messages
+                that asked are deleted.
         """
         services = self._services
         await services.people.agree(person)
-        desk = await services.drafts.change_conversation(
-            place.chat, person, lambda now: _with_questions(now, without=(terms,))
+        conversation = await services.drafts.change_conversation(
+            chat, person, lambda now: _with_questions(now, without=(terms,))
         )
-        last = await services.drafts.read(desk.unagreed[-1]) if desk.unagreed else None
-        shown = await services.drafts.answered(place.chat, terms)
+        last = (
+            await services.drafts.read(conversation.unagreed[-1]) if conversation.unagreed else None
+        )
+        shown = await services.drafts.answered(chat, terms)
         card = Card(message_id=terms)
         if shown is not None and shown.card is not None and shown.card.message_id == terms:
             pass  # a second tap: the message is that draft's card already
         elif last is None:
-            await services.messenger.edit(place.chat, card, agreed_words(services.texts))
+            await services.messenger.edit(chat, card, agreed_content(services.texts))
         elif last.card is None:
             await self._cards.adopt(last, card)
         else:
-            await services.messenger.delete(place.chat, terms)
-        await self._go_on_agreed(place.chat, person)
+            await services.messenger.delete(chat, terms)
+        await self._continue_agreed(chat, person)
 
     async def take_clip(self, incoming: IncomingMessage, clip: MediaFile) -> None:
-        """Gives a clip to the photo that it belongs to, or keeps it for the next one."""
+        """Give a clip to the photo that it belongs to, or keep it for the next one."""
         services, _ = self._services, self._services.texts
         refused = self.limits.refusal(clip)
         if refused is not None:
-            await self.say(incoming, sentence_of(refused, _, is_clip=True))
+            await self.say(incoming, error_text(refused, _, is_clip=True))
             return
-        desk = await services.drafts.desk(incoming.chat, incoming.person)
-        asked = await self._asking_draft(incoming, desk)
-        draft = asked or await self._fresh_draft(desk)
+        conversation = await services.drafts.conversation(incoming.chat, incoming.person)
+        asked = await self._asking_draft(incoming, conversation)
+        draft = asked or await self._fresh_draft(conversation)
         if draft is not None:
             await self.add_clip(draft, clip)
-            # Where nobody asked for it, it may just as well be meant for the photo that comes next.
+            # A clip that was not asked for may also be meant for the next photo.
             kept = None if asked else clip
             await services.drafts.update_conversation(
                 incoming.chat, incoming.person, draft=draft.draft, wants_clip=None, clip=kept
             )
             return
         await services.drafts.update_conversation(incoming.chat, incoming.person, clip=clip)
-        await self._ask_for_photo(incoming, desk)
+        await self._ask_for_photo(incoming, conversation)
 
     async def add_clip(self, draft: Draft, clip: MediaFile | None) -> None:
-        """Gives a draft a clip or takes it away, and has it looked at; its card comes below."""
+        """Replace or remove a draft's clip and look at it again; its card moves to the bottom."""
         services = self._services
         if draft.clip != clip:
             has_order = await self._cards.is_ordered(draft)
@@ -209,7 +205,7 @@ class MediaHandler:
         await self.go_on(draft)
 
     async def retry(self, draft: Draft) -> None:
-        """Has the same photo and clip looked at once more."""
+        """Look at the same photo and clip again."""
 
         def untroubled(now: Draft) -> Draft:
             return now.renewed() if now.revision == draft.revision else now
@@ -217,112 +213,116 @@ class MediaHandler:
         await self.go_on(await self._services.drafts.change(draft.draft, untroubled) or draft)
 
     async def say(self, incoming: IncomingMessage, text: str) -> None:
-        """Answers to a message."""
-        await self._services.messenger.send(incoming.place, MessageContent(text))
+        """Reply to a message."""
+        await self._services.messenger.send(incoming.target, MessageContent(text))
 
     # --- inside -----------------------------------------------------------------------------------
 
-    async def _go_on_agreed(self, chat: int, person: int) -> None:
-        """Goes on with all that waited for the terms, and deletes the questions that are left."""
+    async def _continue_agreed(self, chat: int, person: int) -> None:
+        """Continue the drafts that waited for the terms, and delete the remaining questions."""
         drafts = self._services.drafts
-        desk = await drafts.desk(chat, person)
-        # Another task may be at the same draft. Photos of an album may still come to wait.
-        while names := [name for name in desk.unagreed if name not in self._going_on]:
-            self._going_on.add(names[0])
+        conversation = await drafts.conversation(chat, person)
+        # Another task may handle the same draft. More photos of an album may still arrive.
+        while names := [name for name in conversation.unagreed if name not in self._continuing]:
+            self._continuing.add(names[0])
             try:
                 draft = await drafts.read(names[0])
                 if draft is not None:
                     await self.go_on(draft)
-                desk = await drafts.change_conversation(
-                    chat, person, partial(_gone_on, name=names[0])
+                conversation = await drafts.change_conversation(
+                    chat, person, partial(_without_waiting, name=names[0])
                 )
             finally:
-                self._going_on.discard(names[0])
-        questions = (await drafts.desk(chat, person)).questions
+                self._continuing.discard(names[0])
+        questions = (await drafts.conversation(chat, person)).questions
         for question in questions:
             await self._services.messenger.delete(chat, question)
         await drafts.change_conversation(chat, person, partial(_with_questions, without=questions))
 
     async def _ask_to_agree(self, draft: Draft) -> None:
-        """Keeps a draft until its person agrees; the question is there once, below the last one."""
+        """Keep a draft until its person agrees; there is one question, below the last photo."""
         services = self._services
 
         def with_draft(now: Conversation) -> Conversation:
             waiting = tuple(dict.fromkeys((*now.unagreed, draft.draft)))[:MOST_PHOTOS]
             return now.model_copy(update={"unagreed": waiting})
 
-        desk = await services.drafts.change_conversation(draft.chat, draft.person, with_draft)
-        if draft.draft not in desk.unagreed:
+        conversation = await services.drafts.change_conversation(
+            draft.chat, draft.person, with_draft
+        )
+        if draft.draft not in conversation.unagreed:
             error = TooManyPhotos(count=MOST_PHOTOS)
             await self._refuse(draft, DraftProblem(error=error.to_dict()))
             return
-        for question in desk.questions:
+        for question in conversation.questions:
             await services.messenger.delete(draft.chat, question)
-        words = consent_words(draft.draft, self.limits.retain_h, services.texts)
+        content = consent_content(draft.draft, self.limits.retain_h, services.texts)
 
         async def note(card: Card) -> None:
             def asked(now: Conversation) -> Conversation:
-                return _with_questions(now, without=desk.questions, new=(card.message_id,))
+                return _with_questions(now, without=conversation.questions, new=(card.message_id,))
 
             await services.drafts.change_conversation(draft.chat, draft.person, asked)
 
-        await services.new_cards.send(f"terms:{draft.person}", place_of(draft), words, note)
+        await services.new_cards.send(f"terms:{draft.person}", target_of(draft), content, note)
         if (await services.people.person(draft.person)).has_agreed:
-            # The tap on an earlier question came while this one was on its way.
-            await self._go_on_agreed(draft.chat, draft.person)
+            # An earlier question was tapped while this one was being sent.
+            await self._continue_agreed(draft.chat, draft.person)
 
-    async def _refuse(self, draft: Draft, trouble: DraftProblem) -> None:
+    async def _refuse(self, draft: Draft, problem: DraftProblem) -> None:
         await self._services.drafts.change(
-            draft.draft, lambda now: now.model_copy(update={"trouble": trouble})
+            draft.draft, lambda now: now.model_copy(update={"trouble": problem})
         )
-        is_useless = trouble.error["error"] != TooManyPhotos.__name__
-        if is_useless and not trouble.is_clip:
+        is_unusable = problem.error["error"] != TooManyPhotos.__name__
+        if is_unusable and not problem.is_clip:
             await self._services.drafts.detach_draft(draft)
         await self._cards.show(draft.draft)
 
     async def _is_clip_wanted(self, incoming: IncomingMessage) -> bool:
-        desk = await self._services.drafts.desk(incoming.chat, incoming.person)
-        return await self._asking_draft(incoming, desk) is not None
+        conversation = await self._services.drafts.conversation(incoming.chat, incoming.person)
+        return await self._asking_draft(incoming, conversation) is not None
 
-    async def _asking_draft(self, incoming: IncomingMessage, desk: Conversation) -> Draft | None:
-        """The draft whose photo or card was answered, or that asked for a clip."""
+    async def _asking_draft(
+        self, incoming: IncomingMessage, conversation: Conversation
+    ) -> Draft | None:
+        """Return the draft that was replied to, or whose clip was asked for."""
         drafts = self._services.drafts
         found = (
             await drafts.answered(incoming.chat, incoming.reply_to) if incoming.reply_to else None
         )
         if found is not None and found.person == incoming.person:
             return found
-        return await drafts.read(desk.wants_clip) if desk.wants_clip else None
+        return await drafts.read(conversation.wants_clip) if conversation.wants_clip else None
 
-    async def _fresh_draft(self, desk: Conversation) -> Draft | None:
-        """The last photo's draft, if the photo has just come and nothing was ordered from it."""
-        last = await self._services.drafts.read(desk.draft) if desk.draft else None
-        is_old = self._services.clock() - desk.photo_s > _FRESH_S
+    async def _fresh_draft(self, conversation: Conversation) -> Draft | None:
+        """Return the last photo's draft if the photo is recent and nothing was ordered from it."""
+        last = await self._services.drafts.read(conversation.draft) if conversation.draft else None
+        is_old = self._services.clock() - conversation.photo_s > _FRESH_S
         if last is None or is_old or last.number > 1 or await self._cards.is_ordered(last):
             return None
-        is_useless = last.trouble is not None and not last.trouble.is_clip
-        return None if is_useless else last
+        is_unusable = last.trouble is not None and not last.trouble.is_clip
+        return None if is_unusable else last
 
-    async def _ask_for_photo(self, incoming: IncomingMessage, desk: Conversation) -> None:
+    async def _ask_for_photo(self, incoming: IncomingMessage, conversation: Conversation) -> None:
         _ = self._services.texts
-        text = _("I have your clip. Now send me the photo that is to follow it.")
-        last = await self._services.drafts.read(desk.draft) if desk.draft else None
+        text = _("I have your clip. Now send me the photo that should follow it.")
+        last = await self._services.drafts.read(conversation.draft) if conversation.draft else None
         row: tuple[Button, ...] = ()
         if last is not None:
             tap = ButtonData(ButtonAction.OWN_CLIP, last.draft, 0, WAITING_CLIP)
             row = (Button(_("Use the last photo"), tap),)
-        await self._services.messenger.send(incoming.place, MessageContent(text, (row,)))
+        await self._services.messenger.send(incoming.target, MessageContent(text, (row,)))
 
 
-def _gone_on(desk: Conversation, name: str) -> Conversation:
-    """A desk without a draft that waited for the terms."""
-    left = tuple(waiting for waiting in desk.unagreed if waiting != name)
-    return desk.model_copy(update={"unagreed": left})
+def _without_waiting(conversation: Conversation, name: str) -> Conversation:
+    """Return the conversation without a draft that waited for the terms."""
+    left = tuple(waiting for waiting in conversation.unagreed if waiting != name)
+    return conversation.model_copy(update={"unagreed": left})
 
 
 def _with_questions(
-    desk: Conversation, without: tuple[int, ...], new: tuple[int, ...] = ()
+    conversation: Conversation, without: tuple[int, ...], new: tuple[int, ...] = ()
 ) -> Conversation:
-    """A desk with other questions about the terms: some gone, some new."""
-    left = [question for question in desk.questions if question not in without]
-    return desk.model_copy(update={"questions": (*left, *new)})
+    """Return the conversation with other questions about the terms."""
+    left = [question for question in conversation.questions if question not in without]
+    return conversation.model_copy(update={"questions": (*left, *new)})

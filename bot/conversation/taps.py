@@ -1,4 +1,4 @@
-"""The buttons: each tap is answered at once, and does its work once however often it arrives."""
+"""Handles taps on buttons: each is answered at once, and takes effect once if it is repeated."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -6,24 +6,25 @@ from functools import partial
 from typing import Any
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.conversation.draft_cards import DraftCards, place_of
+from bot.conversation.draft_cards import DraftCards, target_of
 from bot.conversation.draft_text import FOLLOW, WAITING_CLIP, WITHOUT_CLIP
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import draft_id
-from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.error_text import error_text
+from bot.gateway.messenger import MessageContent
 from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
-from bot.orders.ordering import Ordering
-from bot.orders.placing import PlacedOrder
+from bot.orders.card_text import cancel_text
+from bot.orders.later_orders import LaterOrders
+from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import ResultFiles
 from bot.people import Role
 from bot.services import Services
-from bot.wording import cancelling_words, sentence_of
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Card, Draft, MediaFile
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
-from jobs.orders import Motion
 from jobs.service_errors import RecordError
+from jobs.wish import Movement
 
 _OLD_BUTTON = "This button is too old. Send the photo again."
 _DRAFT_GONE = "This photo is not kept any more. Send it again."
@@ -32,8 +33,8 @@ _OTHERS_CARD_IN_GROUP = (
     "Only the person who asked, or an admin of this group, can use these buttons."
 )
 _ORDERED = "You have ordered this already."
-_OLD_KEYBOARD = "These buttons are from before: use the newest ones for this photo."
-# On an earlier keyboard these would be another wish than the one that is shown.
+_OLD_KEYBOARD = "These buttons are out of date: use the newest ones for this photo."
+# Taps on these are refused if their keyboard is not the newest one.
 _OF_THIS_KEYBOARD = {
     ButtonAction.FACE,
     ButtonAction.CELL,
@@ -49,40 +50,29 @@ _WITHOUT_DRAFT = (ButtonAction.CONSENT, ButtonAction.PROFILE_PHOTO)
 class DraftTap:
     """A tap on a draft's button, and the draft."""
 
-    tapped: IncomingTap
-    tap: ButtonData
+    incoming: IncomingTap
+    button: ButtonData
     draft: Draft
 
 
-MayTap = Callable[[Draft, int], Awaitable[bool]]
-
-
 class Taps:
-    """Answers taps.
-
-    Args:
-        office: the parts of the bot.
-        reception: takes photos.
-        ordering: takes orders.
-        cards: shows drafts.
-        may_tap: whether a person who is not the draft's may use its buttons all the same.
-    """
+    """Handles taps."""
 
     def __init__(
         self,
         services: Services,
-        reception: MediaHandler,
+        media_handler: MediaHandler,
         ordering: Ordering,
+        later_orders: LaterOrders,
         cards: DraftCards,
-        may_tap: MayTap | None = None,
     ) -> None:
         self._services = services
-        self._reception = reception
+        self._media_handler = media_handler
         self._ordering = ordering
+        self._later_orders = later_orders
         self._cards = cards
-        self._may_tap = may_tap
         self._files = ResultFiles(services)
-        self._verbs: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
+        self._handlers: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
             ButtonAction.FACE: self._choose_face,
             ButtonAction.CELL: self._choose_cell,
             ButtonAction.PAGE: self._turn_page,
@@ -101,185 +91,189 @@ class Taps:
             ButtonAction.RETRY: self._retry,
         }
 
-    async def tap(self, tapped: IncomingTap) -> TapAnswer:
-        """What a tap is answered; part of what it does is left to be done after that.
+    async def tap(self, incoming: IncomingTap) -> TapAnswer:
+        """Handle a tap, and return the answer with the work that is left.
 
         Raises:
-            QueueUnavailable, StoreUnavailable, TelegramError: it is to be done again.
+            QueueUnavailable, StoreUnavailable, TelegramError: try again later.
         """
-        tap = ButtonData.decoded(tapped.data)
-        if tap is None or tap.verb not in (*self._verbs, *_WITHOUT_DRAFT):
+        button = ButtonData.decoded(incoming.data)
+        if button is None or button.action not in (*self._handlers, *_WITHOUT_DRAFT):
             return self._refused(_OLD_BUTTON)
         try:
-            draft = await self._services.drafts.read(tap.draft) if tap.draft else None
+            draft = await self._services.drafts.read(button.draft) if button.draft else None
         except RecordError:
             draft = None
-        if draft is not None and _is_open_keyboard(tapped, tap, draft):
-            draft = draft.model_copy(update={"number": tap.number})
-        refusal = await self._refusal(tapped, tap, draft) if draft else None
+        if draft is not None and _is_open_keyboard(incoming, button, draft):
+            draft = draft.model_copy(update={"number": button.number})
+        refusal = await self._refusal(incoming, button, draft) if draft else None
         if refusal is not None:
             return self._refused(refusal)
-        if draft is None or tap.verb in _WITHOUT_DRAFT:
-            return self._without_draft(tapped, tap)
-        return await self._of_draft(DraftTap(tapped, tap, draft))
+        if draft is None or button.action in _WITHOUT_DRAFT:
+            return self._without_draft(incoming, button)
+        return await self._of_draft(DraftTap(incoming, button, draft))
 
-    async def _of_draft(self, sheet: DraftTap) -> TapAnswer:
+    async def _of_draft(self, tap: DraftTap) -> TapAnswer:
         try:
-            answer = await self._verbs[sheet.tap.verb](sheet)
+            answer = await self._handlers[tap.button.action](tap)
         except UserError as error:
-            return TapAnswer(sentence_of(error, self._services.texts), is_alert=True)
+            return TapAnswer(error_text(error, self._services.texts), is_alert=True)
         if answer.then is None:
             return answer
-        return replace(answer, then=partial(self._finish, sheet.draft, answer.then))
+        return replace(answer, then=partial(self._finish, tap.draft, answer.then))
 
     async def _finish(self, draft: Draft, work: Callable[[], Awaitable[object]]) -> None:
-        """Does what is left; if it cannot be done, says so."""
+        """Do the work that is left, or tell the person why it is impossible."""
         try:
             await work()
         except UserError as error:
-            words = MessageContent(sentence_of(error, self._services.texts))
-            await self._services.messenger.send(place_of(draft), words)
+            content = MessageContent(error_text(error, self._services.texts))
+            await self._services.messenger.send(target_of(draft), content)
 
     def _refused(self, sentence: str) -> TapAnswer:
         return TapAnswer(self._services.texts(sentence), is_alert=True)
 
-    async def _refusal(self, tapped: IncomingTap, tap: ButtonData, draft: Draft) -> str | None:
-        """Why a tap does nothing, a msgid; None: it does."""
+    async def _refusal(self, incoming: IncomingTap, button: ButtonData, draft: Draft) -> str | None:
+        """Return why a tap is refused, a msgid; None if it is not."""
         if (
-            tap.verb in (ButtonAction.CANCEL, ButtonAction.CONSENT)
-            and draft.person == tapped.person
+            button.action in (ButtonAction.CANCEL, ButtonAction.CONSENT)
+            and draft.person == incoming.person
         ):
-            return None  # wherever it was ordered: /cancel lists all of a person's orders
-        if draft.chat != tapped.chat:
+            return None  # in any chat: /cancel lists all orders of a person
+        if draft.chat != incoming.chat:
             return _DRAFT_GONE
-        if tap.verb is ButtonAction.CONSENT:
+        if button.action is ButtonAction.CONSENT:
             return _OTHERS_CARD
-        if not await self._may_use(draft, tapped.person):
+        if not await self._may_use(draft, incoming.person):
             return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
-        is_old = tap.verb in _OF_THIS_KEYBOARD and tap.number != draft.number
+        is_old = button.action in _OF_THIS_KEYBOARD and button.number != draft.number
         return _OLD_KEYBOARD if is_old else None
 
     async def _may_use(self, draft: Draft, person: int) -> bool:
         if draft.person == person or await self._services.people.role(person) is Role.ADMIN:
             return True
-        return self._may_tap is not None and await self._may_tap(draft, person)
+        is_chat_admin = self._services.messenger.is_chat_admin
+        return draft.is_group and await is_chat_admin(draft.chat, person)
 
-    # --- before there is a draft ------------------------------------------------------------------
+    # --- without a draft --------------------------------------------------------------------------
 
-    def _without_draft(self, tapped: IncomingTap, tap: ButtonData) -> TapAnswer:
-        """Of a button that needs no draft, or whose draft is gone."""
+    def _without_draft(self, incoming: IncomingTap, button: ButtonData) -> TapAnswer:
+        """Handle a button that needs no draft, or whose draft is gone."""
         _ = self._services.texts
-        match tap.verb:
+        match button.action:
             case ButtonAction.CONSENT:
-                place = ChatTarget(tapped.chat, tapped.thread_id)
-                agreed = partial(self._reception.agreed, place, tapped.person, tapped.message_id)
+                agreed = partial(
+                    self._media_handler.agreed, incoming.chat, incoming.person, incoming.message_id
+                )
                 return TapAnswer(_("Thank you."), then=agreed)
             case ButtonAction.PROFILE_PHOTO:
-                return TapAnswer(then=partial(self._take_profile_photo, tapped))
+                return TapAnswer(then=partial(self._take_profile_photo, incoming))
             case ButtonAction.DROP | ButtonAction.DELETE:
-                return TapAnswer(_("It is deleted already."))
+                return TapAnswer(_("It is already deleted."))
         return self._refused(_DRAFT_GONE)
 
-    async def _take_profile_photo(self, tapped: IncomingTap) -> None:
-        incoming = IncomingMessage(tapped.chat, tapped.person, tapped.message_id, tapped.thread_id)
-        file_id = await self._services.messenger.profile_photo(tapped.person)
+    async def _take_profile_photo(self, incoming: IncomingTap) -> None:
+        message = IncomingMessage(
+            incoming.chat, incoming.person, incoming.message_id, incoming.thread_id
+        )
+        file_id = await self._services.messenger.profile_photo(incoming.person)
         if file_id is None:
             _ = self._services.texts
             text = _("You have no profile picture that I can see. Send me a photo instead.")
-            await self._reception.say(incoming, text)
+            await self._media_handler.say(message, text)
             return
-        known = await self._services.drafts.read(draft_id(incoming.chat, incoming.message_id))
+        known = await self._services.drafts.read(draft_id(message.chat, message.message_id))
         if known is not None and known.look is not None:
             await self._cards.show_below(known)
             return
         photo = MediaFile(file_id=file_id, name="profile picture.jpg")
-        await self._reception.begin(incoming, photo)
+        await self._media_handler.begin(message, photo)
 
-    # --- what is to be seen -----------------------------------------------------------------------
+    # --- face, page and engine --------------------------------------------------------------------
 
-    async def _choose_face(self, sheet: DraftTap) -> TapAnswer:
-        chosen = [face.box for face in sheet.draft.faces if str(face.number) == sheet.tap.argument]
-        return await self._settle_face(sheet, chosen[0]) if chosen else TapAnswer()
+    async def _choose_face(self, tap: DraftTap) -> TapAnswer:
+        chosen = [face.box for face in tap.draft.faces if str(face.number) == tap.button.argument]
+        return await self._settle_face(tap, chosen[0]) if chosen else TapAnswer()
 
-    async def _choose_cell(self, sheet: DraftTap) -> TapAnswer:
-        look, cell = sheet.draft.look, sheet.tap.argument
+    async def _choose_cell(self, tap: DraftTap) -> TapAnswer:
+        look, cell = tap.draft.look, tap.button.argument
         if look is None or cell not in set("0123456789"):
             return TapAnswer()
-        box = whole_box(look.width, look.height)
+        box = whole_box(look.photo.width, look.photo.height)
         if cell != "0":
-            box = grid_box(look.width, look.height, int(cell))
-        return await self._settle_face(sheet, box)
+            box = grid_box(look.photo.width, look.photo.height, int(cell))
+        return await self._settle_face(tap, box)
 
-    async def _settle_face(self, sheet: DraftTap, box: CropBox) -> TapAnswer:
-        draft = await self._changed(sheet.draft, face_box=box)
+    async def _settle_face(self, tap: DraftTap, box: CropBox) -> TapAnswer:
+        draft = await self._changed(tap.draft, face_box=box)
         if draft.motion is not None or draft.is_all_wanted:
             return await self._place(draft.with_wish_number())
         return self._showing(draft)
 
-    async def _turn_page(self, sheet: DraftTap) -> TapAnswer:
-        page = int(sheet.tap.argument) if sheet.tap.argument.isdecimal() else 0
-        return self._showing(sheet.draft, page)
+    async def _turn_page(self, tap: DraftTap) -> TapAnswer:
+        page = int(tap.button.argument) if tap.button.argument.isdecimal() else 0
+        return self._showing(tap.draft, page)
 
-    async def _choose_engine(self, sheet: DraftTap) -> TapAnswer:
-        draft, engine = sheet.draft, sheet.tap.argument
-        if await self._services.cards.read(draft.order_id_of(sheet.tap.number)) is not None:
-            placed = await self._ordering.use_engine(draft, sheet.tap.number, engine)
+    async def _choose_engine(self, tap: DraftTap) -> TapAnswer:
+        draft, engine = tap.draft, tap.button.argument
+        if await self._services.cards.read(draft.order_id_of(tap.button.number)) is not None:
+            placed = await self._later_orders.use_engine(draft, tap.button.number, engine)
             return self._told(draft, placed)
         return self._showing(await self._changed(draft, engine=engine))
 
-    async def _look_again(self, sheet: DraftTap) -> TapAnswer:
-        """At the photo alone, or at all of it once more."""
-        if sheet.tap.argument == WITHOUT_CLIP:
-            return TapAnswer(then=partial(self._reception.add_clip, sheet.draft, None))
-        return TapAnswer(then=partial(self._reception.retry, sheet.draft))
+    async def _look_again(self, tap: DraftTap) -> TapAnswer:
+        """Look at the photo without the clip, or at the same files again."""
+        if tap.button.argument == WITHOUT_CLIP:
+            return TapAnswer(then=partial(self._media_handler.add_clip, tap.draft, None))
+        return TapAnswer(then=partial(self._media_handler.retry, tap.draft))
 
     def _showing(self, draft: Draft, page: int = 0) -> TapAnswer:
         return TapAnswer(then=partial(self._cards.show, draft.draft, page), only_shows=True)
 
     # --- clips ------------------------------------------------------------------------------------
 
-    async def _choose_clip(self, sheet: DraftTap) -> TapAnswer:
-        """Follows the clip that is there, takes the one that waits, or asks for one."""
-        draft, _ = sheet.draft, self._services.texts
-        if sheet.tap.argument == WAITING_CLIP:
-            desk = await self._services.drafts.desk(draft.chat, draft.person)
-            if desk.clip is None:
+    async def _choose_clip(self, tap: DraftTap) -> TapAnswer:
+        """Follow the draft's clip, take the one that waits, or ask for one."""
+        draft, _ = tap.draft, self._services.texts
+        if tap.button.argument == WAITING_CLIP:
+            conversation = await self._services.drafts.conversation(draft.chat, draft.person)
+            if conversation.clip is None:
                 return TapAnswer(_("This clip is in use already, or too old. Send it again."))
-            return TapAnswer(then=partial(self._take_waiting_clip, draft, desk.clip))
-        if sheet.tap.number != draft.number:
+            return TapAnswer(then=partial(self._take_waiting_clip, draft, conversation.clip))
+        if tap.button.number != draft.number:
             return self._refused(_OLD_KEYBOARD)
-        key = draft.look.clip_key if draft.look else None
-        if key is not None and sheet.tap.argument == FOLLOW:
-            return await self._place(_wishing(draft, motion=Motion(clip_key=key)))
+        clip = draft.look.clip if draft.look else None
+        if clip is not None and tap.button.argument == FOLLOW:
+            return await self._place(_wishing(draft, motion=Movement.of_clip(clip)))
         return TapAnswer(then=partial(self._ask_for_clip, draft))
 
     async def _take_waiting_clip(self, draft: Draft, clip: MediaFile) -> None:
-        await self._reception.add_clip(draft, clip)
+        await self._media_handler.add_clip(draft, clip)
         await self._services.drafts.update_conversation(draft.chat, draft.person, clip=None)
 
     async def _ask_for_clip(self, draft: Draft) -> None:
         drafts, _ = self._services.drafts, self._services.texts
         await drafts.update_conversation(draft.chat, draft.person, wants_clip=draft.draft)
-        seconds = self._reception.limits.clip_s
+        seconds = self._media_handler.limits.clip_s
         text = _(
             "Send me the clip: a video, a round video or a GIF with one face seen from the front. "
-            "The first {seconds:g} s are used.",
+            "I use the first {seconds:g} s.",
             seconds=seconds,
         )
         if draft.is_group:
             text = _(
-                "Answer to this message with the clip: a video or a GIF with one face seen from "
-                "the front. The first {seconds:g} s are used.",
+                "Reply to this message with the clip: a video or a GIF with one face seen from the "
+                "front. I use the first {seconds:g} s.",
                 seconds=seconds,
             )
-        sent = await self._services.messenger.send(place_of(draft), MessageContent(text))
-        await drafts.note_card(draft.chat, sent.message_id, draft.draft)
+        sent = await self._services.messenger.send(target_of(draft), MessageContent(text))
+        await drafts.note_card(draft.chat, sent, draft.draft)
 
     # --- orders -----------------------------------------------------------------------------------
 
-    async def _choose_movement(self, sheet: DraftTap) -> TapAnswer:
-        draft, number = sheet.draft, sheet.tap.number
-        wish = _wishing(draft, motion=Motion(template=sheet.tap.argument))
+    async def _choose_movement(self, tap: DraftTap) -> TapAnswer:
+        draft, number = tap.draft, tap.button.number
+        wish = _wishing(draft, motion=Movement(template=tap.button.argument))
         if number != draft.number:
             known = await self._services.cards.read(draft.order_id_of(number))
             if known is not None:
@@ -287,37 +281,39 @@ class Taps:
             return self._refused(_OLD_KEYBOARD)
         return await self._place(wish)
 
-    async def _choose_one_of_all(self, sheet: DraftTap) -> TapAnswer:
-        draft, tap = sheet.draft, sheet.tap
-        return self._told(draft, await self._ordering.one_of_all(draft, tap.number, tap.argument))
+    async def _choose_one_of_all(self, tap: DraftTap) -> TapAnswer:
+        draft, button = tap.draft, tap.button
+        return self._told(
+            draft, await self._later_orders.one_of_all(draft, button.number, button.argument)
+        )
 
-    async def _show_all(self, sheet: DraftTap) -> TapAnswer:
-        return await self._place(_wishing(sheet.draft, is_all_wanted=True))
+    async def _show_all(self, tap: DraftTap) -> TapAnswer:
+        return await self._place(_wishing(tap.draft, is_all_wanted=True))
 
-    async def _again(self, sheet: DraftTap) -> TapAnswer:
-        """The movements once more, in a new message below."""
-        return TapAnswer(then=partial(self._cards.show_below, sheet.draft))
+    async def _again(self, tap: DraftTap) -> TapAnswer:
+        """Show the movements again, in a new message."""
+        return TapAnswer(then=partial(self._cards.show_below, tap.draft))
 
-    async def _another_frame(self, sheet: DraftTap) -> TapAnswer:
-        placed = await self._ordering.another_frame(sheet.draft, sheet.tap.number)
-        return self._told(sheet.draft, placed)
+    async def _another_frame(self, tap: DraftTap) -> TapAnswer:
+        placed = await self._later_orders.another_frame(tap.draft, tap.button.number)
+        return self._told(tap.draft, placed)
 
-    async def _retry(self, sheet: DraftTap) -> TapAnswer:
-        card = Card(message_id=sheet.tapped.message_id)
-        placed = await self._ordering.retry(sheet.draft, sheet.tap.number, card)
-        return self._told(sheet.draft, placed)
+    async def _retry(self, tap: DraftTap) -> TapAnswer:
+        card = Card(message_id=tap.incoming.message_id)
+        placed = await self._later_orders.retry(tap.draft, tap.button.number, card)
+        return self._told(tap.draft, placed)
 
-    async def _cancel(self, sheet: DraftTap) -> TapAnswer:
-        became = await self._ordering.cancel(sheet.draft, sheet.tap.number)
-        return TapAnswer(cancelling_words(became, self._services.texts))
+    async def _cancel(self, tap: DraftTap) -> TapAnswer:
+        outcome = await self._ordering.cancel(tap.draft, tap.button.number)
+        return TapAnswer(cancel_text(outcome, self._services.texts))
 
     async def _place(self, draft: Draft) -> TapAnswer:
         if draft.look is not None and draft.face_box is None:
             return self._showing(draft)
         placed = await self._ordering.place(draft)
-        desk = await self._services.drafts.desk(draft.chat, draft.person)
-        if desk.clip is not None and desk.clip == draft.clip:
-            # It was meant for this photo: the next one gets none.
+        conversation = await self._services.drafts.conversation(draft.chat, draft.person)
+        if conversation.clip is not None and conversation.clip == draft.clip:
+            # The clip is used now, so the next photo does not get it.
             await self._services.drafts.update_conversation(draft.chat, draft.person, clip=None)
         return self._told(draft, placed)
 
@@ -325,36 +321,36 @@ class Taps:
         _ = self._services.texts
         if placed.card is None:
             show = partial(self._cards.show, draft.draft)
-            return TapAnswer(_("One moment: the photo is fetched again."), then=show)
+            return TapAnswer(_("One moment: I am fetching the photo again."), then=show)
         return TapAnswer("" if placed.is_new else _(_ORDERED))
 
     # --- the end ----------------------------------------------------------------------------------
 
-    async def _drop(self, sheet: DraftTap) -> TapAnswer:
-        """Takes a card away; with it the photo, if nothing was ever ordered from it."""
-        draft = sheet.draft
-        if sheet.tap.number == draft.number and await self._cards.is_ordered(draft):
-            return await self._cancel(sheet)
+    async def _drop(self, tap: DraftTap) -> TapAnswer:
+        """Remove a card, and also the photo if nothing was ever ordered from it."""
+        draft = tap.draft
+        if tap.button.number == draft.number and await self._cards.is_ordered(draft):
+            return await self._cancel(tap)
         if draft.number == 1:
             return TapAnswer(then=partial(self._forget, draft))
         delete = self._services.messenger.delete
-        return TapAnswer(then=partial(delete, draft.chat, sheet.tapped.message_id))
+        return TapAnswer(then=partial(delete, draft.chat, tap.incoming.message_id))
 
-    async def _as_file(self, sheet: DraftTap) -> TapAnswer:
-        await self._files.wish(sheet.draft, sheet.tap.number, sheet.tapped.query)
+    async def _as_file(self, tap: DraftTap) -> TapAnswer:
+        await self._files.request(tap.draft, tap.button.number, tap.incoming.query)
         return TapAnswer(self._services.texts("The file is on its way."))
 
-    async def _delete(self, sheet: DraftTap) -> TapAnswer:
-        tapped, _ = sheet.tapped, self._services.texts
-        card = await self._services.cards.read(sheet.draft.order_id_of(sheet.tap.number))
-        messages = (tapped.message_id, *(card.files if card else ()))
-        if await self._files.delete(sheet.draft, sheet.tap.number):
+    async def _delete(self, tap: DraftTap) -> TapAnswer:
+        incoming, _ = tap.incoming, self._services.texts
+        card = await self._services.cards.read(tap.draft.order_id_of(tap.button.number))
+        messages = (incoming.message_id, *(card.files if card else ()))
+        if await self._files.delete(tap.draft, tap.button.number):
             text = _("Deleted: the video here, and photo and clip on the server.")
         else:
             text = _(
                 "The video is deleted. Photo and clip stay while another order of yours needs them."
             )
-        return TapAnswer(text, then=partial(self._delete_messages, tapped.chat, messages))
+        return TapAnswer(text, then=partial(self._delete_messages, incoming.chat, messages))
 
     async def _delete_messages(self, chat: int, messages: Sequence[int]) -> None:
         for message_id in messages:
@@ -363,17 +359,15 @@ class Taps:
     async def _forget(self, draft: Draft) -> None:
         services, _ = self._services, self._services.texts
         if draft.card is not None:
-            words = MessageContent(
-                _("Forgotten, and the photo is deleted. Send another one at any time.")
-            )
-            await services.messenger.edit(draft.chat, draft.card, words)
-        desk = await services.drafts.desk(draft.chat, draft.person)
-        if draft.draft in (desk.draft, desk.wants_clip):
+            content = MessageContent(_("The photo is deleted. Send another one at any time."))
+            await services.messenger.edit(draft.chat, draft.card, content)
+        conversation = await services.drafts.conversation(draft.chat, draft.person)
+        if draft.draft in (conversation.draft, conversation.wants_clip):
             await services.drafts.update_conversation(
                 draft.chat, draft.person, draft=None, wants_clip=None
             )
         await services.drafts.forget(draft.draft)
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             await services.retention.forget(draft.draft, services.clock())
 
     async def _changed(self, draft: Draft, **changes: Any) -> Draft:
@@ -383,12 +377,12 @@ class Taps:
         return changed or draft.model_copy(update=changes)
 
 
-def _is_open_keyboard(tapped: IncomingTap, tap: ButtonData, draft: Draft) -> bool:
-    """Whether a tap is on the draft's card, whatever numbers were taken since it was shown."""
-    is_card = draft.card is not None and draft.card.message_id == tapped.message_id
-    return is_card and tap.verb in _OF_A_KEYBOARD and 0 < tap.number < draft.number
+def _is_open_keyboard(incoming: IncomingTap, button: ButtonData, draft: Draft) -> bool:
+    """Whether a tap is on the draft's card, even if its number is not the newest."""
+    is_card = draft.card is not None and draft.card.message_id == incoming.message_id
+    return is_card and button.action in _OF_A_KEYBOARD and 0 < button.number < draft.number
 
 
 def _wishing(draft: Draft, **wish: Any) -> Draft:
-    """The draft with one wish, and no other."""
+    """Return the draft with this wish only."""
     return draft.model_copy(update={"motion": None, "is_all_wanted": False, **wish})

@@ -1,7 +1,7 @@
-"""Drafts in Redis, and what a chat has in hand: its last photo, a clip that waits for one.
+"""Drafts and conversations in Redis.
 
-Nothing of a conversation is kept anywhere else: the bot may die at any moment and goes on where it
-was. A draft outlives its files: with Telegram's names of them they are fetched again when wanted.
+Nothing of a conversation is kept anywhere else, so that a restarted bot continues. A draft outlives
+its stored files: they are fetched again by Telegram's file ids when needed.
 """
 
 import hashlib
@@ -10,30 +10,30 @@ from collections.abc import Callable
 
 from pydantic import Field
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
 
-from jobs.connection import reaching
+from bot.record_store import RecordStore
+from jobs.connection import queue_errors
 from jobs.drafts import Draft, MediaFile
 from jobs.orders import DraftId, Record
 from jobs.queues.keys import desk_key, draft_key, drafts_key, shown_key
 from jobs.service_errors import RecordError
 
 _DRAFT_KEPT_S = 30 * 86_400
-_DESK_KEPT_S = 86_400
+_CONVERSATION_KEPT_S = 86_400
 
 
 class Conversation(Record):
-    """What a person has in hand in a chat.
+    """What a person is doing in a chat.
 
     Attributes:
         draft: of the last photo, or None.
         earlier: of the photo before that, or None.
-        photo_s: when that photo came, unix time.
-        wants_clip: the draft whose own clip was asked for, or None.
-        clip: a clip that came before its photo, or None.
-        template: a movement that was chosen before the photo came (a link's), or None.
-        unagreed: drafts that go on as soon as the person agrees to the terms.
-        questions: the messages that ask for that.
+        photo_s: when the last photo was sent, unix time.
+        wants_clip: the draft whose clip was asked for, or None.
+        clip: a clip that waits for a photo, or None.
+        template: a movement that waits for a photo (from a link), or None.
+        unagreed: drafts that wait until the person agrees to the terms.
+        questions: the messages that ask for consent.
     """
 
     draft: DraftId | None = None
@@ -47,39 +47,33 @@ class Conversation(Record):
 
 
 def draft_id(chat: int, message_id: int) -> str:
-    """The id of the draft that a message begins: the same however often its update comes.
-
-    Ten letters and digits of a hash: they fit into a button.
-    """
+    """Return the id of the draft that a message begins, short enough for a button."""
     digest = hashlib.blake2s(f"{chat}:{message_id}".encode()).digest()
     return b32encode(digest)[:10].decode().lower()
 
 
 class DraftStore:
-    """Drafts and desks. All its methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        redis: the server of the queues.
-        url: its address.
-    """
+    """Reads and changes them. Its methods raise QueueUnavailable if Redis does not answer."""
 
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
         self._url = url
+        self._drafts = RecordStore(redis, url, Draft.read, kept_s=_DRAFT_KEPT_S)
+        self._conversations = RecordStore(
+            redis, url, _read_conversation, Conversation, _CONVERSATION_KEPT_S
+        )
 
     async def read(self, draft: str) -> Draft | None:
-        """A draft, or None if it is not known (any more).
+        """Return a draft, or None if it is not stored.
 
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
-            text = await self._redis.get(draft_key(draft))
-        return None if text is None else Draft.read(text)
+        return await self._drafts.read(draft_key(draft))
 
     async def begin(self, draft: Draft) -> Draft:
-        """Writes a new draft; of one that is there already, what is there."""
-        with reaching(self._url):
+        """Store a new draft. Return the stored one if there is one already."""
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(draft_key(draft.draft), draft.to_json(), nx=True, ex=_DRAFT_KEPT_S)
                 pipe.sadd(drafts_key(draft.chat), draft.draft)
@@ -88,116 +82,82 @@ class DraftStore:
         return await self.read(draft.draft) or draft
 
     async def change(self, draft: str, change: Callable[[Draft], Draft]) -> Draft | None:
-        """The draft after a change, which may be made more than once; None if it is not known.
-
-        Nobody else's change is lost: the card may be sent while a look comes in.
-        """
-        key = draft_key(draft)
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                while True:
-                    await pipe.watch(key)
-                    text = await pipe.get(key)
-                    if text is None:
-                        return None
-                    changed = change(Draft.read(text))
-                    pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
-                    pipe.set(key, changed.to_json(), ex=_DRAFT_KEPT_S)
-                    try:
-                        await pipe.execute()
-                    except WatchError:
-                        continue
-                    return changed
+        """Change a draft and return it, or None if it is not stored; see `RecordStore.change`."""
+        return await self._drafts.change(draft_key(draft), change)
 
     async def of_chat(self, chat: int) -> list[str]:
-        """The drafts that were begun in a chat; some may be forgotten."""
-        with reaching(self._url):
+        """Return the drafts that were begun in a chat; some may be deleted."""
+        with queue_errors(self._url):
             return sorted(map(str, await self._redis.smembers(drafts_key(chat))))
 
     async def move(self, old: int, new: int) -> None:
-        """A group has a new number: its drafts follow, without their messages, which stay behind.
-
-        It may be done more than once.
-        """
+        """Move a group's drafts to its new id, without their messages; it may be repeated."""
         for name in await self.of_chat(old):
             await self.change(name, lambda draft: _moved(draft, new))
-            with reaching(self._url):
+            with queue_errors(self._url):
                 await self._redis.smove(drafts_key(old), drafts_key(new), name)
 
     async def forget_chat(self, chat: int) -> None:
-        """Deletes the list of a chat's drafts, when all of them are forgotten."""
-        with reaching(self._url):
+        """Delete the list of a chat's drafts."""
+        with queue_errors(self._url):
             await self._redis.delete(drafts_key(chat))
 
     async def forget(self, draft: str) -> None:
-        """Deletes a draft; its files are the file store's."""
-        with reaching(self._url):
+        """Delete a draft, but not its files."""
+        with queue_errors(self._url):
             await self._redis.delete(draft_key(draft))
 
     async def note_card(self, chat: int, message_id: int, draft: str) -> None:
-        """Notes whose card a message is, for those who answer to it."""
-        with reaching(self._url):
+        """Store whose card a message is, for replies to it."""
+        with queue_errors(self._url):
             await self._redis.set(shown_key(chat, message_id), draft, ex=_DRAFT_KEPT_S)
 
     async def answered(self, chat: int, message_id: int) -> Draft | None:
-        """The draft whose photo or card a message is, or None."""
-        with reaching(self._url):
+        """Return the draft whose photo or card a message is, or None."""
+        with queue_errors(self._url):
             shown = await self._redis.get(shown_key(chat, message_id))
         return await self.read(str(shown or draft_id(chat, message_id)))
 
-    async def desk(self, chat: int, person: int) -> Conversation:
-        """What a person has in hand in a chat."""
-        with reaching(self._url):
-            text = await self._redis.get(desk_key(chat, person))
-        return _desk_of(text)
+    async def conversation(self, chat: int, person: int) -> Conversation:
+        """Return a person's conversation in a chat."""
+        return await self._conversations.read(desk_key(chat, person)) or Conversation()
 
     async def update_conversation(self, chat: int, person: int, **changes: object) -> Conversation:
-        """Changes it; nobody else's change is lost."""
+        """Change fields of a conversation and return it."""
         return await self.change_conversation(
-            chat, person, lambda desk: desk.model_copy(update=changes)
+            chat, person, lambda conversation: conversation.model_copy(update=changes)
         )
 
     async def detach_draft(self, draft: Draft) -> None:
-        """A photo cannot be used: the one before is the last again, its clip waits for another."""
+        """Remove an unusable photo from its conversation; its clip waits for another one."""
 
-        def without(desk: Conversation) -> Conversation:
-            changes: dict[str, object] = {"clip": desk.clip or draft.clip}
-            if desk.draft == draft.draft:
-                changes |= {"draft": desk.earlier, "earlier": None, "photo_s": 0.0}
-            elif desk.earlier == draft.draft:
+        def without(conversation: Conversation) -> Conversation:
+            changes: dict[str, object] = {"clip": conversation.clip or draft.clip}
+            if conversation.draft == draft.draft:
+                changes |= {"draft": conversation.earlier, "earlier": None, "photo_s": 0.0}
+            elif conversation.earlier == draft.draft:
                 changes["earlier"] = None
-            return desk.model_copy(update=changes)
+            return conversation.model_copy(update=changes)
 
         await self.change_conversation(draft.chat, draft.person, without)
 
     async def change_conversation(
         self, chat: int, person: int, change: Callable[[Conversation], Conversation]
     ) -> Conversation:
-        """It after a change, which may be made more than once; nobody else's is lost."""
-        key = desk_key(chat, person)
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                while True:
-                    await pipe.watch(key)
-                    desk = change(_desk_of(await pipe.get(key)))
-                    pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
-                    pipe.set(key, desk.to_json(), ex=_DESK_KEPT_S)
-                    try:
-                        await pipe.execute()
-                    except WatchError:
-                        continue
-                    return desk
+        """Change a conversation and return it; see `RecordStore.change`."""
+        changed = await self._conversations.change(desk_key(chat, person), change)
+        return changed or Conversation()
 
 
 def _moved(draft: Draft, new: int) -> Draft:
-    """The draft in a group that has a new number; the ids of its orders stay as they are."""
+    """Return the draft with its group's new id; the ids of its orders stay."""
     changes = {"chat": new, "chat_of_ids": draft.chat_of_ids or draft.chat, "card": None}
     return draft.model_copy(update=changes)
 
 
-def _desk_of(text: str | bytes | None) -> Conversation:
-    """What is written there; nothing, if another version of this program wrote it."""
+def _read_conversation(text: str | bytes) -> Conversation:
+    """Parse a conversation; return an empty one if another version of this program wrote it."""
     try:
-        return Conversation.read(text) if text else Conversation()
+        return Conversation.read(text)
     except RecordError:
         return Conversation()

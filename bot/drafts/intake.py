@@ -1,9 +1,8 @@
-"""Photos and clips come in: from Telegram into the file store, then to be looked at.
+"""Fetches photos and clips from Telegram into the file store, and has them looked at.
 
     Intake.begin -> queue `intake` -> Intake.work -> store -> queue `look` (any worker)
 
-Telegram's names of the files are all that this takes, so that files whose time was over are fetched
-again in the same way.
+It needs only Telegram's file ids, so that deleted files can be fetched again.
 """
 
 import asyncio
@@ -14,22 +13,23 @@ from telegram.error import BadRequest, NetworkError, RetryAfter
 
 from bot.gateway.rate_limiter import seconds
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft, MediaFile
-from jobs.errors import MediaError, MediaTooLarge
+from jobs.errors import MediaTooLarge
 from jobs.orders import DraftId, LookOrder, Record
 from jobs.queues.admission import PHOTO_LIMITS
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.keys import INTAKE, JobRef
 from jobs.queues.queue_worker import WorkRules
+from jobs.service_errors import FileLost, TelegramSilent
 from jobs.tasks import end_tasks
 
 INTAKE_RULES = WorkRules(at_once=4, most_stalls=1000)
 
 _MB = 1_000_000
-# What the cloud server hands out.
+# The limit of Telegram's cloud server.
 CLOUD_LIMIT_BYTES = 20 * _MB
-# A server of one's own hands out anything, but several files are in memory at the same time.
+# A local server has no limit, but several files are in memory at the same time.
 LOCAL_LIMIT_BYTES = 200 * _MB
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _TOO_BIG = "file is too big"
@@ -37,25 +37,13 @@ _LONGEST_PAUSE_S = 60.0
 _MOST_STARTS = 200  # some hours
 
 
-class FileLost(MediaError):
-    """A file that Telegram does not hand out any more."""
-
-    sentence = "Telegram does not hand out {name} any more. Send it again."
-
-
-class TelegramSilent(MediaError):
-    """Telegram did not answer for hours."""
-
-    sentence = "{name} could not be fetched from Telegram for hours. Send it again."
-
-
 class IntakeOrder(Record):
-    """Files that are to be fetched.
+    """A request to fetch files.
 
     Attributes:
-        draft: whose they are.
-        revision: of the draft; when it has another by then, nobody wants them any more.
-        chat: where they came from.
+        draft: the files' draft.
+        revision: of the draft; if it has changed since, the files are not needed.
+        chat: where they were sent.
         person: who sent them.
         photo: the photo.
         clip: the clip, or None.
@@ -73,8 +61,7 @@ class Intake:
     """Fetches files.
 
     Args:
-        office: the parts of the bot.
-        limit_bytes: larger files are not taken.
+        limit_bytes: larger files are refused.
     """
 
     def __init__(self, services: Services, limit_bytes: int = CLOUD_LIMIT_BYTES) -> None:
@@ -82,12 +69,12 @@ class Intake:
         self._limit_bytes = limit_bytes
 
     async def begin(self, draft: Draft) -> None:
-        """Has a draft's files fetched and looked at, once for each revision.
+        """Request a draft's files, once for each revision.
 
         Raises:
             ValueError: the draft has no photo yet.
-            TooManyPhotos: of this person.
-            QueueUnavailable: the server does not answer.
+            TooManyPhotos: too many photos of this person are waiting.
+            QueueUnavailable: Redis does not answer.
         """
         if draft.photo is None:
             message = f"the draft {draft.draft} has no photo"
@@ -104,10 +91,10 @@ class Intake:
         await self._services.queues.send(ref, order, draft.person, PHOTO_LIMITS)
 
     async def work(self, assignment: Assignment) -> None:
-        """Fetches the files of one draft.
+        """Fetch the files of one draft.
 
         Raises:
-            Later: Telegram does not answer right now.
+            Later: Telegram does not answer.
             MediaError: a file is too large or gone.
             StoreError: it cannot be stored.
         """
@@ -123,7 +110,7 @@ class Intake:
         try:
             photo_key, *clip_key = await asyncio.gather(*fetching)
         finally:
-            # Where one of them is of no use, nobody waits for the other.
+            # If one fails, the other is not awaited.
             await end_tasks(fetching)
         look = LookOrder(
             look_id=draft.look_id,
@@ -138,7 +125,7 @@ class Intake:
     async def _fetched(
         self, order: IntakeOrder, file: MediaFile, called: str, assignment: Assignment
     ) -> str:
-        """The key of a file that is in the store now."""
+        """Fetch and store a file; return its key."""
         self._check_size(file, file.size_bytes or 0)
         try:
             content = await self._services.messenger.download(file.file_id)
@@ -155,7 +142,7 @@ class Intake:
         self._check_size(file, len(content))
         name = name_in_store(file.name, called, order.revision)
         services = self._services
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             return await services.retention.put_input(order.draft, name, content, services.clock())
 
     def _check_size(self, file: MediaFile, size_bytes: int) -> None:
@@ -169,12 +156,12 @@ class Intake:
 
 
 def name_in_store(name: str, called: str, revision: int) -> str:
-    """A file's name in the store: what it is, of which revision, and the suffix of its own name.
+    """Return a file's name in the store, such as `photo-1.png`.
 
     Args:
-        name: as the person's program calls it; anything.
+        name: the person's name for it; only a valid suffix is used.
         called: `photo.jpg` or `clip.mp4`.
-        revision: of the draft: files of another one are never mixed up with these.
+        revision: of the draft, so that the files of different revisions never mix.
     """
     ours = PurePosixPath(called)
     suffix = PurePosixPath(name).suffix

@@ -1,25 +1,26 @@
-"""The application: each update is handled until it is done, or is given up in plain sight.
+"""The application: each update is handled until it succeeds, or is given up.
 
     the handlers return             -> done
-    a server is away                -> the whole update again, later and later, for up to a day
-    Telegram forbids (blocked us)   -> done: there is nobody to tell
-    anything else, three times      -> put aside; the error handlers are told
+    a server is away                -> the whole update again, with backoff, for up to a day
+    Telegram forbids (blocked us)   -> done: nobody can be answered
+    anything else, three times      -> put aside; the error handlers are called
 
-Handlers run again after a failure or a death, so they must be idempotent. They must also be
-blocking ones (the default): what runs on behind them is not waited for.
+Handlers run again after a failure or a restart, so they must be idempotent. They must also be
+blocking (the default): tasks that go on behind them are not awaited.
 """
 
 import asyncio
 import logging
 import time
 import traceback
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from telegram import Update
+from telegram import Message, Update
 from telegram.error import (
     BadRequest,
     Forbidden,
@@ -30,10 +31,8 @@ from telegram.error import (
 )
 from telegram.ext import Application, ContextTypes
 
-from bot.gateway.hearing import Hearing
-from bot.gateway.inbox import Inbox
-from bot.gateway.listening import ListeningBot
-from bot.gateway.reading import UnreadableUpdate
+from bot.gateway.inbox import Inbox, UnreadableUpdate
+from bot.gateway.polling import PollingBot, PollingHealth
 from bot.gateway.webhook import Webhook
 from jobs.errors import OperatorError
 from jobs.service_errors import QueueUnavailable, StoreUnavailable
@@ -43,7 +42,7 @@ log = logging.getLogger(__name__)
 Context: TypeAlias = ContextTypes.DEFAULT_TYPE
 _Data: TypeAlias = dict[Any, Any]
 AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
-_Base: TypeAlias = Application[ListeningBot, Context, _Data, _Data, _Data, None]
+_Base: TypeAlias = Application[PollingBot, Context, _Data, _Data, _Data, None]
 
 _MOST_FAILURES = 3
 _PASSING = (
@@ -53,22 +52,21 @@ _PASSING = (
     RedisTimeoutError,
     NetworkError,
     RetryAfter,
-    InvalidToken,  # no fault of the update
+    InvalidToken,  # not the update's fault
 )
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long what is waited for, s.
+class Backoff:
+    """Pauses and time limits, s.
 
     Attributes:
-        grace_s: handlers that run when the application stops may run on for so long.
-        first_pause_s: between the first failure of an update and its next try; then twice as long
-            each time.
-        longest_pause_s: the end of that.
-        outage_s: an update is not given up for a server that is away for less than this; Telegram
-            itself keeps updates for a day.
-        start_pauses_s: between the tries to reach Telegram at the start, which then fails.
+        grace_s: how long running handlers may go on when the application stops.
+        first_pause_s: before an update that failed is tried again; doubled each time.
+        longest_pause_s: the limit of that.
+        outage_s: how long an update is retried while a server is away; Telegram itself keeps
+            updates for a day.
+        start_pauses_s: between the attempts to reach Telegram at the start.
     """
 
     grace_s: float = 10.0
@@ -83,14 +81,14 @@ class BotApplication(_Base):
 
     Args:
         inbox: its queue of updates.
-        slots: one is held by each update that is being handled.
+        slots: limits how many updates are handled at the same time.
         webhook: where updates are pushed to; None: they are fetched.
-        hearing: told each time that updates were fetched.
-        patience: how long what is waited for.
-        **parts: what the library's builder gives.
+        polling_health: notes when updates were fetched.
+        backoff: pauses and time limits.
+        **parts: what the library's builder passes.
 
     Attributes:
-        has_begun: whether `post_init` was begun, so that `post_stop` has something to end.
+        has_begun: whether `post_init` was called, so that `post_stop` must be.
     """
 
     def __init__(
@@ -99,97 +97,99 @@ class BotApplication(_Base):
         inbox: Inbox,
         slots: asyncio.Semaphore,
         webhook: Webhook | None,
-        hearing: Hearing,
-        patience: Patience,
+        polling_health: PollingHealth,
+        backoff: Backoff,
         **parts: Any,
     ) -> None:
         super().__init__(**parts)
         self.inbox = inbox
         self.webhook = webhook
-        self.hearing = hearing
+        self.polling_health = polling_health
         self.has_begun = False
         self._slots = slots
-        self.patience = patience
+        self.backoff = backoff
         self._ending = asyncio.Event()
-        self._at_work: set[asyncio.Task[Any]] = set()
+        self._in_progress: set[asyncio.Task[Any]] = set()
         self._errors: dict[int, Exception | None] = {}  # of the updates that are being handled
 
     @property
     def is_ending(self) -> bool:
-        """Whether no other update is begun."""
+        """Whether no further update is handled."""
         return self._ending.is_set()
 
     def begin_no_more(self) -> None:
-        """Leaves everything in the inbox that has not begun."""
+        """Leave all other updates in the inbox."""
         self._ending.set()
 
     async def process_update(self, update: object) -> None:
-        """Handles an update until it is done or given up; or leaves it in the inbox at the end."""
+        """Handle an update until it is done or given up; at the end, leave it in the inbox."""
         task = asyncio.current_task()
         if isinstance(update, UnreadableUpdate):
-            await self._tell(update, ValueError(update.error))
+            await self._call_error_handlers(update, ValueError(update.error))
             return
         if not isinstance(update, Update) or task is None:
             await super().process_update(update)
             return
-        self._at_work.add(task)
+        self._in_progress.add(task)
         try:
             await self._handle(update)
         finally:
-            self._at_work.discard(task)
+            self._in_progress.discard(task)
 
     async def process_error(
         self, update: object, error: Exception, *rest: Any, **named: Any
     ) -> bool:
-        """Keeps the error of an update that is being handled; the handlers are told at its end."""
+        """Keep the error of an update that is being handled, for `_handle`."""
         if isinstance(update, Update) and update.update_id in self._errors:
             self._errors[update.update_id] = error
-            return True  # no other group's handlers: all of them run again
+            return True  # skip the other groups' handlers: all of them run again
         log.error("a task of the bot failed: %s", described(error))
-        return await self._tell(update, error, *rest, **named)
+        return await self._call_error_handlers(update, error, *rest, **named)
 
-    async def _tell(self, update: object, error: Exception, *rest: Any, **named: Any) -> bool:
-        # Without error handlers the library would log the error's words, which may be private.
+    async def _call_error_handlers(
+        self, update: object, error: Exception, *rest: Any, **named: Any
+    ) -> bool:
+        # Without error handlers the library would log the error's text, which may be private.
         if not self.error_handlers:
             return False
         return await super().process_error(update, error, *rest, **named)
 
     async def stop(self) -> None:
-        """Stops: what runs may end within the grace; the rest stays in the inbox for next time."""
+        """Stop: running handlers may end within the grace period; the other updates stay."""
         self.begin_no_more()
-        if self._at_work:
-            _, late = await asyncio.wait(set(self._at_work), timeout=self.patience.grace_s)
+        if self._in_progress:
+            _, late = await asyncio.wait(set(self._in_progress), timeout=self.backoff.grace_s)
             if late:
-                log.warning("%d updates could not be finished and will come again", len(late))
+                log.warning("%d updates are unfinished and stay in the inbox", len(late))
             for task in late:
                 task.cancel()
         await super().stop()
 
     async def _handle(self, update: Update) -> None:
-        failures, pause_s = 0, self.patience.first_pause_s
+        failures, pause_s = 0, self.backoff.first_pause_s
         began_s = time.monotonic()
         while not self.is_ending:
             error = await self._try(update)
             if error is None or isinstance(error, Forbidden):
                 if error is not None:
-                    log.info("nobody hears the answer to the update %d", update.update_id)
+                    log.info("nobody can be answered about the update %d", update.update_id)
                 await self.inbox.done(update)
                 return
-            if may_pass(error) and time.monotonic() - began_s < self.patience.outage_s:
+            if may_pass(error) and time.monotonic() - began_s < self.backoff.outage_s:
                 log.warning("update %d waits: %s", update.update_id, described(error))
             else:
                 failures += 1
                 log.error("update %d failed: %s", update.update_id, described(error))
             if failures == _MOST_FAILURES:
                 await self.inbox.put_aside(update, error)
-                await self._tell(update, error)
+                await self._call_error_handlers(update, error)
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), pause_s)
-            pause_s = min(2 * pause_s, self.patience.longest_pause_s)
+            pause_s = min(2 * pause_s, self.backoff.longest_pause_s)
 
     async def _try(self, update: Update) -> Exception | None:
-        """Runs the handlers once, and returns what went wrong."""
+        """Run the handlers once. Return their error, if any."""
         async with self._slots:
             self._errors[update.update_id] = None
             try:
@@ -198,22 +198,34 @@ class BotApplication(_Base):
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                # Not we were cancelled, but something that the handler waited for.
+                # Not this task was cancelled, but one that the handler awaited.
                 self._errors[update.update_id] = RuntimeError("a part of it was cancelled")
             finally:
                 error = self._errors.pop(update.update_id)
         return error
 
 
+def on_message(
+    do: Callable[[Message], Awaitable[object]],
+) -> Callable[[Update, Context], Coroutine[Any, Any, None]]:
+    """Return a handler's callback that calls `do` with each new message."""
+
+    async def handle(update: Update, _context: Context) -> None:
+        if update.message is not None:
+            await do(update.message)
+
+    return handle
+
+
 def may_pass(error: BaseException) -> bool:
-    """Whether an error comes of a server that is away, so that another try may go well."""
+    """Whether an error means that a server is away, so that a retry may succeed."""
     return isinstance(error, _PASSING) and not isinstance(error, BadRequest)
 
 
 def described(error: BaseException) -> str:
-    """An error for the log: where it was raised, and its words only if they hold nothing private.
+    """Describe an error for the log: where it was raised, and its text if that is not private.
 
-    The words of any other error may hold what somebody wrote, a file's name, or the token.
+    The text of any other error may hold a message, a file name, or the token.
     """
     is_ours = isinstance(error, OperatorError | TelegramError) and not isinstance(
         error, InvalidToken

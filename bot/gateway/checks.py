@@ -1,4 +1,4 @@
-"""Whether the bot can be one: who watches over it, and what Telegram says of it."""
+"""Checks of `animato doctor`: the admins, the token, and what Telegram says about the bot."""
 
 import asyncio
 
@@ -12,8 +12,8 @@ from telegram import (
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, TelegramError
 
 from bot.gateway.connection import NOT_KNOWN, bot_of
-from bot.gateway.listening import ListeningBot
 from bot.gateway.messenger import OutgoingVideo
+from bot.gateway.polling import PollingBot
 from bot.gateway.round_trip import Trip, round_trips
 from bot.people import People
 from jobs.check_results import CheckResult, State
@@ -22,20 +22,20 @@ from jobs.errors import BadSettings
 from jobs.service_errors import TelegramUnavailable
 from jobs.settings import Settings
 
-# Another poller is pushed away by ours, and comes back within a second or two.
-LISTEN_S = 5.0
+# Our request interrupts another program that polls, which returns within a second or two.
+WATCH_S = 5.0
 _PAUSE_S = 1.0
 
 
 async def check_access(url: str, settings: Settings) -> tuple[list[CheckResult], list[int]]:
-    """Who watches over the bot and whom it serves; and the admins, those of the settings first.
+    """Check admins and access; also return the admins, those of the settings first.
 
     Args:
-        url: the server of the queues.
+        url: the address of Redis.
         settings: admins and access.
 
     Raises:
-        QueueUnavailable: the server does not answer.
+        QueueUnavailable: Redis does not answer.
     """
     client = connect(url, is_worker=False)
     people = People(client, url, frozenset(settings.admins), is_open=settings.open)
@@ -47,14 +47,14 @@ async def check_access(url: str, settings: Settings) -> tuple[list[CheckResult],
     admins = [*settings.admins, *sorted(claimed)]
     findings = [_admins(admins), _access(settings)]
     if is_paused:
-        says = "no orders are taken: an admin has paused the bot and can write /resume to it"
+        says = "an admin has paused new orders and can send /resume to the bot"
         findings.append(CheckResult("pause", State.WRONG, says))
     return findings, admins
 
 
 def _admins(admins: list[int]) -> CheckResult:
     if not admins:
-        says = "none yet: the first start of the bot prints a link that makes its opener one"
+        says = "none yet: the bot's first start prints a link that makes its opener an admin"
         return CheckResult("admins", State.MISSING, says)
     return CheckResult(
         "admins", State.OK, f"there are {len(admins)}" if admins[1:] else "there is one"
@@ -62,12 +62,12 @@ def _admins(admins: list[int]) -> CheckResult:
 
 
 def _access(settings: Settings) -> CheckResult:
-    says = "open: everybody is served" if settings.open else "private: admins, and whom they let in"
+    says = "open: for everybody" if settings.open else "private: for admins and people they allow"
     return CheckResult("access", State.OK, says)
 
 
 def check_token(settings: Settings) -> CheckResult:
-    """Whether there is a token; Telegram is not asked about it."""
+    """Check that there is a token, without asking Telegram."""
     if not settings.bot_token.get_secret_value():
         says = (
             "not set: write /newbot to @BotFather on Telegram, and set ANIMATO_BOT_TOKEN to what "
@@ -81,13 +81,13 @@ def check_token(settings: Settings) -> CheckResult:
 async def check_live(
     settings: Settings, admins: list[int], silent: OutgoingVideo, with_sound: OutgoingVideo
 ) -> tuple[list[CheckResult], list[Trip]]:
-    """What Telegram says of the bot, and what becomes of three files on their way.
+    """Check what Telegram says about the bot, and send three files and fetch them back.
 
     Args:
         settings: with the token.
         admins: the first of them gets the files.
         silent: see `round_trips`.
-        with_sound: likewise.
+        with_sound: see `round_trips`.
 
     Raises:
         BadSettings: there is no token.
@@ -108,35 +108,35 @@ async def check_live(
 
 
 async def check_telegram(
-    bot: ListeningBot, webhook_url: str, listen_s: float = LISTEN_S
+    bot: PollingBot, webhook_url: str, watch_s: float = WATCH_S
 ) -> list[CheckResult]:
-    """What Telegram says of the bot; nothing is confirmed, changed or sent.
+    """Check what Telegram says about the bot, without confirming, changing or sending anything.
 
     Args:
-        bot: has met Telegram (`initialize`).
-        webhook_url: where updates are to be pushed; empty: they are to be fetched.
-        listen_s: how long another program that fetches updates is looked for.
+        bot: an initialized bot.
+        webhook_url: where updates are pushed; empty: they are fetched.
+        watch_s: how long to look for another program that fetches updates.
 
     Raises:
-        TelegramError: it does not answer any more.
+        TelegramError: Telegram does not answer.
     """
     return [
         CheckResult("bot", State.OK, f"Telegram knows it as @{bot.username}", is_needed=True),
         *_flags(bot.bot),
         await _profile(bot),
-        await _listeners(bot, webhook_url, listen_s),
+        await _updates(bot, webhook_url, watch_s),
     ]
 
 
 def _flags(user: User) -> list[CheckResult]:
-    """What its owner has set in @BotFather."""
+    """Check what the owner has set in @BotFather."""
     flags = (
         ("groups", user.can_join_groups, "can be added to groups", "/setjoingroups, Enable"),
         (
             "privacy mode",
             not user.can_read_all_group_messages,
-            "on: of groups it hears only what is meant for it",
-            "/setprivacy, Enable; until then it hears all that is said in its groups",
+            "on: in groups it gets only what is meant for it",
+            "/setprivacy, Enable; until then it gets all messages of its groups",
         ),
     )
     findings = [
@@ -151,7 +151,7 @@ def _flags(user: User) -> list[CheckResult]:
 
 
 async def _profile(bot: Bot) -> CheckResult:
-    """Whether it has told Telegram what it is and what it can do."""
+    """Check the bot's commands and descriptions."""
     scopes = (
         BotCommandScopeDefault(),
         BotCommandScopeAllPrivateChats(),
@@ -171,8 +171,8 @@ async def _profile(bot: Bot) -> CheckResult:
     return CheckResult("profile", State.OK, f"{name} has its commands and descriptions")
 
 
-async def _listeners(bot: ListeningBot, webhook_url: str, listen_s: float) -> CheckResult:
-    """Whether updates come to us, and to nobody else."""
+async def _updates(bot: PollingBot, webhook_url: str, watch_s: float) -> CheckResult:
+    """Check that updates reach this bot and no other program."""
     about = "updates"
     info = await bot.get_webhook_info()
     if info.url and info.url == webhook_url:
@@ -185,31 +185,31 @@ async def _listeners(bot: ListeningBot, webhook_url: str, listen_s: float) -> Ch
         return CheckResult(about, State.OK, "pushed to ANIMATO_WEBHOOK_URL")
     if info.url:
         says = (
-            "pushed to a webhook that is not ours: the bot takes its place at its start; if it "
-            "comes back, stop the program that sets it, or take a new token (/revoke)"
+            "pushed to another webhook: the bot replaces it at its start; if it comes back, stop "
+            "the program that sets it, or take a new token (/revoke)"
         )
         return CheckResult(about, State.WRONG, says)
-    if await _is_fetched_elsewhere(bot, listen_s):
+    if await _is_fetched_elsewhere(bot, watch_s):
         says = (
-            "another program fetches them. If that is your own service, all is well; else stop "
-            "it: one token serves one program"
+            "another program fetches them. If that is your own service, all is well; else stop it: "
+            "one token serves one program"
         )
         return CheckResult(about, State.WRONG, says)
-    waiting = f"{info.pending_update_count} wait" if info.pending_update_count else "none waits"
+    waiting = f"{info.pending_update_count or 'none'} waiting"
     return CheckResult(about, State.OK, f"nobody else fetches them; {waiting}")
 
 
-async def _is_fetched_elsewhere(bot: ListeningBot, listen_s: float) -> bool:
-    """Whether somebody else asks for updates while we do; none is confirmed, for lack of offset."""
+async def _is_fetched_elsewhere(bot: PollingBot, watch_s: float) -> bool:
+    """Whether another program fetches updates meanwhile. Without an offset none is confirmed."""
     now = asyncio.get_running_loop().time
-    end_s = now() + listen_s
+    end_s = now() + watch_s
     while (left_s := end_s - now()) > 0:
         try:
             found = await bot.fetch(wait_s=max(1, round(left_s)))
         except Conflict:
             return True
         if found:
-            # It came at once, so that nobody could come between.
+            # The answer came at once, which left no time for another program.
             await asyncio.sleep(min(_PAUSE_S, max(0.0, end_s - now())))
     return False
 
@@ -218,19 +218,12 @@ async def _is_fetched_elsewhere(bot: ListeningBot, listen_s: float) -> bool:
 
 
 async def check_files(
-    bot: ListeningBot, admins: list[int], silent: OutgoingVideo, with_sound: OutgoingVideo
+    bot: PollingBot, admins: list[int], silent: OutgoingVideo, with_sound: OutgoingVideo
 ) -> tuple[CheckResult, list[Trip]]:
-    """Sends an admin three small files, fetches them back, and compares.
-
-    Args:
-        bot: the connection.
-        admins: the first of them gets the files.
-        silent: see `round_trips`.
-        with_sound: likewise.
-    """
+    """Send an admin three small files, fetch them back, and compare them."""
     about = "files"
     if not admins:
-        says = "nobody to send them to: set ANIMATO_ADMINS to your number on Telegram"
+        says = "no admin to send them to: set ANIMATO_ADMINS to your Telegram id"
         return CheckResult(about, State.MISSING, says), []
     try:
         trips = await round_trips(bot, admins[0], silent, with_sound)
@@ -240,7 +233,7 @@ async def check_files(
     except TelegramError as error:
         says = f"they did not come back ({error.message}): try again"
         return CheckResult(about, State.WRONG, says), []
-    troubles = [trip.trouble for trip in trips if trip.trouble]
-    if troubles:
-        return CheckResult(about, State.WRONG, "; ".join(troubles)), trips
+    problems = [trip.problem for trip in trips if trip.problem]
+    if problems:
+        return CheckResult(about, State.WRONG, "; ".join(problems)), trips
     return CheckResult(about, State.OK, "three were sent to the first admin and came back"), trips

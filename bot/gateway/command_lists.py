@@ -1,7 +1,6 @@
-"""What Telegram shows of the bot: the commands behind `/`, and what it says of itself.
+"""What Telegram shows of the bot: its command menus and descriptions.
 
-They are written at each start, and only where they differ. Whatever goes wrong is no more than a
-line in the log: people can do without.
+They are updated at each start where they differ. Errors are only logged.
 """
 
 import logging
@@ -23,11 +22,11 @@ from bot.texts import Texts
 log = logging.getLogger(__name__)
 
 Commands = tuple[tuple[str, str], ...]
-"""Names, and what Telegram says of them."""
+"""Names and descriptions."""
 
 
 class CommandLists:
-    """Keeps them.
+    """Updates commands and descriptions.
 
     Args:
         bot: the connection.
@@ -39,11 +38,7 @@ class CommandLists:
         self._texts = texts
 
     async def write(self, admins: Iterable[int]) -> None:
-        """Writes all lists that differ, and the descriptions.
-
-        Args:
-            admins: who gets a list with the admins' commands in the private chat.
-        """
+        """Update all lists and the descriptions; `admins` get the admins' commands."""
         _ = self._texts
         await self._write(private_commands(_), BotCommandScopeAllPrivateChats())
         await self._write(group_commands(_), BotCommandScopeAllGroupChats())
@@ -52,7 +47,7 @@ class CommandLists:
             await self.write_for(admin)
 
     async def write_for(self, admin: int) -> None:
-        """Writes an admin's list; Telegram knows the chat once the admin has written there."""
+        """Update an admin's list; Telegram knows the chat once the admin has written there."""
         commands = (*private_commands(self._texts), *owner_commands(self._texts))
         await self._write(commands, BotCommandScopeChat(admin))
 
@@ -76,49 +71,49 @@ async def _harmless(what: str, call: Coroutine[Any, Any, None]) -> None:
     try:
         await call
     except TelegramError as error:
-        log.warning("%s cannot be written: %s", what, error)
+        log.warning("%s could not be updated: %s", what, error)
 
 
 def private_commands(_: Texts) -> Commands:
-    """Of everybody, in private."""
+    """For everybody, in private."""
     return (
         ("templates", _("The movements")),
-        ("queue", _("How your videos stand")),
-        ("cancel", _("Take a video back")),
-        ("help", _("What works well, and what is taken")),
-        ("privacy", _("What is kept, and for how long")),
+        ("queue", _("Your orders")),
+        ("cancel", _("Cancel an order")),
+        ("help", _("What works well, and which files I accept")),
+        ("privacy", _("What is stored, and for how long")),
         ("about", _("Whose bot this is, and its licences")),
     )
 
 
 def group_commands(_: Texts) -> Commands:
-    """Of everybody, in groups."""
+    """For everybody, in groups."""
     return (
-        ("animate", _("In answer to a photo: bring it to life")),
-        ("cancel", _("Take your videos back")),
+        ("animate", _("In reply to a photo: bring it to life")),
+        ("cancel", _("Cancel your orders")),
         ("help", _("How to use this bot here")),
     )
 
 
 def owner_commands(_: Texts) -> Commands:
-    """Of admins, in private, besides everybody's."""
+    """For admins, in private, besides everybody's."""
     return (
-        ("status", _("How everything stands")),
-        ("jobs", _("What waits, runs or has failed")),
-        ("pause", _("Take no new videos")),
-        ("resume", _("Take videos again")),
-        ("allow", _("Let people in")),
-        ("ban", _("Shut people out")),
-        ("unban", _("Shut people out no longer")),
+        ("status", _("The state of the service")),
+        ("jobs", _("Waiting, running and failed orders")),
+        ("pause", _("Accept no new orders")),
+        ("resume", _("Accept orders again")),
+        ("allow", _("Give people access")),
+        ("ban", _("Ban people")),
+        ("unban", _("Lift bans")),
     )
 
 
 def descriptions(_: Texts) -> tuple[str, str]:
-    """What stands in an empty chat with the bot, and on its profile."""
+    """The texts of an empty chat with the bot, and of its profile."""
     return (
         _(
-            "Send me a portrait, a selfie, an old photo or a painting, choose a movement or send a "
-            "clip of your own, and get it back alive, as a video."
+            "Send me a portrait, a selfie, an old photo or a painting, choose a movement or send "
+            "your own clip, and get it back as a living video."
         ),
         _("Brings portraits to life: photo in, video out. Made with AI, and labelled so."),
     )

@@ -1,7 +1,4 @@
-"""The bot's connection to Telegram: built from the settings, and run until it is told to end.
-
-build_application -> others add handlers -> run
-"""
+"""The bot's connection to Telegram: build the application, add handlers, `run` it."""
 
 import asyncio
 import logging
@@ -14,10 +11,9 @@ from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ApplicationBuilder
 from telegram.request import HTTPXRequest
 
-from bot.gateway.application import BotApplication, Patience
-from bot.gateway.hearing import Hearing
+from bot.gateway.application import Backoff, BotApplication
 from bot.gateway.inbox import Inbox
-from bot.gateway.listening import ListeningBot, Polling
+from bot.gateway.polling import Polling, PollingBot, PollingHealth
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.update_processor import InOrderPerChat
 from bot.gateway.webhook import Webhook, WebhookServer
@@ -28,7 +24,7 @@ from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = Patience()
+_BACKOFF = Backoff()
 _READ_S, _MEDIA_WRITE_S, _POOL_S = 60.0, 120.0, 30.0
 _CONNECTIONS = 512  # of 256 handlers, intake and delivery
 # Their lines carry the token in addresses, or what people write.
@@ -46,16 +42,16 @@ NOT_KNOWN = (
 def build_application(
     settings: Settings,
     redis: Redis,
-    patience: Patience = _PATIENCE,
-    hearing: Hearing | None = None,
+    backoff: Backoff = _BACKOFF,
+    polling_health: PollingHealth | None = None,
 ) -> BotApplication:
-    """The bot's application without any handler, not running yet.
+    """Build the bot's application, without handlers.
 
     Args:
-        settings: token, servers, and how updates come.
-        redis: a client of the queues' server (`jobs.connection.connect`); the caller closes it.
-        patience: how long what is waited for.
-        hearing: told each time that updates were fetched.
+        settings: token, servers, and how updates arrive.
+        redis: a client (`jobs.connection.connect`); the caller closes it.
+        backoff: pauses and time limits.
+        polling_health: notes when updates were fetched.
 
     Raises:
         BadSettings: there is no token.
@@ -67,8 +63,8 @@ def build_application(
         "inbox": inbox,
         "slots": processor.slots,
         "webhook": _webhook(settings),
-        "hearing": hearing or Hearing(),
-        "patience": patience,
+        "polling_health": polling_health or PollingHealth(),
+        "backoff": backoff,
     }
     application = (
         ApplicationBuilder()
@@ -85,9 +81,9 @@ def build_application(
 
 
 class _WithoutContents(logging.Handler):
-    """Takes from python-telegram-bot's log the updates and answers that it quotes.
+    """Removes from python-telegram-bot's log the updates and answers that it quotes.
 
-    Of a record its first sentence is left; the handlers of the root logger come after this one.
+    Only a record's first sentence is left. This handler runs before those of the root logger.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -96,8 +92,8 @@ class _WithoutContents(logging.Handler):
         record.exc_info = record.exc_text = None
 
 
-def bot_of(settings: Settings) -> ListeningBot:
-    """The connection itself, which has asked nothing yet; its libraries are told to be silent.
+def bot_of(settings: Settings) -> PollingBot:
+    """Build the bot's connection, and silence the loggers of its libraries.
 
     Raises:
         BadSettings: there is no token.
@@ -111,9 +107,9 @@ def bot_of(settings: Settings) -> ListeningBot:
     if not library.handlers:
         library.addHandler(_WithoutContents())
     url = settings.bot_api_url.rstrip("/")
-    # A server of one's own is asked directly: by no proxy, and reading no certificates.
+    # A local server is reached without proxy and certificates.
     own: dict[str, Any] = {"trust_env": False, "verify": False} if url.startswith("http:") else {}
-    return ListeningBot(
+    return PollingBot(
         token,
         f"{url}/bot",
         f"{url}/file/bot",
@@ -139,16 +135,15 @@ def _webhook(settings: Settings) -> Webhook | None:
 
 
 async def run(application: BotApplication, ending: asyncio.Event) -> None:
-    """Works until `ending` is set, and returns when everything has come to rest.
+    """Run the application until `ending` is set, then stop it gracefully.
 
-    What an earlier process left behind is handled before anything new. At the end nothing more is
-    taken, what runs may finish within the grace, and the rest stays in the inbox. The application's
-    `post_init` is awaited before the first update, `post_stop` after the last one, while messages
-    can still be sent, and `post_shutdown` at the very end.
+    Updates that an earlier process left are handled first. At the end, running handlers may finish
+    within the grace period; the other updates stay in the inbox. `post_init` is awaited before the
+    first update, `post_stop` after the last one, while messages can still be sent.
 
     Raises:
-        BadSettings: Telegram does not know the token, or not any more; or the webhook cannot be.
-        TelegramUnavailable: it did not answer at the start.
+        BadSettings: Telegram does not know the token, or the webhook's port cannot be used.
+        TelegramUnavailable: Telegram did not answer at the start.
     """
     receiver = _receiver(application)
     starting = asyncio.create_task(_start(application, receiver))
@@ -170,22 +165,22 @@ async def run(application: BotApplication, ending: asyncio.Event) -> None:
 def _receiver(application: BotApplication) -> Polling | WebhookServer:
     if application.webhook is not None:
         return WebhookServer(application.webhook, application.bot, application.inbox)
-    return Polling(application.bot, application.inbox, application.hearing)
+    return Polling(application.bot, application.inbox, application.polling_health)
 
 
 async def _start(
     application: BotApplication, receiver: Polling | WebhookServer
 ) -> "asyncio.Future[None]":
-    """Start everything; the future ends if receiving updates fails for good."""
+    """Start everything. The returned future ends when receiving updates fails for good."""
     try:
-        await _asked(application, application.initialize)
+        await _retried(application, application.initialize)
         application.has_begun = True
         if application.post_init is not None:
             await application.post_init(application)
         left_behind = await application.inbox.restore(application.bot)
         if left_behind:
-            log.info("%d updates were left from last time", left_behind)
-        await _asked(application, receiver.open)
+            log.info("%d updates were left by the last run", left_behind)
+        await _retried(application, receiver.open)
     except InvalidToken:
         raise
     except TelegramError as exc:
@@ -193,17 +188,17 @@ async def _start(
         raise TelegramUnavailable(place=place, reason=exc.message) from exc
     await application.start()
     receiving = receiver.start()
-    log.info("@%s listens: its updates are %s", application.bot.username, receiver.way)
+    log.info("@%s runs: its updates are %s", application.bot.username, receiver.way)
     return receiving
 
 
-async def _asked(application: BotApplication, ask: Callable[[], Awaitable[None]]) -> None:
-    """Ask Telegram something, several times if it does not answer."""
-    for pause_s in application.patience.start_pauses_s:
+async def _retried(application: BotApplication, ask: Callable[[], Awaitable[None]]) -> None:
+    """Call Telegram, several times if it does not answer."""
+    for pause_s in application.backoff.start_pauses_s:
         try:
             await ask()
         except (NetworkError, RetryAfter) as exc:
-            log.warning("Telegram does not answer (%s): it is asked again", exc)
+            log.warning("Telegram does not answer (%s); trying again", exc)
             await asyncio.sleep(pause_s)
         else:
             return
@@ -211,7 +206,7 @@ async def _asked(application: BotApplication, ask: Callable[[], Awaitable[None]]
 
 
 async def _stop(application: BotApplication, receiver: Polling | WebhookServer) -> None:
-    """Stops what was started, in the opposite order."""
+    """Stop everything, in reverse order."""
     application.begin_no_more()
     await receiver.stop()
     if application.running:
@@ -219,6 +214,4 @@ async def _stop(application: BotApplication, receiver: Polling | WebhookServer) 
     if application.has_begun and application.post_stop is not None:
         await application.post_stop(application)
     await application.shutdown()
-    await application.bot.shutdown()  # also when it never got to know itself
-    if application.has_begun and application.post_shutdown is not None:
-        await application.post_shutdown(application)
+    await application.bot.shutdown()  # even if it was never initialized

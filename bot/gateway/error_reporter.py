@@ -1,22 +1,22 @@
-"""What becomes of an update that failed again and again: an apology, and a word to the admins."""
+"""Reports updates that were given up: an apology to the person, and a note to the admins."""
 
 import logging
 
 from telegram import Update
 from telegram.error import TelegramError
 
+from bot.error_text import OURS
 from bot.gateway.application import Context
+from bot.gateway.inbox import UnreadableUpdate
 from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent, Messenger
-from bot.gateway.reading import UnreadableUpdate
 from bot.owner.admin_notes import AdminNotes
 from bot.texts import Texts
-from bot.wording import OURS
 
 log = logging.getLogger(__name__)
 
 
 class ErrorReporter:
-    """Says sorry; never with details, which are the log's.
+    """Reports errors, without details, which are in the log.
 
     Args:
         messenger: sends.
@@ -30,7 +30,7 @@ class ErrorReporter:
         self._texts = texts
 
     async def apologise(self, update: Update) -> None:
-        """Tells the person who is waiting: who tapped, or who wrote in private."""
+        """Apologise to the person who tapped, or who wrote in private."""
         text, query = self._texts(OURS), update.callback_query
         chat, message = update.effective_chat, update.effective_message
         try:
@@ -38,13 +38,13 @@ class ErrorReporter:
                 await self._messenger.answer(query.id, text, is_alert=True)
             elif chat is not None and chat.type == chat.PRIVATE:
                 reply_to = message.message_id if message else None
-                place = ChatTarget(chat.id, reply_to=reply_to)
-                await self._messenger.send(place, MessageContent(text), at_once=True)
+                target = ChatTarget(chat.id, reply_to=reply_to)
+                await self._messenger.send(target, MessageContent(text), at_once=True)
         except (TelegramError, ChatBusy) as error:
-            log.info("nobody hears the apology: %s", type(error).__name__)
+            log.info("the apology was not sent: %s", type(error).__name__)
 
     async def failed(self, update: object, context: Context) -> None:
-        """What the application calls when it has given up."""
+        """Handle an error of the application, which has given up an update."""
         if isinstance(update, UnreadableUpdate):
             text = self._texts(
                 "An update ({kind}) could not be read and was set aside: {error}. Its sender gets "

@@ -1,26 +1,25 @@
-"""The updates that are not handled yet: in Redis before Telegram may forget them.
+"""The inbox: updates are stored in Redis before they are confirmed to Telegram.
 
-    put         written down, and only then may Telegram's copy be confirmed
-    done        handled; it is forgotten
-    put_aside   its handlers failed again and again; kept for 7 days, in nobody's way
-    unreadable  the library cannot parse it; the same, and the application is told
-    restore     what an earlier process left behind, at the start, before anything new
+    put         store an update; then it may be confirmed
+    done        delete it after it was handled
+    put_aside   its handlers failed repeatedly: keep it for 7 days
+    unreadable  the library cannot parse it: the same, and the application is notified
+    restore     at the start, queue what an earlier process left unhandled
 
-Telegram sends an update again whose receipt it did not hear of. One that came within the last 48 h
-is known by its number and dropped.
+Telegram sends an unconfirmed update again. One whose number was seen within 48 h is dropped.
 """
 
 import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from telegram import Bot, Update
 
-from bot.gateway.reading import UnreadableUpdate, read_update
 from jobs.queues.durability import can_keep
 from jobs.queues.keys import failed_update_key, inbox_key, seen_key
 
@@ -31,33 +30,66 @@ _ASIDE_S = 7 * 24 * 3600
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _BATCH = 500
 
-# A repeated update that still lies in the inbox gives its place: the answer to the first writing
-# may have been lost, or its writer cancelled.
+# A repeated update that is still in the inbox returns its entry: the reply to the first call may
+# have been lost, or the caller cancelled.
 _WRITE = """
--- KEYS 1 the inbox   2 the mark of the update
+-- KEYS 1 the inbox   2 the key of the update's number
 -- ARGV 1 the update as JSON   2 how long its number is remembered, s
--- Returns its place in the inbox, or nothing if it was handled before.
-local place = redis.call('GET', KEYS[2])
-if not place then
-  place = redis.call('XADD', KEYS[1], '*', 'update', ARGV[1])
-  redis.call('SET', KEYS[2], place, 'EX', ARGV[2])
-elseif #redis.call('XRANGE', KEYS[1], place, place) == 0 then
+-- Returns its entry in the inbox, or nothing if it was handled before.
+local entry = redis.call('GET', KEYS[2])
+if not entry then
+  entry = redis.call('XADD', KEYS[1], '*', 'update', ARGV[1])
+  redis.call('SET', KEYS[2], entry, 'EX', ARGV[2])
+elseif #redis.call('XRANGE', KEYS[1], entry, entry) == 0 then
   return false
 end
-return place
+return entry
 """
 
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True)
+class UnreadableUpdate:
+    """An update that python-telegram-bot cannot parse.
+
+    Attributes:
+        update_id: Telegram's number of it; 0 if it has none.
+        kind: the names of its fields, such as `message`; no contents.
+        error: the class of the error that parsing ended with.
+        text: the update itself. It is private: store it, never log it.
+    """
+
+    update_id: int
+    kind: str
+    error: str
+    text: str = field(repr=False)
+
+
+def read_update(text: str, bot: Bot) -> Update | UnreadableUpdate:
+    """Parse one update's JSON. Its objects' shortcuts use `bot`."""
+    data: Any = None
+    try:
+        data = json.loads(text)
+        return Update.de_json(data, bot)
+    except Exception as exc:  # noqa: BLE001 - the library may raise anything
+        fields = data if isinstance(data, dict) else {}
+        number = fields.get("update_id")
+        return UnreadableUpdate(
+            update_id=number if isinstance(number, int) else 0,
+            kind=", ".join(sorted(map(str, fields.keys() - {"update_id"}))),
+            error=type(exc).__name__,
+            text=text,
+        )
+
+
 class Inbox(asyncio.Queue[object]):
     """The queue between Telegram and the handlers.
 
-    While Redis does not answer, every method waits and tries again: what is not written is not
-    confirmed, and what is not forgotten is handled again after a restart.
+    While Redis does not answer, every method waits and tries again.
 
     Args:
-        redis: a client that decodes its answers to text.
+        redis: a client that decodes replies to text.
         bot: the bot's id; another bot's updates have other numbers.
     """
 
@@ -66,107 +98,99 @@ class Inbox(asyncio.Queue[object]):
         self._redis = redis
         self._bot = bot
         self._write = redis.register_script(_WRITE)
-        self._places: dict[int, str] = {}  # of the updates that wait here or are being handled
+        self._entry_ids: dict[int, str] = {}  # by number, of updates that wait or are being handled
         self._is_away = False
 
     async def put(self, item: object) -> None:
-        """Returns when the update is written, or was known already.
+        """Store an update and queue it, unless it was seen before.
 
         Args:
-            item: an update; anything else (the application's sign to stop) is passed on.
+            item: an update; anything else (the application's stop signal) is only queued.
         """
         if isinstance(item, Update | UnreadableUpdate):
             text = item.text if isinstance(item, UnreadableUpdate) else item.to_json()
-            place = await self._patiently(lambda: self._kept(item.update_id, text))
-            if place is None or item.update_id in self._places:
+            entry_id = await self._retried(lambda: self._kept(item.update_id, text))
+            if entry_id is None or item.update_id in self._entry_ids:
                 log.info("the update %d came again and is dropped", item.update_id)
                 return
-            await self._pass_on(place, item)
+            await self._pass_on(entry_id, item)
         else:
             await super().put(item)
 
     async def restore(self, bot: Bot) -> int:
-        """How many updates an earlier process left behind; they are in the queue now, in order.
-
-        Args:
-            bot: whom their shortcuts shall use.
-        """
+        """Queue the updates that an earlier process left, in order; return their number."""
         found, last = 0, ""
         while batch := await self._batch_after(last):
-            for place, fields in batch:
-                last = place
+            for entry_id, fields in batch:
+                last = entry_id
                 update = read_update(fields.get("update", ""), bot)
-                if update.update_id not in self._places:
-                    await self._pass_on(place, update)
+                if update.update_id not in self._entry_ids:
+                    await self._pass_on(entry_id, update)
                     found += isinstance(update, Update)
         return found
 
     async def done(self, update: Update) -> None:
-        """Forgets an update whose handlers have ended well."""
-        if place := self._places.get(update.update_id):
-            await self._patiently(lambda: self._redis.xdel(inbox_key(self._bot), place))
-            # Not before: who puts it again meanwhile must find it either here or handled.
-            del self._places[update.update_id]
+        """Delete an update that was handled."""
+        if entry_id := self._entry_ids.get(update.update_id):
+            await self._retried(lambda: self._redis.xdel(inbox_key(self._bot), entry_id))
+            # Last: a repeated `put` meanwhile must find it either here or handled.
+            del self._entry_ids[update.update_id]
 
     async def put_aside(self, update: Update, error: Exception) -> None:
-        """Gives an update up. It is kept with the error's text, for whoever looks for the cause."""
-        if place := self._places.get(update.update_id):
-            await self._move_aside(place, update.to_json(), f"{type(error).__name__}: {error}")
-            del self._places[update.update_id]
+        """Give an update up; keep it with the error's text, for debugging."""
+        if entry_id := self._entry_ids.get(update.update_id):
+            await self._move_aside(entry_id, update.to_json(), f"{type(error).__name__}: {error}")
+            del self._entry_ids[update.update_id]
 
-    async def _pass_on(self, place: str, update: Update | UnreadableUpdate) -> None:
-        """Hand an update that lies in the inbox to the application."""
+    async def _pass_on(self, entry_id: str, update: Update | UnreadableUpdate) -> None:
+        """Queue a stored update for the application."""
         if isinstance(update, UnreadableUpdate):
             facts = (update.update_id, update.kind, update.error)
             log.error("the update %d (%s) cannot be read and is set aside: %s", *facts)
-            await self._move_aside(place, update.text, update.error)
+            await self._move_aside(entry_id, update.text, update.error)
         else:
-            self._places[update.update_id] = place
+            self._entry_ids[update.update_id] = entry_id
         await super().put(update)
 
     async def _kept(self, update_id: int, text: str) -> str | None:
-        """Where an update is kept, so that the server's death does not lose it.
-
-        None: nowhere, for it was handled before.
+        """Store an update durably and return its entry; None if it was handled before.
 
         Raises:
-            RedisError: the server does not answer, or cannot write.
+            RedisError: Redis does not answer, or cannot write.
         """
         seen = seen_key(self._bot, update_id)
         keys = [inbox_key(self._bot), seen]
         args: list[str | int] = [text, _SEEN_S]
         while True:
-            place: str | None = await self._write(keys=keys, args=args)
-            if place is None:
+            entry_id: str | None = await self._write(keys=keys, args=args)
+            if entry_id is None:
                 return None
             if not await can_keep(self._redis):
                 message = "it cannot write to its disk"
                 raise RedisError(message)
-            # A server that died before it had written has forgotten it.
+            # A server that died before writing has lost it.
             if await self._redis.exists(seen):
-                return place
+                return entry_id
 
-    async def _batch_after(self, place: str) -> list[tuple[str, dict[str, str]]]:
-        since = f"({place}" if place else "-"
+    async def _batch_after(self, entry_id: str) -> list[tuple[str, dict[str, str]]]:
+        since = f"({entry_id}" if entry_id else "-"
         inbox = inbox_key(self._bot)
-        found: Any = await self._patiently(
-            lambda: self._redis.xrange(inbox, min=since, count=_BATCH)
-        )
+        found: Any = await self._retried(lambda: self._redis.xrange(inbox, min=since, count=_BATCH))
         return list(found)
 
-    async def _move_aside(self, place: str, update: str, error: str) -> None:
+    async def _move_aside(self, entry_id: str, update: str, error: str) -> None:
         record = json.dumps({"update": update, "error": error})
 
         async def move() -> None:
             async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.set(failed_update_key(place), record, ex=_ASIDE_S)
-                pipeline.xdel(inbox_key(self._bot), place)
+                pipeline.set(failed_update_key(entry_id), record, ex=_ASIDE_S)
+                pipeline.xdel(inbox_key(self._bot), entry_id)
                 await pipeline.execute()
 
-        await self._patiently(move)
+        await self._retried(move)
 
-    async def _patiently(self, do: Callable[[], Awaitable[Result]]) -> Result:
-        """What `do` returns, as soon as Redis answers."""
+    async def _retried(self, do: Callable[[], Awaitable[Result]]) -> Result:
+        """Call `do` until Redis answers, and return its result."""
         pause_s = _FIRST_PAUSE_S
         while True:
             try:

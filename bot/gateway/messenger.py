@@ -1,7 +1,7 @@
-"""All that goes out to Telegram, in one place: sending, editing, answering, fetching files.
+"""Sends, edits and deletes messages, answers taps, and downloads files.
 
-What can be dropped (progress) is dropped when a chat is in back-off; everything else waits. Errors
-that mean nothing (an edit that changes nothing, a message that is gone) end here.
+Droppable calls (`at_once`) fail if their chat has no room; all others wait. Harmless errors, such
+as an edit that changes nothing or a message that is gone, end here.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     InputFile,
-    InputMediaAnimation,
     InputMediaPhoto,
     Message,
     ReplyParameters,
@@ -30,7 +29,7 @@ from bot.gateway.rate_limiter import ChatRateLimiter
 from jobs.drafts import Card
 
 DROPPABLE = {"droppable": True}
-# Telegram's words for an edit that changes nothing, and for a message that cannot be edited.
+# Telegram's error texts.
 _UNCHANGED = "not modified"
 _GONE = ("message to edit not found", "message can't be edited", "message to delete not found")
 _QUERY_OVER = ("query is too old", "query id is invalid")
@@ -43,7 +42,7 @@ class ChatTarget:
     Attributes:
         chat: which chat.
         thread_id: the topic of a forum, or None.
-        reply_to: the message that it answers, or None; it may be gone by then.
+        reply_to: the message that it replies to, or None.
     """
 
     chat: int
@@ -53,28 +52,29 @@ class ChatTarget:
 
 @dataclass(frozen=True)
 class Button:
-    """A button under a message: a tap, or an address.
-
-    Attributes:
-        text: its label.
-        does: what a tap says, or an address to open.
-    """
+    """A button under a message."""
 
     text: str
-    does: ButtonData | str
+    data: ButtonData
 
 
 Keyboard = tuple[tuple[Button, ...], ...]
 
 
 def in_rows(buttons: Sequence[Button], width: int) -> list[tuple[Button, ...]]:
-    """Buttons in rows of so many; the last row may be shorter."""
+    """Arrange buttons in rows of `width`; the last row may be shorter."""
     return [tuple(buttons[start : start + width]) for start in range(0, len(buttons), width)]
+
+
+def even_width(count: int, most: int) -> int:
+    """Return how many of `count` buttons to put in a row, at most `most`, so that rows are even."""
+    rows = max(1, -(-count // most))
+    return max(1, -(-count // rows))
 
 
 @dataclass(frozen=True)
 class MessageContent:
-    """What a message says, and the buttons under it."""
+    """A message's text or caption, and its buttons."""
 
     text: str
     keyboard: Keyboard = ()
@@ -82,20 +82,20 @@ class MessageContent:
 
 @dataclass(frozen=True)
 class OutgoingVideo:
-    """A finished video to send.
+    """A video to send.
 
     Attributes:
-        media: the file, or Telegram's name of one that it has.
+        media: the file.
         width: px.
         height: px.
         duration_s: how long it plays, s.
-        has_sound: whether it carries sound; without, it is sent as an animation and loops.
-        file_name: what the person sees when saving it.
-        thumbnail: a JPEG of at most 320 px and 200 kB, or None. Of videos over 10 MB, Telegram
-            makes no preview itself.
+        has_sound: a video without sound is sent as an animation, which loops.
+        file_name: shown when the file is saved.
+        thumbnail: a JPEG of at most 320 px and 200 kB, or None. Telegram makes none for videos
+            over 10 MB.
     """
 
-    media: Path | str
+    media: Path
     width: int
     height: int
     duration_s: float
@@ -104,27 +104,14 @@ class OutgoingVideo:
     thumbnail: Path | None = None
 
 
-@dataclass(frozen=True)
-class SentMessage:
-    """A message that arrived.
-
-    Attributes:
-        message_id: in its chat.
-        file_id: Telegram's name of its file, or None.
-    """
-
-    message_id: int
-    file_id: str | None = None
-
-
-SendText = Callable[[], Awaitable[SentMessage]]
+SendText = Callable[[], Awaitable[int]]
 
 
 class ChatBusy(Exception):
-    """The chat has no room for a message right now; nothing was sent.
+    """The rate limit leaves no room for a message; nothing was sent.
 
     Attributes:
-        wait_s: how long it has none at least.
+        wait_s: the least time until there is room.
     """
 
     def __init__(self, wait_s: float) -> None:
@@ -133,14 +120,14 @@ class ChatBusy(Exception):
 
 
 class Messenger:
-    """Sends and edits. Unless said otherwise, Telegram's errors are passed on as they are.
+    """Sends and edits messages. Telegram's errors are passed on unless a method says otherwise.
 
     Args:
         bot: the connection, with our rate limiter.
-        migrated: told that a group has a new number: old, new.
+        migrated: called with the old and the new id of a group that migrated.
 
     Attributes:
-        around_text: sends a text to that chat by calling what it is given, or None.
+        around_text: wraps the sending of every text; gets the chat and the call that sends.
     """
 
     def __init__(
@@ -150,214 +137,189 @@ class Messenger:
     ) -> None:
         self.bot = bot
         self._migrated = migrated
-        self.around_text: Callable[[int, SendText], Awaitable[SentMessage]] | None = None
+        self.around_text: Callable[[int, SendText], Awaitable[int]] | None = None
 
     async def send(
-        self, place: ChatTarget, words: MessageContent, *, at_once: bool = False
-    ) -> SentMessage:
-        """A new message of text.
+        self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
+    ) -> int:
+        """Send a text message and return its id.
 
         Args:
-            place: where.
-            words: what.
-            at_once: do not wait until the chat has room for it.
+            target: where.
+            content: what.
+            at_once: do not wait for the rate limit.
 
         Raises:
-            ChatBusy: it has none, and was to be sent at once.
+            ChatBusy: the rate limit leaves no room now (only if `at_once`).
         """
-        send = partial(self.send_text, place, words, at_once=at_once)
-        return await (self.around_text(place.chat, send) if self.around_text else send())
+        send = partial(self.send_text, target, content, at_once=at_once)
+        return await (self.around_text(target.chat, send) if self.around_text else send())
 
     async def send_text(
-        self, place: ChatTarget, words: MessageContent, *, at_once: bool = False
-    ) -> SentMessage:
+        self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
+    ) -> int:
         """Same as `send`, without `around_text`."""
         message = await self._sent(
-            place,
+            target,
             self.bot.send_message,
             at_once,
-            text=words.text,
-            reply_markup=markup(words.keyboard),
+            text=content.text,
+            reply_markup=markup(content.keyboard),
         )
-        return SentMessage(message.message_id)
+        return message.message_id
 
     async def send_video(
         self,
-        place: ChatTarget,
+        target: ChatTarget,
         video: OutgoingVideo,
-        words: MessageContent,
+        content: MessageContent,
         *,
         at_once: bool = False,
-    ) -> SentMessage:
-        """A video as something to look at: one without sound loops by itself.
-
-        Args and errors: as of `send`.
-        """
+    ) -> int:
+        """Send a video that plays in the chat. See `send`."""
         facts: dict[str, Any] = {
             "width": video.width,
             "height": video.height,
             "duration": round(video.duration_s),
-            "caption": words.text,
-            "reply_markup": markup(words.keyboard),
+            "caption": content.text,
+            "reply_markup": markup(content.keyboard),
         }
         media = await _media(video)
         if video.thumbnail is not None:
             facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
         if video.has_sound:
             facts["supports_streaming"] = True
-            message = await self._sent(place, self.bot.send_video, at_once, video=media, **facts)
+            message = await self._sent(target, self.bot.send_video, at_once, video=media, **facts)
         else:
             send = self.bot.send_animation
-            message = await self._sent(place, send, at_once, animation=media, **facts)
-        return SentMessage(message.message_id, _file_id(message))
+            message = await self._sent(target, send, at_once, animation=media, **facts)
+        return message.message_id
 
     async def send_file(
         self,
-        place: ChatTarget,
+        target: ChatTarget,
         video: OutgoingVideo,
-        words: MessageContent,
+        content: MessageContent,
         *,
         at_once: bool = False,
-    ) -> SentMessage:
-        """A video as a file, whose bytes nobody touches.
-
-        Args and errors: as of `send`.
-        """
+    ) -> int:
+        """Send a video as a file, which Telegram leaves unchanged. See `send`."""
         message = await self._sent(
-            place,
+            target,
             self.bot.send_document,
             at_once,
             document=await _media(video),
-            caption=words.text,
+            caption=content.text,
             disable_content_type_detection=True,
-            reply_markup=markup(words.keyboard),
+            reply_markup=markup(content.keyboard),
         )
-        return SentMessage(message.message_id, _file_id(message))
+        return message.message_id
 
     async def edit(
-        self, chat: int, card: Card, words: MessageContent, *, at_once: bool = False
+        self, chat: int, card: Card, content: MessageContent, *, at_once: bool = False
     ) -> bool:
-        """Changes a card's words and buttons; False if it is gone.
-
-        Raises:
-            ChatBusy: as of `send`.
-        """
+        """Change a message's text and buttons. Return False if it is gone. Errors: see `send`."""
         which: dict[str, Any] = {
             "chat_id": chat,
             "message_id": card.message_id,
-            "reply_markup": markup(words.keyboard),
+            "reply_markup": markup(content.keyboard),
             "rate_limit_args": DROPPABLE if at_once else None,
         }
         if card.has_media:
-            change = self.bot.edit_message_caption(caption=words.text, **which)
+            change = self.bot.edit_message_caption(caption=content.text, **which)
         else:
-            change = self.bot.edit_message_text(text=words.text, **which)
+            change = self.bot.edit_message_text(text=content.text, **which)
         return await _harmless(self._tried(chat, change))
 
     async def edit_media(
-        self, chat: int, card: Card, media: bytes | OutgoingVideo, words: MessageContent
+        self, chat: int, card: Card, picture: bytes, content: MessageContent
     ) -> Card | None:
-        """Puts a picture or an animation into a card; None if the card is gone."""
-        what: InputMediaPhoto | InputMediaAnimation
-        if isinstance(media, OutgoingVideo):
-            what = InputMediaAnimation(
-                await _media(media),
-                caption=words.text,
-                width=media.width,
-                height=media.height,
-                duration=round(media.duration_s),
-            )
-        else:
-            what = InputMediaPhoto(media, caption=words.text)
+        """Put a picture into a message. Return None if the message is gone."""
         change = self.bot.edit_message_media(
-            what,
+            InputMediaPhoto(picture, caption=content.text),
             chat_id=chat,
             message_id=card.message_id,
-            reply_markup=markup(words.keyboard),
+            reply_markup=markup(content.keyboard),
         )
         return card.model_copy(update={"has_media": True}) if await _harmless(change) else None
 
     async def delete(self, chat: int, message_id: int) -> bool:
-        """Deletes a message; False if it is gone already."""
+        """Delete a message. Return False if it is gone already."""
         return await _harmless(self.bot.delete_message(chat, message_id))
 
     async def answer(self, query: str, text: str = "", *, is_alert: bool = False) -> None:
-        """Ends a button's waiting; a query that is too old is nobody's fault."""
+        """Answer a tap; ignore that it is too old."""
         try:
             await self.bot.answer_callback_query(query, text or None, show_alert=is_alert)
         except BadRequest as error:
-            if not any(words in str(error).lower() for words in _QUERY_OVER):
+            if not any(phrase in str(error).lower() for phrase in _QUERY_OVER):
                 raise
 
-    async def react(self, chat: int, message_id: int, emoji: str) -> None:
-        """Puts a reaction under a message, if that is possible there."""
-        await _harmless(self.bot.set_message_reaction(chat, message_id, emoji), any_refusal=True)
-
-    async def show_action(self, place: ChatTarget, action: str) -> None:
-        """Shows for five seconds what the bot is doing; droppable."""
+    async def show_action(self, target: ChatTarget, action: str) -> None:
+        """Show for five seconds what the bot is doing, if there is room."""
         await _harmless(
             self.bot.send_chat_action(
-                place.chat,
+                target.chat,
                 action,
-                message_thread_id=place.thread_id,
+                message_thread_id=target.thread_id,
                 rate_limit_args=DROPPABLE,
             ),
             any_refusal=True,
         )
 
     def closed_s(self, chat: int) -> float:
-        """How long at least a message to a chat would have to wait now, s."""
+        """Return the least time that a message to a chat must wait now, s."""
         limiter = self.bot.rate_limiter
         return limiter.closed_s(chat) if isinstance(limiter, ChatRateLimiter) else 0.0
 
     async def ask_for_answer(self) -> None:
-        """Returns if Telegram answers; its errors say that it does not."""
+        """Raise TelegramError unless Telegram answers."""
         await self.bot.get_me()
 
     async def download(self, file_id: str) -> bytes:
-        """A file's content."""
+        """Return a file's content."""
         file, content = await self.bot.get_file(file_id), _Whole()
         await file.download_to_memory(content)
         return content.content
 
     async def profile_photo(self, person: int) -> str | None:
-        """Telegram's name of a person's profile picture, or None."""
+        """Return the file id of a person's profile picture, or None."""
         found = await self.bot.get_user_profile_photos(person, limit=1)
         return found.photos[0][-1].file_id if found.photos else None
 
     async def is_chat_admin(self, chat: int, person: int) -> bool:
-        """Whether a person watches over a group."""
+        """Whether a person is an admin of a group."""
         try:
             member = await self.bot.get_chat_member(chat, person)
         except BadRequest:
-            return False  # whom the bot does not know there
+            return False  # unknown to the bot in that group
         return member.status in (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
 
     async def _sent(
         self,
-        place: ChatTarget,
+        target: ChatTarget,
         send: Callable[..., Coroutine[Any, Any, Message | bool]],
         at_once: bool = False,
         **what: Any,
     ) -> Message:
-        """The message that was sent; a group that has a new number is followed there."""
+        """Send a message; if the group has migrated, send it to the new one."""
         if at_once:
-            # Our limiter gives True for what it did not even try.
+            # Our rate limiter returns True for a call that it dropped.
             what["rate_limit_args"] = DROPPABLE
-        if place.thread_id is not None:
-            what["message_thread_id"] = place.thread_id
-        if place.reply_to is not None:
+        if target.thread_id is not None:
+            what["message_thread_id"] = target.thread_id
+        if target.reply_to is not None:
             what["reply_parameters"] = ReplyParameters(
-                place.reply_to, allow_sending_without_reply=True
+                target.reply_to, allow_sending_without_reply=True
             )
         try:
-            message = await send(chat_id=place.chat, **what)
+            message = await send(chat_id=target.chat, **what)
         except ChatMigrated as error:
             if self._migrated is not None:
-                await self._migrated(place.chat, error.new_chat_id)
+                await self._migrated(target.chat, error.new_chat_id)
             message = await send(chat_id=error.new_chat_id, **what)
         if isinstance(message, bool):
-            raise ChatBusy(self.closed_s(place.chat))
+            raise ChatBusy(self.closed_s(target.chat))
         return message
 
     async def _tried(self, chat: int, change: Coroutine[Any, Any, Message | bool]) -> None:
@@ -366,7 +328,7 @@ class Messenger:
 
 
 class _Whole(BytesIO):
-    """Keeps what is written to it at once, which may be large, without copying it."""
+    """Keeps the one large block that is written to it, without copying it."""
 
     content = b""
 
@@ -376,14 +338,9 @@ class _Whole(BytesIO):
 
 
 def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
-    """The keyboard as Telegram takes it; None for one without buttons."""
+    """Return the keyboard as Telegram's object; None for one without buttons."""
     rows = [
-        [
-            InlineKeyboardButton(button.text, callback_data=button.does.encoded())
-            if isinstance(button.does, ButtonData)
-            else InlineKeyboardButton(button.text, url=button.does)
-            for button in row
-        ]
+        [InlineKeyboardButton(one.text, callback_data=one.data.encoded()) for one in row]
         for row in keyboard
         if row
     ]
@@ -391,7 +348,7 @@ def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
 
 
 async def _harmless(call: Coroutine[Any, Any, Any], *, any_refusal: bool = False) -> bool:
-    """Whether a call had an effect; refusals that do no harm are none."""
+    """Make a call. Return False if Telegram refused it harmlessly."""
     try:
         await call
     except Forbidden:
@@ -402,21 +359,12 @@ async def _harmless(call: Coroutine[Any, Any, Any], *, any_refusal: bool = False
         text = str(error).lower()
         if _UNCHANGED in text:
             return True
-        if any_refusal or any(words in text for words in _GONE):
+        if any_refusal or any(phrase in text for phrase in _GONE):
             return False
         raise
     return True
 
 
-async def _media(video: OutgoingVideo) -> InputFile | str:
-    """The file as python-telegram-bot takes it; read beside the event loop."""
-    if isinstance(video.media, str):
-        return video.media
+async def _media(video: OutgoingVideo) -> InputFile:
     content = await asyncio.to_thread(video.media.read_bytes)
     return InputFile(content, filename=video.file_name)
-
-
-def _file_id(message: Message) -> str | None:
-    """Of whatever kind Telegram made of the file: a silent video may come back as an animation."""
-    file = message.effective_attachment
-    return getattr(file, "file_id", None)

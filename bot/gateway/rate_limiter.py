@@ -1,7 +1,7 @@
-"""Telegram's flood limits, kept by chat: one that must wait delays no other.
+"""Telegram's flood limits per chat: a chat that must wait delays no other.
 
-Into a private chat go 3 messages in any 3 s, into a group 20 in any minute, 30 in all in any
-second. Edits and reactions count as messages do. After a 429 only that chat waits.
+A private chat gets 3 messages in any 3 s, a group 20 in any minute, all chats together 30 in any
+second. Edits and reactions count as messages. After a 429 only that chat waits.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _PRIVATE = (3, 3.0)
 _GROUP = (20, 60.0)
 _TOTAL = (30, 1.0)
-_MARGIN = 1.02  # Telegram counts when a message arrives, which is a little later than we do
+_MARGIN = 1.02  # Telegram counts when a message arrives, a little later than this does
 _BACK_OFF_MARGIN_S = 0.2
 _TRIES = 5
 _MANY_LANES = 1000
@@ -37,7 +37,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Window:
-    """At most `limit` calls in any `window_s` seconds; times are those of any steady clock, s."""
+    """At most `limit` calls in any `window_s` seconds; times are of a monotonic clock, s."""
 
     def __init__(self, limit: int, window_s: float) -> None:
         self._times: deque[float] = deque(maxlen=limit)
@@ -45,29 +45,29 @@ class Window:
         self._window_s = window_s * _MARGIN
 
     def wait_s(self, now: float) -> float:
-        """How long until there is room, 0 if there is."""
+        """Return the time until there is room, 0 if there is."""
         if len(self._times) < self._limit:
             return 0.0
         return max(0.0, self._times[0] + self._window_s - now)
 
     def take(self, now: float) -> None:
-        """Counts a call."""
+        """Count a call."""
         self._times.append(now)
 
     def is_idle(self, now: float) -> bool:
-        """Whether nothing that was counted matters any more."""
+        """Whether no counted call is within the window."""
         return not self._times or self._times[-1] + self._window_s <= now
 
 
 class _Ticket(NamedTuple):
-    """A call that waits; numbers are given in the order of asking."""
+    """A waiting call; numbers follow the order of arrival."""
 
     number: int
     is_first: asyncio.Event
 
 
 class _Lane:
-    """What goes to one chat, in the order of asking."""
+    """The calls to one chat, in the order of arrival."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
@@ -83,15 +83,14 @@ class _Lane:
 
 
 class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
-    """Lets each call wait until its chat has room for it.
+    """Delays each call until its chat has room for it.
 
     With `rate_limit_args={"droppable": True}` a call that would have to wait is not made, and
-    yields True: for edits that show progress and for chat actions, whose result nobody needs. Calls
-    without a chat (answers to taps, files) and calls that only ask never wait.
+    returns True. Calls without a chat (answers to taps, files) and calls that only read never wait.
 
     Args:
-        clock: a steady clock, s.
-        sleep: waits so many seconds of that clock.
+        clock: a monotonic clock, s.
+        sleep: waits that many seconds of that clock.
     """
 
     def __init__(
@@ -111,7 +110,7 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         """Holds nothing."""
 
     def closed_s(self, chat: int | str) -> float:
-        """How long at least a message to a chat would have to wait now, s."""
+        """Return the least time that a message to a chat must wait now, s."""
         now = self._clock()
         lane = self._lanes.get(chat)
         return max(lane.wait_s(now, counts=True) if lane else 0.0, self._total.wait_s(now))
@@ -125,10 +124,10 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         data: dict[str, Any],
         rate_limit_args: dict[str, Any] | None,
     ) -> Any:
-        """Makes the call when there is room for it.
+        """Make the call when there is room for it.
 
         Raises:
-            RetryAfter: Telegram refused it for the fifth time.
+            RetryAfter: Telegram refused it five times.
         """
         chat = _chat_number(data.get("chat_id"))
         if chat is None or endpoint.startswith(_READS):
@@ -136,7 +135,7 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         counts = endpoint.startswith(_COUNTED) and endpoint != _NOT_COUNTED
         lane = self._lane(chat)
         if (rate_limit_args or {}).get("droppable"):
-            return await self._at_once_or_never(lane, counts, lambda: callback(*args, **kwargs))
+            return await self._call_or_drop(lane, counts, lambda: callback(*args, **kwargs))
         number = next(self._numbers)
         for tries_left in reversed(range(_TRIES)):
             await self._turn(lane, number, counts=counts)
@@ -148,7 +147,7 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
                     raise
         raise AssertionError  # the last try returns or raises
 
-    async def _at_once_or_never(
+    async def _call_or_drop(
         self, lane: _Lane, counts: bool, call: Callable[[], Coroutine[Any, Any, Any]]
     ) -> Any:
         now = self._clock()
@@ -165,9 +164,9 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
             return True
 
     async def _turn(self, lane: _Lane, number: int, *, counts: bool) -> None:
-        """Returns when it is this call's turn, and counts it.
+        """Wait for this call's turn, and count it.
 
-        A call that was refused keeps its number, and so goes before those that came after it.
+        A refused call keeps its number, so that it goes before later ones.
         """
         ticket = _Ticket(number, asyncio.Event())
         heapq.heappush(lane.waiting, ticket)
@@ -189,9 +188,9 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
                 lane.waiting[0].is_first.set()
 
     async def _taken(self, lane: _Lane, ticket: _Ticket) -> bool:
-        """Waits until there is room among the calls of all chats, and counts this one.
+        """Wait for room in the total limit, and count this call.
 
-        False if its own chat was closed meanwhile: then it is not counted, and waits anew.
+        Return False, without counting it, if its own chat was closed meanwhile.
         """
         async with self._total_turn:
             while wait_s := self._total.wait_s(self._clock()):
@@ -205,7 +204,7 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
 
     def _close(self, lane: _Lane, refusal: RetryAfter) -> None:
         wait_s = seconds(refusal.retry_after)
-        log.warning("Telegram wants %.0f s of silence in a chat", wait_s)
+        log.warning("Telegram closes a chat for %.0f s", wait_s)
         lane.closed_until = max(lane.closed_until, self._clock() + wait_s + _BACK_OFF_MARGIN_S)
 
     def _lane(self, chat: int | str) -> _Lane:
@@ -220,12 +219,12 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
 
 
 def seconds(duration: float | timedelta) -> float:
-    """A duration as python-telegram-bot gives it, today or tomorrow, s."""
+    """Convert a duration of python-telegram-bot, which may be either type, to s."""
     return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
 
 
 def _chat_number(chat: object) -> int | str | None:
-    """A chat's id as a number if it is one, its @name else; None for no chat."""
+    """Return a chat's id as a number if it is one, else its @name; None without a chat."""
     if chat is None or isinstance(chat, int):
         return chat
     text = str(chat)

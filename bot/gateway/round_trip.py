@@ -1,9 +1,8 @@
-"""Files sent to a chat and fetched back: what Telegram makes of what the bot sends."""
+"""Sends files to a chat and fetches them back, to see what Telegram makes of them."""
 
 import asyncio
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from telegram import InputFile
@@ -19,15 +18,15 @@ _TOLERANCE_S = 1.0
 
 @dataclass(frozen=True)
 class Trip:
-    """What became of one file.
+    """The result of sending one file.
 
     Attributes:
-        sent: as what it was sent.
-        came_back: as what it arrived in the chat.
-        is_same: whether its bytes are still the same.
+        sent: the kind of message that was sent.
+        came_back: the kind that arrived in the chat.
+        is_same: whether its bytes are unchanged.
         sent_s: how long it plays, s.
-        came_back_s: how long Telegram says that it plays, s; None for a document.
-        took_s: from the sending to the last byte fetched, s.
+        came_back_s: how long it plays according to Telegram, s; None for a document.
+        took_s: from sending to the last byte fetched, s.
     """
 
     sent: str
@@ -38,11 +37,8 @@ class Trip:
     took_s: float
 
     @property
-    def trouble(self) -> str:
-        """What should not have become of it; empty if all is well.
-
-        Whether a video keeps its bytes is Telegram's affair; what is sent as a file must.
-        """
+    def problem(self) -> str:
+        """What is wrong; empty if all is well. Only documents must keep their bytes."""
         if self.came_back != self.sent:
             return f"what was sent as {self.sent} came back as {self.came_back}"
         if self.sent == DOCUMENT and not self.is_same:
@@ -55,13 +51,13 @@ class Trip:
 async def round_trips(
     bot: "ExtBot[Any]", chat: int, silent: OutgoingVideo, with_sound: OutgoingVideo
 ) -> list[Trip]:
-    """Sends three messages, the way results are sent, and fetches their files.
+    """Send three messages, as results are sent, and fetch their files.
 
     Args:
         bot: the connection.
-        chat: where they go.
-        silent: a file without sound: it goes as an animation.
-        with_sound: one with it: it goes as a video, and as a document.
+        chat: where they are sent.
+        silent: a file without sound, sent as an animation.
+        with_sound: a file with sound, sent as a video and as a document.
 
     Raises:
         TelegramError: one could not be sent or fetched.
@@ -72,7 +68,7 @@ async def round_trips(
 
 
 async def _round_trip(bot: "ExtBot[Any]", chat: int, kind: str, video: OutgoingVideo) -> Trip:
-    content = await asyncio.to_thread(Path(video.media).read_bytes)
+    content = await asyncio.to_thread(video.media.read_bytes)
     what: dict[str, Any] = {kind: InputFile(content, filename=video.file_name)}
     if kind == DOCUMENT:
         what["disable_content_type_detection"] = True

@@ -1,10 +1,10 @@
-"""Which update is handled when: one after the other within a chat, and the chats side by side.
+"""The order of updates: one after the other within a chat, different chats concurrently.
 
-Within a chat messages keep their order, and so do taps. A tap goes before all messages that wait:
-it is under an earlier message, and its person looks at the button.
+Messages of a chat keep their order, and so do taps. Taps go before waiting messages, because the
+person is looking at the button.
 
-What has only something left to show may lend its chat's turn: the next update is begun while a call
-of this one waits for room in the chat (`rate_limiter.py`), so that a tap is answered at once.
+An update with only something left to show may release its chat's lock: the next update begins while
+a call of this one waits for the rate limiter, so that a tap is answered at once.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _AT_ONCE = 256
 
 
 class _ChatLock:
-    """A lock that serves waiting taps before waiting messages, and each kind in its order."""
+    """A lock that serves waiting taps before waiting messages, each kind in order."""
 
     def __init__(self) -> None:
         self._is_held = False
@@ -40,7 +40,7 @@ class _ChatLock:
             await passed_on
         except asyncio.CancelledError:
             if not passed_on.cancelled():
-                self.release()  # it was passed on in the same moment
+                self.release()  # it was passed on at the same moment
             raise
 
     def release(self) -> None:
@@ -53,7 +53,7 @@ class _ChatLock:
 
 
 class _Turn:
-    """A chat's turn, taken; ended once."""
+    """A chat's lock while it is held; released once."""
 
     def __init__(self, lock: _ChatLock) -> None:
         self._lock = lock
@@ -70,38 +70,38 @@ _turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
 
 
 def lend_turn() -> None:
-    """From now on the update that is being handled has only something left to show."""
+    """Declare that the current update has only something left to show."""
     if (turn := _turn.get()) is not None:
         turn.is_lent = True
 
 
 def wait_for_room() -> None:
-    """A call of the update that is being handled has its place in the chat, and must wait."""
+    """Release this chat's lock while the current update waits for the rate limiter."""
     if (turn := _turn.get()) is not None and turn.is_lent:
         turn.end()
 
 
 class InOrderPerChat(BaseUpdateProcessor):
-    """Two photos of a chat keep their order, and a slow chat delays no other.
+    """Handles the updates of a chat in order, and those of different chats concurrently.
 
     Args:
-        at_once: so many updates are handled at the same time.
+        at_once: the most updates that are handled at the same time.
     """
 
     def __init__(self, at_once: int = _AT_ONCE) -> None:
-        # The library counts what waits for its turn too: a chat with many updates and one slow
-        # handler would take up all its places. So the places that matter are counted in `slots`.
+        # The library's limit includes updates that wait for their chat, so that one slow chat could
+        # use it up. Therefore `slots` limits the updates that are actually handled.
         super().__init__(sys.maxsize)
         self.slots = asyncio.Semaphore(at_once)
         self._turns: WeakValueDictionary[int, _ChatLock] = WeakValueDictionary()
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
-        """Handles an update when it is its turn in its chat."""
+        """Handle an update when its chat's lock is free."""
         chat = chat_of(update)
         if chat is None:
             await coroutine
             return
-        # A lock lives as long as somebody holds or wants it.
+        # A lock lives as long as it is held or awaited.
         lock = self._turns.setdefault(chat, _ChatLock())
         is_tap = isinstance(update, Update) and update.callback_query is not None
         await lock.acquire(is_tap=is_tap)
@@ -113,17 +113,17 @@ class InOrderPerChat(BaseUpdateProcessor):
             turn.end()
 
     async def initialize(self) -> None:
-        """Needs nothing."""
+        """Do nothing."""
 
     async def shutdown(self) -> None:
-        """Holds nothing."""
+        """Do nothing."""
 
 
 def chat_of(update: object) -> int | None:
-    """The chat whose order an update keeps; None if it has none.
+    """Return the chat in whose order an update is handled, or None.
 
-    An inline query and a tap under an inline message know no chat, and belong to their person's
-    private one, which has the person's id.
+    Inline queries and taps under inline messages have no chat: they belong to the person's private
+    chat, which has the person's id.
     """
     if not isinstance(update, Update):
         return None

@@ -1,4 +1,4 @@
-"""Telegram's objects end here: what came in, as plain values."""
+"""Converts Telegram's objects to plain values."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from telegram import (
     LivePhoto,
     Message,
     Sticker,
-    User,
     Video,
     VideoNote,
 )
@@ -25,14 +24,14 @@ _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic",
 _CLIPS = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".gif", ".3gp")
 
 _MOVING_STICKER = (
-    "Moving stickers cannot be brought to life: send a photo, a picture file or a sticker that "
-    "does not move."
+    "Animated stickers cannot be used: send a photo, a picture file or a sticker that does not "
+    "move."
 )
 _STORY = "Bots cannot open stories: save the picture or the video and send it to me."
 _PAID = "Bots cannot open paid media: send the picture itself."
 _OTHER_FILE = (
     "{name} is neither a picture nor a video: send a photo (JPEG, PNG, WebP, HEIC ...), or a clip "
-    "(MP4, MOV, WebM, GIF) whose movement it is to follow."
+    "(MP4, MOV, WebM, GIF) for it to follow."
 )
 _NO_FILE = "Send me a photo with a face, and I bring it to life."
 
@@ -41,17 +40,16 @@ Moving = Animation | LivePhoto | Video | VideoNote
 
 @dataclass(frozen=True)
 class IncomingMessage:
-    """Where a message came from.
+    """A message without its media.
 
     Attributes:
-        chat: which chat; negative: a group.
-        person: who wrote it; of an anonymous admin or a channel, the number of that chat.
-        message_id: in the chat.
-        thread_id: the topic of a forum, or None.
-        reply_to: the message that it answers, or None.
-        album: what the messages of an album have in common, or None.
+        chat: the chat's id; negative for groups.
+        person: the sender's id; for anonymous admins and channels, that chat's id.
+        message_id: its id in the chat.
+        thread_id: the forum topic, or None.
+        reply_to: the message that it replies to, or None.
+        album: the id shared by the messages of an album, or None.
         text: its text or caption.
-        language: of the person's app, a two-letter code, or None.
     """
 
     chat: int
@@ -61,21 +59,20 @@ class IncomingMessage:
     reply_to: int | None = None
     album: str | None = None
     text: str = ""
-    language: str | None = None
 
     @property
-    def place(self) -> ChatTarget:
-        """Where an answer goes."""
+    def target(self) -> ChatTarget:
+        """Where a reply goes."""
         return ChatTarget(self.chat, self.thread_id, self.message_id)
 
 
 @dataclass(frozen=True)
 class SourcePhoto:
-    """A picture to bring to life.
+    """A picture to animate.
 
     Attributes:
         file: the picture.
-        clip: what of it moves (a live photo): taken where a clip was asked for.
+        clip: the video of a live photo, used where a clip was asked for; or None.
     """
 
     file: MediaFile
@@ -84,19 +81,19 @@ class SourcePhoto:
 
 @dataclass(frozen=True)
 class DrivingClip:
-    """A clip to follow."""
+    """A clip whose movement can be followed."""
 
     file: MediaFile
 
 
 @dataclass(frozen=True)
 class Unusable:
-    """Something that cannot be used as a photo.
+    """Media that cannot be used as a photo.
 
     Attributes:
-        sentence: a msgid; it says what to do next.
-        name: of the file, for the sentence.
-        clip: what can serve as a clip (a video sticker): taken where one was asked for.
+        sentence: why, and what to do next; a msgid.
+        name: the file's name, for the sentence.
+        clip: a video sticker, used where a clip was asked for; or None.
     """
 
     sentence: str
@@ -115,9 +112,9 @@ class IncomingTap:
         chat: where the button is.
         person: who tapped.
         message_id: the button's message.
-        thread_id: the topic of a forum, or None.
-        data: what the button carries.
-        query: Telegram's name of the tap, the same however often it comes.
+        thread_id: the forum topic, or None.
+        data: the button's data.
+        query: the callback query's id, the same if the update is repeated.
     """
 
     chat: int
@@ -130,13 +127,13 @@ class IncomingTap:
 
 @dataclass(frozen=True)
 class TapAnswer:
-    """What the person who tapped is told at once, and what is done after that.
+    """The immediate answer to a tap, and the work that follows.
 
     Attributes:
-        text: may be empty: then the button just stops waiting.
-        is_alert: whether the text comes in a window that is to be closed, not in passing.
-        then: all that takes its time, such as sending; None if nothing is left.
-        only_shows: whether that changes nothing but what is seen: the next tap need not wait.
+        text: shown to the person; may be empty.
+        is_alert: whether the text is shown as an alert, not as a notification.
+        then: slow work such as sending; None if nothing is left.
+        only_shows: whether that work only shows something, so that the next tap need not wait.
     """
 
     text: str = ""
@@ -146,34 +143,27 @@ class TapAnswer:
 
 
 def incoming(message: Message) -> IncomingMessage:
-    """Where a message came from."""
+    """Convert a message."""
     sender = message.sender_chat or message.from_user
     reply = message.reply_to_message
     return IncomingMessage(
         chat=message.chat.id,
         person=sender.id if sender else message.chat.id,
         message_id=message.message_id,
-        # Outside topics a reply carries the number of its thread's root, which cannot be sent to.
+        # Outside topics a reply carries its thread's root, which cannot be sent to.
         thread_id=message.message_thread_id if message.is_topic_message else None,
         reply_to=reply.message_id if reply else None,
         album=message.media_group_id,
         text=message.text or message.caption or "",
-        language=language_of(message.from_user),
     )
 
 
-def language_of(user: User | None) -> str | None:
-    """Of a person's app, a two-letter code, or None."""
-    code = user.language_code if user else None
-    return code.partition("-")[0].lower() if code else None
-
-
 def tapped(query: CallbackQuery) -> IncomingTap | None:
-    """A tap; None if its button is under no message of a chat, or carries nothing."""
+    """Convert a tap; None if its button is not under a chat's message, or has no data."""
     message = query.message
     if message is None or not query.data:
         return None
-    # Of a message that the bot cannot see any more only chat and number are known.
+    # Of an inaccessible message only chat and id are known.
     thread_id = None
     if isinstance(message, Message) and message.is_topic_message:
         thread_id = message.message_thread_id
@@ -188,12 +178,10 @@ def tapped(query: CallbackQuery) -> IncomingTap | None:
 
 
 def media_of(message: Message | ExternalReplyInfo) -> Media | None:
-    """What a message brings: a picture, a clip, or something that cannot be used.
-
-    None: it brings nothing but text.
+    """Return a message's picture, clip or unusable media; None if it has only text.
 
     Args:
-        message: a message, or what one quotes from another chat.
+        message: a message, or the one that it quotes from another chat.
     """
     if message.photo:
         largest = message.photo[-1]
@@ -202,7 +190,7 @@ def media_of(message: Message | ExternalReplyInfo) -> Media | None:
         return SourcePhoto(photo, _moving(live, "live photo.mp4") if live else None)
     if message.sticker:
         return _of_sticker(message.sticker)
-    # Of an animation `document` is set as well.
+    # An animation has `document` set as well.
     clip = message.animation or message.video or message.video_note
     if clip:
         return DrivingClip(_moving(clip, getattr(clip, "file_name", None) or "clip.mp4"))
@@ -215,7 +203,7 @@ def media_of(message: Message | ExternalReplyInfo) -> Media | None:
 
 
 def quoted_media_of(message: Message) -> Media | None:
-    """What the message brings that this one answers, here or in another chat; None: no media."""
+    """Return the media of the message that this one replies to, in any chat; or None."""
     quoted = message.reply_to_message or message.external_reply
     return media_of(quoted) if quoted else None
 

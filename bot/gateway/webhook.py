@@ -1,6 +1,6 @@
-"""Updates that Telegram pushes to an address of ours.
+"""Webhook: Telegram pushes updates, which are stored in the inbox.
 
-A push is refused before its body is read unless it shows the secret. Nothing of it is logged.
+A request without the secret is refused before its body is read. Its content is never logged.
 """
 
 import asyncio
@@ -18,9 +18,8 @@ from urllib.parse import urlsplit
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
-from bot.gateway.inbox import Inbox
-from bot.gateway.listening import ALLOWED_UPDATES, ListeningBot
-from bot.gateway.reading import read_update
+from bot.gateway.inbox import Inbox, read_update
+from bot.gateway.polling import ALLOWED_UPDATES, PollingBot
 from jobs.errors import BadSettings
 
 log = logging.getLogger(__name__)
@@ -35,10 +34,10 @@ class Webhook:
     """Where updates are pushed to.
 
     Attributes:
-        url: the address that Telegram knows.
-        host: the address of this machine, where they arrive.
-        port: likewise.
-        secret: what a push has to show in its header.
+        url: the public address.
+        host: the address to listen on.
+        port: the port to listen on.
+        secret: required in a header of each request.
     """
 
     url: str
@@ -48,27 +47,21 @@ class Webhook:
 
 
 class WebhookServer:
-    """Takes pushed updates into the inbox.
-
-    Args:
-        webhook: where.
-        bot: the connection.
-        inbox: a push is answered after its update was stored there.
-    """
+    """Stores pushed updates in the inbox; a request is answered after its update is stored."""
 
     way = "pushed"
 
-    def __init__(self, webhook: Webhook, bot: ListeningBot, inbox: Inbox) -> None:
+    def __init__(self, webhook: Webhook, bot: PollingBot, inbox: Inbox) -> None:
         self._webhook = webhook
         self._bot = bot
         self._given = {"bot": bot, "inbox": inbox, "secret": webhook.secret}
         self._server: HTTPServer | None = None
 
     async def open(self) -> None:
-        """Listen, and tell Telegram the address.
+        """Listen, and register the address with Telegram.
 
         Raises:
-            BadSettings: the port cannot be listened at.
+            BadSettings: the port cannot be used.
             TelegramError: Telegram refused, or did not answer.
         """
         if self._server is None:
@@ -80,11 +73,11 @@ class WebhookServer:
         )
 
     def start(self) -> "asyncio.Future[None]":
-        """A future that never ends: pushes are taken from `open` on."""
+        """Return a future that never ends: requests are served from `open` on."""
         return asyncio.get_running_loop().create_future()
 
     async def stop(self) -> None:
-        """Take no more pushes."""
+        """Stop listening."""
         if self._server is not None:
             self._server.stop()
             await self._server.close_all_connections()
@@ -93,7 +86,7 @@ class WebhookServer:
         host, port = self._webhook.host, self._webhook.port
         path = urlsplit(self._webhook.url).path or "/"
         handlers = [(re.escape(path), _Push, self._given)]
-        # A little more than a push may have, so that `_Push` can refuse it before tornado hangs up.
+        # A little more than the limit, so that `_Push` refuses before tornado hangs up.
         server = HTTPServer(
             Application(handlers, log_function=lambda _handler: None),
             max_body_size=MAX_BODY_BYTES + 2**18,
@@ -105,8 +98,8 @@ class WebhookServer:
             listening = socket.create_server((host, port), family=family)
         except (OSError, OverflowError) as exc:
             reason = (
-                f"{host}:{port} cannot be listened at ({exc}): let ANIMATO_WEBHOOK_LISTEN name an "
-                "address of this machine and a free port."
+                f"cannot listen on {host}:{port} ({exc}): set ANIMATO_WEBHOOK_LISTEN to an address "
+                "of this machine and a free port."
             )
             raise BadSettings(reason=reason) from exc
         listening.setblocking(False)
@@ -116,19 +109,19 @@ class WebhookServer:
 
 @stream_request_body
 class _Push(RequestHandler):
-    """One push. Its headers are checked before its body is read."""
+    """One request. Its headers are checked before its body is read."""
 
     SUPPORTED_METHODS = ("POST",)
 
-    def initialize(self, bot: ListeningBot, inbox: Inbox, secret: str) -> None:
-        """Tornado's way to hand in arguments."""
+    def initialize(self, bot: PollingBot, inbox: Inbox, secret: str) -> None:
+        """Take the arguments from tornado."""
         self._bot = bot
         self._inbox = inbox
         self._secret = secret
         self._body = bytearray()
 
     def prepare(self) -> None:
-        """Refuse whoever does not know the secret, and what is too large."""
+        """Refuse requests without the secret, or that are too large."""
         shown = self.request.headers.get(_SECRET_HEADER, "")
         if not hmac.compare_digest(shown.encode(), self._secret.encode()):
             self._refuse(HTTPStatus.FORBIDDEN)
@@ -138,14 +131,14 @@ class _Push(RequestHandler):
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     def data_received(self, chunk: bytes) -> None:
-        """Collect the body; one without a length may grow too large only now."""
+        """Collect the body, and refuse it if it grows too large."""
         self._body += chunk
         if len(self._body) > MAX_BODY_BYTES:
             self._body.clear()
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     async def post(self) -> None:
-        """Store the update; only then is the push answered."""
+        """Store the update, then answer."""
         if self._finished:
             return
         text = _update_in(bytes(self._body))
@@ -160,7 +153,7 @@ class _Push(RequestHandler):
         value: BaseException | None,
         tb: TracebackType | None,  # noqa: ARG002 - by tornado's contract
     ) -> None:
-        """Log an error of ours without its words, which may be private."""
+        """Log an error without its text, which may be private."""
         if typ is not None and not isinstance(value, HTTPError):
             log.error("a pushed update was not taken: %s", typ.__name__)
 
@@ -171,7 +164,7 @@ class _Push(RequestHandler):
 
 
 def _update_in(body: bytes) -> str | None:
-    """The JSON of the update in a push; None if it is none."""
+    """Return the update's JSON, or None if the body is not an update."""
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):

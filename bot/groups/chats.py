@@ -1,35 +1,30 @@
-"""Chats change: a group gets a new number, the bot is put out of one, a person blocks it."""
+"""Chats that change: groups that migrate, and chats that the bot has to leave."""
 
 from bot.drafts.draft_store import DraftStore
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 
-# A card that is to be shown anew, in a chat that has none of the messages from before.
+# Resets a card that is shown in a new chat, which has none of the earlier messages.
 _UNSHOWN = {"card": None, "reply_to": None, "thread_id": None, "edits": 0}
 
 
 class ChatMigrations:
-    """Follows groups that get a new number, as when they become supergroups.
-
-    Args:
-        drafts: those of the group follow.
-        cards: the group's open orders are shown anew.
-    """
+    """Follows groups that become supergroups and get a new id."""
 
     def __init__(self, drafts: DraftStore, cards: OrderCards) -> None:
         self._drafts = drafts
         self._cards = cards
 
     async def moved(self, old: int, new: int) -> None:
-        """Notes that a group has a new number; it may be told more than once.
+        """Move a group's drafts and open orders to its new id; may be called again.
 
-        The ids of orders stay as they are. Messages stay behind in the old group: they cannot be
-        changed nor answered any more.
+        The ids of orders stay. Messages stay in the old group, where they can neither be edited nor
+        replied to.
 
         Raises:
-            QueueUnavailable: the server does not answer.
+            QueueUnavailable: Redis does not answer.
         """
         await self._drafts.move(old, new)
         for card in await self._cards.all_unsettled():
@@ -38,22 +33,17 @@ class ChatMigrations:
 
 
 class ChatDepartures:
-    """Ends what belongs to chats where the bot cannot write any more.
-
-    Args:
-        office: the parts of the bot.
-        ordering: takes orders back.
-    """
+    """Cleans up after chats where the bot cannot write any more."""
 
     def __init__(self, services: Services, ordering: Ordering) -> None:
         self._services = services
         self._ordering = ordering
 
     async def left(self, chat: int) -> None:
-        """Takes a chat's orders back and forgets its photos and clips; it may be done twice.
+        """Cancel a chat's orders and delete its photos and clips; may be called again.
 
         Raises:
-            QueueUnavailable, StoreUnavailable: it is to be done again.
+            QueueUnavailable, StoreUnavailable: try again later.
         """
         services = self._services
         for card in await services.cards.all_open():
@@ -61,6 +51,6 @@ class ChatDepartures:
                 await self._ordering.cancel_order(card)
         for draft in await services.drafts.of_chat(chat):
             await services.drafts.forget(draft)
-            with reaching(services.queues.url):
+            with queue_errors(services.queues.url):
                 await services.retention.forget(draft, services.clock())
         await services.drafts.forget_chat(chat)

@@ -1,12 +1,12 @@
-"""What was finished is told to its chat, each end once.
+"""Delivers the outcome of finished jobs to their chats, each once.
 
     queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/drafts/look_results.py
-                                     -> of an order: send (bot/orders/sending.py), close the card
+                                     -> of an order: send (bot/orders/sending.py), end the card
                                      -> a tap on "As file": send
 
-A video may arrive twice where the bot died, or Telegram fell silent, between sending and receipt
-(`jobs/queues/delivery_records.py`). A delivery to a chat that has no room for a message is given
-back, so that it holds up nobody else.
+A video may arrive twice if the bot dies, or Telegram does not answer, between sending and receipt
+(`jobs/queues/delivery_records.py`). A delivery to a busy chat is given back to the queue, so that
+it delays no other.
 """
 
 import logging
@@ -18,24 +18,24 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.conversation.draft_text import numbers_keyboard
 from bot.drafts.look_results import LookResults, TellAdmins
+from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.orders.card_text import (
+    cancelled_message,
+    caption,
+    done_message,
+    failed_message,
+    failure_content,
+    refused_message,
+    result_buttons,
+)
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import renumbered
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
-from bot.orders.results import (
-    cancelled_ending,
-    caption,
-    done_ending,
-    failed_ending,
-    failure_words,
-    refused_ending,
-    result_buttons,
-)
 from bot.orders.sending import Message, Refused, Sender
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
-from bot.wording import sentence_of
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
 from jobs.metrics.order_metrics import DeliveryOutcome
@@ -50,49 +50,46 @@ from jobs.service_errors import FileGone, OrderFailed, RecordError
 
 log = logging.getLogger(__name__)
 
-# However often the bot dies, a delivery is not given up for it. What is being sent when the bot
-# ends may take a while to be received.
+# A delivery is not given up however often the bot dies. A message that is being sent when the bot
+# stops may take a while to be received.
 DELIVER_RULES = WorkRules(at_once=8, most_stalls=1000, stop_s=20.0)
 
 
 class Delivery:
-    """Delivers.
-
-    Args:
-        office: the parts of the bot.
-        progress: shows the last words of cards.
-        news: delivers what became of photos and clips.
-        tell_admins: writes to the admins.
-    """
+    """Works on the queue `deliver`."""
 
     def __init__(
-        self, services: Services, progress: StatusCards, news: LookResults, tell_admins: TellAdmins
+        self,
+        services: Services,
+        status_cards: StatusCards,
+        look_results: LookResults,
+        tell_admins: TellAdmins,
     ) -> None:
         self._services = services
-        self._progress = progress
-        self._news = news
+        self._status_cards = status_cards
+        self._look_results = look_results
         self._tell_admins = tell_admins
         self._sender = Sender(services)
         self._files = ResultFiles(services)
 
     async def work(self, assignment: Assignment) -> None:
-        """Delivers one end, or one file.
+        """Deliver one outcome, or one file.
 
         Raises:
-            Later: it cannot be now.
-            TelegramError, QueueUnavailable, StoreError: it is to be tried again.
-            RecordError: it cannot be read, and never will be.
+            Later: the chat is busy, or an earlier message may still arrive.
+            TelegramError, QueueUnavailable, StoreError: try again.
+            RecordError: it cannot be read.
         """
         delivery = outbox.DeliveryJob.read(assignment.text)
         try:
             if delivery.queue in (INTAKE, LOOK):
-                await self._news.deliver(delivery.ref)
+                await self._look_results.deliver(delivery.ref)
             elif delivery.tap:
                 await self._deliver_file(delivery)
             else:
                 await self._deliver(delivery)
         except (Forbidden, BadRequest) as error:
-            # Of a card's: an order's own are dealt with where they occur.
+            # Of a card: those of results are handled where they are sent.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
             self._services.metrics.delivered(DeliveryOutcome.GONE)
         except (Later, TelegramError):
@@ -101,51 +98,51 @@ class Delivery:
 
     async def _deliver(self, delivery: outbox.DeliveryJob) -> None:
         services = self._services
-        step, mark = await self._sender.begin(delivery.delivery_id)
+        step, record = await self._sender.begin(delivery.delivery_id)
         status = await services.queues.status(delivery.ref)
         if status is None or not _is_of(delivery, status):
-            return  # tried again meanwhile; how that ends is told then
+            return  # retried meanwhile: its new outcome has its own delivery
         card = await self._card_of(delivery)
         draft = await self._changed_draft(card, status)
-        ending = self._ending(card, status)
+        final = self._final(card, status)
         if step is NextStep.GIVE_UP:
-            ending = await self._given_up(card)
+            final = await self._given_up(card)
         elif step is not NextStep.FINISH and status.state is not OrderState.CANCELLED:
             with TemporaryDirectory(prefix="animato-") as folder:
-                message, ending = await self._message(card, draft, status, Path(folder))
+                message, final = await self._message(card, draft, status, Path(folder))
                 try:
-                    await self._sender.send(delivery.delivery_id, mark, card.place, message)
+                    await self._sender.send(delivery.delivery_id, record, card.target, message)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
-                    ending = refused_ending(card, refused, services.texts)
+                    final = refused_message(card, refused, services.texts)
             if status.error is not None and not isinstance(status.error, UserError):
                 facts = {"order": card.order_id, "error": status.error}
-                await self._tell_admins(services.texts("{order} came to nothing: {error}", **facts))
-        await services.cards.end(card.order_id, ending)
-        self._progress.wake(card.order_id)
+                await self._tell_admins(services.texts("{order} failed: {error}", **facts))
+        await services.cards.end(card.order_id, final)
+        self._status_cards.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             await services.retention.delivered(card.order_id, services.clock(), kept)
 
     async def _deliver_file(self, delivery: outbox.DeliveryJob) -> None:
-        """Sends the untouched file of a result; where that cannot be, a word about it."""
+        """Send a result as a file, or a message why that is impossible."""
         services, _ = self._services, self._services.texts
-        step, mark = await self._sender.begin(delivery.delivery_id)
+        step, record = await self._sender.begin(delivery.delivery_id)
         card = await services.cards.read(delivery.job_id)
         if card is None:
             return
         if step is NextStep.FINISH:
-            if mark.message_id is not None:
-                await services.cards.note_file(card.order_id, mark.message_id)
+            if record.message_id is not None:
+                await services.cards.note_file(card.order_id, record.message_id)
             return
         if step is NextStep.GIVE_UP:
             text = _(
-                "{title}: Telegram never said whether the file arrived. If you do not see it, tap "
-                "As file again.",
+                "{title}: Telegram did not confirm that the file arrived. If you do not see it, "
+                "tap As file again.",
                 title=card.title,
             )
             try:
-                await services.messenger.send(card.place, MessageContent(text), at_once=True)
+                await services.messenger.send(card.target, MessageContent(text), at_once=True)
             except ChatBusy as busy:
                 raise Later(busy.wait_s) from busy
             await self._given_up(card)
@@ -153,25 +150,25 @@ class Delivery:
         with TemporaryDirectory(prefix="animato-") as folder:
             try:
                 result, video = await self._files.fetched(card, Path(folder))
-                words = MessageContent(caption(card.title, result, _))
-                message = Message(words, video, is_file=True)
+                content = MessageContent(caption(card.title, result, _))
+                message = Message(content, video, is_file=True)
             except ResultGone as gone:
-                message = Message(MessageContent(sentence_of(gone, _)))
+                message = Message(MessageContent(error_text(gone, _)))
             try:
-                sent = await self._sender.send(delivery.delivery_id, mark, card.place, message)
+                sent = await self._sender.send(delivery.delivery_id, record, card.target, message)
                 await services.cards.note_file(card.order_id, sent)
             except Refused as refused:
-                told = Message(MessageContent(refused_ending(card, refused, _).text))
+                refusal = Message(MessageContent(refused_message(card, refused, _).text))
                 with suppress(Refused):
-                    await self._sender.send(delivery.delivery_id, mark, card.place, told)
+                    await self._sender.send(delivery.delivery_id, record, card.target, refusal)
                 await self._note_refusal(card, refused)
 
-    # --- what is told -----------------------------------------------------------------------------
+    # --- messages ---------------------------------------------------------------------------------
 
     async def _message(
         self, card: OrderCard, draft: Draft | None, status: Status, folder: Path
     ) -> tuple[Message, FinalMessage]:
-        """What is told of an order's end, and the last words of its card."""
+        """Return the message about an order's outcome, and its card's final message."""
         _, number = self._services.texts, draft.number if draft else card.number + 1
         error: AnimatoError = status.error or OrderFailed(order=card.order_id)
         if status.state is OrderState.DONE:
@@ -184,49 +181,47 @@ class Delivery:
                 error = gone
             else:
                 options = (await self._services.offers.now()).options(card.order.engine)
-                keyboard = result_buttons(card.order, number, options, _)
-                if draft is not None and card.order.motion.templates:
+                keyboard = result_buttons(card, number, options, _)
+                if draft is not None and card.order.wish.movement.templates:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
-                words = MessageContent(caption(card.title, result, _), keyboard)
+                content = MessageContent(caption(card.title, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
-                return Message(words, video), self._ending(card, status)
-        return Message(failure_words(card, error, number, _)), failed_ending(card, _)
+                return Message(content, video), self._final(card, status)
+        return Message(failure_content(card, error, number, _)), failed_message(card, _)
 
-    def _ending(self, card: OrderCard, status: Status) -> FinalMessage:
-        """The last words of the order's card."""
+    def _final(self, card: OrderCard, status: Status) -> FinalMessage:
+        """Return the card's final message."""
         match status.state:
             case OrderState.CANCELLED:
-                return cancelled_ending(card, self._services.texts)
+                return cancelled_message(card, self._services.texts)
             case OrderState.FAILED:
-                return failed_ending(card, self._services.texts)
-        return done_ending(card, self._services.clock(), self._services.texts)
+                return failed_message(card, self._services.texts)
+        return done_message(card, self._services.clock(), self._services.texts)
 
     async def _given_up(self, card: OrderCard) -> FinalMessage:
-        """What is left when sending has been tried in vain: the card, and the admins."""
+        """Tell the admins that sending failed for good; return the card's final message."""
         _ = self._services.texts
         self._services.metrics.delivered(DeliveryOutcome.GIVEN_UP)
-        await self._tell_admins(
-            _("Nobody knows whether {order} could be sent.", order=card.order_id)
-        )
+        await self._tell_admins(_("It is unknown whether {order} was sent.", order=card.order_id))
         text = _(
-            "{title}: it is done, but it could not be sent. Order it again, please.",
+            "{title}: it is done, but could not be sent. Please order it again.",
             title=card.title,
         )
         return FinalMessage(text=text, offers_more=True)
 
     async def _note_refusal(self, card: OrderCard, refused: Refused) -> None:
-        """Counts it, and tells the admins unless nobody is there any more."""
+        """Count a refusal, and tell the admins unless the bot is blocked."""
         _ = self._services.texts
         log.warning("%s: its chat refuses: %s", card.order_id, refused)
         outcome = DeliveryOutcome.GIVEN_UP if refused.is_too_large else DeliveryOutcome.GONE
         self._services.metrics.delivered(outcome)
-        if not refused.is_unheard:
+        if not refused.is_blocked:
             await self._tell_admins(
                 _("{order} could not be sent: {error}", order=card.order_id, error=refused)
             )
 
     async def _changed_draft(self, card: OrderCard, status: Status) -> Draft | None:
-        """The draft after its order; None if it is not known, or cannot be read, any more."""
+        """Update the draft after its order; return None if it is gone or unreadable."""
         try:
             return await self._services.drafts.change(
                 card.draft, lambda found: _after(found, card, status)
@@ -235,12 +230,12 @@ class Delivery:
             return None
 
     async def _card_of(self, delivery: outbox.DeliveryJob) -> OrderCard:
-        """The order's card; where it is lost, what can be told without it."""
+        """Return the order's card, or a substitute if it is lost."""
         services = self._services
         card = await services.cards.read(delivery.job_id)
         if card is not None:
             return card
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             text = await services.queues.client.hget(delivery.ref.key, "data")
         order = Order.read(text or "")
         draft = await services.drafts.read(order.draft)
@@ -254,15 +249,15 @@ class Delivery:
 
 
 def _is_of(delivery: outbox.DeliveryJob, status: Status) -> bool:
-    """Whether the order is still at the end that is to be told."""
+    """Whether the order's outcome is still the one to deliver."""
     ended_ms = round((status.finished_s or 0) * 1000)
     return status.state.is_final and ended_ms <= delivery.finished_ms + 1
 
 
 def _after(draft: Draft, card: OrderCard, status: Status) -> Draft:
-    """The draft after an order from it: what is tapped from now on is a new wish.
+    """Return the draft after an order from it: further taps are new orders.
 
-    The card stays where it was, above the result; the next one comes below.
+    The card stays above the result; the next one is sent below.
     """
     changed = renumbered(draft, card.number)
     if status.state is OrderState.CANCELLED or draft.card != card.card:

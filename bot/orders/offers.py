@@ -1,7 +1,6 @@
-"""What can be ordered right now: the engines of the workers that live.
+"""What can be ordered now: the engines of the live workers.
 
-Nobody is offered what no worker can do. Of several workers, any may get an order; so only those
-options are offered that all of them understand.
+Any of several workers may get an order, so an engine's options are those that all of them support.
 """
 
 import time
@@ -14,6 +13,9 @@ from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
 
 AUTO = "auto"
+# Options of engines that can start from the clip frame whose pose is nearest the photo's.
+FIND_BEST_FRAME = "find_best_frame"
+BEST_FRAME_RANK = "best_frame_rank"
 _KEPT_S = 2.0
 
 
@@ -25,14 +27,14 @@ class NoEngine(UserError):
 
 @dataclass(frozen=True)
 class Offer:
-    """What live workers can do.
+    """What live workers offer.
 
     Attributes:
         engines: those that people may choose, the best first.
         default: the engine of the settings, or `auto`.
-        understood: the options of each engine.
+        understood: the options of each engine that all its workers support.
         known: all engines that any worker has ever advertised, by name.
-        last: those that people could choose when a worker was last there, the best first.
+        last: those that people could choose when a worker was last online, the best first.
     """
 
     engines: tuple[str, ...]
@@ -43,32 +45,32 @@ class Offer:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no worker is there for any of them."""
+        """Whether no worker is online."""
         return not self.engines
 
     @property
     def shows_all(self) -> str | None:
-        """The engine that shows all movements at once; None: no live worker has one."""
+        """The engine that shows all movements at once, or None."""
         return next(filter(self._can_show_all, self.engines), None)
 
     def options(self, engine: str) -> frozenset[str]:
-        """The options that every worker with that engine understands."""
+        """Return the options that every worker with that engine supports."""
         return self.understood.get(engine, frozenset())
 
     def is_for_people(self, engine: str) -> bool:
-        """Whether people are offered it though it is not the engine of the settings."""
+        """Whether people may choose an engine even if it is not the default."""
         return engine not in self.known or self.known[engine].preference > 0
 
     def chosen(self, wanted: str | None = None) -> str | None:
-        """The engine whose queue an order goes to: a choice is kept, even if nobody is there.
+        """Return the engine for an order: the wanted one even if no worker offers it now.
 
-        None: nothing is chosen, and no worker has been there yet.
+        None: nothing is chosen, and no worker has ever been online.
         """
         setting = None if self.default == AUTO else self.default
         return wanted or setting or next(iter((*self.engines, *self.last)), None)
 
     def engine_for(self, wanted: str | None, *, is_all_wanted: bool) -> str:
-        """The engine for an order: the chosen one, or one that shows all movements.
+        """Return the engine for an order: the chosen one, or one that shows all movements.
 
         Raises:
             NoEngine: no worker has ever offered one.
@@ -86,13 +88,13 @@ class Offer:
 
 
 class Offers:
-    """Tells what is offered.
+    """Reads what is offered, at most every two seconds.
 
     Args:
-        workers: the book of those that live.
-        engines: those that are known.
+        workers: the live workers.
+        engines: the known engines.
         default: the engine of the settings, or `auto`.
-        clock: a steady clock, s.
+        clock: a monotonic clock, s.
     """
 
     def __init__(
@@ -110,19 +112,19 @@ class Offers:
         self._known_at_s = 0.0
 
     async def now(self) -> Offer:
-        """What is offered; asked again after two seconds, or at once if nobody offered anything.
+        """Return what is offered, at most two seconds old; an empty offer is never kept.
 
         Raises:
-            QueueUnavailable: the server does not answer.
+            QueueUnavailable: Redis does not answer.
         """
         is_old = self._clock() - self._known_at_s >= _KEPT_S
         # A worker may just have started: a tap must not be refused because of an older answer.
         if self._known is None or self._known.is_empty or is_old:
-            self._known = await self._asked()
+            self._known = await self._read()
             self._known_at_s = self._clock()
         return self._known
 
-    async def _asked(self) -> Offer:
+    async def _read(self) -> Offer:
         understood: dict[str, frozenset[str]] = {}
         for worker in await self._workers.living():
             for engine in worker.engines:
@@ -140,13 +142,13 @@ class Offers:
         )
 
     def _offered(self, engines: Sequence[EngineInfo]) -> tuple[str, ...]:
-        """The names of those that people may choose, the best first."""
+        """Return the names of those that people may choose, the best first."""
         chosen = [one for one in engines if one.preference or one.name == self._default]
         return tuple(one.name for one in sorted(chosen, key=_rank))
 
 
 def _seen_last(known: Sequence[KnownEngine]) -> list[EngineInfo]:
-    """The engines that were offered when the last worker was there."""
+    """Return the engines that were offered when a worker was last online."""
     last_s = max((one.seen_s for one in known), default=0.0)
     return [one.info for one in known if one.seen_s and one.seen_s >= last_s - DEAD_AFTER_S]
 

@@ -1,17 +1,17 @@
-"""Orders as their persons see them: the status card of each, and what delivery needs.
+"""The cards of orders in Redis: what each order shows in its chat, and what delivery needs.
 
-A card is written before its order is handed in, so that no order is without one, and is kept for a
-few days after its end: "try again" and "as a file" refer to it.
+A card is stored before its order is submitted, so that no order is without one, and is kept for a
+few days after its end: "Try again" and "As file" refer to it.
 """
 
 from collections.abc import Callable
 
 from pydantic import Field
 from redis.asyncio import Redis
-from redis.exceptions import WatchError
 
 from bot.gateway.messenger import ChatTarget
-from jobs.connection import reaching
+from bot.record_store import RecordStore
+from jobs.connection import queue_errors
 from jobs.drafts import Card, MediaFile
 from jobs.model import Value
 from jobs.orders import Order, Record
@@ -24,10 +24,10 @@ _CLOSED_KEPT_S = 3 * 86_400
 
 
 class FinalMessage(Value):
-    """The last words of a card.
+    """What a card says after its order has ended.
 
     Attributes:
-        text: the words.
+        text: the text.
         offers_more: whether there is a button for another movement.
     """
 
@@ -36,27 +36,27 @@ class FinalMessage(Value):
 
 
 class OrderCard(Record):
-    """An order and the message that shows how it stands.
+    """An order and the message that shows its status.
 
     Attributes:
         order: what was ordered.
-        title: what is made, in the person's words: a movement's sign and name.
-        thread_id: the topic of a forum, or None.
-        reply_to: the person's message that the result answers, or None.
-        moved_to: the number that its group got after the one of the order's id, or None.
-        card: the message that shows how it stands; None while there is none, or if it is gone.
-        clip: the person's clip that it follows, to be fetched again, or None.
-        later: the numbers of the orders that were wished for on its buttons, by wish.
-        replaced_by: the number of the order that takes its place in another queue, or None.
-        files: the messages that brought the result once more, as a file.
+        title: what is made: a movement's emoji and title.
+        thread_id: the forum topic, or None.
+        reply_to: the message that the result replies to, or None.
+        moved_to: the new id of a group that migrated after the order's id was made, or None.
+        card: the message that shows the status; None before it is sent, or if it is gone.
+        clip: the person's clip that it follows, in case it must be fetched again; or None.
+        later: the numbers of the orders placed by its buttons, by button.
+        replaced_by: the number of the order that replaces it in another queue, or None.
+        files: the messages that brought the result as a file.
         begun_s: when it was ordered, unix time.
-        is_stopping: whether its person wants it to stop.
-        ended: what the card is to say at last, or None while the order goes on.
-        shown: the place that the card shows.
-        shown_phase: how the order stands according to the card; empty before it is shown.
-        shown_percent: likewise, of the work that is done.
-        edited_s: when the card was written last, unix time.
-        edits: how often.
+        is_stopping: whether its person has cancelled it while it ran.
+        ended: the final message, or None while the order is open.
+        shown: the place in the queue that the card shows.
+        shown_phase: the phase that the card shows; empty before it is shown.
+        shown_percent: the progress that the card shows.
+        edited_s: when the card was last edited, unix time.
+        edits: how often it was edited.
     """
 
     order: Order
@@ -80,66 +80,57 @@ class OrderCard(Record):
 
     @property
     def order_id(self) -> str:
-        """Of the order."""
+        """The order's id."""
         return self.order.order_id
 
     @property
     def ref(self) -> JobRef:
-        """Where the order is found."""
+        """The order's job."""
         return self.order.ref
 
     @property
-    def queue(self) -> str:
-        """The order's queue."""
-        return self.order.ref.queue
-
-    @property
     def chat(self) -> int:
-        """Where to."""
+        """The chat's current id."""
         return self.order.chat if self.moved_to is None else self.moved_to
 
     @property
     def person(self) -> int:
-        """Whose."""
+        """Whose order it is."""
         return self.order.person
 
     @property
     def draft(self) -> str:
-        """The draft it was made from."""
+        """The draft it was ordered from."""
         return self.order.draft
 
     @property
     def number(self) -> int:
-        """Which order of that draft."""
+        """The order's number within its draft."""
         return self.order.number
 
     @property
     def is_group(self) -> bool:
-        """Whether it belongs to a group, whose chat numbers are negative."""
+        """Whether the chat is a group, whose ids are negative."""
         return self.chat < 0
 
     @property
-    def place(self) -> ChatTarget:
-        """Where its messages go."""
+    def target(self) -> ChatTarget:
+        """Where its messages go: they reply to the photo."""
         return ChatTarget(self.chat, self.thread_id, self.reply_to)
 
 
 class OrderCards:
-    """The cards in Redis. All its methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        redis: the server of the queues.
-        url: its address.
-    """
+    """Reads and changes cards. Its methods raise QueueUnavailable if Redis does not answer."""
 
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
         self._url = url
+        self._records = RecordStore(redis, url, OrderCard.read)
 
     async def open(self, card: OrderCard) -> OrderCard:
-        """Notes a card; of an order that has one already, that one, open again or still."""
+        """Store an open card. Return the card that the order already has, if any."""
         key = card_key(card.order_id)
-        with reaching(self._url):
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(key, card.to_json(), nx=True)
                 pipe.expire(key, _OPEN_KEPT_S)
@@ -148,21 +139,19 @@ class OrderCards:
         return await self.read(card.order_id) or card
 
     async def read(self, order_id: str) -> OrderCard | None:
-        """An order's card; None if it is not known (any more).
+        """Return an order's card, or None if it is not stored.
 
         Raises:
             RecordError: it was written by another version of this program.
         """
-        with reaching(self._url):
-            text = await self._redis.get(card_key(order_id))
-        return None if text is None else OrderCard.read(text)
+        return await self._records.read(card_key(order_id))
 
     async def change(self, order_id: str, **changes: object) -> OrderCard | None:
-        """The card with other values; None if it is not known."""
+        """Change fields of a card. Return the card, or None if it is not stored."""
         return await self._changed(order_id, lambda card: card.model_copy(update=changes))
 
     async def note_file(self, order_id: str, message_id: int) -> None:
-        """Notes a message that brought the result as a file, once however often it is called."""
+        """Add a message that brought the result as a file; it may be called again."""
 
         def with_file(card: OrderCard) -> OrderCard:
             files = tuple(dict.fromkeys((*card.files, message_id)))
@@ -171,13 +160,13 @@ class OrderCards:
         await self._changed(order_id, with_file)
 
     async def note_later(self, order_id: str, wish: str, number: int, known: int | None) -> int:
-        """Notes the number of a later wish, unless another call has; the number that holds.
+        """Store the number of a later order. Return the number that another call stored, if any.
 
         Args:
-            order_id: of the order that the wish goes back to.
-            wish: which wish.
-            number: its number.
-            known: the one that is noted already and to be replaced, or None.
+            order_id: the earlier order.
+            wish: names the button.
+            number: the later order's number.
+            known: the stored number that is to be replaced, or None.
         """
 
         def noted(card: OrderCard) -> OrderCard:
@@ -191,29 +180,14 @@ class OrderCards:
     async def _changed(
         self, order_id: str, change: Callable[[OrderCard], OrderCard]
     ) -> OrderCard | None:
-        key = card_key(order_id)
-        with reaching(self._url):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                while True:
-                    await pipe.watch(key)
-                    text = await pipe.get(key)
-                    if text is None:
-                        return None
-                    changed = change(OrderCard.read(text))
-                    pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
-                    pipe.set(key, changed.to_json(), keepttl=True)
-                    try:
-                        await pipe.execute()
-                    except WatchError:
-                        continue
-                    return changed
+        return await self._records.change(card_key(order_id), change)
 
     async def reopen(self, known: OrderCard, message: Card | None, now_s: float) -> OrderCard:
-        """The card of an order that begins once more, as one that has said nothing yet.
+        """Reset the card of an order that begins again.
 
         Args:
-            known: as it was.
-            message: what is to show it; None: a new one.
+            known: the card as it was.
+            message: becomes the order's message; None: a new one is sent.
             now_s: unix time.
         """
         fresh = {
@@ -228,17 +202,17 @@ class OrderCards:
         }
         return await self.open(await self.change(known.order_id, **fresh) or known)
 
-    async def end(self, order_id: str, ending: FinalMessage) -> None:
-        """Note how the order ended; `bot/orders/status_cards.py` writes it into the card."""
-        await self.change(order_id, ended=ending)
+    async def end(self, order_id: str, message: FinalMessage) -> None:
+        """Store how the order ended; `StatusCards` shows it."""
+        await self.change(order_id, ended=message)
 
     async def all_open(self) -> list[OrderCard]:
-        """The cards of the orders that have not come to their end, the oldest first."""
+        """Return the cards of orders that have not ended, the oldest first."""
         return [card for card in await self.all_unsettled() if card.ended is None]
 
     async def all_unsettled(self) -> list[OrderCard]:
-        """The same, and those whose cards are still to say how it ended."""
-        with reaching(self._url):
+        """Return these, and those whose final message is not shown yet."""
+        with queue_errors(self._url):
             names = list(map(str, await self._redis.smembers(OPEN_CARDS)))
             texts = await self._redis.mget([card_key(name) for name in names]) if names else []
             gone = [name for name, text in zip(names, texts, strict=True) if text is None]
@@ -253,16 +227,16 @@ class OrderCards:
         return sorted(found, key=lambda card: card.begun_s)
 
     async def close(self, order_id: str) -> None:
-        """Nothing more is to be shown."""
-        with reaching(self._url):
+        """Mark a card as finished: nothing more is shown."""
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.srem(OPEN_CARDS, order_id)
                 pipe.expire(card_key(order_id), _CLOSED_KEPT_S)
                 await pipe.execute()
 
     async def forget(self, order_id: str) -> None:
-        """Deletes a card, as of an order that was not taken."""
-        with reaching(self._url):
+        """Delete a card, as that of a refused order."""
+        with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.srem(OPEN_CARDS, order_id)
                 pipe.delete(card_key(order_id))

@@ -1,267 +1,397 @@
-"""Orders and what becomes of them later: the buttons of an order's card and of its result.
+"""Taking orders, and taking them back: from a draft to the queue.
 
-    place -> `placing.py`; cancel, retry, another_frame, one_of_all, use_engine -> here
+    place -> may the person order? -> are the files stored? -> card -> queue
+                                   -> if not, the files are fetched first
 
-Everything here may be called twice for the same tap. What goes back to an earlier order takes a
-number that no other order of the draft has, noted on the earlier order's card (`_numbered`).
+Each call may be repeated for the same tap: an order's id is made of its draft and number.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from bot.drafts.intake import Intake
-from bot.orders.order_cards import FinalMessage, OrderCard
-from bot.orders.placing import PlacedOrder, Placing
-from bot.orders.results import BEST_FRAME_RANK, FIND_BEST_FRAME, cancelled_ending
+from bot.error_text import error_text
+from bot.orders.card_text import cancelled_message, error_message, title_of
+from bot.orders.offers import FIND_BEST_FRAME
+from bot.orders.order_cards import OrderCard
 from bot.orders.status_cards import StatusCards
+from bot.people import Role
 from bot.services import Services
-from jobs.drafts import Card, Draft
-from jobs.orders import Motion, OrderState
+from jobs.connection import queue_errors
+from jobs.drafts import Draft
+from jobs.orders import Lane, Order
+from jobs.queues.admission import NO_LIMITS, OrderLimits
+from jobs.queues.keys import show_all_key
 from jobs.queues.outcomes import CancelOutcome
-from jobs.queues.status import Status
-from jobs.service_errors import OrderNotFailed, OrderRefused
-from jobs.templates import Catalogue
+from jobs.queues.waiting import Estimates
+from jobs.service_errors import OrderRefused
+from jobs.show_all import MAX_TILES, work_frames
+from jobs.templates import Catalogue, CurveMotion, Template
+from jobs.wish import Movement, Wish
+
+_DAY_S = 86_400.0
+# An estimate: the length of a recorded movement is known to the worker only.
+_RECORDED_FRAMES = 250
+# Showing all movements is less urgent: it queues as if it were so many times the work.
+_SHOW_ALL_COST = 3.0
 
 
-class OrderForgotten(OrderRefused):
-    """The button belongs to an order that is not known any more."""
+class NotServed(OrderRefused):
+    """The bot is private, and the person has no access."""
 
-    sentence = "This order is too old. Send the photo again, and choose a movement."
+    sentence = "This bot is private: ask its owner to let you in."
+
+
+class ShutOut(OrderRefused):
+    """An admin has banned the person."""
+
+    sentence = "You cannot order videos here any more: the owner of this bot has banned you."
+
+
+class OrdersPaused(OrderRefused):
+    """An admin has paused new orders."""
+
+    sentence = "The owner has paused new videos. Please try again later."
+
+
+class DraftUnready(OrderRefused):
+    """A face or a movement is not chosen yet."""
+
+    sentence = "Please finish choosing first: see the message with the buttons."
+
+
+class StillFetching(OrderRefused):
+    """The draft's files are being fetched for another order."""
+
+    sentence = "The photo is being fetched again for another video. Tap again in a moment."
+
+
+class TooManyShowAlls(OrderRefused):
+    """The person has seen all movements as often as the daily limit allows."""
+
+    sentence = (
+        "You can see all movements at once {limit} times in 24 hours. Choose one of them, or come "
+        "back tomorrow."
+    )
+
+
+@dataclass(frozen=True)
+class PlacedOrder:
+    """The answer to placing an order.
+
+    Attributes:
+        card: the order's card; None while files are fetched: the order is placed afterwards.
+        is_new: whether this call placed the order, not an earlier one.
+    """
+
+    card: OrderCard | None
+    is_new: bool = False
 
 
 class Ordering:
-    """Takes orders, and takes them back.
+    """Places orders and cancels them.
 
-    Args: as of `Placing`.
+    Args:
+        intake: fetches files.
+        status_cards: shows the orders.
+        catalogue: the movements.
+        show_all_per_day: how often a person may see all movements within 24 hours.
     """
 
     def __init__(
         self,
         services: Services,
         intake: Intake,
-        progress: StatusCards,
+        status_cards: StatusCards,
         catalogue: Catalogue,
         show_all_per_day: int,
     ) -> None:
         self._services = services
-        self._progress = progress
-        self._placing = Placing(services, intake, progress, catalogue, show_all_per_day)
+        self._intake = intake
+        self._status_cards = status_cards
+        self._catalogue = catalogue
+        self._show_all_per_day = show_all_per_day
+        self._estimates = Estimates(services.queues.client, services.queues.url)
 
-    async def place(self, draft: Draft) -> PlacedOrder:
-        """Orders what a draft says, as `Placing.place`."""
-        return await self._placing.place(draft)
+    async def place(
+        self, draft: Draft, by: int | None = None, earlier: OrderCard | None = None
+    ) -> PlacedOrder:
+        """Order what a draft asks for, once for each of its numbers.
 
-    async def cancel(self, draft: Draft, number: int) -> CancelOutcome:
-        """Takes an order back; its card says so.
+        Files that are not stored any more are fetched first; the draft keeps the wish meanwhile.
+
+        Args:
+            draft: what is wanted.
+            by: the admin who orders it for the draft's person; None: that person.
+            earlier: an order of the draft whose photo and clip are used; None: the draft's own.
 
         Raises:
-            QueueUnavailable: the server does not answer.
+            OrderRefused: the person may not order; the sentence says why.
+            UnknownTemplate: the movement is not offered any more.
+            QueueUnavailable, StoreUnavailable: a server is away.
+        """
+        if (known := await self._accepted(draft)) is not None:
+            return PlacedOrder(known)
+        role = await self.check_access(draft.person if by is None else by)
+        files = _files_of(draft, earlier)
+        if not files or not await self.are_stored(files):
+            await self._fetch(draft)
+            return PlacedOrder(None)
+        order = await self._order(draft, earlier, role)
+        if order.wish.movement.templates and role is not Role.ADMIN:
+            await self._count_show_all(order)
+        return await self._submit(draft, order, self._limits(order.lane))
+
+    async def move(self, draft: Draft, earlier: OrderCard) -> PlacedOrder:
+        """Order a waiting order once more, for the engine and the number of a draft.
+
+        The earlier order still counts against the limits, so one more is allowed. Its files are
+        not checked: if they are gone, either order fails and can be tried again.
+
+        Raises:
+            OrderRefused: the person may not order; the sentence says why.
+            QueueUnavailable: Redis does not answer.
+        """
+        if (known := await self._accepted(draft)) is not None:
+            return PlacedOrder(known)
+        order = await self._order(draft, earlier, await self.check_access(draft.person))
+        return await self._submit(draft, order, self._limits(order.lane).with_one_more())
+
+    async def cancel(self, draft: Draft, number: int) -> CancelOutcome:
+        """Cancel an order of a draft, and say so on its card.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
         """
         card = await self._services.cards.read(draft.order_id_of(number))
         return CancelOutcome.UNKNOWN if card is None else await self.cancel_order(card)
 
     async def cancel_order(self, card: OrderCard) -> CancelOutcome:
-        """As `cancel`, for an order that is known by its card."""
+        """Same as `cancel`, for an order whose card is known."""
         services = self._services
-        became = await services.queues.cancel(card.ref)
-        if became is CancelOutcome.REMOVED:
-            await services.cards.end(card.order_id, cancelled_ending(card, services.texts))
+        outcome = await services.queues.cancel(card.ref)
+        if outcome is CancelOutcome.REMOVED:
+            await services.cards.end(card.order_id, cancelled_message(card, services.texts))
             await services.drafts.change(card.draft, lambda draft: renumbered(draft, card.number))
-        elif became is CancelOutcome.TOLD:
+        elif outcome is CancelOutcome.TOLD:
             await services.cards.change(card.order_id, is_stopping=True)
-        self._progress.wake(card.order_id)
-        return became
+        self._status_cards.wake(card.order_id)
+        return outcome
 
     async def open_orders(self, person: int) -> list[OrderCard]:
-        """A person's orders that have not come to their end, the oldest first."""
+        """Return a person's orders that have not ended, the oldest first."""
         return [card for card in await self._services.cards.all_open() if card.person == person]
 
-    async def retry(
-        self, draft: Draft, number: int, message: Card | None = None, by: int | None = None
-    ) -> PlacedOrder:
-        """Tries a failed order again; orders it anew if its files or itself are gone.
-
-        Args:
-            draft: whose order it is.
-            number: which one.
-            message: what shows from now on how it stands, as the one with the button; None: a new
-                one.
-            by: the admin who wants that; None: the draft's person.
+    async def check_access(self, person: int) -> Role:
+        """Return the person's role.
 
         Raises:
-            OrderForgotten: it is not known any more.
-            OrderRefused, QueueUnavailable, StoreUnavailable: as of `place`.
+            NotServed, ShutOut: the person may not use the bot.
+            OrdersPaused: an admin has paused orders.
         """
-        services, placing, card = self._services, self._placing, await self._card(draft, number)
-        await placing.served(draft.person if by is None else by)
-        status = await services.queues.status(card.ref)
-        is_there = await placing.are_stored((card.order.photo_key, card.order.motion.clip_key))
-        if not is_there or await self._is_lost(status):
-            again = await self._numbered(_again(draft, card, message), card, "retry")
-            return await placing.place(again, by, card)
-        if status is None or status.state is not OrderState.FAILED:
-            return PlacedOrder(card)
-        # First the card: whatever happens then, somebody sees to it.
-        card = await services.cards.reopen(card, message, services.clock())
-        try:
-            await services.queues.retry(card.ref)
-        except OrderNotFailed:
-            return PlacedOrder(card)  # somebody else did in this moment
-        self._progress.wake(card.order_id)
-        return PlacedOrder(card, is_new=True)
+        role = await self._services.people.role(person)
+        if role is Role.BANNED:
+            raise ShutOut
+        if role is Role.STRANGER:
+            raise NotServed
+        if role is not Role.ADMIN and await self._services.people.is_paused():
+            raise OrdersPaused
+        return role
 
-    async def another_frame(self, draft: Draft, number: int) -> PlacedOrder:
-        """Orders the same once more, its movement measured from the clip's next best frame.
-
-        Raises:
-            OrderForgotten: the order is not known any more.
-            OrderRefused, QueueUnavailable, StoreUnavailable: as of `place`.
-        """
-        card = await self._card(draft, number)
-        rank = card.order.options.get(BEST_FRAME_RANK, 1)
-        options = {FIND_BEST_FRAME: True, BEST_FRAME_RANK: int(str(rank)) + 1}
-        again = await self._numbered(_again(draft, card), card, "frame")
-        again = again.model_copy(update={"options": {**card.order.options, **options}})
-        return await self._placing.place(again, earlier=card)
-
-    async def one_of_all(self, draft: Draft, number: int, template: str) -> PlacedOrder:
-        """Orders one movement of an animation that shows several.
-
-        Raises:
-            OrderForgotten: the order of the animation is not known any more.
-            OrderRefused, QueueUnavailable, StoreUnavailable: as of `place`.
-        """
-        card = await self._card(draft, number)
-        one = {
-            "motion": Motion(template=template),
-            "is_all_wanted": False,
-            "engine": draft.engine,
-            "options": draft.options,
-        }
-        again = await self._numbered(_again(draft, card), card, f"template {template}")
-        return await self._placing.place(again.model_copy(update=one), earlier=card)
-
-    async def use_engine(self, draft: Draft, number: int, engine: str) -> PlacedOrder:
-        """Moves an order that waits to another engine; one that has begun stays where it is.
-
-        Raises:
-            OrderForgotten: it is not known any more.
-            UnknownEngine: there is no such engine; the order stays where it is.
-            OrderRefused, QueueUnavailable, StoreUnavailable: as of `place`.
-        """
-        services, card = self._services, await self._card(draft, number)
-        await services.queues.check_engine(engine)
-        await self._placing.served(draft.person)
-        wish, status = f"engine {engine}", await services.queues.status(card.ref)
-        is_waiting = status is not None and status.state in (
-            OrderState.WAITING,
-            OrderState.RETRYING,
-        )
-        if is_waiting and engine != card.order.engine and not card.order.motion.templates:
-            again = await self._numbered(_again(draft, card), card, wish)
-            again = again.model_copy(update={"engine": engine})
-            return await self._replaced(card, await self._placing.move(again, card))
-        # An earlier call may have been cut off before the order began.
-        known = await services.cards.read(draft.order_id_of(card.later.get(wish, number)))
-        if known is None or known.number == number:
-            return PlacedOrder(card)
-        if card.ended is not None:
-            return PlacedOrder(known)
-        return await self._replaced(card, PlacedOrder(known))
+    async def are_stored(self, keys: Sequence[str | None]) -> bool:
+        """Whether the file store has all of these; None stands for no file."""
+        return all([await self._services.store.exists(key) for key in keys if key])
 
     # --- inside -----------------------------------------------------------------------------------
 
-    async def _card(self, draft: Draft, number: int) -> OrderCard:
-        card = await self._services.cards.read(draft.order_id_of(number))
-        if card is None:
-            raise OrderForgotten
-        return card
+    async def _accepted(self, draft: Draft) -> OrderCard | None:
+        """Return the card of the draft's order if that has ended already."""
+        known = await self._services.cards.read(draft.order_id)
+        if known is None or known.ended is None:
+            return None
+        # An order that never reached its queue may be submitted again.
+        return None if await self._services.queues.status(known.ref) is None else known
 
-    async def _numbered(self, again: Draft, card: OrderCard, wish: str) -> Draft:
-        """A draft with the number of a later wish of an earlier order.
+    def _limits(self, lane: Lane) -> OrderLimits:
+        return NO_LIMITS if lane is Lane.EXPRESS else self._services.queues.limits
 
-        The same wish has the same number, unless its order was cancelled or its video is lost.
-
-        Args:
-            again: what is wanted.
-            card: of the earlier order.
-            wish: which of the wishes that its buttons offer.
+    async def _fetch(self, draft: Draft) -> None:
+        """Fetch a draft's files, unless they are being fetched; keep its wish.
 
         Raises:
-            OrderForgotten: the draft is not known any more.
+            StillFetching: they are being fetched for another order.
         """
-        number = card.later.get(wish)
-        if number is None or await self._is_over(again.order_id_of(number)):
-            taken = await self._taken(again)
-            number = await self._services.cards.note_later(card.order_id, wish, taken, number)
-        return again.model_copy(update={"number": number})
+        wish: dict[str, Any] = {
+            "motion": draft.motion,
+            "is_all_wanted": draft.is_all_wanted,
+            "wish_number": draft.number,
+            "engine": draft.engine,
+            "options": draft.options,
+            "clip": draft.clip,
+        }
 
-    async def _taken(self, draft: Draft) -> int:
-        """A number that no order of a draft has or will get from a keyboard."""
-        is_ordered = await self._services.cards.read(draft.order_id) is not None
+        def changed(found: Draft) -> Draft:
+            is_looked_at = found.look is None and found.trouble is None
+            if is_looked_at and found.wish_number not in (None, draft.number):
+                raise StillFetching
+            is_as_read = found.revision == draft.revision and not is_looked_at
+            if is_as_read or found.clip != draft.clip:
+                # The photo is the same, and so is the chosen face.
+                return found.renewed(face_box=draft.face_box, **wish)
+            return found.model_copy(update=wish)
 
-        def above(found: Draft) -> Draft:
-            # A keyboard that is open keeps its own number, and a status card stays its order's.
-            card = None if is_ordered and found.number == draft.number else found.card
-            return found.model_copy(update={"number": found.number + 2, "card": card})
+        stored = await self._services.drafts.change(draft.draft, changed)
+        if stored is not None:
+            await self._intake.begin(stored)
 
-        changed = await self._services.drafts.change(draft.draft, above)
-        if changed is None:
-            raise OrderForgotten
-        return changed.number - 1
+    async def _order(self, draft: Draft, earlier: OrderCard | None, role: Role) -> Order:
+        """Return the order, with its cost and its engine's options.
 
-    async def _is_over(self, order_id: str) -> bool:
-        """Whether an order came to nothing, so that the same may be wished for again."""
-        card = await self._services.cards.read(order_id)
-        if card is None or card.replaced_by is not None:
-            return False
-        status = await self._services.queues.status(card.ref)
-        if status is None or status.state is OrderState.CANCELLED:
-            return card.ended is not None
-        return await self._is_lost(status)
+        Raises:
+            DraftUnready: a face or a movement is not chosen yet.
+            NoEngine: no worker has ever offered an engine for it.
+        """
+        made_of = earlier.order.wish if earlier is not None else draft.look
+        if made_of is None:
+            raise DraftUnready
+        offer = await self._services.offers.now()
+        motion, templates = draft.motion, self._shown(draft)
+        engine = offer.engine_for(draft.engine, is_all_wanted=draft.is_all_wanted)
+        if draft.is_all_wanted:
+            motion = Movement(templates=tuple(one.name for one in templates))
+        elif motion is None:
+            raise DraftUnready
+        understood = offer.options(engine)
+        options = {name: value for name, value in draft.options.items() if name in understood}
+        if motion.clip is not None and FIND_BEST_FRAME in understood:
+            options.setdefault(FIND_BEST_FRAME, True)
+        wish = Wish(
+            photo=made_of.photo,
+            face_boxes=() if draft.face_box is None else (draft.face_box,),
+            movement=motion.model_copy(update={"frames": _frames(motion, templates)}),
+            options=options,
+        )
+        cost_s = await self._estimates.cost_s(engine, wish.cost_frames)
+        return Order(
+            order_id=draft.order_id,
+            person=draft.person,
+            chat=draft.chat_of_ids or draft.chat,
+            draft=draft.draft,
+            number=draft.number,
+            engine=engine,
+            wish=wish,
+            estimated_cost_s=cost_s * (_SHOW_ALL_COST if motion.templates else 1),
+            lane=Lane.EXPRESS if role is Role.ADMIN else Lane.FAIR,
+        )
 
-    async def _replaced(self, card: OrderCard, placed: PlacedOrder) -> PlacedOrder:
-        """Takes an order back whose successor is accepted, or the successor if it has begun."""
-        services, new = self._services, placed.card
-        assert new is not None  # noqa: S101 - moving an order waits for no files
-        await services.cards.change(card.order_id, replaced_by=new.number)
-        old = card.model_copy(update={"replaced_by": new.number})
-        if await services.queues.remove_waiting(card.ref):
-            await services.cards.end(card.order_id, cancelled_ending(old, services.texts))
-            self._progress.wake(card.order_id)
-            return placed
-        if await services.queues.remove_waiting(new.ref):
-            _ = services.texts
-            text = _("{title}: the first one has begun already, so it goes on.", title=card.title)
-            await services.cards.change(card.order_id, replaced_by=None)
-            await services.cards.end(new.order_id, FinalMessage(text=text))
-            self._progress.wake(new.order_id)
-            return PlacedOrder(card)
-        # Both have begun: the one that was wished for last goes on.
-        await self.cancel_order(old)
-        return placed
+    async def _submit(self, draft: Draft, order: Order, limits: OrderLimits) -> PlacedOrder:
+        services = self._services
+        with queue_errors(services.queues.url):
+            await services.retention.touch(draft.draft, services.clock())
+        # The card comes first, so that no order is without one.
+        card = await services.cards.open(
+            OrderCard(
+                order=order,
+                title=self._title(draft),
+                thread_id=draft.thread_id,
+                reply_to=draft.message_id,
+                moved_to=draft.chat if draft.chat_of_ids else None,
+                card=draft.card,
+                clip=draft.clip if order.wish.clip else None,
+                begun_s=services.clock(),
+            )
+        )
+        if card.ended is not None:
+            card = await services.cards.reopen(card, draft.card, services.clock())
+        try:
+            submitted = await services.queues.submit(order, limits)
+        except OrderRefused as error:
+            if card.edits:
+                # It was accepted once, and Redis has lost it.
+                reason = error_text(error, services.texts)
+                message = error_message(card, reason, services.texts)
+                await services.cards.end(order.order_id, message)
+                self._status_cards.wake(order.order_id)
+            else:
+                await services.cards.forget(order.order_id)
+            await self._uncount_show_all(order)
+            raise
 
-    async def _is_lost(self, status: Status | None) -> bool:
-        """Whether nothing more comes of an order that did not fail: its video is gone, or it is."""
-        if status is None:
-            return True
-        if status.state is not OrderState.DONE or status.result is None:
-            return status.state is OrderState.DONE
-        return not await self._placing.are_stored([status.video().key])
+        def ordered(found: Draft) -> Draft:
+            if found.number != order.number and found.card == card.card:
+                # The message shows this order from now on; the draft's next card is a new one.
+                found = found.model_copy(update={"card": None})
+            is_other_wish = found.wish_number not in (None, order.number)
+            return found if is_other_wish else found.without_wish()
+
+        await services.drafts.change(draft.draft, ordered)
+        self._status_cards.wake(order.order_id)
+        return PlacedOrder(card, submitted.is_new)
+
+    async def _count_show_all(self, order: Order) -> None:
+        """Count an order of all movements against the person's daily limit.
+
+        Raises:
+            TooManyShowAlls: the limit is reached.
+        """
+        key, now_s = show_all_key(order.person), self._services.clock()
+        with queue_errors(self._services.queues.url):
+            async with self._services.queues.client.pipeline(transaction=True) as pipe:
+                pipe.zremrangebyscore(key, "-inf", now_s - _DAY_S)
+                pipe.zadd(key, {order.order_id: now_s}, nx=True)
+                pipe.zcard(key)
+                pipe.expire(key, round(_DAY_S))
+                _, is_new, count, _ = await pipe.execute()
+        if is_new and count > self._show_all_per_day:
+            await self._uncount_show_all(order)
+            raise TooManyShowAlls(limit=self._show_all_per_day)
+
+    async def _uncount_show_all(self, order: Order) -> None:
+        with queue_errors(self._services.queues.url):
+            await self._services.queues.client.zrem(show_all_key(order.person), order.order_id)
+
+    def _shown(self, draft: Draft) -> list[Template]:
+        """The movements that a draft asks for."""
+        if draft.is_all_wanted:
+            return list(self._catalogue)[:MAX_TILES]
+        name = draft.motion.template if draft.motion else None
+        return [self._catalogue.get(name)] if name else []
+
+    def _title(self, draft: Draft) -> str:
+        _ = self._services.texts
+        if draft.is_all_wanted:
+            return _("✨ All movements")
+        templates = self._shown(draft)
+        return title_of(templates[0]) if templates else _("🎬 Your clip")
 
 
 def renumbered(draft: Draft, number: int) -> Draft:
-    """The draft after its order of that number: what is tapped from now on is a new wish."""
+    """Return the draft after its order of that number: further taps are new orders."""
     return draft.model_copy(update={"number": max(draft.number, number + 1)})
 
 
-def _again(draft: Draft, card: OrderCard, message: Card | None = None) -> Draft:
-    """The draft with the wish of one of its orders, to be shown by a message or a new one."""
-    order = card.order
-    wish = {
-        "motion": None if order.motion.templates else order.motion,
-        "is_all_wanted": bool(order.motion.templates),
-        "face_box": order.face_box,
-        "engine": order.engine,
-        "options": order.options,
-        "clip": card.clip if card.clip and order.motion.clip_key else draft.clip,
-        "card": message,
-    }
-    return draft.model_copy(update=wish)
+def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]:
+    """Return the files that a draft's order needs; empty while they are being looked at.
+
+    Raises:
+        DraftUnready: no movement is chosen.
+    """
+    if draft.motion is None and not draft.is_all_wanted:
+        raise DraftUnready
+    made_of = earlier.order.wish if earlier is not None else draft.look
+    clip = draft.motion.clip if draft.motion else None
+    # What an earlier version stored about a clip is too little: it is looked at again.
+    if made_of is None or (clip is not None and not clip.is_complete):
+        return ()
+    return (made_of.photo.file, clip.file if clip else None)
+
+
+def _frames(motion: Movement, templates: Sequence[Template]) -> int:
+    """How many frames of work an order is."""
+    if motion.templates:
+        return work_frames(templates)
+    if motion.clip is not None:
+        return motion.clip.frame_count
+    drawn = templates[0].motion
+    return drawn.frame_count if isinstance(drawn, CurveMotion) else _RECORDED_FRAMES

@@ -1,11 +1,11 @@
-"""What can be done with a finished video's file: have it untouched, have it deleted."""
+"""The files of finished videos: send one unchanged, delete it."""
 
 from pathlib import Path
 
 from bot.gateway.messenger import OutgoingVideo
 from bot.orders.order_cards import OrderCard
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.drafts import Draft
 from jobs.errors import UserError
 from jobs.orders import OrderState, Result
@@ -16,32 +16,28 @@ from jobs.store.keys import result_folder
 
 
 class ResultGone(UserError):
-    """The file of a video is not kept any more."""
+    """The file of a video is not stored any more."""
 
-    sentence = "The file of this video is not kept any more: order it again."
+    sentence = "The file of this video is not stored any more: order it again."
 
 
 class ResultFiles:
-    """The files of results.
-
-    Args:
-        office: the parts of the bot.
-    """
+    """Sends and deletes the files of results."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def wish(self, draft: Draft, number: int, tap: str) -> None:
-        """Has the result of a draft's order sent as a file, once for each tap.
+    async def request(self, draft: Draft, number: int, tap: str) -> None:
+        """Request the result of a draft's order as a file, once for each tap.
 
         Args:
-            draft: whose.
-            number: of the order.
-            tap: Telegram's name of the tap.
+            draft: the draft.
+            number: the order's number.
+            tap: the callback query's id.
 
         Raises:
-            ResultGone: it is not kept any more.
-            QueueUnavailable: the server does not answer.
+            ResultGone: it is not stored any more.
+            QueueUnavailable: Redis does not answer.
         """
         card = await self._services.cards.read(draft.order_id_of(number))
         if card is None:
@@ -51,14 +47,16 @@ class ResultFiles:
         if status is None or status.state is not OrderState.DONE or status.result is None:
             raise ResultGone
         finished_ms = round((status.finished_s or 0) * 1000)
-        wish = DeliveryJob(queue=card.queue, job_id=card.order_id, finished_ms=finished_ms, tap=tap)
-        await hand_in(queues, wish)
+        job = DeliveryJob(
+            queue=card.ref.queue, job_id=card.order_id, finished_ms=finished_ms, tap=tap
+        )
+        await hand_in(queues, job)
 
     async def fetched(self, card: OrderCard, folder: Path) -> tuple[Result, OutgoingVideo]:
-        """The result of an order, and its file as it is sent, which is put into a folder.
+        """Fetch the result of an order into a folder.
 
         Raises:
-            ResultGone: it is not kept any more.
+            ResultGone: it is not stored any more.
             QueueUnavailable, StoreUnavailable: a server does not answer.
         """
         status = await self._services.queues.status(card.ref)
@@ -72,15 +70,13 @@ class ResultFiles:
         return result, video_of(card, result, path)
 
     async def delete(self, draft: Draft, number: int) -> bool:
-        """Deletes the result of a draft's order, and the draft with its photo and clip.
+        """Delete the result of a draft's order, and the draft with its photo and clip.
 
-        Photo and clip stay while another order needs them. The messages are the caller's.
-
-        Returns:
-            Whether photo and clip are deleted, too.
+        Photo and clip stay while another order needs them: then return False. The caller deletes
+        the messages.
 
         Raises:
-            QueueUnavailable, StoreUnavailable: some may be deleted.
+            QueueUnavailable, StoreUnavailable: some files may be deleted.
         """
         services = self._services
         folder = result_folder(draft.order_id_of(number))
@@ -89,7 +85,7 @@ class ResultFiles:
         if any(card.draft == draft.draft for card in await services.cards.all_open()):
             return False
         await services.drafts.forget(draft.draft)
-        with reaching(services.queues.url):
+        with queue_errors(services.queues.url):
             await services.retention.forget(draft.draft, services.clock())
         return True
 
@@ -112,13 +108,13 @@ async def fetch_thumbnail(store: FileStore, result: Result, folder: Path) -> Pat
 def video_of(
     card: OrderCard, result: Result, path: Path, thumbnail: Path | None = None
 ) -> OutgoingVideo:
-    """A result as it is sent."""
+    """Return a result as a video to send."""
     return OutgoingVideo(
         media=path,
         width=result.width,
         height=result.height,
         duration_s=result.duration_s,
         has_sound=result.has_sound,
-        file_name=f"{card.order.motion.template or 'video'}.mp4",
+        file_name=f"{card.order.wish.movement.template or 'video'}.mp4",
         thumbnail=thumbnail,
     )

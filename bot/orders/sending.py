@@ -1,10 +1,10 @@
-"""One message, sent once: what is noted before and after, and what each refusal means.
+"""Sends a delivery once, as far as Telegram allows, and says what each error means.
 
     Sender.begin -> what to do now (`jobs/queues/delivery_records.py`)
-    Sender.send  -> note, send, note the receipt
-                    | busy, unknown: Later          | never: Refused
+    Sender.send  -> record, send, record the receipt
+                    | busy or unknown: Later        | refused for good: Refused
 
-A chat that takes no videos gets a file instead; a topic that is closed, the chat itself.
+If a chat refuses videos, a file is sent; if a topic is closed, the video goes to the chat itself.
 """
 
 import logging
@@ -18,7 +18,6 @@ from bot.gateway.messenger import (
     MessageContent,
     Messenger,
     OutgoingVideo,
-    SentMessage,
 )
 from bot.gateway.new_cards import was_never_sent
 from bot.gateway.rate_limiter import seconds
@@ -36,33 +35,29 @@ from jobs.queues.delivery_records import (
 
 log = logging.getLogger(__name__)
 
-_LEAST_PAUSE_S = 1.0  # others may stand before it
-# Telegram's words.
+_LEAST_PAUSE_S = 1.0  # other messages may be ahead of it
+# Telegram's error texts.
 _TOO_LARGE = "entity too large"
 _NO_TOPIC = ("topic", "thread")
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent.
+    """A message to deliver.
 
     Attributes:
-        words: a text, or what stands under the video.
+        content: the text, or the video's caption.
         video: the video, or None.
-        is_file: whether the video goes as a file, whose bytes nobody touches.
+        is_file: whether the video is sent as a file, which Telegram leaves unchanged.
     """
 
-    words: MessageContent
+    content: MessageContent
     video: OutgoingVideo | None = None
     is_file: bool = False
 
 
 class Refused(Exception):
-    """The chat does not take the message, and never will; nothing was sent.
-
-    Args:
-        error: Telegram's.
-    """
+    """The chat refuses the message for good; nothing was sent."""
 
     def __init__(self, error: TelegramError) -> None:
         self.error = error
@@ -70,118 +65,111 @@ class Refused(Exception):
 
     @property
     def is_too_large(self) -> bool:
-        """Whether another, smaller file would be taken."""
+        """Whether the file is too large."""
         return _is_too_large(self.error)
 
     @property
-    def is_unheard(self) -> bool:
-        """Whether nothing at all reaches the chat."""
+    def is_blocked(self) -> bool:
+        """Whether the bot may not write to the chat at all."""
         return isinstance(self.error, Forbidden)
 
 
 class Sender:
-    """Sends what is delivered.
-
-    Args:
-        office: the parts of the bot.
-    """
+    """Sends deliveries."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     async def begin(self, name: str) -> tuple[NextStep, DeliveryRecord]:
-        """What is to be done with a delivery, and its mark for `send`.
+        """Return what to do with a delivery, and its record for `send`.
 
         Raises:
-            Later: nothing yet, what was sent before may still arrive.
-            RecordError: the mark was written by another version of this program.
+            Later: an earlier message may still arrive.
+            RecordError: the record was written by another version of this program.
         """
-        mark = await read_record(self._services.queues, name)
-        step, wait_s = next_step(mark, self._services.clock())
+        record = await read_record(self._services.queues, name)
+        step, wait_s = next_step(record, self._services.clock())
         if step is NextStep.WAIT:
             raise Later(wait_s)
-        return step, mark
+        return step, record
 
     async def send(
-        self, name: str, mark: DeliveryRecord, place: ChatTarget, message: Message
+        self, name: str, record: DeliveryRecord, target: ChatTarget, message: Message
     ) -> int:
-        """Sends, and notes before and after how far it is.
+        """Send a message and return its id; record the state before and after.
 
         Args:
-            name: of the delivery.
-            mark: as it was found.
-            place: where to.
+            name: the delivery's.
+            record: what `begin` returned.
+            target: where.
             message: what.
 
-        Returns:
-            The number of the message in its chat.
-
         Raises:
-            Later: it was not sent, or nobody knows.
-            Refused: it was not sent, and never will be.
+            Later: it was not sent, or that is not known.
+            Refused: it was not sent, and never can be.
             NetworkError: it was not sent.
         """
         services = self._services
-        if mark.tries:
-            # While nobody answers at all, this is no try: there are few of them.
+        if record.tries:
+            # An attempt counts only while Telegram answers at all: there are few of them.
             await services.messenger.ask_for_answer()
-        if message.video is not None and place.chat > 0:
-            await _show_action(services.messenger, place)
-        mark = mark.begun(services.clock())
-        await write_record(services.queues, name, mark)
+        if message.video is not None and target.chat > 0:
+            await _show_action(services.messenger, target)
+        record = record.begun(services.clock())
+        await write_record(services.queues, name, record)
         try:
-            sent = await _sent(services.messenger, place, message)
+            sent = await _sent(services.messenger, target, message)
         except (ChatBusy, RetryAfter) as error:
-            await write_record(services.queues, name, mark.refused())
+            await write_record(services.queues, name, record.refused())
             wait_s = error.wait_s if isinstance(error, ChatBusy) else seconds(error.retry_after)
             raise Later(max(_LEAST_PAUSE_S, wait_s)) from error
         except (Forbidden, BadRequest) as error:
-            await write_record(services.queues, name, mark.refused())
+            await write_record(services.queues, name, record.refused())
             raise Refused(error) from error
         except NetworkError as error:
             if _is_too_large(error):
-                await write_record(services.queues, name, mark.refused())
+                await write_record(services.queues, name, record.refused())
                 raise Refused(error) from error
             if was_never_sent(error):
-                await write_record(services.queues, name, mark.refused())
+                await write_record(services.queues, name, record.refused())
                 raise
-            log.warning("%s: nobody knows whether it arrived: %s", name, error)
+            log.warning("%s: it may or may not have arrived: %s", name, error)
             raise Later(UNCERTAIN_S) from error
-        await write_record(services.queues, name, mark.arrived(sent.message_id, sent.file_id))
+        await write_record(services.queues, name, record.arrived(sent))
         services.metrics.delivered(DeliveryOutcome.SENT)
-        return sent.message_id
+        return sent
 
 
 def _is_too_large(error: TelegramError) -> bool:
     return _TOO_LARGE in str(error).lower()
 
 
-async def _show_action(messenger: Messenger, place: ChatTarget) -> None:
-    """Shows that a video is on its way; whether that can be seen delays nothing."""
+async def _show_action(messenger: Messenger, target: ChatTarget) -> None:
+    """Show that a video is being uploaded, if possible."""
     try:
-        await messenger.show_action(place, "upload_video")
+        await messenger.show_action(target, "upload_video")
     except TelegramError as error:
-        log.info("not shown: %s", type(error).__name__)
+        log.info("the chat action was not shown: %s", type(error).__name__)
 
 
-async def _sent(messenger: Messenger, place: ChatTarget, message: Message) -> SentMessage:
-    """Sends it in the first way that the chat takes."""
+async def _sent(messenger: Messenger, target: ChatTarget, message: Message) -> int:
+    """Send a message in the first way that the chat accepts."""
     while True:
         try:
-            return await _sent_so(messenger, place, message)
+            return await _sent_as(messenger, target, message)
         except BadRequest as error:
-            is_topic = any(words in str(error).lower() for words in _NO_TOPIC)
-            if place.thread_id is not None and is_topic:
-                place = replace(place, thread_id=None)
+            is_topic = any(phrase in str(error).lower() for phrase in _NO_TOPIC)
+            if target.thread_id is not None and is_topic:
+                target = replace(target, thread_id=None)
             elif message.video is not None and not message.is_file:
                 message = replace(message, is_file=True)
             else:
                 raise
-            log.info("the chat refuses, another way is tried: %s", error)
+            log.info("the chat refuses; trying another way: %s", error)
 
 
-async def _sent_so(messenger: Messenger, place: ChatTarget, message: Message) -> SentMessage:
+async def _sent_as(messenger: Messenger, target: ChatTarget, message: Message) -> int:
     if message.video is None:
-        return await messenger.send(place, message.words, at_once=True)
+        return await messenger.send(target, message.content, at_once=True)
     send = messenger.send_file if message.is_file else messenger.send_video
-    return await send(place, message.video, message.words, at_once=True)
+    return await send(target, message.video, message.content, at_once=True)

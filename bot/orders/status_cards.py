@@ -1,7 +1,7 @@
-"""The status cards of orders, kept up to date: one task for each card that is being written.
+"""Keeps the status cards of orders up to date, with one task for each card that is being edited.
 
-What a card says is in Redis (`OrderCard.shown...`), so that the bot, started again, goes on where
-it was. The last words of a card are written here too: never before what came earlier.
+What a card shows is stored in Redis (`OrderCard.shown...`), so that a restarted bot continues. The
+final message of a card is shown here too, so that it never comes before an earlier status.
 """
 
 import asyncio
@@ -11,19 +11,20 @@ from dataclasses import replace
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.application import described
-from bot.gateway.messenger import Button, ChatBusy, MessageContent
-from bot.orders.order_cards import OrderCard
-from bot.orders.results import cancelled_ending, lost_ending
-from bot.orders.status_words import (
+from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.orders.card_text import (
     GROUP,
     PRIVATE,
     OrderStanding,
+    cancelled_message,
+    final_content,
     is_worth_an_edit,
+    lost_message,
     standing_of,
-    status_words,
+    status_content,
 )
+from bot.orders.order_cards import OrderCard
 from bot.services import Services
 from jobs.drafts import Card, Draft
 from jobs.errors import AnimatoError
@@ -34,7 +35,7 @@ from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
-# An order that has a card, but is in no queue after this time, was never handed in.
+# An order with a card that is in no queue after this time was never submitted.
 _LOST_S = 3600.0
 _LAST_MOMENT_S = 2.0
 _TIMED = ("waiting", Stage.ANIMATING)
@@ -44,8 +45,7 @@ class StatusCards:
     """Keeps the cards up to date.
 
     Args:
-        office: the parts of the bot.
-        tick_s: how often all open cards are looked through.
+        tick_s: how often all open cards are checked.
     """
 
     def __init__(self, services: Services, tick_s: float = 1.0) -> None:
@@ -55,43 +55,43 @@ class StatusCards:
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._is_closed = False
-        self._asked_s: dict[str, float] = {}
+        self._checked_s: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Looks through the open cards until it is cancelled (by `end_tasks`)."""
+        """Check the open cards until cancelled (by `end_tasks`), then `close`."""
         try:
             await self.tick()
         finally:
             await self.close()
 
     async def tick(self) -> None:
-        """As `run`, and what is being written goes on when this ends; `close` it then."""
+        """Poll the open cards until cancelled. Pending edits continue: `close` ends them."""
         while True:
             try:
-                await self._look_through()
+                await self._check_all()
             except AnimatoError as error:
-                log.warning("the status cards: %s", error)
+                log.warning("status cards: %s", error)
             await asyncio.sleep(self._tick_s)
 
     async def close(self) -> None:
-        """Writes no more cards; what is being written has a moment to arrive."""
+        """Stop editing. Pending edits have a moment to finish."""
         self._is_closed = True
         if self._writing:
             await asyncio.wait(self._writing.values(), timeout=_LAST_MOMENT_S)
         await end_tasks(self._writing.values())
 
     def wake(self, order_id: str) -> None:
-        """Has a card looked at now; if it is just being written, then after that."""
+        """Check a card now; if it is being edited, afterwards."""
         if self._is_closed:
-            return  # what is owed is said by the next start
+            return  # the next start shows what is missing
         if order_id in self._writing:
             self._again.add(order_id)
             return
         task = asyncio.create_task(self._write(order_id))
         self._writing[order_id] = task
-        task.add_done_callback(lambda _task: self._written(order_id))
+        task.add_done_callback(lambda _task: self._on_written(order_id))
 
-    def _written(self, order_id: str) -> None:
+    def _on_written(self, order_id: str) -> None:
         task = self._writing.pop(order_id)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: its card is not up to date: %s", order_id, described(error))
@@ -99,18 +99,18 @@ class StatusCards:
             self._again.discard(order_id)
             self.wake(order_id)
 
-    async def _look_through(self) -> None:
+    async def _check_all(self) -> None:
         now_s = self._services.clock()
         cards = await self._services.cards.all_unsettled()
         known = {card.order_id for card in cards}
-        self._asked_s = {name: at for name, at in self._asked_s.items() if name in known}
+        self._checked_s = {name: at for name, at in self._checked_s.items() if name in known}
         for card in cards:
             policy = GROUP if card.is_group or card.edits >= PRIVATE.most else PRIVATE
-            if now_s - self._asked_s.get(card.order_id, 0.0) >= policy.every_s:
+            if now_s - self._checked_s.get(card.order_id, 0.0) >= policy.every_s:
                 self.wake(card.order_id)
 
     async def _write(self, order_id: str) -> None:
-        self._asked_s[order_id] = self._services.clock()
+        self._checked_s[order_id] = self._services.clock()
         try:
             await self._update(order_id)
         except (TelegramError, AnimatoError) as error:
@@ -122,21 +122,21 @@ class StatusCards:
         if card is None:
             return
         if card.ended is not None:
-            await self._say_last(card)
+            await self._show_final(card)
             return
         status = await services.queues.status(card.ref)
         if status is None:
             if services.clock() - card.begun_s > _LOST_S:
-                await services.cards.end(order_id, lost_ending(card, services.texts))
-                await self._say_last(await services.cards.read(order_id) or card)
+                await services.cards.end(order_id, lost_message(card, services.texts))
+                await self._show_final(await services.cards.read(order_id) or card)
             return
         if status.state is OrderState.CANCELLED and status.finished_s is None:
-            # It was removed while it waited: no delivery comes.
-            await services.cards.end(order_id, cancelled_ending(card, services.texts))
-            self._asked_s.pop(order_id, None)
+            # It was removed from the queue: there is no delivery.
+            await services.cards.end(order_id, cancelled_message(card, services.texts))
+            self._checked_s.pop(order_id, None)
             return
         if status.state.is_final:
-            return  # how it ended is for the delivery to say
+            return  # the delivery shows how it ended
         standing = standing_of(card, status, (await services.offers.now()).engines)
         if not is_worth_an_edit(card, standing, services.clock()):
             return
@@ -146,11 +146,11 @@ class StatusCards:
         await self._show(card, standing)
 
     async def _show(self, card: OrderCard, standing: OrderStanding) -> None:
-        words = status_words(card, standing, self._services.texts)
+        content = status_content(card, standing, self._services.texts)
         try:
-            shown = await self._put(card, words)
+            shown = await self._send_or_edit(card, content)
         except ChatBusy:
-            return  # it is still worth an edit when it is looked at next
+            return  # the next check tries again
         except (Forbidden, BadRequest) as error:
             log.info("%s: its card cannot be written: %s", card.order_id, error)
             shown = None
@@ -164,13 +164,13 @@ class StatusCards:
             edits=card.edits + 1,
         )
 
-    async def _put(self, card: OrderCard, words: MessageContent) -> Card | None:
-        """The message that shows the words; None if it is gone, and not to be sent again."""
+    async def _send_or_edit(self, card: OrderCard, content: MessageContent) -> Card | None:
+        """Edit the card's message or send it. Return None if it is gone."""
         messenger, is_first = self._services.messenger, card.edits == 0
         if card.card is not None:
-            # The first one takes the buttons away that led to the order.
+            # The first edit removes the buttons that led to the order.
             is_there = await messenger.edit(
-                card.chat, card.card, words, at_once=not is_first and not card.is_stopping
+                card.chat, card.card, content, at_once=not is_first and not card.is_stopping
             )
             if is_there:
                 return card.card
@@ -186,26 +186,24 @@ class StatusCards:
                 )
 
             await self._services.cards.change(card.order_id, card=sent)
-            with suppress(RecordError):  # a draft of another version must not have it sent again
+            with suppress(RecordError):  # an unreadable draft must not cause a second card
                 await self._services.drafts.change(card.draft, with_card)
 
         return await self._services.new_cards.send(
-            f"order:{card.order_id}", card.place, words, note
+            f"order:{card.order_id}", card.target, content, note
         )
 
-    async def _say_last(self, card: OrderCard) -> None:
-        _, ending = self._services.texts, card.ended
-        if ending is not None:
-            again = ButtonData(ButtonAction.AGAIN, card.draft, card.number + 1)
-            row = (Button(_("🔁 Another movement"), again),) if ending.offers_more else ()
-            words, messenger = MessageContent(ending.text, (row,)), self._services.messenger
+    async def _show_final(self, card: OrderCard) -> None:
+        _, final = self._services.texts, card.ended
+        if final is not None:
+            content, messenger = final_content(card, final, _), self._services.messenger
             try:
                 is_said = card.card is not None and await messenger.edit(
-                    card.chat, card.card, words
+                    card.chat, card.card, content
                 )
-                if not is_said and ending.offers_more:
-                    # No other message says what happened to the order.
-                    await messenger.send(card.place, words)
+                if not is_said and final.offers_more:
+                    # No other message tells what happened to the order.
+                    await messenger.send(card.target, content)
             except (Forbidden, BadRequest) as error:
                 log.info("%s: its card cannot be written: %s", card.order_id, error)
         await self._services.cards.close(card.order_id)

@@ -1,7 +1,7 @@
-"""Who is let in: the bot is private unless its owner wants otherwise.
+"""Access: the bot is private unless its owner opens it.
 
-The guard looks at everything before any other handler does. Whoever is not served hears so in one
-polite line, now and then; admins' commands of anybody else are met with silence.
+The guard checks every update before the other handlers. People without access get one polite line
+now and then; admins' commands from anybody else are ignored.
 """
 
 import logging
@@ -18,36 +18,36 @@ from bot.owner.claim import CLAIM_LINK
 from bot.people import Person, Role
 from bot.services import Services
 from bot.texts import Texts
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import refused_key
 
 log = logging.getLogger(__name__)
 
 OWNER_COMMANDS = ("status", "jobs", "pause", "resume", "allow", "ban", "unban")
-# A photo is answered even right after a text; those of an album come together.
+# A refusal is repeated after this time, s; the photos of an album get one.
 _TOLD_AGAIN_S = {"text": 60, "file": 5}
 _MOST_LISTED = 100
-# What people may write in a group without naming the bot; anything else may be another bot's.
+# Commands that work in a group without the bot's name; others may be meant for another bot.
 _BARE_COMMANDS = ("animate", "help", "start", "cancel")
-# Everybody may take back and delete what is theirs.
+# Everybody may cancel and delete what is theirs.
 _ALWAYS = (ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE)
 
 
 @dataclass(frozen=True)
 class CommandAttempt:
-    """Somebody who wants something.
+    """A message or a tap, before access is checked.
 
     Attributes:
-        place: where, with the message to answer.
-        person: who.
-        text: what was written, text or caption.
-        query: Telegram's number of a tap, or None if it is a message.
-        data: what the tapped button carries.
-        bot: the bot's own name on Telegram.
-        has_file: whether a message brings more than text.
+        target: where to answer.
+        person: who sent it.
+        text: its text or caption.
+        query: the callback query's id, or None for a message.
+        data: the tapped button's data.
+        bot: the bot's username.
+        has_file: whether a message has media.
     """
 
-    place: ChatTarget
+    target: ChatTarget
     person: int
     text: str = ""
     query: str | None = None
@@ -57,13 +57,13 @@ class CommandAttempt:
 
     @property
     def command(self) -> str:
-        """The command's name, or nothing if it is none."""
+        """The command's name; empty if it is not a command."""
         first = (self.text.split() or [""])[0]
         return first[1:].partition("@")[0].lower() if first.startswith("/") else ""
 
     @property
     def is_for_bot(self) -> bool:
-        """Whether it is meant for this bot: in a group that are commands, and not all of them."""
+        """Whether it is meant for this bot: in a group, only some commands are."""
         if not self.is_group:
             return True
         named = (self.text.split() or [""])[0].partition("@")[2].lower()
@@ -71,16 +71,15 @@ class CommandAttempt:
 
     @property
     def is_group(self) -> bool:
-        """Whether it is in a group, whose chat numbers are negative."""
-        return self.place.chat < 0
+        """Whether it is in a group, whose ids are negative."""
+        return self.target.chat < 0
 
 
 class Guard:
-    """Lets people in, or says why not.
+    """Admits updates, or tells people why not.
 
     Args:
-        office: the parts of the bot.
-        contact: how the owner can be reached; may be empty.
+        contact: the owner's contact; may be empty.
     """
 
     def __init__(self, services: Services, contact: str) -> None:
@@ -88,55 +87,50 @@ class Guard:
         self._contact = contact
         self._redis: Redis = services.queues.client
 
-    async def admits(self, knock: CommandAttempt) -> bool:
-        """Whether the other handlers may see this; if not, the person was told what there is to."""
-        role = await self._services.people.role(knock.person)
+    async def admits(self, attempt: CommandAttempt) -> bool:
+        """Whether the other handlers may see this. If not, the person is told why."""
+        role = await self._services.people.role(attempt.person)
         if role is Role.ADMIN:
             return True
-        if knock.query is not None:
-            return await self._admits_tap(knock, role)
-        if knock.command in OWNER_COMMANDS:
+        if attempt.query is not None:
+            return await self._admits_tap(attempt, role)
+        if attempt.command in OWNER_COMMANDS:
             return False
-        is_claim = knock.text.startswith(f"/start {CLAIM_LINK}") and not knock.is_group
+        is_claim = attempt.text.startswith(f"/start {CLAIM_LINK}") and not attempt.is_group
         if role is Role.GUEST or is_claim:
             return True
-        if knock.is_for_bot:
-            await self._refuse(knock, role)
+        if attempt.is_for_bot:
+            await self._refuse(attempt, role)
         return False
 
-    async def _admits_tap(self, knock: CommandAttempt, role: Role) -> bool:
-        tap, query = ButtonData.decoded(knock.data), knock.query or ""
-        verb = tap.verb if tap else None
-        if verb is ButtonAction.OWNER:
+    async def _admits_tap(self, attempt: CommandAttempt, role: Role) -> bool:
+        tap, query = ButtonData.decoded(attempt.data), attempt.query or ""
+        action = tap.action if tap else None
+        if action is ButtonAction.OWNER:
             await self._services.messenger.answer(query)
             return False
-        if role is Role.GUEST or verb in _ALWAYS:
+        if role is Role.GUEST or action in _ALWAYS:
             return True
-        text = refusal(role, knock.person, self._contact, self._services.texts)
+        text = refusal(role, attempt.person, self._contact, self._services.texts)
         await self._services.messenger.answer(query, text, is_alert=True)
         return False
 
-    async def _refuse(self, knock: CommandAttempt, role: Role) -> None:
-        kind, url = "file" if knock.has_file else "text", self._services.queues.url
-        key = refused_key(knock.place.chat, knock.person, kind)
-        with reaching(url):
+    async def _refuse(self, attempt: CommandAttempt, role: Role) -> None:
+        kind, url = "file" if attempt.has_file else "text", self._services.queues.url
+        key = refused_key(attempt.target.chat, attempt.person, kind)
+        with queue_errors(url):
             if await self._redis.exists(key):
                 return
-        text = refusal(role, knock.person, self._contact, self._services.texts)
-        await self._services.messenger.send(knock.place, MessageContent(text))
-        with reaching(url):
+        text = refusal(role, attempt.person, self._contact, self._services.texts)
+        await self._services.messenger.send(attempt.target, MessageContent(text))
+        with queue_errors(url):
             await self._redis.set(key, "1", ex=_TOLD_AGAIN_S[kind])
 
 
 class Admissions:
-    """Lets people in and shuts them out, for an admin.
+    """Gives people access and bans them.
 
-    All methods return what to tell the admin, and raise QueueUnavailable if the server does not
-    answer.
-
-    Args:
-        office: the parts of the bot.
-        ordering: takes back the orders of those who are shut out.
+    All methods return the answer to the admin, and raise QueueUnavailable if Redis does not answer.
     """
 
     def __init__(self, services: Services, ordering: Ordering) -> None:
@@ -144,14 +138,14 @@ class Admissions:
         self._ordering = ordering
 
     async def allow(self, persons: Sequence[int]) -> str:
-        """Lets people in, those too who had been shut out, and tells them so."""
+        """Give people access, even if they were banned, and tell them."""
         _, people, untold = self._services.texts, self._services.people, []
         for person in persons:
             role = await people.role(person)
             await people.change(person, is_allowed=True, is_banned=False)
-            if role in (Role.STRANGER, Role.BANNED) and not await self._is_told(person):
+            if role in (Role.STRANGER, Role.BANNED) and not await self._has_told(person):
                 untold.append(person)
-        lines = [_("May use the bot: {persons}", persons=_numbers(persons))]
+        lines = [_("Allowed: {persons}", persons=_numbers(persons))]
         if untold:
             text = _(
                 "I could not tell {persons}: they must write to me first.",
@@ -161,7 +155,7 @@ class Admissions:
         return "\n".join(lines)
 
     async def ban(self, persons: Sequence[int]) -> str:
-        """Shuts people out, and takes back what they have ordered; admins stay."""
+        """Ban people and cancel their orders; admins cannot be banned."""
         _, admins = self._services.texts, await self._services.people.admins()
         out = [person for person in persons if person not in admins]
         for person in out:
@@ -170,65 +164,64 @@ class Admissions:
                 await self._ordering.cancel_order(card)
         lines = []
         if out:
-            lines.append(_("Shut out: {persons}", persons=_numbers(out)))
+            lines.append(_("Banned: {persons}", persons=_numbers(out)))
         if len(out) < len(persons):
-            lines.append(_("Admins cannot be shut out."))
+            lines.append(_("Admins cannot be banned."))
         return "\n".join(lines)
 
     async def unban(self, persons: Sequence[int]) -> str:
-        """Makes people who were shut out what they were before anybody knew them."""
+        """Lift the ban of people, without giving them access."""
         for person in persons:
             await self._services.people.change(person, is_banned=False)
         _ = self._services.texts
-        return _("Not shut out any more: {persons}", persons=_numbers(persons))
+        return _("No longer banned: {persons}", persons=_numbers(persons))
 
     async def listed(self) -> str:
-        """Who was let in and who was shut out, and how that is done."""
+        """List who has access and who is banned."""
         return people_text(await self._services.people.listed(), self._services.texts)
 
-    async def _is_told(self, person: int) -> bool:
-        """Whether a person who was let in could be told so."""
+    async def _has_told(self, person: int) -> bool:
+        """Tell a person about the new access. Return whether that worked."""
         _ = self._services.texts
-        words = MessageContent(_("You may use this bot now. Send me a photo."))
+        content = MessageContent(_("You may use this bot now. Send me a photo."))
         try:
-            await self._services.messenger.send(ChatTarget(person), words)
+            await self._services.messenger.send(ChatTarget(person), content)
         except TelegramError as error:
-            log.info("who was let in was not told: %s", type(error).__name__)
+            log.info("a person was not told of the access: %s", type(error).__name__)
             return False
         return True
 
 
 def refusal(role: Role, person: int, contact: str, _: Texts) -> str:
-    """The polite line for somebody who is not served.
+    """Return the polite line for somebody without access.
 
     Args:
         role: `STRANGER` or `BANNED`.
-        person: whose number the owner needs.
-        contact: how the owner can be reached; may be empty.
-        _: the sentences.
+        person: their id, which the owner needs.
+        contact: the owner's contact; may be empty.
     """
     if role is Role.BANNED:
-        text = _("The owner of this bot does not want it to serve you.")
+        text = _("The owner of this bot has banned you.")
     else:
         text = _(
-            "This bot is private. Its owner can let you in: your number is {person}.",
+            "This bot is private. Its owner can give you access: your id is {person}.",
             person=person,
         )
     return f"{text} {_('The owner: {contact}', contact=contact)}" if contact else text
 
 
 def people_text(people: dict[int, Person], _: Texts) -> str:
-    """Who was let in and who was shut out, and how that is done."""
+    """List who has access and who is banned, and how to change that."""
     allowed = [person for person, known in people.items() if known.is_allowed]
     banned = [person for person, known in people.items() if known.is_banned]
     return "\n".join(
         (
-            _("Let in: {persons}", persons=_numbers(allowed) or _("nobody")),
-            _("Shut out: {persons}", persons=_numbers(banned) or _("nobody")),
+            _("Allowed: {persons}", persons=_numbers(allowed) or _("nobody")),
+            _("Banned: {persons}", persons=_numbers(banned) or _("nobody")),
             "",
             _(
-                "/allow, /ban and /unban take Telegram's numbers, as in /allow 4242, or answer to "
-                "a message of that person."
+                "/allow, /ban and /unban take Telegram ids, as in /allow 4242, or reply to a "
+                "message of that person."
             ),
         )
     )

@@ -1,4 +1,4 @@
-"""What admins are told without having asked; rarely, for the rest is in /status."""
+"""Notes to the admins about errors."""
 
 import logging
 
@@ -13,11 +13,7 @@ _EVERY_S = 60.0
 
 
 class AdminNotes:
-    """Tells admins that something of ours went wrong.
-
-    Args:
-        office: the parts of the bot.
-    """
+    """Tells the admins that something went wrong, rarely: the rest is in /status."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -25,11 +21,11 @@ class AdminNotes:
         self._told: set[str] = set()
 
     async def tell(self, text: str, once: str = "") -> None:
-        """Write to every admin, once a minute at most; what does not arrive is in the log.
+        """Write to every admin, at most once a minute; the log has all notes.
 
         Args:
             text: the note.
-            once: a name; notes that share one are written once, however recent the last note is.
+            once: a name; of the notes with this name only the first is written, at any time.
         """
         if once in self._told:
             return

@@ -1,4 +1,4 @@
-"""What admins' buttons say: a deed and, where it needs one, an order or a page."""
+"""The buttons of admins: an action with an order or a page."""
 
 from enum import StrEnum
 
@@ -20,20 +20,14 @@ class OwnerAction(StrEnum):
     RETRY = "retry"  # that order
 
 
-def owner_button(text: str, deed: OwnerAction, about: str = "") -> Button:
-    """A button for admins.
-
-    Args:
-        text: its label.
-        deed: what it does.
-        about: which order or page.
-    """
-    return Button(text, ButtonData(ButtonAction.OWNER, argument=f"{deed}{_SEPARATOR}{about}"))
+def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:
+    """Return a button for admins; `about` is the order or the page."""
+    return Button(text, ButtonData(ButtonAction.OWNER, argument=f"{action}{_SEPARATOR}{about}"))
 
 
-def deed_of(tap: ButtonData) -> tuple[OwnerAction, str] | None:
-    """What a tap on such a button is to do, and about what; None if nobody knows."""
+def owner_action_of(tap: ButtonData) -> tuple[OwnerAction, str] | None:
+    """Parse a button's action and its order or page; None for other buttons."""
     name, _, about = tap.argument.partition(_SEPARATOR)
-    if tap.verb is not ButtonAction.OWNER or name not in set(OwnerAction):
+    if tap.action is not ButtonAction.OWNER or name not in set(OwnerAction):
         return None
     return OwnerAction(name), about

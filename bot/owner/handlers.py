@@ -1,7 +1,7 @@
-"""The owner's handlers: from Telegram's updates to plain values, and no further."""
+"""Registers the guard, and the handlers of what admins write and tap."""
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from telegram import Message, MessageOriginUser, Update
@@ -14,95 +14,69 @@ from telegram.ext import (
     filters,
 )
 
-from bot.callback_data import VERSION, ButtonAction, ButtonData
-from bot.gateway.application import AnyApplication, Context
+from bot.callback_data import VERSION, ButtonAction
+from bot.gateway.application import AnyApplication, Context, on_message
 from bot.gateway.messenger import ChatTarget
-from bot.gateway.updates import incoming
+from bot.gateway.updates import incoming, tapped
 from bot.owner.access import CommandAttempt, Guard
 from bot.owner.claim import CLAIM_LINK
-from bot.owner.commands import OwnerCommands, OwnersTap
+from bot.owner.commands import OwnerCommands
 
 _BEFORE_ALL_OTHERS = -1
 
 
 def add_guard(application: AnyApplication, guard: Guard) -> None:
-    """Has the guard look at everything first.
+    """Register the guard, which checks every update before the other handlers."""
 
-    Args:
-        application: gets the handler.
-        guard: lets people in.
-    """
-
-    async def look(update: Update, context: Context) -> None:
-        knock = knock_of(update, context.bot.username)
-        if knock is not None and not await guard.admits(knock):
+    async def check(update: Update, context: Context) -> None:
+        attempt = attempt_of(update, context.bot.username)
+        if attempt is not None and not await guard.admits(attempt):
             raise ApplicationHandlerStop
 
-    application.add_handler(TypeHandler(Update, look), group=_BEFORE_ALL_OTHERS)
+    application.add_handler(TypeHandler(Update, check), group=_BEFORE_ALL_OTHERS)
 
 
 def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> None:
-    """What admins write and tap; to be added before the conversation's handlers.
-
-    Args:
-        application: gets the handlers.
-        commands: does what they want.
-    """
+    """Register the admins' handlers; to be called before `add_conversation_handlers`."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
     anywhere = filters.UpdateType.MESSAGE
 
-    def hear(name: str, do: Callable[[Message], Coroutine[Any, Any, None]], where: Any) -> None:
-        async def command(update: Update, _context: Context) -> None:
-            if update.message is not None:
-                await do(update.message)
+    def on_command(name: str, do: Callable[[Message], Awaitable[object]], where: Any) -> None:
+        application.add_handler(CommandHandler(name, on_message(do), filters=where))
 
-        application.add_handler(CommandHandler(name, command, filters=where))
-
-    def hear_names(
-        name: str, admit: Callable[[ChatTarget, list[int]], Coroutine[Any, Any, None]]
+    def on_admission(
+        name: str, admit: Callable[[ChatTarget, list[int]], Awaitable[object]]
     ) -> None:
-        hear(name, lambda message: admit(_place(message), persons_of(message)), anywhere)
+        on_command(name, lambda message: admit(_target(message), persons_of(message)), anywhere)
 
-    async def claim(update: Update, _context: Context) -> None:
-        if update.message is not None:
-            heard = incoming(update.message)
-            await commands.claim(_place(update.message), heard.person, heard.text)
+    async def claim(message: Message) -> None:
+        claimant = incoming(message)
+        await commands.claim(claimant.target, claimant.person, claimant.text)
 
     async def tap(update: Update, _context: Context) -> None:
-        query = update.callback_query
-        found = ButtonData.decoded(query.data or "") if query else None
-        if query is None or query.message is None or found is None:
-            return
-        await commands.tapped(
-            OwnersTap(
-                query.message.chat.id,
-                query.from_user.id,
-                query.message.message_id,
-                query.id,
-                found,
-            )
-        )
+        found = tapped(update.callback_query) if update.callback_query else None
+        if found is not None:
+            await commands.tap(found)
 
     of_claim = filters.Regex(rf"^/start {CLAIM_LINK}")
-    application.add_handler(MessageHandler(private & of_claim, claim))
-    hear("status", lambda message: commands.status(_place(message)), private)
-    hear("jobs", lambda message: commands.jobs(_place(message)), private)
-    hear("pause", lambda message: commands.pause(_place(message), is_paused=True), private)
-    hear("resume", lambda message: commands.pause(_place(message), is_paused=False), private)
-    hear_names("allow", commands.allow)
-    hear_names("ban", commands.ban)
-    hear_names("unban", commands.unban)
-    application.add_handler(
-        CallbackQueryHandler(tap, pattern=rf"^{VERSION}\|{ButtonAction.OWNER}\|")
-    )
+    application.add_handler(MessageHandler(private & of_claim, on_message(claim)))
+    on_command("status", lambda message: commands.status(_target(message)), private)
+    on_command("jobs", lambda message: commands.jobs(_target(message)), private)
+    on_command("pause", lambda message: commands.pause(_target(message), is_paused=True), private)
+    on_command("resume", lambda message: commands.pause(_target(message), is_paused=False), private)
+    on_admission("allow", commands.allow)
+    on_admission("ban", commands.ban)
+    on_admission("unban", commands.unban)
+    pattern = rf"^{VERSION}\|{ButtonAction.OWNER}\|"
+    application.add_handler(CallbackQueryHandler(tap, pattern=pattern))
 
 
-def knock_of(update: Update, bot: str) -> CommandAttempt | None:
-    """Who wants something; None for what nobody wants, such as a new member.
+def attempt_of(update: Update, bot: str) -> CommandAttempt | None:
+    """Return who wants something; None for updates such as a new member.
 
     Args:
-        update: what came.
-        bot: the bot's own name on Telegram.
+        update: the update.
+        bot: the bot's username.
     """
     query, message = update.callback_query, update.message
     if query is not None:
@@ -112,15 +86,15 @@ def knock_of(update: Update, bot: str) -> CommandAttempt | None:
         )
     if message is None or filters.StatusUpdate.ALL.check_update(update):
         return None
-    heard = incoming(message)
+    sent = incoming(message)
     has_file = message.effective_attachment is not None
-    return CommandAttempt(_place(message), heard.person, heard.text, bot=bot, has_file=has_file)
+    return CommandAttempt(sent.target, sent.person, sent.text, bot=bot, has_file=has_file)
 
 
 def persons_of(message: Message) -> list[int]:
-    """The numbers that a command names; without any, whose message it answers.
+    """Return the user ids that a command names; without any, the author it replies to.
 
-    Of a forwarded message that is the person who wrote it first, if Telegram tells.
+    Of a forwarded message that is the original author, if Telegram reveals it.
     """
     words = (message.text or "").split()[1:]
     numbers = [int(word) for word in words if re.fullmatch(r"-?\d+", word)]
@@ -134,7 +108,5 @@ def persons_of(message: Message) -> list[int]:
     return [incoming(reply).person]
 
 
-def _place(message: Message) -> ChatTarget:
-    """Where an answer to a message goes."""
-    heard = incoming(message)
-    return ChatTarget(heard.chat, heard.thread_id, heard.message_id)
+def _target(message: Message) -> ChatTarget:
+    return incoming(message).target

@@ -1,27 +1,30 @@
-"""The orders as an admin sees them: a list, one of them in full, and what can be done with it."""
+"""The orders as admins see them: a list, one of them in detail, and its actions."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.error_text import error_text
 from bot.gateway.messenger import Button, MessageContent, in_rows
+from bot.orders.card_text import cancel_text
+from bot.orders.later_orders import LaterOrders
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
 from bot.owner.buttons import OwnerAction, owner_button
-from bot.owner.status import age_words
+from bot.owner.status import age_text
 from bot.services import Services
 from bot.texts import Texts
-from bot.wording import cancelling_words, sentence_of
 from jobs.errors import UserError
-from jobs.orders import Motion, Order, OrderState
+from jobs.orders import Order, OrderState
 from jobs.queues.order_logs import OrderLogs
 from jobs.queues.outcomes import CancelOutcome
+from jobs.wish import Movement
 
 PAGE_SIZE = 8
 _MOST_FAILED = 100
 _LOG_LINES = 12
 _LOG_LINES_READ = 200
-# What an engine said in passing has no time in front, and may be a traceback.
+# Lines of an engine's output have no timestamp, and may be a traceback.
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 _LOG_CHARACTERS = 2500
 _ERROR_CHARACTERS = 1000
@@ -30,16 +33,16 @@ _NUMBERS_IN_A_ROW = 4
 
 @dataclass(frozen=True)
 class Job:
-    """An order and how it stands.
+    """An order and its state.
 
     Attributes:
-        order: what is to be made.
-        state: how it stands, or None if the queues do not know it (yet, or any more).
-        age_s: since it was ordered, or tried again, s.
-        ahead: how many start before it, or None.
+        order: what was ordered.
+        state: its state, or None if it is in no queue.
+        age_s: since it was ordered or retried, s.
+        ahead: how many orders start before it, or None.
         percent: of the work that is done.
         error: why it failed, in full; or None.
-        log: its worker's last words.
+        log: the last lines of its log.
     """
 
     order: Order
@@ -52,22 +55,16 @@ class Job:
 
 
 class Jobs:
-    """Lists orders, and acts on them for an admin.
+    """Lists, cancels and retries orders. Its methods raise QueueUnavailable like `Queues`."""
 
-    All methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        office: the parts of the bot.
-        ordering: takes orders back, and tries them again.
-    """
-
-    def __init__(self, services: Services, ordering: Ordering) -> None:
+    def __init__(self, services: Services, ordering: Ordering, later_orders: LaterOrders) -> None:
         self._services = services
         self._ordering = ordering
+        self._later_orders = later_orders
         self._logs = OrderLogs(services.queues.client, services.queues.url)
 
     async def listed(self, page: int) -> MessageContent:
-        """A page of the orders that have not ended, and of those that failed for us."""
+        """Return a page of the open orders, and of those that failed by our fault."""
         services = self._services
         found = {card.order_id: card for card in await services.cards.all_open()}
         for letter in await services.queues.dead_letters(_MOST_FAILED):
@@ -78,39 +75,39 @@ class Jobs:
         page = min(page, max(0, len(found) - 1) // PAGE_SIZE)
         shown = list(found.values())[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
         jobs = [await self._of_card(card) for card in shown]
-        return list_words(jobs, page, -(-len(found) // PAGE_SIZE), services.texts)
+        return list_content(jobs, page, -(-len(found) // PAGE_SIZE), services.texts)
 
     async def detail(self, order_id: str) -> MessageContent:
-        """One order in full."""
+        """Return the details of an order."""
         _ = self._services.texts
         card = await self._services.cards.read(order_id)
         if card is None:
-            return MessageContent(_("This order is not known any more."), (_back_row(_),))
+            return MessageContent(_("This order is not stored any more."), (_back_row(_),))
         lines = await self._logs.last(order_id, _LOG_LINES_READ)
         log = tuple(filter(_STAMPED.match, lines))[-_LOG_LINES:]
-        return detail_words(replace(await self._of_card(card), log=log), _)
+        return detail_content(replace(await self._of_card(card), log=log), _)
 
     async def cancel(self, order_id: str) -> str:
         """Takes an order back; what to tell the admin."""
         _ = self._services.texts
         card = await self._services.cards.read(order_id)
-        became = CancelOutcome.UNKNOWN
+        outcome = CancelOutcome.UNKNOWN
         if card is not None:
-            became = await self._ordering.cancel_order(card)
-        return cancelling_words(became, _)
+            outcome = await self._ordering.cancel_order(card)
+        return cancel_text(outcome, _)
 
     async def retry(self, order_id: str, admin: int) -> str:
-        """Tries a failed order again; what to tell the admin."""
+        """Retry a failed order. Return the answer to the admin."""
         _ = self._services.texts
         card = await self._services.cards.read(order_id)
         draft = await self._services.drafts.read(card.draft) if card else None
         if card is None or draft is None:
-            return _("Its photo was deleted: it cannot be tried again.")
+            return _("Its photo was deleted, so it cannot be retried.")
         try:
-            placed = await self._ordering.retry(draft, card.number, by=admin)
+            placed = await self._later_orders.retry(draft, card.number, by=admin)
         except UserError as error:
-            return sentence_of(error, _)
-        return _("It is tried again.") if placed.is_new else _("It has not failed.")
+            return error_text(error, _)
+        return _("It will be tried again.") if placed.is_new else _("It has not failed.")
 
     async def _of_card(self, card: OrderCard) -> Job:
         status = await self._services.queues.status(card.ref)
@@ -128,17 +125,10 @@ class Jobs:
         )
 
 
-def list_words(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> MessageContent:
-    """A page of orders with a button for each.
-
-    Args:
-        jobs: those of the page.
-        page: which one, from 0.
-        pages: how many there are.
-        _: the sentences.
-    """
+def list_content(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> MessageContent:
+    """A page of orders with a button for each; `page` counts from 0."""
     if not jobs:
-        return MessageContent(_("No order waits, runs or has failed."), (_back_row(_),))
+        return MessageContent(_("No order is waiting, running or failed."), (_back_row(_),))
     first = page * PAGE_SIZE + 1
     lines = [f"{number}. {_line(job, _)}" for number, job in enumerate(jobs, start=first)]
     buttons = [
@@ -158,19 +148,19 @@ def list_words(jobs: Sequence[Job], page: int, pages: int, _: Texts) -> MessageC
     return MessageContent("\n".join(lines), tuple(rows))
 
 
-def detail_words(job: Job, _: Texts) -> MessageContent:
-    """An order in full, with the buttons that fit how it stands."""
+def detail_content(job: Job, _: Texts) -> MessageContent:
+    """The details of an order, with the buttons for its state."""
     order = job.order
     lines = [
         order.order_id,
         _("Person {person}, chat {chat}", person=order.person, chat=order.chat),
         _("{wish} by {engine}, {frames} frames", **_wish_fields(order, _)),
-        _("{state}; ordered {age} ago", state=_state_words(job, _), age=age_words(job.age_s, _)),
+        _("{state}; ordered {age} ago", state=_state_text(job, _), age=age_text(job.age_s, _)),
     ]
     if job.error:
         lines.append(job.error[:_ERROR_CHARACTERS])
     if job.log:
-        lines += ["", _("Its worker's last words:"), _end_of(job.log)]
+        lines += ["", _("Its log:"), _end_of(job.log)]
     rows = [_back_row(_)]
     if job.state is OrderState.FAILED:
         rows.insert(0, (owner_button(_("↻ Try again"), OwnerAction.RETRY, order.order_id),))
@@ -182,14 +172,14 @@ def detail_words(job: Job, _: Texts) -> MessageContent:
 def _line(job: Job, _: Texts) -> str:
     return _(
         "{state}, {age}: {wish} by {engine}, person {person}",
-        state=_state_words(job, _),
-        age=age_words(job.age_s, _),
+        state=_state_text(job, _),
+        age=age_text(job.age_s, _),
         person=job.order.person,
         **_wish_fields(job.order, _),
     )
 
 
-def _state_words(job: Job, _: Texts) -> str:
+def _state_text(job: Job, _: Texts) -> str:
     if job.state is None:
         return _("not in the queue")
     if job.state is OrderState.RUNNING:
@@ -200,17 +190,18 @@ def _state_words(job: Job, _: Texts) -> str:
 
 
 def _wish_fields(order: Order, _: Texts) -> dict[str, object]:
-    return {"wish": _motion_words(order.motion, _), "engine": order.engine, "frames": order.frames}
+    frames = order.wish.cost_frames
+    return {"wish": _motion_text(order.wish.movement, _), "engine": order.engine, "frames": frames}
 
 
-def _motion_words(motion: Motion, _: Texts) -> str:
+def _motion_text(motion: Movement, _: Texts) -> str:
     if motion.templates:
         return _("all movements")
-    return motion.template or _("a clip of one's own")
+    return motion.template or _("own clip")
 
 
 def _end_of(log: Sequence[str]) -> str:
-    """The last lines that find room in a message."""
+    """The last lines, as far as they fit into a message."""
     return "\n".join(log)[-_LOG_CHARACTERS:]
 
 

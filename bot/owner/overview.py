@@ -1,13 +1,13 @@
-"""How the whole service stands at one time: what an admin wants to know before anything breaks."""
+"""The state of the whole service, for /status."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.services import Services
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
-from jobs.queues.statistics import Figures, QueueStatistics
+from jobs.queues.statistics import QueueStatistics
 from jobs.service_errors import StoreError
 
 _DAY_S = 86_400
@@ -16,14 +16,14 @@ _MOST_FAILURES = 1000
 
 @dataclass(frozen=True)
 class QueueSummary:
-    """How a queue stands.
+    """The state of a queue.
 
     Attributes:
-        name: of the queue.
-        waiting: how many jobs wait for their turn.
-        running: how many are in hand.
-        retrying: how many wait for another try.
-        oldest_s: how long the oldest of them has been there, s.
+        name: its name.
+        waiting: the number of waiting jobs.
+        running: the number of running jobs.
+        retrying: the number of delayed jobs.
+        oldest_s: the age of the oldest job, s.
     """
 
     name: str
@@ -34,22 +34,21 @@ class QueueSummary:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is there."""
+        """Whether it has no jobs."""
         return not self.waiting + self.running + self.retrying
 
 
 @dataclass(frozen=True)
 class WorkerSummary:
-    """How a worker stands.
+    """The state of a worker.
 
     Attributes:
         host: the machine's name.
         device: what it computes on.
         state: what it does.
-        speeds: its engines, and how many frames a second such devices have made with each; None
-            without history.
-        sign_s: how long ago it gave its last sign, s.
-        job: the order in hand, or None.
+        speeds: the frames per second of its engines on such devices; None without history.
+        heartbeat_s: the age of its last heartbeat, s.
+        job: the current order, or None.
         job_speed: of that order, frames per second, or None.
     """
 
@@ -57,25 +56,25 @@ class WorkerSummary:
     device: str
     state: WorkerState
     speeds: Mapping[str, float | None]
-    sign_s: float
+    heartbeat_s: float
     job: str | None = None
     job_speed: float | None = None
 
 
 @dataclass(frozen=True)
 class Overview:
-    """How everything stands.
+    """The state of the service.
 
     Attributes:
-        is_paused: whether orders are not taken.
-        queues: all of them.
-        workers: those that live.
-        ended: orders that came to their end within a day, one way or another.
-        failed: of these, those that failed for a reason of ours.
+        is_paused: whether new orders are paused.
+        queues: all queues.
+        workers: the live workers.
+        ended: the number of orders that ended within a day.
+        failed: the number of these that failed by our fault.
         store: the file store's name.
-        free_bytes: its room, or None if nobody can tell.
+        free_bytes: its free space, or None if unknown.
         trouble: what is wrong with the file store, or None.
-        memory_bytes: of the server of the queues.
+        memory_bytes: used by Redis.
     """
 
     is_paused: bool
@@ -90,23 +89,18 @@ class Overview:
 
 
 class Overviews:
-    """Collects them.
-
-    Args:
-        office: the parts of the bot.
-    """
+    """Collects the state of the service."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         client, url = services.queues.client, services.queues.url
-        self._figures = Figures(client, url)
         self._workers = WorkerRegistry(client, url)
 
     async def now(self) -> Overview:
-        """How everything stands right now.
+        """Return the current state.
 
         Raises:
-            QueueUnavailable: the server of the queues does not answer.
+            QueueUnavailable: Redis does not answer.
         """
         services, now_s = self._services, self._services.clock()
         queues = services.queues
@@ -114,14 +108,14 @@ class Overviews:
         ended = await queues.finished_since(round((now_s - _DAY_S) * 1000), engine_queues)
         letters = await queues.dead_letters(_MOST_FAILURES)
         failed = [one for one in letters if (one.status.finished_s or 0) > now_s - _DAY_S]
-        with reaching(queues.url):
+        with queue_errors(queues.url):
             memory = await queues.client.info("memory")
-        free_bytes, trouble = self._room()
+        free_bytes, trouble = self._space()
         return Overview(
             is_paused=await services.people.is_paused(),
             queues=tuple(
                 [
-                    _queue_stand(name, await self._figures.of(name), now_s)
+                    _queue_summary(name, await queues.statistics(name), now_s)
                     for name in (INTAKE, LOOK, *engine_queues, DELIVER)
                 ]
             ),
@@ -134,25 +128,25 @@ class Overviews:
             memory_bytes=int(memory["used_memory"]),
         )
 
-    def _room(self) -> tuple[int | None, str | None]:
-        """The room of the file store, and what is wrong with it."""
+    def _space(self) -> tuple[int | None, str | None]:
+        """Return the free space of the file store, and what is wrong with it."""
         store, _ = self._services.store, self._services.texts
         try:
-            return store.free_bytes(), _("too little room") if store.is_full() else None
+            return store.free_bytes(), _("too little space") if store.is_full() else None
         except StoreError as error:
             return None, str(error)
 
     async def _workers_now(self, now_s: float) -> tuple[WorkerSummary, ...]:
         living = await self._workers.living()
-        signs = await self._workers.signs([one.worker for one in living])
+        signs = await self._workers.last_seen([one.worker for one in living])
         return tuple(
             [
-                await self._worker_stand(one, now_s - (sign_s or now_s))
-                for one, sign_s in zip(living, signs, strict=True)
+                await self._worker_summary(one, now_s - (heartbeat_s or now_s))
+                for one, heartbeat_s in zip(living, signs, strict=True)
             ]
         )
 
-    async def _worker_stand(self, worker: Heartbeat, sign_s: float) -> WorkerSummary:
+    async def _worker_summary(self, worker: Heartbeat, heartbeat_s: float) -> WorkerSummary:
         speeds: dict[str, float | None] = {}
         for engine in worker.engine_names:
             (seconds,) = await self._workers.speeds([worker.device], engine)
@@ -162,13 +156,13 @@ class Overviews:
             device=worker.device,
             state=worker.state,
             speeds=speeds,
-            sign_s=max(0.0, sign_s),
+            heartbeat_s=max(0.0, heartbeat_s),
             job=worker.job,
             job_speed=worker.frames_per_second,
         )
 
 
-def _queue_stand(name: str, figures: QueueStatistics, now_s: float) -> QueueSummary:
+def _queue_summary(name: str, figures: QueueStatistics, now_s: float) -> QueueSummary:
     counts = figures.counts
     return QueueSummary(
         name=name,

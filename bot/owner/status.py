@@ -1,4 +1,4 @@
-"""What `/status` says of an overview; pure functions."""
+"""The message of /status."""
 
 from bot.gateway.messenger import Keyboard, MessageContent
 from bot.owner.buttons import OwnerAction, owner_button
@@ -11,10 +11,10 @@ _MINUTE_S, _HOUR_S = 60, 3600
 _MB, _GB = 1_000_000, 1_000_000_000
 
 
-def status_words(overview: Overview, _: Texts) -> MessageContent:
-    """How everything stands, and the buttons of an admin."""
+def status_content(overview: Overview, _: Texts) -> MessageContent:
+    """The state of the service, and the admin's buttons."""
     is_paused = overview.is_paused
-    paused = _("Paused: new videos are not taken.") if is_paused else _("Videos are taken.")
+    paused = _("Paused: no new orders.") if is_paused else _("New orders are accepted.")
     sections = (
         [paused],
         _queue_lines(overview, _),
@@ -32,8 +32,8 @@ def status_words(overview: Overview, _: Texts) -> MessageContent:
     return MessageContent(text, _keyboard(_, is_paused=is_paused))
 
 
-def age_words(seconds: float, _: Texts) -> str:
-    """How long something took or has been there."""
+def age_text(seconds: float, _: Texts) -> str:
+    """A duration in s, min or h."""
     if seconds < 2 * _MINUTE_S:
         return _("{seconds} s", seconds=round(seconds))
     if seconds < 2 * _HOUR_S:
@@ -56,19 +56,18 @@ def _keyboard(_: Texts, *, is_paused: bool) -> Keyboard:
 def _queue_lines(overview: Overview, _: Texts) -> list[str]:
     busy = [queue for queue in overview.queues if not queue.is_empty]
     if not busy:
-        return [_("Queues: nothing waits, nothing runs.")]
+        return [_("Queues: nothing is waiting or running.")]
     return [_("Queues:"), *(_queue_line(queue, _) for queue in busy)]
 
 
 def _queue_line(queue: QueueSummary, _: Texts) -> str:
     return _(
-        "{name}: {waiting} waiting, {running} running, {retrying} to be tried again; the oldest "
-        "for {age}",
+        "{name}: {waiting} waiting, {running} running, {retrying} to retry; the oldest for {age}",
         name=queue.name.removeprefix(engine_queue("")),
         waiting=queue.waiting,
         running=queue.running,
         retrying=queue.retrying,
-        age=age_words(queue.oldest_s, _),
+        age=age_text(queue.oldest_s, _),
     )
 
 
@@ -88,12 +87,12 @@ def _worker_line(worker: WorkerSummary, _: Texts) -> str:
     if worker.job is not None:
         state = _with_speed(worker.job, worker.job_speed, _)
     return _(
-        "{host}, {device}: {state}; {engines}; last sign {age} ago",
+        "{host}, {device}: {state}; {engines}; last heartbeat {age} ago",
         host=worker.host,
         device=worker.device,
         state=state,
         engines=", ".join(engines),
-        age=age_words(worker.sign_s, _),
+        age=age_text(worker.heartbeat_s, _),
     )
 
 
@@ -109,5 +108,5 @@ def _room_lines(overview: Overview, _: Texts) -> list[str]:
     if overview.trouble is not None:
         lines.append(f"⚠️ {overview.trouble}")
     memory_mb = overview.memory_bytes / _MB
-    lines.append(_("Queues' memory: {memory_mb:.0f} MB", memory_mb=memory_mb))
+    lines.append(_("Redis memory: {memory_mb:.0f} MB", memory_mb=memory_mb))
     return lines

@@ -32,7 +32,7 @@ _STEADINESS = 5.0  # a cut changes this many times more than the frames around i
 
 
 @dataclass(frozen=True)
-class ClipFindings:
+class ClipCheck:
     """What a look through the clip found.
 
     Attributes:
@@ -49,7 +49,7 @@ class ClipFindings:
     later_faces: tuple[CropBox, ...] = ()
 
 
-def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipFindings:
+def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
     """Looks through a clip once.
 
     Args:
@@ -70,7 +70,7 @@ def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipFindings:
             lost += not is_seen
             if place is not None:
                 later_faces.append(place)
-    return ClipFindings(faces, cuts.found(), lost >= _LOST_LOOKS, tuple(later_faces))
+    return ClipCheck(faces, cuts.found(), lost >= _LOST_LOOKS, tuple(later_faces))
 
 
 # --- cuts ----------------------------------------------------------------------------------------

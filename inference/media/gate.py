@@ -28,7 +28,6 @@ from typing import IO, Any, ParamSpec, Self, TypeVar
 from inference.exit_status import outside_signal
 from inference.media.file import check_file
 from inference.media.limits import ClipLimits, PhotoLimits
-from jobs import media_errors  # noqa: F401 - makes its errors known to `from_dict`
 from jobs.child_environment import PYTHON, child_environment
 from jobs.errors import (
     AnimatoError,
@@ -39,7 +38,8 @@ from jobs.errors import (
     MediaError,
     ProcessKilled,
 )
-from jobs.model import ClipLook, PhotoLook
+from jobs.stored_errors import error_from_dict
+from jobs.wish import ClipFindings, PhotoFindings
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,12 @@ _CRASHED = "it crashed"
 _STARTS = 3
 
 # Where the child writes, and where its files lie afterwards.
-FILE_NAMES = {"photo": "photo.png", "sheet": "sheet.png", "clip": "clip.mp4"}
+FILE_NAMES: dict[type[PhotoFindings | ClipFindings], dict[str, str]] = {
+    PhotoFindings: {"file": "photo.png", "sheet": "sheet.png"},
+    ClipFindings: {"file": "clip.mp4"},
+}
 
-Look = TypeVar("Look", PhotoLook, ClipLook)
+Look = TypeVar("Look", PhotoFindings, ClipFindings)
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
@@ -124,7 +127,7 @@ def look_at(
     limits: LookLimits | None = None,
     *,
     find_faces: bool = True,
-) -> tuple[PhotoLook, ClipLook | None]:
+) -> tuple[PhotoFindings, ClipFindings | None]:
     """What there is to say of a photo and, if there is one, of a clip; both are looked at at once.
 
     Args:
@@ -145,14 +148,14 @@ def look_at(
             start_photo_look(photo, folder, limits, find_faces=find_faces)
         )
         if clip is None:
-            return photo_child.answer(PhotoLook), None
+            return photo_child.answer(PhotoFindings), None
         clip_child = children.enter_context(start_clip_look(clip, folder, limits))
-        photo_look = photo_child.answer(PhotoLook)
+        photo_look = photo_child.answer(PhotoFindings)
         try:
-            return photo_look, clip_child.answer(ClipLook)
+            return photo_look, clip_child.answer(ClipFindings)
         except BaseException:
-            photo_look.photo.unlink(missing_ok=True)
-            photo_look.sheet.unlink(missing_ok=True)
+            photo_look.path.unlink(missing_ok=True)
+            Path(photo_look.sheet).unlink(missing_ok=True)
             raise
 
 
@@ -164,7 +167,7 @@ def look_at_photo(
     *,
     find_faces: bool = True,
     child: Sequence[str] = CHILD,
-) -> PhotoLook:
+) -> PhotoFindings:
     """What there is to say of a photo; `photo.png` and `sheet.png` are in `folder` then.
 
     Args:
@@ -181,7 +184,7 @@ def look_at_photo(
     """
     limits = limits or LookLimits()
     with start_photo_look(path, folder, limits, find_faces=find_faces, command=child) as looking:
-        return looking.answer(PhotoLook)
+        return looking.answer(PhotoFindings)
 
 
 @_started_again
@@ -193,7 +196,7 @@ def look_at_clip(
     start_s: float = 0.0,
     duration_s: float | None = None,
     child: Sequence[str] = CHILD,
-) -> ClipLook:
+) -> ClipFindings:
     """What there is to say of a clip or a part of it; `clip.mp4` is in `folder` then.
 
     Args:
@@ -211,7 +214,7 @@ def look_at_clip(
     """
     wish = ClipWish(path, start_s, duration_s)
     with start_clip_look(wish, folder, limits or LookLimits(), command=child) as looking:
-        return looking.answer(ClipLook)
+        return looking.answer(ClipFindings)
 
 
 def start_photo_look(
@@ -406,16 +409,17 @@ class RunningLook:
         Raises:
             ValueError: a path is not the one where the child was to write, or no plain file.
         """
-        names = [name for name, value in look if isinstance(value, Path)]
-        for name in names:
-            expected = self._work / FILE_NAMES[name]
+        names = FILE_NAMES[type(look)]
+        for name, file_name in names.items():
+            expected = self._work / file_name
             # A link might name any file on this machine.
-            if getattr(look, name) != expected or expected.is_symlink() or not expected.is_file():
+            is_plain = expected.is_file() and not expected.is_symlink()
+            if getattr(look, name) != str(expected) or not is_plain:
                 message = f"{name} is not where it was to be written"
                 raise ValueError(message)
         moved = {
-            name: (self._work / FILE_NAMES[name]).replace(self._folder / FILE_NAMES[name])
-            for name in names
+            name: str((self._work / file_name).replace(self._folder / file_name))
+            for name, file_name in names.items()
         }
         return look.model_copy(update=moved)
 
@@ -426,7 +430,7 @@ def _finding(answer: dict[str, Any]) -> AnimatoError:
     Raises:
         ValueError: it is of a kind that a look at a file cannot end in.
     """
-    error = AnimatoError.from_dict(answer)
+    error = error_from_dict(answer)
     if not isinstance(error, MediaError | DiskFull | FfmpegMissing | ProcessKilled):
         message = f"{type(error).__name__} is no finding"
         raise ValueError(message)

@@ -3,7 +3,7 @@
     stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "cpu_s",
              "file_bytes", "niceness", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
-            a PhotoLook or a ClipLook     or {"error", "fields"}: a finding, not an accident
+            PhotoFindings or ClipFindings or {"error", "fields"}: a finding, not an accident
 
 It writes only into `folder`. Started by `inference/media/gate.py`, which kills it when it hangs;
 when that is gone, or `cpu_s` of processor time are used up, it ends by itself. The limits are set
@@ -28,7 +28,8 @@ from inference.process.niceness import stand_back
 
 if TYPE_CHECKING:
     from inference.media.photo import Photo
-    from jobs.model import ClipLook, Face, MediaWarning, PhotoLook
+    from jobs.model import Face, MediaWarning
+    from jobs.wish import ClipFindings, PhotoFindings
 
 _OPEN_FILES = 256
 _CPU_MARGIN_S = 5  # between the soft and the hard limit on processor time
@@ -140,12 +141,12 @@ def _load(kind: str) -> Any:
     return _look_at_clip
 
 
-def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "PhotoLook":
+def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "PhotoFindings":
     from inference.faces.finder import find_faces_thoroughly  # noqa: PLC0415
     from inference.media.limits import PhotoLimits  # noqa: PLC0415
     from inference.media.numbered_sheet import draw_faces, draw_grid  # noqa: PLC0415
     from inference.media.photo import read_photo, write_png  # noqa: PLC0415
-    from jobs.model import PhotoLook  # noqa: PLC0415
+    from jobs.wish import PhotoFindings  # noqa: PLC0415
 
     photo = read_photo(source, PhotoLimits(**request["limits"]))
     picture = photo.picture
@@ -153,9 +154,10 @@ def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "Phot
     write_png(picture, folder / "photo.png")
     sheet = draw_faces(picture, faces) if faces else draw_grid(picture)
     write_png(sheet, folder / "sheet.png")
-    return PhotoLook(
-        photo=folder / "photo.png",
-        sheet=folder / "sheet.png",
+    return PhotoFindings(
+        file=str(folder / "photo.png"),
+        sheet=str(folder / "sheet.png"),
+        name=source.name,
         width=picture.shape[1],
         height=picture.shape[0],
         original_width=photo.original_width,
@@ -182,12 +184,13 @@ def _photo_warnings(photo: "Photo", faces: "tuple[Face, ...]") -> "tuple[MediaWa
     return tuple(warnings)
 
 
-def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipLook":
+def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipFindings":
     from inference.media.clip_check import check_clip  # noqa: PLC0415
     from inference.media.limits import ClipLimits  # noqa: PLC0415
     from inference.media.probe import probe  # noqa: PLC0415
     from inference.media.video import ClipReader, normalise_clip  # noqa: PLC0415
-    from jobs.model import ClipLook, MediaWarning  # noqa: PLC0415
+    from jobs.model import MediaWarning  # noqa: PLC0415
+    from jobs.wish import ClipFindings  # noqa: PLC0415
 
     original = probe(source)
     clip = normalise_clip(
@@ -210,15 +213,16 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipL
         MediaWarning.FACE_LOST: findings.is_face_lost,
         MediaWarning.HARD_CUTS: findings.has_cuts,
     }
-    return ClipLook(
-        clip=clip.path,
+    return ClipFindings(
+        file=str(clip.path),
+        name=source.name,
         width=clip.width,
         height=clip.height,
         original_width=original.width,
         original_height=original.height,
         frame_rate=clip.frame_rate,
         frame_count=clip.frame_count,
-        has_audio=clip.has_audio,
+        has_sound=clip.has_audio,
         faces=tuple(_enlarged(face, scale) for face in findings.faces),
         later_faces=tuple(box.scaled(scale) for box in findings.later_faces),
         warnings=tuple(warning for warning, is_true in found.items() if is_true),

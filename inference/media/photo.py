@@ -23,13 +23,14 @@ from inference.media.file import check_file
 from inference.media.limits import PhotoLimits
 from inference.media.nclx import is_hdr, is_plain, to_srgb
 from jobs.errors import (
+    CameraRaw,
     MediaDamaged,
     MediaError,
     PhotoTooManyPixels,
     PhotoTooSmall,
+    UnsupportedKind,
     UnsupportedMedia,
 )
-from jobs.media_errors import CameraRaw, UnsupportedKind
 
 Picture = npt.NDArray[np.uint8]
 

@@ -28,8 +28,8 @@ from jobs.errors import (
     NoFrameDecoded,
     NoVideoStream,
     UnsupportedClip,
+    UnsupportedCodec,
 )
-from jobs.media_errors import UnsupportedCodec
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The engine process as its parent holds it: started, spoken to, listened to, ended for certain."""
+"""The engine process as a child of this one: start it, write and read lines, end it for certain."""
 
 import asyncio
 import json
@@ -11,15 +11,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from inference.process.render_job import END_MARK, LINE_LIMIT_BYTES, EngineSetup
+from inference.process.setup import END_MARK, LINE_LIMIT_BYTES, EngineSetup
 from jobs.child_environment import ENGINE, child_environment
 
 _COMMAND = (sys.executable, "-P", "-m", "inference.process.child")
-_LAST_WORDS_S = 1.0  # what a dead process has said is waited for so long
-# What it prints is read in such pieces, with a pause after a full one: a flood waits in the pipe.
-_CHATTER_BYTES = 1 << 15
-_CHATTER_PAUSE_S = 0.02
-_LINES_HEARD = 200
+_DRAIN_S = 1.0  # for reading the rest of a dead process's output
+# Its stderr is read in such chunks, with a pause after a full one: a flood waits in the pipe.
+_CHUNK_BYTES = 1 << 15
+_PAUSE_S = 0.02
+_LINES_PER_CHUNK = 200
 _LINE_LIMIT_BYTES = 2000
 
 
@@ -28,20 +28,20 @@ class EngineChild:
 
     Args:
         process: the process.
-        keep: takes what it prints, line by line.
+        keep: called with each line that it prints.
     """
 
     def __init__(self, process: Process, keep: Callable[[str], None]) -> None:
         self.process = process
         self._keep = keep
-        self._last_words = ""
+        self._last_line = ""
         self._end_marked = asyncio.Event()
-        self._chatter = asyncio.create_task(self._listen())
-        self._burial = asyncio.create_task(self._bury())
+        self._printing = asyncio.create_task(self._read_printed())
+        self._reaped = asyncio.create_task(self._reap())
 
     @classmethod
     async def start(cls, setup: EngineSetup, keep: Callable[[str], None]) -> Self:
-        """Starts one.
+        """Start one.
 
         Raises:
             OSError: the system refuses.
@@ -63,22 +63,22 @@ class EngineChild:
 
     @property
     def lives(self) -> bool:
-        """Whether it has not ended, as far as is known."""
+        """Whether it still runs, as far as is known."""
         return self.process.returncode is None
 
     def send(self, request: dict[str, Any]) -> None:
-        """Sends a request; what does not fit into the pipe is sent when there is room."""
+        """Send a request; what the pipe cannot take yet is sent later."""
         assert self.process.stdin is not None  # noqa: S101 - it is a pipe
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
 
     async def all_printed(self) -> None:
-        """Returns when all is kept that was printed for the last request, or soon."""
+        """Wait, not for long, until everything printed for the last request is kept."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._end_marked.wait(), _LAST_WORDS_S)
+            await asyncio.wait_for(self._end_marked.wait(), _DRAIN_S)
         self._end_marked.clear()
 
     async def read_line(self) -> bytes:
-        """The next line of its answers; empty when there are no more.
+        """Return its next response; empty at the end.
 
         Raises:
             ValueError: it is too long.
@@ -87,41 +87,41 @@ class EngineChild:
         return await self.process.stdout.readline()
 
     def kill(self) -> None:
-        """Kills it and what it has started; nothing, if it has ended."""
+        """Kill it and what it has started, if it runs."""
         # Later, another process may have its number.
         if self.lives:
             self._kill_group()
 
     async def end(self) -> None:
-        """Kills it and returns when it is gone."""
+        """Kill it and wait until it is gone."""
         self.kill()
         assert self.process.stdin is not None  # noqa: S101 - it is a pipe
         self.process.stdin.close()
-        # Somebody who stops waiting here does not stop the burial.
-        await asyncio.wait({self._burial})
-        # Read to their ends, the pipes are closed.
+        # Cancelling this call must not cancel the reaping.
+        await asyncio.wait({self._reaped})
+        # Reading the pipes to their ends closes them.
         rest = asyncio.create_task(self._read_rest())
-        await asyncio.wait({self._chatter, rest}, timeout=_LAST_WORDS_S)
-        self._chatter.cancel()
+        await asyncio.wait({self._printing, rest}, timeout=_DRAIN_S)
+        self._printing.cancel()
         rest.cancel()
 
     async def death(self) -> str:
-        """How it has ended, once it has; its last words are kept by then."""
+        """Wait for its end and return how it ended; its output is kept by then."""
         # A process that has closed its pipes and goes on is of no use.
-        await asyncio.wait({self._burial}, timeout=_LAST_WORDS_S)
+        await asyncio.wait({self._reaped}, timeout=_DRAIN_S)
         self.kill()
         status = await self.process.wait()
-        await asyncio.wait({self._burial, self._chatter}, timeout=_LAST_WORDS_S)
+        await asyncio.wait({self._reaped, self._printing}, timeout=_DRAIN_S)
         if status < 0:
             reason = f"killed by {signal.Signals(-status).name}"
         else:
             reason = f"exit code {status}"
-        if status > 0 and self._last_words:
-            reason = f"{reason}, {self._last_words}"
+        if status > 0 and self._last_line:
+            reason = f"{reason}, {self._last_line}"
         return f"its process ended ({reason})"
 
-    async def _bury(self) -> None:
-        """Waits for its end, and ends what it had started."""
+    async def _reap(self) -> None:
+        """Wait for its end, then kill what it had started."""
         await self.process.wait()
         self._kill_group()
 
@@ -130,30 +130,30 @@ class EngineChild:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
-    async def _listen(self) -> None:
-        """Keeps what it prints; a flood waits in the pipe, not here."""
+    async def _read_printed(self) -> None:
+        """Keep what it prints; a flood waits in the pipe, not here."""
         assert self.process.stderr is not None  # noqa: S101 - it is a pipe
         rest = b""
-        while chunk := await self.process.stderr.read(_CHATTER_BYTES):
+        while chunk := await self.process.stderr.read(_CHUNK_BYTES):
             *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines[-_LINES_HEARD:]:
-                self._hear(line)
+            for line in lines[-_LINES_PER_CHUNK:]:
+                self._keep_line(line)
             rest = rest[-_LINE_LIMIT_BYTES:]
-            if len(chunk) == _CHATTER_BYTES:
-                await asyncio.sleep(_CHATTER_PAUSE_S)
+            if len(chunk) == _CHUNK_BYTES:
+                await asyncio.sleep(_PAUSE_S)
         if rest:
-            self._hear(rest)
+            self._keep_line(rest)
 
-    def _hear(self, line: bytes) -> None:
+    def _keep_line(self, line: bytes) -> None:
         if line.startswith(END_MARK):
             self._end_marked.set()
             return
         text = line[:_LINE_LIMIT_BYTES].decode(errors="replace").rstrip()
         if text:
-            self._last_words = text
+            self._last_line = text
             self._keep(text)
 
     async def _read_rest(self) -> None:
         assert self.process.stdout is not None  # noqa: S101 - it is a pipe
-        while await self.process.stdout.read(_CHATTER_BYTES):
+        while await self.process.stdout.read(_CHUNK_BYTES):
             pass

@@ -1,11 +1,11 @@
 """The parent's side of the engine process: one at a time, kept warm, killed when it must be.
 
     async with EngineProcess(setup) as engine:
-        rendered = await engine.render(job, on_progress)
+        video = await engine.render(wish, "flow", Path("out.mp4"))
 
-The process starts with the first request. It is killed when it hangs, when it does not react to a
-wish to cancel, and after an error that nobody has foreseen; the next request starts a fresh one.
-What the two say to each other is in `child.py`. Nothing here loads a picture library.
+The process starts with the first request. It is killed when it hangs, when it ignores a cancel, and
+after an unexpected error; the next request starts a fresh one. `child.py` describes the messages.
+Nothing here loads a picture library.
 """
 
 import asyncio
@@ -23,15 +23,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from inference.process.engine_child import EngineChild
-from inference.process.job_log import job_id
-from inference.process.render_job import (
-    RESULT_NAME,
-    THUMBNAIL_NAME,
-    EngineOffer,
-    EngineSetup,
-    Rendered,
-    RenderJob,
-)
+from inference.process.offer import EngineOffer
+from inference.process.setup import RESULT_NAME, THUMBNAIL_NAME, EngineSetup
 from jobs.errors import (
     AnimatoError,
     Cancelled,
@@ -41,22 +34,24 @@ from jobs.errors import (
     EngineHung,
     UserError,
 )
+from jobs.stored_errors import error_from_dict
+from jobs.wish import Video, Wish
 
 OnProgress = Callable[[int, int], None]
 """Called with the number of finished frames and of all frames."""
 
 OnRestart = Callable[[str], None]
-"""Called with one of RESTART_REASONS when a process is given up."""
+"""Called with one of RESTART_REASONS when a process is replaced."""
 
-# `cancelled`: it did not stop when told to; `failed`: after an error that nobody has foreseen.
+# `cancelled`: it ignored a cancel; `failed`: after an unexpected error.
 RESTART_REASONS = ("died", "hung", "cancelled", "failed")
 
 LOG_LINES_KEPT = 200
 _PRINTED_LINES_KEPT = 50  # of those
 
-_LAST_WORDS_S = 1.0  # what a dead process has said is waited for so long
-# Until a limit counts as passed: when this process itself stood still, an answer may lie there.
-_SECOND_LOOK_S = 0.1
+_DRAIN_S = 1.0  # for reading the rest of a dead process's output
+# Grace after a limit: if this process itself was suspended, a response may be waiting in the pipe.
+_GRACE_S = 0.1
 _LINE_LIMIT = 2000
 _REASONS = {
     EngineDied: "died",
@@ -68,12 +63,12 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class EngineLimits:
-    """How long an engine is waited for before its process is killed.
+    """Time limits after which an engine process is killed.
 
     Attributes:
-        load_s: until it is ready; what it fetches counts too.
+        load_s: until it is ready, downloads included.
         frame_s: from one batch of frames to the next.
-        cancel_s: until it stops when it is told to.
+        cancel_s: from a cancel until it stops.
     """
 
     load_s: float = 300.0
@@ -82,16 +77,16 @@ class EngineLimits:
 
 
 class ChildTraceback(Exception):
-    """Cause of an error that happened in the engine process: the traceback there, as text."""
+    """Cause of an error in the engine process: its traceback as text."""
 
 
 class EngineProcess:
     """The engine process of one device.
 
     Args:
-        setup: what it is told.
-        limits: how long it is waited for.
-        on_restart: told of each process that is given up and followed by another when need be.
+        setup: what it is started with.
+        limits: when it is killed.
+        on_restart: called for each process that has to be replaced.
     """
 
     def __init__(
@@ -129,61 +124,67 @@ class EngineProcess:
 
     @property
     def log_lines(self) -> tuple[str, ...]:
-        """The last lines of the log of the job in hand, or of the last one; then what it printed.
-
-        A flood of the one leaves the other alone.
-        """
+        """Last log lines of the current or last request, then the last lines it printed."""
         return (*self._logged, *(f"printed: {line}" for line in self._printed))
 
     async def render(
-        self, job: RenderJob, on_progress: OnProgress = lambda _done, _total: None
-    ) -> Rendered:
-        """Makes the job's video; it appears there whole or not at all. One at a time.
+        self,
+        wish: Wish,
+        engine: str,
+        output: Path,
+        time_limit_s: float = 3600.0,
+        on_progress: OnProgress = lambda _done, _total: None,
+    ) -> Video:
+        """Make a video; it appears at `output` whole or not at all, with a thumbnail beside it.
 
-        Cancelling this task kills the process; `cancel` is gentler.
+        One video at a time: others wait. Cancelling this task kills the process; `cancel` is
+        gentler.
 
         Args:
-            job: what is to be made.
-            on_progress: told now and then how far it is.
+            wish: what is wanted; its files are paths.
+            engine: name of the engine.
+            output: the mp4; its folder exists. The thumbnail has the same name with `.jpg`.
+            time_limit_s: the process is killed after this time.
+            on_progress: called now and then.
 
         Raises:
-            Cancelled: somebody called `cancel`.
+            Cancelled: `cancel` was called.
             EngineDied, EngineHung: another try may succeed.
-            EngineFailed: something that nobody has foreseen; likewise.
-            UserError, OperatorError: what the pipeline raised; the latter with `ChildTraceback`.
+            EngineFailed: an unexpected error; another try may succeed.
+            UserError, OperatorError: from the pipeline; the latter caused by `ChildTraceback`.
         """
         async with self._turn:
-            work = _work_folder(job)
-            token = job_id.set(job.job_id)
+            work = _work_folder(engine, output)
             try:
+                request = {
+                    "kind": "render",
+                    "engine": engine,
+                    "wish": wish.model_dump(mode="json"),
+                    "folder": str(work),
+                }
                 result = await self._ask(
-                    {"kind": "render", "job": job.model_dump(mode="json"), "folder": str(work)},
-                    _Request(job.engine, self._limits, job.time_limit_s, on_progress),
+                    request, _Request(engine, self._limits, time_limit_s, on_progress)
                 )
-                rendered = Rendered.model_validate(result)
-                if job.thumbnail is not None:
-                    (work / THUMBNAIL_NAME).replace(job.thumbnail)
-                (work / RESULT_NAME).replace(job.output)
-                return rendered
+                (work / THUMBNAIL_NAME).replace(output.with_suffix(".jpg"))
+                (work / RESULT_NAME).replace(output)
+                return Video.model_validate(result)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
-                job_id.reset(token)
 
     def cancel(self) -> None:
-        """Has the job in hand end with `Cancelled`, unless it is done first."""
+        """Make the current request end with `Cancelled`, unless it is done first."""
         if self._request is not None:
             self._request.cancelled.set()
 
     async def offer(self, engines: Sequence[str] = ()) -> EngineOffer:
-        """What this machine can do. Where a network is asked about, the process holds torch then.
+        """Return what this machine can do; the process may load torch to find out.
 
         Args:
-            engines: the names of those that are asked about; without any, all are, and those that
-                cannot run here are left out.
+            engines: names of engines; if empty, all that can run here.
 
         Raises:
-            UnknownEngine, EngineUnavailable: one that was named cannot run here.
-            OperatorError: the device of the setup is not there, or the process failed.
+            UnknownEngine, EngineUnavailable: a named one cannot run here.
+            OperatorError: the device of the setup does not exist, or the process failed.
         """
         async with self._turn:
             request = _Request("process", self._limits, self._limits.load_s)
@@ -191,14 +192,14 @@ class EngineProcess:
             return EngineOffer.model_validate(await self._ask(question, request))
 
     async def close(self) -> None:
-        """Ends the process; a job in hand and those that wait for it end with `Cancelled`."""
+        """End the process; the current request and those waiting end with `Cancelled`."""
         self._is_closed = True
         self.cancel()
         async with self._turn:
             await self._end_child()
 
     async def _ask(self, plain: dict[str, Any], request: "_Request") -> dict[str, Any]:
-        """The answer to a request; a process that is not known to be sound is gone afterwards."""
+        """Return the result of a request; end the process unless it is sound afterwards."""
         self._logged.clear()
         self._printed.clear()
         self._count += 1
@@ -207,9 +208,9 @@ class EngineProcess:
         try:
             child = await self._living_child(request.engine)
             child.send({"number": self._count, **plain})
-            answer = await request.answer(child, self._count, self._logged.append)
+            response = await request.response(child, self._count, self._logged.append)
             await child.all_printed()
-            is_sound = answer.get("is_sound", True)
+            is_sound = response.get("is_sound", True)
         except (EngineDied, EngineHung, Cancelled, asyncio.CancelledError) as error:
             reason = _REASONS[type(error)]
             raise
@@ -217,13 +218,13 @@ class EngineProcess:
             self._request = None
             if not is_sound:
                 await self._end_child(reason)
-        return _result_of(answer, request.engine)
+        return _result_of(response, request.engine)
 
     async def _living_child(self, engine: str) -> EngineChild:
-        """The process, started if need be.
+        """Return the process, started if needed.
 
         Raises:
-            Cancelled: there is to be none any more.
+            Cancelled: `close` was called.
             EngineDied: it cannot be started.
         """
         if self._is_closed:
@@ -239,7 +240,7 @@ class EngineProcess:
         return self._child
 
     async def _end_child(self, reason: str | None = None) -> None:
-        """Ends the process, if there is one; the reason is told, unless there is to be none."""
+        """End the process, if there is one, and report the reason."""
         child, self._child = self._child, None
         if child is None:
             return
@@ -249,16 +250,16 @@ class EngineProcess:
 
 
 class _Request:
-    """One question to the process, and how long its answer is waited for.
+    """One request to the process, with its time limits.
 
     Args:
         engine: the engine's name, for errors.
         limits: for loading, for frames, for stopping.
-        time_limit_s: for all of it.
-        on_progress: told how far it is.
+        time_limit_s: for the whole request.
+        on_progress: called with its progress.
 
     Attributes:
-        cancelled: set when the answer is not wanted any more.
+        cancelled: set when the result is no longer wanted.
     """
 
     def __init__(
@@ -272,16 +273,16 @@ class _Request:
         self.cancelled = asyncio.Event()
         self._limits = limits
         self._on_progress = on_progress
-        # When the process is given up, and what is told then.
+        # By name: when the process is killed, and the error raised then.
         self._ends: dict[str, tuple[float, AnimatoError]] = {}
         self._overdue_s: float | None = None
         self._end_in("whole", time_limit_s, f"it was not done within {time_limit_s:g} s")
         self._end_in("step", limits.load_s, f"it was not ready within {limits.load_s:g} s")
 
-    async def answer(
+    async def response(
         self, child: EngineChild, number: int, keep: Callable[[str], None]
     ) -> dict[str, Any]:
-        """The process's last word on it.
+        """Return the process's final response.
 
         Raises:
             EngineHung, EngineDied, Cancelled: there is none.
@@ -298,13 +299,13 @@ class _Request:
                     if message is None:
                         raise EngineDied(name=self.engine, reason=await child.death())
                     line = asyncio.ensure_future(child.read_line())
-                    if message["number"] == number and self._heard(message, keep):
+                    if message["number"] == number and self._handle(message, keep):
                         return message
                 if gone in events and gone.done():
                     events.remove(gone)
-                    # What it said before is still read, though its children may hold the pipe.
+                    # Its earlier output is still read, though its children may hold the pipe open.
                     died = EngineDied(name=self.engine, reason=await child.death())
-                    self._end("gone", _LAST_WORDS_S, died)
+                    self._end("gone", _DRAIN_S, died)
                 if unwanted in events and unwanted.done():
                     events.remove(unwanted)
                     child.send({"cancel": number})
@@ -314,7 +315,7 @@ class _Request:
                 future.cancel()
 
     def _read(self, line: "asyncio.Future[bytes]") -> dict[str, Any] | None:
-        """A line of the process; None: there are no more."""
+        """Return a line of the process; None at the end."""
         try:
             message: dict[str, Any] | None = json.loads(line.result() or b"null")
         except ValueError as exc:
@@ -322,10 +323,10 @@ class _Request:
         return message
 
     async def _wait(self, futures: "set[asyncio.Future[Any]]") -> None:
-        """Returns when one of them is done.
+        """Return when one of them is done.
 
         Raises:
-            AnimatoError: a limit has passed.
+            AnimatoError: a time limit has passed.
         """
         while True:
             due_s, error = min(self._ends.values(), key=lambda end: end[0])
@@ -334,9 +335,9 @@ class _Request:
                 self._overdue_s = None
                 timeout = due_s - now_s
             else:
-                # Whatever is still said must move the limit, or it has passed.
+                # Only output that moves the limit can still save it.
                 self._overdue_s = self._overdue_s or now_s
-                timeout = self._overdue_s + _SECOND_LOOK_S - now_s
+                timeout = self._overdue_s + _GRACE_S - now_s
                 if timeout <= 0:
                     raise error
             done, _ = await asyncio.wait(
@@ -345,8 +346,8 @@ class _Request:
             if done:
                 return
 
-    def _heard(self, message: dict[str, Any], keep: Callable[[str], None]) -> bool:
-        """Takes in a message; true for the last one."""
+    def _handle(self, message: dict[str, Any], keep: Callable[[str], None]) -> bool:
+        """Handle a message; return true for the final one."""
         match message["event"]:
             case "log":
                 level, logger, text = message["level"], message["logger"], message["text"]
@@ -374,43 +375,39 @@ class _Request:
 async def offered_engines(
     setup: EngineSetup, limits: EngineLimits | None = None, engines: Sequence[str] = ()
 ) -> EngineOffer:
-    """What this machine can do, told by a process that is gone afterwards; see `offer`."""
+    """Return what this machine can do, from a process of its own; see `EngineProcess.offer`."""
     async with EngineProcess(setup, limits) as process:
         return await process.offer(engines)
 
 
-def _result_of(answer: dict[str, Any], engine: str) -> dict[str, Any]:
-    """What was asked for.
-
-    Raises:
-        AnimatoError: the process's own.
-    """
-    if answer["event"] == "done":
-        result: dict[str, Any] = answer["result"]
+def _result_of(response: dict[str, Any], engine: str) -> dict[str, Any]:
+    """Return the result in a final response, or raise the error in it."""
+    if response["event"] == "done":
+        result: dict[str, Any] = response["result"]
         return result
     try:
-        error = AnimatoError.from_dict(answer["error"])
+        error = error_from_dict(response["error"])
     except KeyError:
-        error = EngineFailed(name=engine, reason=answer["trace"].strip().rpartition("\n")[2])
+        error = EngineFailed(name=engine, reason=response["trace"].strip().rpartition("\n")[2])
     if isinstance(error, UserError | Cancelled):
         raise error
-    raise error from ChildTraceback("\n" + answer["trace"])
+    raise error from ChildTraceback("\n" + response["trace"])
 
 
-def _work_folder(job: RenderJob) -> Path:
-    """A folder for everything that a job writes until it is done.
+def _work_folder(engine: str, output: Path) -> Path:
+    """Make a folder beside `output` for everything that is written until the video is done.
 
     Raises:
-        DiskFull, EngineFailed: there is no place for it.
+        DiskFull, EngineFailed: it cannot be made.
     """
-    folder = job.output.absolute().parent
+    folder = output.absolute().parent
     try:
         return Path(tempfile.mkdtemp(prefix=".render-", dir=folder))
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
             raise DiskFull(path=str(folder)) from exc
         reason = f"no place for its files ({exc.strerror})"
-        raise EngineFailed(name=job.engine, reason=reason) from exc
+        raise EngineFailed(name=engine, reason=reason) from exc
 
 
 def _now_s() -> float:

@@ -4,11 +4,11 @@ import logging
 from contextvars import ContextVar
 
 job_id: ContextVar[str] = ContextVar("job_id", default="-")
-"""The job that is worked on here and now; `-` if none is."""
+"""The current job; `-` if there is none."""
 
 
 class JobIdFilter(logging.Filter):
-    """Lets every record through and gives it the attribute `job_id`, for a handler's format."""
+    """Gives every record the attribute `job_id`, for a handler's format."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always true."""

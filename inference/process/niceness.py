@@ -1,4 +1,4 @@
-"""How a process leaves the cores to others."""
+"""Lower a process's priority."""
 
 import os
 from contextlib import suppress
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def stand_back(niceness: int) -> None:
-    """Lowers this process's priority.
+    """Lower this process's priority.
 
     Args:
-        niceness: how far it stands back behind others on the same cores, 0 to 19.
+        niceness: 0 to 19.
     """
     os.nice(niceness)
-    # Where Linux shares the cores among sessions, only that of the session counts.
+    # With autogroups, Linux shares the cores among sessions, and only their niceness counts.
     with suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(niceness), "ascii")

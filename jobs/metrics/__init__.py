@@ -1,5 +1,4 @@
-"""Numbers for Prometheus: what each part of the service counts, and how it is read over HTTP.
+"""Prometheus metrics. Each part of the service owns its metrics in a registry that it is given.
 
-Each part owns its metrics in a registry that it is given; nothing is global. A part whose registry
-nobody serves works just the same. No label names a person, a chat or an order.
+No label names a person, a chat or an order.
 """

@@ -1,25 +1,21 @@
-"""How the server of the queues is reached, told by `jobs/connection.py`."""
+"""Whether Redis is reachable, as reported by `jobs/connection.py`."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class ConnectionMetrics:
-    """A `ServerWatch` that counts.
-
-    Args:
-        registry: where the metrics are found.
-    """
+    """A `ServerWatch` that counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._is_missed = False
         self._up = Gauge(
             "animato_redis_up",
-            "Whether the last word with the server of the queues was answered: 1 or 0.",
+            "Whether Redis answered the last command: 1 or 0.",
             registry=registry,
         )
         self._reconnects = Counter(
             "animato_redis_reconnects_total",
-            "How often the server was there again after it had not answered.",
+            "How often Redis answered again after an outage.",
             registry=registry,
         )
 

@@ -1,15 +1,15 @@
-"""What the bot counts of the orders that it hands in and of their delivery."""
+"""What the bot counts: orders that are submitted, and their delivery."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter
 
 from jobs.errors import AnimatoError
 from jobs.metrics.connection_metrics import ConnectionMetrics
-from jobs.metrics.worker_metrics import engine_of
-from jobs.orders import Lane
+from jobs.queues.keys import engine_of
 from jobs.service_errors import (
     OrderRefused,
     QueueFull,
@@ -29,52 +29,36 @@ _REASONS: dict[type[AnimatoError], str] = {
 
 
 class DeliveryOutcome(StrEnum):
-    """What became of an attempt to deliver."""
+    """The outcome of an attempt to deliver."""
 
     SENT = "sent"
-    AGAIN = "again"  # it did not work, and is tried again
-    GONE = "gone"  # there is no chat any more, or the bot may not write to it
-    GIVEN_UP = "given_up"  # it was tried for a day
+    AGAIN = "again"  # it failed and is retried
+    GONE = "gone"  # the chat is gone, or the bot may not write to it
+    GIVEN_UP = "given_up"  # it was retried for a day
 
 
 class OrderMetrics:
-    """Counts of orders that come in and of results that go out.
+    """Counts submitted orders and deliveries.
 
     Args:
-        registry: where the metrics are found; None: one of their own.
+        registry: where the metrics are registered; None: one that nobody serves.
 
     Attributes:
-        connection: of the server of the queues.
+        connection: metrics of the Redis connection.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
+        counter = partial(Counter, registry=registry)
         self.connection = ConnectionMetrics(registry)
-        self._submitted = Counter(
-            "animato_jobs_submitted_total",
-            "Orders that were taken.",
-            ("engine", "lane"),
-            registry=registry,
+        self._submitted = counter(
+            "animato_jobs_submitted_total", "Orders that were accepted.", ("engine", "lane")
         )
-        self._refused = Counter(
-            "animato_jobs_refused_total",
-            "Orders that were not taken.",
-            ("reason",),
-            registry=registry,
+        self._refused = counter(
+            "animato_jobs_refused_total", "Orders that were not accepted.", ("reason",)
         )
-        self._rebases = Counter(
-            "animato_rebase_total",
-            "How often the fair tags of a queue were lowered.",
-            ("engine",),
-            registry=registry,
-        )
-        self._deliveries = Counter(
-            "animato_deliver_total",
-            "Attempts to deliver.",
-            ("outcome",),
-            registry=registry,
-        )
-        # Prometheus sees no rise in what appears as 1.
+        self._deliveries = counter("animato_deliver_total", "Attempts to deliver.", ("outcome",))
+        # Prometheus sees no rise in a counter that first appears as 1.
         for reason in ("dup", *_REASONS.values()):
             self._refused.labels(reason)
         for outcome in DeliveryOutcome:
@@ -82,29 +66,21 @@ class OrderMetrics:
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """A stretch of code that hands in an order: why it is refused is counted and raised on."""
+        """Count and re-raise the error when the block's order is refused."""
         try:
             yield
         except (OrderRefused, QueueUnavailable, StoreError) as error:
-            self._refused.labels(_reason_of(error)).inc()
+            reasons = (word for kind, word in _REASONS.items() if isinstance(error, kind))
+            self._refused.labels(next(reasons, "other")).inc()
             raise
 
-    def submitted(self, queue: str, lane: Lane, *, is_new: bool) -> None:
-        """An order was handed in; it was taken, or had been before."""
+    def submitted(self, queue: str, lane: str, *, is_new: bool) -> None:
+        """Count an order that was accepted now, or had been before."""
         if is_new:
             self._submitted.labels(engine_of(queue), lane).inc()
         else:
             self._refused.labels("dup").inc()
 
-    def rebased(self, queue: str) -> None:
-        """The fair tags of a queue were lowered."""
-        self._rebases.labels(engine_of(queue)).inc()
-
     def delivered(self, outcome: DeliveryOutcome) -> None:
-        """An attempt to deliver has ended."""
+        """Count an attempt to deliver."""
         self._deliveries.labels(outcome).inc()
-
-
-def _reason_of(error: AnimatoError) -> str:
-    """The label of a refusal."""
-    return next((word for kind, word in _REASONS.items() if isinstance(error, kind)), "other")

@@ -1,6 +1,6 @@
-"""How the queues stand: what waits, how long, and who works on it.
+"""Gauges of the queues: how many jobs wait, how long, and which workers are online.
 
-Redis knows; this is what it said last. One process of a service has it, the bot.
+They are read from Redis and cached. One process of a service serves them, the bot.
 """
 
 import time
@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from jobs.metrics.worker_metrics import engine_of
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
-from jobs.queues.keys import DELIVER, INTAKE, LOOK
+from jobs.queues.keys import DELIVER, INTAKE, LOOK, engine_of
 from jobs.queues.queues import Queues
-from jobs.queues.statistics import UNFINISHED, Figures, QueueStatistics
+from jobs.queues.statistics import UNFINISHED, QueueStatistics
 from jobs.service_errors import QueueUnavailable
 
 REFRESH_EVERY_S = 15
@@ -23,14 +22,14 @@ REFRESH_EVERY_S = 15
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """How everything stood at one time.
+    """Everything at one moment.
 
     Attributes:
-        queues: the figures of each queue where work is done, by its label.
-        engines: the labels of those that are engines'.
-        deliver: those of the deliveries.
-        workers: the last signs of those that live.
-        at_s: when, unix time.
+        queues: the statistics of each queue where work is done, by its label.
+        engines: the labels of the engines' queues.
+        deliver: the statistics of the deliveries.
+        workers: the last heartbeats of live workers.
+        at_s: the moment, unix time.
     """
 
     queues: dict[str, QueueStatistics]
@@ -41,13 +40,11 @@ class _Snapshot:
 
 
 class QueueMetrics:
-    """The metrics of the queues, as `refresh` has found them last.
-
-    They are not there before the first time, nor while the server does not answer.
+    """The metrics of the queues as of the last `refresh`; none before it, or during an outage.
 
     Args:
-        queues: where orders are.
-        registry: where the metrics are found.
+        queues: the queues.
+        registry: where the metrics are registered.
         clock: unix time in s.
     """
 
@@ -58,37 +55,37 @@ class QueueMetrics:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._queues = queues
-        self._figures = Figures(queues.client, queues.url)
         self._workers = WorkerRegistry(queues.client, queues.url)
         self._clock = clock
         self._last: _Snapshot | None = None
         registry.register(self)
 
     async def refresh(self) -> None:
-        """Asks how everything stands; to be called every REFRESH_EVERY_S.
+        """Read everything from Redis; call this every REFRESH_EVERY_S.
 
         Raises:
-            QueueUnavailable: the server does not answer.
+            QueueUnavailable: Redis does not answer.
         """
+        queues = self._queues
         try:
-            engine_queues = await self._queues.known_engine_queues()
+            engine_queues = await queues.known_engine_queues()
             found = {
-                engine_of(queue): await self._figures.of(queue)
+                engine_of(queue): await queues.statistics(queue)
                 for queue in (INTAKE, LOOK, *engine_queues)
             }
-            deliver, workers = await self._figures.of(DELIVER), await self._workers.living()
-            engines = tuple(map(engine_of, engine_queues))
-            self._last = _Snapshot(found, engines, deliver, workers, self._clock())
+            deliver, workers = await queues.statistics(DELIVER), await self._workers.living()
         except QueueUnavailable:
             self._last = None
             raise
+        engines = tuple(map(engine_of, engine_queues))
+        self._last = _Snapshot(found, engines, deliver, workers, self._clock())
 
     def describe(self) -> Iterator[Metric]:
-        """The metrics without numbers; called by the registry."""
+        """Yield the metrics without values; called by the registry."""
         return iter(_families().values())
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics with their numbers; called in a thread of the HTTP server."""
+        """Yield the metrics with their values; called in a thread of the HTTP server."""
         families, last = _families(), self._last
         if last is not None:
             _fill(families, last)
@@ -96,14 +93,14 @@ class QueueMetrics:
 
 
 def _families() -> dict[str, GaugeMetricFamily]:
-    """The metrics, empty, by their names."""
+    """Return the metrics without values, by name."""
     return {
         name: GaugeMetricFamily(name, text, labels=labels)
         for name, text, labels in (
             ("animato_queue_depth", "Unfinished jobs of a queue.", ("engine", "state")),
             (
                 "animato_queue_oldest_seconds",
-                "How long the oldest unfinished job has been there, s; 0 if there is none.",
+                "The age of the oldest unfinished job, s; 0 if there is none.",
                 ("engine",),
             ),
             (
@@ -111,11 +108,11 @@ def _families() -> dict[str, GaugeMetricFamily]:
                 "The fair tag that a newcomer gets, in units of 10 s; 1 in an empty queue.",
                 ("engine",),
             ),
-            ("animato_workers", "Workers that live and offer an engine.", ("engine", "state")),
-            ("animato_deliver_backlog", "Results that are not delivered yet.", ()),
+            ("animato_workers", "Live workers that offer an engine.", ("engine", "state")),
+            ("animato_deliver_backlog", "Results that have not been delivered yet.", ()),
             (
                 "animato_deliver_oldest_seconds",
-                "How long the oldest of them has waited, s; 0 if there is none.",
+                "The age of the oldest undelivered result, s; 0 if there is none.",
                 (),
             ),
         )
@@ -123,12 +120,12 @@ def _families() -> dict[str, GaugeMetricFamily]:
 
 
 def _fill(families: dict[str, GaugeMetricFamily], last: _Snapshot) -> None:
-    """Writes the numbers into the metrics."""
-    for label, figures in last.queues.items():
+    """Add the values to the metrics."""
+    for label, statistics in last.queues.items():
         for state in UNFINISHED:
-            families["animato_queue_depth"].add_metric((label, state), figures.counts[state])
+            families["animato_queue_depth"].add_metric((label, state), statistics.counts[state])
         oldest = families["animato_queue_oldest_seconds"]
-        oldest.add_metric((label,), figures.age_s(last.at_s))
+        oldest.add_metric((label,), statistics.age_s(last.at_s))
     for engine in last.engines:
         tag = last.queues[engine].virtual_time
         families["animato_queue_virtual_time"].add_metric((engine,), tag)

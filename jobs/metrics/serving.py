@@ -1,4 +1,4 @@
-"""Metrics over HTTP, in the text that Prometheus reads."""
+"""Metrics over HTTP, in Prometheus' text format."""
 
 import logging
 from collections.abc import Iterator
@@ -13,22 +13,20 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def serve_metrics(registry: CollectorRegistry, host: str, port: int | None) -> Iterator[int | None]:
-    """Answers `GET /metrics` while the block lasts; gives the port.
-
-    A thread of its own answers, so that a busy program does too.
+    """Serve `GET /metrics` in a thread while the block lasts; yield the port.
 
     Args:
-        registry: what is told.
-        host: the address or name of this machine at which it is.
-        port: 0: any free one; None: nothing is served.
+        registry: the metrics.
+        host: the address of this machine to listen at.
+        port: 0: any free one; None: serve nothing.
 
     Raises:
-        BadSettings: there is no such address here, or it is in use.
+        BadSettings: this machine has no such address, or the port is in use.
     """
     if port is None:
         yield None
         return
-    # The library's own, one more number beside each count; nobody has asked for it.
+    # The library's own creation times, one more sample beside each counter.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # in an otherwise typed library
     try:
         server, thread = start_http_server(port, host, registry)

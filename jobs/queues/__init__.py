@@ -1,1 +1,1 @@
-"""The queues: admission, fair order, places, the worker's side, and what is to be sent."""
+"""The queues: admission, fair order, the bot's side, the worker's side, deliveries."""

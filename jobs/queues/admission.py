@@ -1,14 +1,16 @@
-"""Whether an order is taken and whose turn is when: limits and fair tags.
+"""Whether an order is accepted, and its priority: limits and start-time fair queueing.
 
-`admit.lua` decides in one step. An order's tag is the time of service, in units of 10 s, at which
-its person has had a fair share; BullMQ serves the lowest first. `rebase.lua` lowers all tags before
-they become too large for BullMQ, which needs a queue that is not empty for most of a year.
+`admit.lua` decides in one step. An order's tag is the virtual time, in units of 10 s of work, at
+which its person has had a fair share; BullMQ serves the lowest first. Tags are capped at 2,000,000,
+below BullMQ's limit of 2^21, and start again at 1 when the queue is empty. To reach the cap, at
+least 20,000,000 s (231 days) of work must be done without the queue ever being empty. From then
+on, and until it is empty, orders are served first come, first served.
 """
 
 import asyncio
 import math
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,12 +36,12 @@ _BUSY_PAUSE_S = 0.02
 
 @dataclass(frozen=True)
 class OrderLimits:
-    """How many orders, or photos, are taken; 0 is no limit.
+    """How many orders, or photos, are accepted; 0 is no limit.
 
     Attributes:
         open_orders: unfinished ones of a person.
         per_day: of a person within 24 hours.
-        queue: unfinished ones of all persons.
+        queue: unfinished ones of everybody.
     """
 
     open_orders: int = 3
@@ -47,27 +49,27 @@ class OrderLimits:
     queue: int = 500
 
     def with_one_more(self) -> "OrderLimits":
-        """The limits for an order that replaces one which counts against them."""
+        """Return the limits for an order that replaces one which still counts."""
         raised = [one and one + 1 for one in (self.open_orders, self.per_day, self.queue)]
         return OrderLimits(*raised)
 
 
 NO_LIMITS = OrderLimits(0, 0, 0)
-# Of a person, photos that are being fetched or looked at, or wait for it: two albums.
+# Photos of a person that are being fetched or looked at, or wait for it: two albums.
 MOST_PHOTOS = 20
 PHOTO_LIMITS = OrderLimits(open_orders=MOST_PHOTOS, per_day=0, queue=0)
 
 
 @dataclass(frozen=True)
 class Request:
-    """Somebody's wish to have a job in a queue.
+    """A person's request to put a job into a queue.
 
     Attributes:
-        queue: where.
-        job_id: which.
-        person: whose.
+        queue: the queue's name.
+        job_id: the job's id.
+        person: who pays for it with their share.
         cost_s: how long a worker will need; less than a unit counts as one.
-        lane: how it takes its turn.
+        lane: fair, or ahead of all.
     """
 
     queue: str
@@ -78,50 +80,36 @@ class Request:
 
 
 class Admission:
-    """Decides on requests.
+    """Accepts or refuses requests."""
 
-    Args:
-        client: the server of the queues.
-        on_rebase: told the queue whose tags were lowered.
-    """
-
-    def __init__(
-        self,
-        client: Redis,
-        on_rebase: Callable[[str], None] = lambda _queue: None,
-    ) -> None:
-        self._on_rebase = on_rebase
+    def __init__(self, client: Redis) -> None:
         self._admit = client.register_script(lua("admit"))
-        self._rebase = client.register_script(lua("rebase"))
         self._refund = client.register_script(lua("refund"))
 
     async def admit(
         self, request: Request, limits: OrderLimits, now_s: float, counted: Sequence[str] = ()
     ) -> int | None:
-        """The priority of a job that may be added now; None if it is there or was.
+        """Return the priority of a job that may be added now; None if it is there or was.
 
         Args:
-            request: what is wanted.
-            limits: those that hold for this person.
+            request: the job.
+            limits: those that apply to this person.
             now_s: unix time.
-            counted: of an order, the engines' queues: the limits count the jobs of all of them.
-                Of a photo none: those of its own queue count.
+            counted: for an order, all engines' queues: the limits count the jobs of all of them.
+                Empty for a photo: those of its own queue count.
 
         Raises:
-            TooManyOpenOrders, TooManyPhotos: of this person.
-            TooManyOrdersToday: of this person; says when the next one may come.
-            QueueFull: too many of all persons.
+            TooManyOpenOrders, TooManyPhotos: the person has too many.
+            TooManyOrdersToday: the person has had too many; says when the next one is accepted.
+            QueueFull: there are too many of everybody.
         """
         call = uuid.uuid4().hex
         queues = counted or (request.queue,)
         open_jobs = (open_key if counted else photos_key)(request.person)
         ask = partial(self._ask, request, limits, (repr(now_s), call, open_jobs), queues)
         while (answer := await ask()) == ["busy"]:
-            # Soon it is added. If its caller died before that, it is ours after a few seconds.
+            # It will be added soon. If that caller died, the job is ours after a few seconds.
             await asyncio.sleep(_BUSY_PAUSE_S)
-        if answer == ["rebase"]:
-            await self.rebase(request.queue)
-            answer = await ask()
         match answer:
             case ["ok", priority]:
                 return int(priority)
@@ -132,24 +120,19 @@ class Admission:
             case ["open", count]:
                 raise TooManyPhotos(count=int(count))
             case ["day", free_s]:
-                raise _too_many_today(limits.per_day, float(free_s) - now_s)
+                minutes = max(1, math.ceil((float(free_s) - now_s) / 60))
+                hours, minutes = divmod(minutes, 60)
+                raise TooManyOrdersToday(limit=limits.per_day, hours=hours, minutes=minutes)
             case ["full", count]:
                 raise QueueFull(waiting=int(count))
-        message = f"admit.lua said {answer}"
+        message = f"admit.lua returned {answer}"
         raise AssertionError(message)
 
     async def refund(self, request: Request) -> None:
-        """Takes back the cost of a job that was admitted and never began."""
+        """Take back the cost of a job that was admitted and never began."""
         if request.lane is Lane.FAIR:
             args = [request.person, units(request.cost_s)]
             await self._refund(keys=[fair_key(request.queue)], args=args)
-
-    async def rebase(self, queue: str) -> int:
-        """By how much the tags of a queue were lowered; the order of its jobs stays."""
-        keys = [fair_key(queue), f"{prefix_of(queue)}pc"]
-        lowered_by = int(await self._rebase(keys=keys, args=[prefix_of(queue)]))
-        self._on_rebase(queue)
-        return lowered_by
 
     async def _ask(
         self,
@@ -185,15 +168,10 @@ class Admission:
 
 
 def units(cost_s: float) -> float:
-    """A cost in units of priority, at least one: two orders of a person never have one tag."""
+    """Return a cost in units of priority, at least 1: two orders of a person never share a tag."""
     return max(1.0, cost_s / UNIT_S)
 
 
 def lua(name: str) -> str:
-    """The text of one of our scripts."""
+    """Return the text of one of our scripts."""
     return Path(__file__).with_name(f"{name}.lua").read_text("utf-8")
-
-
-def _too_many_today(limit: int, wait_s: float) -> TooManyOrdersToday:
-    minutes = max(1, math.ceil(wait_s / 60))
-    return TooManyOrdersToday(limit=limit, hours=minutes // 60, minutes=minutes % 60)

@@ -1,19 +1,19 @@
--- May this order come in, and with which priority? One script, so that nothing comes between.
+-- Decide atomically whether an order is accepted, and with which priority.
 --
--- KEYS 1 fair tags of the queue (hash: V, u:<person>)      2 open orders, or photos, of the person (zset)
---      3 the person's orders of a day (zset)               4 mark of an order that was taken once
---      5 mark of an order that is being taken
+-- KEYS 1 fair tags of the queue (hash: V, u:<person>)   2 open orders, or photos, of the person (zset)
+--      3 the person's orders of a day (zset)            4 set once the order was accepted
+--      5 set while the order is being accepted
 -- ARGV 1 key prefix of the queue   2 order id   3 person   4 cost in units of 10 s
 --      5 'fair' or 'express'       6 now in s   7 limit of open orders   8 limit per day
---      9 limit of the queues       10 the caller's name for this call
+--      9 limit of the queues       10 a name of this call, the same when it is retried
 --      11... key prefixes of all queues that the limits count
---      A limit of 0 is none.
--- Returns {'ok', priority} | {'dup'} | {'busy'}: another call is adding it in this moment |
---      {'open', count} | {'day', when the next is free in s} | {'full', count} | {'rebase'}
+--      A limit of 0 means no limit.
+-- Returns {'ok', priority} | {'dup'} | {'busy'}: another call is adding it right now |
+--      {'open', count} | {'day', unix time of the next one in s} | {'full', count}
 local DAY_S = 86400
 local GRACE_S = 30
 local BUSY_MS = 5000
-local HIGHEST_TAG = 2000000
+local HIGHEST_TAG = 2000000 -- BullMQ's limit is 2^21 = 2097152
 local MANY_PERSONS = 1000
 
 local call = redis.call
@@ -25,18 +25,18 @@ local function unfinished(of)
     + call('ZCARD', of .. 'prioritized') + call('ZCARD', of .. 'delayed')
 end
 
--- Taken already, in whichever queue?
+-- Accepted before, in any queue?
 if call('EXISTS', KEYS[4]) == 1 then return {'dup'} end
 for i = 11, #ARGV do
   if call('EXISTS', ARGV[i] .. id) == 1 then return {'dup'} end
 end
--- A call whose answer was lost with its connection comes again, under the same name.
+-- A call is retried under the same name when its answer was lost with the connection.
 local busy = call('HMGET', KEYS[5], 'call', 'priority')
 if busy[1] == ARGV[10] then return {'ok', tonumber(busy[2])} end
 if busy[1] then return {'busy'} end
 
--- The person's open orders. There is no counter that could leak: each member is looked at. One
--- without a job is on its way into its queue, or was removed by somebody else.
+-- The person's open orders: each member is checked, so there is no counter that could leak. One
+-- without a job is about to be added, or was removed by somebody else.
 local open, own = 0, prefix .. id
 local members = call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
 for i = 1, #members, 2 do
@@ -64,13 +64,13 @@ if day_limit > 0 and today >= day_limit then
   return {'day', tostring(tonumber(leaves) + DAY_S)}
 end
 
--- All orders of all persons.
+-- All orders of everybody.
 local queue_limit, total = tonumber(ARGV[9]), 0
 for i = 11, #ARGV do total = total + unfinished(ARGV[i]) end
 if queue_limit > 0 and total >= queue_limit then return {'full', total} end
 
--- Start-time fair queueing. V is the time of service in units of work: it follows the orders that
--- run, so that nobody saves up turns, and nobody pays for work that others have had meanwhile.
+-- Start-time fair queueing. V is the virtual time in units of work. It follows the running orders,
+-- so that nobody saves up turns, and nobody pays for work that others have had meanwhile.
 local priority = 0
 if ARGV[5] == 'fair' then
   if unfinished(prefix) == 0 then call('DEL', KEYS[1]) end
@@ -79,15 +79,11 @@ if ARGV[5] == 'fair' then
     V = math.max(V, tonumber(call('HGET', prefix .. job, 'priority') or 0))
   end
   local F = tonumber(call('HGET', KEYS[1], 'u:' .. person) or 0)
-  local S = math.max(V, F)
-  if S > HIGHEST_TAG then
-    if V > HIGHEST_TAG / 2 then return {'rebase'} end
-    -- It is not V that is high: one person's orders alone reach so far. They wait as one.
-    S = HIGHEST_TAG
-  end
-  -- Each newcomer moves V on a little: else those who come one after the other would all be put
-  -- before a person who has waited longer. An order that waits behind others of its person does
-  -- not: else one with a hundred orders would push V, and with it newcomers, behind them.
+  -- At the cap, orders are served in the order in which they came.
+  local S = math.min(HIGHEST_TAG, math.max(V, F))
+  -- Each newcomer advances V a little: otherwise a series of newcomers would all be put before a
+  -- person who has waited longer. An order behind others of its person does not: otherwise
+  -- somebody with a hundred orders would push V, and with it newcomers, behind them.
   if F <= V then V = V + cost / 10 end
   call('HSET', KEYS[1], 'u:' .. person, tostring(S + cost), 'V', tostring(V))
   if call('HLEN', KEYS[1]) > MANY_PERSONS then
@@ -99,7 +95,7 @@ if ARGV[5] == 'fair' then
   priority = math.max(1, math.floor(S))
 end
 
--- Without a limit too: a look counts among the photos, whose limit holds when they are fetched.
+-- Even without a limit: a look counts as a photo, whose limit applies when it is fetched.
 call('ZADD', KEYS[2], now, own)
 call('EXPIRE', KEYS[2], 2 * DAY_S)
 if day_limit > 0 then

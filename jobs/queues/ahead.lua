@@ -1,4 +1,4 @@
--- The work before a job's turn, in frames.
+-- The work ahead of a job, in frames.
 --
 -- ARGV 1 key prefix of the queue   2 job id
 -- Returns {frames of the jobs that start before it, its own frames, its progress, {frames and
@@ -6,7 +6,7 @@
 local call = redis.call
 local prefix, id = ARGV[1], ARGV[2]
 
--- An order's name tells its frames, see `Queues.submit`: to decode its data would take longer.
+-- An order's name contains its frames, see `Queues.submit`: decoding its data would be slower.
 local function frames_of(job)
   local name = call('HGET', prefix .. job, 'name') or ''
   return tonumber(string.match(name, '^(%d+) frames$') or 0)

@@ -1,4 +1,4 @@
-"""A job in a worker's hand, and what the two have to say to each other."""
+"""A job that a worker has taken: what it is, how far it is, and whether to stop."""
 
 import asyncio
 import time
@@ -13,15 +13,15 @@ class Stop(StrEnum):
     """Why the work on a job is to stop."""
 
     CANCELLED = "cancelled"
-    LOST = "lost"  # another worker has the job; whatever comes of this one is refused
-    DRAINING = "draining"  # the worker is to end; the job is given back
+    LOST = "lost"  # another worker has the job; any result of this one is refused
+    DRAINING = "draining"  # the worker is shutting down; the job is given back
 
 
 class Later(Exception):
-    """Raised by work that cannot go on now: the job comes again, and no attempt is charged.
+    """Raised by work that cannot continue now: the job is retried without using up an attempt.
 
     Args:
-        after_s: not before that.
+        after_s: the pause before that.
     """
 
     def __init__(self, after_s: float) -> None:
@@ -30,12 +30,12 @@ class Later(Exception):
 
 
 class Assignment:
-    """A job in hand.
+    """A job in progress.
 
     Args:
-        ref: which one.
-        attempt: which start of the job this is, from 1; part of the names of what it stores.
-        text: what is to be done, a record as JSON text.
+        ref: the job.
+        attempt: how often the job has been started, from 1; part of the keys of its results.
+        text: the job's data, a record as JSON text.
 
     Attributes:
         stop_reason: why the work is to stop; None: it is not.
@@ -53,32 +53,32 @@ class Assignment:
         self._first_frames = 0
 
     async def stopped(self) -> Stop:
-        """Why the work is to stop; returns as soon as it is."""
+        """Wait until the work is to stop, and return the reason."""
         await self._stopping.wait()
         return self.stop_reason or Stop.LOST
 
     def stop(self, reason: Stop) -> None:
-        """Tells the work to stop. A lost job stays lost, whatever else is wanted."""
+        """Ask the work to stop. LOST overrides any other reason."""
         if self.stop_reason is None or reason is Stop.LOST:
             self.stop_reason = reason
         self._stopping.set()
 
     def report(self, progress: Progress) -> None:
-        """Notes how far the work is; the next beat tells it."""
+        """Set the progress; the next heartbeat of the job publishes it."""
         if progress.frames_done and not self._first_frames:
             self._first_s, self._first_frames = time.monotonic(), progress.frames_done
         self._progress, self._is_told = progress, False
 
     def news(self) -> Progress | None:
-        """What has not been told yet."""
+        """Return the progress if it has not been published yet."""
         return None if self._is_told else self._progress
 
     def told(self, progress: Progress) -> None:
-        """Notes that this was told."""
+        """Note that this progress was published."""
         self._is_told = self._progress is progress
 
     def frames_per_second(self) -> float | None:
-        """The work's speed so far, or None while it cannot be told."""
+        """Return the speed so far; None: not known yet."""
         if self._progress is None or not self._first_frames:
             return None
         elapsed_s = time.monotonic() - self._first_s
@@ -86,7 +86,7 @@ class Assignment:
         return frames / elapsed_s if frames > 0 and elapsed_s > 0 else None
 
     def remaining_s(self) -> float | None:
-        """How long the work will still take, or None while it cannot be told."""
+        """Return how long the work will still take; None: not known yet."""
         speed = self.frames_per_second()
         if speed is None or self._progress is None:
             return None

@@ -1,7 +1,7 @@
--- One beat of a worker: is the job still its own, is it still wanted? And how far it has come.
+-- Check that a worker still holds a job and that it is not cancelled; store its progress.
 --
--- KEYS 1 the job's lock   2 the job   3 the wish to cancel it
--- ARGV 1 the worker's token   2 progress as JSON, or empty for no news
+-- KEYS 1 the job's lock   2 the job   3 set when it is to be cancelled
+-- ARGV 1 the worker's token   2 progress as JSON, or empty if unchanged
 -- Returns 'ok' | 'lost' | 'cancelled'
 local call = redis.call
 if call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end

@@ -1,7 +1,4 @@
-"""BullMQ as we use it: what it offers, in types (it ships none), and how it is opened.
-
-The only file that imports it.
-"""
+"""The parts of BullMQ that we use, typed (it ships no types). No other file imports it."""
 
 import asyncio
 import time
@@ -18,72 +15,70 @@ Json = Any  # what json.loads gives
 
 
 class Signal(Protocol):
-    """Tells a processor that its job was cancelled."""
+    """Signals to a processor that its job was cancelled."""
 
     async def wait(self) -> None:
-        """Returns when it was."""
+        """Wait until it is cancelled."""
 
 
 class RunningJob(Protocol):
-    """A job in a worker's hands."""
+    """A job that a worker has taken."""
 
     id: str
-    token: str  # of the lock that its worker got with it
+    token: str  # of its lock
     data: Json
-    attemptsMade: int  # noqa: N815 - BullMQ's own names
-    attemptsStarted: int  # noqa: N815
-    stalledCounter: int  # noqa: N815
+    attemptsStarted: int  # noqa: N815 - BullMQ's own names
     timestamp: int  # when it was added, unix time in ms
-    processedOn: int | None  # noqa: N815 - when it was begun last, ms
+    processedOn: int | None  # noqa: N815 - when its last attempt began, ms
     finishedOn: int | None  # noqa: N815 - when it ended, ms
 
     async def moveToDelayed(self, timestamp: int, token: str) -> None:  # noqa: N802
-        """The job waits until `timestamp`, ms; no attempt is charged. Then DELAYED is raised."""
+        """Delay the job until `timestamp`, ms, without using up an attempt."""
 
     async def retry(self, state: str, opts: dict[str, Json]) -> None:
-        """A finished job waits again."""
+        """Put a finished job back into its queue."""
 
 
 class JobQueue(Protocol):
-    """The side of a queue where jobs are put in."""
+    """A queue to add jobs to."""
 
     async def add(self, name: str, data: Json, opts: dict[str, Json]) -> object:
-        """Stores a job; one with a known `jobId` changes nothing."""
+        """Add a job; does nothing if its `jobId` is known."""
 
     async def remove(self, job_id: str) -> int:
-        """Removes a job in whichever state; 0 if a worker has it."""
+        """Remove a job in any state; returns 0 if a worker has it."""
 
 
 class JobWorker(Protocol):
-    """The side of a queue where jobs are worked."""
+    """A worker of a queue."""
 
     id: str
     running: bool
     closing: bool
-    drained: bool  # nothing was there at the last fetch
+    drained: bool  # the last fetch found nothing
     waiting: "asyncio.Future[int] | None"  # for a job to come
-    processing: "set[asyncio.Future[RunningJob | None]]"  # fetches, and jobs that were begun
+    processing: "set[asyncio.Future[RunningJob | None]]"  # fetches, and running jobs
 
     def on(self, event_name: str, function: Callable[..., None]) -> object:
-        """Calls the function at an event."""
+        """Call a function on an event."""
 
     def cancelJob(self, job_id: str, reason: str) -> bool:  # noqa: N802
-        """Sets the signal of a job that this worker has."""
+        """Set the signal of a job that this worker has."""
 
     async def pause(self, do_not_wait_active: bool) -> None:
-        """Takes no further job."""
+        """Take no more jobs."""
 
     def resume(self) -> None:
-        """Takes jobs again."""
+        """Take jobs again."""
 
     async def run(self) -> None:
-        """Takes and works jobs until it is closed."""
+        """Take and process jobs until it is closed."""
 
     async def close(self, *, force: bool) -> None:
-        """By force, as we use it: cancels what is in hand."""
+        """Close it; with `force`, cancel the running jobs."""
 
 
-# A backoff that doubles up to a quarter of an hour; BullMQ's own would go on doubling.
+# A backoff that doubles up to a quarter of an hour; BullMQ's own would keep doubling.
 CAPPED_BACKOFF = "capped"
 _LONGEST_BACKOFF_MS = 900_000
 
@@ -94,22 +89,19 @@ NEVER_AGAIN = cast("type[Exception]", UnrecoverableError)
 
 
 def open_queue(name: str, client: Redis) -> JobQueue:
-    """A queue on a client that stays the caller's.
-
-    It is not closed: that would close the client, which other queues share.
-    """
+    """Open a queue on a client of the caller's. Never close it: that would close the client."""
     return cast("JobQueue", Queue(name, {"connection": client}))
 
 
 async def stored_job(queue: JobQueue, job_id: str) -> RunningJob | None:
-    """A job as it is stored."""
+    """Return a job as it is stored."""
     return cast("RunningJob | None", await Job.fromId(queue, job_id))
 
 
 def open_worker(
     name: str, processor: Processor, client: Redis, options: dict[str, Json]
 ) -> JobWorker:
-    """A worker that does not run yet, on a client that stays the caller's."""
+    """Create a worker on a client of the caller's; it does not run yet."""
     settings = {
         **options,
         "connection": client,
@@ -117,33 +109,33 @@ def open_worker(
         "settings": {"backoffStrategy": _backoff_ms},
     }
     worker = Worker(name, processor, settings)
-    # It would close the client while jobs are still being fetched and given back, which then open
-    # connections that nobody closes.
+    # It would close the client while jobs are still being fetched and given back, which would then
+    # open connections that nobody closes.
     worker.backend.close = _leave_open
     return cast("JobWorker", worker)
 
 
 async def _leave_open(*, force: bool = False) -> None:
-    """Does nothing."""
+    """Do nothing."""
 
 
-# BullMQ's own `close` is no good but by force. It waits for what is in hand without a limit, and
-# forgets a job that is being fetched meanwhile. If asyncio cancels all tasks at the program's end
-# while it waits, it turns in a circle for ever.
+# BullMQ's own `close` is usable only by force. Otherwise it waits for running jobs without a limit
+# and loses a job that is being fetched meanwhile; if asyncio cancels all tasks at the program's end
+# while it waits, it loops forever.
 
 
 def take_no_more(worker: JobWorker) -> None:
-    """Begins a worker's end: what is in hand goes on, and nothing is waited for any more."""
+    """Stop a worker from taking jobs; running ones continue."""
     worker.closing = True
-    worker.drained = False  # a fetch that is just beginning would wait for a job if it were true
+    worker.drained = False  # otherwise a fetch that is just beginning would wait for a job
     worker.resume()
     if worker.waiting is not None:
         worker.waiting.cancel()
 
 
-async def has_finished(worker: JobWorker, patience_s: float) -> bool:
-    """Whether everything that a worker has begun, fetches among it, ends within the time, s."""
-    deadline_s = time.monotonic() + patience_s
+async def has_finished(worker: JobWorker, timeout_s: float) -> bool:
+    """Wait for a worker's jobs and fetches; return whether all ended in time."""
+    deadline_s = time.monotonic() + timeout_s
     while left := {task for task in worker.processing if not task.done()}:
         wait_s = deadline_s - time.monotonic()
         if wait_s < 0:
@@ -153,23 +145,23 @@ async def has_finished(worker: JobWorker, patience_s: float) -> bool:
 
 
 async def end_run(worker: JobWorker, run: "asyncio.Task[None]") -> None:
-    """Ends a worker's `run`, and its looks for lost jobs, for which that does not wait."""
+    """End a worker's `run` and its check for stalled jobs, for which `run` does not wait."""
     await end_tasks([run])
-    # There is no timer if it could not even begin.
+    # There is no timer if it did not start.
     timer = getattr(worker, "stalledCheckTimer", None)
     if timer is not None:
-        await end_tasks([timer._task])  # noqa: SLF001 - it shows it in no other way
+        await end_tasks([timer._task])  # noqa: SLF001 - it is not exposed otherwise
 
 
 def unbegun_jobs(worker: JobWorker) -> list[RunningJob]:
-    """The jobs that a worker, whose `run` has ended, had fetched and not begun."""
+    """Return the jobs that a worker had fetched but not begun when its `run` ended."""
     ended = [task for task in worker.processing if task.done() and not task.cancelled()]
     found = [task.result() for task in ended if task.exception() is None]
     return [job for job in found if job is not None]
 
 
 def _backoff_ms(attempts_made: int, kind: str, _error: Exception, job: Job) -> int:
-    """How long a failed job waits; BullMQ asks for those whose backoff it does not know itself."""
+    """Return the delay of a failed job; called for backoffs that BullMQ does not know."""
     if kind != CAPPED_BACKOFF:
         message = f"there is no backoff called {kind}"
         raise ValueError(message)

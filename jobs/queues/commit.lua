@@ -1,4 +1,4 @@
--- Writes a result down, if the job is still the worker's own.
+-- Store a result if the worker still holds the job.
 --
 -- KEYS 1 the job's lock   2 the job
 -- ARGV 1 the worker's token   2 the field   3 the result as JSON

@@ -1,4 +1,4 @@
-"""Counts what becomes of a queue's jobs, as BullMQ's worker tells it: once the server agreed."""
+"""Counts what happens to a queue's jobs, from the events of BullMQ's worker."""
 
 import time
 
@@ -10,9 +10,9 @@ _OUTCOMES = {CANCELLED: Outcome.CANCELLED, STALLED: Outcome.POISON}
 
 
 def count_jobs(worker: JobWorker, queue: str, metrics: WorkerMetrics) -> None:
-    """Has the jobs counted that a worker takes from a queue, from now on.
+    """Count the jobs that a worker takes from a queue from now on.
 
-    The listeners raise nothing: BullMQ would take that for the job's failure.
+    The listeners must not raise: BullMQ would treat that as the job's failure.
     """
 
     def active(job: RunningJob, *_: object) -> None:
@@ -28,16 +28,13 @@ def count_jobs(worker: JobWorker, queue: str, metrics: WorkerMetrics) -> None:
         else:
             metrics.retried(queue)
 
-    def stalled(_job_id: str) -> None:
-        metrics.stalled(queue)
-
     metrics.opens(queue)
     worker.on("active", active)
     worker.on("completed", completed)
     worker.on("failed", failed)
-    worker.on("stalled", stalled)
+    worker.on("stalled", lambda _job_id: metrics.stalled(queue))
 
 
 def _seconds_since(time_ms: int | None) -> float:
-    """From a time of BullMQ's until now; 0 if it is not known."""
+    """Return the seconds since one of BullMQ's timestamps; 0 if it is not set."""
     return time.time() - time_ms / 1000 if time_ms else 0.0

@@ -1,16 +1,16 @@
-"""Whether a delivery was sent: noted before and after, so that one that begins again knows.
+"""How far a delivery is, written before and after sending, so that a restart does not send twice.
 
     NEW -begun-> SENDING -arrived-> SENT
                     | -refused-> NEW     Telegram has said that nothing was sent
                     v
-    found like this: somebody died, or no answer came; whether it arrived, nobody knows
+    found in this state: the bot died, or no answer came; the message may have arrived or not
 
-A video may so arrive twice, rarely, and never not at all without the admins being told.
+A video may rarely arrive twice. It is never lost without a message to the admins.
 """
 
 from enum import StrEnum
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.orders import Record
 from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import sent_key
@@ -22,7 +22,7 @@ _KEPT_S = 72 * 3600
 
 
 class DeliveryState(StrEnum):
-    """How far the sending of a delivery has come."""
+    """The state of a delivery."""
 
     NEW = "new"
     SENDING = "sending"
@@ -30,14 +30,14 @@ class DeliveryState(StrEnum):
 
 
 class DeliveryRecord(Record):
-    """What is noted of a delivery.
+    """What is stored about a delivery.
 
     Attributes:
         state: how far it is.
-        since_s: since when it is being sent, unix time.
-        tries: how often it was begun.
+        since_s: when the current attempt began, unix time.
+        tries: how often it was attempted.
         message_id: of the message that arrived.
-        file_id: Telegram's name of the video that arrived.
+        file_id: Telegram's id of the video that arrived.
     """
 
     state: DeliveryState = DeliveryState.NEW
@@ -47,15 +47,15 @@ class DeliveryRecord(Record):
     file_id: str | None = None
 
     def begun(self, now_s: float) -> "DeliveryRecord":
-        """The mark to write before sending."""
+        """Return the record to write before sending."""
         return DeliveryRecord(state=DeliveryState.SENDING, since_s=now_s, tries=self.tries + 1)
 
     def refused(self) -> "DeliveryRecord":
-        """The mark to write when Telegram has said that nothing was sent; no try is counted."""
+        """Return the record to write when Telegram sent nothing; the attempt is not counted."""
         return DeliveryRecord(tries=max(0, self.tries - 1))
 
     def arrived(self, message_id: int, file_id: str | None = None) -> "DeliveryRecord":
-        """The mark to write after sending."""
+        """Return the record to write after sending."""
         return DeliveryRecord(
             state=DeliveryState.SENT, tries=self.tries, message_id=message_id, file_id=file_id
         )
@@ -67,50 +67,50 @@ class NextStep(StrEnum):
     SEND = "send"
     WAIT = "wait"  # it may still arrive
     SEND_AGAIN = "send again"  # it may arrive twice
-    GIVE_UP = "give up"  # begun too often without ever an answer; tell the admins
+    GIVE_UP = "give up"  # attempted too often without an answer; tell the admins
     FINISH = "finish"  # it was sent
 
 
-def next_step(mark: DeliveryRecord, now_s: float) -> tuple[NextStep, float]:
-    """What to do, and for how long to wait, s.
+def next_step(record: DeliveryRecord, now_s: float) -> tuple[NextStep, float]:
+    """Return what to do, and how long to wait, s.
 
     Args:
-        mark: as it was found.
+        record: as it is stored.
         now_s: unix time.
     """
-    match mark.state:
+    match record.state:
         case DeliveryState.NEW:
             return NextStep.SEND, 0.0
         case DeliveryState.SENT:
             return NextStep.FINISH, 0.0
-    left_s = mark.since_s + UNCERTAIN_S - now_s
+    left_s = record.since_s + UNCERTAIN_S - now_s
     if left_s > 0:
         # Not longer than that, even if the clock was set back.
         return NextStep.WAIT, min(left_s, UNCERTAIN_S)
-    return (NextStep.SEND_AGAIN if mark.tries < MOST_TRIES else NextStep.GIVE_UP), 0.0
+    return (NextStep.SEND_AGAIN if record.tries < MOST_TRIES else NextStep.GIVE_UP), 0.0
 
 
 async def read_record(queues: Queues, delivery_id: str) -> DeliveryRecord:
-    """The mark of a delivery; one that says NEW if there is none.
+    """Return the record of a delivery; one in state NEW if there is none.
 
     Raises:
         RecordError: it was written by another version of this program.
-        QueueUnavailable: the server does not answer.
+        QueueUnavailable: Redis does not answer.
     """
-    with reaching(queues.url):
+    with queue_errors(queues.url):
         text = await queues.client.get(sent_key(delivery_id))
     return DeliveryRecord.read(text) if text else DeliveryRecord()
 
 
-async def write_record(queues: Queues, delivery_id: str, mark: DeliveryRecord) -> None:
-    """Notes how far a delivery is, so that the server's death does not undo it.
+async def write_record(queues: Queues, delivery_id: str, record: DeliveryRecord) -> None:
+    """Write the record of a delivery so that it survives a crash of Redis.
 
     Raises:
-        QueueUnavailable: the server does not answer.
+        QueueUnavailable: Redis does not answer.
     """
-    key, text = sent_key(delivery_id), mark.to_json()
-    with reaching(queues.url):
-        # Again, if the server has died in between and forgotten it.
+    key, text = sent_key(delivery_id), record.to_json()
+    with queue_errors(queues.url):
+        # Repeat if Redis has crashed in between and lost it.
         while await queues.client.get(key) != text:
             await queues.client.set(key, text, ex=_KEPT_S)
             await wait_until_durable(queues.client, queues.url)

@@ -1,6 +1,6 @@
-"""Which workers live, and how fast machines of their kind have been.
+"""Which workers are alive, and how fast machines of their kind have been.
 
-A worker writes its heartbeat every few seconds and, after each order, how long a frame took.
+A worker writes its heartbeat every few seconds and, after each order, the seconds per frame.
 """
 
 import logging
@@ -10,7 +10,7 @@ from enum import StrEnum
 from pydantic import Field
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.engines import EngineInfo
 from jobs.orders import Record
 from jobs.queues.admission import lua
@@ -20,36 +20,36 @@ from jobs.service_errors import RecordError
 
 BEAT_EVERY_S = 10
 DEAD_AFTER_S = 30
-_SPEED_WEIGHT = 0.2  # of the newest measurement
+_SPEED_WEIGHT = 0.2  # of the newest measurement in the moving average
 _SPEED_KEPT_S = 30 * 86_400
-# What a frame can take, s: no encoder is faster, and no worker is given more time.
+# Plausible seconds per frame: no encoder is faster, and no worker is given more time.
 _LEAST_S, _MOST_S = 1e-5, 3600.0
 
 log = logging.getLogger(__name__)
 
 
 class WorkerState(StrEnum):
-    """What a worker does."""
+    """What a worker is doing."""
 
     IDLE = "idle"
     WORKING = "working"
-    PAUSED = "paused"  # it cannot take orders, for lack of room perhaps
-    DRAINING = "draining"  # it is told to end
+    PAUSED = "paused"  # it cannot take orders, for example because its disk is full
+    DRAINING = "draining"  # it is shutting down
 
 
 class Heartbeat(Record):
-    """A sign of life.
+    """A worker's heartbeat.
 
     Attributes:
         worker: its id.
         host: the machine's name.
         device: what it computes on, such as `cpu` or `cuda:0`.
-        engines: what it can run, with the options that orders may use.
+        engines: its engines, with the options that orders may use.
         version: of the program.
-        state: what it does.
-        job: the order in hand, or None.
-        frames_per_second: of the order in hand, or None.
-        free_bytes: room on its disk, or None if that does not matter.
+        state: what it is doing.
+        job: the current order, or None.
+        frames_per_second: of the current order, or None.
+        free_bytes: free bytes on its disk, or None if that does not matter.
     """
 
     worker: str
@@ -68,18 +68,13 @@ class Heartbeat(Record):
         return tuple(engine.name for engine in self.engines)
 
     def serves(self, engine: str) -> bool:
-        """Whether orders for an engine may come to it."""
+        """Whether it takes orders for an engine."""
         is_up = self.state in (WorkerState.IDLE, WorkerState.WORKING)
         return is_up and engine in self.engine_names
 
 
 class WorkerRegistry:
-    """The workers' book. All its methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        client: the server of the queues.
-        url: its address.
-    """
+    """Heartbeats and speeds in Redis. All methods raise QueueUnavailable if it does not answer."""
 
     def __init__(self, client: Redis, url: str) -> None:
         self._client = client
@@ -87,8 +82,8 @@ class WorkerRegistry:
         self._record_speed = client.register_script(lua("speed"))
 
     async def beat(self, heartbeat: Heartbeat, now_s: float) -> None:
-        """Writes a sign of life, which lasts DEAD_AFTER_S; its engines are known from then on."""
-        with reaching(self._url):
+        """Write a heartbeat, which expires after DEAD_AFTER_S, and its engines, which do not."""
+        with queue_errors(self._url):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.set(worker_key(heartbeat.worker), heartbeat.to_json(), ex=DEAD_AFTER_S)
                 pipe.zadd(WORKERS, {heartbeat.worker: now_s})
@@ -97,57 +92,57 @@ class WorkerRegistry:
                 await pipe.execute()
 
     async def leave(self, worker: str) -> None:
-        """Signs a worker off."""
-        with reaching(self._url):
+        """Remove a worker."""
+        with queue_errors(self._url):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.delete(worker_key(worker))
                 pipe.zrem(WORKERS, worker)
                 await pipe.execute()
 
     async def living(self) -> list[Heartbeat]:
-        """The last signs of those that live; one of another version of this program is left out."""
-        with reaching(self._url):
+        """Return the last heartbeats of live workers, except those of another program version."""
+        with queue_errors(self._url):
             names = list(map(str, await self._client.zrange(WORKERS, 0, -1)))
             if not names:
                 return []
-            signs = await self._client.mget([worker_key(name) for name in names])
-            gone = [name for name, sign in zip(names, signs, strict=True) if sign is None]
+            texts = await self._client.mget([worker_key(name) for name in names])
+            gone = [name for name, text in zip(names, texts, strict=True) if text is None]
             if gone:
                 await self._client.zrem(WORKERS, *gone)
         found = []
-        for sign in signs:
+        for text in texts:
             try:
-                found.append(Heartbeat.read(sign or ""))
+                found.append(Heartbeat.read(text or ""))
             except RecordError:
                 continue
         return found
 
-    async def signs(self, workers: Sequence[str]) -> list[float | None]:
-        """When each of the workers gave its last sign, unix time; None for one that is gone."""
+    async def last_seen(self, workers: Sequence[str]) -> list[float | None]:
+        """Return the unix time of each worker's last heartbeat; None for one that is gone."""
         if not workers:
             return []
-        with reaching(self._url):
+        with queue_errors(self._url):
             found = await self._client.zmscore(WORKERS, list(workers))
-        return [None if sign_s is None else float(sign_s) for sign_s in found]
+        return [None if beat_s is None else float(beat_s) for beat_s in found]
 
     async def record_speed(self, device: str, kind: str, seconds_per_frame: float) -> None:
-        """Counts a measurement into the mean of a kind of device at a kind of work.
+        """Add a measurement to the moving average of a kind of device at a kind of work.
 
-        One that cannot be true is left out: it would spoil everybody's estimates for days.
+        Implausible ones are ignored: they would spoil everybody's estimates for days.
         """
         if not _LEAST_S <= seconds_per_frame <= _MOST_S:
-            log.warning("%s at %s: %s s per frame is not counted", device, kind, seconds_per_frame)
+            log.warning("%s at %s: ignored %s s per frame", device, kind, seconds_per_frame)
             return
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._record_speed(
                 keys=[speed_key(device, kind)],
                 args=[repr(seconds_per_frame), _SPEED_WEIGHT, _SPEED_KEPT_S],
             )
 
     async def speeds(self, devices: Sequence[str], kind: str) -> list[float | None]:
-        """Seconds per frame of each of the devices; None for one without history."""
+        """Return the seconds per frame of each device; None for one without history."""
         if not devices:
             return []
-        with reaching(self._url):
+        with queue_errors(self._url):
             found = await self._client.mget([speed_key(device, kind) for device in devices])
         return [None if text is None else float(text) for text in found]

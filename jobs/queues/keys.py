@@ -1,7 +1,7 @@
-"""The names of all that the queues keep in Redis: BullMQ's keys that we read, and our own.
+"""The names of all Redis keys: BullMQ's that we read, and our own, which begin with `animato:`.
 
-Our own begin with `animato:`. BullMQ's are read and never written, except for the fields and scores
-named in `admission.py` and `queue_worker.py`; `test_contract.py` checks each.
+BullMQ's keys are never written, except for the fields named in `queues.py` and `queue_worker.py`;
+`tests/integration/jobs/test_contract.py` checks each.
 """
 
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ OPEN_CARDS = "animato:cards"
 DUE_ALBUMS = "animato:albums"
 
 _ENGINE_QUEUE = "animate-"
-# A field of our own in BullMQ's hash of a job.
+# Our own field in BullMQ's hash of a job.
 RESULT_FIELD = "animato:result"
 
 
 @dataclass(frozen=True)
 class JobRef:
-    """Where a job is found.
+    """A job's address.
 
     Attributes:
         queue: the queue's name.
@@ -44,12 +44,12 @@ class JobRef:
 
     @property
     def lock_key(self) -> str:
-        """Whose job it is while it runs: the token of the worker's start."""
+        """The token of the worker that is running the job."""
         return f"{self.key}:lock"
 
 
 def engine_queue(engine: str) -> str:
-    """The queue of the orders that an engine makes."""
+    """The queue of an engine's orders."""
     return f"{_ENGINE_QUEUE}{engine}"
 
 
@@ -58,8 +58,13 @@ def is_engine_queue(queue: str) -> bool:
     return queue.startswith(_ENGINE_QUEUE)
 
 
+def engine_of(queue: str) -> str:
+    """The metrics label `engine` of a queue: the engine's name, or other queues' own."""
+    return queue.removeprefix(_ENGINE_QUEUE)
+
+
 def prefix_of(queue: str) -> str:
-    """What BullMQ's keys of a queue begin with; a job's id or the name of a state follows."""
+    """The prefix of BullMQ's keys of a queue; a job id or the name of a state follows."""
     return f"bull:{queue}:"
 
 
@@ -74,7 +79,7 @@ def open_key(person: int) -> str:
 
 
 def photos_key(person: int) -> str:
-    """The photos of a person that are being fetched or looked at, or wait for it."""
+    """The photos of a person that are being fetched or looked at, or wait for that."""
     return f"animato:photos:{person}"
 
 
@@ -84,47 +89,47 @@ def day_key(person: int) -> str:
 
 
 def taken_key(job_id: str) -> str:
-    """The mark of an order that was taken: `taken`, or `cancelled` before it began."""
+    """Whether an order was accepted: `taken`, or `cancelled` before it began."""
     return f"animato:dd:{job_id}"
 
 
 def taking_key(job_id: str) -> str:
-    """The mark of an order that somebody is adding in this moment."""
+    """Set while an order is being added."""
     return f"animato:taking:{job_id}"
 
 
 def cancel_key(job_id: str) -> str:
-    """The wish that an order be cancelled."""
+    """Set when an order is to be cancelled."""
     return f"animato:cancel:{job_id}"
 
 
 def sent_key(delivery_id: str) -> str:
-    """How far a delivery has come."""
+    """The record of a delivery (`delivery_records.py`)."""
     return f"animato:sent:{delivery_id}"
 
 
 def log_key(order_id: str) -> str:
-    """The last words about an order: a list of lines, the newest one last."""
+    """The last log lines about an order, the newest one last."""
     return f"animato:log:{order_id}"
 
 
 def inbox_key(bot: int) -> str:
-    """The updates of a bot that are not handled yet."""
+    """The updates of a bot that have not been handled yet."""
     return f"animato:inbox:{bot}"
 
 
 def failed_update_key(place: str) -> str:
-    """An update that was put aside; `place` is where it was in the inbox."""
+    """An update whose handling failed; `place` is its position in the inbox."""
     return f"animato:inbox:failed:{place}"
 
 
 def seen_key(bot: int, update: int) -> str:
-    """The mark of an update that has come: its place in the inbox."""
+    """Set when an update was received: its position in the inbox."""
     return f"animato:seen:{bot}:{update}"
 
 
 def speed_key(device: str, kind: str) -> str:
-    """How fast a kind of device is at a kind of work."""
+    """The seconds per frame of a kind of device at a kind of work."""
     return f"animato:ewma:{device}:{kind}"
 
 
@@ -134,7 +139,7 @@ def worker_key(worker: str) -> str:
 
 
 def bot_key(host: str) -> str:
-    """The sign of life of the bot on a machine."""
+    """The heartbeat of the bot on a machine."""
     return f"animato:bot:{host}"
 
 
@@ -149,17 +154,17 @@ def drafts_key(chat: int) -> str:
 
 
 def desk_key(chat: int, person: int) -> str:
-    """What a person has in hand in a chat."""
+    """The state of the conversation with a person in a chat."""
     return f"animato:desk:{chat}:{person}"
 
 
 def shown_key(chat: int, message_id: int) -> str:
-    """Whose card a message is."""
+    """Which draft or order a message shows."""
     return f"animato:shown:{chat}:{message_id}"
 
 
 def sending_key(chat: int) -> str:
-    """The cards of a chat that are being sent, and may have arrived."""
+    """The cards of a chat that are being sent and may have arrived."""
     return f"animato:sending:{chat}"
 
 
@@ -169,17 +174,17 @@ def texts_key(chat: int) -> str:
 
 
 def album_key(album: str) -> str:
-    """What came of an album."""
+    """The parts of an album that have arrived."""
     return f"animato:album:{album}"
 
 
 def person_key(person: int) -> str:
-    """Consent and standing of a person."""
+    """Consent and access of a person."""
     return f"{PEOPLE}{person}"
 
 
 def refused_key(chat: int, person: int, kind: str) -> str:
-    """The mark of a person whose message of a kind was just answered: the bot is private."""
+    """Set after a message of this kind was answered with "the bot is private"."""
     return f"animato:refused:{chat}:{person}:{kind}"
 
 
@@ -189,5 +194,5 @@ def card_key(order: str) -> str:
 
 
 def show_all_key(person: int) -> str:
-    """The orders of a person within the last 24 hours that showed all movements."""
+    """The show-all orders of a person within the last 24 hours."""
     return f"animato:all:{person}"

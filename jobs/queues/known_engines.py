@@ -1,7 +1,7 @@
-"""Which engines there are, as far as Redis knows: workers write them, the bot reads them.
+"""The engines that are known in Redis: workers write them, the bot reads them.
 
 An engine stays known after its last worker has left: its queue may still hold orders, and finished
-ones are still to be delivered.
+ones still have to be delivered.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.engines import EngineInfo
 from jobs.orders import Record
 from jobs.queues.keys import KNOWN_ENGINES
@@ -17,10 +17,10 @@ from jobs.service_errors import RecordError
 
 
 class KnownEngine(Record):
-    """An engine that a worker has advertised, or that orders were taken for.
+    """An engine that a worker has advertised, or that orders were accepted for.
 
     Attributes:
-        info: as it was advertised last.
+        info: as it was last advertised.
         seen_s: when that was, unix time; 0: never.
     """
 
@@ -29,34 +29,34 @@ class KnownEngine(Record):
 
 
 def as_fields(engines: Iterable[EngineInfo], now_s: float) -> dict[Any, Any]:
-    """Engines as fields of the hash `KNOWN_ENGINES`."""
+    """Return engines as fields of the hash `KNOWN_ENGINES`."""
     return {one.name: KnownEngine(info=one, seen_s=now_s).to_json() for one in engines}
 
 
 class KnownEngines:
-    """Reads them. All its methods raise QueueUnavailable if the server does not answer.
+    """Reads them. All methods raise QueueUnavailable if Redis does not answer.
 
     Args:
-        client: the server of the queues.
+        client: of Redis.
         url: its address.
-        own: engines that are known even if nobody has advertised them.
+        own: engines that are known even if no worker has advertised them.
     """
 
     def __init__(self, client: Redis, url: str, own: Iterable[str] = ()) -> None:
-        # redis-py's types do not tell its two kinds of clients apart here.
+        # redis-py's types do not distinguish its two kinds of clients here.
         self._client: Any = client
         self._url = url
         self._own = tuple(own)
 
     async def names(self) -> tuple[str, ...]:
-        """Their names: our own first, then the others in alphabetical order."""
-        with reaching(self._url):
+        """Return their names: our own first, then the others in alphabetical order."""
+        with queue_errors(self._url):
             found = await self._client.hkeys(KNOWN_ENGINES)
         return (*self._own, *sorted(set(map(str, found)) - set(self._own)))
 
     async def all(self) -> list[KnownEngine]:
-        """What is known of each; one of a newer version of this program is left out."""
-        with reaching(self._url):
+        """Return them, except those written by a newer version of this program."""
+        with queue_errors(self._url):
             texts = await self._client.hvals(KNOWN_ENGINES)
         found = []
         for text in texts:
@@ -67,7 +67,7 @@ class KnownEngines:
         return found
 
     async def add(self, name: str) -> None:
-        """Notes an engine that orders are taken for, unless it is known already."""
+        """Add an engine that orders are accepted for, unless it is known already."""
         text = KnownEngine(info=EngineInfo(name=name)).to_json()
-        with reaching(self._url):
+        with queue_errors(self._url):
             await self._client.hsetnx(KNOWN_ENGINES, name, text)

@@ -1,4 +1,4 @@
--- When the oldest unfinished job of a queue was added, in ms; nothing if there is none.
+-- Return when the oldest unfinished job of a queue was added, in ms; nil if there is none.
 --
 -- ARGV 1 key prefix of the queue
 local call, prefix = redis.call, ARGV[1]

@@ -1,16 +1,22 @@
-"""The last words about orders, as their workers wrote them (`worker/order_log.py`)."""
+"""The last log lines about each order, kept for a day where an admin can read them."""
+
+from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.queues.keys import log_key
+
+LINES_KEPT = 200
+_KEPT_S = 86_400
+_LINE_LIMIT = 2000
 
 
 class OrderLogs:
-    """Reads them.
+    """Log lines by order. All methods raise QueueUnavailable if the server does not answer.
 
     Args:
-        client: the server of the queues.
+        client: the connection to Redis.
         url: its address.
     """
 
@@ -18,11 +24,18 @@ class OrderLogs:
         self._client = client
         self._url = url
 
-    async def last(self, order_id: str, lines: int) -> list[str]:
-        """At most so many lines about an order, the newest one last; none if nothing is known.
+    async def add(self, order_id: str, lines: Sequence[str]) -> None:
+        """Add lines; the oldest ones make room, and all expire a day after the last."""
+        key = log_key(order_id)
+        kept = [line[:_LINE_LIMIT] for line in lines][-LINES_KEPT:]
+        with queue_errors(self._url):
+            async with self._client.pipeline(transaction=True) as pipe:
+                pipe.rpush(key, *kept)
+                pipe.ltrim(key, -LINES_KEPT, -1)
+                pipe.expire(key, _KEPT_S)
+                await pipe.execute()
 
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
-        with reaching(self._url):
+    async def last(self, order_id: str, lines: int) -> list[str]:
+        """Return at most so many lines about an order, the newest one last."""
+        with queue_errors(self._url):
             return list(map(str, await self._client.lrange(log_key(order_id), -lines, -1)))

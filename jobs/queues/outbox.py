@@ -1,12 +1,12 @@
-"""Finished jobs become deliveries, each once, however often bot, workers or server die.
+"""Turns finished jobs into deliveries, each once, even if bot, workers or Redis crash.
 
-    Outbox.sweep -> finished jobs of some queues -> jobs `d-...` in the queue `deliver`
+    Outbox.sweep -> finished jobs of some queues become jobs `d-...` in the queue `deliver`
     `delivery_records.py`: what a delivery does that begins again
-    Outbox.clean -> what is delivered goes after 48 h, its delivery after 72 h
-    hand_in      -> what a person asks for besides: the untouched file of a result
+    Outbox.clean -> removes delivered jobs after 48 h, and their deliveries after 72 h
+    hand_in      -> adds what a person asks for: the untouched file of a result
 
-No event is relied on. A delivery's id is made of the job's and of when it finished, so that a
-sweep which overlaps another adds nothing, and a second try of a failed order is delivered anew.
+It does not rely on events. A delivery's id consists of the job's id and its finishing time: a sweep
+that overlaps another adds nothing, and a retry of a failed order is delivered again.
 """
 
 import time
@@ -15,7 +15,7 @@ from typing import Self
 
 from pydantic import Field
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.orders import JobId, Record
 from jobs.queues.bullmq_types import CAPPED_BACKOFF, JobQueue, open_queue
 from jobs.queues.durability import wait_until_durable
@@ -33,13 +33,13 @@ _BATCH = 500
 
 
 class DeliveryJob(Record):
-    """What is to be told to a chat: that a job ended; or what is to be sent of it once more.
+    """A message to a chat: how a job ended, or the untouched file of its result.
 
     Attributes:
         queue: the job's queue.
         job_id: its id there.
         finished_ms: when it ended, unix time in ms.
-        tap: Telegram's name of the tap that asks for the untouched file; empty: the end is told.
+        tap: Telegram's id of the tap that asks for the untouched file; empty: how the job ended.
     """
 
     queue: str
@@ -61,18 +61,18 @@ class DeliveryJob(Record):
 
     @classmethod
     def of(cls, finished: Finished) -> Self:
-        """The delivery of a finished job."""
+        """Return the delivery of a finished job."""
         ref = finished.ref
         return cls(queue=ref.queue, job_id=ref.job_id, finished_ms=finished.finished_ms)
 
 
 class Outbox:
-    """Turns finished jobs into deliveries.
+    """Turns finished jobs into deliveries. All methods raise QueueUnavailable on an outage.
 
     Args:
-        queues: where they are.
-        swept: the queues whose jobs are delivered; None: those of fetching and looking, and of all
-            engines that are known.
+        queues: the queues.
+        swept: the names of those whose jobs are delivered; None: `intake`, `look` and those of all
+            known engines.
         clock: unix time in s.
     """
 
@@ -90,40 +90,37 @@ class Outbox:
         self._full_sweep_at_s = 0.0
 
     async def sweep(self) -> int:
-        """How many deliveries were added; to be called every few seconds.
+        """Add deliveries and return their number; call this every few seconds.
 
-        Finishing times are told by the workers' clocks. So now and then, and at first, all that is
-        kept is looked through: a job of a worker whose clock is slow is late, and never lost.
-
-        Raises:
-            QueueUnavailable: the server does not answer; the next call makes up for it.
+        Finishing times are from the workers' clocks. So the first call, and then one every ten
+        minutes, checks all finished jobs: those of a worker with a slow clock are late, not lost.
         """
         now_s = self._clock()
         is_full = now_s - self._full_sweep_at_s >= _FULL_SWEEP_EVERY_S
         since_s = 0.0 if is_full else max(0.0, self._swept_at_s - _OVERLAP_S)
         finished = await self._queues.finished_since(round(since_s * 1000), await self._names())
-        deliveries = await self._new(list(map(DeliveryJob.of, finished)))
-        with reaching(self._queues.url):
-            for delivery in deliveries:
-                await _add(self._deliver, delivery)
+        known = await self._deliveries_have("name", finished)
+        new = [one for one, is_known in zip(finished, known, strict=True) if not is_known]
+        with queue_errors(self._queues.url):
+            for one in new:
+                await _add(self._deliver, DeliveryJob.of(one))
         self._swept_at_s = now_s
         if is_full:
             self._full_sweep_at_s = now_s
-        return len(deliveries)
+        return len(new)
 
     async def clean(self) -> int:
-        """How many jobs were removed: those of 48 h ago that are delivered, then old deliveries.
+        """Remove old jobs and return their number: delivered ones, then deliveries.
 
         What is not delivered stays, however old it is.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
         """
         finished = await self._queues.finished_since(0, await self._names())
-        delivered = await self._delivered(self._older(finished, KEPT_ORDER_S))
+        due = self._older(finished, KEPT_ORDER_S)
+        ended = await self._deliveries_have("finishedOn", due)
+        delivered = [one for one, has_ended in zip(due, ended, strict=True) if has_ended]
         goes = {DeliveryJob.of(one).delivery_id for one in delivered}
         stays = {DeliveryJob.of(one).delivery_id for one in finished} - goes
-        # First the order, then its delivery: else the next sweep would send it again.
+        # First the order, then its delivery: otherwise the next sweep would send it again.
         removed = await self._remove(delivered)
         old = self._older(await self._queues.finished_since(0, [DELIVER]), KEPT_DELIVERY_S)
         return removed + await self._remove([one for one in old if one.ref.job_id not in stays])
@@ -137,54 +134,38 @@ class Outbox:
         before_ms = (self._clock() - age_s) * 1000
         return [one for one in finished if one.finished_ms <= before_ms]
 
-    async def _new(self, deliveries: list[DeliveryJob]) -> list[DeliveryJob]:
-        """Those that are not in the queue yet."""
-        found: list[DeliveryJob] = []
-        for start in range(0, len(deliveries), _BATCH):
-            batch = deliveries[start : start + _BATCH]
-            with reaching(self._queues.url):
+    async def _deliveries_have(self, field: str, finished: list[Finished]) -> list[bool]:
+        """Return for each finished job whether its delivery exists and has a field."""
+        found: list[bool] = []
+        for start in range(0, len(finished), _BATCH):
+            with queue_errors(self._queues.url):
                 async with self._queues.client.pipeline(transaction=False) as pipe:
-                    for delivery in batch:
-                        pipe.exists(JobRef(DELIVER, delivery.delivery_id).key)
-                    known = await pipe.execute()
-            found += [one for one, is_known in zip(batch, known, strict=True) if not is_known]
+                    for one in finished[start : start + _BATCH]:
+                        pipe.hexists(JobRef(DELIVER, DeliveryJob.of(one).delivery_id).key, field)
+                    found += await pipe.execute()
         return found
 
-    async def _delivered(self, finished: list[Finished]) -> list[Finished]:
-        """Those whose delivery ended, well or not."""
-        with reaching(self._queues.url):
-            async with self._queues.client.pipeline(transaction=False) as pipe:
-                for one in finished:
-                    pipe.hexists(JobRef(DELIVER, DeliveryJob.of(one).delivery_id).key, "finishedOn")
-                ended = await pipe.execute()
-        return [one for one, is_over in zip(finished, ended, strict=True) if is_over]
-
     async def _remove(self, finished: list[Finished]) -> int:
-        with reaching(self._queues.url):
-            for one in finished:
-                await self._queues.remove(one.ref)
+        for one in finished:
+            await self._queues.remove(one.ref)
         return len(finished)
 
 
 async def hand_in(queues: Queues, delivery: DeliveryJob) -> None:
-    """Takes what no sweep would find again, once; it outlives the server's death.
+    """Add a delivery that no sweep would find, once, so that it survives a crash of Redis.
 
     Raises:
-        QueueUnavailable: the server does not answer.
+        QueueUnavailable: Redis does not answer.
     """
     key, queue = JobRef(DELIVER, delivery.delivery_id).key, open_queue(DELIVER, queues.client)
-    with reaching(queues.url):
+    with queue_errors(queues.url):
         while not await queues.client.exists(key):
             await _add(queue, delivery)
             await wait_until_durable(queues.client, queues.url)
 
 
 async def _add(queue: JobQueue, delivery: DeliveryJob) -> None:
-    await queue.add("delivery", delivery.model_dump(mode="json"), _options(delivery))
-
-
-def _options(delivery: DeliveryJob) -> dict[str, object]:
-    return {
+    options = {
         "jobId": delivery.delivery_id,
         "attempts": _DELIVERY_ATTEMPTS,
         "backoff": {"type": CAPPED_BACKOFF, "delay": _FIRST_PAUSE_MS},
@@ -192,3 +173,4 @@ def _options(delivery: DeliveryJob) -> dict[str, object]:
         "removeOnFail": False,
         "stackTraceLimit": 0,
     }
+    await queue.add("delivery", delivery.model_dump(mode="json"), options)

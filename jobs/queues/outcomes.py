@@ -1,4 +1,4 @@
-"""What the queues answer: to a cancel, to a submit, about jobs that ended."""
+"""Results of the operations of `Queues`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,21 +8,21 @@ from jobs.queues.status import Status
 
 
 class CancelOutcome(StrEnum):
-    """What became of the wish to cancel."""
+    """The outcome of a request to cancel."""
 
-    REMOVED = "removed"  # it waited, and waits no more
+    REMOVED = "removed"  # it was waiting and has been removed
     TOLD = "told"  # its worker will stop
     TOO_LATE = "too late"  # it had finished
-    UNKNOWN = "unknown"  # there is no such order, or not yet; if it comes, it will be cancelled
+    UNKNOWN = "unknown"  # there is no such order yet; if it comes, it will be cancelled
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """What became of an order that was handed in.
+    """An order that was submitted.
 
     Attributes:
-        is_new: whether it was taken now; else it had been before.
-        status: where it stands.
+        is_new: whether it was accepted now; else it had been before.
+        status: its status.
     """
 
     is_new: bool
@@ -31,10 +31,10 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Finished:
-    """A job that ended, well or not.
+    """A job that ended, successfully or not.
 
     Attributes:
-        ref: which one.
+        ref: the job.
         finished_ms: when, by its worker's clock, unix time in ms.
     """
 
@@ -44,11 +44,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """An order, a look or a fetching that failed for a reason of ours, after all its attempts.
+    """A job that failed for a reason of ours, after all its attempts.
 
     Attributes:
         status: with its error.
-        order: what was handed in, JSON text.
+        order: the job's data, JSON text.
     """
 
     status: Status

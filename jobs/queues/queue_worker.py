@@ -1,10 +1,10 @@
-"""The worker's side of a queue: jobs are taken, kept, reported on, given back and finished.
+"""The worker's side of a queue: take jobs, keep their locks, report progress, finish or give back.
 
-    Station -> BullMQ's worker takes a job -> Assignment -> the caller's work -> result
-                                           -> told to stop: cancelled, lost, draining
+    QueueWorker -> BullMQ's worker takes a job -> Assignment -> the caller's work -> result
+                                               -> stop: cancelled, lost, draining
 
-What the work returns is the job's result, and BullMQ's completion of it is the commit: who lost the
-job meanwhile is refused. What the work raises decides what follows, see `QueueWorker`.
+What the work returns is the job's result, and BullMQ's completion of it is the commit: a worker
+that has lost the job meanwhile is refused. For what the work may raise see `QueueWorker`.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Self
 
 from redis.exceptions import RedisError
 
-from jobs.connection import connect, reaching
+from jobs.connection import connect, queue_errors
 from jobs.errors import (
     AnimatoError,
     Cancelled,
@@ -47,13 +47,13 @@ from jobs.queues.counting import count_jobs
 from jobs.queues.failures import CANCELLED, reason_of
 from jobs.queues.keys import CANCEL_CHANNEL, RESULT_FIELD, JobRef, cancel_key
 from jobs.service_errors import FileGone, OrderFailed, RecordError
-from jobs.tasks import end_tasks, to_the_end
+from jobs.tasks import end_tasks, run_shielded
 
 log = logging.getLogger(__name__)
 
-# Another try would end in the same way.
+# A retry would fail in the same way.
 FINAL = (UserError, RecordError, FileGone, WeightsError, EngineUnavailable, ExtraMissing)
-_LISTEN_S = 10.0  # an idle listener wakes so often
+_LISTEN_S = 10.0  # how often an idle listener wakes
 _RECONNECT_S = 0.5
 _FORCED_TRIES = 5  # see `end_tasks`
 _FORCED_S = 1.0
@@ -61,16 +61,16 @@ _FORCED_S = 1.0
 
 @dataclass(frozen=True)
 class WorkRules:
-    """How a station works; the defaults are those of animations.
+    """How a queue worker takes jobs; the defaults are those of animations.
 
     Attributes:
-        at_once: how many jobs it has in hand.
-        lock_s: a job is lost when its worker has given no sign for so long.
+        at_once: the most jobs in progress.
+        lock_s: a job is lost when its worker has not renewed the lock for this time.
         stalled_check_s: how often lost jobs are looked for.
         most_stalls: a job that was lost more often fails.
-        idle_s: how long an idle station waits for a job before it asks again.
-        beat_s: how often progress is told and the wish to cancel looked for.
-        stop_s: how long work that is told to stop may take before it is cancelled.
+        idle_s: how long an idle worker waits for a job before it asks again.
+        beat_s: how often progress is reported and cancellation is checked.
+        stop_s: how long work may go on after it was asked to stop; then it is cancelled.
     """
 
     at_once: int = 1
@@ -82,7 +82,7 @@ class WorkRules:
     stop_s: float = 5.0
 
     def for_bullmq(self) -> dict[str, Json]:
-        """The same as BullMQ's options."""
+        """Return BullMQ's options."""
         return {
             "concurrency": self.at_once,
             "lockDuration": round(self.lock_s * 1000),
@@ -94,25 +94,25 @@ class WorkRules:
 
 
 class QueueWorker:
-    """A place of work at one queue, while the block lasts.
+    """Works on the jobs of one queue while the block lasts.
 
-    The work gets an `Assignment` and should watch `stopped()`. It may return a result (or None), or
+    The work gets an `Assignment` and should await `stopped()`. It may return a result (or None), or
     raise:
-        an error of `FINAL`: the job fails; another try would be in vain
-        Later: the job comes again, without an attempt charged
-        anything else: one of its attempts is used up; after the last one the job fails
+        an error of `FINAL`: the job fails without a retry
+        Later: the job is given back, and no attempt is counted
+        anything else: one attempt is used up; after the last one the job fails
 
-    Leaving the block closes it at once: what is in hand is given back.
+    Leaving the block stops it at once: jobs in progress are given back.
 
     Args:
-        url: the server of the queues.
+        url: the address of Redis.
         queue: the queue's name.
-        work: what is done for each job.
-        rules: how.
-        metrics: where the jobs are counted.
+        work: called for each job.
+        rules: how jobs are taken.
+        metrics: counts the jobs.
 
     Raises:
-        QueueUnavailable: on entering, if the server does not answer.
+        QueueUnavailable: on entering, if Redis does not answer.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class QueueWorker:
         self._beat = self._client.register_script(lua("beat"))
         self._commit = self._client.register_script(lua("commit"))
         try:
-            with reaching(self._url):
+            with queue_errors(self._url):
                 await self._client.ping()
         except BaseException:
             await self._client.aclose()
@@ -160,40 +160,40 @@ class QueueWorker:
 
     @property
     def in_hand(self) -> list[Assignment]:
-        """The jobs that are worked on."""
+        """The jobs in progress."""
         return list(self._in_hand.values())
 
     async def ended(self) -> None:
-        """Returns when the station takes no more jobs though nobody told it to: start another."""
+        """Return when the worker has stopped by itself, so that another one must be opened."""
         run = self._tasks[0]
         await asyncio.wait({run})
         if not run.cancelled() and (error := run.exception()) is not None:
-            log.error("%s: the station has broken down", self.queue, exc_info=error)
+            log.error("%s: the queue worker has failed", self.queue, exc_info=error)
 
     async def pause(self) -> None:
-        """Takes no further jobs; one that it was just taking is given back."""
+        """Take no further jobs; one that is just being taken is given back."""
         self._takes_none = True
         await self._worker.pause(True)
 
     def resume(self) -> None:
-        """Takes jobs again."""
+        """Take jobs again."""
         self._takes_none = self._is_closed
         self._worker.resume()
 
     async def drain(self, grace_s: float) -> None:
-        """Ends the station: what is nearly done is finished, everything else given back.
+        """Stop the worker: finish jobs that are nearly done, give the others back.
 
         Args:
-            grace_s: what will be done within this time is waited for, and no longer.
+            grace_s: jobs that will be done within this time are finished.
         """
         if not self._is_closed:
             self._is_closed = self._takes_none = True
-            await to_the_end(self._end(grace_s))
+            await run_shielded(self._end(grace_s))
 
     async def _end(self, grace_s: float) -> None:
         worker = self._worker
         if not worker.running:
-            # It is about to, and would do so after its end; paused, it takes nothing meanwhile.
+            # It is about to start, and would do so after its end; paused, it takes no jobs.
             await worker.pause(True)
             await end_run(worker, self._tasks[0])
         for assignment in self.in_hand:
@@ -209,7 +209,7 @@ class QueueWorker:
         for _ in range(_FORCED_TRIES):
             if await has_finished(worker, _FORCED_S):
                 break
-            log.warning("%s: the job in hand is left to its lock", self.queue)
+            log.warning("%s: the job in progress is left until its lock expires", self.queue)
             await worker.close(force=True)
         for job in unbegun_jobs(worker):
             with suppress(GIVEN_BACK, TimeoutError):
@@ -221,7 +221,7 @@ class QueueWorker:
     # --- one job ---
 
     async def _process(self, job: RunningJob, token: str, signal: Signal) -> Json:
-        """What BullMQ calls for each job; the third parameter makes it create the signal."""
+        """Called by BullMQ for each job; the third parameter makes it create the signal."""
         if self._takes_none:
             await self._give_back(job, token, 0)
         ref = JobRef(self.queue, job.id)
@@ -259,11 +259,11 @@ class QueueWorker:
         return plain
 
     async def _supervise(self, assignment: Assignment, token: str, signal: Signal) -> Record | None:
-        """The work's result; None also if it was stopped before it had one.
+        """Run the work and return its result; None also if it was stopped before it had one.
 
         Raises:
-            Later: as the work did.
-            Exception: as BullMQ is to take the failure.
+            Later: raised by the work.
+            Exception: the failure, in a form for BullMQ.
         """
         work = asyncio.ensure_future(self._work(assignment))
         stopping = asyncio.create_task(assignment.stopped())
@@ -279,7 +279,7 @@ class QueueWorker:
     def _outcome(
         self, work: "asyncio.Future[Record | None]", assignment: Assignment
     ) -> Record | None:
-        """What the work came to, its errors as BullMQ is to take them."""
+        """Return the work's result, or raise its error in a form for BullMQ."""
         job_id = assignment.ref.job_id
         try:
             return work.result()
@@ -299,7 +299,7 @@ class QueueWorker:
             raise NEVER_AGAIN(reason_of(error)) from error
         except Exception as error:
             if assignment.stop_reason is not None:
-                log.info("%s: told to stop (%s): %r", job_id, assignment.stop_reason, error)
+                log.info("%s: stopped (%s): %r", job_id, assignment.stop_reason, error)
                 return None
             log.exception("%s: attempt %d failed", job_id, assignment.attempt)
             ours = error if isinstance(error, AnimatoError) else OrderFailed(order=job_id)
@@ -309,25 +309,25 @@ class QueueWorker:
     async def _watched(
         self, assignment: Assignment, token: str, signal: Signal
     ) -> AsyncIterator[None]:
-        """A stretch of work during which progress is told and wishes are heard."""
+        """Report progress and watch for cancellation while the block lasts."""
 
-        async def hear() -> None:
+        async def cancelled() -> None:
             await signal.wait()
             assignment.stop(Stop.CANCELLED)
 
         async def beat() -> None:
             while True:
                 await asyncio.sleep(self._rules.beat_s)
-                await self._tell(assignment, token)
+                await self._report(assignment, token)
 
-        tasks = [asyncio.create_task(hear()), asyncio.create_task(beat())]
+        tasks = [asyncio.create_task(cancelled()), asyncio.create_task(beat())]
         try:
             yield
         finally:
             await end_tasks(tasks)
 
-    async def _tell(self, assignment: Assignment, token: str) -> None:
-        """One beat."""
+    async def _report(self, assignment: Assignment, token: str) -> None:
+        """Report progress, and check for cancellation and a lost lock."""
         ref, news = assignment.ref, assignment.news()
         try:
             answer = await self._beat(
@@ -335,7 +335,7 @@ class QueueWorker:
                 args=[token, news.to_json() if news else ""],
             )
         except RedisError as error:
-            log.warning("%s: a beat was missed: %r", ref.job_id, error)
+            log.warning("%s: progress could not be reported: %r", ref.job_id, error)
             return
         if answer == "lost":
             assignment.stop(Stop.LOST)
@@ -345,24 +345,24 @@ class QueueWorker:
             assignment.told(news)
 
     async def _give_back(self, job: RunningJob, token: str, after_s: float) -> None:
-        """Always raises: what tells BullMQ to leave the job alone."""
+        """Give a job back. Always raises what makes BullMQ leave the job alone."""
         try:
             await job.moveToDelayed(round((time.time() + after_s) * 1000), token)
         except (TypeError, RedisError) as error:
-            # It is not ours any more, or will not be when the lock has run out.
+            # The job is lost, or will be when its lock expires.
             log.warning("%s could not be given back: %r", job.id, error)
         raise GIVEN_BACK
 
-    # --- what comes from outside ---
+    # --- events ---
 
     def _lose(self, job_ids: list[str]) -> None:
         for job_id in job_ids:
             if job_id in self._in_hand:
-                log.warning("%s is lost: the work stops", job_id)
+                log.warning("%s is lost: its work stops", job_id)
                 self._in_hand[job_id].stop(Stop.LOST)
 
     async def _listen(self) -> None:
-        """Passes on wishes to cancel. One that is missed is found at the next beat."""
+        """Pass on cancellations. One that is missed is found by the next report."""
         while True:
             with suppress(RedisError):
                 await self._listen_once()
@@ -382,4 +382,4 @@ def _log_error(error: Exception, *_: object) -> None:
 
 
 def _log_stalled(job_id: str) -> None:
-    log.warning("%s is taken from a worker that gave no sign", job_id)
+    log.warning("%s is taken from a worker that stalled", job_id)

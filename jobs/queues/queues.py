@@ -1,11 +1,11 @@
-"""The queues as the bot sees them: orders go in, their state is told, they are cancelled.
+"""The queues as the bot uses them: submit orders, read their status, cancel them.
 
     submit -> admission (duplicate? limits; fair tag) -> BullMQ's queue `animate-<engine>`
     status -> state, place, progress, result or error
-    cancel -> removed while it waits; else the worker is told
-    finished_since -> what is to be delivered (`outbox.py`)
+    cancel -> removed while it waits; else its worker stops
+    finished_since -> what to deliver (`outbox.py`)
 
-The worker's side is `queue_worker.py`; `keys.py` says what is kept where.
+The worker's side is `queue_worker.py`; `keys.py` lists the Redis keys.
 """
 
 import time
@@ -14,11 +14,11 @@ from typing import Self
 
 from redis.asyncio import Redis
 
-from jobs.connection import connect, reaching
+from jobs.connection import connect, queue_errors
 from jobs.errors import Cancelled, UnknownEngine, UserError
 from jobs.metrics.order_metrics import OrderMetrics
 from jobs.orders import Order, OrderState, Record
-from jobs.queues.admission import NO_LIMITS, Admission, OrderLimits, Request
+from jobs.queues.admission import NO_LIMITS, Admission, OrderLimits, Request, lua
 from jobs.queues.bullmq_types import JobQueue, open_queue, stored_job
 from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import (
@@ -29,6 +29,7 @@ from jobs.queues.keys import (
     cancel_key,
     day_key,
     engine_queue,
+    fair_key,
     is_engine_queue,
     open_key,
     photos_key,
@@ -37,29 +38,31 @@ from jobs.queues.keys import (
 )
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outcomes import CancelOutcome, DeadLetter, Finished, Submitted
+from jobs.queues.statistics import UNFINISHED, QueueStatistics
 from jobs.queues.status import STATUS_FIELDS, Status, status_of
 from jobs.service_errors import OrderNotFailed, RecordError
 
 ATTEMPTS = 3
-_SHORT_S = 1.0  # what a job of the short queues costs its person
+_SHORT_S = 1.0  # the cost of a job of the short queues
 RETRY_AFTER_MS = 15_000
 _TAKEN_KEPT_S = 172_800  # as long as finished orders are
-# Long: the order of a dead worker waits until another worker is there.
+# Long: the order of a dead worker waits until there is another worker.
 _CANCEL_KEPT_S = 172_800
-# The score of a delayed job: its time in ms, and behind it a counter.
+# The score of a delayed job: its time in ms, followed by a counter.
 _DELAYED_COUNTER_BITS = 12
+_FIRST_TAG = 1.0  # see `admit.lua`
 _STATES = ("active", "wait", "prioritized", "delayed", "completed", "failed")
 
 
 class Queues:
-    """The queues on one server; `close` it.
+    """The queues on one Redis. All methods raise QueueUnavailable if it does not answer.
 
     Args:
-        url: of the server.
+        url: the address of Redis.
         engines: those that are known even if no worker has advertised them; a worker's own.
-        limits: for everybody whom `submit` names no others for.
+        limits: the default of `submit`.
         clock: unix time in s.
-        metrics: where orders are counted.
+        metrics: counts orders.
     """
 
     def __init__(
@@ -77,11 +80,12 @@ class Queues:
         self.engine_queues = tuple(map(engine_queue, engines))
         self.limits = limits or OrderLimits()
         self.clock = clock
-        self.admission = Admission(self.client, self._metrics.rebased)
+        self.admission = Admission(self.client)
+        self._oldest = self.client.register_script(lua("oldest"))
         self._queues: dict[str, JobQueue] = {}
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self.client.aclose()
 
     async def __aenter__(self) -> Self:
@@ -91,44 +95,36 @@ class Queues:
         await self.close()
 
     async def known_engine_queues(self) -> tuple[str, ...]:
-        """The queues of all engines that a worker has advertised or orders were taken for.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
+        """Return the queues of all engines that were advertised or ordered."""
         return tuple(map(engine_queue, await self._known.names()))
 
     async def submit(self, order: Order, limits: OrderLimits | None = None) -> Submitted:
-        """Takes an order, once; the same order again changes nothing.
+        """Add an order, once; submitting it again changes nothing.
 
         Args:
-            order: what is wanted.
-            limits: other ones than everybody's, such as `NO_LIMITS` for admins.
+            order: the order.
+            limits: instead of the default, such as `NO_LIMITS` for admins.
 
         Raises:
-            TooManyOpenOrders: of this person.
-            TooManyOrdersToday: of this person; says when the next one may come.
-            QueueFull: too many of all persons.
+            TooManyOpenOrders, TooManyOrdersToday, QueueFull: a limit is reached.
             UnknownEngine: no worker has ever advertised its engine.
-            QueueUnavailable: the server does not answer.
         """
         ref = order.ref
         await self.check_engine(order.engine)
         await self._known.add(order.engine)
         request = self.request_of(order)
-        with self._metrics.refusals(), reaching(self.url):
+        with self._metrics.refusals(), queue_errors(self.url):
             limits = limits or self.limits
-            is_new = await self._take(request, limits, order, f"{order.frames} frames")
+            is_new = await self._take(request, limits, order, f"{order.wish.cost_frames} frames")
             self._metrics.submitted(ref.queue, order.lane, is_new=is_new)
             status = await self._status_of_taken(ref)
         return Submitted(is_new, status)
 
     async def check_engine(self, engine: str) -> None:
-        """Returns if orders for an engine are taken; they wait while no worker offers it.
+        """Raise unless orders for an engine are accepted; they wait while no worker offers it.
 
         Raises:
             UnknownEngine: no worker has ever advertised it.
-            QueueUnavailable: the server does not answer.
         """
         known = await self._known.names()
         if engine not in known:
@@ -142,36 +138,28 @@ class Queues:
         limits: OrderLimits = NO_LIMITS,
         follows: JobRef | None = None,
     ) -> bool:
-        """Puts a job into one of the short queues (`intake`, `look`), fairly among persons.
+        """Add a job to one of the short queues (`intake`, `look`); return whether it is new.
 
         Args:
             ref: the queue and the job's id.
-            record: what is to be done.
-            person: whose turn it takes.
+            record: the job's data.
+            person: whose fair share it uses.
             limits: such as `PHOTO_LIMITS`.
-            follows: the job that sends this one, and counts no more beside it.
-
-        Returns:
-            Whether it is new.
+            follows: the job that sends this one, and no longer counts.
 
         Raises:
-            TooManyPhotos: of this person.
-            QueueUnavailable: the server does not answer.
+            TooManyPhotos: the person has too many.
         """
         request = Request(ref.queue, ref.job_id, person, _SHORT_S)
-        with reaching(self.url):
+        with queue_errors(self.url):
             if follows is not None:
                 await self.client.zrem(photos_key(person), follows.key)
             return await self._take(request, limits, record, type(record).__name__)
 
     async def status(self, ref: JobRef) -> Status | None:
-        """Where a job stands; None if nothing is known of it.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
+        """Return the status of a job; None if nothing is known about it."""
         prefix = prefix_of(ref.queue)
-        with reaching(self.url):
+        with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.hmget(ref.key, STATUS_FIELDS)
                 pipe.zrank(f"{prefix}prioritized", ref.job_id)
@@ -189,18 +177,14 @@ class Queues:
         if rank is not None:
             ahead = express + rank
         elif express_at is not None:
-            # The next one to start is the list's last.
+            # The last one in the list starts next.
             ahead = express - 1 - express_at
         return status_of(ref, stored, ahead, is_delayed=delayed is not None)
 
     async def cancel(self, ref: JobRef) -> CancelOutcome:
-        """Takes an order back. Whether the person may is for the caller to know.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
-        with reaching(self.url):
-            # First of all, so that a worker which takes it in this moment finds the wish.
+        """Cancel an order. The caller checks whether the person may."""
+        with queue_errors(self.url):
+            # First, so that a worker that takes it at this moment finds the request.
             await self.client.set(cancel_key(ref.job_id), "1", ex=_CANCEL_KEPT_S)
             status = await self.status(ref)
             if status is None:
@@ -213,26 +197,18 @@ class Queues:
         return CancelOutcome.TOLD
 
     async def remove_waiting(self, ref: JobRef) -> bool:
-        """Takes an order back that has not begun, now or before; any other one is left alone.
-
-        Returns:
-            Whether it waits no more.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
-        with reaching(self.url):
+        """Remove an order that has not begun; return whether it is removed, now or earlier."""
+        with queue_errors(self.url):
             status = await self.status(ref)
             return status is not None and await self._is_removed(status)
 
     async def retry(self, ref: JobRef) -> None:
-        """Gives a failed or cancelled order all its attempts again.
+        """Give a failed or cancelled order all its attempts again.
 
         Raises:
-            OrderNotFailed: it is not in that state.
-            QueueUnavailable: the server does not answer.
+            OrderNotFailed: it is neither failed nor cancelled.
         """
-        with reaching(self.url):
+        with queue_errors(self.url):
             job = await stored_job(self._queue(ref.queue), ref.job_id)
             if job is None:
                 raise OrderNotFailed(order=ref.job_id)
@@ -250,14 +226,10 @@ class Queues:
                 await pipe.execute()
 
     async def dead_letters(self, at_most: int = 100) -> list[DeadLetter]:
-        """The jobs that failed for a reason of ours, the last ones first.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
+        """Return the jobs that failed for a reason of ours, the latest first."""
         found = []
         for queue in (INTAKE, LOOK, *await self.known_engine_queues()):
-            with reaching(self.url):
+            with queue_errors(self.url):
                 ids = await self.client.zrevrange(f"{prefix_of(queue)}failed", 0, -1)
                 refs = [JobRef(queue, str(job_id)) for job_id in ids]
                 async with self.client.pipeline(transaction=False) as pipe:
@@ -267,7 +239,7 @@ class Queues:
             for ref, (*fields, data) in zip(refs, rows, strict=True):
                 stored = dict(zip(STATUS_FIELDS, fields, strict=True))
                 if stored["finishedOn"] is None:
-                    continue  # tried again, or removed, in this moment
+                    continue  # retried or removed at this moment
                 status = status_of(ref, stored, None, is_delayed=False)
                 if not isinstance(status.error, UserError | Cancelled):
                     found.append(DeadLetter(status, data))
@@ -275,13 +247,9 @@ class Queues:
         return found[:at_most]
 
     async def counts(self, queue: str) -> dict[str, int]:
-        """How many jobs of a queue are in each of BullMQ's states.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
+        """Return the number of jobs of a queue in each of BullMQ's states."""
         prefix = prefix_of(queue)
-        with reaching(self.url):
+        with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
                 for state in _STATES:
                     is_list = state in ("active", "wait")
@@ -289,15 +257,28 @@ class Queues:
                 numbers = await pipe.execute()
         return dict(zip(_STATES, map(int, numbers), strict=True))
 
-    async def waits(self, queue: str) -> bool:
-        """Whether jobs wait there that may be taken now; one whose pause is over is among them.
+    async def statistics(self, queue: str) -> QueueStatistics:
+        """Return the unfinished jobs of a queue in numbers, all of one moment."""
+        prefix = prefix_of(queue)
+        with queue_errors(self.url):
+            async with self.client.pipeline(transaction=True) as pipe:
+                pipe.llen(f"{prefix}active")
+                pipe.llen(f"{prefix}wait")
+                pipe.zcard(f"{prefix}prioritized")
+                pipe.zcard(f"{prefix}delayed")
+                pipe.hget(fair_key(queue), "V")
+                await self._oldest(args=[prefix], client=pipe)
+                *numbers, tag, oldest_ms = await pipe.execute()
+        counts = dict(zip(UNFINISHED, map(int, numbers), strict=True))
+        # The tags of an empty queue are reset only when the next job comes.
+        is_empty = tag is None or not any(counts.values())
+        return QueueStatistics(counts, oldest_ms, _FIRST_TAG if is_empty else float(tag))
 
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
+    async def waits(self, queue: str) -> bool:
+        """Return whether a queue has jobs that may be taken now; delayed ones count once due."""
         due = (round(self.clock() * 1000) + 1) << _DELAYED_COUNTER_BITS
         prefix = prefix_of(queue)
-        with reaching(self.url):
+        with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.llen(f"{prefix}wait")
                 pipe.zcard(f"{prefix}prioritized")
@@ -305,12 +286,8 @@ class Queues:
                 return any(await pipe.execute())
 
     async def finished_since(self, since_ms: int, queues: Sequence[str]) -> list[Finished]:
-        """The jobs of some queues that ended at a time or later, by their workers' clocks.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
-        with reaching(self.url):
+        """Return the jobs of some queues that ended since a time, by their workers' clocks."""
+        with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
                 for queue in queues:
                     for state in ("completed", "failed"):
@@ -325,17 +302,13 @@ class Queues:
         ]
 
     async def remove(self, ref: JobRef) -> None:
-        """Removes a finished job and all that is stored of it.
-
-        Raises:
-            QueueUnavailable: the server does not answer.
-        """
-        with reaching(self.url):
+        """Remove a finished job."""
+        with queue_errors(self.url):
             await self._queue(ref.queue).remove(ref.job_id)
 
     @staticmethod
     def request_of(order: Order) -> Request:
-        """What an order asks of the admission."""
+        """Return an order as a request for admission."""
         ref = order.ref
         return Request(ref.queue, ref.job_id, order.person, order.estimated_cost_s, order.lane)
 
@@ -345,7 +318,7 @@ class Queues:
         return self._queues[name]
 
     async def _take(self, request: Request, limits: OrderLimits, record: Record, name: str) -> bool:
-        """Whether a job is new; in either case it outlives the server's death from now on."""
+        """Add a job unless it is known; return whether it is new, once it would survive a crash."""
         ref = JobRef(request.queue, request.job_id)
         engine_queues = await self.known_engine_queues()
         keys = [JobRef(queue, ref.job_id).key for queue in {ref.queue, *engine_queues}]
@@ -357,7 +330,7 @@ class Queues:
             await wait_until_durable(self.client, self.url)
             if await self.client.exists(taken_key(ref.job_id), *keys):
                 return priority is not None
-            # The server has died in between and forgotten it: once more.
+            # Redis has crashed in between and lost it: repeat.
 
     async def _add(self, ref: JobRef, record: Record, priority: int, name: str) -> None:
         options = {
@@ -365,17 +338,17 @@ class Queues:
             "priority": priority,
             "attempts": ATTEMPTS,
             "backoff": {"type": "fixed", "delay": RETRY_AFTER_MS},
-            # What is not delivered is never removed: `Outbox.clean` does it, not BullMQ.
+            # `Outbox.clean` removes jobs, and only delivered ones.
             "removeOnComplete": False,
             "removeOnFail": False,
-            "stackTraceLimit": 0,  # the worker's log has them
+            "stackTraceLimit": 0,  # they are in the worker's log
         }
         await self._queue(ref.queue).add(name, record.model_dump(mode="json"), options)
-        # Not before: a crash in between would block the id for two days.
+        # Not earlier: a crash in between would block the id for two days.
         await self.client.set(taken_key(ref.job_id), "taken", ex=_TAKEN_KEPT_S)
 
     async def _status_of_taken(self, ref: JobRef) -> Status:
-        """Of an order that is in one of the queues, or was."""
+        """Return the status of an order that is or was in one of the queues."""
         for queue in (ref.queue, *await self.known_engine_queues()):
             status = await self.status(JobRef(queue, ref.job_id))
             if status is not None:
@@ -384,25 +357,25 @@ class Queues:
         return Status(ref, OrderState.DONE)
 
     async def _is_removed(self, status: Status) -> bool:
-        """Whether a job was taken back before it began: now, if it still waits, or earlier."""
+        """Remove a job if it still waits; return whether it is removed, now or earlier."""
         if status.state.is_final:
             return status.state is OrderState.CANCELLED and not status.starts
         return status.state is not OrderState.RUNNING and await self._remove(status)
 
     async def _remove(self, status: Status) -> bool:
-        """Whether a job that waited is removed, as if it had never been ordered."""
+        """Remove a waiting job as if it had never been ordered; return whether that succeeded."""
         ref = status.ref
         data = await self.client.hget(ref.key, "data")
         await self.client.set(taken_key(ref.job_id), OrderState.CANCELLED, ex=_TAKEN_KEPT_S)
         if not await self._queue(ref.queue).remove(ref.job_id):
             await self.client.set(taken_key(ref.job_id), "taken", ex=_TAKEN_KEPT_S)
-            return False  # a worker has taken it meanwhile
+            return False  # a worker has just taken it
         if data is None or not is_engine_queue(ref.queue):
             return True
         try:
             order = Order.read(data)
         except RecordError:
-            return True  # written by a newer bot, which knows how to count it
+            return True  # written by a newer bot, which will account for it
         await self.client.zrem(open_key(order.person), ref.key)
         if status.starts == 0:
             await self.client.zrem(day_key(order.person), ref.job_id)

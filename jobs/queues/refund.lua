@@ -1,4 +1,4 @@
--- Takes back what an order that never began has cost its person, and the others.
+-- Take back the cost of an order that never began.
 --
 -- KEYS 1 fair tags of the queue
 -- ARGV 1 person   2 cost in units of 10 s
@@ -9,5 +9,5 @@ if not V or not F then return end
 local cost = tonumber(ARGV[2])
 F = F - cost
 call('HSET', KEYS[1], 'u:' .. ARGV[1], tostring(F))
--- See admit.lua: what a newcomer orders moves V on. Ordering and cancelling must not.
+-- See admit.lua: a newcomer's order advances V. Ordering and cancelling must not.
 if F <= V then call('HSET', KEYS[1], 'V', tostring(math.max(1, V - cost / 10))) end

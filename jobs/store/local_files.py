@@ -1,50 +1,52 @@
-"""Files that come to be in a folder whole or not at all, and stay there when the power fails.
+"""Files that appear in a folder completely or not at all, and survive a power cut.
 
-The library's own put into a folder is as whole, but does not wait for the disk.
+obstore's own put into a folder is atomic too, but does not wait for the disk.
 """
 
+import asyncio
 import os
 import secrets
-import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+
+import aiofiles
+from aiofiles.threadpool.binary import AsyncBufferedReader
 
 _CHUNK_BYTES = 1 << 20
 _ATTEMPTS = 500  # of microseconds each
-# Hidden, and no key begins like this: what lies there is not in the store yet.
+# Hidden, and no key begins with a dot: what is in there is not in the store yet.
 _INCOMING = ".incoming"
 
 
-def write(folder: Path, key: str, source: IO[bytes]) -> None:
-    """Stores what `source` gives, to its end, as the file `key` of the folder.
+async def write(folder: Path, key: str, source: AsyncBufferedReader | bytes) -> None:
+    """Store an open file, read to its end, or bytes as the file `key` of the folder.
 
     Raises:
-        OSError: the system refused; the file is as it was.
+        OSError: the system refused; the file is unchanged.
     """
     incoming = folder / _INCOMING
     incoming.mkdir(mode=0o700, exist_ok=True)
     part = incoming / secrets.token_hex(8)
     try:
-        with part.open("xb") as file:
-            shutil.copyfileobj(source, file, _CHUNK_BYTES)
-            file.flush()
-            os.fsync(file.fileno())
-        _move(part, folder / key)
+        async with aiofiles.open(part, "xb") as file:
+            if isinstance(source, bytes):
+                await file.write(source)
+            else:
+                while chunk := await source.read(_CHUNK_BYTES):
+                    await file.write(chunk)
+            await file.flush()
+            await asyncio.to_thread(os.fsync, file.fileno())
+        await asyncio.to_thread(_publish, part, folder, key)
     finally:
         part.unlink(missing_ok=True)
-    for parent in (folder / key).parents:
-        _sync(parent)
-        if parent == folder:
-            break
 
 
 def clear_unfinished(folder: Path, before_s: float) -> int:
-    """Deletes what killed programs have left half written; how many there were.
+    """Delete half-written files that killed programs have left; return their number.
 
     Args:
         folder: that of the store.
-        before_s: only what was last written before this moment, Unix time.
+        before_s: only files last written before this time, unix time.
 
     Raises:
         OSError: the system refused.
@@ -58,25 +60,25 @@ def clear_unfinished(folder: Path, before_s: float) -> int:
     return count
 
 
-def _move(part: Path, target: Path) -> None:
-    """Gives a finished file its place; its folder is made."""
+def _publish(part: Path, folder: Path, key: str) -> None:
+    """Move a finished file to its place and sync the folders."""
+    target = folder / key
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             part.replace(target)
+            break
         except (FileNotFoundError, FileExistsError):
             # Somebody has just deleted the last file of that folder, and the folder with it.
             if not attempts_left:
                 raise
-        else:
-            return
-
-
-def _sync(folder: Path) -> None:
-    """Waits until the disk has the folder's names; a folder that is gone has none."""
-    with suppress(FileNotFoundError):
-        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
+    for parent in target.parents:
+        # A folder that is gone has no names to sync.
+        with suppress(FileNotFoundError):
+            opened = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(opened)
+            finally:
+                os.close(opened)
+        if parent == folder:
+            break

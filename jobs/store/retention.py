@@ -1,15 +1,14 @@
-"""How long files are kept: a deadline for each draft's and each order's folder, in Redis.
+"""How long files are kept: a deadline in Redis for the folder of each draft and each order.
 
-    a photo comes        put_input    it lives for `input_s`
-    a tap                touch        its draft's photo and clip live on for as long
-    an order is open     keep         and at least as long as that, however long the queue is
-    Delete               forget       they go at once
-    a result is sent     delivered    it goes after `result_s`, and what other attempts left at once
+    a photo arrives      put_input    its draft's files are kept for `input_s`
+    a tap                touch        they are kept for `input_s` from now
+    an order is open     keep         they are kept while it is open, however long the queue is
+    Delete               forget       they are deleted at once
+    a result is sent     delivered    it is deleted after `result_s`, other attempts' files at once
 
-A folder without a deadline is kept: a result that was never delivered is never swept. Only photos,
-clips and results that are nobody's any more are looked for without one (`sweep_leaks`). Redis is
-asked before anything is deleted and told afterwards, so that a sweep that is killed is simply done
-again. `jobs/cleaning.py` calls the sweeps, and `keep`.
+A folder without a deadline is kept: a result that was not delivered is never deleted, unless its
+order is no longer known (`sweep_leaks`). Deadlines are removed after the files, so that a sweep
+that is killed is simply repeated. `jobs/cleaning.py` calls the sweeps, and `keep`.
 """
 
 import logging
@@ -39,9 +38,9 @@ EXPIRY_KEY = "animato:expiry"
 _BATCH = 100
 _DAY_S = 86_400.0
 _LATE_S = 3600.0
-# A store that refuses so many folders in a row is down, and the rest is left for the next sweep.
+# After this many failures in a row, the store is down: the rest is left to the next sweep.
 _FAILURES_IN_A_ROW = 3
-# A tap may have come while the files were deleted; then there may be new ones.
+# A tap may have come while the files were deleted; then there may be new files.
 _FORGET_IF_DUE = """
 local deadline = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if deadline and tonumber(deadline) <= tonumber(ARGV[2]) then
@@ -51,17 +50,17 @@ return 0
 """
 
 AreKnown = Callable[[Sequence[str]], Awaitable[list[bool]]]
-"""Called with orders; whether anything is still stored of each."""
+"""Called with orders; returns for each whether it is still in a queue."""
 
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep has done.
+    """What a sweep deleted.
 
     Attributes:
-        folders: how many of them were deleted.
-        files: how many files were in them.
-        failed: how many folders the store would not delete; they are tried again by the next one.
+        folders: the number of deleted folders.
+        files: the number of files in them.
+        failed: the number of folders that the store refused to delete; the next sweep retries.
     """
 
     folders: int = 0
@@ -70,13 +69,13 @@ class Swept:
 
 
 class Retention:
-    """The deadlines, and the sweeps that keep them. Moments are Unix times, given by the caller.
+    """The deadlines, and the sweeps that enforce them. All times are unix times.
 
     Args:
-        redis: where the deadlines are; its errors are not translated here.
-        store: where the files are.
-        input_s: a photo and a clip live so long after the last tap of their draft, s.
-        result_s: a result lives so long after its delivery, s.
+        redis: keeps the deadlines; its errors are not translated here.
+        store: keeps the files.
+        input_s: how long a draft's files are kept after its last tap, s.
+        result_s: how long a result is kept after its delivery, s.
     """
 
     def __init__(self, redis: Redis, store: FileStore, *, input_s: float, result_s: float) -> None:
@@ -89,14 +88,12 @@ class Retention:
     # --- deadlines --------------------------------------------------------------------------------
 
     async def put_input(self, draft: str, name: str, content: Path | bytes, now: float) -> str:
-        """Stores a photo or a clip as it came, with a deadline from the first moment; its key.
-
-        What the gate makes of it has the same deadline.
+        """Set the deadline of a draft, store a photo or a clip as it was sent, return its key.
 
         Raises:
             OSError: the file at the path `content` cannot be read.
             StoreError: it cannot be stored.
-            ValueError: `draft` or `name` cannot be a part of a key.
+            ValueError: `draft` or `name` is not valid in a key.
         """
         key = input_key(draft, name)
         await self.touch(draft, now)
@@ -104,27 +101,27 @@ class Retention:
         return key
 
     async def touch(self, draft: str, now: float) -> None:
-        """A tap: the draft's files live on for `input_s`. A longer life is not shortened."""
+        """Keep the draft's files for `input_s` from now. A later deadline is not moved."""
         await self._live_until(draft_folders(draft), now + self._input_s)
 
     async def keep(self, draft: str, until: float) -> None:
-        """The draft's files live at least until then: an order that needs them is still open.
+        """Keep the draft's files at least until `until`, because an order needs them.
 
-        Whoever sees to the open orders renews this for as long as there is one, so that nothing is
-        kept for ever because of an order that has vanished.
+        The caller repeats this while the order is open, so that an order that has vanished does
+        not keep files forever.
         """
         await self._live_until(draft_folders(draft), until)
 
     async def delivered(self, order: str, now: float, result: str = "") -> None:
-        """The order is done with: its result lives for `result_s`, other attempts' go at once.
+        """Keep the result of an order for `result_s`; delete other attempts' files at once.
 
         Args:
             order: the order, delivered or failed for good.
-            now: this moment.
-            result: the key of the result; empty: there is none, and all go at once.
+            now: unix time.
+            result: the key of the result; empty: there is none, and all files are deleted.
 
         Raises:
-            StoreUnavailable: the store does not answer or refuses; the deadline holds all the same.
+            StoreUnavailable: the store does not answer or refuses; the deadline is set anyway.
         """
         folder = result_folder(order)
         await self._redis.zadd(EXPIRY_KEY, {folder: now + self._result_s})
@@ -132,73 +129,67 @@ class Retention:
         await self._store.delete(key for key in found if key != result)
 
     async def forget(self, draft: str, now: float) -> None:
-        """Delete: the draft's files go at once.
+        """Delete the draft's files at once.
 
         Raises:
-            StoreUnavailable: the store does not answer or refuses; the next sweep tries again.
+            StoreUnavailable: the store does not answer or refuses; the next sweep retries.
         """
         folders = draft_folders(draft)
-        # First of all, so that it is done even when we are killed meanwhile.
+        # First, so that the next sweep deletes them if we are killed meanwhile.
         await self._redis.zadd(EXPIRY_KEY, dict.fromkeys(folders, 0))
         for folder in folders:
             await self._delete(folder, now)
-        # A look may be under way that puts its files there in a moment: the next sweeps take them.
+        # A look in progress may still store files there: later sweeps delete them.
         await self._live_until(folders, now + _LATE_S)
 
     # --- sweeps -----------------------------------------------------------------------------------
 
     async def sweep(self, now: float) -> Swept:
-        """Deletes every folder whose deadline has passed, and then the deadline.
+        """Delete every folder whose deadline has passed, and then the deadline.
 
-        Folders that the store would not delete are told in the result and in the log.
+        Folders that the store refuses to delete are counted in the result and logged.
 
         Raises:
-            StoreUnavailable: the store's own folder is gone.
+            StoreUnavailable: the store's folder is gone.
         """
-        # On a disk that is not there, nothing is found: the deadlines would go and the files stay.
+        # On an unmounted disk no files are found: the deadlines would go and the files stay.
         self._store.free_bytes()
-        swept, failures_in_a_row = Swept(), 0
+        folders = files = failed = failures_in_a_row = 0
         while failures_in_a_row < _FAILURES_IN_A_ROW:
-            found = await self._redis.zrangebyscore(
-                EXPIRY_KEY, "-inf", now, start=swept.failed, num=_BATCH
-            )
-            due = [str(folder) for folder in found]
+            # One at a time: those that could not be deleted are skipped.
+            due = await self._redis.zrangebyscore(EXPIRY_KEY, "-inf", now, start=failed, num=1)
             if not due:
                 break
-            for folder in due:
-                try:
-                    files = await self._delete(folder, now)
-                except StoreError as exc:
-                    log.warning("%s is due and could not be deleted: %s", folder, exc)
-                    swept = Swept(swept.folders, swept.files, swept.failed + 1)
-                    failures_in_a_row += 1
-                    if failures_in_a_row == _FAILURES_IN_A_ROW:
-                        break
-                else:
-                    swept = Swept(swept.folders + 1, swept.files + files, swept.failed)
-                    failures_in_a_row = 0
-        return swept
+            folder = str(due[0])
+            try:
+                files += await self._delete(folder, now)
+            except StoreError as exc:
+                log.warning("%s is due and could not be deleted: %s", folder, exc)
+                failed, failures_in_a_row = failed + 1, failures_in_a_row + 1
+            else:
+                folders, failures_in_a_row = folders + 1, 0
+        return Swept(folders, files, failed)
 
     async def sweep_leaks(self, now: float, are_known: AreKnown) -> Swept:
-        """Deletes files that are too old to be anybody's and have no deadline.
+        """Delete files without a deadline that are a day older than the longest deadline.
 
-        They are older than the longest deadline and a day. Of the results, only those go whose
-        order is not known any more: it was cancelled after a start, or its delivery was the last
-        thing that the bot did. To be called now and then: all that is in the store is listed.
+        Results are deleted only if their order is no longer known: it was cancelled after a start,
+        or the bot was killed right after the delivery. This lists the whole store, so call it
+        rarely.
 
         Args:
-            now: this moment.
-            are_known: asked about the orders of old results.
+            now: unix time.
+            are_known: called with the orders of old results.
 
         Raises:
             StoreUnavailable: the store does not answer or refuses.
         """
         before = now - max(self._input_s, self._result_s) - _DAY_S
         swept = Swept(files=await self._store.clear_unfinished(before))
-        for room in (INPUTS, LOOKS, RESULTS):
-            old = [file.key async for file in self._store.listing(room) if file.modified_s < before]
+        for top in (INPUTS, LOOKS, RESULTS):
+            old = [file.key async for file in self._store.listing(top) if file.modified_s < before]
             for folders in _batches(sorted(old)):
-                if room == RESULTS:
+                if top == RESULTS:
                     known = await are_known([order_of(folder) for folder in folders])
                     for folder, is_known in zip(tuple(folders), known, strict=True):
                         if is_known:
@@ -215,14 +206,14 @@ class Retention:
         await self._redis.zadd(EXPIRY_KEY, dict.fromkeys(folders, deadline), gt=True)
 
     async def _delete(self, folder: str, now: float) -> int:
-        """Deletes a folder and then its deadline, if that still is over; the number of files."""
+        """Delete a folder, then its deadline if it is still past; return the number of files."""
         keys = [file.key async for file in self._store.listing(folder)]
         await self._store.delete(keys)
         await self._forget_if_due(keys=[EXPIRY_KEY], args=[folder, now])
         return len(keys)
 
     async def _delete_leaks(self, folders: dict[str, list[str]]) -> Swept:
-        """Deletes the given files of those folders that have no deadline."""
+        """Delete the given files of folders that have no deadline."""
         if not folders:
             return Swept()
         deadlines = await self._redis.zmscore(EXPIRY_KEY, list(folders))
@@ -235,6 +226,6 @@ class Retention:
 
 
 def _batches(keys: list[str]) -> list[dict[str, list[str]]]:
-    """Sorted keys by their folders, so many folders at a time."""
+    """Group sorted keys by folder, in batches of folders."""
     folders = [(folder, list(files)) for folder, files in groupby(keys, folder_of)]
     return [dict(folders[start : start + _BATCH]) for start in range(0, len(folders), _BATCH)]

@@ -50,7 +50,7 @@ async def test_clip_then_photo(service: Service) -> None:
     dora = await service.regular()
     clip = (SHIPPED_TEMPLATES / "blink.mp4").read_bytes()
     await dora.send(Part("video", clip, "me.mp4"))
-    await dora.sees("Now send me the photo that is to follow it")
+    await dora.sees("Now send me the photo that should follow it")
     await dora.send(portrait())
     await dora.tap("Follow my clip", await dora.sees("Your clip, or another movement?"))
     (video,) = await dora.videos()

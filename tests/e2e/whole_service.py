@@ -19,7 +19,7 @@ from skimage.data import astronaut, brick
 
 from bot.app import serve
 from bot.people import People
-from inference.process.render_job import EngineSetup
+from inference.process.setup import EngineSetup
 from jobs.connection import connect
 from jobs.settings import Settings
 from jobs.store.files import FileStore

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from animato.health import NoSignOfLife, NothingFetched, check_bot, check_worker, signs_of_bot
-from bot.gateway.hearing import Hearing
+from animato.health import NoHeartbeat, NothingFetched, bot_heartbeats, check_bot, check_worker
+from bot.gateway.polling import PollingHealth
 from jobs.engines import EngineInfo
 from jobs.errors import BadSettings
 from jobs.queues.heartbeats import DEAD_AFTER_S, Heartbeat, WorkerRegistry, WorkerState
@@ -64,17 +64,17 @@ def heartbeat(host: str) -> Heartbeat:
 
 
 async def test_bot_is_alive_while_it_gives_signs(valkey: str, redis: Redis) -> None:
-    with pytest.raises(NoSignOfLife, match=f"No bot on this machine \\({HERE}\\)"):
+    with pytest.raises(NoHeartbeat, match=f"No bot on this machine \\({HERE}\\)"):
         await asyncio.to_thread(check_bot)
-    async with signs_of_bot(valkey, Hearing().is_deaf):
+    async with bot_heartbeats(valkey, PollingHealth().is_silent):
         await sign_of_bot(redis)
         await asyncio.to_thread(check_bot)
-        with pytest.raises(NoSignOfLife, match="No worker"):
+        with pytest.raises(NoHeartbeat, match="No worker"):
             await asyncio.to_thread(check_worker)
 
 
 async def test_sign_of_a_bot_that_hangs_fades(valkey: str, redis: Redis) -> None:
-    async with signs_of_bot(valkey, Hearing().is_deaf, every_s=LIMIT_S):
+    async with bot_heartbeats(valkey, PollingHealth().is_silent, every_s=LIMIT_S):
         await sign_of_bot(redis)
         assert 0 < await redis.ttl(bot_key(HERE)) <= DEAD_AFTER_S
 
@@ -90,16 +90,16 @@ class Clock:
 
 async def test_bot_that_could_fetch_nothing_for_a_minute_is_not_healthy(valkey: str) -> None:
     clock = Clock()
-    hearing = Hearing(clock)
+    polling_health = PollingHealth(clock)
     clock.now_s = 1000
-    async with signs_of_bot(valkey, hearing.is_deaf, every_s=0.01):
+    async with bot_heartbeats(valkey, polling_health.is_silent, every_s=0.01):
         await checked(None)  # nothing is fetched yet
-        hearing.heard()
+        polling_health.answered()
         clock.now_s += 59
         await checked(None)
         clock.now_s += 2
         await checked(NothingFetched)
-        hearing.heard()
+        polling_health.answered()
         await checked(None)
 
 
@@ -109,7 +109,7 @@ async def checked(error: type[Exception] | None) -> None:
         while True:
             try:
                 await asyncio.to_thread(check_bot)
-            except (NoSignOfLife, NothingFetched) as exc:
+            except (NoHeartbeat, NothingFetched) as exc:
                 found: type[Exception] | None = type(exc)
             else:
                 found = None
@@ -122,7 +122,7 @@ async def test_bot_gives_signs_again_when_the_server_takes_them_again(
 ) -> None:
     await redis.config_set("maxmemory", 1)
     try:
-        async with signs_of_bot(valkey, Hearing().is_deaf, every_s=0.01):
+        async with bot_heartbeats(valkey, PollingHealth().is_silent, every_s=0.01):
             async with asyncio.timeout(LIMIT_S):
                 while "it refused" not in caplog.text:
                     await asyncio.sleep(0.01)
@@ -137,7 +137,7 @@ async def test_worker_is_alive_by_its_heartbeat_and_not_by_another_machine_s(
 ) -> None:
     workers = WorkerRegistry(redis, valkey)
     await workers.beat(heartbeat("elsewhere"), time.time())
-    with pytest.raises(NoSignOfLife, match="No worker"):
+    with pytest.raises(NoHeartbeat, match="No worker"):
         await asyncio.to_thread(check_worker)
     await workers.beat(heartbeat(HERE), time.time())
     await asyncio.to_thread(check_worker)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from animato.supervisor import Patience, Program, ProgramFailed, Supervisor
+from animato.supervisor import Program, ProgramFailed, ProgramTimeouts, Supervisor
 from jobs.tasks import Shutdown
 from tests.conftest import survivors
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.local_sockets
 
 LIMIT_S = 60
 ON_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told from /proc")
-QUICK = Patience(begin_s=0.2, pause_s=0.01, deaths=3)
+QUICK = ProgramTimeouts(begin_s=0.2, pause_s=0.01, deaths=3)
 SLEEPS = "print('up', flush=True); import time; time.sleep(600)"
 # Ends once all programs that are named in ALL were asked to.
 ENDS_WITH_ALL = """
@@ -57,10 +57,10 @@ time.sleep(600)
 OWNER = """
 import asyncio, os, sys
 from animato.supervisor import Program, Supervisor
-from jobs.tasks import Ending
+from jobs.tasks import Shutdown
 programs = [Program("sleeper", (sys.executable, "-c", sys.argv[1]), os.environ)]
 tell = lambda name, line: print(name, line, flush=True)
-asyncio.run(Supervisor(programs, tell).run(Ending()))
+asyncio.run(Supervisor(programs, tell).run(Shutdown()))
 """
 
 
@@ -147,8 +147,8 @@ async def test_cancelled_supervisor_kills_its_programs() -> None:
 
 async def test_service_ends_at_once_while_a_program_waits_to_be_started_again() -> None:
     log, ending = Log(), Shutdown()
-    patience = Patience(begin_s=0, pause_s=3600, pause_limit_s=3600)
-    supervisor = Supervisor([program("bot", "import sys; sys.exit(4)")], log.tell, patience)
+    timeouts = ProgramTimeouts(begin_s=0, pause_s=3600, pause_limit_s=3600)
+    supervisor = Supervisor([program("bot", "import sys; sys.exit(4)")], log.tell, timeouts)
     running = asyncio.create_task(supervisor.run(ending))
     await log.until(lambda lines: "bot: ended with code 4 and is started again" in lines)
     ending.ask()
@@ -211,16 +211,16 @@ async def test_program_that_cannot_begin_ends_the_service_at_once() -> None:
     log = Log()
     broken = "import sys; print('no token'); sys.exit(3)"
     programs = [program("worker", SLEEPS), program("bot", broken)]
-    patience = Patience(begin_s=LIMIT_S)
+    timeouts = ProgramTimeouts(begin_s=LIMIT_S)
     with pytest.raises(ProgramFailed, match=r"bot ended with code 3 as soon as it was started"):
-        await asyncio.wait_for(Supervisor(programs, log.tell, patience).run(Shutdown()), LIMIT_S)
+        await asyncio.wait_for(Supervisor(programs, log.tell, timeouts).run(Shutdown()), LIMIT_S)
     assert log.lines.count("bot: no token") == 1
 
 
 async def test_program_that_dies_again_and_again_ends_the_service() -> None:
     log = Log()
-    patience = Patience(begin_s=0, pause_s=0.01, deaths=3)
-    supervisor = Supervisor([program("bot", "import sys; sys.exit(4)")], log.tell, patience)
+    timeouts = ProgramTimeouts(begin_s=0, pause_s=0.01, deaths=3)
+    supervisor = Supervisor([program("bot", "import sys; sys.exit(4)")], log.tell, timeouts)
     with pytest.raises(ProgramFailed, match="code 4 again and again"):
         await asyncio.wait_for(supervisor.run(Shutdown()), LIMIT_S)
     assert log.lines.count("bot: ended with code 4 and is started again") == 2
@@ -229,8 +229,8 @@ async def test_program_that_dies_again_and_again_ends_the_service() -> None:
 async def test_programs_that_do_not_end_are_killed_after_one_deadline() -> None:
     log, ending = Log(), Shutdown()
     programs = [program("bot", STUBBORN), program("worker", STUBBORN)]
-    patience = Patience(stop_s=0.05)
-    running = asyncio.create_task(Supervisor(programs, log.tell, patience).run(ending))
+    timeouts = ProgramTimeouts(stop_s=0.05)
+    running = asyncio.create_task(Supervisor(programs, log.tell, timeouts).run(ending))
     await log.until(are_up(2))
     ending.ask()
     await asyncio.wait_for(running, LIMIT_S)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from telegram import Update
 from telegram.ext import TypeHandler
 
-from bot.gateway.application import BotApplication, Context, Patience
+from bot.gateway.application import Backoff, BotApplication, Context
 from bot.gateway.connection import build_application, run
 from jobs.queues.keys import inbox_key
 from jobs.settings import Settings
@@ -27,7 +27,7 @@ desk = sandboxes.desk
 
 PATIENCE_S = 60.0
 BOT = 4242
-HASTY = Patience(first_pause_s=0.01, start_pauses_s=())
+HASTY = Backoff(first_pause_s=0.01, start_pauses_s=())
 
 Handle = Callable[[Update, Context], Coroutine[Any, Any, None]]
 
@@ -42,9 +42,9 @@ def settings_for(server: Sandbox, **others: Any) -> Settings:
 
 
 def built(server: Sandbox, client: Redis, handle: Handle, **others: Any) -> BotApplication:
-    """An application with one handler for everything, and little patience unless told so."""
-    patience = others.pop("patience", HASTY)
-    application = build_application(settings_for(server, **others), client, patience)
+    """An application with one handler for everything, and short pauses unless told otherwise."""
+    backoff = others.pop("backoff", HASTY)
+    application = build_application(settings_for(server, **others), client, backoff)
     application.add_handler(TypeHandler(Update, handle))
     return application
 

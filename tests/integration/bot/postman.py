@@ -10,7 +10,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, OutgoingVideo, SentMessage
+from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, OutgoingVideo
 from bot.orders.order_cards import FinalMessage, OrderCards
 from jobs.store.files import FileStore
 from tests.integration.bot.staff import delivering, staff_of
@@ -28,15 +28,15 @@ class Dying(Messenger):
 
     async def send_video(
         self,
-        place: ChatTarget,
+        target: ChatTarget,
         video: OutgoingVideo,
-        words: MessageContent,
+        content: MessageContent,
         *,
         at_once: bool = False,
-    ) -> SentMessage:
+    ) -> int:
         if self.point == "before":
             await hang()
-        sent = await super().send_video(place, video, words, at_once=at_once)
+        sent = await super().send_video(target, video, content, at_once=at_once)
         if self.point == "after":
             await hang()
         return sent
@@ -45,8 +45,8 @@ class Dying(Messenger):
 class Stopping(OrderCards):
     """Stops before it is written down that an order came to its end."""
 
-    async def end(self, order_id: str, ending: FinalMessage) -> None:
-        _ = order_id, ending
+    async def end(self, order_id: str, message: FinalMessage) -> None:
+        _ = order_id, message
         await hang()
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from bot.drafts.look_results import LookResults
 from bot.gateway.messenger import Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.orders.delivery import Delivery
+from bot.orders.later_orders import LaterOrders
 from bot.orders.offers import Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
@@ -28,7 +30,7 @@ from jobs.drafts import Card, Draft, MediaFile
 from jobs.engines import EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
-from jobs.orders import LookOrder, LookResult, Motion, Order, Record, Result
+from jobs.orders import LookOrder, LookResult, Order, Record, Result
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
@@ -43,10 +45,12 @@ from jobs.store.keys import look_key, result_key, result_thumbnail_key
 from jobs.store.retention import Retention
 from jobs.tasks import end_tasks
 from jobs.templates import Catalogue
+from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
+from tests.wishes import make_clip, make_photo
 
 RULES = WorkRules(
     at_once=4,
@@ -60,7 +64,7 @@ RULES = WorkRules(
 HASTE = 60.0
 FACE = Face(number=1, box=CropBox(left=10, upper=10, right=60, lower=60), votes=3)
 CATALOGUE = Catalogue.load()
-SMILE = Motion(template="smile")
+SMILE = Movement(template="smile")
 
 
 class Clock:
@@ -112,8 +116,9 @@ class Staff:
 
     services: Services
     intake: Intake
-    progress: StatusCards
+    status_cards: StatusCards
     ordering: Ordering
+    later_orders: LaterOrders
     delivery: Delivery
     clock: Clock
     shown: Shown
@@ -129,7 +134,7 @@ class Staff:
         assert found is not None
         return found
 
-    async def wishing(self, name: str, motion: Motion = SMILE) -> Draft:
+    async def wishing(self, name: str, motion: Movement = SMILE) -> Draft:
         """The draft with a wish, as a tap's handler hands it in."""
         return (await self.draft(name)).model_copy(update={"motion": motion})
 
@@ -178,17 +183,27 @@ async def staff_of(
             metrics=metrics,
             clock=clock,
         )
-        intake, progress = Intake(services), StatusCards(services, tick_s=0.05)
-        ordering = Ordering(services, intake, progress, CATALOGUE, show_all_per_day=1)
+        intake, status_cards = Intake(services), StatusCards(services, tick_s=0.05)
+        ordering = Ordering(services, intake, status_cards, CATALOGUE, show_all_per_day=1)
+        later_orders = LaterOrders(services, ordering, status_cards)
         shown, admins = Shown(), Told()
         news = LookResults(services, ordering, shown, admins)
-        delivery = Delivery(services, progress, news, admins)
+        delivery = Delivery(services, status_cards, news, admins)
         try:
             yield Staff(
-                services, intake, progress, ordering, delivery, clock, shown, admins, metrics
+                services,
+                intake,
+                status_cards,
+                ordering,
+                later_orders,
+                delivery,
+                clock,
+                shown,
+                admins,
+                metrics,
             )
         finally:
-            await progress.close()
+            await status_cards.close()
 
 
 @asynccontextmanager
@@ -205,7 +220,7 @@ async def delivering(
                 await outbox.sweep()
             await asyncio.sleep(0.02)
 
-    tasks = [asyncio.create_task(sweep()), asyncio.create_task(staff.progress.tick())]
+    tasks = [asyncio.create_task(sweep()), asyncio.create_task(staff.status_cards.tick())]
     try:
         async with (
             QueueWorker(queues.url, INTAKE, staff.intake.work, rules),
@@ -242,20 +257,15 @@ class Maker:
             raise self.errors.pop(0)
         key = look_key(order.draft, f"{order.look_id}-photo.png")
         await self.store.put(key, b"a photo")
-        clip_key = None
+        clip = None
         if order.clip_key:
             clip_key = look_key(order.draft, f"{order.look_id}-clip.mp4")
             await self.store.put(clip_key, b"a clip")
-        return LookResult(
-            photo_key=key,
-            sheet_key=key,
-            width=160,
-            height=120,
-            faces=self.faces,
-            warnings=self.warnings,
-            clip_key=clip_key,
-            clip_frames=self.clip_frames if clip_key else 0,
+            clip = make_clip(clip_key, frame_count=self.clip_frames)
+        photo = make_photo(
+            key, sheet=key, width=160, height=120, faces=self.faces, warnings=self.warnings
         )
+        return LookResult(photo=photo, clip=clip)
 
     async def make(self, assignment: Assignment) -> Record | None:
         order = Order.read(assignment.text)
@@ -275,7 +285,9 @@ class Maker:
         return Result(
             key=key,
             size_bytes=len(content),
-            duration_s=1.0,
+            frame_rate=Fraction(25),
+            work_frames=25,
+            render_s=0.5,
             width=96,
             height=64,
             frame_count=25,

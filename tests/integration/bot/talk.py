@@ -26,8 +26,8 @@ from bot.drafts.draft_store import draft_id
 from bot.drafts.intake import CLOUD_LIMIT_BYTES
 from bot.drafts.look_results import LookResults
 from bot.gateway.connection import build_application
-from bot.gateway.listening import ListeningBot
 from bot.gateway.messenger import Messenger
+from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.orders.delivery import Delivery
 from jobs.drafts import Draft
@@ -51,7 +51,7 @@ from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
 
 FASTER = 200
-PROMISE = ServiceTerms(owner="@owner", retain_input_h=24, retain_result_h=24, clip_s=15, file_mb=20)
+TERMS = ServiceTerms(owner="@owner", retain_input_h=24, retain_result_h=24, clip_s=15, file_mb=20)
 Message = dict[str, Any]
 
 
@@ -61,7 +61,7 @@ class Painter(Maker):
     async def look(self, assignment: Assignment) -> Record:
         look = await super().look(assignment)
         assert isinstance(look, LookResult)
-        await self.store.put(look.sheet_key, media.photo())
+        await self.store.put(look.photo.sheet, media.photo())
         return look
 
 
@@ -71,7 +71,7 @@ class Talk:
 
     desk: Desk
     staff: Staff
-    reception: MediaHandler
+    media_handler: MediaHandler
     worker: Painter
 
     async def photo(self, person: int = ALICE, seed: int = 0, **where: Any) -> Message:
@@ -179,8 +179,8 @@ def data_of(message: Message, label: str) -> str:
     return found
 
 
-def tap_of(verb: ButtonAction, draft: Draft, argument: str = "", number: int = 1) -> str:
-    return ButtonData(verb, draft.draft, number, argument).encoded()
+def tap_of(action: ButtonAction, draft: Draft, argument: str = "", number: int = 1) -> str:
+    return ButtonData(action, draft.draft, number, argument).encoded()
 
 
 @asynccontextmanager
@@ -197,16 +197,16 @@ async def talking(
         )
         services = staff.services
         cards = DraftCards(services, CATALOGUE)
-        news = LookResults(services, staff.ordering, cards.show, staff.admins)
-        staff.delivery = Delivery(services, staff.progress, news, staff.admins)
-        reception = MediaHandler(
+        look_results = LookResults(services, staff.ordering, cards.show, staff.admins)
+        staff.delivery = Delivery(services, staff.status_cards, look_results, staff.admins)
+        media_handler = MediaHandler(
             services, staff.intake, cards, MediaLimits(CLOUD_LIMIT_BYTES, 15, 24)
         )
-        albums = Albums(services, AlbumStore(client, url), reception)
+        albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, HASTY)
-        commands = Commands(services, staff.ordering, cards, CATALOGUE, PROMISE)
-        add_conversation_handlers(application, reception, albums, commands)
-        taps = Taps(services, reception, staff.ordering, cards)
+        commands = Commands(services, staff.ordering, cards, CATALOGUE, TERMS)
+        add_conversation_handlers(application, media_handler, albums, commands)
+        taps = Taps(services, media_handler, staff.ordering, staff.later_orders, cards)
         add_tap_handlers(application, taps, albums, services.messenger)
         worker = Painter(store)
         await stack.enter_async_context(delivering(staff))
@@ -214,10 +214,10 @@ async def talking(
         task = asyncio.create_task(albums.run())
         stack.push_async_callback(end_tasks, [task])
         await stack.enter_async_context(running(application))
-        yield Talk(desk, staff, reception, worker)
+        yield Talk(desk, staff, media_handler, worker)
 
 
-def _quick_bot(server: Sandbox) -> ListeningBot:
+def _quick_bot(server: Sandbox) -> PollingBot:
     """A bot whose chats have room again after a few milliseconds."""
 
     async def sleep(seconds: float) -> None:
@@ -226,7 +226,7 @@ def _quick_bot(server: Sandbox) -> ListeningBot:
     limiter = ChatRateLimiter(lambda: time.monotonic() * FASTER, sleep)
     plain = {"trust_env": False, "verify": False}
     base = server.url
-    return ListeningBot(
+    return PollingBot(
         server.token,
         f"{base}/bot",
         f"{base}/file/bot",

@@ -12,7 +12,6 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import draft_id
 from bot.drafts.intake import Intake
-from bot.gateway.messenger import ChatTarget
 from jobs.drafts import Card, Draft, MediaFile
 from jobs.queues.keys import DUE_ALBUMS
 from sandbox.server import Sandbox
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.local_sockets
 newcomers = talks.newcomers
 talk = talks.talk
 
-ALBUM = "You sent 3 photos. Which one is to move?"
+ALBUM = "You sent 3 photos. Which one should I animate?"
 LATE = draft_id(ALICE, 99)
 PHOTO = MediaFile(file_id="x", name="photo.jpg")
 
@@ -61,7 +60,7 @@ async def test_each_photo_of_an_album_can_be_wanted(talk: Talk) -> None:
     await album_of(talk, *photos(3))
     await talk.tap("Each of them", await talk.shows(ALBUM))
     await talk.shows("Which movement?", count=3)
-    assert labels(await talk.shows("All 3 photos are on their way.")) == []
+    assert labels(await talk.shows("I am working on all 3 photos.")) == []
 
 
 async def test_album_before_the_terms_goes_on_after_the_tap(newcomers: Talk) -> None:
@@ -69,7 +68,7 @@ async def test_album_before_the_terms_goes_on_after_the_tap(newcomers: Talk) -> 
     await talk.desk.say("/start")
     await album_of(talk, *photos(3))
     await talk.tap("Each of them", await talk.shows(ALBUM))
-    await talk.shows("All 3 photos")
+    await talk.shows("all 3 photos")
     terms = await talk.shows("Before we begin")
     assert len([one for one in await talk.said() if "Before we" in talks.text_of(one)]) == 1
     await talk.tap("I agree", terms)
@@ -93,15 +92,13 @@ class BusyIntake(Intake):
 async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     newcomers: Talk,
 ) -> None:
-    services, limits = newcomers.staff.services, newcomers.reception.limits
+    services, limits = newcomers.staff.services, newcomers.media_handler.limits
     await newcomers.desk.say("/start")
     await newcomers.photo()
     terms = (await newcomers.shows("Before we begin"))["message_id"]
     cards = DraftCards(services, CATALOGUE)
-    await MediaHandler(services, BusyIntake(services), cards, limits).agreed(
-        ChatTarget(ALICE), ALICE, terms
-    )
-    desk = await services.drafts.desk(ALICE, ALICE)
+    await MediaHandler(services, BusyIntake(services), cards, limits).agreed(ALICE, ALICE, terms)
+    desk = await services.drafts.conversation(ALICE, ALICE)
     assert (desk.unagreed, desk.questions) == ((), ())
     await newcomers.shows("Which movement?", count=2)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.wording import OURS
+from bot.error_text import OURS
 from jobs.queues.keys import person_key
 from sandbox.server import Sandbox
 from tests.integration.bot.house import House, serving

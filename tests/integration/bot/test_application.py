@@ -12,7 +12,7 @@ from telegram import Chat, InlineKeyboardButton, InlineKeyboardMarkup, Message, 
 from telegram.error import BadRequest, NetworkError
 from telegram.ext import TypeHandler
 
-from bot.gateway.application import Context, Patience
+from bot.gateway.application import Backoff, Context
 from bot.gateway.connection import build_application
 from bot.gateway.update_processor import InOrderPerChat, lend_turn, wait_for_room
 from jobs.queues.keys import failed_update_key
@@ -34,10 +34,10 @@ pytestmark = pytest.mark.local_sockets
 
 
 async def test_handled_update_leaves_the_inbox(sandbox: Sandbox, redis: Redis, desk: Desk) -> None:
-    heard = Heard()
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard()
+    async with running(built(sandbox, redis, answered)):
         await desk.say("/start")
-        await until(lambda: heard.texts == ["/start"])
+        await until(lambda: answered.texts == ["/start"])
         await until(lambda: left_in_inbox_is_empty(redis))
 
 
@@ -57,18 +57,18 @@ async def test_message_and_tap_of_one_person_keep_their_order(
         if text_of(update) == "/start":
             await context.bot.send_message(ALICE, "Which?", reply_markup=keyboard)
 
-    heard = Heard(be_slow)
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard(be_slow)
+    async with running(built(sandbox, redis, answered)):
         await desk.say("/start")
         await desk.sees("Which?")
         await desk.say("slow")
         await desk.tap("Smile", wait_s=0)
         await desk.say("Hello", user_id=BOB, chat_id=BOB)
-        await until(lambda: "Hello" in heard.texts)
-        assert "smile" not in heard.texts
+        await until(lambda: "Hello" in answered.texts)
+        assert "smile" not in answered.texts
         may_go_on.set()
-        await until(lambda: len(heard.texts) == 4)
-    assert heard.texts == ["/start", "Hello", "slow", "smile"]
+        await until(lambda: len(answered.texts) == 4)
+    assert answered.texts == ["/start", "Hello", "slow", "smile"]
 
 
 async def test_tap_goes_before_the_messages_of_its_chat_that_wait(
@@ -84,8 +84,8 @@ async def test_tap_goes_before_the_messages_of_its_chat_that_wait(
             markup = InlineKeyboardMarkup([row])
             await context.bot.send_message(ALICE, "Which?", reply_markup=markup)
 
-    heard = Heard(be_slow)
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard(be_slow)
+    async with running(built(sandbox, redis, answered)):
         await desk.say("/start")
         await desk.sees("Which?")
         for number in range(6):
@@ -95,8 +95,8 @@ async def test_tap_goes_before_the_messages_of_its_chat_that_wait(
         await desk.say("6")
         await until(lambda: seven_messages_and_two_taps_are_left(redis))
         may_go_on.set()
-        await until(lambda: len(heard.texts) == 10)
-    assert heard.texts == ["/start", "0", "smile", "nod", "1", "2", "3", "4", "5", "6"]
+        await until(lambda: len(answered.texts) == 10)
+    assert answered.texts == ["/start", "0", "smile", "nod", "1", "2", "3", "4", "5", "6"]
 
 
 async def seven_messages_and_two_taps_are_left(redis: Redis) -> bool:
@@ -141,12 +141,12 @@ async def test_update_that_is_cancelled_while_it_waits_lets_the_next_one_go() ->
 async def test_chat_that_hangs_with_many_updates_delays_nobody(
     sandbox: Sandbox, redis: Redis, desk: Desk
 ) -> None:
-    heard = Heard(hang_for_alice)
-    async with running(built(sandbox, redis, heard, patience=Patience(grace_s=0.01))):
+    answered = Heard(hang_for_alice)
+    async with running(built(sandbox, redis, answered, backoff=Backoff(grace_s=0.01))):
         for number in range(300):  # more than are handled at once
             await desk.say(f"again {number}")
         await desk.say("Hello", user_id=BOB, chat_id=BOB)
-        await until(lambda: heard.texts == ["Hello"])
+        await until(lambda: answered.texts == ["Hello"])
     assert await left_in_inbox(redis) == 300
 
 
@@ -160,7 +160,7 @@ async def test_no_more_than_256_updates_are_handled_at_once(sandbox: Sandbox, re
         await may_go_on.wait()
         at_work -= 1
 
-    application = built(sandbox, redis, heard := Heard(count))
+    application = built(sandbox, redis, answered := Heard(count))
     async with running(application):
         for number in range(1, 301):
             chat = {"id": number, "type": "private"}
@@ -170,7 +170,7 @@ async def test_no_more_than_256_updates_are_handled_at_once(sandbox: Sandbox, re
             )
         await until(lambda: at_work == 256)
         may_go_on.set()
-        await until(lambda: len(heard.texts) == 300)
+        await until(lambda: len(answered.texts) == 300)
     assert most == 256
 
 
@@ -195,13 +195,13 @@ async def test_update_waits_for_a_server_that_is_away_and_later_ones_of_its_chat
         if tries < 6:
             raise error
 
-    heard = Heard(fail_often)
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard(fail_often)
+    async with running(built(sandbox, redis, answered)):
         await desk.say("first")
         await desk.say("second")
-        await until(lambda: heard.texts)
+        await until(lambda: answered.texts)
         await until(lambda: left_in_inbox_is_empty(redis))
-    assert heard.texts == ["first", "second"]
+    assert answered.texts == ["first", "second"]
     assert tries == 6
 
 
@@ -225,12 +225,12 @@ async def test_poison_is_put_aside_after_three_tries_told_once_and_not_written_t
     async def apologise(_: object, context: Context) -> None:
         told.append(context.error)
 
-    application = built(sandbox, redis, heard := Heard(fail))
+    application = built(sandbox, redis, answered := Heard(fail))
     application.add_error_handler(apologise)
     async with running(application):
         await desk.say("poison")
         await desk.say("next")
-        await until(lambda: heard.texts == ["next"])
+        await until(lambda: answered.texts == ["next"])
         await until(lambda: left_in_inbox_is_empty(redis))
     assert tries == 3
     assert told == [error]
@@ -267,10 +267,10 @@ async def test_answer_to_somebody_who_has_blocked_the_bot_is_tried_once(
     async def answer(_: Update, context: Context) -> None:
         await context.bot.send_message(ALICE, "Hello")
 
-    heard = Heard(answer)
+    answered = Heard(answer)
     await desk.say("/start")
     await desk.fault(method="sendMessage", code=403, times=100)
-    async with running(built(sandbox, redis, heard)):
+    async with running(built(sandbox, redis, answered)):
         await until(lambda: len_of_calls(desk))
         await until(lambda: left_in_inbox_is_empty(redis))
     assert len(await desk.calls("sendMessage")) == 1
@@ -291,10 +291,10 @@ async def test_handler_that_was_cancelled_from_inside_forgets_nothing(
         if tries == 1:
             raise asyncio.CancelledError
 
-    heard = Heard(cancel_once)
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard(cancel_once)
+    async with running(built(sandbox, redis, answered)):
         await desk.say("/start")
-        await until(lambda: heard.texts == ["/start"])
+        await until(lambda: answered.texts == ["/start"])
     assert tries == 2
 
 
@@ -331,14 +331,14 @@ async def test_what_runs_may_finish_and_the_rest_is_there_after_a_restart(
 async def test_update_that_waits_for_another_try_does_not_delay_the_end(
     sandbox: Sandbox, redis: Redis, desk: Desk
 ) -> None:
-    slow = Patience(first_pause_s=1000.0)
+    slow = Backoff(first_pause_s=1000.0)
     tried = asyncio.Event()
 
     async def fail(*_: object) -> None:
         tried.set()
         raise NetworkError("Bad Gateway")
 
-    async with asyncio.timeout(60), running(built(sandbox, redis, Heard(fail), patience=slow)):
+    async with asyncio.timeout(60), running(built(sandbox, redis, Heard(fail), backoff=slow)):
         await desk.say("/start")
         await tried.wait()
     assert await left_in_inbox(redis) == 1
@@ -355,11 +355,8 @@ async def test_hooks_are_awaited_around_the_work(sandbox: Sandbox, redis: Redis)
         await application.bot.get_me()  # it can still speak
         said.append(f"end {application.running}")
 
-    async def close(_: object) -> None:
-        said.append("close")
-
-    application.post_init, application.post_stop, application.post_shutdown = begin, end, close
+    application.post_init, application.post_stop = begin, end
     async with running(application):
         assert said == ["begin False"]
-    assert said == ["begin False", "end False", "close"]
+    assert said == ["begin False", "end False"]
     assert application.bot.id == BOT

@@ -18,8 +18,8 @@ ANSWERS = {
     "/help": "Send me a photo, a picture file or a sticker (up to 20 MB)",
     "/privacy": "with its text, for 7 days",
     "/about": "The owner of this bot: @owner",
-    "/queue": "Nothing of yours is in the queue. Send me a photo.",
-    "/cancel": "Nothing of yours is in the queue. Send me a photo at any time.",
+    "/queue": "You have no open orders. Send me a photo.",
+    "/cancel": "You have no open orders. Send me a photo at any time.",
     "/templates": "Send a photo to see them on your own face",
     "/start tpl_nonsense": "I do not know this movement.",
     "good morning": "Send me a photo with a face, and",
@@ -38,7 +38,7 @@ async def test_each_command_has_its_answer_and_so_have_words(talk: Talk) -> None
 
 async def test_help_says_how_long_a_clip_may_be(talk: Talk) -> None:
     await talk.desk.say("/help")
-    await talk.shows("It may last 60 s; the first 15 s are used.")
+    await talk.shows("It may last 60 s; I use the first 15 s and keep its sound.")
 
 
 async def test_words_in_a_group_are_left_alone(talk: Talk) -> None:
@@ -63,7 +63,7 @@ async def test_cancel_without_orders_forgets_what_waits_for_a_photo(talk: Talk) 
     await talk.clip()
     await talk.shows("I have your clip")
     await talk.desk.say("/cancel")
-    await talk.shows("Nothing of yours")
+    await talk.shows("You have no open orders")
     await talk.photo()
     await talk.shows("Which movement?")
 
@@ -89,4 +89,4 @@ async def test_one_order_is_cancelled_and_of_several_one_is_chosen(talk: Talk) -
     await talk.desk.say("/cancel")
     await talk.shows("Wink: cancelled.")
     await talk.desk.say("/queue")
-    await talk.shows("Nothing of yours")
+    await talk.shows("You have no open orders")

@@ -15,13 +15,14 @@ from bot.drafts.draft_store import DraftStore
 from jobs.drafts import Draft
 from jobs.errors import EngineFailed, NoFaceInClip
 from jobs.metrics.order_metrics import DeliveryOutcome
-from jobs.orders import Motion, OrderState
+from jobs.orders import OrderState
 from jobs.queues.delivery_records import MOST_TRIES, UNCERTAIN_S
 from jobs.queues.keys import DELIVER, OPEN_CARDS, card_key
 from jobs.queues.queue_worker import WorkRules
 from jobs.service_errors import FileGone
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key, result_thumbnail_key
+from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
@@ -61,7 +62,7 @@ async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterato
 
 
 async def ordered(
-    staff: Staff, desk: Desk, person: int = ALICE, motion: Motion = SMILE, **changes: Any
+    staff: Staff, desk: Desk, person: int = ALICE, motion: Movement = SMILE, **changes: Any
 ) -> Draft:
     """A draft whose photo comes and becomes an order by itself."""
     return await photo_sent(staff, desk, person, motion=motion, **changes)
@@ -173,8 +174,8 @@ async def test_all_movements_come_with_their_numbers(
     rows = result["reply_markup"]["inline_keyboard"]
     assert [button["text"] for row in rows for button in row][:9] == list("123456789")
     taps = [ButtonData.decoded(button["callback_data"]) for row in rows for button in row]
-    named = tuple(tap.argument for tap in taps if tap and tap.verb is ButtonAction.ONE_OF_ALL)
-    assert named == maker.orders[0].motion.templates
+    named = tuple(tap.argument for tap in taps if tap and tap.action is ButtonAction.ONE_OF_ALL)
+    assert named == maker.orders[0].wish.movement.templates
 
 
 async def test_order_whose_draft_and_card_are_lost_is_delivered_all_the_same(
@@ -199,12 +200,12 @@ async def test_file_that_is_gone_is_told_and_can_be_made_anew(
     (draft,) = await finished(staff, maker, desk, ALICE)
     await store.delete([result_key(draft.order_id, 1)])
     async with delivering(staff):
-        told = await desk.sees("is not there any more")
+        told = await desk.sees("files are kept for a limited time")
         assert "Try again" in told
         await settled(staff)
         assert not await results(desk)
         async with working(staff, maker):
-            again = await staff.ordering.retry(await staff.draft(draft.draft), 1)
+            again = await staff.later_orders.retry(await staff.draft(draft.draft), 1)
             assert again.is_new
             await until(lambda: results(desk))  # it may be done before it ever had a card
     assert "this one did not work out" in await desk.transcript()
@@ -225,13 +226,11 @@ async def test_failed_order_is_told_once_and_can_be_tried_again(
         await settled(staff)
         assert told.count("Try again") == 2  # the sentence and its button
         assert "this one did not work out" in await desk.transcript()
-        assert staff.admins.notes == [
-            f"{draft.order_id} came to nothing: " + str(FileGone(key="looks/x"))
-        ]
+        assert staff.admins.notes == [f"{draft.order_id} failed: " + str(FileGone(key="looks/x"))]
         again = await staff.draft(draft.draft)
-        placed = await staff.ordering.retry(again, 1)
+        placed = await staff.later_orders.retry(again, 1)
         assert placed.is_new
-        assert not (await staff.ordering.retry(again, 1)).is_new
+        assert not (await staff.later_orders.retry(again, 1)).is_new
         await until(lambda: results(desk))  # it may be done before it ever had a card
         await settled(staff)
     assert len(await results(desk)) == 1

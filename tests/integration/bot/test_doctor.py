@@ -16,8 +16,8 @@ from telegram import BotCommand, InputFile
 
 from bot.gateway.checks import check_access, check_files, check_live, check_telegram
 from bot.gateway.connection import bot_of
-from bot.gateway.listening import ListeningBot
 from bot.gateway.messenger import OutgoingVideo
+from bot.gateway.polling import PollingBot
 from bot.people import People
 from inference.sample_videos import SampleVideo, write_samples
 from jobs.check_results import CheckResult, State
@@ -160,13 +160,13 @@ async def test_profile_is_missing_until_the_bot_has_set_it(sandbox: Sandbox) -> 
 async def test_other_program_that_fetches_updates_is_found_and_goes_on(
     sandbox: Sandbox, redis: Redis, desk: Desk
 ) -> None:
-    heard = Heard()
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard()
+    async with running(built(sandbox, redis, answered)):
         await until(lambda: sandbox.telegram.has_listener)
         async with bot_of(settings_for(sandbox)) as bot:
             found = by_name(await check_telegram(bot, "", 15.0))
         await desk.say("still there?")
-        await until(lambda: heard.texts == ["still there?"])
+        await until(lambda: answered.texts == ["still there?"])
     assert found["updates"].state is State.WRONG
     assert "another program fetches them" in found["updates"].says
 
@@ -178,7 +178,9 @@ async def test_waiting_updates_are_counted_and_nobody_else_is_suspected(
     await desk.say("two")
     async with bot_of(settings_for(sandbox)) as bot:
         found = by_name(await check_telegram(bot, "", 0.1))
-    assert found["updates"] == CheckResult("updates", State.OK, "nobody else fetches them; 2 wait")
+    assert found["updates"] == CheckResult(
+        "updates", State.OK, "nobody else fetches them; 2 waiting"
+    )
 
 
 async def test_webhook_of_another_program_is_told_and_left_alone(sandbox: Sandbox) -> None:
@@ -189,7 +191,7 @@ async def test_webhook_of_another_program_is_told_and_left_alone(sandbox: Sandbo
         foreign = by_name(await check_telegram(bot, "", 0))
         ours = by_name(await check_telegram(bot, url, 0))
     assert foreign["updates"].state is State.WRONG
-    assert "not ours" in foreign["updates"].says
+    assert "another webhook" in foreign["updates"].says
     assert ours["updates"].state is State.OK
     assert sandbox.telegram.webhook is not None
 
@@ -197,7 +199,7 @@ async def test_webhook_of_another_program_is_told_and_left_alone(sandbox: Sandbo
 # --- what Telegram makes of files -----------------------------------------------------------------
 
 
-class Recoding(ListeningBot):
+class Recoding(PollingBot):
     """A Telegram that makes documents of animations, and keeps no document's bytes."""
 
     async def send_animation(self, *given: Any, **named: Any) -> Any:

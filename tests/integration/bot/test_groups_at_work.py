@@ -55,7 +55,7 @@ async def test_movement_that_is_named_is_made_at_once(house: House) -> None:
     await asked(house, "/animate@animato_bot Smile")
     await house.video(FAMILY)
     (order,) = house.worker.orders
-    assert (order.motion.template, order.person, order.chat) == ("smile", BOB, FAMILY)
+    assert (order.wish.movement.template, order.person, order.chat) == ("smile", BOB, FAMILY)
 
 
 async def test_unknown_movement_is_told_with_those_that_there_are(house: House) -> None:
@@ -67,7 +67,7 @@ async def test_unknown_movement_is_told_with_those_that_there_are(house: House) 
 
 async def test_command_without_a_photo_says_how_it_is_done(house: House) -> None:
     await house.says("/animate@animato_bot", BOB, **HERE)
-    await house.shows("Answer to a photo with /animate@animato_bot", FAMILY)
+    await house.shows("Reply to a photo with /animate@animato_bot", FAMILY)
 
 
 async def test_command_in_a_photos_caption_is_about_that_photo(house: House) -> None:
@@ -124,7 +124,7 @@ async def test_nobody_is_asked_to_speak_as_a_group(house: House) -> None:
     await house.says(
         "/animate@animato_bot", ALICE, **HERE, reply_to=photo["message_id"], anonymous="true"
     )
-    await house.shows("Write as yourself", FAMILY)
+    await house.shows("write as yourself", FAMILY)
 
 
 async def test_cancel_in_a_group_takes_back_what_was_ordered_there(house: House) -> None:
@@ -132,7 +132,7 @@ async def test_cancel_in_a_group_takes_back_what_was_ordered_there(house: House)
     await asked(house, "/animate@animato_bot smile")
     await until(lambda: house.worker.orders)
     await house.says("/cancel@animato_bot", ALICE, **HERE)
-    await house.shows("Nothing of yours is in the queue here.", FAMILY)
+    await house.shows("You have no open orders here.", FAMILY)
     await house.says("/cancel@animato_bot", BOB, **HERE)
     await house.shows("1 video cancelled.", FAMILY)
     await house.shows(": cancelled.", FAMILY)
@@ -152,7 +152,7 @@ async def files_of(store: FileStore) -> list[str]:
 async def test_bot_that_comes_to_a_group_says_how_it_is_used(house: House) -> None:
     await house.desk.post("members", chat_id=FAMILY, status="kicked")
     await house.desk.post("members", chat_id=FAMILY, status="member")
-    await house.shows("Answer to a photo with", FAMILY)
+    await house.shows("Reply to a photo with", FAMILY)
 
 
 async def test_orders_of_a_group_are_cancelled_when_the_bot_is_put_out(house: House) -> None:

@@ -9,8 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from telegram import Bot, Update
 
-from bot.gateway.inbox import Inbox
-from bot.gateway.reading import UnreadableUpdate
+from bot.gateway.inbox import Inbox, UnreadableUpdate
 from jobs.queues.keys import failed_update_key, inbox_key, seen_key
 from tests.integration.bot.conftest import BOT, PATIENCE_S, text_of, until
 from tests.integration.jobs.servers import valkey_server

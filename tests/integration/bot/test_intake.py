@@ -9,11 +9,12 @@ from redis.asyncio import Redis
 
 from bot.drafts.look_results import draft_of
 from jobs.drafts import MediaFile
-from jobs.errors import AnimatoError, MediaDamaged, MediaTooLarge
+from jobs.errors import MediaDamaged, MediaTooLarge
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
 from jobs.store.files import FileStore
+from jobs.stored_errors import error_from_dict
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
@@ -103,7 +104,7 @@ async def test_clip_that_is_too_large_is_told_by_its_own_name(staff: Staff, desk
     draft = await looked_at(staff, await photo_sent(staff, desk, clip=clip))
     assert draft.trouble is not None
     assert draft.trouble.is_clip
-    error = AnimatoError.from_dict(draft.trouble.error)
+    error = error_from_dict(draft.trouble.error)
     assert isinstance(error, MediaTooLarge)
     assert error.fields == {"name": "holiday.mov", "size_mb": "21.0", "limit_mb": 20}
 
@@ -166,7 +167,7 @@ async def test_look_at_an_older_photo_changes_nothing(
         await until(lambda: count(staff, DELIVER, "completed", 4))
     assert seen == await staff.draft(draft.draft)
     assert seen.look is not None
-    assert "-2-" in seen.look.photo_key
+    assert "-2-" in seen.look.photo.file
     assert staff.shown.drafts == [draft.draft]
 
 

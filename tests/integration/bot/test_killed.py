@@ -44,9 +44,9 @@ async def test_updates_of_a_killed_bot_are_handled_after_the_restart_and_once(
     finally:
         process.kill()
         await process.communicate()
-    heard = Heard()
-    async with running(built(sandbox, redis, heard)):
+    answered = Heard()
+    async with running(built(sandbox, redis, answered)):
         await desk.say("new")
-        await until(lambda: len(heard.texts) >= 3)
-    assert heard.texts == ["in a handler", "before its handler", "new"]
+        await until(lambda: len(answered.texts) >= 3)
+    assert answered.texts == ["in a handler", "before its handler", "new"]
     assert await left_in_inbox(redis) == 0

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.groups.chats import ChatMigrations
-from bot.orders.ordering import OrderForgotten, Ordering
-from bot.orders.placing import OrdersPaused
+from bot.orders.later_orders import LaterOrders, OrderForgotten
+from bot.orders.ordering import Ordering, OrdersPaused
 from bot.orders.result_files import ResultFiles
 from jobs.drafts import Draft
 from jobs.errors import MediaDamaged
-from jobs.orders import Motion
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
@@ -20,6 +19,7 @@ from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
+from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
@@ -86,10 +86,11 @@ async def test_retry_that_was_cut_off_is_made_up_for(
         draft = await failed(staff, maker, desk)
     async with Dying(valkey, ["flow"]) as queues:
         services = replace(staff.services, queues=queues)
-        dying = Ordering(services, staff.intake, staff.progress, CATALOGUE, 1)
+        ordering = Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1)
+        dying = LaterOrders(services, ordering, staff.status_cards)
         with pytest.raises(QueueUnavailable):
             await dying.retry(draft, 1)
-    await staff.ordering.retry(draft, 1)
+    await staff.later_orders.retry(draft, 1)
     assert len(await staff.ordering.open_orders(ALICE)) == 1
     async with working(staff, maker):
         await desk.sees("Made with AI")
@@ -102,8 +103,8 @@ async def test_admin_may_retry_while_orders_are_paused(
         draft = await failed(staff, maker, desk)
         await staff.services.people.pause(is_paused=True)
         with pytest.raises(OrdersPaused):
-            await staff.ordering.retry(draft, 1)
-        assert (await staff.ordering.retry(draft, 1, by=ADMIN)).is_new
+            await staff.later_orders.retry(draft, 1)
+        assert (await staff.later_orders.retry(draft, 1, by=ADMIN)).is_new
         await desk.sees("Made with AI")
 
 
@@ -195,9 +196,9 @@ async def test_button_of_a_forgotten_order_says_so(staff: Staff, maker: Maker, d
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
     with pytest.raises(OrderForgotten):
-        await staff.ordering.retry(draft, 5)
+        await staff.later_orders.retry(draft, 5)
     with pytest.raises(OrderForgotten):
-        await staff.ordering.another_frame(draft, 5)
+        await staff.later_orders.another_frame(draft, 5)
 
 
 async def test_another_frame_is_the_same_order_measured_otherwise(
@@ -207,13 +208,14 @@ async def test_another_frame_is_the_same_order_measured_otherwise(
         draft = await looked_at(staff, await photo_sent(staff, desk))
         draft = await clip_added(staff, draft)
         assert draft.look is not None
-        motion = Motion(clip_key=draft.look.clip_key)
+        assert draft.look.clip is not None
+        motion = Movement.of_clip(draft.look.clip)
         await staff.ordering.place(await staff.wishing(draft.draft, motion))
         await desk.sees("From another frame")
         for _ in range(2):
-            await staff.ordering.another_frame(await staff.draft(draft.draft), 1)
+            await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)
         await until(lambda: len(maker.orders) == 2)
     first, second = maker.orders
     assert first.engine == second.engine == "fomm"
-    assert first.options == {"find_best_frame": True}
-    assert second.options == {"find_best_frame": True, "best_frame_rank": 2}
+    assert first.wish.options == {"find_best_frame": True}
+    assert second.wish.options == {"find_best_frame": True, "best_frame_rank": 2}

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.orders.placing import StillFetching
+from bot.orders.ordering import StillFetching
 from jobs.drafts import Draft
-from jobs.orders import Motion, Order
+from jobs.orders import Order
 from jobs.queues.admission import OrderLimits
 from jobs.queues.outcomes import CancelOutcome
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
+from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
-    SMILE,
     Maker,
     Staff,
     clip_added,
@@ -59,7 +59,8 @@ async def done(staff: Staff, maker: Maker, desk: Desk) -> Draft:
         draft = await looked_at(staff, await photo_sent(staff, desk))
         draft = await clip_added(staff, draft)
         assert draft.look is not None
-        motion = Motion(clip_key=draft.look.clip_key)
+        assert draft.look.clip is not None
+        motion = Movement.of_clip(draft.look.clip)
         await staff.ordering.place(await staff.wishing(draft.draft, motion))
         await desk.sees("done in")
         await until(lambda: nothing_is_open(staff))
@@ -76,11 +77,11 @@ async def test_later_wish_is_ordered_though_another_order_has_the_next_number(
 ) -> None:
     draft = await done(staff, maker, desk)
     await staff.ordering.place(await staff.wishing(draft.draft))
-    assert (await staff.ordering.another_frame(await staff.draft(draft.draft), 1)).is_new
-    assert not (await staff.ordering.another_frame(await staff.draft(draft.draft), 1)).is_new
+    assert (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
+    assert not (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
     smile, frame = await orders(staff)
-    assert smile.motion == SMILE
-    assert frame.options["best_frame_rank"] == 2
+    assert smile.wish.movement.template == "smile"
+    assert frame.wish.options["best_frame_rank"] == 2
     assert (await staff.draft(draft.draft)).number > max(smile.number, frame.number)
 
 
@@ -90,10 +91,10 @@ async def test_lost_video_is_made_anew_though_another_order_has_the_next_number(
     draft = await done(staff, maker, desk)
     await store.delete([result_key(draft.order_id_of(1), 1)])
     await staff.ordering.place(await staff.wishing(draft.draft))
-    assert (await staff.ordering.retry(await staff.draft(draft.draft), 1)).is_new
-    assert not (await staff.ordering.retry(await staff.draft(draft.draft), 1)).is_new
+    assert (await staff.later_orders.retry(await staff.draft(draft.draft), 1)).is_new
+    assert not (await staff.later_orders.retry(await staff.draft(draft.draft), 1)).is_new
     smile, again = await orders(staff)
-    assert (smile.motion, again.motion.template) == (SMILE, None)
+    assert (smile.wish.movement.template, again.wish.movement.template) == ("smile", None)
 
 
 async def test_wish_of_two_taps_at_the_same_time_is_one_order(
@@ -101,7 +102,7 @@ async def test_wish_of_two_taps_at_the_same_time_is_one_order(
 ) -> None:
     draft = await done(staff, maker, desk)
     both = await asyncio.gather(
-        staff.ordering.another_frame(draft, 1), staff.ordering.another_frame(draft, 1)
+        staff.later_orders.another_frame(draft, 1), staff.later_orders.another_frame(draft, 1)
     )
     assert sorted(placed.is_new for placed in both) == [False, True]
     assert len(await orders(staff)) == 1
@@ -118,31 +119,31 @@ async def test_number_of_a_wish_that_was_refused_is_nobody_elses(
             others.append(await looked_at(staff, other))
         await staff.ordering.place(await staff.wishing(other.draft))
     with pytest.raises(TooManyOpenOrders):
-        await staff.ordering.another_frame(draft, 1)
+        await staff.later_orders.another_frame(draft, 1)
     for other in others:
         await staff.ordering.cancel(other, 1)
     await staff.ordering.place(await staff.wishing(draft.draft))
-    assert (await staff.ordering.another_frame(await staff.draft(draft.draft), 1)).is_new
+    assert (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
     smile, frame = await orders(staff)
-    assert (smile.motion, frame.motion.template) == (SMILE, None)
+    assert (smile.wish.movement.template, frame.wish.movement.template) == ("smile", None)
 
 
 async def test_wish_that_was_cancelled_may_be_wished_again(
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     draft = await done(staff, maker, desk)
-    first = await staff.ordering.another_frame(draft, 1)
+    first = await staff.later_orders.another_frame(draft, 1)
     assert first.card is not None
     draft = await staff.draft(draft.draft)
     assert await staff.ordering.cancel(draft, first.card.number) is CancelOutcome.REMOVED
-    assert (await staff.ordering.another_frame(draft, 1)).is_new
+    assert (await staff.later_orders.another_frame(draft, 1)).is_new
 
 
 async def test_status_card_of_a_later_wish_stays_when_another_movement_is_chosen(
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     draft = await done(staff, maker, desk)
-    await staff.ordering.another_frame(draft, 1)
+    await staff.later_orders.another_frame(draft, 1)
     await desk.sees("No worker is online")
     draft = await staff.draft(draft.draft)
     assert draft.card is None, "the next keyboard takes no order's card away"
@@ -158,11 +159,11 @@ async def test_repeated_order_counts_the_frames_of_its_own_clip(
     maker.clip_frames = 250
     async with working(staff, maker):
         draft = await clip_added(staff, draft, "longer.mp4")
-    await staff.ordering.another_frame(draft, 1)
+    await staff.later_orders.another_frame(draft, 1)
     (order,) = await orders(staff)
     assert draft.look is not None
-    assert order.motion.clip_key != draft.look.clip_key
-    assert order.frames == 25
+    assert order.wish.clip != draft.look.clip
+    assert order.wish.cost_frames == 25
     assert order.estimated_cost_s == pytest.approx(25 * 0.15)
 
 
@@ -172,9 +173,9 @@ async def test_repeated_order_does_not_wait_for_the_look_at_another_clip(
     draft = await done(staff, maker, desk)
     renewed = await staff.drafts.change(draft.draft, Draft.renewed)
     assert renewed is not None
-    assert (await staff.ordering.another_frame(renewed, 1)).is_new
+    assert (await staff.later_orders.another_frame(renewed, 1)).is_new
     (order,) = await orders(staff)
-    assert order.motion.clip_key == maker.orders[0].motion.clip_key
+    assert order.wish.clip == maker.orders[0].wish.clip
 
 
 async def test_repeated_order_whose_files_are_gone_has_its_own_clip_fetched_again(
@@ -186,18 +187,18 @@ async def test_repeated_order_whose_files_are_gone_has_its_own_clip_fetched_agai
         draft = await clip_added(staff, draft, "longer.mp4")
     await store.delete([file.key async for file in store.listing()])
     for _ in range(2):
-        assert (await staff.ordering.another_frame(draft, 1)).card is None
+        assert (await staff.later_orders.another_frame(draft, 1)).card is None
     fetched = await staff.draft(draft.draft)
     assert fetched.clip is not None
     assert fetched.clip.name == "clip.mp4"
     with pytest.raises(StillFetching):
-        await staff.ordering.retry(fetched, 1)
+        await staff.later_orders.retry(fetched, 1)
     maker.clip_frames = 25
     async with working(staff, maker), working(staff, maker, "fomm"):
         await until(lambda: len(maker.orders) == 2)
         await until(lambda: nothing_is_open(staff))
-        again = await staff.ordering.another_frame(await staff.draft(draft.draft), 1)
+        again = await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)
         assert again.card is not None
         assert not again.is_new
-    assert maker.orders[1].frames == 25
-    assert maker.orders[1].options["best_frame_rank"] == 2
+    assert maker.orders[1].wish.cost_frames == 25
+    assert maker.orders[1].wish.options["best_frame_rank"] == 2

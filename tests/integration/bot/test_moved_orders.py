@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.orders.ordering import Ordering
-from bot.orders.placing import OrdersPaused
+from bot.orders.later_orders import LaterOrders
+from bot.orders.ordering import Ordering, OrdersPaused
 from jobs.drafts import Draft
 from jobs.errors import UnknownEngine
 from jobs.orders import Order, OrderState
@@ -86,9 +86,9 @@ async def test_moved_order_is_made_elsewhere_and_the_earlier_card_says_so(
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     draft = await waiting(staff, maker, desk)
-    moved = await staff.ordering.use_engine(draft, 1, "flow")
+    moved = await staff.later_orders.use_engine(draft, 1, "flow")
     assert moved.is_new, "the person has no more open orders than before"
-    assert not (await staff.ordering.use_engine(draft, 1, "flow")).is_new
+    assert not (await staff.later_orders.use_engine(draft, 1, "flow")).is_new
     await desk.sees("Smile: moved as you wished.")
     async with working(staff, maker):
         await desk.sees("Made with AI")
@@ -107,7 +107,7 @@ async def test_moved_order_leaves_an_order_that_has_the_next_number_alone(
         assert shown is not None
         wish = await staff.wishing(draft.draft)
         await staff.ordering.place(wish.model_copy(update={"engine": "fomm"}))
-        moved = await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")
+        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
         assert moved.is_new
         assert await states(staff, draft) == {
             "fomm 2": OrderState.WAITING,
@@ -129,7 +129,7 @@ async def test_order_that_runs_stays_where_it_is(staff: Staff, maker: Maker, des
         draft = await looked_at(staff, await photo_sent(staff, desk))
         await staff.ordering.place(await staff.wishing(draft.draft))
         await desk.sees("Your turn")
-        assert not (await staff.ordering.use_engine(draft, 1, "fomm")).is_new
+        assert not (await staff.later_orders.use_engine(draft, 1, "fomm")).is_new
         go.set()
         await desk.sees("done in")
     assert len(maker.orders) == 1
@@ -140,10 +140,10 @@ async def test_order_that_may_not_go_elsewhere_keeps_its_place(
 ) -> None:
     draft = await waiting(staff, maker, desk)
     with pytest.raises(UnknownEngine):
-        await staff.ordering.use_engine(draft, 1, "gone")
+        await staff.later_orders.use_engine(draft, 1, "gone")
     await staff.services.people.pause(is_paused=True)
     with pytest.raises(OrdersPaused):
-        await staff.ordering.use_engine(draft, 1, "flow")
+        await staff.later_orders.use_engine(draft, 1, "flow")
     assert await states(staff, draft) == {"fomm 1": OrderState.WAITING}
 
 
@@ -161,10 +161,10 @@ async def test_order_that_is_refused_elsewhere_keeps_its_place(
     draft = await waiting(staff, maker, desk)
     async with Full(valkey, ["flow", "fomm"]) as queues:
         with pytest.raises(QueueFull):
-            await ordering_with(staff, queues).use_engine(draft, 1, "flow")
+            await later_orders_with(staff, queues).use_engine(draft, 1, "flow")
     assert await states(staff, draft) == {"fomm 1": OrderState.WAITING}
     assert len(await staff.ordering.open_orders(ALICE)) == 1
-    assert (await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")).is_new
+    assert (await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")).is_new
 
 
 async def test_order_whose_files_are_gone_is_moved_all_the_same(
@@ -172,7 +172,7 @@ async def test_order_whose_files_are_gone_is_moved_all_the_same(
 ) -> None:
     draft = await waiting(staff, maker, desk)
     await store.delete([file.key async for file in store.listing()])
-    moved = await staff.ordering.use_engine(draft, 1, "flow")
+    moved = await staff.later_orders.use_engine(draft, 1, "flow")
     assert moved.card is not None
     assert list(await states(staff, draft)) == [f"flow {moved.card.number}"]
 
@@ -183,7 +183,7 @@ async def test_all_movements_at_once_stay_with_the_engine_that_can_make_them(
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
     await staff.ordering.place(draft.model_copy(update={"is_all_wanted": True}))
-    assert not (await staff.ordering.use_engine(draft, 1, "fomm")).is_new
+    assert not (await staff.later_orders.use_engine(draft, 1, "fomm")).is_new
     assert await states(staff, draft) == {"flow 1": OrderState.WAITING}
 
 
@@ -212,16 +212,17 @@ class Dying(Queues):
             raise QueueUnavailable(place="here", reason="it died")
 
 
-def ordering_with(staff: Staff, queues: Queues) -> Ordering:
+def later_orders_with(staff: Staff, queues: Queues) -> LaterOrders:
     services = replace(staff.services, queues=queues)
-    return Ordering(services, staff.intake, staff.progress, CATALOGUE, 1)
+    ordering = Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1)
+    return LaterOrders(services, ordering, staff.status_cards)
 
 
 async def cut_off(staff: Staff, draft: Draft, url: str, point: str) -> None:
     async with Dying(url, ["flow", "fomm"], OrderLimits(open_orders=1)) as queues:
         queues.point = point
         with pytest.raises(QueueUnavailable):
-            await ordering_with(staff, queues).use_engine(draft, 1, "flow")
+            await later_orders_with(staff, queues).use_engine(draft, 1, "flow")
 
 
 async def both_are_shown(staff: Staff) -> bool:
@@ -240,7 +241,7 @@ async def test_move_that_was_cut_off_leaves_an_order_and_is_made_up_for(
     assert await states(staff, draft), "an accepted order is always there"
     if point == "after removing":
         await desk.sees("Smile: moved as you wished.")
-    moved = await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")
+    moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
     assert moved.card is not None
     left = {f"flow {moved.card.number}": OrderState.WAITING}
     assert await states(staff, draft) == left
@@ -265,9 +266,9 @@ async def test_order_that_began_while_it_was_moved_is_made_once(
     maker.before_video = wait
     async with working(staff, maker, "fomm"):
         await until(lambda: maker.orders)
-        moved = await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")
+        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
         assert not moved.is_new
-        await desk.sees("Smile: the first one has begun already, so it goes on.")
+        await desk.sees("Smile: the first one has already started and continues.")
         go.set()
         await desk.sees("Made with AI")
         await until(lambda: nothing_is_open(staff))
@@ -289,7 +290,7 @@ async def test_of_two_that_began_the_one_that_was_wished_for_goes_on(
     maker.before_video = wait
     async with working(staff, maker, "fomm"), working(staff, maker):
         await until(lambda: len(maker.orders) == 2)
-        moved = await staff.ordering.use_engine(await staff.draft(draft.draft), 1, "flow")
+        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
         assert moved.card is not None
         assert moved.card.order.engine == "flow"
         await desk.sees("Smile: moved as you wished.")

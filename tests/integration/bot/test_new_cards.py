@@ -174,11 +174,11 @@ async def test_lost_card_of_several_faces_shows_its_sheet_below(talk: Talk) -> N
     (face,) = talk.worker.faces
     talk.worker.faces = (face, face.model_copy(update={"number": 2}))
     await talk.photo()
-    card = await talk.shows("Whose is to move?")
+    card = await talk.shows("Which one should I animate?")
     draft = await talk.draft_of(card["reply_to_message"])
     await talk.desk.fault(**LOST)
     await talk.staff.drafts.change(draft.draft, lambda now: now.model_copy(update={"card": None}))
-    cards = talk.reception._cards  # noqa: SLF001 - as a handler that is run twice
+    cards = talk.media_handler._cards  # noqa: SLF001 - as a handler that is run twice
     with pytest.raises(NetworkError):
         await cards.show(draft.draft)
     await cards.show(draft.draft)

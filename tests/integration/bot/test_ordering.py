@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.orders.placing import DraftUnready, OrdersPaused, ShutOut, TooManyShowAlls
+from bot.orders.ordering import DraftUnready, OrdersPaused, ShutOut, TooManyShowAlls
 from jobs.drafts import MediaFile
 from jobs.model import MediaWarning
-from jobs.orders import Lane, Motion
+from jobs.orders import Lane
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import open_key, taken_key
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
+from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
@@ -30,6 +31,7 @@ from tests.integration.bot.staff import (
     working,
 )
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk
+from tests.wishes import make_clip
 
 pytestmark = pytest.mark.local_sockets
 
@@ -77,7 +79,7 @@ async def test_wish_becomes_an_order_and_the_card_its_status(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert (order.engine, order.face_box, order.frames) == ("flow", FACE.box, 100)
+    assert (order.engine, order.wish.face_box, order.wish.cost_frames) == ("flow", FACE.box, 100)
     assert order.lane is Lane.FAIR
 
 
@@ -100,7 +102,7 @@ async def test_wish_that_was_there_before_the_photo_is_ordered_after_the_look(
     async with working(staff, maker):
         draft = await photo_sent(staff, desk, motion=SMILE)
         await desk.sees("done in")
-    assert maker.orders[0].motion == SMILE
+    assert maker.orders[0].wish.movement.template == "smile"
     assert staff.shown.drafts == []
     assert (await staff.draft(draft.draft)).motion is None
 
@@ -128,7 +130,7 @@ async def test_files_that_were_swept_are_fetched_again_and_the_wish_is_kept(
             draft.draft, lambda found: found.model_copy(update={"clip": clip})
         )
         await store.delete([file.key async for file in store.listing()])
-        old = Motion(clip_key=f"looks/{draft.draft}/old-clip.mp4")
+        old = Movement.of_clip(make_clip(f"looks/{draft.draft}/old-clip.mp4"))
         placed = await staff.ordering.place(await staff.wishing(draft.draft, old))
         assert placed.card is None
         again = await staff.ordering.place(await staff.wishing(draft.draft, old))
@@ -136,9 +138,10 @@ async def test_files_that_were_swept_are_fetched_again_and_the_wish_is_kept(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert order.face_box == FACE.box
-    assert order.motion.clip_key == f"looks/{draft.draft}/look-{draft.draft}-2-clip.mp4"
-    assert order.frames == 25
+    assert order.wish.face_box == FACE.box
+    assert order.wish.clip is not None
+    assert order.wish.clip.file == f"looks/{draft.draft}/look-{draft.draft}-2-clip.mp4"
+    assert order.wish.cost_frames == 25
     assert len(maker.looks) == 2
 
 
@@ -188,9 +191,9 @@ async def test_show_all_is_limited_and_made_by_flow_with_low_priority(
         await until(lambda: len(maker.orders) == 2)
     order, one = maker.orders
     assert order.engine == "flow"
-    assert len(order.motion.templates) == 9
-    per_frame = one.estimated_cost_s / one.frames
-    assert order.estimated_cost_s == pytest.approx(3 * order.frames * per_frame)
+    assert len(order.wish.movement.templates) == 9
+    per_frame = one.estimated_cost_s / one.wish.cost_frames
+    assert order.estimated_cost_s == pytest.approx(3 * order.wish.cost_frames * per_frame)
 
 
 async def test_admin_goes_before_all_without_limits(staff: Staff, maker: Maker, desk: Desk) -> None:

@@ -53,13 +53,13 @@ async def test_link_of_the_first_start_makes_one_admin_and_no_second(served: Ser
         secret = told.partition("?start=")[2].split()[0]
         assert "https://t.me/animato_bot" in told
         await house.says("/start claim_guessed", BOB)
-        await house.shows("used up", BOB)
+        await house.shows("was used already", BOB)
         await house.says(f"/start {secret}", ALICE)
         await house.shows("You are an admin", ALICE)
         await house.says(f"/start {secret}", BOB)
         await until(lambda: has_heard(house, BOB, 2))
         await house.says("/status", ALICE)
-        await house.shows("Videos are taken.", ALICE)
+        await house.shows("New orders are accepted.", ALICE)
         assert await house.people.admins() == {ALICE}
         shown = await house.desk.get("commands", user_id=ALICE, chat_id=ALICE)
         assert "status" in str(shown)
@@ -81,11 +81,11 @@ async def has_heard(house: House, person: int, times: int) -> bool:
 async def test_stranger_hears_one_polite_line_and_nothing_is_begun(private: House) -> None:
     await private.says("hello?", ALICE)
     line = await private.shows("This bot is private.", ALICE)
-    assert text_of(line).endswith(f"your number is {ALICE}. {CONTACT}")
+    assert text_of(line).endswith(f"your id is {ALICE}. {CONTACT}")
     await private.says("hello?", ALICE)
     await private.says("/jobs", ALICE)
     await private.says("/status", ADMIN)
-    await private.shows("Queues: nothing waits", ADMIN)
+    await private.shows("Queues: nothing is waiting", ADMIN)
     assert len(await private.said(ALICE)) == 1
 
 
@@ -137,15 +137,15 @@ async def test_admins_commands_of_others_are_met_with_silence(house: House) -> N
 
 async def test_allowed_person_is_served_and_a_banned_one_is_not_any_more(private: House) -> None:
     await private.says(f"/allow {ALICE}", ADMIN)
-    await private.shows(f"May use the bot: {ALICE}", ADMIN)
+    await private.shows(f"Allowed: {ALICE}", ADMIN)
     await private.says("/start", ALICE)
     await private.shows("Hello!", ALICE)
     await private.says(f"/ban {ALICE} {ADMIN}", ADMIN)
-    assert "Admins cannot be shut out." in text_of(await private.shows(f"Shut out: {ALICE}", ADMIN))
+    assert "Admins cannot be banned." in text_of(await private.shows(f"Banned: {ALICE}", ADMIN))
     await private.says("/start", ALICE)
-    await private.shows("does not want it to serve you", ALICE)
+    await private.shows("has banned you", ALICE)
     await private.says("/allow", ADMIN)
-    await private.shows("Let in: nobody", ADMIN)
+    await private.shows("Allowed: nobody", ADMIN)
 
 
 async def test_ban_takes_back_what_was_ordered(house: House) -> None:
@@ -159,7 +159,7 @@ async def test_allow_in_answer_to_a_message_is_about_its_writer(private: House) 
     there = {"chat_id": FAMILY}
     hello = await private.says("hello", BOB, **there)
     await private.says("/allow@animato_bot", ADMIN, **there, reply_to=hello["message_id"])
-    await private.shows(f"May use the bot: {BOB}", FAMILY)
+    await private.shows(f"Allowed: {BOB}", FAMILY)
 
 
 async def test_tap_of_a_person_who_was_banned_is_refused_but_deletes(house: House) -> None:
@@ -170,7 +170,7 @@ async def test_tap_of_a_person_who_was_banned_is_refused_but_deletes(house: Hous
     await house.people.change(ALICE, is_banned=True)
     refused = await house.tap("😊", card, ALICE)
     assert refused["show_alert"] is True
-    assert "does not want it to serve you" in refused["text"]
+    assert "has banned you" in refused["text"]
     await house.tap("Cancel", card, ALICE)
     await house.shows("deleted", ALICE)
 
@@ -225,7 +225,7 @@ async def test_failed_order_is_listed_with_its_error_and_tried_again(house: Hous
         jobs = await house.shows("1. failed, ", ADMIN)
         await house.tap("1", jobs, ADMIN)
         detail = await house.shows("the wheel came off", ADMIN)
-        assert (await house.tap("Try again", detail, ADMIN))["text"] == "It is tried again."
+        assert (await house.tap("Try again", detail, ADMIN))["text"] == "It will be tried again."
         await house.video(ALICE)
 
 
@@ -237,20 +237,20 @@ async def failed(house: House) -> bool:
 
 async def test_pause_stops_orders_of_others_until_resume(house: House) -> None:
     await house.says("/status", ADMIN)
-    status = await house.shows("Videos are taken.", ADMIN)
+    status = await house.shows("New orders are accepted.", ADMIN)
     assert labels(status) == [["📋 Jobs", "🔄 Refresh"], ["⏸ Pause"]]
     await house.tap("Pause", status, ADMIN)
     paused = await house.shows("Paused", ADMIN)
     assert await house.people.is_paused()
     await house.tap("Resume", paused, ADMIN)
-    await house.shows("Videos are taken.", ADMIN)
+    await house.shows("New orders are accepted.", ADMIN)
     assert not await house.people.is_paused()
 
 
 async def test_admins_buttons_do_nothing_for_who_is_no_admin_any_more(served: Served) -> None:
     async with served() as house:
         await house.says("/status", ADMIN)
-        status = await house.shows("Videos are taken.", ADMIN)
+        status = await house.shows("New orders are accepted.", ADMIN)
     async with served(admins=(BOB,)) as house:
         assert not (await house.tap("Pause", status, ADMIN)).get("text")
         assert not await house.people.is_paused()

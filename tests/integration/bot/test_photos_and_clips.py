@@ -60,7 +60,7 @@ async def test_clip_after_its_photo_is_followed(talk: Talk) -> None:
     await talk.tap("Follow my clip", await talk.shows(YOUR_CLIP))
     await talk.videos()
     (order,) = talk.worker.orders
-    assert order.motion.clip_key is not None
+    assert order.wish.clip is not None
 
 
 async def test_gif_is_a_clip(talk: Talk) -> None:
@@ -123,7 +123,7 @@ async def test_two_photos_have_two_cards_and_both_work(talk: Talk) -> None:
     videos = await talk.videos(count=2)
     answered = {video["reply_to_message"]["message_id"] for video in videos}
     assert answered == {first["message_id"], second["message_id"]}
-    wanted = {order.draft: order.motion.template for order in talk.worker.orders}
+    wanted = {order.draft: order.wish.movement.template for order in talk.worker.orders}
     names = {
         (await talk.draft_of(first)).draft: "wink",
         (await talk.draft_of(second)).draft: "smile",
@@ -136,10 +136,10 @@ async def test_photo_whose_update_comes_twice_has_one_card(talk: Talk) -> None:
     card = await talk.shows("Which movement?")
     incoming = IncomingMessage(ALICE, ALICE, photo["message_id"])
     again = SourcePhoto(MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg"))
-    await talk.reception.take(incoming, again)
+    await talk.media_handler.take(incoming, again)
     await talk.tap("😊", card)
     await talk.videos()
-    await talk.reception.take(incoming, again)
+    await talk.media_handler.take(incoming, again)
     assert len(talk.worker.looks) == 1
     assert len([one for one in await talk.said() if "Which" in text_of(one)]) == 1
 
@@ -157,7 +157,9 @@ async def test_update_that_comes_while_its_order_is_open_leaves_the_status_alone
     await talk.tap("😊", await talk.shows("Which movement?"))
     await talk.shows("Your turn")
     file = MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg")
-    await talk.reception.take(IncomingMessage(ALICE, ALICE, photo["message_id"]), SourcePhoto(file))
+    await talk.media_handler.take(
+        IncomingMessage(ALICE, ALICE, photo["message_id"]), SourcePhoto(file)
+    )
     assert "Which movement?" not in await talk.desk.transcript()
     hold.set()
     await talk.videos()
@@ -178,7 +180,7 @@ async def test_clip_whose_update_comes_twice_is_looked_at_once(talk: Talk) -> No
     assert file is not None
     looks = len(talk.worker.looks)
     incoming = IncomingMessage(ALICE, ALICE, clip["message_id"], reply_to=photo["message_id"])
-    await talk.reception.take(incoming, DrivingClip(file))
+    await talk.media_handler.take(incoming, DrivingClip(file))
     assert (len(talk.worker.looks), len(await talk.said())) == (looks, 2)
 
 
@@ -187,7 +189,7 @@ async def test_clip_whose_update_comes_twice_is_looked_at_once(talk: Talk) -> No
 
 async def test_clip_before_its_photo_waits_for_it(talk: Talk) -> None:
     await talk.clip()
-    waiting = await talk.shows("Now send me the photo that is to follow it")
+    waiting = await talk.shows("Now send me the photo that should follow it")
     assert labels(waiting) == []
     await talk.photo()
     await talk.shows(YOUR_CLIP)
@@ -371,7 +373,7 @@ async def test_clip_over_the_limit_is_refused_before_it_is_fetched(talk: Talk) -
 async def test_warnings_come_before_any_order_even_from_a_link(talk: Talk) -> None:
     talk.worker.warnings = (MediaWarning.VERY_DARK,)
     await talk.desk.say("/start tpl_smile")
-    await talk.shows("Now send me the photo")
+    await talk.shows("Smile. Now send me a photo for it")
     await talk.photo()
     card = await talk.shows("very dark")
     assert labels(card)[0] == ["▶️ Go on: 😊 Smile"]
@@ -382,10 +384,10 @@ async def test_warnings_come_before_any_order_even_from_a_link(talk: Talk) -> No
 
 async def test_link_to_a_movement_then_a_photo_is_an_order(talk: Talk) -> None:
     await talk.desk.say("/start tpl_wink")
-    await talk.shows("Wink. Now send me the photo")
+    await talk.shows("Wink. Now send me a photo for it")
     await talk.photo()
     await talk.videos()
-    assert [order.motion.template for order in talk.worker.orders] == ["wink"]
+    assert [order.wish.movement.template for order in talk.worker.orders] == ["wink"]
     await talk.photo(seed=2)
     await talk.shows("Which movement?")
 

@@ -141,7 +141,7 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
     async with Dying(valkey, ["flow"]) as queues:
         services = replace(staff.services, queues=queues)
         with pytest.raises(QueueUnavailable):
-            await Ordering(services, staff.intake, staff.progress, CATALOGUE, 1).place(
+            await Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1).place(
                 await staff.wishing(draft.draft)
             )
     async with delivering(staff):
@@ -224,7 +224,7 @@ async def test_file_comes_byte_for_byte_as_it_is_stored(
 ) -> None:
     draft = await delivered(staff, maker, desk)
     async with delivering(staff):
-        await ResultFiles(staff.services).wish(draft, 1, "77")
+        await ResultFiles(staff.services).request(draft, 1, "77")
         await until(lambda: plain_files(desk))
     (message,) = await plain_files(desk)
     stored = await store.get(result_key(draft.order_id.removesuffix("2") + "1", 1))
@@ -241,11 +241,11 @@ async def test_file_that_nobody_knows_to_have_arrived_is_not_passed_over_in_sile
     status = await queues.status(card.ref)
     assert status is not None
     ended_ms = round((status.finished_s or 0) * 1000)
-    wish = DeliveryJob(queue=card.queue, job_id=card.order_id, finished_ms=ended_ms, tap="77")
+    wish = DeliveryJob(queue=card.ref.queue, job_id=card.order_id, finished_ms=ended_ms, tap="77")
     mark = DeliveryRecord(state=DeliveryState.SENDING, tries=MOST_TRIES)
     await write_record(queues, wish.delivery_id, mark)
     async with delivering(staff):
-        await ResultFiles(staff.services).wish(draft, 1, "77")
+        await ResultFiles(staff.services).request(draft, 1, "77")
         await desk.sees("If you do not see it, tap As file again.")
         await until(lambda: staff.admins.notes)
     assert await plain_files(desk) == []
@@ -277,5 +277,5 @@ async def test_photo_that_another_order_needs_is_not_deleted(
     await staff.ordering.place(await staff.wishing(draft.draft))
     assert not await ResultFiles(staff.services).delete(draft, 1)
     assert draft.look is not None
-    assert await store.exists(draft.look.photo_key)
+    assert await store.exists(draft.look.photo.file)
     assert await staff.drafts.read(draft.draft) is not None

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from bot.conversation.draft_text import trouble_words
+from bot.conversation.draft_text import problem_content
 from bot.drafts.look_results import LookResults
+from bot.error_text import OURS
 from bot.orders.result_files import ResultFiles
-from bot.wording import OURS
 from jobs.errors import GateFailed, NoFaceFound, OperatorError, ProcessKilled
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later
@@ -129,7 +129,7 @@ async def test_file_whose_answer_is_lost_is_sent_again_only_after_a_minute(
         await settled(staff)
         await desk.fault(method="sendDocument", drop=True)
         for _ in range(2):  # one tap, twice
-            await ResultFiles(staff.services).wish(draft, 1, "77")
+            await ResultFiles(staff.services).request(draft, 1, "77")
         await until(lambda: is_given_back(staff))
         await hurry(staff.services.queues.client, "deliver")
         await until(lambda: staff.metrics.outcomes.count(DeliveryOutcome.AGAIN) == 2)
@@ -145,7 +145,7 @@ async def test_file_that_the_chat_refuses_is_told(staff: Staff, maker: Maker, de
         await settled(staff)
         too_large = {"code": 413, "description": "Request Entity Too Large", "times": 9}
         await desk.fault(method="sendDocument", **too_large)
-        await ResultFiles(staff.services).wish(draft, 1, "77")
+        await ResultFiles(staff.services).request(draft, 1, "77")
         await desk.sees("too large to be sent")
 
 
@@ -156,8 +156,8 @@ async def test_file_that_is_gone_meanwhile_is_told(
     async with delivering(staff):
         await settled(staff)
         await store.delete([file.key async for file in store.listing("results")])
-        await ResultFiles(staff.services).wish(draft, 1, "77")
-        await desk.sees("not kept any more")
+        await ResultFiles(staff.services).request(draft, 1, "77")
+        await desk.sees("not stored any more")
 
 
 # --- photos ---------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
     trouble = (await staff.draft(draft.draft)).trouble
     assert trouble is not None
     assert trouble.error["error"] == type(error).__name__
-    words = trouble_words(draft, error, staff.services.texts)
+    words = problem_content(draft, error, staff.services.texts)
     assert words.text == OURS
     assert words.keyboard[0][0].text == "↻ Try again"
 

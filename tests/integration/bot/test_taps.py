@@ -8,7 +8,6 @@ from redis.asyncio import Redis
 from bot.callback_data import ButtonAction
 from jobs.drafts import Draft
 from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
-from jobs.orders import Motion
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import draft_key
 from tests.integration.bot import talk as talks
@@ -45,7 +44,7 @@ async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
     talk.worker.faces = (FACE, SECOND)
     talk.worker.warnings = (MediaWarning.SMALL_FACE,)
     photo = await talk.photo()
-    card = await talk.shows("I found 2 faces. Whose is to move?")
+    card = await talk.shows("I found 2 faces. Which one should I animate?")
     assert card["photo"]
     assert "The face is small" in card["caption"]
     assert labels(card) == [["1", "2"], ["✖️ Cancel"]]
@@ -55,7 +54,7 @@ async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
     assert (await talk.draft_of(photo)).face_box == SECOND.box
     await talk.tap("😊", card)
     await talk.videos()
-    assert talk.worker.orders[0].face_box == SECOND.box
+    assert talk.worker.orders[0].wish.face_box == SECOND.box
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk)
     talk.worker.faces = (FACE, SECOND)
     await talk.desk.say("/start tpl_wink")
     await talk.photo()
-    await talk.tap("1", await talk.shows("Whose is to move?"))
+    await talk.tap("1", await talk.shows("Which one should I animate?"))
     await talk.videos()
 
 
@@ -201,7 +200,7 @@ async def test_all_movements_then_several_numbers_are_several_orders(talk: Talk)
     await talk.tap("6", sheet)
     assert (await talk.tap("6", sheet))["text"] in ("You have ordered this already.", None)
     await talk.videos(count=3)
-    names = [order.motion.template for order in talk.worker.orders[1:]]
+    names = [order.wish.movement.template for order in talk.worker.orders[1:]]
     assert sorted(str(name) for name in names[:2]) == ["smile", "wink"]
 
 
@@ -219,7 +218,6 @@ async def test_open_keyboard_stays_usable_when_a_number_is_tapped_above_it(talk:
     assert again["text"] == "You have ordered this already."
     assert (await talk.tap("3", sheet))["text"] == "You have ordered this already."
     assert len(talk.worker.orders) == 3
-    await talk.shows("Wink: done in")
     await talk.shows("done in", count=3)
     assert len([one for one in await talk.said() if "done in" in text_of(one)]) == 3
 
@@ -258,11 +256,11 @@ async def test_photo_that_was_swept_is_fetched_again(talk: Talk) -> None:
     card = await talk.shows("Which movement?")
     draft = await talk.draft_of(photo)
     assert draft.look is not None
-    await talk.staff.services.store.delete([draft.look.photo_key])
+    await talk.staff.services.store.delete([draft.look.photo.file])
     answer = await talk.tap("😊", card)
-    assert "fetched again" in answer["text"]
+    assert "fetching the photo again" in answer["text"]
     await talk.videos()
-    assert talk.worker.orders[0].motion == Motion(template="smile")
+    assert talk.worker.orders[0].wish.movement.template == "smile"
 
 
 # --- the end --------------------------------------------------------------------------------------
@@ -274,10 +272,10 @@ async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
     draft = await talk.draft_of(photo)
     answers = await asyncio.gather(talk.tap("Cancel", card), talk.tap("Cancel", card))
     assert not any(answer.get("show_alert") for answer in answers)
-    await talk.shows("Forgotten")
+    await talk.shows("The photo is deleted")
     assert await talk.staff.drafts.read(draft.draft) is None
     assert draft.look is not None
-    assert not await talk.staff.services.store.exists(draft.look.photo_key)
+    assert not await talk.staff.services.store.exists(draft.look.photo.file)
 
 
 async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:

@@ -10,7 +10,7 @@ from bot.callback_data import ButtonAction
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.intake import Intake
-from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, SentMessage
+from bot.gateway.messenger import ChatTarget, MessageContent, Messenger
 from bot.gateway.updates import DrivingClip, IncomingMessage
 from jobs.drafts import MediaFile
 from tests.integration.bot import talk as talks
@@ -31,13 +31,13 @@ class Held(Messenger):
         super().__init__(bot)
         self.asking, self.go = asyncio.Event(), asyncio.Event()
 
-    async def send(
-        self, place: ChatTarget, words: MessageContent, *, at_once: bool = False
-    ) -> SentMessage:
-        if "Before we begin" in words.text:
+    async def send_text(
+        self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
+    ) -> int:
+        if "Before we begin" in content.text:
             self.asking.set()
             await self.go.wait()
-        return await super().send(place, words, at_once=at_once)
+        return await super().send_text(target, content, at_once=at_once)
 
 
 async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_comes(
@@ -50,12 +50,12 @@ async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_c
     held = Held(talk.staff.services.messenger.bot)
     services = replace(talk.staff.services, messenger=held)
     cards = DraftCards(services, CATALOGUE)
-    reception = MediaHandler(services, Intake(services), cards, talk.reception.limits)
+    media_handler = MediaHandler(services, Intake(services), cards, talk.media_handler.limits)
     clip = MediaFile(file_id=photo["photo"][-1]["file_id"], name="clip.mp4")
     incoming = IncomingMessage(chat=ALICE, person=ALICE, message_id=photo["message_id"] + 1)
-    taking = asyncio.create_task(reception.take(incoming, DrivingClip(clip)))
+    taking = asyncio.create_task(media_handler.take(incoming, DrivingClip(clip)))
     await held.asking.wait()
-    await reception.agreed(ChatTarget(ALICE), ALICE, first["message_id"])
+    await media_handler.agreed(ALICE, ALICE, first["message_id"])
     held.go.set()
     await taking
     await talk.shows(YOUR_CLIP)

@@ -17,7 +17,7 @@ from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
 from bot.gateway.connection import bot_of
-from bot.gateway.listening import ListeningBot
+from bot.gateway.polling import PollingBot
 from jobs.queues.keys import failed_update_key
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import (
@@ -68,14 +68,14 @@ async def test_update_that_cannot_be_read_makes_nobody_unheard(
     caplog.set_level(logging.DEBUG)
     for library in ("telegram", "httpx", "httpcore"):
         caplog.set_level(logging.INFO, library)
-    heard = Heard()
+    answered = Heard()
     await desk.say("before")
     await poll_sent(desk)
     await desk.say("after", user_id=BOB, chat_id=BOB)
-    async with running(built(sandbox, redis, heard)):
-        await until(lambda: len(heard.texts) == 2)
+    async with running(built(sandbox, redis, answered)):
+        await until(lambda: len(answered.texts) == 2)
         await until(lambda: len(sandbox.telegram.updates) == 0)
-    assert heard.texts == ["before", "after"]
+    assert answered.texts == ["before", "after"]
     (record,) = await set_aside(redis)
     assert json.loads(record["update"])["message"]["poll"]["question"] == "private question?"
     assert await left_in_inbox(redis) == 0
@@ -105,7 +105,7 @@ class Answering(HTTPXRequest):
 @pytest.mark.parametrize("result", ["true", "{}", "[3]", '[{"message": {}}]', "null"])
 async def test_answer_that_holds_no_updates_is_an_outage(result: str) -> None:
     answer = f'{{"ok": true, "result": {result}}}'.encode()
-    bot = ListeningBot("4242:sandbox", get_updates_request=Answering(answer))
+    bot = PollingBot("4242:sandbox", get_updates_request=Answering(answer))
     with pytest.raises(TelegramError, match="no updates"):
         await bot.fetch()
 
@@ -128,7 +128,7 @@ class Pushed:
     """A bot with a webhook."""
 
     url: str
-    heard: Heard
+    answered: Heard
     session: aiohttp.ClientSession
 
     async def push(self, body: Any, secret: str | None = SECRET) -> int:
@@ -141,15 +141,15 @@ class Pushed:
 @pytest.fixture
 async def pushed(sandbox: Sandbox, redis: Redis) -> AsyncIterator[Pushed]:
     listen = f"127.0.0.1:{free_port()}"
-    url, heard = f"http://{listen}/updates", Heard()
+    url, answered = f"http://{listen}/updates", Heard()
     facts: dict[str, Any] = {
         "webhook_url": url,
         "webhook_listen": listen,
         "webhook_secret": SecretStr(SECRET),
     }
-    application = built(sandbox, redis, heard, **facts)
+    application = built(sandbox, redis, answered, **facts)
     async with running(application), aiohttp.ClientSession() as session:
-        yield Pushed(url, heard, session)
+        yield Pushed(url, answered, session)
 
 
 async def test_pushed_update_that_cannot_be_read_is_set_aside_and_confirmed(
@@ -157,7 +157,7 @@ async def test_pushed_update_that_cannot_be_read_is_set_aside_and_confirmed(
 ) -> None:
     await poll_sent(desk)
     await desk.say("after", user_id=BOB, chat_id=BOB)
-    await until(lambda: pushed.heard.texts == ["after"])
+    await until(lambda: pushed.answered.texts == ["after"])
     (record,) = await set_aside(redis)
     assert record["error"] == "TypeError"
     assert "private question" not in caplog.text
@@ -191,7 +191,7 @@ async def test_push_without_a_length_is_refused_as_soon_as_it_is_too_large(pushe
 
 async def test_push_of_the_largest_size_is_taken(pushed: Pushed) -> None:
     assert await pushed.push(b'{"update_id": 1}'.ljust(MB)) == 200
-    await until(lambda: pushed.heard.texts == ["None"])
+    await until(lambda: pushed.answered.texts == ["None"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -9,15 +10,27 @@ import skimage.data
 from PIL import Image
 
 from inference.process.engine_process import EngineLimits, EngineProcess
-from inference.process.render_job import EngineSetup, RenderJob
+from inference.process.setup import EngineSetup
 from jobs.model import CropBox
 from jobs.templates import SHIPPED_TEMPLATES
+from jobs.wish import Movement, Wish
+from tests.wishes import make_photo
 
 # Her head on a plain ground of its own: one face, found at once.
 HEAD = np.ascontiguousarray(skimage.data.astronaut()[0:200, 120:320])
 FACE_BOX = CropBox(left=55, upper=62, right=151, lower=158)
 
-MakeJob = Callable[..., RenderJob]
+
+class Job(NamedTuple):
+    """The arguments of `EngineProcess.render`."""
+
+    wish: Wish
+    engine: str
+    output: Path
+    time_limit_s: float = 3600.0
+
+
+MakeJob = Callable[..., Job]
 
 BAD_ENGINE = """
 import ctypes, logging, os, signal, sys, time
@@ -151,15 +164,13 @@ def photo(tmp_path: Path) -> Path:
 def make_job(photo: Path, folder: Path) -> MakeJob:
     """Makes jobs whose output is `out.mp4` in `folder`."""
 
-    def make(engine: str, **changes: object) -> RenderJob:
+    def make(engine: str, time_limit_s: float = 3600.0, **changes: object) -> Job:
         facts: dict[str, object] = {
-            "job_id": f"the-{engine}-job",
-            "engine": engine,
-            "photo": photo,
-            "face_box": FACE_BOX,
-            "template": None if "clip" in changes else "blink",
-            "output": folder / "out.mp4",
+            "photo": make_photo(str(photo), width=200, height=200),
+            "face_boxes": (FACE_BOX,),
+            "movement": Movement(template="blink"),
         }
-        return RenderJob.model_validate(facts | changes)
+        wish = Wish.model_validate(facts | changes)
+        return Job(wish, engine, folder / "out.mp4", time_limit_s)
 
     return make

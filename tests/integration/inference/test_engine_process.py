@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from itertools import starmap
 from pathlib import Path
 
 import pytest
 
-from inference.engine_options import EngineOptions
 from inference.media.gate import look_at_clip
 from inference.media.probe import probe
 from inference.process.engine_process import (
@@ -22,8 +22,8 @@ from inference.process.engine_process import (
     EngineProcess,
     offered_engines,
 )
-from inference.process.job_log import JobIdFilter
-from inference.process.render_job import ClipFile, EngineSetup
+from inference.process.job_log import JobIdFilter, job_id
+from inference.process.setup import EngineSetup
 from jobs.errors import (
     Cancelled,
     EngineDied,
@@ -34,6 +34,7 @@ from jobs.errors import (
     UnknownTemplate,
 )
 from jobs.templates import SHIPPED_TEMPLATES
+from jobs.wish import Movement
 from tests.conftest import Require
 from tests.integration.inference.conftest import MakeJob
 
@@ -44,14 +45,16 @@ PARENT = """
 import asyncio, sys
 from pathlib import Path
 from inference.process.engine_process import EngineProcess
-from inference.process.render_job import EngineSetup, RenderJob
+from inference.process.setup import EngineSetup
+from jobs.wish import Wish
 
 async def main():
-    setup, job = (Path(name).read_text() for name in sys.argv[1:3])
+    setup, wish = (Path(name).read_text() for name in sys.argv[2:4])
     async with EngineProcess(EngineSetup.model_validate_json(setup)) as engine:
         def tell(done, total):
             print(engine.pid, flush=True)
-        await engine.render(RenderJob.model_validate_json(job), tell)
+        wish = Wish.model_validate_json(wish)
+        await engine.render(wish, sys.argv[1], Path("out.mp4").resolve(), on_progress=tell)
         await asyncio.sleep(1000)
 
 asyncio.run(main())
@@ -59,7 +62,7 @@ asyncio.run(main())
 LIGHT = """
 import asyncio, sys
 import inference.process.engine_process, inference.process.job_log
-import inference.process.render_job
+import inference.process.setup
 import animato.worker
 print([name for name in ("torch", "numpy", "cv2", "PIL", "av") if name in sys.modules])
 """
@@ -106,11 +109,11 @@ async def test_job_becomes_a_video_and_the_process_stays_for_the_next(
 ) -> None:
     seen: list[tuple[int, int]] = []
     job = make_job("flow")
-    first = await engine.render(job, lambda done, total: seen.append((done, total)))
+    first = await engine.render(*job, on_progress=lambda done, total: seen.append((done, total)))
     pid = engine.pid
     assert pid is not None
     assert os.getsid(pid) == pid  # Ctrl-C in our terminal does not reach it
-    assert names_in(folder) == ["out.mp4"]
+    assert names_in(folder) == ["out.jpg", "out.mp4"]
     shown = probe(job.output)
     assert (first.width, first.height) == (shown.width, shown.height) == (200, 200)
     assert first.frame_rate == shown.frame_rate
@@ -121,24 +124,23 @@ async def test_job_becomes_a_video_and_the_process_stays_for_the_next(
     assert "computer vision" in first.label
     assert seen[0][0] < seen[0][1] == first.frame_count
     assert seen == sorted(seen)
-    second = await engine.render(make_job("still"))
+    second = await engine.render(*make_job("still"))
     assert (second.label, engine.pid) == ("A still photo", pid)
 
 
-async def test_clip_leads_the_movement_and_its_face_is_found_again(
+async def test_clip_leads_the_movement(
     engine: EngineProcess, make_job: MakeJob, tmp_path: Path
 ) -> None:
     look = look_at_clip(SHIPPED_TEMPLATES / "blink.mp4", tmp_path, duration_s=0.4)
-    clip = ClipFile(path=look.clip, frame_count=look.frame_count)
-    rendered = await engine.render(make_job("still", clip=clip, face_box=None))
+    rendered = await engine.render(*make_job("still", movement=Movement.of_clip(look)))
     assert rendered.frame_count == look.frame_count
     assert rendered.frame_rate == look.frame_rate
 
 
 async def test_jobs_wait_for_each_other(engine: EngineProcess, make_job: MakeJob) -> None:
     jobs = [make_job("still"), make_job("refusing"), make_job("still")]
-    ends = await asyncio.gather(*map(engine.render, jobs), return_exceptions=True)
-    assert [type(end).__name__ for end in ends] == ["Rendered", "EngineFailed", "Rendered"]
+    ends = await asyncio.gather(*starmap(engine.render, jobs), return_exceptions=True)
+    assert [type(end).__name__ for end in ends] == ["Video", "EngineFailed", "Video"]
 
 
 async def test_engines_are_offered_with_their_options(setup: EngineSetup, require: Require) -> None:
@@ -174,13 +176,13 @@ async def test_errors_of_the_pipeline_come_back_as_themselves(
     engine: EngineProcess, make_job: MakeJob, folder: Path
 ) -> None:
     with pytest.raises(UnknownTemplate, match="nowhere"):
-        await engine.render(make_job("still", template="nowhere"))
+        await engine.render(*make_job("still", movement=Movement(template="nowhere")))
     pid = engine.pid
     with pytest.raises(NoFaceFound) as persons:
-        await engine.render(make_job("refusing", options=EngineOptions(smooth=1)))
+        await engine.render(*make_job("refusing", options={"smooth": 1}))
     assert persons.value.__cause__ is None
     with pytest.raises(EngineFailed, match="no mood") as ours:
-        await engine.render(make_job("refusing"))
+        await engine.render(*make_job("refusing"))
     assert isinstance(ours.value.__cause__, ChildTraceback)
     assert "in prepare" in str(ours.value.__cause__)
     assert engine.pid == pid
@@ -191,7 +193,7 @@ async def test_unforeseen_error_is_told_and_takes_the_process_with_it(
     engine: EngineProcess, make_job: MakeJob, folder: Path
 ) -> None:
     with pytest.raises(EngineFailed, match="RuntimeError: the sums are wrong") as failed:
-        await engine.render(make_job("failing"))
+        await engine.render(*make_job("failing"))
     assert "in animate" in str(failed.value.__cause__)
     assert engine.pid is None
     assert names_in(folder) == []
@@ -205,23 +207,25 @@ async def test_death_is_noticed_and_the_next_job_gets_a_fresh_process(
 ) -> None:
     pids: list[int | None] = []
     with pytest.raises(EngineDied, match=reason):
-        await engine.render(make_job(name), lambda _done, _total: pids.append(engine.pid))
+        await engine.render(
+            *make_job(name), on_progress=lambda _done, _total: pids.append(engine.pid)
+        )
     assert names_in(folder) == []
     if name == "crashing":
         assert any("in animate" in line for line in engine.log_lines)
-    await engine.render(make_job("still"))
+    await engine.render(*make_job("still"))
     assert engine.pid not in pids
-    assert names_in(folder) == ["out.mp4"]
+    assert names_in(folder) == ["out.jpg", "out.mp4"]
 
 
 async def test_death_between_two_jobs_costs_nothing(
     engine: EngineProcess, make_job: MakeJob
 ) -> None:
-    await engine.render(make_job("still"))
+    await engine.render(*make_job("still"))
     assert engine.pid is not None
     os.kill(engine.pid, signal.SIGKILL)
     await until_reaped(engine.pid)
-    await engine.render(make_job("still"))
+    await engine.render(*make_job("still"))
 
 
 @pytest.mark.parametrize("name", ["hanging", "chatting"])
@@ -229,7 +233,7 @@ async def test_engine_that_makes_no_frame_is_killed(
     setup: EngineSetup, make_job: MakeJob, folder: Path, name: str
 ) -> None:
     async with EngineProcess(setup, EngineLimits(frame_s=1)) as engine:
-        task = asyncio.create_task(engine.render(make_job(name)))
+        task = asyncio.create_task(engine.render(*make_job(name)))
         while (pid := engine.pid) is None:
             await asyncio.sleep(0.01)
         with pytest.raises(EngineHung, match="no frame for 1 s"):
@@ -242,13 +246,13 @@ async def test_engine_that_makes_no_frame_is_killed(
 async def test_engine_that_is_never_ready_is_killed(setup: EngineSetup, make_job: MakeJob) -> None:
     async with EngineProcess(setup, EngineLimits(load_s=0.3)) as engine:
         with pytest.raises(EngineHung, match=r"not ready within 0\.3 s"):
-            await engine.render(make_job("never_loaded"))
+            await engine.render(*make_job("never_loaded"))
 
 
 async def test_engine_that_makes_no_end_is_killed(engine: EngineProcess, make_job: MakeJob) -> None:
-    await engine.render(make_job("still"))
+    await engine.render(*make_job("still"))
     with pytest.raises(EngineHung, match=r"not done within 0\.3 s"):
-        await engine.render(make_job("endless", time_limit_s=0.3))
+        await engine.render(*make_job("endless", time_limit_s=0.3))
 
 
 # --- stopping -------------------------------------------------------------------------------------
@@ -259,11 +263,11 @@ async def test_cancelling_is_heard_between_batches_and_the_process_stays(
 ) -> None:
     engine.cancel()  # nothing to cancel
     with pytest.raises(Cancelled):
-        await engine.render(make_job("endless"), lambda _done, _total: engine.cancel())
+        await engine.render(*make_job("endless"), on_progress=lambda _done, _total: engine.cancel())
     pid = engine.pid
     assert pid is not None
     assert names_in(folder) == []
-    await engine.render(make_job("still"))
+    await engine.render(*make_job("still"))
     assert engine.pid == pid
 
 
@@ -272,7 +276,7 @@ async def test_engine_that_does_not_hear_is_killed(
     setup: EngineSetup, make_job: MakeJob, name: str
 ) -> None:
     async with EngineProcess(setup, EngineLimits(cancel_s=0.3)) as engine:
-        task = asyncio.create_task(engine.render(make_job(name)))
+        task = asyncio.create_task(engine.render(*make_job(name)))
         while not any(line.endswith("INFO inference.bad: stuck") for line in engine.log_lines):
             await asyncio.sleep(0.01)
         pid = engine.pid
@@ -293,7 +297,7 @@ async def test_cancelled_task_leaves_no_process_and_no_file(
         if not started.done():
             started.set_result(engine.pid)
 
-    task = asyncio.create_task(engine.render(make_job("endless"), tell))
+    task = asyncio.create_task(engine.render(*make_job("endless"), on_progress=tell))
     pid = await started
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -307,7 +311,7 @@ async def test_closing_ends_the_job_in_hand_and_those_that_wait(
     setup: EngineSetup, make_job: MakeJob, folder: Path
 ) -> None:
     async with EngineProcess(setup) as engine:
-        tasks = [asyncio.create_task(engine.render(make_job("endless"))) for _ in range(2)]
+        tasks = [asyncio.create_task(engine.render(*make_job("endless"))) for _ in range(2)]
         while not names_in(folder):
             await asyncio.sleep(0.01)
     ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -322,9 +326,9 @@ async def test_nothing_outlives_a_killed_parent(
     setup: EngineSetup, make_job: MakeJob, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "setup.json").write_text(setup.model_dump_json())
-    (tmp_path / "job.json").write_text(make_job(name).model_dump_json())
+    (tmp_path / "wish.json").write_text(make_job(name).wish.model_dump_json())
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, tmp_path / "setup.json", tmp_path / "job.json"],
+        [sys.executable, "-c", PARENT, name, tmp_path / "setup.json", tmp_path / "wish.json"],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -346,7 +350,8 @@ async def test_flood_of_words_is_kept_in_part_and_names_its_job(
 ) -> None:
     caplog.handler.addFilter(JobIdFilter())
     caplog.set_level(logging.INFO, "inference.bad")
-    await engine.render(make_job("talkative"))
+    job_id.set("the-talkative-job")
+    await engine.render(*make_job("talkative"))
     lines = engine.log_lines
     assert 100 < len(lines) <= LOG_LINES_KEPT
     assert max(map(len, lines)) <= 2100
@@ -356,7 +361,7 @@ async def test_flood_of_words_is_kept_in_part_and_names_its_job(
     assert talk[0].getMessage().startswith("line 0 of yyy")
     assert {record.__dict__["job_id"] for record in talk} == {"the-talkative-job"}
     assert "printed" not in capfd.readouterr().out
-    await engine.render(make_job("still"))
+    await engine.render(*make_job("still"))
     assert engine.log_lines == ()
 
 
@@ -365,7 +370,7 @@ async def test_engine_hears_no_secrets_and_stands_back(
 ) -> None:
     for name in ("ANIMATO_REDIS_URL", "REDIS_URL", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "secret")
-    await engine.render(make_job("curious"))
+    await engine.render(*make_job("curious"))
     niceness = os.nice(0) + EngineSetup(templates_dir=Path(), checkpoints_dir=Path()).niceness
     said = [line.partition("INFO inference.bad: ")[2] for line in engine.log_lines]
     assert said == ["read ''", f"niceness {min(19, niceness)}", "secrets []"]

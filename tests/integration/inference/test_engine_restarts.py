@@ -7,17 +7,18 @@ import signal
 import pytest
 
 from inference.process.engine_process import RESTART_REASONS, EngineLimits, EngineProcess
-from inference.process.render_job import EngineSetup, Rendered, RenderJob
+from inference.process.setup import EngineSetup
 from jobs.errors import Cancelled, EngineDied, EngineFailed, EngineHung, UnknownTemplate
-from tests.integration.inference.conftest import MakeJob
+from jobs.wish import Movement, Video
+from tests.integration.inference.conftest import Job, MakeJob
 from tests.integration.inference.test_engine_process import until_reaped
 
 pytestmark = pytest.mark.local_sockets
 
 
-async def stuck(engine: EngineProcess, job: RenderJob) -> "asyncio.Task[Rendered]":
+async def stuck(engine: EngineProcess, job: Job) -> "asyncio.Task[Video]":
     """The rendering of a job that hears nothing any more."""
-    task = asyncio.create_task(engine.render(job))
+    task = asyncio.create_task(engine.render(*job))
     while not any("stuck" in line for line in engine.log_lines):
         assert not task.done()
         await asyncio.sleep(0.01)
@@ -43,7 +44,7 @@ async def test_reason_of_a_restart_is_told(
     told: list[str] = []
     async with EngineProcess(setup, limits, told.append) as engine:
         with pytest.raises(error):
-            await engine.render(make_job(name))
+            await engine.render(*make_job(name))
     assert told == [reason]
     assert reason in RESTART_REASONS
 
@@ -65,11 +66,11 @@ async def test_process_that_dies_between_two_jobs_is_told_of(
 ) -> None:
     told: list[str] = []
     async with EngineProcess(setup, on_restart=told.append) as engine:
-        await engine.render(make_job("still"))
+        await engine.render(*make_job("still"))
         assert engine.pid is not None
         os.kill(engine.pid, signal.SIGKILL)
         await until_reaped(engine.pid)
-        await engine.render(make_job("still"))
+        await engine.render(*make_job("still"))
         assert told == ["died"]
 
 
@@ -79,7 +80,7 @@ async def test_mistake_of_a_person_and_the_end_of_the_worker_are_no_restarts(
     told: list[str] = []
     async with EngineProcess(setup, EngineLimits(cancel_s=0.1), told.append) as engine:
         with pytest.raises(UnknownTemplate):
-            await engine.render(make_job("still", template="nowhere"))
+            await engine.render(*make_job("still", movement=Movement(template="nowhere")))
         task = await stuck(engine, make_job("hanging"))
     with pytest.raises(Cancelled):
         await task

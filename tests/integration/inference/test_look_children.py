@@ -12,7 +12,7 @@ from inference.media.gate import ClipWish, LookLimits
 from inference.media.limits import PhotoLimits
 from jobs.errors import FileMissing, PhotoTooManyPixels, UnsupportedMedia
 from jobs.templates import SHIPPED_TEMPLATES
-from worker.look_children import Looks
+from worker.look import Looks
 
 pytestmark = pytest.mark.local_sockets
 
@@ -36,9 +36,11 @@ def look_children() -> list[Path]:
 async def test_photo_and_clip_are_looked_at_side_by_side(photo: Path, folder: Path) -> None:
     wish = ClipWish(SHIPPED_TEMPLATES / "blink.mp4", duration_s=0.4)
     async with Looks() as looks:
-        seen, clip = await asyncio.gather(looks.photo(photo, folder), looks.clip(wish, folder))
+        seen, clip = await asyncio.gather(
+            looks.photo(photo, folder, LookLimits()), looks.clip(wish, folder, LookLimits())
+        )
     assert len(seen.faces) == 1
-    assert (seen.photo, clip.clip) == (folder / "photo.png", folder / "clip.mp4")
+    assert (seen.path, clip.path) == (folder / "photo.png", folder / "clip.mp4")
     assert clip.frame_count == 10
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["clip.mp4", "photo.png", "sheet.png"]
@@ -48,9 +50,9 @@ async def test_findings_and_limits_are_those_of_the_gate(photo: Path, folder: Pa
     (folder.parent / "text.png").write_text("no picture")
     async with Looks() as looks:
         with pytest.raises(FileMissing):
-            await looks.photo(folder / "nothing.png", folder)
+            await looks.photo(folder / "nothing.png", folder, LookLimits())
         with pytest.raises(UnsupportedMedia):
-            await looks.photo(folder.parent / "text.png", folder)
+            await looks.photo(folder.parent / "text.png", folder, LookLimits())
         limits = LookLimits(photo=PhotoLimits(max_pixels=100))
         with pytest.raises(PhotoTooManyPixels):
             await looks.photo(photo, folder, limits)
@@ -66,7 +68,7 @@ async def test_no_more_than_so_many_at_once_and_a_cancelled_one_leaves_nothing(
     for place in folders:
         place.mkdir()
     async with Looks(at_once=1) as looks:
-        tasks = [asyncio.create_task(looks.clip(wish, place)) for place in folders]
+        tasks = [asyncio.create_task(looks.clip(wish, place, LookLimits())) for place in folders]
         most = 0
         deadline = time.monotonic() + PATIENCE_S
         while not tasks[0].done() and time.monotonic() < deadline:
@@ -78,6 +80,6 @@ async def test_no_more_than_so_many_at_once_and_a_cancelled_one_leaves_nothing(
         for task in tasks[1:]:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(end).__name__ for end in ends] == ["ClipLook", *["CancelledError"] * 2]
+        assert [type(end).__name__ for end in ends] == ["ClipFindings", *["CancelledError"] * 2]
         assert look_children() == []
     assert [len(list(place.iterdir())) for place in folders] == [1, 0, 0]

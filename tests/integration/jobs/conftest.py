@@ -11,12 +11,12 @@ from redis.asyncio import Redis
 from jobs.connection import connect
 from jobs.redis_server.program import find_program
 from jobs.service_errors import QueueServerMissing
-from jobs.store.address import Patience
+from jobs.store.address import StoreTimeouts
 from jobs.store.files import FileStore
 from tests.conftest import Require
 from tests.integration.jobs.servers import make_bucket, s3_server, s3_url, valkey_server
 
-HASTY = Patience(connect_s=2, read_s=2, retries=1, pause_s=0.01)
+HASTY = StoreTimeouts(connect_s=2, read_s=2, retries=1, pause_s=0.01)
 _numbers = itertools.count(1)
 
 
@@ -83,4 +83,4 @@ def store(request: pytest.FixtureRequest) -> FileStore:
     if request.param == "folder":
         local: FileStore = request.getfixturevalue("local_store")
         return local
-    return FileStore.open(request.getfixturevalue("bucket"), patience=HASTY)
+    return FileStore.open(request.getfixturevalue("bucket"), timeouts=HASTY)

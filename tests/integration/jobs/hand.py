@@ -1,12 +1,15 @@
 """A worker that does what a test says, step by step, and the orders it is given."""
 
+from fractions import Fraction
 from typing import Any
 
 from bullmq import Job, Worker
 from redis.asyncio import Redis
 
-from jobs.orders import Lane, Motion, Order, Result, order_id
+from jobs.orders import Lane, Order, Result, order_id
 from jobs.queues.keys import JobRef
+from jobs.wish import Movement
+from tests.wishes import make_wish
 
 ENGINE = "still"
 QUEUE = "animate-still"
@@ -24,9 +27,13 @@ def make_order(person: int, number: int = 1, **changes: Any) -> Order:
         "draft": draft,
         "number": number,
         "engine": ENGINE,
-        "photo_key": f"looks/{draft}/photo.png",
-        "motion": Motion(template="smile"),
-        "frames": 75,
+        "wish": make_wish(
+            changes.pop("photo_key", f"looks/{draft}/photo.png"),
+            changes.pop("motion", Movement(template="smile")),
+            changes.pop("frames", 75),
+            face_boxes=tuple(filter(None, (changes.pop("face_box", None),))),
+            options=changes.pop("options", {}),
+        ),
         "estimated_cost_s": 10.0,
     }
     return Order(**(facts | changes))
@@ -43,7 +50,9 @@ def make_result(ref: JobRef, attempt: int = 1) -> Result:
         width=640,
         height=480,
         frame_count=75,
-        duration_s=3.0,
+        frame_rate=Fraction(25),
+        work_frames=75,
+        render_s=1.0,
         has_sound=False,
         engine=ENGINE,
         label="A still photo",

@@ -12,7 +12,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.redis_server import child
+from jobs import child_guard
 from jobs.redis_server.program import find_program
 
 START_S = 60.0
@@ -23,7 +23,7 @@ S3_KEYS = "region=us-east-1&access_key_id=test&secret_access_key=hunter2"
 def running(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
     """A program while the block lasts, and never longer than we run."""
     with subprocess.Popen(
-        [sys.executable, "-I", "-S", child.__file__, *command],
+        [sys.executable, "-I", "-S", child_guard.__file__, *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

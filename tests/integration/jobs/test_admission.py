@@ -174,7 +174,7 @@ async def test_place_is_free_again_after_finishing_cancelling_or_vanishing(
 async def test_order_on_its_way_into_the_queue_counts(queues: Queues) -> None:
     for number in range(1, 4):
         request = queues.request_of(make_order(2, number))
-        await queues.admission.admit(request, OrderLimits(), queues.clock())
+        await queues.admission.admit(request, OrderLimits(), queues.clock(), queues.engine_queues)
     with pytest.raises(TooManyOpenOrders):
         await queues.submit(make_order(2, 4))
 

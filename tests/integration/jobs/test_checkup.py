@@ -24,7 +24,7 @@ def sign(**others: object) -> Heartbeat:
         "worker": "w1",
         "host": "desk",
         "device": "cpu",
-        "engines": ("flow",),
+        "engines": ({"name": "flow"},),
         "version": version("animato"),
         "state": WorkerState.IDLE,
     }

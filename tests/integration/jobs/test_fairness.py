@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs.orders import Order
-from jobs.queues.admission import NO_LIMITS
+from jobs.queues.admission import NO_LIMITS, UNIT_S
 from jobs.queues.keys import fair_key, prefix_of
 from jobs.queues.queues import Queues
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, admins_order, make_order, members
@@ -182,44 +182,24 @@ async def test_persons_of_the_past_are_forgotten(queues: Queues, redis: Redis) -
     assert set(await redis.hgetall(fair_key(QUEUE))) == {"V", "u:2", "u:3"}
 
 
-async def test_rebase_keeps_the_order_and_the_time_of_service_does_not_jump_back(
+async def test_queue_that_is_not_empty_for_most_of_a_year_serves_first_come_first_served(
     queues: Queues, hand: Hand, redis: Redis
 ) -> None:
-    prefix = prefix_of(QUEUE)
-    await submit_all(queues, [make_order(2, 1), make_order(2, 2), make_order(2, 3)])
-    first, second, third = await hand.take(), await hand.take(), await hand.take()
-    await hand.fail(third, RuntimeError("it waits for a second try"))
-    await submit_all(queues, [make_order(person) for person in (3, 4, 5)])
-    await submit_all(queues, [make_order(3, number) for number in (2, 3)])
-    await queues.submit(admins_order())
-    # As if the queue had not been empty for most of a year.
-    lift = 2_000_000
-    for job_id in (first, second, third):
-        await redis.hincrby(prefix + job_id, "priority", lift)
-    for job_id, score in await members(redis, f"{prefix}prioritized"):
-        await redis.zadd(f"{prefix}prioritized", {job_id: score + lift * 2**32})
-        await redis.hincrby(prefix + job_id, "priority", lift)
+    days_until_the_cap = 2_000_000 * UNIT_S / 86_400
+    assert 231 < days_until_the_cap < 232
+    await queues.submit(make_order(2, 1))
     for field in await redis.hkeys(fair_key(QUEUE)):
-        await redis.hincrbyfloat(fair_key(QUEUE), field, lift)
-    before = [job_id for job_id, _ in await members(redis, f"{prefix}prioritized")]
-
-    last = make_order(6)
-    assert (await queues.submit(last)).is_new
-    after = await members(redis, f"{prefix}prioritized")
-    kept = [job_id for job_id, _ in after if job_id != last.order_id]
-    assert kept == before
-    assert all(score < 100 * 2**32 for _, score in after)
-    tags = {name: float(tag) for name, tag in (await redis.hgetall(fair_key(QUEUE))).items()}
-    assert all(1 <= tag < 100 for tag in tags.values())
-    assert tags["V"] % 1 != 0
-    for job_id in [first, second, third, *kept]:
-        assert 1 <= int(await redis.hget(prefix + job_id, "priority") or 0) < 100
-    # What runs does not lift V straight back: the next one needs no rebase.
-    await queues.submit(make_order(7))
-    assert float(await redis.hget(fair_key(QUEUE), "V") or 0) < 100
-    starts = names(await hand.work_through())
-    assert starts.startswith("1.1 ")
-    assert starts.index("3.1") < starts.index("3.2") < starts.index("3.3")
+        await redis.hincrbyfloat(fair_key(QUEUE), field, 2_000_000)
+    for number in range(2, 6):
+        await queues.submit(make_order(2, number))
+    for person in (3, 4):
+        await submit_all(queues, [make_order(person, number) for number in (1, 2)])
+    waiting = await members(redis, f"{prefix_of(QUEUE)}prioritized")
+    assert all(score < (2**21 + 1) * 2**32 for _, score in waiting)
+    assert names(await hand.work_through()) == "2.1 2.2 2.3 2.4 2.5 3.1 3.2 4.1 4.2"
+    # Shares are fair again as soon as the queue was empty once.
+    await queues.submit(make_order(5))
+    assert float(await redis.hget(fair_key(QUEUE), "V") or 0) < 2
 
 
 async def test_one_person_alone_cannot_make_tags_too_large(
@@ -233,14 +213,3 @@ async def test_one_person_alone_cannot_make_tags_too_large(
         for _, score in await members(redis, f"{prefix_of(QUEUE)}prioritized")
     )
     assert names(await hand.work_through()) == "2.1 3.1 2.2 2.3"
-
-
-async def test_rebase_keeps_the_order_of_tags_that_become_one(
-    queues: Queues, hand: Hand, redis: Redis
-) -> None:
-    await submit_all(queues, [make_order(2, number) for number in range(1, 4)])
-    await queues.submit(make_order(3))
-    await redis.hset(fair_key(QUEUE), "V", 10.5)
-    assert await queues.admission.rebase(QUEUE) == 9
-    await queues.submit(make_order(4))
-    assert names(await hand.work_through()) == "2.1 3.1 2.2 2.3 4.1"

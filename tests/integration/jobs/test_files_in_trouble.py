@@ -238,7 +238,7 @@ async def test_upload_that_is_killed_leaves_nothing_to_be_seen(
     bucket: str, s3_for_all: str, tmp_path: Path
 ) -> None:
     (tmp_path / "source").write_bytes(CONTENT * 5)
-    store = FileStore.open(bucket, patience=HASTY)
+    store = FileStore.open(bucket, timeouts=HASTY)
     port = urlsplit(s3_for_all).port
     assert port is not None
     async with line_that_goes_dead(port, after_bytes=8_000_000) as (dying, is_dead):
@@ -252,7 +252,7 @@ async def test_upload_that_is_killed_leaves_nothing_to_be_seen(
 
 
 async def test_store_that_is_gone_is_told_without_its_keys(tmp_path: Path) -> None:
-    store = FileStore.open(s3_url(f"http://127.0.0.1:{free_port()}", "mine"), patience=HASTY)
+    store = FileStore.open(s3_url(f"http://127.0.0.1:{free_port()}", "mine"), timeouts=HASTY)
     (tmp_path / "photo").write_bytes(b"old")
     for use in (
         store.put("a", b""),
@@ -276,7 +276,7 @@ async def test_store_that_is_gone_is_told_without_its_keys(tmp_path: Path) -> No
 async def test_bucket_that_is_not_there_is_not_taken_for_a_file_that_is_not(
     s3_for_all: str,
 ) -> None:
-    store = FileStore.open(s3_url(s3_for_all, "nobodys"), patience=HASTY)
+    store = FileStore.open(s3_url(s3_for_all, "nobodys"), timeouts=HASTY)
     for use in (store.put("a", b""), store.get("a"), keys(store), store.check()):
         with pytest.raises(StoreUnavailable, match="there is no such bucket"):
             await use
@@ -324,7 +324,7 @@ async def test_answers_that_are_no_file_are_told_and_leave_none(
 ) -> None:
     with FileServer(CONTENT) as server:
         server.plan("/mine/some/prefix/a", *answers)
-        store = FileStore.open(s3_url(server.url(""), "mine"), patience=HASTY)
+        store = FileStore.open(s3_url(server.url(""), "mine"), timeouts=HASTY)
         with pytest.raises(StoreUnavailable) as caught:
             await store.fetch("a", tmp_path / "photo")
     assert reason in str(caught.value)
@@ -334,7 +334,7 @@ async def test_answers_that_are_no_file_are_told_and_leave_none(
 async def test_whole_answer_is_a_file(tmp_path: Path) -> None:
     with FileServer(CONTENT) as server:
         server.plan("/mine/some/prefix/a", dated)
-        store = FileStore.open(s3_url(server.url(""), "mine"), patience=HASTY)
+        store = FileStore.open(s3_url(server.url(""), "mine"), timeouts=HASTY)
         await store.fetch("a", tmp_path / "photo")
     assert (tmp_path / "photo").read_bytes() == CONTENT
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
-from bot.gateway.hearing import Hearing
+from bot.gateway.polling import PollingHealth
 from jobs.connection import connect
 from jobs.engines import EngineInfo
 from jobs.errors import BadSettings, EngineFailed, NoFaceFound
@@ -167,9 +167,8 @@ async def test_labels_of_every_metric_are_those_of_the_document(
     metrics.stalled(QUEUE)
     metrics.made_video(1)
     await queues.submit(make_order(2))
-    await queues.admission.rebase(QUEUE)
     await QueueMetrics(queues, registry).refresh()
-    Hearing().measure(registry)
+    PollingHealth().measure(registry)
     found = dict([*labels_of(worker), *labels_of(registry)])
     pattern = r"^\| `(\w+)` \| \w+ \| ([\w, ]*?) ?\| \w+ \| .* \|$"
     rows = re.findall(pattern, DOCUMENT.read_text("utf-8"), re.MULTILINE)

@@ -33,7 +33,7 @@ def heartbeat(worker: str, **changes: object) -> Heartbeat:
         "worker": worker,
         "host": "here",
         "device": "cpu",
-        "engines": (ENGINE,),
+        "engines": ({"name": ENGINE},),
         "version": "1",
         "state": WorkerState.IDLE,
     }
@@ -189,7 +189,7 @@ async def test_dead_draining_and_other_workers_do_not_count(redis: Redis, valkey
     await workers.beat(heartbeat("dies"), 0)
     await workers.beat(heartbeat("leaves"), 0)
     await workers.beat(heartbeat("drains", state=WorkerState.DRAINING), 0)
-    await workers.beat(heartbeat("flows", engines=("flow",)), 0)
+    await workers.beat(heartbeat("flows", engines=({"name": "flow"},)), 0)
     await workers.leave("leaves")
     await redis.delete("animato:worker:dies")
     living = await workers.living()

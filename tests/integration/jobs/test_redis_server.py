@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from jobs.connection import check_server, connect
 from jobs.redis_server.program import find_program
-from jobs.redis_server.server import Patience, RedisServer, queue_server
+from jobs.redis_server.server import RedisServer, ServerTimeouts, queue_server
 from jobs.service_errors import (
     FolderRefused,
     QueueFolderBusy,
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told from /proc"),
 ]
 
-HASTY = Patience(lock_s=0, start_s=60, stop_s=60, pause_s=0.01, deaths=3)
+HASTY = ServerTimeouts(lock_s=0, start_s=60, stop_s=60, pause_s=0.01, deaths=3)
 PATIENCE_S = 60.0
 PARENT = """
 import asyncio, sys
@@ -177,15 +177,15 @@ async def test_file_that_is_broken_inside_is_one_sentence(tmp_path: Path) -> Non
     content = log.read_bytes()
     log.write_bytes(content.replace(b"$5\r\nkey25", b"?5\r\nkey25"))
     with pytest.raises(QueueServerFailed, match=r"did not start: Bad file format.*Its files are"):
-        await RedisServer(tmp_path, patience=HASTY).__aenter__()
+        await RedisServer(tmp_path, timeouts=HASTY).__aenter__()
 
 
 async def test_second_server_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     async with RedisServer(tmp_path) as first, talking(first.url) as client:
         with pytest.raises(QueueFolderBusy, match="in use by another animato"):
-            await RedisServer(tmp_path, patience=HASTY).__aenter__()
+            await RedisServer(tmp_path, timeouts=HASTY).__aenter__()
         assert await client.ping()
-    async with RedisServer(tmp_path, patience=HASTY) as second, talking(second.url) as client:
+    async with RedisServer(tmp_path, timeouts=HASTY) as second, talking(second.url) as client:
         assert await client.ping()
 
 
@@ -252,14 +252,14 @@ async def test_it_ends_when_its_parent_is_killed_and_the_next_one_can_start(
 async def test_folder_is_not_free_while_an_orphan_is_still_ending(tmp_path: Path) -> None:
     pid = await killed_parent(tmp_path, is_stopped=True)
     with pytest.raises(QueueFolderBusy):
-        await RedisServer(tmp_path, patience=HASTY).__aenter__()
+        await RedisServer(tmp_path, timeouts=HASTY).__aenter__()
     os.kill(pid, signal.SIGCONT)
     async with RedisServer(tmp_path) as server, talking(server.url) as client:
         assert await client.get("order") == "accepted"
 
 
 async def test_one_that_does_not_end_is_killed(tmp_path: Path) -> None:
-    async with RedisServer(tmp_path, patience=Patience(stop_s=0.1)) as server:
+    async with RedisServer(tmp_path, timeouts=ServerTimeouts(stop_s=0.1)) as server:
         pid = server.pid
         os.kill(pid, signal.SIGSTOP)
     await gone(pid)
@@ -270,7 +270,7 @@ async def test_one_that_dies_again_and_again_is_given_up_loudly(
 ) -> None:
     once = f'if mkdir {tmp_path}/once 2>/dev/null; then exec {program} "$@"; fi'
     bad = script(tmp_path, once, "echo the disk has a hole", "exit 3")
-    async with RedisServer(tmp_path, program=bad, patience=HASTY) as server:
+    async with RedisServer(tmp_path, program=bad, timeouts=HASTY) as server:
         os.kill(server.pid, signal.SIGKILL)
         with pytest.raises(QueueServerFailed, match=r"died too often.*: the disk has a hole"):
             await asyncio.wait_for(server.watch(), PATIENCE_S)
@@ -281,8 +281,8 @@ async def test_one_that_dies_again_and_again_is_given_up_loudly(
 
 
 async def test_deaths_that_lie_far_apart_are_not_counted_together(tmp_path: Path) -> None:
-    patience = Patience(pause_s=0.01, deaths=2, window_s=0.0)
-    async with RedisServer(tmp_path, patience=patience) as server, talking(server.url) as client:
+    timeouts = ServerTimeouts(pause_s=0.01, deaths=2, window_s=0.0)
+    async with RedisServer(tmp_path, timeouts=timeouts) as server, talking(server.url) as client:
         for _ in range(3):
             before = server.pid
             os.kill(before, signal.SIGKILL)
@@ -293,8 +293,8 @@ async def test_deaths_that_lie_far_apart_are_not_counted_together(tmp_path: Path
 async def test_one_that_dies_at_once_is_one_sentence_and_frees_the_folder(tmp_path: Path) -> None:
     bad = script(tmp_path, "echo the disk has a hole.", "exit 3")
     with pytest.raises(QueueServerFailed, match=r"did not start: the disk has a hole\. Its files"):
-        await RedisServer(tmp_path, program=bad, patience=HASTY).__aenter__()
-    async with RedisServer(tmp_path, patience=HASTY):
+        await RedisServer(tmp_path, program=bad, timeouts=HASTY).__aenter__()
+    async with RedisServer(tmp_path, timeouts=HASTY):
         pass
 
 
@@ -302,14 +302,14 @@ async def test_program_that_is_none_is_one_sentence(tmp_path: Path) -> None:
     bad = script(tmp_path)
     bad.chmod(0o644)
     with pytest.raises(QueueServerFailed, match=r"did not start: .*Permission denied"):
-        await RedisServer(tmp_path, program=bad, patience=HASTY).__aenter__()
+        await RedisServer(tmp_path, program=bad, timeouts=HASTY).__aenter__()
 
 
 async def test_one_that_never_answers_is_one_sentence_and_killed(tmp_path: Path) -> None:
     bad = script(tmp_path, f"echo $$ > {tmp_path}/pid", "exec sleep 60")
-    patience = Patience(start_s=1)
+    timeouts = ServerTimeouts(start_s=1)
     with pytest.raises(QueueServerFailed, match="does not answer"):
-        await RedisServer(tmp_path, program=bad, patience=patience).__aenter__()
+        await RedisServer(tmp_path, program=bad, timeouts=timeouts).__aenter__()
     await gone(int((tmp_path / "pid").read_text("utf-8")))
 
 
@@ -321,8 +321,8 @@ async def test_one_that_is_still_loading_is_waited_for(tmp_path: Path, program: 
         await until(lambda: any(base.glob("*.2.base.rdb")), "the file was not written anew")
     delay = "--key-load-delay 4000 --loading-process-events-interval-bytes 1024"
     slow = script(tmp_path, f'exec {program} "$@" {delay}')
-    patience = Patience(start_s=1)
-    loading = RedisServer(tmp_path, program=slow, patience=patience)
+    timeouts = ServerTimeouts(start_s=1)
+    loading = RedisServer(tmp_path, program=slow, timeouts=timeouts)
     async with loading as server, talking(server.url) as client:
         assert await client.dbsize() == 400
 
@@ -344,7 +344,7 @@ async def test_cancelled_start_leaves_nothing(tmp_path: Path) -> None:
     pid = (tmp_path / "pid").read_text("utf-8").strip()
     if pid:
         await gone(int(pid))
-    async with RedisServer(tmp_path, patience=HASTY):
+    async with RedisServer(tmp_path, timeouts=HASTY):
         pass
 
 

@@ -11,7 +11,7 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.keys import prefix_of
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.tasks import end_tasks, to_the_end
+from jobs.tasks import end_tasks, run_shielded
 from tests.integration.jobs.bench import LIMIT_S, Bench
 from tests.integration.jobs.hand import ENGINE, QUEUE, make_order, make_result
 
@@ -129,4 +129,4 @@ async def test_work_that_must_not_be_cut_short_fails_as_it_would() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await to_the_end(fail())
+        await run_shielded(fail())

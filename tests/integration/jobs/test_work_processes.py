@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from jobs.orders import Motion, OrderState
+from jobs.orders import OrderState
 from jobs.queues.keys import prefix_of
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
 from jobs.service_errors import OrderStalled
+from jobs.wish import Movement
 from tests.integration.jobs.bench import LIMIT_S, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, make_order
 
@@ -72,7 +73,7 @@ async def running(url: str, most_stalls: int = 3) -> AsyncIterator[Program]:
 async def test_order_of_a_killed_worker_is_taken_by_another(queues: Queues, valkey: str) -> None:
     bench = Bench()
     bench.word.set()
-    await queues.submit(make_order(2, motion=Motion(template="wait")))
+    await queues.submit(make_order(2, motion=Movement(template="wait")))
     async with running(valkey) as killed:
         await killed.says("begun 1")
         killed.process.kill()
@@ -87,7 +88,7 @@ async def test_frozen_worker_stops_when_it_thaws_and_the_order_is_done_once(
 ) -> None:
     bench = Bench()
     bench.word.set()
-    await queues.submit(make_order(2, motion=Motion(template="wait")))
+    await queues.submit(make_order(2, motion=Movement(template="wait")))
     async with running(valkey) as frozen:
         await frozen.says("begun 1")
         frozen.process.send_signal(signal.SIGSTOP)
@@ -105,7 +106,7 @@ async def test_frozen_worker_stops_when_it_thaws_and_the_order_is_done_once(
 
 
 async def test_poison_kills_few_workers_and_other_orders_go_on(queues: Queues, valkey: str) -> None:
-    await queues.submit(make_order(2, motion=Motion(template="poison")))
+    await queues.submit(make_order(2, motion=Movement(template="poison")))
     await queues.submit(make_order(3))
     died = 0
     for _ in range(2):
@@ -123,7 +124,7 @@ async def test_poison_kills_few_workers_and_other_orders_go_on(queues: Queues, v
 async def test_worker_that_is_told_to_end_gives_its_order_back_uncharged(
     queues: Queues, valkey: str, redis: Redis
 ) -> None:
-    await queues.submit(make_order(2, motion=Motion(template="wait")))
+    await queues.submit(make_order(2, motion=Movement(template="wait")))
     async with running(valkey) as worker:
         await worker.says("begun 1")
         worker.process.terminate()

@@ -23,7 +23,7 @@ def say(word: str) -> None:
 
 async def work(assignment: Assignment) -> Record | None:
     say(f"begun {assignment.attempt}")
-    motion = Order.read(assignment.text).motion.template
+    motion = Order.read(assignment.text).wish.movement.template
     if motion == "poison":
         os.kill(os.getpid(), signal.SIGKILL)
     if motion == "smile":

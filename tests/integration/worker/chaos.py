@@ -22,19 +22,20 @@ from pathlib import Path
 from PIL import Image
 from redis.asyncio import Redis
 
-from inference.process.render_job import EngineSetup
+from inference.process.setup import EngineSetup
 from jobs.connection import connect
-from jobs.orders import Motion, Order
+from jobs.orders import Order
 from jobs.queues.admission import OrderLimits
 from jobs.queues.keys import DELIVER, JobRef, engine_queue, prefix_of
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
 from jobs.queues.status import Status
-from jobs.redis_server.server import Patience, RedisServer
+from jobs.redis_server.server import RedisServer, ServerTimeouts
 from jobs.service_errors import QueueUnavailable, TooManyOpenOrders
 from jobs.store.files import FileStore
 from jobs.tasks import end_tasks
 from jobs.templates import SHIPPED_TEMPLATES
+from jobs.wish import Movement
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs.hand import make_order
 from tests.integration.worker.chaos_programs import Kept, nothing_runs
@@ -51,7 +52,7 @@ ORDERED_WITHIN_S = 12.0
 KILLS, KILL_EVERY_S = 13, (0.8, 2.0)
 VICTIMS = {"worker": 5, "engine": 4, "server": 4, "postman": 2}  # and how often, as weights
 PATIENCE_S = 300.0  # with a night; the machine may have other things to do
-UNTIRING = Patience(pause_limit_s=1.0, deaths=1000)
+UNTIRING = ServerTimeouts(pause_limit_s=1.0, deaths=1000)
 PHOTO = "looks/7/photo.png"
 
 # Beside the little that `still` does, an order takes up to 0.6 s.
@@ -201,7 +202,7 @@ class Chaos:
                 1 + number // PERSONS,
                 engine=ENGINE,
                 face_box=FACE_BOX,
-                motion=Motion(template="blink"),
+                motion=Movement(template="blink"),
             )
             wish = Wish(
                 order,
@@ -363,7 +364,7 @@ async def run(seed: int, folder: Path) -> Figures:
     mark = os.environ[MARK] = uuid.uuid4().hex
     try:
         async with AsyncExitStack() as stack:
-            server = RedisServer(folder / "data", patience=UNTIRING)
+            server = RedisServer(folder / "data", timeouts=UNTIRING)
             await stack.enter_async_context(server)
             queues = await stack.enter_async_context(Queues(server.url, [ENGINE], LIMITS))
             chaos = Chaos(seed, folder, server, queues)

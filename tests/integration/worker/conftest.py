@@ -13,7 +13,8 @@ from PIL import Image
 from redis.asyncio import Redis
 
 from inference.process.engine_process import EngineLimits
-from inference.process.render_job import EngineOffer, EngineSetup, OfferedEngine
+from inference.process.offer import EngineOffer, OfferedEngine
+from inference.process.setup import EngineSetup
 from jobs.orders import LookOrder, Order, OrderState
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry
 from jobs.queues.keys import JobRef
@@ -23,6 +24,7 @@ from jobs.queues.status import Status
 from jobs.store.files import FileStore
 from jobs.tasks import Shutdown, end_tasks
 from jobs.templates import SHIPPED_TEMPLATES
+from jobs.wish import Movement
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs import conftest as servers
 from tests.integration.jobs.hand import make_order
@@ -161,7 +163,7 @@ async def working(plan: WorkerPlan, *engines: str) -> AsyncIterator[Running]:
 async def ordered(queues: Queues, person: int, engine: str = "still", **changes: Any) -> Order:
     """A person's order of the photo, handed in."""
     facts = {"engine": engine, "face_box": FACE_BOX, **changes}
-    facts.setdefault("motion", {"template": "blink"})
+    facts.setdefault("motion", Movement(template="blink"))
     order = make_order(person, **facts)
     await queues.submit(order)
     return order

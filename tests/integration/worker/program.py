@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.process.engine_process import EngineLimits
-from inference.process.render_job import EngineSetup
+from inference.process.setup import EngineSetup
 from jobs.queues.queue_worker import WorkRules
 from jobs.store.files import FileStore
 from jobs.tasks import Shutdown

@@ -25,7 +25,7 @@ from jobs.connection import check_server
 from jobs.orders import LookResult, OrderState
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import prefix_of
-from jobs.queues.order_logs import OrderLogs
+from jobs.queues.order_logs import LINES_KEPT, OrderLogs
 from jobs.queues.queues import Queues
 from jobs.redis_server.program import find_program
 from jobs.service_errors import QueueServerMissing
@@ -42,7 +42,6 @@ from tests.integration.worker.conftest import (
     seen,
     until,
 )
-from worker.order_log import LINES_KEPT
 
 pytestmark = [
     pytest.mark.local_sockets,
@@ -182,7 +181,7 @@ async def test_one_does_the_work_of_the_other_that_is_killed_and_no_secret_is_to
         await seen(both_live)
         look = await look_ordered(queues)
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
-        facts = {"photo_key": found.photo_key, "face_box": found.faces[0].box}
+        facts = {"photo_key": found.photo.file, "face_box": found.faces[0].box}
 
         broken_off = await ordered(queues, 2, "flow", **facts)
 

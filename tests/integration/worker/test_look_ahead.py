@@ -10,13 +10,14 @@ import skimage.data
 from PIL import Image
 
 from inference.media.gate import LookLimits
-from inference.process.render_job import EngineSetup
+from inference.process.setup import EngineSetup
 from jobs.errors import UnsupportedMedia
-from jobs.model import CropBox, PhotoLook
+from jobs.model import CropBox
 from jobs.orders import LookOrder, LookResult, OrderState
 from jobs.queues.assignment import Assignment
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
+from jobs.wish import PhotoFindings
 from tests.integration.worker.conftest import (
     LIMIT_S,
     PHOTO,
@@ -27,8 +28,7 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
-from worker.look import FURTHER_LOOK_NICENESS, LookRunner
-from worker.look_children import Looks
+from worker.look import FURTHER_LOOK_NICENESS, LookRunner, Looks
 from worker.plan import WorkerPlan
 
 pytestmark = [
@@ -89,13 +89,9 @@ class HeldLooks(Looks):
         self,
         path: Path,
         folder: Path,
-        limits: LookLimits | None = None,
-        *,
-        find_faces: bool = True,
-    ) -> PhotoLook:
+        limits: LookLimits,
+    ) -> PhotoFindings:
         assert folder.is_dir()
-        assert find_faces
-        assert limits is not None
         self.niceness.append(limits.niceness)
         self.held.append(asyncio.get_running_loop().create_future())
         await self.held[-1]

@@ -13,7 +13,7 @@ from jobs.errors import EngineDied
 from jobs.orders import Order, OrderState
 from jobs.queues.heartbeats import WorkerState
 from jobs.queues.keys import prefix_of
-from jobs.queues.order_logs import OrderLogs
+from jobs.queues.order_logs import LINES_KEPT, OrderLogs
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
@@ -29,7 +29,6 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
-from worker.order_log import LINES_KEPT
 from worker.plan import WorkerPlan
 
 pytestmark = pytest.mark.local_sockets
@@ -77,7 +76,8 @@ async def test_order_that_waits_or_runs_is_cancelled_and_the_engine_stays(
         word.touch()
         await until(queues, stays.ref, OrderState.DONE)
         assert engine_processes(os.getpid()) == engines
-    assert await results(store) == [f"results/{stays.order_id}/1.mp4"]
+    expected = [f"results/{stays.order_id}/1.{suffix}" for suffix in ("jpg", "mp4")]
+    assert sorted(await results(store)) == expected
     assert await redis.hget(waits.ref.key, "ats") is None
     assert (
         "stopped: cancelled"
@@ -173,7 +173,8 @@ async def test_worker_that_has_lost_an_order_throws_its_work_away(
         word.touch()
         other = await ordered(queues, 3, "waiting")
         await until(queues, other.ref, OrderState.DONE)
-    assert await results(store) == [f"results/{other.order_id}/1.mp4"]
+    expected = [f"results/{other.order_id}/1.{suffix}" for suffix in ("jpg", "mp4")]
+    assert sorted(await results(store)) == expected
     assert await redis.lrange(f"{prefix_of(order.ref.queue)}active", 0, -1) == [order.order_id]
 
 

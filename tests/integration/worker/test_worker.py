@@ -1,5 +1,6 @@
 """A worker does what waits: looks at once, videos one after the other, and says how it went."""
 
+import json
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -12,18 +13,21 @@ from redis.asyncio import Redis
 
 from inference.engines.still import StillEngine
 from inference.media.video import ClipReader
-from jobs.errors import UnknownTemplate, UnsupportedMedia
+from jobs.errors import UnknownTemplate, UnsupportedMedia, UserError
 from jobs.model import grid_box
-from jobs.orders import LookResult, Motion, OrderState
+from jobs.orders import LookResult, Order, OrderState
 from jobs.queues.heartbeats import WorkerRegistry, WorkerState
 from jobs.queues.order_logs import OrderLogs
 from jobs.queues.queues import Queues
-from jobs.service_errors import BrokenRecord, FileGone
+from jobs.service_errors import BrokenRecord, FileGone, OutdatedOrder
 from jobs.show_all import work_frames
 from jobs.store.files import FileStore
 from jobs.templates import Catalogue
+from jobs.wish import Movement
+from tests.integration.inference.conftest import FACE_BOX
 from tests.integration.worker.conftest import (
     CLIP,
+    PHOTO,
     WALL,
     look_ordered,
     ordered,
@@ -32,7 +36,7 @@ from tests.integration.worker.conftest import (
     until,
     working,
 )
-from worker.order_log import OrderLog
+from tests.old_records import old_record
 from worker.plan import WorkerPlan
 
 pytestmark = pytest.mark.local_sockets
@@ -70,7 +74,7 @@ async def test_order_becomes_a_video_in_the_store_and_nothing_else_is_left(
 async def test_last_words_about_an_order_are_kept_for_a_day(
     queues: Queues, plan: WorkerPlan, redis: Redis
 ) -> None:
-    good, bad = await ordered(queues, 2), await ordered(queues, 3, motion=Motion(template="no"))
+    good, bad = await ordered(queues, 2), await ordered(queues, 3, motion=Movement(template="no"))
     async with working(plan, "still"):
         await until(queues, good.ref, OrderState.DONE)
         await until(queues, bad.ref, OrderState.FAILED)
@@ -79,7 +83,7 @@ async def test_last_words_about_an_order_are_kept_for_a_day(
     assert "attempt 1 begun by" in lines[0]
     assert "200 x 200 px, 75 frames" in lines[-1]
     assert "UnknownTemplate" in (await logs.last(bad.order_id, 1000))[-1]
-    await OrderLog(redis, plan.url).add(
+    await OrderLogs(redis, plan.url).add(
         good.order_id, [f"{number} " + "x" * 5000 for number in range(300)]
     )
     lines = await logs.last(good.order_id, 1000)
@@ -93,16 +97,17 @@ async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
     look = await look_ordered(queues, clip_key=CLIP, clip_duration_s=0.4)
     async with working(plan, "flow"):
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
-        assert (found.clip_frames, len(found.clip_faces)) == (10, 1)
-        assert (found.clip_duration_s, found.clip_has_sound) == (0.4, False)
+        clip = found.clip
+        assert clip is not None
+        assert (clip.frame_count, len(clip.faces), len(clip.later_faces)) == (10, 1, 6)
+        assert (clip.duration_s, clip.has_sound, clip.is_complete) == (0.4, False, True)
         order = await ordered(
             queues,
             2,
             "flow",
-            photo_key=found.photo_key,
+            photo_key=found.photo.file,
             face_box=found.faces[0].box,
-            motion=Motion(clip_key=found.clip_key),
-            frames=found.clip_frames,
+            motion=Movement.of_clip(clip),
         )
         status = await until(queues, order.ref, OrderState.DONE)
     assert status.video().duration_s == pytest.approx(0.4)
@@ -113,7 +118,7 @@ async def test_several_movements_are_shown_in_one_video_of_the_chosen_face(
 ) -> None:
     names = ("blink", "wink")
     frames = work_frames([Catalogue.load().get(name) for name in names])
-    order = await ordered(queues, 2, "flow", motion=Motion(templates=names), frames=frames)
+    order = await ordered(queues, 2, "flow", motion=Movement(templates=names), frames=frames)
     async with working(plan, "flow"):
         video = (await until(queues, order.ref, OrderState.DONE)).video()
         await seen(lambda: redis.exists("animato:ewma:cpu:flow"))
@@ -142,7 +147,7 @@ async def test_cell_of_the_grid_can_be_ordered_of_a_photo_without_a_face(
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"motion": Motion(template="no_such")}, UnknownTemplate),
+        ({"motion": Movement(template="no_such")}, UnknownTemplate),
         ({"photo_key": "looks/7/gone.png"}, FileGone),
         ({"options": {"checkpoint": "/etc/passwd"}}, BrokenRecord),
     ],
@@ -200,12 +205,17 @@ async def test_look_tells_the_faces_and_stores_photo_and_sheet(
     async with working(plan, "still"):
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
         nothing = LookResult.read((await until(queues, bare.ref, OrderState.DONE)).result or "")
-    assert (len(found.faces), found.width, found.height, found.clip_key) == (1, 200, 200, None)
-    assert found.photo_key.startswith("looks/7/look-1-")
-    assert await store.size(found.photo_key) > 0
-    assert await store.get(found.sheet_key) != await store.get(found.photo_key)
+    assert (len(found.faces), found.photo.width, found.photo.height, found.clip) == (
+        1,
+        200,
+        200,
+        None,
+    )
+    assert found.photo.file.startswith("looks/7/look-1-")
+    assert await store.get(found.photo.file)
+    assert await store.get(found.photo.sheet) != await store.get(found.photo.file)
     assert nothing.faces == ()
-    assert await store.get(nothing.sheet_key) != await store.get(nothing.photo_key)
+    assert await store.get(nothing.photo.sheet) != await store.get(nothing.photo.file)
     assert list(plan.place.iterdir()) == []
 
 
@@ -282,3 +292,27 @@ async def test_ends_before_it_has_begun(plan: WorkerPlan) -> None:
     async with working(plan, "still") as worker:
         worker.ending.ask()
         await worker.ended()
+
+
+async def made_old(redis: Redis, order: Order, **changes: Any) -> None:
+    """Replaces a waiting order by one as version 1 wrote it."""
+    ids = ("order_id", "person", "chat", "draft", "number", "engine")
+    same = {name: getattr(order, name) for name in ids}
+    plain = old_record("order_of_clip", **same, photo_key=PHOTO, **changes)
+    await redis.hset(order.ref.key, "data", json.dumps(plain))
+
+
+async def test_order_of_an_earlier_version_is_made_or_refused_for_its_person(
+    queues: Queues, plan: WorkerPlan, redis: Redis
+) -> None:
+    box = FACE_BOX.model_dump()
+    template, clip = await ordered(queues, 2, "flow"), await ordered(queues, 3, "flow")
+    motion: dict[str, Any] = {"template": "blink", "clip_key": None, "templates": []}
+    await made_old(redis, template, motion=motion, face_box=box, options={})
+    await made_old(redis, clip, face_box=box, options={})
+    async with working(plan, "flow"):
+        done = await until(queues, template.ref, OrderState.DONE)
+        refused = await until(queues, clip.ref, OrderState.FAILED)
+    assert done.video().width == 200
+    assert (type(refused.error), refused.starts) == (OutdatedOrder, 1)
+    assert isinstance(refused.error, UserError)

@@ -25,8 +25,8 @@ def test_nothing_needs_to_be_said() -> None:
     ("words", "said"),
     [
         (["--device", "gpu"], "'gpu' is none of auto, cpu"),
-        (["--engines", "flow,"], "no list of engines"),
-        (["--engines", ""], "no list of engines"),
+        (["--engines", "flow,"], "not a list of engines"),
+        (["--engines", ""], "not a list of engines"),
     ],
 )
 def test_what_is_typed_wrongly_is_told(

@@ -1,9 +1,12 @@
 """Order cards and results for tests."""
 
+from fractions import Fraction
 from typing import Any
 
 from bot.orders.order_cards import OrderCard
-from jobs.orders import Lane, Motion, Order, Result, order_id
+from jobs.orders import Lane, Order, Result, order_id
+from jobs.wish import Movement
+from tests.wishes import make_wish
 
 NOW_S = 1_700_000_000.0
 
@@ -17,9 +20,11 @@ def make_order(**changes: Any) -> Order:
         "draft": "k3f9a2b1cd",
         "number": number,
         "engine": "flow",
-        "photo_key": "looks/k3f9a2b1cd/photo.png",
-        "motion": Motion(template="smile"),
-        "frames": 100,
+        "wish": make_wish(
+            "looks/k3f9a2b1cd/photo.png",
+            changes.pop("motion", Movement(template="smile")),
+            changes.pop("frames", 100),
+        ),
         "estimated_cost_s": 5.0,
         "lane": Lane.FAIR,
     }
@@ -27,7 +32,7 @@ def make_order(**changes: Any) -> Order:
 
 
 def make_card(**changes: Any) -> OrderCard:
-    names = set(Order.model_fields) & set(changes)
+    names = {*Order.model_fields, "motion", "frames"} & set(changes)
     order = make_order(**{name: changes.pop(name) for name in names})
     facts: dict[str, Any] = {"order": order, "title": "😊 Smile", "begun_s": NOW_S}
     return OrderCard(**(facts | changes))
@@ -37,7 +42,9 @@ def make_result(**changes: Any) -> Result:
     facts: dict[str, Any] = {
         "key": "results/c7-k3f9a2b1cd-2/1.mp4",
         "size_bytes": 1000,
-        "duration_s": 4.0,
+        "frame_rate": Fraction(25),
+        "work_frames": 100,
+        "render_s": 2.0,
         "width": 256,
         "height": 192,
         "frame_count": 100,

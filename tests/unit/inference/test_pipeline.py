@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from inference.choose import TemplateSource
 from inference.engine import Driving, Engine, EngineCrop, Picture
 from inference.engines.flow import FlowEngine
 from inference.engines.still import StillEngine
@@ -19,17 +21,26 @@ from inference.flow.procedural import Parameters, ProceduralMotion
 from inference.flow.renderer import FaceMotion, FaceRenderer
 from inference.flow.track import Track
 from inference.media.writer import VideoWriter
-from inference.pipeline import COMMENT, Animation, DrivingClip, animate_photo
+from inference.pipeline import COMMENT, Listener, animate_photo
 from jobs.errors import BrokenTrack, Cancelled, MediaDamaged, OutputNotWritable
 from jobs.model import CropBox, Face
-from jobs.templates import CurveMotion, CurveName
+from jobs.templates import CurveMotion
+from jobs.wish import ClipFindings, Movement, PhotoFindings, Wish
 
 FACE = Face(number=1, box=CropBox(left=135, upper=62, right=231, lower=158), votes=5)
-NOD = CurveMotion(
-    duration_s=0.5,
-    fps=24,
-    curves={CurveName.PITCH: ((0.0, 0.0), (0.25, 0.15), (0.5, 0.0))},
-)
+NOD = Movement(template="nod")
+TEMPLATES = """
+- name: nod
+  emoji: N
+  title: {en: Nod}
+  licence: ours
+  motion: {duration_s: 0.5, fps: 24, curves: {pitch: [[0, 0], [0.25, 0.15], [0.5, 0]]}}
+- name: track
+  emoji: T
+  title: {en: Track}
+  licence: ours
+  motion: {clip: track.mp4, track: track.npz}
+"""
 FILM_RATE = Fraction(24000, 1001)
 
 
@@ -47,7 +58,7 @@ def photo(picture: Picture, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def clip(picture: Picture, tmp_path_factory: pytest.TempPathFactory) -> DrivingClip:
+def clip(picture: Picture, tmp_path_factory: pytest.TempPathFactory) -> ClipFindings:
     """Seven frames of the astronaut moving to the right, 350 x 300 px at film rate."""
     even = np.ascontiguousarray(picture[:300, :350])
     placement = place_face(even, FACE.box)
@@ -61,7 +72,40 @@ def clip(picture: Picture, tmp_path_factory: pytest.TempPathFactory) -> DrivingC
             rendered = renderer.render(FaceMotion(motion.pose(now), motion.field(now)))
             frame[box.upper : box.lower, box.left : box.right] = rendered
             writer.write(frame)
-    return DrivingClip(path, FACE, FILM_RATE, 7)
+    return ClipFindings(
+        file=str(path),
+        width=350,
+        height=300,
+        original_width=350,
+        original_height=300,
+        frame_rate=FILM_RATE,
+        frame_count=7,
+        has_sound=False,
+        faces=(FACE,),
+    )
+
+
+@pytest.fixture
+def source(tmp_path_factory: pytest.TempPathFactory) -> TemplateSource:
+    folder = tmp_path_factory.mktemp("templates")
+    (folder / "templates.yaml").write_text(TEMPLATES, "utf-8")
+    (folder / "track.mp4").write_bytes(b"not looked at")
+    return TemplateSource(folder, folder)
+
+
+def wish_of(photo: Path, movement: Movement | ClipFindings, **changes: Any) -> Wish:
+    if isinstance(movement, ClipFindings):
+        movement = Movement.of_clip(movement)
+    found = PhotoFindings(
+        file=str(photo),
+        sheet=str(photo),
+        width=351,
+        height=301,
+        original_width=351,
+        original_height=301,
+        faces=(FACE,),
+    )
+    return Wish(photo=found, movement=movement, **changes)
 
 
 def decoded(path: Path) -> list[Picture]:
@@ -115,10 +159,10 @@ class SpotEngine(StillEngine):
 
 
 def test_a_template_becomes_an_mp4_of_the_whole_photo(
-    photo: Path, picture: Picture, tmp_path: Path
+    photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource
 ) -> None:
     output = tmp_path / "nod.mp4"
-    result = animate_photo(Animation(photo, FACE, NOD), FlowEngine(), output)
+    result = animate_photo(wish_of(photo, NOD), FlowEngine(), output, source)
     frames = decoded(output)
     assert files_in(tmp_path) == ["nod.mp4"]
     assert len(frames) == result.frame_count == 12
@@ -126,18 +170,18 @@ def test_a_template_becomes_an_mp4_of_the_whole_photo(
     assert frames[0].shape == (302, 352, 3)
     assert (result.width, result.height) == (352, 302)
     assert rate_of(output) == result.frame_rate == 24
-    assert result.path == output
-    assert result.elapsed_s > 0
+    assert result.size_bytes == output.stat().st_size
+    assert result.frames_per_second == pytest.approx(12 / result.render_s)
     assert near(frames[0][:301, :351], picture) < 4
     face = np.s_[70:160, 140:230]
     assert near(frames[6][face], picture[face]) > 2 * near(frames[0][face], picture[face])
 
 
 def test_a_clip_leads_the_photo_at_its_own_exact_rate(
-    photo: Path, picture: Picture, clip: DrivingClip, tmp_path: Path
+    photo: Path, picture: Picture, clip: ClipFindings, tmp_path: Path, source: TemplateSource
 ) -> None:
     output = tmp_path / "led.mp4"
-    result = animate_photo(Animation(photo, FACE, clip), FlowEngine(), output)
+    result = animate_photo(wish_of(photo, clip), FlowEngine(), output, source)
     frames = decoded(output)
     assert len(frames) == result.frame_count == 7
     assert rate_of(output) == result.frame_rate == FILM_RATE
@@ -147,7 +191,7 @@ def test_a_clip_leads_the_photo_at_its_own_exact_rate(
 
 
 def test_without_paste_back_only_the_engines_part_is_shown(
-    photo: Path, picture: Picture, tmp_path: Path
+    photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource
 ) -> None:
     output = tmp_path / "part.mp4"
     engine = FlowEngine()
@@ -155,7 +199,7 @@ def test_without_paste_back_only_the_engines_part_is_shown(
     tall = np.vstack([picture, picture[::-1], picture])  # more room than the engine's box takes
     path = tmp_path / "tall.png"
     cv2.imwrite(str(path), tall[..., ::-1])
-    result = animate_photo(Animation(path, FACE, NOD, is_pasted_back=False), engine, output)
+    result = animate_photo(wish_of(path, NOD, paste_back=False), engine, output, source)
     frame = decoded(output)[0]
     box = engine.crop_for(FACE, tall).box
     assert box.height < tall.shape[0] - 100
@@ -167,10 +211,10 @@ def test_without_paste_back_only_the_engines_part_is_shown(
 
 
 def test_a_part_that_reaches_outside_the_photo_is_pasted_where_it_belongs(
-    photo: Path, picture: Picture, tmp_path: Path
+    photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource
 ) -> None:
     output = tmp_path / "spot.mp4"
-    animate_photo(Animation(photo, FACE, NOD), SpotEngine(), output)
+    animate_photo(wish_of(photo, NOD), SpotEngine(), output, source)
     frame = decoded(output)[3]
     assert frame[60:140, 2:80].min() > 240
     assert near(frame[170:300, :350], picture[170:300, :350]) < 4
@@ -178,16 +222,18 @@ def test_a_part_that_reaches_outside_the_photo_is_pasted_where_it_belongs(
 
 
 def test_the_still_engine_gives_the_photo_for_every_frame(
-    photo: Path, picture: Picture, clip: DrivingClip, tmp_path: Path
+    photo: Path, picture: Picture, clip: ClipFindings, tmp_path: Path, source: TemplateSource
 ) -> None:
     output = tmp_path / "still.mp4"
-    animate_photo(Animation(photo, FACE, clip), StillEngine(), output)
+    animate_photo(wish_of(photo, clip), StillEngine(), output, source)
     frames = decoded(output)
     assert len(frames) == 7
     assert all(near(frame[:301, :351], picture) < 4 for frame in frames)
 
 
-def test_a_track_is_a_movement_too(photo: Path, picture: Picture, tmp_path: Path) -> None:
+def test_a_track_is_a_movement_too(
+    photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource
+) -> None:
     rest = np.repeat(np.eye(2, 3, dtype=np.float32)[None], 4, axis=0)
     rest[1:, 0, 2] = (4, 8, 12)
     track = Track(
@@ -198,89 +244,104 @@ def test_a_track_is_a_movement_too(photo: Path, picture: Picture, tmp_path: Path
         np.ones((4, 40), np.float32),
         place_face(picture, FACE.box).anchors,
     )
+    track.save(source.folder / "track.npz")
     output = tmp_path / "track.mp4"
-    result = animate_photo(Animation(photo, FACE, track), FlowEngine(), output)
+    result = animate_photo(wish_of(photo, Movement(template="track")), FlowEngine(), output, source)
     frames = decoded(output)
     assert len(frames) == result.frame_count == 4
     assert rate_of(output) == 30
     assert near(frames[3][:301, :351], picture) > near(frames[0][:301, :351], picture) + 1
 
 
-def test_a_movement_is_repeated_as_often_as_wanted(photo: Path, tmp_path: Path) -> None:
+def test_a_movement_is_repeated_as_often_as_wanted(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
     output = tmp_path / "loop.mp4"
-    result = animate_photo(Animation(photo, FACE, NOD, loop=3), StillEngine(), output)
+    result = animate_photo(wish_of(photo, NOD, loop=3), StillEngine(), output, source)
     assert len(decoded(output)) == result.frame_count == 36
 
 
-def test_the_file_says_that_it_was_made_by_a_machine(photo: Path, tmp_path: Path) -> None:
+def test_the_file_says_that_it_was_made_by_a_machine(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
     output = tmp_path / "said.mp4"
-    animate_photo(Animation(photo, FACE, NOD), StillEngine(), output)
+    animate_photo(wish_of(photo, NOD), StillEngine(), output, source)
     with av.open(str(output)) as mp4:
         assert mp4.metadata["comment"] == COMMENT
     assert COMMENT.startswith("AI-generated")
 
 
-def test_progress_rises_to_the_end(photo: Path, tmp_path: Path) -> None:
+def test_progress_rises_to_the_end(photo: Path, tmp_path: Path, source: TemplateSource) -> None:
     reports: list[tuple[int, int]] = []
     animate_photo(
-        Animation(photo, FACE, NOD),
+        wish_of(photo, NOD),
         FlowEngine(),
         tmp_path / "a.mp4",
-        report=lambda done, total: reports.append((done, total)),
+        source,
+        Listener(lambda done, total: reports.append((done, total))),
     )
     assert reports == [(5, 12), (10, 12), (12, 12)]
 
 
 @pytest.mark.parametrize("engine", [FlowEngine, StillEngine])
 def test_a_cancelled_animation_leaves_no_file_and_no_thread(
-    photo: Path, clip: DrivingClip, tmp_path: Path, engine: type[Engine]
+    photo: Path, clip: ClipFindings, tmp_path: Path, engine: type[Engine], source: TemplateSource
 ) -> None:
     reports: list[int] = []
     with pytest.raises(Cancelled):
         animate_photo(
-            Animation(photo, FACE, clip),
+            wish_of(photo, clip),
             engine(),
             tmp_path / "never.mp4",
-            report=lambda done, _: reports.append(done),
-            is_cancelled=lambda: len(reports) == 1,
+            source,
+            Listener(lambda done, _: reports.append(done), lambda: len(reports) == 1),
         )
     assert len(reports) == 1
     assert files_in(tmp_path) == []
     assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
 
 
-def test_an_engine_that_breaks_off_leaves_no_file(photo: Path, tmp_path: Path) -> None:
+def test_an_engine_that_breaks_off_leaves_no_file(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
     reports: list[int] = []
     with pytest.raises(BrokenTrack, match="failing"):
         animate_photo(
-            Animation(photo, FACE, NOD),
+            wish_of(photo, NOD),
             FailingEngine(),
             tmp_path / "never.mp4",
-            report=lambda done, _: reports.append(done),
+            source,
+            Listener(lambda done, _: reports.append(done)),
         )
     assert reports == [1, 2]
     assert files_in(tmp_path) == []
 
 
-def test_an_earlier_result_outlives_a_failure(photo: Path, tmp_path: Path) -> None:
+def test_an_earlier_result_outlives_a_failure(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
     output = tmp_path / "kept.mp4"
     output.write_bytes(b"earlier")
     with pytest.raises(BrokenTrack):
-        animate_photo(Animation(photo, FACE, NOD), FailingEngine(), output)
+        animate_photo(wish_of(photo, NOD), FailingEngine(), output, source)
     assert output.read_bytes() == b"earlier"
     assert files_in(tmp_path) == ["kept.mp4"]
 
 
-def test_a_photo_that_is_not_there_is_said_before_anything_is_written(tmp_path: Path) -> None:
-    animation = Animation(tmp_path / "none.png", FACE, NOD)
+def test_a_photo_that_is_not_there_is_said_before_anything_is_written(
+    tmp_path: Path, source: TemplateSource
+) -> None:
+    wish = wish_of(tmp_path / "none.png", NOD)
     with pytest.raises(MediaDamaged, match=r"none\.png"):
-        animate_photo(animation, StillEngine(), tmp_path / "a.mp4")
+        animate_photo(wish, StillEngine(), tmp_path / "a.mp4", source)
     assert files_in(tmp_path) == []
 
 
-def test_a_place_that_cannot_be_written_is_said(photo: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_said(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
     with pytest.raises(OutputNotWritable):
-        animate_photo(Animation(photo, FACE, NOD), StillEngine(), tmp_path / "no" / "a.mp4")
+        animate_photo(wish_of(photo, NOD), StillEngine(), tmp_path / "no" / "a.mp4", source)
 
 
 class CountingEngine(StillEngine):
@@ -299,35 +360,42 @@ class CountingEngine(StillEngine):
             yield batch
 
 
-def test_frames_are_written_as_they_are_made(photo: Path, tmp_path: Path) -> None:
+def test_frames_are_written_as_they_are_made(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
     engine = CountingEngine()
     lead: list[int] = []
     animate_photo(
-        Animation(photo, FACE, NOD),
+        wish_of(photo, NOD),
         engine,
         tmp_path / "a.mp4",
-        report=lambda done, _: lead.append(engine.made - done),
+        source,
+        Listener(lambda done, _: lead.append(engine.made - done)),
     )
     assert lead == [0] * 12
 
 
-def test_sound_can_be_left_out(photo: Path, clip: DrivingClip, tmp_path: Path) -> None:
+def test_sound_can_be_left_out(
+    photo: Path, clip: ClipFindings, tmp_path: Path, source: TemplateSource
+) -> None:
     spoken = with_tone(clip, tmp_path / "spoken.mp4")
     for has_audio in (True, False):
         output = tmp_path / f"{has_audio}.mp4"
-        animation = Animation(photo, FACE, spoken, has_audio=has_audio)
-        animate_photo(animation, StillEngine(), output)
+        video = animate_photo(
+            wish_of(photo, spoken, audio=has_audio), StillEngine(), output, source
+        )
+        assert video.has_sound is has_audio
         with av.open(str(output)) as mp4:
             assert bool(mp4.streams.audio) is has_audio
             assert mp4.streams.video[0].frames == 7
 
 
-def with_tone(clip: DrivingClip, path: Path) -> DrivingClip:
+def with_tone(clip: ClipFindings, path: Path) -> ClipFindings:
     """The clip with a tone under it."""
-    with av.open(str(clip.path)) as source, av.open(str(path), "w") as target:
-        pictures = target.add_stream_from_template(source.streams.video[0])
+    with av.open(clip.file) as spoken, av.open(str(path), "w") as target:
+        pictures = target.add_stream_from_template(spoken.streams.video[0])
         sound = target.add_stream("aac", rate=48000)
-        for packet in source.demux(video=0):
+        for packet in spoken.demux(video=0):
             if packet.dts is not None:
                 packet.stream = pictures
                 target.mux(packet)
@@ -336,4 +404,4 @@ def with_tone(clip: DrivingClip, path: Path) -> DrivingClip:
         tone.sample_rate = 48000
         target.mux(sound.encode(tone))
         target.mux(sound.encode(None))
-    return DrivingClip(path, clip.face, clip.frame_rate, clip.frame_count)
+    return clip.model_copy(update={"file": str(path), "has_sound": True})

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from inference.choose import TemplateSource
 from inference.engine import Driving, Picture
 from inference.engines.flow import FlowEngine
 from inference.engines.still import StillEngine
@@ -16,10 +17,12 @@ from inference.flow.track import Track
 from inference.media.photo import write_png
 from inference.media.probe import probe
 from inference.media.video import ClipReader
-from inference.show_all import TILE_PX, CloseUp, Showing, close_up, sheets, show_all
+from inference.pipeline import Listener, animate_photo
+from inference.show_all import TILE_PX, CloseUp, close_up, sheets
 from jobs.errors import Cancelled, EngineUnavailable
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion, CurveName
+from jobs.wish import Movement, PhotoFindings, Wish
 
 ASTRONAUT: Picture = skimage.data.astronaut()
 FACE = Face(number=1, box=CropBox(left=174, upper=68, right=272, lower=166), votes=9)
@@ -161,37 +164,71 @@ def grey_at(close: CloseUp, box: CropBox) -> float:
 # --- the video ------------------------------------------------------------------------------------
 
 
+NAMES = ("long", "short")
+TEMPLATES = """
+- name: long
+  emoji: L
+  title: {en: Long}
+  licence: ours
+  motion: {duration_s: 1, curves: {yaw: [[0, 0], [0.5, 0.1], [1, 0]]}}
+- name: short
+  emoji: S
+  title: {en: Short}
+  licence: ours
+  motion: {duration_s: 0.6, fps: 30, curves: {yaw: [[0, 0], [0.3, 0.1], [0.6, 0]]}}
+"""
+
+
 @pytest.fixture
-def showing(tmp_path: Path) -> Showing:
-    write_png(ASTRONAUT, tmp_path / "photo.png")
-    return Showing(tmp_path / "photo.png", FACE, (movement(1.0), movement(0.6, fps=30)))
+def source(tmp_path_factory: pytest.TempPathFactory) -> TemplateSource:
+    folder = tmp_path_factory.mktemp("templates")
+    (folder / "templates.yaml").write_text(TEMPLATES, "utf-8")
+    return TemplateSource(folder, folder)
 
 
-def test_video_is_silent_small_and_told_as_it_is(showing: Showing, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    made = show_all(
-        showing,
-        FlowEngine(),
-        tmp_path / "all.mp4",
-        report=lambda done, total: told.append((done, total)),
+@pytest.fixture
+def wish(tmp_path: Path) -> Wish:
+    path = tmp_path / "photo.png"
+    write_png(ASTRONAUT, path)
+    photo = PhotoFindings(
+        file=str(path),
+        sheet=str(path),
+        width=512,
+        height=512,
+        original_width=512,
+        original_height=512,
+        faces=(FACE,),
     )
+    return Wish(photo=photo, movement=Movement(templates=NAMES))
+
+
+def test_video_is_silent_small_and_told_as_it_is(
+    wish: Wish, source: TemplateSource, tmp_path: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+    path = tmp_path / "all.mp4"
+    listener = Listener(lambda done, total: told.append((done, total)))
+    made = animate_photo(wish, FlowEngine(), path, source, listener)
     assert told == [(done, 25) for done in range(1, 26)]
-    assert showing.work_frames == round(0.6 * (25 + 15))
-    assert (made.width, made.height, made.frame_count) == (478, 236, 25)
-    seen = probe(made.path)
+    assert made.work_frames == round(0.6 * (25 + 15))
+    assert (made.width, made.height, made.frame_count, made.has_sound) == (478, 236, 25, False)
+    seen = probe(path)
     assert (seen.width, seen.height, seen.frame_rate) == (478, 236, Fraction(25))
     assert not seen.has_audio
-    with ClipReader(made.path) as frames:
+    with ClipReader(path) as frames:
         assert sum(1 for _ in frames) == 25
-    assert made.path.stat().st_size < 200_000
+    assert path.stat().st_size < 200_000
 
 
-def test_who_cancels_gets_no_file(showing: Showing, tmp_path: Path) -> None:
+def test_who_cancels_gets_no_file(wish: Wish, source: TemplateSource, tmp_path: Path) -> None:
+    listener = Listener(is_cancelled=lambda: True)
     with pytest.raises(Cancelled):
-        show_all(showing, StillEngine(), tmp_path / "all.mp4", is_cancelled=lambda: True)
+        animate_photo(wish, StillEngine(), tmp_path / "all.mp4", source, listener)
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
 
 
-def test_engine_that_needs_clips_says_so(showing: Showing, tmp_path: Path) -> None:
+def test_engine_that_needs_clips_says_so(
+    wish: Wish, source: TemplateSource, tmp_path: Path
+) -> None:
     with pytest.raises(EngineUnavailable, match="let another engine show several"):
-        show_all(showing, ClipEngine(), tmp_path / "all.mp4")
+        animate_photo(wish, ClipEngine(), tmp_path / "all.mp4", source)

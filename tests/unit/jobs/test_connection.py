@@ -7,7 +7,7 @@ from redis.asyncio import SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnection
 
-from jobs.connection import connect, place_of, reaching
+from jobs.connection import connect, public_address, queue_errors
 from jobs.errors import BadSettings
 from jobs.service_errors import QueueUnavailable
 
@@ -37,7 +37,7 @@ def test_client_has_the_patience_that_bullmq_needs(is_worker: bool, retries: int
     ],
 )
 def test_place_of_an_address_is_all_but_its_secrets(url: str, place: str) -> None:
-    assert place_of(url) == place
+    assert public_address(url) == place
     assert SECRET not in repr(connect(url, is_worker=True))
 
 
@@ -76,7 +76,7 @@ def test_address_says_how_to_connect() -> None:
     ],
 )
 def test_address_that_is_none_is_one_sentence_without_its_secrets(url: str) -> None:
-    for use in (place_of, lambda url: connect(url, is_worker=False)):
+    for use in (public_address, lambda url: connect(url, is_worker=False)):
         with pytest.raises(BadSettings, match="percent-encoded") as caught:
             use(url)
         assert SECRET not in "".join(traceback.format_exception_only(caught.value))
@@ -98,7 +98,7 @@ def test_address_that_is_none_is_one_sentence_without_its_secrets(url: str) -> N
 )
 def test_trouble_with_the_server_is_one_sentence(error: RedisError, reason: str) -> None:
     url = "redis://:hunter2@example.org:7000"
-    with pytest.raises(QueueUnavailable) as caught, reaching(url):
+    with pytest.raises(QueueUnavailable) as caught, queue_errors(url):
         raise error
     assert f"example.org:7000 cannot be used ({reason})" in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -106,5 +106,5 @@ def test_trouble_with_the_server_is_one_sentence(error: RedisError, reason: str)
 
 
 def test_what_is_not_the_servers_fault_is_not_wrapped() -> None:
-    with pytest.raises(ZeroDivisionError), reaching("redis://localhost"):
+    with pytest.raises(ZeroDivisionError), queue_errors("redis://localhost"):
         raise ZeroDivisionError

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.gateway.hearing import Hearing
+from bot.gateway.polling import PollingHealth
 from inference.process.engine_process import RESTART_REASONS
 from jobs.errors import BadSettings, OperatorError, UnknownEngine
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
@@ -61,7 +61,7 @@ def test_document_has_every_metric_with_its_kind_and_meaning() -> None:
     WorkerMetrics(worker)
     OrderMetrics(bot)
     QueueMetrics(Queues("redis://localhost", ["still"]), bot)
-    Hearing().measure(bot)
+    PollingHealth().measure(bot)
     parts = {"worker": shown_kinds(worker), "bot": shown_kinds(bot)}
     pattern = r"^\| `(\w+)` \| (\w+) \| [\w, ]*\| (\w+) \| (.*) \|$"
     rows = re.findall(pattern, DOCUMENT.read_text("utf-8"), re.MULTILINE)
@@ -210,12 +210,10 @@ def test_orders_and_deliveries_are_counted(registry: CollectorRegistry) -> None:
     metrics = OrderMetrics(registry)
     metrics.submitted(STILL, Lane.EXPRESS, is_new=True)
     metrics.submitted(STILL, Lane.FAIR, is_new=False)
-    metrics.rebased(STILL)
     metrics.delivered(DeliveryOutcome.GONE)
     assert [line for line in lines_of(registry) if line.endswith(" 1.0")] == [
         'animato_jobs_submitted_total{engine="still",lane="express"} 1.0',
         'animato_jobs_refused_total{reason="dup"} 1.0',
-        'animato_rebase_total{engine="still"} 1.0',
         'animato_deliver_total{outcome="gone"} 1.0',
     ]
 

@@ -4,10 +4,9 @@ import logging
 
 import pytest
 
-from inference.process.render_job import EngineOffer, OfferedEngine
-from jobs.errors import EngineUnavailable, NoFaceFound
+from inference.process.offer import EngineOffer, OfferedEngine
+from jobs.errors import EngineUnavailable
 from jobs.tasks import Shutdown
-from worker.order_log import lines_of, stamped
 from worker.plan import without_lacking
 from worker.render import orderable_options
 
@@ -45,10 +44,3 @@ def test_asking_again_is_urgent() -> None:
     assert (ending.asked.is_set(), ending.is_urgent.is_set()) == (True, False)
     ending.ask()
     assert ending.is_urgent.is_set()
-
-
-def test_error_in_the_log_is_one_line_without_a_traceback() -> None:
-    assert lines_of(ValueError("two\nlines")) == ["ValueError: two"]
-    (line,) = lines_of(NoFaceFound(name="me.png"))
-    assert line.startswith("NoFaceFound: No face was found in me.png")
-    assert stamped("done")[10:].endswith(" done")

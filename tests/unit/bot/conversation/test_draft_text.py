@@ -6,28 +6,30 @@ import pytest
 
 from bot.callback_data import MOST_BYTES, ButtonAction, ButtonData
 from bot.conversation.album_store import Album, AlbumPart
-from bot.conversation.albums import album_words
-from bot.conversation.consent import consent_words
+from bot.conversation.albums import album_content
 from bot.conversation.draft_text import (
     MOST_FACES,
     Choice,
-    faces_words,
-    grid_words,
-    looking_words,
-    movement_words,
+    consent_content,
+    faces_content,
+    grid_content,
+    looking_content,
+    movement_content,
     numbers_keyboard,
-    trouble_words,
+    problem_content,
 )
 from bot.gateway.messenger import Keyboard, MessageContent
 from bot.texts import ENGLISH
 from jobs.drafts import Draft, DraftProblem, MediaFile
 from jobs.errors import MediaDamaged
 from jobs.model import CropBox, Face, MediaWarning
-from jobs.orders import LookResult, Motion
+from jobs.orders import LookResult
 from jobs.service_errors import OrderFailed
 from jobs.show_all import MAX_TILES
 from jobs.templates import Catalogue
+from jobs.wish import Movement
 from tests.unit.bot.cards import make_order
+from tests.wishes import make_photo
 
 CATALOGUE = Catalogue.load()
 FILE = MediaFile(file_id="x", name="photo.jpg")
@@ -49,9 +51,7 @@ def draft_of(**changes: Any) -> Draft:
 def look_of(faces: int = 1, *warnings: MediaWarning) -> LookResult:
     box = CropBox(left=0, upper=0, right=9, lower=9)
     found = tuple(Face(number=number + 1, box=box, votes=3) for number in range(faces))
-    return LookResult(
-        photo_key="p", sheet_key="s", width=99, height=99, faces=found, warnings=warnings
-    )
+    return LookResult(photo=make_photo("p", faces=found, warnings=warnings))
 
 
 def choice_of(count: int = 9, *engines: str, **changes: Any) -> Choice:
@@ -68,11 +68,11 @@ def labels(keyboard: Keyboard) -> list[list[str]]:
 
 
 def taps(words: MessageContent) -> list[ButtonData]:
-    return [one.does for row in words.keyboard for one in row if isinstance(one.does, ButtonData)]
+    return [one.data for row in words.keyboard for one in row]
 
 
 def test_movements_stand_in_pairs_and_up_to_ten_on_one_page() -> None:
-    keyboard = labels(movement_words(draft_of(), choice_of(10), ENGLISH).keyboard)
+    keyboard = labels(movement_content(draft_of(), choice_of(10), ENGLISH).keyboard)
     assert [len(row) for row in keyboard] == [2, 2, 2, 2, 2, 1, 1]
     assert keyboard[-2:] == [["🎬 My own clip"], ["✖️ Cancel"]]
 
@@ -82,8 +82,8 @@ def test_movements_stand_in_pairs_and_up_to_ten_on_one_page() -> None:
     [(0, 8, "1/2"), (1, 3, "2/2"), (7, 3, "2/2"), (-1, 8, "1/2")],
 )
 def test_more_movements_have_pages(page: int, shown: int, numbers: str) -> None:
-    words = movement_words(draft_of(), choice_of(11), ENGLISH, page)
-    assert len([tap for tap in taps(words) if tap.verb is ButtonAction.TEMPLATE]) == shown
+    words = movement_content(draft_of(), choice_of(11), ENGLISH, page)
+    assert len([tap for tap in taps(words) if tap.action is ButtonAction.TEMPLATE]) == shown
     (row,) = [row for row in labels(words.keyboard) if "◀️" in row]
     assert row == ["◀️", numbers, "▶️"]
 
@@ -92,8 +92,8 @@ def test_pages_turn_round() -> None:
     turns = [
         [
             tap.argument
-            for tap in taps(movement_words(draft_of(), choice_of(30), ENGLISH, page))
-            if tap.verb is ButtonAction.PAGE
+            for tap in taps(movement_content(draft_of(), choice_of(30), ENGLISH, page))
+            if tap.action is ButtonAction.PAGE
         ]
         for page in (0, 3)
     ]
@@ -101,54 +101,56 @@ def test_pages_turn_round() -> None:
 
 
 def test_warnings_stand_above_whatever_is_asked() -> None:
-    for faces, words in ((0, grid_words), (2, faces_words)):
+    for faces, words in ((0, grid_content), (2, faces_content)):
         draft = draft_of(look=look_of(faces, MediaWarning.VERY_DARK, MediaWarning.SMALL_FACE))
         assert words(draft, ENGLISH).text.startswith(
             f"⚠️ {MediaWarning.VERY_DARK}\n⚠️ {MediaWarning.SMALL_FACE}"
         )
     draft = draft_of(look=look_of(1, MediaWarning.HARD_CUTS))
-    assert movement_words(draft, choice_of(), ENGLISH).text.startswith("⚠️ The clip has hard cuts")
+    assert movement_content(draft, choice_of(), ENGLISH).text.startswith("⚠️ The clip has hard cuts")
 
 
 def test_engine_is_asked_for_only_where_there_are_several() -> None:
-    one = movement_words(draft_of(), choice_of(2, "flow", engine="flow"), ENGLISH)
-    assert not [tap for tap in taps(one) if tap.verb is ButtonAction.ENGINE]
+    one = movement_content(draft_of(), choice_of(2, "flow", engine="flow"), ENGLISH)
+    assert not [tap for tap in taps(one) if tap.action is ButtonAction.ENGINE]
     choice = choice_of(2, "fomm", "flow", engine="flow", buttons={"fomm": "Livelier", "flow": ""})
-    two = movement_words(draft_of(), choice, ENGLISH)
+    two = movement_content(draft_of(), choice, ENGLISH)
     assert ["Livelier (fomm)", "✓ flow"] in labels(two.keyboard)
 
 
 def test_nobody_at_work_is_told_and_orders_are_taken_all_the_same() -> None:
-    words = movement_words(draft_of(), Choice(templates=tuple(CATALOGUE)), ENGLISH)
+    words = movement_content(draft_of(), Choice(templates=tuple(CATALOGUE)), ENGLISH)
     assert words.text.startswith("No worker is online")
-    assert len([tap for tap in taps(words) if tap.verb is ButtonAction.TEMPLATE]) == len(CATALOGUE)
+    assert len([tap for tap in taps(words) if tap.action is ButtonAction.TEMPLATE]) == len(
+        CATALOGUE
+    )
 
 
 def test_photo_that_nobody_can_look_at_now_is_kept() -> None:
-    assert looking_words(draft_of(), ENGLISH).text == "Looking at your photo ..."
-    words = looking_words(draft_of(), ENGLISH, is_attended=False)
+    assert looking_content(draft_of(), ENGLISH).text == "Looking at your photo ..."
+    words = looking_content(draft_of(), ENGLISH, is_attended=False)
     assert words.text.startswith("No worker is online right now. Your photo is kept")
     assert labels(words.keyboard) == [["✖️ Cancel"]]
 
 
 def test_clip_that_is_there_comes_first() -> None:
-    words = movement_words(draft_of(clip=FILE), choice_of(2, shows_all=True), ENGLISH)
+    words = movement_content(draft_of(clip=FILE), choice_of(2, shows_all=True), ENGLISH)
     keyboard = labels(words.keyboard)
     assert keyboard[0] == ["🎬 Follow my clip"]
     assert keyboard[-2] == ["🎬 Another clip", "✨ Show me all"]
 
 
 def test_wish_that_waits_for_its_warnings_comes_first() -> None:
-    draft = draft_of(motion=Motion(template="move1"))
-    assert labels(movement_words(draft, choice_of(), ENGLISH).keyboard)[0][0].endswith("Move 1")
+    draft = draft_of(motion=Movement(template="move1"))
+    assert labels(movement_content(draft, choice_of(), ENGLISH).keyboard)[0][0].endswith("Move 1")
     every = draft_of(is_all_wanted=True)
-    first = movement_words(every, choice_of(shows_all=True), ENGLISH).keyboard[0][0]
+    first = movement_content(every, choice_of(shows_all=True), ENGLISH).keyboard[0][0]
     assert first.text == "▶️ Go on: all movements"
 
 
 def test_faces_are_spread_evenly_and_end_somewhere() -> None:
     rows = [
-        [len(row) for row in labels(faces_words(draft_of(look=look_of(count)), ENGLISH).keyboard)]
+        [len(row) for row in labels(faces_content(draft_of(look=look_of(count)), ENGLISH).keyboard)]
         for count in (2, 5, 9, 40)
     ]
     assert rows == [[2, 1], [3, 2, 1], [3, 3, 3, 1], [4, 4, 4, 1]]
@@ -158,53 +160,53 @@ def test_faces_are_spread_evenly_and_end_somewhere() -> None:
 def test_trouble_with_a_clip_leaves_the_photo() -> None:
     error = MediaDamaged(name="a.mp4")
     with_clip = draft_of(trouble=DraftProblem(error=error.to_dict(), is_clip=True))
-    assert labels(trouble_words(with_clip, error, ENGLISH).keyboard) == [
+    assert labels(problem_content(with_clip, error, ENGLISH).keyboard) == [
         ["🎬 Another clip", "Without the clip"],
         ["✖️ Cancel"],
     ]
     photo = draft_of(trouble=DraftProblem(error=error.to_dict()))
-    assert labels(trouble_words(photo, error, ENGLISH).keyboard) == [["OK"]]
+    assert labels(problem_content(photo, error, ENGLISH).keyboard) == [["OK"]]
 
 
 def test_trouble_of_ours_can_be_tried_again_and_tells_nothing() -> None:
     error = OrderFailed(order="look-k3f9a2b1cd-1")
-    words = trouble_words(draft_of(trouble=DraftProblem(error=error.to_dict())), error, ENGLISH)
+    words = problem_content(draft_of(trouble=DraftProblem(error=error.to_dict())), error, ENGLISH)
     assert "look-" not in words.text
     assert labels(words.keyboard)[0] == ["↻ Try again"]
 
 
 def test_photo_that_nobody_looks_at_does_not_wait_without_a_word() -> None:
-    words = looking_words(draft_of(), ENGLISH, is_attended=False)
+    words = looking_content(draft_of(), ENGLISH, is_attended=False)
     assert words.text.startswith("No worker is online right now.")
     assert labels(words.keyboard) == [["✖️ Cancel"]]
 
 
 def test_first_keyboard_cancels_and_later_ones_close() -> None:
     for number, label in ((1, "✖️ Cancel"), (2, "✖️ Close")):
-        words = looking_words(draft_of(number=number), ENGLISH)
+        words = looking_content(draft_of(number=number), ENGLISH)
         assert labels(words.keyboard) == [[label]]
 
 
 def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
-    keyboard = numbers_keyboard(make_order(motion=Motion(templates=("a", "b", "c", "d"))))
+    keyboard = numbers_keyboard(make_order(motion=Movement(templates=("a", "b", "c", "d"))))
     assert labels(keyboard) == [["1", "2", "3"], ["4"]]
-    assert keyboard[1][0].does == ButtonData(ButtonAction.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
+    assert keyboard[1][0].data == ButtonData(ButtonAction.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
     assert MAX_TILES <= 30
 
 
 def test_every_button_fits_even_with_the_longest_names() -> None:
-    draft = draft_of(number=10**6, clip=FILE, motion=Motion(template="move1"))
+    draft = draft_of(number=10**6, clip=FILE, motion=Movement(template="move1"))
     choice = choice_of(30, "fomm", "flow", shows_all=True)
     longest = choice.templates[0].model_copy(
         update={"name": LONGEST_NAME, "title": {"en": "t" * 200}}
     )
-    order = make_order(number=10**6, motion=Motion(templates=(LONGEST_NAME,)))
+    order = make_order(number=10**6, motion=Movement(templates=(LONGEST_NAME,)))
     many = [
-        movement_words(draft, choice, ENGLISH, 2),
-        movement_words(draft, Choice(templates=[longest]), ENGLISH),
-        grid_words(draft, ENGLISH),
-        faces_words(draft_of(number=10**6, look=look_of(40)), ENGLISH),
-        consent_words(draft.draft, 24, ENGLISH),
+        movement_content(draft, choice, ENGLISH, 2),
+        movement_content(draft, Choice(templates=[longest]), ENGLISH),
+        grid_content(draft, ENGLISH),
+        faces_content(draft_of(number=10**6, look=look_of(40)), ENGLISH),
+        consent_content(draft.draft, 24, ENGLISH),
         MessageContent("", numbers_keyboard(order)),
     ]
     for words in many:
@@ -224,6 +226,6 @@ def test_albums_card(count: int, begun: int, rows: list[int]) -> None:
         AlbumPart(chat=7, person=7, message_id=number, photo=FILE) for number in range(count)
     )
     album = Album(album="a", parts=parts, begun=frozenset(range(begun)))
-    words = album_words(album, ENGLISH)
+    words = album_content(album, ENGLISH)
     assert [len(row) for row in words.keyboard] == rows
     assert str(count) in words.text

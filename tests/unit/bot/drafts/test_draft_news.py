@@ -7,7 +7,9 @@ from bot.drafts.look_results import draft_of, is_ready, with_look
 from bot.orders.ordering import renumbered
 from jobs.drafts import Draft
 from jobs.model import CropBox, Face
-from jobs.orders import LookResult, Motion
+from jobs.orders import LookResult
+from jobs.wish import Movement
+from tests.wishes import make_clip, make_photo
 
 BOX = CropBox(left=0, upper=0, right=100, lower=100)
 FACES = tuple(Face(number=number, box=BOX.scaled(number), votes=1) for number in (1, 2))
@@ -18,9 +20,8 @@ def make_draft(**changes: Any) -> Draft:
 
 
 def make_look(**changes: Any) -> LookResult:
-    return LookResult(
-        photo_key="looks/a/photo.png", sheet_key="looks/a/sheet.png", width=9, height=9, **changes
-    )
+    clip = changes.pop("clip", None)
+    return LookResult(photo=make_photo("looks/a/photo.png", **changes), clip=clip)
 
 
 def test_draft_and_revision_are_told_by_the_jobs_id() -> None:
@@ -41,16 +42,16 @@ def test_face_that_was_chosen_before_stays() -> None:
 
 
 def test_wish_for_a_clip_follows_the_clip_to_its_new_key() -> None:
-    draft = make_draft(motion=Motion(clip_key="looks/a/old.mp4"))
-    followed = with_look(draft, make_look(clip_key="looks/a/new.mp4"))
-    assert followed.motion == Motion(clip_key="looks/a/new.mp4")
+    draft = make_draft(motion=Movement.of_clip(make_clip("looks/a/old.mp4")))
+    followed = with_look(draft, make_look(clip=make_clip("looks/a/new.mp4")))
+    assert followed.motion == Movement.of_clip(make_clip("looks/a/new.mp4"))
     assert with_look(draft, make_look()).motion is None
-    smile = Motion(template="smile")
+    smile = Movement(template="smile")
     assert with_look(make_draft(motion=smile), make_look()).motion == smile
 
 
 def test_draft_is_ready_when_look_face_and_movement_are_there() -> None:
-    smile = Motion(template="smile")
+    smile = Movement(template="smile")
     ready = make_draft(look=make_look(), face_box=BOX, motion=smile)
     assert is_ready(ready)
     assert is_ready(ready.model_copy(update={"motion": None, "is_all_wanted": True}))

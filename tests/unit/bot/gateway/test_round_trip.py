@@ -25,4 +25,4 @@ WELL = Trip(ANIMATION, ANIMATION, is_same=True, sent_s=2.0, came_back_s=2.0, too
     ],
 )
 def test_only_a_video_may_come_back_with_other_bytes(trip: Trip, trouble: str) -> None:
-    assert trip.trouble == trouble
+    assert trip.problem == trouble

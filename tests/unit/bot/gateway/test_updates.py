@@ -83,8 +83,8 @@ def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
 @pytest.mark.parametrize(
     ("content", "words", "is_clip"),
     [
-        ({"sticker": {**STICKER, "is_animated": True}}, "Moving stickers", False),
-        ({"sticker": {**STICKER, "is_video": True}}, "Moving stickers", True),
+        ({"sticker": {**STICKER, "is_animated": True}}, "Animated stickers", False),
+        ({"sticker": {**STICKER, "is_video": True}}, "Animated stickers", True),
         ({"story": {"id": 1, "chat": CHAT}}, "cannot open stories", False),
         ({"paid_media": {"star_count": 1, "paid_media": []}}, "cannot open paid", False),
         ({"voice": {**FILE, "duration": 3}}, "Send me a photo", False),
@@ -111,7 +111,6 @@ def test_where_a_message_came_from() -> None:
     plain = incoming(message_of(text="hello", message_thread_id=5))
     assert (plain.chat, plain.person, plain.message_id, plain.text) == (7, 7, 3, "hello")
     assert plain.thread_id is None, "outside topics it cannot be sent to"
-    assert plain.language == "pt"
     assert incoming(message_of(message_thread_id=5, is_topic_message=True)).thread_id == 5
     anonymous = incoming(message_of(sender_chat={"id": -100, "type": "supergroup"}))
     assert anonymous.person == -100

@@ -12,7 +12,7 @@ from bot.texts import ENGLISH
 
 def test_stranger_hears_the_number_that_the_owner_needs_and_whom_to_ask() -> None:
     assert refusal(Role.STRANGER, 4242, "@owner", ENGLISH) == (
-        "This bot is private. Its owner can let you in: your number is 4242. The owner: @owner"
+        "This bot is private. Its owner can give you access: your id is 4242. The owner: @owner"
     )
 
 
@@ -21,7 +21,7 @@ def test_without_a_contact_none_is_named() -> None:
 
 
 def test_banned_person_hears_why() -> None:
-    assert "does not want it to serve you" in refusal(Role.BANNED, 7, "", ENGLISH)
+    assert "has banned you" in refusal(Role.BANNED, 7, "", ENGLISH)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_command_of_a_text(text: str, command: str) -> None:
 
 def test_list_of_people_tells_both_kinds() -> None:
     people = {7: Person(is_allowed=True), 8: Person(is_banned=True), 9: Person(is_allowed=True)}
-    assert people_text(people, ENGLISH).splitlines()[:2] == ["Let in: 7, 9", "Shut out: 8"]
-    assert people_text({}, ENGLISH).splitlines()[:2] == ["Let in: nobody", "Shut out: nobody"]
+    assert people_text(people, ENGLISH).splitlines()[:2] == ["Allowed: 7, 9", "Banned: 8"]
+    assert people_text({}, ENGLISH).splitlines()[:2] == ["Allowed: nobody", "Banned: nobody"]
 
 
 @pytest.mark.parametrize(

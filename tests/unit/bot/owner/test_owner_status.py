@@ -4,14 +4,16 @@ from dataclasses import replace
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import MessageContent
-from bot.owner.buttons import OwnerAction, deed_of, owner_button
-from bot.owner.jobs import Job, detail_words, list_words
+from bot.owner.buttons import OwnerAction, owner_action_of, owner_button
+from bot.owner.jobs import Job, detail_content, list_content
 from bot.owner.overview import Overview, QueueSummary, WorkerSummary
-from bot.owner.status import age_words, status_words
+from bot.owner.status import age_text, status_content
 from bot.texts import ENGLISH
-from jobs.orders import Motion, OrderState, order_id
+from jobs.orders import OrderState, order_id
 from jobs.queues.heartbeats import WorkerState
+from jobs.wish import Movement
 from tests.unit.bot.cards import make_order
+from tests.wishes import make_clip
 
 WORKER = WorkerSummary("attic", "cuda:0", WorkerState.IDLE, {"fomm": 12.34, "flow": None}, 4.2)
 OVERVIEW = Overview(
@@ -32,8 +34,8 @@ MOST_CHARACTERS = 4096
 
 
 def deeds(words: MessageContent) -> list[OwnerAction]:
-    taps = [button.does for row in words.keyboard for button in row]
-    found = [deed_of(tap) for tap in taps if isinstance(tap, ButtonData)]
+    taps = [button.data for row in words.keyboard for button in row]
+    found = [owner_action_of(tap) for tap in taps]
     return [one[0] for one in found if one]
 
 
@@ -41,52 +43,52 @@ def deeds(words: MessageContent) -> list[OwnerAction]:
 
 
 def test_status_tells_everything_that_an_owner_asks_for() -> None:
-    words = status_words(OVERVIEW, ENGLISH)
+    words = status_content(OVERVIEW, ENGLISH)
     assert words.text.split("\n\n") == [
-        "Videos are taken.",
-        "Queues:\nfomm: 3 waiting, 1 running, 2 to be tried again; the oldest for 3 min",
-        "Workers:\nattic, cuda:0: idle; fomm 12.3 fps, flow; last sign 4 s ago",
+        "New orders are accepted.",
+        "Queues:\nfomm: 3 waiting, 1 running, 2 to retry; the oldest for 3 min",
+        "Workers:\nattic, cuda:0: idle; fomm 12.3 fps, flow; last heartbeat 4 s ago",
         "Orders within 24 hours: 12 ended, 1 of them failed.",
-        "Files: /data/files, 12.3 GB free\nQueues' memory: 3 MB",
+        "Files: /data/files, 12.3 GB free\nRedis memory: 3 MB",
     ]
     assert deeds(words) == [OwnerAction.JOBS, OwnerAction.STATUS, OwnerAction.PAUSE]
 
 
 def test_status_of_a_paused_service_offers_to_resume() -> None:
-    words = status_words(replace(OVERVIEW, is_paused=True), ENGLISH)
+    words = status_content(replace(OVERVIEW, is_paused=True), ENGLISH)
     assert words.text.startswith("Paused")
     assert deeds(words)[-1] is OwnerAction.RESUME
 
 
 def test_status_without_workers_says_how_to_start_one() -> None:
-    words = status_words(replace(OVERVIEW, workers=()), ENGLISH)
+    words = status_content(replace(OVERVIEW, workers=()), ENGLISH)
     assert "No worker is online: start `animato worker`" in words.text
 
 
 def test_status_of_idle_queues_is_one_line() -> None:
-    words = status_words(replace(OVERVIEW, queues=(QueueSummary("look"),)), ENGLISH)
-    assert "Queues: nothing waits, nothing runs." in words.text
+    words = status_content(replace(OVERVIEW, queues=(QueueSummary("look"),)), ENGLISH)
+    assert "Queues: nothing is waiting or running." in words.text
 
 
 def test_status_says_what_is_wrong_with_the_store() -> None:
-    words = status_words(replace(OVERVIEW, free_bytes=None, trouble="it is away"), ENGLISH)
+    words = status_content(replace(OVERVIEW, free_bytes=None, trouble="it is away"), ENGLISH)
     assert "Files: /data/files\n⚠️ it is away" in words.text
 
 
 def test_worker_with_an_order_shows_it_with_its_speed() -> None:
     busy = replace(WORKER, state=WorkerState.WORKING, job="c7-abc-1", job_speed=24.0)
-    words = status_words(replace(OVERVIEW, workers=(busy,)), ENGLISH)
+    words = status_content(replace(OVERVIEW, workers=(busy,)), ENGLISH)
     assert "attic, cuda:0: c7-abc-1 24.0 fps; fomm 12.3 fps" in words.text
 
 
 def test_status_of_a_hundred_workers_fits_into_a_message() -> None:
-    words = status_words(replace(OVERVIEW, workers=(WORKER,) * 100), ENGLISH)
+    words = status_content(replace(OVERVIEW, workers=(WORKER,) * 100), ENGLISH)
     assert "and 85 more" in words.text
     assert len(words.text) < MOST_CHARACTERS
 
 
 def test_ages_are_told_in_the_unit_that_fits() -> None:
-    assert [age_words(seconds, ENGLISH) for seconds in (3.4, 119, 600, 90_000)] == [
+    assert [age_text(seconds, ENGLISH) for seconds in (3.4, 119, 600, 90_000)] == [
         "3 s",
         "119 s",
         "10 min",
@@ -99,32 +101,32 @@ def test_ages_are_told_in_the_unit_that_fits() -> None:
 
 def test_list_has_a_line_and_a_button_for_each_order() -> None:
     waiting = Job(make_order(), OrderState.WAITING, 42.0, ahead=2)
-    clip = make_order(motion=Motion(clip_key="looks/k3f9a2b1cd/clip.mp4"), number=3)
+    clip = make_order(motion=Movement.of_clip(make_clip("looks/k3f9a2b1cd/clip.mp4")), number=3)
     running = Job(clip, OrderState.RUNNING, 300.0, percent=40)
-    words = list_words([waiting, running], 0, 1, ENGLISH)
+    words = list_content([waiting, running], 0, 1, ENGLISH)
     assert words.text.splitlines() == [
         "1. place 3, 42 s: smile by flow, person 7",
-        "2. running, 40 %, 5 min: a clip of one's own by flow, person 7",
+        "2. running, 40 %, 5 min: own clip by flow, person 7",
     ]
     assert deeds(words) == [OwnerAction.JOB, OwnerAction.JOB, OwnerAction.STATUS]
 
 
 def test_list_of_many_pages_leads_around() -> None:
-    words = list_words([Job(make_order(), OrderState.FAILED, 1.0)], 2, 3, ENGLISH)
+    words = list_content([Job(make_order(), OrderState.FAILED, 1.0)], 2, 3, ENGLISH)
     assert words.text.startswith("17. failed")
-    abouts = [deed_of(one.does) for one in words.keyboard[1] if isinstance(one.does, ButtonData)]
+    abouts = [owner_action_of(one.data) for one in words.keyboard[1]]
     assert abouts == [(OwnerAction.JOBS, "1"), (OwnerAction.JOBS, "2"), (OwnerAction.JOBS, "0")]
 
 
 def test_empty_list_says_so() -> None:
-    assert "No order waits" in list_words([], 0, 0, ENGLISH).text
+    assert "No order is waiting" in list_content([], 0, 0, ENGLISH).text
 
 
 def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
     job = Job(
         make_order(), OrderState.FAILED, 60.0, error="The engine died.", log=("one", "the end")
     )
-    words = detail_words(job, ENGLISH)
+    words = detail_content(job, ENGLISH)
     assert words.text.splitlines() == [
         "c7-k3f9a2b1cd-2",
         "Person 7, chat 7",
@@ -132,7 +134,7 @@ def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
         "failed; ordered 60 s ago",
         "The engine died.",
         "",
-        "Its worker's last words:",
+        "Its log:",
         "one",
         "the end",
     ]
@@ -140,11 +142,11 @@ def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
 
 
 def test_open_order_can_be_cancelled_and_a_done_one_cannot() -> None:
-    running = detail_words(Job(make_order(), OrderState.RUNNING, 1.0), ENGLISH)
+    running = detail_content(Job(make_order(), OrderState.RUNNING, 1.0), ENGLISH)
     assert deeds(running)[0] is OwnerAction.CANCEL
-    done = detail_words(Job(make_order(), OrderState.DONE, 1.0), ENGLISH)
+    done = detail_content(Job(make_order(), OrderState.DONE, 1.0), ENGLISH)
     assert OwnerAction.CANCEL not in deeds(done)
-    unknown = detail_words(Job(make_order(), None, 1.0), ENGLISH)
+    unknown = detail_content(Job(make_order(), None, 1.0), ENGLISH)
     assert "not in the queue" in unknown.text
     assert OwnerAction.CANCEL not in deeds(unknown)
 
@@ -152,7 +154,7 @@ def test_open_order_can_be_cancelled_and_a_done_one_cannot() -> None:
 def test_long_log_fits_into_a_message_and_keeps_its_end() -> None:
     log = tuple(["x" * 2000] * 11 + ["the last line"])
     job = Job(make_order(), OrderState.FAILED, 1.0, error="y" * 5000, log=log)
-    text = detail_words(job, ENGLISH).text
+    text = detail_content(job, ENGLISH).text
     assert len(text) < MOST_CHARACTERS
     assert text.endswith("the last line")
 
@@ -163,12 +165,11 @@ def test_long_log_fits_into_a_message_and_keeps_its_end() -> None:
 def test_button_about_the_longest_order_fits() -> None:
     longest = order_id(-1_009_999_999_999, "k3f9a2b1cd", 99_999)
     button = owner_button("x", OwnerAction.CANCEL, longest)
-    assert isinstance(button.does, ButtonData)
-    decoded = ButtonData.decoded(button.does.encoded())
+    decoded = ButtonData.decoded(button.data.encoded())
     assert decoded is not None
-    assert deed_of(decoded) == (OwnerAction.CANCEL, longest)
+    assert owner_action_of(decoded) == (OwnerAction.CANCEL, longest)
 
 
 def test_buttons_of_others_are_no_deeds() -> None:
-    assert deed_of(ButtonData(ButtonAction.OWNER, argument="explode:1")) is None
-    assert deed_of(ButtonData(ButtonAction.CANCEL, argument="status:")) is None
+    assert owner_action_of(ButtonData(ButtonAction.OWNER, argument="explode:1")) is None
+    assert owner_action_of(ButtonData(ButtonAction.CANCEL, argument="status:")) is None

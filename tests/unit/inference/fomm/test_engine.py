@@ -6,17 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference.choose import TemplateSource
 from inference.engine import Driving, EngineCrop, Picture
 from inference.engine_options import EngineOptions
 from inference.engines.fomm import FommEngine
 from inference.media.photo import write_png
 from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
-from inference.pipeline import Animation, DrivingClip, animate_photo
+from inference.pipeline import animate_photo
 from jobs.errors import (
     NoSuchFrame,
 )
 from jobs.model import CropBox, Face
+from jobs.wish import Movement, Wish
 from tests.see_through import at_rest, dots
 from tests.unit.inference.fomm.engines import (
     FACE,
@@ -35,6 +37,7 @@ from tests.unit.inference.fomm.engines import (
     steps_of,
     threads,
 )
+from tests.wishes import make_clip, make_photo
 
 # --- the part of the photo ------------------------------------------------------------------------
 
@@ -237,9 +240,14 @@ def test_only_a_photo_that_is_not_cropped_is_squeezed(
     with VideoWriter(tmp_path / "clip.mkv", 256, 256, Fraction(25), comment="test") as writer:
         writer.write(dots(PLACES))
     face = Face(number=1, box=CropBox(left=210, upper=110, right=370, lower=270), votes=3)
-    clip = DrivingClip(tmp_path / "clip.mkv", face, Fraction(25), 1)
-    animation = Animation(tmp_path / "photo.png", face, clip, is_pasted_back=is_pasted_back)
-    result = animate_photo(animation, make(crop_image=is_cropped), tmp_path / "me.mkv")
+    size_px = {"width": 256, "height": 256, "frame_count": 1}
+    wish = Wish(
+        photo=make_photo(str(tmp_path / "photo.png"), faces=(face,)),
+        movement=Movement.of_clip(make_clip(str(tmp_path / "clip.mkv"), faces=(face,), **size_px)),
+        paste_back=is_pasted_back,
+    )
+    source = TemplateSource(tmp_path, tmp_path)
+    result = animate_photo(wish, make(crop_image=is_cropped), tmp_path / "me.mkv", source)
     assert (result.width, result.height) == size
     with ClipReader(tmp_path / "me.mkv") as frames:
         shown = next(frames)

@@ -9,8 +9,7 @@ import pytest
 from inference.media.gate import look_at_clip
 from inference.media.probe import probe
 from inference.media.video import ClipReader
-from jobs.errors import MediaError, NoVideoStream
-from jobs.media_errors import UnsupportedCodec
+from jobs.errors import MediaError, NoVideoStream, UnsupportedCodec
 from jobs.model import MediaWarning
 from tests.unit.inference.clips import SINE, lavfi, make, normalised, nothing_hangs, pictures
 

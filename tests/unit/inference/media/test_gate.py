@@ -78,8 +78,8 @@ def fake(tmp_path: Path, program: str) -> tuple[str, ...]:
 
 def test_photo_is_normalised_and_its_face_found(photo: Path, folder: Path) -> None:
     look = look_at_photo(photo, folder)
-    assert look.photo == folder / "photo.png"
-    assert np.array_equal(np.asarray(Image.open(look.photo)), HEAD)
+    assert look.path == folder / "photo.png"
+    assert np.array_equal(np.asarray(Image.open(look.path)), HEAD)
     assert look.faces[0].box.left == pytest.approx(175 - 120, abs=12)
     assert look.faces[0].box.width == pytest.approx(96, abs=20)
     assert look.warnings == ()
@@ -108,16 +108,16 @@ def test_dark_photo_and_small_face_are_warned_of(tmp_path: Path, folder: Path) -
 
 def test_clip_is_normalised_and_its_face_found(clip: Path, folder: Path) -> None:
     look = look_at_clip(clip, folder)
-    assert look.clip == folder / "clip.mp4"
+    assert look.path == folder / "clip.mp4"
     assert (look.width, look.height, look.frame_count) == (200, 200, 20)
     assert (look.original_width, look.original_height) == (200, 200)
     assert look.frame_rate == 25
-    assert not look.has_audio
+    assert not look.has_sound
     assert look.faces[0].box.width == pytest.approx(96, abs=20)
     assert look.warnings == ()
-    with ClipReader(look.clip) as frames:
+    with ClipReader(look.path) as frames:
         assert len(list(frames)) == 20
-    assert list(folder.iterdir()) == [look.clip]
+    assert list(folder.iterdir()) == [look.path]
 
 
 def test_part_of_a_clip_is_cut_and_a_shortened_one_warned_of(clip: Path, folder: Path) -> None:
@@ -184,7 +184,7 @@ LINK = """import json
 request = json.load(sys.stdin)
 name = request['folder'] + '/photo.png'
 os.symlink(request['source'], name)
-print(json.dumps(dict(photo=name, sheet=name, width=1, height=1, original_width=1,
+print(json.dumps(dict(file=name, sheet=name, width=1, height=1, original_width=1,
                       original_height=1, faces=[], warnings=[])))
 """
 OUTSIDE = LINK.replace("os.symlink(request['source'], name)", "name = request['source']")

@@ -20,14 +20,15 @@ from PIL import Image
 from inference.media.gate import look_at_photo
 from inference.media.photo import read_photo
 from jobs.errors import (
+    CameraRaw,
     EmptyFile,
     MediaDamaged,
     MediaError,
     PhotoTooManyPixels,
     PhotoTooSmall,
+    UnsupportedKind,
     UnsupportedMedia,
 )
-from jobs.media_errors import CameraRaw, UnsupportedKind
 
 Picture = npt.NDArray[np.uint8]
 
@@ -357,7 +358,7 @@ def test_odd_photo_goes_through_the_gate(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     look = look_at_photo(tmp_path / name, folder, find_faces=False)
-    written = np.asarray(Image.open(look.photo))
+    written = np.asarray(Image.open(look.path))
     assert np.abs(written.astype(np.int16) - expected).mean() <= tolerance
     assert sorted(path.name for path in folder.iterdir()) == ["photo.png", "sheet.png"]
 

@@ -64,10 +64,10 @@ def test_lossless_frames_pass_the_gate_bit_by_bit(tmp_path: Path, width: int, he
     (tmp_path / "out").mkdir()
     limits = LookLimits(clip=ClipLimits(exact=True, max_side=32))
     look = look_at_clip(source, tmp_path / "out", limits)
-    assert look.clip == tmp_path / "out" / "clip.mp4"
+    assert look.path == tmp_path / "out" / "clip.mp4"
     assert (look.width, look.height, look.frame_count) == (width, height, len(frames))
     assert (look.frame_rate, look.scale) == (NTSC, 1.0)
-    np.testing.assert_array_equal(frames_of(look.clip), frames)
+    np.testing.assert_array_equal(frames_of(look.path), frames)
 
 
 def test_without_exact_neither_size_nor_pixels_are_kept(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inference.process.child import PipeHandler, ProgressReporter
+from inference.process.child import ProgressReporter
+from inference.process.pipe_log import PipeHandler
 
 ROOT = Path(__file__).parents[4]
 

@@ -1,7 +1,6 @@
-"""A job is done as the command line does it: same faces, same movement, same file."""
+"""A wish is made as the command line makes it: same faces, same movement, same file."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,10 @@ from inference.flow.placement import place_face
 from inference.flow.track import measure_track
 from inference.media.gate import look_at, look_at_clip
 from inference.media.video import ClipReader
-from inference.process.render import Listener, offer_of, render
-from inference.process.render_job import ClipFile, EngineSetup, RenderJob
+from inference.pipeline import Listener
+from inference.process.child import load_engine, render
+from inference.process.offer import offer_of
+from inference.process.setup import EngineSetup
 from jobs.errors import (
     Cancelled,
     DeviceUnavailable,
@@ -25,10 +26,12 @@ from jobs.errors import (
     UnknownEngine,
     UnknownTemplate,
 )
-from jobs.model import ClipLook, CropBox
+from jobs.model import CropBox, Face
 from jobs.show_all import work_frames
 from jobs.templates import SHIPPED_TEMPLATES, Catalogue
+from jobs.wish import ClipFindings, Movement, PhotoFindings, Video, Wish
 from tests.conftest import Require
+from tests.wishes import make_photo
 
 # Her head on a plain ground of its own: one face, found at once.
 HEAD = np.ascontiguousarray(skimage.data.astronaut()[0:200, 120:320])
@@ -84,18 +87,27 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> ClipLook:
+def clip(tmp_path_factory: pytest.TempPathFactory) -> ClipFindings:
     folder = tmp_path_factory.mktemp("clip")
     return look_at_clip(SHIPPED_TEMPLATES / "blink.mp4", folder, duration_s=0.4)
 
 
-def listener(is_cancelled: Callable[[], bool] = lambda: False) -> Listener:
-    return Listener(lambda: None, lambda _done, _total: None, is_cancelled)
+def wish_of(photo: Path | PhotoFindings, **changes: object) -> Wish:
+    if isinstance(photo, Path):
+        photo = make_photo(str(photo), width=200, height=200)
+    facts: dict[str, object] = {"photo": photo, "movement": Movement(template="blink")}
+    return Wish.model_validate(facts | changes)
 
 
-def job(photo: Path, folder: Path, **changes: object) -> RenderJob:
-    facts = {"job_id": "1", "engine": "looking", "photo": photo, "output": folder / "unused.mp4"}
-    return RenderJob.model_validate(facts | changes)
+def made(
+    wish: Wish,
+    setup: EngineSetup,
+    folder: Path,
+    engine: str = "looking",
+    listener: Listener | None = None,
+) -> Video:
+    loaded = load_engine(engine, wish, setup)
+    return render(wish, loaded, setup.templates_dir, folder, listener or Listener())
 
 
 def shown_box(path: Path) -> tuple[int, int, int, int]:
@@ -108,90 +120,72 @@ def shown_box(path: Path) -> tuple[int, int, int, int]:
 def test_box_of_the_gate_is_the_engines_own_of_the_same_face(
     photo: Path, tmp_path: Path, setup: EngineSetup
 ) -> None:
-    order = job(photo, tmp_path, template="blink", face_box=FACE_BOX, options={"smooth": 1})
-    render(order, setup, tmp_path, listener())
+    wish = wish_of(photo, face_boxes=(FACE_BOX,), options={"smooth": 1})
+    made(wish, setup, tmp_path)
     assert shown_box(tmp_path / "result.mp4") == pytest.approx((60, 60, 150, 150), abs=2)
     elsewhere = CropBox(left=0, upper=150, right=50, lower=200)
-    render(order.model_copy(update={"face_box": elsewhere}), setup, tmp_path, listener())
+    made(wish.model_copy(update={"face_boxes": (elsewhere,)}), setup, tmp_path)
     assert shown_box(tmp_path / "result.mp4") == pytest.approx(elsewhere.sides, abs=2)
 
 
 def test_drawn_box_is_taken_as_it_is(photo: Path, tmp_path: Path, setup: EngineSetup) -> None:
-    order = job(
-        photo,
-        tmp_path,
-        template="blink",
-        face_box=FACE_BOX,
-        is_box_drawn=True,
-        options={"smooth": 1},
-    )
-    render(order, setup, tmp_path, listener())
+    wish = wish_of(photo, face_boxes=(FACE_BOX,), is_face_drawn=True, options={"smooth": 1})
+    made(wish, setup, tmp_path)
     assert shown_box(tmp_path / "result.mp4") == pytest.approx(FACE_BOX.sides, abs=2)
 
 
-def test_without_a_box_the_largest_face_is_found_as_the_gate_finds_it(
+def test_without_a_box_the_largest_face_that_the_gate_found_moves(
     photo: Path, tmp_path: Path, setup: EngineSetup
 ) -> None:
     seen, _ = look_at(photo, None, tmp_path)
-    render(job(photo, tmp_path, template="blink"), setup, tmp_path, listener())
+    made(wish_of(seen), setup, tmp_path)
     assert shown_box(tmp_path / "result.mp4") == pytest.approx(seen.faces[0].box.sides, abs=2)
-    Image.new("RGB", (200, 200), "grey").save(photo)
     with pytest.raises(NoFaceFound):
-        render(job(photo, tmp_path, template="blink"), setup, tmp_path, listener())
+        made(wish_of(seen.model_copy(update={"faces": ()})), setup, tmp_path)
 
 
-def test_faces_of_a_clip_are_those_of_the_gate_given_or_found_again(
-    photo: Path, tmp_path: Path, setup: EngineSetup, clip: ClipLook
+def test_faces_of_a_clip_are_those_of_the_gate_and_not_looked_for_again(
+    photo: Path, tmp_path: Path, setup: EngineSetup, clip: ClipFindings
 ) -> None:
     from inference.engine import find_engine  # noqa: PLC0415
 
     said: list[object] = find_engine("looking").__dict__["said"]
-    found = ClipFile(path=clip.clip, frame_count=clip.frame_count)
-    given = found.model_copy(update={"faces": clip.faces, "later_faces": clip.later_faces})
-    for file in (found, given):
-        made = render(
-            job(photo, tmp_path, clip=file, face_box=FACE_BOX), setup, tmp_path, listener()
-        )
-        assert (made.frame_count, made.frame_rate) == (clip.frame_count, clip.frame_rate)
+    elsewhere = Face(number=1, box=CropBox(left=7, upper=9, right=47, lower=49), votes=3)
+    moved = clip.model_copy(update={"faces": (elsewhere,), "later_faces": (elsewhere.box,)})
+    for found in (clip, moved):
+        wish = wish_of(photo, movement=Movement.of_clip(found), face_boxes=(FACE_BOX,))
+        video = made(wish, setup, tmp_path)
+        assert (video.frame_count, video.frame_rate) == (clip.frame_count, clip.frame_rate)
     assert clip.faces
     lefts = clip.faces[0].box.left, *(box.left for box in clip.later_faces)
-    assert said[-2:] == [(lefts, clip.frame_rate, True)] * 2
+    assert said[-2:] == [(lefts, clip.frame_rate, True), ((7, 7), clip.frame_rate, True)]
 
 
 def test_result_says_what_was_made(photo: Path, tmp_path: Path, setup: EngineSetup) -> None:
-    told: list[object] = []
-    ears = Listener(
-        lambda: told.append("loaded"),
-        lambda done, total: told.append((done, total)),
-        lambda: False,
-    )
-    order = job(photo, tmp_path, engine="still", template="alive", face_box=FACE_BOX, loop=2)
-    made = render(order, setup, tmp_path, ears)
-    assert told[0] == "loaded"
-    assert told[-1] == (made.frame_count / 2, made.frame_count / 2)
-    assert (made.width, made.height, made.has_sound) == (200, 200, False)
-    assert made.size_bytes == (tmp_path / "result.mp4").stat().st_size
-    assert made.frames_per_second == pytest.approx(made.frame_count / 2 / made.render_s)
+    told: list[tuple[int, int]] = []
+    wish = wish_of(photo, movement=Movement(template="alive"), face_boxes=(FACE_BOX,), loop=2)
+    ears = Listener(lambda done, total: told.append((done, total)))
+    video = made(wish, setup, tmp_path, "still", ears)
+    assert told[-1] == (video.frame_count // 2, video.frame_count // 2)
+    assert (video.width, video.height, video.has_sound) == (200, 200, False)
+    assert video.size_bytes == (tmp_path / "result.mp4").stat().st_size
+    assert video.frames_per_second == pytest.approx(video.frame_count / 2 / video.render_s)
 
 
 def test_speed_is_that_of_the_frames_that_were_made(
-    photo: Path, tmp_path: Path, setup: EngineSetup, clip: ClipLook
+    photo: Path, tmp_path: Path, setup: EngineSetup, clip: ClipFindings
 ) -> None:
-    wrong = ClipFile(path=clip.clip, frame_count=100 * clip.frame_count)
-    order = job(photo, tmp_path, engine="still", clip=wrong, face_box=FACE_BOX)
-    made = render(order, setup, tmp_path, listener())
-    assert made.frame_count == clip.frame_count
-    assert made.frames_per_second == pytest.approx(clip.frame_count / made.render_s)
+    wrong = clip.model_copy(update={"frame_count": 100 * clip.frame_count})
+    wish = wish_of(photo, movement=Movement.of_clip(wrong), face_boxes=(FACE_BOX,))
+    video = made(wish, setup, tmp_path, "still")
+    assert video.frame_count == clip.frame_count
+    assert video.frames_per_second == pytest.approx(clip.frame_count / video.render_s)
 
 
-def test_the_first_frame_is_kept_as_a_thumbnail_if_one_is_wanted(
+def test_the_first_frame_is_kept_as_a_thumbnail(
     photo: Path, tmp_path: Path, setup: EngineSetup
 ) -> None:
-    order = job(photo, tmp_path, engine="still", template="alive", face_box=FACE_BOX)
-    render(order, setup, tmp_path, listener())
-    assert not (tmp_path / "thumbnail.jpg").exists()
-    wanted = order.model_copy(update={"thumbnail": tmp_path / "wanted.jpg"})
-    render(wanted, setup, tmp_path, listener())
+    made(wish_of(photo, face_boxes=(FACE_BOX,)), setup, tmp_path, "still")
     with Image.open(tmp_path / "thumbnail.jpg") as thumbnail:
         assert (thumbnail.format, thumbnail.size) == ("JPEG", (200, 200))
 
@@ -200,54 +194,52 @@ def test_several_templates_are_shown_side_by_side(
     photo: Path, tmp_path: Path, setup: EngineSetup
 ) -> None:
     told: list[tuple[int, int]] = []
-    ears = Listener(lambda: None, lambda *counts: told.append(counts), lambda: False)
+    ears = Listener(lambda *counts: told.append(counts))
     names = ("blink", "nod", "alive", "wink")
-    order = job(photo, tmp_path, engine="still", templates=names, face_box=FACE_BOX)
-    made = render(order, setup, tmp_path, ears)
-    assert (made.width, made.height, made.frame_count, made.has_sound) == (720, 478, 125, False)
+    wish = wish_of(photo, movement=Movement(templates=names), face_boxes=(FACE_BOX,))
+    video = made(wish, setup, tmp_path, "still", ears)
+    assert (video.width, video.height, video.frame_count, video.has_sound) == (720, 478, 125, False)
     assert told[-1] == (125, 125)
     templates = [Catalogue.load().get(name) for name in names]
-    assert made.frames_per_second == pytest.approx(work_frames(templates) / made.render_s)
-    assert made.label == StillEngine.label
+    assert video.work_frames == work_frames(templates)
+    assert video.label == StillEngine.label
     with pytest.raises(EngineUnavailable, match="one movement at a time"):
-        render(order.model_copy(update={"engine": "looking"}), setup, tmp_path, listener())
+        made(wish, setup, tmp_path, "looking")
+    unknown = wish_of(photo, movement=Movement(templates=("no",)))
     with pytest.raises(UnknownTemplate):
-        render(order.model_copy(update={"templates": ("no",)}), setup, tmp_path, listener())
+        made(unknown, setup, tmp_path, "still")
 
 
 def test_recorded_template_is_shown_beside_a_drawn_one(
-    photo: Path, tmp_path: Path, setup: EngineSetup, clip: ClipLook
+    photo: Path, tmp_path: Path, setup: EngineSetup, clip: ClipFindings
 ) -> None:
     folder = tmp_path / "templates"
     folder.mkdir()
-    shutil.copy(clip.clip, folder / "wave.mp4")
+    shutil.copy(clip.path, folder / "wave.mp4")
     shipped = (SHIPPED_TEMPLATES / "templates.yaml").read_text("utf-8")
     recorded = (
         "- name: wave\n  emoji: W\n  title: {en: Wave}\n  licence: ours\n"
         "  motion: {clip: wave.mp4, track: wave.npz}\n"
     )
     (folder / "templates.yaml").write_text(f"{shipped}\n{recorded}", "utf-8")
-    with ClipReader(clip.clip) as frames:
+    with ClipReader(clip.path) as frames:
         first = next(frames)
-    with ClipReader(clip.clip) as frames:
+    with ClipReader(clip.path) as frames:
         placement = place_face(first, clip.faces[0].box)
         measure_track(frames, placement, clip.frame_rate).save(folder / "wave.npz")
-    order = job(photo, tmp_path, engine="still", templates=("wave", "blink"), face_box=FACE_BOX)
+    both = Movement(templates=("wave", "blink"))
+    wish = wish_of(photo, movement=both, face_boxes=(FACE_BOX,))
     elsewhere = setup.model_copy(update={"templates_dir": folder})
-    made = render(order, elsewhere, tmp_path, listener())
-    assert (made.width, made.frame_count) == (478, 75)
+    video = made(wish, elsewhere, tmp_path, "still")
+    assert (video.width, video.frame_count) == (478, 75)
 
 
-def test_job_that_cannot_be_done_says_why(photo: Path, tmp_path: Path, setup: EngineSetup) -> None:
+def test_wish_that_cannot_be_made_says_why(photo: Path, tmp_path: Path, setup: EngineSetup) -> None:
+    wish = wish_of(photo, movement=Movement(template="nod"), face_boxes=(FACE_BOX,))
     with pytest.raises(UnknownEngine):
-        render(job(photo, tmp_path, engine="none", template="nod"), setup, tmp_path, listener())
+        made(wish, setup, tmp_path, "none")
     with pytest.raises(Cancelled):
-        render(
-            job(photo, tmp_path, template="nod", face_box=FACE_BOX),
-            setup,
-            tmp_path,
-            listener(lambda: True),
-        )
+        made(wish, setup, tmp_path, "looking", Listener(is_cancelled=lambda: True))
     assert not (tmp_path / "result.mp4").exists()
 
 

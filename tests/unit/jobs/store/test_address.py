@@ -8,9 +8,9 @@ from obstore.store import LocalStore, S3Store
 
 from jobs.errors import BadSettings
 from jobs.service_errors import StoreUnavailable
-from jobs.store.address import Patience, opened
+from jobs.store.address import StoreTimeouts, opened
 
-PATIENCE = Patience()
+PATIENCE = StoreTimeouts()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,87 @@
+"""The sentence that a person in the chat reads about an error.
+
+A `UserError` says what is wrong and what to do next; where its sentence is about the command line,
+the chat has another one. An `OperatorError` is only called our mistake, without any detail.
+"""
+
+from bot.texts import Texts
+from jobs.errors import (
+    AnimatoError,
+    Cancelled,
+    ClipTooLong,
+    EmptyFile,
+    FaceBoxOutside,
+    MediaDamaged,
+    MediaTooLarge,
+    NoFaceFound,
+    NoFaceInClip,
+    NoSuchFace,
+    NotSeamless,
+    StartBeyondEnd,
+    UnknownEngine,
+    UnknownTemplate,
+    UnsupportedClip,
+    UnsupportedMedia,
+    UserError,
+)
+
+OURS = "Something went wrong on our side. Please try again in a few minutes."
+
+# Msgids: the first matching class counts. Only its fields may be used.
+_IN_A_CHAT: dict[type[AnimatoError], str] = {
+    Cancelled: "Cancelled.",
+    NoFaceFound: (
+        "I found no face in this photo. Try one with a larger, more frontal face, or choose the "
+        "part of the picture to animate."
+    ),
+    NoFaceInClip: (
+        "I found no face at the beginning of your clip. Send one that begins with a face seen "
+        "from the front, or choose a movement instead."
+    ),
+    NoSuchFace: "There is no face {number} in this photo; it has {count}. Tap one of the numbers.",
+    FaceBoxOutside: (
+        "This part of the picture is too small to animate. Choose another one, or send a larger "
+        "photo."
+    ),
+    NotSeamless: "This movement cannot be repeated. Choose another one.",
+    UnknownTemplate: "This movement is not offered any more. Choose another one.",
+    UnknownEngine: "This way of animating is not offered any more. Choose a movement again.",
+    ClipTooLong: ("This clip is longer than the {limit_s:g} s that I accept. Send a shorter one."),
+    StartBeyondEnd: "The clip has no picture there. Send another clip.",
+    MediaTooLarge: (
+        "{name} has {size_mb} MB, and I can take {limit_mb} MB at most. Send it as a photo, not as "
+        "a file, or a smaller picture."
+    ),
+    UnsupportedMedia: (
+        "I cannot read {name} as a picture. Send a photo, or a JPEG, PNG, WebP, BMP, TIFF, GIF or "
+        "HEIC file."
+    ),
+    UnsupportedClip: (
+        "I cannot read {name} as a video. Send a video, a round video, a GIF, or an MP4, MOV, "
+        "WebM, MKV or AVI file."
+    ),
+    EmptyFile: "{name} is empty. Send it again.",
+    MediaDamaged: "{name} is cut off or damaged. Send it again.",
+}
+_OF_A_CLIP: dict[type[AnimatoError], str] = {
+    MediaTooLarge: (
+        "{name} has {size_mb} MB, and I can take {limit_mb} MB at most. Send a shorter clip, or "
+        "one with fewer pixels."
+    ),
+}
+
+
+def error_text(error: AnimatoError, _: Texts, *, is_clip: bool = False) -> str:
+    """Return the sentence for the person.
+
+    Args:
+        error: what went wrong.
+        is_clip: whether it is about a clip instead of a photo.
+    """
+    sentences = _IN_A_CHAT | _OF_A_CLIP if is_clip else _IN_A_CHAT
+    for kind, sentence in sentences.items():
+        if isinstance(error, kind):
+            return _(sentence, **error.fields)
+    if isinstance(error, UserError):
+        return _(type(error).sentence, **error.fields)
+    return _(OURS)

@@ -1,0 +1,73 @@
+"""Records in Redis, one per key, changed without losing a change that somebody else makes."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from jobs.connection import queue_errors
+from jobs.orders import Record
+
+R = TypeVar("R", bound=Record)
+
+
+class RecordStore(Generic[R]):
+    """Reads and changes records. Its methods raise QueueUnavailable if Redis does not answer.
+
+    Args:
+        parse: reads a stored record.
+        default: makes the record of a key that has none yet; None: such a key stays without.
+        kept_s: how long a record is kept after its last change; None: its expiry stays as it is.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        url: str,
+        parse: Callable[[str | bytes], R],
+        default: Callable[[], R] | None = None,
+        kept_s: int | None = None,
+    ) -> None:
+        self._redis = redis
+        self._url = url
+        self._parse = parse
+        self._default = default
+        self._expiry: dict[str, Any] = {"ex": kept_s} if kept_s else {"keepttl": True}
+
+    async def read(self, key: str) -> R | None:
+        """Return the record under `key`, or None if there is none.
+
+        Raises:
+            RecordError: it was written by another version of this program.
+        """
+        with queue_errors(self._url):
+            return self._read(await self._redis.get(key))
+
+    async def change(self, key: str, change: Callable[[R], R]) -> R | None:
+        """Change a record and return it. Return None if there is none.
+
+        Args:
+            key: where it is stored.
+            change: returns the changed record; called again if another client was faster.
+        """
+
+        async def attempt(pipe: Pipeline) -> R | None:
+            record = self._read(await pipe.get(key))
+            if record is None:
+                return None
+            changed = change(record)
+            pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
+            pipe.set(key, changed.to_json(), **self._expiry)
+            return changed
+
+        with queue_errors(self._url):
+            changed: R | None = await self._redis.transaction(
+                attempt, key, value_from_callable=True
+            )
+        return changed
+
+    def _read(self, text: str | bytes | None) -> R | None:
+        if text is not None:
+            return self._parse(text)
+        return self._default() if self._default else None

@@ -1,0 +1,163 @@
+"""What a wish means for one engine: which face moves, which face leads, and by which movement.
+
+The command line and the engine process choose alike, because both come through here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from inference.engine import Driving, Engine, Picture
+from inference.faces.finder import centre_face, choose_face, find_faces
+from inference.flow.track import Track, motion_of
+from inference.media.gate import LookLimits, look_at_clip
+from inference.media.video import ClipReader
+from inference.template_build import is_up_to_date
+from jobs.errors import EngineUnavailable, NoFaceInClip, TemplateNotBuilt
+from jobs.model import CropBox, Face
+from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
+from jobs.wish import ClipFindings, Wish
+
+Motion = CurveMotion | Track
+"""A movement that is evaluated, without a clip that shows it."""
+
+# Face finders differ in what belongs to a face, but not by half of it.
+_SAME_FACE_OVERLAP = 0.25
+
+
+@dataclass(frozen=True)
+class TemplateSource:
+    """Where movements by name come from.
+
+    Attributes:
+        folder: the catalogue and its files.
+        work: scratch folder for recorded templates; it exists.
+        limits: how much of a recorded template is used.
+    """
+
+    folder: Path
+    work: Path
+    limits: LookLimits = field(default_factory=LookLimits)
+
+
+@dataclass(frozen=True)
+class DrivingClip:
+    """A normalised clip that leads the movement, see `inference.engine.Driving`."""
+
+    path: Path
+    face: Face
+    frame_rate: Fraction
+    frame_count: int
+    later_faces: tuple[CropBox, ...] = ()
+    identity: str | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[Driving]:
+        """The clip as an engine takes it, while the block lasts."""
+        with ClipReader(self.path) as frames:
+            yield Driving(frames, self.face, self.later_faces, self.frame_rate, self.identity)
+
+
+def face_to_move(wish: Wish, engine: Engine, photo: Picture) -> Face:
+    """Return the photo's face that moves.
+
+    Args:
+        wish: what is wanted.
+        engine: it may have a face finder of its own.
+        photo: the normalised photo, uint8 (H, W, 3) RGB.
+
+    Raises:
+        NoFaceFound: no face was chosen, and there is none.
+    """
+    box, found = wish.face_box, wish.photo.faces
+    if box is not None and wish.is_face_drawn:
+        return Face(number=1, box=box, votes=0)
+    if not engine.needs_face:
+        return centre_face(photo.shape[1], photo.shape[0])
+    faces = engine.faces_of(lambda: photo, found)
+    if box is None:
+        return choose_face(faces, None, wish.photo.name or wish.photo.path.name)
+    same = [face for face in faces if _is_same(face.box, box)]
+    chosen = Face(number=1, box=box, votes=0)
+    return max(same, key=lambda face: face.box.overlap(box), default=chosen)
+
+
+def motions_of(wish: Wish, engine: Engine, source: TemplateSource) -> tuple[Motion, ...]:
+    """Return the movements that one video shows side by side.
+
+    Raises:
+        EngineUnavailable: the engine needs a clip for each movement.
+        UnknownTemplate: one is not in the catalogue.
+    """
+    if not engine.evaluates_motions:
+        needs = "a clip, and so shows one movement at a time: let another engine show several"
+        raise EngineUnavailable(name=engine.name, needs=needs)
+    catalogue = Catalogue.load(source.folder)
+    templates = [catalogue.get(name) for name in wish.movement.templates]
+    return tuple(motion_of(template, source.folder) for template in templates)
+
+
+def movement_of(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingClip | Motion:
+    """Return the movement of a clip or one template, in the form that the engine takes.
+
+    Raises:
+        UnknownTemplate: it is not in the catalogue.
+        TemplateNotBuilt: its driving video is missing or out of date, and the engine needs it.
+        NoFaceInClip: the clip shows no face at its beginning, and the engine needs one.
+    """
+    if wish.clip is not None:
+        return _driving_clip(wish.clip, engine, wish.driving_face_box)
+    template = Catalogue.load(source.folder).get(wish.movement.template or "")
+    if engine.evaluates_motions:
+        return motion_of(template, source.folder)
+    if isinstance(template.motion, ClipMotion):
+        return _recorded(template, template.motion, engine, source)
+    path = source.folder / template.driving_video_name
+    if not is_up_to_date(template, source.folder):
+        raise TemplateNotBuilt(name=template.name)
+    face = find_faces(_first_frame(path))[0]
+    motion = template.motion
+    identity = template.source_hash()
+    return DrivingClip(path, face, motion.frame_rate, motion.frame_count, (), identity)
+
+
+def _recorded(
+    template: Template, motion: ClipMotion, engine: Engine, source: TemplateSource
+) -> DrivingClip:
+    """An operator's clip, which goes through the gate like any other."""
+    clip = look_at_clip(source.folder / motion.clip, source.work, source.limits)
+    # How much of it is seen, and how large, depends on the limits.
+    identity = f"{template.source_hash()} {clip.frame_count} x {clip.width}"
+    return _driving_clip(clip, engine, None, identity)
+
+
+def _driving_clip(
+    clip: ClipFindings, engine: Engine, box: CropBox | None, identity: str | None = None
+) -> DrivingClip:
+    """The clip with the face that leads: the given one, else the largest."""
+    # Later places were found near the gate's face, and tell nothing about another one.
+    later: tuple[CropBox, ...] = ()
+    if not engine.needs_driving_face:
+        face, later = centre_face(clip.width, clip.height), clip.later_faces
+    elif box is not None:
+        face = Face(number=1, box=box, votes=0)
+    else:
+        faces = engine.faces_of(lambda: _first_frame(clip.path), clip.faces)
+        if not faces:
+            raise NoFaceInClip(name=clip.name or clip.path.name)
+        face = faces[0]
+        if clip.faces and _is_same(face.box, clip.faces[0].box):
+            later = clip.later_faces
+    return DrivingClip(clip.path, face, clip.frame_rate, clip.frame_count, later, identity)
+
+
+def _first_frame(path: Path) -> Picture:
+    with ClipReader(path) as frames:
+        return next(frames)
+
+
+def _is_same(box: CropBox, other: CropBox) -> bool:
+    """Whether two face finders mean the same face."""
+    return box.overlap(other) > _SAME_FACE_OVERLAP

@@ -1,0 +1,235 @@
+"""What the cards and results of orders say."""
+
+import pytest
+
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import Keyboard, MessageContent
+from bot.orders.card_text import (
+    GROUP,
+    PRIVATE,
+    OrderStanding,
+    cancelled_message,
+    caption,
+    done_message,
+    failed_message,
+    failure_content,
+    is_worth_an_edit,
+    result_buttons,
+    standing_of,
+    status_content,
+    time_text,
+)
+from bot.texts import ENGLISH
+from jobs.errors import EngineFailed, NoFaceInClip
+from jobs.orders import OrderState, Progress, Stage
+from jobs.queues.status import Status
+from jobs.queues.waiting import ShownPlace, TimeRange
+from jobs.service_errors import FileGone
+from jobs.wish import Movement
+from tests.unit.bot.cards import NOW_S, make_card, make_result
+from tests.wishes import make_clip
+
+SHOWN = {"edits": 1, "edited_s": NOW_S - 100, "shown_phase": "waiting"}
+
+
+def status(state: OrderState, ahead: int | None = None, progress: Progress | None = None) -> Status:
+    return Status(make_card().ref, state, ahead=ahead, progress=progress)
+
+
+def labels(words: MessageContent) -> list[str]:
+    return [button.text for row in words.keyboard for button in row]
+
+
+def test_place_and_time_are_told_and_cancel_is_offered() -> None:
+    standing = OrderStanding("waiting", ShownPlace(place=3), time=TimeRange(70, 170))
+    words = status_content(make_card(), standing, ENGLISH)
+    assert words.text == "😊 Smile\nYour place in the queue: 3 (1 to 3 min)"
+    assert labels(words) == ["✖️ Cancel"]
+    tap = words.keyboard[0][0].data
+    assert not isinstance(tap, str)
+    assert (tap.action, tap.draft, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
+
+
+def test_place_never_counts_up_and_it_is_said_why() -> None:
+    card = make_card(shown=ShownPlace(place=2))
+    standing = standing_of(card, status(OrderState.WAITING, ahead=4), ("flow",))
+    words = status_content(card, standing, ENGLISH)
+    assert "Your place in the queue: 2" in words.text
+    assert "fewer videos" in words.text
+
+
+def test_order_that_nobody_attends_to_keeps_its_place_and_offers_who_is_there() -> None:
+    standing = standing_of(make_card(), status(OrderState.WAITING, ahead=0), ("fomm",))
+    words = status_content(make_card(), standing, ENGLISH)
+    assert "No worker is online" in words.text
+    assert "Your place is kept" in words.text
+    assert labels(words) == ["Use fomm instead", "✖️ Cancel"]
+    alone = standing_of(make_card(), status(OrderState.WAITING, ahead=0), ())
+    assert labels(status_content(make_card(), alone, ENGLISH)) == ["✖️ Cancel"]
+
+
+def test_work_is_told_in_per_cent() -> None:
+    progress = Progress(stage=Stage.ANIMATING, frames_done=40, frames_total=100)
+    standing = standing_of(make_card(), status(OrderState.RUNNING, progress=progress), ("flow",))
+    assert "Animating: 40 %" in status_content(make_card(), standing, ENGLISH).text
+
+
+@pytest.mark.parametrize(
+    ("state", "ahead", "progress", "said"),
+    [
+        (OrderState.WAITING, 0, None, "You are next."),
+        (OrderState.WAITING, None, None, "In the queue."),
+        (OrderState.RETRYING, None, None, "it is tried again"),
+        (OrderState.RUNNING, None, None, "Your turn"),
+        (OrderState.RUNNING, None, Progress(stage=Stage.STORING), "Almost done"),
+    ],
+)
+def test_every_standing_has_its_words(
+    state: OrderState, ahead: int | None, progress: Progress | None, said: str
+) -> None:
+    standing = standing_of(make_card(), status(state, ahead, progress), ("flow",))
+    assert said in status_content(make_card(), standing, ENGLISH).text
+
+
+def test_order_that_is_stopping_cannot_be_cancelled_again() -> None:
+    card = make_card(is_stopping=True)
+    standing = standing_of(card, status(OrderState.RUNNING), ("flow",))
+    assert status_content(card, standing, ENGLISH) == MessageContent("😊 Smile\nStopping ...")
+
+
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "told"),
+    [
+        (5, 40, "less than a minute"),
+        (50, 61, "1 to 2 min"),
+        (100, 119, "about 2 min"),
+        (200, 600, "3 to 10 min"),
+        (3600, 9000, "1 to 3 h"),
+    ],
+)
+def test_time_is_told_roughly(low_s: float, high_s: float, told: str) -> None:
+    assert time_text(TimeRange(low_s, high_s), ENGLISH) == told
+
+
+# --- when it is written ---------------------------------------------------------------------------
+
+
+def test_first_time_is_always_written() -> None:
+    assert is_worth_an_edit(make_card(), OrderStanding("waiting"), NOW_S)
+
+
+def test_what_has_not_changed_is_not_written() -> None:
+    card = make_card(**SHOWN, shown=ShownPlace(place=5))
+    assert not is_worth_an_edit(card, OrderStanding("waiting", ShownPlace(place=5)), NOW_S)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_written"), [(9, 8, False), (9, 6, True), (5, 3, True), (3, 2, True)]
+)
+def test_place_is_written_when_it_is_near_or_has_moved_far(
+    before: int, now: int, is_written: bool
+) -> None:
+    card = make_card(**SHOWN, shown=ShownPlace(place=before))
+    standing = OrderStanding("waiting", ShownPlace(place=now))
+    assert is_worth_an_edit(card, standing, NOW_S) is is_written
+
+
+def test_news_wait_until_the_chat_has_rested() -> None:
+    card = make_card(**(SHOWN | {"edited_s": NOW_S - PRIVATE.every_s + 1}))
+    assert not is_worth_an_edit(card, OrderStanding(Stage.ANIMATING), NOW_S)
+    assert is_worth_an_edit(card, OrderStanding(Stage.ANIMATING), NOW_S + 1)
+    group = make_card(**(SHOWN | {"edited_s": NOW_S - GROUP.every_s + 1}), chat=-1001)
+    assert not is_worth_an_edit(group, OrderStanding(Stage.ANIMATING), NOW_S)
+
+
+@pytest.mark.parametrize(("chat", "most"), [(7, PRIVATE.most), (-1001, GROUP.most)])
+def test_whatever_happens_an_order_costs_few_edits(chat: int, most: int) -> None:
+    card, now_s, edits = make_card(chat=chat), NOW_S, 0
+    standings = [OrderStanding("waiting", ShownPlace(place=place)) for place in range(40, 0, -1)]
+    standings += [OrderStanding(Stage.ANIMATING, percent=percent) for percent in range(101)]
+    for standing in standings:
+        now_s += 20
+        if is_worth_an_edit(card, standing, now_s):
+            edits += 1
+            card = card.model_copy(
+                update={
+                    "edits": edits,
+                    "edited_s": now_s,
+                    "shown_phase": standing.phase,
+                    "shown": standing.place,
+                    "shown_percent": standing.percent,
+                }
+            )
+    assert 3 <= edits <= most
+    # There was something left for the work itself.
+    assert card.shown_percent >= 50
+
+
+BEST_FRAME = {"find_best_frame", "best_frame_rank"}
+
+
+def taps(keyboard: Keyboard) -> dict[ButtonAction, ButtonData]:
+    found = [button.data for row in keyboard for button in row]
+    return {tap.action: tap for tap in found}
+
+
+def test_caption_names_the_movement_and_says_truthfully_how_it_was_made() -> None:
+    told = caption("😊 Smile", make_result(), ENGLISH)
+    assert told == "😊 Smile\nMade with AI software: a photo warped by computer vision"
+
+
+def test_caption_fits_however_long_a_label_is() -> None:
+    assert len(caption("😊 Smile", make_result(label="x" * 5000), ENGLISH)) == 1024
+
+
+def test_next_movement_is_a_new_wish_and_the_file_is_the_orders() -> None:
+    found = taps(result_buttons(make_card(number=2), 3, (), ENGLISH))
+    assert found[ButtonAction.AGAIN].number == 3
+    assert found[ButtonAction.AS_FILE].number == found[ButtonAction.DELETE].number == 2
+
+
+def test_another_frame_is_offered_for_ones_own_clip_if_the_engine_can() -> None:
+    clip = make_card(motion=Movement.of_clip(make_clip("looks/a/clip.mp4")))
+    assert ButtonAction.BEST_FRAME in taps(result_buttons(clip, 3, BEST_FRAME, ENGLISH))
+    assert ButtonAction.BEST_FRAME not in taps(
+        result_buttons(clip, 3, {"find_best_frame"}, ENGLISH)
+    )
+    assert ButtonAction.BEST_FRAME not in taps(result_buttons(make_card(), 3, BEST_FRAME, ENGLISH))
+
+
+def test_failure_of_ours_tells_the_order_and_offers_another_try() -> None:
+    error = EngineFailed(name="flow", reason="a secret path /etc")
+    words = failure_content(make_card(), error, 3, ENGLISH)
+    assert "c7-k3f9a2b1cd-2" in words.text
+    assert "secret" not in words.text
+    found = taps(words.keyboard)
+    assert found[ButtonAction.RETRY].number == 2
+    assert found[ButtonAction.AGAIN].number == 3
+
+
+def test_failure_that_would_come_again_offers_another_movement_only() -> None:
+    words = failure_content(make_card(), NoFaceInClip(name="a.mp4"), 3, ENGLISH)
+    assert "no face at the beginning of your clip" in words.text
+    assert taps(words.keyboard).keys() == {ButtonAction.AGAIN}
+
+
+def test_file_that_is_gone_is_told_honestly() -> None:
+    words = failure_content(make_card(), FileGone(key="results/x"), 3, ENGLISH)
+    assert "files are kept for a limited time" in words.text
+    assert ButtonAction.RETRY in taps(words.keyboard)
+
+
+def test_card_says_at_last_how_it_ended() -> None:
+    card = make_card()
+    assert done_message(card, NOW_S + 38, ENGLISH).text == "😊 Smile: done in 38 s."
+    assert done_message(card, NOW_S + 600, ENGLISH).text == "😊 Smile: done in 10 min."
+    assert failed_message(card, ENGLISH).text == "😊 Smile: this one did not work out."
+    cancelled = cancelled_message(card, ENGLISH)
+    assert cancelled.text == "😊 Smile: cancelled."
+    assert cancelled.offers_more
+
+
+def test_buttons_of_the_longest_names_fit() -> None:
+    draft, engine = "k" * 10, "e" * 32
+    for action in ButtonAction:
+        ButtonData(action, draft, 99_999, engine[:32]).encoded()

@@ -1,0 +1,131 @@
+"""Which face moves and which one leads, where the engine's finder and the gate's disagree."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.arguments import add_animate_arguments
+from inference.choose import DrivingClip, TemplateSource, face_to_move, movement_of
+from inference.command import face_fields
+from inference.engine import Picture
+from inference.engines.still import StillEngine
+from jobs.errors import NoFaceFound, NoSuchFace
+from jobs.model import CropBox, Face, whole_box
+from jobs.wish import Movement, PhotoFindings, Wish
+from tests.wishes import make_clip, make_photo
+
+
+def face(number: int, left: int, side: int = 100) -> Face:
+    box = CropBox(left=left, upper=50, right=left + side, lower=50 + side)
+    return Face(number=number, box=box, votes=9)
+
+
+class OtherFinder(StillEngine):
+    """An engine with a face finder of its own."""
+
+    finds: tuple[Face, ...] = ()
+
+    def faces_of(
+        self,
+        read: Callable[[], Picture],  # noqa: ARG002 - the contract's signature
+        found: tuple[Face, ...],
+    ) -> tuple[Face, ...]:
+        return self.finds or found
+
+
+def engine_finding(*faces: Face) -> OtherFinder:
+    engine = OtherFinder()
+    engine.finds = faces
+    return engine
+
+
+PHOTO = make_photo("photo.png", name="me.png", faces=(face(1, 100, 120), face(2, 500)))
+CLIP = make_clip(
+    "clip.mp4", faces=(face(1, 100), face(2, 500)), later_faces=(face(1, 130).box,), frame_count=50
+)
+PIXELS = np.zeros((400, 800, 3), np.uint8)
+
+
+def moving(engine: OtherFinder, *arguments: str, photo: PhotoFindings = PHOTO) -> Face:
+    """The face that moves where somebody types these arguments."""
+    parser = argparse.ArgumentParser()
+    add_animate_arguments(parser)
+    given = ["--source_image", "a.png", "--driving_video", "a.mp4", "--output", "b.mp4"]
+    parsed = parser.parse_args([*given, *arguments])
+    chosen = face_fields(parsed, photo, needs_face=engine.needs_face)
+    return face_to_move(Wish(photo=photo, movement=MOVEMENT, **chosen), engine, PIXELS)
+
+
+MOVEMENT = Movement.of_clip(CLIP)
+
+
+def leading(engine: OtherFinder, box: CropBox | None = None) -> DrivingClip:
+    wish = Wish(photo=PHOTO, movement=MOVEMENT, driving_face_box=box)
+    found = movement_of(wish, engine, TemplateSource(Path("nowhere"), Path("nowhere")))
+    assert isinstance(found, DrivingClip)
+    return found
+
+
+# --- the face that moves --------------------------------------------------------------------------
+
+
+def test_a_number_is_that_of_the_numbered_sheet() -> None:
+    # For the other finder the right one is larger.
+    finds = (face(1, 495, 110), face(2, 105, 100))
+    engine = engine_finding(*finds)
+    assert moving(engine, "--face", "1") == finds[1]
+    assert moving(engine, "--face", "2") == finds[0]
+    assert moving(engine) == finds[0]
+
+
+def test_a_face_is_chosen_alike_by_number_and_by_its_box_in_an_order() -> None:
+    engine = engine_finding(face(1, 495, 110), face(2, 105, 100))
+    for number, found in enumerate(PHOTO.faces, start=1):
+        ordered = Wish(photo=PHOTO, face_boxes=(found.box,), movement=MOVEMENT)
+        assert face_to_move(ordered, engine, PIXELS) == moving(engine, "--face", str(number))
+
+
+def test_a_numbered_face_that_the_other_finder_does_not_see_is_taken_from_the_sheet() -> None:
+    assert moving(engine_finding(face(1, 105)), "--face", "2").box == PHOTO.faces[1].box
+
+
+def test_a_number_beyond_the_sheet_is_refused_whatever_the_other_finder_sees() -> None:
+    three = engine_finding(face(1, 100), face(2, 300), face(3, 500))
+    with pytest.raises(NoSuchFace, match="the photo has 2"):
+        moving(three, "--face", "3")
+
+
+def test_a_drawn_box_is_taken_as_it_is() -> None:
+    drawn = moving(engine_finding(face(1, 105)), "--face_box", "100,50,200,150")
+    assert drawn.box == face(1, 100).box
+
+
+def test_the_middle_is_taken_where_it_is_asked_for() -> None:
+    middle = moving(engine_finding(face(1, 105)), "--face", "centre")
+    assert middle.box == whole_box(PHOTO.width, PHOTO.height)
+
+
+def test_a_photo_without_a_face_is_named_as_it_came() -> None:
+    bare = make_photo("photo.png", name="me.png")
+    with pytest.raises(NoFaceFound, match=r"me\.png"):
+        moving(engine_finding(), photo=bare)
+
+
+# --- the face that leads --------------------------------------------------------------------------
+
+
+def test_later_places_count_only_for_the_face_that_they_are_of() -> None:
+    same = leading(engine_finding(face(1, 108)))
+    assert (same.face, same.later_faces) == (face(1, 108), CLIP.later_faces)
+    other = leading(engine_finding(face(1, 505)))
+    assert (other.face, other.later_faces) == (face(1, 505), ())
+    gates = leading(engine_finding())
+    assert (gates.face, gates.later_faces) == (CLIP.faces[0], CLIP.later_faces)
+
+
+def test_later_places_do_not_count_for_a_box_drawn_by_hand() -> None:
+    drawn = leading(engine_finding(), face(1, 100).box)
+    assert (drawn.face.box, drawn.later_faces) == (face(1, 100).box, ())

@@ -1,0 +1,45 @@
+"""A folder for the files of one job, and jobs put off when there is no place for files."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from inference.process.job_log import job_id
+from jobs.errors import DiskFull
+from jobs.queues.assignment import Assignment, Later
+from jobs.service_errors import StoreFull, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+# When the store is down, jobs are put off: so many starts are two hours.
+_LATER_S, _LONGEST_LATER_S, _STARTS = 15.0, 300.0, 30
+
+
+@contextmanager
+def work_folder(assignment: Assignment, parent: Path) -> Iterator[Path]:
+    """A folder for a job's files while the block lasts; log lines name the job.
+
+    Raises:
+        Later: the store or the disk cannot be used now; this costs no attempt.
+    """
+    # Each job has a task, and so a context, of its own.
+    job_id.set(assignment.ref.job_id)
+    log.info("begun, attempt %d", assignment.attempt)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="order-", dir=parent))
+    except OSError as error:
+        log.warning("put off: no place for its files: %s", error)
+        raise Later(_LATER_S) from error
+    try:
+        yield folder
+    except (StoreUnavailable, StoreFull, DiskFull) as error:
+        if assignment.attempt >= _STARTS:
+            raise
+        log.warning("put off: %s", error)
+        after_s = min(_LONGEST_LATER_S, _LATER_S * assignment.attempt)
+        raise Later(after_s) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
