@@ -29,10 +29,10 @@ def face_choice(text: str) -> int | str:
 
 
 def video_path(text: str) -> Path:
-    """A path that ends in .mp4, or in .mkv for a lossless result."""
+    """Read a path that ends in .mp4, .mkv (lossless), .gif or .webp."""
     path = Path(text)
-    if path.suffix.lower() not in (".mp4", ".mkv"):
-        message = f"'{text}' must end in .mp4, or in .mkv for a lossless result"
+    if path.suffix.lower() not in (".mp4", ".mkv", ".gif", ".webp"):
+        message = f"'{text}' must end in .mp4, .mkv (lossless), .gif or .webp"
         raise argparse.ArgumentTypeError(message)
     return path
 

@@ -123,8 +123,8 @@ def animate_photo(
         path=output,
         width=file_width,
         height=file_height,
-        frame_count=writer.frame_count * animation.loop,
-        frame_rate=movement.frame_rate,
+        frame_count=writer.file_frame_count,
+        frame_rate=writer.file_frame_rate,
         elapsed_s=time.monotonic() - started,
     )
 

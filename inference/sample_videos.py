@@ -44,7 +44,7 @@ def write_samples(folder: Path) -> tuple[SampleVideo, SampleVideo]:
     sine = f"sine=frequency=440:duration={_FRAMES / _FPS}"
     with Ffmpeg(["-f", "lavfi", "-i", sine, "-c:a", "aac", "-y", file_url(tone)]) as ffmpeg:
         if ffmpeg.finish() != 0:
-            raise EncoderFailed(reason=ffmpeg.last_words)
+            raise EncoderFailed(reason=ffmpeg.last_message)
     return _write(folder / "silent.mp4", None), _write(folder / "with-sound.mp4", tone)
 
 

@@ -118,12 +118,13 @@ def show_all(
             report(writer.frame_count, total)
             if is_cancelled():
                 raise Cancelled
+    file_width, file_height = writer.file_size
     return AnimationResult(
         path=output,
-        width=width,
-        height=height,
-        frame_count=writer.frame_count,
-        frame_rate=rate,
+        width=file_width,
+        height=file_height,
+        frame_count=writer.file_frame_count,
+        frame_rate=writer.file_frame_rate,
         elapsed_s=time.monotonic() - started,
     )
 

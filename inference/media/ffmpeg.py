@@ -181,7 +181,7 @@ class Ffmpeg:
         self._close()
 
     @property
-    def last_words(self) -> str:
+    def last_message(self) -> str:
         """The last message that says something, without prefixes; after `finish` or `kill`."""
         for line in reversed(self._lines):
             if not line.startswith(_EMPTY_WORDS):

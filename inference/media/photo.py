@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
@@ -143,12 +144,12 @@ def read_normalised(path: Path) -> Picture:
 
 
 def write_png(picture: Picture, path: Path) -> None:
-    """A PNG file of `picture` (uint8 (H, W, 3) RGB) at `path`, with no metadata, packed for speed.
+    """Write `picture`, uint8 (H, W, 3) RGB, as a PNG without metadata, compressed for speed.
 
     Raises:
         OSError: the file cannot be written.
     """
-    Image.fromarray(picture).save(path, format="PNG", compress_level=1)
+    iio.imwrite(path, picture, plugin="pillow", extension=".png", compress_level=1)
 
 
 # --- before decoding -----------------------------------------------------------------------------
