@@ -5,7 +5,6 @@ import tempfile
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -123,12 +122,7 @@ class VideoWriter:
             self._ffmpeg = Ffmpeg(self._encoding(), feed=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 self._finish()
