@@ -36,16 +36,6 @@ Picture = npt.NDArray[np.uint8]
 
 # The only decoders that a stranger's bytes may reach. (JPEG's also reads phones' MPO files.)
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "HEIF")
-_BEGINNINGS = (
-    b"\xff\xd8\xff",
-    b"\x89PNG\r\n\x1a\n",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-    b"GIF87a",
-    b"GIF89a",
-)
-_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 # Exceptions of Pillow and its plug-ins for damaged files, besides its own classes.
 _DAMAGE = (
     OSError,
@@ -122,9 +112,10 @@ def read_photo(path: Path, limits: PhotoLimits | None = None) -> Photo:
                 _check_size(path, image, limits)
                 return _decode(path, image, limits)
     except UnidentifiedImageError as exc:
-        if not _begins_like_a_photo(path):
+        error = _opening_error(path)
+        if error is None:
             raise UnsupportedMedia(name=path.name) from exc
-        raise _damage(path, _opening_error(path)) from exc
+        raise _damage(path, error) from exc
     except _DAMAGE as exc:
         raise _damage(path, exc) from exc
 
@@ -198,19 +189,11 @@ def _check_size(path: Path, image: Image.Image, limits: PhotoLimits) -> None:
         raise PhotoTooSmall(name=path.name, width=width, height=height, minimum=limits.min_side_px)
 
 
-def _begins_like_a_photo(path: Path) -> bool:
-    """Whether the first bytes are those of a supported format."""
-    with path.open("rb") as file:
-        head = file.read(16)
-    if head[:4] == b"RIFF":
-        return head[8:12] == b"WEBP"
-    if head[4:8] == b"ftyp":
-        return head[8:12] in _HEIF_BRANDS
-    return head.startswith(_BEGINNINGS)
-
-
 def _opening_error(path: Path) -> BaseException | None:
-    """Return the exception of the format's decoder, which `Image.open` hides."""
+    """Return the exception of the format's decoder, which `Image.open` hides.
+
+    None if the first bytes are of none of our formats.
+    """
     with path.open("rb") as file:
         head = file.read(16)
     for name in FORMATS:
@@ -224,10 +207,9 @@ def _opening_error(path: Path) -> BaseException | None:
     return None
 
 
-def _damage(path: Path, error: BaseException | None) -> MediaError:
+def _damage(path: Path, error: BaseException) -> MediaError:
     """Return the error for a file that could not be decoded: unsupported or damaged."""
-    is_unsupported = error is not None and _UNSUPPORTED.search(repr(error))
-    return (UnsupportedKind if is_unsupported else MediaDamaged)(name=path.name)
+    return (UnsupportedKind if _UNSUPPORTED.search(repr(error)) else MediaDamaged)(name=path.name)
 
 
 # --- decoding ------------------------------------------------------------------------------------
