@@ -168,7 +168,7 @@ class FommEngine(Engine):
     def animate(
         self,
         driving: Driving | None,
-        motion: "CurveMotion | Track | None",  # noqa: ARG002 - the contract's signature
+        motion: "CurveMotion | Track | None",  # noqa: ARG002 - the interface's signature
     ) -> Iterator[Sequence[Picture]]:
         """Yield frames; reading, the network and the caller's work run concurrently."""
         if driving is None:
