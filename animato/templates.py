@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from inference.engines.flow import FlowEngine
+from inference.engine import motion_engine
 from inference.faces.finder import choose_face
 from inference.flow.track import Track, motion_of
 from inference.media.gate import look_at_photo
@@ -81,7 +81,7 @@ def preview(folder: Path, arguments: argparse.Namespace) -> None:
         look = look_at_photo(arguments.photo, Path(work))
         face = choose_face(look.faces, None, arguments.photo.name)
         motions = tuple(motion_of(template, folder) for template in catalogue)
-        show_all(Showing(look.photo, face, motions), FlowEngine(), arguments.output)
+        show_all(Showing(look.photo, face, motions), motion_engine()(), arguments.output)
     for number, template in enumerate(catalogue, start=1):
         sys.stdout.write(f"{number}: {template.name}\n")
 

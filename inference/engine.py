@@ -220,7 +220,7 @@ def ready_engine(
         EngineUnavailable: it lacks something; the sentence says what.
     """
     if name == "auto":
-        return _best_engine(chosen or EngineOptions(), weights)
+        return _best_engine(_ranked(), chosen or EngineOptions(), weights)
     found = find_engine(name)
     needs = found.unmet_needs()
     if needs:
@@ -228,14 +228,26 @@ def ready_engine(
     return found
 
 
-def _best_engine(chosen: EngineOptions, weights: "WeightsStore | None") -> type[Engine]:
-    """The ready engine with the highest preference.
+def motion_engine() -> type[Engine]:
+    """Return the best engine without weights that evaluates curves and tracks.
 
     Raises:
-        EngineUnavailable: none is ready.
+        EngineUnavailable: there is none.
     """
-    found = [engine for engine in map(find_engine, engine_names()) if engine.preference]
-    for engine in sorted(found, key=lambda one: (-one.preference, one.name)):
+    able = [engine for engine in _ranked() if engine.evaluates_motions]
+    return _best_engine(able, EngineOptions(), None)
+
+
+def _ranked() -> list[type[Engine]]:
+    """The engines that are offered, the preferred ones first."""
+    offered = [engine for engine in map(find_engine, engine_names()) if engine.preference]
+    return sorted(offered, key=lambda engine: (-engine.preference, engine.name))
+
+
+def _best_engine(
+    ranked: list[type[Engine]], chosen: EngineOptions, weights: "WeightsStore | None"
+) -> type[Engine]:
+    for engine in ranked:
         if not engine.unmet_needs() and not engine.missing_files(chosen, weights):
             return engine
     raise EngineUnavailable(name="auto", needs="an engine that can run on this machine")
