@@ -293,23 +293,11 @@ class FommEngine(Engine):
 def _load(
     config: Path, checkpoint: Path, device: str, precision: str, *, align_corners: bool
 ) -> "tuple[FommModel, str]":
-    """The model, cached between orders, and the hash of its weights.
-
-    Raises:
-        DeviceUnavailable: the device does not exist.
-        WeightsError, BrokenConfig: as `load_networks`.
-    """
+    """`load_model`, cached between orders."""
     # torch is slow to import, and missing without the extra.
-    from inference.fomm.loading import load_networks  # noqa: PLC0415
-    from inference.fomm.model import FommModel, choose_device, choose_dtype  # noqa: PLC0415
+    from inference.fomm.model import load_model  # noqa: PLC0415
 
-    place = choose_device(device)
-    detector, generator, weights_hash = load_networks(
-        config, checkpoint, align_corners=align_corners
-    )
-    model = FommModel(detector, generator, place, choose_dtype(precision, place))
-    log.info("computing on %s in %s", place, model.dtype)
-    return model, weights_hash
+    return load_model(config, checkpoint, device, precision, align_corners=align_corners)
 
 
 @lru_cache(maxsize=1)

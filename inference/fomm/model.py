@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from inference.fomm.accelerated import accelerated_detector, accelerated_generat
 from inference.fomm.coordinates import KeypointTensors
 from inference.fomm.generator import EncodedSource, Generator
 from inference.fomm.keypoint_detector import KeypointDetector
+from inference.fomm.loading import load_networks
 from inference.motion import Keypoints
 from jobs.errors import DeviceUnavailable, EngineFailed
 
@@ -211,6 +213,24 @@ class FommModel:
         if keypoints.jacobian is None:
             return KeypointTensors(value, None)
         return KeypointTensors(value, _from_array(keypoints.jacobian).to(self.device))
+
+
+def load_model(
+    config: Path, checkpoint: Path, device: str, precision: str, *, align_corners: bool
+) -> tuple[FommModel, str]:
+    """Load both networks onto a device; return the model and the hash of its weights.
+
+    Raises:
+        DeviceUnavailable: the device does not exist.
+        WeightsError, BrokenConfig: as `load_networks`.
+    """
+    place = choose_device(device)
+    detector, generator, weights_hash = load_networks(
+        config, checkpoint, align_corners=align_corners
+    )
+    model = FommModel(detector, generator, place, choose_dtype(precision, place))
+    log.info("computing on %s in %s", place, model.dtype)
+    return model, weights_hash
 
 
 def choose_device(name: str) -> torch.device:

@@ -115,14 +115,11 @@ class _Session:
         options: EngineOptions, checkpoint: Path, square: Picture, *, align_corners: bool
     ) -> "_Session":
         # torch is slow to import, and missing without the extra.
-        from inference.fomm.loading import load_networks  # noqa: PLC0415
-        from inference.fomm.model import FommModel, choose_device, choose_dtype  # noqa: PLC0415
+        from inference.fomm.model import load_model  # noqa: PLC0415
 
-        place = choose_device(options.device)
-        detector, generator, _ = load_networks(
-            options.config or SHIPPED_CONFIG, checkpoint, align_corners=align_corners
-        )
-        model = FommModel(detector, generator, place, choose_dtype(options.precision, place))
+        config = options.config or SHIPPED_CONFIG
+        device, precision = options.device, options.precision
+        model, _ = load_model(config, checkpoint, device, precision, align_corners=align_corners)
         return _Session(model, square, model.source(square))
 
     def first_frame(self) -> Picture:
