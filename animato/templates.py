@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inference.choose import TemplateSource
-from inference.engines.flow import FlowEngine
+from inference.engine import motion_engine
 from inference.flow.track import Track
 from inference.media.gate import look_at_photo
 from inference.media.writer import check_output
@@ -82,7 +82,7 @@ def preview(folder: Path, arguments: argparse.Namespace) -> None:
         photo = look_at_photo(arguments.photo, Path(work))
         movement = Movement(templates=tuple(template.name for template in catalogue))
         wish = Wish(photo=photo, movement=movement)
-        animate_photo(wish, FlowEngine(), arguments.output, TemplateSource(folder, Path(work)))
+        animate_photo(wish, motion_engine()(), arguments.output, TemplateSource(folder, Path(work)))
     for number, template in enumerate(catalogue, start=1):
         sys.stdout.write(f"{number}: {template.name}\n")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from inference.engine_options import EngineOptions
 from inference.weights.catalogue import Mirror, WeightsFile
 from inference.weights.store import WeightsStore
-from inference.weights.verify import verify
 from jobs.errors import WeightsCorrupt
 from jobs.settings import Settings
 
@@ -72,7 +71,7 @@ def verify_all(store: WeightsStore, _arguments: argparse.Namespace) -> None:
     """
     wrong = None
     checked = None
-    for checked in verify(store):
+    for checked in store.verify():
         state = "right" if checked.is_right else "WRONG"
         sys.stdout.write(f"{state} {checked.path.name}: {checked.finding}\n")
         if not checked.is_right and wrong is None:
@@ -90,9 +89,10 @@ def convert(store: WeightsStore, arguments: argparse.Namespace) -> None:
 
 def import_file(store: WeightsStore, arguments: argparse.Namespace) -> None:
     """Import a file, and print its hash and the file that engines load."""
-    record, usable = store.import_file(arguments.path)
-    sys.stdout.write(f"{record.name}: {record.size_bytes} bytes, sha256 {record.sha256}\n")
-    if not store.catalogue.with_file(record.name) or usable != arguments.path:
+    digests, usable = store.import_file(arguments.path)
+    name = arguments.path.name
+    sys.stdout.write(f"{name}: {digests.size_bytes} bytes, sha256 {digests.sha256}\n")
+    if not store.catalogue.with_file(name) or usable != arguments.path:
         sys.stdout.write(f"{usable}\n")
     elif usable.parent.resolve() != store.folder.resolve():
         sys.stdout.write(f"it is the published file; engines look for it in {store.folder}\n")

@@ -1,4 +1,4 @@
-"""What options of the command line take: each function reads one value or says what is wrong."""
+"""Types of command-line options: each function reads a value or raises ArgumentTypeError."""
 
 import argparse
 import math
@@ -8,7 +8,7 @@ from jobs.model import CropBox
 
 
 def crop_box(text: str) -> CropBox:
-    """The box of `left,upper,right,lower`."""
+    """Read a box written as `left,upper,right,lower`."""
     parts = text.split(",")
     try:
         left, upper, right, lower = (int(part) for part in parts)
@@ -19,26 +19,23 @@ def crop_box(text: str) -> CropBox:
 
 
 def face_choice(text: str) -> int | str:
-    """A face's number from 1, or `centre`."""
+    """Read a face's number from 1, or `centre`."""
     if text in ("centre", "center"):
         return "centre"
-    if text.isdecimal() and int(text) >= 1:
-        return int(text)
-    message = f"'{text}' is not a face's number (1, 2, ...) or centre"
-    raise argparse.ArgumentTypeError(message)
+    return _whole_number(text, 1, None, "a face's number (1, 2, ...) or centre")
 
 
 def video_path(text: str) -> Path:
-    """A path that ends in .mp4, or in .mkv for a lossless result."""
+    """Read a path that ends in .mp4, .mkv (lossless), .gif or .webp."""
     path = Path(text)
-    if path.suffix.lower() not in (".mp4", ".mkv"):
-        message = f"'{text}' must end in .mp4, or in .mkv for a lossless result"
+    if path.suffix.lower() not in (".mp4", ".mkv", ".gif", ".webp"):
+        message = f"'{text}' must end in .mp4, .mkv (lossless), .gif or .webp"
         raise argparse.ArgumentTypeError(message)
     return path
 
 
 def png_path(text: str) -> Path:
-    """A path that ends in .png."""
+    """Read a path that ends in .png."""
     path = Path(text)
     if path.suffix.lower() != ".png":
         message = f"'{text}' must end in .png, the only format that is written"
@@ -47,15 +44,12 @@ def png_path(text: str) -> Path:
 
 
 def side_px(text: str) -> int:
-    """A side in px; 0, or at least 64."""
-    if text.isdecimal() and (int(text) == 0 or int(text) >= 64):
-        return int(text)
-    message = f"'{text}' is not 0 or a whole number of px from 64"
-    raise argparse.ArgumentTypeError(message)
+    """Read a side in px: 0, or at least 64."""
+    return 0 if text == "0" else _whole_number(text, 64, None, "0 or a whole number of px from 64")
 
 
 def seconds(text: str) -> float:
-    """A time in s, 0 or more."""
+    """Read a time in s, 0 or more."""
     try:
         value = float(text)
     except ValueError:
@@ -67,7 +61,7 @@ def seconds(text: str) -> float:
 
 
 def positive_seconds(text: str) -> float:
-    """A time in s, more than 0."""
+    """Read a time in s, more than 0."""
     value = seconds(text)
     if value == 0:
         message = "a duration must be more than 0 seconds"
@@ -76,37 +70,35 @@ def positive_seconds(text: str) -> float:
 
 
 def positive_count(text: str) -> int:
-    """A whole number from 1 to 100."""
-    if text.isdecimal() and 1 <= int(text) <= 100:
-        return int(text)
-    message = f"'{text}' is not a whole number from 1 to 100"
-    raise argparse.ArgumentTypeError(message)
+    """Read a whole number from 1 to 100."""
+    return _whole_number(text, 1, 100, "a whole number from 1 to 100")
 
 
 def padding_px(text: str) -> int:
-    """A padding in px, 0 to 5000: what is added is made, and kept in memory."""
-    if text.isdecimal() and int(text) <= 5000:
-        return int(text)
-    message = f"'{text}' is not a whole number of px from 0 to 5000"
-    raise argparse.ArgumentTypeError(message)
+    """Read a padding in px, 0 to 5000: the padded picture is held in memory."""
+    return _whole_number(text, 0, 5000, "a whole number of px from 0 to 5000")
 
 
 def frame_number(text: str) -> int:
-    """A frame's number, from 0."""
-    if text.isdecimal() and int(text) < 1_000_000:
-        return int(text)
-    message = f"'{text}' is not a frame's number (0, 1, 2, ...)"
-    raise argparse.ArgumentTypeError(message)
+    """Read a frame's number, from 0."""
+    return _whole_number(text, 0, 999_999, "a frame's number (0, 1, 2, ...)")
 
 
 def margin(text: str) -> float:
-    """How many times as large as a face, 1 to 4."""
+    """Read a margin as a multiple of the face's size, 1 to 4."""
     return _number_between(text, 1, 4)
 
 
 def smoothing_s(text: str) -> float:
-    """A time in s to average over, 0 to 1."""
+    """Read a smoothing time in s, 0 to 1."""
     return _number_between(text, 0, 1)
+
+
+def _whole_number(text: str, least: int, most: int | None, what: str) -> int:
+    if text.isdecimal() and least <= int(text) <= (most or math.inf):
+        return int(text)
+    message = f"'{text}' is not {what}"
+    raise argparse.ArgumentTypeError(message)
 
 
 def _number_between(text: str, least: float, most: float) -> float:

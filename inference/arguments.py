@@ -90,8 +90,8 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         "--output",
         type=video_path,
         **_needed(defaults.output),
-        metavar="MP4",
-        help="where the result goes; a name that ends in .mkv gives a lossless one"
+        metavar="FILE",
+        help="where the result goes: a name ending in .mp4, .mkv (lossless), .gif or .webp"
         + _shown(defaults.output),
     )
     if defaults.engine is None:

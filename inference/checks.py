@@ -1,4 +1,4 @@
-"""Whether pictures can be made here: video, OpenCV, engines, weights, movements."""
+"""Checks of what rendering needs: video, OpenCV, engines, weights, movements."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -19,7 +19,7 @@ from jobs.templates import Catalogue
 
 
 def check_video() -> CheckResult:
-    """Whether ffmpeg is there, and writes pictures and sound as they are sent."""
+    """Check that ffmpeg is installed and writes H.264 and AAC."""
     about = "ffmpeg"
     try:
         with TemporaryDirectory(prefix="animato-") as folder:
@@ -30,7 +30,7 @@ def check_video() -> CheckResult:
 
 
 def check_opencv() -> CheckResult:
-    """Which build of OpenCV is loaded; it also draws all numbers and letters."""
+    """Check which build of OpenCV is loaded; it also draws all numbers and letters."""
     about = "OpenCV, fonts"
     warning = gui_opencv_warning()
     if warning is not None:
@@ -41,17 +41,17 @@ def check_opencv() -> CheckResult:
 
 
 def check_engines(needed: Collection[str], weights: WeightsStore) -> list[CheckResult]:
-    """Each engine that people may be offered.
+    """Check each engine that people may be offered.
 
     Args:
-        needed: those without which the settings cannot be followed.
-        weights: where weights are looked for.
+        needed: the engines that the settings name.
+        weights: the store of weights.
     """
     findings = []
     for name in engine_names():
         engine = find_engine(name)
         if not engine.preference and name not in needed:
-            continue  # people are not offered it
+            continue  # never offered
         needs = (*engine.unmet_needs(), *engine.missing_files(EngineOptions(), weights))
         state = State.MISSING if needs else State.OK
         says = f"it needs {'; '.join(needs)}" if needs else "ready"
@@ -60,7 +60,7 @@ def check_engines(needed: Collection[str], weights: WeightsStore) -> list[CheckR
 
 
 def check_weights(weights: WeightsStore) -> list[CheckResult]:
-    """What is there of the known weights; nothing is hashed (`animato weights verify` does)."""
+    """Check which known weights are there; nothing is hashed (`animato weights verify` does)."""
     there = []
     for wanted in weights.catalogue.files:
         state = weights.state_of(wanted)
@@ -73,7 +73,7 @@ def check_weights(weights: WeightsStore) -> list[CheckResult]:
 
 
 def check_templates(folder: Path) -> list[CheckResult]:
-    """The catalogue of movements: what is broken, and what has to be built."""
+    """Check the catalogue of movements: what is broken, and what has to be built."""
     about = "movements"
     catalogue = Catalogue.load(folder)
     is_empty = not catalogue.templates

@@ -1,9 +1,9 @@
-"""What an engine is, and how it is found: `engines/<name>.py` holds the engine of that name.
+"""The interface of engines; `engines/<name>.py` contains the engine of that name.
 
-An engine turns one photo and a movement into frames. It knows nothing of files, queues or chats;
-the pipeline reads, pastes back and encodes. The file is the registration: its class says how the
-engine is offered, and nothing else names it. A file imports its libraries late, so that it can be
-listed where they are not installed.
+An engine turns one photo and a movement into frames. It has nothing to do with files, queues or
+chats; the pipeline reads, pastes back and encodes. The file is the registration: its class says how
+the engine is offered, and nothing else names it. Heavy libraries are imported inside functions, so
+that the engine can be listed where they are not installed.
 """
 
 import importlib
@@ -24,7 +24,6 @@ from jobs.errors import EngineUnavailable, UnknownEngine
 from jobs.model import CropBox, Face
 
 if TYPE_CHECKING:
-    # For the contract's types only: an engine that needs no tracks does not load what makes them.
     from inference.flow.track import Track
     from inference.weights.store import WeightsStore
     from jobs.templates import CurveMotion
@@ -39,10 +38,8 @@ class EngineCrop:
 
     Attributes:
         box: in photo px; it may reach outside the photo.
-        feather_px: how wide the seam is blended when the part is pasted back, in photo px; 0 where
-            there is no seam.
-        frame_size: width and height of the engine's frames, px; None where they are as large as the
-            box.
+        feather_px: width of the blended seam when the part is pasted back, in photo px; 0 for none.
+        frame_size: width and height of the engine's frames, px; None for the size of the box.
     """
 
     box: CropBox
@@ -65,12 +62,11 @@ class Driving:
     """A driving clip for an engine.
 
     Attributes:
-        frames: uint8 (h, w, 3) RGB, in order, read as they are asked for.
-        face: the face in the first one; any, if the engine needs none.
-        later_faces: where it was seen in a few later frames.
+        frames: uint8 (h, w, 3) RGB, in order, read on demand.
+        face: the face in the first one; arbitrary if the engine does not need it.
+        later_faces: its boxes in a few later frames.
         frame_rate: frames per second, exact.
-        identity: a hash of what is to be seen, for clips that come again and again; what an engine
-            has measured in one it may keep under it.
+        identity: a hash of the frames, for clips that are used repeatedly: the engine's cache key.
     """
 
     frames: Iterator[Picture]
@@ -81,26 +77,25 @@ class Driving:
 
 
 class Engine(ABC):
-    """One way to animate a face. Made for one order, prepared for its photo, asked for frames.
+    """One way to animate a face; an instance is used for one order.
 
-    What takes long to load is kept by the engine's module from one order to the next.
+    What takes long to load is cached by the engine's module between orders.
 
     Args:
-        chosen: what is asked of it.
-        weights: where it finds its weights; an engine without any needs none.
+        chosen: the options.
+        weights: the store of weights; None for engines without weights.
 
     Attributes:
-        name: its file's name.
-        title: one line on what it is good at.
-        button: a word or two for its button in the chat; empty: the name alone.
-        credits: whose work it is, and under which licence.
-        preference: `auto` takes the engine with the highest number whose needs are met and whose
-            files are there. 0: never by itself, and people are not offered it (tests, dry runs).
-        label: the truthful wording under a result.
+        name: the name of its file.
+        title: one line about what it is good at.
+        button: a word or two for its button in the chat; if empty, its name.
+        credits: authors and licence.
+        preference: `auto` chooses the engine with the highest number whose needs are met and whose
+            files are there. An engine with 0 is not offered, and used only by name (for tests).
+        label: the sentence under a result that says how it was made.
         digital_source_type: the IPTC term for how a result was made.
-        options: the fields of `EngineOptions` that it understands.
-        evaluates_motions: whether curves and tracks are enough; else it needs a clip that shows
-            the movement.
+        options: the fields of `EngineOptions` that it supports.
+        evaluates_motions: whether it takes curves and tracks; otherwise it needs a driving clip.
     """
 
     name: ClassVar[str]
@@ -121,7 +116,7 @@ class Engine(ABC):
 
     @classmethod
     def info(cls) -> EngineInfo:
-        """The engine as workers advertise it."""
+        """Return what workers advertise about the engine."""
         return EngineInfo(
             name=cls.name,
             title=cls.title,
@@ -135,7 +130,7 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def unmet_needs(cls) -> tuple[str, ...]:
-        """What is missing before the engine can run, each with what to type; empty if nothing."""
+        """Return what the engine lacks to run, each with what to type."""
 
     @classmethod
     def missing_files(
@@ -143,24 +138,24 @@ class Engine(ABC):
         chosen: EngineOptions,  # noqa: ARG003 - for engines with files
         weights: "WeightsStore | None",  # noqa: ARG003 - likewise
     ) -> tuple[str, ...]:
-        """What would be fetched first if it ran, each with what to type; empty if nothing."""
+        """Return the files that it would download first, each with what to type."""
         return ()
 
     def load(self) -> None:  # noqa: B027 - an engine without files has nothing to load
-        """Has everything that it needs in memory, fetched first if need be; quick a second time.
+        """Load everything into memory, downloading it first if need be; later calls are fast.
 
         Raises:
-            OperatorError: something is missing or unusable. Told before anybody's files are read.
+            OperatorError: something is missing or unusable.
         """
 
     @property
     def needs_face(self) -> bool:
-        """Whether it has to know where the photo's face is."""
+        """Whether it needs the box of the photo's face."""
         return True
 
     @property
     def needs_driving_face(self) -> bool:
-        """Whether it has to know where the clip's face is."""
+        """Whether it needs the box of the clip's face."""
         return True
 
     def faces_of(
@@ -168,38 +163,38 @@ class Engine(ABC):
         read: Callable[[], Picture],  # noqa: ARG002 - for engines that look themselves
         found: tuple[Face, ...],
     ) -> tuple[Face, ...]:
-        """The faces of a picture, largest first: what it finds itself, or what the gate has found.
+        """Return the faces of a picture, largest first: its own detections, or the gate's.
 
         Args:
-            read: gives the picture, if it is wanted.
-            found: by the gate.
+            read: returns the picture.
+            found: the gate's detections.
         """
         return found
 
     @abstractmethod
     def crop_for(self, face: Face, photo: Picture) -> EngineCrop:
-        """The part of the photo that the frames for this face will cover."""
+        """Return the part of the photo that the frames for this face will cover."""
 
     @abstractmethod
     def prepare(self, photo: Picture, face: Face) -> None:
-        """Computes once what does not depend on the movement."""
+        """Compute what does not depend on the movement."""
 
     @abstractmethod
     def animate(
         self, driving: Driving | None, motion: "CurveMotion | Track | None"
     ) -> Iterator[Sequence[Picture]]:
-        """The frames, in batches, each uint8 (h, w, 3) RGB in the frame size of `crop_for`.
+        """Yield batches of frames, each uint8 (h, w, 3) RGB in the frame size of `crop_for`.
 
-        A batch may be empty: there was something to do, and the caller may want to stop. Exactly
-        one of `driving` and `motion` is given; `motion` only if the engine evaluates motions.
+        A batch may be empty, so that the caller can cancel in the meantime. Exactly one of
+        `driving` and `motion` is given; `motion` only if the engine evaluates motions.
 
         Raises:
-            NoSuchFrame: the best frame that was asked for lies behind the clip's end.
+            NoSuchFrame: the requested best frame is beyond the clip's end.
         """
 
 
 def find_engine(name: str) -> type[Engine]:
-    """The engine of that name.
+    """Return the engine of that name.
 
     Raises:
         UnknownEngine: there is no such file.
@@ -213,19 +208,19 @@ def find_engine(name: str) -> type[Engine]:
 def ready_engine(
     name: str, chosen: EngineOptions | None = None, weights: "WeightsStore | None" = None
 ) -> type[Engine]:
-    """The engine of that name, ready to run; `auto` is the best one that needs nothing fetched.
+    """Return the engine of that name; `auto` is the best one that needs no download.
 
     Args:
         name: its name, or `auto`.
-        chosen: what will be asked of it.
-        weights: where weights are looked for.
+        chosen: the options that will be used.
+        weights: the store of weights.
 
     Raises:
         UnknownEngine: there is no such engine.
         EngineUnavailable: it lacks something; the sentence says what.
     """
     if name == "auto":
-        return _best_engine(chosen or EngineOptions(), weights)
+        return _best_engine(_ranked(), chosen or EngineOptions(), weights)
     found = find_engine(name)
     needs = found.unmet_needs()
     if needs:
@@ -233,14 +228,26 @@ def ready_engine(
     return found
 
 
-def _best_engine(chosen: EngineOptions, weights: "WeightsStore | None") -> type[Engine]:
-    """The ready engine with the highest preference.
+def motion_engine() -> type[Engine]:
+    """Return the best engine without weights that evaluates curves and tracks.
 
     Raises:
-        EngineUnavailable: none is ready.
+        EngineUnavailable: there is none.
     """
-    found = [engine for engine in map(find_engine, engine_names()) if engine.preference]
-    for engine in sorted(found, key=lambda one: (-one.preference, one.name)):
+    able = [engine for engine in _ranked() if engine.evaluates_motions]
+    return _best_engine(able, EngineOptions(), None)
+
+
+def _ranked() -> list[type[Engine]]:
+    """The engines that are offered, the preferred ones first."""
+    offered = [engine for engine in map(find_engine, engine_names()) if engine.preference]
+    return sorted(offered, key=lambda engine: (-engine.preference, engine.name))
+
+
+def _best_engine(
+    ranked: list[type[Engine]], chosen: EngineOptions, weights: "WeightsStore | None"
+) -> type[Engine]:
+    for engine in ranked:
         if not engine.unmet_needs() and not engine.missing_files(chosen, weights):
             return engine
     raise EngineUnavailable(name="auto", needs="an engine that can run on this machine")

@@ -1,4 +1,4 @@
-"""The names of the installed engines; imports no engine and no picture library."""
+"""The names of the installed engines; imports neither engines nor picture libraries."""
 
 import pkgutil
 
@@ -6,5 +6,5 @@ from inference import engines
 
 
 def engine_names() -> tuple[str, ...]:
-    """All engines, by file name, in alphabetical order."""
+    """Return the names of all engines in alphabetical order."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(engines.__path__)))

@@ -1,4 +1,4 @@
-"""What can be asked of engines: plain values, quick to import."""
+"""Options of engines: plain values, quick to import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ from pydantic import JsonValue, TypeAdapter
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """All that can be asked of engines; each names those that it understands (`Engine.options`).
+    """The options of all engines; each engine names those that it supports (`Engine.options`).
 
     Attributes:
-        config: the networks' shape (YAML); None: vox-256.
-        checkpoint: the networks' weights, a path as `WeightsStore.checkpoint` takes it; None: those
-            that belong to vox-256.
+        config: the networks' configuration (YAML); None for vox-256.
+        checkpoint: the networks' weights, a path as for `WeightsStore.checkpoint`; None for those
+            of vox-256.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:1`.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
-        align_corners: sample pictures as the published weights were trained, not as the published
-            code does today.
-        crop_image: cut a square round the photo's face; else the whole photo is squeezed.
+        align_corners: sample as the published weights were trained, not as the published code does
+            on today's torch.
+        crop_image: crop a square around the photo's face; otherwise the whole photo is resized.
         crop_image_padding: added to that square: left, upper, right and lower, photo px.
         crop_video: the same for the clip.
-        crop_margin: how many times as large as the face those squares are.
-        relative: carry differences to the first driving frame, not positions.
-        adapt_scale: scale them by the faces' sizes.
-        find_best_frame: measure them from the frame whose pose is nearest the photo's.
-        best_frame_rank: of such frames take the so many-th, from 1; they lie half a second apart,
-            and after the last one comes the best again.
-        best_frame: measure them from that frame, counted from 0; wins over `find_best_frame`.
-        smooth: how far in time keypoints are averaged, s (`inference.motion`); 0: not at all.
+        crop_margin: size of these squares relative to the face.
+        relative: transfer motion relative to the first driving frame, not positions.
+        adapt_scale: scale the motion by the ratio of the faces' sizes.
+        find_best_frame: measure motion from the frame whose pose is nearest the photo's.
+        best_frame_rank: use the frame of that rank, from 1, for it; ranked frames are half a second
+            apart, and after the last one comes the best again.
+        best_frame: measure motion from this frame, from 0; overrides `find_best_frame`.
+        smooth: strength of keypoint smoothing, s (`inference.motion.smooth`); 0 for none.
         face_detector: `auto`, `lbp` or `face-alignment`.
     """
 

@@ -2,30 +2,21 @@
 
 import signal
 
-# A crash of the process itself, or one of the limits that we set.
-_OWN_SIGNALS = frozenset(
-    {
-        signal.SIGABRT,
-        signal.SIGBUS,
-        signal.SIGFPE,
-        signal.SIGILL,
-        signal.SIGSEGV,
-        signal.SIGSYS,
-        signal.SIGTRAP,
-        signal.SIGXCPU,
-        signal.SIGXFSZ,
-    }
-)
+# Crashes, and the resource limits that we set.
+_OWN_SIGNALS = {
+    *(signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV),
+    *(signal.SIGSYS, signal.SIGTRAP, signal.SIGXCPU, signal.SIGXFSZ),
+}
 
 
 def outside_signal(status: int) -> str | None:
-    """Name of the signal with which somebody else ended a process.
+    """Return the name of the signal with which somebody else ended a process.
 
-    The system's out-of-memory killer sends SIGKILL, and so may an operator. A process that we
-    killed ourselves looks the same: the caller knows whether it did.
+    The out-of-memory killer sends SIGKILL, and an operator may, too. A process that we killed
+    ourselves looks the same; the caller knows whether it did.
 
     Args:
-        status: as `subprocess` tells it; negative: ended by that signal.
+        status: the return code of `subprocess`; negative if a signal ended the process.
 
     Returns:
         None if the process exited, crashed or reached a limit.

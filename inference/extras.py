@@ -1,4 +1,4 @@
-"""What the extras bring, and whether they are installed."""
+"""The extras of the package: what belongs to them, and whether they are installed."""
 
 import os
 from importlib.util import find_spec
@@ -6,57 +6,51 @@ from importlib.util import find_spec
 from jobs.errors import ExtraMissing
 
 NEURAL_COMMAND = "run `make neural` in the program's folder"
-"""What to do to get the extra, and face-alignment with it."""
+"""Installs the extra `neural`, and face-alignment with it."""
 
-_SERVICE = {
-    "service": ("bullmq", "obstore", "prometheus_client", "redis"),
+_LIBRARIES = {
     "bot": ("telegram",),
+    "neural": ("filelock", "httpx", "safetensors", "torch"),
     "sandbox": ("aiohttp",),
+    "service": ("bullmq", "obstore", "prometheus_client", "redis"),
 }
-_NEURAL = ("filelock", "httpx", "safetensors", "torch")
 
 
 def missing_neural() -> tuple[str, ...]:
-    """The libraries of the extra that are not installed; none of them is loaded to tell."""
-    return tuple(name for name in _NEURAL if find_spec(name) is None)
+    """Return the libraries of the extra `neural` that are not installed, without importing any."""
+    return tuple(name for name in _LIBRARIES["neural"] if find_spec(name) is None)
 
 
 def need_neural(what: str) -> None:
-    """Nothing, if the extra is installed.
-
-    Args:
-        what: who needs it, as the beginning of a sentence.
-
-    Raises:
-        ExtraMissing: it is not; the sentence says what to type.
-    """
-    if missing_neural():
-        raise ExtraMissing(what=what, extra="neural", command=NEURAL_COMMAND)
+    """Raise unless the extra `neural` is installed; see `need_extras`."""
+    need_extras(what, "neural")
 
 
 def need_extras(what: str, *extras: str) -> None:
-    """Nothing, if those extras are installed: `service`, `bot`, `sandbox`.
+    """Raise unless all these extras are installed.
 
     Args:
-        what: who needs them, as the beginning of a sentence.
-        *extras: which.
+        what: what needs them, as the beginning of a sentence.
+        *extras: of `neural`, `service`, `bot` and `sandbox`.
 
     Raises:
         ExtraMissing: one is not; the sentence says what to type.
     """
     for extra in extras:
-        if any(find_spec(name) is None for name in _SERVICE[extra]):
-            command = (
-                f'run `.venv/bin/pip install -c constraints.txt -e ".[{",".join(extras)}]"` in the '
-                "program's folder"
-            )
+        if any(find_spec(name) is None for name in _LIBRARIES[extra]):
+            command = NEURAL_COMMAND
+            if extra != "neural":
+                command = (
+                    f'run `.venv/bin/pip install -c constraints.txt -e ".[{",".join(extras)}]"` in '
+                    "the program's folder"
+                )
             raise ExtraMissing(what=what, extra=extra, command=command)
 
 
 def let_threads_sleep() -> None:
-    """Has torch's threads sleep while they wait for each other; to be called before it is loaded.
+    """Make torch's threads sleep while they wait; must run before torch is imported.
 
-    Otherwise they run in circles, and where another process (ffmpeg, say) wants a core too, all
-    wait for a thread that has none: up to fifteen times as long.
+    By default they spin, and if another process such as ffmpeg needs a core, all of them wait for
+    the thread that lost it: up to fifteen times as long.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

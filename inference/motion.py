@@ -1,9 +1,9 @@
-"""Motion as keypoints: carried from a driving clip over to a photo, compared, made steady.
+"""Keypoint motion: transfer from a driving clip to a photo, pose comparison, smoothing.
 
     driving keypoints -> smooth -> normalise (relative or absolute) -> an engine's network
 
-Plain functions on float arrays, for every engine that moves a face by keypoints; each names its
-source. A face that lies flat in a line or a map that cannot be inverted never stops a render.
+Functions on float arrays for every engine that works with keypoints. Degenerate input (collinear
+keypoints, singular jacobians) never raises an exception.
 """
 
 from collections import deque
@@ -19,11 +19,11 @@ from scipy.spatial import ConvexHull
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-# Points lie in a line where they are so many times narrower than long.
+# Points count as collinear if the ratio of their extents is at most this.
 _FLAT = 1e-4
-# Of the singular values of a float32 map, those below this share of the largest are rounding.
+# Relative cutoff for singular values of float32 matrices.
 _SINGULAR = 1e-5
-# A Gaussian weight is negligible beyond so many of its standard deviations.
+# Gaussian weights are negligible beyond this many standard deviations.
 _REACH = 3.0
 
 
@@ -33,8 +33,8 @@ class Keypoints:
 
     Attributes:
         value: (B, K, 2) float32, x then y, in [-1, 1].
-        jacobian: (B, K, 2, 2) float32, the local affine map at each keypoint; None where the
-            detector estimates none.
+        jacobian: (B, K, 2, 2) float32, the local affine map at each keypoint; None if the detector
+            does not estimate it.
     """
 
     value: Floats
@@ -44,7 +44,7 @@ class Keypoints:
         return len(self.value)
 
     def __getitem__(self, index: int | slice) -> "Keypoints":
-        """Those of some of the pictures; of one picture, a batch of one."""
+        """Return the keypoints of some pictures; an integer index gives a batch of one."""
         if not isinstance(index, slice):
             start = range(len(self))[index]
             index = slice(start, start + 1)
@@ -53,7 +53,7 @@ class Keypoints:
 
     @staticmethod
     def joined(parts: "Sequence[Keypoints]") -> "Keypoints":
-        """One batch of all the parts' pictures, in order; there is at least one part."""
+        """Concatenate batches; there is at least one."""
         jacobians = [part.jacobian for part in parts if part.jacobian is not None]
         return Keypoints(
             np.concatenate([part.value for part in parts]),
@@ -61,7 +61,7 @@ class Keypoints:
         )
 
 
-# --- carrying over --------------------------------------------------------------------------------
+# --- normalisation --------------------------------------------------------------------------------
 
 
 def normalise(
@@ -72,15 +72,15 @@ def normalise(
     relative: bool,
     scale: float,
 ) -> Keypoints:
-    """Where the source's keypoints go in each driving frame (Siarohin et al. 2019, section 3.3).
+    """Normalise driving keypoints for the source (Siarohin et al. 2019, section 3.3).
 
     Args:
         source: of the photo, B = 1.
         driving: of the driving frames.
         driving_initial: of the frame that shows the source's pose, B = 1.
-        relative: carry over how far the driving keypoints are from `driving_initial`: there the
-            result is `source` itself. Else the driving keypoints are the result, as they are.
-        scale: of the relative movement, as `adapt_scale` gives it; maps are never scaled.
+        relative: transfer the motion relative to `driving_initial`. Otherwise the driving keypoints
+            are returned unchanged.
+        scale: factor for relative motion, see `adapt_scale`; jacobians are not scaled.
 
     Returns:
         B as in `driving`; without jacobians unless all three have them.
@@ -97,9 +97,9 @@ def normalise(
 
 
 def adapt_scale(source: Keypoints, driving_initial: Keypoints) -> float:
-    """How much larger the source's face is than the driving one: sqrt of their hulls' area ratio.
+    """Return the size of the source's face relative to the driving one.
 
-    1 where one of the two lies in a line and so has no size.
+    The square root of the ratio of their convex hulls' areas; 1 if one of them is collinear.
     """
     of_source, of_driving = hull_area(source.value[0]), hull_area(driving_initial.value[0])
     if of_source == 0.0 or of_driving == 0.0:
@@ -108,19 +108,19 @@ def adapt_scale(source: Keypoints, driving_initial: Keypoints) -> float:
 
 
 def hull_area(points: npt.NDArray[np.floating]) -> float:
-    """The area of the convex hull of (K, 2) points; 0 where they lie in a line or are NaN."""
+    """Return the area of the convex hull of (K, 2) points; 0 if they are collinear or NaN."""
     if len(points) < 3 or not np.isfinite(points).all():
         return 0.0
     centred = _centred(points)
-    # Of points that are flatter than this, Qhull raises an error or measures rounding.
+    # For flatter points, Qhull raises an error or returns rounding noise.
     longest, narrowest = np.linalg.svd(centred, compute_uv=False)
     if narrowest <= _FLAT * longest:
         return 0.0
-    return float(ConvexHull(centred).volume)  # so SciPy calls the area of a hull in the plane
+    return float(ConvexHull(centred).volume)  # in two dimensions, the area
 
 
 def _inverse(maps: Doubles) -> Doubles:
-    """The inverses of (..., 2, 2) maps, pseudo-inverses of singular ones; NaN stays NaN."""
+    """Inverses of (..., 2, 2) matrices, pseudo-inverses of singular ones; NaN stays NaN."""
     inverses = np.full_like(maps, np.nan)
     sound = np.isfinite(maps).all(axis=(-2, -1))
     inverses[sound] = np.linalg.pinv(maps[sound], rcond=_SINGULAR)
@@ -131,37 +131,37 @@ def _inverse(maps: Doubles) -> Doubles:
 
 
 def pose_distance(source: npt.NDArray[np.floating], driving: npt.NDArray[np.floating]) -> Doubles:
-    """How far each driving face's pose is from the source's, whatever their places and sizes.
+    """Return the distance of each driving pose from the source's, independent of place and size.
 
-    Sum of the squared differences of the points, about their mean and over sqrt of their hull's
-    area. The driving frame with the smallest one is the best `driving_initial`; rendered from
-    there, each frame is the same as in two halves, forward and backward, laid end to end.
+    Sum of squared differences of the points, centred on their mean and divided by the square root
+    of their hull's area. The driving frame with the smallest distance is the best
+    `driving_initial`.
 
     Args:
         source: (K, 2) keypoints or landmarks.
         driving: (B, K, 2), in any unit.
 
     Returns:
-        (B,) float64; infinite where the points lie in a line.
+        (B,) float64; infinite where the points are collinear.
     """
     reference = _pose(source)
     return np.array([_difference(reference, _pose(points)) for points in driving], np.float64)
 
 
 def best_frame(distances: npt.ArrayLike) -> int:
-    """The first of the smallest distances (B,); 0 if none of them is finite."""
+    """Return the index of the first smallest distance (B,); 0 if none is finite."""
     finite = np.asarray(distances, np.float64)
     return int(np.argmin(np.where(np.isfinite(finite), finite, np.inf)))
 
 
 def frame_of_rank(distances: npt.ArrayLike, best: int, rank: int, apart: int) -> int:
-    """The frame that comes so many-th when the best one of those that are left is taken each time.
+    """Return the `rank`-th best frame, where the ranked frames keep a minimum distance in time.
 
     Args:
         distances: (B,) of all frames.
-        best: the first one.
-        rank: from 1; after the last frame that can be taken comes `best` again.
-        apart: how far from each other they are at least, frames; more than 0.
+        best: the frame of rank 1.
+        rank: from 1; after the last possible frame, `best` comes again.
+        apart: minimum distance between ranked frames, frames; more than 0.
     """
     left = np.array(distances, np.float64)
     ranked = [best]
@@ -174,13 +174,13 @@ def frame_of_rank(distances: npt.ArrayLike, best: int, rank: int, apart: int) ->
 
 
 def _pose(points: npt.NDArray[np.floating]) -> Doubles | None:
-    """The points about their mean and of hull area 1; None where they lie in a line."""
+    """The points centred and scaled to hull area 1; None if they are collinear."""
     area = hull_area(points)
     return None if area == 0.0 else np.asarray(_centred(points) / np.sqrt(area), np.float64)
 
 
 def _centred(points: npt.NDArray[np.floating]) -> Doubles:
-    """The (K, 2) points about their mean."""
+    """The (K, 2) points minus their mean."""
     exact = np.asarray(points, np.float64)
     return np.asarray(exact - exact.mean(axis=0), np.float64)
 
@@ -189,21 +189,20 @@ def _difference(one: Doubles | None, other: Doubles | None) -> float:
     return np.inf if one is None or other is None else float(((one - other) ** 2).sum())
 
 
-# --- making steady --------------------------------------------------------------------------------
+# --- smoothing ------------------------------------------------------------------------------------
 
 
 def smooth(batches: Iterable[Keypoints], strength_s: float, fps: float) -> Iterator[Keypoints]:
-    """The keypoints without the detector's jitter, of one frame each, in step with the clip.
+    """Remove the detector's jitter; yield the keypoints of one frame at a time.
 
-    Local quadratic regression with Gaussian weights (Cleveland 1979; on frames at a steady rate a
-    Savitzky-Golay filter): a parabola is laid through the frames before and after each one. So it
-    looks ahead and lags behind nothing, and a nod's turning points keep their height. Only the
-    frames within reach are kept.
+    Local quadratic regression with Gaussian weights (Cleveland 1979; at a constant rate, a
+    Savitzky-Golay filter): a parabola is fitted to the frames before and after each one. There is
+    no lag, and the amplitude of a nod is kept. Only the frames within reach are held in memory.
 
     Args:
-        batches: of the frames of a clip, in order, B of any size.
-        strength_s: the weights' standard deviation, s; 0 changes nothing.
-        fps: the clip's frames per second.
+        batches: keypoints of a clip's frames, in order, B of any size.
+        strength_s: standard deviation of the weights, s; 0 changes nothing.
+        fps: frames per second of the clip.
     """
     frames = (batch[index] for batch in batches for index in range(len(batch)))
     if strength_s <= 0:
@@ -212,25 +211,25 @@ def smooth(batches: Iterable[Keypoints], strength_s: float, fps: float) -> Itera
     deviation = strength_s * fps
     radius = max(1, ceil(_REACH * deviation))
     window: deque[Keypoints] = deque(maxlen=2 * radius + 1)
-    seen = given = 0
+    seen = yielded = 0
     for frame in frames:
         window.append(frame)
         seen += 1
         if seen > radius:
-            place = given - seen + len(window)
-            yield _weighed(window, _weights(place, len(window), deviation))
-            given += 1
-    while given < seen:
-        place = given - seen + len(window)
-        if place > radius:
+            position = yielded - seen + len(window)
+            yield _weighed(window, _weights(position, len(window), deviation))
+            yielded += 1
+    while yielded < seen:
+        position = yielded - seen + len(window)
+        if position > radius:
             window.popleft()
-            place = radius
-        yield _weighed(window, _weights(place, len(window), deviation))
-        given += 1
+            position = radius
+        yield _weighed(window, _weights(position, len(window), deviation))
+        yielded += 1
 
 
 def _weighed(frames: Iterable[Keypoints], weights: Doubles) -> Keypoints:
-    """The frames' keypoints, each times its weight, added up to those of one frame."""
+    """The weighted sum of the frames' keypoints."""
     batch = Keypoints.joined(tuple(frames))
     value = np.tensordot(weights, batch.value, 1)[None].astype(np.float32)
     if batch.jacobian is None:
@@ -241,7 +240,7 @@ def _weighed(frames: Iterable[Keypoints], weights: Doubles) -> Keypoints:
 
 @cache
 def _weights(position: int, count: int, deviation: float) -> Doubles:
-    """What each of `count` frames in a row adds to the parabola at one of them: (count,)."""
+    """The weight of each of `count` frames in the parabola's value at `position`: (count,)."""
     offsets = (np.arange(count) - position) / deviation
     root = np.exp(-0.25 * offsets**2)
     powers = offsets[:, None] ** np.arange(3)

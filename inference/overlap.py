@@ -1,4 +1,4 @@
-"""Steps of a pipeline side by side: one works ahead of the next, a bounded number of items."""
+"""Run the steps of a pipeline concurrently, each a bounded number of items ahead of the next."""
 
 import queue
 import threading
@@ -9,17 +9,17 @@ Item = TypeVar("Item")
 
 
 class _End:
-    """Marks the end of the items, and what ended them."""
+    """Marks the end of the items; `error` is the exception that ended them, if any."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 def ahead(items: Iterator[Item], *, size: int) -> Generator[Item]:
-    """The same items in the same order, made in a thread up to `size` items ahead.
+    """Yield the items, computed in a thread up to `size` items ahead.
 
-    An exception of `items` is raised here in its turn. When the consumer stops early or fails, the
-    thread ends before this iterator is closed, so that nothing goes on unseen.
+    An exception of `items` is raised here after the items before it. If the consumer stops early,
+    the thread has ended when this generator is closed.
     """
     waiting: queue.Queue[Item | _End] = queue.Queue(maxsize=size)
     stopped = threading.Event()
@@ -56,7 +56,7 @@ def _work(
 
 
 def _put(item: Item | _End, waiting: "queue.Queue[Item | _End]", stopped: threading.Event) -> None:
-    """Waits for room, but never after the consumer has gone."""
+    """Wait for space in the queue until the consumer stops."""
     while not stopped.is_set():
         try:
             waiting.put(item, timeout=0.05)

@@ -1,4 +1,4 @@
-"""An animated part of a photo put back into the whole."""
+"""Paste the animated crop back into the photo."""
 
 from functools import lru_cache
 
@@ -9,18 +9,18 @@ import numpy.typing as npt
 from inference.engine import EngineCrop, Picture
 
 Weights = npt.NDArray[np.float32]
-"""How much a picture counts at each pixel, (h, w) in [0, 1]."""
+"""Blending weight of a picture at each pixel, (h, w) in [0, 1]."""
 
 
 def paste_back(photo: Picture, frame: Picture, crop: EngineCrop) -> Picture:
-    """The photo with `frame` in the place of `crop`, uint8 (H, W, 3) RGB.
+    """Return the photo with `frame` pasted at `crop`, uint8 (H, W, 3) RGB.
 
-    Pixels outside the crop's box are the photo's own. With a feather so are those on the box's
-    border, and over that many px inwards the frame fades in; not along the photo's own borders.
+    Pixels outside the crop's box are unchanged. With a feather, the frame fades in from the box's
+    border inwards over that many px, except along the photo's own borders.
 
     Args:
         photo: uint8 (H, W, 3) RGB.
-        frame: uint8 (h, w, 3) RGB; brought to the size of the crop's box if it has another one.
+        frame: uint8 (h, w, 3) RGB; resized to the crop's box.
         crop: where the frame belongs; what lies outside the photo is dropped.
     """
     height, width = photo.shape[:2]
@@ -32,7 +32,7 @@ def paste_back(photo: Picture, frame: Picture, crop: EngineCrop) -> Picture:
     whole = photo.copy()
     if crop.feather_px > 0:
         shares = _feathered_shares(crop, width, height)
-        # Several times as fast as the same in NumPy.
+        # Several times faster than NumPy.
         blended = cv2.blendLinear(part, photo[upper:lower, left:right], *shares)
         part = np.asarray(blended, dtype=np.uint8)
     whole[upper:lower, left:right] = part
@@ -49,7 +49,7 @@ def _resized(frame: Picture, width: int, height: int) -> Picture:
 
 @lru_cache(maxsize=2)
 def _feathered_shares(crop: EngineCrop, width: int, height: int) -> tuple[Weights, Weights]:
-    """The frame's share in each pixel of the box that lies in the photo, and the photo's."""
+    """Blending weights of the frame and of the photo, in the part of the box inside the photo."""
     box = crop.box
     across = _rising(box.left, box.right, width, crop.feather_px)
     down = _rising(box.upper, box.lower, height, crop.feather_px)
@@ -58,10 +58,10 @@ def _feathered_shares(crop: EngineCrop, width: int, height: int) -> tuple[Weight
 
 
 def _rising(begin: int, end: int, limit: int, feather_px: float) -> npt.NDArray[np.float64]:
-    """Half a cosine wave from 0 at each end of the range that lies inside (0, limit), else 1."""
+    """A cosine ramp from 0 to 1 at each end of the range that lies inside (0, limit)."""
     place = np.arange(max(begin, 0), min(end, limit))
     from_begin = place - begin if begin > 0 else np.full(place.shape, np.inf)
     from_end = end - 1 - place if end < limit else np.full(place.shape, np.inf)
-    # A linear ramp would show as two faint lines where it begins and ends.
+    # The ends of a linear ramp would be visible as faint lines.
     reached = np.minimum(np.minimum(from_begin, from_end) / feather_px, 1.0)
     return np.asarray((1 - np.cos(np.pi * reached)) / 2)

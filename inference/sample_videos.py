@@ -1,4 +1,4 @@
-"""Two small videos made on the spot, one of them with a tone: to try out whatever takes videos."""
+"""Two small videos, one of them with a tone, for testing what handles videos."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _COMMENT = "A test picture of animato"
 
 @dataclass(frozen=True)
 class SampleVideo:
-    """One of them.
+    """A sample video.
 
     Attributes:
         path: the mp4.
         side_px: its width and height.
-        duration_s: how long it plays, s.
-        has_sound: whether it carries a tone.
+        duration_s: its duration, s.
+        has_sound: whether it has a tone.
     """
 
     path: Path
@@ -34,17 +34,17 @@ class SampleVideo:
 
 
 def write_samples(folder: Path) -> tuple[SampleVideo, SampleVideo]:
-    """Writes a silent one and one with a tone into a folder.
+    """Write a silent video and one with a tone to a folder.
 
     Raises:
-        FfmpegMissing: there is no program to write them with.
+        FfmpegMissing: ffmpeg is not installed.
         OutputNotWritable, DiskFull, EncoderFailed: they cannot be written.
     """
     tone = folder / "tone.mp4"
     sine = f"sine=frequency=440:duration={_FRAMES / _FPS}"
     with Ffmpeg(["-f", "lavfi", "-i", sine, "-c:a", "aac", "-y", file_url(tone)]) as ffmpeg:
         if ffmpeg.finish() != 0:
-            raise EncoderFailed(reason=ffmpeg.last_words)
+            raise EncoderFailed(reason=ffmpeg.last_message)
     return _write(folder / "silent.mp4", None), _write(folder / "with-sound.mp4", tone)
 
 
@@ -59,7 +59,7 @@ def _write(target: Path, audio_from: Path | None) -> SampleVideo:
 
 
 def _frames() -> Iterator[Picture]:
-    """A light square that crosses a dark picture, uint8 (160, 160, 3) RGB."""
+    """A light square crossing a dark picture, uint8 (160, 160, 3) RGB."""
     for number in range(_FRAMES):
         frame = np.full((_SIDE_PX, _SIDE_PX, 3), (32, 48, 80), np.uint8)
         left = 2 * number

@@ -1,7 +1,6 @@
-"""Squares for a network: cut round a face and never squeezed, or squeezed as the reference does.
+"""Square network inputs: cropped around a face, or the whole picture resized to a square.
 
-A network sees pictures of one size, 256 px square. Which square of a photo or a clip that is, is
-told here; a clip has one for all of its frames, so that the head neither pumps nor jumps.
+A clip has one crop for all frames, so that the face neither changes size nor jumps.
 """
 
 from collections.abc import Sequence
@@ -18,24 +17,24 @@ Picture = npt.NDArray[np.uint8]
 Padding = tuple[int, int, int, int]
 """Left, upper, right and lower, px."""
 
-# How much larger than a face its square is; of the original's face crop.
+# Size of the square relative to the face, as in the original's face crop.
 MARGIN = 1.6
-# The least room round a face in later frames of a clip.
+# The least margin around a face in later frames of a clip.
 _LATER_MARGIN = 1.3
-# A face that moves farther than such a square reaches is lost to the network anyway.
+# The network cannot follow a face that needs a larger square.
 _MOST_GROWTH = 2
-# Larger pictures are seldom frames, and the maps of `_squeezing` grow with the square of a side.
-_MAP_SIDE_PX = 2048
+# The memory of `_resize_matrix` grows with the square of the side; larger frames are rare.
+_MAX_MATRIX_SIDE_PX = 2048
 
 
 def face_square(box: CropBox, margin: float = MARGIN, padding: Padding = (0, 0, 0, 0)) -> CropBox:
-    """The square about a face's box; it may reach outside the picture.
+    """Return the square around a face's box; it may reach outside the picture.
 
     Args:
-        box: the face; of one that is not square, the longer side counts.
-        margin: how many times as large as the box the square is.
-        padding: px added on each side; the shorter way then grows about its centre, so that the
-            result is a square again.
+        box: the face; its longer side counts.
+        margin: size of the square relative to the box.
+        padding: px added on each side; the shorter dimension then grows about its centre to a
+            square again.
     """
     centre_x, centre_y = box.centre
     side = max(1, round(max(box.width, box.height) * margin))
@@ -49,14 +48,15 @@ def face_square(box: CropBox, margin: float = MARGIN, padding: Padding = (0, 0, 
 
 
 def clip_square(boxes: Sequence[CropBox], margin: float = MARGIN) -> CropBox:
-    """One square for all frames of a clip; it may reach outside the picture.
+    """Return one square for all frames of a clip; it may reach outside the picture.
 
-    It holds the square about the first box and, with less room round them, the later ones, but is
-    at most twice as large as the first: a face that leaves would else make all others small.
+    It contains the square around the first box and, with a smaller margin, around the later ones.
+    It is at most twice as large as the first, so that a face that leaves does not make all others
+    small.
 
     Args:
-        boxes: where the face is, the first frame's first; at least one.
-        margin: how many times as large as the first box its square is.
+        boxes: the face in some frames, the first frame's first; at least one.
+        margin: size of the square relative to the first box.
     """
     first = face_square(boxes[0], margin)
     room = min(margin, _LATER_MARGIN)
@@ -68,16 +68,16 @@ def clip_square(boxes: Sequence[CropBox], margin: float = MARGIN) -> CropBox:
         max(ways) for ways in zip(*(square.sides[2:] for square in squares), strict=True)
     )
     side = min(max(right - left, lower - upper), _MOST_GROWTH * first.width)
-    # About the middle of them all, as far as the first square stays inside.
+    # Centred on all of them, as far as the first square stays inside.
     left = min(max((left + right - side) // 2, first.right - side), first.left)
     upper = min(max((upper + lower - side) // 2, first.lower - side), first.upper)
     return CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
 
 
 def crop_square(picture: Picture, box: CropBox, side_px: int) -> Picture:
-    """The box's part of a picture, uint8 (side_px, side_px, 3).
+    """Crop a box and resize it, uint8 (side_px, side_px, 3).
 
-    Where the box reaches outside the picture, the picture's edge is continued.
+    Where the box reaches outside the picture, the picture's edge is replicated.
 
     Args:
         picture: uint8 (H, W, 3).
@@ -100,10 +100,10 @@ def crop_square(picture: Picture, box: CropBox, side_px: int) -> Picture:
 
 
 def squeeze(picture: Picture, side_px: int) -> npt.NDArray[np.float64]:
-    """The whole picture, whatever its shape, as float64 (side_px, side_px, 3) in [0, 1].
+    """Resize the whole picture to float64 (side_px, side_px, 3) in [0, 1], whatever its shape.
 
     Equal, up to rounding, to scikit-image's `resize` as the reference calls it: linear, mirrored at
-    the border, smoothed first along a side that shrinks.
+    the border, smoothed first along a dimension that shrinks.
 
     Args:
         picture: uint8 (H, W, C); channels after the third are dropped.
@@ -113,19 +113,19 @@ def squeeze(picture: Picture, side_px: int) -> npt.NDArray[np.float64]:
     height, width = colours.shape[:2]
     if (height, width) == (side_px, side_px):
         return np.asarray(colours / 255.0, dtype=np.float64)
-    if max(height, width) > _MAP_SIDE_PX:
-        from skimage.transform import resize  # noqa: PLC0415 - as in `_squeezing`
+    if max(height, width) > _MAX_MATRIX_SIDE_PX:
+        from skimage.transform import resize  # noqa: PLC0415 - as in `_resize_matrix`
 
         return np.asarray(resize(colours, (side_px, side_px)), dtype=np.float64)
-    # Eight times as fast as `resize`, which would take longer than a GPU does for the whole frame.
-    flat = _squeezing(height, side_px) @ (colours.reshape(height, -1) / 255.0)
+    # Eight times faster than `resize`, which would take longer than a GPU does for the whole frame.
+    flat = _resize_matrix(height, side_px) @ (colours.reshape(height, -1) / 255.0)
     turned = flat.reshape(side_px, width, 3).transpose(1, 0, 2).reshape(width, -1)
-    squeezed = _squeezing(width, side_px) @ turned
+    squeezed = _resize_matrix(width, side_px) @ turned
     return np.ascontiguousarray(squeezed.reshape(side_px, side_px, 3).transpose(1, 0, 2))
 
 
 def _grown_to_square(left: int, upper: int, right: int, lower: int) -> CropBox:
-    """The sides as a square box: the shorter way is grown about its centre."""
+    """A square box: the shorter dimension grows about its centre."""
     wider = (right - left) - (lower - upper)
     if wider > 0:
         upper -= wider // 2
@@ -137,9 +137,9 @@ def _grown_to_square(left: int, upper: int, right: int, lower: int) -> CropBox:
 
 
 def _inside(begin: int, end: int, limit: int) -> tuple[int, int, int, int]:
-    """Of the range [begin, end): first and count of those in [0, limit), count before and after.
+    """Clip the range [begin, end) to [0, limit): first, count, and counts cut off at either end.
 
-    A range that lies wholly outside has the nearest one in.
+    For a range that lies completely outside, the nearest index is inside.
     """
     first = min(max(begin, 0), limit - 1)
     count = max(min(end, limit) - first, 1)
@@ -148,13 +148,12 @@ def _inside(begin: int, end: int, limit: int) -> tuple[int, int, int, int]:
 
 
 @lru_cache(maxsize=4)
-def _squeezing(length: int, side_px: int) -> Any:
-    """The sparse (side_px, length) matrix of what `resize` does along one way of a picture.
+def _resize_matrix(length: int, side_px: int) -> Any:
+    """The sparse (side_px, length) matrix of `resize` along one dimension.
 
-    It smooths and interpolates along each way for itself, so that what it makes of single bright
-    lines tells all.
+    `resize` is linear and separable, so its response to unit vectors determines it.
     """
-    # Imported late: only those who squeeze pay for them.
+    # Slow to import, and needed only here.
     from scipy.sparse import csr_array  # noqa: PLC0415
     from skimage.transform import resize  # noqa: PLC0415
 

@@ -1,8 +1,7 @@
-"""Building of templates: videos and previews of drawn movements, tracks of recorded ones.
+"""Build templates: driving videos and previews of drawn movements, tracks of recorded ones.
 
-Drawn movements are rendered on the portrait of astronaut Eileen Collins that scikit-image carries
-(NASA, public domain), so that engines that need a driving video have one without anybody's
-recording.
+Drawn movements are rendered on the portrait of astronaut Eileen Collins that scikit-image includes
+(NASA, public domain), so that engines that need a driving video have one.
 """
 
 import hashlib
@@ -16,8 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.engine import Picture
-from inference.engines.flow import FlowEngine
+from inference.engine import Picture, motion_engine
 from inference.faces.finder import find_faces
 from inference.flow.placement import place_face
 from inference.flow.track import measure_track
@@ -36,7 +34,11 @@ _COMMENT = "AI-generated: a drawn movement on a public-domain portrait (NASA)"
 
 
 def build_templates(catalogue: Catalogue, *, is_forced: bool = False) -> Iterator[str]:
-    """Builds what is missing or out of date and yields each file's name when it is there.
+    """Build what is missing or out of date; yield the name of each file that is written.
+
+    Args:
+        catalogue: the templates, and the folder to write to.
+        is_forced: whether everything is built.
 
     Raises:
         NoFaceInClip: a recorded clip does not begin with a face.
@@ -55,7 +57,7 @@ def build_templates(catalogue: Catalogue, *, is_forced: bool = False) -> Iterato
 
 
 def is_up_to_date(template: Template, folder: Path) -> bool:
-    """Whether the built files are there and come from the template as it is now."""
+    """Return whether the built files exist and belong to the current template."""
     names = [template.driving_video_name, template.preview_name]
     if isinstance(template.motion, ClipMotion):
         names.append(template.motion.track)
@@ -64,7 +66,7 @@ def is_up_to_date(template: Template, folder: Path) -> bool:
 
 
 def source_hash(template: Template, folder: Path) -> str:
-    """SHA-256 (hex) of what the files are built from: the motion or, if recorded, its clip."""
+    """Return the SHA-256 (hex) of what the files are built from: the curves or the clip."""
     if not isinstance(template.motion, ClipMotion):
         return template.source_hash()
     with (folder / template.motion.clip).open("rb") as clip:
@@ -72,8 +74,8 @@ def source_hash(template: Template, folder: Path) -> str:
 
 
 def driving_portrait() -> Picture:
-    """The portrait of the driving videos, uint8 (512, 512, 3) RGB."""
-    from skimage.data import astronaut  # noqa: PLC0415 - only builders pay for the import
+    """Return the portrait of the driving videos, uint8 (512, 512, 3) RGB."""
+    from skimage.data import astronaut  # noqa: PLC0415 - slow, and seldom needed
 
     picture = astronaut()[0:380, 60:400]
     box = find_faces(picture)[0].box
@@ -85,10 +87,10 @@ def driving_portrait() -> Picture:
 
 
 def drawn_frames(motion: CurveMotion) -> Iterator[Picture]:
-    """The frames of a drawn movement on the driving portrait, uint8 (512, 512, 3) RGB."""
+    """Render a drawn movement on the driving portrait: frames, uint8 (512, 512, 3) RGB."""
     portrait = driving_portrait()
     face = find_faces(portrait)[0]
-    engine = FlowEngine()
+    engine = motion_engine()()
     crop = engine.crop_for(face, portrait)
     engine.prepare(portrait, face)
     for batch in engine.animate(None, motion):
@@ -130,7 +132,7 @@ def _build_recorded(template: Template, motion: ClipMotion, folder: Path) -> Ite
 
 
 def _write_preview(frames: Iterable[Picture], frame_rate: Fraction, target: Path) -> None:
-    """Every second frame, small, cut to the middle square."""
+    """Write every second frame, cropped to the centre square and reduced."""
     rate = frame_rate / _PREVIEW_STEP
     side = PREVIEW_SIDE_PX
     with VideoWriter(target, side, side, rate, comment=_COMMENT, crf=26) as writer:

@@ -1,8 +1,8 @@
 """The First Order Motion Model (Siarohin et al. 2019): learned motion, a face of 256 px.
 
-A square round the face is cut out of the photo and of every driving frame; the network moves the
-first as the second moves, and the pipeline pastes the result back. Without cropping, photo and
-frames are squeezed into the square as the published code does it.
+A square around the face is cropped from the photo and from every driving frame. The network
+transfers the motion, and the pipeline pastes the result back. Without cropping, photo and frames
+are resized to the square regardless of their shape, as the published code does.
 """
 
 import hashlib
@@ -27,7 +27,6 @@ from inference.fomm.config import (
 )
 from inference.fomm.driving import (
     Candidates,
-    Normalisation,
     Squares,
     batched,
     frame_distances,
@@ -35,7 +34,14 @@ from inference.fomm.driving import (
     read_cached,
     write_cached,
 )
-from inference.motion import Keypoints, best_frame, frame_of_rank, smooth
+from inference.motion import (
+    Keypoints,
+    adapt_scale,
+    best_frame,
+    frame_of_rank,
+    normalise,
+    smooth,
+)
 from inference.overlap import ahead
 from inference.square_crop import clip_square, crop_square, face_square, squeeze
 from jobs.errors import EngineUnavailable, WeightsError, WeightsMismatch, WeightsMissing
@@ -51,16 +57,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LANDMARK_FILES = ("s3fd-619a316812.pth", "2DFAN4-11f355bf06.pth.tar")
-# Of the square's side. What is beside the head moves too, and must not end at a line.
+# Of the square's side. What is beside the head moves too, so the seam has to be soft.
 _FEATHER = 0.12
-# Frames nearer to each other than this show about the same pose.
+# Frames closer together than this show about the same pose.
 _BEST_FRAMES_APART_S = 0.5
-# A processor needs seconds for the landmarks of one picture, so only the likely ones are looked at.
+# Landmarks take seconds per picture on a CPU, so they are computed only for likely frames.
 _CANDIDATES = {"cpu": 8, "mps": 32, "cuda": 64}
 
 
 class FommEngine(Engine):
-    """The network; one face."""
+    """Animates one face with the network."""
 
     name = "fomm"
     title = "First Order Motion Model: livelier, learned motion; a face of 256 px, better on a GPU"
@@ -83,40 +89,40 @@ class FommEngine(Engine):
         super().__init__(chosen, weights)
         self._config_path = _config_of(self.chosen)
         self._config = FommConfig.load(self._config_path)
-        # Before anything loads torch.
+        # Must run before torch is imported.
         let_threads_sleep()
 
     @classmethod
     def unmet_needs(cls) -> tuple[str, ...]:
-        """The extra `neural`, if it is not installed."""
+        """Return the extra `neural` if it is not installed."""
         return (f"the extra neural: {NEURAL_COMMAND}",) if missing_neural() else ()
 
     @classmethod
     def missing_files(
         cls, chosen: EngineOptions, weights: "WeightsStore | None"
     ) -> tuple[str, ...]:
-        """The weights, if they are not there."""
+        """Return the weights if they are missing."""
         if weights is not None and weights.has_checkpoint(_checkpoint_of(chosen, weights)):
             return ()
         return ("weights: run `animato weights fetch vox-cpk`",)
 
     @property
     def needs_face(self) -> bool:
-        """For cropping."""
+        """The face is needed for cropping."""
         return self.chosen.crop_image
 
     @property
     def needs_driving_face(self) -> bool:
-        """For cropping."""
+        """The face is needed for cropping."""
         return self.chosen.crop_video
 
     def faces_of(self, read: Callable[[], Picture], found: tuple[Face, ...]) -> tuple[Face, ...]:
-        """The landmark network's, where it is there and wanted and sees any; else `found`."""
+        """Return the landmark network's faces if it is available and finds any; else `found`."""
         finder = self._landmark_finder
         return (finder.faces(read()) if finder else ()) or found
 
     def crop_for(self, face: Face, photo: Picture) -> EngineCrop:
-        """A square round the face, or the whole photo; the network's frames are 256 px square."""
+        """Return a square around the face, or the whole photo; frames are 256 px square."""
         size = (SIDE_PX, SIDE_PX)
         if not self.chosen.crop_image:
             height, width = photo.shape[:2]
@@ -125,7 +131,7 @@ class FommEngine(Engine):
         return EngineCrop(box, _FEATHER * box.width, size)
 
     def load(self) -> None:
-        """The model, with the weights fetched and converted first if need be."""
+        """Load the model, downloading and converting the weights first if need be."""
         if self.weights is None:
             raise WeightsMissing(path=CHECKPOINT, hint="no folder of weights was given")
         given = _checkpoint_of(self.chosen, self.weights)
@@ -139,14 +145,14 @@ class FommEngine(Engine):
                 align_corners=self.chosen.align_corners,
             )
         except WeightsMismatch as error:
-            # The converted file's name says nothing to the person.
+            # Name the file that the person gave, not the converted one.
             raise WeightsMismatch(**(error.fields | {"file": given.name})) from error
         if self.chosen.face_detector == "face-alignment":
-            # Asked for by name, it must not turn out to be missing after all else is done.
+            # It was requested by name: fail early if it is missing.
             _ = self._landmark_finder
 
     def prepare(self, photo: Picture, face: Face) -> None:
-        """Looks at the photo."""
+        """Crop the photo, detect its keypoints and encode it."""
         self.load()
         self._square: Squares
         if self.chosen.crop_image:
@@ -162,9 +168,9 @@ class FommEngine(Engine):
     def animate(
         self,
         driving: Driving | None,
-        motion: "CurveMotion | Track | None",  # noqa: ARG002 - the contract's signature
+        motion: "CurveMotion | Track | None",  # noqa: ARG002 - the interface's signature
     ) -> Iterator[Sequence[Picture]]:
-        """The frames; reading, the network and what the caller does with frames overlap."""
+        """Yield frames; reading, the network and the caller's work run concurrently."""
         if driving is None:
             message = "the engine needs a clip"
             raise ValueError(message)
@@ -186,26 +192,26 @@ class FommEngine(Engine):
             apart = max(1, round(_BEST_FRAMES_APART_S * driving.frame_rate))
             best, frames = self._best_frame(whole, apart), iter(whole)
         initial, frames = from_frame(frames, best)
-        normalised = Normalisation(
-            self._source.keypoints, initial, self.chosen.relative, self.chosen.adapt_scale
-        )
+        source, relative = self._source.keypoints, self.chosen.relative
+        scale = adapt_scale(source, initial) if self.chosen.adapt_scale else 1.0
         while part := list(islice(frames, self._model.batch_size)):
-            rendered = self._model.render(self._source, normalised(Keypoints.joined(part)))
-            yield list(rendered)
+            keypoints = Keypoints.joined(part)
+            keypoints = normalise(source, keypoints, initial, relative=relative, scale=scale)
+            yield list(self._model.render(self._source, keypoints))
 
     @property
     def _must_see_all(self) -> bool:
-        # Positions that are carried over as they are have no frame to be measured from.
+        # Absolute positions are not measured from a frame.
         is_wanted = self.chosen.find_best_frame and self.chosen.relative
         return is_wanted and self.chosen.best_frame is None
 
     def _keypoints(self, driving: Driving) -> Generator[Keypoints]:
-        """The driving keypoints in batches: those that were kept, or detected and kept."""
-        path = self._place_to_keep(driving)
-        # The pictures of candidates are not kept: who looks at them has to read all frames.
-        kept = read_cached(path) if path and self._candidates is None else None
-        if kept is not None:
-            yield kept
+        """The driving keypoints in batches, from the cache or detected."""
+        path = self._cache_path(driving)
+        # Candidates need the frames themselves, which are not cached.
+        cached = read_cached(path) if path and self._candidates is None else None
+        if cached is not None:
+            yield cached
             return
         found = []
         size = self._model.batch_size
@@ -221,7 +227,7 @@ class FommEngine(Engine):
             write_cached(path, Keypoints.joined(found))
 
     def _squares(self, driving: Driving) -> Iterator[Squares]:
-        """The driving frames as the network sees them: one box for all, so that no head pumps."""
+        """The network's input: one box for all frames, so that the face keeps its size."""
         box = self._driving_box(driving)
         for frame in driving.frames:
             yield squeeze(frame, SIDE_PX) if box is None else crop_square(frame, box, SIDE_PX)
@@ -231,7 +237,7 @@ class FommEngine(Engine):
             return None
         return clip_square([driving.face.box, *driving.later_faces], self.chosen.crop_margin)
 
-    def _place_to_keep(self, driving: Driving) -> Path | None:
+    def _cache_path(self, driving: Driving) -> Path | None:
         if driving.identity is None or self.weights is None:
             return None
         detector = self._config.common_params, self._config.kp_detector_params
@@ -241,36 +247,35 @@ class FommEngine(Engine):
 
     @cached_property
     def _landmark_finder(self) -> "LandmarkFinder | None":
-        """The landmark network, if it is wanted and can be had.
+        """The landmark network, if it is wanted and available.
 
         Raises:
-            EngineUnavailable: it was asked for by name, and its library is not installed.
-            WeightsError: it was asked for by name, and its weights cannot be fetched.
+            EngineUnavailable: it was requested by name, and its library is not installed.
+            WeightsError: it was requested by name, and its weights cannot be downloaded.
         """
-        wish = self.chosen.face_detector
-        if wish == "lbp" or self.weights is None:
+        if self.chosen.face_detector == "lbp" or self.weights is None:
             return None
-        is_asked_for = wish == "face-alignment"
+        is_requested = self.chosen.face_detector == "face-alignment"
         needs = unmet_landmark_needs()
-        if needs and is_asked_for:
+        if needs and is_requested:
             raise EngineUnavailable(name="fomm with face-alignment", needs="; ".join(needs))
-        if needs or not (is_asked_for or all(map(self.weights.has_file, LANDMARK_FILES))):
+        if needs or not (is_requested or all(map(self.weights.has_file, LANDMARK_FILES))):
             return None
         try:
-            files = [self.weights.file(name, may_fetch=is_asked_for) for name in LANDMARK_FILES]
+            files = [self.weights.file(name, may_fetch=is_requested) for name in LANDMARK_FILES]
         except WeightsError as error:
-            if is_asked_for:
+            if is_requested:
                 raise
-            log.warning("faces are looked for without face-alignment: %s", error)
+            log.warning("detecting faces without face-alignment: %s", error)
             return None
         detector, landmarks = files
         assert detector is not None and landmarks is not None  # noqa: S101, PT018 - else it raises
         return _load_landmarks(detector, landmarks, self.chosen.device)
 
     def _best_frame(self, frames: Sequence[Keypoints], apart: int) -> int:
-        """The frame nearest the photo's pose, by its landmarks or else by its keypoints.
+        """The frame nearest the photo's pose, by landmarks or else by keypoints.
 
-        Further ranks go by keypoints: the frames that were kept for landmarks lie close together.
+        Further ranks use keypoints: the candidates for landmarks lie close together.
         """
         best = None
         finder = self._landmark_finder
@@ -288,23 +293,11 @@ class FommEngine(Engine):
 def _load(
     config: Path, checkpoint: Path, device: str, precision: str, *, align_corners: bool
 ) -> "tuple[FommModel, str]":
-    """The model, kept from one order to the next, and the hash of its weights.
+    """`load_model`, cached between orders."""
+    # torch is slow to import, and missing without the extra.
+    from inference.fomm.model import load_model  # noqa: PLC0415
 
-    Raises:
-        DeviceUnavailable: the device is not there.
-        WeightsError, BrokenConfig: as `load_networks`.
-    """
-    # Imported late: torch takes seconds, and is not there without the extra.
-    from inference.fomm.loading import load_networks  # noqa: PLC0415
-    from inference.fomm.model import FommModel, choose_device, choose_dtype  # noqa: PLC0415
-
-    place = choose_device(device)
-    detector, generator, weights_hash = load_networks(
-        config, checkpoint, align_corners=align_corners
-    )
-    model = FommModel(detector, generator, place, choose_dtype(precision, place))
-    log.info("computing on %s in %s", place, model.dtype)
-    return model, weights_hash
+    return load_model(config, checkpoint, device, precision, align_corners=align_corners)
 
 
 @lru_cache(maxsize=1)
@@ -316,7 +309,7 @@ def _load_landmarks(detector: Path, landmarks: Path, device: str) -> "LandmarkFi
 
 
 def _config_of(chosen: EngineOptions) -> Path:
-    """The config's path; the usual one is found from any folder."""
+    """The config's path; the usual one is found from any working directory."""
     if chosen.config is None or (chosen.config == USUAL_CONFIG and not chosen.config.exists()):
         return SHIPPED_CONFIG
     return chosen.config

@@ -1,4 +1,4 @@
-"""The engine that moves nothing: the photo itself for every frame. For tests and dry runs."""
+"""An engine that returns the photo for every frame, for tests and dry runs."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,21 +19,21 @@ class StillEngine(Engine):
 
     @classmethod
     def unmet_needs(cls) -> tuple[str, ...]:
-        """Nothing."""
+        """Return nothing: it can always run."""
         return ()
 
-    def crop_for(self, face: Face, photo: Picture) -> EngineCrop:  # noqa: ARG002 - the contract's signature
-        """The whole photo."""
+    def crop_for(self, face: Face, photo: Picture) -> EngineCrop:  # noqa: ARG002 - the interface's signature
+        """Return the whole photo."""
         return EngineCrop(CropBox(left=0, upper=0, right=photo.shape[1], lower=photo.shape[0]))
 
-    def prepare(self, photo: Picture, face: Face) -> None:  # noqa: ARG002 - the contract's signature
-        """Keeps the photo."""
+    def prepare(self, photo: Picture, face: Face) -> None:  # noqa: ARG002 - the interface's signature
+        """Keep the photo."""
         self._photo = photo
 
     def animate(
         self, driving: Driving | None, motion: CurveMotion | Track | None
     ) -> Iterator[Sequence[Picture]]:
-        """The photo, once per frame."""
+        """Yield the photo once per frame."""
         if driving is not None:
             for _ in driving.frames:
                 yield [self._photo]

@@ -1,7 +1,7 @@
-"""The 68 landmarks of each face, by the library face-alignment and weights of our own keeping.
+"""The 68 landmarks of each face, by the library face-alignment with weights from our store.
 
-Where its two files are there, it finds faces that the votes of `inference/faces/finder.py` miss.
-On a processor it takes seconds a picture: it is for photos and a few frames of a clip.
+It finds faces that the votes of `inference/faces/finder.py` miss. On a CPU it takes seconds per
+picture, so it is used for photos and a few frames of a clip.
 """
 
 import tempfile
@@ -25,37 +25,33 @@ Points = npt.NDArray[np.float32]
 # (N, 4) float64: left, upper, right, lower in px.
 Boxes = npt.NDArray[np.float64]
 
-_BESIDES = ("torch", "numba", "scipy")
-# The usual 68 points: the jaw from ear to ear, then the brows.
+_DEPENDENCIES = ("torch", "numba", "scipy")
+# Of the 68 points, the jaw from ear to ear, then the brows.
 _JAW, _BROWS = slice(0, 17), slice(17, 27)
-# The detector's time grows with the picture; a face too small for this is too small to animate.
+# Larger pictures are reduced to this: the detector's time grows with the picture.
 _SIDE_PX = 640
 
 _HUB = threading.Lock()
 
 
 def unmet_landmark_needs() -> tuple[str, ...]:
-    """What is missing before landmarks can be found, each with what to type; empty if nothing.
-
-    Only the libraries are looked for, and none is loaded; weights are the caller's matter.
-    """
-    is_there = all(find_spec(name) is not None for name in (*_BESIDES, "face_alignment"))
+    """Return the missing libraries, with what to type; nothing is imported."""
+    is_there = all(find_spec(name) is not None for name in (*_DEPENDENCIES, "face_alignment"))
     return () if is_there else (f"the library face-alignment: {NEURAL_COMMAND}",)
 
 
 class LandmarkFinder:
-    """Finds faces and their landmarks; made once, it keeps both networks in memory.
+    """Finds faces and their landmarks; both networks stay in memory.
 
-    The library is handed our two files and never fetches any.
+    The library gets our two files and never downloads any.
 
     Args:
-        detector_weights: s3fd, the face detector's file, its hash already checked.
-        landmark_weights: 2DFAN4, the landmark network's, likewise.
+        detector_weights: the face detector's file (s3fd), its hash already verified.
+        landmark_weights: the landmark network's file (2DFAN4), likewise.
         device: `cpu`, `mps`, `cuda`, `cuda:1` ...
-        side_px: larger pictures are reduced to this before anything is looked for.
 
     Raises:
-        FileNotFoundError: a file is not there.
+        FileNotFoundError: a file does not exist.
     """
 
     def __init__(
@@ -63,11 +59,8 @@ class LandmarkFinder:
         detector_weights: Path,
         landmark_weights: Path,
         device: str,
-        *,
-        side_px: int = _SIDE_PX,
     ) -> None:
         face_alignment = load_library()
-        self._side_px = side_px
         address = face_alignment.api.models_urls["2DFAN-4"]
         with _hub_folder_with(landmark_weights, Path(urlparse(address).path).name):
             self._networks: Any = face_alignment.FaceAlignment(
@@ -75,28 +68,28 @@ class LandmarkFinder:
                 device=device,
                 flip_input=False,
                 face_detector_kwargs={"path_to_detector": str(detector_weights.resolve())},
-                # It would need a compiler, take minutes and write into the home folder.
+                # Compiling needs a compiler, takes minutes and writes to the home folder.
                 compile=False,
             )
 
     def find(self, picture: Picture) -> list[Points]:
-        """The landmarks of each face, the largest first: (68, 2) float32, x then y, in px.
+        """Return the landmarks of each face, the largest first: (68, 2) float32, x then y, px.
 
         Args:
             picture: uint8 (H, W, 3) RGB.
         """
-        scale = min(1.0, self._side_px / max(picture.shape[:2]))
+        scale = min(1.0, _SIDE_PX / max(picture.shape[:2]))
         small = resize(picture, scale) if scale < 1 else np.ascontiguousarray(picture)
         points = self._landmarks(small, self._boxes(small))
         found = [np.asarray(of_face / scale, dtype=np.float32) for of_face in points]
         return sorted(found, key=lambda of_face: face_box(of_face).width, reverse=True)
 
     def largest(self, picture: Picture) -> Points | None:
-        """The landmarks of the largest face, as `find` gives them; None if there is none."""
+        """Return the landmarks of the largest face; None if there is none."""
         return next(iter(self.find(picture)), None)
 
     def faces(self, picture: Picture) -> tuple[Face, ...]:
-        """The faces with boxes as `find_faces` gives them, numbered from 1, the largest first.
+        """Return the faces with boxes like those of `find_faces`, the largest first.
 
         Args:
             picture: uint8 (H, W, 3) RGB.
@@ -107,7 +100,7 @@ class LandmarkFinder:
     def _boxes(self, picture: Picture) -> Boxes:
         found = self._networks.face_detector.detect_from_image(picture)
         boxes = np.array([box[:4] for box in found], dtype=np.float64).reshape(-1, 4)
-        # The library cannot cut out what has no area or lies beside the picture.
+        # The library fails on boxes without area or outside the picture.
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2
         height, width = picture.shape[:2]
         is_inside = np.all((centres > 0) & (centres < (width, height)), axis=1)
@@ -115,7 +108,7 @@ class LandmarkFinder:
         return np.asarray(boxes[is_inside & has_area], np.float64)
 
     def _landmarks(self, picture: Picture, boxes: Boxes) -> Sequence[Points]:
-        # Asked about no face, the library warns and gives no list.
+        # Without boxes, the library warns and returns None.
         if not len(boxes):
             return []
         found: list[Points] = self._networks.get_landmarks_from_image(
@@ -125,7 +118,7 @@ class LandmarkFinder:
 
 
 def face_box(landmarks: npt.NDArray[np.floating]) -> CropBox:
-    """The square that `find_faces` would put round a face: from the brows' upper edge to the chin.
+    """Return the square that `find_faces` would return: from the brows' upper edge to the chin.
 
     Args:
         landmarks: the 68 points, (68, 2), px.
@@ -133,7 +126,7 @@ def face_box(landmarks: npt.NDArray[np.floating]) -> CropBox:
     upper = float(landmarks[_BROWS, 1].min())
     lower = float(landmarks[_JAW, 1].max())
     jaw, brows = landmarks[_JAW, 0], landmarks[_BROWS, 0]
-    # Of a head that is turned, the jaw alone would draw the box to the ear.
+    # For a turned head, the jaw alone would shift the box towards the ear.
     centre = float(np.mean([jaw.min() + jaw.max(), brows.min() + brows.max()])) / 2
     side = max(1, round(lower - upper))
     left, top = round(centre - side / 2), round((upper + lower) / 2 - side / 2)
@@ -141,12 +134,11 @@ def face_box(landmarks: npt.NDArray[np.floating]) -> CropBox:
 
 
 def load_library() -> Any:
-    """The module `face_alignment`, as Python and not as machine code."""
-    # Imported late: both take seconds.
-    import numba  # noqa: PLC0415
+    """Import `face_alignment` with numba's compiler disabled."""
+    import numba  # noqa: PLC0415 - both are slow to import
 
-    # It has two short loops compiled when they are first used, in each process anew: seven seconds
-    # of work to save two milliseconds a picture.
+    # Compiling its two short loops takes seven seconds in each process, and saves two milliseconds
+    # per picture.
     config: Any = numba.config
     usual, config.DISABLE_JIT = config.DISABLE_JIT, True
     try:
@@ -158,15 +150,15 @@ def load_library() -> Any:
 
 @contextmanager
 def _hub_folder_with(file: Path, name: str) -> Iterator[None]:
-    """A stretch of code for which torch's download folder holds nothing but this file."""
-    import torch  # noqa: PLC0415 - whoever comes here has it
+    """Set torch's download folder to a temporary one that contains only this file."""
+    import torch  # noqa: PLC0415 - slow to import
 
-    # The folder is one for the whole process.
+    # It is a global setting of the process.
     with _HUB, tempfile.TemporaryDirectory(prefix="hub-") as folder:
         usual = torch.hub.get_dir()
         checkpoints = Path(folder) / "checkpoints"
         checkpoints.mkdir()
-        # A link that leads nowhere would be taken for a file that is still to be fetched.
+        # With a dangling link, the library would download the file.
         (checkpoints / name).symlink_to(file.resolve(strict=True))
         torch.hub.set_dir(folder)
         try:

@@ -1,8 +1,8 @@
-"""The faces of a picture: found by voting, chosen by number, given by hand.
+"""Detect faces with scikit-image's cascade of local binary patterns; choose one of them.
 
-No trained network is needed: scikit-image carries a cascade of local binary patterns. It says yes
-or no to a window and gives no score, so the windows that say yes are counted (`find_faces`).
-Photographs that were scanned crooked, faded or small get further tries (`find_faces_thoroughly`).
+The cascade accepts or rejects a window without a score, so the accepted windows are counted as
+votes (`find_faces`). Tilted, faded or small photographs get further attempts
+(`find_faces_thoroughly`).
 """
 
 import math
@@ -25,15 +25,16 @@ Boxes = npt.NDArray[np.float64]
 Cluster = tuple[Boxes, int]
 
 LONG_SIDE_PX = 384
-WINDOW_PX = 24  # of the cascade: it sees no smaller face
+WINDOW_PX = 24  # of the cascade, the smallest face it detects
 MIN_VOTES = 3
-MIN_FACE_PX = 24  # given by hand
+MIN_FACE_PX = 24  # of boxes drawn by hand
 _SAME_FACE_IOU = 0.45
-# The second look: the best so many places that got so many votes, in copies as (side of the face in
-# px, whether the contrast is evened out, blur in px). In pictures without a face no place got more
-# than 17 votes there; in turned ones few got more than 22 (benchmarks/face_hit_rate.py).
+# The second look: the number of candidates and the votes they need, and the copies in which they
+# are searched as (side of the face in px, whether the contrast is equalised, blur in px). Without a
+# face, no candidate got more than 17 votes there; in rotated pictures, few got more than 22
+# (benchmarks/face_hit_rate.py).
 _CANDIDATES, _CANDIDATE_VOTES, _SURE_VOTES = 4, 2, 5
-_MAX_CANDIDATES = 24  # in a group photo, each place that plain voting accepts
+_MAX_CANDIDATES = 24  # in a group photo, all that plain voting accepts
 _COPIES = (
     *((48, False, 0.0), (56, True, 0.0), (60, False, 0.0)),
     *((66, False, 0.8), (72, True, 0.0), (80, False, 0.0)),
@@ -43,10 +44,10 @@ _ANGLES_DEG = (15.0, -15.0, 30.0, -30.0)
 
 
 def find_faces(picture: Picture) -> tuple[Face, ...]:
-    """The faces that the cascade sees, numbered from 1, the largest first; empty if there is none.
+    """Detect faces; return them numbered from 1, the largest first.
 
-    Each face's box is square, in px of `picture`, about from the brows' upper edge to the chin;
-    its votes tell how many windows found it, in the picture and in its mirror image.
+    Each face's box is square, in px of `picture`, about from the brows' upper edge to the chin. Its
+    votes are the windows that detected it, in the picture and in its mirror image.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
@@ -57,18 +58,18 @@ def find_faces(picture: Picture) -> tuple[Face, ...]:
 
 
 def find_faces_thoroughly(picture: Picture) -> tuple[Face, ...]:
-    """As `find_faces`, and surer: doubtful finds are looked at again, also in the turned picture.
+    """Detect faces like `find_faces`, but check doubtful ones again, also in rotated pictures.
 
-    One face with many votes is the answer. Else each place with two votes is cut out, brought to
-    several sizes, with evened-out contrast and softened too, and the windows in all of these are
-    counted: chance finds other windows in each, a face is found in most. If no place clearly
-    stands that, the same is done with the picture turned by 15 and by 30 degrees, either way.
+    A single face with many votes is returned at once. Otherwise each place with two votes is
+    cropped and searched in several sizes, also blurred and with equalised contrast: a face is
+    detected in most of these copies, a false positive is not. If no face passes clearly, this is
+    repeated with the picture rotated by 15 and by 30 degrees, both ways.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
 
     Returns:
-        As `find_faces`; a second look gives more votes, as it looks more often.
+        As `find_faces`; faces that were checked again have more votes.
     """
     scale = LONG_SIDE_PX / max(picture.shape[:2])
     small = resize(picture, scale)
@@ -92,12 +93,12 @@ def find_faces_thoroughly(picture: Picture) -> tuple[Face, ...]:
 
 
 def choose_face(faces: Sequence[Face], number: int | None, name: str) -> Face:
-    """The face with that number; the largest for None.
+    """Return the face with that number; the largest if None.
 
     Args:
-        faces: as `find_faces` gives them.
+        faces: as from `find_faces`.
         number: from 1, or None.
-        name: the photo's file name, for the sentence.
+        name: the photo's file name, for the error.
 
     Raises:
         NoFaceFound: `faces` is empty.
@@ -114,20 +115,20 @@ def choose_face(faces: Sequence[Face], number: int | None, name: str) -> Face:
 
 
 def face_from_box(box: CropBox, width: int, height: int, scale: float = 1.0) -> Face:
-    """A face drawn by hand, as the engines want it: a square of the box's area about its centre.
+    """Return the face for a box drawn by hand: a square of the same area and centre.
 
-    A box drawn round a face from hairline to chin becomes about the box that the finder gives. Near
-    the picture's edge the square is moved inside.
+    For a box from hairline to chin, this is about the box of the detector. Near the picture's edge
+    the square is moved inside.
 
     Args:
-        box: in px of the picture as it came.
-        width: of the picture as it came, px.
-        height: of the picture as it came, px.
-        scale: how many times larger the picture is now, in whose px the face is.
+        box: in px of the original picture.
+        width: of the original picture, px.
+        height: likewise.
+        scale: size of the picture in whose px the face is, relative to the original.
 
     Raises:
-        FaceBoxOutside: the box reaches outside the picture or is too small: once reduced, less than
-            `MIN_FACE_PX`.
+        FaceBoxOutside: the box reaches outside the picture, or is smaller than `MIN_FACE_PX` after
+            scaling.
     """
     is_inside = min(box.left, box.upper) >= 0 and box.right <= width and box.lower <= height
     minimum = math.ceil(MIN_FACE_PX / scale)
@@ -141,36 +142,32 @@ def face_from_box(box: CropBox, width: int, height: int, scale: float = 1.0) -> 
 
 
 def centre_face(width: int, height: int) -> Face:
-    """A face in the middle that fills half the short side; a guess, for those who ask for it."""
+    """Return a face in the middle that fills half the shorter side."""
     return Face(number=1, box=whole_box(width, height), votes=0)
 
 
 # --- the cascade and its votes --------------------------------------------------------------------
 
 
-def load_cascade() -> None:
-    """The cascade is in memory; else the first search loads it."""
-    _cascade()
-
-
 @cache
-def _cascade() -> Any:
-    # Imported late: only those who look for faces pay the quarter of a second.
+def load_cascade() -> Any:
+    """Load the cascade; the first search does so otherwise."""
+    # Slow to import, and seldom needed.
     from skimage.data import lbp_frontal_face_cascade_filename  # noqa: PLC0415
     from skimage.feature import Cascade  # noqa: PLC0415
 
     return Cascade(lbp_frontal_face_cascade_filename())
 
 
-def detect(picture: Picture, min_side: int, max_side: int, scale_factor: float = 1.07) -> Boxes:
-    """The cascade's nearly raw windows in the picture: (N, 4) float64 boxes in px, N may be 0."""
-    found = _cascade().detect_multi_scale(
+def detect(picture: Picture, min_side: int, max_side: int) -> Boxes:
+    """Return the windows that the cascade accepts, (N, 4) float64 boxes in px; N may be 0."""
+    found = load_cascade().detect_multi_scale(
         picture,
-        scale_factor=scale_factor,
+        scale_factor=1.07,
         step_ratio=1,
         min_size=(min_side, min_side),
         max_size=(max_side, max_side),
-        # The least that the two take: boxes are merged by our own voting, not by the cascade.
+        # The minimum: windows are grouped by our own voting, not by the cascade.
         min_neighbor_number=1,
         intersection_score_threshold=0.95,
     )
@@ -179,7 +176,7 @@ def detect(picture: Picture, min_side: int, max_side: int, scale_factor: float =
 
 
 def _windows(picture: Picture, least: int | None = None, most: int | None = None) -> Boxes:
-    """All windows of the picture and of its mirror image, in px of the picture.
+    """All accepted windows of the picture and of its mirror image, in px of the picture.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
@@ -193,8 +190,8 @@ def _windows(picture: Picture, least: int | None = None, most: int | None = None
     if most < least:
         return np.empty((0, 4))
     mirror = np.ascontiguousarray(picture[:, ::-1])
-    load_cascade()  # before two threads ask for it
-    # The cascade works outside Python's lock, so two threads take little more time than one.
+    load_cascade()  # before two threads do
+    # The cascade releases the GIL, so two threads take little more time than one.
     with ThreadPoolExecutor(2) as pool:
         seen, mirrored = pool.map(lambda copy: detect(copy, least, most), (picture, mirror))
     mirrored[:, [0, 2]] = width - mirrored[:, [2, 0]]
@@ -204,16 +201,16 @@ def _windows(picture: Picture, least: int | None = None, most: int | None = None
 def _looked_at_again(
     picture: Picture, candidates: Sequence[Cluster], min_votes: int
 ) -> list[Cluster]:
-    """Those of the candidates that stand a second look, with its boxes and votes, best first."""
+    """The candidates that pass the second look, with its boxes and votes, best first."""
     seen = [_look_again(picture, box) for box, _ in candidates]
     faces = [found for again in seen for found in again if found[1] >= min_votes]
     faces = _without_rivals(sorted(faces, key=lambda found: found[1], reverse=True))
-    # A picture has one face more often than two: all but the best one need more votes.
+    # Most pictures have one face, so all but the best need more votes.
     return faces[:1] + [face for face in faces[1:] if face[1] >= _MIN_VOTES_OTHERS]
 
 
 def _look_again(picture: Picture, box: Boxes) -> list[Cluster]:
-    """What several copies of the box's surroundings agree on most; empty if nothing is there."""
+    """The best cluster in several copies of the box's surroundings; empty if there is none."""
     side = float(box[2] - box[0])
     centre = (box[:2] + box[2:]) / 2
     left, upper = (max(0, int(value)) for value in centre - side)
@@ -233,14 +230,14 @@ def _look_again(picture: Picture, box: Boxes) -> list[Cluster]:
 
 
 def _even_contrast(picture: Picture) -> Picture:
-    """The picture in grey, its contrast the same everywhere: for faded prints and hard shadows."""
+    """The picture in grey with equalised local contrast, for faded prints and hard shadows."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     evened = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(4, 4)).apply(grey)
     return np.asarray(cv2.cvtColor(evened, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
 def _turned_back(boxes: Boxes, turn: Boxes) -> Boxes:
-    """Boxes of the same size about the centres' places before the (2, 3) affine `turn`."""
+    """The boxes with their centres mapped back by the inverse of the (2, 3) affine `turn`."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     back = np.asarray(cv2.invertAffineTransform(turn), dtype=np.float64)
     centres = centres @ back[:, :2].T + back[:, 2]
@@ -249,7 +246,7 @@ def _turned_back(boxes: Boxes, turn: Boxes) -> Boxes:
 
 
 def _without_rivals(clusters: list[Cluster]) -> list[Cluster]:
-    """Of clusters, the best first, those that lie in no better one and have 0.4 of its votes."""
+    """The clusters, best first, that lie in no better one and have 0.4 of the best one's votes."""
     kept: list[Cluster] = []
     for box, votes in clusters:
         centre = (box[:2] + box[2:]) / 2
@@ -262,7 +259,7 @@ def _without_rivals(clusters: list[Cluster]) -> list[Cluster]:
 
 
 def _vote(boxes: Boxes, min_votes: int) -> list[Cluster]:
-    """Clusters of windows as (median box (4,), votes), the best first (votes * sqrt(width))."""
+    """Cluster windows: (median box (4,), votes), the best first (votes * sqrt(width))."""
     clusters: list[list[int]] = []
     means = np.empty((len(boxes), 4))
     for index, box in enumerate(boxes):
@@ -275,7 +272,7 @@ def _vote(boxes: Boxes, min_votes: int) -> list[Cluster]:
             clusters.append([index])
     if not clusters:
         return []
-    # The first windows made clusters before there was much to compare with: sort all once again.
+    # The first windows were assigned when there were few clusters: assign all once more.
     medians = np.array([np.median(boxes[cluster], axis=0) for cluster in clusters])
     nearest = np.array([int(np.argmax(_iou(medians, box))) for box in boxes])
     accepted: list[Cluster] = []
@@ -298,7 +295,7 @@ def _iou(boxes: Boxes, box: Boxes) -> Boxes:
 
 
 def _as_faces(clusters: Sequence[Cluster], scale: float) -> tuple[Face, ...]:
-    """Clusters as numbered faces, the largest first, their boxes `scale` times as large."""
+    """Numbered faces, the largest first, their boxes scaled by `scale`."""
     largest_first = sorted(clusters, key=lambda item: float(item[0][2] - item[0][0]), reverse=True)
     faces = []
     for number, (box, votes) in enumerate(largest_first, start=1):
@@ -311,7 +308,7 @@ def _as_faces(clusters: Sequence[Cluster], scale: float) -> tuple[Face, ...]:
 
 
 def resize(picture: Picture, scale: float) -> Picture:
-    """The picture `scale` times as large: averaged when it shrinks, bilinear when it grows."""
+    """Scale a picture: area averaging if it shrinks, bilinear if it grows."""
     height, width = picture.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -319,14 +316,14 @@ def resize(picture: Picture, scale: float) -> Picture:
 
 
 def rotate(picture: Picture, angle_deg: float) -> tuple[Picture, npt.NDArray[np.float64]]:
-    """The whole picture turned about its centre, its edge continued into the corners.
+    """Rotate a picture about its centre without cropping; the edge is replicated.
 
     Args:
         picture: uint8 (H, W, 3).
-        angle_deg: against the clock.
+        angle_deg: counter-clockwise.
 
     Returns:
-        The turned picture, larger than before, and the (2, 3) affine map from old px to new px.
+        The rotated, larger picture and the (2, 3) affine map from old px to new px.
     """
     height, width = picture.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, 1.0)

@@ -1,12 +1,12 @@
-"""The networks as they are run: the same numbers up to rounding, in a fraction of the time.
+"""Faster versions of the networks: the same results up to rounding.
 
-Norms are folded into the convolutions beside them. Repeating pixels before a 3 x 3 convolution
-becomes one transposed convolution (4 instead of 9 products for a pixel). The last convolution,
-which is large and has three outputs, becomes a tall one and a sum of shifted maps. The bottleneck's
-convolutions are Winograd's where a processor does them. docs/performance.md has the effects.
+Batch norms are folded into convolutions. Nearest-neighbour upsampling and a 3 x 3 convolution
+become one transposed convolution (4 instead of 9 products per pixel). The last convolution, which
+is large and has three outputs, becomes a k x 1 convolution and a sum of shifted maps. On a CPU, the
+bottleneck uses Winograd convolutions. docs/performance.md has the effects.
 
-Keypoints, motion grids and sampling stay float32 at every precision: in 16 bits a keypoint would
-be off by several pixels.
+Keypoints, motion grids and sampling stay float32 at every precision: in 16 bits, keypoints would be
+off by several pixels.
 """
 
 import copy
@@ -24,7 +24,7 @@ from inference.fomm.winograd import WinogradResBlock, is_worth_it
 
 
 def accelerated_detector(plain: KeypointDetector) -> KeypointDetector:
-    """A copy of the detector that runs faster, float32."""
+    """Return a faster copy of the detector, float32."""
     fast = copy.deepcopy(plain).eval()
     _accelerate_blocks(fast)
     _lay_out_channels_last(fast)
@@ -34,12 +34,12 @@ def accelerated_detector(plain: KeypointDetector) -> KeypointDetector:
 def accelerated_generator(
     plain: Generator, dtype: torch.dtype, *, uses_winograd: bool
 ) -> Generator:
-    """A copy of the generator that runs faster.
+    """Return a faster copy of the generator.
 
     Args:
         plain: the generator, float32.
-        dtype: of the convolutions that are run for each frame; everything else is float32.
-        uses_winograd: whether the bottleneck is computed as it is fast on a processor.
+        dtype: of the convolutions that run for each frame; everything else is float32.
+        uses_winograd: whether the bottleneck uses Winograd convolutions, for CPUs.
     """
     fast = copy.deepcopy(plain).eval()
     _accelerate_blocks(fast)
@@ -60,10 +60,10 @@ def accelerated_generator(
 
 
 class TransposedUpBlock(nn.Module):
-    """An `UpBlock` whose norm is folded, as one transposed convolution and a relu.
+    """An `UpBlock` with folded norm, as one transposed convolution and a relu.
 
-    An output pixel sees three rows of repeated pixels, which are two rows of the input: with w0,
-    w1, w2 the kernel's rows, even rows see w0 and w1 + w2, odd ones w0 + w1 and w2.
+    The three upsampled rows under the kernel are two rows of the input: with the kernel's rows w0,
+    w1, w2, even output rows use w0 and w1 + w2, odd ones w0 + w1 and w2.
     """
 
     def __init__(self, block: UpBlock) -> None:
@@ -84,7 +84,7 @@ class WinogradBottleneck(nn.Module):
     """The residual blocks, picture by picture: (B, C, h, w) float32 -> the same in `dtype`.
 
     Args:
-        blocks: their second norms are folded.
+        blocks: with folded second norms.
         dtype: of the products.
     """
 
@@ -94,7 +94,7 @@ class WinogradBottleneck(nn.Module):
         self.blocks = nn.Sequential(*(_winograd_block(block, dtype) for block in blocks))
 
     def forward(self, features: Tensor) -> Tensor:
-        """As the class says."""
+        """See the class."""
         pictures = features.permute(0, 2, 3, 1).contiguous().unbind()
         done = torch.stack([self.blocks(picture) for picture in pictures])
         return done.to(self.dtype).permute(0, 3, 1, 2)
@@ -103,8 +103,8 @@ class WinogradBottleneck(nn.Module):
 class ColumnConv(nn.Module):
     """A zero-padded k x k convolution to few channels: (B, C, H, W) -> (B, out, H, W) float32.
 
-    Computed as a k x 1 convolution with k times as many outputs, each of them moved sideways by as
-    much as its column lies off the middle, and added up.
+    Computed as a k x 1 convolution with k times as many outputs, which are shifted by the offset of
+    their column and summed.
     """
 
     weight: Tensor
@@ -119,7 +119,7 @@ class ColumnConv(nn.Module):
         self.register_buffer("bias", cast(Tensor, conv.bias).detach().view(out, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
+        """See the class."""
         width, padding = x.shape[3], self.columns // 2
         maps = functional.conv2d(x, self.weight, padding=padding).float()
         total = self.bias.float()
@@ -129,7 +129,7 @@ class ColumnConv(nn.Module):
 
 
 class _InPrecision(nn.Module):
-    """The same numbers in another type, and in the layout that convolutions are fastest in."""
+    """Converts to another dtype and to the channels-last layout."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class _InPrecision(nn.Module):
 
 
 def _accelerate_blocks(module: nn.Module) -> None:
-    """Folds norms and replaces up blocks, in place."""
+    """Fold norms and replace up blocks, in place."""
     for name, child in module.named_children():
         if isinstance(child, SameBlock):
             child.conv = fuse_conv_bn_eval(child.conv, cast(nn.BatchNorm2d, child.norm))
@@ -155,7 +155,7 @@ def _accelerate_blocks(module: nn.Module) -> None:
 
 
 def _lay_out_channels_last(module: nn.Module) -> None:
-    """Lays kernels out as the convolutions that are given channels last want them, in place."""
+    """Convert kernels to the channels-last layout, in place."""
     for kernel in module.parameters():
         if kernel.dim() == 4:
             kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)

@@ -19,7 +19,7 @@ class SameBlock(nn.Module):
         self.norm: nn.Module = nn.BatchNorm2d(out_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
+        """See the class."""
         return functional.relu(cast(Tensor, self.norm(self.conv(x))))
 
 
@@ -30,7 +30,7 @@ class DownBlock(SameBlock):
         super().__init__(in_features, out_features, kernel_size=3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
+        """See the class."""
         return functional.avg_pool2d(super().forward(x), 2)
 
 
@@ -41,7 +41,7 @@ class UpBlock(SameBlock):
         super().__init__(in_features, out_features, kernel_size=3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
+        """See the class."""
         return super().forward(functional.interpolate(x, scale_factor=2, mode="nearest"))
 
 
@@ -56,7 +56,7 @@ class ResBlock(nn.Module):
         self.norm2: nn.Module = nn.BatchNorm2d(features)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
+        """See the class."""
         hidden = self.conv1(functional.relu(self.norm1(x)))
         return x + cast(Tensor, self.conv2(functional.relu(self.norm2(hidden))))
 
@@ -79,7 +79,7 @@ class AntiAliasDownsampling(nn.Module):
         self.register_buffer("weight", (kernel / kernel.sum()).repeat(channels, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
+        """See the class."""
         weight = cast(Tensor, self.weight)
         # Every step-th pixel of the blurred picture, without making the others.
         padding = weight.shape[-1] // 2
@@ -97,7 +97,7 @@ class Encoder(nn.Module):
         self.down_blocks = nn.ModuleList(DownBlock(widths[i], widths[i + 1]) for i in range(blocks))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """As the class says."""
+        """See the class."""
         outputs = [x]
         for block in self.down_blocks:
             outputs.append(block(outputs[-1]))
@@ -117,7 +117,7 @@ class Decoder(nn.Module):
         self.out_features = block_expansion + in_features
 
     def forward(self, outputs: list[Tensor]) -> Tensor:
-        """As the class says."""
+        """See the class."""
         skips = list(outputs)
         x = skips.pop()
         for block in self.up_blocks:
@@ -135,7 +135,7 @@ class Hourglass(nn.Module):
         self.out_features = self.decoder.out_features
 
     def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
+        """See the class."""
         return cast(Tensor, self.decoder(self.encoder(x)))
 
 

@@ -1,6 +1,6 @@
-"""The networks' shape, read from a published YAML config.
+"""The networks' configuration, read from a published YAML file.
 
-Only `model_params` is read; what such a file says about training and data sets is ignored.
+Only `model_params` is used; the parameters of training and data sets are ignored.
 """
 
 from pathlib import Path
@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from jobs.errors import BrokenConfig, FileMissing
 
-# The side of the pictures that every published config is made for.
+# The size of pictures in all published configs.
 SIDE_PX = 256
-# As people write it, and where it lies beside the program; the weights that belong to it.
+# Its usual path in commands, its path in the program, and the file name of its weights.
 USUAL_CONFIG = Path("config/vox-256.yaml")
 SHIPPED_CONFIG = Path(__file__).resolve().parents[2] / USUAL_CONFIG
 CHECKPOINT = "vox-cpk.pth.tar"
@@ -21,19 +21,19 @@ CHECKPOINT = "vox-cpk.pth.tar"
 Count = Annotated[int, Field(ge=1, le=64)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-# A smaller one would leave fewer than the 8 px in which a 7 x 7 convolution without padding finds
-# the 2 that a grid needs; and its kernel would be larger than any picture.
+# A smaller scale would leave fewer than 8 px: a 7 x 7 convolution without padding needs 8 for a
+# grid of 2.
 Scale = Annotated[float, Field(ge=1 / 32, le=1)]
 
 
 class _Params(BaseModel):
-    """Frozen; names that inference has no use for are ignored."""
+    """Frozen; unknown names are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class _ConvolutionParams(_Params):
-    """How many channels there are: the first layer's, and the most of any."""
+    """Channels of the first layer, and the maximum of all layers."""
 
     block_expansion: Width
     max_features: Width
@@ -50,10 +50,10 @@ class _ConvolutionParams(_Params):
 
 
 class _HourglassParams(_ConvolutionParams):
-    """What there is of each of the two hourglasses.
+    """The parameters of an hourglass.
 
-    Each reduces the picture first, then halves it again and again; on the way back it joins maps of
-    the same size, so that none of the halves may have been rounded.
+    It downsamples the picture, then halves it repeatedly. Skip connections need maps of the same
+    size, so every division must be exact.
     """
 
     num_blocks: Annotated[int, Field(ge=1, le=8)]
@@ -77,7 +77,7 @@ class _HourglassParams(_ConvolutionParams):
 
 
 class CommonParams(_Params):
-    """What both networks share."""
+    """Parameters of both networks."""
 
     num_kp: Count
     num_channels: Annotated[int, Field(ge=3, le=3)] = 3
@@ -85,7 +85,7 @@ class CommonParams(_Params):
 
 
 class KeypointDetectorParams(_HourglassParams):
-    """The keypoint detector's own."""
+    """Parameters of the keypoint detector."""
 
     temperature: Positive
     single_jacobian_map: bool = False
@@ -93,15 +93,15 @@ class KeypointDetectorParams(_HourglassParams):
 
 
 class DenseMotionParams(_HourglassParams):
-    """The dense motion network's own."""
+    """Parameters of the dense motion network."""
 
     kp_variance: Positive = 0.01
 
 
 class GeneratorParams(_ConvolutionParams):
-    """The generator's own."""
+    """Parameters of the generator."""
 
-    # Six leave 4 px, of which Winograd's convolutions need a multiple.
+    # Six leave 4 px, and Winograd convolutions need a multiple of 4.
     num_down_blocks: Annotated[int, Field(ge=1, le=6)]
     num_bottleneck_blocks: Annotated[int, Field(ge=0, le=64)]
     estimate_occlusion_map: bool = False
@@ -117,17 +117,17 @@ class FommConfig(_Params):
 
     @classmethod
     def load(cls, path: Path) -> "FommConfig":
-        """The config in a YAML file.
+        """Read a YAML file.
 
         Raises:
             FileMissing: there is no such file.
-            BrokenConfig: it is no YAML, lacks a name or holds a value that cannot be used.
+            BrokenConfig: it is not YAML, lacks a parameter or has an invalid value.
         """
         try:
             data: Any = yaml.safe_load(path.read_text("utf-8"))
         except (FileNotFoundError, IsADirectoryError) as error:
             raise FileMissing(name=str(path)) from error
-        # The parser's own, and what dates, numbers and brackets without end make of it.
+        # The parser's own, and those for invalid dates, numbers and deep nesting.
         except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
             raise BrokenConfig(file=path.name, reason="it cannot be read as YAML text") from error
         if not isinstance(data, dict) or not isinstance(data.get("model_params"), dict):

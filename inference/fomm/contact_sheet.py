@@ -1,6 +1,5 @@
-"""The contact sheet of a check of weights: for the owner's eyes, which judge best."""
+"""The contact sheet of `animato weights check`: what the owner looks at to judge the weights."""
 
-import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import numpy as np
 from inference.engine import Picture
 from inference.faces.finder import resize
 from inference.fomm.plausibility import Movement
+from inference.media.file import write_error
 from inference.media.photo import write_png
 from inference.motion import Keypoints
 from inference.weights.folder import whole
-from jobs.errors import DiskFull, OutputNotWritable
 
 TILE_PX = 160
 _TITLE_PX = 20
@@ -23,13 +22,13 @@ _PAPER, _INK, _MARK = (255, 255, 255), (0, 0, 0), (255, 220, 0)
 def draw_check_sheet(
     square: Picture, source: Keypoints, first: Sequence[Picture], movements: Sequence[Movement]
 ) -> Picture:
-    """All that was rendered, uint8 (H, W, 3) RGB; keypoints are drawn on the first of a clip.
+    """Draw everything that was rendered, uint8 (H, W, 3) RGB.
 
     Args:
-        square: the photo's.
+        square: the photo's square.
         source: its keypoints, B = 1.
-        first: the first frame, and the same with `align_corners`.
-        movements: each becomes a row of the clip and below it one of the result.
+        first: the first frame without and with `align_corners`.
+        movements: each becomes a row of driving frames above a row of results.
     """
     top = [with_keypoints(square, source), square, *first]
     title = "the photo; the same; the first frame; the first frame with --align_corners"
@@ -47,7 +46,7 @@ def draw_check_sheet(
 
 
 def with_keypoints(square: Picture, keypoints: Keypoints) -> Picture:
-    """The picture with numbered dots where the keypoints are, uint8 (side, side, 3) RGB.
+    """Draw numbered dots at the keypoints, uint8 (side, side, 3) RGB.
 
     Args:
         square: uint8 (side, side, 3) RGB.
@@ -66,7 +65,7 @@ def with_keypoints(square: Picture, keypoints: Keypoints) -> Picture:
 
 
 def write_sheet(sheet: Picture, output: Path) -> None:
-    """Puts the sheet at its place as a PNG, whole or not at all.
+    """Write the sheet as a PNG, completely or not at all.
 
     Raises:
         OutputNotWritable, DiskFull: it cannot be written.
@@ -75,10 +74,7 @@ def write_sheet(sheet: Picture, output: Path) -> None:
         with whole(output) as part:
             write_png(sheet, part)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DiskFull(path=str(output)) from error
-        reason = (error.strerror or "it was refused").lower()
-        raise OutputNotWritable(path=str(output), reason=reason) from error
+        raise write_error(output, error) from error
 
 
 def _row(title: str, pictures: Sequence[Picture] | Picture, side_px: int) -> Picture:
@@ -90,7 +86,7 @@ def _row(title: str, pictures: Sequence[Picture] | Picture, side_px: int) -> Pic
 
 
 def _write(picture: Picture, text: str, origin: tuple[int, int]) -> None:
-    """Writes black on white, legible on any ground."""
+    """Write black text with a white outline."""
     for colour, line in ((_PAPER, 3), (_INK, 1)):
         cv2.putText(
             picture, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, line, cv2.LINE_AA

@@ -16,7 +16,7 @@ class KeypointTensors:
 
 
 def coordinate_grid(height: int, width: int, like: Tensor) -> Tensor:
-    """(height, width, 2): x and y of every pixel, the corner pixels at -1 and 1."""
+    """Return (height, width, 2): x and y of every pixel, the corner pixels at -1 and 1."""
     x = torch.arange(width, dtype=torch.float32, device=like.device)
     y = torch.arange(height, dtype=torch.float32, device=like.device)
     x = 2 * (x / (width - 1)) - 1
@@ -25,7 +25,7 @@ def coordinate_grid(height: int, width: int, like: Tensor) -> Tensor:
 
 
 def heat_maps(value: Tensor, height: int, width: int, variance: float) -> Tensor:
-    """A bell about each keypoint, 1 at its top: (B, K, 2) -> (B, K, height, width)."""
+    """Return a Gaussian with maximum 1 at each keypoint: (B, K, 2) -> (B, K, height, width)."""
     grid = coordinate_grid(height, width, value)
     distances = ((grid - value[:, :, None, None, :]) ** 2).sum(-1)
     return torch.exp(-0.5 * distances / variance)
@@ -34,9 +34,9 @@ def heat_maps(value: Tensor, height: int, width: int, variance: float) -> Tensor
 def sparse_motions(
     source: KeypointTensors, driving: KeypointTensors, height: int, width: int
 ) -> Tensor:
-    """Where each candidate motion samples the source: (B, K + 1, height, width, 2), backward.
+    """Return the candidate motions, backward: (B, K + 1, height, width, 2).
 
-    Index 0 is the background, which stays. Near driving keypoint k, z goes to
+    Index 0 is the background, the identity. Near driving keypoint k, z is mapped to
     s_k + J_source_k inverse(J_driving_k) (z - d_k) (Siarohin et al. 2019, equations 3 to 5).
     """
     grid = coordinate_grid(height, width, driving.value)
@@ -56,7 +56,7 @@ def _inverse(matrices: Tensor) -> Tensor:
     is_singular = _is_finite(matrices) & ~is_sound
     if not bool(is_singular.any()):
         return cast(Tensor, inverse)
-    # An error is raised for numbers that are not finite.
+    # `pinv` raises an exception for NaN and infinity.
     pseudo = torch.linalg.pinv(torch.where(is_singular, matrices, 0.0))
     return torch.where(is_singular, pseudo, inverse)
 

@@ -1,4 +1,4 @@
-"""The dense motion network: from K local motions to one motion of every pixel."""
+"""The dense motion network: combines K local motions into one motion field."""
 
 from dataclasses import dataclass
 
@@ -54,13 +54,13 @@ class DenseMotionNetwork(nn.Module):
         *,
         align_corners: bool,
     ) -> DenseMotion:
-        """The motion that the keypoints tell.
+        """Compute the dense motion.
 
         Args:
             source_small: (1 or B, 3, h, w), what `down` makes of the source picture.
             source: its keypoints, of one picture or of B.
             driving: normalised driving keypoints, B of them.
-            align_corners: how pictures are sampled (`torch.nn.functional.grid_sample`).
+            align_corners: as in `torch.nn.functional.grid_sample`.
         """
         motions, candidates = self.candidates(source_small, source, driving, align_corners)
         mask_logits, occlusion_logits = heads(self.hourglass(candidates), self.mask, self.occlusion)
@@ -76,10 +76,10 @@ class DenseMotionNetwork(nn.Module):
         driving: KeypointTensors,
         align_corners: bool,
     ) -> tuple[Tensor, Tensor]:
-        """The candidate motions (B, K + 1, h, w, 2) and the hourglass's input (B, 4K + 4, h, w).
+        """Return candidate motions (B, K + 1, h, w, 2) and the hourglass's input (B, 4K + 4, h, w).
 
-        The input is, for each candidate: the difference of the two heat maps (none for the
-        background, which comes first), then the source's red, green and blue moved by it.
+        The input has, for each candidate: the difference of the two heat maps (zero for the
+        background, which comes first), then the source's red, green and blue warped by it.
         """
         height, width = source_small.shape[2:]
         batch, count = len(driving.value), self.num_kp + 1

@@ -1,4 +1,4 @@
-"""The occlusion-aware generator: the source's features, moved and painted anew."""
+"""The occlusion-aware generator: warps the source's features and decodes them."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,10 +16,10 @@ from inference.fomm.dense_motion import DenseMotion, DenseMotionNetwork, sampled
 
 @dataclass(frozen=True)
 class EncodedSource:
-    """What of a source picture does not depend on the driving frame.
+    """What does not depend on the driving frame.
 
     Attributes:
-        features: (1, C, h, w), what is moved.
+        features: (1, C, h, w), to be warped.
         small: (1, 3, h', w'), the picture at the dense motion network's size.
     """
 
@@ -32,8 +32,8 @@ class Generator(nn.Module):
 
     Args:
         config: the networks' shape.
-        align_corners: False as the published code behaves on today's torch, True as the published
-            weights were trained.
+        align_corners: True as the published weights were trained; False as the published code runs
+            on today's torch.
     """
 
     def __init__(self, config: FommConfig, *, align_corners: bool = False) -> None:
@@ -58,11 +58,11 @@ class Generator(nn.Module):
     def forward(
         self, source: EncodedSource, source_kp: KeypointTensors, driving_kp: KeypointTensors
     ) -> Tensor:
-        """The prediction for each of B driving keypoints."""
+        """Return the prediction for each of B driving keypoints."""
         return self.decode(self.warped(source, self.motion(source, source_kp, driving_kp)))
 
     def encode(self, source: Tensor) -> EncodedSource:
-        """A picture (1, 3, H, W) float32 in [0, 1], encoded once for all frames."""
+        """Encode a picture (1, 3, H, W) float32 in [0, 1]."""
         features = self.first(source)
         for block in self.down_blocks:
             features = block(features)
@@ -71,7 +71,7 @@ class Generator(nn.Module):
     def motion(
         self, source: EncodedSource, source_kp: KeypointTensors, driving_kp: KeypointTensors
     ) -> DenseMotion:
-        """Where each pixel comes from."""
+        """Compute the dense motion."""
         return cast(
             DenseMotion,
             self.dense_motion_network(
@@ -80,7 +80,7 @@ class Generator(nn.Module):
         )
 
     def warped(self, source: EncodedSource, motion: DenseMotion) -> Tensor:
-        """The features as the motion moves and hides them, (B, C, h, w)."""
+        """Warp the features and apply the occlusion map, (B, C, h, w)."""
         size = source.features.shape[2:]
         deformation, occlusion_map = motion.deformation, motion.occlusion_map
         if deformation.shape[1:3] != size:
@@ -102,5 +102,5 @@ class Generator(nn.Module):
 
 
 def _resized(maps: Tensor, size: torch.Size) -> Tensor:
-    # Never aligned, neither by the published code nor in training.
+    # align_corners is False here in the published code and in training.
     return functional.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)

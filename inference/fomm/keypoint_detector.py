@@ -10,8 +10,8 @@ from inference.fomm.coordinates import KeypointTensors, coordinate_grid
 class KeypointDetector(nn.Module):
     """Pictures (B, 3, H, W) float32 in [0, 1] -> keypoints in [-1, 1].
 
-    The points are expectations under a softmax (a "soft argmax"). Their -1 and 1 are the border of
-    the map that the unpadded convolution leaves (58 x 58 for 256 px), not of the picture.
+    The keypoints are expectations under a softmax ("soft argmax"). Their -1 and 1 are the border of
+    the unpadded convolution's output (58 x 58 for 256 px), not of the picture.
     """
 
     def __init__(self, config: FommConfig) -> None:
@@ -35,7 +35,7 @@ class KeypointDetector(nn.Module):
             self.down = AntiAliasDownsampling(common.num_channels, own.scale_factor)
 
     def forward(self, pictures: Tensor) -> KeypointTensors:
-        """As the class says."""
+        """See the class."""
         features = self.predictor(self.down(pictures))
         logits, jacobian_maps = heads(features, self.kp, self.jacobian)
         batch, _, height, width = logits.shape

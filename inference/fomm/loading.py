@@ -1,4 +1,4 @@
-"""The published networks out of a config and a checkpoint: strictly, every key accounted for."""
+"""Load the networks from a config and a checkpoint; all keys must match."""
 
 from pathlib import Path
 
@@ -10,24 +10,24 @@ from inference.fomm.keypoint_detector import KeypointDetector
 from inference.weights.checkpoint_file import read_converted
 from jobs.errors import WeightsMismatch
 
-# Whoever has no such key in a file has the module's own: a fixed kernel, and a count of training.
+# Keys that may be missing: a fixed kernel, and a counter of training steps.
 _OPTIONAL = ("down.weight", "num_batches_tracked")
 
 
 def load_networks(
     config_path: Path, checkpoint_path: Path, *, align_corners: bool = False
 ) -> tuple[KeypointDetector, Generator, str]:
-    """Both networks, float32 on the CPU, and the SHA-256 (hex) of the published file.
+    """Return both networks, float32 on the CPU, and the SHA-256 (hex) of the published file.
 
     Args:
         config_path: a YAML config as published.
-        checkpoint_path: a converted checkpoint (`inference.weights.store` gives its path).
-        align_corners: as `Generator` explains.
+        checkpoint_path: a converted checkpoint.
+        align_corners: see `Generator`.
 
     Raises:
         FileMissing, BrokenConfig: the config cannot be used.
         WeightsCorrupt: the checkpoint cannot be used.
-        WeightsMismatch: the two do not belong together; names the first key that tells.
+        WeightsMismatch: the two do not match; names the first such key.
     """
     config = FommConfig.load(config_path)
     checkpoint = read_converted(checkpoint_path)
@@ -41,10 +41,10 @@ def load_networks(
 def _fill(
     network: nn.Module, weights: dict[str, Tensor], name: str, files: tuple[str, str]
 ) -> None:
-    """Puts the weights into the network.
+    """Load the weights into the network.
 
     Raises:
-        WeightsMismatch: a key is missing, left over or of another shape.
+        WeightsMismatch: a key is missing, unexpected or has another shape.
     """
     own = network.state_dict()
     for key in sorted(own.keys() | weights.keys()):

@@ -1,6 +1,6 @@
-"""The model on its device: pictures in, keypoints and animated pictures out.
+"""The model on its device: NumPy arrays in, keypoints and animated frames out.
 
-What crosses this border are NumPy arrays; tensors stay inside.
+Tensors do not leave this module.
 """
 
 import logging
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from inference.fomm.accelerated import accelerated_detector, accelerated_generat
 from inference.fomm.coordinates import KeypointTensors
 from inference.fomm.generator import EncodedSource, Generator
 from inference.fomm.keypoint_detector import KeypointDetector
+from inference.fomm.loading import load_networks
 from inference.motion import Keypoints
 from jobs.errors import DeviceUnavailable, EngineFailed
 
@@ -34,20 +36,20 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-# Pictures at once. On a processor, weights are read once for all of a batch in the small networks;
-# in the decoder each core has a picture of its own, so there is at least one for each.
+# Batch sizes. On a CPU, the decoder processes one picture per core, so the batch has at least one
+# for each.
 _BATCH = {"cpu": 8, "mps": 8, "cuda": 16}
-# Asked here, since what is said in any thread counts for new threads.
+# Read at import: `set_num_threads` in one thread affects new threads.
 _CORE_COUNT = torch.get_num_threads()
 
 
 @dataclass(frozen=True)
 class Source:
-    """A photo's crop as the model keeps it.
+    """A prepared photo.
 
     Attributes:
         keypoints: of the photo, B = 1.
-        encoded: what of it does not depend on the driving frame.
+        encoded: what does not depend on the driving frame.
     """
 
     keypoints: Keypoints
@@ -58,11 +60,11 @@ class FommModel:
     """Detector and generator, ready to run.
 
     Args:
-        detector: the plain network, float32.
+        detector: the network as published, float32.
         generator: likewise.
-        device: where they are run.
-        dtype: of the generator's convolutions; float32 replaces it for good when a frame turns out
-            not to be finite.
+        device: where they run.
+        dtype: of the generator's convolutions; replaced by float32 when a frame contains NaN or
+            infinity.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class FommModel:
         if device.type == "cpu":
             self.batch_size = _CORE_COUNT * ceil(self.batch_size / _CORE_COUNT)
         self._plain = generator
-        # The batch size and the precision may change on the way.
+        # Batch size and precision may change during a render.
         self._busy = RLock()
         self._one_core_each: ThreadPoolExecutor | None = None
         if device.type == "cpu":
@@ -89,7 +91,7 @@ class FommModel:
         self._generator = self._in_precision(dtype)
 
     def detect(self, pictures: npt.NDArray[np.floating] | Picture) -> Keypoints:
-        """The keypoints of (B, H, W, 3) RGB pictures, uint8, or floating in [0, 1]."""
+        """Detect the keypoints of (B, H, W, 3) RGB pictures, uint8, or floating in [0, 1]."""
         with self._computing():
             found = self._in_batches(
                 len(pictures), lambda part: self._detector(self._tensor(pictures[part]))
@@ -97,18 +99,18 @@ class FommModel:
             return Keypoints.joined([_array(keypoints) for keypoints in found])
 
     def source(self, picture: npt.NDArray[np.floating] | Picture) -> Source:
-        """A photo's crop (H, W, 3) RGB, uint8 or floating in [0, 1], looked at once."""
+        """Prepare a photo's crop (H, W, 3) RGB, uint8 or floating in [0, 1]."""
         with self._computing():
             encoded = self._generator.encode(self._tensor(picture[None]))
         return Source(self.detect(picture[None]), encoded)
 
     def render(self, source: Source, driving: Keypoints) -> Picture:
-        """The source as the normalised driving keypoints move it: (B, H, W, 3) uint8 RGB.
+        """Animate the source by normalised driving keypoints: (B, H, W, 3) uint8 RGB.
 
-        Rounded as NumPy's `rint` does, ties to even.
+        Rounded like NumPy's `rint`, ties to even.
 
         Raises:
-            EngineFailed: a frame is not finite, in float32 neither.
+            EngineFailed: a frame contains NaN or infinity even in float32.
         """
         with self._computing():
             frames = [
@@ -118,24 +120,24 @@ class FommModel:
         return np.concatenate(frames)
 
     def predict(self, source: Source, driving: Keypoints) -> npt.NDArray[np.float32]:
-        """As `render`, before rounding: (B, H, W, 3) float32 in [0, 1]."""
+        """Like `render`, but not rounded: (B, H, W, 3) float32 in [0, 1]."""
         with self._computing():
             return np.concatenate(
                 [prediction.cpu().numpy() for prediction in self._predicted(source, driving)]
             )
 
     def _predicted(self, source: Source, driving: Keypoints) -> list[Tensor]:
-        """The predictions (B, H, W, 3) on the device, in batches, all of them finite."""
+        """Batches of finite predictions (B, H, W, 3) on the device."""
         predictions = list(self._predict_in_batches(source, driving))
         if _are_finite(predictions):
             return predictions
         if self.dtype != torch.float32:
-            log.warning("a frame in %s is not finite: going on in float32", self.dtype)
+            log.warning("a frame in %s is not finite: switching to float32", self.dtype)
             self.dtype = torch.float32
             self._generator = self._in_precision(self.dtype)
             predictions = list(self._predict_in_batches(source, driving))
         if not _are_finite(predictions):
-            raise EngineFailed(name="fomm", reason="a frame came out that is not finite")
+            raise EngineFailed(name="fomm", reason="a frame contains NaN or infinity")
         return predictions
 
     def _predict_in_batches(self, source: Source, driving: Keypoints) -> Iterator[Tensor]:
@@ -150,10 +152,10 @@ class FommModel:
         yield from self._in_batches(len(driving), predict)
 
     def _decoded(self, features: Tensor) -> Tensor:
-        """The predictions (B, 3, H, W) of the moved features."""
+        """The predictions (B, 3, H, W) of the warped features."""
         if self._one_core_each is None or len(features) == 1:
             return self._generator.decode(features)
-        # Each core does a picture of its own: nobody waits for the slowest after every layer.
+        # One picture per core: cores need not synchronise after every layer.
         pictures = self._one_core_each.map(self._decode_one, torch.split(features, 1))
         return torch.cat(list(pictures))
 
@@ -163,13 +165,13 @@ class FommModel:
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
-        """A stretch of code that computes on all cores, whichever thread it is run by."""
+        """Compute on all cores, whichever thread runs the block."""
         with self._busy, torch.inference_mode(), _exact_convolutions():
             torch.set_num_threads(_CORE_COUNT)
             yield
 
     def _in_batches(self, count: int, work: Callable[[slice], Result]) -> Iterator[Result]:
-        """`work` on all of `count` items, as many at once as the device has memory for."""
+        """Apply `work` to `count` items in batches, which shrink if memory runs out."""
         start = 0
         while start < count:
             part = slice(start, start + self.batch_size)
@@ -184,10 +186,10 @@ class FommModel:
                         f"{self.device} has too little memory for a single frame; --cpu has more"
                     )
                     raise EngineFailed(name="fomm", reason=reason) from error
-            # Outside the handler: the error holds on to what was computed so far.
+            # Outside the handler: the exception keeps tensors alive.
             if result is None:
                 self.batch_size //= 2
-                log.warning("the device is short of memory: %d frames at once", self.batch_size)
+                log.warning("the device is out of memory: batch size is now %d", self.batch_size)
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
                 continue
@@ -202,7 +204,7 @@ class FommModel:
         """(B, H, W, 3) in NumPy -> (B, 3, H, W) float32 in [0, 1] on the device."""
         tensor = _from_array(pictures)
         if tensor.dtype != torch.uint8:
-            # Apple's GPUs know no float64.
+            # Apple's GPUs have no float64.
             return tensor.float().to(self.device).permute(0, 3, 1, 2)
         return tensor.to(self.device).permute(0, 3, 1, 2).float() / 255
 
@@ -213,17 +215,35 @@ class FommModel:
         return KeypointTensors(value, _from_array(keypoints.jacobian).to(self.device))
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is cuda, else mps, else cpu.
+def load_model(
+    config: Path, checkpoint: Path, device: str, precision: str, *, align_corners: bool
+) -> tuple[FommModel, str]:
+    """Load both networks onto a device; return the model and the hash of its weights.
 
     Raises:
-        DeviceUnavailable: there is none of that name.
+        DeviceUnavailable: the device does not exist.
+        WeightsError, BrokenConfig: as `load_networks`.
+    """
+    place = choose_device(device)
+    detector, generator, weights_hash = load_networks(
+        config, checkpoint, align_corners=align_corners
+    )
+    model = FommModel(detector, generator, place, choose_dtype(precision, place))
+    log.info("computing on %s in %s", place, model.dtype)
+    return model, weights_hash
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name; `auto` is cuda, else mps, else cpu.
+
+    Raises:
+        DeviceUnavailable: it does not exist.
     """
     if name != "auto":
         try:
             return torch.empty(1, device=name).device
         except (RuntimeError, AssertionError, NotImplementedError) as error:
-            # torch goes on to list all that it was built with.
+            # The rest of torch's message lists all backends.
             reason = str(error).partition("\n")[0].partition(". ")[0] or "torch refuses it"
             raise DeviceUnavailable(name=name, reason=reason) from error
     if torch.cuda.is_available():
@@ -234,13 +254,13 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The type of that name; `auto` is the fastest that looks the same on the device.
+    """Return the dtype of that name; `auto` is the fastest one without visible differences.
 
-    That is float16 on cuda and bfloat16 on a processor that computes in it; else float32.
+    That is float16 on cuda, bfloat16 on a CPU with native support, otherwise float32.
     """
     if name != "auto":
         if name == "float16" and device.type == "cpu":
-            log.warning("processors compute very slowly in float16: float32 is faster")
+            log.warning("float16 is very slow on a CPU: float32 is faster")
         return DTYPES[name]
     if device.type == "cuda":
         return torch.float16
@@ -250,24 +270,21 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def computes_in_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 numbers itself (others imitate it, slowly)."""
-    # Older versions of torch do not tell.
+    """Return whether this CPU has bfloat16 instructions; emulation is slow."""
+    # Missing in older versions of torch.
     capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def _is_lack_of_memory(error: RuntimeError) -> bool:
-    # mps and the libraries for matrices and convolutions have no error class of their own for that.
-    said = str(error)
-    return (
-        isinstance(error, torch.OutOfMemoryError)
-        or "out of memory" in said
-        or "ALLOC_FAILED" in said
-    )
+    # mps, cuBLAS and cuDNN have no exception class for it.
+    message = str(error)
+    is_known = isinstance(error, torch.OutOfMemoryError)
+    return is_known or "out of memory" in message or "ALLOC_FAILED" in message
 
 
 def _exact_convolutions() -> AbstractContextManager[None]:
-    """A stretch of code where float32 is float32: with TensorFloat-32's 10 bits keypoints shift."""
+    """Disable TensorFloat-32, whose 10-bit mantissa shifts keypoints."""
     flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
     return flags
 
@@ -277,12 +294,12 @@ def _are_finite(predictions: list[Tensor]) -> bool:
 
 
 def as_uint8(predictions: Tensor) -> Tensor:
-    """Pictures in [0, 1] as uint8, of the same shape: rint(255 x), ties to even, clipped."""
+    """Convert pictures in [0, 1] to uint8: rint(255 x), ties to even, clipped."""
     return (255 * predictions).round().clamp(0, 255).to(torch.uint8)
 
 
 def _from_array(array: npt.NDArray[Any]) -> Tensor:
-    # torch warns of arrays that it may not write to, and takes no negative strides.
+    # torch warns about read-only arrays and rejects negative strides.
     writable = array if array.flags.writeable else array.copy()
     return torch.from_numpy(np.ascontiguousarray(writable))
 

@@ -1,7 +1,7 @@
-"""What a model of faces does and noise does not: each function looks at one thing and judges it.
+"""Judge whether weights behave like a model of faces; each function judges one property.
 
-The limits are wide on purpose. No published weights could be loaded where they were chosen, so they
-tell a model from none, and not a good model from a better one.
+The limits are wide on purpose: they were set without published weights, so they distinguish a model
+from noise, not a good model from a better one.
 """
 
 from dataclasses import dataclass
@@ -13,31 +13,31 @@ import numpy.typing as npt
 from inference.motion import Keypoints, hull_area
 
 Pictures = npt.NDArray[np.uint8]
-"""(T, side, side, 3) RGB; the first one is the one that movement is measured from."""
+"""(T, side, side, 3) RGB; motion is measured from the first one."""
 Path2d = npt.NDArray[np.float64]
-"""(T, 2): how far something has moved, x then y, where the picture reaches from -1 to 1."""
+"""(T, 2): displacement, x then y, in units where the picture spans [-1, 1]."""
 
 # Of the picture's area; a face fills a quarter of its square.
 _LEAST_HULL = 0.02
-# A map that stretches one way so many times as much as the other has forgotten one of the two.
+# Condition number from which a jacobian counts as flat.
 _MOST_STRETCHED = 100.0
 _MOST_FLAT_MAPS = 0.2
 # A grey picture is at 12 dB and 0.1, noise below; trained weights should reach 20 dB.
 _LEAST_PSNR_DB, _LEAST_SSIM = 15.0, 0.3
-# The change from frame to frame, in those of the clip: it shows the same person.
+# Change of the result relative to that of the clip, which shows the same person.
 _LEAST_CHANGE, _MOST_CHANGE = 0.2, 4.0
 _LEAST_AGREEMENT, _LEAST_TOGETHER = 0.5, 0.4
-# Points on collar and background stay where they are, so that their mean goes less far.
+# Keypoints on collar and background do not move, so their mean moves less than the face.
 _LEAST_REACH, _MOST_REACH = 0.15, 3.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The judgement of one property.
 
     Attributes:
-        is_ok: whether a model of faces would show it.
-        sentence: what was found and measured, and what is expected.
+        is_ok: whether it is as expected of a model of faces.
+        sentence: what was measured, and what is expected.
     """
 
     is_ok: bool
@@ -46,13 +46,13 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Movement:
-    """What the weights make of one movement.
+    """One rendered movement.
 
     Attributes:
-        name: the template's.
-        driving: the clip's squares.
+        name: of the template.
+        driving: the driving squares.
         keypoints: detected in them.
-        frames: the portrait as it moves.
+        frames: the animated portrait.
     """
 
     name: str
@@ -65,17 +65,17 @@ class Movement:
 
 
 def judge_places(keypoints: Keypoints) -> Finding:
-    """Whether the keypoints of all pictures are numbers and lie in the picture."""
+    """Judge whether all keypoints are finite and inside the picture."""
     value = keypoints.value
     if not np.isfinite(value).all():
-        return Finding(is_ok=False, sentence="some keypoints are no numbers")
+        return Finding(is_ok=False, sentence="some keypoints are NaN or infinite")
     farthest = float(np.abs(value).max())
     sentence = f"the farthest of {value.shape[1]} keypoints is at {farthest:.2f} (1 is the border)"
     return Finding(farthest <= 1.0, sentence)
 
 
 def judge_spread(source: Keypoints) -> Finding:
-    """Whether the photo's keypoints lie all over the face and not in one place.
+    """Judge whether the photo's keypoints are spread over the face.
 
     Args:
         source: of the photo, B = 1.
@@ -86,12 +86,12 @@ def judge_spread(source: Keypoints) -> Finding:
 
 
 def judge_maps(keypoints: Keypoints) -> Finding:
-    """Whether the jacobians of all pictures are maps of the plane, and not onto a line."""
+    """Judge whether the jacobians are invertible."""
     if keypoints.jacobian is None:
-        return Finding(is_ok=True, sentence="the config asks for no jacobians")
+        return Finding(is_ok=True, sentence="the config has no jacobians")
     maps = np.asarray(keypoints.jacobian, np.float64).reshape(-1, 2, 2)
     if not np.isfinite(maps).all():
-        return Finding(is_ok=False, sentence="some jacobians are no numbers")
+        return Finding(is_ok=False, sentence="some jacobians are NaN or infinite")
     long, short = np.linalg.svd(maps, compute_uv=False).T
     flat = float(np.mean(long >= _MOST_STRETCHED * short))
     usual = float(np.median(long / np.maximum(short, 1e-9)))
@@ -103,7 +103,7 @@ def judge_maps(keypoints: Keypoints) -> Finding:
 
 
 def judge_path(movement: Movement) -> Finding:
-    """Whether the keypoints go with the face: the same way, together, and about as far."""
+    """Judge whether the keypoints follow the face: same direction, together, about as far."""
     value = np.asarray(movement.keypoints.value, np.float64)
     moved = value - value[:1]
     path, face = moved.mean(axis=1), face_path(movement.driving)
@@ -118,7 +118,7 @@ def judge_path(movement: Movement) -> Finding:
         and _LEAST_REACH <= reach <= _MOST_REACH
     )
     sentence = (
-        f"{movement.name}: the keypoints go the face's way by {agreement:.2f} (at least"
+        f"{movement.name}: the keypoints follow the face by {agreement:.2f} (at least"
         f" {_LEAST_AGREEMENT}), together by {together:.2f} (at least {_LEAST_TOGETHER}),"
         f" {reach:.2f} times as far ({_LEAST_REACH} to {_MOST_REACH:g})"
     )
@@ -126,9 +126,9 @@ def judge_path(movement: Movement) -> Finding:
 
 
 def face_path(squares: Pictures) -> Path2d:
-    """How far the middle of each picture has moved from where it was in the first, on average.
+    """Return the mean displacement of the centre of each picture from the first one.
 
-    Measured by optical flow (Kroeger et al. 2016), with no network.
+    Measured by dense inverse search optical flow (Kroeger et al. 2016).
     """
     greys = [cv2.cvtColor(square, cv2.COLOR_RGB2GRAY) for square in squares]
     measure = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -147,7 +147,7 @@ def face_path(squares: Pictures) -> Path2d:
 
 def _likeness(frame: Pictures, square: Pictures) -> tuple[float, float]:
     """PSNR in dB and structural similarity of two pictures, uint8 (side, side, 3)."""
-    # Imported late: it takes half a second.
+    # Slow to import.
     from skimage.metrics import structural_similarity  # noqa: PLC0415
 
     error = float(((frame.astype(np.float64) - square) ** 2).mean())
@@ -156,12 +156,12 @@ def _likeness(frame: Pictures, square: Pictures) -> tuple[float, float]:
 
 
 def judge_first_frame(frame: Pictures, aligned: Pictures, square: Pictures) -> Finding:
-    """Whether the photo comes back where nothing has moved yet.
+    """Judge whether the photo is reproduced without movement.
 
     Args:
         frame: the first frame of a relative movement, uint8 (side, side, 3).
-        aligned: the same with `align_corners`; told, not judged.
-        square: the photo's.
+        aligned: the same with `align_corners`; reported, not judged.
+        square: the photo's square.
     """
     psnr_db, ssim = _likeness(frame, square)
     aligned_psnr_db, aligned_ssim = _likeness(aligned, square)
@@ -174,7 +174,7 @@ def judge_first_frame(frame: Pictures, aligned: Pictures, square: Pictures) -> F
 
 
 def judge_change(movement: Movement) -> Finding:
-    """Whether the result changes about as much as the clip, which shows the same person."""
+    """Judge whether the result changes about as much as the clip, which shows the same person."""
     change = _ratio(_change(movement.frames), _change(movement.driving))
     sentence = (
         f"{movement.name}: the result changes {change:.2f} times as much as the clip"
@@ -184,11 +184,11 @@ def judge_change(movement: Movement) -> Finding:
 
 
 def _change(pictures: Pictures) -> float:
-    """How much the pictures differ from the first one, on average, in levels of 255."""
+    """Mean absolute difference of the pictures from the first one, in 8-bit levels."""
     exact = pictures.astype(np.float64)
     return float(np.abs(exact - exact[:1]).mean())
 
 
 def _ratio(one: float, other: float) -> float:
-    """0 where there is nothing to compare with; never NaN."""
+    """The quotient; 0 instead of NaN or infinity."""
     return one / other if other > 0 and np.isfinite([one, other]).all() else 0.0

@@ -1,8 +1,7 @@
-"""Do weights behave as a model of faces? Rendered on a portrait, judged, drawn for the owner.
+"""`animato weights check`: render a portrait with the weights, judge the result, draw a sheet.
 
-A hash tells that a file is the published one. What somebody trained, or nobody has a hash of, only
-what it does can tell. The portrait is that of the templates' videos, so that the result should look
-like the clip.
+A hash identifies the published file. Other weights can only be judged by what they render. The
+portrait is that of the templates' videos, so the result should look like the clip.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +17,6 @@ from inference.extras import let_threads_sleep
 from inference.faces.finder import find_faces
 from inference.fomm.config import CHECKPOINT, SHIPPED_CONFIG, SIDE_PX
 from inference.fomm.contact_sheet import draw_check_sheet, write_sheet
-from inference.fomm.driving import Normalisation
 from inference.fomm.plausibility import (
     Finding,
     Movement,
@@ -32,7 +30,7 @@ from inference.fomm.plausibility import (
 )
 from inference.media.video import ClipReader
 from inference.media.writer import check_output
-from inference.motion import Keypoints
+from inference.motion import Keypoints, adapt_scale, normalise
 from inference.square_crop import clip_square, crop_square, face_square
 from inference.template_build import driving_portrait, is_up_to_date
 from inference.weights.store import WeightsStore
@@ -45,31 +43,31 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 MOVEMENTS = ("nod", "shake", "tilt", "smile")
-# Those in which the head goes far enough for its way to be measured.
+# Those in which the head moves far enough to measure its path.
 _HEAD_MOVEMENTS = ("nod", "shake", "tilt")
-# Of each movement; rendering takes half a second a picture on a processor.
+# Per movement; rendering takes half a second per picture on a CPU.
 _PICTURES = 8
 
 
 def check_weights(options: EngineOptions, weights: WeightsStore, output: Path, say: Say) -> None:
-    """Renders, says what was found line by line, and writes the contact sheet.
+    """Render, report each finding, and write the contact sheet.
 
     Args:
-        options: of the engine `fomm`; whose weights, and on what they are run.
-        weights: where they lie; nothing is fetched.
+        options: of the engine `fomm`: config, checkpoint and device.
+        weights: the store; nothing is downloaded.
         output: the sheet, a PNG.
-        say: takes a line.
+        say: called with each line of the report.
 
     Raises:
-        WeightsDoubtful: something is not as a model of faces shows it; the sheet is written.
+        WeightsDoubtful: something is not as expected of a model of faces; the sheet is written.
         WeightsError, BrokenConfig, ExtraMissing: the weights cannot be loaded.
-        EngineFailed: with them a frame is not finite.
-        DeviceUnavailable: what they were to be run on is not there.
+        EngineFailed: a frame contains NaN or infinity.
+        DeviceUnavailable: the device does not exist.
         TemplateNotBuilt: the video of a shipped movement is missing.
         OutputNotWritable, DiskFull: the sheet cannot be written.
     """
     check_output(output)
-    # Before anything loads torch.
+    # Must run before torch is imported.
     let_threads_sleep()
     wanted = options.checkpoint or weights.folder / CHECKPOINT
     checkpoint = weights.checkpoint(wanted, may_fetch=False)
@@ -77,12 +75,12 @@ def check_weights(options: EngineOptions, weights: WeightsStore, output: Path, s
     portrait = driving_portrait()
     box = face_square(find_faces(portrait)[0].box, options.crop_margin)
     square = crop_square(portrait, box, SIDE_PX)
-    aligned = _Sitting.begin(options, checkpoint, square, align_corners=True).first_frame()
-    sitting = _Sitting.begin(options, checkpoint, square, align_corners=False)
-    first = sitting.first_frame()
+    aligned = _Session.begin(options, checkpoint, square, align_corners=True).first_frame()
+    session = _Session.begin(options, checkpoint, square, align_corners=False)
+    first = session.first_frame()
     movements: list[Movement] = []
-    is_ok = tell(_findings(sitting, first, aligned, movements), say)
-    keypoints = sitting.source.keypoints
+    is_ok = tell(_findings(session, first, aligned, movements), say)
+    keypoints = session.source.keypoints
     write_sheet(draw_check_sheet(square, keypoints, (first, aligned), movements), output)
     say(f"{output}: look at it")
     if not is_ok:
@@ -90,7 +88,7 @@ def check_weights(options: EngineOptions, weights: WeightsStore, output: Path, s
 
 
 def tell(findings: Iterable[Finding], say: Say) -> bool:
-    """Says each finding as it comes, and returns whether all of them are as they should be."""
+    """Report each finding, and return whether all of them are ok."""
     is_ok = True
     for finding in findings:
         is_ok = is_ok and finding.is_ok
@@ -99,13 +97,13 @@ def tell(findings: Iterable[Finding], say: Say) -> bool:
 
 
 @dataclass(frozen=True)
-class _Sitting:
-    """The model that the engine runs, and the portrait that sits for it.
+class _Session:
+    """The model as the engine runs it, and the portrait.
 
     Attributes:
-        model: on its device, in the precision that the engine takes there.
-        square: the portrait's, uint8 (256, 256, 3).
-        source: what the model keeps of it.
+        model: on its device, in the engine's precision.
+        square: the portrait's square, uint8 (256, 256, 3).
+        source: its keypoints and features.
     """
 
     model: "FommModel"
@@ -115,41 +113,37 @@ class _Sitting:
     @staticmethod
     def begin(
         options: EngineOptions, checkpoint: Path, square: Picture, *, align_corners: bool
-    ) -> "_Sitting":
-        # Imported late: torch takes seconds, and is not there without the extra.
-        from inference.fomm.loading import load_networks  # noqa: PLC0415
-        from inference.fomm.model import FommModel, choose_device, choose_dtype  # noqa: PLC0415
+    ) -> "_Session":
+        # torch is slow to import, and missing without the extra.
+        from inference.fomm.model import load_model  # noqa: PLC0415
 
-        place = choose_device(options.device)
-        detector, generator, _ = load_networks(
-            options.config or SHIPPED_CONFIG, checkpoint, align_corners=align_corners
-        )
-        model = FommModel(detector, generator, place, choose_dtype(options.precision, place))
-        return _Sitting(model, square, model.source(square))
+        config = options.config or SHIPPED_CONFIG
+        device, precision = options.device, options.precision
+        model, _ = load_model(config, checkpoint, device, precision, align_corners=align_corners)
+        return _Session(model, square, model.source(square))
 
     def first_frame(self) -> Picture:
-        """What is rendered where nothing has moved yet."""
+        """Render the portrait without movement."""
         first: Picture = self.model.render(self.source, self.source.keypoints)[0]
         return first
 
     def moved(self, name: str, driving: Pictures) -> Movement:
-        """The portrait, moved relative to the first driving picture."""
-        keypoints = self.model.detect(driving)
-        normalised = Normalisation(
-            self.source.keypoints, keypoints[0], relative=True, adapt_scale=True
-        )
-        frames = self.model.render(self.source, normalised(keypoints))
-        return Movement(name, driving, keypoints, frames)
+        """Animate the portrait relative to the first driving frame."""
+        source, keypoints = self.source.keypoints, self.model.detect(driving)
+        initial = keypoints[0]
+        scale = adapt_scale(source, initial)
+        normalised = normalise(source, keypoints, initial, relative=True, scale=scale)
+        return Movement(name, driving, keypoints, self.model.render(self.source, normalised))
 
 
 def _findings(
-    sitting: _Sitting, first: Picture, aligned: Picture, movements: list[Movement]
+    session: _Session, first: Picture, aligned: Picture, movements: list[Movement]
 ) -> Iterator[Finding]:
-    """Everything that is judged; what is rendered for it is added to `movements`."""
-    source = sitting.source.keypoints
-    yield judge_first_frame(first, aligned, sitting.square)
+    """All findings; what is rendered for them is added to `movements`."""
+    source = session.source.keypoints
+    yield judge_first_frame(first, aligned, session.square)
     yield judge_spread(source)
-    movements.extend(sitting.moved(name, _driving_squares(name)) for name in MOVEMENTS)
+    movements.extend(session.moved(name, _driving_squares(name)) for name in MOVEMENTS)
     everything = Keypoints.joined([source, *(movement.keypoints for movement in movements)])
     yield judge_places(everything)
     yield judge_maps(everything)
@@ -160,7 +154,7 @@ def _findings(
 
 
 def _driving_squares(name: str) -> Pictures:
-    """Some pictures of a shipped movement's video, evenly apart, cut as the engine cuts them."""
+    """Evenly spaced frames of a shipped movement's video, cropped as the engine crops them."""
     template = Catalogue.load(SHIPPED_TEMPLATES).get(name)
     if not is_up_to_date(template, SHIPPED_TEMPLATES):
         raise TemplateNotBuilt(name=name)

@@ -1,6 +1,6 @@
-"""What is wrong with a clip as a driver: hard cuts, a face that is lost, no face at the beginning.
+"""Check a driving clip: hard cuts, a lost face, no face at the beginning.
 
-One streaming pass over the normalised clip; a few numbers per frame are kept, no pictures.
+One streaming pass over the normalised clip; no frames are kept.
 """
 
 from collections import deque
@@ -19,28 +19,28 @@ Thumbnail = npt.NDArray[np.float32]
 # (N, 3) float64: centre x, centre y and side, px.
 Squares = npt.NDArray[np.float64]
 
-_FIRST_LOOKS = (0, 2, 4)  # a face that is just missed in one frame is seen in another
-_FURTHER_LOOKS = 6  # for the face, spread over the clip
-_LOST_LOOKS = 2  # one may be a blink of the finder
-_FACE_SIDE_PX = 64  # to which a face is brought for the quick look
-_AGREEING = 3  # windows that have to lie together to say where a face is
-_TOGETHER = 0.2  # of a window's side: how far another one's centre and side may be from its own
+_FIRST_LOOKS = (0, 2, 4)  # a face that is missed in one of these frames may be found in another
+_FURTHER_LOOKS = 6  # frames spread over the clip in which the face is searched again
+_LOST_LOOKS = 2  # in a single one, the finder may have missed it
+_FACE_SIDE_PX = 64  # to which a face is scaled for the quick search
+_AGREEING = 3  # windows that have to agree on a face's position
+_TOGETHER = 0.2  # agreement of centres and sides, as a share of a window's side
 _THUMBNAIL_PX = 24
-_FLASH_FRAMES = 5  # a change that is undone within these is light, not a cut
+_FLASH_FRAMES = 5  # a change that is undone within these is a flash, not a cut
 _LEAST_CHANGE = 0.06
 _STEADINESS = 5.0  # a cut changes this many times more than the frames around it
 
 
 @dataclass(frozen=True)
 class ClipCheck:
-    """What a look through the clip found.
+    """Faces and faults of a clip.
 
     Attributes:
         faces: of the first frame, or of the third or fifth if it has none; the largest first.
-        has_cuts: whether the picture jumps from one scene to another.
-        is_face_lost: whether the largest face is out of sight in parts of the clip.
-        later_faces: where that face was seen in the further frames that were searched, in their
-            order; at most six, none for a frame where its place was not sure.
+        has_cuts: whether there are hard cuts.
+        is_face_lost: whether the largest face is not visible in parts of the clip.
+        later_faces: boxes of that face in later frames, in order; at most six. Frames in which its
+            position was uncertain are left out.
     """
 
     faces: tuple[Face, ...]
@@ -50,11 +50,11 @@ class ClipCheck:
 
 
 def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
-    """Looks through a clip once.
+    """Check a clip in one pass.
 
     Args:
         frames: uint8 (H, W, 3) RGB, all of one size; at least one.
-        frame_count: how many there are, about.
+        frame_count: their approximate number.
     """
     faces: tuple[Face, ...] = ()
     cuts = _CutWatch()
@@ -77,34 +77,34 @@ def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
 
 
 class _CutWatch:
-    """Compares each frame with the next ones by what remains of them in a thumbnail."""
+    """Compares thumbnails of nearby frames."""
 
     def __init__(self) -> None:
         self._recent: deque[Thumbnail] = deque(maxlen=_FLASH_FRAMES + 1)
-        # Row i: how much frame i differs from i - 1, i - 2, ...; infinite where there is none.
+        # Row i: differences of frame i from i - 1, i - 2, ...; infinite where there is none.
         self._rows: list[list[float]] = []
 
     def see(self, frame: Picture) -> None:
-        """Takes the next frame."""
+        """Add the next frame."""
         newest = _thumbnail(frame)
         row = [_difference(earlier, newest) for earlier in reversed(self._recent)]
         self._rows.append(row + [np.inf] * (_FLASH_FRAMES + 1 - len(row)))
         self._recent.append(newest)
 
     def found(self) -> bool:
-        """Whether a change stood out from its surroundings and lasted."""
+        """Return whether a change stood out from its neighbours and lasted."""
         differences = np.array(self._rows)[1:]
         changes = differences[:, 0]
         for index in map(int, np.flatnonzero(changes > _LEAST_CHANGE)):
-            # Somebody who turns fast changes the picture as much as a cut does, but in each frame.
+            # A fast turn changes the picture as much as a cut does, but in every frame.
             first = max(0, index - 4)
             around = np.delete(changes[first : index + 5], index - first)
             usual = float(np.median(around)) if around.size else 0.0
-            # A flash begins and ends with a change, and the frames round it are alike.
+            # A flash begins and ends with a change; the frames before and after it are alike.
             before_to_later = np.diagonal(differences[index + 1 :, 1:])
             earlier_to_after = differences[index, 1:]
             undone = min(before_to_later.min(initial=np.inf), earlier_to_after.min())
-            # In the very last frame nobody can tell a cut from a flash.
+            # In the last frame, a cut cannot be told from a flash.
             is_last = index == len(changes) - 1
             stands_out = min(changes[index], undone) > _STEADINESS * usual
             if stands_out and undone > 0.6 * changes[index] and not is_last:
@@ -113,7 +113,7 @@ class _CutWatch:
 
 
 def _thumbnail(frame: Picture) -> Thumbnail:
-    """The frame as (24, 24, 3) float32 about its mean colour; small movements vanish in it."""
+    """The frame as (24, 24, 3) float32 minus its mean colour; small movements vanish in it."""
     size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     blurred = cv2.GaussianBlur(small, (0, 0), 1.0)
@@ -121,8 +121,8 @@ def _thumbnail(frame: Picture) -> Thumbnail:
 
 
 def _difference(one: Thumbnail, other: Thumbnail) -> float:
-    """1 - correlation: 0 for the same picture, also in another light, about 1 for another scene."""
-    # The constant keeps the noise of two evenly dark pictures from looking like two scenes.
+    """1 - correlation: 0 for the same picture in any light, about 1 for another scene."""
+    # The constant keeps the noise of two uniformly dark pictures from counting as two scenes.
     floor = float(one.size)
     power = float(np.vdot(one, one) + floor) * float(np.vdot(other, other) + floor)
     return float(1.0 - (float(np.vdot(one, other)) + floor) / np.sqrt(power))
@@ -132,9 +132,10 @@ def _difference(one: Thumbnail, other: Thumbnail) -> float:
 
 
 def _look_near(frame: Picture, box: CropBox) -> tuple[bool, CropBox | None]:
-    """Whether the cascade sees a face of about that size near `box`, upright or tilted, and where.
+    """Whether the cascade detects a face of about that size near `box`, and its box.
 
-    Where it is, is told only if enough windows agree; a few are enough to say that it is not lost.
+    Upright and tilted by 15 degrees. Two windows suffice to say that it is visible; the box is None
+    unless enough of them agree.
     """
     height, width = frame.shape[:2]
     reach = box.width * 3 // 4
@@ -149,7 +150,7 @@ def _look_near(frame: Picture, box: CropBox) -> tuple[bool, CropBox | None]:
     for angle in (0, 15, -15):
         copy, turn = rotate(small, angle)
         windows = _windows(copy, box.width * scale)
-        # One window may be chance.
+        # A single window may be a false positive.
         is_seen = is_seen or len(windows) >= 2
         back = np.asarray(cv2.invertAffineTransform(turn), dtype=np.float64)
         windows[:, :2] = windows[:, :2] @ back[:, :2].T + back[:, 2]
@@ -158,7 +159,7 @@ def _look_near(frame: Picture, box: CropBox) -> tuple[bool, CropBox | None]:
 
 
 def _windows(picture: Picture, side: float) -> Squares:
-    """The windows in the picture and in its mirror image where a face of about that side is."""
+    """The windows of a face with about that side, in the picture and in its mirror image."""
     least, most = round(side * 0.65), round(side * 1.5)
     seen = detect(picture, least, most)
     mirrored = detect(np.ascontiguousarray(picture[:, ::-1]), least, most)
@@ -168,12 +169,12 @@ def _windows(picture: Picture, side: float) -> Squares:
 
 
 def _agreed(squares: Squares) -> CropBox | None:
-    """The median of those squares that lie together, of the group that is largest in all."""
+    """The median of the largest group of squares that agree."""
     if not len(squares):
         return None
     apart = np.abs(squares[:, None] - squares[None]).max(axis=2)
     together = apart < _TOGETHER * squares[:, 2:]
-    # A mouth may look like a small face, and often does so in one of the tilted copies.
+    # In the tilted copies, a mouth often looks like a small face.
     best = int(np.argmax(together.sum(axis=1) * squares[:, 2]))
     if together[best].sum() < _AGREEING:
         return None

@@ -1,4 +1,4 @@
-"""Decode JPEG files that lack their end, as chat apps and interrupted downloads leave them."""
+"""Decode truncated JPEG files, as chat apps and interrupted downloads leave them."""
 
 import re
 from io import BytesIO
@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 # At most this share of the rows may be missing.
 _MOST_MISSING = 0.05
 _END = b"\xff\xd9"
-# Decodes to something and holds no marker, even after a final 0xFF: rows it changes are missing.
+# Valid entropy-coded data without a marker, even after a final 0xFF: rows it changes are missing.
 _GARBAGE = bytes(range(255)) * 8
 _MARKER = re.compile(rb"\xff([\xc0-\xcf\xda-\xfe])")
 _NO_FRAME_HEADERS = (0xC4, 0xC8, 0xCC)
@@ -17,7 +17,7 @@ _COEFFICIENTS = 64
 
 
 def complete_jpeg(path: Path) -> Image.Image | None:
-    """Decode a file that lacks its end. Return None if more than a few rows are missing.
+    """Decode a truncated file. Return None if more than a few rows are missing.
 
     Missing rows repeat the last row that is there.
 

@@ -1,8 +1,8 @@
-"""The ffmpeg program as a child process: what it may open, what it said, and its certain end.
+"""The ffmpeg program as a child process: its inputs, its messages and its end.
 
-What ffmpeg does with a file is decided by its content, not by its name: a playlist or a concat
-script named `.mp4` would make it open other files. So each input carries two lists: the protocols
-(`file` alone) and the formats (only those whose reader stays inside the one file).
+ffmpeg recognises a file by its content, not by its name: a playlist or a concat script named `.mp4`
+would make it open other files. So each input is restricted by `-protocol_whitelist` (`file` alone)
+and `-format_whitelist` (demuxers that read only the one file).
 """
 
 import fcntl
@@ -17,7 +17,6 @@ from contextlib import suppress
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 import imageio_ffmpeg
@@ -35,15 +34,15 @@ _LINES_KEPT = 100
 _LINE_LIMIT_BYTES = 4096
 _PIPE_BYTES = 1 << 20
 _PREFIX = re.compile(r"^(\[[^\]]*\]\s*)+")
-# The demuxer and a picture track complain in their own name; a decoder's own grumbling may be
-# about nothing but where it had to begin.
+# Prefixes of messages from the demuxer and from picture tracks. A decoder also reports errors that
+# are only due to where it started.
 _TRACK_ERRORS = ("[in#", "[vist#")
-# ffmpeg's last words, which say only that something went wrong, not what.
-_EMPTY_WORDS = ("Conversion failed", "Error opening output files", "Nothing was written")
+# Final messages of ffmpeg that do not say what went wrong.
+_UNINFORMATIVE = ("Conversion failed", "Error opening output files", "Nothing was written")
 
 
 def executable() -> str:
-    """Path of the ffmpeg program that imageio-ffmpeg carries (or that IMAGEIO_FFMPEG_EXE names).
+    """Return the path of imageio-ffmpeg's program, or the one that IMAGEIO_FFMPEG_EXE names.
 
     Raises:
         FfmpegMissing: there is none.
@@ -55,15 +54,15 @@ def executable() -> str:
 
 
 def _widen(pipe: IO[bytes] | None) -> None:
-    """Makes a pipe hold a whole frame, so that both sides wait less; where the system allows it."""
+    """Make a pipe large enough for a frame, where the system allows it."""
     if pipe is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
-        # A user may have only so much of it.
+        # The total per user is limited.
         with suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def input_arguments(path: Path) -> list[str]:
-    """Arguments with which ffmpeg reads one file and can read nothing else."""
+    """Return the arguments with which ffmpeg reads this file and no other."""
     return [
         *("-protocol_whitelist", "file", "-format_whitelist", READABLE_FORMATS),
         *("-threads", str(THREADS), "-i", file_url(path)),
@@ -71,12 +70,12 @@ def input_arguments(path: Path) -> list[str]:
 
 
 def file_url(path: Path) -> str:
-    """The path in a form that ffmpeg takes for a file, whatever colons or dashes its name has."""
+    """Return the path as a URL, so that ffmpeg accepts colons and dashes in it."""
     return f"file:{path}"
 
 
 def _processor_time_is_up() -> bool:
-    """Whether the children of this process have used up the limit on processor time, if any."""
+    """Whether the children of this process have reached the limit on processor time, if any."""
     limit_s, _ = resource.getrlimit(resource.RLIMIT_CPU)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return limit_s != resource.RLIM_INFINITY and used.ru_utime + used.ru_stime >= limit_s - 1
@@ -85,17 +84,17 @@ def _processor_time_is_up() -> bool:
 class Ffmpeg:
     """A running ffmpeg.
 
-    Its messages are drained by a thread, so that it never waits for us to read them; the last ones
-    are kept. It runs in our process group: whoever kills the group kills it too. As a context
-    manager it is dead when the block ends.
-
-    `error_count` is the number of errors that it spoke of, `track_error_count` those of the input
-    and its picture track; both are complete after `finish`.
+    A thread reads its messages, so that it never blocks on them; the last ones are kept. It runs in
+    our process group and is killed when the `with` block ends.
 
     Args:
         arguments: all but the program's name and the general options.
         feed: whether `stdin` is a pipe that we write to.
         fetch: whether `stdout` is a pipe that we read from.
+
+    Attributes:
+        error_count: number of error messages; complete after `finish`.
+        track_error_count: those of the input and its picture track.
 
     Raises:
         FfmpegMissing: there is no such program, or it cannot be started.
@@ -127,12 +126,7 @@ class Ffmpeg:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
 
     @property
@@ -142,25 +136,25 @@ class Ffmpeg:
         return self._process.stdin
 
     def read_into(self, buffer: memoryview) -> int:
-        """How many bytes of ffmpeg's output were put into `buffer`; 0 at its end. With `fetch`."""
+        """Read output into `buffer` and return the number of bytes, 0 at the end; with `fetch`."""
         assert isinstance(self._process.stdout, BufferedReader), "started without fetch"  # noqa: S101
         return self._process.stdout.readinto(buffer)
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process id."""
         return self._process.pid
 
     def finish(self) -> int:
-        """Exit status, once it has ended by itself; closes the pipe into it first.
+        """Close stdin, wait until ffmpeg ends, and return its exit status.
 
-        It is -SIGXCPU where the limit on processor time was reached, which ffmpeg handles itself.
+        The status is -SIGXCPU if it ended because of the limit on processor time.
 
         Raises:
-            ProcessKilled: it was killed from outside; its input is not to blame.
+            ProcessKilled: it was killed from outside.
         """
         if self._process.stdin is not None:
-            # It may have ended before it had read everything; its status tells.
+            # It may have ended before it had read everything.
             with suppress(OSError):
                 self._process.stdin.close()
         status = self._process.wait()
@@ -175,22 +169,22 @@ class Ffmpeg:
         return status
 
     def kill(self) -> None:
-        """Nothing of this ffmpeg is left; harmless when it has ended already."""
+        """Kill ffmpeg if it is running, and close its pipes."""
         self._process.kill()
         self._process.wait()
         self._close()
 
     @property
-    def last_words(self) -> str:
-        """The last message that says something, without prefixes; after `finish` or `kill`."""
+    def last_message(self) -> str:
+        """The last informative message, without prefixes; after `finish` or `kill`."""
         for line in reversed(self._lines):
-            if not line.startswith(_EMPTY_WORDS):
+            if not line.startswith(_UNINFORMATIVE):
                 return line
-        return "ffmpeg ended without a word"
+        return "ffmpeg ended without a message"
 
-    def said(self, words: str) -> bool:
-        """Whether one of the last messages contains `words`; after `finish` or `kill`."""
-        return any(words in line for line in self._lines)
+    def said(self, text: str) -> bool:
+        """Return whether one of the last messages contains `text`; after `finish` or `kill`."""
+        return any(text in line for line in self._lines)
 
     def find(self, pattern: str) -> str | None:
         """Return the first group of `pattern` in the first message that matches, or None."""
@@ -202,7 +196,7 @@ class Ffmpeg:
         assert stream is not None  # noqa: S101
         for raw in iter(partial(stream.readline, _LINE_LIMIT_BYTES), b""):
             line = raw.decode(errors="replace").strip()
-            # Of pictures with missing parts it speaks as of a warning only.
+            # It reports frames with missing parts only as a warning.
             if "[error]" in line or "[fatal]" in line or "corrupt decoded frame" in line:
                 self.error_count += 1
                 self.track_error_count += line.startswith(_TRACK_ERRORS)
@@ -213,6 +207,6 @@ class Ffmpeg:
         self._drain.join()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
-                # Closing flushes bytes that ffmpeg did not live to read.
+                # Closing flushes bytes, which fails if ffmpeg has ended.
                 with suppress(OSError):
                     stream.close()

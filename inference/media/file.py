@@ -1,40 +1,60 @@
-"""Whether a person's file can be opened at all, told before any decoder sees it."""
+"""Check that a person's file can be opened, before a decoder reads it."""
 
+import errno
 import math
 import os
 import stat
 from pathlib import Path
 
-from jobs.errors import EmptyFile, FileMissing, FileUnreadable, MediaTooLarge
+from jobs.errors import (
+    AnimatoError,
+    DiskFull,
+    EmptyFile,
+    FileMissing,
+    FileUnreadable,
+    MediaTooLarge,
+    OutputNotWritable,
+)
+
+
+def reason_of(exc: OSError) -> str:
+    """Why the system refused, in its own words, for use inside a sentence."""
+    return (exc.strerror or "it was refused").lower()
+
+
+def write_error(target: Path, exc: OSError) -> AnimatoError:
+    """Return the error for an output file that could not be written."""
+    if exc.errno == errno.ENOSPC:
+        return DiskFull(path=str(target))
+    return OutputNotWritable(path=str(target), reason=reason_of(exc))
 
 
 def check_file(path: Path, max_bytes: int) -> None:
-    """Nothing, if `path` is a file with something in it and at most `max_bytes`.
+    """Raise unless `path` is a non-empty file of at most `max_bytes`.
 
     Raises:
-        FileMissing: there is no such file.
-        FileUnreadable: it is a folder, a pipe or a device, or it may not be read.
-        EmptyFile: zero bytes.
-        MediaTooLarge: more than `max_bytes`.
+        FileMissing: the file does not exist.
+        FileUnreadable: it is a folder, a pipe or a device, or reading it is not permitted.
+        EmptyFile: it has zero bytes.
+        MediaTooLarge: it has more than `max_bytes`.
     """
     try:
         facts = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as exc:
         raise FileMissing(name=path.name) from exc
     except OSError as exc:
-        reason = (exc.strerror or "it was refused").lower()
-        raise FileUnreadable(name=path.name, reason=reason) from exc
+        raise FileUnreadable(name=path.name, reason=reason_of(exc)) from exc
     if stat.S_ISDIR(facts.st_mode):
         raise FileUnreadable(name=path.name, reason="it is a folder")
     # A pipe or a device would never end.
     if not stat.S_ISREG(facts.st_mode):
-        raise FileUnreadable(name=path.name, reason="it is no plain file")
+        raise FileUnreadable(name=path.name, reason="it is not a regular file")
     if not os.access(path, os.R_OK):
         raise FileUnreadable(name=path.name, reason="permission denied")
     if facts.st_size == 0:
         raise EmptyFile(name=path.name)
     if facts.st_size > max_bytes:
-        # Rounded away from each other, so that the sentence never says "64 MB, more than 64 MB".
+        # Rounded in opposite directions, so that it never says "64 MB, more than 64 MB".
         raise MediaTooLarge(
             name=path.name,
             size_mb=math.ceil(facts.st_size / 100_000) / 10,

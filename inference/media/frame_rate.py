@@ -1,8 +1,7 @@
-"""The one exact frame rate of a clip, from what its container states and when its frames are due.
+"""Find the exact frame rate of a clip from its container's claims and its timestamps.
 
-Containers round: WebM counts milliseconds, GIF hundredths. 30000/1001 comes back as 29.97 or 33.33
-and, kept as that, drifts from the sound. So a rate is first looked for among those that cameras and
-studios use.
+Containers round: WebM counts milliseconds, GIF hundredths of a second. 30000/1001 comes back as
+29.97 or 33.33, which drifts from the sound. So standard rates are preferred.
 """
 
 from collections.abc import Sequence
@@ -24,15 +23,15 @@ _STANDARD_RATES = (
     Fraction(25, 2),
     Fraction(15, 2),
 )
-# A claim this near to a standard rate means the standard one; 30 and 30000/1001 are 0.1 % apart.
+# A claim this close to a standard rate means that rate; 30 and 30000/1001 differ by 0.1 %.
 _CLAIM_TOLERANCE = 0.0004
-# A variable rate this near to a standard one is played at it.
+# A variable rate this close to a standard rate is played at that rate.
 _AVERAGE_TOLERANCE = 0.02
-# Phones drop a frame here and there, VP8 counts hidden ones: the usual interval says more than the
+# Phones drop single frames, VP8 counts hidden ones: the median interval is more reliable than the
 # average, unless the two differ by more than this.
 _USUAL_FACTOR = Fraction(5, 4)
-# Screen recorders write nothing while nothing moves. With this share of usual intervals, the longer
-# ones are such pauses, in which the last frame is repeated.
+# Screen recorders write no frames while nothing moves. If at least this share of the intervals is
+# near the median, the longer ones are such pauses, in which the last frame is repeated.
 _USUAL_SHARE = Fraction(2, 3)
 
 
@@ -43,17 +42,17 @@ def choose_frame_rate(
     *,
     max_rate: Fraction | None = MAX_RATE,
 ) -> Fraction:
-    """The constant rate at which a clip is to be played, frames per second.
+    """Return the constant rate at which a clip is played, frames per second.
 
-    A constant rate is kept exactly, or divided by the smallest whole number that brings it to
-    `max_rate` or less. A variable one becomes a constant one near its average, without pauses, at
-    most 60.
+    A constant rate is kept exactly, or divided by the smallest integer that brings it to `max_rate`
+    or less. A variable rate becomes a constant one near its average without pauses, at most 60.
 
     Args:
-        times_s: when its frames are due, s, in order.
-        tick_s: the container's time base, s: how coarsely `times_s` are rounded.
-        claims: the rates that the container states, the best first; None where it states none.
-        max_rate: for a constant rate, frames per second; None for no limit.
+        times_s: timestamps of the frames, s, in order.
+        tick_s: the container's time base, s, to which `times_s` are rounded.
+        claims: the rates that the container declares, the most reliable first; None where it
+            declares none.
+        max_rate: limit of a constant rate, frames per second; None for no limit.
     """
     stated = [rate for rate in claims if rate is not None and 0 < rate <= 1000]
     if len(times_s) < 2 or times_s[-1] <= times_s[0]:
@@ -62,7 +61,7 @@ def choose_frame_rate(
     average = (len(times_s) - 1) / (times_s[-1] - times_s[0])
     likely = [_snapped(rate, _CLAIM_TOLERANCE) for rate in stated]
     standard = sorted(_STANDARD_RATES, key=lambda rate: abs(rate - average))[:3]
-    # What the container states comes first: several rates may fit a short clip with coarse ticks.
+    # The container's claims come first: several rates may fit a short clip with coarse ticks.
     candidates = [rate for rate in likely if rate in _STANDARD_RATES] + standard + stated
     for rate in candidates:
         if _lies_on_grid(times_s, rate, tick_s):
@@ -93,7 +92,7 @@ def _snapped(rate: Fraction, tolerance: float) -> Fraction:
 
 
 def _lies_on_grid(times_s: Sequence[Fraction], rate: Fraction, tick_s: Fraction) -> bool:
-    """Whether each frame is due where a constant rate puts it, but for the rounding to ticks."""
+    """Whether the timestamps are those of a constant rate, up to rounding to ticks."""
     slack_s = min(tick_s * Fraction(3, 2) + Fraction(1, 10_000), Fraction(1, 4) / rate)
     first_s = times_s[0]
     return all(
@@ -102,5 +101,5 @@ def _lies_on_grid(times_s: Sequence[Fraction], rate: Fraction, tick_s: Fraction)
 
 
 def _at_most(rate: Fraction, max_rate: Fraction | None) -> Fraction:
-    # A whole divisor keeps every second (third, ...) frame: 100 becomes 50, not an uneven 60.
+    # An integer divisor keeps every second (third, ...) frame: 100 becomes 50, not an uneven 60.
     return rate if max_rate is None else rate / -(-rate // max_rate)

@@ -1,11 +1,11 @@
-"""The gate: a stranger's photo or clip is looked at in a short-lived child process.
+"""The gate: a stranger's photo or clip is decoded in a short-lived, limited child process.
 
     look_at -> check the file -> start `python -m inference.media.gate_child` -> wait, or kill it
-            -> check its answer -> move what it wrote into the caller's folder
+            -> check its answer -> move the files it wrote to the caller's folder
 
 Whatever the bytes do to a decoder happens in the child, which has limits on memory, time and files,
-no secrets in its environment and a folder of its own. Nothing but its normalised photo and clip
-goes further. What the two say to each other is in `inference/media/gate_child.py`.
+no secrets in its environment and a folder of its own. Only its normalised photo and clip are used
+afterwards. The protocol is described in `inference/media/gate_child.py`.
 """
 
 import json
@@ -20,10 +20,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
-from functools import wraps
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, ParamSpec, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 from inference.exit_status import outside_signal
 from inference.media.file import check_file
@@ -46,18 +44,16 @@ log = logging.getLogger(__name__)
 CHILD = (sys.executable, "-P", "-m", "inference.media.gate_child")
 _ANSWER_LIMIT_BYTES = 1_000_000
 _TOO_LONG = "it took too long"
-_CRASHED = "it crashed"
-# So often a look is started whose process is killed from outside.
-_STARTS = 3
+# A look whose process is killed from outside is attempted this many times.
+_ATTEMPTS = 3
 
-# Where the child writes, and where its files lie afterwards.
+# The names under which the child writes its files.
 FILE_NAMES: dict[type[PhotoFindings | ClipFindings], dict[str, str]] = {
     PhotoFindings: {"file": "photo.png", "sheet": "sheet.png"},
     ClipFindings: {"file": "clip.mp4"},
 }
 
 Look = TypeVar("Look", PhotoFindings, ClipFindings)
-Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 
@@ -66,13 +62,13 @@ class LookLimits:
     """What a photo and a clip may be, and what looking at one of them may cost.
 
     Attributes:
-        photo: how much photo is taken.
-        clip: how much clip is taken.
+        photo: limits of the photo.
+        clip: limits of the clip.
         memory_bytes: address space of the child and of each process it starts (on Linux).
-        cpu_s: processor time of the child and what it starts. A busy machine uses up no more of it.
-        time_s: on the clock until the child is killed; only for one that does nothing at all.
+        cpu_s: processor time of the child and the processes it starts.
+        time_s: wall-clock time until the child is killed; for a child that hangs.
         file_bytes: the largest file that it may write.
-        niceness: how far it stands back behind others on the same cores, 0 to 19.
+        niceness: priority of the child, 0 to 19.
     """
 
     photo: PhotoLimits = field(default_factory=PhotoLimits)
@@ -85,20 +81,20 @@ class LookLimits:
 
     @classmethod
     def of_clip(cls, photo: PhotoLimits, clip: ClipLimits, max_duration_s: float) -> Self:
-        """Return the limits where clips are at most so long: each second costs processor time."""
-        # A phone's clip in 4K at 60 frames per second and 10 bits needs 7 s for each second.
+        """Return limits whose processor time suffices for clips of that length."""
+        # A phone's clip in 4K at 60 frames per second and 10 bits takes 7 s per second.
         cpu_s = 120.0 + 14.0 * max_duration_s
         return cls(photo, clip, cpu_s=cpu_s, time_s=5 * cpu_s)
 
 
 @dataclass(frozen=True)
 class ClipWish:
-    """A clip and which part of it is wanted.
+    """A clip and the part of it that is used.
 
     Attributes:
-        path: the clip as it came.
-        start_s: where the part begins, s.
-        duration_s: how long it is, s; None for all that the limits allow.
+        path: the original clip.
+        start_s: the beginning of the part, s.
+        duration_s: its length, s; None for all that the limits allow.
     """
 
     path: Path
@@ -106,20 +102,6 @@ class ClipWish:
     duration_s: float | None = None
 
 
-def _started_again(look: Callable[Params, Result]) -> Callable[Params, Result]:
-    """The same look, started again when its process is killed from outside."""
-
-    @wraps(look)
-    def looked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
-        for _ in range(_STARTS - 1):
-            with suppress(ProcessKilled):
-                return look(*args, **kwargs)
-        return look(*args, **kwargs)
-
-    return looked
-
-
-@_started_again
 def look_at(
     photo: Path,
     clip: ClipWish | None,
@@ -128,38 +110,38 @@ def look_at(
     *,
     find_faces: bool = True,
 ) -> tuple[PhotoFindings, ClipFindings | None]:
-    """What there is to say of a photo and, if there is one, of a clip; both are looked at at once.
+    """Look at a photo and, if there is one, at a clip; both at the same time.
 
     Args:
-        photo: as it came.
+        photo: the original photo.
         clip: the wanted part of a clip, or None.
         folder: where `photo.png`, `sheet.png` and `clip.mp4` are put; it exists.
-        limits: the defaults, if left out.
-        find_faces: whether faces are looked for in the photo.
+        limits: the defaults if None.
+        find_faces: whether to look for faces in the photo.
 
     Raises:
         MediaError: one of the two cannot be used; then nothing is left in `folder`.
-        GateFailed: the child could not run, or did not answer as it should.
+        GateFailed: the child could not run, or its answer was invalid.
         ProcessKilled: it was killed from outside each time.
     """
     limits = limits or LookLimits()
-    with ExitStack() as children:
-        photo_child = children.enter_context(
-            start_photo_look(photo, folder, limits, find_faces=find_faces)
-        )
-        if clip is None:
-            return photo_child.answer(PhotoFindings), None
-        clip_child = children.enter_context(start_clip_look(clip, folder, limits))
-        photo_look = photo_child.answer(PhotoFindings)
-        try:
-            return photo_look, clip_child.answer(ClipFindings)
-        except BaseException:
-            photo_look.path.unlink(missing_ok=True)
-            Path(photo_look.sheet).unlink(missing_ok=True)
-            raise
+
+    def both() -> tuple[PhotoFindings, ClipFindings | None]:
+        with start_photo_look(photo, folder, limits, find_faces=find_faces) as photo_child:
+            if clip is None:
+                return photo_child.answer(PhotoFindings), None
+            with start_clip_look(clip, folder, limits) as clip_child:
+                photo_look = photo_child.answer(PhotoFindings)
+                try:
+                    return photo_look, clip_child.answer(ClipFindings)
+                except BaseException:
+                    photo_look.path.unlink(missing_ok=True)
+                    Path(photo_look.sheet).unlink(missing_ok=True)
+                    raise
+
+    return _retried(both)
 
 
-@_started_again
 def look_at_photo(
     path: Path,
     folder: Path,
@@ -168,26 +150,17 @@ def look_at_photo(
     find_faces: bool = True,
     child: Sequence[str] = CHILD,
 ) -> PhotoFindings:
-    """What there is to say of a photo; `photo.png` and `sheet.png` are in `folder` then.
+    """Look at a photo alone; see `look_at`. `child` is the child's command line, for tests."""
 
-    Args:
-        path: the photo as it came.
-        folder: for the results; it exists.
-        limits: the defaults, if left out.
-        find_faces: whether faces are looked for.
-        child: the child's command line; another one is for tests.
+    def one() -> PhotoFindings:
+        with start_photo_look(
+            path, folder, limits or LookLimits(), find_faces=find_faces, command=child
+        ) as looking:
+            return looking.answer(PhotoFindings)
 
-    Raises:
-        MediaError: it cannot be used; then nothing is left in `folder`.
-        GateFailed: the child could not run, or did not answer as it should.
-        ProcessKilled: it was killed from outside each time.
-    """
-    limits = limits or LookLimits()
-    with start_photo_look(path, folder, limits, find_faces=find_faces, command=child) as looking:
-        return looking.answer(PhotoFindings)
+    return _retried(one)
 
 
-@_started_again
 def look_at_clip(
     path: Path,
     folder: Path,
@@ -197,24 +170,22 @@ def look_at_clip(
     duration_s: float | None = None,
     child: Sequence[str] = CHILD,
 ) -> ClipFindings:
-    """What there is to say of a clip or a part of it; `clip.mp4` is in `folder` then.
-
-    Args:
-        path: the clip as it came.
-        folder: for the result; it exists.
-        limits: the defaults, if left out.
-        start_s: where the part begins, s.
-        duration_s: how long it is, s; None for all that the limits allow.
-        child: the child's command line; another one is for tests.
-
-    Raises:
-        MediaError: it cannot be used; then nothing is left in `folder`.
-        GateFailed: the child could not run, or did not answer as it should.
-        ProcessKilled: it was killed from outside each time.
-    """
+    """Look at a clip alone; see `look_at` and `ClipWish`. `child` is for tests."""
     wish = ClipWish(path, start_s, duration_s)
-    with start_clip_look(wish, folder, limits or LookLimits(), command=child) as looking:
-        return looking.answer(ClipFindings)
+
+    def one() -> ClipFindings:
+        with start_clip_look(wish, folder, limits or LookLimits(), command=child) as looking:
+            return looking.answer(ClipFindings)
+
+    return _retried(one)
+
+
+def _retried(look: Callable[[], Result]) -> Result:
+    """The result of `look`, repeated if its process is killed from outside."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(ProcessKilled):
+            return look()
+    return look()
 
 
 def start_photo_look(
@@ -225,7 +196,7 @@ def start_photo_look(
     find_faces: bool = True,
     command: Sequence[str] = CHILD,
 ) -> "RunningLook":
-    """A look at a photo, begun; see `look_at_photo`.
+    """Start looking at a photo; see `look_at`.
 
     Raises:
         MediaError: the file cannot be opened, or is too large.
@@ -239,7 +210,7 @@ def start_photo_look(
 def start_clip_look(
     wish: ClipWish, folder: Path, limits: LookLimits, *, command: Sequence[str] = CHILD
 ) -> "RunningLook":
-    """A look at a clip, begun; see `look_at_clip`.
+    """Start looking at a clip; see `look_at`.
 
     Raises:
         MediaError: the file cannot be opened, or is too large.
@@ -256,16 +227,16 @@ def start_clip_look(
 
 
 class RunningLook:
-    """One look in a process group of its own; when the block ends, it and its files are gone.
+    """One look in a process group of its own, which ends with the `with` block.
 
-    Question and answers go through unnamed files, so that neither side can block the other.
+    Request and answers are passed in unnamed files, so that neither side can block the other.
 
     Args:
         source: the file to look at.
         folder: where `answer` puts the results.
         limits: of memory and time.
-        request: what is asked, as plain JSON data.
-        command: the program to start.
+        request: the request as JSON data.
+        command: the command line of the child.
     """
 
     def __init__(
@@ -283,7 +254,7 @@ class RunningLook:
         try:
             work = tempfile.mkdtemp(prefix="look-", dir=folder)
         except OSError as exc:
-            raise GateFailed(reason=f"no place for its files ({exc.strerror})") from exc
+            raise GateFailed(reason=f"no folder for its files ({exc.strerror})") from exc
         self._work = Path(work).resolve()
         self._files.callback(shutil.rmtree, self._work, ignore_errors=True)
         try:
@@ -309,23 +280,18 @@ class RunningLook:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process.returncode is None:
             self._kill()
         self._files.close()
 
     def answer(self, form: type[Look]) -> Look:
-        """The child's answer, its files moved into the folder.
+        """Wait for the child's answer and move its files into the folder.
 
         Raises:
-            MediaError: the child's own finding, or it crashed, hung or needed too much.
-            GateFailed: the child never got as far as looking, or its answer is unsound.
-            ProcessKilled: neither the file nor our limits ended the child.
+            MediaError: the file cannot be used, or the child crashed, hung or reached a limit.
+            GateFailed: the child failed before decoding, or its answer is invalid.
+            ProcessKilled: it was killed from outside.
         """
         remaining_s = self._started + self._limits.time_s - time.monotonic()
         try:
@@ -333,18 +299,18 @@ class RunningLook:
         except subprocess.TimeoutExpired:
             raise DecoderFailed(name=self._name, reason=_TOO_LONG) from None
         finally:
-            # Also on Ctrl-C; and what the child had started may have outlived it.
+            # Also on Ctrl-C; processes that the child started may have outlived it.
             self._kill()
-        lines = self._said(self._stdout).splitlines()
+        lines = _text(self._stdout).splitlines()
         if status != 0 or len(lines) < 2:
             raise self._failure(status, is_ready=bool(lines))
         try:
             answer = json.loads(lines[1])
             if "error" in answer:
-                raise _finding(answer)
+                raise _reported(answer)
             return self._take(form.model_validate_json(lines[1]))
         except (ValueError, KeyError, TypeError, OSError, RecursionError) as exc:
-            raise GateFailed(reason="its answer makes no sense") from exc
+            raise GateFailed(reason="its answer is invalid") from exc
 
     def _start(self, request: dict[str, Any], command: Sequence[str]) -> "subprocess.Popen[bytes]":
         ours = str(Path(__file__).resolve().parents[2])
@@ -354,7 +320,7 @@ class RunningLook:
             PYTHONPATH=os.pathsep.join(filter(None, paths)),
             TMPDIR=str(self._work),
             LC_ALL="C.UTF-8",
-            # Each thread of these libraries reserves address space, of which there is a limit.
+            # Each thread of these libraries reserves address space, which is limited.
             OMP_NUM_THREADS="2",
             OPENBLAS_NUM_THREADS="1",
         )
@@ -370,7 +336,7 @@ class RunningLook:
                 stderr=self._stderr,
                 env=environment,
                 cwd=self._work,
-                # A group of its own, so that all of it can be killed and Ctrl-C is ours to handle.
+                # A process group that can be killed as a whole and does not get Ctrl-C.
                 start_new_session=True,
             )
         except OSError as exc:
@@ -380,42 +346,37 @@ class RunningLook:
         return self._files.enter_context(tempfile.TemporaryFile(dir=self._work))
 
     def _kill(self) -> None:
-        # PermissionError is how macOS says that only zombies are left in the group.
+        # macOS raises PermissionError if only zombies are left in the group.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def _failure(self, status: int, *, is_ready: bool) -> AnimatoError:
-        """Why there is no answer, told from the child's end."""
-        words = self._said(self._stderr)[-2000:].strip()
-        log.info("the look at a file ended with %s: %s", status, words)
+        """The error for a child that ended without an answer."""
+        messages = _text(self._stderr)[-2000:].strip()
+        log.info("the look at a file ended with %s: %s", status, messages)
         if status == -signal.SIGXCPU:
             return DecoderFailed(name=self._name, reason=_TOO_LONG)
         if (name := outside_signal(status)) is not None:
             return ProcessKilled(what="The check of the input", signal=name)
         if not is_ready:
-            last_line = words.splitlines()[-1] if words else f"it ended with {status}"
+            last_line = messages.splitlines()[-1] if messages else f"it ended with {status}"
             return GateFailed(reason=last_line)
-        return DecoderFailed(name=self._name, reason=_CRASHED)
-
-    @staticmethod
-    def _said(file: IO[bytes]) -> str:
-        file.seek(0)
-        return file.read(_ANSWER_LIMIT_BYTES).decode(errors="replace")
+        return DecoderFailed(name=self._name, reason="it crashed")
 
     def _take(self, look: Look) -> Look:
-        """The look with its files moved out of the child's folder.
+        """The look, its files moved out of the child's folder.
 
         Raises:
-            ValueError: a path is not the one where the child was to write, or no plain file.
+            ValueError: a path is not the expected one, or not a regular file.
         """
         names = FILE_NAMES[type(look)]
         for name, file_name in names.items():
             expected = self._work / file_name
-            # A link might name any file on this machine.
+            # A link could point to any file on this machine.
             is_plain = expected.is_file() and not expected.is_symlink()
             if getattr(look, name) != str(expected) or not is_plain:
-                message = f"{name} is not where it was to be written"
+                message = f"{name} is not where it should have been written"
                 raise ValueError(message)
         moved = {
             name: str((self._work / file_name).replace(self._folder / file_name))
@@ -424,14 +385,19 @@ class RunningLook:
         return look.model_copy(update=moved)
 
 
-def _finding(answer: dict[str, Any]) -> AnimatoError:
-    """The child's own error.
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(_ANSWER_LIMIT_BYTES).decode(errors="replace")
+
+
+def _reported(answer: dict[str, Any]) -> AnimatoError:
+    """The error that the child reports.
 
     Raises:
-        ValueError: it is of a kind that a look at a file cannot end in.
+        ValueError: it is none that looking at a file may raise.
     """
     error = error_from_dict(answer)
     if not isinstance(error, MediaError | DiskFull | FfmpegMissing | ProcessKilled):
-        message = f"{type(error).__name__} is no finding"
+        message = f"unexpected {type(error).__name__}"
         raise ValueError(message)
     return error

@@ -1,13 +1,13 @@
-"""The gate's child: decodes one stranger's file under limits and says what it saw.
+"""The gate's child: decodes one stranger's file under limits and reports what it found.
 
     stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "cpu_s",
              "file_bytes", "niceness", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
-            PhotoFindings or ClipFindings or {"error", "fields"}: a finding, not an accident
+            PhotoFindings or ClipFindings or {"error", "fields"} if the file cannot be used
 
-It writes only into `folder`. Started by `inference/media/gate.py`, which kills it when it hangs;
-when that is gone, or `cpu_s` of processor time are used up, it ends by itself. The limits are set
-before any library of ours is loaded.
+It writes only into `folder`. `inference/media/gate.py` starts it and kills it if it hangs. It ends
+by itself if its parent dies or `cpu_s` of processor time are used up. The limits are set before any
+decoder is loaded.
 """
 
 import errno
@@ -35,12 +35,12 @@ _OPEN_FILES = 256
 _CPU_MARGIN_S = 5  # between the soft and the hard limit on processor time
 _DARK = 40  # mean luminance of the face, of 255
 _SMALL_FACE_PX = 64
-# For finding faces and cuts, frames are read this small.
+# Longer side of the frames in which faces and cuts are searched.
 _CLIP_VIEW_PX = 640
 
 
 def main() -> None:
-    """Reads the request, sets the limits, answers."""
+    """Read the request, set the limits, and answer."""
     request = json.load(sys.stdin)
     answers = _own_answer_channel()
     _limit(request["memory_bytes"], request["cpu_s"], request["file_bytes"])
@@ -62,14 +62,14 @@ def main() -> None:
         answer = json.dumps(DiskFull(path=tempfile.gettempdir()).to_dict())
     except AnimatoError as error:
         answer = json.dumps(error.to_dict())
-    # An ffmpeg whose processor time is over ends as if the clip did, or fails.
+    # An ffmpeg that reaches the limit on processor time ends as if the clip did, or fails.
     if _used_s() >= request["cpu_s"]:
         answer = json.dumps(DecoderFailed(name=source.name, reason="it took too long").to_dict())
     _say(answers, answer)
 
 
 def _own_answer_channel() -> TextIO:
-    """The file behind stdout; what libraries print goes to stderr from now on."""
+    """The original stdout; from now on, what libraries print goes to stderr."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers
@@ -83,7 +83,7 @@ def _say(answers: TextIO, line: str) -> None:
 def _limit(memory_bytes: int, cpu_s: float, file_bytes: int) -> None:
     limits = {
         resource.RLIMIT_AS: memory_bytes,
-        # Of each process; `_end_in_time` adds up those that have ended.
+        # For each process; `_end_in_time` adds those that have ended.
         resource.RLIMIT_CPU: math.ceil(cpu_s),
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
@@ -91,26 +91,26 @@ def _limit(memory_bytes: int, cpu_s: float, file_bytes: int) -> None:
     }
     for kind, limit in limits.items():
         _, hard = resource.getrlimit(kind)
-        # At the hard limit on processor time Linux sends SIGKILL, which looks like somebody else's.
-        # SIGXCPU, at the soft one, is told apart.
+        # At the hard limit on processor time Linux sends SIGKILL, as the out-of-memory killer does;
+        # SIGXCPU, at the soft limit, is unambiguous.
         margin = _CPU_MARGIN_S if kind == resource.RLIMIT_CPU else 0
         soft, ceiling = (
             value if hard == resource.RLIM_INFINITY else min(value, hard)
             for value in (limit, limit + margin)
         )
-        # macOS knows the limit on memory, but refuses to set it.
+        # macOS refuses the limit on memory.
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, (soft, ceiling))
 
 
 def _used_s() -> float:
-    """Return the processor time of this process and of those that it started and that ended, s."""
+    """Return the processor time of this process and its ended children, s."""
     parts = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(part.ru_utime + part.ru_stime for part in parts)
 
 
 def _end_in_time(parent: int, cpu_s: float) -> None:
-    """End when the processor time is over, or the parent dies without having killed us."""
+    """End this process if its processor time is used up or its parent has died."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -123,12 +123,12 @@ def _end_in_time(parent: int, cpu_s: float) -> None:
 
 
 def _load(kind: str) -> Any:
-    """The look for that kind of file; if its libraries cannot be loaded, no file is to blame."""
+    """Import the libraries for that kind of file and return the function that looks at it."""
     import cv2  # noqa: PLC0415
 
     import inference.faces.finder  # noqa: PLC0415
 
-    # Each thread reserves address space, of which there is a limit; cores there may be hundreds.
+    # Each thread reserves address space, which is limited.
     cv2.setNumThreads(2)
     inference.faces.finder.load_cascade()
     if kind == "photo":

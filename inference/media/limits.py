@@ -1,23 +1,23 @@
-"""What is taken of photos and clips, and how much of them: plain values, quick to import."""
+"""Limits of photos and clips: plain values, quick to import."""
 
 from dataclasses import dataclass
 
 MAX_CLIP_PIXELS = 4096 * 2304
-"""Of one frame of a clip as it came."""
+"""Of one frame of an original clip."""
 
 
 @dataclass(frozen=True)
 class PhotoLimits:
-    """How much photo is taken.
+    """Limits of a photo.
 
     Attributes:
-        max_bytes: of the file. Uncompressed scans of old photographs are large.
-        max_pixels: of the picture, told from its header before anything is decoded.
-        min_side_px: for both sides.
-        max_side: the longer side of what comes out, px; larger photos are reduced. 0: only to the
+        max_bytes: of the file; uncompressed scans of old photographs are large.
+        max_pixels: of the picture, read from its header before anything is decoded.
+        min_side_px: of both sides.
+        max_side: the longer side of the result, px; larger photos are reduced. 0: only to the
             16,384 px that a video may have.
-        drops_alpha: whether transparent parts show the colours that lie under them, as the program
-            of 2021 saw them; else they are laid on white.
+        drops_alpha: whether alpha is dropped, as in the program of 2021, instead of compositing
+            transparent parts on white.
     """
 
     max_bytes: int = 64_000_000
@@ -29,19 +29,18 @@ class PhotoLimits:
 
 @dataclass(frozen=True)
 class ClipLimits:
-    """What is taken of a clip, and how much of it.
+    """Limits of a clip, and what is kept of it.
 
     Attributes:
-        max_bytes: of the file as it came.
+        max_bytes: of the original file.
         max_duration_s: of the part that is used; None for no limit.
-        max_pixels: of one frame as it came.
+        max_pixels: of one original frame.
         max_frames: of the part that is used; None for no limit.
         max_side: the longer side of the normalised frames, px; None for no limit.
         audio: whether the sound is kept.
-        shorten: whether a clip that is too long is cut; else it is refused.
-        exact: whether the normalised frames are the clip's own to the bit, as ffmpeg decodes them
-            when it is told nothing: in their own size whatever `max_side` says, all frames of a
-            constant rate however high it is, alpha dropped. The file is many times larger then.
+        exact: whether the normalised frames are bit-exact, as ffmpeg decodes them by default: in
+            their own size whatever `max_side` says, all frames of a constant rate however high it
+            is, alpha dropped. The file is many times larger.
     """
 
     max_bytes: int = 50_000_000
@@ -50,5 +49,4 @@ class ClipLimits:
     max_frames: int | None = 36_000
     max_side: int | None = 1280
     audio: bool = True
-    shorten: bool = True
     exact: bool = False

@@ -1,4 +1,4 @@
-"""Pictures with numbers to choose from: faces in frames, or a grid where no face was found."""
+"""Sheets with numbers to choose from: the faces of a photo, or a grid if it has none."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ Point = tuple[int, int]
 
 _LIGHT, _DARK, _FRAME = (255, 255, 255), (24, 24, 28), (255, 220, 0)
 _LEAST_PX = 480
-# OpenCV draws at fractions of a px, 1/16 here; else a small badge is a polygon.
+# OpenCV draws with subpixel precision, 1/16 px here; otherwise small discs look like polygons.
 _SHIFT = 4
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 def draw_faces(picture: Picture, faces: Sequence[Face]) -> Picture:
-    """The picture with a numbered frame round each face; small pictures are enlarged to be legible.
+    """Draw a numbered frame around each face; small pictures are enlarged.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
@@ -29,8 +29,7 @@ def draw_faces(picture: Picture, faces: Sequence[Face]) -> Picture:
         uint8 (h, w, 3) RGB, at least 480 px on its longer side.
     """
     sheet, factor, line = _sheet_of(picture)
-    # Small faces first, so that no large face's frame hides a number.
-    for face in sorted(faces, key=lambda face: face.number):
+    for face in faces:
         left, upper, right, lower = (side * factor for side in face.box.sides)
         cv2.rectangle(sheet, (left, upper), (right - 1, lower - 1), (0, 0, 0), 2 * line)
         cv2.rectangle(sheet, (left, upper), (right - 1, lower - 1), _FRAME, line)
@@ -40,9 +39,9 @@ def draw_faces(picture: Picture, faces: Sequence[Face]) -> Picture:
 
 
 def draw_grid(picture: Picture) -> Picture:
-    """The picture under a grid of three by three cells, numbered by rows (`grid_cell`).
+    """Draw a grid of three by three cells, numbered by rows (`grid_cell`).
 
-    Args and what is returned: as of `draw_faces`.
+    Arguments and result as for `draw_faces`.
     """
     sheet, _, line = _sheet_of(picture)
     height, width = sheet.shape[:2]
@@ -57,12 +56,13 @@ def draw_grid(picture: Picture) -> Picture:
 
 
 def draw_number(picture: Picture, number: int, corner: Point, radius_px: int) -> None:
-    """Draws a number in white on a dark disc into the picture, in place.
+    """Draw a number in white on a dark disc, in place.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
         number: of one or two digits.
-        corner: (x, y) of the upper left corner of the disc's square, px; moved into the picture.
+        corner: (x, y) of the upper left corner of the disc's bounding box, px; clipped to the
+            picture.
         radius_px: of the disc with its light rim.
     """
     height, width = picture.shape[:2]
@@ -82,7 +82,7 @@ def draw_number(picture: Picture, number: int, corner: Point, radius_px: int) ->
 
 
 def _sheet_of(picture: Picture) -> tuple[Picture, int, int]:
-    """A copy to draw on, how many times as large it is, and how thick its lines are, px."""
+    """A copy to draw on, its scale factor, and the width of its lines, px."""
     factor = max(1, -(-_LEAST_PX // max(picture.shape[:2])))
     sheet = np.ascontiguousarray(picture.repeat(factor, axis=0).repeat(factor, axis=1))
     return sheet, factor, max(2, round(max(sheet.shape[:2]) / 320))

@@ -1,4 +1,4 @@
-"""A photo file of any kind in, an upright RGB picture out; and PNG files without metadata."""
+"""Read photos of many formats as upright RGB pictures; write PNG files without metadata."""
 
 import re
 import struct
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
@@ -34,19 +35,9 @@ from jobs.errors import (
 
 Picture = npt.NDArray[np.uint8]
 
-# The only decoders that a stranger's bytes may reach. (The JPEG one takes phones' MPO files too.)
+# The only decoders that a stranger's bytes may reach. (JPEG's also reads phones' MPO files.)
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "HEIF")
-_BEGINNINGS = (
-    b"\xff\xd8\xff",
-    b"\x89PNG\r\n\x1a\n",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-    b"GIF87a",
-    b"GIF89a",
-)
-_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-# What Pillow and its plug-ins raise on damaged files, besides its own classes.
+# Exceptions of Pillow and its plug-ins for damaged files, besides its own classes.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -62,21 +53,20 @@ _DAMAGE = (
     Image.DecompressionBombError,
 )
 
-# What Pillow and its plug-ins say about intact files of a kind that they do not decode.
+# Messages of Pillow and its plug-ins for intact files that they cannot decode.
 _UNSUPPORTED = re.compile(
     r"unknown pixel mode|cannot handle|unsupported|not been built in|KeyError\(\d{5}\)",
     re.IGNORECASE,
 )
 _DNG_VERSION, _SUBFILE_TYPE, _IS_REDUCED = 50706, 254, 1
 
-# libheif's own limits on sizes, items and memory stay on; a HEIC file's thumbnails and depth maps
-# are never decoded.
+# libheif's own limits on sizes, items and memory stay on.
 pillow_heif.register_heif_opener(
     thumbnails=False, depth_images=False, aux_images=False, decode_threads=2
 )
 
 
-# The longest side that H.264 encoders take.
+# The longest side that H.264 encoders accept.
 _VIDEO_SIDE_PX = 16_384
 
 
@@ -88,7 +78,7 @@ class Photo:
         picture: uint8 (H, W, 3) RGB, upright, at most `max_side` px on its longer side.
         original_width: of the upright photo before it was reduced, px.
         original_height: likewise.
-        is_cut: whether the file lacked its end; its last rows may be made up.
+        is_cut: whether the file is truncated; its last rows may be made up.
     """
 
     picture: Picture
@@ -98,43 +88,44 @@ class Photo:
 
 
 def read_photo(path: Path, limits: PhotoLimits | None = None) -> Photo:
-    """The photo as upright sRGB: orientation applied, without alpha, the first frame of several.
+    """Read a photo, or the first frame of several, as upright sRGB without alpha.
 
     Args:
-        path: a JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC file; its name's ending does not matter.
-        limits: the defaults, if left out.
+        path: a JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC file; its suffix does not matter.
+        limits: the defaults if None.
 
     Raises:
         FileMissing, FileUnreadable, EmptyFile, MediaTooLarge: it cannot be opened.
-        UnsupportedMedia: not a picture, or of another format.
-        UnsupportedKind, CameraRaw: of a format that we read, but of a kind that we do not.
-        PhotoTooSmall, PhotoTooManyPixels: told from the header.
-        MediaDamaged: broken, or more than a little is cut off.
+        UnsupportedMedia: it is not a picture, or of another format.
+        UnsupportedKind, CameraRaw: a variant of a supported format that cannot be decoded.
+        PhotoTooSmall, PhotoTooManyPixels: judged by the header.
+        MediaDamaged: it is damaged, or more than a little is missing at the end.
     """
     limits = limits or PhotoLimits()
     check_file(path, limits.max_bytes)
     try:
         with warnings.catch_warnings():
-            # Pillow warns of odd metadata, which is thrown away, and of large pictures, on which
-            # `limits` decide.
+            # Pillow warns about metadata, which is dropped, and about large pictures, for which
+            # there are `limits`.
             warnings.simplefilter("ignore")
             with _open(path) as image:
                 _skip_previews(path, image)
                 _check_size(path, image, limits)
                 return _decode(path, image, limits)
     except UnidentifiedImageError as exc:
-        if not _begins_like_a_photo(path):
+        error = _opening_error(path)
+        if error is None:
             raise UnsupportedMedia(name=path.name) from exc
-        raise _damage(path, _opening_error(path)) from exc
+        raise _damage(path, error) from exc
     except _DAMAGE as exc:
         raise _damage(path, exc) from exc
 
 
 def read_normalised(path: Path) -> Picture:
-    """The picture of a PNG that `write_png` made, uint8 (H, W, 3) RGB, of any size.
+    """Read a PNG that `write_png` wrote, uint8 (H, W, 3) RGB, of any size.
 
     Raises:
-        MediaDamaged: the file is not there, cut off, or no PNG.
+        MediaDamaged: the file is missing, truncated, or not a PNG.
     """
     try:
         with Image.open(path, formats=("PNG",)) as image:
@@ -144,12 +135,12 @@ def read_normalised(path: Path) -> Picture:
 
 
 def write_png(picture: Picture, path: Path) -> None:
-    """A PNG file of `picture` (uint8 (H, W, 3) RGB) at `path`, with no metadata, packed for speed.
+    """Write `picture`, uint8 (H, W, 3) RGB, as a PNG without metadata, compressed for speed.
 
     Raises:
         OSError: the file cannot be written.
     """
-    Image.fromarray(picture).save(path, format="PNG", compress_level=1)
+    iio.imwrite(path, picture, plugin="pillow", extension=".png", compress_level=1)
 
 
 # --- before decoding -----------------------------------------------------------------------------
@@ -159,9 +150,9 @@ _OPENING = threading.Lock()
 
 @contextmanager
 def _open(path: Path) -> Iterator[Image.Image]:
-    """The photo with only its header read."""
-    # Pillow's own limit would refuse large pictures before their size can be told to the person.
-    # It is a module variable: it is lifted for the header alone, and by one thread at a time.
+    """Open a photo; only its header is read."""
+    # Pillow's own limit would refuse large pictures before we know their size. It is a module
+    # variable: it is lifted only while the header is read, by one thread at a time.
     with _OPENING:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -173,7 +164,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
 
 
 def _skip_previews(path: Path, image: Image.Image) -> None:
-    """Seek to the first page of a TIFF file that is not a thumbnail of another one.
+    """Seek to the first page of a TIFF file that is not a thumbnail.
 
     Raises:
         CameraRaw: there is none, or the file is a DNG.
@@ -199,19 +190,11 @@ def _check_size(path: Path, image: Image.Image, limits: PhotoLimits) -> None:
         raise PhotoTooSmall(name=path.name, width=width, height=height, minimum=limits.min_side_px)
 
 
-def _begins_like_a_photo(path: Path) -> bool:
-    """Whether the first bytes are those of a format we read: then it is damaged, not foreign."""
-    with path.open("rb") as file:
-        head = file.read(16)
-    if head[:4] == b"RIFF":
-        return head[8:12] == b"WEBP"
-    if head[4:8] == b"ftyp":
-        return head[8:12] in _HEIF_BRANDS
-    return head.startswith(_BEGINNINGS)
-
-
 def _opening_error(path: Path) -> BaseException | None:
-    """Return why the decoder of this format refuses the file, which `Image.open` does not tell."""
+    """Return the exception of the format's decoder, which `Image.open` hides.
+
+    None if the first bytes are of none of our formats.
+    """
     with path.open("rb") as file:
         head = file.read(16)
     for name in FORMATS:
@@ -225,10 +208,9 @@ def _opening_error(path: Path) -> BaseException | None:
     return None
 
 
-def _damage(path: Path, error: BaseException | None) -> MediaError:
+def _damage(path: Path, error: BaseException) -> MediaError:
     """Return the error for a file that could not be decoded: unsupported or damaged."""
-    is_unsupported = error is not None and _UNSUPPORTED.search(repr(error))
-    return (UnsupportedKind if is_unsupported else MediaDamaged)(name=path.name)
+    return (UnsupportedKind if _UNSUPPORTED.search(repr(error)) else MediaDamaged)(name=path.name)
 
 
 # --- decoding ------------------------------------------------------------------------------------
@@ -238,8 +220,8 @@ def _decode(path: Path, image: Image.Image, limits: PhotoLimits) -> Photo:
     original = image.size
     max_side = limits.max_side or _VIDEO_SIDE_PX
     if limits.max_side:
-        # JPEG files can be decoded at 1/2, 1/4 or 1/8 of their size: twice the wanted size leaves
-        # the rest of the work to the better filter below.
+        # JPEG files can be decoded at 1/2, 1/4 or 1/8 of their size. From twice the wanted size on,
+        # the better filter below does the rest.
         image.draft(None, (2 * limits.max_side, 2 * limits.max_side))
     loaded, is_cut = _load(path, image)
     orientation = _orientation(path, image)
@@ -253,14 +235,14 @@ def _decode(path: Path, image: Image.Image, limits: PhotoLimits) -> Photo:
         plain = Image.fromarray(to_srgb(np.asarray(plain), 8, nclx))
     upright = _turn(plain, orientation)
     width, height = original
-    # Orientations 5 to 8 lie on their side.
+    # Orientations 5 to 8 swap width and height.
     if orientation >= 5:
         width, height = height, width
     return Photo(np.array(upright, dtype=np.uint8), width, height, is_cut)
 
 
 def _load(path: Path, image: Image.Image) -> tuple[Image.Image, bool]:
-    """Decode; return the picture and whether the file lacked its end."""
+    """Decode; return the picture and whether the file is truncated."""
     try:
         image.load()
     except OSError:
@@ -276,7 +258,7 @@ def _orientation(path: Path, image: Image.Image) -> int:
     value: Any
     try:
         if image.format == "HEIF":
-            # The decoder has applied `irot` and `imir`; then EXIF only repeats them.
+            # The decoder has applied `irot` and `imir`, which EXIF only repeats.
             heif = pillow_heif.open_heif(path)
             turns = heif[heif.primary_index]._c_image.transformations  # noqa: SLF001 - no other way
             is_upright = any(kind != "clap" for kind, *_ in turns)
@@ -284,7 +266,7 @@ def _orientation(path: Path, image: Image.Image) -> int:
         else:
             value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except _DAMAGE:
-        # Broken metadata does not make the picture itself unusable.
+        # The picture is usable although its metadata is broken.
         return 1
     return int(value) if value in range(1, 9) else 1
 
@@ -316,14 +298,14 @@ def _turn(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """The picture with 8 bits per channel; Pillow itself clips 16-bit grey, not scales it."""
+    """Convert to 8 bits per channel; Pillow clips 16-bit grey instead of scaling it."""
     if image.mode not in {"I", "F"} and not image.mode.startswith("I;16"):
         return image
     grey = np.asarray(image)
     if grey.dtype.kind == "u" and grey.dtype.itemsize == 2:
         top: float = 65535
     else:
-        # Neither 32-bit nor floating-point grey says what white is: 1, 255 and 65535 are in use.
+        # 32-bit and floating-point grey do not define white: 1, 255 and 65535 are in use.
         grey = np.nan_to_num(grey.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
         peak = float(grey.max())
         steps = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
@@ -333,7 +315,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _without_alpha(image: Image.Image, *, on_white: bool) -> Image.Image:
-    """The picture as L, RGB or CMYK, laid on white where it is transparent or as if it were not."""
+    """Convert to L, RGB or CMYK: composite on white, or drop alpha."""
     if image.mode in {"1", "L"} and "transparency" not in image.info:
         return image.convert("L")
     if image.mode in {"RGB", "CMYK"} and "transparency" not in image.info:
@@ -349,7 +331,7 @@ def _without_alpha(image: Image.Image, *, on_white: bool) -> Image.Image:
 
 
 def _reduce(image: Image.Image, max_side: int) -> Image.Image:
-    """The picture with its longer side at most `max_side` px."""
+    """Reduce to at most `max_side` px on the longer side."""
     longer = max(image.size)
     if longer <= max_side:
         return image
@@ -358,7 +340,7 @@ def _reduce(image: Image.Image, max_side: int) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture as RGB, through its colour profile if it has a usable one."""
+    """Convert to sRGB, using the colour profile if it is usable."""
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -366,7 +348,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
                 image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
         except (ImageCms.PyCMSError, *_DAMAGE):
-            # A broken profile, or one for other channels: the numbers as they are come close.
+            # Broken, or for other channels: the unconverted values are close enough.
             converted = None
         if converted is not None:
             return converted

@@ -1,7 +1,7 @@
-"""What a clip is, told before it is decoded: size as seen, exact rate, length, sound.
+"""Probe clips: displayed size, exact frame rate, duration, sound.
 
-The ffmpeg binary comes without ffprobe, so PyAV reads the headers, the packets' times and the first
-picture. It gets the same list of formats as ffmpeg does.
+imageio-ffmpeg comes without ffprobe, so PyAV reads the headers, the packets' timestamps and the
+first frame. It gets the same format whitelist as ffmpeg.
 """
 
 import logging
@@ -33,11 +33,11 @@ from jobs.errors import (
 
 log = logging.getLogger(__name__)
 
-# Larger than any camera's frames; beyond it the libraries do not even tell the size.
-_PIXELS_LOOKED_AT = 8192 * 8192
+# Larger than any camera's frames; beyond it, the libraries do not report the size.
+_MAX_PROBED_PIXELS = 8192 * 8192
 _PACKETS_SCANNED = 100_000
 _TIMES_KEPT = 2000
-# The last packets in decoding order may still lack an earlier picture.
+# Frames may be reordered by this many packets.
 _REORDERED = 16
 _UNSPECIFIED_MATRIX = 2
 _DECODERS_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -45,14 +45,14 @@ _DECODERS_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 @dataclass(frozen=True)
 class VideoProbe:
-    """A clip as it is seen.
+    """A clip as it is displayed.
 
     Attributes:
         width: upright, in square pixels, px.
         height: likewise.
-        frame_rate: frames per second, exact: at which the clip is to be played.
-        duration_s: how long its pictures last, s; None if that is not known.
-        has_audio: whether it carries sound.
+        frame_rate: constant frame rate for playback, frames per second, exact.
+        duration_s: of its pictures, s; None if unknown.
+        has_audio: whether it has sound.
     """
 
     width: int
@@ -64,19 +64,19 @@ class VideoProbe:
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """A clip as it is seen, and what must be known to decode it.
+    """A clip as it is displayed, and what is needed to decode it.
 
     Attributes:
-        shown: the clip as it is seen.
-        is_square: whether its pixels are square, so that `shown` is its own size, perhaps turned.
-        is_turned: whether it has to be turned or mirrored to stand upright.
-        has_alpha: whether its pictures are partly transparent.
-        decoder: the decoder to name to ffmpeg; None leaves the choice to it.
-        matrix_unknown: whether its colours are YUV of a matrix that the file does not state.
-        is_thinned: whether it has more frames per second than are kept.
-        picture_track: the index of the first picture track that has a decoder.
-        sound_track: the index of the first sound track that has one, or None.
-        lacks_sound_decoder: whether there is sound, but none that can be decoded.
+        shown: the clip as it is displayed.
+        is_square: whether its pixels are square.
+        is_turned: whether it has to be rotated or mirrored.
+        has_alpha: whether its frames have alpha.
+        decoder: the decoder that ffmpeg must use; None for its default.
+        matrix_unknown: whether it is YUV with an unspecified matrix.
+        is_thinned: whether frames are dropped to reach `shown.frame_rate`.
+        picture_track: index of the first video track that has a decoder.
+        sound_track: index of the first audio track that has one, or None.
+        lacks_sound_decoder: whether it has sound, but none that can be decoded.
     """
 
     shown: VideoProbe
@@ -92,17 +92,16 @@ class ClipFacts:
 
 
 def probe(path: Path) -> VideoProbe:
-    """The clip's upright size, exact rate (at most 60), length and whether it has sound.
+    """Return the clip's displayed size, frame rate (at most 60), duration and sound.
 
     Raises:
-        FileMissing: there is no such file, or it may not be read.
-        EmptyFile: it has no bytes.
-        UnsupportedClip: not a video, or of a format that may open other files.
-        MediaDamaged: the format is right, its header is cut or broken.
-        NoVideoStream: no picture track; the cover of a piece of music is none.
-        UnsupportedCodec: no picture track has a decoder.
-        NoFrameDecoded: no picture could be decoded.
-        ClipTooManyPixels: more than `MAX_CLIP_PIXELS` per frame.
+        FileMissing, FileUnreadable, EmptyFile: it cannot be opened.
+        UnsupportedClip: it is not a video, or its format may open other files.
+        MediaDamaged: its header is truncated or broken.
+        NoVideoStream: it has no video track; cover art does not count.
+        UnsupportedCodec: no video track has a decoder.
+        NoFrameDecoded: no frame could be decoded.
+        ClipTooManyPixels: its frames have more than `MAX_CLIP_PIXELS`.
     """
     return examine(path).shown
 
@@ -110,24 +109,24 @@ def probe(path: Path) -> VideoProbe:
 def examine(
     path: Path, max_pixels: int = MAX_CLIP_PIXELS, *, max_rate: Fraction | None = MAX_RATE
 ) -> ClipFacts:
-    """The clip as `probe` tells it, with what decoding needs; raises what `probe` raises.
+    """Probe a clip in more detail; raises as `probe`.
 
     Args:
-        path: the clip as it came.
+        path: the original clip.
         max_pixels: of one frame.
-        max_rate: for a constant rate, frames per second; None for no limit.
+        max_rate: limit of a constant frame rate, frames per second; None for no limit.
     """
     head = _read_head(path)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return _facts_of_webp(path, max_pixels, max_rate)
     if head.startswith(b"GIF8"):
-        # Its decoder refuses a size above the limit, but does not tell it.
+        # Its decoder refuses a size above the limit without reporting it.
         width, height = struct.unpack_from("<HH", head.ljust(10, b"\0"), 6)
         _check_pixels(path, width, height, max_pixels)
     try:
         container = _open(path)
     except (FFmpegError, UnicodeError) as exc:
-        log.info("not opened: %s", exc)
+        log.info("the clip cannot be opened: %s", exc)
         raised = MediaDamaged if _is_known_format(head) else UnsupportedClip
         raise raised(name=path.name) from exc
     with container:
@@ -137,15 +136,15 @@ def examine(
 def _open(path: Path) -> av.container.InputContainer:
     options = {"protocol_whitelist": "file", "format_whitelist": READABLE_FORMATS}
     try:
-        # Obeyed while the streams are looked at, before we could see the size ourselves.
-        limit: list[Any] = [{"max_pixels": str(_PIXELS_LOOKED_AT)}] * 8  # PyAV's stub says str
+        # In effect while the streams are probed, before we know their size.
+        limit: list[Any] = [{"max_pixels": str(_MAX_PROBED_PIXELS)}] * 8  # PyAV's stub says str
         return av.open(
             file_url(path), options=options, stream_options=limit, metadata_errors="replace"
         )
     except ValueError as exc:
         if isinstance(exc, FFmpegError):
             raise
-        # FLV and MPEG show their streams too late for options of their own.
+        # FLV and MPEG find their streams too late for stream options.
         return av.open(file_url(path), options=options, metadata_errors="replace")
 
 
@@ -198,7 +197,7 @@ def _facts_of_streams(
 
 
 class _Scan:
-    """The times of a track's packets, and its first picture; the rest is not decoded."""
+    """The timestamps of a track's packets; only the first frame is decoded."""
 
     def __init__(self, stream: av.VideoStream) -> None:
         self._stream = stream
@@ -240,23 +239,23 @@ class _Scan:
 def _packets(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> "Iterator[av.Packet[av.VideoStream]]":
-    """The track's packets up to its end or to where the file breaks off."""
+    """The track's packets, up to where the file ends or is damaged."""
     try:
         yield from container.demux(stream)
     except FFmpegError as exc:
-        log.info("broken off: %s", exc)
+        log.info("the clip is truncated or damaged: %s", exc)
 
 
 def _decoded(packet: "av.Packet[av.VideoStream]") -> av.VideoFrame | None:
     try:
         frames = packet.decode()
     except FFmpegError:
-        return None  # a later packet may do
+        return None  # a later packet may be intact
     return next(iter(frames), None)
 
 
 def _picture_track(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """Return the first picture track that has a decoder."""
+    """Return the first video track that has a decoder."""
     tracks = [
         stream
         for stream in container.streams.video
@@ -271,19 +270,19 @@ def _picture_track(container: av.container.InputContainer, path: Path) -> av.Vid
 
 
 def _has_decoder(stream: av.VideoStream | av.AudioStream) -> bool:
-    # PyAV gives None where there is no decoder; its stubs do not say so.
+    # PyAV's value is None without a decoder, contrary to its stubs.
     context: object = stream.codec_context
     return context is not None
 
 
 def _is_playable(audio: av.AudioStream) -> bool:
-    # A track that is announced but never described (zero channels) would stop ffmpeg altogether.
+    # ffmpeg fails on a track that is declared but never described (zero channels).
     codec = audio.codec_context
     return _has_decoder(audio) and codec.sample_rate > 0 and codec.channels > 0
 
 
 def _codec_name(path: Path, track: int) -> str:
-    """Return what ffmpeg calls the codec of a track that it cannot decode."""
+    """Return ffmpeg's name for the codec of a track that it cannot decode."""
     with Ffmpeg([*input_arguments(path), "-map", f"0:{track}", "-f", "null", "pipe:1"]) as ffmpeg:
         ffmpeg.finish()
     unknown = ffmpeg.find(r"Video: none \((\w+)")
@@ -291,7 +290,7 @@ def _codec_name(path: Path, track: int) -> str:
 
 
 def _square_pixels(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
-    """The size in square pixels; the shorter way is stretched, so that no detail is lost."""
+    """The size in square pixels; one side is enlarged, so that no detail is lost."""
     if not Fraction(1, 16) < aspect < 16 or aspect == 1:
         return width, height
     if aspect > 1:
@@ -331,7 +330,7 @@ def _read_head(path: Path) -> bytes:
 
 
 def _is_known_format(head: bytes) -> bool:
-    """Whether the first bytes are those of a format that we read."""
+    """Whether the first bytes are those of a supported format."""
     starts = (b"\x1aE\xdf\xa3", b"GIF8", b"FLV", b"OggS", b"\x30\x26\xb2\x75", b"\0\0\x01\xba")
     if head.startswith(starts) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free"}:
         return True

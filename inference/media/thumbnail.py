@@ -1,14 +1,14 @@
-"""Thumbnails of finished videos, as Telegram takes them."""
+"""Thumbnails of finished videos in the form that Telegram accepts."""
 
 from pathlib import Path
 
-from PIL import Image
+import imageio.v3 as iio
 
 from inference.media.probe import probe
 from inference.media.video import ClipReader
 
 THUMBNAIL_SIDE_PX = 320
-"""Telegram ignores thumbnails with a longer side, and those of 200 kB and more."""
+"""Telegram ignores thumbnails that are larger, and those of 200 kB and more."""
 
 # At this size and quality even noise stays below 200 kB.
 _QUALITY = 80
@@ -25,4 +25,4 @@ def write_thumbnail(video: Path, target: Path) -> None:
     scale = min(1.0, THUMBNAIL_SIDE_PX / max(shown.width, shown.height))
     width, height = (max(1, round(side * scale)) for side in (shown.width, shown.height))
     with ClipReader(video, width=width, height=height) as frames:
-        Image.fromarray(next(frames)).save(target, format="JPEG", quality=_QUALITY)
+        iio.imwrite(target, next(frames), plugin="pillow", extension=".jpg", quality=_QUALITY)

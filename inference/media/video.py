@@ -1,7 +1,7 @@
-"""Clips in: made normal, then read frame by frame. The way out is `inference/media/writer.py`.
+"""Normalise clips, and read normalised clips frame by frame.
 
-A clip as it came is decoded once, by `normalise_clip` in the gate's child. Everything after that
-reads the normalised clip with `ClipReader`.
+An original clip is decoded once, by `normalise_clip` in the gate's child. Everything else reads the
+normalised clip with `ClipReader`. Videos are written by `inference/media/writer.py`.
 """
 
 import math
@@ -10,7 +10,6 @@ import tempfile
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -33,15 +32,15 @@ from jobs.errors import (
     StartBeyondEnd,
 )
 
-# Visually lossless; the normalised clip lives as long as the order, not as long as the result.
+# Visually lossless; the normalised clip is deleted with the order.
 _NEARLY_LOSSLESS = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "14", "-profile:v", "high")
 _LOSSLESS = ("-c:v", "libx264rgb", "-preset", "ultrafast", "-crf", "0")
-# In MPEG streams ffmpeg seeks into the middle of a group of pictures; the first ones are broken.
-# So it begins this much earlier; an earlier start than that is reached from the clip's beginning.
-_RUN_UP_S = 10
-# From this height on, YUV that states no matrix is taken for BT.709, as players do.
+# In MPEG streams ffmpeg may seek into the middle of a group of pictures, whose first frames are
+# broken then. So it seeks to this much earlier, or not at all if the start is earlier than that.
+_PREROLL_S = 10
+# From this height on, YUV with an unspecified matrix is assumed to be BT.709, as players do.
 _HD_HEIGHT_PX = 720
-# The filters that lay transparent pictures on white.
+# Composite transparent frames on white.
 _ON_WHITE = (
     "format=rgba,split[front][back];[back]drawbox=c=white:t=fill:replace=1[white];"
     "[white][front]overlay=format=rgb"
@@ -50,17 +49,17 @@ _ON_WHITE = (
 
 @dataclass(frozen=True)
 class NormalisedClip:
-    """A clip that every later step can rely on: upright, square pixels, constant exact rate.
+    """A clip with upright frames, square pixels and a constant frame rate.
 
     Attributes:
-        path: the mp4: 8-bit H.264, yuv420p BT.709 (an exact one: lossless RGB), sound as AAC.
-        width: px, even (not so an exact one's).
+        path: an mp4: 8-bit H.264, yuv420p BT.709 (lossless RGB if `exact`), sound as AAC.
+        width: px; even unless `exact`.
         height: likewise.
-        frame_rate: frames per second, exact, at most 60 (not so an exact one's).
+        frame_rate: frames per second, exact; at most 60 unless `exact`.
         frame_count: at least 1.
-        has_audio: whether it carries sound.
-        damaged: whether the source broke off or had broken parts.
-        shortened: whether the source was longer than the limits allow.
+        has_audio: whether it has sound.
+        damaged: whether the source is truncated or has broken parts.
+        shortened: whether the source is longer than the limits allow.
         lacks_sound_decoder: whether the source has sound, but none that can be decoded.
     """
 
@@ -83,28 +82,27 @@ def normalise_clip(
     start_s: float = 0.0,
     duration_s: float | None = None,
 ) -> NormalisedClip:
-    """The clip, or a part of it, in the one form that the rest of the program reads.
+    """Convert a clip, or a part of it, to the form that the rest of the program reads.
 
-    Transparent parts become white, but for those of an exact clip, which lose their alpha. An odd
-    last row or column is dropped where nothing else has to be resized, and kept in an exact clip.
-    Sound keeps its place: where pictures begin later than sound, the first one is held.
+    Transparent parts become white; with `exact` their alpha is dropped. An odd last row or column
+    is dropped if the frames keep their size, unless `exact`. Sound stays in sync: if the pictures
+    begin later than the sound, the first one is shown until then.
 
     Args:
-        source: the clip as it came.
-        target: the mp4 to write; overwritten, and removed if this fails.
-        limits: what is taken; the defaults if None.
-        start_s: where the part begins, s.
-        duration_s: how long it is, s; None for all that the limits allow.
+        source: the original clip.
+        target: the mp4 to write; overwritten, and deleted if this fails.
+        limits: the defaults if None.
+        start_s: the beginning of the part, s.
+        duration_s: its length, s; None for all that the limits allow.
 
     Raises:
-        MediaTooLarge: more bytes than the limit.
-        ClipTooLong: `duration_s` asks for more than the limit (and the clip has it), or the clip is
-            too long and `shorten` is off.
-        StartBeyondEnd: there is no picture at `start_s`.
-        DecoderFailed: ffmpeg broke off without a picture, or took too long.
+        MediaTooLarge: the file is larger than the limit.
+        ClipTooLong: `duration_s` is above the limit, and the clip is that long.
+        StartBeyondEnd: there is no frame at `start_s`.
+        DecoderFailed: ffmpeg failed before the first frame, or took too long.
         ProcessKilled: ffmpeg was killed from outside.
-        DiskFull: no room for `target`.
-        MediaError: as `probe` raises.
+        DiskFull: there is no space for `target`.
+        MediaError: as `probe`.
     """
     limits = limits or ClipLimits()
     check_file(source, limits.max_bytes)
@@ -148,10 +146,10 @@ def normalise_clip(
 
 @dataclass(frozen=True)
 class _Cut:
-    """The part that is used: from `start_frame` on, at most `frame_limit` frames.
+    """The part that is used: at most `frame_limit` frames from `start_frame` on.
 
-    It begins on the frame that is nearest to the wanted start: between two, sound and pictures
-    would be apart by what is missing. ffmpeg seeks to `seek_s` and decodes from there.
+    It begins at the frame nearest to the wanted start; between two frames, sound and pictures would
+    be out of sync. ffmpeg seeks to `seek_s` and decodes from there.
     """
 
     start_s: float
@@ -175,48 +173,45 @@ def _plan_cut(
         available = max(1, round((shown.duration_s - start_s) * rate))
     allowed = math.inf if limits.max_frames is None else limits.max_frames
     if limits.max_duration_s is not None:
-        # A hair more, or 15 s at 30 frames per second would lose its last frame to rounding.
+        # The 1/1000 keeps rounding from dropping the last frame of 15 s at 30 frames per second.
         allowed = min(allowed, max(1, math.floor(limits.max_duration_s * rate + Fraction(1, 1000))))
     needed = min(wanted, available)
     is_too_long = needed > allowed
-    if is_too_long and (duration_s is not None or not limits.shorten):
-        needed_s = shown.duration_s if duration_s is None else duration_s
+    if is_too_long and duration_s is not None:
         raise ClipTooLong(
-            name=source.name,
-            duration_s=float(needed_s or allowed / rate),
-            limit_s=float(allowed / rate),
+            name=source.name, duration_s=float(duration_s), limit_s=float(allowed / rate)
         )
     limit = min(wanted, allowed)
     start_frame = max(0, round(start_s * rate))
     return _Cut(
         start_s=start_s,
         start_frame=start_frame,
-        seek_s=max(Fraction(0), (start_frame - round(_RUN_UP_S * rate)) / rate),
+        seek_s=max(Fraction(0), (start_frame - round(_PREROLL_S * rate)) / rate),
         frame_limit=None if limit == math.inf else int(limit),
         shortens=is_too_long,
     )
 
 
 def _normalising(source: Path, facts: ClipFacts, coding: list[str], cut: _Cut) -> list[str]:
-    """Ffmpeg's arguments but for the target."""
+    """The ffmpeg arguments except for the target."""
     rate = facts.shown.frame_rate
     decoder = [] if facts.decoder is None else ["-c:v", facts.decoder]
     part = ["-ss", f"{float(cut.start_frame / rate - cut.seek_s):.6f}"]
     if cut.frame_limit is not None:
         end_s = math.ceil(cut.frame_limit / rate * 1_000_000) / 1_000_000
         part += ["-frames:v", str(cut.frame_limit), "-t", f"{end_s:.6f}"]
-    # A millisecond early, or a container that counts in milliseconds might lose the first frame.
+    # A millisecond early: containers that count in milliseconds might lose the first frame.
     seek = ["-ss", f"{float(cut.seek_s) - 0.001:.6f}"] if cut.seek_s > 0 else []
     sound = ["-an"]
     if facts.shown.has_audio:
-        # Silence fills what the sound lacks at the beginning, so that both tracks begin at zero.
+        # Sound that begins late is padded with silence, so that both tracks begin at zero.
         sound = [
             *("-map", f"0:{facts.sound_track}", "-c:a", "aac", "-b:a", "160k"),
             *("-af", "aresample=async=1:first_pts=0,aformat=sample_rates=44100|48000"
               ":channel_layouts=mono|stereo"),
         ]  # fmt: skip
-    # Where the size changes midway, a new chain of filters would begin at zero again. But the
-    # filters that turn a picture are not made for a change.
+    # When the frame size changes, a new filter graph would begin at time zero again. The filters
+    # that rotate frames, however, cannot handle a change.
     chain = [] if facts.is_turned else ["-reinit_filter", "0"]
     return [
         *(*chain, *seek, *decoder, *input_arguments(source)),
@@ -227,15 +222,15 @@ def _normalising(source: Path, facts: ClipFacts, coding: list[str], cut: _Cut) -
 
 
 def _picture_filter(facts: ClipFacts, size: tuple[int, int]) -> str:
-    """What happens to the upright pictures; ffmpeg has turned them by then."""
+    """The filter graph; ffmpeg has already rotated the frames."""
     width, height = size
     shown = facts.shown
     rate = _at_constant_rate(shown)
-    # What is not shown need not be scaled; what is shown several times is scaled once.
+    # Frames that are dropped need not be scaled; frames that are repeated are scaled once.
     steps = [rate] if facts.is_thinned else []
     if facts.matrix_unknown and not facts.has_alpha and shown.height >= _HD_HEIGHT_PX:
         steps.append("setparams=colorspace=bt709")
-    # Before what needs a size: some clips change theirs on the way, and only `scale` can follow.
+    # `scale` comes first: some clips change their frame size, and only this filter can follow.
     is_odd = (shown.width - width, shown.height - height) in {(0, 1), (1, 0), (1, 1)}
     if facts.is_square and is_odd:
         steps += [_scale(shown.width, shown.height), f"crop={width}:{height}:0:0"]
@@ -249,23 +244,22 @@ def _picture_filter(facts: ClipFacts, size: tuple[int, int]) -> str:
 
 
 def _exact_filter(shown: VideoProbe) -> str:
-    """What makes RGB of the upright pictures, as the program of 2021 got it.
+    """The filter graph of an exact clip: RGB as the program of 2021 read it.
 
-    It let `ffmpeg -pix_fmt rgb24` do as it likes, which drops alpha. What `ClipReader` asks for is
-    nearer to the truth, but at the edge of a strong colour its levels differ from those by a
-    hundred and more.
+    It used `ffmpeg -pix_fmt rgb24` with default conversion, which drops alpha. The conversion of
+    `ClipReader` is more accurate, but at saturated edges it differs by 100 levels and more.
     """
     size = f"scale={shown.width}:{shown.height}"
     return ",".join([size, "format=rgb24", _at_constant_rate(shown), "setsar=1"])
 
 
 def _at_constant_rate(shown: VideoProbe) -> str:
-    # From zero on: where the pictures begin later than the sound, the first one is held.
+    # If the pictures begin later than the sound, the first one is repeated from zero on.
     return f"fps={shown.frame_rate}:start_time=0"
 
 
 def _scale(width: int, height: int, *, is_much_smaller: bool = False) -> str:
-    # From half the size on, the mean of an area is as good, and takes half the time.
+    # At half the size and less, area averaging is as good and takes half the time.
     flags = "area" if is_much_smaller else "bicubic"
     colours = "out_color_matrix=bt709:out_range=tv"
     return f"scale={width}:{height}:flags={flags}+accurate_rnd:{colours}"
@@ -279,7 +273,7 @@ def _even_size(width: int, height: int, max_side: int | None) -> tuple[int, int]
 
 
 def _count_frames(target: Path) -> tuple[int, bool]:
-    """Frames in our own mp4 and whether it has sound; (0, False) if nothing usable was written."""
+    """Frame count of our own mp4 and whether it has sound; (0, False) if it is unusable."""
     try:
         with av.open(file_url(target), format="mp4", options={"protocol_whitelist": "file"}) as mp4:
             if not mp4.streams.video:
@@ -304,10 +298,10 @@ def _failure(ffmpeg: Ffmpeg, status: int, source: Path, cut: _Cut) -> Exception:
 
 
 class ClipReader:
-    """The frames of a normalised clip or a template's mp4, in order, one in memory at a time.
+    """Iterate over the frames of a normalised clip or a template's mp4, one at a time.
 
-    Each is uint8 (H, W, 3) RGB and belongs to the caller. As a context manager, or after `close`,
-    no process is left, however far it was read.
+    Each frame is a new uint8 (H, W, 3) RGB array. `close`, or the end of the `with` block, ends the
+    ffmpeg process.
 
     Args:
         path: the clip.
@@ -316,10 +310,10 @@ class ClipReader:
 
     Raises:
         FileMissing: there is no such file.
-        NoFrameDecoded: no picture could be decoded.
-        MediaDamaged: while reading: the file breaks off, or a part of it is broken.
+        NoFrameDecoded: no frame could be decoded.
+        MediaDamaged: while reading: the file is truncated or damaged.
         ProcessKilled: while reading: ffmpeg was killed from outside.
-        MediaError: as `probe` raises, where width or height are not given.
+        MediaError: as `probe`, if width or height are not given.
     """
 
     def __init__(self, path: Path, *, width: int | None = None, height: int | None = None) -> None:
@@ -338,12 +332,7 @@ class ClipReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __iter__(self) -> Self:
@@ -356,7 +345,7 @@ class ClipReader:
             self._ffmpeg = self._start()
         frame = np.empty((self.height, self.width, 3), dtype=np.uint8)
         try:
-            # A buffered pipe fills the whole buffer; less is the end.
+            # A buffered pipe fills the whole buffer except at the end.
             read_bytes = self._ffmpeg.read_into(frame.data.cast("B"))
             if read_bytes < frame.nbytes:
                 self._end(self._ffmpeg, is_whole=read_bytes == 0)
@@ -367,7 +356,7 @@ class ClipReader:
         return frame
 
     def close(self) -> None:
-        """The process has ended; more frames cannot be read. Harmless when called twice."""
+        """End the process; no more frames can be read. May be called twice."""
         self._ended = True
         if self._ffmpeg is not None:
             self._ffmpeg.kill()

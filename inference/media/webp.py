@@ -1,7 +1,6 @@
-"""The frames' times of an animated WebP, read from its chunks.
+"""The frame times of an animated WebP, read from its chunks (RFC 9649, section 2.7).
 
-PyAV's libraries know the still kind only; ffmpeg's newer binary decodes both.
-Format: RFC 9649, section 2.7.
+PyAV's libraries decode only still WebP; imageio-ffmpeg's newer binary decodes both.
 """
 
 from dataclasses import dataclass
@@ -11,19 +10,19 @@ from typing import BinaryIO
 
 _MAX_FRAMES = 100_000
 _ANIMATED = 0x02
-# What players make of a frame without a duration.
+# How long players show a frame whose duration is 0.
 _DEFAULT_MS = 100
 
 
 @dataclass(frozen=True)
 class WebpAnimation:
-    """Size and times of an animated WebP.
+    """Size and timing of an animated WebP.
 
     Attributes:
         width: of the canvas, px.
         height: likewise.
-        times_s: when its frames are due, s.
-        duration_s: when the last one ends, s.
+        times_s: start times of the frames, s.
+        duration_s: end of the last one, s.
     """
 
     width: int
@@ -33,7 +32,7 @@ class WebpAnimation:
 
 
 def read_webp_animation(path: Path) -> WebpAnimation | None:
-    """Size and times of the animation; None for a still picture or a header that is no WebP's."""
+    """Read size and timing of the animation; None if the file is not an animated WebP."""
     with path.open("rb") as file:
         header = file.read(30)
         if len(header) < 30 or header[12:16] != b"VP8X" or not header[20] & _ANIMATED:

@@ -1,41 +1,39 @@
-"""A video out of frames, with the driving clip's sound, there in full or not at all.
+"""Write frames, with the driving clip's sound, to an mp4, a lossless mkv, a GIF or a WebP."""
 
-An mp4 for people; an mkv where every pixel counts.
-"""
-
-import errno
 import secrets
 import tempfile
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
 import numpy as np
 import numpy.typing as npt
 
+from inference.media.animated_picture import ANIMATION_SUFFIXES, AnimatedPicture
 from inference.media.ffmpeg import THREADS, Ffmpeg, file_url, input_arguments
+from inference.media.file import write_error
 from jobs.errors import AnimatoError, DiskFull, EncoderFailed, OutputNotWritable
 
-# The filter that writes down in which colours the pictures are; ffmpeg's encoder copies it.
+# The filter that tags the pictures' colour space; ffmpeg's encoder copies the tags.
 BT709 = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
 
 _PRESET = "veryfast"
-# A further key frame would code the still part of the photo anew, which is seen as a jump of all of
-# it. The price is that players seek by decoding from the beginning.
+# Every key frame encodes the still part of the photo again, which is visible as a jump. The price:
+# players seek by decoding from the beginning.
 _ONE_KEY_FRAME = ("-x264-params", "keyint=infinite:scenecut=0")
 LOSSLESS_SUFFIX = ".mkv"
-# A track that ends this much later than the pictures still counts as ending with them.
+# A sound track may end this much later than the pictures and still be copied.
 _SOUND_TOLERANCE_S = Fraction(1, 1000)
 
 
 def check_output(target: Path) -> None:
-    """Nothing, if a file can be written at `target`; to be asked before a long work begins.
+    """Raise unless a file can be written at `target`; called before a long computation.
 
     Raises:
         OutputNotWritable: the folder is missing or cannot be written, or `target` is a folder.
-        DiskFull: no room even for a name.
+        DiskFull: the disk is full.
     """
     folder = target.parent
     try:
@@ -44,34 +42,34 @@ def check_output(target: Path) -> None:
         elif target.is_dir():
             reason = "it is a folder"
         else:
-            # A file without a name, where the system has such: nothing of it can be left.
+            # Unnamed where the system supports it, so that nothing can be left behind.
             with tempfile.TemporaryFile(dir=folder):
                 return
     except OSError as exc:
-        if exc.errno == errno.ENOSPC:
-            raise DiskFull(path=str(target)) from exc
-        raise OutputNotWritable(path=str(target), reason=_reason(exc)) from exc
+        raise write_error(target, exc) from exc
     raise OutputNotWritable(path=str(target), reason=reason)
 
 
 class VideoWriter:
-    """Frames written one by one become an mp4 that plays everywhere, or a lossless mkv.
+    """Write frames one by one to a file whose suffix chooses the format.
 
-    The mp4: H.264 High, yuv420p, BT.709, the index in front. Odd sizes are padded to even ones by
-    repeating the last column or row. The mkv: FFV1 in RGB, each frame to the bit as it was written,
-    in its own size; Matroska keeps its times in whole milliseconds. The file is made under a
-    temporary name in the target's folder and renamed when the `with` block ends well; after an
-    exception, Ctrl-C too, nothing is left of it.
+    mp4: H.264 High, yuv420p, BT.709, the index in front. Odd sizes are padded to even ones by
+    repeating the last column or row. mkv: FFV1 in RGB, lossless, in the frames' own size; Matroska
+    rounds times to milliseconds. gif, webp: silent, reduced in size and rate, looped forever.
+
+    The file is made under a temporary name in the target's folder and renamed when the `with` block
+    ends without an exception; otherwise nothing is left of it.
 
     Args:
-        target: the mp4, or the mkv if its name ends so; an existing one is replaced.
+        target: the file; an existing one is replaced. Any other suffix gives an mp4.
         width: of the frames, px.
         height: likewise.
         frame_rate: frames per second, exact.
-        audio_from: a normalised clip whose sound is laid under the pictures, from its beginning
-            to their end; without sound in it there is none.
-        comment: the file's `comment`, readable by any player.
-        loop: how often the pictures are shown, one after the other; only without `audio_from`.
+        audio_from: a normalised clip whose sound is added and cut to the length of the pictures;
+            ignored by gif and webp.
+        comment: stored in the file's metadata.
+        loop: how often the pictures are repeated; only without `audio_from`. Ignored by gif and
+            webp.
         crf: x264's quality in an mp4, 0 (best) to 51; 18 is hard to tell from the original.
 
     Raises:
@@ -105,27 +103,26 @@ class VideoWriter:
         self._comment = comment
         self._loop = loop
         self._crf = crf
-        self._is_lossless = target.suffix.lower() == LOSSLESS_SUFFIX
-        suffix = LOSSLESS_SUFFIX if self._is_lossless else ".mp4"
-        self._pictures = target.parent / _temporary_name(suffix)
-        self._whole = target.parent / _temporary_name(suffix)
+        suffix = target.suffix.lower()
+        self._is_lossless = suffix == LOSSLESS_SUFFIX
+        self._animation: AnimatedPicture | None = None
+        if suffix in ANIMATION_SUFFIXES:
+            self._animation = AnimatedPicture(suffix, width, height, frame_rate)
+        elif not self._is_lossless:
+            suffix = ".mp4"
+        # Short and unique: the target's name may be as long as the file system allows.
+        self._pictures, self._whole = (
+            target.parent / f".animato-{secrets.token_hex(6)}{suffix}" for _ in range(2)
+        )
         self._ffmpeg: Ffmpeg | None = None
 
     def __enter__(self) -> Self:
         check_output(self.target)
-        try:
+        if self._animation is None:
             self._ffmpeg = Ffmpeg(self._encoding(), feed=True)
-        except BaseException:
-            self._remove()
-            raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 self._finish()
@@ -135,31 +132,51 @@ class VideoWriter:
     @property
     def file_size(self) -> tuple[int, int]:
         """Width and height of the pictures in the file, px."""
+        if self._animation is not None:
+            return self._animation.size
         if self._is_lossless:
             return self.width, self.height
         return self.width + self.width % 2, self.height + self.height % 2
+
+    @property
+    def file_frame_rate(self) -> Fraction:
+        """Frames per second of the file."""
+        return self.frame_rate / self._animation.step if self._animation else self.frame_rate
+
+    @property
+    def file_frame_count(self) -> int:
+        """Number of frames in the file, repetitions included."""
+        if self._animation is not None:
+            return ceil(self.frame_count / self._animation.step)
+        return self.frame_count * self._loop
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether the file gets the sound of `audio_from`; gif and webp have none."""
+        return self._audio_from is not None and self._animation is None
 
     def write(self, frame: npt.NDArray[np.uint8]) -> None:
         """Append one frame.
 
         Args:
-            frame: uint8 (H, W, 3) RGB of the size that was announced.
+            frame: uint8 (H, W, 3) RGB, H = `height` and W = `width`.
 
         Raises:
-            ValueError: another size or type.
-            DiskFull, EncoderFailed: as the class says.
+            ValueError: the frame has another shape or type.
+            DiskFull, EncoderFailed: as for the class.
         """
         if frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8:
             message = (
                 f"expected uint8 ({self.height}, {self.width}, 3), got {frame.dtype} {frame.shape}"
             )
             raise ValueError(message)
-        if self._ffmpeg is None:
-            message = "frames are written inside the with block"
-            raise ValueError(message)
+        self.frame_count += 1
+        if self._animation is not None:
+            self._animation.add(frame)
+            return
+        assert self._ffmpeg is not None, "frames are written inside the with block"  # noqa: S101
         width, height = self.file_size
         if (width, height) != (self.width, self.height):
-            # np.pad copies twice as slowly as this needs; odd sizes are rare.
             missing = ((0, height - self.height), (0, width - self.width), (0, 0))
             frame = np.pad(frame, missing, "edge")
         try:
@@ -167,7 +184,6 @@ class VideoWriter:
         except OSError as exc:
             self._ffmpeg.finish()
             raise self._failure(self._ffmpeg) from exc
-        self.frame_count += 1
 
     def _encoding(self) -> list[str]:
         width, height = self.file_size
@@ -202,27 +218,28 @@ class VideoWriter:
 
     @property
     def _needs_second_pass(self) -> bool:
-        # Where the sound has to end, and what is to be repeated, is known after the last frame.
-        return self._audio_from is not None or self._loop > 1
+        # The sound's end and the frames to repeat are known only after the last frame.
+        return self._animation is None and (self._audio_from is not None or self._loop > 1)
 
     def _finish(self) -> None:
-        assert self._ffmpeg is not None  # noqa: S101 - set by __enter__
-        status = self._ffmpeg.finish()
+        status = self._ffmpeg.finish() if self._ffmpeg is not None else 0
         if self.frame_count == 0:
             raise EncoderFailed(reason="there was no frame to write.")
-        if status != 0:
+        if self._ffmpeg is not None and status != 0:
             raise self._failure(self._ffmpeg)
         if self._needs_second_pass:
             with Ffmpeg(self._second_pass()) as ffmpeg:
                 if ffmpeg.finish() != 0:
                     raise self._failure(ffmpeg)
         try:
+            if self._animation is not None:
+                self._animation.save(self._whole, self._comment)
             self._whole.replace(self.target)
         except OSError as exc:
-            raise OutputNotWritable(path=str(self.target), reason=_reason(exc)) from exc
+            raise write_error(self.target, exc) from exc
 
     def _second_pass(self) -> list[str]:
-        """Ffmpeg's arguments that repeat the pictures, or lay the sound under them."""
+        """Return the ffmpeg arguments that repeat the pictures or add the sound."""
         inputs = ["-stream_loop", str(self._loop - 1), *input_arguments(self._pictures)]
         sound = ["-an"]
         if self._audio_from is not None:
@@ -236,7 +253,7 @@ class VideoWriter:
         ]
 
     def _sound_codec(self, audio_from: Path) -> list[str]:
-        """Copied where it ends with the pictures or before; else cut to the sample, and encoded."""
+        """Copy sound that ends no later than the pictures; otherwise trim and re-encode it."""
         end_s = self.frame_count / self.frame_rate
         with av.open(file_url(audio_from), options={"protocol_whitelist": "file"}) as clip:
             tracks = clip.streams.audio
@@ -249,7 +266,7 @@ class VideoWriter:
     def _failure(self, ffmpeg: Ffmpeg) -> AnimatoError:
         if ffmpeg.said("No space left on device"):
             return DiskFull(path=str(self.target))
-        return EncoderFailed(reason=ffmpeg.last_words)
+        return EncoderFailed(reason=ffmpeg.last_message)
 
     def _remove(self) -> None:
         if self._ffmpeg is not None:
@@ -257,12 +274,3 @@ class VideoWriter:
             self._ffmpeg = None
         self._pictures.unlink(missing_ok=True)
         self._whole.unlink(missing_ok=True)
-
-
-def _temporary_name(suffix: str) -> str:
-    # Short and its own: the target's name may be as long as the file system allows.
-    return f".animato-{secrets.token_hex(6)}{suffix}"
-
-
-def _reason(exc: OSError) -> str:
-    return (exc.strerror or "it was refused").lower()

@@ -1,13 +1,14 @@
-"""The weights' catalogue: which files exist in the world, how they are told, where they may be had.
+"""The catalogue of weight files: their hashes and where they can be downloaded.
 
     WeightsCatalogue --* WeightsFile --* Mirror
 
-A file is known by its size and hash, never by its name: two different files are published as
-`vox-adv-cpk.pth.tar`. A file without any known hash has no mirrors: whoever has it imports it. The
-format is explained at the top of the shipped `checkpoints/weights.yaml`.
+A file is identified by its size and hash, never by its name: two different files are published as
+`vox-adv-cpk.pth.tar`. A file without a known hash has no mirrors; whoever has it imports it. The
+format is explained at the top of `checkpoints/weights.yaml`.
 """
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,7 +16,8 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from jobs.errors import BrokenWeightsCatalogue, UnknownWeights
+from inference.media.file import reason_of
+from jobs.errors import BrokenWeightsCatalogue, UnknownWeights, WeightsCorrupt
 from jobs.model import Value
 
 SHIPPED_CATALOGUE = Path(__file__).parents[2] / "checkpoints" / "weights.yaml"
@@ -33,7 +35,7 @@ HashName = Literal["sha256", "md5"]
 
 @dataclass(frozen=True)
 class Digests:
-    """What tells one file from all others: its size and its hashes, hex."""
+    """Size and hashes (hex) of a file."""
 
     size_bytes: int
     sha256: str
@@ -41,7 +43,7 @@ class Digests:
 
 
 def digests_of(path: Path) -> Digests:
-    """Size and hashes of a file, read once."""
+    """Compute size and hashes of a file in one pass."""
     sha256, md5, size_bytes = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -55,9 +57,9 @@ class Mirror(Value):
     """An address of a file.
 
     Attributes:
-        url: http or https; a plain GET answers with the file.
-        tried: whether anybody here has ever downloaded from it.
-        note: what is known of it.
+        url: http or https; a plain GET returns the file.
+        tried: whether anybody here has downloaded from it.
+        note: what is known about it.
     """
 
     url: Address
@@ -73,15 +75,14 @@ class WeightsFile(Value):
         group: a name in commands for several files that are used together; may be empty.
         file: its published file name; others may have the same.
         kind: `checkpoint` is converted before use, `file` is used as it is.
-        size_bytes: exact; None where nobody recorded it.
-        about_bytes: the size as far as it is known; for telling, limiting and guessing, not for
-            checking.
-        sha256: hex; None where nobody recorded it.
-        md5: hex; None where nobody recorded it.
-        mirrors: in the order in which they are asked.
-        licence: on what terms it may be used.
+        size_bytes: exact; None if unknown.
+        about_bytes: the approximate size, where the exact one is unknown.
+        sha256: hex; None if unknown.
+        md5: hex; None if unknown.
+        mirrors: in order of preference.
+        licence: the terms of use.
         source: where the facts above come from.
-        by_hand: how a person may get it; may be empty.
+        by_hand: how a person can get it; may be empty.
     """
 
     name: Name
@@ -109,35 +110,34 @@ class WeightsFile(Value):
 
     @property
     def hash(self) -> str:
-        """The better one of the known hashes, hex; empty if none is known."""
+        """The strongest known hash, hex; empty if none is known."""
         return self.sha256 or self.md5 or ""
 
     @property
     def key(self) -> str:
-        """Name and hash, for file names: a new edition never meets an old one's files."""
+        """Name and hash, for file names that differ between editions."""
         return f"{self.name}-{self.hash[:8]}"
 
     @property
     def probable_bytes(self) -> int:
-        """The size, exact or not."""
+        """The exact or approximate size."""
         return self.size_bytes or self.about_bytes or 0
 
     @property
     def limit_bytes(self) -> int:
-        """More than this is never downloaded."""
+        """The largest size that is downloaded."""
         return self.size_bytes or self.probable_bytes * 5 // 4
 
     def may_have(self, size_bytes: int) -> bool:
-        """Whether a file of that size may be this one; within a quarter where none is recorded."""
+        """Whether a file of that size may be this one: within 25 % if only an estimate is known."""
         if self.size_bytes:
             return size_bytes == self.size_bytes
         return self.probable_bytes * 3 // 4 <= size_bytes <= self.limit_bytes
 
     def match(self, digests: Digests) -> HashName | None:
-        """Which hash says that a file is this one; None if it is another.
+        """Return the hash that identifies a file as this one; None if it is another.
 
-        Either hash will do where two are known, together with the right size: they come from
-        different people.
+        One matching hash and the right size suffice: the two hashes come from different sources.
         """
         if self.size_bytes not in (None, digests.size_bytes):
             return None
@@ -145,32 +145,45 @@ class WeightsFile(Value):
             return "sha256"
         return "md5" if self.md5 == digests.md5 else None
 
+    def check(self, path: Path, digests: Digests) -> None:
+        """Raise unless the file at `path`, with these digests, is this one.
+
+        Raises:
+            WeightsCorrupt: it is another.
+        """
+        if not self.match(digests):
+            reason = (
+                f"it is not the published file: {digests.size_bytes} bytes with sha256 "
+                f"{digests.sha256} instead of {self.size_bytes or 'some'} with {self.hash}; move "
+                f"it away and run `animato weights fetch {self.name}`"
+            )
+            raise WeightsCorrupt(path=str(path), reason=reason)
+
 
 class WeightsCatalogue(Value):
-    """All files that are known, in the order of the catalogue."""
+    """All known files, in the order of the catalogue."""
 
     files: tuple[WeightsFile, ...]
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        names = [file.name for file in self.files]
-        for name in names:
-            if names.count(name) > 1:
+        for name, count in Counter(file.name for file in self.files).items():
+            if count > 1:
                 message = f"the name {name} is given twice"
                 raise ValueError(message)
         return self
 
     @classmethod
     def load(cls, path: Path = SHIPPED_CATALOGUE) -> Self:
-        """The catalogue of a file.
+        """Read a catalogue.
 
         Raises:
-            BrokenWeightsCatalogue: it cannot be read, or an entry of it cannot be used.
+            BrokenWeightsCatalogue: it cannot be read, or one of its entries is invalid.
         """
         try:
             entries = yaml.safe_load(path.read_text("utf-8-sig"))
         except OSError as exc:
-            reason = f"it cannot be read ({(exc.strerror or 'refused').lower()})"
+            reason = f"it cannot be read ({reason_of(exc)})"
             raise BrokenWeightsCatalogue(file=path.name, reason=reason) from exc
         except (UnicodeDecodeError, yaml.YAMLError) as exc:
             reason = " ".join(str(exc).split())
@@ -179,13 +192,13 @@ class WeightsCatalogue(Value):
             return cls.model_validate({"files": entries})
         except ValidationError as exc:
             problem = exc.errors()[0]
-            # A place is (files, index, field ...); people count entries from 1.
-            place = [part + 1 if isinstance(part, int) else part for part in problem["loc"][1:]]
-            where = f"entry {': '.join(map(str, place))}: " if place else ""
+            # A location is (files, index, field ...); entries are counted from 1.
+            parts = [part + 1 if isinstance(part, int) else part for part in problem["loc"][1:]]
+            where = f"entry {': '.join(map(str, parts))}: " if parts else ""
             raise BrokenWeightsCatalogue(file=path.name, reason=f"{where}{problem['msg']}") from exc
 
     def named(self, name: str) -> tuple[WeightsFile, ...]:
-        """The file of that name, or all of that group.
+        """Return the file with that name, or all files of that group.
 
         Raises:
             UnknownWeights: there is none.
@@ -199,5 +212,5 @@ class WeightsCatalogue(Value):
         return found
 
     def with_file(self, file_name: str) -> tuple[WeightsFile, ...]:
-        """All files that are published under that file name."""
+        """Return all files that are published under that file name."""
         return tuple(file for file in self.files if file.file == file_name)

@@ -1,8 +1,8 @@
-"""Checkpoints: the published .pth.tar, read safely, and the safetensors file that is made of it.
+"""Checkpoints: read the published .pth.tar safely, write and read the converted safetensors file.
 
-A published checkpoint is a pickle (despite its name it is no tar archive): tensors of two networks
-that inference needs, and two thirds of other things. It is only ever read with `weights_only`. The
-converted file holds the two networks, float32, and says in its header what it was made of.
+A published checkpoint is a pickle (despite its name, not a tar archive) with the tensors of the two
+networks that inference needs and much that it does not. It is only read with `weights_only=True`.
+The converted file holds the two networks in float32, and in its header what it was made from.
 """
 
 import errno
@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.media.file import check_file
+from inference.media.file import check_file, reason_of
 from inference.weights.catalogue import Digests, digests_of
-from inference.weights.folder import check_room, whole, writing
+from inference.weights.folder import check_free_space, whole, writing
 from jobs.errors import WeightsCorrupt
 
 if TYPE_CHECKING:
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
 _NETWORKS = ("generator", "kp_detector")
 FORMAT = "animato-1"
-"""What a converted file must be; another one is made anew."""
-BEGINNING_BYTES = 512
-"""So much of a file shows what `odd_content` looks for."""
+"""Format of converted files; a file of another format is converted again."""
+MAX_BYTES = 16_000_000_000
+WEB_PAGE = "it is a web page, not weights (download quota?)"
 
-_MAX_BYTES = 16_000_000_000
 _PREFIX = "module."
 _LFS_POINTER = b"version https://git-lfs"
-# Whatever a damaged pickle or archive can make of the loader; found by flipping and cutting.
+# The loader's exceptions for damaged pickles and archives; found by flipping bytes and truncating.
 _DAMAGE = (
     pickle.UnpicklingError,
     RuntimeError,
@@ -57,10 +56,9 @@ class Checkpoint:
     """The weights of the two networks.
 
     Attributes:
-        generator: float32 tensors on the CPU by their key, without any `module.` prefix.
+        generator: float32 tensors on the CPU by key, without any `module.` prefix.
         kp_detector: the same for the keypoint detector.
-        origin_sha256: hex hash of the published file; what is computed from the weights is kept
-            under it.
+        origin_sha256: hex hash of the published file; the cache key of what is computed from it.
     """
 
     generator: State
@@ -69,36 +67,24 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """The file that a converted file was made of.
+class Origin(Digests):
+    """The checkpoint that a converted file was made from.
 
     Attributes:
         name: its file name.
-        size_bytes: its size.
-        mtime_ns: when it was last changed; with name and size it tells an unchanged file quickly.
-        sha256: hex.
-        md5: hex.
+        mtime_ns: when it was last changed; name, size and time identify an unchanged file quickly.
     """
 
     name: str
-    size_bytes: int
     mtime_ns: int
-    sha256: str
-    md5: str
 
     @classmethod
-    def of(cls, path: Path, digests: Digests) -> "Origin":
-        """What is to be remembered of a file."""
-        return cls(
-            name=path.name,
-            size_bytes=digests.size_bytes,
-            mtime_ns=path.stat().st_mtime_ns,
-            sha256=digests.sha256,
-            md5=digests.md5,
-        )
+    def of(cls, path: Path, digests: Digests, name: str = "") -> "Origin":
+        """Describe the checkpoint at `path`; `name` is its file name if `path` has another."""
+        return cls(**vars(digests), name=name or path.name, mtime_ns=path.stat().st_mtime_ns)
 
     def looks_like(self, path: Path) -> bool:
-        """Whether a file has this name, size and time; its content is not read."""
+        """Return whether a file has this name, size and time; its content is not read."""
         facts = path.stat()
         now = (path.name, facts.st_size, facts.st_mtime_ns)
         return now == (self.name, self.size_bytes, self.mtime_ns)
@@ -107,56 +93,54 @@ class Origin:
 # --- the published file ---------------------------------------------------------------------------
 
 
-def odd_content(beginning: bytes) -> str | None:
-    """What a file is that begins like this, if it is what mirrors send in the place of weights."""
-    if beginning.startswith(_LFS_POINTER):
+def unexpected_content(first_bytes: bytes) -> str | None:
+    """Return what these bytes are if they begin a web page or pointer instead of weights."""
+    if first_bytes.startswith(_LFS_POINTER):
         return "it is a Git-LFS pointer, not the weights themselves"
-    if beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return "it is a web page, not weights (download quota?)"
-    return None
+    return WEB_PAGE if first_bytes.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else None
 
 
-def odd_file(path: Path) -> str | None:
-    """The same of a file that is there.
+def unexpected_file(path: Path) -> str | None:
+    """Return the same for a file.
 
     Raises:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        return odd_content(file.read(BEGINNING_BYTES))
+        return unexpected_content(file.read(512))
 
 
 def read_checkpoint(path: Path, digests: Digests | None = None) -> Checkpoint:
-    """The two networks of a published checkpoint, in the old layout or the newer zip one.
+    """Read the two networks of a published checkpoint, in the legacy or the zip format.
 
     Args:
         path: the .pth.tar; it is never unpacked and never changed.
-        digests: its own, if they are known already.
+        digests: its digests, if they are known already.
 
     Raises:
         MediaError: there is no such file, or it cannot be read.
-        WeightsCorrupt: it is no checkpoint, or not a usable one; says what and where.
+        WeightsCorrupt: it is not a usable checkpoint; the reason says what is wrong.
     """
-    check_file(path, _MAX_BYTES)
-    odd = odd_file(path)
-    if odd:
-        raise WeightsCorrupt(path=str(path), reason=odd)
+    check_file(path, MAX_BYTES)
+    reason = unexpected_file(path)
+    if reason:
+        raise WeightsCorrupt(path=str(path), reason=reason)
     sha256 = (digests or digests_of(path)).sha256
     content = _unpickled(path)
     if not isinstance(content, dict):
-        reason = f"it holds no dictionary but a {type(content).__name__}"
+        reason = f"it holds a {type(content).__name__}, not a dictionary"
         raise WeightsCorrupt(path=str(path), reason=reason)
     generator, kp_detector = (_state(content, network, path) for network in _NETWORKS)
     return Checkpoint(generator, kp_detector, sha256)
 
 
 def _unpickled(path: Path) -> Any:
-    """The file's content, whatever it is, with all tensors on the CPU."""
-    import torch  # noqa: PLC0415 - it belongs to the extra, and takes seconds
+    """The file's content with all tensors on the CPU."""
+    import torch  # noqa: PLC0415 - part of the extra, and slow to import
 
     try:
         with warnings.catch_warnings():
-            # About pickle protocols; what they warn of ends in an error.
+            # They are about pickle protocols, which fail anyway.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGE as exc:
@@ -164,45 +148,45 @@ def _unpickled(path: Path) -> Any:
 
 
 def _damage(exc: BaseException) -> str:
-    """A loader's complaint in our words; its own advise to switch the safety off."""
+    """The loader's message in our words; its own one advises disabling `weights_only`."""
     text = str(exc)
     code = re.search(r"GLOBAL:? (?:GLOBAL )?([\w.]+)", text)
     if code:
-        return f"unsafe content refused: it names the program code {code[1]}"
-    # A cut archive makes its reader look before the file's beginning: EINVAL.
+        return f"unsafe content refused: it refers to the program code {code[1]}"
+    # In a truncated archive the reader seeks to before the beginning: EINVAL.
     is_cut = isinstance(exc, EOFError) or getattr(exc, "errno", None) == errno.EINVAL
     if is_cut or "unexpected EOF" in text or "central directory" in text:
-        return "it is incomplete; get it again"
+        return "it is incomplete; download it again"
     if "legacy .tar format" in text:
         return "it is a tar archive; published checkpoints only have .tar in their name"
     if isinstance(exc, MemoryError) or "can't allocate memory" in text:
-        return "it does not fit the memory"
+        return "it does not fit in memory"
     if isinstance(exc, OSError):
-        return f"it cannot be read ({(exc.strerror or 'it was refused').lower()})"
-    return "it is damaged, or no PyTorch checkpoint"
+        return f"it cannot be read ({reason_of(exc)})"
+    return "it is damaged or not a PyTorch checkpoint"
 
 
 def _state(content: dict[Any, Any], network: str, path: Path) -> State:
-    """One network's weights out of the file's content."""
+    """The weights of one network."""
     if network not in content:
-        known = ", ".join(map(str, list(content)[:8])) or "nothing"
-        reason = f"the key {network} is missing (it has {known})"
+        known = ", ".join(map(str, list(content)[:8])) or "none"
+        reason = f"the key {network} is missing (its keys: {known})"
         raise WeightsCorrupt(path=str(path), reason=reason)
     state = content[network]
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
-        reason = f"{network} is no dictionary of tensors but a {type(state).__name__}"
+        reason = f"{network} is a {type(state).__name__}, not a dictionary of tensors"
         raise WeightsCorrupt(path=str(path), reason=reason)
     return _checked(network, state, path)
 
 
 def _checked(network: str, state: dict[str, Any], path: Path) -> State:
-    """The weights under their own keys as float32, those that inference does not need left out."""
-    import torch  # noqa: PLC0415 - it belongs to the extra, and takes seconds
+    """The weights that inference needs as float32, by their key in the network."""
+    import torch  # noqa: PLC0415 - part of the extra, and slow to import
 
     checked: State = {}
     for key, value in state.items():
         name = key.removeprefix(_PREFIX)
-        # Counts batches of the training; inference reads it never, and files lack it.
+        # A counter of training steps, which not all files have.
         if name.endswith("num_batches_tracked"):
             continue
         fault = _fault(value)
@@ -215,21 +199,21 @@ def _checked(network: str, state: dict[str, Any], path: Path) -> State:
 
 
 def _fault(value: object) -> str | None:
-    """What is wrong with one weight."""
-    import torch  # noqa: PLC0415 - it belongs to the extra, and takes seconds
+    """What is wrong with one weight; None if nothing is."""
+    import torch  # noqa: PLC0415 - part of the extra, and slow to import
 
     if not isinstance(value, torch.Tensor):
-        return f"is no tensor but a {type(value).__name__}"
+        return f"is a {type(value).__name__}, not a tensor"
     is_plain = value.layout == torch.strided and value.device.type == "cpu"
     if not is_plain or not value.is_floating_point():
-        return f"is no plain tensor of floating-point numbers but one of {value.dtype}"
+        return f"is not a dense floating-point tensor but one of {value.dtype}"
     if value.numel() == 0:
         return f"is empty (its shape is {tuple(value.shape)})"
-    # A few bytes can claim any shape by repeating themselves.
+    # With strides of 0, a few bytes can claim any shape.
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return "claims more numbers than it holds"
     if not bool(torch.isfinite(value).all()):
-        return "holds numbers that are not finite (NaN or inf)"
+        return "contains NaN or infinity"
     return None
 
 
@@ -237,18 +221,18 @@ def _fault(value: object) -> str | None:
 
 
 def write_converted(checkpoint: Checkpoint, target: Path, origin: Origin) -> None:
-    """Writes the safetensors file, whole or not at all.
+    """Write the safetensors file atomically.
 
     Args:
-        checkpoint: what to write.
-        target: the file; replaced if it is there.
-        origin: what the weights were read from.
+        checkpoint: the weights.
+        target: the file; replaced if it exists.
+        origin: the file that the weights were read from.
 
     Raises:
-        TooLittleRoom, DiskFull: no room for `target`.
-        WeightsFolderRefused: it cannot be written.
+        TooLittleRoom, DiskFull: the disk is full.
+        WeightsFolderRefused: `target` cannot be written.
     """
-    from safetensors.torch import save  # noqa: PLC0415 - it belongs to the extra
+    from safetensors.torch import save  # noqa: PLC0415 - part of the extra
 
     tensors = {
         f"{network}.{key}": value
@@ -263,13 +247,13 @@ def write_converted(checkpoint: Checkpoint, target: Path, origin: Origin) -> Non
     content = save({key: value.clone() for key, value in tensors.items()}, header)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        check_room(target.parent, len(content))
+        check_free_space(target.parent, len(content))
         with whole(target) as part:
             part.write_bytes(content)
 
 
 def read_origin(path: Path) -> Origin | None:
-    """What a converted file was made of, from its header; None if it is none of ours or broken."""
+    """Read from its header what a file was converted from; None if it is damaged or not ours."""
     header = _header(path)
     if header is None:
         return None
@@ -286,36 +270,36 @@ def read_origin(path: Path) -> Origin | None:
 
 
 def check_converted(path: Path) -> Origin:
-    """What a converted file was made of; its header is whole, its content is not looked at.
+    """Check the header of a converted file and return what it was converted from.
 
     Raises:
         MediaError: there is no such file, or it cannot be read.
-        WeightsCorrupt: it is none that we converted, or it is damaged.
+        WeightsCorrupt: it is damaged or was not converted by us.
     """
-    check_file(path, _MAX_BYTES)
+    check_file(path, MAX_BYTES)
     origin = read_origin(path)
     if origin is None:
         reason = (
-            "it is damaged, or no file that animato converted: run `animato weights convert` with "
-            "the .pth.tar"
+            "it is damaged or was not converted by animato: run `animato weights convert` with the "
+            ".pth.tar"
         )
         raise WeightsCorrupt(path=str(path), reason=reason)
     return origin
 
 
 def read_converted(path: Path, *, is_thorough: bool = False) -> Checkpoint:
-    """The two networks of a converted file.
+    """Read the two networks of a converted file.
 
     Args:
         path: the .safetensors file.
-        is_thorough: whether its content is compared with the hash in its header too.
+        is_thorough: whether its content is compared with the hash in its header.
 
     Raises:
         MediaError: there is no such file, or it cannot be read.
-        WeightsCorrupt: it is none that we converted, or it is damaged.
+        WeightsCorrupt: it is damaged or was not converted by us.
     """
     origin = check_converted(path)
-    from safetensors.torch import load_file  # noqa: PLC0415 - it belongs to the extra
+    from safetensors.torch import load_file  # noqa: PLC0415 - part of the extra
 
     tensors = load_file(path)
     header = _header(path) or {}
@@ -330,8 +314,8 @@ def read_converted(path: Path, *, is_thorough: bool = False) -> Checkpoint:
 
 
 def _header(path: Path) -> dict[str, str] | None:
-    """What we wrote into a converted file's header; None if it is not whole or another format."""
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - it belongs to the extra
+    """The metadata of a converted file; None if it is damaged or of another format."""
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - part of the extra
 
     try:
         with safe_open(path, framework="numpy") as file:
@@ -342,7 +326,7 @@ def _header(path: Path) -> dict[str, str] | None:
 
 
 def _content_sha256(tensors: State) -> str:
-    """A hash of names, shapes and numbers, whatever their order in a file."""
+    """A hash of names, shapes and values that does not depend on their order in a file."""
     sha256 = hashlib.sha256()
     for name in sorted(tensors):
         value = tensors[name]

@@ -1,4 +1,4 @@
-"""The folder in which weights are stored: room, locks, whole files, and how refusals are told."""
+"""The folder in which weights are stored: locks, free space and atomic writes."""
 
 import errno
 import os
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from inference.media.file import reason_of
 from jobs.errors import DiskFull, TooLittleRoom, WeightsFolderRefused
 
 Say = Callable[[str], None]
@@ -17,10 +18,10 @@ _MB = 1_000_000
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """A stretch of code that writes `path`.
+    """Turn each OSError of a block that writes `path` into one of our errors.
 
     Raises:
-        DiskFull: the system has no room left.
+        DiskFull: the disk is full.
         WeightsFolderRefused: the system refused for another reason.
     """
     try:
@@ -28,20 +29,19 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(path=str(path)) from exc
-        reason = (exc.strerror or "it was refused").lower()
-        raise WeightsFolderRefused(path=str(path), reason=reason) from exc
+        raise WeightsFolderRefused(path=str(path), reason=reason_of(exc)) from exc
 
 
 @contextmanager
 def whole(target: Path) -> Iterator[Path]:
-    """A stretch of code that writes a file beside `target`, which then takes its place.
+    """Yield the path of a temporary file that replaces `target` when the block ends.
 
-    If the stretch fails, `target` is as it was, and nothing is left beside it.
+    If the block fails, `target` is unchanged and the temporary file is deleted.
 
     Raises:
         OSError: `target` cannot be replaced.
     """
-    # Hidden, and not ending as finished files do, so that nobody takes it for one.
+    # Hidden, and without the suffix of a finished file.
     part = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     try:
         yield part
@@ -50,20 +50,20 @@ def whole(target: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def give_name(part: Path, target: Path) -> None:
-    """Moves a finished file to its name, if nothing has that name; never replaces anything.
+def rename_new(part: Path, target: Path) -> None:
+    """Rename `part` to `target` without ever replacing a file.
 
     Raises:
-        FileExistsError: something has it; `part` stays where it is.
+        FileExistsError: `target` exists; `part` is unchanged.
         OSError: the system refused for another reason.
     """
     try:
-        # Unlike a rename, a second name is only given where there is none.
+        # Unlike a rename, a hard link fails if its name is taken.
         os.link(part, target)
     except FileExistsError:
         raise
     except OSError:
-        # Some disks know no second names.
+        # Some file systems have no hard links.
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         part.rename(target)
@@ -73,17 +73,17 @@ def give_name(part: Path, target: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, name: str, say: Say) -> Iterator[None]:
-    """A stretch of code that one process at a time runs for this name; the folder is there.
+    """Let one process at a time run a block for this name.
 
     Args:
-        folder: made if need be.
+        folder: created if it does not exist.
         name: of the lock.
-        say: told when another process has to be waited for.
+        say: called with a sentence if another process has to be waited for.
 
     Raises:
-        DiskFull, WeightsFolderRefused: the folder or the lock cannot be made.
+        DiskFull, WeightsFolderRefused: the folder or the lock cannot be created.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - it belongs to the extra
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - part of the extra
 
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def locked(folder: Path, name: str, say: Say) -> Iterator[None]:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            say(f"another process is at work on {name}: waiting for it")
+            say(f"waiting for another process that is working on {name}")
             lock.acquire()
     try:
         yield
@@ -99,11 +99,11 @@ def locked(folder: Path, name: str, say: Say) -> Iterator[None]:
         lock.release()
 
 
-def check_room(folder: Path, needed_bytes: int) -> None:
-    """Nothing, if that much can be written into the folder.
+def check_free_space(folder: Path, needed_bytes: int) -> None:
+    """Raise unless the disk of `folder` has `needed_bytes` left.
 
     Raises:
-        TooLittleRoom: it cannot.
+        TooLittleRoom: it has less.
     """
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes:

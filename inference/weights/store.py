@@ -1,12 +1,11 @@
-"""The store of weights: what is there, what can be made of it, what has to be fetched.
+"""The store of weights: finds, converts, downloads and verifies weight files.
 
     <folder>/vox-cpk.pth.tar                  placed by a person: never changed, never deleted
     <folder>/vox-cpk-abb41ab1.safetensors     converted: what engines load
     <folder>/s3fd-619a316812.pth              used as it is
-    <folder>/vox-cpk-abb41ab1.part (.json)    a download that goes on where it ended
-    <folder>/imported.json                    the hashes of what the owner imported
+    <folder>/vox-cpk-abb41ab1.part            an unfinished download
 
-Only downloads of our own are ever deleted: `.part` files, once they are converted or proven wrong.
+Only our own `.part` files are ever deleted.
 """
 
 import logging
@@ -18,16 +17,17 @@ from inference.extras import missing_neural, need_neural
 from inference.media.file import check_file
 from inference.weights.catalogue import Digests, WeightsCatalogue, WeightsFile, digests_of
 from inference.weights.checkpoint_file import (
+    MAX_BYTES,
     Origin,
     check_converted,
-    odd_file,
     read_checkpoint,
+    read_converted,
     read_origin,
+    unexpected_file,
     write_converted,
 )
-from inference.weights.download import Download, Patience
-from inference.weights.folder import Say, check_room, give_name, locked, writing
-from inference.weights.imports import Imported, note_imported, read_imported
+from inference.weights.download import Backoff, Download
+from inference.weights.folder import Say, check_free_space, locked, rename_new, writing
 from jobs.errors import (
     WeightsCorrupt,
     WeightsFolderRefused,
@@ -39,12 +39,25 @@ from jobs.errors import (
 log = logging.getLogger(__name__)
 
 _CONVERTED_SUFFIX = ".safetensors"
-
 _CONVERTED = f"*-{'[0-9a-f]' * 8}{_CONVERTED_SUFFIX}"
-_ENDINGS = (".pth.tar", ".pth", ".pt", ".tar")
-# Of a converted checkpoint; that of other networks is checked again when it is written.
+_SUFFIXES = (".pth.tar", ".pth", ".pt", ".tar")
+# An estimate before the download; checked again when the converted file is written.
 _CONVERTED_BYTES = 240_000_000
-_MAX_BYTES = 16_000_000_000
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What `verify` found out about one file.
+
+    Attributes:
+        path: the file.
+        is_right: whether it is what it should be.
+        finding: what it is, or what is wrong with it.
+    """
+
+    path: Path
+    is_right: bool
+    finding: str
 
 
 def _log_it(sentence: str) -> None:
@@ -56,12 +69,12 @@ class WeightsStore:
     """The weights of one folder.
 
     Attributes:
-        folder: where they lie; made when something is written.
-        catalogue: the files that are known.
-        mirror: the beginning of the only address to fetch from; empty: the catalogue's.
-        is_offline: whether nothing is ever fetched.
-        say: told what happens: what is fetched, what is converted, what is wrong on the way.
-        patience: with mirrors.
+        folder: created when something is written.
+        catalogue: the known files.
+        mirror: a base URL that replaces all addresses of the catalogue; may be empty.
+        is_offline: whether downloads are switched off.
+        say: called with a sentence for each download, conversion and problem.
+        backoff: timeouts and retries of downloads.
         shows_progress: whether a download draws a bar on stderr, if that is a terminal.
     """
 
@@ -71,37 +84,50 @@ class WeightsStore:
     mirror: str = ""
     is_offline: bool = False
     say: Say = _log_it
-    patience: Patience = field(default_factory=Patience)
+    backoff: Backoff = field(default_factory=Backoff)
     shows_progress: bool = True
 
-    # --- what engines ask -------------------------------------------------------------------------
+    # --- for engines ------------------------------------------------------------------------------
 
     def checkpoint(self, path: Path, *, may_fetch: bool = True) -> Path:
-        """The converted file for a `--checkpoint`, made or fetched if need be.
+        """Return the converted file for a `--checkpoint`, converting or downloading if need be.
 
         Args:
-            path: a .pth.tar anywhere (converted once, never touched), a file that we converted, or
-                a path where nothing is but whose file name the catalogue knows.
+            path: a .pth.tar anywhere (converted once, never changed), a converted file, or a path
+                that does not exist but whose file name is in the store or the catalogue.
             may_fetch: whether the last kind may be downloaded.
 
         Raises:
             WeightsMissing: it is not there; the sentence says how to get it.
             WeightsCorrupt: it is not what it should be.
-            WeightsError, ExtraMissing, DiskFull: it could not be fetched or converted.
-            MediaError: it is there and cannot be read.
+            WeightsError, ExtraMissing, DiskFull: it could not be downloaded or converted.
+            MediaError: it cannot be read.
         """
         need_neural("Reading a checkpoint")
-        is_there = path.exists()
-        if is_there and path.suffix == _CONVERTED_SUFFIX:
+        if not path.exists():
+            return self._by_name(path, may_fetch=may_fetch)
+        if path.suffix == _CONVERTED_SUFFIX:
             check_converted(path)
             return path
-        return self._placed(path) if is_there else self._by_name(path, may_fetch=may_fetch)
+        try:
+            return self.convert(path)
+        except WeightsCorrupt as error:
+            known = [wanted for wanted in self._checkpoints_named(path.name) if wanted.hash]
+            if not known:
+                raise
+            # A web page that was saved under the right name must not hide the right weights.
+            ready = next(filter(None, map(self._converted_of, known)), None)
+            if ready is not None and path.parent.resolve() == self.folder.resolve():
+                self.say(f"{error} {ready.name} is used instead.")
+                return ready
+            hint = f"move it away and run `animato weights fetch {known[0].name}`"
+            reason = f"{error.fields['reason']}; {hint}"
+            raise WeightsCorrupt(path=str(path), reason=reason) from error
 
     def has_checkpoint(self, path: Path) -> bool:
-        """Whether `checkpoint` would succeed without fetching, as far as that can be told quickly.
+        """Return whether `checkpoint` would probably succeed without a download.
 
-        Nothing is hashed or converted: a wrong file of the right name and size counts. What is
-        broken or came in the place of weights does not.
+        Nothing is hashed or converted: a wrong file of the right name and size counts.
         """
         if missing_neural():
             return False
@@ -111,42 +137,42 @@ class WeightsStore:
         known = self._checkpoints_named(path.name)
         if any(self._converted_of(wanted) or self._may_be_placed(wanted) for wanted in known):
             return True
-        return self._converted_import(path.name) is not None
+        return self._converted_named(path.name) is not None
 
     def file(self, name: str, *, may_fetch: bool = False) -> Path | None:
-        """A file that is used as it is, proven by its hash; None if it is not there.
+        """Return a file that is used as it is, verified by its hash; None if it is not there.
 
         Args:
             name: its published file name.
             may_fetch: whether it may be downloaded.
 
         Raises:
-            WeightsCorrupt: it is there, and another one than the published.
-            WeightsError, ExtraMissing, DiskFull: it could not be fetched.
+            WeightsCorrupt: it is not the published file.
+            WeightsError, ExtraMissing, DiskFull: it could not be downloaded.
         """
         for wanted in self.catalogue.with_file(name):
             path = self.folder / wanted.file
             if path.is_file():
-                self._check_placed(path, wanted)
+                wanted.check(path, digests_of(path))
                 return path
             if may_fetch:
                 return self.fetch(wanted)
         return None
 
     def has_file(self, name: str) -> bool:
-        """Whether `file` would find it, as far as that can be told without reading it."""
+        """Return whether `file` would probably find it, judged by its size."""
         return any(self._may_be_placed(wanted) for wanted in self.catalogue.with_file(name))
 
-    # --- what the owner asks ----------------------------------------------------------------------
+    # --- for the owner ----------------------------------------------------------------------------
 
     def fetch(self, wanted: WeightsFile) -> Path:
-        """The file ready for use, downloaded (and converted) if it is not there.
+        """Return the file ready for use, downloading and converting it if need be.
 
         Raises:
-            WeightsNeverFetched: nobody knows its hash.
+            WeightsNeverFetched: its hash is unknown.
             WeightsOffline: it is not there, and downloads are switched off.
-            DownloadFailed: no address gave it.
-            WeightsCorrupt: another file has its place.
+            DownloadFailed: no mirror gave it.
+            WeightsCorrupt: another file has its name.
             TooLittleRoom, DiskFull, WeightsFolderRefused: it cannot be stored.
             ExtraMissing: the libraries for it are not installed.
         """
@@ -159,129 +185,132 @@ class WeightsStore:
         if self.is_offline:
             raise WeightsOffline(name=wanted.name, file=wanted.file, folder=str(self.folder))
         with locked(self.folder, wanted.key, self.say):
-            # Another process may have fetched it while this one waited.
-            ready = self._ready(wanted)
-            return ready or self._download(wanted)
+            # Another process may have fetched it in the meantime.
+            return self._ready(wanted) or self._download(wanted)
 
     def convert(self, path: Path) -> Path:
-        """The converted file of a published one, made if there is none; the latter is not touched.
+        """Return the converted file of a checkpoint, which is not changed.
 
         Raises:
             MediaError: there is no such file, or it cannot be read.
-            WeightsCorrupt: it is no usable checkpoint.
+            WeightsCorrupt: it is not a usable checkpoint.
             TooLittleRoom, DiskFull, WeightsFolderRefused: the result cannot be stored.
             ExtraMissing: the libraries for it are not installed.
         """
         need_neural("Converting a checkpoint")
-        check_file(path, _MAX_BYTES)
-        there = self._looking_like(path)
+        check_file(path, MAX_BYTES)
+        there = self._converted_like(path)
         if there:
             return there
         digests = digests_of(path)
         try:
             return self._converted_from(path, digests)
         except WeightsFolderRefused:
-            # A read-only folder may hold what was made of a copy of another age.
-            for converted, origin in self._origins():
+            # A read-only folder may have been filled from a copy with another time.
+            for converted, origin in self._converted():
                 if origin.sha256 == digests.sha256:
                     return converted
             raise
 
-    def import_file(self, path: Path) -> tuple[Imported, Path]:
-        """Takes the owner's word for a file: checks that it is usable, converts it, notes its hash.
+    def import_file(self, path: Path) -> tuple[Digests, Path]:
+        """Accept a file whose hash may be unknown: check that it is usable, and convert it.
 
-        The file stays where it is.
+        The file itself stays where it is.
 
         Returns:
-            What was noted, and the file that engines will load.
+            Its digests, and the file that engines load.
 
         Raises:
-            As `convert`; WeightsCorrupt also for a file that is used as it is and has another hash.
+            As `convert`; WeightsCorrupt also for a file that is used as it is and is not the
+            published one.
         """
         need_neural("Importing weights")
-        check_file(path, _MAX_BYTES)
+        check_file(path, MAX_BYTES)
         digests = digests_of(path)
-        as_it_is = [file for file in self.catalogue.with_file(path.name) if file.kind == "file"]
-        if as_it_is:
-            self._check_placed(path, as_it_is[0], digests)
-            usable = path
-        else:
-            usable = self._looking_like(path) or self._converted_from(path, digests)
-        record = Imported.now(path.name, digests)
-        note_imported(self.folder, record, self.say)
-        return record, usable
+        for wanted in self.catalogue.with_file(path.name):
+            if wanted.kind == "file":
+                wanted.check(path, digests)
+                return digests, path
+        return digests, self._converted_like(path) or self._converted_from(path, digests)
 
     def state_of(self, wanted: WeightsFile) -> str:
-        """In a few words what is there of a file; nothing is hashed."""
-        is_importable = wanted.kind == "checkpoint" and not wanted.hash
-        imported = self._converted_import(wanted.file) if is_importable else None
-        converted = self._converted_of(wanted) or imported
+        """Return in a few words what is there of a file; nothing is hashed."""
+        converted = self._converted_of(wanted)
+        if wanted.kind == "checkpoint" and not wanted.hash:
+            converted = self._converted_named(wanted.file)
         if converted:
             return f"ready ({converted.name})"
-        placed = self.folder / wanted.file
         if self._may_be_placed(wanted):
-            return "there" if wanted.kind == "file" else f"there, not converted yet ({placed.name})"
+            return "there" if wanted.kind == "file" else f"there, not converted yet ({wanted.file})"
         part = self.folder / f"{wanted.key}.part"
         if wanted.hash and part.is_file():
             return f"partly downloaded ({part.stat().st_size / 1e6:.0f} MB)"
         return "not there"
 
+    def verify(self) -> Iterator[Verified]:
+        """Compare all files with known names, then all converted files, with their hashes.
+
+        Raises:
+            ExtraMissing: there are converted files, and the libraries for them are not installed.
+        """
+        for name in dict.fromkeys(wanted.file for wanted in self.catalogue.files):
+            path = self.folder / name
+            if path.is_file():
+                digests = digests_of(path)
+                unknown = (
+                    f"none of the published files: {digests.size_bytes} bytes, sha256 "
+                    f"{digests.sha256}; it was not touched"
+                )
+                identity = self._identity(digests)
+                yield Verified(path, is_right=bool(identity), finding=identity or unknown)
+        for path in self._converted_paths():
+            need_neural("Verifying a converted file")
+            try:
+                origin = check_converted(path)
+                read_converted(path, is_thorough=True)
+            except WeightsCorrupt as corrupt:
+                yield Verified(path, is_right=False, finding=str(corrupt.fields["reason"]))
+                continue
+            unknown = f"a file with an unknown hash (sha256 {origin.sha256})"
+            finding = f"as it was converted from {self._identity(origin) or unknown}"
+            yield Verified(path, is_right=True, finding=finding)
+
     # --- what is there ----------------------------------------------------------------------------
+
+    def _identity(self, digests: Digests) -> str:
+        """Which published file has these hashes; empty if none."""
+        for wanted in self.catalogue.files:
+            if which := wanted.match(digests):
+                return f"the published {wanted.name} (its {which} is right)"
+        return ""
 
     def _checkpoints_named(self, file_name: str) -> tuple[WeightsFile, ...]:
         known = self.catalogue.with_file(file_name)
         return tuple(wanted for wanted in known if wanted.kind == "checkpoint")
 
-    def _origins(self) -> Iterator[tuple[Path, Origin]]:
-        """The converted files that are whole, and what they were made of."""
+    def _converted_paths(self) -> list[Path]:
+        return sorted(self.folder.glob(_CONVERTED))
+
+    def _converted(self) -> Iterator[tuple[Path, Origin]]:
+        """The undamaged converted files, and what they were converted from."""
         if missing_neural():
             return
-        for path in converted_files(self.folder):
+        for path in self._converted_paths():
             origin = read_origin(path)
             if origin is not None:
                 yield path, origin
 
     def _converted_of(self, wanted: WeightsFile) -> Path | None:
-        for path, origin in self._origins():
-            if wanted.match(Digests(origin.size_bytes, origin.sha256, origin.md5)):
-                return path
-        return None
+        return next((path for path, origin in self._converted() if wanted.match(origin)), None)
 
-    def _converted_import(self, name: str) -> Path | None:
-        """The converted file of what was last imported under a file name."""
-        by_hash = {origin.sha256: path for path, origin in self._origins()}
-        for record in reversed(read_imported(self.folder)):
-            if record.name == name and record.sha256 in by_hash:
-                return by_hash[record.sha256]
-        return None
+    def _converted_named(self, name: str) -> Path | None:
+        """The latest converted file of a checkpoint with that file name."""
+        named = [path for path, origin in self._converted() if origin.name == name]
+        return max(named, key=lambda path: path.stat().st_mtime_ns, default=None)
 
-    def _looking_like(self, path: Path) -> Path | None:
-        """The converted file of this one, told without reading it."""
-        for converted, origin in self._origins():
-            if origin.looks_like(path):
-                return converted
-        return None
-
-    def _placed(self, path: Path) -> Path:
-        """The converted file of one that is there.
-
-        Raises:
-            As `convert`.
-        """
-        try:
-            return self.convert(path)
-        except WeightsCorrupt as error:
-            known = [wanted for wanted in self._checkpoints_named(path.name) if wanted.hash]
-            if not known:
-                raise
-            # What was saved in the place of weights must not stand in the way of the right ones.
-            ready = next(filter(None, map(self._converted_of, known)), None)
-            if ready is not None and path.parent.resolve() == self.folder.resolve():
-                self.say(f"{error} {ready.name} is taken instead.")
-                return ready
-            hint = f"move it away and run `animato weights fetch {known[0].name}`"
-            reason = f"{error.fields['reason']}; {hint}"
-            raise WeightsCorrupt(path=str(path), reason=reason) from error
+    def _converted_like(self, path: Path) -> Path | None:
+        """The converted file of a checkpoint with the name, size and time of `path`."""
+        return next((made for made, origin in self._converted() if origin.looks_like(path)), None)
 
     def _may_be_placed(self, wanted: WeightsFile) -> bool:
         placed = self.folder / wanted.file
@@ -290,10 +319,12 @@ class WeightsStore:
         return wanted.may_have(placed.stat().st_size)
 
     def _may_be_checkpoint(self, path: Path) -> bool:
-        """Whether what is there may be a checkpoint, told from its size and its beginning."""
+        """Whether a file may be a checkpoint, judged by its size and its first bytes."""
         try:
-            # The beginning of a pipe would be waited for.
-            if not path.is_file() or not (size_bytes := path.stat().st_size) or odd_file(path):
+            # Reading from a pipe would block.
+            if not path.is_file() or not (size_bytes := path.stat().st_size):
+                return False
+            if unexpected_file(path):
                 return False
         except OSError:
             return False
@@ -302,36 +333,30 @@ class WeightsStore:
             return True
         if any(wanted.may_have(size_bytes) for wanted in known):
             return True
-        # An edition that the catalogue does not know may have been converted or imported.
-        return any(origin.size_bytes == size_bytes for _, origin in self._origins())
+        # It may be an edition that the catalogue does not know.
+        return any(origin.size_bytes == size_bytes for _, origin in self._converted())
 
     def _ready(self, wanted: WeightsFile) -> Path | None:
-        """The file that engines load, made of a placed one if need be; None if there is nothing."""
-        placed = self.folder / wanted.file
+        """The file that engines load, converted if need be; None if there is none."""
         if wanted.kind == "file":
             return self.file(wanted.file)
+        placed = self.folder / wanted.file
         converted = self._converted_of(wanted)
         if converted or not placed.is_file():
             return converted
         digests = digests_of(placed)
-        if wanted.match(digests):
-            return self._converted_from(placed, digests)
-        return None
+        return self._converted_from(placed, digests) if wanted.match(digests) else None
 
     def _by_name(self, path: Path, *, may_fetch: bool) -> Path:
-        """The converted file for a path where nothing is.
+        """The converted file for a path that does not exist.
 
         Raises:
             As `checkpoint`.
         """
         known = self._checkpoints_named(path.name)
-        for wanted in known:
-            ready = self._ready(wanted)
-            if ready:
-                return ready
-        imported = self._converted_import(path.name)
-        if imported:
-            return imported
+        ready = next(filter(None, map(self._ready, known)), None)
+        if converted := ready or self._converted_named(path.name):
+            return converted
         fetchable = next((wanted for wanted in known if wanted.hash), None)
         if fetchable and may_fetch:
             return self.fetch(fetchable)
@@ -348,100 +373,62 @@ class WeightsStore:
     def _download(self, wanted: WeightsFile) -> Path:
         placed = self.folder / wanted.file
         if placed.exists():
-            self.say(f"{placed} is not the published {wanted.name}: it is left alone")
+            self.say(f"{placed} is not the published {wanted.name}; it is left as it is")
         part = self.folder / f"{wanted.key}.part"
         arrived_bytes = part.stat().st_size if part.is_file() else 0
         converted_bytes = _CONVERTED_BYTES if wanted.kind == "checkpoint" else 0
         missing_bytes = wanted.probable_bytes - arrived_bytes
-        check_room(self.folder, missing_bytes + min(wanted.probable_bytes, converted_bytes))
+        check_free_space(self.folder, missing_bytes + min(wanted.probable_bytes, converted_bytes))
         mb = wanted.probable_bytes / 1e6
-        self.say(f"fetching {wanted.file} ({mb:.0f} MB) into {self.folder}")
+        self.say(f"downloading {wanted.file} ({mb:.0f} MB) to {self.folder}")
         download = Download(
-            wanted, part, self.say, self.patience, shows_progress=self.shows_progress
+            wanted, part, self.say, self.backoff, shows_progress=self.shows_progress
         )
         urls = [mirror.url for mirror in wanted.mirrors]
         if self.mirror:
             urls = [f"{self.mirror.rstrip('/')}/{wanted.file}"]
         digests = download.fetch(urls)
-        if wanted.kind == "file":
-            self._place(part, wanted)
+        if wanted.kind == "checkpoint":
+            made = self._write(part, Origin.of(part, digests, name=wanted.file))
             download.discard()
-            return placed
-        origin = Origin(
-            wanted.file,
-            digests.size_bytes,
-            part.stat().st_mtime_ns,
-            digests.sha256,
-            digests.md5,
-        )
-        converted = self._write(part, digests, origin)
-        download.discard()
-        return converted
-
-    def _place(self, part: Path, wanted: WeightsFile) -> None:
-        """Gives a proven download its name; a right file that somebody placed meanwhile stays.
-
-        Raises:
-            WeightsCorrupt: another file has been placed there; `part` is kept.
-            WeightsFolderRefused: something else is there, or it cannot be written.
-        """
-        target = self.folder / wanted.file
-        with writing(target):
+            return made
+        with writing(placed):
             try:
-                give_name(part, target)
+                rename_new(part, placed)
             except FileExistsError:
-                if not target.is_file():
+                # A person has put a file there in the meantime. It stays.
+                if not placed.is_file():
                     raise
-                self._check_placed(target, wanted)
+                wanted.check(placed, digests_of(placed))
+        download.discard()
+        return placed
 
     def _converted_from(self, path: Path, digests: Digests) -> Path:
-        """The converted file of a person's one, made or brought up to date."""
+        """The converted file of a person's checkpoint, made or brought up to date."""
         with locked(self.folder, _stem(path.name), self.say):
-            there = self._looking_like(path)
+            there = self._converted_like(path)
             if there:
                 return there
-            made = self._write(path, digests, Origin.of(path, digests))
+            made = self._write(path, Origin.of(path, digests))
             known = self._checkpoints_named(path.name)
             if known and not any(wanted.match(digests) for wanted in known):
                 self.say(
-                    f"{path.name} has the name of a published file and another hash (sha256 "
-                    f"{digests.sha256}): taken as it is"
+                    f"{path.name} has the name of a published file but another hash (sha256 "
+                    f"{digests.sha256}); it is used as it is"
                 )
             return made
 
-    def _write(self, path: Path, digests: Digests, origin: Origin) -> Path:
-        name = f"{_stem(origin.name)}-{digests.sha256[:8]}{_CONVERTED_SUFFIX}"
-        checkpoint = read_checkpoint(path, digests)
+    def _write(self, path: Path, origin: Origin) -> Path:
+        name = f"{_stem(origin.name)}-{origin.sha256[:8]}{_CONVERTED_SUFFIX}"
+        checkpoint = read_checkpoint(path, origin)
         self.say(f"converting {origin.name} to {name}, once")
         write_converted(checkpoint, self.folder / name, origin)
         return self.folder / name
 
-    def _check_placed(
-        self, path: Path, wanted: WeightsFile, digests: Digests | None = None
-    ) -> None:
-        """Nothing, if a file at its place is the published one.
-
-        Raises:
-            WeightsCorrupt: it is another.
-        """
-        found = digests or digests_of(path)
-        if not wanted.match(found):
-            reason = (
-                f"it is not the published file: {found.size_bytes} bytes with sha256 "
-                f"{found.sha256} instead of {wanted.size_bytes or 'some'} with {wanted.hash}; move "
-                f"it away and run `animato weights fetch {wanted.name}`"
-            )
-            raise WeightsCorrupt(path=str(path), reason=reason)
-
-
-def converted_files(folder: Path) -> list[Path]:
-    """The files of a folder that are named as converted ones are."""
-    return sorted(folder.glob(_CONVERTED))
-
 
 def _stem(name: str) -> str:
-    """A published file's name without its endings."""
-    for ending in _ENDINGS:
-        if name.endswith(ending) and name != ending:
-            return name.removesuffix(ending)
+    """A published file's name without its suffixes."""
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix) and name != suffix:
+            return name.removesuffix(suffix)
     return Path(name).stem

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 from skimage.data import astronaut
 
 from inference.media.probe import probe
@@ -36,6 +36,30 @@ def test_template_animates_the_whole_photo(animato: Animato, photo: Path, tmp_pa
     assert np.abs(shown[15].astype(int) - shown[0]).max() > 40  # the eyes are shut
     assert "75/75" in ended.err
     assert "engine: flow" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "rate"), [("me.gif", 38, "25/2"), ("me.webp", 75, "25")]
+)
+def test_output_may_be_an_animation_that_loops(
+    animato: Animato, photo: Path, tmp_path: Path, name: str, frames: int, rate: str
+) -> None:
+    ended = animato(
+        *("animate", "--source_image", photo, "--template", "blink", "--output", name),
+        *("--json", "--quiet"),
+    )
+    assert ended.code == 0, ended.err
+    said = json.loads(ended.out)
+    assert (said["width"], said["height"], said["frames"]) == (400, 400, frames)
+    assert said["frame_rate"] == rate
+    shown_ms = 0
+    with Image.open(tmp_path / name) as animation:
+        assert animation.size == (400, 400)
+        assert animation.info["loop"] == 0
+        for frame in ImageSequence.Iterator(animation):
+            frame.load()
+            shown_ms += frame.info["duration"]
+    assert shown_ms == 3000
 
 
 def test_clip_animates_the_photo_and_keeps_its_rate(

@@ -1,8 +1,6 @@
 """Downloads from a real server on loopback, well-behaved and otherwise."""
 
 import gzip
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -108,17 +106,9 @@ def test_file_that_changed_between_two_requests_is_begun_again(
     def breaks_off_and_changes(handler: Handler) -> None:
         handler.ours.content = OTHER
         breaks_off(100_000)(handler)
-        handler.ours.content, handler.ours.etag = CONTENT, '"second"'
+        handler.ours.content = CONTENT
 
     server.plan("/one", breaks_off_and_changes)
-    assert fetched(make()) == CONTENT
-    # The server was asked for a part only if its file was still the same, so it sent all.
-    assert server.ranges("/one") == [None, "bytes=100000-"]
-
-
-def test_part_of_a_changed_file_is_not_gone_on_with(make: Make, server: FileServer) -> None:
-    wrong = claims(f"bytes 100000-100009/{len(CONTENT)}", ETag='"second"')
-    server.plan("/one", breaks_off(100_000), wrong)
     assert fetched(make()) == CONTENT
     assert server.ranges("/one") == [None, "bytes=100000-", None]
 
@@ -188,19 +178,19 @@ def packed(handler: Handler) -> None:
         (sends(b""), "0 bytes instead of 300000"),
         (sends(OTHER), "another file than the published one"),
         (sends_without_length(CONTENT + b"!"), "more than 300000 bytes"),
-        (packed, "it packs the file (gzip)"),
-        (status(403), "forbidden (403)"),
-        (status(404), "no such file any more (404)"),
-        (status(410), "no such file any more (410)"),
+        (packed, "it compresses the file (gzip)"),
+        (status(403), "access is forbidden (403)"),
+        (status(404), "no longer exists (404)"),
+        (status(410), "no longer exists (410)"),
         (status(429), "too many people are downloading (429)"),
         (status(429, Retry_After="3600"), "too many people are downloading (429)"),
         (status(500), "answers with status 500"),
         (status(503, Retry_After="soon"), "busy (503)"),
         (status(304), "answers with status 304"),
         (status(302, Location="ftp://127.0.0.1/a"), "not http or https"),
-        (status(302, Location="/one"), "leads in circles"),
+        (status(302, Location="/one"), "redirects too many times"),
         (breaks_off(0), "broke off"),
-        (falls_silent(0), "gone silent"),
+        (falls_silent(0), "no more data arrived"),
     ],
 )
 def test_next_mirror_is_asked_and_the_reason_is_said(
@@ -225,18 +215,16 @@ def test_mirror_that_does_not_answer_is_passed_over(
         nobody = closed.url("/one")
     wanted = known(tmp_path, [nobody, server.url("/two")])
     store = WeightsStore(
-        tmp_path / "store", WeightsCatalogue(files=(wanted,)), say=said.append, patience=HASTY
+        tmp_path / "store", WeightsCatalogue(files=(wanted,)), say=said.append, backoff=HASTY
     )
     assert fetched(store) == CONTENT
     assert any("no answer" in sentence for sentence in said)
 
 
-@pytest.mark.parametrize("is_date", [False, True], ids=["seconds", "date"])
 def test_busy_mirror_is_given_the_time_that_it_asks_for(
-    make: Make, server: FileServer, said: list[str], *, is_date: bool
+    make: Make, server: FileServer, said: list[str]
 ) -> None:
-    past = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
-    server.plan("/one", status(429, Retry_After=past if is_date else "0"))
+    server.plan("/one", status(429, Retry_After="0"))
     assert fetched(make()) == CONTENT
     assert server.ranges("/two") == []
     assert any("trying again in 0 s" in sentence for sentence in said)
@@ -276,5 +264,5 @@ def test_password_of_a_mirror_is_in_no_message_and_no_file(
         store.file("aux.pth", may_fetch=True)
     texts = [*said, str(caught.value)]
     texts += [path.read_text("latin-1") for path in store.folder.iterdir()]
-    assert len(texts) > 3
+    assert len(texts) > 2
     assert not any("hidden" in text for text in texts)

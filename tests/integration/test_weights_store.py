@@ -108,7 +108,7 @@ def test_checkpoint_is_fetched_converted_and_the_download_deleted(
     names = {"name": "small", "file": "small.pth.tar", "kind": "checkpoint"}
     wanted = known(tmp_path, [server.url("/other-name.tar")], **facts, **names)
     store = WeightsStore(
-        tmp_path / "store", WeightsCatalogue(files=(wanted,)), say=said.append, patience=HASTY
+        tmp_path / "store", WeightsCatalogue(files=(wanted,)), say=said.append, backoff=HASTY
     )
     (tmp_path / "store").mkdir()
     placed = tmp_path / "store" / "small.pth.tar"
@@ -183,7 +183,7 @@ def test_two_processes_fetch_once(tmp_path: Path, server: FileServer) -> None:
         assert server.asked.wait(60)
         with started() as second:
             assert second.stdout is not None
-            assert "another process is at work" in second.stdout.readline()
+            assert "waiting for another process" in second.stdout.readline()
             server.gate.set()
             ends = [process.communicate(timeout=60) for process in (first, second)]
     assert [out.splitlines()[-1] for out, _ in ends] == ["aux.pth", "aux.pth"]

@@ -25,7 +25,6 @@ from tests.conftest import Require
 Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 
-SIDE_PX = 128
 ASTRONAUT: Picture = np.ascontiguousarray(skimage.data.astronaut()[:256:2, 100:356:2])
 HOME_CACHES = (Path.home() / ".cache" / "torch", Path.home() / ".cache" / "face_alignment")
 
@@ -69,7 +68,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory, require: Require) -> Weigh
 
 @pytest.fixture(scope="session")
 def finder(weights: Weights) -> LandmarkFinder:
-    return LandmarkFinder(weights.seeing, weights.landmarks, "cpu", side_px=SIDE_PX)
+    return LandmarkFinder(weights.seeing, weights.landmarks, "cpu")
 
 
 @pytest.fixture(scope="session")
@@ -88,8 +87,9 @@ def test_landmarks_are_in_px_of_the_picture_round_the_face(landmarks: Points) ->
 
 
 def test_landmarks_of_a_large_picture_are_in_its_own_px(
-    finder: LandmarkFinder, landmarks: Points
+    finder: LandmarkFinder, landmarks: Points, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("inference.faces.face_alignment._SIDE_PX", len(ASTRONAUT))
     (larger,) = finder.find(ASTRONAUT.repeat(3, axis=0).repeat(3, axis=1))
     assert larger.dtype == np.float32
     assert np.allclose(larger, 3 * landmarks)
@@ -102,7 +102,7 @@ def test_faces_have_the_boxes_of_their_landmarks(finder: LandmarkFinder, landmar
 
 
 def test_picture_without_a_face_gives_an_empty_list_and_no_warning(weights: Weights) -> None:
-    blind = LandmarkFinder(weights.blind, weights.landmarks, "cpu", side_px=SIDE_PX)
+    blind = LandmarkFinder(weights.blind, weights.landmarks, "cpu")
     assert blind.find(ASTRONAUT) == []
     assert blind.faces(ASTRONAUT) == ()
 
@@ -153,7 +153,7 @@ def test_nothing_is_fetched_and_nothing_is_written(
     monkeypatch.setattr("tempfile.tempdir", None)
     usual = torch.hub.get_dir()
     # Sockets are refused to all tests, so a download would fail this one.
-    LandmarkFinder(weights.blind, weights.landmarks, "cpu", side_px=SIDE_PX).find(ASTRONAUT)
+    LandmarkFinder(weights.blind, weights.landmarks, "cpu").find(ASTRONAUT)
     assert torch.hub.get_dir() == usual
     assert list(tmp_path.iterdir()) == []
     assert [path.exists() and sorted(path.rglob("*")) for path in HOME_CACHES] == before

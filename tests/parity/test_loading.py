@@ -49,7 +49,7 @@ def states(name: str = "fomm_tiny") -> dict[str, State]:
 def converted(folder: Path, content: dict[str, State]) -> Path:
     """A converted file with exactly these weights."""
     path = folder / "tiny.safetensors"
-    origin = Origin("tiny.pth.tar", size_bytes=1, mtime_ns=1, sha256="0" * 64, md5="0" * 32)
+    origin = Origin(name="tiny.pth.tar", size_bytes=1, mtime_ns=1, sha256="0" * 64, md5="0" * 32)
     write_converted(Checkpoint(**content, origin_sha256=origin.sha256), path, origin)
     return path
 
@@ -203,7 +203,7 @@ def test_weights_that_are_not_numbers_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsCorrupt) as caught:
         load_networks(config_file(tmp_path), path)
     assert str(path) in str(caught.value)
-    assert "generator.final.bias holds numbers that are not finite" in str(caught.value)
+    assert "generator.final.bias contains NaN or infinity" in str(caught.value)
 
 
 def test_missing_and_wrong_files_are_named(tmp_path: Path) -> None:

@@ -185,8 +185,8 @@ def test_device_short_of_memory_halves_its_batch_and_goes_on(
     assert model.batch_size == 2
     told = [record.getMessage() for record in caplog.records]
     assert told == [
-        "the device is short of memory: 4 frames at once",
-        "the device is short of memory: 2 frames at once",
+        "the device is out of memory: batch size is now 4",
+        "the device is out of memory: batch size is now 2",
     ]
     # What it has learned it remembers.
     assert difference(model.predict(source, many(6)), expected) <= TOLERANCE
@@ -247,7 +247,7 @@ def test_frame_that_is_not_a_number_brings_float32_once_and_for_good(
         assert difference(frames, expected) <= TOLERANCE
     assert model.dtype == torch.float32
     told = [record.getMessage() for record in caplog.records]
-    assert told == ["a frame in torch.bfloat16 is not finite: going on in float32"]
+    assert told == ["a frame in torch.bfloat16 is not finite: switching to float32"]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -256,7 +256,7 @@ def test_frame_that_is_not_a_number_in_float32_either_is_a_failure(dtype: torch.
     source = model.source(networks("fomm_tiny").arrays["source"])
     keypoints = many(2)
     keypoints.value[1] = np.nan
-    with pytest.raises(EngineFailed, match="not finite"):
+    with pytest.raises(EngineFailed, match="NaN or infinity"):
         model.render(source, keypoints)
 
 

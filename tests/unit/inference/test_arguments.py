@@ -159,7 +159,8 @@ def test_boxes_numbers_and_paths_are_read() -> None:
     assert face_choice("3") == 3
     assert face_choice("centre") == face_choice("center") == "centre"
     assert video_path("folder/A.MP4") == Path("folder/A.MP4")
-    assert video_path("a.mkv") == Path("a.mkv")
+    for name in ("a.mkv", "a.gif", "a.webp"):
+        assert video_path(name) == Path(name)
     assert side_px("0") == 0
     assert side_px("64") == 64
     assert seconds("0") == 0.0

@@ -13,6 +13,7 @@ from inference.engine import (
     EngineCrop,
     Picture,
     find_engine,
+    motion_engine,
     ready_engine,
 )
 from inference.engine_names import engine_names
@@ -131,8 +132,19 @@ def test_new_file_is_what_auto_takes_if_it_is_preferred(
     (tmp_path / "keen.py").write_text(KEEN_ENGINE)
     monkeypatch.setattr(engines, "__path__", [*engines.__path__, str(tmp_path)])
     assert ready_engine("auto").name == "keen"
+    assert motion_engine().name == "keen"
     info = find_engine("keen").info()
     assert (info.name, info.button, info.preference) == ("keen", "Keener", 99)
+
+
+def test_movements_are_drawn_by_an_engine_that_evaluates_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = KEEN_ENGINE.replace("= 99", "= 99\n    evaluates_motions = False")
+    (tmp_path / "keen.py").write_text(content)
+    monkeypatch.setattr(engines, "__path__", [*engines.__path__, str(tmp_path)])
+    assert ready_engine("auto").name == "keen"
+    assert motion_engine().evaluates_motions
 
 
 def test_auto_says_so_where_no_engine_can_run(

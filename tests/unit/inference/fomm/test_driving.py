@@ -9,7 +9,6 @@ import pytest
 
 from inference.fomm.driving import (
     Candidates,
-    Normalisation,
     Squares,
     batched,
     frame_distances,
@@ -17,7 +16,7 @@ from inference.fomm.driving import (
     read_cached,
     write_cached,
 )
-from inference.motion import Keypoints
+from inference.motion import Keypoints, adapt_scale, normalise
 from jobs.errors import NoSuchFrame
 
 SQUARE = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]], np.float32)
@@ -92,15 +91,17 @@ def test_the_nearest_frame_has_the_photos_pose_wherever_it_is_and_however_large(
 def test_relative_movement_is_added_to_the_photo_and_scaled_by_the_faces() -> None:
     source, initial = keypoints(SQUARE), keypoints(SQUARE / 2)
     driving = keypoints(SQUARE / 2 + 0.1, SQUARE / 2)
-    scaled = Normalisation(source, initial, relative=True, adapt_scale=True)(driving)
-    plain = Normalisation(source, initial, relative=True, adapt_scale=False)(driving)
+    scale = adapt_scale(source, initial)
+    scaled = normalise(source, driving, initial, relative=True, scale=scale)
+    plain = normalise(source, driving, initial, relative=True, scale=1.0)
     np.testing.assert_allclose(scaled.value, [SQUARE + 0.2, SQUARE], atol=1e-6)
     np.testing.assert_allclose(plain.value, [SQUARE + 0.1, SQUARE], atol=1e-6)
 
 
 def test_absolute_positions_are_neither_moved_nor_scaled() -> None:
     source, driving = keypoints(SQUARE), keypoints(SQUARE / 2 + 0.1)
-    found = Normalisation(source, driving, relative=False, adapt_scale=True)(driving)
+    scale = adapt_scale(source, driving)
+    found = normalise(source, driving, driving, relative=False, scale=scale)
     np.testing.assert_array_equal(found.value, driving.value)
 
 

@@ -89,8 +89,8 @@ def changed(keypoints: Keypoints, value: float) -> Keypoints:
 
 def test_keypoints_outside_the_picture_or_no_numbers_are_doubtful() -> None:
     assert_doubtful(judge_places(changed(following(), -1.25)), "at 1.25")
-    assert_doubtful(judge_places(changed(following(), np.nan)), "no numbers")
-    assert_doubtful(judge_places(changed(following(), np.inf)), "no numbers")
+    assert_doubtful(judge_places(changed(following(), np.nan)), "NaN or infinite")
+    assert_doubtful(judge_places(changed(following(), np.inf)), "NaN or infinite")
 
 
 @pytest.mark.parametrize("shape", [(0.0, 0.0), (0.9, 0.0), (0.1, 0.1), (np.nan, np.nan)])
@@ -142,7 +142,7 @@ def test_keypoints_that_scatter_are_doubtful() -> None:
     away = (POINTS - POINTS.mean(axis=0)) * (np.arange(len(WAY_PX)) % 2)[:, None, None]
     value = following().value + 0.4 * away.astype(np.float32)
     finding = judge_path(movement(keypoints=Keypoints(value)))
-    assert_doubtful(finding, "face's way by 1.0")
+    assert_doubtful(finding, "follow the face by 1.0")
     assert "together by 0.3" in finding.sentence
 
 

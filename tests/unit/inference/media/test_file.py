@@ -19,7 +19,7 @@ def test_a_folder_and_a_pipe_are_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(FileUnreadable, match="it is a folder"):
         check_file(tmp_path, 10)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileUnreadable, match="no plain file"):
+    with pytest.raises(FileUnreadable, match="not a regular file"):
         check_file(tmp_path / "pipe", 10)
 
 

@@ -201,16 +201,20 @@ OUTSIDE = LINK.replace("os.symlink(request['source'], name)", "name = request['s
         (READY + "os.kill(os.getpid(), signal.SIGXCPU)", DecoderFailed, "it took too long"),
         (READY + "sys.exit(3)", DecoderFailed, "it crashed"),
         (READY, DecoderFailed, "it crashed"),
-        (READY + "print('garbage')", GateFailed, "makes no sense"),
-        (READY + "print('[]')", GateFailed, "makes no sense"),
-        (READY + 'print(\'{"error": "NoSuchClass"}\')', GateFailed, "makes no sense"),
-        (READY + "print('{\"photo\": 1}')", GateFailed, "makes no sense"),
-        (READY + "print('x' * 3_000_000)", GateFailed, "makes no sense"),
-        (READY + OUTSIDE, GateFailed, "makes no sense"),
-        (READY + "print('[' * 100_000)", GateFailed, "makes no sense"),
-        (READY + 'print(\'{"error": "Cancelled", "fields": {}}\')', GateFailed, "makes no sense"),
+        (READY + "print('garbage')", GateFailed, "its answer is invalid"),
+        (READY + "print('[]')", GateFailed, "its answer is invalid"),
+        (READY + 'print(\'{"error": "NoSuchClass"}\')', GateFailed, "its answer is invalid"),
+        (READY + "print('{\"photo\": 1}')", GateFailed, "its answer is invalid"),
+        (READY + "print('x' * 3_000_000)", GateFailed, "its answer is invalid"),
+        (READY + OUTSIDE, GateFailed, "its answer is invalid"),
+        (READY + "print('[' * 100_000)", GateFailed, "its answer is invalid"),
+        (
+            READY + 'print(\'{"error": "Cancelled", "fields": {}}\')',
+            GateFailed,
+            "its answer is invalid",
+        ),
         (READY + 'print(\'{"error": "DiskFull", "fields": {"path": "x"}}\')', DiskFull, "room"),
-        (READY + LINK, GateFailed, "makes no sense"),
+        (READY + LINK, GateFailed, "its answer is invalid"),
         ("raise SystemExit('no library')", GateFailed, "no library"),
         ("import sys; sys.exit(1)", GateFailed, "ended with 1"),
     ],
@@ -337,7 +341,7 @@ def test_the_limit_on_the_clock_leaves_room_for_a_busy_machine() -> None:
 def test_program_that_cannot_be_started_is_our_fault(photo: Path, folder: Path) -> None:
     with pytest.raises(GateFailed, match="cannot be started"):
         look_at_photo(photo, folder, child=("/no/such/program",))
-    with pytest.raises(GateFailed, match="no place"):
+    with pytest.raises(GateFailed, match="no folder"):
         look_at_photo(photo, folder / "missing")
     assert list(folder.iterdir()) == []
 

@@ -104,7 +104,7 @@ def test_malicious_pickle_is_refused_and_never_run(tmp_path: Path, *, is_zip: bo
     marker = tmp_path / "marker"
     malice = Malice(f"touch {marker}")
     path = write_checkpoint(tmp_path / "evil.pth.tar", is_zip=is_zip, epoch=malice)
-    assert "unsafe content refused: it names the program code" in refusal(path)
+    assert "unsafe content refused: it refers to the program code" in refusal(path)
     assert not marker.exists()
     # The same file without our care: the command is real.
     pickle.loads(pickle.dumps(malice))  # noqa: S301
@@ -125,7 +125,7 @@ def test_bare_malicious_pickle_is_refused_too(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html>Quota exceeded</html>", "web page, not weights"),
         (b"\n  <html>", "web page, not weights"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n", "Git-LFS pointer"),
-        (b"no checkpoint at all" * 40, "damaged, or no PyTorch checkpoint"),
+        (b"no checkpoint at all" * 40, "damaged or not a PyTorch checkpoint"),
     ],
 )
 def test_what_mirrors_send_in_the_place_of_weights_is_told(
@@ -160,11 +160,11 @@ def test_file_that_is_not_there_or_empty_is_told(tmp_path: Path) -> None:
 
 def test_missing_network_is_named(tmp_path: Path) -> None:
     sentence = refusal(write_checkpoint(tmp_path / "a.pth.tar", kp_detector=None))
-    assert "the key kp_detector is missing (it has generator, " in sentence
+    assert "the key kp_detector is missing (its keys: generator, " in sentence
 
 
 def test_network_that_is_no_dictionary_or_empty_is_named(tmp_path: Path) -> None:
-    assert "generator is no dictionary of tensors but a list" in refusal(
+    assert "generator is a list, not a dictionary of tensors" in refusal(
         write_checkpoint(tmp_path / "a.pth.tar", generator=[1, 2])
     )
     assert "generator is empty" in refusal(write_checkpoint(tmp_path / "b.pth.tar", generator={}))
@@ -174,17 +174,17 @@ def test_content_that_is_no_dictionary_is_told(tmp_path: Path) -> None:
     import torch  # noqa: PLC0415 - `neural` has asked for it
 
     torch.save([torch.ones(1)], tmp_path / "a.pth.tar", _use_new_zipfile_serialization=False)
-    assert "no dictionary but a list" in refusal(tmp_path / "a.pth.tar")
+    assert "a list, not a dictionary" in refusal(tmp_path / "a.pth.tar")
 
 
 def odd_values() -> dict[str, object]:
     import torch  # noqa: PLC0415 - `neural` has asked for it
 
     return {
-        "is no tensor but a float": 0.5,
-        "no plain tensor of floating-point numbers but one of torch.int64": torch.ones(2).long(),
-        "not finite": torch.tensor([1.0, float("nan")]),
-        "not finite (NaN or inf)": torch.tensor([1.0, float("-inf")]),
+        "is a float, not a tensor": 0.5,
+        "is not a dense floating-point tensor but one of torch.int64": torch.ones(2).long(),
+        "contains NaN": torch.tensor([1.0, float("nan")]),
+        "contains NaN or infinity": torch.tensor([1.0, float("-inf")]),
         "is empty (its shape is (0, 3))": torch.ones(0, 3),
         "claims more numbers than it holds": torch.ones(1).expand(1000, 1000),
     }
@@ -281,7 +281,7 @@ def test_converted_file_of_another_format_or_program_is_none_of_ours(tmp_path: P
     target.write_bytes(content.replace(FORMAT.encode(), b"animato-0"))
     assert read_origin(target) is None
     save_file(dict(published()["generator"]), tmp_path / "other.safetensors")
-    with pytest.raises(WeightsCorrupt, match="no file that animato converted"):
+    with pytest.raises(WeightsCorrupt, match="was not converted by animato"):
         check_converted(tmp_path / "other.safetensors")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.weights.folder import give_name, whole
+from inference.weights.folder import rename_new, whole
 
 
 def fails_in_the_middle(target: Path) -> None:
@@ -43,7 +43,7 @@ def part(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_name_that_is_free_is_given(part: Path) -> None:
     target = part.with_name("file")
-    give_name(part, target)
+    rename_new(part, target)
     assert target.read_text() == "ours"
     assert not part.exists()
 
@@ -55,7 +55,7 @@ def test_name_that_is_taken_is_not_given(part: Path) -> None:
     dangling.symlink_to("nowhere")
     for taken in (target, dangling):
         with pytest.raises(FileExistsError):
-            give_name(part, taken)
+            rename_new(part, taken)
     assert target.read_text() == "a person's"
     assert dangling.is_symlink()
     assert part.read_text() == "ours"

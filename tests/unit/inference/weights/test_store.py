@@ -1,6 +1,5 @@
 """The store of weights, without any network: what is found, converted, kept and refused."""
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +10,6 @@ import pytest
 from inference.extras import missing_neural
 from inference.weights.catalogue import Digests, WeightsCatalogue, WeightsFile, digests_of
 from inference.weights.store import WeightsStore
-from inference.weights.verify import verify
 from jobs.errors import (
     ExtraMissing,
     FileMissing,
@@ -171,7 +169,7 @@ def test_what_was_saved_in_the_place_of_weights_does_not_stand_in_their_way(
     made = store.convert(original)
     said.clear()
     assert store.checkpoint(path) == made
-    assert f"{made.name} is taken instead" in said[0]
+    assert f"{made.name} is used instead" in said[0]
     assert path.read_bytes() == content
 
 
@@ -335,14 +333,13 @@ def test_auxiliary_file_is_proven_each_time(make: Make, auxiliary: WeightsFile) 
 # --- import ---------------------------------------------------------------------------------------
 
 
-def test_import_notes_the_hash_and_leaves_the_original(
+def test_import_returns_the_hash_and_leaves_the_original(
     make: Make, original: Path, tmp_path: Path
 ) -> None:
     own = original.rename(tmp_path / "elsewhere" / "own.pth.tar")
     store = make()
-    record, usable = store.import_file(own)
-    noted = json.loads((store.folder / "imported.json").read_text("utf-8"))
-    assert [each["sha256"] for each in noted] == [digests_of(own).sha256] == [record.sha256]
+    digests, usable = store.import_file(own)
+    assert digests == digests_of(own)
     assert own.exists()
     assert not (store.folder / "own.pth.tar").exists()
     # From now on it is found by its name alone.
@@ -351,19 +348,21 @@ def test_import_notes_the_hash_and_leaves_the_original(
     assert "ready" in store.state_of(store.catalogue.named("own")[0])
 
 
-def test_import_twice_is_one_record(make: Make, original: Path) -> None:
+def test_the_latest_import_of_a_name_is_found(make: Make, original: Path) -> None:
     store = make()
-    store.import_file(original)
-    store.import_file(original)
-    assert len(json.loads((store.folder / "imported.json").read_text("utf-8"))) == 1
+    own = original.with_name("own.pth.tar")
+    for epoch in (1, 2, 3):
+        _, usable = store.import_file(write_checkpoint(own, epoch=epoch))
+        os.utime(usable, ns=(epoch, epoch))
+    assert store.checkpoint(Path("checkpoints/own.pth.tar")) == usable
 
 
-def test_import_of_something_else_notes_nothing(make: Make, tmp_path: Path) -> None:
+def test_import_of_something_else_is_refused(make: Make, tmp_path: Path) -> None:
     page = tmp_path / "own.pth.tar"
     page.write_bytes(b"<html>")
     with pytest.raises(WeightsCorrupt, match="web page"):
         make().import_file(page)
-    assert not (make().folder / "imported.json").exists()
+    assert not make().has_checkpoint(Path("checkpoints/own.pth.tar"))
 
 
 def test_import_of_a_wrong_auxiliary_file_is_refused(
@@ -383,7 +382,7 @@ def test_verify_says_what_each_file_is(make: Make, original: Path) -> None:
     placed = put(store, "small.pth.tar", original.read_bytes())
     put(store, "own.pth.tar", b"something else")
     made = store.checkpoint(placed)
-    found = {checked.path: checked for checked in verify(store)}
+    found = {checked.path: checked for checked in store.verify()}
     assert found[placed].is_right
     assert found[placed].finding == "the published small (its sha256 is right)"
     assert found[made].is_right
@@ -391,7 +390,7 @@ def test_verify_says_what_each_file_is(make: Make, original: Path) -> None:
     content = bytearray(made.read_bytes())
     content[-1] ^= 1
     made.write_bytes(content)
-    assert [checked.path for checked in verify(store) if not checked.is_right][-1] == made
+    assert [checked.path for checked in store.verify() if not checked.is_right][-1] == made
 
 
 def test_state_of_a_file_goes_from_nothing_to_ready(make: Make, original: Path) -> None:
@@ -426,7 +425,7 @@ def test_without_the_extra_one_sentence_says_what_to_type(
         lambda: store.convert(original),
         lambda: store.import_file(original),
         lambda: store.fetch(small),
-        lambda: list(verify(store)),
+        lambda: list(store.verify()),
     ]
     for ask in asks:
         with pytest.raises(ExtraMissing, match="make neural"):
