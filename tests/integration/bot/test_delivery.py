@@ -1,6 +1,7 @@
 """What was finished reaches its chat: once, whatever dies or refuses meanwhile."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -291,6 +292,8 @@ async def killed_at(point: str, staff: Staff, sandbox: Sandbox, store: Path) -> 
         sys.executable,
         *("-m", "tests.integration.bot.postman", staff.services.queues.url),
         *(sandbox.url, sandbox.token, str(store), point),
+        # What it leaves behind lies in the test's folder.
+        env={**os.environ, "TMPDIR": str(store.parent)},
         stdout=asyncio.subprocess.PIPE,
     )
     try:
