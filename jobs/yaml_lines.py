@@ -1,7 +1,7 @@
 """Read a YAML list entry by entry, with the line number of every value.
 
 PyYAML's loader drops line numbers, accepts duplicate keys, and rejects the whole file for one
-missing bracket; ruamel.yaml has line numbers but rejects the whole file too. People edit these
+missing bracket; other loaders have line numbers but reject the whole file too. People edit these
 files by hand, so one broken entry must not affect the others.
 """
 

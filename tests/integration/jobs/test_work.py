@@ -1,6 +1,7 @@
 """A station at a queue: it takes, keeps, reports, gives back and finishes jobs."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
@@ -153,7 +154,7 @@ async def test_order_of_another_version_fails_with_one_sentence(
 
     await queues.submit(make_order(2))
     text = await redis.hget(REF.key, "data")
-    newer = str(text).replace('"schema_version":1', '"schema_version":2')
+    newer = re.sub(r'"schema_version":\d+', '"schema_version":99', str(text))
     await redis.hset(REF.key, "data", newer)
     async with QueueWorker(valkey, QUEUE, work, QUICK):
         status = await until(queues, REF, OrderState.FAILED)
