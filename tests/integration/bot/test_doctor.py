@@ -114,7 +114,7 @@ async def test_token_that_telegram_does_not_know_is_in_the_way_and_not_shown(
     )
     assert ended.code == 3
     assert "Telegram does not know this token" in ended.out
-    assert ended.err == "animato: The service cannot run yet; first comes: bot.\n"
+    assert ended.err == "animato: The service cannot run yet; fix first: bot.\n"
     assert token not in ended.out + ended.err
 
 
