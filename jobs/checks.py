@@ -24,7 +24,7 @@ _TIMEOUTS = StoreTimeouts(connect_s=5, read_s=10, retries=1)
 _GB = 1_000_000_000
 _MB = 1_000_000
 _ANSWER_S = 3.0
-_LOSES_ORDERS = "orders may be lost with a restart: start it with --appendonly yes"
+_LOSES_ORDERS = "orders may be lost at a restart: start it with --appendonly yes"
 _EVICTS_ORDERS = (
     "orders may be evicted when its memory is full: start it with --maxmemory-policy noeviction"
 )
@@ -169,8 +169,8 @@ def check_metrics(host: str, port: int | None) -> CheckResult:
         if error.errno == errno.EADDRINUSE and _serves_ours(host, port):
             return CheckResult(about, State.OK, f"served at {host}:{port} right now")
         says = (
-            f"{host}:{port} cannot be used ({os_reason(error)}): let ANIMATO_METRICS_PORT name a "
-            "free port, and ANIMATO_METRICS_HOST an address of this machine"
+            f"{host}:{port} cannot be used ({os_reason(error)}): set ANIMATO_METRICS_PORT to a "
+            "free port, and ANIMATO_METRICS_HOST to an address of this machine"
         )
         return CheckResult(about, State.WRONG, says, is_needed=True)
     return CheckResult(about, State.OK, f"{host}:{port} is free for them")

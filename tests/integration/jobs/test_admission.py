@@ -230,7 +230,7 @@ async def test_full_queue_refuses_and_says_how_many_wait(queues: Queues, hand: H
         engine = "still" if person % 2 else "flow"
         await queues.submit(make_order(person, engine=engine))
     await hand.take()  # what runs counts
-    with pytest.raises(QueueFull, match="10 videos are waiting already"):
+    with pytest.raises(QueueFull, match="10 videos are waiting"):
         await queues.submit(make_order(50))
     await hand.work_through(1)
     assert (await queues.submit(make_order(50))).is_new
