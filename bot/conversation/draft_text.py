@@ -77,7 +77,7 @@ def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> Mess
     """Photo and clip are being looked at; `is_attended`: whether a worker is online."""
     if not is_attended:
         text = _(
-            "No worker is online right now. Your photo is kept, and I go on as soon as one is back."
+            "No worker is online right now. Your photo is kept; I continue as soon as one is back."
         )
     elif draft.clip:
         text = _("Looking at your photo and your clip ...")
