@@ -229,7 +229,7 @@ def _add_worker(commands: Any) -> None:
         "--device",
         type=_device,
         metavar="DEVICE",
-        help="what networks compute on: auto, cpu, mps, cuda, cuda:1 (default: ANIMATO_DEVICE)",
+        help="device for networks: auto, cpu, mps, cuda, cuda:1 (default: ANIMATO_DEVICE)",
     )
     parser.add_argument("--once", action="store_true", help="exit when the queues are empty")
     _add_healthy(parser)

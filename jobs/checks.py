@@ -145,7 +145,7 @@ async def check_store(url: str, min_free_bytes: int) -> CheckResult:
     except (BadSettings, StoreError) as error:
         return CheckResult.of(about, error)
     room = "" if free_bytes is None else f", {free_bytes / _GB:.1f} GB free"
-    says = f"{store.place} takes, gives and deletes files{room}"
+    says = f"{store.place} stores, returns and deletes files{room}"
     return CheckResult(about, State.OK, says, is_needed=True)
 
 
@@ -161,7 +161,7 @@ def check_metrics(host: str, port: int | None) -> CheckResult:
     """
     about = "metrics"
     if port is None:
-        return CheckResult(about, State.OK, "not served; ANIMATO_METRICS_PORT turns them on")
+        return CheckResult(about, State.OK, "not served; set ANIMATO_METRICS_PORT to serve them")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
@@ -173,7 +173,7 @@ def check_metrics(host: str, port: int | None) -> CheckResult:
             "free port, and ANIMATO_METRICS_HOST to an address of this machine"
         )
         return CheckResult(about, State.WRONG, says, is_needed=True)
-    return CheckResult(about, State.OK, f"{host}:{port} is free for them")
+    return CheckResult(about, State.OK, f"{host}:{port} is free")
 
 
 def _serves_ours(host: str, port: int) -> bool:

@@ -169,4 +169,4 @@ class OrderFailed(OperatorError):
 
 
 class OrderStalled(OperatorError):
-    sentence = "The order {order} was given up: the workers that took it died or froze each time."
+    sentence = "The order {order} failed: each worker that took it died or froze."

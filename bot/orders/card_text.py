@@ -273,8 +273,7 @@ def refused_message(card: OrderCard, refused: Refused, _: Texts) -> FinalMessage
 def lost_message(card: OrderCard, _: Texts) -> FinalMessage:
     """The card's final message if no queue has the order."""
     text = _(
-        "{title}: this order got lost on our side, and nothing is being made. Tap Another movement "
-        "to order it again.",
+        "{title}: this order was lost on our side. Tap Another movement to order it again.",
         title=card.title,
     )
     return FinalMessage(text=text, offers_more=True)

@@ -376,9 +376,9 @@ async def test_warnings_come_before_any_order_even_from_a_link(talk: Talk) -> No
     await talk.shows("Smile. Now send me a photo for it")
     await talk.photo()
     card = await talk.shows("very dark")
-    assert labels(card)[0] == ["▶️ Go on: 😊 Smile"]
+    assert labels(card)[0] == ["▶️ Continue: 😊 Smile"]
     assert talk.worker.orders == []
-    await talk.tap("Go on", card)
+    await talk.tap("Continue", card)
     await talk.videos()
 
 
