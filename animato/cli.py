@@ -16,7 +16,7 @@ from inference.argument_types import png_path, video_path
 from inference.arguments import add_animate_arguments, check_animate_arguments, is_same_file
 from inference.extras import need_extras
 
-_ENDED = "everything has ended; unfinished orders continue with the next start"
+_ENDED = "everything has ended; unfinished orders continue at the next start"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def _add_faces(commands: Any) -> None:
         help="number the faces of a photo",
         description="Lists the faces of a photo, largest first; --output draws them numbered.",
     )
-    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="the photo to search")
     parser.add_argument(
         "--output", type=png_path, metavar="PNG", help="the photo with numbered faces"
     )
@@ -120,7 +120,7 @@ def _add_templates(commands: Any) -> None:
         ACTIONS[arguments.action](folder, arguments)
 
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    folder_help = "the catalogue's folder (default: ours)"
+    folder_help = "the templates' folder (default: ANIMATO_TEMPLATES_DIR)"
     for name, help_text in (
         ("list", "list the movements"),
         ("check", "report what is wrong with the catalogue, with file and line"),
@@ -129,8 +129,8 @@ def _add_templates(commands: Any) -> None:
     ):
         action = _add_action(actions, name, help_text, folder_help)
         if name == "preview":
-            action.add_argument("photo", type=Path, metavar="PHOTO")
-            action.add_argument("output", type=video_path, metavar="MP4")
+            action.add_argument("photo", type=Path, metavar="PHOTO", help="the photo to animate")
+            action.add_argument("output", type=video_path, metavar="MP4", help="the result")
         if name == "build":
             action.add_argument("--force", action="store_true", help="build what is up to date too")
         action.set_defaults(run=run)
@@ -154,6 +154,7 @@ def _add_weights(commands: Any) -> None:
         ACTIONS[arguments.action](store, arguments)
 
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    folder_help = "the weights' folder (default: ANIMATO_CHECKPOINTS_DIR)"
     for name, help_text in (
         ("list", "list the known weights, where to get them, and what is there"),
         ("fetch", "download weights, verify them, and make them ready for use"),
@@ -162,7 +163,7 @@ def _add_weights(commands: Any) -> None:
         ("import", "trust a checkpoint: check it, record its hash, make it ready for use"),
         ("check", "run a checkpoint on a portrait to see whether it is a model of faces"),
     ):
-        action = _add_action(actions, name, help_text, "where weights are stored (default: ours)")
+        action = _add_action(actions, name, help_text, folder_help)
         if name == "fetch":
             names_help = "which (animato weights list; default: vox-cpk)"
             action.add_argument("names", nargs="*", metavar="NAME", help=names_help)
@@ -184,8 +185,8 @@ def _add_action(actions: Any, name: str, text: str, folder_help: str) -> argpars
 
 def _add_check_arguments(action: argparse.ArgumentParser) -> None:
     for flag, metavar, help_text in (
-        ("config", "YAML", "the networks' shape (default: that of vox-256)"),
-        ("checkpoint", "FILE", "the networks' weights (default: vox-cpk)"),
+        ("config", "YAML", "network config (default: that of vox-256)"),
+        ("checkpoint", "FILE", "network weights (default: vox-cpk)"),
     ):
         action.add_argument(f"--{flag}", type=Path, metavar=metavar, help=help_text)
     action.add_argument(
@@ -200,7 +201,7 @@ def _add_check_arguments(action: argparse.ArgumentParser) -> None:
         dest="device",
         action="store_const",
         const="cpu",
-        help="compute on the processor, even if there is a GPU",
+        help="use the CPU even if there is a GPU",
     )
 
 
@@ -210,11 +211,11 @@ def _add_check_arguments(action: argparse.ArgumentParser) -> None:
 def _add_worker(commands: Any) -> None:
     parser = commands.add_parser(
         "worker",
-        help="make the videos that wait in the queues",
-        description="Takes orders from the queues (ANIMATO_REDIS_URL), makes their videos and puts "
-        "them into the file store (ANIMATO_STORE_URL). Several workers share the work. Ends with "
-        "Ctrl-C or SIGTERM: orders that are nearly done are finished, the others given back; the "
-        "second time, all are given back at once.",
+        help="render queued videos",
+        description="Takes orders from the queues (ANIMATO_REDIS_URL), renders their videos and "
+        "puts them into the file store (ANIMATO_STORE_URL). Several workers share the work. Ctrl-C "
+        "or SIGTERM stops it: orders that are nearly done are finished, the others returned to the "
+        "queues; a second signal returns all of them at once.",
     )
     parser.add_argument(
         "--engines",
@@ -228,9 +229,9 @@ def _add_worker(commands: Any) -> None:
         "--device",
         type=_device,
         metavar="DEVICE",
-        help="what networks compute on: auto, cpu, mps, cuda, cuda:1 (default: ANIMATO_DEVICE)",
+        help="device for networks: auto, cpu, mps, cuda, cuda:1 (default: ANIMATO_DEVICE)",
     )
-    parser.add_argument("--once", action="store_true", help="end as soon as nothing waits")
+    parser.add_argument("--once", action="store_true", help="exit when the queues are empty")
     _add_healthy(parser)
     parser.add_argument(
         *("-v", "--verbose"),
@@ -250,15 +251,15 @@ def _add_worker(commands: Any) -> None:
 
             run_worker(engines=arguments.engines, device=arguments.device, is_once=arguments.once)
 
-    parser.set_defaults(run=run, stopped="unfinished orders were finished or given back")
+    parser.set_defaults(run=run, stopped="unfinished orders were finished or returned")
 
 
 def _add_bot(commands: Any) -> None:
     parser = commands.add_parser(
         "bot",
         help="talk to people on Telegram",
-        description="Takes photos and orders on Telegram (ANIMATO_BOT_TOKEN), puts them into the "
-        "queues (ANIMATO_REDIS_URL) and sends the videos back. One bot, any number of workers.",
+        description="Receives photos and orders on Telegram (ANIMATO_BOT_TOKEN), puts them into "
+        "the queues (ANIMATO_REDIS_URL) and sends the videos back. One bot, any number of workers.",
     )
     _add_healthy(parser)
 
@@ -280,7 +281,7 @@ def _add_up(commands: Any) -> None:
     parser = commands.add_parser(
         "up",
         help="run the whole service on this machine: queues, bot and workers",
-        description="Starts Redis/Valkey (unless ANIMATO_REDIS_URL names one), the bot "
+        description="Starts Valkey or Redis (unless ANIMATO_REDIS_URL is set), the bot "
         "(ANIMATO_BOT_TOKEN) and workers, keeps them running, and shows their log.",
     )
     parser.add_argument(
@@ -351,7 +352,7 @@ def _add_healthy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--healthy",
         action="store_true",
-        help="start nothing; exit with 0 if the one on this machine is healthy",
+        help="check the one running on this machine; exit with 0 if it is healthy",
     )
 
 

@@ -47,7 +47,7 @@ class PortTaken(OperatorError):
     """The port of the chat page cannot be used."""
 
     sentence = (
-        "The chat page cannot have the port {port} ({reason}): choose another one with --port, or "
+        "The port {port} is not available ({reason}): choose another one with --port, or "
         "leave it out for a free one."
     )
 
@@ -55,7 +55,7 @@ class PortTaken(OperatorError):
 class DemoFailed(OperatorError):
     """The video of the sample portrait did not come back."""
 
-    sentence = "The sample portrait did not come back within {seconds:g} s: see the log above."
+    sentence = "The sample portrait was not animated within {seconds:g} s: see the log above."
 
 
 def run_demo(*, is_once: bool, port: int) -> None:

@@ -20,7 +20,7 @@ from jobs.tasks import Shutdown, end_tasks, run_shielded
 class ProgramFailed(OperatorError):
     """A part of the service that does not stay up."""
 
-    sentence = "{name} ended with code {code} {how}: what it said last is above."
+    sentence = "{name} ended with code {code} {how}: see its last log lines above."
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Supervisor:
         run = partial(self._run_once, program)
         code = await keep_running(run, self._timeouts, on_restart=tell, stopping=self._ending)
         if not self._ending.is_set():
-            raise ProgramFailed(name=program.name, code=code, how="again and again")
+            raise ProgramFailed(name=program.name, code=code, how="repeatedly")
 
     async def _run_once(self, program: Program) -> int:
         """Run a program and return its exit code; negative: the signal that ended it.

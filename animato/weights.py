@@ -122,14 +122,14 @@ def _facts(wanted: WeightsFile) -> list[str]:
     facts += [f"sha256 {wanted.sha256}"] if wanted.sha256 else []
     facts += [f"md5 {wanted.md5}"] if wanted.md5 else []
     if not wanted.hash:
-        facts.append("no known hash: never downloaded, `animato weights import PATH` takes it")
+        facts.append("no known hash: never downloaded, `animato weights import PATH` accepts it")
     facts += [_address(mirror) for mirror in wanted.mirrors]
     facts += [f"by hand: {wanted.by_hand}"] if wanted.by_hand else []
     return [*facts, f"licence: {wanted.licence}", f"source: {wanted.source}"]
 
 
 def _address(mirror: Mirror) -> str:
-    tried = "tried, and right" if mirror.tried else "nobody here has tried it"
+    tried = "tested" if mirror.tried else "untested"
     note = f"; {mirror.note}" if mirror.note else ""
     return f"{mirror.url} ({tried}{note})"
 

@@ -1,4 +1,4 @@
-"""`animato worker`: make the videos that wait in the queues."""
+"""`animato worker`: render queued videos."""
 
 import logging
 from pathlib import Path
@@ -29,7 +29,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     Args:
         engines: those that are offered; empty: those of the settings.
         device: what networks compute on; None: that of the settings.
-        is_once: whether to end as soon as nothing waits.
+        is_once: whether to exit when the queues are empty.
 
     Raises:
         BadSettings: a setting cannot be used, or there is no Redis address.
@@ -39,9 +39,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     settings = Settings.load(Path(".env"), without=BOT_SECRETS)
     url = settings.redis_url.get_secret_value()
     if not url:
-        reason = (
-            "A worker needs the server of the queues, the same as the bot's: set ANIMATO_REDIS_URL."
-        )
+        reason = "A worker needs Redis or Valkey, the same as the bot: set ANIMATO_REDIS_URL."
         raise BadSettings(reason=reason)
     _log_each_order()
     registry = CollectorRegistry()

@@ -44,8 +44,8 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
         "photo."
     ),
     NotSeamless: "This movement cannot be repeated. Choose another one.",
-    UnknownTemplate: "This movement is not offered any more. Choose another one.",
-    UnknownEngine: "This way of animating is not offered any more. Choose a movement again.",
+    UnknownTemplate: "This movement is no longer available. Choose another one.",
+    UnknownEngine: "This engine is no longer available. Choose a movement again.",
     ClipTooLong: ("This clip is longer than the {limit_s:g} s that I accept. Send a shorter one."),
     StartBeyondEnd: "The clip has no picture there. Send another clip.",
     MediaTooLarge: (
@@ -57,8 +57,8 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
         "HEIC file."
     ),
     UnsupportedClip: (
-        "I cannot read {name} as a video. Send a video, a round video, a GIF, or an MP4, MOV, "
-        "WebM, MKV or AVI file."
+        "I cannot read {name} as a video. Send a video, a video message, a GIF, or an MP4, "
+        "MOV, WebM, MKV or AVI file."
     ),
     EmptyFile: "{name} is empty. Send it again.",
     MediaDamaged: "{name} is cut off or damaged. Send it again.",

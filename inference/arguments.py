@@ -81,7 +81,7 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         "--driving_video",
         type=Path,
         metavar="CLIP",
-        help="a clip whose face leads the movement" + _shown(defaults.driving_video),
+        help="a clip whose face drives the movement" + _shown(defaults.driving_video),
     )
     movement.add_argument(
         "--template", metavar="NAME", help="a movement of the catalogue (animato templates list)"
@@ -98,13 +98,12 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         parser.add_argument(
             "--engine",
             metavar="NAME",
-            help="how it is made (animato engines); auto takes the best that can run"
-            " (default: auto)",
+            help="which engine (animato engines); auto takes the best that can run (default: auto)",
         )
     _add_picture_arguments(parser, defaults)
     _add_clip_arguments(parser)
     if defaults.engine is None:
-        note = "with an engine that does not understand it, each of them is an error"
+        note = "an option that the chosen engine does not support is an error"
         group = parser.add_argument_group("options of some engines", note)
     else:
         group = parser.add_argument_group(f"options of the engine {defaults.engine}")
@@ -178,13 +177,13 @@ def _add_engine_arguments(engine: Any, defaults: EngineOptions) -> None:
         "--config",
         type=Path,
         metavar="YAML",
-        help="the networks' shape (default: ./config/vox-256.yaml)",
+        help="network config (default: ./config/vox-256.yaml)",
     )
     engine.add_argument(
         "--checkpoint",
         type=Path,
         metavar="FILE",
-        help="the networks' weights; known ones are downloaded when they are missing"
+        help="network weights; known ones are downloaded if missing"
         " (default: ./checkpoints/vox-cpk.pth.tar)",
     )
     _add_crop_arguments(engine, defaults)
@@ -192,8 +191,7 @@ def _add_engine_arguments(engine: Any, defaults: EngineOptions) -> None:
     engine.add_argument(
         "--precision",
         choices=("auto", "float32", "bfloat16", "float16"),
-        help="of the computation; auto is the fastest that looks the same"
-        f" (default: {defaults.precision})",
+        help=f"compute precision; auto: fastest at equal quality (default: {defaults.precision})",
     )
     text = "sample as the weights were trained, not as the published code does"
     _add_switch(engine, "align_corners", text, defaults)
@@ -202,7 +200,7 @@ def _add_engine_arguments(engine: Any, defaults: EngineOptions) -> None:
         dest="device",
         action="store_const",
         const="cpu",
-        help="compute on the processor, also where there is a GPU",
+        help="use the CPU even if there is a GPU",
     )
 
 
@@ -215,8 +213,8 @@ def _add_crop_arguments(engine: Any, defaults: EngineOptions) -> None:
         type=padding_px,
         nargs=4,
         metavar=("L", "U", "R", "D"),
-        help="px of the photo, 0 to 5000, that are added to that square on the left, above, on the"
-        " right and below (default: none)",
+        help="px of the photo, 0 to 5000, to add to that square: left, above, right, below"
+        " (default: none)",
     )
     text = "cut one square round the clip's face; without it the frames are squeezed into a square"
     _add_switch(engine, "crop_video", text, defaults, "-cv")
@@ -224,19 +222,19 @@ def _add_crop_arguments(engine: Any, defaults: EngineOptions) -> None:
         "--crop_margin",
         type=margin,
         metavar="X",
-        help="how many times as large as the face these squares are, 1 to 4"
+        help="side of these squares relative to the face's, 1 to 4"
         f" (default: {defaults.crop_margin:g})",
     )
     engine.add_argument(
         "--face_detector",
         choices=("auto", "lbp", "face-alignment"),
-        help="what looks for faces; auto takes face-alignment where its weights are there"
+        help="face detector; auto takes face-alignment if its weights are installed"
         " (default: auto)",
     )
 
 
 def _add_motion_arguments(engine: Any, defaults: EngineOptions) -> None:
-    _add_switch(engine, "relative", "carry over movements, not positions", defaults)
+    _add_switch(engine, "relative", "transfer movements, not positions", defaults)
     text = "scale movements by the sizes of the two faces"
     _add_switch(engine, "adapt_scale", text, defaults)
     text = "measure movements from the frame that is most like the photo"
@@ -245,14 +243,13 @@ def _add_motion_arguments(engine: Any, defaults: EngineOptions) -> None:
         "--best_frame",
         type=frame_number,
         metavar="N",
-        help="measure movements from frame N, counted from 0; wins over --find_best_frame",
+        help="measure movements from frame N, counted from 0; overrides --find_best_frame",
     )
     engine.add_argument(
         "--smooth",
         type=smoothing_s,
         metavar="S",
-        help="calm a trembling movement by averaging over S seconds, 0 to 1, such as 0.1"
-        " (default: 0)",
+        help="reduce jitter by averaging over S seconds, 0 to 1, such as 0.1 (default: 0)",
     )
 
 
@@ -282,7 +279,7 @@ def engine_options_of(
 def check_engine_options(
     parser: argparse.ArgumentParser, said: frozenset[str], engine: "type[Engine]"
 ) -> None:
-    """Ends with a usage error where an option was given that the engine does not understand."""
+    """Ends with a usage error if the engine does not support an option that was given."""
     # Imported late: numpy is not needed to read the command line.
     from inference.engine import find_engine  # noqa: PLC0415
     from inference.engine_names import engine_names  # noqa: PLC0415

@@ -24,7 +24,7 @@ _TIMEOUTS = StoreTimeouts(connect_s=5, read_s=10, retries=1)
 _GB = 1_000_000_000
 _MB = 1_000_000
 _ANSWER_S = 3.0
-_LOSES_ORDERS = "orders may be lost with a restart: start it with --appendonly yes"
+_LOSES_ORDERS = "orders may be lost at a restart: start it with --appendonly yes"
 _EVICTS_ORDERS = (
     "orders may be evicted when its memory is full: start it with --maxmemory-policy noeviction"
 )
@@ -145,7 +145,7 @@ async def check_store(url: str, min_free_bytes: int) -> CheckResult:
     except (BadSettings, StoreError) as error:
         return CheckResult.of(about, error)
     room = "" if free_bytes is None else f", {free_bytes / _GB:.1f} GB free"
-    says = f"{store.place} takes, gives and deletes files{room}"
+    says = f"{store.place} stores, returns and deletes files{room}"
     return CheckResult(about, State.OK, says, is_needed=True)
 
 
@@ -161,7 +161,7 @@ def check_metrics(host: str, port: int | None) -> CheckResult:
     """
     about = "metrics"
     if port is None:
-        return CheckResult(about, State.OK, "not served; ANIMATO_METRICS_PORT turns them on")
+        return CheckResult(about, State.OK, "not served; set ANIMATO_METRICS_PORT to serve them")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
@@ -169,11 +169,11 @@ def check_metrics(host: str, port: int | None) -> CheckResult:
         if error.errno == errno.EADDRINUSE and _serves_ours(host, port):
             return CheckResult(about, State.OK, f"served at {host}:{port} right now")
         says = (
-            f"{host}:{port} cannot be used ({os_reason(error)}): let ANIMATO_METRICS_PORT name a "
-            "free port, and ANIMATO_METRICS_HOST an address of this machine"
+            f"{host}:{port} cannot be used ({os_reason(error)}): set ANIMATO_METRICS_PORT to a "
+            "free port, and ANIMATO_METRICS_HOST to an address of this machine"
         )
         return CheckResult(about, State.WRONG, says, is_needed=True)
-    return CheckResult(about, State.OK, f"{host}:{port} is free for them")
+    return CheckResult(about, State.OK, f"{host}:{port} is free")
 
 
 def _serves_ours(host: str, port: int) -> bool:

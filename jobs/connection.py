@@ -247,7 +247,7 @@ def _check(url: str) -> SplitResult:
         or not all(value.isdecimal() for name, value in options if name == "db")
     ):
         reason = (
-            "ANIMATO_REDIS_URL is not the address of a Redis server: it takes "
+            "ANIMATO_REDIS_URL is not the address of a Redis server: expected "
             "redis://:password@host:port, rediss://:password@host:port or unix:///path, special "
             "characters of the password percent-encoded (/ is %2F, # is %23)."
         )

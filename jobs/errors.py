@@ -90,9 +90,7 @@ class EmptyFile(MediaError):
 
 
 class MediaTooLarge(MediaError):
-    sentence = (
-        "{name} has {size_mb} MB, more than the {limit_mb} MB that are taken: send a smaller one."
-    )
+    sentence = "{name} has {size_mb} MB, over the limit of {limit_mb} MB: send a smaller one."
 
 
 class UnsupportedMedia(MediaError):
@@ -105,7 +103,7 @@ class UnsupportedMedia(MediaError):
 class UnsupportedKind(MediaError):
     """A picture of a supported format, in a variant that is not supported."""
 
-    sentence = "{name} is of a kind that is not read: save it as JPEG or PNG and send that."
+    sentence = "The format of {name} is not supported: save it as JPEG or PNG and send that."
 
 
 class CameraRaw(MediaError):
@@ -138,8 +136,8 @@ class PhotoTooManyPixels(MediaError):
     """More pixels than the limit, found in the header before decoding."""
 
     sentence = (
-        "{name} claims {width} x {height} px, more than the {limit_mp} megapixels that are taken: "
-        "send a smaller copy."
+        "{name} has {width} x {height} px, over the limit of {limit_mp} megapixels: send a smaller "
+        "copy."
     )
 
 
@@ -170,15 +168,15 @@ class NoFrameDecoded(MediaError):
 
 class ClipTooManyPixels(MediaError):
     sentence = (
-        "{name} has frames of {width} x {height} px, more than the {limit_mp} megapixels that are "
-        "taken: send a smaller video."
+        "{name} has frames of {width} x {height} px, over the limit of {limit_mp} megapixels: send "
+        "a smaller video."
     )
 
 
 class ClipTooLong(MediaError):
     sentence = (
-        "{duration_s:.1f} s of {name} are wanted, more than the {limit_s:g} s that are taken: "
-        "choose a shorter part with a start and a duration."
+        "{duration_s:.1f} s of {name} were requested, over the limit of {limit_s:g} s: choose a "
+        "shorter part with a start and a duration."
     )
 
 
@@ -282,7 +280,7 @@ class DeviceUnavailable(OperatorError):
     """A device that this machine or this build of torch does not have."""
 
     sentence = (
-        "The device {name} is not there ({reason}): let ANIMATO_DEVICE be auto, or use --cpu."
+        "The device {name} is not available ({reason}): set ANIMATO_DEVICE to auto, or use --cpu."
     )
 
 
@@ -296,8 +294,8 @@ class EncoderFailed(OperatorError):
 
 class FfmpegMissing(OperatorError):
     sentence = (
-        "The ffmpeg program cannot be started: install imageio-ffmpeg again, or let "
-        "IMAGEIO_FFMPEG_EXE name one."
+        "The ffmpeg program cannot be started: install imageio-ffmpeg again, or set "
+        "IMAGEIO_FFMPEG_EXE to its path."
     )
 
 
@@ -346,7 +344,7 @@ class WeightsCorrupt(WeightsError):
 
 class WeightsNeverFetched(WeightsError):
     sentence = (
-        "{name} is never downloaded, because nobody has recorded its hash: get it by hand "
+        "{name} is never downloaded, because its hash is not recorded: get it by hand "
         "({by_hand}), then run `animato weights import PATH`."
     )
 
@@ -367,14 +365,14 @@ class DownloadFailed(WeightsError):
 
 class WeightsFolderRefused(WeightsError):
     sentence = (
-        "{path} cannot be written ({reason}): let ANIMATO_CHECKPOINTS_DIR name a folder that can."
+        "{path} cannot be written ({reason}): set ANIMATO_CHECKPOINTS_DIR to a writable folder."
     )
 
 
 class TooLittleRoom(WeightsError):
     sentence = (
-        "{folder} has {free_mb} MB left, and {needed_mb} MB are needed: free some space, or let "
-        "ANIMATO_CHECKPOINTS_DIR name another folder."
+        "{folder} has {free_mb} MB left, and {needed_mb} MB are needed: free some space, or set "
+        "ANIMATO_CHECKPOINTS_DIR to another folder."
     )
 
 

@@ -135,10 +135,10 @@ class MediaWarning(StrEnum):
 
     VERY_DARK = "The photo is very dark; a brighter one gives a better result."
     SMALL_FACE = "The face is small; a photo taken closer gives a better result."
-    PHOTO_CUT = "The photo's file breaks off; its last rows may be missing."
+    PHOTO_CUT = "The photo's file is cut off; its last rows may be missing."
     FACE_LOST = "The face is lost in parts of the clip; the movement may be wrong there."
     NO_FACE_IN_CLIP = "No face was found at the beginning of the clip."
     HARD_CUTS = "The clip has hard cuts; the movement jumps there. One uncut take works best."
     CLIP_SHORTENED = "The clip is longer than the maximum; only its beginning is used."
-    CLIP_DAMAGED = "The clip breaks off; what could be decoded is used."
+    CLIP_DAMAGED = "The clip is cut off; only what could be decoded is used."
     NO_PLAYABLE_SOUND = "The clip's sound cannot be decoded; the video will be silent."

@@ -52,7 +52,7 @@ class QueueFolderBusy(QueueError):
     """Two embedded servers in one folder would destroy each other's files."""
 
     sentence = (
-        "{folder} is in use by another animato: stop that one, or let ANIMATO_DATA_DIR name "
+        "{folder} is in use by another animato: stop that one, or set ANIMATO_DATA_DIR to "
         "another folder."
     )
 
@@ -60,7 +60,7 @@ class QueueFolderBusy(QueueError):
 class FolderRefused(OperatorError):
     """A folder in the data folder cannot be made or written: the server's, or a worker's."""
 
-    sentence = "{folder} cannot be written ({reason}): let ANIMATO_DATA_DIR name a folder that can."
+    sentence = "{folder} cannot be written ({reason}): set ANIMATO_DATA_DIR to a writable folder."
 
 
 class TelegramUnavailable(OperatorError):
@@ -73,7 +73,7 @@ class TelegramUnavailable(OperatorError):
 
 
 class FileLost(MediaError):
-    sentence = "Telegram does not provide {name} any more. Please send it again."
+    sentence = "Telegram no longer has {name}. Please send it again."
 
 
 class TelegramSilent(MediaError):
@@ -100,7 +100,7 @@ class StoreFull(StoreError):
 class FileGone(StoreError):
     """A file that the store does not have, or no longer has."""
 
-    sentence = "The file store has no file {key}: it was deleted, or its time was over."
+    sentence = "The file store has no file {key}: it was deleted or has expired."
 
 
 class OrderRefused(UserError):
@@ -109,26 +109,26 @@ class OrderRefused(UserError):
 
 class TooManyOpenOrders(OrderRefused):
     sentence = (
-        "{count} of your videos are still being made, and more than {limit} at a time are not "
-        "taken: wait for one of them or cancel one."
+        "{count} of your videos are still being made, and the limit is {limit}: wait for one of "
+        "them or cancel one."
     )
 
 
 class TooManyOrdersToday(OrderRefused):
     sentence = (
-        "More than {limit} videos within 24 hours are not taken: order the next one in {hours} h "
+        "You have reached {limit} videos in 24 hours; the next one is possible in {hours} h "
         "{minutes} min."
     )
 
 
 class QueueFull(OrderRefused):
-    sentence = "{waiting} videos are waiting already, and no more are taken: try again later."
+    sentence = "The queue is full: {waiting} videos are waiting. Try again later."
 
 
 class TooManyPhotos(OrderRefused):
     sentence = (
-        "{count} of your photos still wait for me to look at them, and I take no more at a time. "
-        "This one is kept: try again when the others are done."
+        "I am still looking at {count} of your photos, which is the limit. This one is kept: try "
+        "again when the others are done."
     )
 
 
@@ -144,8 +144,8 @@ class RecordError(OperatorError):
 
 class UnknownSchema(RecordError):
     sentence = (
-        "A stored {kind} has the form {found}, and this program knows the form {known}: let the "
-        "bot and all workers run the same version of animato."
+        "A stored {kind} has the format {found}, and this program reads {known}: run the "
+        "same version of animato for the bot and all workers."
     )
 
 
@@ -169,4 +169,4 @@ class OrderFailed(OperatorError):
 
 
 class OrderStalled(OperatorError):
-    sentence = "The order {order} was given up: the workers that took it died or froze each time."
+    sentence = "The order {order} failed: each worker that took it died or froze."

@@ -34,17 +34,17 @@ _UNPREFIXED = ("redis_url", "store_url")  # also read without the prefix
 BOT_SECRETS = ("bot_token", "webhook_secret")  # errors never quote their values
 
 # Shown for an invalid value where the validator's own message does not help.
-_TAKES = {
-    "admins": "Telegram's numbers, separated by commas, such as 4242,4343",
-    "bot_api_url": "the address of a Bot API server, such as http://127.0.0.1:8081",
-    "bot_token": "a token as @BotFather gives it, such as 4242:AbC-123",
+_EXPECTED = {
+    "admins": "Telegram user ids, separated by commas, such as 4242,4343",
+    "bot_api_url": "the URL of a Bot API server, such as http://127.0.0.1:8081",
+    "bot_token": "a token from @BotFather, such as 4242:AbC-123",
     "default_engine": "the name of an engine (animato engines), or auto",
     "device": "auto, cpu, mps, cuda or, of several GPUs, cuda:1",
     "engines": "names of engines (animato engines), such as fomm,flow",
     "webhook_listen": "an address of this machine and a port, such as 127.0.0.1:8443",
     "webhook_secret": "1 to 256 letters, digits, hyphens and underscores",
-    "webhook_url": "an address, such as https://example.org/animato",
-    "weights_mirror": "the beginning of an address, such as https://example.org/weights",
+    "webhook_url": "a URL, such as https://example.org/animato",
+    "weights_mirror": "a base URL, such as https://example.org/weights",
     "offline": "true or false",
     "open": "true or false",
     "redis_url": "redis://host:port, rediss://host:port or unix:///path",
@@ -225,8 +225,8 @@ def _sentence(problem: ErrorDetails) -> str:
     """Return what is wrong with a value, naming its variable."""
     field = str(problem["loc"][0]).removeprefix(PREFIX).lower()
     message = problem["msg"][:1].lower() + problem["msg"][1:]
-    if field in _TAKES:
-        message = f"it takes {_TAKES[field]}"
+    if field in _EXPECTED:
+        message = f"expected {_EXPECTED[field]}"
     if field in _UNPREFIXED:
         return f"{variable_of(field)} (or {field.upper()}) cannot be used: {message}."
     if field in BOT_SECRETS:

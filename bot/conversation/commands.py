@@ -144,7 +144,7 @@ class Commands:
             "Send me a photo, a picture file or a sticker (up to {mb} MB), then choose a movement."
             "\n\n"
             "Best is one face, seen from the front, sharp and bright.\n\n"
-            "A clip of your own (video, round video, GIF): one face from the front, in one take "
+            "A clip of your own (video, video message, GIF): one face from the front, in one take "
             "without cuts, shoulders still. It may last {most:g} s; I use the first {seconds:g} s "
             "and keep its sound.\n\n"
             "In groups: reply to a photo with /animate.\n\n"

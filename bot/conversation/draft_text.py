@@ -77,7 +77,7 @@ def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> Mess
     """Photo and clip are being looked at; `is_attended`: whether a worker is online."""
     if not is_attended:
         text = _(
-            "No worker is online right now. Your photo is kept, and I go on as soon as one is back."
+            "No worker is online right now. Your photo is kept; I continue as soon as one is back."
         )
     elif draft.clip:
         text = _("Looking at your photo and your clip ...")
@@ -176,11 +176,11 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
 def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
     """The button for what the person chose before the photo was looked at."""
     if draft.is_all_wanted and choice.shows_all:
-        return (_tap(draft, _("▶️ Go on: all movements"), ButtonAction.SHOW_ALL),)
+        return (_tap(draft, _("▶️ Continue: all movements"), ButtonAction.SHOW_ALL),)
     name = draft.motion.template if draft.motion else None
     for template in choice.templates:
         if template.name == name:
-            label = _("▶️ Go on: {title}", title=label_of(template))
+            label = _("▶️ Continue: {title}", title=label_of(template))
             return (_tap(draft, label, ButtonAction.TEMPLATE, template.name),)
     return ()
 

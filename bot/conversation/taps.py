@@ -256,8 +256,8 @@ class Taps:
         await drafts.update_conversation(draft.chat, draft.person, wants_clip=draft.draft)
         seconds = self._media_handler.limits.clip_s
         text = _(
-            "Send me the clip: a video, a round video or a GIF with one face seen from the front. "
-            "I use the first {seconds:g} s.",
+            "Send me the clip: a video, a video message or a GIF with one face seen from the "
+            "front. I use the first {seconds:g} s.",
             seconds=seconds,
         )
         if draft.is_group:

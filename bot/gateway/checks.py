@@ -54,7 +54,7 @@ async def check_access(url: str, settings: Settings) -> tuple[list[CheckResult],
 
 def _admins(admins: list[int]) -> CheckResult:
     if not admins:
-        says = "none yet: the bot's first start prints a link that makes its opener an admin"
+        says = "none yet: the bot's first start prints a link; whoever opens it becomes one"
         return CheckResult("admins", State.MISSING, says)
     return CheckResult(
         "admins", State.OK, f"there are {len(admins)}" if admins[1:] else "there is one"
@@ -135,14 +135,14 @@ def _flags(user: User) -> list[CheckResult]:
         (
             "privacy mode",
             not user.can_read_all_group_messages,
-            "on: in groups it gets only what is meant for it",
-            "/setprivacy, Enable; until then it gets all messages of its groups",
+            "on: in groups it receives only commands and replies",
+            "/setprivacy, Enable; until then it receives all messages of its groups",
         ),
     )
     findings = [
         CheckResult(about, State.OK, says)
         if is_set
-        else CheckResult(about, State.MISSING, f"not so: write to @BotFather {what}")
+        else CheckResult(about, State.MISSING, f"no: write to @BotFather {what}")
         for about, is_set, says, what in flags
     ]
     inline = "on" if user.supports_inline_queries else "off"
@@ -192,7 +192,7 @@ async def _updates(bot: PollingBot, webhook_url: str, watch_s: float) -> CheckRe
     if await _is_fetched_elsewhere(bot, watch_s):
         says = (
             "another program fetches them. If that is your own service, all is well; else stop it: "
-            "one token serves one program"
+            "only one program can use a token"
         )
         return CheckResult(about, State.WRONG, says)
     waiting = f"{info.pending_update_count or 'none'} waiting"

@@ -82,14 +82,14 @@ def private_commands(_: Texts) -> Commands:
         ("cancel", _("Cancel an order")),
         ("help", _("What works well, and which files I accept")),
         ("privacy", _("What is stored, and for how long")),
-        ("about", _("Whose bot this is, and its licences")),
+        ("about", _("About this bot, and licences")),
     )
 
 
 def group_commands(_: Texts) -> Commands:
     """For everybody, in groups."""
     return (
-        ("animate", _("In reply to a photo: bring it to life")),
+        ("animate", _("Reply to a photo to bring it to life")),
         ("cancel", _("Cancel your orders")),
         ("help", _("How to use this bot here")),
     )
@@ -98,13 +98,13 @@ def group_commands(_: Texts) -> Commands:
 def owner_commands(_: Texts) -> Commands:
     """For admins, in private, besides everybody's."""
     return (
-        ("status", _("The state of the service")),
+        ("status", _("Service status")),
         ("jobs", _("Waiting, running and failed orders")),
-        ("pause", _("Accept no new orders")),
-        ("resume", _("Accept orders again")),
+        ("pause", _("Pause new orders")),
+        ("resume", _("Resume new orders")),
         ("allow", _("Give people access")),
         ("ban", _("Ban people")),
-        ("unban", _("Lift bans")),
+        ("unban", _("Unban people")),
     )
 
 
@@ -113,7 +113,7 @@ def descriptions(_: Texts) -> tuple[str, str]:
     return (
         _(
             "Send me a portrait, a selfie, an old photo or a painting, choose a movement or send "
-            "your own clip, and get it back as a living video."
+            "your own clip, and get a video back."
         ),
         _("Brings portraits to life: photo in, video out. Made with AI, and labelled so."),
     )

@@ -34,8 +34,8 @@ _CONFIRM_S = 5.0
 SILENT_AFTER_S = 60.0
 _NO_UPDATES = "the answer holds no updates"
 _TWO_BOTS = (
-    "another program fetches the updates of this bot: stop it, for one token serves one program "
-    "(of workers there may be many)"
+    "another program fetches the updates of this bot: stop it, as only one program can use a token "
+    "(any number of workers can run)"
 )
 _FOREIGN_WEBHOOK = (
     "another program has set a webhook for this bot, so it gets no updates: stop that program and "

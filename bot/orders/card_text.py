@@ -138,7 +138,7 @@ def _lines(standing: OrderStanding, _: Texts) -> list[str]:
         case "stopping":
             lines = [_("Stopping ...")]
         case Stage.PREPARING:
-            lines = [_("Your turn: it begins now.")]
+            lines = [_("Starting now.")]
         case Stage.ANIMATING:
             text = _("Animating: {percent} %", percent=standing.percent)
             lines = [_with_time(text, standing, _)]
@@ -147,9 +147,9 @@ def _lines(standing: OrderStanding, _: Texts) -> list[str]:
         case "unattended":
             lines = [_("No worker is online for this right now. Your place is kept.")]
             if standing.others:
-                lines.append(_("Another way of animating is available:"))
+                lines.append(_("Another engine is available:"))
         case "retrying":
-            lines = [_("Something went wrong; it is tried again.")]
+            lines = [_("Something went wrong. Retrying.")]
         case _waiting:
             lines = _waiting_lines(standing, _)
     return lines
@@ -164,7 +164,7 @@ def _waiting_lines(standing: OrderStanding, _: Texts) -> list[str]:
         text = _("Your place in the queue: {place}", place=place.place)
     lines = [_with_time(text, standing, _)]
     if place.others_passed:
-        lines.append(_("People who had fewer videos made went before you."))
+        lines.append(_("People with fewer recent videos go first."))
     return lines
 
 
@@ -216,7 +216,7 @@ def failure_content(card: OrderCard, error: AnimatoError, number: int, _: Texts)
     if isinstance(error, FileGone):
         text = _(
             "{title}: a file it needs was deleted; files are kept for a limited time. Tap Try "
-            "again to make it anew.",
+            "again to make it once more.",
             title=card.title,
         )
     else:
@@ -254,7 +254,7 @@ def done_message(card: OrderCard, now_s: float, _: Texts) -> FinalMessage:
 
 def failed_message(card: OrderCard, _: Texts) -> FinalMessage:
     """The card's final message after a message of its own has told the failure."""
-    return FinalMessage(text=_("{title}: this one did not work out.", title=card.title))
+    return FinalMessage(text=_("{title} failed.", title=card.title))
 
 
 def refused_message(card: OrderCard, refused: Refused, _: Texts) -> FinalMessage:
@@ -273,8 +273,7 @@ def refused_message(card: OrderCard, refused: Refused, _: Texts) -> FinalMessage
 def lost_message(card: OrderCard, _: Texts) -> FinalMessage:
     """The card's final message if no queue has the order."""
     text = _(
-        "{title}: this order got lost on our side, and nothing is being made. Tap Another movement "
-        "to order it again.",
+        "{title}: this order was lost on our side. Tap Another movement to order it again.",
         title=card.title,
     )
     return FinalMessage(text=text, offers_more=True)
@@ -290,7 +289,7 @@ def error_message(card: OrderCard, reason: str, _: Texts) -> FinalMessage:
 def cancelled_message(card: OrderCard, _: Texts) -> FinalMessage:
     """The card's final message if the order was cancelled, or replaced by another one."""
     if card.replaced_by is not None:
-        text = _("{title}: moved as you wished. The message below shows it.", title=card.title)
+        text = _("{title}: see the result below.", title=card.title)
         return FinalMessage(text=text)
     return FinalMessage(text=_("{title}: cancelled.", title=card.title), offers_more=True)
 

@@ -319,7 +319,7 @@ class _Request:
         try:
             message: dict[str, Any] | None = json.loads(line.result() or b"null")
         except ValueError as exc:
-            raise EngineFailed(name=self.engine, reason="its answer makes no sense") from exc
+            raise EngineFailed(name=self.engine, reason="its answer is invalid") from exc
         return message
 
     async def _wait(self, futures: "set[asyncio.Future[Any]]") -> None:

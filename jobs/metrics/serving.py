@@ -32,9 +32,9 @@ def serve_metrics(registry: CollectorRegistry, host: str, port: int | None) -> I
         server, thread = start_http_server(port, host, registry)
     except OSError as error:
         reason = (
-            f"The metrics cannot be served at {host}:{port} ({error.strerror}): let "
-            "ANIMATO_METRICS_PORT name a port that is free, and ANIMATO_METRICS_HOST an address "
-            "of this machine."
+            f"The metrics cannot be served at {host}:{port} ({error.strerror}): set "
+            "ANIMATO_METRICS_PORT to a free port, and ANIMATO_METRICS_HOST to an address of this "
+            "machine."
         )
         raise BadSettings(reason=reason) from error
     log.info("metrics are at http://%s:%d/metrics", host, server.server_port)

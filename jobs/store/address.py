@@ -86,8 +86,8 @@ def _s3(url: str, parts: SplitResult, timeouts: StoreTimeouts) -> OpenStore:
     )
     if not is_sound:
         reason = (
-            "ANIMATO_STORE_URL is not the address of an S3 store: it takes s3://bucket/prefix, and "
-            f"after it ?name=value&... with the names {', '.join(_S3_OPTIONS)}."
+            "ANIMATO_STORE_URL is not the address of an S3 store: expected s3://bucket/prefix, "
+            f"optionally with ?name=value&..., names: {', '.join(_S3_OPTIONS)}."
         )
         raise BadSettings(reason=reason)
     config: S3Config = {}
@@ -126,7 +126,7 @@ def _folder_of(url: str, parts: SplitResult) -> Path:
         return Path(url).expanduser().absolute()
     if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
         reason = (
-            "ANIMATO_STORE_URL is not the address of a file store: it takes a folder, "
+            "ANIMATO_STORE_URL is not the address of a file store: expected a folder, "
             "file:///folder or s3://bucket/prefix."
         )
         raise BadSettings(reason=reason)

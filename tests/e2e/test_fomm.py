@@ -236,7 +236,7 @@ def test_device_that_is_not_there_is_one_sentence(
     ended = quick_animato(*typed, **settings)
     assert ended.code == 3
     (said,) = ended.err.splitlines()
-    assert "The device cuda is not there" in said
+    assert "The device cuda is not available" in said
     assert "--cpu" in said
     assert quick_animato(*typed, "--cpu", **settings).code == 0
 

@@ -305,7 +305,7 @@ def test_best_device_is_chosen_unless_one_is_named(
 def test_device_that_is_not_there_is_named_in_one_sentence(name: str) -> None:
     with pytest.raises(DeviceUnavailable) as caught:
         choose_device(name)
-    assert f"device {name} is not there" in str(caught.value)
+    assert f"device {name} is not available" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 350
 

@@ -221,7 +221,7 @@ async def test_program_that_dies_again_and_again_ends_the_service() -> None:
     log = Log()
     timeouts = ProgramTimeouts(begin_s=0, pause_s=0.01, deaths=3)
     supervisor = Supervisor([program("bot", "import sys; sys.exit(4)")], log.tell, timeouts)
-    with pytest.raises(ProgramFailed, match="code 4 again and again"):
+    with pytest.raises(ProgramFailed, match="code 4 repeatedly"):
         await asyncio.wait_for(supervisor.run(Shutdown()), LIMIT_S)
     assert log.lines.count("bot: ended with code 4 and is started again") == 2
 

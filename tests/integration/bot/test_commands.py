@@ -79,7 +79,7 @@ async def test_one_order_is_cancelled_and_of_several_one_is_chosen(talk: Talk) -
     for number, label in enumerate(("😊", "😉"), start=1):
         await talk.photo(seed=number)
         await talk.tap(label, await talk.shows("Which movement?"))
-        await talk.shows("Your turn", count=number)
+        await talk.shows("Starting now", count=number)
     await talk.desk.say("/queue")
     queue = await talk.shows("being made, 0 %")
     assert labels(queue) == [["✖️ 😊 Smile"], ["✖️ 😉 Wink"]]

@@ -209,7 +209,7 @@ async def test_file_that_is_gone_is_told_and_can_be_made_anew(
             again = await staff.later_orders.retry(await staff.draft(draft.draft), 1)
             assert again.is_new
             await until(lambda: results(desk))  # it may be done before it ever had a card
-    assert "this one did not work out" in await desk.transcript()
+    assert "Smile failed." in await desk.transcript()
     assert len(await results(desk)) == 1
 
 
@@ -226,7 +226,7 @@ async def test_failed_order_is_told_once_and_can_be_tried_again(
         told = await desk.sees("Try again")
         await settled(staff)
         assert told.count("Try again") == 2  # the sentence and its button
-        assert "this one did not work out" in await desk.transcript()
+        assert "Smile failed." in await desk.transcript()
         assert staff.admins.notes == [f"{draft.order_id} failed: " + str(FileGone(key="looks/x"))]
         again = await staff.draft(draft.draft)
         placed = await staff.later_orders.retry(again, 1)

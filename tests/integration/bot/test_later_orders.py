@@ -74,7 +74,7 @@ async def failed(staff: Staff, maker: Maker, desk: Desk) -> Draft:
     draft = await looked_at(staff, await photo_sent(staff, desk))
     maker.errors = [MediaDamaged(name="photo")]
     await staff.ordering.place(await staff.wishing(draft.draft))
-    await desk.sees("this one did not work out")
+    await desk.sees("Smile failed.")
     await until(lambda: nothing_is_open(staff))
     return draft
 
@@ -172,7 +172,7 @@ async def test_order_that_runs_is_stopped_and_told_in_one_line(
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
         await staff.ordering.place(await staff.wishing(draft.draft))
-        await desk.sees("Your turn")
+        await desk.sees("Starting now")
         assert await staff.ordering.cancel(draft, 1) is CancelOutcome.TOLD
         await desk.sees("Smile: cancelled.")
     messages = await desk.messages()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.local_sockets
 newcomers = talks.newcomers
 talk = talks.talk
 
-TOO_MANY = f"{MOST_PHOTOS} of your photos still wait"
+TOO_MANY = f"I am still looking at {MOST_PHOTOS} of your photos"
 
 
 async def test_photo_too_many_is_kept_and_looked_at_when_it_is_tried_again(talk: Talk) -> None:

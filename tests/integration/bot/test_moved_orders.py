@@ -89,13 +89,13 @@ async def test_moved_order_is_made_elsewhere_and_the_earlier_card_says_so(
     moved = await staff.later_orders.use_engine(draft, 1, "flow")
     assert moved.is_new, "the person has no more open orders than before"
     assert not (await staff.later_orders.use_engine(draft, 1, "flow")).is_new
-    await desk.sees("Smile: moved as you wished.")
+    await desk.sees("Smile: see the result below.")
     async with working(staff, maker):
         await desk.sees("Made with AI")
     (order,) = maker.orders
     assert order.engine == "flow"
     await until(lambda: nothing_is_open(staff))
-    assert "Smile: moved as you wished." in await desk.transcript()
+    assert "Smile: see the result below." in await desk.transcript()
 
 
 async def test_moved_order_leaves_an_order_that_has_the_next_number_alone(
@@ -128,7 +128,7 @@ async def test_order_that_runs_stays_where_it_is(staff: Staff, maker: Maker, des
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
         await staff.ordering.place(await staff.wishing(draft.draft))
-        await desk.sees("Your turn")
+        await desk.sees("Starting now")
         assert not (await staff.later_orders.use_engine(draft, 1, "fomm")).is_new
         go.set()
         await desk.sees("done in")
@@ -240,7 +240,7 @@ async def test_move_that_was_cut_off_leaves_an_order_and_is_made_up_for(
     await cut_off(staff, draft, valkey, point)
     assert await states(staff, draft), "an accepted order is always there"
     if point == "after removing":
-        await desk.sees("Smile: moved as you wished.")
+        await desk.sees("Smile: see the result below.")
     moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
     assert moved.card is not None
     left = {f"flow {moved.card.number}": OrderState.WAITING}
@@ -293,7 +293,7 @@ async def test_of_two_that_began_the_one_that_was_wished_for_goes_on(
         moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
         assert moved.card is not None
         assert moved.card.order.engine == "flow"
-        await desk.sees("Smile: moved as you wished.")
+        await desk.sees("Smile: see the result below.")
         go.set()
         await desk.sees("Made with AI")
         await until(lambda: nothing_is_open(staff))

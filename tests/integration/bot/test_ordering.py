@@ -72,7 +72,7 @@ async def test_wish_becomes_an_order_and_the_card_its_status(
         placed = await staff.ordering.place(await staff.wishing(draft.draft))
         assert placed.is_new
         assert placed.card is not None
-        shown = await desk.sees("Your turn")
+        shown = await desk.sees("Starting now")
         assert "Cancel" in shown
         assert "Looking at your photo" not in shown
         go.set()

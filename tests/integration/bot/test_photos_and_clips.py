@@ -155,7 +155,7 @@ async def test_update_that_comes_while_its_order_is_open_leaves_the_status_alone
     talk.worker.before_video = wait
     photo = await talk.photo()
     await talk.tap("😊", await talk.shows("Which movement?"))
-    await talk.shows("Your turn")
+    await talk.shows("Starting now")
     file = MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg")
     await talk.media_handler.take(
         IncomingMessage(ALICE, ALICE, photo["message_id"]), SourcePhoto(file)
@@ -376,9 +376,9 @@ async def test_warnings_come_before_any_order_even_from_a_link(talk: Talk) -> No
     await talk.shows("Smile. Now send me a photo for it")
     await talk.photo()
     card = await talk.shows("very dark")
-    assert labels(card)[0] == ["▶️ Go on: 😊 Smile"]
+    assert labels(card)[0] == ["▶️ Continue: 😊 Smile"]
     assert talk.worker.orders == []
-    await talk.tap("Go on", card)
+    await talk.tap("Continue", card)
     await talk.videos()
 
 

@@ -146,7 +146,7 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
             )
     async with delivering(staff):
         staff.clock.ahead_s = 3601
-        shown = await desk.sees("Smile: this order got lost on our side")
+        shown = await desk.sees("Smile: this order was lost on our side")
         assert "Another movement" in shown
         await until(lambda: nothing_is_open(staff))
         assert (await staff.ordering.place(await staff.wishing(draft.draft))).is_new

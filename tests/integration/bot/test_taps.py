@@ -231,7 +231,7 @@ async def test_order_is_cancelled_and_another_movement_offered(talk: Talk) -> No
 
     talk.worker.before_video = wait
     await talk.tap("😊", await card_of(talk))
-    status = await talk.shows("Your turn")
+    status = await talk.shows("Starting now")
     assert (await talk.tap("Cancel", status))["text"] in ("It stops in a moment.", "Cancelled.")
     hold.set()
     ended = await talk.shows("Smile: cancelled.")

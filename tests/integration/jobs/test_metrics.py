@@ -110,7 +110,7 @@ def test_place_that_cannot_be_had_is_one_sentence_with_its_settings(
 ) -> None:
     with (
         serve_metrics(registry, "127.0.0.1", 0) as port,
-        pytest.raises(BadSettings, match=rf"at {host}:{port} \(.+\): let ANIMATO_METRICS_PORT"),
+        pytest.raises(BadSettings, match=rf"at {host}:{port} \(.+\): set ANIMATO_METRICS_PORT"),
         serve_metrics(CollectorRegistry(), host, port),
     ):
         pass

@@ -111,7 +111,7 @@ async def test_order_of_a_killed_worker_is_done_by_another_and_nothing_is_left_o
 @ON_LINUX
 @pytest.mark.parametrize(
     ("number", "code", "words"),
-    [(signal.SIGTERM, 0, ""), (signal.SIGINT, 130, "finished or given back")],
+    [(signal.SIGTERM, 0, ""), (signal.SIGINT, 130, "finished or returned")],
 )
 async def test_command_gives_back_what_it_has_in_hand_when_a_signal_comes(
     queues: Queues, plan: WorkerPlan, redis: Redis, number: signal.Signals, code: int, words: str

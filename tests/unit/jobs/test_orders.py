@@ -135,15 +135,15 @@ def test_unknown_form_is_refused_in_one_sentence(record: Record, found: object) 
     with pytest.raises(UnknownSchema) as caught:
         type(record).read(json.dumps(changed))
     assert str(caught.value) == (
-        f"A stored {type(record).__name__} has the form {found}, and this program knows the form "
-        f"{record.schema_version}: let the bot and all workers run the same version of animato."
+        f"A stored {type(record).__name__} has the format {found}, and this program reads "
+        f"{record.schema_version}: run the same version of animato for the bot and all workers."
     )
 
 
 def test_value_without_a_form_is_refused() -> None:
     plain = json.loads(ORDER.to_json())
     del plain["schema_version"]
-    with pytest.raises(UnknownSchema, match="has the form None"):
+    with pytest.raises(UnknownSchema, match="has the format None"):
         Order.read(json.dumps(plain))
 
 

@@ -145,7 +145,7 @@ def test_wish_that_waits_for_its_warnings_comes_first() -> None:
     assert labels(movement_content(draft, choice_of(), ENGLISH).keyboard)[0][0].endswith("Move 1")
     every = draft_of(is_all_wanted=True)
     first = movement_content(every, choice_of(shows_all=True), ENGLISH).keyboard[0][0]
-    assert first.text == "▶️ Go on: all movements"
+    assert first.text == "▶️ Continue: all movements"
 
 
 def test_faces_are_spread_evenly_and_end_somewhere() -> None:

@@ -55,7 +55,7 @@ def test_place_never_counts_up_and_it_is_said_why() -> None:
     standing = standing_of(card, status(OrderState.WAITING, ahead=4), ("flow",))
     words = status_content(card, standing, ENGLISH)
     assert "Your place in the queue: 2" in words.text
-    assert "fewer videos" in words.text
+    assert "fewer recent videos" in words.text
 
 
 def test_order_that_nobody_attends_to_keeps_its_place_and_offers_who_is_there() -> None:
@@ -79,8 +79,8 @@ def test_work_is_told_in_per_cent() -> None:
     [
         (OrderState.WAITING, 0, None, "You are next."),
         (OrderState.WAITING, None, None, "In the queue."),
-        (OrderState.RETRYING, None, None, "it is tried again"),
-        (OrderState.RUNNING, None, None, "Your turn"),
+        (OrderState.RETRYING, None, None, "Retrying."),
+        (OrderState.RUNNING, None, None, "Starting now"),
         (OrderState.RUNNING, None, Progress(stage=Stage.STORING), "Almost done"),
     ],
 )
@@ -223,7 +223,7 @@ def test_card_says_at_last_how_it_ended() -> None:
     card = make_card()
     assert done_message(card, NOW_S + 38, ENGLISH).text == "😊 Smile: done in 38 s."
     assert done_message(card, NOW_S + 600, ENGLISH).text == "😊 Smile: done in 10 min."
-    assert failed_message(card, ENGLISH).text == "😊 Smile: this one did not work out."
+    assert failed_message(card, ENGLISH).text == "😊 Smile failed."
     cancelled = cancelled_message(card, ENGLISH)
     assert cancelled.text == "😊 Smile: cancelled."
     assert cancelled.offers_more

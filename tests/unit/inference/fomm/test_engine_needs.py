@@ -219,7 +219,7 @@ def test_a_device_that_is_not_there_is_told(make: Make, require_hardware: Requir
     import torch  # noqa: PLC0415 - only where the extra is installed
 
     require_hardware(not torch.cuda.is_available(), "there is a GPU")
-    with pytest.raises(DeviceUnavailable, match=r"The device cuda:7 is not there .*--cpu"):
+    with pytest.raises(DeviceUnavailable, match=r"The device cuda:7 is not available .*--cpu"):
         make(device="cuda:7").prepare(dots(PLACES), FACE)
 
 

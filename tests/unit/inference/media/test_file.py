@@ -31,6 +31,6 @@ def test_an_empty_file_is_told(tmp_path: Path) -> None:
 
 def test_one_byte_too_many_is_told_with_numbers_that_differ(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(1_000_001))
-    with pytest.raises(MediaTooLarge, match=r"has 1.1 MB, more than the 1.0 MB"):
+    with pytest.raises(MediaTooLarge, match=r"has 1.1 MB, over the limit of 1.0 MB"):
         check_file(tmp_path / "large", 1_000_000)
     check_file(tmp_path / "large", 1_000_001)
