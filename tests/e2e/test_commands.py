@@ -90,7 +90,7 @@ def test_all_movements_are_shown_on_a_photo_with_their_numbers(
     (folder / "templates.yaml").write_text("", "utf-8")
     empty = animato("templates", "preview", photo, "no.mp4", "--folder", folder)
     assert (empty.code, empty.out) == (0, "there is no movement to show\n"), empty.err
-    assert animato("templates", "preview", photo, "all.gif").code == 2
+    assert animato("templates", "preview", photo, "all.avi").code == 2
 
 
 def test_broken_template_is_named_with_file_and_line(animato: Animato, tmp_path: Path) -> None:

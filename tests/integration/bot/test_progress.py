@@ -144,6 +144,8 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
             await Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1).place(
                 await staff.wishing(draft.draft)
             )
+    # The messenger notes what it sends with the connection of the services made last.
+    replace(staff.services)
     async with delivering(staff):
         staff.clock.ahead_s = 3601
         shown = await desk.sees("Smile: this order was lost on our side")
