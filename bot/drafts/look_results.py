@@ -109,13 +109,13 @@ class LookResults:
             and not draft.trouble.is_clip
         ):
             await self._services.drafts.detach_draft(draft)
-        if not (is_settled and is_ready(draft) and await self._is_placed(wished)):
+        if not (is_settled and is_ready(draft) and await self._place_or_refuse(wished)):
             await self._shown(draft)
         if isinstance(outcome, AnimatoError) and not isinstance(outcome, UserError):
             facts = {"job": ref.job_id, "error": outcome}
             await self._tell_admins(self._services.texts("{job} failed: {error}", **facts))
 
-    async def _is_placed(self, draft: Draft) -> bool:
+    async def _place_or_refuse(self, draft: Draft) -> bool:
         """Place the draft's order, or tell the person why it is refused."""
         try:
             return (await self._ordering.place(draft)).card is not None

@@ -131,7 +131,7 @@ class Ordering:
             UnknownTemplate: the movement is not offered any more.
             QueueUnavailable, StoreUnavailable: a server is away.
         """
-        if (known := await self._accepted(draft)) is not None:
+        if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
         role = await self.check_access(draft.person if by is None else by)
         files = _files_of(draft, earlier)
@@ -153,7 +153,7 @@ class Ordering:
             OrderRefused: the person may not order; the sentence says why.
             QueueUnavailable: Redis does not answer.
         """
-        if (known := await self._accepted(draft)) is not None:
+        if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
         order = await self._order(draft, earlier, await self.check_access(draft.person))
         return await self._submit(draft, order, self._limits(order.lane).with_one_more())
@@ -205,7 +205,7 @@ class Ordering:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    async def _accepted(self, draft: Draft) -> OrderCard | None:
+    async def _ended_card(self, draft: Draft) -> OrderCard | None:
         """Return the card of the draft's order if that has ended already."""
         known = await self._services.cards.read(draft.order_id)
         if known is None or known.ended is None:
@@ -232,10 +232,10 @@ class Ordering:
         }
 
         def changed(found: Draft) -> Draft:
-            is_looked_at = found.look is None and found.trouble is None
-            if is_looked_at and found.wish_number not in (None, draft.number):
+            is_being_checked = found.look is None and found.trouble is None
+            if is_being_checked and found.wish_number not in (None, draft.number):
                 raise StillFetching
-            is_as_read = found.revision == draft.revision and not is_looked_at
+            is_as_read = found.revision == draft.revision and not is_being_checked
             if is_as_read or found.clip != draft.clip:
                 # The photo is the same, and so is the chosen face.
                 return found.renewed(face_box=draft.face_box, **wish)
