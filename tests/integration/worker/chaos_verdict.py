@@ -242,7 +242,8 @@ async def _nobody_is_held_up(night: Night) -> None:
 async def _store_is_right(night: Night, statuses: dict[str, Status]) -> int:
     """How many orders were computed to the end more than once; then all goes with its time."""
     store, now = night.store, time.time()
-    uploads = Counter([file.key.split("/")[1] async for file in store.listing("results")])
+    keys = [file.key async for file in store.listing("results") if file.key.endswith(".mp4")]
+    uploads = Counter(key.split("/")[1] for key in keys)
     retention = Retention(night.queues.client, store, input_s=_HOUR_S, result_s=_HOUR_S)
     winners = set()
     for name, status in statuses.items():
