@@ -81,7 +81,7 @@ def require() -> Require:
 
 @pytest.fixture(scope="session")
 def require_hardware() -> Require:
-    """As `require`, for what no installation can bring: never a failure."""
+    """Skip a test that needs what no installation can bring; never fail it."""
 
     def skip_unless(condition: object, reason: str) -> None:
         if not condition:

@@ -109,13 +109,13 @@ def _program(program: list[str], folder: Path, scratch: Path) -> Animato:
 
 @pytest.fixture
 def quick_animato(inside: Callable[[Main], Animato]) -> Animato:
-    """As `animato`, but in this process, where torch is loaded once for all tests."""
+    """Run `animato` in this process, so that torch is loaded once for all tests."""
     return inside(cli.main)
 
 
 @pytest.fixture
 def quick_prepare(inside: Callable[[Main], Animato]) -> Animato:
-    """As `prepare`, likewise."""
+    """Run `prepare.py` in this process, so that torch is loaded once for all tests."""
     return inside(prepare_program.main)
 
 
