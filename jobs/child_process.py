@@ -130,8 +130,10 @@ class ChildProcess:
 
     def terminate(self) -> None:
         """Send SIGTERM, unless it has ended."""
-        with suppress(ProcessLookupError):
-            self._process.terminate()
+        # `Process.terminate` may reap a child that has just ended; its status would then be 255.
+        if not self.has_ended:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
 
     async def clear(self) -> None:
         """Kill the child and its process group, and read its output to the end."""
