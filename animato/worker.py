@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry
 
 from animato.signals import until_signal
 from inference.process.engine_process import EngineLimits
-from inference.process.job_log import JobIdFilter
 from inference.process.setup import EngineSetup
 from jobs.connection import check_server
 from jobs.errors import BadSettings, UnknownEngine
@@ -18,6 +17,7 @@ from jobs.settings import BOT_SECRETS, Settings
 from jobs.store.files import FileStore
 from jobs.tasks import Shutdown
 from worker.agent import work
+from worker.job_log import JobIdFilter
 from worker.plan import WorkerPlan
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(job_id)s]: %(message)s"

@@ -28,7 +28,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from jobs.errors import BrokenTemplate, UnknownTemplate
+from jobs.errors import BrokenTemplate, UnknownTemplate, os_reason
 from jobs.model import Value
 from jobs.yaml_lines import Entry, Lines, YamlProblem, read_entries
 from jobs.yaml_lines import Path as DataPath
@@ -258,7 +258,7 @@ class Catalogue:
         try:
             text = path.read_text("utf-8-sig")
         except OSError as error:
-            reason = f"it cannot be read ({error.strerror})"
+            reason = f"it cannot be read ({os_reason(error)})"
             return cls(folder, (), (BrokenTemplate(file=str(path), line=1, reason=reason),))
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1

@@ -21,6 +21,7 @@ from typing import Any
 
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
 from inference.process.offer import EngineOffer
+from jobs.errors import os_reason
 from jobs.orders import LookResult, Result
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
@@ -81,8 +82,7 @@ async def serve(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
         try:
             folder = stack.enter_context(temp_folder(plan.place))
         except OSError as exc:
-            reason = (exc.strerror or "it was refused").lower()
-            raise FolderRefused(folder=str(plan.place), reason=reason) from exc
+            raise FolderRefused(folder=str(plan.place), reason=os_reason(exc)) from exc
         names = [engine.name for engine in offer.engines]
         queues = await stack.enter_async_context(Queues(plan.url, names))
         plan.metrics.works_on(offer.device, RESTART_REASONS)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference.process.job_log import job_id
 from jobs.errors import DiskFull
 from jobs.queues.assignment import Assignment, Later
 from jobs.service_errors import StoreFull, StoreUnavailable
+from worker.job_log import job_id
 
 log = logging.getLogger(__name__)
 

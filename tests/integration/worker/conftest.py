@@ -214,6 +214,6 @@ def engine_processes(parent: int) -> list[int]:
             command = (folder / "cmdline").read_text()
         except OSError:
             continue
-        if above == parent and "inference.process.child" in command:
+        if above == parent and "inference.process.engine_main" in command:
             found.append(int(folder.name))
     return found

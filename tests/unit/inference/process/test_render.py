@@ -15,7 +15,7 @@ from inference.flow.track import measure_track
 from inference.media.gate import look_at, look_at_clip
 from inference.media.video import ClipReader
 from inference.pipeline import Listener
-from inference.process.child import load_engine, render
+from inference.process.engine_main import load_engine, render
 from inference.process.offer import offer_of
 from inference.process.setup import EngineSetup
 from jobs.errors import (
