@@ -112,7 +112,7 @@ class Draft(Record):
 
     @property
     def look_id(self) -> str:
-        """The id of the look order for the current photo and clip."""
+        """The id of the look job for the current photo and clip."""
         return f"look-{self.draft}-{self.revision}"
 
     @property

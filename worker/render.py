@@ -1,4 +1,4 @@
-"""Orders: fetch the files, let the engine process render, store the video.
+"""Orders: fetch the files, have the engine process render, store the video.
 
 run_job -> make_video -> EngineProcess.render, in its process animate_photo -> file store
 """
@@ -45,12 +45,12 @@ class RenderContext:
 
     Attributes:
         store: source of photos and clips, target of videos.
-        engine: the process that makes them.
+        engine_process: makes them.
         options: what an order may ask of each engine, by its name.
     """
 
     store: FileStore
-    engine: EngineProcess
+    engine_process: EngineProcess
     options: dict[str, tuple[str, ...]]
 
 
@@ -103,12 +103,13 @@ class Renderer:
             Cancelled, UserError, OperatorError: as `make_video` does.
         """
         order = Order.read(assignment.text)
-        self._log(order, f"attempt {assignment.attempt} begun by {self._name}")
-        lines: list[str] = []
+        self._log(order, f"attempt {assignment.start_number} begun by {self._name}")
+        engine_process = self._context.engine_process
+        engine_process.clear_log()
         outcome = "given up at once"
         try:
-            result = await make_video(order, assignment, self._context, folder, lines)
-            outcome = _figures(result)
+            result = await make_video(order, assignment, self._context, folder)
+            outcome = _summary(result)
         except Cancelled:
             outcome = f"stopped: {assignment.stop_reason}"
             raise
@@ -117,7 +118,7 @@ class Renderer:
             outcome = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise
         finally:
-            self._log(order, outcome, lines)
+            self._log(order, outcome, engine_process.log_lines)
         self._metrics.made_video(result.frames_per_second)
         seconds = 1 / result.frames_per_second
         self._background.run(self._workers.record_speed(self._device, order.engine, seconds))
@@ -130,11 +131,7 @@ class Renderer:
 
 
 async def make_video(
-    order: Order,
-    assignment: Assignment,
-    context: RenderContext,
-    folder: Path,
-    log_lines: list[str],
+    order: Order, assignment: Assignment, context: RenderContext, folder: Path
 ) -> Result:
     """Make an order's video and store it.
 
@@ -143,7 +140,6 @@ async def make_video(
         assignment: takes the progress, and stops the work.
         context: what it is made with.
         folder: for this order's files alone.
-        log_lines: takes what the engine process logs, line by line.
 
     Raises:
         Cancelled: the assignment was stopped.
@@ -154,25 +150,24 @@ async def make_video(
     order.check_complete()
     _check_options(order, context.options.get(order.engine, ()))
     assignment.report(Progress(stage=Stage.PREPARING))
-    wish = await _fetched(order.wish, context.store, folder)
+    wish = await _fetch_files(order.wish, context.store, folder)
     if assignment.stop_reason is not None:
         raise Cancelled
     path = folder / "video.mp4"
-    try:
-        video = await _rendered(order, wish, assignment, context.engine, path)
-    finally:
-        log_lines += context.engine.log_lines
+    video = await _render(order, wish, assignment, context.engine_process, path)
     frames = video.frame_count
     assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
-    key = result_key(order.order_id, assignment.attempt)
+    key = result_key(order.order_id, assignment.start_number)
     await context.store.put(key, path)
-    thumbnail_key = result_thumbnail_key(order.order_id, assignment.attempt)
+    thumbnail_key = result_thumbnail_key(order.order_id, assignment.start_number)
     await context.store.put(thumbnail_key, path.with_suffix(".jpg"))
-    return Result(**dict(video), key=key, attempt=assignment.attempt, thumbnail_key=thumbnail_key)
+    return Result(
+        **dict(video), key=key, attempt=assignment.start_number, thumbnail_key=thumbnail_key
+    )
 
 
-async def _fetched(wish: Wish, store: FileStore, folder: Path) -> Wish:
-    """The wish with its files in a folder."""
+async def _fetch_files(wish: Wish, store: FileStore, folder: Path) -> Wish:
+    """Fetch the wish's files; return it with their paths."""
     photo, clip = folder / "photo.png", folder / "clip.mp4"
     await store.fetch(wish.photo.file, photo)
     if wish.clip is not None:
@@ -180,10 +175,10 @@ async def _fetched(wish: Wish, store: FileStore, folder: Path) -> Wish:
     return wish.with_files(str(photo), str(clip))
 
 
-async def _rendered(
-    order: Order, wish: Wish, assignment: Assignment, engine: EngineProcess, path: Path
+async def _render(
+    order: Order, wish: Wish, assignment: Assignment, engine_process: EngineProcess, path: Path
 ) -> Video:
-    """The video of the engine process, which is cancelled when the assignment is stopped."""
+    """Make the video; cancel that when the assignment is stopped."""
 
     def report(done: int, total: int) -> None:
         assignment.report(
@@ -191,13 +186,15 @@ async def _rendered(
         )
 
     limit_s = max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s)
-    rendering = asyncio.ensure_future(engine.render(wish, order.engine, path, limit_s, report))
+    rendering = asyncio.ensure_future(
+        engine_process.render(wish, order.engine, path, limit_s, report)
+    )
     stopping = asyncio.ensure_future(assignment.stopped())
     try:
         await asyncio.wait({rendering, stopping}, return_when=asyncio.FIRST_COMPLETED)
         while not rendering.done():
             # Again: the request may not have begun yet.
-            engine.cancel()
+            engine_process.cancel()
             await asyncio.wait({rendering}, timeout=_CANCEL_AGAIN_S)
         return rendering.result()
     finally:
@@ -216,7 +213,7 @@ def _check_options(order: Order, understood: Collection[str]) -> None:
         raise BrokenRecord(kind="Order", reason=f"wrong at options.{where}") from exc
 
 
-def _figures(result: Result) -> str:
+def _summary(result: Result) -> str:
     return (
         f"{result.width} x {result.height} px, {result.frame_count} frames in"
         f" {result.render_s:.2f} s, {result.size_bytes} bytes"

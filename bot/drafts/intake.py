@@ -16,7 +16,7 @@ from bot.services import Services
 from jobs.connection import queue_errors
 from jobs.drafts import Draft, MediaFile
 from jobs.errors import MediaTooLarge
-from jobs.orders import DraftId, LookOrder, Record
+from jobs.orders import DraftId, LookJob, Record
 from jobs.queues.admission import PHOTO_LIMITS
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.keys import INTAKE, JobRef
@@ -24,7 +24,7 @@ from jobs.queues.queue_worker import WorkRules
 from jobs.service_errors import FileLost, TelegramSilent
 from jobs.tasks import end_tasks
 
-INTAKE_RULES = WorkRules(at_once=4, most_stalls=1000)
+INTAKE_RULES = WorkRules(max_concurrent=4, most_stalls=1000)
 
 _MB = 1_000_000
 # The limit of Telegram's cloud server.
@@ -37,7 +37,7 @@ _LONGEST_PAUSE_S = 60.0
 _MOST_STARTS = 200  # some hours
 
 
-class IntakeOrder(Record):
+class IntakeJob(Record):
     """A request to fetch files.
 
     Attributes:
@@ -79,7 +79,7 @@ class Intake:
         if draft.photo is None:
             message = f"the draft {draft.draft} has no photo"
             raise ValueError(message)
-        order = IntakeOrder(
+        order = IntakeJob(
             draft=draft.draft,
             revision=draft.revision,
             chat=draft.chat,
@@ -98,7 +98,7 @@ class Intake:
             MediaError: a file is too large or gone.
             StoreError: it cannot be stored.
         """
-        order = IntakeOrder.read(assignment.text)
+        order = IntakeJob.read(assignment.text)
         draft = await self._services.drafts.read(order.draft)
         if draft is None or draft.revision != order.revision:
             return
@@ -112,10 +112,9 @@ class Intake:
         finally:
             # If one fails, the other is not awaited.
             await end_tasks(fetching)
-        look = LookOrder(
+        look = LookJob(
             look_id=draft.look_id,
             person=order.person,
-            chat=order.chat,
             draft=order.draft,
             photo_key=photo_key,
             clip_key=clip_key[0] if clip_key else None,
@@ -123,7 +122,7 @@ class Intake:
         await self._services.queues.send(look.ref, look, order.person, follows=assignment.ref)
 
     async def _fetched(
-        self, order: IntakeOrder, file: MediaFile, called: str, assignment: Assignment
+        self, order: IntakeJob, file: MediaFile, called: str, assignment: Assignment
     ) -> str:
         """Fetch and store a file; return its key."""
         self._check_size(file, file.size_bytes or 0)
@@ -136,9 +135,9 @@ class Intake:
         except RetryAfter as error:
             raise Later(seconds(error.retry_after)) from error
         except NetworkError as error:
-            if assignment.attempt >= _MOST_STARTS:
+            if assignment.start_number >= _MOST_STARTS:
                 raise TelegramSilent(name=file.name) from error
-            raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.attempt)) from error
+            raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.start_number)) from error
         self._check_size(file, len(content))
         name = name_in_store(file.name, called, order.revision)
         services = self._services

@@ -128,6 +128,11 @@ class EngineProcess:
         """Last log lines of the current or last request, then the last lines it printed."""
         return (*self._logged, *(f"printed: {line}" for line in self._printed))
 
+    def clear_log(self) -> None:
+        """Forget the log lines so far."""
+        self._logged.clear()
+        self._printed.clear()
+
     async def render(
         self,
         wish: Wish,
@@ -201,8 +206,7 @@ class EngineProcess:
 
     async def _ask(self, plain: dict[str, Any], request: "_Request") -> dict[str, Any]:
         """Return the result of a request; end the process unless it is healthy afterwards."""
-        self._logged.clear()
-        self._printed.clear()
+        self.clear_log()
         self._count += 1
         self._request = request
         is_healthy, reason = False, "failed"

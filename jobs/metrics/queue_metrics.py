@@ -132,6 +132,6 @@ def _fill(families: dict[str, GaugeMetricFamily], last: _Snapshot) -> None:
         states = Counter(one.state for one in last.workers if engine in one.engine_names)
         for state in WorkerState:
             families["animato_workers"].add_metric((engine, state), states[state])
-    families["animato_deliver_backlog"].add_metric((), sum(last.deliver.counts.values()))
+    families["animato_deliver_backlog"].add_metric((), last.deliver.unfinished)
     age_s = last.deliver.age_s(last.at_s)
     families["animato_deliver_oldest_seconds"].add_metric((), age_s)

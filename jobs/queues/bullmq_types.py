@@ -84,7 +84,7 @@ _LONGEST_BACKOFF_MS = 900_000
 
 Processor = Callable[[RunningJob, str, Signal], Awaitable[Json]]
 
-GIVEN_BACK = cast("type[Exception]", DelayedError)
+RETURNED_TO_QUEUE = cast("type[Exception]", DelayedError)
 NEVER_AGAIN = cast("type[Exception]", UnrecoverableError)
 
 

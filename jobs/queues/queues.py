@@ -1,11 +1,11 @@
-"""The queues as the bot uses them: submit orders, read their status, cancel them.
+"""The queues: add jobs, read their status, cancel and remove them.
 
     submit -> admission (duplicate? limits; fair tag) -> BullMQ's queue `animate-<engine>`
     status -> state, place, progress, result or error
     cancel -> removed while it waits; else its worker stops
     finished_since -> what to deliver (`outbox.py`)
 
-The worker's side is `queue_worker.py`; `keys.py` lists the Redis keys.
+`queue_worker.py` takes jobs out of a queue; `keys.py` lists the Redis keys.
 """
 
 import time
@@ -26,6 +26,7 @@ from jobs.queues.keys import (
     INTAKE,
     LOOK,
     JobRef,
+    accepted_key,
     cancel_key,
     day_key,
     engine_queue,
@@ -34,24 +35,22 @@ from jobs.queues.keys import (
     open_key,
     photos_key,
     prefix_of,
-    taken_key,
 )
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outcomes import CancelOutcome, DeadLetter, Finished, Submitted
-from jobs.queues.statistics import UNFINISHED, QueueStatistics
+from jobs.queues.statistics import STATES, UNFINISHED, QueueStatistics
 from jobs.queues.status import STATUS_FIELDS, Status, status_of
 from jobs.service_errors import OrderNotFailed, RecordError
 
 ATTEMPTS = 3
 _SHORT_S = 1.0  # the cost of a job of the short queues
 RETRY_AFTER_MS = 15_000
-_TAKEN_KEPT_S = 172_800  # as long as finished orders are
+_ACCEPTED_KEPT_S = 172_800  # as long as finished orders are
 # Long: the order of a dead worker waits until there is another worker.
 _CANCEL_KEPT_S = 172_800
 # The score of a delayed job: its time in ms, followed by a counter.
 _DELAYED_COUNTER_BITS = 12
 _FIRST_TAG = 1.0  # see `admit.lua`
-_STATES = ("active", "wait", "prioritized", "delayed", "completed", "failed")
 
 
 class Queues:
@@ -115,9 +114,9 @@ class Queues:
         request = self.request_of(order)
         with self._metrics.refusals(), queue_errors(self.url):
             limits = limits or self.limits
-            is_new = await self._take(request, limits, order, f"{order.wish.cost_frames} frames")
+            is_new = await self._enqueue(request, limits, order, f"{order.wish.cost_frames} frames")
             self._metrics.submitted(ref.queue, order.lane, is_new=is_new)
-            status = await self._status_of_taken(ref)
+            status = await self._status_of_accepted(ref)
         return Submitted(is_new, status)
 
     async def check_engine(self, engine: str) -> None:
@@ -154,7 +153,7 @@ class Queues:
         with queue_errors(self.url):
             if follows is not None:
                 await self.client.zrem(photos_key(person), follows.key)
-            return await self._take(request, limits, record, type(record).__name__)
+            return await self._enqueue(request, limits, record, type(record).__name__)
 
     async def status(self, ref: JobRef) -> Status | None:
         """Return the status of a job; None if nothing is known about it."""
@@ -166,11 +165,11 @@ class Queues:
                 pipe.llen(f"{prefix}wait")
                 pipe.lpos(f"{prefix}wait", ref.job_id)
                 pipe.zscore(f"{prefix}delayed", ref.job_id)
-                pipe.get(taken_key(ref.job_id))
-                fields, rank, express, express_at, delayed, taken = await pipe.execute()
+                pipe.get(accepted_key(ref.job_id))
+                fields, rank, express, express_at, delayed, accepted = await pipe.execute()
         stored = dict(zip(STATUS_FIELDS, fields, strict=True))
         if stored["name"] is None:
-            if taken != OrderState.CANCELLED:
+            if accepted != OrderState.CANCELLED:
                 return None
             return Status(ref, OrderState.CANCELLED, error=Cancelled())
         ahead = None
@@ -246,32 +245,20 @@ class Queues:
         found.sort(key=lambda letter: letter.status.finished_s or 0, reverse=True)
         return found[:at_most]
 
-    async def counts(self, queue: str) -> dict[str, int]:
-        """Return the number of jobs of a queue in each of BullMQ's states."""
+    async def statistics(self, queue: str) -> QueueStatistics:
+        """Return the jobs of a queue in numbers, all of one moment."""
         prefix = prefix_of(queue)
         with queue_errors(self.url):
             async with self.client.pipeline(transaction=True) as pipe:
-                for state in _STATES:
+                for state in STATES:
                     is_list = state in ("active", "wait")
                     (pipe.llen if is_list else pipe.zcard)(prefix + state)
-                numbers = await pipe.execute()
-        return dict(zip(_STATES, map(int, numbers), strict=True))
-
-    async def statistics(self, queue: str) -> QueueStatistics:
-        """Return the unfinished jobs of a queue in numbers, all of one moment."""
-        prefix = prefix_of(queue)
-        with queue_errors(self.url):
-            async with self.client.pipeline(transaction=True) as pipe:
-                pipe.llen(f"{prefix}active")
-                pipe.llen(f"{prefix}wait")
-                pipe.zcard(f"{prefix}prioritized")
-                pipe.zcard(f"{prefix}delayed")
                 pipe.hget(fair_key(queue), "V")
                 await self._oldest(args=[prefix], client=pipe)
                 *numbers, tag, oldest_ms = await pipe.execute()
-        counts = dict(zip(UNFINISHED, map(int, numbers), strict=True))
+        counts = dict(zip(STATES, map(int, numbers), strict=True))
         # The tags of an empty queue are reset only when the next job comes.
-        is_empty = tag is None or not any(counts.values())
+        is_empty = tag is None or not any(counts[state] for state in UNFINISHED)
         return QueueStatistics(counts, oldest_ms, _FIRST_TAG if is_empty else float(tag))
 
     async def waits(self, queue: str) -> bool:
@@ -317,7 +304,9 @@ class Queues:
             self._queues[name] = open_queue(name, self.client)
         return self._queues[name]
 
-    async def _take(self, request: Request, limits: OrderLimits, record: Record, name: str) -> bool:
+    async def _enqueue(
+        self, request: Request, limits: OrderLimits, record: Record, name: str
+    ) -> bool:
         """Add a job unless it is known; return whether it is new, once it would survive a crash."""
         ref = JobRef(request.queue, request.job_id)
         engine_queues = await self.known_engine_queues()
@@ -328,7 +317,7 @@ class Queues:
             if priority is not None:
                 await self._add(ref, record, priority, name)
             await wait_until_durable(self.client, self.url)
-            if await self.client.exists(taken_key(ref.job_id), *keys):
+            if await self.client.exists(accepted_key(ref.job_id), *keys):
                 return priority is not None
             # Redis has crashed in between and lost it: repeat.
 
@@ -345,9 +334,9 @@ class Queues:
         }
         await self._queue(ref.queue).add(name, record.model_dump(mode="json"), options)
         # Not earlier: a crash in between would block the id for two days.
-        await self.client.set(taken_key(ref.job_id), "taken", ex=_TAKEN_KEPT_S)
+        await self.client.set(accepted_key(ref.job_id), "taken", ex=_ACCEPTED_KEPT_S)
 
-    async def _status_of_taken(self, ref: JobRef) -> Status:
+    async def _status_of_accepted(self, ref: JobRef) -> Status:
         """Return the status of an order that is or was in one of the queues."""
         for queue in (ref.queue, *await self.known_engine_queues()):
             status = await self.status(JobRef(queue, ref.job_id))
@@ -366,9 +355,9 @@ class Queues:
         """Remove a waiting job as if it had never been ordered; return whether that succeeded."""
         ref = status.ref
         data = await self.client.hget(ref.key, "data")
-        await self.client.set(taken_key(ref.job_id), OrderState.CANCELLED, ex=_TAKEN_KEPT_S)
+        await self.client.set(accepted_key(ref.job_id), OrderState.CANCELLED, ex=_ACCEPTED_KEPT_S)
         if not await self._queue(ref.queue).remove(ref.job_id):
-            await self.client.set(taken_key(ref.job_id), "taken", ex=_TAKEN_KEPT_S)
+            await self.client.set(accepted_key(ref.job_id), "taken", ex=_ACCEPTED_KEPT_S)
             return False  # a worker has just taken it
         if data is None or not is_engine_queue(ref.queue):
             return True

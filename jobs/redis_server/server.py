@@ -29,7 +29,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from jobs.child_environment import child_environment
-from jobs.child_process import Backoff, ChildProcess, keep_running
+from jobs.child_process import ChildProcess, RestartPolicy, keep_running
 from jobs.connection import check_server, is_loading
 from jobs.errors import os_reason
 from jobs.redis_server.program import find_program
@@ -45,7 +45,7 @@ _USUAL = ("overcommit", "bye bye", "scheduling shutdown")  # warnings of every s
 
 
 @dataclass(frozen=True)
-class ServerTimeouts(Backoff):
+class ServerTimeouts(RestartPolicy):
     """How long the server is waited for, and when it is restarted.
 
     Attributes:

@@ -272,7 +272,7 @@ class Service:
         """What somebody still has to do: jobs by queue, updates and cards."""
         client, found = self.queues.client, {}
         for queue in (INTAKE, LOOK, DELIVER, *await self.queues.known_engine_queues()):
-            counts = await self.queues.counts(queue)
+            counts = (await self.queues.statistics(queue)).counts
             found[queue] = sum(counts[one] for one in ("active", "wait", "prioritized", "delayed"))
         found["cards"] = await client.scard(OPEN_CARDS)
         async for key in client.scan_iter("animato:inbox:*"):

@@ -43,7 +43,7 @@ from tests.integration.sandbox.media import photo, shown
 
 pytestmark = pytest.mark.local_sockets
 
-ONE_AT_A_TIME = WorkRules(**(vars(RULES) | {"at_once": 1}))
+ONE_AT_A_TIME = WorkRules(**(vars(RULES) | {"max_concurrent": 1}))
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ async def settled(staff: Staff) -> None:
 
 
 async def nothing_left(staff: Staff) -> bool:
-    counts = await staff.services.queues.counts(DELIVER)
+    counts = (await staff.services.queues.statistics(DELIVER)).counts
     left = counts["active"] + counts["wait"] + counts["delayed"] + counts["prioritized"]
     return not left and not await staff.services.cards.all_unsettled()
 
@@ -336,7 +336,7 @@ async def test_bot_that_dies_after_the_receipt_sends_nothing_again(
 
 
 async def is_given_back(staff: Staff) -> bool:
-    return (await staff.services.queues.counts(DELIVER))["delayed"] == 1
+    return (await staff.services.queues.statistics(DELIVER)).counts["delayed"] == 1
 
 
 async def test_send_that_got_no_answer_is_repeated_after_a_minute(
@@ -420,7 +420,7 @@ async def test_chat_that_is_gone_is_counted_and_left_alone(
     async with delivering(staff):
         await settled(staff)
     assert staff.metrics.outcomes == [DeliveryOutcome.GONE]
-    assert (await staff.services.queues.counts(DELIVER))["failed"] == 0
+    assert (await staff.services.queues.statistics(DELIVER)).counts["failed"] == 0
     card = await staff.services.cards.read(draft.order_id)
     assert card is not None
     status = await staff.services.queues.status(card.ref)

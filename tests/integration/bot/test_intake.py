@@ -84,7 +84,7 @@ async def test_looks_of_a_busy_chat_leave_places_to_those_of_others(
     staff.shown.before = wait_for_alice
     async with working(staff, maker):
         # As many as there are places of deliveries, and more.
-        hers = [(await photo_sent(staff, desk)).draft for _ in range(2 * RULES.at_once)]
+        hers = [(await photo_sent(staff, desk)).draft for _ in range(2 * RULES.max_concurrent)]
         await until(lambda: len(maker.looks) == len(hers))
         his = (await photo_sent(staff, desk, BOB)).draft
         await until(lambda: staff.shown.drafts == [his])
@@ -172,4 +172,4 @@ async def test_look_at_an_older_photo_changes_nothing(
 
 
 async def count(staff: Staff, queue: str, state: str, wanted: int) -> bool:
-    return (await staff.services.queues.counts(queue))[state] == wanted
+    return (await staff.services.queues.statistics(queue)).counts[state] == wanted

@@ -12,7 +12,7 @@ from jobs.model import MediaWarning
 from jobs.orders import Lane
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
-from jobs.queues.keys import open_key, taken_key
+from jobs.queues.keys import accepted_key, open_key
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
 from jobs.wish import Movement
@@ -168,7 +168,7 @@ async def test_card_of_an_order_that_was_lost_and_is_refused_now_says_why(
     assert lost.card is not None
     await desk.sees("No worker is online")
     await staff.services.queues.remove(lost.card.ref)
-    await staff.services.queues.client.delete(taken_key(lost.card.order_id), open_key(ALICE))
+    await staff.services.queues.client.delete(accepted_key(lost.card.order_id), open_key(ALICE))
     for draft in drafts[1:]:
         await staff.ordering.place(await staff.wishing(draft.draft))
     with pytest.raises(TooManyOpenOrders):

@@ -81,7 +81,7 @@ async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
         await half.wait()
 
     maker.before_video = make
-    maker.at_once = 1
+    maker.max_concurrent = 1
     drafts = await looked_at(staff, maker, desk, ALICE, BOB)
     async with delivering(staff), working(staff, maker):
         await staff.ordering.place(await staff.wishing(drafts[0].draft))

@@ -53,7 +53,7 @@ class Bench:
             stop.cancel()
             if assignment.stop_reason is not None:
                 self.stops.append(assignment.stop_reason)
-        return make_result(assignment.ref, assignment.attempt) if self.word.is_set() else None
+        return make_result(assignment.ref, assignment.start_number) if self.word.is_set() else None
 
     async def has_begun(self, count: int = 1) -> Assignment:
         async with asyncio.timeout(LIMIT_S):

@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from jobs.cleaning import Cleaned, Cleaning
-from jobs.orders import LookOrder
+from jobs.orders import LookJob
 from jobs.queues.keys import DELIVER, KNOWN_ENGINES, LOOK, open_key
 from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
@@ -96,7 +96,7 @@ async def test_files_of_an_open_order_or_look_live_however_long_it_waits(
     await queues.submit(make_order(3, draft="9"))
     await hand.fail(await hand.take(), RuntimeError("again"))
     await queues.submit(make_order(4, draft="7"))
-    look = LookOrder(look_id="look-1", person=5, chat=5, draft="10", photo_key="inputs/10/photo")
+    look = LookJob(look_id="look-1", person=5, draft="10", photo_key="inputs/10/photo")
     await queues.send(look.ref, look, look.person)
     assert (await service.clean_at(25)).due.files == 1
     assert (await service.clean_at(100)).due.files == 0

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from inference.process.engine_process import EngineLimits
 from inference.process.offer import EngineOffer, OfferedEngine
 from inference.process.setup import EngineSetup
-from jobs.orders import LookOrder, Order, OrderState
+from jobs.orders import LookJob, Order, OrderState
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry
 from jobs.queues.keys import JobRef
 from jobs.queues.queue_worker import WorkRules
@@ -28,7 +28,7 @@ from jobs.wish import Movement
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs import conftest as servers
 from tests.integration.jobs.hand import make_order
-from worker.agent import serve
+from worker.agent import run_agent_with
 from worker.plan import WorkerPlan
 
 machine_has_no_proxy_and_no_keys = servers.machine_has_no_proxy_and_no_keys
@@ -117,7 +117,7 @@ def plan(
         min_free_bytes=0,
         beat_s=0.1,
         render_rules=QUICK,
-        look_rules=replace(QUICK, at_once=2),
+        look_rules=replace(QUICK, max_concurrent=2),
     )
 
 
@@ -149,7 +149,7 @@ class Running:
 async def working(plan: WorkerPlan, *engines: str) -> AsyncIterator[Running]:
     """A worker that offers these engines while the block lasts."""
     ending = Shutdown()
-    task = asyncio.create_task(serve(plan, offer_of(*engines), ending))
+    task = asyncio.create_task(run_agent_with(plan, offer_of(*engines), ending))
     try:
         yield Running(ending, task)
         ending.ask()
@@ -169,9 +169,9 @@ async def ordered(queues: Queues, person: int, engine: str = "still", **changes:
     return order
 
 
-async def look_ordered(queues: Queues, name: str = "look-1", **changes: Any) -> LookOrder:
-    facts = {"person": 2, "chat": 2, "draft": "7", "photo_key": PHOTO, **changes}
-    order = LookOrder(look_id=name, **facts)
+async def look_ordered(queues: Queues, name: str = "look-1", **changes: Any) -> LookJob:
+    facts = {"person": 2, "draft": "7", "photo_key": PHOTO, **changes}
+    order = LookJob(look_id=name, **facts)
     await queues.send(order.ref, order, order.person)
     return order
 

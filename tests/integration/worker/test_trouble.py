@@ -146,7 +146,7 @@ async def test_poison_fails_after_three_attempts_and_others_go_on(
     async with working(plan, "crashing", "still"):
         status = await until(queues, poison.ref, OrderState.FAILED)
         # Its other attempts had their turns while orders for the other engine waited.
-        assert 0 < (await queues.counts("animate-still"))["completed"] < len(others)
+        assert 0 < (await queues.statistics("animate-still")).counts["completed"] < len(others)
         for other in others:
             await until(queues, other.ref, OrderState.DONE)
     assert await redis.hget(poison.ref.key, "atm") == "3"
@@ -264,7 +264,7 @@ async def test_full_disk_pauses_the_worker_until_there_is_room(
 
         await seen(is_seen)
         assert await is_paused()
-        counts = [await queues.counts(ref.queue) for ref in (order.ref, look.ref)]
+        counts = [(await queues.statistics(ref.queue)).counts for ref in (order.ref, look.ref)]
         assert [one["active"] + one["completed"] for one in counts] == [1, 0]
         small.free = 10_000_000_000
         await until(queues, order.ref, OrderState.DONE)

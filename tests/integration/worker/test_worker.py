@@ -94,8 +94,8 @@ async def test_last_words_about_an_order_are_kept_for_a_day(
 async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
     queues: Queues, plan: WorkerPlan
 ) -> None:
-    look = await look_ordered(queues, clip_key=CLIP, clip_duration_s=0.4)
-    async with working(plan, "flow"):
+    look = await look_ordered(queues, clip_key=CLIP)
+    async with working(replace(plan, clip_max_s=0.4), "flow"):
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
         clip = found.clip
         assert clip is not None
@@ -188,7 +188,7 @@ async def test_two_workers_share_a_queue(
 
     async with working(plan, "waiting"), working(plan, "waiting"):
         await seen(both_work)
-        counts = await queues.counts("animate-waiting")
+        counts = (await queues.statistics("animate-waiting")).counts
         assert (counts["active"], counts["prioritized"]) == (2, 2)
         word.touch()
         for order in orders:
@@ -236,7 +236,7 @@ async def test_look_goes_ahead_of_videos_that_wait(queues: Queues, plan: WorkerP
         await until(queues, orders[0].ref, OrderState.RUNNING)
         look = await look_ordered(queues)
         await until(queues, look.ref, OrderState.DONE)
-        counts = await queues.counts("animate-waiting")
+        counts = (await queues.statistics("animate-waiting")).counts
         assert (counts["active"], counts["prioritized"]) == (1, 2)
 
 
