@@ -24,13 +24,13 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
     if output is not None:
         check_output(output)
     with tempfile.TemporaryDirectory(prefix="animato-") as folder:
-        look = look_at_photo(photo, Path(folder))
-        if not look.faces:
+        findings = look_at_photo(photo, Path(folder))
+        if not findings.faces:
             raise NoFaceFound(name=photo.name)
         if output is not None:
-            _put(Path(look.sheet), output)
-    scale = look.original_width / look.width
-    faces = [(face.number, face.box.scaled(scale), face.votes) for face in look.faces]
+            _copy(Path(findings.sheet), output)
+    scale = findings.original_width / findings.width
+    faces = [(face.number, face.box.scaled(scale), face.votes) for face in findings.faces]
     if is_json:
         rows = [{"number": n, "box": box.sides, "votes": votes} for n, box, votes in faces]
         sys.stdout.write(json.dumps(rows) + "\n")
@@ -39,7 +39,7 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
         sys.stdout.write(f"face {number}: box {box}, {votes} votes\n")
 
 
-def _put(sheet: Path, output: Path) -> None:
+def _copy(sheet: Path, output: Path) -> None:
     """Copy the sheet to `output`, completely or not at all."""
     part = output.with_name(f".animato-{secrets.token_hex(6)}.png")
     try:

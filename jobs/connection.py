@@ -55,10 +55,10 @@ Result = TypeVar("Result")
 class ServerWatch(Protocol):
     """Notified of the outcome of each command."""
 
-    def missed(self) -> None:
+    def on_no_answer(self) -> None:
         """The server did not answer."""
 
-    def answered(self) -> None:
+    def on_answer(self) -> None:
         """The server answered."""
 
 
@@ -84,12 +84,12 @@ class _RetryOutages(Retry):
             result = await do()
             # None may mean that nothing was sent.
             if self._watch is not None and result is not None:
-                self._watch.answered()
+                self._watch.on_answer()
             return result
 
         def may_pass(error: Exception) -> bool:
             if self._watch is not None:
-                self._watch.missed()
+                self._watch.on_no_answer()
             if _is_or_wraps(error, AuthenticationError):
                 return False
             return is_retryable is None or is_retryable(error)

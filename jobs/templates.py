@@ -74,7 +74,7 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8}
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 
 
-def _ordered(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+def _check_rising(keys: tuple[Key, ...]) -> tuple[Key, ...]:
     """Check that the times of keys rise and that the first value is rest."""
     if keys[0][1] != 0:
         reason = "a curve starts at rest: its first value must be 0"
@@ -87,7 +87,7 @@ def _ordered(keys: tuple[Key, ...]) -> tuple[Key, ...]:
     return keys
 
 
-Curve = Annotated[tuple[Key, ...], Field(min_length=2), AfterValidator(_ordered)]
+Curve = Annotated[tuple[Key, ...], Field(min_length=2), AfterValidator(_check_rising)]
 
 
 class CurveMotion(Value):

@@ -85,9 +85,9 @@ async def run_agent_with(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown)
             raise FolderRefused(folder=str(plan.place), reason=os_reason(exc)) from exc
         names = [engine.name for engine in offer.engines]
         queues = await stack.enter_async_context(Queues(plan.url, names))
-        plan.metrics.works_on(offer.device, RESTART_REASONS)
+        plan.metrics.set_device(offer.device, RESTART_REASONS)
         engine_process = await stack.enter_async_context(
-            EngineProcess(plan.setup, plan.limits, plan.metrics.restarted)
+            EngineProcess(plan.setup, plan.limits, plan.metrics.count_restart)
         )
         looks = await stack.enter_async_context(Looks(MAX_CONCURRENT_LOOKS))
         context = RenderContext(plan.store, engine_process, orderable_options(offer))
@@ -143,9 +143,9 @@ class Worker:
         await self._check_disk_space()
         # The bot offers what heartbeats name, so the first one comes before the first job.
         await self._background.attempt(self._workers.beat(self.heartbeat(), time.time()))
-        self._queue_workers.start(LOOK, self._look, self._plan.look_rules)
+        self._queue_workers.start(LOOK, self._handle_look_job, self._plan.look_rules)
         for queue in self._queues.engine_queues:
-            self._queue_workers.start(queue, self._render, self._plan.render_rules)
+            self._queue_workers.start(queue, self._handle_order, self._plan.render_rules)
         self._background.run(self._choose_turn())
         names = ", ".join(self._queues.engine_queues)
         log.info("%s works on %s at the queues %s, %s", self.name, self._offer.device, LOOK, names)
@@ -162,26 +162,26 @@ class Worker:
 
     # --- orders -----------------------------------------------------------------------------------
 
-    async def _look(self, assignment: Assignment) -> LookResult | None:
+    async def _handle_look_job(self, assignment: Assignment) -> LookResult | None:
         await self._require_disk_space()
-        with self._announced(), work_folder(assignment, self._folder) as folder:
+        with self._announce(), work_folder(assignment, self._folder) as folder:
             return await self._look_runner.look(assignment, folder)
 
-    async def _render(self, assignment: Assignment) -> Result | None:
+    async def _handle_order(self, assignment: Assignment) -> Result | None:
         if not self._schedule.acquire(assignment.ref.queue):
             # It was taken just before its queue worker was paused.
             raise Later(0)
         try:
             await self._queue_workers.update()
             await self._require_disk_space()
-            with self._announced(), work_folder(assignment, self._folder) as folder:
+            with self._announce(), work_folder(assignment, self._folder) as folder:
                 return await self._renderer.run_job(assignment, folder)
         finally:
             self._schedule.release()
             self._background.run(self._choose_turn())
 
     @contextmanager
-    def _announced(self) -> Iterator[None]:
+    def _announce(self) -> Iterator[None]:
         """Send a heartbeat soon after the block begins and ends."""
         self._has_changed.set()
         try:
@@ -276,7 +276,7 @@ class Worker:
             self._has_changed.clear()
             await self._check_disk_space()
             heartbeat = self.heartbeat()
-            self._plan.metrics.has_room(heartbeat.free_bytes)
+            self._plan.metrics.set_free_bytes(heartbeat.free_bytes)
             await self._background.attempt(self._workers.beat(heartbeat, time.time()))
             await asyncio.sleep(min(_CHANGES_EVERY_S, self._plan.beat_s))
             with suppress(TimeoutError):

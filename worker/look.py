@@ -116,7 +116,7 @@ class LookRunner:
         """
         job = LookJob.read(assignment.text)
         looking = asyncio.ensure_future(self._look(job, folder))
-        stopping = asyncio.ensure_future(assignment.stopped())
+        stopping = asyncio.ensure_future(assignment.wait_for_stop())
         try:
             await asyncio.wait({looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
             return looking.result() if looking.done() else None

@@ -119,7 +119,7 @@ class Renderer:
             raise
         finally:
             self._log(order, outcome, engine_process.log_lines)
-        self._metrics.made_video(result.frames_per_second)
+        self._metrics.record_speed(result.frames_per_second)
         seconds = 1 / result.frames_per_second
         self._background.run(self._workers.record_speed(self._device, order.engine, seconds))
         log.info("done: %s", outcome)
@@ -154,7 +154,7 @@ async def make_video(
     if assignment.stop_reason is not None:
         raise Cancelled
     path = folder / "video.mp4"
-    video = await _render(order, wish, assignment, context.engine_process, path)
+    video = await _run_engine(order, wish, assignment, context.engine_process, path)
     frames = video.frame_count
     assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
     key = result_key(order.order_id, assignment.start_number)
@@ -175,7 +175,7 @@ async def _fetch_files(wish: Wish, store: FileStore, folder: Path) -> Wish:
     return wish.with_files(str(photo), str(clip))
 
 
-async def _render(
+async def _run_engine(
     order: Order, wish: Wish, assignment: Assignment, engine_process: EngineProcess, path: Path
 ) -> Video:
     """Make the video; cancel that when the assignment is stopped."""
@@ -189,7 +189,7 @@ async def _render(
     rendering = asyncio.ensure_future(
         engine_process.render(wish, order.engine, path, limit_s, report)
     )
-    stopping = asyncio.ensure_future(assignment.stopped())
+    stopping = asyncio.ensure_future(assignment.wait_for_stop())
     try:
         await asyncio.wait({rendering, stopping}, return_when=asyncio.FIRST_COMPLETED)
         while not rendering.done():

@@ -71,7 +71,7 @@ class ChildHandle:
         assert self.process.stdin is not None  # noqa: S101 - it is a pipe
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
 
-    async def all_printed(self) -> None:
+    async def wait_for_output(self) -> None:
         """Wait, not for long, until everything printed for the last request is kept."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._end_marked.wait(), _DRAIN_S)

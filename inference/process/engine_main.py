@@ -175,7 +175,7 @@ def _respond(
         report=ProgressReporter(responses.say).report,
         is_cancelled=lambda: requests.is_cancelled(number),
     )
-    return render(wish, engine, setup.templates_dir, folder, listener).model_dump(mode="json")
+    return render_wish(wish, engine, setup.templates_dir, folder, listener).model_dump(mode="json")
 
 
 def load_engine(name: str, wish: Wish, setup: EngineSetup) -> "Engine":
@@ -195,7 +195,7 @@ def load_engine(name: str, wish: Wish, setup: EngineSetup) -> "Engine":
     return engine
 
 
-def render(
+def render_wish(
     wish: Wish, engine: "Engine", templates_dir: Path, folder: Path, listener: "Listener"
 ) -> Video:
     """Make the video as `result.mp4` in `folder`, and its thumbnail beside it.

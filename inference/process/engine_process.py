@@ -214,7 +214,7 @@ class EngineProcess:
             child = await self._living_child(request.engine)
             child.send({"number": self._count, **plain})
             response = await request.response(child, self._count, self._logged.append)
-            await child.all_printed()
+            await child.wait_for_output()
             is_healthy = response.get("is_healthy", True)
         except (EngineDied, EngineHung, Cancelled, asyncio.CancelledError) as error:
             reason = _REASONS[type(error)]

@@ -52,7 +52,7 @@ class Assignment:
         self._first_s = 0.0
         self._first_frames = 0
 
-    async def stopped(self) -> Stop:
+    async def wait_for_stop(self) -> Stop:
         """Wait until the work is to stop, and return the reason."""
         await self._stopping.wait()
         return self.stop_reason or Stop.LOST

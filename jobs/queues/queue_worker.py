@@ -98,8 +98,8 @@ class WorkRules:
 class QueueWorker:
     """Works on the jobs of one queue while the block lasts.
 
-    The work gets an `Assignment` and should await `stopped()`. It may return a result (or None), or
-    raise:
+    The work gets an `Assignment` and should await `wait_for_stop()`. It may return a result
+    (or None), or raise:
         an error of `FINAL`: the job fails without a retry
         Later: the job is returned to the queue, and no attempt is counted
         anything else: one attempt is used up; after the last one the job fails
@@ -165,7 +165,7 @@ class QueueWorker:
         """The jobs in progress."""
         return list(self._in_progress.values())
 
-    async def ended(self) -> None:
+    async def wait_for_end(self) -> None:
         """Return when the worker has stopped by itself, so that another one must be opened."""
         run = self._tasks[0]
         await asyncio.wait({run})
@@ -245,7 +245,7 @@ class QueueWorker:
             del self._in_progress[job.id]
         match assignment.stop_reason:
             case Stop.LOST:
-                self._metrics.lost()
+                self._metrics.count_lost_lock()
                 raise RETURNED_TO_QUEUE
             case Stop.CANCELLED:
                 raise NEVER_AGAIN(CANCELLED)
@@ -256,7 +256,7 @@ class QueueWorker:
         plain = result.model_dump(mode="json")
         args = [token, RESULT_FIELD, json.dumps(plain)]
         if not await self._commit(keys=[ref.lock_key, ref.key], args=args):
-            self._metrics.lost()
+            self._metrics.count_lost_lock()
             raise RETURNED_TO_QUEUE
         return plain
 
@@ -268,9 +268,9 @@ class QueueWorker:
             Exception: the failure, in a form for BullMQ.
         """
         work = asyncio.ensure_future(self._work(assignment))
-        stopping = asyncio.create_task(assignment.stopped())
+        stopping = asyncio.create_task(assignment.wait_for_stop())
         try:
-            async with self._watched(assignment, token, signal):
+            async with self._watch(assignment, token, signal):
                 await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if not work.done():
                     await asyncio.wait({work}, timeout=self._rules.stop_s)
@@ -308,7 +308,7 @@ class QueueWorker:
             raise RuntimeError(reason_of(ours)) from error
 
     @asynccontextmanager
-    async def _watched(
+    async def _watch(
         self, assignment: Assignment, token: str, signal: Signal
     ) -> AsyncIterator[None]:
         """Report progress and watch for cancellation while the block lasts."""

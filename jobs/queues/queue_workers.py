@@ -56,7 +56,7 @@ class QueueWorkers:
                 async with QueueWorker(self._url, queue, work, rules, self._metrics) as worker:
                     self._open[queue] = worker
                     await self.update()
-                    await worker.ended()
+                    await worker.wait_for_end()
             except QueueUnavailable as error:
                 log.warning("%s", error)
             finally:

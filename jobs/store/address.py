@@ -53,7 +53,7 @@ class OpenStore:
     folder: Path | None = None
 
 
-def opened(url: str, timeouts: StoreTimeouts) -> OpenStore:
+def open_address(url: str, timeouts: StoreTimeouts) -> OpenStore:
     """Open the store at `url`, creating a folder if necessary; an S3 store is not contacted.
 
     Raises:

@@ -1,6 +1,6 @@
 """The whole service as its owner runs it: bot and worker are processes, which tests kill.
 
-The sandbox stands for Telegram and lives in the test's own process; the server of the queues is the
+The sandbox stands for Telegram and lives in the test's own process; the Redis server is the
 one that `animato up` brings, which is started again when it dies.
 """
 

@@ -78,7 +78,7 @@ async def up(folder: Path, sandbox: Sandbox, *words: str) -> AsyncIterator[Proce
                 **clean_environment(scratch),
                 "ANIMATO_BOT_TOKEN": sandbox.token,
                 "ANIMATO_BOT_API_URL": sandbox.url,
-                # Too long for a socket in it: the server of the queues takes a port and a password.
+                # Too long for a socket in it: the Redis server takes a port and a password.
                 "ANIMATO_DATA_DIR": str(folder / ("d" * 120)),
                 "ANIMATO_ENGINES": "still,flow",
                 "ANIMATO_OPEN": "true",

@@ -119,7 +119,7 @@ async def test_order_that_runs_stays_where_it_is(staff: Staff, maker: Maker, des
     go = asyncio.Event()
 
     async def wait(assignment: Assignment) -> None:
-        stopping = asyncio.create_task(assignment.stopped())
+        stopping = asyncio.create_task(assignment.wait_for_stop())
         await asyncio.wait({stopping, go_on}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
 

@@ -44,7 +44,7 @@ class Bench:
     async def __call__(self, assignment: Assignment) -> Record | None:
         self.begun.append(assignment)
         word = asyncio.create_task(self.word.wait())
-        stop = asyncio.create_task(assignment.stopped())
+        stop = asyncio.create_task(assignment.wait_for_stop())
         waited = {word} if self.is_stubborn else {word, stop}
         try:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)

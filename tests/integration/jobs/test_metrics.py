@@ -82,9 +82,9 @@ def test_numbers_are_served_while_the_block_lasts_and_no_thread_stays(
 ) -> None:
     before = set(threading.enumerate())
     metrics = WorkerMetrics(registry)
-    metrics.opens(QUEUE)
+    metrics.add_queue(QUEUE)
     with serve_metrics(registry, "127.0.0.1", 0) as port:
-        metrics.retried(QUEUE)
+        metrics.count_retry(QUEUE)
         families = {one.name: one for one in text_string_to_metric_families(fetched(port))}
     assert set(threading.enumerate()) <= before
     (sample,) = families["animato_job_retries"].samples
@@ -160,12 +160,12 @@ async def test_labels_of_every_metric_are_those_of_the_document(
 ) -> None:
     worker = CollectorRegistry()
     metrics = WorkerMetrics(worker)
-    metrics.works_on("cpu", ["died"])
-    metrics.begun(QUEUE, 1)
-    metrics.completed(QUEUE, 1)
-    metrics.retried(QUEUE)
-    metrics.stalled(QUEUE)
-    metrics.made_video(1)
+    metrics.set_device("cpu", ["died"])
+    metrics.record_start(QUEUE, 1)
+    metrics.record_completion(QUEUE, 1)
+    metrics.count_retry(QUEUE)
+    metrics.count_stall(QUEUE)
+    metrics.record_speed(1)
     await queues.submit(make_order(2))
     await QueueMetrics(queues, registry).refresh()
     PollingHealth().measure(registry)

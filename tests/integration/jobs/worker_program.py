@@ -28,7 +28,7 @@ async def work(assignment: Assignment) -> Record | None:
         os.kill(os.getpid(), signal.SIGKILL)
     if motion == "smile":
         return make_result(assignment.ref, assignment.start_number)
-    say(await assignment.stopped())
+    say(await assignment.wait_for_stop())
     return None
 
 

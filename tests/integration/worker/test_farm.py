@@ -1,4 +1,4 @@
-"""Two workers that have nothing in common but a guarded server of queues and an S3 store.
+"""Two workers that have nothing in common but a guarded Redis server and an S3 store.
 
 They are started as their owner starts them, each in a folder of its own, as if on two machines.
 """
@@ -91,7 +91,7 @@ def tls_program(folder: Path, require: Require) -> Path:
             return Path(found)
     # Debian's package of the server is a link to this program, and starts a service besides.
     found = shutil.which("valkey-check-rdb") or shutil.which("redis-check-rdb")
-    require(found, "there is no server of queues that knows TLS (Debian: redis-tools)")
+    require(found, "there is no Redis server with TLS (Debian: redis-tools)")
     link = folder / "redis-server"
     link.symlink_to(found or "")
     return link
