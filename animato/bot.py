@@ -45,7 +45,7 @@ async def _check_and_serve(settings: Settings, ended: asyncio.Event) -> None:
     url = settings.redis_url.get_secret_value()
     await check_server(url)
     async with connect(url, is_worker=False) as client:
-        check_default_engine(settings, await KnownEngines(client, url).names())
+        check_default_engine(settings, await KnownEngines(client).names())
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
     polling_health = PollingHealth()
     async with bot_heartbeats(url, polling_health.is_silent):

@@ -162,7 +162,7 @@ async def measure_service(rounds: int) -> AsyncIterator[tuple[str, ...]]:
 async def _long_queue(folder: Path, rounds: int) -> AsyncIterator[tuple[str, ...]]:
     """Measure submitting and asking while a thousand orders wait."""
     async with RedisServer(folder) as server, Queues(server.url, _ENGINES, NO_LIMITS) as queues:
-        estimates = Estimates(queues.client, queues.url)
+        estimates = Estimates(queues.client)
         for number in range(1, _LONG_QUEUE + 1):
             await queues.submit(_order(number, "flow"))
         submit_s, position_s, range_s = [], [], []

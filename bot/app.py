@@ -150,9 +150,7 @@ def _services(
         drafts=drafts,
         cards=cards,
         people=People(client, url, frozenset(settings.admins), is_open=settings.open),
-        offers=Offers(
-            WorkerRegistry(client, url), KnownEngines(client, url), settings.default_engine
-        ),
+        offers=Offers(WorkerRegistry(client), KnownEngines(client), settings.default_engine),
         messenger=Messenger(application.bot, ChatMigrations(drafts, cards).moved),
         store=store,
         retention=Retention(

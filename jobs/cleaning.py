@@ -57,7 +57,7 @@ class Cleaning:
             QueueUnavailable: Redis does not answer.
             StoreUnavailable: the file store does not answer or refuses.
         """
-        with queue_errors(self._queues.url):
+        with queue_errors(self._queues.client):
             for draft in await self._open_drafts():
                 await self._retention.keep(draft, now + _OPEN_KEPT_S)
             jobs = await self._outbox.clean()

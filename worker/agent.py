@@ -122,7 +122,7 @@ class Worker:
         self._look_runner = look_runner
         self._schedule = DeviceSchedule(queues.engine_queues)
         self._queue_workers = QueueWorkers(plan.url, self._may_take, plan.metrics)
-        self._workers = WorkerRegistry(queues.client, plan.url)
+        self._workers = WorkerRegistry(queues.client)
         self._background = Background()
         self._renderer = Renderer(
             self.name, context, offer.device, queues, self._background, plan.metrics

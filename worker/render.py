@@ -86,8 +86,8 @@ class Renderer:
         self._name = name
         self._context = context
         self._device = device
-        self._order_logs = OrderLogs(queues.client, queues.url)
-        self._workers = WorkerRegistry(queues.client, queues.url)
+        self._order_logs = OrderLogs(queues.client)
+        self._workers = WorkerRegistry(queues.client)
         self._background = background
         self._metrics = metrics
 

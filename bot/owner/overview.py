@@ -93,8 +93,7 @@ class Overviews:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        client, url = services.queues.client, services.queues.url
-        self._workers = WorkerRegistry(client, url)
+        self._workers = WorkerRegistry(services.queues.client)
 
     async def now(self) -> Overview:
         """Return the current state.

@@ -55,7 +55,7 @@ class QueueMetrics:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._queues = queues
-        self._workers = WorkerRegistry(queues.client, queues.url)
+        self._workers = WorkerRegistry(queues.client)
         self._clock = clock
         self._last: _Snapshot | None = None
         registry.register(self)

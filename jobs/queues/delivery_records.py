@@ -97,7 +97,7 @@ async def read_record(queues: Queues, delivery_id: str) -> DeliveryRecord:
         RecordError: it was written by another version of this program.
         QueueUnavailable: Redis does not answer.
     """
-    with queue_errors(queues.url):
+    with queue_errors(queues.client):
         text = await queues.client.get(sent_key(delivery_id))
     return DeliveryRecord.read(text) if text else DeliveryRecord()
 
@@ -109,8 +109,8 @@ async def write_record(queues: Queues, delivery_id: str, record: DeliveryRecord)
         QueueUnavailable: Redis does not answer.
     """
     key, text = sent_key(delivery_id), record.to_json()
-    with queue_errors(queues.url):
+    with queue_errors(queues.client):
         # Repeat if Redis has crashed in between and lost it.
         while await queues.client.get(key) != text:
             await queues.client.set(key, text, ex=_KEPT_S)
-            await wait_until_durable(queues.client, queues.url)
+            await wait_until_durable(queues.client)

@@ -139,7 +139,7 @@ class QueueWorker:
         self._beat = self._client.register_script(lua("beat"))
         self._commit = self._client.register_script(lua("commit"))
         try:
-            with queue_errors(self._url):
+            with queue_errors(self._client):
                 await self._client.ping()
         except BaseException:
             await self._client.aclose()

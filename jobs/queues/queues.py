@@ -75,7 +75,7 @@ class Queues:
         self.url = url
         self._metrics = metrics or OrderMetrics()
         self.client: Redis = connect(url, is_worker=False, watch=self._metrics.connection)
-        self._known = KnownEngines(self.client, url, engines)
+        self._known = KnownEngines(self.client, engines)
         self.engine_queues = tuple(map(engine_queue, engines))
         self.limits = limits or OrderLimits()
         self.clock = clock
@@ -112,7 +112,7 @@ class Queues:
         await self.check_engine(order.engine)
         await self._known.add(order.engine)
         request = self.request_of(order)
-        with self._metrics.refusals(), queue_errors(self.url):
+        with self._metrics.refusals(), queue_errors(self.client):
             limits = limits or self.limits
             is_new = await self._enqueue(request, limits, order, f"{order.wish.cost_frames} frames")
             self._metrics.submitted(ref.queue, order.lane, is_new=is_new)
@@ -150,7 +150,7 @@ class Queues:
             TooManyPhotos: the person has too many.
         """
         request = Request(ref.queue, ref.job_id, person, _SHORT_S)
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             if follows is not None:
                 await self.client.zrem(photos_key(person), follows.key)
             return await self._enqueue(request, limits, record, type(record).__name__)
@@ -158,7 +158,7 @@ class Queues:
     async def status(self, ref: JobRef) -> Status | None:
         """Return the status of a job; None if nothing is known about it."""
         prefix = prefix_of(ref.queue)
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.hmget(ref.key, STATUS_FIELDS)
                 pipe.zrank(f"{prefix}prioritized", ref.job_id)
@@ -182,7 +182,7 @@ class Queues:
 
     async def cancel(self, ref: JobRef) -> CancelOutcome:
         """Cancel an order. The caller checks whether the person may."""
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             # First, so that a worker that takes it at this moment finds the request.
             await self.client.set(cancel_key(ref.job_id), "1", ex=_CANCEL_KEPT_S)
             status = await self.status(ref)
@@ -197,7 +197,7 @@ class Queues:
 
     async def remove_waiting(self, ref: JobRef) -> bool:
         """Remove an order that has not begun; return whether it is removed, now or earlier."""
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             status = await self.status(ref)
             return status is not None and await self._is_removed(status)
 
@@ -207,7 +207,7 @@ class Queues:
         Raises:
             OrderNotFailed: it is neither failed nor cancelled.
         """
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             job = await stored_job(self._queue(ref.queue), ref.job_id)
             if job is None:
                 raise OrderNotFailed(order=ref.job_id)
@@ -228,7 +228,7 @@ class Queues:
         """Return the jobs that failed for a reason of ours, the latest first."""
         found = []
         for queue in (INTAKE, LOOK, *await self.known_engine_queues()):
-            with queue_errors(self.url):
+            with queue_errors(self.client):
                 ids = await self.client.zrevrange(f"{prefix_of(queue)}failed", 0, -1)
                 refs = [JobRef(queue, str(job_id)) for job_id in ids]
                 async with self.client.pipeline(transaction=False) as pipe:
@@ -248,7 +248,7 @@ class Queues:
     async def statistics(self, queue: str) -> QueueStatistics:
         """Return the jobs of a queue in numbers, all of one moment."""
         prefix = prefix_of(queue)
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             async with self.client.pipeline(transaction=True) as pipe:
                 for state in STATES:
                     is_list = state in ("active", "wait")
@@ -265,7 +265,7 @@ class Queues:
         """Return whether a queue has jobs that may be taken now; delayed ones count once due."""
         due = (round(self.clock() * 1000) + 1) << _DELAYED_COUNTER_BITS
         prefix = prefix_of(queue)
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.llen(f"{prefix}wait")
                 pipe.zcard(f"{prefix}prioritized")
@@ -274,7 +274,7 @@ class Queues:
 
     async def finished_since(self, since_ms: int, queues: Sequence[str]) -> list[Finished]:
         """Return the jobs of some queues that ended since a time, by their workers' clocks."""
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             async with self.client.pipeline(transaction=True) as pipe:
                 for queue in queues:
                     for state in ("completed", "failed"):
@@ -290,7 +290,7 @@ class Queues:
 
     async def remove(self, ref: JobRef) -> None:
         """Remove a finished job."""
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             await self._queue(ref.queue).remove(ref.job_id)
 
     @staticmethod
@@ -316,7 +316,7 @@ class Queues:
             priority = await self.admission.admit(request, limits, self.clock(), counted)
             if priority is not None:
                 await self._add(ref, record, priority, name)
-            await wait_until_durable(self.client, self.url)
+            await wait_until_durable(self.client)
             if await self.client.exists(accepted_key(ref.job_id), *keys):
                 return priority is not None
             # Redis has crashed in between and lost it: repeat.

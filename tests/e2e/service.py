@@ -192,7 +192,7 @@ class Service:
     @property
     def workers(self) -> WorkerRegistry:
         """The book of the workers."""
-        return WorkerRegistry(self.queues.client, self.queues.url)
+        return WorkerRegistry(self.queues.client)
 
     async def status(self, ref: JobRef) -> Status:
         """How an order stands."""
@@ -211,7 +211,7 @@ class Service:
 
     async def starts_of(self, ref: JobRef) -> int:
         """How often a worker has begun an order."""
-        logs = OrderLogs(self.queues.client, self.queues.url)
+        logs = OrderLogs(self.queues.client)
         lines = await logs.last(ref.job_id, 200)
         return sum(bool(re.search(r"attempt \d+ begun", line)) for line in lines)
 

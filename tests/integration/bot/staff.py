@@ -176,7 +176,7 @@ async def staff_of(
             drafts=DraftStore(client, url),
             cards=OrderCards(client, url),
             people=People(client, url, frozenset({ADMIN}), is_open=True),
-            offers=Offers(WorkerRegistry(client, url), KnownEngines(client, url), "auto"),
+            offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=messenger(bot),
             store=store,
             retention=Retention(client, store, input_s=3600, result_s=3600),
@@ -307,7 +307,7 @@ class Maker:
 async def working(staff: Staff, maker: Maker, engine: str = "flow") -> AsyncIterator[None]:
     """A worker that lives, looks and makes."""
     queues = staff.services.queues
-    workers = WorkerRegistry(queues.client, queues.url)
+    workers = WorkerRegistry(queues.client)
     await workers.beat(heartbeat(engine), time.time())
     async with (
         QueueWorker(queues.url, LOOK, maker.look, RULES),

@@ -95,7 +95,7 @@ async def test_mistake_in_a_part_of_the_bot_ends_it(
     )
     try:
         await until(lambda: is_listening(desk))
-        await KnownEngines(redis, valkey).add(ENGINE)
+        await KnownEngines(redis).add(ENGINE)
         # No such time is foreseen where finished orders are looked for.
         await redis.zadd(f"{prefix_of(QUEUE)}completed", {"c1-1-1": math.inf})
         async with asyncio.timeout(PATIENCE_S):

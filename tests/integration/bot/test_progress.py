@@ -184,8 +184,8 @@ async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
     (draft,) = await looked_at(staff, maker, desk, ALICE)
     await staff.ordering.place(await staff.wishing(draft.draft))
     await desk.sees("No worker is online")
-    client, url = staff.services.queues.client, staff.services.queues.url
-    failing = FailingOffers(WorkerRegistry(client, url), KnownEngines(client, url), "auto")
+    client = staff.services.queues.client
+    failing = FailingOffers(WorkerRegistry(client), KnownEngines(client), "auto")
     progress = StatusCards(replace(staff.services, offers=failing))
     progress.wake(draft.order_id)
     await until(lambda: "its card is not up to date: ValueError" in caplog.text)

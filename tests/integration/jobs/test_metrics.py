@@ -120,7 +120,7 @@ def test_place_that_cannot_be_had_is_one_sentence_with_its_settings(
 
 
 async def test_queues_are_told_as_they_stand(
-    queues: Queues, registry: CollectorRegistry, valkey: str, redis: Redis
+    queues: Queues, registry: CollectorRegistry, redis: Redis
 ) -> None:
     for person in range(2, 6):
         await queues.submit(make_order(person, estimated_cost_s=30.0))
@@ -134,7 +134,7 @@ async def test_queues_are_told_as_they_stand(
     assert await Outbox(queues, queues.engine_queues).sweep() == 1
     (delivery,) = await redis.lrange(f"{prefix_of(DELIVER)}wait", 0, -1)
     await redis.hset(JobRef(DELIVER, str(delivery)).key, "timestamp", "1090000")
-    workers = WorkerRegistry(redis, valkey)
+    workers = WorkerRegistry(redis)
     for number, state in enumerate((WorkerState.IDLE, WorkerState.IDLE, WorkerState.PAUSED)):
         await workers.beat(sign(f"w{number}", state, ENGINE, "flow"), 0)
     metrics = QueueMetrics(queues, registry, lambda: 1100.0)

@@ -194,8 +194,8 @@ async def seen(question: Callable[[], Awaitable[object]]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def signs(redis: Redis, plan: WorkerPlan) -> list[Heartbeat]:
-    return await WorkerRegistry(redis, plan.url).living()
+async def signs(redis: Redis) -> list[Heartbeat]:
+    return await WorkerRegistry(redis).living()
 
 
 async def tried_soon(redis: Redis, ref: JobRef) -> None:
