@@ -14,8 +14,7 @@ from bot.conversation.draft_text import (
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.services import Services
 from jobs.drafts import Card, Draft
-from jobs.service_errors import StoreError
-from jobs.stored_errors import error_from_dict
+from jobs.service_errors import StoreError, error_from_dict
 from jobs.templates import Catalogue
 
 

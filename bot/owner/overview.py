@@ -7,7 +7,7 @@ from bot.services import Services
 from jobs.connection import queue_errors
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
-from jobs.queues.statistics import QueueStatistics
+from jobs.queues.outcomes import QueueStatistics
 from jobs.service_errors import StoreError
 
 _DAY_S = 86_400

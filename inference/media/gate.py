@@ -36,7 +36,7 @@ from jobs.errors import (
     MediaError,
     ProcessKilled,
 )
-from jobs.stored_errors import error_from_dict
+from jobs.service_errors import error_from_dict
 from jobs.wish import ClipFindings, PhotoFindings
 
 log = logging.getLogger(__name__)

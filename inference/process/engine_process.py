@@ -19,7 +19,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from inference.process.child_handle import ChildHandle
@@ -35,7 +34,7 @@ from jobs.errors import (
     UserError,
     os_reason,
 )
-from jobs.stored_errors import error_from_dict
+from jobs.service_errors import error_from_dict
 from jobs.wish import Video, Wish
 
 OnProgress = Callable[[int, int], None]
@@ -110,12 +109,7 @@ class EngineProcess:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     @property

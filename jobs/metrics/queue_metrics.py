@@ -13,8 +13,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK, engine_of
+from jobs.queues.outcomes import UNFINISHED, QueueStatistics
 from jobs.queues.queues import Queues
-from jobs.queues.statistics import UNFINISHED, QueueStatistics
 from jobs.service_errors import QueueUnavailable
 
 REFRESH_EVERY_S = 15

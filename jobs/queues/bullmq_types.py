@@ -52,7 +52,6 @@ class JobQueue(Protocol):
 class JobWorker(Protocol):
     """A worker of a queue."""
 
-    id: str
     running: bool
     closing: bool
     drained: bool  # the last fetch found nothing

@@ -37,8 +37,15 @@ from jobs.queues.keys import (
     prefix_of,
 )
 from jobs.queues.known_engines import KnownEngines
-from jobs.queues.outcomes import CancelOutcome, DeadLetter, Finished, Submitted
-from jobs.queues.statistics import STATES, UNFINISHED, QueueStatistics
+from jobs.queues.outcomes import (
+    STATES,
+    UNFINISHED,
+    CancelOutcome,
+    DeadLetter,
+    Finished,
+    QueueStatistics,
+    Submitted,
+)
 from jobs.queues.status import STATUS_FIELDS, Status, status_of
 from jobs.service_errors import OrderNotFailed, RecordError
 

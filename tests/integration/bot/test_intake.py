@@ -13,8 +13,8 @@ from jobs.errors import MediaDamaged, MediaTooLarge
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
+from jobs.service_errors import error_from_dict
 from jobs.store.files import FileStore
-from jobs.stored_errors import error_from_dict
 from sandbox.server import Sandbox
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (

@@ -24,9 +24,9 @@ from jobs.orders import Lane, OrderState
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, JobRef, fair_key, prefix_of
 from jobs.queues.outbox import Outbox
+from jobs.queues.outcomes import UNFINISHED
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.statistics import UNFINISHED
 from jobs.service_errors import QueueUnavailable, TooManyOpenOrders
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, admins_order, make_order

@@ -16,8 +16,8 @@ from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.metrics.worker_metrics import Outcome, WorkerMetrics
 from jobs.orders import Lane
 from jobs.queues.heartbeats import WorkerState
+from jobs.queues.outcomes import UNFINISHED
 from jobs.queues.queues import Queues
-from jobs.queues.statistics import UNFINISHED
 from jobs.service_errors import (
     QueueFull,
     QueueUnavailable,
