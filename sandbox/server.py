@@ -124,7 +124,7 @@ class Sandbox:
         self.telegram.open()
         app = web.Application(
             client_max_size=BODY_LIMIT_BYTES,
-            middlewares=[_guarded, self._remembered, _with_sentences],
+            middlewares=[_guard, self._track_socket, _with_sentences],
         )
         app.add_routes(bot_api_routes(self.telegram))
         app.add_routes(person_side_routes(self.telegram))
@@ -159,7 +159,7 @@ class Sandbox:
         self._runner = None
 
     @web.middleware
-    async def _remembered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _track_socket(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Remember open WebSockets, which have to be closed from both ends."""
         task = asyncio.current_task()
         if task is None or request.headers.get("Upgrade", "").lower() != "websocket":
@@ -186,7 +186,7 @@ async def _page(_: web.Request) -> web.FileResponse:
 
 
 @web.middleware
-async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse requests that another web site makes a browser on this machine send.
 
     Another site can send requests to loopback (seen from Origin or Sec-Fetch-Site), or resolve its

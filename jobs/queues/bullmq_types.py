@@ -108,7 +108,7 @@ def open_worker(
         "settings": {"backoffStrategy": _backoff_ms},
     }
     worker = Worker(name, processor, settings)
-    # It would close the client while jobs are still being fetched and given back, which would then
+    # It would close the client while jobs are still being fetched and returned, which would then
     # open connections that nobody closes.
     worker.backend.close = _leave_open
     return cast("JobWorker", worker)
