@@ -176,7 +176,7 @@ class EngineProcess:
         if self._request is not None:
             self._request.cancelled.set()
 
-    async def offer(self, engines: Sequence[str] = ()) -> EngineOffer:
+    async def offer(self, engines: Sequence[str]) -> EngineOffer:
         """Return what this machine can do; the process may load torch to find out.
 
         Args:

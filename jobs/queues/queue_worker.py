@@ -122,12 +122,12 @@ class QueueWorker:
         url: str,
         queue: str,
         work: Work,
-        rules: WorkRules | None = None,
+        rules: WorkRules,
         metrics: WorkerMetrics | None = None,
     ) -> None:
         self.queue = queue
         self._url = url
-        self._rules = rules or WorkRules()
+        self._rules = rules
         self._work = work
         self._metrics = metrics or WorkerMetrics()
         self._in_progress: dict[str, Assignment] = {}

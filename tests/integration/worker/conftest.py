@@ -37,7 +37,7 @@ redis = servers.redis
 valkey = servers.valkey
 
 LIMIT_S = 60.0
-ENGINES = ("crashing", "flow", "steady", "still", "waiting")
+ENGINES = ("chatty", "crashing", "flow", "steady", "still", "waiting")
 QUICK = WorkRules(beat_s=0.1, stop_s=3.0, idle_s=0.1)
 PHOTO, CLIP, WALL = "inputs/7/photo.png", "inputs/7/clip.mp4", "inputs/7/wall.png"
 
@@ -56,6 +56,7 @@ class OddEngine(StillEngine):
 ENGINE = OddEngine
 """
 BODIES = {
+    "chatty": "print('a word')",
     "crashing": "os.kill(os.getpid(), signal.SIGKILL)",
     # Until there is a file `word` beside it.
     "waiting": """while not os.path.exists(os.path.join(os.path.dirname(__file__), "word")):

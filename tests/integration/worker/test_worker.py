@@ -89,6 +89,20 @@ async def test_last_words_about_an_order_are_kept_for_a_day(
     assert 86_000 < await redis.ttl(f"animato:log:{good.order_id}") <= 86_400
 
 
+async def test_order_that_never_reached_the_engine_has_no_log_lines_of_another(
+    queues: Queues, plan: WorkerPlan, redis: Redis
+) -> None:
+    async with working(plan, "chatty"):
+        good = await ordered(queues, 2, "chatty")
+        await until(queues, good.ref, OrderState.DONE)
+        bad = await ordered(queues, 3, "chatty", photo_key="looks/7/gone.png")
+        await until(queues, bad.ref, OrderState.FAILED)
+    logs = OrderLogs(redis)
+    assert "printed: a word" in await logs.last(good.order_id, 1000)
+    _, ended = await logs.last(bad.order_id, 1000)
+    assert "FileGone" in ended
+
+
 async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
     queues: Queues, plan: WorkerPlan
 ) -> None:
