@@ -148,7 +148,7 @@ async def test_each_process_of_the_service_sees_only_the_secrets_that_it_needs(
         if found - needs.get(command.partition(" animato ")[2], set())
     }
     assert too_much == {}
-    for part in ("--guard", "valkey-server", "process.child", "gate_child", "ffmpeg"):
+    for part in ("--guard", "valkey-server", "process.engine_main", "gate_child", "ffmpeg"):
         assert [command for command in seen if part in command], f"{part} was never seen"
 
 
