@@ -10,9 +10,9 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
+from bot.gateway.messenger import Card
+from bot.gateway.updates import DrivingClip, IncomingMessage, Media, MediaFile, SourcePhoto
 from jobs.connection import queue_errors
-from jobs.drafts import Card, MediaFile
 from jobs.orders import Record
 from jobs.queues.keys import DUE_ALBUMS, album_key
 

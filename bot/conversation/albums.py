@@ -148,7 +148,7 @@ class Albums:
         if album.card is None or not await messenger.edit(first.chat, album.card, content):
             target = ChatTarget(first.chat, first.thread_id, first.message_id)
             note = partial(self._store.note_card, album.album)
-            await self._services.new_cards.send(f"album:{album.album}", target, content, note)
+            await self._services.card_sender.send(f"album:{album.album}", target, content, note)
 
     async def _begin(self, album: Album, parts: tuple[AlbumPart, ...]) -> None:
         for part in parts:

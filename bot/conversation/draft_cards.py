@@ -11,9 +11,9 @@ from bot.conversation.draft_text import (
     movement_content,
     problem_content,
 )
-from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.drafts.draft import Draft
+from bot.gateway.messenger import Card, MessageContent
 from bot.services import Services
-from jobs.drafts import Card, Draft
 from jobs.service_errors import StoreError
 from jobs.stored_errors import error_from_dict
 from jobs.templates import Catalogue
@@ -74,7 +74,7 @@ class DraftCards:
 
     async def is_ordered(self, draft: Draft) -> bool:
         """Whether the draft's number is an order's already, so that its card is that order's."""
-        return await self._services.cards.read(draft.order_id) is not None
+        return await self._services.order_cards.read(draft.order_id) is not None
 
     async def _put(self, draft: Draft, content: MessageContent) -> None:
         messenger = self._services.messenger
@@ -92,8 +92,8 @@ class DraftCards:
         await self.adopt(draft, card)
 
     async def _send(self, draft: Draft, content: MessageContent) -> Card:
-        send, note = self._services.new_cards.send, partial(self.adopt, draft)
-        return await send(f"draft:{draft.draft}", target_of(draft), content, note)
+        send, note = self._services.card_sender.send, partial(self.adopt, draft)
+        return await send(f"draft:{draft.draft}", draft.target, content, note)
 
     async def _content(self, draft: Draft, page: int) -> MessageContent:
         texts = self._services.texts
@@ -131,8 +131,3 @@ class DraftCards:
             return await self._services.store.get(draft.look.photo.sheet)
         except StoreError:
             return None  # the text has to do
-
-
-def target_of(draft: Draft) -> ChatTarget:
-    """Return where a draft's messages go: they reply to its photo."""
-    return ChatTarget(draft.chat, draft.thread_id, draft.message_id)

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.callback_data import ButtonAction, ButtonData
+from bot.drafts.draft import Draft
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, Keyboard, MessageContent, even_width, in_rows
 from bot.orders.card_text import title_of
 from bot.texts import Texts
-from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
-from jobs.orders import Order
 from jobs.service_errors import TooManyPhotos
 from jobs.templates import Template
 
@@ -183,15 +182,6 @@ def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
             label = _("▶️ Continue: {title}", title=label_of(template))
             return (_tap(draft, label, ButtonAction.TEMPLATE, template.name),)
     return ()
-
-
-def numbers_keyboard(order: Order) -> Keyboard:
-    """The numbered buttons under an animation of all movements."""
-    buttons = [
-        Button(str(number), ButtonData(ButtonAction.ONE_OF_ALL, order.draft, order.number, name))
-        for number, name in enumerate(order.wish.movement.templates, start=1)
-    ]
-    return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
 
 
 def label_of(template: Template) -> str:

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.conversation.draft_cards import DraftCards, target_of
+from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import WAITING_CLIP, agreed_content, consent_content
+from bot.drafts.draft import Draft, DraftProblem
 from bot.drafts.draft_store import Conversation, draft_id
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
-from bot.gateway.messenger import Button, MessageContent
-from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
+from bot.gateway.messenger import Button, Card, MessageContent
+from bot.gateway.updates import DrivingClip, IncomingMessage, Media, MediaFile, SourcePhoto
 from bot.services import Services
-from jobs.drafts import Card, Draft, DraftProblem, MediaFile
 from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
 from jobs.queues.admission import MOST_PHOTOS
 from jobs.service_errors import TooManyPhotos
@@ -264,7 +264,7 @@ class MediaHandler:
 
             await services.drafts.change_conversation(draft.chat, draft.person, asked)
 
-        await services.new_cards.send(f"terms:{draft.person}", target_of(draft), content, note)
+        await services.card_sender.send(f"terms:{draft.person}", draft.target, content, note)
         if (await services.people.person(draft.person)).has_agreed:
             # An earlier question was tapped while this one was being sent.
             await self._continue_agreed(draft.chat, draft.person)

@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.conversation.draft_cards import DraftCards, target_of
+from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import FOLLOW, WAITING_CLIP, WITHOUT_CLIP
 from bot.conversation.media_handler import MediaHandler
+from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id
 from bot.error_text import error_text
-from bot.gateway.messenger import MessageContent
-from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
+from bot.gateway.messenger import Card, MessageContent
+from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile, TapAnswer
 from bot.orders.card_text import cancel_text
 from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering, PlacedOrder
@@ -20,7 +21,6 @@ from bot.orders.result_files import ResultFiles
 from bot.people import Role
 from bot.services import Services
 from jobs.connection import queue_errors
-from jobs.drafts import Card, Draft, MediaFile
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
 from jobs.service_errors import RecordError
@@ -128,7 +128,7 @@ class Taps:
             await work()
         except UserError as error:
             content = MessageContent(error_text(error, self._services.texts))
-            await self._services.messenger.send(target_of(draft), content)
+            await self._services.messenger.send(draft.target, content)
 
     def _refused(self, sentence: str) -> TapAnswer:
         return TapAnswer(self._services.texts(sentence), is_alert=True)
@@ -216,7 +216,7 @@ class Taps:
 
     async def _choose_engine(self, tap: DraftTap) -> TapAnswer:
         draft, engine = tap.draft, tap.button.argument
-        if await self._services.cards.read(draft.order_id_of(tap.button.number)) is not None:
+        if await self._services.order_cards.read(draft.order_id_of(tap.button.number)) is not None:
             placed = await self._later_orders.use_engine(draft, tap.button.number, engine)
             return self._told(draft, placed)
         return self._showing(await self._changed(draft, engine=engine))
@@ -266,7 +266,7 @@ class Taps:
                 "front. I use the first {seconds:g} s.",
                 seconds=seconds,
             )
-        sent = await self._services.messenger.send(target_of(draft), MessageContent(text))
+        sent = await self._services.messenger.send(draft.target, MessageContent(text))
         await drafts.note_card(draft.chat, sent, draft.draft)
 
     # --- orders -----------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ class Taps:
         draft, number = tap.draft, tap.button.number
         wish = _wishing(draft, motion=Movement(template=tap.button.argument))
         if number != draft.number:
-            known = await self._services.cards.read(draft.order_id_of(number))
+            known = await self._services.order_cards.read(draft.order_id_of(number))
             if known is not None:
                 return TapAnswer(self._services.texts(_ORDERED))
             return self._refused(_OLD_KEYBOARD)
@@ -342,7 +342,7 @@ class Taps:
 
     async def _delete(self, tap: DraftTap) -> TapAnswer:
         incoming, _ = tap.incoming, self._services.texts
-        card = await self._services.cards.read(tap.draft.order_id_of(tap.button.number))
+        card = await self._services.order_cards.read(tap.draft.order_id_of(tap.button.number))
         messages = (incoming.message_id, *(card.files if card else ()))
         if await self._files.delete(tap.draft, tap.button.number):
             text = _("Deleted: the video here, and photo and clip on the server.")

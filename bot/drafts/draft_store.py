@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pydantic import Field
 from redis.asyncio import Redis
 
+from bot.drafts.draft import Draft
+from bot.gateway.updates import MediaFile
 from bot.record_store import RecordStore
 from jobs.connection import queue_errors
-from jobs.drafts import Draft, MediaFile
 from jobs.orders import DraftId, Record
 from jobs.queues.keys import desk_key, draft_key, drafts_key, shown_key
 from jobs.service_errors import RecordError

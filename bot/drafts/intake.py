@@ -11,15 +11,16 @@ from pathlib import PurePosixPath
 
 from telegram.error import BadRequest, NetworkError, RetryAfter
 
+from bot.drafts.draft import Draft
 from bot.gateway.rate_limiter import seconds
+from bot.gateway.updates import MediaFile
 from bot.services import Services
 from jobs.connection import queue_errors
-from jobs.drafts import Draft, MediaFile
 from jobs.errors import MediaTooLarge
 from jobs.orders import DraftId, LookOrder, Record
 from jobs.queues.admission import PHOTO_LIMITS
 from jobs.queues.assignment import Assignment, Later
-from jobs.queues.keys import INTAKE, JobRef
+from jobs.queues.keys import INTAKE, LOOK
 from jobs.queues.queue_worker import WorkRules
 from jobs.service_errors import FileLost, TelegramSilent
 from jobs.tasks import end_tasks
@@ -87,8 +88,7 @@ class Intake:
             photo=draft.photo,
             clip=draft.clip,
         )
-        ref = JobRef(INTAKE, f"in-{draft.draft}-{draft.revision}")
-        await self._services.queues.send(ref, order, draft.person, PHOTO_LIMITS)
+        await self._services.queues.send(draft.job(INTAKE), order, draft.person, PHOTO_LIMITS)
 
     async def work(self, assignment: Assignment) -> None:
         """Fetch the files of one draft.
@@ -113,7 +113,7 @@ class Intake:
             # If one fails, the other is not awaited.
             await end_tasks(fetching)
         look = LookOrder(
-            look_id=draft.look_id,
+            look_id=draft.job(LOOK).job_id,
             person=order.person,
             chat=order.chat,
             draft=order.draft,

@@ -26,7 +26,7 @@ from telegram.ext import ExtBot
 
 from bot.callback_data import ButtonData
 from bot.gateway.rate_limiter import ChatRateLimiter
-from jobs.drafts import Card
+from jobs.model import Value
 
 DROPPABLE = {"droppable": True}
 # Telegram's error texts.
@@ -102,6 +102,18 @@ class OutgoingVideo:
     has_sound: bool
     file_name: str
     thumbnail: Path | None = None
+
+
+class Card(Value):
+    """A message of the bot that is edited in place.
+
+    Attributes:
+        message_id: its id in its chat.
+        has_media: whether it has a picture or an animation, so its text is a caption.
+    """
+
+    message_id: int
+    has_media: bool = False
 
 
 SendText = Callable[[], Awaitable[int]]

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pydantic import Field
 from telegram import (
     Animation,
     CallbackQuery,
@@ -18,7 +19,8 @@ from telegram import (
 
 from bot.gateway.messenger import ChatTarget
 from bot.gateway.rate_limiter import seconds
-from jobs.drafts import MediaFile
+from jobs.model import Value
+from jobs.wish import Seconds
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 _CLIPS = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".gif", ".3gp")
@@ -34,6 +36,23 @@ _OTHER_FILE = (
     "(MP4, MOV, WebM, GIF) for it to follow."
 )
 _NO_FILE = "Send me a photo with a face, and I bring it to life."
+
+
+class MediaFile(Value):
+    """A file at Telegram, with all that is needed to fetch it again.
+
+    Attributes:
+        file_id: Telegram's id of it for this bot.
+        name: file name with a suffix, for error messages.
+        size_bytes: its size; None if unknown.
+        duration_s: duration of a clip, s; None if unknown.
+    """
+
+    file_id: str
+    name: str
+    size_bytes: int | None = Field(default=None, ge=0)
+    duration_s: Seconds | None = None
+
 
 Moving = Animation | LivePhoto | Video | VideoNote
 

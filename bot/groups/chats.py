@@ -46,7 +46,7 @@ class ChatDepartures:
             QueueUnavailable, StoreUnavailable: try again later.
         """
         services = self._services
-        for card in await services.cards.all_open():
+        for card in await services.order_cards.all_open():
             if card.chat == chat:
                 await self._ordering.cancel_order(card)
         for draft in await services.drafts.of_chat(chat):

@@ -4,6 +4,7 @@ Only messages for the bot are handled, whatever else it can read there.
 """
 
 from bot.conversation.media_handler import MediaHandler
+from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto, Unusable
@@ -11,7 +12,6 @@ from bot.orders.card_text import cancel_text
 from bot.orders.ordering import Ordering
 from bot.services import Services
 from bot.texts import Texts
-from jobs.drafts import Draft
 from jobs.queues.outcomes import CancelOutcome
 from jobs.templates import Catalogue, Template
 from jobs.wish import Movement

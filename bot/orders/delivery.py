@@ -1,6 +1,6 @@
 """Delivers the outcome of finished jobs to their chats, each once.
 
-    queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/drafts/look_results.py
+    queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/orders/look_results.py
                                      -> of an order: send (bot/orders/sending.py), end the card
                                      -> a tap on "As file": send
 
@@ -16,8 +16,7 @@ from tempfile import TemporaryDirectory
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.conversation.draft_text import numbers_keyboard
-from bot.drafts.look_results import LookResults, TellAdmins
+from bot.drafts.draft import Draft
 from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
 from bot.orders.card_text import (
@@ -26,9 +25,11 @@ from bot.orders.card_text import (
     done_message,
     failed_message,
     failure_content,
+    numbers_keyboard,
     refused_message,
     result_buttons,
 )
+from bot.orders.look_results import LookResults, TellAdmins
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import renumbered
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
@@ -36,7 +37,6 @@ from bot.orders.sending import Message, Refused, Sender
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
 from jobs.connection import queue_errors
-from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, OrderState
@@ -118,7 +118,7 @@ class Delivery:
             if status.error is not None and not isinstance(status.error, UserError):
                 facts = {"order": card.order_id, "error": status.error}
                 await self._tell_admins(services.texts("{order} failed: {error}", **facts))
-        await services.cards.end(card.order_id, final)
+        await services.order_cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
         with queue_errors(services.queues.url):
@@ -128,12 +128,12 @@ class Delivery:
         """Send a result as a file, or a message why that is impossible."""
         services, _ = self._services, self._services.texts
         step, record = await self._sender.begin(delivery.delivery_id)
-        card = await services.cards.read(delivery.job_id)
+        card = await services.order_cards.read(delivery.job_id)
         if card is None:
             return
         if step is NextStep.FINISH:
             if record.message_id is not None:
-                await services.cards.note_file(card.order_id, record.message_id)
+                await services.order_cards.note_file(card.order_id, record.message_id)
             return
         if step is NextStep.GIVE_UP:
             text = _(
@@ -156,7 +156,7 @@ class Delivery:
                 message = Message(MessageContent(error_text(gone, _)))
             try:
                 sent = await self._sender.send(delivery.delivery_id, record, card.target, message)
-                await services.cards.note_file(card.order_id, sent)
+                await services.order_cards.note_file(card.order_id, sent)
             except Refused as refused:
                 refusal = Message(MessageContent(refused_message(card, refused, _).text))
                 with suppress(Refused):
@@ -232,7 +232,7 @@ class Delivery:
     async def _card_of(self, delivery: outbox.DeliveryJob) -> OrderCard:
         """Return the order's card, or a substitute if it is lost."""
         services = self._services
-        card = await services.cards.read(delivery.job_id)
+        card = await services.order_cards.read(delivery.job_id)
         if card is not None:
             return card
         with queue_errors(services.queues.url):

@@ -4,13 +4,14 @@ Each call may be repeated for the same tap. A later order takes a number that no
 draft has; the earlier order's card stores it (`_numbered`).
 """
 
+from bot.drafts.draft import Draft
+from bot.gateway.messenger import Card
 from bot.orders.card_text import cancelled_message
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
-from jobs.drafts import Card, Draft
 from jobs.orders import OrderState
 from jobs.queues.status import Status
 from jobs.service_errors import OrderNotFailed, OrderRefused
@@ -64,7 +65,7 @@ class LaterOrders:
         if status is None or status.state is not OrderState.FAILED:
             return PlacedOrder(card)
         # The card comes first: whatever happens then, it is kept up to date.
-        card = await services.cards.reopen(card, message, services.clock())
+        card = await services.order_cards.reopen(card, message, services.clock())
         try:
             await services.queues.retry(card.ref)
         except OrderNotFailed:
@@ -119,7 +120,7 @@ class LaterOrders:
             again = again.model_copy(update={"engine": engine})
             return await self._replaced(card, await self._ordering.move(again, card))
         # An earlier call may have been interrupted before the order began.
-        known = await services.cards.read(draft.order_id_of(card.later.get(wish, number)))
+        known = await services.order_cards.read(draft.order_id_of(card.later.get(wish, number)))
         if known is None or known.number == number:
             return PlacedOrder(card)
         if card.ended is not None:
@@ -129,7 +130,7 @@ class LaterOrders:
     # --- inside -----------------------------------------------------------------------------------
 
     async def _card(self, draft: Draft, number: int) -> OrderCard:
-        card = await self._services.cards.read(draft.order_id_of(number))
+        card = await self._services.order_cards.read(draft.order_id_of(number))
         if card is None:
             raise OrderForgotten
         return card
@@ -150,12 +151,12 @@ class LaterOrders:
         number = card.later.get(wish)
         if number is None or await self._is_over(again.order_id_of(number)):
             taken = await self._taken(again)
-            number = await self._services.cards.note_later(card.order_id, wish, taken, number)
+            number = await self._services.order_cards.note_later(card.order_id, wish, taken, number)
         return again.model_copy(update={"number": number})
 
     async def _taken(self, draft: Draft) -> int:
         """Take a number that no order of a draft has, or will get from a keyboard."""
-        is_ordered = await self._services.cards.read(draft.order_id) is not None
+        is_ordered = await self._services.order_cards.read(draft.order_id) is not None
 
         def above(found: Draft) -> Draft:
             # An open keyboard keeps its number, and a status card stays with its order.
@@ -169,7 +170,7 @@ class LaterOrders:
 
     async def _is_over(self, order_id: str) -> bool:
         """Whether an order has no video, so that the same may be ordered again."""
-        card = await self._services.cards.read(order_id)
+        card = await self._services.order_cards.read(order_id)
         if card is None or card.replaced_by is not None:
             return False
         status = await self._services.queues.status(card.ref)
@@ -181,17 +182,17 @@ class LaterOrders:
         """Remove an order whose successor was placed; or the successor, if the order has begun."""
         services, new = self._services, placed.card
         assert new is not None  # noqa: S101 - `move` fetches no files
-        await services.cards.change(card.order_id, replaced_by=new.number)
+        await services.order_cards.change(card.order_id, replaced_by=new.number)
         old = card.model_copy(update={"replaced_by": new.number})
         if await services.queues.remove_waiting(card.ref):
-            await services.cards.end(card.order_id, cancelled_message(old, services.texts))
+            await services.order_cards.end(card.order_id, cancelled_message(old, services.texts))
             self._status_cards.wake(card.order_id)
             return placed
         if await services.queues.remove_waiting(new.ref):
             _ = services.texts
             text = _("{title}: the first one has already started and continues.", title=card.title)
-            await services.cards.change(card.order_id, replaced_by=None)
-            await services.cards.end(new.order_id, FinalMessage(text=text))
+            await services.order_cards.change(card.order_id, replaced_by=None)
+            await services.order_cards.end(new.order_id, FinalMessage(text=text))
             self._status_cards.wake(new.order_id)
             return PlacedOrder(card)
         # Both have begun: the newer one continues.

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pydantic import Field
 from redis.asyncio import Redis
 
-from bot.gateway.messenger import ChatTarget
+from bot.gateway.messenger import Card, ChatTarget
+from bot.gateway.updates import MediaFile
 from bot.record_store import RecordStore
 from jobs.connection import queue_errors
-from jobs.drafts import Card, MediaFile
 from jobs.model import Value
 from jobs.orders import Order, Record
 from jobs.queues.keys import OPEN_CARDS, JobRef, card_key

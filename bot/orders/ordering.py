@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
 from bot.orders.card_text import cancelled_message, error_message, title_of
@@ -19,7 +20,6 @@ from bot.orders.status_cards import StatusCards
 from bot.people import Role
 from bot.services import Services
 from jobs.connection import queue_errors
-from jobs.drafts import Draft
 from jobs.orders import Lane, Order
 from jobs.queues.admission import NO_LIMITS, OrderLimits
 from jobs.queues.keys import show_all_key
@@ -164,7 +164,7 @@ class Ordering:
         Raises:
             QueueUnavailable: Redis does not answer.
         """
-        card = await self._services.cards.read(draft.order_id_of(number))
+        card = await self._services.order_cards.read(draft.order_id_of(number))
         return CancelOutcome.UNKNOWN if card is None else await self.cancel_order(card)
 
     async def cancel_order(self, card: OrderCard) -> CancelOutcome:
@@ -172,16 +172,18 @@ class Ordering:
         services = self._services
         outcome = await services.queues.cancel(card.ref)
         if outcome is CancelOutcome.REMOVED:
-            await services.cards.end(card.order_id, cancelled_message(card, services.texts))
+            await services.order_cards.end(card.order_id, cancelled_message(card, services.texts))
             await services.drafts.change(card.draft, lambda draft: renumbered(draft, card.number))
         elif outcome is CancelOutcome.TOLD:
-            await services.cards.change(card.order_id, is_stopping=True)
+            await services.order_cards.change(card.order_id, is_stopping=True)
         self._status_cards.wake(card.order_id)
         return outcome
 
     async def open_orders(self, person: int) -> list[OrderCard]:
         """Return a person's orders that have not ended, the oldest first."""
-        return [card for card in await self._services.cards.all_open() if card.person == person]
+        return [
+            card for card in await self._services.order_cards.all_open() if card.person == person
+        ]
 
     async def check_access(self, person: int) -> Role:
         """Return the person's role.
@@ -207,7 +209,7 @@ class Ordering:
 
     async def _ended_card(self, draft: Draft) -> OrderCard | None:
         """Return the card of the draft's order if that has ended already."""
-        known = await self._services.cards.read(draft.order_id)
+        known = await self._services.order_cards.read(draft.order_id)
         if known is None or known.ended is None:
             return None
         # An order that never reached its queue may be submitted again.
@@ -290,7 +292,7 @@ class Ordering:
         with queue_errors(services.queues.url):
             await services.retention.touch(draft.draft, services.clock())
         # The card comes first, so that no order is without one.
-        card = await services.cards.open(
+        card = await services.order_cards.open(
             OrderCard(
                 order=order,
                 title=self._title(draft),
@@ -303,7 +305,7 @@ class Ordering:
             )
         )
         if card.ended is not None:
-            card = await services.cards.reopen(card, draft.card, services.clock())
+            card = await services.order_cards.reopen(card, draft.card, services.clock())
         try:
             submitted = await services.queues.submit(order, limits)
         except OrderRefused as error:
@@ -311,10 +313,10 @@ class Ordering:
                 # It was accepted once, and Redis has lost it.
                 reason = error_text(error, services.texts)
                 message = error_message(card, reason, services.texts)
-                await services.cards.end(order.order_id, message)
+                await services.order_cards.end(order.order_id, message)
                 self._status_cards.wake(order.order_id)
             else:
-                await services.cards.forget(order.order_id)
+                await services.order_cards.forget(order.order_id)
             await self._uncount_show_all(order)
             raise
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
+from bot.gateway.card_sender import was_never_sent
 from bot.gateway.messenger import (
     ChatBusy,
     ChatTarget,
@@ -19,7 +20,6 @@ from bot.gateway.messenger import (
     Messenger,
     OutgoingVideo,
 )
-from bot.gateway.new_cards import was_never_sent
 from bot.gateway.rate_limiter import seconds
 from bot.services import Services
 from jobs.metrics.order_metrics import DeliveryOutcome

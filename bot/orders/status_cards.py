@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot.drafts.draft import Draft
 from bot.gateway.application import described
-from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.gateway.messenger import Card, ChatBusy, MessageContent
 from bot.orders.card_text import (
     GROUP,
     PRIVATE,
@@ -26,7 +27,6 @@ from bot.orders.card_text import (
 )
 from bot.orders.order_cards import OrderCard
 from bot.services import Services
-from jobs.drafts import Card, Draft
 from jobs.errors import AnimatoError
 from jobs.orders import OrderState, Stage
 from jobs.queues.waiting import Estimates
@@ -101,7 +101,7 @@ class StatusCards:
 
     async def _check_all(self) -> None:
         now_s = self._services.clock()
-        cards = await self._services.cards.all_unsettled()
+        cards = await self._services.order_cards.all_unsettled()
         known = {card.order_id for card in cards}
         self._checked_s = {name: at for name, at in self._checked_s.items() if name in known}
         for card in cards:
@@ -118,7 +118,7 @@ class StatusCards:
 
     async def _update(self, order_id: str) -> None:
         services = self._services
-        card = await services.cards.read(order_id)
+        card = await services.order_cards.read(order_id)
         if card is None:
             return
         if card.ended is not None:
@@ -127,12 +127,12 @@ class StatusCards:
         status = await services.queues.status(card.ref)
         if status is None:
             if services.clock() - card.begun_s > _LOST_S:
-                await services.cards.end(order_id, lost_message(card, services.texts))
-                await self._show_final(await services.cards.read(order_id) or card)
+                await services.order_cards.end(order_id, lost_message(card, services.texts))
+                await self._show_final(await services.order_cards.read(order_id) or card)
             return
         if status.state is OrderState.CANCELLED and status.finished_s is None:
             # It was removed from the queue: there is no delivery.
-            await services.cards.end(order_id, cancelled_message(card, services.texts))
+            await services.order_cards.end(order_id, cancelled_message(card, services.texts))
             self._checked_s.pop(order_id, None)
             return
         if status.state.is_final:
@@ -154,7 +154,7 @@ class StatusCards:
         except (Forbidden, BadRequest) as error:
             log.info("%s: its card cannot be written: %s", card.order_id, error)
             shown = None
-        await self._services.cards.change(
+        await self._services.order_cards.change(
             card.order_id,
             card=shown,
             shown=standing.place,
@@ -185,11 +185,11 @@ class StatusCards:
                     draft.model_copy(update={"card": sent}) if is_gone and is_its_order else draft
                 )
 
-            await self._services.cards.change(card.order_id, card=sent)
+            await self._services.order_cards.change(card.order_id, card=sent)
             with suppress(RecordError):  # an unreadable draft must not cause a second card
                 await self._services.drafts.change(card.draft, with_card)
 
-        return await self._services.new_cards.send(
+        return await self._services.card_sender.send(
             f"order:{card.order_id}", card.target, content, note
         )
 
@@ -206,4 +206,4 @@ class StatusCards:
                     await messenger.send(card.target, content)
             except (Forbidden, BadRequest) as error:
                 log.info("%s: its card cannot be written: %s", card.order_id, error)
-        await self._services.cards.close(card.order_id)
+        await self._services.order_cards.close(card.order_id)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.callback_data import ButtonData
-from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.gateway.messenger import Card, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingTap
 from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering
@@ -15,7 +15,6 @@ from bot.owner.overview import Overviews
 from bot.owner.status import status_content
 from bot.people import Role
 from bot.services import Services
-from jobs.drafts import Card
 
 
 class OwnerCommands:

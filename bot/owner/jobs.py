@@ -66,10 +66,10 @@ class Jobs:
     async def listed(self, page: int) -> MessageContent:
         """Return a page of the open orders, and of those that failed by our fault."""
         services = self._services
-        found = {card.order_id: card for card in await services.cards.all_open()}
+        found = {card.order_id: card for card in await services.order_cards.all_open()}
         for letter in await services.queues.dead_letters(_MOST_FAILED):
             name = letter.status.ref.job_id
-            card = None if name in found else await services.cards.read(name)
+            card = None if name in found else await services.order_cards.read(name)
             if card is not None:
                 found[name] = card
         page = min(page, max(0, len(found) - 1) // PAGE_SIZE)
@@ -80,7 +80,7 @@ class Jobs:
     async def detail(self, order_id: str) -> MessageContent:
         """Return the details of an order."""
         _ = self._services.texts
-        card = await self._services.cards.read(order_id)
+        card = await self._services.order_cards.read(order_id)
         if card is None:
             return MessageContent(_("This order is not stored any more."), (_back_row(_),))
         lines = await self._logs.last(order_id, _LOG_LINES_READ)
@@ -90,7 +90,7 @@ class Jobs:
     async def cancel(self, order_id: str) -> str:
         """Takes an order back; what to tell the admin."""
         _ = self._services.texts
-        card = await self._services.cards.read(order_id)
+        card = await self._services.order_cards.read(order_id)
         outcome = CancelOutcome.UNKNOWN
         if card is not None:
             outcome = await self._ordering.cancel_order(card)
@@ -99,7 +99,7 @@ class Jobs:
     async def retry(self, order_id: str, admin: int) -> str:
         """Retry a failed order. Return the answer to the admin."""
         _ = self._services.texts
-        card = await self._services.cards.read(order_id)
+        card = await self._services.order_cards.read(order_id)
         draft = await self._services.drafts.read(card.draft) if card else None
         if card is None or draft is None:
             return _("Its photo was deleted, so it cannot be retried.")

@@ -56,7 +56,7 @@ async def main(redis_url: str, server: Any, store: str, point: str) -> None:
     async with staff_of(server, redis_url, files, messenger=Dying) as staff:
         if point == "noted":
             cards = Stopping(staff.services.queues.client, redis_url)
-            object.__setattr__(staff.services, "cards", cards)
+            object.__setattr__(staff.services, "order_cards", cards)
         async with delivering(staff):
             await asyncio.Event().wait()
 

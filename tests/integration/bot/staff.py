@@ -13,20 +13,22 @@ from redis.asyncio import Redis
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
+from bot.drafts.draft import Draft
 from bot.drafts.draft_store import DraftStore, draft_id
 from bot.drafts.intake import Intake
-from bot.drafts.look_results import LookResults
-from bot.gateway.messenger import Messenger
+from bot.gateway.card_sender import CardSender
+from bot.gateway.messenger import Card, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.gateway.updates import MediaFile
 from bot.orders.delivery import Delivery
 from bot.orders.later_orders import LaterOrders
+from bot.orders.look_results import LookResults
 from bot.orders.offers import Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.people import People
 from bot.services import Services
-from jobs.drafts import Card, Draft, MediaFile
 from jobs.engines import EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
@@ -171,13 +173,17 @@ async def staff_of(
         )
         client: Redis = queues.client
         bot = await stack.enter_async_context(hasty_bot(server))
+        sender = messenger(bot)
+        card_sender = CardSender(client, url, sender)
+        sender.around_text = card_sender.record
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
-            cards=OrderCards(client, url),
+            order_cards=OrderCards(client, url),
             people=People(client, url, frozenset({ADMIN}), is_open=True),
             offers=Offers(WorkerRegistry(client, url), KnownEngines(client, url), "auto"),
-            messenger=messenger(bot),
+            messenger=sender,
+            card_sender=card_sender,
             store=store,
             retention=Retention(client, store, input_s=3600, result_s=3600),
             metrics=metrics,
@@ -397,4 +403,4 @@ async def clip_added(staff: Staff, draft: Draft, name: str = "clip.mp4") -> Draf
 
 async def nothing_is_open(staff: Staff) -> bool:
     """Whether all orders' cards have said their last words."""
-    return not await staff.services.cards.all_unsettled()
+    return not await staff.services.order_cards.all_unsettled()

@@ -22,15 +22,15 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
 from bot.conversation.media_handler import MediaHandler, MediaLimits
 from bot.conversation.taps import Taps
+from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id
 from bot.drafts.intake import CLOUD_LIMIT_BYTES
-from bot.drafts.look_results import LookResults
 from bot.gateway.connection import build_application
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.orders.delivery import Delivery
-from jobs.drafts import Draft
+from bot.orders.look_results import LookResults
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
 from jobs.queues.assignment import Assignment

@@ -10,9 +10,11 @@ from redis.asyncio import Redis
 from bot.conversation.album_store import AlbumPart, AlbumStore, album_id
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import MediaHandler
+from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id
 from bot.drafts.intake import Intake
-from jobs.drafts import Card, Draft, MediaFile
+from bot.gateway.messenger import Card
+from bot.gateway.updates import MediaFile
 from jobs.queues.keys import DUE_ALBUMS
 from sandbox.server import Sandbox
 from tests.integration.bot import talk as talks

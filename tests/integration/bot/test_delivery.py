@@ -12,8 +12,8 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction, ButtonData
+from bot.drafts.draft import Draft
 from bot.drafts.draft_store import DraftStore
-from jobs.drafts import Draft
 from jobs.errors import EngineFailed, NoFaceInClip
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import OrderState
@@ -79,7 +79,7 @@ async def finished(staff: Staff, maker: Maker, desk: Desk, *persons: int) -> lis
 
 
 async def is_done(staff: Staff, draft: Draft) -> bool:
-    card = await staff.services.cards.read(draft.order_id)
+    card = await staff.services.order_cards.read(draft.order_id)
     status = card and await staff.services.queues.status(card.ref)
     return bool(status and status.state.is_final)
 
@@ -98,7 +98,7 @@ async def settled(staff: Staff) -> None:
 async def nothing_left(staff: Staff) -> bool:
     counts = await staff.services.queues.counts(DELIVER)
     left = counts["active"] + counts["wait"] + counts["delayed"] + counts["prioritized"]
-    return not left and not await staff.services.cards.all_unsettled()
+    return not left and not await staff.services.order_cards.all_unsettled()
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -421,7 +421,7 @@ async def test_chat_that_is_gone_is_counted_and_left_alone(
         await settled(staff)
     assert staff.metrics.outcomes == [DeliveryOutcome.GONE]
     assert (await staff.services.queues.counts(DELIVER))["failed"] == 0
-    card = await staff.services.cards.read(draft.order_id)
+    card = await staff.services.order_cards.read(draft.order_id)
     assert card is not None
     status = await staff.services.queues.status(card.ref)
     assert status is not None

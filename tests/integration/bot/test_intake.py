@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from bot.drafts.look_results import draft_of
-from jobs.drafts import MediaFile
+from bot.drafts.draft import draft_of_job
+from bot.gateway.updates import MediaFile
 from jobs.errors import MediaDamaged, MediaTooLarge
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
@@ -151,7 +151,7 @@ async def test_look_at_an_older_photo_changes_nothing(
     old = asyncio.Event()
 
     async def wait(assignment: Assignment) -> None:
-        if draft_of(assignment.ref.job_id)[1] == 1:
+        if draft_of_job(assignment.ref.job_id)[1] == 1:
             await old.wait()
 
     maker.before_look = wait

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.drafts.draft import Draft
 from bot.orders.ordering import StillFetching
-from jobs.drafts import Draft
 from jobs.orders import Order
 from jobs.queues.admission import OrderLimits
 from jobs.queues.outcomes import CancelOutcome
@@ -69,7 +69,7 @@ async def done(staff: Staff, maker: Maker, desk: Desk) -> Draft:
 
 async def orders(staff: Staff) -> list[Order]:
     """The open orders, the oldest first."""
-    return [card.order for card in await staff.services.cards.all_open()]
+    return [card.order for card in await staff.services.order_cards.all_open()]
 
 
 async def test_later_wish_is_ordered_though_another_order_has_the_next_number(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.drafts.draft import Draft
 from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering, OrdersPaused
-from jobs.drafts import Draft
 from jobs.errors import UnknownEngine
 from jobs.orders import Order, OrderState
 from jobs.queues.admission import OrderLimits
@@ -226,7 +226,7 @@ async def cut_off(staff: Staff, draft: Draft, url: str, point: str) -> None:
 
 
 async def both_are_shown(staff: Staff) -> bool:
-    return sum(card.card is not None for card in await staff.services.cards.all_open()) == 2
+    return sum(card.card is not None for card in await staff.services.order_cards.all_open()) == 2
 
 
 POINTS = ["before submitting", "after submitting", "before removing", "after removing"]

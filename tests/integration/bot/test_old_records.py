@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.drafts import Draft
+from bot.drafts.draft import Draft
 from jobs.queues.keys import card_key, draft_key
 from jobs.service_errors import OutdatedOrder
 from jobs.store.files import FileStore

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.gateway.updates import MediaFile
 from bot.orders.ordering import DraftUnready, OrdersPaused, ShutOut, TooManyShowAlls
-from jobs.drafts import MediaFile
 from jobs.model import MediaWarning
 from jobs.orders import Lane
 from jobs.queues.admission import OrderLimits
@@ -93,7 +93,7 @@ async def test_double_tap_is_one_order(staff: Staff, maker: Maker, desk: Desk) -
         late = await staff.ordering.place(wish)
         assert not late.is_new
     assert len(maker.orders) == 1
-    assert await staff.services.cards.all_unsettled() == []
+    assert await staff.services.order_cards.all_unsettled() == []
 
 
 async def test_wish_that_was_there_before_the_photo_is_ordered_after_the_look(
@@ -112,7 +112,7 @@ async def test_warnings_are_shown_before_any_order(staff: Staff, maker: Maker, d
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk, motion=SMILE))
     assert draft.motion == SMILE
-    assert await staff.services.cards.all_unsettled() == []
+    assert await staff.services.order_cards.all_unsettled() == []
 
 
 async def test_files_that_were_swept_are_fetched_again_and_the_wish_is_kept(
@@ -218,7 +218,7 @@ async def test_who_may_not_order_is_told_why(staff: Staff, maker: Maker, desk: D
     await staff.services.people.change(ALICE, is_banned=True)
     with pytest.raises(ShutOut):
         await staff.ordering.place(wish)
-    assert await staff.services.cards.all_unsettled() == []
+    assert await staff.services.order_cards.all_unsettled() == []
 
 
 async def test_order_without_a_card_gets_one_below(staff: Staff, maker: Maker, desk: Desk) -> None:

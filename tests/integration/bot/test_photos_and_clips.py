@@ -7,8 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.conversation.media_handler import MediaLimits
-from bot.gateway.updates import DrivingClip, IncomingMessage, SourcePhoto
-from jobs.drafts import MediaFile
+from bot.gateway.updates import DrivingClip, IncomingMessage, MediaFile, SourcePhoto
 from jobs.errors import ClipTooLong, MediaDamaged, MediaTooLarge, NoFaceInClip
 from jobs.model import MediaWarning
 from jobs.queues.assignment import Assignment

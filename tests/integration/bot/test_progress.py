@@ -10,13 +10,13 @@ from typing import Any, cast
 import pytest
 from telegram.ext import ExtBot
 
-from bot.gateway.messenger import ChatBusy, MessageContent, Messenger
+from bot.drafts.draft import Draft
+from bot.gateway.messenger import Card, ChatBusy, MessageContent, Messenger
 from bot.orders.offers import Offer, Offers
 from bot.orders.order_cards import FinalMessage
 from bot.orders.ordering import Ordering
 from bot.orders.result_files import ResultFiles, ResultGone
 from bot.orders.status_cards import StatusCards
-from jobs.drafts import Card, Draft
 from jobs.orders import Order, Stage
 from jobs.orders import Progress as Work
 from jobs.queues.admission import OrderLimits
@@ -102,7 +102,7 @@ async def test_bot_that_starts_again_says_the_last_words_that_its_dead_self_owed
     placed = await staff.ordering.place(await staff.wishing(draft.draft))
     assert placed.card is not None
     await desk.sees("No worker is online")
-    await staff.services.cards.end(draft.order_id, FinalMessage(text="That was it."))
+    await staff.services.order_cards.end(draft.order_id, FinalMessage(text="That was it."))
     assert "That was it." not in await desk.transcript()
     progress = StatusCards(staff.services, tick_s=0.01)
     running = asyncio.create_task(progress.run())
@@ -144,8 +144,6 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
             await Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1).place(
                 await staff.wishing(draft.draft)
             )
-    # The messenger notes what it sends with the connection of the services made last.
-    replace(staff.services)
     async with delivering(staff):
         staff.clock.ahead_s = 3601
         shown = await desk.sees("Smile: this order was lost on our side")
@@ -165,7 +163,7 @@ class Dying(Queues):
 
 
 async def nothing_is_open(staff: Staff) -> bool:
-    return not await staff.services.cards.all_unsettled()
+    return not await staff.services.order_cards.all_unsettled()
 
 
 PRIVATE = "private words"
@@ -238,7 +236,10 @@ async def test_file_that_nobody_knows_to_have_arrived_is_not_passed_over_in_sile
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     draft = await delivered(staff, maker, desk)
-    queues, card = staff.services.queues, await staff.services.cards.read(draft.order_id_of(1))
+    queues, card = (
+        staff.services.queues,
+        await staff.services.order_cards.read(draft.order_id_of(1)),
+    )
     assert card is not None
     status = await queues.status(card.ref)
     assert status is not None
@@ -266,7 +267,7 @@ async def test_what_is_deleted_is_nowhere_any_more(
     assert await files.delete(draft, 1)
     assert [file.key async for file in store.listing()] == []
     assert await staff.drafts.read(draft.draft) is None
-    card = await staff.services.cards.read(draft.order_id_of(1))
+    card = await staff.services.order_cards.read(draft.order_id_of(1))
     assert card is not None
     with pytest.raises(ResultGone):
         await files.fetched(card, tmp_path)

@@ -8,14 +8,14 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.conversation.draft_text import problem_content
-from bot.drafts.look_results import LookResults
 from bot.error_text import OURS
+from bot.orders.look_results import LookResults
 from bot.orders.result_files import ResultFiles
 from jobs.errors import GateFailed, NoFaceFound, OperatorError, ProcessKilled
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later
 from jobs.queues.delivery_records import read_record
-from jobs.queues.keys import LOOK, JobRef
+from jobs.queues.keys import LOOK
 from jobs.queues.outbox import DeliveryJob
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
@@ -73,7 +73,7 @@ async def test_result_for_a_closed_topic_goes_to_the_chat_itself(
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     (draft,) = await finished(staff, maker, desk, ALICE)
-    await staff.services.cards.change(draft.order_id, thread_id=5)
+    await staff.services.order_cards.change(draft.order_id, thread_id=5)
     await desk.fault(method="sendAnimation", code=400, description="Bad Request: TOPIC_CLOSED")
     async with delivering(staff):
         await settled(staff)
@@ -178,9 +178,9 @@ async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
             await hurry(redis, LOOK)
             await asyncio.sleep(0.02)
         await until(lambda: staff.admins.notes)
-    assert draft.look_id in staff.admins.notes[0]
+    assert draft.job(LOOK).job_id in staff.admins.notes[0]
     (letter,) = await staff.services.queues.dead_letters()
-    assert letter.status.ref.job_id == draft.look_id
+    assert letter.status.ref.job_id == draft.job(LOOK).job_id
     trouble = (await staff.draft(draft.draft)).trouble
     assert trouble is not None
     assert trouble.error["error"] == type(error).__name__
@@ -216,7 +216,7 @@ async def test_look_for_a_chat_in_back_off_is_given_back_at_once(
     news = LookResults(staff.services, staff.ordering, staff.shown, staff.admins)
     staff.shown.drafts.clear()
     with pytest.raises(Later):
-        await news.deliver(JobRef(LOOK, draft.look_id))
+        await news.deliver(draft.job(LOOK))
     assert staff.shown.drafts == []
     sending.cancel()
     await asyncio.wait({sending})

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction
-from jobs.drafts import Draft
+from bot.drafts.draft import Draft
 from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import draft_key
@@ -352,5 +352,5 @@ async def _files(talk: Talk) -> list[Message]:
 
 
 async def _is_noted(talk: Talk, file: Message) -> bool:
-    card = await talk.staff.services.cards.read(talk.worker.orders[0].order_id)
+    card = await talk.staff.services.order_cards.read(talk.worker.orders[0].order_id)
     return card is not None and file["message_id"] in card.files

@@ -11,8 +11,7 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.intake import Intake
 from bot.gateway.messenger import ChatTarget, MessageContent, Messenger
-from bot.gateway.updates import DrivingClip, IncomingMessage
-from jobs.drafts import MediaFile
+from bot.gateway.updates import DrivingClip, IncomingMessage, MediaFile
 from tests.integration.bot import talk as talks
 from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import CATALOGUE

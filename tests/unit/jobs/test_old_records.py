@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import pytest
 
+from bot.drafts.draft import Draft
 from bot.orders.order_cards import OrderCard
-from jobs.drafts import Draft
 from jobs.errors import UserError
 from jobs.model import CropBox, MediaWarning
 from jobs.orders import LookResult, Order, Record, Result

@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from jobs.drafts import Draft, MediaFile
+from bot.drafts.draft import Draft
+from bot.gateway.updates import MediaFile
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import (
     LookOrder,

@@ -15,12 +15,13 @@ from bot.conversation.draft_text import (
     grid_content,
     looking_content,
     movement_content,
-    numbers_keyboard,
     problem_content,
 )
+from bot.drafts.draft import Draft, DraftProblem
 from bot.gateway.messenger import Keyboard, MessageContent
+from bot.gateway.updates import MediaFile
+from bot.orders.card_text import numbers_keyboard
 from bot.texts import ENGLISH
-from jobs.drafts import Draft, DraftProblem, MediaFile
 from jobs.errors import MediaDamaged
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookResult

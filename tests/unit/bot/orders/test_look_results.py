@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from bot.drafts.draft import Draft, draft_of_job
 from bot.drafts.intake import name_in_store
-from bot.drafts.look_results import draft_of, is_ready, with_look
+from bot.orders.look_results import is_ready, with_look
 from bot.orders.ordering import renumbered
-from jobs.drafts import Draft
 from jobs.model import CropBox, Face
 from jobs.orders import LookResult
+from jobs.queues.keys import INTAKE, LOOK, JobRef
 from jobs.wish import Movement
 from tests.wishes import make_clip, make_photo
 
@@ -26,8 +27,10 @@ def make_look(**changes: Any) -> LookResult:
 
 def test_draft_and_revision_are_told_by_the_jobs_id() -> None:
     draft = make_draft(revision=12)
-    assert draft_of(draft.look_id) == (draft.draft, 12)
-    assert draft_of(f"in-{draft.draft}-12") == (draft.draft, 12)
+    assert draft_of_job(draft.job(LOOK).job_id) == (draft.draft, 12)
+    assert draft_of_job(draft.job(INTAKE).job_id) == (draft.draft, 12)
+    assert draft.job(INTAKE) == JobRef("intake", "in-k3f9a2b1cd-12"), "as earlier versions named it"
+    assert draft.job(LOOK) == JobRef("look", "look-k3f9a2b1cd-12")
 
 
 def test_single_face_is_chosen_and_several_are_not() -> None:

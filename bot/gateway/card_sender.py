@@ -23,10 +23,9 @@ import httpx
 from redis.asyncio import Redis
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, SendText
-from bot.texts import Texts
+from bot.gateway.messenger import Card, ChatTarget, MessageContent, Messenger, SendText
+from bot.texts import ENGLISH, Texts
 from jobs.connection import queue_errors
-from jobs.drafts import Card
 from jobs.queues.keys import sending_key, texts_key
 from jobs.service_errors import QueueUnavailable
 
@@ -46,22 +45,23 @@ def was_never_sent(error: NetworkError) -> bool:
     return isinstance(error.__cause__, _NEVER_SENT)
 
 
-class NewCards:
+class CardSender:
     """Sends cards, and records which texts of the bot have arrived.
 
     Args:
-        messenger: sends; every text it sends is recorded from now on.
+        messenger: sends; its `around_text` must be `record`.
         texts: what the bot says.
     """
 
-    def __init__(self, redis: Redis, url: str, messenger: Messenger, texts: Texts) -> None:
+    def __init__(
+        self, redis: Redis, url: str, messenger: Messenger, texts: Texts = ENGLISH
+    ) -> None:
         self._redis = redis
         self._url = url
         self._messenger = messenger
         self._texts = texts
         # What is being sent and not recorded yet, by chat.
         self._under_way: defaultdict[int, set[asyncio.Future[None]]] = defaultdict(set)
-        messenger.around_text = self._noted
 
     async def send(
         self,
@@ -140,7 +140,8 @@ class NewCards:
                 return False
         return True
 
-    async def _noted(self, chat: int, send: SendText) -> int:
+    async def record(self, chat: int, send: SendText) -> int:
+        """Send a text, record that it has arrived, and return its id."""
         async with self._sending(chat):
             sent = await send()
             try:

@@ -4,38 +4,15 @@ from typing import Self
 
 from pydantic import Field, JsonValue
 
+from bot.gateway.messenger import Card, ChatTarget
+from bot.gateway.updates import MediaFile
 from jobs.engines import EngineName
 from jobs.model import CropBox, Face, Value
 from jobs.orders import DraftId, LookResult, Record, order_id
-from jobs.wish import Movement, Seconds
+from jobs.queues.keys import INTAKE, LOOK, JobRef
+from jobs.wish import Movement
 
-
-class MediaFile(Value):
-    """A file at Telegram, with all that is needed to fetch it again.
-
-    Attributes:
-        file_id: Telegram's id of it for this bot.
-        name: file name with a suffix, for error messages.
-        size_bytes: its size; None if unknown.
-        duration_s: duration of a clip, s; None if unknown.
-    """
-
-    file_id: str
-    name: str
-    size_bytes: int | None = Field(default=None, ge=0)
-    duration_s: Seconds | None = None
-
-
-class Card(Value):
-    """The bot's message with buttons for a draft; it is edited in place.
-
-    Attributes:
-        message_id: in the draft's chat.
-        has_media: whether it has a picture or an animation, so its text is a caption.
-    """
-
-    message_id: int
-    has_media: bool = False
+_JOB_PREFIXES = {INTAKE: "in", LOOK: "look"}
 
 
 class DraftProblem(Value):
@@ -102,6 +79,11 @@ class Draft(Record):
         return self.chat < 0
 
     @property
+    def target(self) -> ChatTarget:
+        """Where its messages go: they reply to the photo."""
+        return ChatTarget(self.chat, self.thread_id, self.message_id)
+
+    @property
     def order_id(self) -> str:
         """The id of the next order from this draft."""
         return self.order_id_of(self.number)
@@ -110,10 +92,9 @@ class Draft(Record):
         """Return the id of its order with that number."""
         return order_id(self.chat_of_ids or self.chat, self.draft, number)
 
-    @property
-    def look_id(self) -> str:
-        """The id of the look order for the current photo and clip."""
-        return f"look-{self.draft}-{self.revision}"
+    def job(self, queue: str) -> JobRef:
+        """Return the job of the queue `intake` or `look` for the current photo and clip."""
+        return JobRef(queue, f"{_JOB_PREFIXES[queue]}-{self.draft}-{self.revision}")
 
     @property
     def faces(self) -> tuple[Face, ...]:
@@ -137,3 +118,9 @@ class Draft(Record):
         """Return the draft with another photo or clip, to be looked at again."""
         fresh = {"look": None, "trouble": None, "face_box": None, "revision": self.revision + 1}
         return self.model_copy(update={**fresh, **changes})
+
+
+def draft_of_job(job_id: str) -> tuple[str, int]:
+    """Return the draft's id and the revision in a job id that `Draft.job` made."""
+    _, name, revision = job_id.split("-")
+    return name, int(revision)

@@ -9,10 +9,9 @@ import pytest
 from redis.asyncio import Redis
 from telegram.error import BadRequest, NetworkError
 
-from bot.gateway.messenger import ChatTarget, MessageContent, Messenger
-from bot.gateway.new_cards import NewCards
-from bot.texts import ENGLISH
-from jobs.drafts import Card, Draft
+from bot.drafts.draft import Draft
+from bot.gateway.card_sender import CardSender
+from bot.gateway.messenger import Card, ChatTarget, MessageContent, Messenger
 from jobs.queues.keys import DUE_ALBUMS, album_key, draft_key, sending_key
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
@@ -75,21 +74,27 @@ async def messenger(sandbox: Sandbox, desk: Desk) -> AsyncIterator[Messenger]:
         yield Messenger(bot)
 
 
+def sender_of(redis: Redis, url: str, messenger: Messenger) -> CardSender:
+    sender = CardSender(redis, url, messenger)
+    messenger.around_text = sender.record
+    return sender
+
+
 @pytest.fixture
-async def new_cards(redis: Redis, valkey: str, messenger: Messenger) -> NewCards:
-    return NewCards(redis, valkey, messenger, ENGLISH)
+async def card_sender(redis: Redis, valkey: str, messenger: Messenger) -> CardSender:
+    return sender_of(redis, valkey, messenger)
 
 
 async def test_card_whose_answer_was_lost_is_told_that_it_goes_on_below(
-    new_cards: NewCards, redis: Redis, desk: Desk
+    card_sender: CardSender, redis: Redis, desk: Desk
 ) -> None:
     photo = (await desk.say("a photo"))["message"]["message_id"]
     place, notes = ChatTarget(ALICE, reply_to=photo), Notes()
     for _ in range(2):
         await desk.fault(**LOST)
         with pytest.raises(NetworkError):
-            await new_cards.send("a", place, MessageContent("Looking ..."), notes)
-    await new_cards.send("a", place, MessageContent("Looking ..."), notes)
+            await card_sender.send("a", place, MessageContent("Looking ..."), notes)
+    await card_sender.send("a", place, MessageContent("Looking ..."), notes)
     assert await texts(desk) == [BELOW, BELOW, "Looking ..."]
     assert [card.message_id for card in notes.cards] == [photo + 3]
     assert await is_settled(redis)
@@ -98,27 +103,27 @@ async def test_card_whose_answer_was_lost_is_told_that_it_goes_on_below(
 async def test_card_that_was_sent_by_a_bot_that_died_is_told_so_after_the_restart(
     redis: Redis, valkey: str, messenger: Messenger, desk: Desk
 ) -> None:
-    before = NewCards(redis, valkey, messenger, ENGLISH)
+    before = sender_of(redis, valkey, messenger)
     await messenger.send(ChatTarget(ALICE), MessageContent("Hello!"))
     with pytest.raises(asyncio.CancelledError):
         await before.send("a", ChatTarget(ALICE), MessageContent("Looking ..."), Notes(dies=True))
-    after, notes = NewCards(redis, valkey, messenger, ENGLISH), Notes()
+    after, notes = sender_of(redis, valkey, messenger), Notes()
     await after.send("a", ChatTarget(ALICE), MessageContent("Looking ..."), notes)
     assert await texts(desk) == ["Hello!", BELOW, "Looking ..."]
     assert await is_settled(redis)
 
 
 async def test_nothing_else_in_the_chat_is_touched(
-    new_cards: NewCards, messenger: Messenger, desk: Desk
+    card_sender: CardSender, messenger: Messenger, desk: Desk
 ) -> None:
     place = ChatTarget(ALICE, reply_to=(await desk.say("a photo"))["message"]["message_id"])
     await messenger.send(place, MessageContent("before"))
     await desk.fault(**LOST)
     with pytest.raises(NetworkError):
-        await new_cards.send("a", place, MessageContent("lost"), Notes())
+        await card_sender.send("a", place, MessageContent("lost"), Notes())
     await desk.say("of Alice")
     await messenger.send(place, MessageContent("a text"))
-    await new_cards.send("b", place, MessageContent("another card"), Notes())
+    await card_sender.send("b", place, MessageContent("another card"), Notes())
     # What is under way is waited for: its id lies between as well.
     is_slow = asyncio.Event()
 
@@ -126,34 +131,34 @@ async def test_nothing_else_in_the_chat_is_touched(
         is_slow.set()
         await asyncio.sleep(0.2)
 
-    slow = asyncio.create_task(new_cards.send("c", place, MessageContent("a slow card"), note))
+    slow = asyncio.create_task(card_sender.send("c", place, MessageContent("a slow card"), note))
     await is_slow.wait()
-    await new_cards.send("a", place, MessageContent("the card"), Notes())
+    await card_sender.send("a", place, MessageContent("the card"), Notes())
     await slow
     shown = ["before", BELOW, "a text", "another card", "a slow card", "the card"]
     assert await texts(desk) == shown
 
 
 async def test_refused_card_leaves_nothing_to_look_for(
-    new_cards: NewCards, redis: Redis, desk: Desk
+    card_sender: CardSender, redis: Redis, desk: Desk
 ) -> None:
     await desk.fault(method="sendMessage", code=400, description="Bad Request: no")
     with pytest.raises(BadRequest):
-        await new_cards.send("a", ChatTarget(ALICE), MessageContent("no"), Notes())
+        await card_sender.send("a", ChatTarget(ALICE), MessageContent("no"), Notes())
     assert await is_settled(redis)
 
 
 async def test_card_that_could_not_be_told_is_looked_for_once_more(
-    new_cards: NewCards, redis: Redis, desk: Desk
+    card_sender: CardSender, redis: Redis, desk: Desk
 ) -> None:
     place = ChatTarget(ALICE, reply_to=(await desk.say("a photo"))["message"]["message_id"])
     await desk.fault(**LOST)
     with pytest.raises(NetworkError):
-        await new_cards.send("a", place, MessageContent("one"), Notes())
+        await card_sender.send("a", place, MessageContent("one"), Notes())
     await desk.fault(method="editMessageText", code=502)
-    await new_cards.send("a", place, MessageContent("two"), Notes())
+    await card_sender.send("a", place, MessageContent("two"), Notes())
     assert await texts(desk) == ["one", "two"]
-    await new_cards.send("a", place, MessageContent("three"), Notes())
+    await card_sender.send("a", place, MessageContent("three"), Notes())
     assert await texts(desk) == [BELOW, "two", "three"]
     assert await is_settled(redis)
 
@@ -252,7 +257,7 @@ async def cardless(staff: Staff, store: FileStore, desk: Desk) -> Draft:
 
 async def is_shown(staff: Staff, draft: Draft) -> bool:
     """Whether the first status of the draft's order was shown and noted."""
-    card = await staff.services.cards.read(draft.order_id)
+    card = await staff.services.order_cards.read(draft.order_id)
     return card is not None and card.edits > 0
 
 
@@ -265,10 +270,10 @@ async def test_lost_card_of_an_order_is_told_so(
         if is_retried:
             await staff.ordering.place(await staff.wishing(draft.draft))
             await until(lambda: is_shown(staff, draft))
-            known = await staff.services.cards.read(draft.order_id)
+            known = await staff.services.order_cards.read(draft.order_id)
             assert known is not None
             await desk.fault(**LOST)
-            await staff.services.cards.reopen(known, None, staff.clock())
+            await staff.services.order_cards.reopen(known, None, staff.clock())
         else:
             await desk.fault(**LOST)
             await staff.ordering.place(await staff.wishing(draft.draft))
@@ -279,7 +284,7 @@ async def test_lost_card_of_an_order_is_told_so(
 
         await until(is_told)
         await until(lambda: is_settled(redis))
-        card = await staff.services.cards.read(draft.order_id)
+        card = await staff.services.order_cards.read(draft.order_id)
     assert card is not None
     assert card.card == Card(message_id=(await desk.messages())[-1]["message_id"])
     assert sum(text == BELOW for text in await texts(desk)) == 1

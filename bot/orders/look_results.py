@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bot.conversation.draft_cards import target_of
+from bot.drafts.draft import Draft, DraftProblem, draft_of_job
 from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
 from bot.orders.ordering import Ordering
 from bot.services import Services
-from jobs.drafts import Draft, DraftProblem
 from jobs.errors import AnimatoError, MediaError, UserError
 from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
@@ -64,7 +63,7 @@ class LookResults:
             Later: the chat is busy, or other results of it are being delivered.
             TelegramError, QueueUnavailable, StoreUnavailable: try again.
         """
-        name, revision = draft_of(ref.job_id)
+        name, revision = draft_of_job(ref.job_id)
         status = await self._services.queues.status(ref)
         outcome = _outcome_of(ref, status) if status is not None and status.state.is_final else None
         draft = await self._services.drafts.read(name)
@@ -101,7 +100,7 @@ class LookResults:
         if draft is None or draft.revision != before.revision:
             return
         wished = draft.with_wish_number()
-        if await self._services.cards.read(wished.order_id) is not None:
+        if await self._services.order_cards.read(wished.order_id) is not None:
             return  # delivered before: the card shows the order already
         if (
             isinstance(outcome, UserError)
@@ -123,7 +122,7 @@ class LookResults:
             log.info("%s: %s", draft.order_id, error)
             try:
                 content = MessageContent(error_text(error, self._services.texts))
-                await self._services.messenger.send(target_of(draft), content, at_once=True)
+                await self._services.messenger.send(draft.target, content, at_once=True)
             except ChatBusy:
                 log.info("%s: the person was not told", draft.order_id)
             await self._services.drafts.change(draft.draft, Draft.without_wish)
@@ -145,12 +144,6 @@ class LookResults:
         wait_s = self._services.messenger.closed_s(draft.chat)
         if wait_s > _LONGEST_WAIT_S:
             raise Later(wait_s)
-
-
-def draft_of(job_id: str) -> tuple[str, int]:
-    """Split a job's id, `look-<draft>-<revision>` or `in-<draft>-<revision>`."""
-    _, draft, revision = job_id.split("-")
-    return draft, int(revision)
 
 
 def is_ready(draft: Draft) -> bool:
