@@ -12,8 +12,9 @@ from redis.asyncio.client import Pipeline
 
 from bot.gateway.messenger import Card
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, MediaFile, SourcePhoto
+from bot.record_store import BotRecord
 from jobs.connection import queue_errors
-from jobs.orders import Record
+from jobs.model import Value
 from jobs.queues.keys import DUE_ALBUMS, album_key
 
 _KEPT_S = 86_400
@@ -21,12 +22,12 @@ _CARD = "card"
 _BEGUN = "begun:"
 
 
-class AlbumPart(Record):
+class AlbumPart(BotRecord):
     """One message of an album.
 
     Attributes:
-        chat: where it was sent.
-        person: who sent it.
+        chat_id: where it was sent.
+        person_id: who sent it.
         message_id: its id in the chat.
         thread_id: the forum topic, or None.
         photo: its picture, or None.
@@ -35,8 +36,8 @@ class AlbumPart(Record):
         name: the file's name, for that sentence.
     """
 
-    chat: int
-    person: int
+    chat_id: int
+    person_id: int
     message_id: int
     thread_id: int | None = None
     photo: MediaFile | None = None
@@ -45,17 +46,17 @@ class AlbumPart(Record):
     name: str = ""
 
 
-class Album(Record):
+class Album(Value):
     """The messages of an album that have arrived.
 
     Attributes:
-        album: its id.
+        album_id: its id.
         parts: its messages, in the chat's order; at least one.
         card: the message that asks which photo to animate, or None.
         begun: the messages whose drafts have been begun.
     """
 
-    album: str
+    album_id: str
     parts: tuple[AlbumPart, ...]
     card: Card | None = None
     begun: frozenset[int] = frozenset()
@@ -76,7 +77,7 @@ class Album(Record):
         return next((part.clip for part in self.parts if part.clip), None)
 
 
-def album_id(chat: int, group: str) -> str:
+def album_id_of(chat: int, group: str) -> str:
     """Return an album's id, short enough for a button."""
     digest = hashlib.blake2s(f"{chat}:album:{group}".encode()).digest()
     return b32encode(digest)[:10].decode().lower()
@@ -85,8 +86,8 @@ def album_id(chat: int, group: str) -> str:
 def part_of(incoming: IncomingMessage, media: Media) -> AlbumPart:
     """Return a message of an album as it is stored."""
     part = AlbumPart(
-        chat=incoming.chat,
-        person=incoming.person,
+        chat_id=incoming.chat_id,
+        person_id=incoming.person_id,
         message_id=incoming.message_id,
         thread_id=incoming.thread_id,
     )
@@ -130,7 +131,7 @@ class AlbumStore:
             return None
         parts = sorted(map(AlbumPart.read, texts), key=lambda part: part.message_id)
         return Album(
-            album=album,
+            album_id=album,
             parts=tuple(parts),
             card=Card(message_id=int(card)) if card else None,
             begun=frozenset(int(name.removeprefix(_BEGUN)) for name in begun),

@@ -83,7 +83,7 @@ class Commands:
                 await self._say(incoming, MessageContent(text))
                 return
             await self._services.drafts.update_conversation(
-                incoming.chat, incoming.person, template=template.name
+                incoming.chat_id, incoming.person_id, template=template.name
             )
             text = _("{title}. Now send me a photo for it.", title=title_of(template))
             await self._say(incoming, MessageContent(text, (_profile_row(_),)))
@@ -100,8 +100,14 @@ class Commands:
     async def templates(self, incoming: IncomingMessage) -> None:
         """List the movements; show their buttons for the current photo."""
         _ = self._services.texts
-        conversation = await self._services.drafts.conversation(incoming.chat, incoming.person)
-        draft = await self._services.drafts.read(conversation.draft) if conversation.draft else None
+        conversation = await self._services.drafts.conversation(
+            incoming.chat_id, incoming.person_id
+        )
+        draft = (
+            await self._services.drafts.read(conversation.draft_id)
+            if conversation.draft_id
+            else None
+        )
         lines = [
             f"{title_of(one)}: {_(one.description)}" if one.description else title_of(one)
             for one in self._catalogue
@@ -115,7 +121,7 @@ class Commands:
     async def queue(self, incoming: IncomingMessage) -> None:
         """List the person's open orders."""
         _ = self._services.texts
-        open_cards = await self._ordering.open_orders(incoming.person)
+        open_cards = await self._ordering.open_orders(incoming.person_id)
         lines = [await self._standing(card) for card in open_cards]
         if not lines:
             lines = [_("You have no open orders. Send me a photo.")]
@@ -124,10 +130,10 @@ class Commands:
     async def cancel(self, incoming: IncomingMessage) -> None:
         """Cancel the only open order; ask which one if there are several."""
         _ = self._services.texts
-        open_cards = await self._ordering.open_orders(incoming.person)
+        open_cards = await self._ordering.open_orders(incoming.person_id)
         if not open_cards:
             await self._services.drafts.update_conversation(
-                incoming.chat, incoming.person, clip=None, template=None, wants_clip=None
+                incoming.chat_id, incoming.person_id, clip=None, template=None, wants_clip=None
             )
             text = _("You have no open orders. Send me a photo at any time.")
             await self._say(incoming, MessageContent(text))
@@ -235,7 +241,7 @@ def _cancel_rows(cards: list[OrderCard], _: Texts) -> tuple[tuple[Button, ...], 
         (
             Button(
                 _("✖️ {title}", title=card.title),
-                ButtonData(ButtonAction.CANCEL, card.draft, card.number),
+                ButtonData(ButtonAction.CANCEL, card.draft_id, card.number),
             ),
         )
         for card in cards[:_MOST_BUTTONS]

@@ -87,7 +87,7 @@ def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> Mess
 
 def problem_content(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent:
     """Why the photo or the clip cannot be used, and what to do next."""
-    is_clip = draft.trouble is not None and draft.trouble.is_clip
+    is_clip = draft.problem is not None and draft.problem.is_clip
     can_retry = isinstance(error, TooManyPhotos) or not isinstance(error, UserError)
     is_over = not can_retry and not is_clip
     rows = [(_tap(draft, _("OK"), ButtonAction.DROP),) if is_over else _drop_row(draft, _)]
@@ -176,7 +176,7 @@ def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
     """The button for what the person chose before the photo was looked at."""
     if draft.is_all_wanted and choice.shows_all:
         return (_tap(draft, _("▶️ Continue: all movements"), ButtonAction.SHOW_ALL),)
-    name = draft.motion.template if draft.motion else None
+    name = draft.movement.template if draft.movement else None
     for template in choice.templates:
         if template.name == name:
             label = _("▶️ Continue: {title}", title=label_of(template))
@@ -207,7 +207,7 @@ def _after_warnings(draft: Draft, text: str, _: Texts) -> str:
 
 
 def _tap(draft: Draft, label: str, action: ButtonAction, argument: str = "") -> Button:
-    return Button(label, ButtonData(action, draft.draft, draft.number, argument))
+    return Button(label, ButtonData(action, draft.draft_id, draft.number, argument))
 
 
 def _drop_row(draft: Draft, _: Texts) -> tuple[Button, ...]:

@@ -91,26 +91,28 @@ class MediaHandler:
             clip: the clip of the same album.
         """
         drafts = self._services.drafts
-        conversation = await drafts.conversation(incoming.chat, incoming.person)
+        conversation = await drafts.conversation(incoming.chat_id, incoming.person_id)
         draft = await drafts.begin(
             Draft(
-                draft=draft_id(incoming.chat, incoming.message_id),
-                chat=incoming.chat,
-                person=incoming.person,
+                draft_id=draft_id(incoming.chat_id, incoming.message_id),
+                chat_id=incoming.chat_id,
+                person_id=incoming.person_id,
                 message_id=incoming.message_id,
                 thread_id=incoming.thread_id,
                 photo=photo,
                 clip=clip or conversation.clip,
-                motion=Movement(template=conversation.template) if conversation.template else None,
+                movement=Movement(template=conversation.template)
+                if conversation.template
+                else None,
             )
         )
         await drafts.update_conversation(
-            incoming.chat,
-            incoming.person,
-            draft=draft.draft,
-            earlier=conversation.earlier
-            if conversation.draft == draft.draft
-            else conversation.draft,
+            incoming.chat_id,
+            incoming.person_id,
+            draft_id=draft.draft_id,
+            earlier_draft_id=conversation.earlier_draft_id
+            if conversation.draft_id == draft.draft_id
+            else conversation.draft_id,
             photo_s=self._services.clock(),
             clip=None,
             template=None,
@@ -120,7 +122,7 @@ class MediaHandler:
 
     async def go_on(self, draft: Draft) -> None:
         """Have a draft's files looked at, after its person has agreed to the terms."""
-        if not (await self._services.people.person(draft.person)).has_agreed:
+        if not (await self._services.people.person(draft.person_id)).has_agreed:
             await self._ask_to_agree(draft)
             return
         for file, is_clip in ((draft.photo, False), (draft.clip, True)):
@@ -128,7 +130,7 @@ class MediaHandler:
             if refused is not None:
                 await self._refuse(draft, DraftProblem(error=refused.to_dict(), is_clip=is_clip))
                 return
-        await self._cards.show(draft.draft)
+        await self._cards.show(draft.draft_id)
         try:
             await self._intake.begin(draft)
         except TooManyPhotos as error:
@@ -170,7 +172,7 @@ class MediaHandler:
         if refused is not None:
             await self.say(incoming, error_text(refused, _, is_clip=True))
             return
-        conversation = await services.drafts.conversation(incoming.chat, incoming.person)
+        conversation = await services.drafts.conversation(incoming.chat_id, incoming.person_id)
         asked = await self._asking_draft(incoming, conversation)
         draft = asked or await self._fresh_draft(conversation)
         if draft is not None:
@@ -178,10 +180,14 @@ class MediaHandler:
             # A clip that was not asked for may also be meant for the next photo.
             kept = None if asked else clip
             await services.drafts.update_conversation(
-                incoming.chat, incoming.person, draft=draft.draft, wants_clip=None, clip=kept
+                incoming.chat_id,
+                incoming.person_id,
+                draft_id=draft.draft_id,
+                wants_clip=None,
+                clip=kept,
             )
             return
-        await services.drafts.update_conversation(incoming.chat, incoming.person, clip=clip)
+        await services.drafts.update_conversation(incoming.chat_id, incoming.person_id, clip=clip)
         await self._ask_for_photo(incoming, conversation)
 
     async def add_clip(self, draft: Draft, clip: MediaFile | None) -> None:
@@ -190,7 +196,7 @@ class MediaHandler:
         if draft.clip != clip:
             has_order = await self._cards.is_ordered(draft)
             if draft.card is not None and not has_order:
-                await services.messenger.delete(draft.chat, draft.card.message_id)
+                await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
             def with_clip(now: Draft) -> Draft:
                 if now.clip == clip:
@@ -198,19 +204,19 @@ class MediaHandler:
                 fresh = now.shown_again() if has_order else now
                 # The photo is the same, and so is the chosen face.
                 return fresh.renewed(
-                    clip=clip, card=None, motion=None, wish_number=None, face_box=now.face_box
+                    clip=clip, card=None, movement=None, reserved_number=None, face_box=now.face_box
                 )
 
-            draft = await services.drafts.change(draft.draft, with_clip) or draft
+            draft = await services.drafts.change(draft.draft_id, with_clip) or draft
         await self.go_on(draft)
 
     async def retry(self, draft: Draft) -> None:
         """Look at the same photo and clip again."""
 
-        def untroubled(now: Draft) -> Draft:
+        def renewed(now: Draft) -> Draft:
             return now.renewed() if now.revision == draft.revision else now
 
-        await self.go_on(await self._services.drafts.change(draft.draft, untroubled) or draft)
+        await self.go_on(await self._services.drafts.change(draft.draft_id, renewed) or draft)
 
     async def say(self, incoming: IncomingMessage, text: str) -> None:
         """Reply to a message."""
@@ -244,42 +250,44 @@ class MediaHandler:
         services = self._services
 
         def with_draft(now: Conversation) -> Conversation:
-            waiting = tuple(dict.fromkeys((*now.unagreed, draft.draft)))[:MOST_PHOTOS]
+            waiting = tuple(dict.fromkeys((*now.unagreed, draft.draft_id)))[:MOST_PHOTOS]
             return now.model_copy(update={"unagreed": waiting})
 
         conversation = await services.drafts.change_conversation(
-            draft.chat, draft.person, with_draft
+            draft.chat_id, draft.person_id, with_draft
         )
-        if draft.draft not in conversation.unagreed:
+        if draft.draft_id not in conversation.unagreed:
             error = TooManyPhotos(count=MOST_PHOTOS)
             await self._refuse(draft, DraftProblem(error=error.to_dict()))
             return
         for question in conversation.questions:
-            await services.messenger.delete(draft.chat, question)
-        content = consent_content(draft.draft, self.limits.retain_h, services.texts)
+            await services.messenger.delete(draft.chat_id, question)
+        content = consent_content(draft.draft_id, self.limits.retain_h, services.texts)
 
         async def note(card: Card) -> None:
             def asked(now: Conversation) -> Conversation:
                 return _with_questions(now, without=conversation.questions, new=(card.message_id,))
 
-            await services.drafts.change_conversation(draft.chat, draft.person, asked)
+            await services.drafts.change_conversation(draft.chat_id, draft.person_id, asked)
 
-        await services.card_sender.send(f"terms:{draft.person}", draft.target, content, note)
-        if (await services.people.person(draft.person)).has_agreed:
+        await services.card_sender.send(f"terms:{draft.person_id}", draft.target, content, note)
+        if (await services.people.person(draft.person_id)).has_agreed:
             # An earlier question was tapped while this one was being sent.
-            await self._continue_agreed(draft.chat, draft.person)
+            await self._continue_agreed(draft.chat_id, draft.person_id)
 
     async def _refuse(self, draft: Draft, problem: DraftProblem) -> None:
         await self._services.drafts.change(
-            draft.draft, lambda now: now.model_copy(update={"trouble": problem})
+            draft.draft_id, lambda now: now.model_copy(update={"problem": problem})
         )
         is_unusable = problem.error["error"] != TooManyPhotos.__name__
         if is_unusable and not problem.is_clip:
             await self._services.drafts.detach_draft(draft)
-        await self._cards.show(draft.draft)
+        await self._cards.show(draft.draft_id)
 
     async def _is_clip_wanted(self, incoming: IncomingMessage) -> bool:
-        conversation = await self._services.drafts.conversation(incoming.chat, incoming.person)
+        conversation = await self._services.drafts.conversation(
+            incoming.chat_id, incoming.person_id
+        )
         return await self._asking_draft(incoming, conversation) is not None
 
     async def _asking_draft(
@@ -288,28 +296,38 @@ class MediaHandler:
         """Return the draft that was replied to, or whose clip was asked for."""
         drafts = self._services.drafts
         found = (
-            await drafts.answered(incoming.chat, incoming.reply_to) if incoming.reply_to else None
+            await drafts.answered(incoming.chat_id, incoming.reply_to)
+            if incoming.reply_to
+            else None
         )
-        if found is not None and found.person == incoming.person:
+        if found is not None and found.person_id == incoming.person_id:
             return found
         return await drafts.read(conversation.wants_clip) if conversation.wants_clip else None
 
     async def _fresh_draft(self, conversation: Conversation) -> Draft | None:
         """Return the last photo's draft if the photo is recent and nothing was ordered from it."""
-        last = await self._services.drafts.read(conversation.draft) if conversation.draft else None
+        last = (
+            await self._services.drafts.read(conversation.draft_id)
+            if conversation.draft_id
+            else None
+        )
         is_old = self._services.clock() - conversation.photo_s > _FRESH_S
         if last is None or is_old or last.number > 1 or await self._cards.is_ordered(last):
             return None
-        is_unusable = last.trouble is not None and not last.trouble.is_clip
+        is_unusable = last.problem is not None and not last.problem.is_clip
         return None if is_unusable else last
 
     async def _ask_for_photo(self, incoming: IncomingMessage, conversation: Conversation) -> None:
         _ = self._services.texts
         text = _("I have your clip. Now send me the photo that should follow it.")
-        last = await self._services.drafts.read(conversation.draft) if conversation.draft else None
+        last = (
+            await self._services.drafts.read(conversation.draft_id)
+            if conversation.draft_id
+            else None
+        )
         row: tuple[Button, ...] = ()
         if last is not None:
-            tap = ButtonData(ButtonAction.OWN_CLIP, last.draft, 0, WAITING_CLIP)
+            tap = ButtonData(ButtonAction.OWN_CLIP, last.draft_id, 0, WAITING_CLIP)
             row = (Button(_("Use the last photo"), tap),)
         await self._services.messenger.send(incoming.target, MessageContent(text, (row,)))
 

@@ -101,7 +101,7 @@ class Taps:
         if button is None or button.action not in (*self._handlers, *_WITHOUT_DRAFT):
             return self._refused(_OLD_BUTTON)
         try:
-            draft = await self._services.drafts.read(button.draft) if button.draft else None
+            draft = await self._services.drafts.read(button.draft_id) if button.draft_id else None
         except RecordError:
             draft = None
         if draft is not None and _is_open_keyboard(incoming, button, draft):
@@ -137,23 +137,23 @@ class Taps:
         """Return why a tap is refused, a msgid; None if it is not."""
         if (
             button.action in (ButtonAction.CANCEL, ButtonAction.CONSENT)
-            and draft.person == incoming.person
+            and draft.person_id == incoming.person_id
         ):
             return None  # in any chat: /cancel lists all orders of a person
-        if draft.chat != incoming.chat:
+        if draft.chat_id != incoming.chat_id:
             return _DRAFT_GONE
         if button.action is ButtonAction.CONSENT:
             return _OTHERS_CARD
-        if not await self._may_use(draft, incoming.person):
+        if not await self._may_use(draft, incoming.person_id):
             return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
         is_old = button.action in _OF_THIS_KEYBOARD and button.number != draft.number
         return _OLD_KEYBOARD if is_old else None
 
     async def _may_use(self, draft: Draft, person: int) -> bool:
-        if draft.person == person or await self._services.people.role(person) is Role.ADMIN:
+        if draft.person_id == person or await self._services.people.role(person) is Role.ADMIN:
             return True
         is_chat_admin = self._services.messenger.is_chat_admin
-        return draft.is_group and await is_chat_admin(draft.chat, person)
+        return draft.is_group and await is_chat_admin(draft.chat_id, person)
 
     # --- without a draft --------------------------------------------------------------------------
 
@@ -163,7 +163,10 @@ class Taps:
         match button.action:
             case ButtonAction.CONSENT:
                 agreed = partial(
-                    self._media_handler.agreed, incoming.chat, incoming.person, incoming.message_id
+                    self._media_handler.agreed,
+                    incoming.chat_id,
+                    incoming.person_id,
+                    incoming.message_id,
                 )
                 return TapAnswer(_("Thank you."), then=agreed)
             case ButtonAction.PROFILE_PHOTO:
@@ -174,15 +177,15 @@ class Taps:
 
     async def _take_profile_photo(self, incoming: IncomingTap) -> None:
         message = IncomingMessage(
-            incoming.chat, incoming.person, incoming.message_id, incoming.thread_id
+            incoming.chat_id, incoming.person_id, incoming.message_id, incoming.thread_id
         )
-        file_id = await self._services.messenger.profile_photo(incoming.person)
+        file_id = await self._services.messenger.profile_photo(incoming.person_id)
         if file_id is None:
             _ = self._services.texts
             text = _("You have no profile picture that I can see. Send me a photo instead.")
             await self._media_handler.say(message, text)
             return
-        known = await self._services.drafts.read(draft_id(message.chat, message.message_id))
+        known = await self._services.drafts.read(draft_id(message.chat_id, message.message_id))
         if known is not None and known.look is not None:
             await self._cards.show_below(known)
             return
@@ -206,8 +209,8 @@ class Taps:
 
     async def _settle_face(self, tap: DraftTap, box: CropBox) -> TapAnswer:
         draft = await self._changed(tap.draft, face_box=box)
-        if draft.motion is not None or draft.is_all_wanted:
-            return await self._place(draft.with_wish_number())
+        if draft.movement is not None or draft.is_all_wanted:
+            return await self._place(draft.with_reserved_number())
         return self._showing(draft)
 
     async def _turn_page(self, tap: DraftTap) -> TapAnswer:
@@ -228,7 +231,7 @@ class Taps:
         return TapAnswer(then=partial(self._media_handler.retry, tap.draft))
 
     def _showing(self, draft: Draft, page: int = 0) -> TapAnswer:
-        return TapAnswer(then=partial(self._cards.show, draft.draft, page), only_shows=True)
+        return TapAnswer(then=partial(self._cards.show, draft.draft_id, page), only_shows=True)
 
     # --- clips ------------------------------------------------------------------------------------
 
@@ -236,7 +239,7 @@ class Taps:
         """Follow the draft's clip, take the one that waits, or ask for one."""
         draft, _ = tap.draft, self._services.texts
         if tap.button.argument == WAITING_CLIP:
-            conversation = await self._services.drafts.conversation(draft.chat, draft.person)
+            conversation = await self._services.drafts.conversation(draft.chat_id, draft.person_id)
             if conversation.clip is None:
                 return TapAnswer(_("This clip is in use already, or too old. Send it again."))
             return TapAnswer(then=partial(self._take_waiting_clip, draft, conversation.clip))
@@ -244,16 +247,16 @@ class Taps:
             return self._refused(_OLD_KEYBOARD)
         clip = draft.look.clip if draft.look else None
         if clip is not None and tap.button.argument == FOLLOW:
-            return await self._place(_wishing(draft, motion=Movement.of_clip(clip)))
+            return await self._place(_wishing(draft, movement=Movement.of_clip(clip)))
         return TapAnswer(then=partial(self._ask_for_clip, draft))
 
     async def _take_waiting_clip(self, draft: Draft, clip: MediaFile) -> None:
         await self._media_handler.add_clip(draft, clip)
-        await self._services.drafts.update_conversation(draft.chat, draft.person, clip=None)
+        await self._services.drafts.update_conversation(draft.chat_id, draft.person_id, clip=None)
 
     async def _ask_for_clip(self, draft: Draft) -> None:
         drafts, _ = self._services.drafts, self._services.texts
-        await drafts.update_conversation(draft.chat, draft.person, wants_clip=draft.draft)
+        await drafts.update_conversation(draft.chat_id, draft.person_id, wants_clip=draft.draft_id)
         seconds = self._media_handler.limits.clip_s
         text = _(
             "Send me the clip: a video, a video message or a GIF with one face seen from the "
@@ -267,13 +270,13 @@ class Taps:
                 seconds=seconds,
             )
         sent = await self._services.messenger.send(draft.target, MessageContent(text))
-        await drafts.note_card(draft.chat, sent, draft.draft)
+        await drafts.note_card(draft.chat_id, sent, draft.draft_id)
 
     # --- orders -----------------------------------------------------------------------------------
 
     async def _choose_movement(self, tap: DraftTap) -> TapAnswer:
         draft, number = tap.draft, tap.button.number
-        wish = _wishing(draft, motion=Movement(template=tap.button.argument))
+        wish = _wishing(draft, movement=Movement(template=tap.button.argument))
         if number != draft.number:
             known = await self._services.order_cards.read(draft.order_id_of(number))
             if known is not None:
@@ -311,16 +314,18 @@ class Taps:
         if draft.look is not None and draft.face_box is None:
             return self._showing(draft)
         placed = await self._ordering.place(draft)
-        conversation = await self._services.drafts.conversation(draft.chat, draft.person)
+        conversation = await self._services.drafts.conversation(draft.chat_id, draft.person_id)
         if conversation.clip is not None and conversation.clip == draft.clip:
             # The clip is used now, so the next photo does not get it.
-            await self._services.drafts.update_conversation(draft.chat, draft.person, clip=None)
+            await self._services.drafts.update_conversation(
+                draft.chat_id, draft.person_id, clip=None
+            )
         return self._told(draft, placed)
 
     def _told(self, draft: Draft, placed: PlacedOrder) -> TapAnswer:
         _ = self._services.texts
         if placed.card is None:
-            show = partial(self._cards.show, draft.draft)
+            show = partial(self._cards.show, draft.draft_id)
             return TapAnswer(_("One moment: I am fetching the photo again."), then=show)
         return TapAnswer("" if placed.is_new else _(_ORDERED))
 
@@ -334,10 +339,10 @@ class Taps:
         if draft.number == 1:
             return TapAnswer(then=partial(self._forget, draft))
         delete = self._services.messenger.delete
-        return TapAnswer(then=partial(delete, draft.chat, tap.incoming.message_id))
+        return TapAnswer(then=partial(delete, draft.chat_id, tap.incoming.message_id))
 
     async def _as_file(self, tap: DraftTap) -> TapAnswer:
-        await self._files.request(tap.draft, tap.button.number, tap.incoming.query)
+        await self._files.request(tap.draft, tap.button.number, tap.incoming.query_id)
         return TapAnswer(self._services.texts("The file is on its way."))
 
     async def _delete(self, tap: DraftTap) -> TapAnswer:
@@ -350,7 +355,7 @@ class Taps:
             text = _(
                 "The video is deleted. Photo and clip stay while another order of yours needs them."
             )
-        return TapAnswer(text, then=partial(self._delete_messages, incoming.chat, messages))
+        return TapAnswer(text, then=partial(self._delete_messages, incoming.chat_id, messages))
 
     async def _delete_messages(self, chat: int, messages: Sequence[int]) -> None:
         for message_id in messages:
@@ -360,19 +365,19 @@ class Taps:
         services, _ = self._services, self._services.texts
         if draft.card is not None:
             content = MessageContent(_("The photo is deleted. Send another one at any time."))
-            await services.messenger.edit(draft.chat, draft.card, content)
-        conversation = await services.drafts.conversation(draft.chat, draft.person)
-        if draft.draft in (conversation.draft, conversation.wants_clip):
+            await services.messenger.edit(draft.chat_id, draft.card, content)
+        conversation = await services.drafts.conversation(draft.chat_id, draft.person_id)
+        if draft.draft_id in (conversation.draft_id, conversation.wants_clip):
             await services.drafts.update_conversation(
-                draft.chat, draft.person, draft=None, wants_clip=None
+                draft.chat_id, draft.person_id, draft_id=None, wants_clip=None
             )
-        await services.drafts.forget(draft.draft)
+        await services.drafts.forget(draft.draft_id)
         with queue_errors(services.queues.url):
-            await services.retention.forget(draft.draft, services.clock())
+            await services.retention.forget(draft.draft_id, services.clock())
 
     async def _changed(self, draft: Draft, **changes: Any) -> Draft:
         changed = await self._services.drafts.change(
-            draft.draft, lambda now: now.model_copy(update=changes)
+            draft.draft_id, lambda now: now.model_copy(update=changes)
         )
         return changed or draft.model_copy(update=changes)
 
@@ -385,4 +390,4 @@ def _is_open_keyboard(incoming: IncomingTap, button: ButtonData, draft: Draft) -
 
 def _wishing(draft: Draft, **wish: Any) -> Draft:
     """Return the draft with this wish only."""
-    return draft.model_copy(update={"motion": None, "is_all_wanted": False, **wish})
+    return draft.model_copy(update={"movement": None, "is_all_wanted": False, **wish})

@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 
 from bot.drafts.draft import Draft
 from bot.gateway.updates import MediaFile
-from bot.record_store import RecordStore
+from bot.record_store import BotRecord, RecordStore
 from jobs.connection import queue_errors
-from jobs.orders import DraftId, Record
+from jobs.orders import DraftId
 from jobs.queues.keys import desk_key, draft_key, drafts_key, shown_key
 from jobs.service_errors import RecordError
 
@@ -23,12 +23,12 @@ _DRAFT_KEPT_S = 30 * 86_400
 _CONVERSATION_KEPT_S = 86_400
 
 
-class Conversation(Record):
+class Conversation(BotRecord):
     """What a person is doing in a chat.
 
     Attributes:
-        draft: of the last photo, or None.
-        earlier: of the photo before that, or None.
+        draft_id: of the last photo, or None.
+        earlier_draft_id: of the photo before that, or None.
         photo_s: when the last photo was sent, unix time.
         wants_clip: the draft whose clip was asked for, or None.
         clip: a clip that waits for a photo, or None.
@@ -37,8 +37,8 @@ class Conversation(Record):
         questions: the messages that ask for consent.
     """
 
-    draft: DraftId | None = None
-    earlier: DraftId | None = None
+    draft_id: DraftId | None = None
+    earlier_draft_id: DraftId | None = None
     photo_s: float = 0.0
     wants_clip: DraftId | None = None
     clip: MediaFile | None = None
@@ -76,11 +76,11 @@ class DraftStore:
         """Store a new draft. Return the stored one if there is one already."""
         with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.set(draft_key(draft.draft), draft.to_json(), nx=True, ex=_DRAFT_KEPT_S)
-                pipe.sadd(drafts_key(draft.chat), draft.draft)
-                pipe.expire(drafts_key(draft.chat), _DRAFT_KEPT_S)
+                pipe.set(draft_key(draft.draft_id), draft.to_json(), nx=True, ex=_DRAFT_KEPT_S)
+                pipe.sadd(drafts_key(draft.chat_id), draft.draft_id)
+                pipe.expire(drafts_key(draft.chat_id), _DRAFT_KEPT_S)
                 await pipe.execute()
-        return await self.read(draft.draft) or draft
+        return await self.read(draft.draft_id) or draft
 
     async def change(self, draft: str, change: Callable[[Draft], Draft]) -> Draft | None:
         """Change a draft and return it, or None if it is not stored; see `RecordStore.change`."""
@@ -134,13 +134,17 @@ class DraftStore:
 
         def without(conversation: Conversation) -> Conversation:
             changes: dict[str, object] = {"clip": conversation.clip or draft.clip}
-            if conversation.draft == draft.draft:
-                changes |= {"draft": conversation.earlier, "earlier": None, "photo_s": 0.0}
-            elif conversation.earlier == draft.draft:
-                changes["earlier"] = None
+            if conversation.draft_id == draft.draft_id:
+                changes |= {
+                    "draft_id": conversation.earlier_draft_id,
+                    "earlier_draft_id": None,
+                    "photo_s": 0.0,
+                }
+            elif conversation.earlier_draft_id == draft.draft_id:
+                changes["earlier_draft_id"] = None
             return conversation.model_copy(update=changes)
 
-        await self.change_conversation(draft.chat, draft.person, without)
+        await self.change_conversation(draft.chat_id, draft.person_id, without)
 
     async def change_conversation(
         self, chat: int, person: int, change: Callable[[Conversation], Conversation]
@@ -152,7 +156,7 @@ class DraftStore:
 
 def _moved(draft: Draft, new: int) -> Draft:
     """Return the draft with its group's new id; the ids of its orders stay."""
-    changes = {"chat": new, "chat_of_ids": draft.chat_of_ids or draft.chat, "card": None}
+    changes = {"chat_id": new, "order_chat_id": draft.order_chat_id or draft.chat_id, "card": None}
     return draft.model_copy(update=changes)
 
 

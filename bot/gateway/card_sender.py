@@ -82,7 +82,7 @@ class CardSender:
             TelegramError: it was not sent, or that is not known.
             QueueUnavailable: Redis does not answer.
         """
-        async with self._sending(target.chat):
+        async with self._sending(target.chat_id):
             with queue_errors(self._url):
                 after, is_repeated = await self._intend(name, target)
             try:
@@ -90,13 +90,13 @@ class CardSender:
             except TelegramError as error:
                 is_certain = isinstance(error, NetworkError) and was_never_sent(error)
                 if not is_repeated and (is_certain or isinstance(error, _REFUSED)):
-                    await self._forget(name, target.chat)
+                    await self._forget(name, target.chat_id)
                 raise
             card = Card(message_id=sent)
             await note(card)
-            await self._note(target.chat, sent)
-        if not is_repeated or await self._edit_lost(target.chat, after, sent):
-            await self._forget(name, target.chat)
+            await self._note(target.chat_id, sent)
+        if not is_repeated or await self._edit_lost(target.chat_id, after, sent):
+            await self._forget(name, target.chat_id)
         return card
 
     # --- inside -----------------------------------------------------------------------------------
@@ -108,11 +108,11 @@ class CardSender:
             The highest message id known before the first attempt, and whether there was an earlier
             attempt.
         """
-        key = sending_key(target.chat)
+        key = sending_key(target.chat_id)
         earlier = await self._redis.hget(key, name)
         if earlier is not None:
             return int(earlier), True
-        newest: Any = await self._redis.zrange(texts_key(target.chat), -1, -1)
+        newest: Any = await self._redis.zrange(texts_key(target.chat_id), -1, -1)
         after = max(target.reply_to or 0, *map(int, newest), 0)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(key, name, str(after))

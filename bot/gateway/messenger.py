@@ -40,12 +40,12 @@ class ChatTarget:
     """Where a message goes.
 
     Attributes:
-        chat: which chat.
+        chat_id: which chat.
         thread_id: the topic of a forum, or None.
         reply_to: the message that it replies to, or None.
     """
 
-    chat: int
+    chat_id: int
     thread_id: int | None = None
     reply_to: int | None = None
 
@@ -165,7 +165,7 @@ class Messenger:
             ChatBusy: the rate limit leaves no room now (only if `at_once`).
         """
         send = partial(self.send_text, target, content, at_once=at_once)
-        return await (self.around_text(target.chat, send) if self.around_text else send())
+        return await (self.around_text(target.chat_id, send) if self.around_text else send())
 
     async def send_text(
         self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
@@ -271,7 +271,7 @@ class Messenger:
         """Show for five seconds what the bot is doing, if there is room."""
         await _harmless(
             self.bot.send_chat_action(
-                target.chat,
+                target.chat_id,
                 action,
                 message_thread_id=target.thread_id,
                 rate_limit_args=DROPPABLE,
@@ -325,13 +325,13 @@ class Messenger:
                 target.reply_to, allow_sending_without_reply=True
             )
         try:
-            message = await send(chat_id=target.chat, **what)
+            message = await send(chat_id=target.chat_id, **what)
         except ChatMigrated as error:
             if self._migrated is not None:
-                await self._migrated(target.chat, error.new_chat_id)
+                await self._migrated(target.chat_id, error.new_chat_id)
             message = await send(chat_id=error.new_chat_id, **what)
         if isinstance(message, bool):
-            raise ChatBusy(self.closed_s(target.chat))
+            raise ChatBusy(self.closed_s(target.chat_id))
         return message
 
     async def _tried(self, chat: int, change: Coroutine[Any, Any, Message | bool]) -> None:

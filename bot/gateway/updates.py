@@ -62,27 +62,27 @@ class IncomingMessage:
     """A message without its media.
 
     Attributes:
-        chat: the chat's id; negative for groups.
-        person: the sender's id; for anonymous admins and channels, that chat's id.
+        chat_id: the chat's id; negative for groups.
+        person_id: the sender's id; for anonymous admins and channels, that chat's id.
         message_id: its id in the chat.
         thread_id: the forum topic, or None.
         reply_to: the message that it replies to, or None.
-        album: the id shared by the messages of an album, or None.
+        album_id: the id shared by the messages of an album, or None.
         text: its text or caption.
     """
 
-    chat: int
-    person: int
+    chat_id: int
+    person_id: int
     message_id: int
     thread_id: int | None = None
     reply_to: int | None = None
-    album: str | None = None
+    album_id: str | None = None
     text: str = ""
 
     @property
     def target(self) -> ChatTarget:
         """Where a reply goes."""
-        return ChatTarget(self.chat, self.thread_id, self.message_id)
+        return ChatTarget(self.chat_id, self.thread_id, self.message_id)
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,20 @@ class IncomingTap:
     """A tap on a button.
 
     Attributes:
-        chat: where the button is.
-        person: who tapped.
+        chat_id: where the button is.
+        person_id: who tapped.
         message_id: the button's message.
         thread_id: the forum topic, or None.
         data: the button's data.
-        query: the callback query's id, the same if the update is repeated.
+        query_id: the callback query's id, the same if the update is repeated.
     """
 
-    chat: int
-    person: int
+    chat_id: int
+    person_id: int
     message_id: int
     thread_id: int | None
     data: str
-    query: str
+    query_id: str
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,13 @@ def incoming(message: Message) -> IncomingMessage:
     sender = message.sender_chat or message.from_user
     reply = message.reply_to_message
     return IncomingMessage(
-        chat=message.chat.id,
-        person=sender.id if sender else message.chat.id,
+        chat_id=message.chat.id,
+        person_id=sender.id if sender else message.chat.id,
         message_id=message.message_id,
         # Outside topics a reply carries its thread's root, which cannot be sent to.
         thread_id=message.message_thread_id if message.is_topic_message else None,
         reply_to=reply.message_id if reply else None,
-        album=message.media_group_id,
+        album_id=message.media_group_id,
         text=message.text or message.caption or "",
     )
 
@@ -187,12 +187,12 @@ def tapped(query: CallbackQuery) -> IncomingTap | None:
     if isinstance(message, Message) and message.is_topic_message:
         thread_id = message.message_thread_id
     return IncomingTap(
-        chat=message.chat.id,
-        person=query.from_user.id,
+        chat_id=message.chat.id,
+        person_id=query.from_user.id,
         message_id=message.message_id,
         thread_id=thread_id,
         data=query.data,
-        query=query.id,
+        query_id=query.id,
     )
 
 

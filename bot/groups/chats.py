@@ -7,7 +7,7 @@ from bot.services import Services
 from jobs.connection import queue_errors
 
 # Resets a card that is shown in a new chat, which has none of the earlier messages.
-_UNSHOWN = {"card": None, "reply_to": None, "thread_id": None, "edits": 0}
+_UNSHOWN = {"message": None, "reply_to": None, "thread_id": None, "edits": 0}
 
 
 class ChatMigrations:
@@ -28,7 +28,7 @@ class ChatMigrations:
         """
         await self._drafts.move(old, new)
         for card in await self._cards.all_unsettled():
-            if card.chat == old:
+            if card.chat_id == old:
                 await self._cards.change(card.order_id, moved_to=new, **_UNSHOWN)
 
 
@@ -47,7 +47,7 @@ class ChatDepartures:
         """
         services = self._services
         for card in await services.order_cards.all_open():
-            if card.chat == chat:
+            if card.chat_id == chat:
                 await self._ordering.cancel_order(card)
         for draft in await services.drafts.of_chat(chat):
             await services.drafts.forget(draft)

@@ -45,7 +45,7 @@ class Groups:
         _ = self._services.texts
         wish = " ".join(incoming.text.split()[1:])
         template = self._template(wish)
-        if incoming.person < 0:
+        if incoming.person_id < 0:
             text = _("I cannot see who you are. Please write as yourself, not as the group.")
             await self._media_handler.say(incoming, text)
         elif isinstance(media, Unusable):
@@ -63,13 +63,13 @@ class Groups:
             await self._media_handler.say(incoming, text)
         else:
             draft = Draft(
-                draft=draft_id(incoming.chat, incoming.message_id),
-                chat=incoming.chat,
-                person=incoming.person,
+                draft_id=draft_id(incoming.chat_id, incoming.message_id),
+                chat_id=incoming.chat_id,
+                person_id=incoming.person_id,
                 message_id=incoming.message_id,
                 thread_id=incoming.thread_id,
                 photo=media.file,
-                motion=Movement(template=template.name) if template else None,
+                movement=Movement(template=template.name) if template else None,
             )
             await self._media_handler.go_on(await self._services.drafts.begin(draft))
 
@@ -77,8 +77,8 @@ class Groups:
         """Take a clip that replies to a card of the same person; ignore anything else."""
         if incoming.reply_to is None or not isinstance(media, DrivingClip):
             return
-        draft = await self._services.drafts.answered(incoming.chat, incoming.reply_to)
-        if draft is not None and draft.person == incoming.person:
+        draft = await self._services.drafts.answered(incoming.chat_id, incoming.reply_to)
+        if draft is not None and draft.person_id == incoming.person_id:
             await self._media_handler.take_clip(incoming, media.file)
 
     async def help(self, incoming: IncomingMessage) -> None:
@@ -94,8 +94,8 @@ class Groups:
         _ = self._services.texts
         outcome = [
             await self._ordering.cancel_order(card)
-            for card in await self._ordering.open_orders(incoming.person)
-            if card.chat == incoming.chat
+            for card in await self._ordering.open_orders(incoming.person_id)
+            if card.chat_id == incoming.chat_id
         ]
         count = sum(one in (CancelOutcome.REMOVED, CancelOutcome.TOLD) for one in outcome)
         text = _("You have no open orders here.")

@@ -176,7 +176,7 @@ def _with_time(text: str, standing: OrderStanding, _: Texts) -> str:
 
 
 def _button(card: OrderCard, label: str, action: ButtonAction, argument: str = "") -> Button:
-    return Button(label, ButtonData(action, card.draft, card.number, argument))
+    return Button(label, ButtonData(action, card.draft_id, card.number, argument))
 
 
 # --- results ------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def final_content(card: OrderCard, message: FinalMessage, _: Texts) -> MessageCo
 
 
 def _another_movement(card: OrderCard, number: int, _: Texts) -> Button:
-    return Button(_("🔁 Another movement"), ButtonData(ButtonAction.AGAIN, card.draft, number))
+    return Button(_("🔁 Another movement"), ButtonData(ButtonAction.AGAIN, card.draft_id, number))
 
 
 def done_message(card: OrderCard, now_s: float, _: Texts) -> FinalMessage:

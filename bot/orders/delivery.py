@@ -224,7 +224,7 @@ class Delivery:
         """Update the draft after its order; return None if it is gone or unreadable."""
         try:
             return await self._services.drafts.change(
-                card.draft, lambda found: _after(found, card, status)
+                card.draft_id, lambda found: _after(found, card, status)
             )
         except RecordError:
             return None
@@ -260,6 +260,6 @@ def _after(draft: Draft, card: OrderCard, status: Status) -> Draft:
     The card stays above the result; the next one is sent below.
     """
     changed = renumbered(draft, card.number)
-    if status.state is OrderState.CANCELLED or draft.card != card.card:
+    if status.state is OrderState.CANCELLED or draft.card != card.message:
         return changed
     return changed.model_copy(update={"card": None})

@@ -53,7 +53,7 @@ class LaterOrders:
             OrderRefused, QueueUnavailable, StoreUnavailable: see `Ordering.place`.
         """
         services, ordering, card = self._services, self._ordering, await self._card(draft, number)
-        await ordering.check_access(draft.person if by is None else by)
+        await ordering.check_access(draft.person_id if by is None else by)
         status = await services.queues.status(card.ref)
         wish = card.order.wish
         is_there = wish.clip is None or wish.clip.is_complete
@@ -92,7 +92,7 @@ class LaterOrders:
         """
         card = await self._card(draft, number)
         one = {
-            "motion": Movement(template=template),
+            "movement": Movement(template=template),
             "is_all_wanted": False,
             "engine": draft.engine,
             "options": draft.options,
@@ -109,7 +109,7 @@ class LaterOrders:
         """
         services, card = self._services, await self._card(draft, number)
         await services.queues.check_engine(engine)
-        await self._ordering.check_access(draft.person)
+        await self._ordering.check_access(draft.person_id)
         wish, status = f"engine {engine}", await services.queues.status(card.ref)
         is_waiting = status is not None and status.state in (
             OrderState.WAITING,
@@ -163,7 +163,7 @@ class LaterOrders:
             card = None if is_ordered and found.number == draft.number else found.card
             return found.model_copy(update={"number": found.number + 2, "card": card})
 
-        changed = await self._services.drafts.change(draft.draft, above)
+        changed = await self._services.drafts.change(draft.draft_id, above)
         if changed is None:
             raise OrderForgotten
         return changed.number - 1
@@ -213,7 +213,7 @@ def _again(draft: Draft, card: OrderCard, message: Card | None = None) -> Draft:
     wish = card.order.wish
     is_all = bool(wish.movement.templates)
     changes = {
-        "motion": None if is_all else wish.movement,
+        "movement": None if is_all else wish.movement,
         "is_all_wanted": is_all,
         "face_box": wish.face_box,
         "engine": card.order.engine,

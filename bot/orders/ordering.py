@@ -133,7 +133,7 @@ class Ordering:
         """
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
-        role = await self.check_access(draft.person if by is None else by)
+        role = await self.check_access(draft.person_id if by is None else by)
         files = _files_of(draft, earlier)
         if not files or not await self.are_stored(files):
             await self._fetch(draft)
@@ -155,7 +155,7 @@ class Ordering:
         """
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
-        order = await self._order(draft, earlier, await self.check_access(draft.person))
+        order = await self._order(draft, earlier, await self.check_access(draft.person_id))
         return await self._submit(draft, order, self._limits(order.lane).with_one_more())
 
     async def cancel(self, draft: Draft, number: int) -> CancelOutcome:
@@ -173,7 +173,9 @@ class Ordering:
         outcome = await services.queues.cancel(card.ref)
         if outcome is CancelOutcome.REMOVED:
             await services.order_cards.end(card.order_id, cancelled_message(card, services.texts))
-            await services.drafts.change(card.draft, lambda draft: renumbered(draft, card.number))
+            await services.drafts.change(
+                card.draft_id, lambda draft: renumbered(draft, card.number)
+            )
         elif outcome is CancelOutcome.TOLD:
             await services.order_cards.change(card.order_id, is_stopping=True)
         self._status_cards.wake(card.order_id)
@@ -182,7 +184,7 @@ class Ordering:
     async def open_orders(self, person: int) -> list[OrderCard]:
         """Return a person's orders that have not ended, the oldest first."""
         return [
-            card for card in await self._services.order_cards.all_open() if card.person == person
+            card for card in await self._services.order_cards.all_open() if card.person_id == person
         ]
 
     async def check_access(self, person: int) -> Role:
@@ -225,17 +227,17 @@ class Ordering:
             StillFetching: they are being fetched for another order.
         """
         wish: dict[str, Any] = {
-            "motion": draft.motion,
+            "movement": draft.movement,
             "is_all_wanted": draft.is_all_wanted,
-            "wish_number": draft.number,
+            "reserved_number": draft.number,
             "engine": draft.engine,
             "options": draft.options,
             "clip": draft.clip,
         }
 
         def changed(found: Draft) -> Draft:
-            is_being_checked = found.look is None and found.trouble is None
-            if is_being_checked and found.wish_number not in (None, draft.number):
+            is_being_checked = found.look is None and found.problem is None
+            if is_being_checked and found.reserved_number not in (None, draft.number):
                 raise StillFetching
             is_as_read = found.revision == draft.revision and not is_being_checked
             if is_as_read or found.clip != draft.clip:
@@ -243,7 +245,7 @@ class Ordering:
                 return found.renewed(face_box=draft.face_box, **wish)
             return found.model_copy(update=wish)
 
-        stored = await self._services.drafts.change(draft.draft, changed)
+        stored = await self._services.drafts.change(draft.draft_id, changed)
         if stored is not None:
             await self._intake.begin(stored)
 
@@ -258,7 +260,7 @@ class Ordering:
         if made_of is None:
             raise DraftUnready
         offer = await self._services.offers.now()
-        motion, templates = draft.motion, self._shown(draft)
+        motion, templates = draft.movement, self._shown(draft)
         engine = offer.engine_for(draft.engine, is_all_wanted=draft.is_all_wanted)
         if draft.is_all_wanted:
             motion = Movement(templates=tuple(one.name for one in templates))
@@ -277,9 +279,9 @@ class Ordering:
         cost_s = await self._estimates.cost_s(engine, wish.cost_frames)
         return Order(
             order_id=draft.order_id,
-            person=draft.person,
-            chat=draft.chat_of_ids or draft.chat,
-            draft=draft.draft,
+            person=draft.person_id,
+            chat=draft.order_chat_id or draft.chat_id,
+            draft=draft.draft_id,
             number=draft.number,
             engine=engine,
             wish=wish,
@@ -290,7 +292,7 @@ class Ordering:
     async def _submit(self, draft: Draft, order: Order, limits: OrderLimits) -> PlacedOrder:
         services = self._services
         with queue_errors(services.queues.url):
-            await services.retention.touch(draft.draft, services.clock())
+            await services.retention.touch(draft.draft_id, services.clock())
         # The card comes first, so that no order is without one.
         card = await services.order_cards.open(
             OrderCard(
@@ -298,8 +300,8 @@ class Ordering:
                 title=self._title(draft),
                 thread_id=draft.thread_id,
                 reply_to=draft.message_id,
-                moved_to=draft.chat if draft.chat_of_ids else None,
-                card=draft.card,
+                moved_to=draft.chat_id if draft.order_chat_id else None,
+                message=draft.card,
                 clip=draft.clip if order.wish.clip else None,
                 begun_s=services.clock(),
             )
@@ -321,13 +323,13 @@ class Ordering:
             raise
 
         def ordered(found: Draft) -> Draft:
-            if found.number != order.number and found.card == card.card:
+            if found.number != order.number and found.card == card.message:
                 # The message shows this order from now on; the draft's next card is a new one.
                 found = found.model_copy(update={"card": None})
-            is_other_wish = found.wish_number not in (None, order.number)
+            is_other_wish = found.reserved_number not in (None, order.number)
             return found if is_other_wish else found.without_wish()
 
-        await services.drafts.change(draft.draft, ordered)
+        await services.drafts.change(draft.draft_id, ordered)
         self._status_cards.wake(order.order_id)
         return PlacedOrder(card, submitted.is_new)
 
@@ -357,7 +359,7 @@ class Ordering:
         """The movements that a draft asks for."""
         if draft.is_all_wanted:
             return list(self._catalogue)[:MAX_TILES]
-        name = draft.motion.template if draft.motion else None
+        name = draft.movement.template if draft.movement else None
         return [self._catalogue.get(name)] if name else []
 
     def _title(self, draft: Draft) -> str:
@@ -379,10 +381,10 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]
     Raises:
         DraftUnready: no movement is chosen.
     """
-    if draft.motion is None and not draft.is_all_wanted:
+    if draft.movement is None and not draft.is_all_wanted:
         raise DraftUnready
     made_of = earlier.order.wish if earlier is not None else draft.look
-    clip = draft.motion.clip if draft.motion else None
+    clip = draft.movement.clip if draft.movement else None
     # What an earlier version stored about a clip is too little: it is looked at again.
     if made_of is None or (clip is not None and not clip.is_complete):
         return ()

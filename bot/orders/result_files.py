@@ -82,11 +82,11 @@ class ResultFiles:
         folder = result_folder(draft.order_id_of(number))
         found = [file.key async for file in services.store.listing(folder)]
         await services.store.delete(found)
-        if any(card.draft == draft.draft for card in await services.order_cards.all_open()):
+        if any(card.draft_id == draft.draft_id for card in await services.order_cards.all_open()):
             return False
-        await services.drafts.forget(draft.draft)
+        await services.drafts.forget(draft.draft_id)
         with queue_errors(services.queues.url):
-            await services.retention.forget(draft.draft, services.clock())
+            await services.retention.forget(draft.draft_id, services.clock())
         return True
 
 

@@ -113,7 +113,7 @@ class Sender:
         if record.tries:
             # An attempt counts only while Telegram answers at all: there are few of them.
             await services.messenger.ask_for_answer()
-        if message.video is not None and target.chat > 0:
+        if message.video is not None and target.chat_id > 0:
             await _show_action(services.messenger, target)
         record = record.begun(services.clock())
         await write_record(services.queues, name, record)

@@ -156,7 +156,7 @@ class StatusCards:
             shown = None
         await self._services.order_cards.change(
             card.order_id,
-            card=shown,
+            message=shown,
             shown=standing.place,
             shown_phase=str(standing.phase),
             shown_percent=standing.percent,
@@ -167,27 +167,27 @@ class StatusCards:
     async def _send_or_edit(self, card: OrderCard, content: MessageContent) -> Card | None:
         """Edit the card's message or send it. Return None if it is gone."""
         messenger, is_first = self._services.messenger, card.edits == 0
-        if card.card is not None:
+        if card.message is not None:
             # The first edit removes the buttons that led to the order.
             is_there = await messenger.edit(
-                card.chat, card.card, content, at_once=not is_first and not card.is_stopping
+                card.chat_id, card.message, content, at_once=not is_first and not card.is_stopping
             )
             if is_there:
-                return card.card
+                return card.message
         if not is_first:
             return None
 
         async def note(sent: Card) -> None:
             def with_card(draft: Draft) -> Draft:
-                is_gone = draft.card is None or draft.card == card.card
+                is_gone = draft.card is None or draft.card == card.message
                 is_its_order = draft.number == card.number
                 return (
                     draft.model_copy(update={"card": sent}) if is_gone and is_its_order else draft
                 )
 
-            await self._services.order_cards.change(card.order_id, card=sent)
+            await self._services.order_cards.change(card.order_id, message=sent)
             with suppress(RecordError):  # an unreadable draft must not cause a second card
-                await self._services.drafts.change(card.draft, with_card)
+                await self._services.drafts.change(card.draft_id, with_card)
 
         return await self._services.card_sender.send(
             f"order:{card.order_id}", card.target, content, note
@@ -198,8 +198,8 @@ class StatusCards:
         if final is not None:
             content, messenger = final_content(card, final, _), self._services.messenger
             try:
-                is_said = card.card is not None and await messenger.edit(
-                    card.chat, card.card, content
+                is_said = card.message is not None and await messenger.edit(
+                    card.chat_id, card.message, content
                 )
                 if not is_said and final.offers_more:
                     # No other message tells what happened to the order.

@@ -39,18 +39,18 @@ class CommandAttempt:
 
     Attributes:
         target: where to answer.
-        person: who sent it.
+        person_id: who sent it.
         text: its text or caption.
-        query: the callback query's id, or None for a message.
+        query_id: the callback query's id, or None for a message.
         data: the tapped button's data.
         bot: the bot's username.
         has_file: whether a message has media.
     """
 
     target: ChatTarget
-    person: int
+    person_id: int
     text: str = ""
-    query: str | None = None
+    query_id: str | None = None
     data: str = ""
     bot: str = ""
     has_file: bool = False
@@ -72,7 +72,7 @@ class CommandAttempt:
     @property
     def is_group(self) -> bool:
         """Whether it is in a group, whose ids are negative."""
-        return self.target.chat < 0
+        return self.target.chat_id < 0
 
 
 class Guard:
@@ -89,10 +89,10 @@ class Guard:
 
     async def admits(self, attempt: CommandAttempt) -> bool:
         """Whether the other handlers may see this. If not, the person is told why."""
-        role = await self._services.people.role(attempt.person)
+        role = await self._services.people.role(attempt.person_id)
         if role is Role.ADMIN:
             return True
-        if attempt.query is not None:
+        if attempt.query_id is not None:
             return await self._admits_tap(attempt, role)
         if attempt.command in OWNER_COMMANDS:
             return False
@@ -104,24 +104,24 @@ class Guard:
         return False
 
     async def _admits_tap(self, attempt: CommandAttempt, role: Role) -> bool:
-        tap, query = ButtonData.decoded(attempt.data), attempt.query or ""
+        tap, query = ButtonData.decoded(attempt.data), attempt.query_id or ""
         action = tap.action if tap else None
         if action is ButtonAction.OWNER:
             await self._services.messenger.answer(query)
             return False
         if role is Role.GUEST or action in _ALWAYS:
             return True
-        text = refusal(role, attempt.person, self._contact, self._services.texts)
+        text = refusal(role, attempt.person_id, self._contact, self._services.texts)
         await self._services.messenger.answer(query, text, is_alert=True)
         return False
 
     async def _refuse(self, attempt: CommandAttempt, role: Role) -> None:
         kind, url = "file" if attempt.has_file else "text", self._services.queues.url
-        key = refused_key(attempt.target.chat, attempt.person, kind)
+        key = refused_key(attempt.target.chat_id, attempt.person_id, kind)
         with queue_errors(url):
             if await self._redis.exists(key):
                 return
-        text = refusal(role, attempt.person, self._contact, self._services.texts)
+        text = refusal(role, attempt.person_id, self._contact, self._services.texts)
         await self._services.messenger.send(attempt.target, MessageContent(text))
         with queue_errors(url):
             await self._redis.set(key, "1", ex=_TOLD_AGAIN_S[kind])

@@ -85,12 +85,12 @@ class OwnerCommands:
         messenger, button = self._services.messenger, ButtonData.decoded(tap.data)
         found = owner_action_of(button) if button else None
         if found is None:
-            await messenger.answer(tap.query, self._services.texts("This button is too old."))
+            await messenger.answer(tap.query_id, self._services.texts("This button is too old."))
             return
         action, about = found
-        answer, content = await self._do(action, about, tap.person)
-        await messenger.answer(tap.query, answer)
-        await messenger.edit(tap.chat, Card(message_id=tap.message_id), content)
+        answer, content = await self._do(action, about, tap.person_id)
+        await messenger.answer(tap.query_id, answer)
+        await messenger.edit(tap.chat_id, Card(message_id=tap.message_id), content)
 
     async def _do(self, action: OwnerAction, about: str, admin: int) -> tuple[str, MessageContent]:
         """Return the answer to the tap, and the message's new content."""

@@ -51,7 +51,7 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
 
     async def claim(message: Message) -> None:
         claimant = incoming(message)
-        await commands.claim(claimant.target, claimant.person, claimant.text)
+        await commands.claim(claimant.target, claimant.person_id, claimant.text)
 
     async def tap(update: Update, _context: Context) -> None:
         found = tapped(update.callback_query) if update.callback_query else None
@@ -82,13 +82,13 @@ def attempt_of(update: Update, bot: str) -> CommandAttempt | None:
     if query is not None:
         chat = query.message.chat.id if query.message else query.from_user.id
         return CommandAttempt(
-            ChatTarget(chat), query.from_user.id, query=query.id, data=query.data or ""
+            ChatTarget(chat), query.from_user.id, query_id=query.id, data=query.data or ""
         )
     if message is None or filters.StatusUpdate.ALL.check_update(update):
         return None
     sent = incoming(message)
     has_file = message.effective_attachment is not None
-    return CommandAttempt(sent.target, sent.person, sent.text, bot=bot, has_file=has_file)
+    return CommandAttempt(sent.target, sent.person_id, sent.text, bot=bot, has_file=has_file)
 
 
 def persons_of(message: Message) -> list[int]:
@@ -105,7 +105,7 @@ def persons_of(message: Message) -> list[int]:
         return [reply.forward_origin.sender_user.id]
     if reply.from_user is not None and reply.from_user.is_bot and reply.sender_chat is None:
         return []
-    return [incoming(reply).person]
+    return [incoming(reply).person_id]
 
 
 def _target(message: Message) -> ChatTarget:

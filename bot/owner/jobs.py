@@ -100,7 +100,7 @@ class Jobs:
         """Retry a failed order. Return the answer to the admin."""
         _ = self._services.texts
         card = await self._services.order_cards.read(order_id)
-        draft = await self._services.drafts.read(card.draft) if card else None
+        draft = await self._services.drafts.read(card.draft_id) if card else None
         if card is None or draft is None:
             return _("Its photo was deleted, so it cannot be retried.")
         try:

@@ -73,7 +73,7 @@ class Overview:
         failed: the number of these that failed by our fault.
         store: the file store's name.
         free_bytes: its free space, or None if unknown.
-        trouble: what is wrong with the file store, or None.
+        store_problem: what is wrong with the file store, or None.
         memory_bytes: used by Redis.
     """
 
@@ -84,7 +84,7 @@ class Overview:
     failed: int
     store: str
     free_bytes: int | None
-    trouble: str | None
+    store_problem: str | None
     memory_bytes: int
 
 
@@ -110,7 +110,7 @@ class Overviews:
         failed = [one for one in letters if (one.status.finished_s or 0) > now_s - _DAY_S]
         with queue_errors(queues.url):
             memory = await queues.client.info("memory")
-        free_bytes, trouble = self._space()
+        free_bytes, problem = self._space()
         return Overview(
             is_paused=await services.people.is_paused(),
             queues=tuple(
@@ -124,7 +124,7 @@ class Overviews:
             failed=len(failed),
             store=services.store.place,
             free_bytes=free_bytes,
-            trouble=trouble,
+            store_problem=problem,
             memory_bytes=int(memory["used_memory"]),
         )
 

@@ -105,8 +105,8 @@ def _room_lines(overview: Overview, _: Texts) -> list[str]:
     if overview.free_bytes is not None:
         free_gb = overview.free_bytes / _GB
         lines = [_("Files: {store}, {free_gb:.1f} GB free", store=overview.store, free_gb=free_gb)]
-    if overview.trouble is not None:
-        lines.append(f"⚠️ {overview.trouble}")
+    if overview.store_problem is not None:
+        lines.append(f"⚠️ {overview.store_problem}")
     memory_mb = overview.memory_bytes / _MB
     lines.append(_("Redis memory: {memory_mb:.0f} MB", memory_mb=memory_mb))
     return lines

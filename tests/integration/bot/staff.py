@@ -136,9 +136,9 @@ class Staff:
         assert found is not None
         return found
 
-    async def wishing(self, name: str, motion: Movement = SMILE) -> Draft:
+    async def wishing(self, name: str, movement: Movement = SMILE) -> Draft:
         """The draft with a wish, as a tap's handler hands it in."""
-        return (await self.draft(name)).model_copy(update={"motion": motion})
+        return (await self.draft(name)).model_copy(update={"movement": movement})
 
 
 def hasty_bot(server: Sandbox) -> ExtBot[Any]:
@@ -357,9 +357,9 @@ async def photo_sent(staff: Staff, desk: Desk, person: int = ALICE, **changes: A
     bot = staff.services.messenger.bot
     card = await bot.send_message(person, "Looking at your photo ...")
     facts: dict[str, Any] = {
-        "draft": draft_id(person, message["message_id"]),
-        "chat": person,
-        "person": person,
+        "draft_id": draft_id(person, message["message_id"]),
+        "chat_id": person,
+        "person_id": person,
         "message_id": message["message_id"],
         "photo": MediaFile(file_id=message["photo"][-1]["file_id"], name="IMG 1.jpg"),
         "card": Card(message_id=card.message_id),
@@ -383,8 +383,8 @@ def local_store(folder: Path) -> FileStore:
 
 async def looked_at(staff: Staff, draft: Draft) -> Draft:
     """The draft as soon as its card was to show what the gate found."""
-    await until(lambda: draft.draft in staff.shown.drafts)
-    return await staff.draft(draft.draft)
+    await until(lambda: draft.draft_id in staff.shown.drafts)
+    return await staff.draft(draft.draft_id)
 
 
 async def clip_added(staff: Staff, draft: Draft, name: str = "clip.mp4") -> Draft:
@@ -393,12 +393,12 @@ async def clip_added(staff: Staff, draft: Draft, name: str = "clip.mp4") -> Draf
     clip = draft.photo.model_copy(update={"name": name})
     seen = len(staff.shown.drafts)
     renewed = await staff.drafts.change(
-        draft.draft, lambda found: found.renewed(clip=clip, face_box=found.face_box)
+        draft.draft_id, lambda found: found.renewed(clip=clip, face_box=found.face_box)
     )
     assert renewed is not None
     await staff.intake.begin(renewed)
     await until(lambda: len(staff.shown.drafts) > seen)
-    return await staff.draft(draft.draft)
+    return await staff.draft(draft.draft_id)
 
 
 async def nothing_is_open(staff: Staff) -> bool:

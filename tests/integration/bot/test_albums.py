@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from bot.conversation.album_store import AlbumPart, AlbumStore, album_id
+from bot.conversation.album_store import AlbumPart, AlbumStore, album_id_of
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft import Draft
@@ -82,12 +82,12 @@ class BusyIntake(Intake):
 
     async def begin(self, draft: Draft) -> None:
         await super().begin(draft)
-        if draft.draft != LATE:
+        if draft.draft_id != LATE:
             drafts = self._services.drafts
-            await drafts.begin(draft.model_copy(update={"draft": LATE, "card": None}))
-            waiting = (draft.draft, LATE)
+            await drafts.begin(draft.model_copy(update={"draft_id": LATE, "card": None}))
+            waiting = (draft.draft_id, LATE)
             await drafts.update_conversation(
-                draft.chat, draft.person, unagreed=waiting, questions=(99,)
+                draft.chat_id, draft.person_id, unagreed=waiting, questions=(99,)
             )
 
 
@@ -176,7 +176,7 @@ async def test_album_that_was_noted_before_the_bot_died_is_asked_about(
 ) -> None:
     store = AlbumStore(redis, valkey)
     for number in (1, 2):
-        part = AlbumPart(chat=7, person=7, message_id=number, photo=PHOTO)
+        part = AlbumPart(chat_id=7, person_id=7, message_id=number, photo=PHOTO)
         await store.add("k3f9a2b1cd", part, time.time())
     await desk.say("/start")
     async with talks.talking(sandbox, valkey, redis, local_store(tmp_path), desk) as talk:
@@ -185,7 +185,7 @@ async def test_album_that_was_noted_before_the_bot_died_is_asked_about(
 
 async def test_album_that_grew_meanwhile_is_not_settled(redis: Redis, valkey: str) -> None:
     store = AlbumStore(redis, valkey)
-    part = AlbumPart(chat=7, person=7, message_id=1, photo=PHOTO)
+    part = AlbumPart(chat_id=7, person_id=7, message_id=1, photo=PHOTO)
     await store.add("a", part, 1.0)
     await store.add("a", part.model_copy(update={"message_id": 2}), 2.0)
     await store.settle("a", 1.0)
@@ -197,7 +197,7 @@ async def test_album_that_grew_meanwhile_is_not_settled(redis: Redis, valkey: st
 async def test_parts_stand_as_in_the_chat_however_they_came(redis: Redis, valkey: str) -> None:
     store = AlbumStore(redis, valkey)
     for number in (10, 9, 10):
-        part = AlbumPart(chat=7, person=7, message_id=number, photo=PHOTO)
+        part = AlbumPart(chat_id=7, person_id=7, message_id=number, photo=PHOTO)
         await store.add("a", part, 1.0)
     await store.note_card("a", Card(message_id=5))
     await store.note_begun("a", 10)
@@ -210,4 +210,4 @@ async def test_parts_stand_as_in_the_chat_however_they_came(redis: Redis, valkey
 
 
 def test_album_is_no_draft_and_no_other_chats_album() -> None:
-    assert len({album_id(7, "1"), album_id(8, "1"), album_id(7, "2"), draft_id(7, 1)}) == 4
+    assert len({album_id_of(7, "1"), album_id_of(8, "1"), album_id_of(7, "2"), draft_id(7, 1)}) == 4

@@ -182,15 +182,17 @@ async def test_lost_card_of_several_faces_shows_its_sheet_below(talk: Talk) -> N
     card = await talk.shows("Which one should I animate?")
     draft = await talk.draft_of(card["reply_to_message"])
     await talk.desk.fault(**LOST)
-    await talk.staff.drafts.change(draft.draft, lambda now: now.model_copy(update={"card": None}))
+    await talk.staff.drafts.change(
+        draft.draft_id, lambda now: now.model_copy(update={"card": None})
+    )
     cards = talk.media_handler._cards  # noqa: SLF001 - as a handler that is run twice
     with pytest.raises(NetworkError):
-        await cards.show(draft.draft)
-    await cards.show(draft.draft)
+        await cards.show(draft.draft_id)
+    await cards.show(draft.draft_id)
     *_, lost, last = await talk.said()
     assert text_of(lost) == BELOW
     assert last["photo"]
-    assert (await talk.staff.draft(draft.draft)).card == Card(
+    assert (await talk.staff.draft(draft.draft_id)).card == Card(
         message_id=last["message_id"], has_media=True
     )
 
@@ -249,7 +251,7 @@ async def cardless(staff: Staff, store: FileStore, desk: Desk) -> Draft:
         draft = await looked_at(staff, await photo_sent(staff, desk))
     await staff.services.messenger.send(ChatTarget(ALICE), MessageContent("a text"))
     changed = await staff.drafts.change(
-        draft.draft, lambda now: now.model_copy(update={"card": None})
+        draft.draft_id, lambda now: now.model_copy(update={"card": None})
     )
     assert changed is not None
     return changed
@@ -268,7 +270,7 @@ async def test_lost_card_of_an_order_is_told_so(
     draft = await cardless(staff, store, desk)
     async with delivering(staff):
         if is_retried:
-            await staff.ordering.place(await staff.wishing(draft.draft))
+            await staff.ordering.place(await staff.wishing(draft.draft_id))
             await until(lambda: is_shown(staff, draft))
             known = await staff.services.order_cards.read(draft.order_id)
             assert known is not None
@@ -276,7 +278,7 @@ async def test_lost_card_of_an_order_is_told_so(
             await staff.services.order_cards.reopen(known, None, staff.clock())
         else:
             await desk.fault(**LOST)
-            await staff.ordering.place(await staff.wishing(draft.draft))
+            await staff.ordering.place(await staff.wishing(draft.draft_id))
 
         async def is_told() -> bool:
             shown = await texts(desk)
@@ -286,7 +288,7 @@ async def test_lost_card_of_an_order_is_told_so(
         await until(lambda: is_settled(redis))
         card = await staff.services.order_cards.read(draft.order_id)
     assert card is not None
-    assert card.card == Card(message_id=(await desk.messages())[-1]["message_id"])
+    assert card.message == Card(message_id=(await desk.messages())[-1]["message_id"])
     assert sum(text == BELOW for text in await texts(desk)) == 1
 
 
@@ -294,9 +296,9 @@ async def test_order_whose_draft_cannot_be_read_is_shown_once(
     staff: Staff, store: FileStore, desk: Desk, redis: Redis
 ) -> None:
     draft = await cardless(staff, store, desk)
-    placed = await staff.ordering.place(await staff.wishing(draft.draft))
+    placed = await staff.ordering.place(await staff.wishing(draft.draft_id))
     assert placed.card is not None
-    await redis.set(draft_key(draft.draft), '{"schema_version": 99}')
+    await redis.set(draft_key(draft.draft_id), '{"schema_version": 99}')
     async with delivering(staff):
         await desk.sees("No worker is online")
         await until(lambda: is_shown(staff, draft))

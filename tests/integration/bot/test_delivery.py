@@ -66,7 +66,7 @@ async def ordered(
     staff: Staff, desk: Desk, person: int = ALICE, motion: Movement = SMILE, **changes: Any
 ) -> Draft:
     """A draft whose photo comes and becomes an order by itself."""
-    return await photo_sent(staff, desk, person, motion=motion, **changes)
+    return await photo_sent(staff, desk, person, movement=motion, **changes)
 
 
 async def finished(staff: Staff, maker: Maker, desk: Desk, *persons: int) -> list[Draft]:
@@ -119,7 +119,7 @@ async def test_result_answers_the_photo_and_says_what_it_is(
     assert shown(await desk.file(animation["file_id"]))[:2] == (96, 64)
     labels = [button["text"] for row in result["reply_markup"]["inline_keyboard"] for button in row]
     assert labels == ["🔁 Another movement", "📄 As file", "🗑 Delete"]
-    after = await staff.draft(draft.draft)
+    after = await staff.draft(draft.draft_id)
     assert (after.number, after.card) == (2, None)
     assert staff.metrics.outcomes.count(DeliveryOutcome.SENT) == 1
     assert await store.exists(result_key(draft.order_id, 1))
@@ -183,8 +183,8 @@ async def test_order_whose_draft_and_card_are_lost_is_delivered_all_the_same(
     staff: Staff, maker: Maker, desk: Desk, redis: Redis
 ) -> None:
     first, second = await finished(staff, maker, desk, ALICE, BOB)
-    await DraftStore(redis, staff.services.queues.url).forget(first.draft)
-    await DraftStore(redis, staff.services.queues.url).forget(second.draft)
+    await DraftStore(redis, staff.services.queues.url).forget(first.draft_id)
+    await DraftStore(redis, staff.services.queues.url).forget(second.draft_id)
     await redis.delete(card_key(second.order_id))
     await redis.srem(OPEN_CARDS, second.order_id)
     async with delivering(staff):
@@ -206,7 +206,7 @@ async def test_file_that_is_gone_is_told_and_can_be_made_anew(
         await settled(staff)
         assert not await results(desk)
         async with working(staff, maker):
-            again = await staff.later_orders.retry(await staff.draft(draft.draft), 1)
+            again = await staff.later_orders.retry(await staff.draft(draft.draft_id), 1)
             assert again.is_new
             await until(lambda: results(desk))  # it may be done before it ever had a card
     assert "Smile failed." in await desk.transcript()
@@ -228,7 +228,7 @@ async def test_failed_order_is_told_once_and_can_be_tried_again(
         assert told.count("Try again") == 2  # the sentence and its button
         assert "Smile failed." in await desk.transcript()
         assert staff.admins.notes == [f"{draft.order_id} failed: " + str(FileGone(key="looks/x"))]
-        again = await staff.draft(draft.draft)
+        again = await staff.draft(draft.draft_id)
         placed = await staff.later_orders.retry(again, 1)
         assert placed.is_new
         assert not (await staff.later_orders.retry(again, 1)).is_new

@@ -201,6 +201,6 @@ async def test_group_that_gets_a_new_number_gets_its_video_there(house: House) -
     assert not video.get("reply_to_message")
     draft = await drafts_of(house).read(draft_id(FAMILY, command["message_id"]))
     assert draft is not None
-    assert draft.chat == moved[0]
+    assert draft.chat_id == moved[0]
     await house.tap("Another movement", video, BOB)
     await house.shows("Which movement?", moved[0])

@@ -65,7 +65,7 @@ async def test_photo_is_fetched_looked_at_and_shown(
     assert draft.look is not None
     assert draft.face_box == FACE.box
     (look,) = maker.looks
-    assert look.photo_key == f"inputs/{draft.draft}/photo-1.jpg"
+    assert look.photo_key == f"inputs/{draft.draft_id}/photo-1.jpg"
     (shown,) = [one for one in await desk.messages() if one.get("photo")]
     assert await store.get(look.photo_key) == await desk.file(shown["photo"][-1]["file_id"])
 
@@ -78,15 +78,15 @@ async def test_looks_of_a_busy_chat_leave_places_to_those_of_others(
 
     async def wait_for_alice(name: str) -> None:
         begun.append(name)
-        if (await staff.draft(name)).chat == ALICE:
+        if (await staff.draft(name)).chat_id == ALICE:
             await has_room.wait()
 
     staff.shown.before = wait_for_alice
     async with working(staff, maker):
         # As many as there are places of deliveries, and more.
-        hers = [(await photo_sent(staff, desk)).draft for _ in range(2 * RULES.at_once)]
+        hers = [(await photo_sent(staff, desk)).draft_id for _ in range(2 * RULES.at_once)]
         await until(lambda: len(maker.looks) == len(hers))
-        his = (await photo_sent(staff, desk, BOB)).draft
+        his = (await photo_sent(staff, desk, BOB)).draft_id
         await until(lambda: staff.shown.drafts == [his])
         assert len(begun) == 3
         has_room.set()
@@ -102,9 +102,9 @@ async def test_looks_of_a_busy_chat_leave_places_to_those_of_others(
 async def test_clip_that_is_too_large_is_told_by_its_own_name(staff: Staff, desk: Desk) -> None:
     clip = MediaFile(file_id="x", name="holiday.mov", size_bytes=21_000_000)
     draft = await looked_at(staff, await photo_sent(staff, desk, clip=clip))
-    assert draft.trouble is not None
-    assert draft.trouble.is_clip
-    error = error_from_dict(draft.trouble.error)
+    assert draft.problem is not None
+    assert draft.problem.is_clip
+    error = error_from_dict(draft.problem.error)
     assert isinstance(error, MediaTooLarge)
     assert error.fields == {"name": "holiday.mov", "size_mb": "21.0", "limit_mb": 20}
 
@@ -117,9 +117,9 @@ async def test_what_telegram_does_not_hand_out_is_told(
 ) -> None:
     await desk.fault(method="getFile", code=400, description=f"Bad Request: {words}")
     draft = await looked_at(staff, await photo_sent(staff, desk))
-    assert draft.trouble is not None
-    assert draft.trouble.error["error"] == error
-    assert not draft.trouble.is_clip
+    assert draft.problem is not None
+    assert draft.problem.error["error"] == error
+    assert not draft.problem.is_clip
 
 
 async def test_photo_waits_while_telegram_is_away(
@@ -128,10 +128,10 @@ async def test_photo_waits_while_telegram_is_away(
     await desk.fault(method="getFile", code=502, times=5)
     async with working(staff, maker):
         draft = await photo_sent(staff, desk)
-        while draft.draft not in staff.shown.drafts:
+        while draft.draft_id not in staff.shown.drafts:
             await hurry(redis, INTAKE)
             await asyncio.sleep(0.02)
-    assert (await staff.draft(draft.draft)).look is not None
+    assert (await staff.draft(draft.draft_id)).look is not None
     assert len(await desk.calls("getFile")) == 6
 
 
@@ -141,8 +141,8 @@ async def test_what_the_gate_refuses_is_told_with_the_persons_own_name(
     maker.errors = [MediaDamaged(name="photo-1.jpg")]
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
-    assert draft.trouble is not None
-    assert draft.trouble.error["fields"] == {"name": "IMG 1.jpg"}
+    assert draft.problem is not None
+    assert draft.problem.error["fields"] == {"name": "IMG 1.jpg"}
 
 
 async def test_look_at_an_older_photo_changes_nothing(
@@ -158,17 +158,17 @@ async def test_look_at_an_older_photo_changes_nothing(
     async with working(staff, maker):
         draft = await photo_sent(staff, desk)
         await until(lambda: maker.looks)
-        newer = await staff.drafts.change(draft.draft, lambda found: found.renewed())
+        newer = await staff.drafts.change(draft.draft_id, lambda found: found.renewed())
         assert newer is not None
         await staff.intake.begin(newer)
         seen = await looked_at(staff, draft)
         old.set()
         await until(lambda: count(staff, LOOK, "completed", 2))
         await until(lambda: count(staff, DELIVER, "completed", 4))
-    assert seen == await staff.draft(draft.draft)
+    assert seen == await staff.draft(draft.draft_id)
     assert seen.look is not None
     assert "-2-" in seen.look.photo.file
-    assert staff.shown.drafts == [draft.draft]
+    assert staff.shown.drafts == [draft.draft_id]
 
 
 async def count(staff: Staff, queue: str, state: str, wanted: int) -> bool:

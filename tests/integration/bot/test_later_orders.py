@@ -73,7 +73,7 @@ class Dying(Queues):
 async def failed(staff: Staff, maker: Maker, desk: Desk) -> Draft:
     draft = await looked_at(staff, await photo_sent(staff, desk))
     maker.errors = [MediaDamaged(name="photo")]
-    await staff.ordering.place(await staff.wishing(draft.draft))
+    await staff.ordering.place(await staff.wishing(draft.draft_id))
     await desk.sees("Smile failed.")
     await until(lambda: nothing_is_open(staff))
     return draft
@@ -113,16 +113,16 @@ async def test_orders_of_a_group_that_got_a_new_number_are_found(
 ) -> None:
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
-        await staff.ordering.place(await staff.wishing(draft.draft))
+        await staff.ordering.place(await staff.wishing(draft.draft_id))
         await desk.sees("done in")
         await until(lambda: nothing_is_open(staff))
         for _ in range(2):
             await ChatMigrations(staff.drafts, staff.services.order_cards).moved(ALICE, BOB)
-        draft = await staff.draft(draft.draft)
-        assert draft.chat == BOB
+        draft = await staff.draft(draft.draft_id)
+        assert draft.chat_id == BOB
         assert await staff.ordering.cancel(draft, 1) is CancelOutcome.TOO_LATE
         await desk.say("/start", user_id=BOB, chat_id=BOB)
-        placed = await staff.ordering.place(await staff.wishing(draft.draft))
+        placed = await staff.ordering.place(await staff.wishing(draft.draft_id))
         assert placed.card is not None
         await desk.sees("Made with AI", BOB)
     for number in (1, 2):
@@ -136,11 +136,11 @@ async def test_card_of_a_group_that_got_a_new_number_is_shown_anew(
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
     await desk.say("/start", user_id=BOB, chat_id=BOB)
-    await staff.ordering.place(await staff.wishing(draft.draft))
+    await staff.ordering.place(await staff.wishing(draft.draft_id))
     await desk.sees("No worker is online")
     await ChatMigrations(staff.drafts, staff.services.order_cards).moved(ALICE, BOB)
     await desk.sees("No worker is online", BOB)
-    await staff.ordering.cancel(await staff.draft(draft.draft), 1)
+    await staff.ordering.cancel(await staff.draft(draft.draft_id), 1)
     await desk.sees("Smile: cancelled.", BOB)
 
 
@@ -152,12 +152,12 @@ async def test_order_that_waits_is_cancelled_in_one_line(
 ) -> None:
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
-    await staff.ordering.place(await staff.wishing(draft.draft))
+    await staff.ordering.place(await staff.wishing(draft.draft_id))
     await desk.sees("No worker is online")
     assert await staff.ordering.cancel(draft, 1) is CancelOutcome.REMOVED
     shown = await desk.sees("Smile: cancelled.")
     assert "Another movement" in shown
-    assert (await staff.draft(draft.draft)).number == 2
+    assert (await staff.draft(draft.draft_id)).number == 2
     await until(lambda: nothing_is_open(staff))
     assert await staff.ordering.cancel(draft, 7) is CancelOutcome.UNKNOWN
 
@@ -171,13 +171,13 @@ async def test_order_that_runs_is_stopped_and_told_in_one_line(
     maker.before_video = wait
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
-        await staff.ordering.place(await staff.wishing(draft.draft))
+        await staff.ordering.place(await staff.wishing(draft.draft_id))
         await desk.sees("Starting now")
         assert await staff.ordering.cancel(draft, 1) is CancelOutcome.TOLD
         await desk.sees("Smile: cancelled.")
     messages = await desk.messages()
     assert len([one for one in messages if one["from"]["is_bot"]]) == 1
-    assert (await staff.draft(draft.draft)).number == 2
+    assert (await staff.draft(draft.draft_id)).number == 2
 
 
 async def test_order_that_an_admin_removed_is_told_too(
@@ -185,7 +185,7 @@ async def test_order_that_an_admin_removed_is_told_too(
 ) -> None:
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
-    placed = await staff.ordering.place(await staff.wishing(draft.draft))
+    placed = await staff.ordering.place(await staff.wishing(draft.draft_id))
     assert placed.card is not None
     await desk.sees("No worker is online")
     await staff.services.queues.cancel(placed.card.ref)
@@ -210,10 +210,10 @@ async def test_another_frame_is_the_same_order_measured_otherwise(
         assert draft.look is not None
         assert draft.look.clip is not None
         motion = Movement.of_clip(draft.look.clip)
-        await staff.ordering.place(await staff.wishing(draft.draft, motion))
+        await staff.ordering.place(await staff.wishing(draft.draft_id, motion))
         await desk.sees("From another frame")
         for _ in range(2):
-            await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)
+            await staff.later_orders.another_frame(await staff.draft(draft.draft_id), 1)
         await until(lambda: len(maker.orders) == 2)
     first, second = maker.orders
     assert first.engine == second.engine == "fomm"

@@ -61,10 +61,10 @@ async def done(staff: Staff, maker: Maker, desk: Desk) -> Draft:
         assert draft.look is not None
         assert draft.look.clip is not None
         motion = Movement.of_clip(draft.look.clip)
-        await staff.ordering.place(await staff.wishing(draft.draft, motion))
+        await staff.ordering.place(await staff.wishing(draft.draft_id, motion))
         await desk.sees("done in")
         await until(lambda: nothing_is_open(staff))
-    return await staff.draft(draft.draft)
+    return await staff.draft(draft.draft_id)
 
 
 async def orders(staff: Staff) -> list[Order]:
@@ -76,13 +76,13 @@ async def test_later_wish_is_ordered_though_another_order_has_the_next_number(
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     draft = await done(staff, maker, desk)
-    await staff.ordering.place(await staff.wishing(draft.draft))
-    assert (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
-    assert not (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
+    await staff.ordering.place(await staff.wishing(draft.draft_id))
+    assert (await staff.later_orders.another_frame(await staff.draft(draft.draft_id), 1)).is_new
+    assert not (await staff.later_orders.another_frame(await staff.draft(draft.draft_id), 1)).is_new
     smile, frame = await orders(staff)
     assert smile.wish.movement.template == "smile"
     assert frame.wish.options["best_frame_rank"] == 2
-    assert (await staff.draft(draft.draft)).number > max(smile.number, frame.number)
+    assert (await staff.draft(draft.draft_id)).number > max(smile.number, frame.number)
 
 
 async def test_lost_video_is_made_anew_though_another_order_has_the_next_number(
@@ -90,9 +90,9 @@ async def test_lost_video_is_made_anew_though_another_order_has_the_next_number(
 ) -> None:
     draft = await done(staff, maker, desk)
     await store.delete([result_key(draft.order_id_of(1), 1)])
-    await staff.ordering.place(await staff.wishing(draft.draft))
-    assert (await staff.later_orders.retry(await staff.draft(draft.draft), 1)).is_new
-    assert not (await staff.later_orders.retry(await staff.draft(draft.draft), 1)).is_new
+    await staff.ordering.place(await staff.wishing(draft.draft_id))
+    assert (await staff.later_orders.retry(await staff.draft(draft.draft_id), 1)).is_new
+    assert not (await staff.later_orders.retry(await staff.draft(draft.draft_id), 1)).is_new
     smile, again = await orders(staff)
     assert (smile.wish.movement.template, again.wish.movement.template) == ("smile", None)
 
@@ -117,13 +117,13 @@ async def test_number_of_a_wish_that_was_refused_is_nobody_elses(
         other = await photo_sent(staff, desk)
         async with working(staff, maker):
             others.append(await looked_at(staff, other))
-        await staff.ordering.place(await staff.wishing(other.draft))
+        await staff.ordering.place(await staff.wishing(other.draft_id))
     with pytest.raises(TooManyOpenOrders):
         await staff.later_orders.another_frame(draft, 1)
     for other in others:
         await staff.ordering.cancel(other, 1)
-    await staff.ordering.place(await staff.wishing(draft.draft))
-    assert (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
+    await staff.ordering.place(await staff.wishing(draft.draft_id))
+    assert (await staff.later_orders.another_frame(await staff.draft(draft.draft_id), 1)).is_new
     smile, frame = await orders(staff)
     assert (smile.wish.movement.template, frame.wish.movement.template) == ("smile", None)
 
@@ -134,7 +134,7 @@ async def test_wish_that_was_cancelled_may_be_wished_again(
     draft = await done(staff, maker, desk)
     first = await staff.later_orders.another_frame(draft, 1)
     assert first.card is not None
-    draft = await staff.draft(draft.draft)
+    draft = await staff.draft(draft.draft_id)
     assert await staff.ordering.cancel(draft, first.card.number) is CancelOutcome.REMOVED
     assert (await staff.later_orders.another_frame(draft, 1)).is_new
 
@@ -145,7 +145,7 @@ async def test_status_card_of_a_later_wish_stays_when_another_movement_is_chosen
     draft = await done(staff, maker, desk)
     await staff.later_orders.another_frame(draft, 1)
     await desk.sees("No worker is online")
-    draft = await staff.draft(draft.draft)
+    draft = await staff.draft(draft.draft_id)
     assert draft.card is None, "the next keyboard takes no order's card away"
 
 
@@ -171,7 +171,7 @@ async def test_repeated_order_does_not_wait_for_the_look_at_another_clip(
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     draft = await done(staff, maker, desk)
-    renewed = await staff.drafts.change(draft.draft, Draft.renewed)
+    renewed = await staff.drafts.change(draft.draft_id, Draft.renewed)
     assert renewed is not None
     assert (await staff.later_orders.another_frame(renewed, 1)).is_new
     (order,) = await orders(staff)
@@ -188,7 +188,7 @@ async def test_repeated_order_whose_files_are_gone_has_its_own_clip_fetched_agai
     await store.delete([file.key async for file in store.listing()])
     for _ in range(2):
         assert (await staff.later_orders.another_frame(draft, 1)).card is None
-    fetched = await staff.draft(draft.draft)
+    fetched = await staff.draft(draft.draft_id)
     assert fetched.clip is not None
     assert fetched.clip.name == "clip.mp4"
     with pytest.raises(StillFetching):
@@ -197,7 +197,7 @@ async def test_repeated_order_whose_files_are_gone_has_its_own_clip_fetched_agai
     async with working(staff, maker), working(staff, maker, "fomm"):
         await until(lambda: len(maker.orders) == 2)
         await until(lambda: nothing_is_open(staff))
-        again = await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)
+        again = await staff.later_orders.another_frame(await staff.draft(draft.draft_id), 1)
         assert again.card is not None
         assert not again.is_new
     assert maker.orders[1].wish.cost_frames == 25

@@ -61,11 +61,11 @@ async def waiting(staff: Staff, maker: Maker, desk: Desk) -> Draft:
     """The draft of an order that waits for a worker with the engine `fomm`."""
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
-        wish = (await staff.wishing(draft.draft)).model_copy(update={"engine": "fomm"})
+        wish = (await staff.wishing(draft.draft_id)).model_copy(update={"engine": "fomm"})
         await staff.ordering.place(wish)
         shown = await desk.sees("No worker is online for this right now. Your place is kept.")
         assert "Use flow instead" in shown
-    return await staff.draft(draft.draft)
+    return await staff.draft(draft.draft_id)
 
 
 async def states(staff: Staff, draft: Draft) -> dict[str, OrderState]:
@@ -103,11 +103,11 @@ async def test_moved_order_leaves_an_order_that_has_the_next_number_alone(
 ) -> None:
     async with staff_of(sandbox, valkey, store) as staff, delivering(staff):
         draft = await waiting(staff, maker, desk)
-        shown = await staff.drafts.change(draft.draft, Draft.shown_again)
+        shown = await staff.drafts.change(draft.draft_id, Draft.shown_again)
         assert shown is not None
-        wish = await staff.wishing(draft.draft)
+        wish = await staff.wishing(draft.draft_id)
         await staff.ordering.place(wish.model_copy(update={"engine": "fomm"}))
-        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
+        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft_id), 1, "flow")
         assert moved.is_new
         assert await states(staff, draft) == {
             "fomm 2": OrderState.WAITING,
@@ -127,7 +127,7 @@ async def test_order_that_runs_stays_where_it_is(staff: Staff, maker: Maker, des
     maker.before_video = wait
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
-        await staff.ordering.place(await staff.wishing(draft.draft))
+        await staff.ordering.place(await staff.wishing(draft.draft_id))
         await desk.sees("Starting now")
         assert not (await staff.later_orders.use_engine(draft, 1, "fomm")).is_new
         go.set()
@@ -164,7 +164,9 @@ async def test_order_that_is_refused_elsewhere_keeps_its_place(
             await later_orders_with(staff, queues).use_engine(draft, 1, "flow")
     assert await states(staff, draft) == {"fomm 1": OrderState.WAITING}
     assert len(await staff.ordering.open_orders(ALICE)) == 1
-    assert (await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")).is_new
+    assert (
+        await staff.later_orders.use_engine(await staff.draft(draft.draft_id), 1, "flow")
+    ).is_new
 
 
 async def test_order_whose_files_are_gone_is_moved_all_the_same(
@@ -226,7 +228,9 @@ async def cut_off(staff: Staff, draft: Draft, url: str, point: str) -> None:
 
 
 async def both_are_shown(staff: Staff) -> bool:
-    return sum(card.card is not None for card in await staff.services.order_cards.all_open()) == 2
+    return (
+        sum(card.message is not None for card in await staff.services.order_cards.all_open()) == 2
+    )
 
 
 POINTS = ["before submitting", "after submitting", "before removing", "after removing"]
@@ -241,7 +245,7 @@ async def test_move_that_was_cut_off_leaves_an_order_and_is_made_up_for(
     assert await states(staff, draft), "an accepted order is always there"
     if point == "after removing":
         await desk.sees("Smile: see the result below.")
-    moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
+    moved = await staff.later_orders.use_engine(await staff.draft(draft.draft_id), 1, "flow")
     assert moved.card is not None
     left = {f"flow {moved.card.number}": OrderState.WAITING}
     assert await states(staff, draft) == left
@@ -266,7 +270,7 @@ async def test_order_that_began_while_it_was_moved_is_made_once(
     maker.before_video = wait
     async with working(staff, maker, "fomm"):
         await until(lambda: maker.orders)
-        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
+        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft_id), 1, "flow")
         assert not moved.is_new
         await desk.sees("Smile: the first one has already started and continues.")
         go.set()
@@ -290,7 +294,7 @@ async def test_of_two_that_began_the_one_that_was_wished_for_goes_on(
     maker.before_video = wait
     async with working(staff, maker, "fomm"), working(staff, maker):
         await until(lambda: len(maker.orders) == 2)
-        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
+        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft_id), 1, "flow")
         assert moved.card is not None
         assert moved.card.order.engine == "flow"
         await desk.sees("Smile: see the result below.")

@@ -62,8 +62,8 @@ async def made_old(staff: Staff, draft: Draft) -> Draft:
         warnings=[],
     )
     plain = json.loads(draft.to_json()) | {"look": look}
-    await staff.services.queues.client.set(draft_key(draft.draft), json.dumps(plain))
-    return await staff.draft(draft.draft)
+    await staff.services.queues.client.set(draft_key(draft.draft_id), json.dumps(plain))
+    return await staff.draft(draft.draft_id)
 
 
 async def test_clip_of_an_old_draft_is_looked_at_again_before_it_is_ordered(
@@ -75,7 +75,7 @@ async def test_clip_of_an_old_draft_is_looked_at_again_before_it_is_ordered(
         assert draft.look is not None
         assert draft.look.clip is not None
         movement = Movement.of_clip(draft.look.clip)
-        placed = await staff.ordering.place(await staff.wishing(draft.draft, movement))
+        placed = await staff.ordering.place(await staff.wishing(draft.draft_id, movement))
         assert placed.card is None
         await desk.sees("done in")
     (order,) = maker.orders
@@ -90,7 +90,7 @@ async def test_template_is_ordered_from_an_old_draft_at_once(
     async with working(staff, maker):
         draft = await looked_at(staff, await photo_sent(staff, desk))
         draft = await made_old(staff, await clip_added(staff, draft))
-        placed = await staff.ordering.place(await staff.wishing(draft.draft))
+        placed = await staff.ordering.place(await staff.wishing(draft.draft_id))
         assert placed.card is not None
         await desk.sees("done in")
     assert len(maker.looks) == 2
@@ -106,7 +106,7 @@ async def test_refused_order_of_an_old_card_is_told_and_can_be_tried_again(
         maker.errors = [OutdatedOrder()]
         assert draft.look is not None
         assert draft.look.clip is not None
-        wish = await staff.wishing(draft.draft, Movement.of_clip(draft.look.clip))
+        wish = await staff.wishing(draft.draft_id, Movement.of_clip(draft.look.clip))
         card = (await staff.ordering.place(wish)).card
         assert card is not None
         key = card_key(card.order_id)
@@ -116,6 +116,6 @@ async def test_refused_order_of_an_old_card_is_told_and_can_be_tried_again(
         await client.set(key, json.dumps(plain | {"order": old}))
         await desk.sees("was placed before an update")
         await until(lambda: nothing_is_open(staff))
-        again = await staff.later_orders.retry(await staff.draft(draft.draft), card.number)
+        again = await staff.later_orders.retry(await staff.draft(draft.draft_id), card.number)
         assert again.card is None  # photo and clip are looked at again first
         await desk.sees("done in")

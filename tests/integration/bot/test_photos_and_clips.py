@@ -124,8 +124,8 @@ async def test_two_photos_have_two_cards_and_both_work(talk: Talk) -> None:
     assert answered == {first["message_id"], second["message_id"]}
     wanted = {order.draft: order.wish.movement.template for order in talk.worker.orders}
     names = {
-        (await talk.draft_of(first)).draft: "wink",
-        (await talk.draft_of(second)).draft: "smile",
+        (await talk.draft_of(first)).draft_id: "wink",
+        (await talk.draft_of(second)).draft_id: "smile",
     }
     assert wanted == names
 

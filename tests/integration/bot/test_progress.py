@@ -68,7 +68,7 @@ async def looked_at(staff: Staff, maker: Maker, desk: Desk, *persons: int) -> li
     async with delivering(staff), working(staff, maker):
         drafts = [await photo_sent(staff, desk, person) for person in persons]
         await until(lambda: len(staff.shown.drafts) == len(persons))
-    return [await staff.draft(draft.draft) for draft in drafts]
+    return [await staff.draft(draft.draft_id) for draft in drafts]
 
 
 async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
@@ -84,9 +84,9 @@ async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
     maker.at_once = 1
     drafts = await looked_at(staff, maker, desk, ALICE, BOB)
     async with delivering(staff), working(staff, maker):
-        await staff.ordering.place(await staff.wishing(drafts[0].draft))
+        await staff.ordering.place(await staff.wishing(drafts[0].draft_id))
         await until(lambda: maker.orders)
-        await staff.ordering.place(await staff.wishing(drafts[1].draft))
+        await staff.ordering.place(await staff.wishing(drafts[1].draft_id))
         await desk.sees("You are next.", BOB)
         staff.clock.ahead_s = 5
         await desk.sees("Animating: 50 %")
@@ -99,7 +99,7 @@ async def test_bot_that_starts_again_says_the_last_words_that_its_dead_self_owed
     staff: Staff, maker: Maker, desk: Desk
 ) -> None:
     (draft,) = await looked_at(staff, maker, desk, ALICE)
-    placed = await staff.ordering.place(await staff.wishing(draft.draft))
+    placed = await staff.ordering.place(await staff.wishing(draft.draft_id))
     assert placed.card is not None
     await desk.sees("No worker is online")
     await staff.services.order_cards.end(draft.order_id, FinalMessage(text="That was it."))
@@ -118,7 +118,7 @@ async def test_card_that_the_person_deleted_is_not_sent_again(
 ) -> None:
     (draft,) = await looked_at(staff, maker, desk, ALICE)
     async with delivering(staff):
-        await staff.ordering.place(await staff.wishing(draft.draft))
+        await staff.ordering.place(await staff.wishing(draft.draft_id))
         await desk.sees("No worker is online")
         assert draft.card is not None
         await staff.services.messenger.delete(ALICE, draft.card.message_id)
@@ -142,14 +142,14 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
         services = replace(staff.services, queues=queues)
         with pytest.raises(QueueUnavailable):
             await Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1).place(
-                await staff.wishing(draft.draft)
+                await staff.wishing(draft.draft_id)
             )
     async with delivering(staff):
         staff.clock.ahead_s = 3601
         shown = await desk.sees("Smile: this order was lost on our side")
         assert "Another movement" in shown
         await until(lambda: nothing_is_open(staff))
-        assert (await staff.ordering.place(await staff.wishing(draft.draft))).is_new
+        assert (await staff.ordering.place(await staff.wishing(draft.draft_id))).is_new
         async with working(staff, maker):
             await desk.sees("Made with AI")
 
@@ -180,7 +180,7 @@ async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
     staff: Staff, maker: Maker, desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     (draft,) = await looked_at(staff, maker, desk, ALICE)
-    await staff.ordering.place(await staff.wishing(draft.draft))
+    await staff.ordering.place(await staff.wishing(draft.draft_id))
     await desk.sees("No worker is online")
     client, url = staff.services.queues.client, staff.services.queues.url
     failing = FailingOffers(WorkerRegistry(client, url), KnownEngines(client, url), "auto")
@@ -213,10 +213,10 @@ async def test_edit_that_was_dropped_is_not_taken_for_one_that_is_shown() -> Non
 async def delivered(staff: Staff, maker: Maker, desk: Desk) -> Draft:
     (draft,) = await looked_at(staff, maker, desk, ALICE)
     async with delivering(staff), working(staff, maker):
-        await staff.ordering.place(await staff.wishing(draft.draft))
+        await staff.ordering.place(await staff.wishing(draft.draft_id))
         await desk.sees("done in")
         await until(lambda: nothing_is_open(staff))
-    return await staff.draft(draft.draft)
+    return await staff.draft(draft.draft_id)
 
 
 async def test_file_comes_byte_for_byte_as_it_is_stored(
@@ -266,7 +266,7 @@ async def test_what_is_deleted_is_nowhere_any_more(
     files = ResultFiles(staff.services)
     assert await files.delete(draft, 1)
     assert [file.key async for file in store.listing()] == []
-    assert await staff.drafts.read(draft.draft) is None
+    assert await staff.drafts.read(draft.draft_id) is None
     card = await staff.services.order_cards.read(draft.order_id_of(1))
     assert card is not None
     with pytest.raises(ResultGone):
@@ -277,8 +277,8 @@ async def test_photo_that_another_order_needs_is_not_deleted(
     staff: Staff, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
     draft = await delivered(staff, maker, desk)
-    await staff.ordering.place(await staff.wishing(draft.draft))
+    await staff.ordering.place(await staff.wishing(draft.draft_id))
     assert not await ResultFiles(staff.services).delete(draft, 1)
     assert draft.look is not None
     assert await store.exists(draft.look.photo.file)
-    assert await staff.drafts.read(draft.draft) is not None
+    assert await staff.drafts.read(draft.draft_id) is not None

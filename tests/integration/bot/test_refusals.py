@@ -181,7 +181,7 @@ async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
     assert draft.job(LOOK).job_id in staff.admins.notes[0]
     (letter,) = await staff.services.queues.dead_letters()
     assert letter.status.ref.job_id == draft.job(LOOK).job_id
-    trouble = (await staff.draft(draft.draft)).trouble
+    trouble = (await staff.draft(draft.draft_id)).problem
     assert trouble is not None
     assert trouble.error["error"] == type(error).__name__
     words = problem_content(draft, error, staff.services.texts)
@@ -212,7 +212,7 @@ async def test_look_for_a_chat_in_back_off_is_given_back_at_once(
     )
     await until(lambda: staff.services.messenger.closed_s(ALICE) > 1000)
     again = draft.model_copy(update={"look": None})
-    await staff.drafts.change(draft.draft, lambda _: again)
+    await staff.drafts.change(draft.draft_id, lambda _: again)
     news = LookResults(staff.services, staff.ordering, staff.shown, staff.admins)
     staff.shown.drafts.clear()
     with pytest.raises(Later):

@@ -88,7 +88,7 @@ async def test_engine_is_chosen_where_there_are_several(talk: Talk) -> None:
 
 
 async def _has_engine(talk: Talk, draft: Draft, engine: str) -> bool:
-    return (await talk.staff.draft(draft.draft)).engine == engine
+    return (await talk.staff.draft(draft.draft_id)).engine == engine
 
 
 # --- whose, how old -------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ async def test_buttons_of_somebody_else_say_whose_they_are(talk: Talk) -> None:
     draft = await talk.staff.drafts.answered(ALICE, card["message_id"])
     assert draft is not None
     await talk.desk.post("members", chat_id=FAMILY, status="member")
-    shared = draft.model_copy(update={"draft": "familydraft"[:10], "chat": FAMILY})
+    shared = draft.model_copy(update={"draft_id": "familydraft"[:10], "chat_id": FAMILY})
     await talk.staff.drafts.begin(shared)
     data = tap_of(ButtonAction.TEMPLATE, shared, "smile")
     answer = await talk.tap_data(data, BOB, chat=FAMILY)
@@ -135,7 +135,7 @@ async def test_button_of_another_chats_draft_does_nothing(talk: Talk) -> None:
 async def test_expired_draft_says_to_send_the_photo_again(talk: Talk, redis: Redis) -> None:
     photo = await talk.photo()
     card = await talk.shows("Which movement?")
-    await redis.delete(draft_key((await talk.draft_of(photo)).draft))
+    await redis.delete(draft_key((await talk.draft_of(photo)).draft_id))
     answer = await talk.tap("😊", card)
     assert answer["show_alert"]
     assert "Send it again" in answer["text"]
@@ -144,7 +144,7 @@ async def test_expired_draft_says_to_send_the_photo_again(talk: Talk, redis: Red
 async def test_draft_of_another_version_is_an_expired_one(talk: Talk, redis: Redis) -> None:
     photo = await talk.photo()
     card = await talk.shows("Which movement?")
-    await redis.set(draft_key((await talk.draft_of(photo)).draft), '{"schema_version": 99}')
+    await redis.set(draft_key((await talk.draft_of(photo)).draft_id), '{"schema_version": 99}')
     assert "Send it again" in (await talk.tap("😊", card))["text"]
 
 
@@ -273,7 +273,7 @@ async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
     answers = await asyncio.gather(talk.tap("Cancel", card), talk.tap("Cancel", card))
     assert not any(answer.get("show_alert") for answer in answers)
     await talk.shows("The photo is deleted")
-    assert await talk.staff.drafts.read(draft.draft) is None
+    assert await talk.staff.drafts.read(draft.draft_id) is None
     assert draft.look is not None
     assert not await talk.staff.services.store.exists(draft.look.photo.file)
 

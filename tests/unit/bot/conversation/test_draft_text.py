@@ -39,9 +39,9 @@ LONGEST_NAME = "n" * 32
 
 def draft_of(**changes: Any) -> Draft:
     facts: dict[str, Any] = {
-        "draft": "k3f9a2b1cd",
-        "chat": 7,
-        "person": 7,
+        "draft_id": "k3f9a2b1cd",
+        "chat_id": 7,
+        "person_id": 7,
         "message_id": 1,
         "photo": FILE,
         "look": look_of(),
@@ -142,7 +142,7 @@ def test_clip_that_is_there_comes_first() -> None:
 
 
 def test_wish_that_waits_for_its_warnings_comes_first() -> None:
-    draft = draft_of(motion=Movement(template="move1"))
+    draft = draft_of(movement=Movement(template="move1"))
     assert labels(movement_content(draft, choice_of(), ENGLISH).keyboard)[0][0].endswith("Move 1")
     every = draft_of(is_all_wanted=True)
     first = movement_content(every, choice_of(shows_all=True), ENGLISH).keyboard[0][0]
@@ -160,18 +160,18 @@ def test_faces_are_spread_evenly_and_end_somewhere() -> None:
 
 def test_trouble_with_a_clip_leaves_the_photo() -> None:
     error = MediaDamaged(name="a.mp4")
-    with_clip = draft_of(trouble=DraftProblem(error=error.to_dict(), is_clip=True))
+    with_clip = draft_of(problem=DraftProblem(error=error.to_dict(), is_clip=True))
     assert labels(problem_content(with_clip, error, ENGLISH).keyboard) == [
         ["🎬 Another clip", "Without the clip"],
         ["✖️ Cancel"],
     ]
-    photo = draft_of(trouble=DraftProblem(error=error.to_dict()))
+    photo = draft_of(problem=DraftProblem(error=error.to_dict()))
     assert labels(problem_content(photo, error, ENGLISH).keyboard) == [["OK"]]
 
 
 def test_trouble_of_ours_can_be_tried_again_and_tells_nothing() -> None:
     error = OrderFailed(order="look-k3f9a2b1cd-1")
-    words = problem_content(draft_of(trouble=DraftProblem(error=error.to_dict())), error, ENGLISH)
+    words = problem_content(draft_of(problem=DraftProblem(error=error.to_dict())), error, ENGLISH)
     assert "look-" not in words.text
     assert labels(words.keyboard)[0] == ["↻ Try again"]
 
@@ -196,7 +196,7 @@ def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
 
 
 def test_every_button_fits_even_with_the_longest_names() -> None:
-    draft = draft_of(number=10**6, clip=FILE, motion=Movement(template="move1"))
+    draft = draft_of(number=10**6, clip=FILE, movement=Movement(template="move1"))
     choice = choice_of(30, "fomm", "flow", shows_all=True)
     longest = choice.templates[0].model_copy(
         update={"name": LONGEST_NAME, "title": {"en": "t" * 200}}
@@ -207,7 +207,7 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
         movement_content(draft, Choice(templates=[longest]), ENGLISH),
         grid_content(draft, ENGLISH),
         faces_content(draft_of(number=10**6, look=look_of(40)), ENGLISH),
-        consent_content(draft.draft, 24, ENGLISH),
+        consent_content(draft.draft_id, 24, ENGLISH),
         MessageContent("", numbers_keyboard(order)),
     ]
     for words in many:
@@ -224,9 +224,9 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
 )
 def test_albums_card(count: int, begun: int, rows: list[int]) -> None:
     parts = tuple(
-        AlbumPart(chat=7, person=7, message_id=number, photo=FILE) for number in range(count)
+        AlbumPart(chat_id=7, person_id=7, message_id=number, photo=FILE) for number in range(count)
     )
-    album = Album(album="a", parts=parts, begun=frozenset(range(begun)))
+    album = Album(album_id="a", parts=parts, begun=frozenset(range(begun)))
     words = album_content(album, ENGLISH)
     assert [len(row) for row in words.keyboard] == rows
     assert str(count) in words.text

@@ -109,11 +109,11 @@ def test_text_brings_nothing_and_may_answer_something() -> None:
 
 def test_where_a_message_came_from() -> None:
     plain = incoming(message_of(text="hello", message_thread_id=5))
-    assert (plain.chat, plain.person, plain.message_id, plain.text) == (7, 7, 3, "hello")
+    assert (plain.chat_id, plain.person_id, plain.message_id, plain.text) == (7, 7, 3, "hello")
     assert plain.thread_id is None, "outside topics it cannot be sent to"
     assert incoming(message_of(message_thread_id=5, is_topic_message=True)).thread_id == 5
     anonymous = incoming(message_of(sender_chat={"id": -100, "type": "supergroup"}))
-    assert anonymous.person == -100
+    assert anonymous.person_id == -100
 
 
 def test_tap_under_a_message_that_is_there_that_is_forgotten_and_that_is_none() -> None:

@@ -47,7 +47,7 @@ def test_place_and_time_are_told_and_cancel_is_offered() -> None:
     assert labels(words) == ["✖️ Cancel"]
     tap = words.keyboard[0][0].data
     assert not isinstance(tap, str)
-    assert (tap.action, tap.draft, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
+    assert (tap.action, tap.draft_id, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
 
 
 def test_place_never_counts_up_and_it_is_said_why() -> None:

@@ -27,7 +27,7 @@ OVERVIEW = Overview(
     failed=1,
     store="/data/files",
     free_bytes=12_300_000_000,
-    trouble=None,
+    store_problem=None,
     memory_bytes=3_000_000,
 )
 MOST_CHARACTERS = 4096
@@ -71,7 +71,7 @@ def test_status_of_idle_queues_is_one_line() -> None:
 
 
 def test_status_says_what_is_wrong_with_the_store() -> None:
-    words = status_content(replace(OVERVIEW, free_bytes=None, trouble="it is away"), ENGLISH)
+    words = status_content(replace(OVERVIEW, free_bytes=None, store_problem="it is away"), ENGLISH)
     assert "Files: /data/files\n⚠️ it is away" in words.text
 
 
