@@ -146,7 +146,7 @@ def _services(
 ) -> Services:
     client, url = queues.client, queues.url
     drafts, order_cards = DraftStore(client, url), OrderCards(client, url)
-    messenger = Messenger(application.bot, ChatMigrations(drafts, order_cards).moved)
+    messenger = Messenger(application.bot, ChatMigrations(drafts, order_cards).move)
     card_sender = CardSender(client, url, messenger)
     messenger.around_text = card_sender.record
     return Services(
@@ -207,7 +207,7 @@ def _put_together(
     notes = AdminNotes(services)
     look_results = LookResults(services, ordering, draft_cards.show, notes.tell)
     delivery = Delivery(services, status_cards, look_results, notes.tell)
-    application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).failed)
+    application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
     outbox = Outbox(services.queues)
     return Parts(services, intake, delivery, status_cards, albums, command_lists, outbox, registry)
 

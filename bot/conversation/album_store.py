@@ -10,7 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from bot.gateway.messenger import Card
+from bot.gateway.messenger import CardMessage
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, MediaFile, SourcePhoto
 from bot.record_store import BotRecord
 from jobs.connection import queue_errors
@@ -58,7 +58,7 @@ class Album(Value):
 
     album_id: str
     parts: tuple[AlbumPart, ...]
-    card: Card | None = None
+    card: CardMessage | None = None
     begun: frozenset[int] = frozenset()
 
     @property
@@ -77,9 +77,9 @@ class Album(Value):
         return next((part.clip for part in self.parts if part.clip), None)
 
 
-def album_id_of(chat: int, group: str) -> str:
+def album_id_of(chat_id: int, group: str) -> str:
     """Return an album's id, short enough for a button."""
-    digest = hashlib.blake2s(f"{chat}:album:{group}".encode()).digest()
+    digest = hashlib.blake2s(f"{chat_id}:album:{group}".encode()).digest()
     return b32encode(digest)[:10].decode().lower()
 
 
@@ -106,24 +106,24 @@ class AlbumStore:
         self._redis = redis
         self._url = url
 
-    async def add(self, album: str, part: AlbumPart, due_s: float) -> None:
+    async def add(self, album_id: str, part: AlbumPart, due_s: float) -> None:
         """Store a message of an album, and when the album counts as complete, unix time."""
-        key = album_key(album)
+        key = album_key(album_id)
         with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(key, str(part.message_id), part.to_json())
                 pipe.expire(key, _KEPT_S)
-                pipe.zadd(DUE_ALBUMS, {album: due_s})
+                pipe.zadd(DUE_ALBUMS, {album_id: due_s})
                 await pipe.execute()
 
-    async def read(self, album: str) -> Album | None:
+    async def read(self, album_id: str) -> Album | None:
         """Return an album, or None if it is not stored.
 
         Raises:
             RecordError: it was written by another version of this program.
         """
         with queue_errors(self._url):
-            fields: Any = await self._redis.hgetall(album_key(album))
+            fields: Any = await self._redis.hgetall(album_key(album_id))
         card = fields.pop(_CARD, None)
         begun = [name for name in fields if name.startswith(_BEGUN)]
         texts = [text for name, text in fields.items() if name not in begun]
@@ -131,24 +131,24 @@ class AlbumStore:
             return None
         parts = sorted(map(AlbumPart.read, texts), key=lambda part: part.message_id)
         return Album(
-            album_id=album,
+            album_id=album_id,
             parts=tuple(parts),
-            card=Card(message_id=int(card)) if card else None,
+            card=CardMessage(message_id=int(card)) if card else None,
             begun=frozenset(int(name.removeprefix(_BEGUN)) for name in begun),
         )
 
-    async def note_card(self, album: str, card: Card) -> None:
+    async def note_card(self, album_id: str, card: CardMessage) -> None:
         """Store the message that asks which photo to animate."""
-        await self._note(album, _CARD, str(card.message_id))
+        await self._note(album_id, _CARD, str(card.message_id))
 
-    async def note_begun(self, album: str, message_id: int) -> None:
+    async def note_begun(self, album_id: str, message_id: int) -> None:
         """Record that the draft of one of its photos was begun."""
-        await self._note(album, f"{_BEGUN}{message_id}", "")
+        await self._note(album_id, f"{_BEGUN}{message_id}", "")
 
-    async def forget(self, album: str) -> None:
+    async def forget(self, album_id: str) -> None:
         """Delete an album."""
         with queue_errors(self._url):
-            await self._redis.delete(album_key(album))
+            await self._redis.delete(album_key(album_id))
 
     async def waiting(self) -> dict[str, float]:
         """Return the albums to be handled, and when they count as complete."""
@@ -156,26 +156,26 @@ class AlbumStore:
             found: Any = await self._redis.zrange(DUE_ALBUMS, 0, -1, withscores=True)
         return dict(found)
 
-    async def settle(self, album: str, due_s: float) -> None:
+    async def settle(self, album_id: str, due_s: float) -> None:
         """Record that an album was handled, unless more messages have arrived since."""
 
         async def attempt(pipe: Pipeline) -> None:
-            is_settled = await pipe.zscore(DUE_ALBUMS, album) == due_s
+            is_settled = await pipe.zscore(DUE_ALBUMS, album_id) == due_s
             pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
             if is_settled:
-                pipe.zrem(DUE_ALBUMS, album)
+                pipe.zrem(DUE_ALBUMS, album_id)
 
         with queue_errors(self._url):
             await self._redis.transaction(attempt, DUE_ALBUMS)
 
-    async def _note(self, album: str, name: str, value: str) -> None:
+    async def _note(self, album_id: str, name: str, value: str) -> None:
         with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hset(album_key(album), name, value)
-                pipe.expire(album_key(album), _KEPT_S)
+                pipe.hset(album_key(album_id), name, value)
+                pipe.expire(album_key(album_id), _KEPT_S)
                 await pipe.execute()
 
-    async def postpone(self, album: str, due_s: float) -> None:
+    async def postpone(self, album_id: str, due_s: float) -> None:
         """Handle an album later."""
         with queue_errors(self._url):
-            await self._redis.zadd(DUE_ALBUMS, {album: due_s}, xx=True)
+            await self._redis.zadd(DUE_ALBUMS, {album_id: due_s}, xx=True)

@@ -15,7 +15,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.album_store import Album, AlbumPart, AlbumStore, album_id_of, part_of
 from bot.conversation.media_handler import MediaHandler
-from bot.gateway.application import described
+from bot.gateway.application import describe_error
 from bot.gateway.messenger import Button, ChatTarget, MessageContent, even_width, in_rows
 from bot.gateway.updates import IncomingMessage, IncomingTap, Media, TapAnswer
 from bot.services import Services
@@ -103,12 +103,12 @@ class Albums:
             task.add_done_callback(partial(self._on_handled, album))
         return next_s
 
-    def _on_handled(self, album: str, task: "asyncio.Task[None]") -> None:
+    def _on_handled(self, album_id: str, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            log.error("an album is skipped until the next start: %s", described(error))
+            log.error("an album is skipped until the next start: %s", describe_error(error))
             return
-        del self._in_progress[album]
+        del self._in_progress[album_id]
         self._is_changed.set()
 
     async def _handle(self, name: str, due_s: float) -> None:

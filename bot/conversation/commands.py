@@ -50,13 +50,13 @@ class Commands:
         self,
         services: Services,
         ordering: Ordering,
-        cards: DraftCards,
+        draft_cards: DraftCards,
         catalogue: Catalogue,
         terms: ServiceTerms,
     ) -> None:
         self._services = services
         self._ordering = ordering
-        self._cards = cards
+        self._draft_cards = draft_cards
         self._catalogue = catalogue
         self._terms = terms
         self.by_name: dict[str, Callable[[IncomingMessage], Awaitable[None]]] = {
@@ -82,9 +82,7 @@ class Commands:
                 )
                 await self._say(incoming, MessageContent(text))
                 return
-            await self._services.drafts.update_conversation(
-                incoming.chat_id, incoming.person_id, template=template.name
-            )
+            await self._services.drafts.update_conversation(incoming, template=template.name)
             text = _("{title}. Now send me a photo for it.", title=title_of(template))
             await self._say(incoming, MessageContent(text, (_profile_row(_),)))
             return
@@ -100,9 +98,7 @@ class Commands:
     async def templates(self, incoming: IncomingMessage) -> None:
         """List the movements; show their buttons for the current photo."""
         _ = self._services.texts
-        conversation = await self._services.drafts.conversation(
-            incoming.chat_id, incoming.person_id
-        )
+        conversation = await self._services.drafts.conversation(incoming)
         draft = (
             await self._services.drafts.read(conversation.draft_id)
             if conversation.draft_id
@@ -115,8 +111,8 @@ class Commands:
         invitation = _("Send a photo to see them on your own face.")
         text = "\n".join((_("The movements:"), text_of(lines, _), "", invitation))
         await self._say(incoming, MessageContent(text))
-        if draft is not None and not await self._cards.is_ordered(draft):
-            await self._cards.show_below(draft)
+        if draft is not None and not await self._draft_cards.is_ordered(draft):
+            await self._draft_cards.show_below(draft)
 
     async def queue(self, incoming: IncomingMessage) -> None:
         """List the person's open orders."""
@@ -133,7 +129,7 @@ class Commands:
         open_cards = await self._ordering.open_orders(incoming.person_id)
         if not open_cards:
             await self._services.drafts.update_conversation(
-                incoming.chat_id, incoming.person_id, clip=None, template=None, wants_clip=None
+                incoming, clip=None, template=None, wants_clip=None
             )
             text = _("You have no open orders. Send me a photo at any time.")
             await self._say(incoming, MessageContent(text))

@@ -12,7 +12,7 @@ from bot.conversation.draft_text import (
     problem_content,
 )
 from bot.drafts.draft import Draft
-from bot.gateway.messenger import Card, MessageContent
+from bot.gateway.messenger import CardMessage, MessageContent
 from bot.services import Services
 from jobs.service_errors import StoreError
 from jobs.stored_errors import error_from_dict
@@ -65,7 +65,7 @@ class DraftCards:
         if await services.drafts.change(draft.draft_id, fresh) is not None:
             await self.show(draft.draft_id)
 
-    async def adopt(self, draft: Draft, card: Card) -> Draft:
+    async def adopt(self, draft: Draft, card: CardMessage) -> Draft:
         """Make a message of the bot the draft's card, and return the draft."""
         drafts, update = self._services.drafts, {"card": card}
         await drafts.note_card(draft.chat_id, card.message_id, draft.draft_id)
@@ -91,7 +91,7 @@ class DraftCards:
             card = await messenger.edit_media(draft.chat_id, sent, picture, content) or sent
         await self.adopt(draft, card)
 
-    async def _send(self, draft: Draft, content: MessageContent) -> Card:
+    async def _send(self, draft: Draft, content: MessageContent) -> CardMessage:
         send, note = self._services.card_sender.send, partial(self.adopt, draft)
         return await send(f"draft:{draft.draft_id}", draft.target, content, note)
 
@@ -111,7 +111,7 @@ class DraftCards:
     async def _choice(self, draft: Draft) -> Choice:
         """Return what can be chosen for a draft now."""
         offer = await self._services.offers.now()
-        chosen = offer.chosen(draft.engine)
+        chosen = offer.engine_or_default(draft.engine)
         return Choice(
             templates=tuple(self._catalogue),
             engines=tuple(

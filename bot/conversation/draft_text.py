@@ -49,11 +49,11 @@ class Choice:
     shows_all: bool = False
 
 
-def consent_content(draft: str, retain_h: float, _: Texts) -> MessageContent:
+def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
     """Ask for consent to the terms.
 
     Args:
-        draft: one that waits for it; only its person may tap.
+        draft_id: one that waits for it; only its person may tap.
         retain_h: how long photos and clips are kept after the last tap, h.
     """
     text = _(
@@ -63,11 +63,11 @@ def consent_content(draft: str, retain_h: float, _: Texts) -> MessageContent:
         hours=retain_h,
     )
     return MessageContent(
-        text, ((Button(_("👍 I agree"), ButtonData(ButtonAction.CONSENT, draft)),),)
+        text, ((Button(_("👍 I agree"), ButtonData(ButtonAction.CONSENT, draft_id)),),)
     )
 
 
-def agreed_content(_: Texts) -> MessageContent:
+def thanks_content(_: Texts) -> MessageContent:
     """The same message after consent, if no photo is waiting."""
     return MessageContent(_("Thank you. Now send me a photo with a face."))
 
@@ -139,7 +139,10 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
 
     The movement that was chosen before the warnings comes first, as does the draft's clip.
     """
-    first, own = _wanted(draft, choice, _), _tap(draft, _("🎬 My own clip"), ButtonAction.OWN_CLIP)
+    first, own = (
+        _continue_row(draft, choice, _),
+        _tap(draft, _("🎬 My own clip"), ButtonAction.OWN_CLIP),
+    )
     if draft.clip is not None:
         clip = _tap(draft, _("🎬 Follow my clip"), ButtonAction.OWN_CLIP, FOLLOW)
         first, own = (*first, clip), _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_CLIP)
@@ -172,7 +175,7 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
     return rows
 
 
-def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
+def _continue_row(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
     """The button for what the person chose before the photo was looked at."""
     if draft.is_all_wanted and choice.shows_all:
         return (_tap(draft, _("▶️ Continue: all movements"), ButtonAction.SHOW_ALL),)

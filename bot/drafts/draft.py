@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, JsonValue
 
-from bot.gateway.messenger import Card, ChatTarget
+from bot.gateway.messenger import CardMessage, ChatTarget
 from bot.gateway.updates import MediaFile
 from bot.record_store import BotRecord
 from jobs.engines import EngineName
@@ -42,7 +42,7 @@ class Draft(BotRecord):
         number: number of its next order; rises whenever its keyboard is shown again.
         revision: of photo and clip; rises with each new look at them.
         card: the message with its buttons, once sent.
-        photo: the photo, or None while only a clip is there.
+        photo: the photo.
         clip: the person's own clip, or None.
         look: what the gate found in this revision; None until then.
         problem: why this revision cannot be used, or None.
@@ -59,11 +59,11 @@ class Draft(BotRecord):
     order_chat_id: int | None = None
     person_id: int
     message_id: int
+    photo: MediaFile
     thread_id: int | None = None
     number: int = Field(default=1, ge=1)
     revision: int = Field(default=1, ge=1)
-    card: Card | None = None
-    photo: MediaFile | None = None
+    card: CardMessage | None = None
     clip: MediaFile | None = None
     look: LookResult | None = None
     problem: DraftProblem | None = None

@@ -74,13 +74,9 @@ class Intake:
         """Request a draft's files, once for each revision.
 
         Raises:
-            ValueError: the draft has no photo yet.
             TooManyPhotos: too many photos of this person are waiting.
             QueueUnavailable: Redis does not answer.
         """
-        if draft.photo is None:
-            message = f"the draft {draft.draft_id} has no photo"
-            raise ValueError(message)
         order = IntakeJob(
             draft_id=draft.draft_id,
             revision=draft.revision,
@@ -105,7 +101,7 @@ class Intake:
             return
         wanted = [(order.photo, "photo.jpg"), *([(order.clip, "clip.mp4")] if order.clip else ())]
         fetching = [
-            asyncio.ensure_future(self._fetched(order, file, called, assignment))
+            asyncio.ensure_future(self._fetch_and_store(order, file, called, assignment))
             for file, called in wanted
         ]
         try:
@@ -123,7 +119,7 @@ class Intake:
         )
         await self._services.queues.send(look.ref, look, order.person_id, follows=assignment.ref)
 
-    async def _fetched(
+    async def _fetch_and_store(
         self, order: IntakeJob, file: MediaFile, called: str, assignment: Assignment
     ) -> str:
         """Fetch and store a file; return its key."""

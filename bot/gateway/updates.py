@@ -161,7 +161,7 @@ class TapAnswer:
     only_shows: bool = False
 
 
-def incoming(message: Message) -> IncomingMessage:
+def incoming_message(message: Message) -> IncomingMessage:
     """Convert a message."""
     sender = message.sender_chat or message.from_user
     reply = message.reply_to_message
@@ -177,7 +177,7 @@ def incoming(message: Message) -> IncomingMessage:
     )
 
 
-def tapped(query: CallbackQuery) -> IncomingTap | None:
+def incoming_tap(query: CallbackQuery) -> IncomingTap | None:
     """Convert a tap; None if its button is not under a chat's message, or has no data."""
     message = query.message
     if message is None or not query.data:

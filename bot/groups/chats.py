@@ -13,11 +13,11 @@ _UNSHOWN = {"message": None, "reply_to": None, "thread_id": None, "edits": 0}
 class ChatMigrations:
     """Follows groups that become supergroups and get a new id."""
 
-    def __init__(self, drafts: DraftStore, cards: OrderCards) -> None:
+    def __init__(self, drafts: DraftStore, order_cards: OrderCards) -> None:
         self._drafts = drafts
-        self._cards = cards
+        self._order_cards = order_cards
 
-    async def moved(self, old: int, new: int) -> None:
+    async def move(self, old: int, new: int) -> None:
         """Move a group's drafts and open orders to its new id; may be called again.
 
         The ids of orders stay. Messages stay in the old group, where they can neither be edited nor
@@ -27,9 +27,9 @@ class ChatMigrations:
             QueueUnavailable: Redis does not answer.
         """
         await self._drafts.move(old, new)
-        for card in await self._cards.all_unsettled():
+        for card in await self._order_cards.all_unsettled():
             if card.chat_id == old:
-                await self._cards.change(card.order_id, moved_to=new, **_UNSHOWN)
+                await self._order_cards.change(card.order_id, moved_to=new, **_UNSHOWN)
 
 
 class ChatDepartures:
@@ -39,7 +39,7 @@ class ChatDepartures:
         self._services = services
         self._ordering = ordering
 
-    async def left(self, chat: int) -> None:
+    async def clean_up(self, chat_id: int) -> None:
         """Cancel a chat's orders and delete its photos and clips; may be called again.
 
         Raises:
@@ -47,10 +47,10 @@ class ChatDepartures:
         """
         services = self._services
         for card in await services.order_cards.all_open():
-            if card.chat_id == chat:
+            if card.chat_id == chat_id:
                 await self._ordering.cancel_order(card)
-        for draft in await services.drafts.of_chat(chat):
+        for draft in await services.drafts.of_chat(chat_id):
             await services.drafts.forget(draft)
             with queue_errors(services.queues.url):
                 await services.retention.forget(draft, services.clock())
-        await services.drafts.forget_chat(chat)
+        await services.drafts.forget_chat(chat_id)

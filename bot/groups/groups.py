@@ -5,7 +5,7 @@ Only messages for the bot are handled, whatever else it can read there.
 
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft import Draft
-from bot.drafts.draft_store import draft_id
+from bot.drafts.draft_store import draft_id_of
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto, Unusable
 from bot.orders.card_text import cancel_text
@@ -63,7 +63,7 @@ class Groups:
             await self._media_handler.say(incoming, text)
         else:
             draft = Draft(
-                draft_id=draft_id(incoming.chat_id, incoming.message_id),
+                draft_id=draft_id_of(incoming.chat_id, incoming.message_id),
                 chat_id=incoming.chat_id,
                 person_id=incoming.person_id,
                 message_id=incoming.message_id,
@@ -77,7 +77,7 @@ class Groups:
         """Take a clip that replies to a card of the same person; ignore anything else."""
         if incoming.reply_to is None or not isinstance(media, DrivingClip):
             return
-        draft = await self._services.drafts.answered(incoming.chat_id, incoming.reply_to)
+        draft = await self._services.drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
         if draft is not None and draft.person_id == incoming.person_id:
             await self._media_handler.take_clip(incoming, media.file)
 
@@ -85,9 +85,9 @@ class Groups:
         """Explain how to use the bot in a group."""
         await self._media_handler.say(incoming, self._how_to())
 
-    async def greet(self, chat: int) -> None:
+    async def greet(self, chat_id: int) -> None:
         """Explain the same when the bot joins a group."""
-        await self._services.messenger.send(ChatTarget(chat), MessageContent(self._how_to()))
+        await self._services.messenger.send(ChatTarget(chat_id), MessageContent(self._how_to()))
 
     async def cancel(self, incoming: IncomingMessage) -> None:
         """Cancel the person's orders in this group."""

@@ -5,7 +5,7 @@ from telegram.constants import ChatMemberStatus
 from telegram.ext import ChatMemberHandler, CommandHandler, MessageHandler, filters
 
 from bot.gateway.application import AnyApplication, Context, on_message
-from bot.gateway.updates import incoming, media_of, quoted_media_of
+from bot.gateway.updates import incoming_message, media_of, quoted_media_of
 from bot.groups.chats import ChatDepartures, ChatMigrations
 from bot.groups.groups import ANIMATE, Groups
 
@@ -18,20 +18,20 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
     """Register the handlers of what people write in groups."""
 
     async def animate(message: Message) -> None:
-        await groups.animate(incoming(message), quoted_media_of(message))
+        await groups.animate(incoming_message(message), quoted_media_of(message))
 
     async def animate_this(message: Message) -> None:
         if is_for(message.caption or "", message.get_bot().username):
-            await groups.animate(incoming(message), media_of(message))
+            await groups.animate(incoming_message(message), media_of(message))
 
     async def show_help(message: Message) -> None:
-        await groups.help(incoming(message))
+        await groups.help(incoming_message(message))
 
     async def cancel(message: Message) -> None:
-        await groups.cancel(incoming(message))
+        await groups.cancel(incoming_message(message))
 
     async def answer(message: Message) -> None:
-        await groups.answer(incoming(message), media_of(message))
+        await groups.answer(incoming_message(message), media_of(message))
 
     is_answer = filters.REPLY & ~filters.COMMAND
     for handler in (
@@ -54,9 +54,9 @@ def add_chat_handlers(
 
     async def migrate(message: Message) -> None:
         if message.migrate_to_chat_id is not None:
-            await migrations.moved(message.chat.id, message.migrate_to_chat_id)
+            await migrations.move(message.chat.id, message.migrate_to_chat_id)
         elif message.migrate_from_chat_id is not None:
-            await migrations.moved(message.migrate_from_chat_id, message.chat.id)
+            await migrations.move(message.migrate_from_chat_id, message.chat.id)
 
     async def member(update: Update, _context: Context) -> None:
         change = update.my_chat_member
@@ -64,7 +64,7 @@ def add_chat_handlers(
             return
         was_in, is_in = is_member(change.old_chat_member), is_member(change.new_chat_member)
         if was_in and not is_in:
-            await departures.left(change.chat.id)
+            await departures.clean_up(change.chat.id)
         elif is_in and not was_in and change.chat.type in ("group", "supergroup"):
             await groups.greet(change.chat.id)
 

@@ -33,7 +33,7 @@ from bot.orders.look_results import LookResults, TellAdmins
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import renumbered
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
-from bot.orders.sending import Message, Refused, Sender
+from bot.orders.sending import OutgoingMessage, Refused, Sender
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
 from jobs.connection import queue_errors
@@ -89,7 +89,7 @@ class Delivery:
             else:
                 await self._deliver(delivery)
         except (Forbidden, BadRequest) as error:
-            # Of a card: those of results are handled where they are sent.
+            # A message other than the result; refused results are handled where they are sent.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
             self._services.metrics.delivered(DeliveryOutcome.GONE)
         except (Later, TelegramError):
@@ -100,16 +100,16 @@ class Delivery:
         services = self._services
         step, record = await self._sender.begin(delivery.delivery_id)
         status = await services.queues.status(delivery.ref)
-        if status is None or not _is_of(delivery, status):
+        if status is None or not _is_current(delivery, status):
             return  # retried meanwhile: its new outcome has its own delivery
         card = await self._card_of(delivery)
-        draft = await self._changed_draft(card, status)
-        final = self._final(card, status)
+        draft = await self._update_draft(card, status)
+        final = self._final_message(card, status)
         if step is NextStep.GIVE_UP:
-            final = await self._given_up(card)
+            final = await self._give_up(card)
         elif step is not NextStep.FINISH and status.state is not OrderState.CANCELLED:
             with TemporaryDirectory(prefix="animato-") as folder:
-                message, final = await self._message(card, draft, status, Path(folder))
+                message, final = await self._result_message(card, draft, status, Path(folder))
                 try:
                     await self._sender.send(delivery.delivery_id, record, card.target, message)
                 except Refused as refused:
@@ -142,32 +142,32 @@ class Delivery:
                 title=card.title,
             )
             try:
-                await services.messenger.send(card.target, MessageContent(text), at_once=True)
+                await services.messenger.send(card.target, MessageContent(text), droppable=True)
             except ChatBusy as busy:
                 raise Later(busy.wait_s) from busy
-            await self._given_up(card)
+            await self._give_up(card)
             return
         with TemporaryDirectory(prefix="animato-") as folder:
             try:
-                result, video = await self._files.fetched(card, Path(folder))
+                result, video = await self._files.fetch(card, Path(folder))
                 content = MessageContent(caption(card.title, result, _))
-                message = Message(content, video, is_file=True)
+                message = OutgoingMessage(content, video, is_file=True)
             except ResultGone as gone:
-                message = Message(MessageContent(error_text(gone, _)))
+                message = OutgoingMessage(MessageContent(error_text(gone, _)))
             try:
                 sent = await self._sender.send(delivery.delivery_id, record, card.target, message)
                 await services.order_cards.note_file(card.order_id, sent)
             except Refused as refused:
-                refusal = Message(MessageContent(refused_message(card, refused, _).text))
+                refusal = OutgoingMessage(MessageContent(refused_message(card, refused, _).text))
                 with suppress(Refused):
                     await self._sender.send(delivery.delivery_id, record, card.target, refusal)
                 await self._note_refusal(card, refused)
 
     # --- messages ---------------------------------------------------------------------------------
 
-    async def _message(
+    async def _result_message(
         self, card: OrderCard, draft: Draft | None, status: Status, folder: Path
-    ) -> tuple[Message, FinalMessage]:
+    ) -> tuple[OutgoingMessage, FinalMessage]:
         """Return the message about an order's outcome, and its card's final message."""
         _, number = self._services.texts, draft.number if draft else card.number + 1
         error: AnimatoError = status.error or OrderFailed(order=card.order_id)
@@ -186,10 +186,10 @@ class Delivery:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
                 content = MessageContent(caption(card.title, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
-                return Message(content, video), self._final(card, status)
-        return Message(failure_content(card, error, number, _)), failed_message(card, _)
+                return OutgoingMessage(content, video), self._final_message(card, status)
+        return OutgoingMessage(failure_content(card, error, number, _)), failed_message(card, _)
 
-    def _final(self, card: OrderCard, status: Status) -> FinalMessage:
+    def _final_message(self, card: OrderCard, status: Status) -> FinalMessage:
         """Return the card's final message."""
         match status.state:
             case OrderState.CANCELLED:
@@ -198,7 +198,7 @@ class Delivery:
                 return failed_message(card, self._services.texts)
         return done_message(card, self._services.clock(), self._services.texts)
 
-    async def _given_up(self, card: OrderCard) -> FinalMessage:
+    async def _give_up(self, card: OrderCard) -> FinalMessage:
         """Tell the admins that sending failed for good; return the card's final message."""
         _ = self._services.texts
         self._services.metrics.delivered(DeliveryOutcome.GIVEN_UP)
@@ -220,11 +220,11 @@ class Delivery:
                 _("{order} could not be sent: {error}", order=card.order_id, error=refused)
             )
 
-    async def _changed_draft(self, card: OrderCard, status: Status) -> Draft | None:
+    async def _update_draft(self, card: OrderCard, status: Status) -> Draft | None:
         """Update the draft after its order; return None if it is gone or unreadable."""
         try:
             return await self._services.drafts.change(
-                card.draft_id, lambda found: _after(found, card, status)
+                card.draft_id, lambda found: _draft_after(found, card, status)
             )
         except RecordError:
             return None
@@ -248,13 +248,13 @@ class Delivery:
         )
 
 
-def _is_of(delivery: outbox.DeliveryJob, status: Status) -> bool:
+def _is_current(delivery: outbox.DeliveryJob, status: Status) -> bool:
     """Whether the order's outcome is still the one to deliver."""
     ended_ms = round((status.finished_s or 0) * 1000)
     return status.state.is_final and ended_ms <= delivery.finished_ms + 1
 
 
-def _after(draft: Draft, card: OrderCard, status: Status) -> Draft:
+def _draft_after(draft: Draft, card: OrderCard, status: Status) -> Draft:
     """Return the draft after an order from it: further taps are new orders.
 
     The card stays above the result; the next one is sent below.

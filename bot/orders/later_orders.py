@@ -1,11 +1,11 @@
 """Orders that follow from an earlier one: the buttons of an order's card and of its result.
 
 Each call may be repeated for the same tap. A later order takes a number that no other order of the
-draft has; the earlier order's card stores it (`_numbered`).
+draft has; the earlier order's card stores it (`_with_number`).
 """
 
 from bot.drafts.draft import Draft
-from bot.gateway.messenger import Card
+from bot.gateway.messenger import CardMessage
 from bot.orders.card_text import cancelled_message
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
@@ -38,7 +38,7 @@ class LaterOrders:
         self._status_cards = status_cards
 
     async def retry(
-        self, draft: Draft, number: int, message: Card | None = None, by: int | None = None
+        self, draft: Draft, number: int, message: CardMessage | None = None, by: int | None = None
     ) -> PlacedOrder:
         """Try a failed order again; place it anew if it or its files are gone.
 
@@ -60,7 +60,7 @@ class LaterOrders:
         files = (wish.photo.file, wish.clip.file if wish.clip else None)
         is_there = is_there and await ordering.are_stored(files)
         if not is_there or await self._is_lost(status):
-            again = await self._numbered(_again(draft, card, message), card, "retry")
+            again = await self._with_number(_again(draft, card, message), card, "retry")
             return await ordering.place(again, by, card)
         if status is None or status.state is not OrderState.FAILED:
             return PlacedOrder(card)
@@ -81,7 +81,7 @@ class LaterOrders:
         card = await self._card(draft, number)
         rank = card.order.wish.options.get(BEST_FRAME_RANK, 1)
         options = {FIND_BEST_FRAME: True, BEST_FRAME_RANK: int(str(rank)) + 1}
-        again = await self._numbered(_again(draft, card), card, "frame")
+        again = await self._with_number(_again(draft, card), card, "frame")
         again = again.model_copy(update={"options": {**card.order.wish.options, **options}})
         return await self._ordering.place(again, earlier=card)
 
@@ -97,7 +97,7 @@ class LaterOrders:
             "engine": draft.engine,
             "options": draft.options,
         }
-        again = await self._numbered(_again(draft, card), card, f"template {template}")
+        again = await self._with_number(_again(draft, card), card, f"template {template}")
         return await self._ordering.place(again.model_copy(update=one), earlier=card)
 
     async def use_engine(self, draft: Draft, number: int, engine: str) -> PlacedOrder:
@@ -110,22 +110,24 @@ class LaterOrders:
         services, card = self._services, await self._card(draft, number)
         await services.queues.check_engine(engine)
         await self._ordering.check_access(draft.person_id)
-        wish, status = f"engine {engine}", await services.queues.status(card.ref)
+        button_key, status = f"engine {engine}", await services.queues.status(card.ref)
         is_waiting = status is not None and status.state in (
             OrderState.WAITING,
             OrderState.RETRYING,
         )
         if is_waiting and engine != card.order.engine and not card.order.wish.movement.templates:
-            again = await self._numbered(_again(draft, card), card, wish)
+            again = await self._with_number(_again(draft, card), card, button_key)
             again = again.model_copy(update={"engine": engine})
-            return await self._replaced(card, await self._ordering.move(again, card))
+            return await self._replace(card, await self._ordering.move(again, card))
         # An earlier call may have been interrupted before the order began.
-        known = await services.order_cards.read(draft.order_id_of(card.later.get(wish, number)))
+        known = await services.order_cards.read(
+            draft.order_id_of(card.later.get(button_key, number))
+        )
         if known is None or known.number == number:
             return PlacedOrder(card)
         if card.ended is not None:
             return PlacedOrder(known)
-        return await self._replaced(card, PlacedOrder(known))
+        return await self._replace(card, PlacedOrder(known))
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -135,7 +137,7 @@ class LaterOrders:
             raise OrderForgotten
         return card
 
-    async def _numbered(self, again: Draft, card: OrderCard, wish: str) -> Draft:
+    async def _with_number(self, again: Draft, card: OrderCard, button_key: str) -> Draft:
         """Return a draft with the number of a later order.
 
         The same button gives the same number, unless its order was cancelled or its video is lost.
@@ -143,18 +145,20 @@ class LaterOrders:
         Args:
             again: what is wanted.
             card: the earlier order's card.
-            wish: names the button.
+            button_key: names the button.
 
         Raises:
             OrderForgotten: the draft is not stored any more.
         """
-        number = card.later.get(wish)
+        number = card.later.get(button_key)
         if number is None or await self._is_over(again.order_id_of(number)):
-            taken = await self._taken(again)
-            number = await self._services.order_cards.note_later(card.order_id, wish, taken, number)
+            taken = await self._take_number(again)
+            number = await self._services.order_cards.note_later(
+                card.order_id, button_key, taken, number
+            )
         return again.model_copy(update={"number": number})
 
-    async def _taken(self, draft: Draft) -> int:
+    async def _take_number(self, draft: Draft) -> int:
         """Take a number that no order of a draft has, or will get from a keyboard."""
         is_ordered = await self._services.order_cards.read(draft.order_id) is not None
 
@@ -178,7 +182,7 @@ class LaterOrders:
             return card.ended is not None
         return await self._is_lost(status)
 
-    async def _replaced(self, card: OrderCard, placed: PlacedOrder) -> PlacedOrder:
+    async def _replace(self, card: OrderCard, placed: PlacedOrder) -> PlacedOrder:
         """Remove an order whose successor was placed; or the successor, if the order has begun."""
         services, new = self._services, placed.card
         assert new is not None  # noqa: S101 - `move` fetches no files
@@ -208,7 +212,7 @@ class LaterOrders:
         return not await self._ordering.are_stored([status.video().key])
 
 
-def _again(draft: Draft, card: OrderCard, message: Card | None = None) -> Draft:
+def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) -> Draft:
     """Return the draft with the wish of one of its orders, and `message` as its card."""
     wish = card.order.wish
     is_all = bool(wish.movement.templates)

@@ -109,7 +109,7 @@ class LookResults:
         ):
             await self._services.drafts.detach_draft(draft)
         if not (is_settled and is_ready(draft) and await self._place_or_refuse(wished)):
-            await self._shown(draft)
+            await self._show_when_free(draft)
         if isinstance(outcome, AnimatoError) and not isinstance(outcome, UserError):
             facts = {"job": ref.job_id, "error": outcome}
             await self._tell_admins(self._services.texts("{job} failed: {error}", **facts))
@@ -122,13 +122,13 @@ class LookResults:
             log.info("%s: %s", draft.order_id, error)
             try:
                 content = MessageContent(error_text(error, self._services.texts))
-                await self._services.messenger.send(draft.target, content, at_once=True)
+                await self._services.messenger.send(draft.target, content, droppable=True)
             except ChatBusy:
                 log.info("%s: the person was not told", draft.order_id)
             await self._services.drafts.change(draft.draft_id, Draft.without_wish)
             return False
 
-    async def _shown(self, draft: Draft) -> None:
+    async def _show_when_free(self, draft: Draft) -> None:
         self._check_room(draft)
         showing = asyncio.ensure_future(self._show(draft.draft_id))
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pydantic import Field
 from redis.asyncio import Redis
 
-from bot.gateway.messenger import Card, ChatTarget
+from bot.gateway.messenger import CardMessage, ChatTarget
 from bot.gateway.updates import MediaFile
 from bot.record_store import BotRecord, RecordStore
 from jobs.connection import queue_errors
@@ -64,7 +64,7 @@ class OrderCard(BotRecord):
     thread_id: int | None = None
     reply_to: int | None = None
     moved_to: int | None = None
-    message: Card | None = None
+    message: CardMessage | None = None
     clip: MediaFile | None = None
     later: dict[str, int] = Field(default_factory=dict)
     replaced_by: int | None = None
@@ -159,30 +159,34 @@ class OrderCards:
 
         await self._changed(order_id, with_file)
 
-    async def note_later(self, order_id: str, wish: str, number: int, known: int | None) -> int:
+    async def note_later(
+        self, order_id: str, button_key: str, number: int, known: int | None
+    ) -> int:
         """Store the number of a later order. Return the number that another call stored, if any.
 
         Args:
             order_id: the earlier order.
-            wish: names the button.
+            button_key: names the button.
             number: the later order's number.
             known: the stored number that is to be replaced, or None.
         """
 
         def noted(card: OrderCard) -> OrderCard:
-            if card.later.get(wish) != known:
+            if card.later.get(button_key) != known:
                 return card
-            return card.model_copy(update={"later": {**card.later, wish: number}})
+            return card.model_copy(update={"later": {**card.later, button_key: number}})
 
         card = await self._changed(order_id, noted)
-        return number if card is None else card.later[wish]
+        return number if card is None else card.later[button_key]
 
     async def _changed(
         self, order_id: str, change: Callable[[OrderCard], OrderCard]
     ) -> OrderCard | None:
         return await self._records.change(card_key(order_id), change)
 
-    async def reopen(self, known: OrderCard, message: Card | None, now_s: float) -> OrderCard:
+    async def reopen(
+        self, known: OrderCard, message: CardMessage | None, now_s: float
+    ) -> OrderCard:
         """Reset the card of an order that begins again.
 
         Args:

@@ -1,9 +1,9 @@
-"""Taking orders, and taking them back: from a draft to the queue.
+"""Places and cancels orders.
 
-    place -> may the person order? -> are the files stored? -> card -> queue
-                                   -> if not, the files are fetched first
+    place -> check access and limits -> store the order's card -> submit the order to its queue
+                                     -> files are gone: fetch them; `LookResults` places it later
 
-Each call may be repeated for the same tap: an order's id is made of its draft and number.
+Each call may be repeated for the same tap: an order's id is made of its draft's id and a number.
 """
 
 from collections.abc import Sequence
@@ -181,20 +181,22 @@ class Ordering:
         self._status_cards.wake(card.order_id)
         return outcome
 
-    async def open_orders(self, person: int) -> list[OrderCard]:
+    async def open_orders(self, person_id: int) -> list[OrderCard]:
         """Return a person's orders that have not ended, the oldest first."""
         return [
-            card for card in await self._services.order_cards.all_open() if card.person_id == person
+            card
+            for card in await self._services.order_cards.all_open()
+            if card.person_id == person_id
         ]
 
-    async def check_access(self, person: int) -> Role:
+    async def check_access(self, person_id: int) -> Role:
         """Return the person's role.
 
         Raises:
             NotServed, ShutOut: the person may not use the bot.
             OrdersPaused: an admin has paused orders.
         """
-        role = await self._services.people.role(person)
+        role = await self._services.people.role(person_id)
         if role is Role.BANNED:
             raise ShutOut
         if role is Role.STRANGER:
@@ -260,7 +262,7 @@ class Ordering:
         if made_of is None:
             raise DraftUnready
         offer = await self._services.offers.now()
-        motion, templates = draft.movement, self._shown(draft)
+        motion, templates = draft.movement, self._templates(draft)
         engine = offer.engine_for(draft.engine, is_all_wanted=draft.is_all_wanted)
         if draft.is_all_wanted:
             motion = Movement(templates=tuple(one.name for one in templates))
@@ -355,7 +357,7 @@ class Ordering:
         with queue_errors(self._services.queues.url):
             await self._services.queues.client.zrem(show_all_key(order.person), order.order_id)
 
-    def _shown(self, draft: Draft) -> list[Template]:
+    def _templates(self, draft: Draft) -> list[Template]:
         """The movements that a draft asks for."""
         if draft.is_all_wanted:
             return list(self._catalogue)[:MAX_TILES]
@@ -366,7 +368,7 @@ class Ordering:
         _ = self._services.texts
         if draft.is_all_wanted:
             return _("✨ All movements")
-        templates = self._shown(draft)
+        templates = self._templates(draft)
         return title_of(templates[0]) if templates else _("🎬 Your clip")
 
 

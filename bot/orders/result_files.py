@@ -52,7 +52,7 @@ class ResultFiles:
         )
         await hand_in(queues, job)
 
-    async def fetched(self, card: OrderCard, folder: Path) -> tuple[Result, OutgoingVideo]:
+    async def fetch(self, card: OrderCard, folder: Path) -> tuple[Result, OutgoingVideo]:
         """Fetch the result of an order into a folder.
 
         Raises:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.drafts.draft import Draft
-from bot.gateway.application import described
-from bot.gateway.messenger import Card, ChatBusy, MessageContent
+from bot.gateway.application import describe_error
+from bot.gateway.messenger import CardMessage, ChatBusy, MessageContent
 from bot.orders.card_text import (
     GROUP,
     PRIVATE,
@@ -94,7 +94,7 @@ class StatusCards:
     def _on_written(self, order_id: str) -> None:
         task = self._writing.pop(order_id)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s: its card is not up to date: %s", order_id, described(error))
+            log.error("%s: its card is not up to date: %s", order_id, describe_error(error))
         if order_id in self._again and not task.cancelled():
             self._again.discard(order_id)
             self.wake(order_id)
@@ -164,20 +164,20 @@ class StatusCards:
             edits=card.edits + 1,
         )
 
-    async def _send_or_edit(self, card: OrderCard, content: MessageContent) -> Card | None:
+    async def _send_or_edit(self, card: OrderCard, content: MessageContent) -> CardMessage | None:
         """Edit the card's message or send it. Return None if it is gone."""
         messenger, is_first = self._services.messenger, card.edits == 0
         if card.message is not None:
             # The first edit removes the buttons that led to the order.
             is_there = await messenger.edit(
-                card.chat_id, card.message, content, at_once=not is_first and not card.is_stopping
+                card.chat_id, card.message, content, droppable=not is_first and not card.is_stopping
             )
             if is_there:
                 return card.message
         if not is_first:
             return None
 
-        async def note(sent: Card) -> None:
+        async def note(sent: CardMessage) -> None:
             def with_card(draft: Draft) -> Draft:
                 is_gone = draft.card is None or draft.card == card.message
                 is_its_order = draft.number == card.number

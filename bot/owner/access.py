@@ -176,28 +176,28 @@ class Admissions:
         _ = self._services.texts
         return _("No longer banned: {persons}", persons=_numbers(persons))
 
-    async def listed(self) -> str:
+    async def list_people(self) -> str:
         """List who has access and who is banned."""
-        return people_text(await self._services.people.listed(), self._services.texts)
+        return people_text(await self._services.people.allowed_or_banned(), self._services.texts)
 
-    async def _has_told(self, person: int) -> bool:
+    async def _has_told(self, person_id: int) -> bool:
         """Tell a person about the new access. Return whether that worked."""
         _ = self._services.texts
         content = MessageContent(_("You may use this bot now. Send me a photo."))
         try:
-            await self._services.messenger.send(ChatTarget(person), content)
+            await self._services.messenger.send(ChatTarget(person_id), content)
         except TelegramError as error:
             log.info("a person was not told of the access: %s", type(error).__name__)
             return False
         return True
 
 
-def refusal(role: Role, person: int, contact: str, _: Texts) -> str:
+def refusal(role: Role, person_id: int, contact: str, _: Texts) -> str:
     """Return the polite line for somebody without access.
 
     Args:
         role: `STRANGER` or `BANNED`.
-        person: their id, which the owner needs.
+        person_id: their id, which the owner needs.
         contact: the owner's contact; may be empty.
     """
     if role is Role.BANNED:
@@ -205,7 +205,7 @@ def refusal(role: Role, person: int, contact: str, _: Texts) -> str:
     else:
         text = _(
             "This bot is private. Its owner can give you access: your id is {person}.",
-            person=person,
+            person=person_id,
         )
     return f"{text} {_('The owner: {contact}', contact=contact)}" if contact else text
 

@@ -39,7 +39,7 @@ class AdminNotes:
         for admin in await self._services.people.admins():
             try:
                 await self._services.messenger.send(
-                    ChatTarget(admin), MessageContent(text), at_once=True
+                    ChatTarget(admin), MessageContent(text), droppable=True
                 )
             except (TelegramError, ChatBusy) as error:
                 log.info("an admin was not told: %s", type(error).__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.callback_data import ButtonData
-from bot.gateway.messenger import Card, ChatTarget, MessageContent
+from bot.gateway.messenger import CardMessage, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingTap
 from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering
@@ -40,16 +40,16 @@ class OwnerCommands:
         self._admissions = Admissions(services, ordering)
         self._claims = Claims(services.queues.client, services.queues.url)
 
-    async def claim(self, target: ChatTarget, person: int, text: str) -> None:
+    async def claim(self, target: ChatTarget, person_id: int, text: str) -> None:
         """Make an admin of the first person who opens the link of the first start."""
         _, people = self._services.texts, self._services.people
         secret = text.partition(CLAIM_LINK)[2].strip()
-        is_owner = await self._claims.redeem(secret, person)
+        is_owner = await self._claims.redeem(secret, person_id)
         # The same update may be repeated after the link was used.
-        if is_owner or await people.role(person) is Role.ADMIN:
+        if is_owner or await people.role(person_id) is Role.ADMIN:
             said = _("You are an admin of this bot now. /status shows its state.")
             await self._say(target, MessageContent(said))
-            await self._commands_shown(person)
+            await self._commands_shown(person_id)
         else:
             await self._say(
                 target, MessageContent(_("This link was used already, or has expired."))
@@ -61,7 +61,7 @@ class OwnerCommands:
 
     async def jobs(self, target: ChatTarget) -> None:
         """List the orders."""
-        await self._say(target, await self._jobs.listed(0))
+        await self._say(target, await self._jobs.list_page(0))
 
     async def pause(self, target: ChatTarget, *, is_paused: bool) -> None:
         """Pause or resume new orders."""
@@ -90,7 +90,7 @@ class OwnerCommands:
         action, about = found
         answer, content = await self._do(action, about, tap.person_id)
         await messenger.answer(tap.query_id, answer)
-        await messenger.edit(tap.chat_id, Card(message_id=tap.message_id), content)
+        await messenger.edit(tap.chat_id, CardMessage(message_id=tap.message_id), content)
 
     async def _do(self, action: OwnerAction, about: str, admin: int) -> tuple[str, MessageContent]:
         """Return the answer to the tap, and the message's new content."""
@@ -100,7 +100,7 @@ class OwnerCommands:
                 await self._services.people.pause(is_paused=is_paused)
                 return self._pause_text(is_paused=is_paused), await self._status_content()
             case OwnerAction.JOBS:
-                return "", await self._jobs.listed(int(about) if about.isdecimal() else 0)
+                return "", await self._jobs.list_page(int(about) if about.isdecimal() else 0)
             case OwnerAction.JOB:
                 return "", await self._jobs.detail(about)
             case OwnerAction.CANCEL:
@@ -115,7 +115,7 @@ class OwnerCommands:
         persons: Sequence[int],
         change: Callable[[Sequence[int]], Awaitable[str]],
     ) -> None:
-        text = await (change(persons) if persons else self._admissions.listed())
+        text = await (change(persons) if persons else self._admissions.list_people())
         await self._say(target, MessageContent(text))
 
     async def _status_content(self) -> MessageContent:

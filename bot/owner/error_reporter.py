@@ -39,11 +39,11 @@ class ErrorReporter:
             elif chat is not None and chat.type == chat.PRIVATE:
                 reply_to = message.message_id if message else None
                 target = ChatTarget(chat.id, reply_to=reply_to)
-                await self._messenger.send(target, MessageContent(text), at_once=True)
+                await self._messenger.send(target, MessageContent(text), droppable=True)
         except (TelegramError, ChatBusy) as error:
             log.info("the apology was not sent: %s", type(error).__name__)
 
-    async def failed(self, update: object, context: Context) -> None:
+    async def report(self, update: object, context: Context) -> None:
         """Handle an error of the application, which has given up an update."""
         if isinstance(update, UnreadableUpdate):
             text = self._texts(

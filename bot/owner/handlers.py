@@ -17,7 +17,7 @@ from telegram.ext import (
 from bot.callback_data import VERSION, ButtonAction
 from bot.gateway.application import AnyApplication, Context, on_message
 from bot.gateway.messenger import ChatTarget
-from bot.gateway.updates import incoming, tapped
+from bot.gateway.updates import incoming_message, incoming_tap
 from bot.owner.access import CommandAttempt, Guard
 from bot.owner.claim import CLAIM_LINK
 from bot.owner.commands import OwnerCommands
@@ -50,11 +50,11 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
         on_command(name, lambda message: admit(_target(message), persons_of(message)), anywhere)
 
     async def claim(message: Message) -> None:
-        claimant = incoming(message)
+        claimant = incoming_message(message)
         await commands.claim(claimant.target, claimant.person_id, claimant.text)
 
     async def tap(update: Update, _context: Context) -> None:
-        found = tapped(update.callback_query) if update.callback_query else None
+        found = incoming_tap(update.callback_query) if update.callback_query else None
         if found is not None:
             await commands.tap(found)
 
@@ -86,7 +86,7 @@ def attempt_of(update: Update, bot: str) -> CommandAttempt | None:
         )
     if message is None or filters.StatusUpdate.ALL.check_update(update):
         return None
-    sent = incoming(message)
+    sent = incoming_message(message)
     has_file = message.effective_attachment is not None
     return CommandAttempt(sent.target, sent.person_id, sent.text, bot=bot, has_file=has_file)
 
@@ -105,8 +105,8 @@ def persons_of(message: Message) -> list[int]:
         return [reply.forward_origin.sender_user.id]
     if reply.from_user is not None and reply.from_user.is_bot and reply.sender_chat is None:
         return []
-    return [incoming(reply).person_id]
+    return [incoming_message(reply).person_id]
 
 
 def _target(message: Message) -> ChatTarget:
-    return incoming(message).target
+    return incoming_message(message).target

@@ -63,7 +63,7 @@ class Jobs:
         self._later_orders = later_orders
         self._logs = OrderLogs(services.queues.client, services.queues.url)
 
-    async def listed(self, page: int) -> MessageContent:
+    async def list_page(self, page: int) -> MessageContent:
         """Return a page of the open orders, and of those that failed by our fault."""
         services = self._services
         found = {card.order_id: card for card in await services.order_cards.all_open()}

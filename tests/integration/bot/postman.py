@@ -32,11 +32,11 @@ class Dying(Messenger):
         video: OutgoingVideo,
         content: MessageContent,
         *,
-        at_once: bool = False,
+        droppable: bool = False,
     ) -> int:
         if self.point == "before":
             await hang()
-        sent = await super().send_video(target, video, content, at_once=at_once)
+        sent = await super().send_video(target, video, content, droppable=droppable)
         if self.point == "after":
             await hang()
         return sent

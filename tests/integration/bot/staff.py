@@ -14,10 +14,10 @@ from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
 from bot.drafts.draft import Draft
-from bot.drafts.draft_store import DraftStore, draft_id
+from bot.drafts.draft_store import DraftStore, draft_id_of
 from bot.drafts.intake import Intake
 from bot.gateway.card_sender import CardSender
-from bot.gateway.messenger import Card, Messenger
+from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.updates import MediaFile
 from bot.orders.delivery import Delivery
@@ -156,6 +156,13 @@ def hasty_bot(server: Sandbox) -> ExtBot[Any]:
     )
 
 
+def card_sender_of(redis: Redis, url: str, messenger: Messenger) -> CardSender:
+    """A sender of cards that records all texts of the messenger."""
+    sender = CardSender(redis, url, messenger)
+    messenger.around_text = sender.record
+    return sender
+
+
 @asynccontextmanager
 async def staff_of(
     server: Sandbox,
@@ -174,8 +181,6 @@ async def staff_of(
         client: Redis = queues.client
         bot = await stack.enter_async_context(hasty_bot(server))
         sender = messenger(bot)
-        card_sender = CardSender(client, url, sender)
-        sender.around_text = card_sender.record
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
@@ -183,7 +188,7 @@ async def staff_of(
             people=People(client, url, frozenset({ADMIN}), is_open=True),
             offers=Offers(WorkerRegistry(client, url), KnownEngines(client, url), "auto"),
             messenger=sender,
-            card_sender=card_sender,
+            card_sender=card_sender_of(client, url, sender),
             store=store,
             retention=Retention(client, store, input_s=3600, result_s=3600),
             metrics=metrics,
@@ -357,12 +362,12 @@ async def photo_sent(staff: Staff, desk: Desk, person: int = ALICE, **changes: A
     bot = staff.services.messenger.bot
     card = await bot.send_message(person, "Looking at your photo ...")
     facts: dict[str, Any] = {
-        "draft_id": draft_id(person, message["message_id"]),
+        "draft_id": draft_id_of(person, message["message_id"]),
         "chat_id": person,
         "person_id": person,
         "message_id": message["message_id"],
         "photo": MediaFile(file_id=message["photo"][-1]["file_id"], name="IMG 1.jpg"),
-        "card": Card(message_id=card.message_id),
+        "card": CardMessage(message_id=card.message_id),
     }
     draft = await staff.drafts.begin(Draft(**(facts | changes)))
     await staff.intake.begin(draft)
@@ -389,7 +394,6 @@ async def looked_at(staff: Staff, draft: Draft) -> Draft:
 
 async def clip_added(staff: Staff, draft: Draft, name: str = "clip.mp4") -> Draft:
     """The draft with a clip, as soon as both were looked at."""
-    assert draft.photo is not None
     clip = draft.photo.model_copy(update={"name": name})
     seen = len(staff.shown.drafts)
     renewed = await staff.drafts.change(

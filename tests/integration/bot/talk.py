@@ -23,7 +23,7 @@ from bot.conversation.handlers import add_conversation_handlers, add_tap_handler
 from bot.conversation.media_handler import MediaHandler, MediaLimits
 from bot.conversation.taps import Taps
 from bot.drafts.draft import Draft
-from bot.drafts.draft_store import draft_id
+from bot.drafts.draft_store import draft_id_of
 from bot.drafts.intake import CLOUD_LIMIT_BYTES
 from bot.gateway.connection import build_application
 from bot.gateway.messenger import Messenger
@@ -144,7 +144,7 @@ class Talk:
 
     async def draft_of(self, message: Message) -> Draft:
         """The draft of a photo's message."""
-        return await self.staff.draft(draft_id(message["chat"]["id"], message["message_id"]))
+        return await self.staff.draft(draft_id_of(message["chat"]["id"], message["message_id"]))
 
     async def videos(self, person: int = ALICE, count: int = 1) -> list[Message]:
         """The videos that have come, as soon as there are so many."""

@@ -11,10 +11,10 @@ from bot.conversation.album_store import AlbumPart, AlbumStore, album_id_of
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft import Draft
-from bot.drafts.draft_store import draft_id
+from bot.drafts.draft_store import draft_id_of
 from bot.drafts.intake import Intake
-from bot.gateway.messenger import Card
-from bot.gateway.updates import MediaFile
+from bot.gateway.messenger import CardMessage
+from bot.gateway.updates import IncomingTap, MediaFile
 from jobs.queues.keys import DUE_ALBUMS
 from sandbox.server import Sandbox
 from tests.integration.bot import talk as talks
@@ -28,7 +28,7 @@ newcomers = talks.newcomers
 talk = talks.talk
 
 ALBUM = "You sent 3 photos. Which one should I animate?"
-LATE = draft_id(ALICE, 99)
+LATE = draft_id_of(ALICE, 99)
 PHOTO = MediaFile(file_id="x", name="photo.jpg")
 
 
@@ -86,9 +86,7 @@ class BusyIntake(Intake):
             drafts = self._services.drafts
             await drafts.begin(draft.model_copy(update={"draft_id": LATE, "card": None}))
             waiting = (draft.draft_id, LATE)
-            await drafts.update_conversation(
-                draft.chat_id, draft.person_id, unagreed=waiting, questions=(99,)
-            )
+            await drafts.update_conversation(draft, unagreed=waiting, questions=(99,))
 
 
 async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
@@ -99,9 +97,10 @@ async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     await newcomers.photo()
     terms = (await newcomers.shows("Before we begin"))["message_id"]
     cards = DraftCards(services, CATALOGUE)
-    await MediaHandler(services, BusyIntake(services), cards, limits).agreed(ALICE, ALICE, terms)
-    desk = await services.drafts.conversation(ALICE, ALICE)
-    assert (desk.unagreed, desk.questions) == ((), ())
+    tap = IncomingTap(ALICE, ALICE, terms, None, "", "")
+    await MediaHandler(services, BusyIntake(services), cards, limits).accept_terms(tap)
+    conversation = await services.drafts.conversation(tap)
+    assert (conversation.unagreed, conversation.questions) == ((), ())
     await newcomers.shows("Which movement?", count=2)
 
 
@@ -199,15 +198,17 @@ async def test_parts_stand_as_in_the_chat_however_they_came(redis: Redis, valkey
     for number in (10, 9, 10):
         part = AlbumPart(chat_id=7, person_id=7, message_id=number, photo=PHOTO)
         await store.add("a", part, 1.0)
-    await store.note_card("a", Card(message_id=5))
+    await store.note_card("a", CardMessage(message_id=5))
     await store.note_begun("a", 10)
     album = await store.read("a")
     assert album is not None
     assert [one.message_id for one in album.photos] == [9, 10]
     assert [one.message_id for one in album.not_begun] == [9]
-    assert album.card == Card(message_id=5)
+    assert album.card == CardMessage(message_id=5)
     assert await store.read("b") is None
 
 
 def test_album_is_no_draft_and_no_other_chats_album() -> None:
-    assert len({album_id_of(7, "1"), album_id_of(8, "1"), album_id_of(7, "2"), draft_id(7, 1)}) == 4
+    assert (
+        len({album_id_of(7, "1"), album_id_of(8, "1"), album_id_of(7, "2"), draft_id_of(7, 1)}) == 4
+    )

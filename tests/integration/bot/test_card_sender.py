@@ -11,7 +11,7 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.drafts.draft import Draft
 from bot.gateway.card_sender import CardSender
-from bot.gateway.messenger import Card, ChatTarget, MessageContent, Messenger
+from bot.gateway.messenger import CardMessage, ChatTarget, MessageContent, Messenger
 from jobs.queues.keys import DUE_ALBUMS, album_key, draft_key, sending_key
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
@@ -20,6 +20,7 @@ from tests.integration.bot.conftest import until
 from tests.integration.bot.staff import (
     Maker,
     Staff,
+    card_sender_of,
     delivering,
     hasty_bot,
     local_store,
@@ -58,10 +59,10 @@ class Notes:
     """Notes cards, or dies before it can."""
 
     def __init__(self, *, dies: bool = False) -> None:
-        self.cards: list[Card] = []
+        self.cards: list[CardMessage] = []
         self._dies = dies
 
-    async def __call__(self, card: Card) -> None:
+    async def __call__(self, card: CardMessage) -> None:
         if self._dies:
             raise asyncio.CancelledError
         self.cards.append(card)
@@ -74,15 +75,9 @@ async def messenger(sandbox: Sandbox, desk: Desk) -> AsyncIterator[Messenger]:
         yield Messenger(bot)
 
 
-def sender_of(redis: Redis, url: str, messenger: Messenger) -> CardSender:
-    sender = CardSender(redis, url, messenger)
-    messenger.around_text = sender.record
-    return sender
-
-
 @pytest.fixture
 async def card_sender(redis: Redis, valkey: str, messenger: Messenger) -> CardSender:
-    return sender_of(redis, valkey, messenger)
+    return card_sender_of(redis, valkey, messenger)
 
 
 async def test_card_whose_answer_was_lost_is_told_that_it_goes_on_below(
@@ -103,11 +98,11 @@ async def test_card_whose_answer_was_lost_is_told_that_it_goes_on_below(
 async def test_card_that_was_sent_by_a_bot_that_died_is_told_so_after_the_restart(
     redis: Redis, valkey: str, messenger: Messenger, desk: Desk
 ) -> None:
-    before = sender_of(redis, valkey, messenger)
+    before = card_sender_of(redis, valkey, messenger)
     await messenger.send(ChatTarget(ALICE), MessageContent("Hello!"))
     with pytest.raises(asyncio.CancelledError):
         await before.send("a", ChatTarget(ALICE), MessageContent("Looking ..."), Notes(dies=True))
-    after, notes = sender_of(redis, valkey, messenger), Notes()
+    after, notes = card_sender_of(redis, valkey, messenger), Notes()
     await after.send("a", ChatTarget(ALICE), MessageContent("Looking ..."), notes)
     assert await texts(desk) == ["Hello!", BELOW, "Looking ..."]
     assert await is_settled(redis)
@@ -127,7 +122,7 @@ async def test_nothing_else_in_the_chat_is_touched(
     # What is under way is waited for: its id lies between as well.
     is_slow = asyncio.Event()
 
-    async def note(_: Card) -> None:
+    async def note(_: CardMessage) -> None:
         is_slow.set()
         await asyncio.sleep(0.2)
 
@@ -185,14 +180,14 @@ async def test_lost_card_of_several_faces_shows_its_sheet_below(talk: Talk) -> N
     await talk.staff.drafts.change(
         draft.draft_id, lambda now: now.model_copy(update={"card": None})
     )
-    cards = talk.media_handler._cards  # noqa: SLF001 - as a handler that is run twice
+    cards = talk.media_handler._draft_cards  # noqa: SLF001 - as a handler that is run twice
     with pytest.raises(NetworkError):
         await cards.show(draft.draft_id)
     await cards.show(draft.draft_id)
     *_, lost, last = await talk.said()
     assert text_of(lost) == BELOW
     assert last["photo"]
-    assert (await talk.staff.draft(draft.draft_id)).card == Card(
+    assert (await talk.staff.draft(draft.draft_id)).card == CardMessage(
         message_id=last["message_id"], has_media=True
     )
 
@@ -288,7 +283,7 @@ async def test_lost_card_of_an_order_is_told_so(
         await until(lambda: is_settled(redis))
         card = await staff.services.order_cards.read(draft.order_id)
     assert card is not None
-    assert card.message == Card(message_id=(await desk.messages())[-1]["message_id"])
+    assert card.message == CardMessage(message_id=(await desk.messages())[-1]["message_id"])
     assert sum(text == BELOW for text in await texts(desk)) == 1
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.drafts.draft_store import DraftStore, draft_id
+from bot.drafts.draft_store import DraftStore, draft_id_of
 from bot.orders.order_cards import OrderCards
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
@@ -162,7 +162,7 @@ async def test_orders_of_a_group_are_cancelled_when_the_bot_is_put_out(house: Ho
     await house.desk.post("members", chat_id=FAMILY, status="kicked")
     cards = OrderCards(house.queues.client, house.queues.url)
 
-    draft = draft_id(FAMILY, command["message_id"])
+    draft = draft_id_of(FAMILY, command["message_id"])
 
     async def is_over() -> bool:
         return not await cards.all_unsettled() and await drafts_of(house).read(draft) is None
@@ -182,7 +182,7 @@ async def test_photos_of_a_person_who_blocks_the_bot_are_forgotten(house: House)
         return not await drafts.of_chat(BOB)
 
     await until(are_gone)
-    assert await drafts.read(draft_id(BOB, photo["message_id"])) is None
+    assert await drafts.read(draft_id_of(BOB, photo["message_id"])) is None
     assert await files_of(house.store) == []
 
 
@@ -199,7 +199,7 @@ async def test_group_that_gets_a_new_number_gets_its_video_there(house: House) -
     await until(lambda: moved)
     video = await house.video(moved[0])
     assert not video.get("reply_to_message")
-    draft = await drafts_of(house).read(draft_id(FAMILY, command["message_id"]))
+    draft = await drafts_of(house).read(draft_id_of(FAMILY, command["message_id"]))
     assert draft is not None
     assert draft.chat_id == moved[0]
     await house.tap("Another movement", video, BOB)

@@ -132,7 +132,7 @@ async def test_admins_commands_of_others_are_met_with_silence(house: House) -> N
     await house.shows("Best is one face", ALICE)
     assert len(await house.said(ALICE)) == 1
     assert not await house.people.is_paused()
-    assert await house.people.listed() == {}
+    assert await house.people.allowed_or_banned() == {}
 
 
 async def test_allowed_person_is_served_and_a_banned_one_is_not_any_more(private: House) -> None:
@@ -261,7 +261,7 @@ async def test_admins_buttons_do_nothing_for_who_is_no_admin_any_more(served: Se
 
 async def test_command_lists_are_written_once_and_then_left_alone(served: Served) -> None:
     async with served() as house:
-        await until(lambda: described(house))
+        await until(lambda: describe_error(house))
         # The admin's own list comes last.
         await until(lambda: wrote_commands(house, 3))
         shown = str(await house.desk.get("commands", user_id=ALICE, chat_id=FAMILY))
@@ -273,7 +273,7 @@ async def test_command_lists_are_written_once_and_then_left_alone(served: Served
         assert len(await house.desk.calls("setMyDescription")) == 1
 
 
-async def described(house: House) -> bool:
+async def describe_error(house: House) -> bool:
     return bool(await house.desk.calls("setMyShortDescription")) and await asked(house, 3)
 
 

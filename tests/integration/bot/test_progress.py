@@ -11,7 +11,7 @@ import pytest
 from telegram.ext import ExtBot
 
 from bot.drafts.draft import Draft
-from bot.gateway.messenger import Card, ChatBusy, MessageContent, Messenger
+from bot.gateway.messenger import CardMessage, ChatBusy, MessageContent, Messenger
 from bot.orders.offers import Offer, Offers
 from bot.orders.order_cards import FinalMessage
 from bot.orders.ordering import Ordering
@@ -204,7 +204,9 @@ class Dropping:
 async def test_edit_that_was_dropped_is_not_taken_for_one_that_is_shown() -> None:
     messenger = Messenger(cast("ExtBot[Any]", Dropping()))
     with pytest.raises(ChatBusy):
-        await messenger.edit(ALICE, Card(message_id=1), MessageContent("Half."), at_once=True)
+        await messenger.edit(
+            ALICE, CardMessage(message_id=1), MessageContent("Half."), droppable=True
+        )
 
 
 # --- a result's file ------------------------------------------------------------------------------
@@ -270,7 +272,7 @@ async def test_what_is_deleted_is_nowhere_any_more(
     card = await staff.services.order_cards.read(draft.order_id_of(1))
     assert card is not None
     with pytest.raises(ResultGone):
-        await files.fetched(card, tmp_path)
+        await files.fetch(card, tmp_path)
 
 
 async def test_photo_that_another_order_needs_is_not_deleted(

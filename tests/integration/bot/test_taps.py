@@ -81,7 +81,7 @@ async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk)
 async def test_engine_is_chosen_where_there_are_several(talk: Talk) -> None:
     card = await card_of(talk)
     assert "(flow)" not in str(labels(card))
-    draft = await talk.staff.drafts.answered(ALICE, card["message_id"])
+    draft = await talk.staff.drafts.draft_of_message(ALICE, card["message_id"])
     assert draft is not None
     await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "fomm"))
     await until(lambda: _has_engine(talk, draft, "fomm"))
@@ -107,7 +107,7 @@ async def test_double_tap_is_one_order(talk: Talk) -> None:
 
 async def test_buttons_of_somebody_else_say_whose_they_are(talk: Talk) -> None:
     card = await card_of(talk)
-    draft = await talk.staff.drafts.answered(ALICE, card["message_id"])
+    draft = await talk.staff.drafts.draft_of_message(ALICE, card["message_id"])
     assert draft is not None
     await talk.desk.post("members", chat_id=FAMILY, status="member")
     shared = draft.model_copy(update={"draft_id": "familydraft"[:10], "chat_id": FAMILY})

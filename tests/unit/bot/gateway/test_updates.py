@@ -10,10 +10,10 @@ from bot.gateway.updates import (
     IncomingTap,
     SourcePhoto,
     Unusable,
-    incoming,
+    incoming_message,
+    incoming_tap,
     media_of,
     quoted_media_of,
-    tapped,
 )
 
 ALICE = {"id": 7, "first_name": "Alice", "is_bot": False, "language_code": "pt-BR"}
@@ -108,11 +108,11 @@ def test_text_brings_nothing_and_may_answer_something() -> None:
 
 
 def test_where_a_message_came_from() -> None:
-    plain = incoming(message_of(text="hello", message_thread_id=5))
+    plain = incoming_message(message_of(text="hello", message_thread_id=5))
     assert (plain.chat_id, plain.person_id, plain.message_id, plain.text) == (7, 7, 3, "hello")
     assert plain.thread_id is None, "outside topics it cannot be sent to"
-    assert incoming(message_of(message_thread_id=5, is_topic_message=True)).thread_id == 5
-    anonymous = incoming(message_of(sender_chat={"id": -100, "type": "supergroup"}))
+    assert incoming_message(message_of(message_thread_id=5, is_topic_message=True)).thread_id == 5
+    anonymous = incoming_message(message_of(sender_chat={"id": -100, "type": "supergroup"}))
     assert anonymous.person_id == -100
 
 
@@ -124,8 +124,10 @@ def test_tap_under_a_message_that_is_there_that_is_forgotten_and_that_is_none() 
     there = {"message_id": 3, "date": 1, "chat": CHAT, "message_thread_id": 5}
     topic = {**there, "is_topic_message": True}
     forgotten = {"message_id": 3, "date": 0, "chat": CHAT}
-    assert tapped(query_of(data="x", message=there)) == IncomingTap(7, 7, 3, None, "x", "1")
-    assert tapped(query_of(data="x", message=topic)) == IncomingTap(7, 7, 3, 5, "x", "1")
-    assert tapped(query_of(data="x", message=forgotten)) == IncomingTap(7, 7, 3, None, "x", "1")
-    assert tapped(query_of(data="x", inline_message_id="i")) is None
-    assert tapped(query_of(game_short_name="g", message=there)) is None
+    assert incoming_tap(query_of(data="x", message=there)) == IncomingTap(7, 7, 3, None, "x", "1")
+    assert incoming_tap(query_of(data="x", message=topic)) == IncomingTap(7, 7, 3, 5, "x", "1")
+    assert incoming_tap(query_of(data="x", message=forgotten)) == IncomingTap(
+        7, 7, 3, None, "x", "1"
+    )
+    assert incoming_tap(query_of(data="x", inline_message_id="i")) is None
+    assert incoming_tap(query_of(game_short_name="g", message=there)) is None

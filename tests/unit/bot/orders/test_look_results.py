@@ -4,6 +4,7 @@ from typing import Any
 
 from bot.drafts.draft import Draft, draft_of_job
 from bot.drafts.intake import name_in_store
+from bot.gateway.updates import MediaFile
 from bot.orders.look_results import is_ready, with_look
 from bot.orders.ordering import renumbered
 from jobs.model import CropBox, Face
@@ -17,7 +18,10 @@ FACES = tuple(Face(number=number, box=BOX.scaled(number), votes=1) for number in
 
 
 def make_draft(**changes: Any) -> Draft:
-    return Draft(draft_id="k3f9a2b1cd", chat_id=7, person_id=7, message_id=1, **changes)
+    photo = MediaFile(file_id="x", name="photo.jpg")
+    return Draft(
+        draft_id="k3f9a2b1cd", chat_id=7, person_id=7, message_id=1, photo=photo, **changes
+    )
 
 
 def make_look(**changes: Any) -> LookResult:
