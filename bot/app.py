@@ -29,7 +29,7 @@ from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingHealth
-from bot.groups.chats import ChatDepartures, ChatMigrations
+from bot.groups.chats import leave_chat, move_chat
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
 from bot.orders.delivery import DELIVER_RULES, Delivery
@@ -40,10 +40,9 @@ from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.owner.access import Guard
-from bot.owner.admin_notes import AdminNotes
+from bot.owner.admin_notes import AdminNotes, ErrorReporter
 from bot.owner.claim import Claims, claim_text, first_link
 from bot.owner.commands import OwnerCommands
-from bot.owner.error_reporter import ErrorReporter
 from bot.owner.handlers import add_guard, add_owner_handlers
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
@@ -146,7 +145,7 @@ def _services(
 ) -> Services:
     client, url = queues.client, queues.url
     drafts, order_cards = DraftStore(client, url), OrderCards(client, url)
-    messenger = Messenger(application.bot, ChatMigrations(drafts, order_cards).move)
+    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards))
     card_sender = CardSender(client, url, messenger)
     messenger.around_text = card_sender.record
     return Services(
@@ -198,8 +197,12 @@ def _put_together(
     add_guard(application, Guard(services, settings.owner_contact))
     owner_commands = OwnerCommands(services, ordering, later_orders, command_lists.write_for)
     add_owner_handlers(application, owner_commands)
-    migrations = ChatMigrations(services.drafts, services.order_cards)
-    add_chat_handlers(application, migrations, ChatDepartures(services, ordering), groups)
+    add_chat_handlers(
+        application,
+        partial(move_chat, services.drafts, services.order_cards),
+        partial(leave_chat, services, ordering),
+        groups,
+    )
     add_group_handlers(application, groups)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, later_orders, draft_cards)

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from bot.gateway.messenger import CardMessage
-from bot.gateway.updates import DrivingClip, IncomingMessage, Media, MediaFile, SourcePhoto
+from bot.gateway.updates import ClipMedia, IncomingMessage, Media, MediaFile, PhotoMedia
 from bot.record_store import BotRecord
 from jobs.connection import queue_errors
 from jobs.model import Value
@@ -92,9 +92,9 @@ def part_of(incoming: IncomingMessage, media: Media) -> AlbumPart:
         thread_id=incoming.thread_id,
     )
     match media:
-        case SourcePhoto(file):
+        case PhotoMedia(file):
             return part.model_copy(update={"photo": file})
-        case DrivingClip(file):
+        case ClipMedia(file):
             return part.model_copy(update={"clip": file})
     return part.model_copy(update={"refusal": media.sentence, "name": media.name})
 

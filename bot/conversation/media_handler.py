@@ -18,12 +18,12 @@ from bot.drafts.intake import Intake
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, CardMessage, MessageContent
 from bot.gateway.updates import (
-    DrivingClip,
+    ClipMedia,
     IncomingMessage,
     IncomingTap,
     Media,
     MediaFile,
-    SourcePhoto,
+    PhotoMedia,
 )
 from bot.services import Services
 from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
@@ -78,11 +78,11 @@ class MediaHandler:
 
     async def take(self, incoming: IncomingMessage, media: Media) -> None:
         """Handle a photo or a clip, or say why it cannot be used."""
-        if isinstance(media, DrivingClip):
+        if isinstance(media, ClipMedia):
             await self.take_clip(incoming, media.file)
         elif media.clip is not None and await self._is_clip_wanted(incoming):
             await self.take_clip(incoming, media.clip)
-        elif isinstance(media, SourcePhoto):
+        elif isinstance(media, PhotoMedia):
             await self.begin(incoming, media.file)
         else:
             await self.say(incoming, self._services.texts(media.sentence, name=media.name))

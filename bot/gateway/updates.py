@@ -86,7 +86,7 @@ class IncomingMessage:
 
 
 @dataclass(frozen=True)
-class SourcePhoto:
+class PhotoMedia:
     """A picture to animate.
 
     Attributes:
@@ -99,14 +99,14 @@ class SourcePhoto:
 
 
 @dataclass(frozen=True)
-class DrivingClip:
+class ClipMedia:
     """A clip whose movement can be followed."""
 
     file: MediaFile
 
 
 @dataclass(frozen=True)
-class Unusable:
+class UnusableMedia:
     """Media that cannot be used as a photo.
 
     Attributes:
@@ -120,7 +120,7 @@ class Unusable:
     clip: MediaFile | None = None
 
 
-Media = SourcePhoto | DrivingClip | Unusable
+Media = PhotoMedia | ClipMedia | UnusableMedia
 
 
 @dataclass(frozen=True)
@@ -206,19 +206,19 @@ def media_of(message: Message | ExternalReplyInfo) -> Media | None:
         largest = message.photo[-1]
         photo = MediaFile(file_id=largest.file_id, name="photo.jpg", size_bytes=largest.file_size)
         live = message.live_photo
-        return SourcePhoto(photo, _moving(live, "live photo.mp4") if live else None)
+        return PhotoMedia(photo, _moving(live, "live photo.mp4") if live else None)
     if message.sticker:
         return _of_sticker(message.sticker)
     # An animation has `document` set as well.
     clip = message.animation or message.video or message.video_note
     if clip:
-        return DrivingClip(_moving(clip, getattr(clip, "file_name", None) or "clip.mp4"))
+        return ClipMedia(_moving(clip, getattr(clip, "file_name", None) or "clip.mp4"))
     if message.document:
         return _of_document(message.document)
     if message.story or message.paid_media:
-        return Unusable(_STORY if message.story else _PAID)
+        return UnusableMedia(_STORY if message.story else _PAID)
     is_something = isinstance(message, Message) and message.effective_attachment
-    return Unusable(_NO_FILE) if is_something else None
+    return UnusableMedia(_NO_FILE) if is_something else None
 
 
 def quoted_media_of(message: Message) -> Media | None:
@@ -239,10 +239,10 @@ def _moving(clip: Moving, name: str) -> MediaFile:
 def _of_sticker(sticker: Sticker) -> Media:
     if sticker.is_video:
         clip = MediaFile(file_id=sticker.file_id, name="sticker.webm", size_bytes=sticker.file_size)
-        return Unusable(_MOVING_STICKER, clip=clip)
+        return UnusableMedia(_MOVING_STICKER, clip=clip)
     if sticker.is_animated:
-        return Unusable(_MOVING_STICKER)
-    return SourcePhoto(
+        return UnusableMedia(_MOVING_STICKER)
+    return PhotoMedia(
         MediaFile(file_id=sticker.file_id, name="sticker.webp", size_bytes=sticker.file_size)
     )
 
@@ -256,7 +256,7 @@ def _of_document(document: Document) -> Media:
         size_bytes=document.file_size,
     )
     if mime == "image/gif" or mime.startswith("video/") or suffix in _CLIPS:
-        return DrivingClip(file)
+        return ClipMedia(file)
     if mime.startswith("image/") or suffix in _PICTURES:
-        return SourcePhoto(file)
-    return Unusable(_OTHER_FILE, file.name)
+        return PhotoMedia(file)
+    return UnusableMedia(_OTHER_FILE, file.name)

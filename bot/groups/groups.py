@@ -7,7 +7,7 @@ from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id_of
 from bot.gateway.messenger import ChatTarget, MessageContent
-from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto, Unusable
+from bot.gateway.updates import ClipMedia, IncomingMessage, Media, PhotoMedia, UnusableMedia
 from bot.orders.card_text import cancel_text
 from bot.orders.ordering import Ordering
 from bot.services import Services
@@ -48,9 +48,9 @@ class Groups:
         if incoming.person_id < 0:
             text = _("I cannot see who you are. Please write as yourself, not as the group.")
             await self._media_handler.say(incoming, text)
-        elif isinstance(media, Unusable):
+        elif isinstance(media, UnusableMedia):
             await self._media_handler.say(incoming, _(media.sentence, name=media.name))
-        elif not isinstance(media, SourcePhoto):
+        elif not isinstance(media, PhotoMedia):
             await self.help(incoming)
         elif wish and template is None:
             names = ", ".join(one.name for one in self._catalogue)
@@ -75,7 +75,7 @@ class Groups:
 
     async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
         """Take a clip that replies to a card of the same person; ignore anything else."""
-        if incoming.reply_to is None or not isinstance(media, DrivingClip):
+        if incoming.reply_to is None or not isinstance(media, ClipMedia):
             return
         draft = await self._services.drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
         if draft is not None and draft.person_id == incoming.person_id:

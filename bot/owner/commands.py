@@ -8,11 +8,10 @@ from bot.gateway.updates import IncomingTap
 from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
-from bot.owner.buttons import OwnerAction, owner_action_of
 from bot.owner.claim import CLAIM_LINK, Claims
 from bot.owner.jobs import Jobs
 from bot.owner.overview import Overviews
-from bot.owner.status import status_content
+from bot.owner.status import OwnerAction, owner_action_of, status_content
 from bot.people import Role
 from bot.services import Services
 

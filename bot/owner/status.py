@@ -1,7 +1,9 @@
-"""The message of /status."""
+"""The message of /status, and the buttons of admins."""
 
-from bot.gateway.messenger import Keyboard, MessageContent
-from bot.owner.buttons import OwnerAction, owner_button
+from enum import StrEnum
+
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.owner.overview import Overview, QueueSummary, WorkerSummary
 from bot.texts import Texts
 from jobs.queues.keys import engine_queue
@@ -9,6 +11,32 @@ from jobs.queues.keys import engine_queue
 _MOST_WORKERS = 15
 _MINUTE_S, _HOUR_S = 60, 3600
 _MB, _GB = 1_000_000, 1_000_000_000
+_SEPARATOR = ":"
+
+
+class OwnerAction(StrEnum):
+    """What an admin's button does."""
+
+    STATUS = "status"
+    PAUSE = "pause"
+    RESUME = "resume"
+    JOBS = "jobs"  # that page of them
+    JOB = "job"  # that order
+    CANCEL = "cancel"  # that order
+    RETRY = "retry"  # that order
+
+
+def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:
+    """Return a button for admins; `about` is the order or the page."""
+    return Button(text, ButtonData(ButtonAction.OWNER, argument=f"{action}{_SEPARATOR}{about}"))
+
+
+def owner_action_of(tap: ButtonData) -> tuple[OwnerAction, str] | None:
+    """Parse a button's action and its order or page; None for other buttons."""
+    name, _, about = tap.argument.partition(_SEPARATOR)
+    if tap.action is not ButtonAction.OWNER or name not in set(OwnerAction):
+        return None
+    return OwnerAction(name), about
 
 
 def status_content(overview: Overview, _: Texts) -> MessageContent:

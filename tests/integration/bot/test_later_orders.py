@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.drafts.draft import Draft
-from bot.groups.chats import ChatMigrations
+from bot.groups.chats import move_chat
 from bot.orders.later_orders import LaterOrders, OrderForgotten
 from bot.orders.ordering import Ordering, OrdersPaused
 from bot.orders.result_files import ResultFiles
@@ -117,7 +117,7 @@ async def test_orders_of_a_group_that_got_a_new_number_are_found(
         await desk.sees("done in")
         await until(lambda: nothing_is_open(staff))
         for _ in range(2):
-            await ChatMigrations(staff.drafts, staff.services.order_cards).move(ALICE, BOB)
+            await move_chat(staff.drafts, staff.services.order_cards, ALICE, BOB)
         draft = await staff.draft(draft.draft_id)
         assert draft.chat_id == BOB
         assert await staff.ordering.cancel(draft, 1) is CancelOutcome.TOO_LATE
@@ -138,7 +138,7 @@ async def test_card_of_a_group_that_got_a_new_number_is_shown_anew(
     await desk.say("/start", user_id=BOB, chat_id=BOB)
     await staff.ordering.place(await staff.wishing(draft.draft_id))
     await desk.sees("No worker is online")
-    await ChatMigrations(staff.drafts, staff.services.order_cards).move(ALICE, BOB)
+    await move_chat(staff.drafts, staff.services.order_cards, ALICE, BOB)
     await desk.sees("No worker is online", BOB)
     await staff.ordering.cancel(await staff.draft(draft.draft_id), 1)
     await desk.sees("Smile: cancelled.", BOB)

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.conversation.media_handler import MediaLimits
-from bot.gateway.updates import DrivingClip, IncomingMessage, MediaFile, SourcePhoto
+from bot.gateway.updates import ClipMedia, IncomingMessage, MediaFile, PhotoMedia
 from jobs.errors import ClipTooLong, MediaDamaged, MediaTooLarge, NoFaceInClip
 from jobs.model import MediaWarning
 from jobs.queues.assignment import Assignment
@@ -134,7 +134,7 @@ async def test_photo_whose_update_comes_twice_has_one_card(talk: Talk) -> None:
     photo = await talk.photo()
     card = await talk.shows("Which movement?")
     incoming = IncomingMessage(ALICE, ALICE, photo["message_id"])
-    again = SourcePhoto(MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg"))
+    again = PhotoMedia(MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg"))
     await talk.media_handler.take(incoming, again)
     await talk.tap("😊", card)
     await talk.videos()
@@ -157,7 +157,7 @@ async def test_update_that_comes_while_its_order_is_open_leaves_the_status_alone
     await talk.shows("Starting now")
     file = MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg")
     await talk.media_handler.take(
-        IncomingMessage(ALICE, ALICE, photo["message_id"]), SourcePhoto(file)
+        IncomingMessage(ALICE, ALICE, photo["message_id"]), PhotoMedia(file)
     )
     assert "Which movement?" not in await talk.desk.transcript()
     hold.set()
@@ -179,7 +179,7 @@ async def test_clip_whose_update_comes_twice_is_looked_at_once(talk: Talk) -> No
     assert file is not None
     looks = len(talk.worker.looks)
     incoming = IncomingMessage(ALICE, ALICE, clip["message_id"], reply_to=photo["message_id"])
-    await talk.media_handler.take(incoming, DrivingClip(file))
+    await talk.media_handler.take(incoming, ClipMedia(file))
     assert (len(talk.worker.looks), len(await talk.said())) == (looks, 2)
 
 

@@ -6,10 +6,10 @@ import pytest
 from telegram import CallbackQuery, Message
 
 from bot.gateway.updates import (
-    DrivingClip,
+    ClipMedia,
     IncomingTap,
-    SourcePhoto,
-    Unusable,
+    PhotoMedia,
+    UnusableMedia,
     incoming_message,
     incoming_tap,
     media_of,
@@ -50,7 +50,7 @@ def message_of(**content: Any) -> Message:
 )
 def test_pictures(content: dict[str, Any], name: str) -> None:
     media = media_of(message_of(**content))
-    assert isinstance(media, SourcePhoto)
+    assert isinstance(media, PhotoMedia)
     assert (media.file.file_id, media.file.name, media.file.size_bytes) == ("big", name, 5)
     assert media.clip is None
 
@@ -68,14 +68,14 @@ def test_pictures(content: dict[str, Any], name: str) -> None:
 )
 def test_clips(content: dict[str, Any], name: str) -> None:
     media = media_of(message_of(**content))
-    assert isinstance(media, DrivingClip)
+    assert isinstance(media, ClipMedia)
     assert (media.file.name, media.file.size_bytes) == (name, 5)
     assert media.file.duration_s == (None if list(content) == ["document"] else 3)
 
 
 def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
     media = media_of(message_of(photo=SIZES, live_photo={**MOVING, "file_id": "live"}))
-    assert isinstance(media, SourcePhoto)
+    assert isinstance(media, PhotoMedia)
     assert media.clip is not None
     assert (media.clip.file_id, media.clip.duration_s) == ("live", 3)
 
@@ -93,7 +93,7 @@ def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
 )
 def test_what_cannot_be_used(content: dict[str, Any], words: str, *, is_clip: bool) -> None:
     media = media_of(message_of(**content))
-    assert isinstance(media, Unusable)
+    assert isinstance(media, UnusableMedia)
     assert words in media.sentence
     assert (media.clip is not None) is is_clip
 
@@ -103,7 +103,7 @@ def test_text_brings_nothing_and_may_answer_something() -> None:
     assert quoted_media_of(message_of(text="hello")) is None
     answered = {"message_id": 2, "date": 1, "chat": CHAT, "photo": SIZES}
     assert isinstance(
-        quoted_media_of(message_of(text="this", reply_to_message=answered)), SourcePhoto
+        quoted_media_of(message_of(text="this", reply_to_message=answered)), PhotoMedia
     )
 
 

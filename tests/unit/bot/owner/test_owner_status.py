@@ -1,18 +1,21 @@
 """What admins read: the status, the list of orders, one order."""
 
 from dataclasses import replace
+from typing import Any
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import MessageContent
-from bot.owner.buttons import OwnerAction, owner_action_of, owner_button
-from bot.owner.jobs import Job, detail_content, list_content
+from bot.orders.order_cards import OrderCard
+from bot.owner.jobs import ListedOrder, detail_content, list_content
 from bot.owner.overview import Overview, QueueSummary, WorkerSummary
-from bot.owner.status import age_text, status_content
+from bot.owner.status import OwnerAction, age_text, owner_action_of, owner_button, status_content
 from bot.texts import ENGLISH
-from jobs.orders import OrderState, order_id
+from jobs.errors import MediaDamaged
+from jobs.orders import OrderState, Progress, order_id
 from jobs.queues.heartbeats import WorkerState
+from jobs.queues.status import Status
 from jobs.wish import Movement
-from tests.unit.bot.cards import make_order
+from tests.unit.bot.cards import make_card
 from tests.wishes import make_clip
 
 WORKER = WorkerSummary("attic", "cuda:0", WorkerState.IDLE, {"fomm": 12.34, "flow": None}, 4.2)
@@ -31,6 +34,13 @@ OVERVIEW = Overview(
     memory_bytes=3_000_000,
 )
 MOST_CHARACTERS = 4096
+
+
+def listed(
+    state: OrderState, age_s: float = 1.0, card: OrderCard | None = None, **facts: Any
+) -> ListedOrder:
+    card = card or make_card()
+    return ListedOrder(card, Status(card.ref, state, **facts), age_s)
 
 
 def deeds(words: MessageContent) -> list[OwnerAction]:
@@ -100,9 +110,10 @@ def test_ages_are_told_in_the_unit_that_fits() -> None:
 
 
 def test_list_has_a_line_and_a_button_for_each_order() -> None:
-    waiting = Job(make_order(), OrderState.WAITING, 42.0, ahead=2)
-    clip = make_order(motion=Movement.of_clip(make_clip("looks/k3f9a2b1cd/clip.mp4")), number=3)
-    running = Job(clip, OrderState.RUNNING, 300.0, percent=40)
+    waiting = listed(OrderState.WAITING, 42.0, ahead=2)
+    clip = make_card(motion=Movement.of_clip(make_clip("looks/k3f9a2b1cd/clip.mp4")), number=3)
+    progress = Progress(frames_done=2, frames_total=5)
+    running = listed(OrderState.RUNNING, 300.0, clip, progress=progress)
     words = list_content([waiting, running], 0, 1, ENGLISH)
     assert words.text.splitlines() == [
         "1. place 3, 42 s: smile by flow, person 7",
@@ -112,7 +123,7 @@ def test_list_has_a_line_and_a_button_for_each_order() -> None:
 
 
 def test_list_of_many_pages_leads_around() -> None:
-    words = list_content([Job(make_order(), OrderState.FAILED, 1.0)], 2, 3, ENGLISH)
+    words = list_content([listed(OrderState.FAILED)], 2, 3, ENGLISH)
     assert words.text.startswith("17. failed")
     abouts = [owner_action_of(one.data) for one in words.keyboard[1]]
     assert abouts == [(OwnerAction.JOBS, "1"), (OwnerAction.JOBS, "2"), (OwnerAction.JOBS, "0")]
@@ -123,16 +134,14 @@ def test_empty_list_says_so() -> None:
 
 
 def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
-    job = Job(
-        make_order(), OrderState.FAILED, 60.0, error="The engine died.", log=("one", "the end")
-    )
-    words = detail_content(job, ENGLISH)
+    failed = listed(OrderState.FAILED, 60.0, error=MediaDamaged(name="a.jpg"))
+    words = detail_content(failed, ("one", "the end"), ENGLISH)
     assert words.text.splitlines() == [
         "c7-k3f9a2b1cd-2",
         "Person 7, chat 7",
         "smile by flow, 100 frames",
         "failed; ordered 60 s ago",
-        "The engine died.",
+        str(MediaDamaged(name="a.jpg")),
         "",
         "Its log:",
         "one",
@@ -142,19 +151,19 @@ def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
 
 
 def test_open_order_can_be_cancelled_and_a_done_one_cannot() -> None:
-    running = detail_content(Job(make_order(), OrderState.RUNNING, 1.0), ENGLISH)
+    running = detail_content(listed(OrderState.RUNNING), (), ENGLISH)
     assert deeds(running)[0] is OwnerAction.CANCEL
-    done = detail_content(Job(make_order(), OrderState.DONE, 1.0), ENGLISH)
+    done = detail_content(listed(OrderState.DONE), (), ENGLISH)
     assert OwnerAction.CANCEL not in deeds(done)
-    unknown = detail_content(Job(make_order(), None, 1.0), ENGLISH)
+    unknown = detail_content(ListedOrder(make_card(), None, 1.0), (), ENGLISH)
     assert "not in the queue" in unknown.text
     assert OwnerAction.CANCEL not in deeds(unknown)
 
 
 def test_long_log_fits_into_a_message_and_keeps_its_end() -> None:
     log = tuple(["x" * 2000] * 11 + ["the last line"])
-    job = Job(make_order(), OrderState.FAILED, 1.0, error="y" * 5000, log=log)
-    text = detail_content(job, ENGLISH).text
+    failed = listed(OrderState.FAILED, error=MediaDamaged(name="y" * 5000))
+    text = detail_content(failed, log, ENGLISH).text
     assert len(text) < MOST_CHARACTERS
     assert text.endswith("the last line")
 
