@@ -18,7 +18,7 @@ from bot.gateway.updates import IncomingTap, MediaFile
 from jobs.queues.keys import DUE_ALBUMS
 from sandbox.server import Sandbox
 from tests.integration.bot import talk as talks
-from tests.integration.bot.staff import CATALOGUE, local_store
+from tests.integration.bot.parts import CATALOGUE, local_store
 from tests.integration.bot.talk import Message, Talk, data_of, labels
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, BOB, Desk, Part
@@ -92,7 +92,7 @@ class BusyIntake(Intake):
 async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     newcomers: Talk,
 ) -> None:
-    services, limits = newcomers.staff.services, newcomers.media_handler.limits
+    services, limits = newcomers.parts.services, newcomers.media_handler.limits
     await newcomers.desk.say("/start")
     await newcomers.photo()
     terms = (await newcomers.shows("Before we begin"))["message_id"]

@@ -18,7 +18,7 @@ from bot.gateway.update_processor import InOrderPerChat, allow_early_release, re
 from jobs.queues.keys import failed_update_key
 from jobs.service_errors import QueueUnavailable
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import (
+from tests.integration.bot.running import (
     BOT,
     Heard,
     built,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,19 +15,17 @@ from jobs.queues.keys import DUE_ALBUMS, album_key, draft_key, sending_key
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
 from tests.integration.bot import talk as talks
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import (
+from tests.integration.bot.parts import (
+    BotParts,
     Maker,
-    Staff,
     card_sender_of,
     delivering,
-    hasty_bot,
-    local_store,
+    fast_bot,
     looked_at,
     photo_sent,
-    staff_of,
     working,
 )
+from tests.integration.bot.running import until
 from tests.integration.bot.talk import Talk, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
@@ -71,7 +68,7 @@ class Notes:
 @pytest.fixture
 async def messenger(sandbox: Sandbox, desk: Desk) -> AsyncIterator[Messenger]:
     await desk.say("/start")
-    async with hasty_bot(sandbox) as bot:
+    async with fast_bot(sandbox) as bot:
         yield Messenger(bot)
 
 
@@ -177,7 +174,7 @@ async def test_lost_card_of_several_faces_shows_its_sheet_below(talk: Talk) -> N
     card = await talk.shows("Which one should I animate?")
     draft = await talk.draft_of(card["reply_to_message"])
     await talk.desk.fault(**LOST)
-    await talk.staff.drafts.change(
+    await talk.parts.drafts.change(
         draft.draft_id, lambda now: now.model_copy(update={"card": None})
     )
     cards = talk.media_handler._draft_cards  # noqa: SLF001 - as a handler that is run twice
@@ -187,7 +184,7 @@ async def test_lost_card_of_several_faces_shows_its_sheet_below(talk: Talk) -> N
     *_, lost, last = await talk.said()
     assert text_of(lost) == BELOW
     assert last["photo"]
-    assert (await talk.staff.draft(draft.draft_id)).card == CardMessage(
+    assert (await talk.parts.draft(draft.draft_id)).card == CardMessage(
         message_id=last["message_id"], has_media=True
     )
 
@@ -229,51 +226,40 @@ async def test_lost_question_for_consent_is_told_so(newcomers: Talk, redis: Redi
     await until(lambda: is_settled(redis))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FileStore:
-    return local_store(tmp_path)
-
-
-@pytest.fixture
-async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
-    async with staff_of(sandbox, valkey, store) as found:
-        yield found
-
-
-async def cardless(staff: Staff, store: FileStore, desk: Desk) -> Draft:
+async def cardless(parts: BotParts, store: FileStore, desk: Desk) -> Draft:
     """A draft that can be ordered, and whose card is gone."""
-    async with delivering(staff), working(staff, Maker(store)):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-    await staff.services.messenger.send(ChatTarget(ALICE), MessageContent("a text"))
-    changed = await staff.drafts.change(
+    async with delivering(parts), working(parts, Maker(store)):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+    await parts.services.messenger.send(ChatTarget(ALICE), MessageContent("a text"))
+    changed = await parts.drafts.change(
         draft.draft_id, lambda now: now.model_copy(update={"card": None})
     )
     assert changed is not None
     return changed
 
 
-async def is_shown(staff: Staff, draft: Draft) -> bool:
+async def is_shown(parts: BotParts, draft: Draft) -> bool:
     """Whether the first status of the draft's order was shown and noted."""
-    card = await staff.services.order_cards.read(draft.order_id)
+    card = await parts.services.order_cards.read(draft.order_id)
     return card is not None and card.edits > 0
 
 
 @pytest.mark.parametrize("is_retried", [False, True])
 async def test_lost_card_of_an_order_is_told_so(
-    staff: Staff, store: FileStore, desk: Desk, redis: Redis, is_retried: bool
+    parts: BotParts, store: FileStore, desk: Desk, redis: Redis, is_retried: bool
 ) -> None:
-    draft = await cardless(staff, store, desk)
-    async with delivering(staff):
+    draft = await cardless(parts, store, desk)
+    async with delivering(parts):
         if is_retried:
-            await staff.ordering.place(await staff.wishing(draft.draft_id))
-            await until(lambda: is_shown(staff, draft))
-            known = await staff.services.order_cards.read(draft.order_id)
+            await parts.ordering.place(await parts.with_movement(draft.draft_id))
+            await until(lambda: is_shown(parts, draft))
+            known = await parts.services.order_cards.read(draft.order_id)
             assert known is not None
             await desk.fault(**LOST)
-            await staff.services.order_cards.reopen(known, None, staff.clock())
+            await parts.services.order_cards.reopen(known, None, parts.clock())
         else:
             await desk.fault(**LOST)
-            await staff.ordering.place(await staff.wishing(draft.draft_id))
+            await parts.ordering.place(await parts.with_movement(draft.draft_id))
 
         async def is_told() -> bool:
             shown = await texts(desk)
@@ -281,20 +267,20 @@ async def test_lost_card_of_an_order_is_told_so(
 
         await until(is_told)
         await until(lambda: is_settled(redis))
-        card = await staff.services.order_cards.read(draft.order_id)
+        card = await parts.services.order_cards.read(draft.order_id)
     assert card is not None
     assert card.message == CardMessage(message_id=(await desk.messages())[-1]["message_id"])
     assert sum(text == BELOW for text in await texts(desk)) == 1
 
 
 async def test_order_whose_draft_cannot_be_read_is_shown_once(
-    staff: Staff, store: FileStore, desk: Desk, redis: Redis
+    parts: BotParts, store: FileStore, desk: Desk, redis: Redis
 ) -> None:
-    draft = await cardless(staff, store, desk)
-    placed = await staff.ordering.place(await staff.wishing(draft.draft_id))
+    draft = await cardless(parts, store, desk)
+    placed = await parts.ordering.place(await parts.with_movement(draft.draft_id))
     assert placed.card is not None
     await redis.set(draft_key(draft.draft_id), '{"schema_version": 99}')
-    async with delivering(staff):
+    async with delivering(parts):
         await desk.sees("No worker is online")
-        await until(lambda: is_shown(staff, draft))
+        await until(lambda: is_shown(parts, draft))
     assert sum("No worker is online" in text for text in await texts(desk)) == 1

@@ -17,12 +17,12 @@ from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.update_processor import InOrderPerChat, allow_early_release
 from sandbox.limits import FloodLimits
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import PATIENCE_S, until
+from tests.integration.bot.running import PATIENCE_S, until
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 
 pytestmark = pytest.mark.local_sockets
 
-HASTE = 60.0
+SPEED_UP = 60.0
 DROPPABLE = {"droppable": True}
 
 
@@ -30,15 +30,15 @@ class HastyLimits(FloodLimits):
     """The server's limits on a day that passes quickly."""
 
     def wait_s(self, method: str, chat_id: int | None, now: float) -> int:
-        return super().wait_s(method, chat_id, now * HASTE)
+        return super().wait_s(method, chat_id, now * SPEED_UP)
 
 
 def hasty_clock() -> float:
-    return time.monotonic() * HASTE
+    return time.monotonic() * SPEED_UP
 
 
 async def hasty_sleep(wait_s: float) -> None:
-    await asyncio.sleep(wait_s / HASTE)
+    await asyncio.sleep(wait_s / SPEED_UP)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from jobs.model import MediaWarning
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import LOOK
 from tests.integration.bot import talk as talks
-from tests.integration.bot.staff import hurry
+from tests.integration.bot.parts import hurry
 from tests.integration.bot.talk import Talk, labels, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, BOB, Part
@@ -232,7 +232,7 @@ async def test_clip_long_after_the_last_photo_waits_or_is_given_to_it_by_a_butto
 ) -> None:
     photo = await talk.photo()
     await talk.shows("Which movement?")
-    talk.staff.clock.ahead_s = 3600
+    talk.parts.clock.ahead_s = 3600
     await talk.clip()
     waiting = await talk.shows("I have your clip")
     assert (await talk.draft_of(photo)).clip is None
@@ -276,7 +276,7 @@ async def test_clip_whose_photo_was_animated_serves_no_other(talk: Talk) -> None
 async def test_clip_waits_on_if_the_photo_that_follows_cannot_be_used(talk: Talk) -> None:
     good = await talk.photo(seed=1)
     await talk.shows("Which movement?")
-    talk.staff.clock.ahead_s = 3600
+    talk.parts.clock.ahead_s = 3600
     await talk.clip()
     waiting = await talk.shows("I have your clip")
     talk.worker.errors = [MediaDamaged(name="photo-1.jpg")]
@@ -403,7 +403,7 @@ async def test_photo_before_the_terms_goes_on_after_the_tap(newcomers: Talk) -> 
     assert (await talk.tap("I agree", terms))["text"] == "Thank you."
     card = await talk.shows("Which movement?")
     assert card["message_id"] == terms["message_id"]
-    assert (await talk.staff.services.people.person(ALICE)).has_agreed
+    assert (await talk.parts.services.people.person(ALICE)).has_agreed
 
 
 async def test_terms_are_asked_once_for_all_that_waits(newcomers: Talk) -> None:
@@ -434,7 +434,7 @@ async def test_terms_can_be_agreed_to_by_their_person_alone(newcomers: Talk) -> 
     await talk.desk.say("/start")
     await talk.photo()
     terms = await talk.shows("Before we begin")
-    people = talk.staff.services.people
+    people = talk.parts.services.people
     data = talks.data_of(terms, "I agree")
     await talk.agree(BOB)
     answer = await talk.tap_data(data, BOB)

@@ -13,8 +13,8 @@ from bot.drafts.intake import Intake
 from bot.gateway.messenger import ChatTarget, MessageContent, Messenger
 from bot.gateway.updates import ClipMedia, IncomingMessage, IncomingTap, MediaFile
 from tests.integration.bot import talk as talks
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import CATALOGUE, card_sender_of
+from tests.integration.bot.parts import CATALOGUE, card_sender_of
+from tests.integration.bot.running import until
 from tests.integration.bot.talk import Talk, tap_of
 from tests.integration.sandbox.desk import ALICE
 
@@ -46,8 +46,8 @@ async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_c
     await talk.desk.say("/start")
     photo = await talk.photo()
     first = await talk.shows("Before we begin")
-    held = Held(talk.staff.services.messenger.bot)
-    services, queues = talk.staff.services, talk.staff.services.queues
+    held = Held(talk.parts.services.messenger.bot)
+    services, queues = talk.parts.services, talk.parts.services.queues
     sender = card_sender_of(queues.client, queues.url, held)
     services = replace(services, messenger=held, card_sender=sender)
     cards = DraftCards(services, CATALOGUE)
@@ -82,10 +82,10 @@ async def test_all_questions_go_away_when_one_is_agreed_to(newcomers: Talk) -> N
     await talk.desk.say("/start")
     await talk.photo()
     last = await talk.shows("Before we begin")
-    bot = talk.staff.services.messenger.bot
+    bot = talk.parts.services.messenger.bot
     left = await bot.send_message(ALICE, "Before we begin, as asked earlier")
     questions = (left.message_id, last["message_id"])
-    await talk.staff.drafts.update_conversation(
+    await talk.parts.drafts.update_conversation(
         IncomingMessage(ALICE, ALICE, left.message_id), questions=questions
     )
     await talk.tap("I agree", last)

@@ -81,7 +81,7 @@ def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words", "is_clip"),
+    ("content", "phrase", "is_clip"),
     [
         ({"sticker": {**STICKER, "is_animated": True}}, "Animated stickers", False),
         ({"sticker": {**STICKER, "is_video": True}}, "Animated stickers", True),
@@ -91,10 +91,10 @@ def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
         ({"document": {**FILE, "file_name": "a.pdf"}}, "{name} is neither", False),
     ],
 )
-def test_what_cannot_be_used(content: dict[str, Any], words: str, *, is_clip: bool) -> None:
+def test_what_cannot_be_used(content: dict[str, Any], phrase: str, *, is_clip: bool) -> None:
     media = media_of(message_of(**content))
     assert isinstance(media, UnusableMedia)
-    assert words in media.sentence
+    assert phrase in media.sentence
     assert (media.clip is not None) is is_clip
 
 

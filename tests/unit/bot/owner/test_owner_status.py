@@ -43,8 +43,8 @@ def listed(
     return ListedOrder(card, Status(card.ref, state, **facts), age_s)
 
 
-def deeds(words: MessageContent) -> list[OwnerAction]:
-    taps = [button.data for row in words.keyboard for button in row]
+def deeds(content: MessageContent) -> list[OwnerAction]:
+    taps = [button.data for row in content.keyboard for button in row]
     found = [owner_action_of(tap) for tap in taps]
     return [one[0] for one in found if one]
 
@@ -53,48 +53,50 @@ def deeds(words: MessageContent) -> list[OwnerAction]:
 
 
 def test_status_tells_everything_that_an_owner_asks_for() -> None:
-    words = status_content(OVERVIEW, ENGLISH)
-    assert words.text.split("\n\n") == [
+    content = status_content(OVERVIEW, ENGLISH)
+    assert content.text.split("\n\n") == [
         "New orders are accepted.",
         "Queues:\nfomm: 3 waiting, 1 running, 2 to retry; the oldest for 3 min",
         "Workers:\nattic, cuda:0: idle; fomm 12.3 fps, flow; last heartbeat 4 s ago",
         "Orders within 24 hours: 12 ended, 1 of them failed.",
         "Files: /data/files, 12.3 GB free\nRedis memory: 3 MB",
     ]
-    assert deeds(words) == [OwnerAction.JOBS, OwnerAction.STATUS, OwnerAction.PAUSE]
+    assert deeds(content) == [OwnerAction.JOBS, OwnerAction.STATUS, OwnerAction.PAUSE]
 
 
 def test_status_of_a_paused_service_offers_to_resume() -> None:
-    words = status_content(replace(OVERVIEW, is_paused=True), ENGLISH)
-    assert words.text.startswith("Paused")
-    assert deeds(words)[-1] is OwnerAction.RESUME
+    content = status_content(replace(OVERVIEW, is_paused=True), ENGLISH)
+    assert content.text.startswith("Paused")
+    assert deeds(content)[-1] is OwnerAction.RESUME
 
 
 def test_status_without_workers_says_how_to_start_one() -> None:
-    words = status_content(replace(OVERVIEW, workers=()), ENGLISH)
-    assert "No worker is online: start `animato worker`" in words.text
+    content = status_content(replace(OVERVIEW, workers=()), ENGLISH)
+    assert "No worker is online: start `animato worker`" in content.text
 
 
 def test_status_of_idle_queues_is_one_line() -> None:
-    words = status_content(replace(OVERVIEW, queues=(QueueSummary("look"),)), ENGLISH)
-    assert "Queues: nothing is waiting or running." in words.text
+    content = status_content(replace(OVERVIEW, queues=(QueueSummary("look"),)), ENGLISH)
+    assert "Queues: nothing is waiting or running." in content.text
 
 
 def test_status_says_what_is_wrong_with_the_store() -> None:
-    words = status_content(replace(OVERVIEW, free_bytes=None, store_problem="it is away"), ENGLISH)
-    assert "Files: /data/files\n⚠️ it is away" in words.text
+    content = status_content(
+        replace(OVERVIEW, free_bytes=None, store_problem="it is away"), ENGLISH
+    )
+    assert "Files: /data/files\n⚠️ it is away" in content.text
 
 
 def test_worker_with_an_order_shows_it_with_its_speed() -> None:
     busy = replace(WORKER, state=WorkerState.WORKING, job="c7-abc-1", job_speed=24.0)
-    words = status_content(replace(OVERVIEW, workers=(busy,)), ENGLISH)
-    assert "attic, cuda:0: c7-abc-1 24.0 fps; fomm 12.3 fps" in words.text
+    content = status_content(replace(OVERVIEW, workers=(busy,)), ENGLISH)
+    assert "attic, cuda:0: c7-abc-1 24.0 fps; fomm 12.3 fps" in content.text
 
 
 def test_status_of_a_hundred_workers_fits_into_a_message() -> None:
-    words = status_content(replace(OVERVIEW, workers=(WORKER,) * 100), ENGLISH)
-    assert "and 85 more" in words.text
-    assert len(words.text) < MOST_CHARACTERS
+    content = status_content(replace(OVERVIEW, workers=(WORKER,) * 100), ENGLISH)
+    assert "and 85 more" in content.text
+    assert len(content.text) < MOST_CHARACTERS
 
 
 def test_ages_are_told_in_the_unit_that_fits() -> None:
@@ -114,18 +116,18 @@ def test_list_has_a_line_and_a_button_for_each_order() -> None:
     clip = make_card(motion=Movement.of_clip(make_clip("looks/k3f9a2b1cd/clip.mp4")), number=3)
     progress = Progress(frames_done=2, frames_total=5)
     running = listed(OrderState.RUNNING, 300.0, clip, progress=progress)
-    words = list_content([waiting, running], 0, 1, ENGLISH)
-    assert words.text.splitlines() == [
+    content = list_content([waiting, running], 0, 1, ENGLISH)
+    assert content.text.splitlines() == [
         "1. place 3, 42 s: smile by flow, person 7",
         "2. running, 40 %, 5 min: own clip by flow, person 7",
     ]
-    assert deeds(words) == [OwnerAction.JOB, OwnerAction.JOB, OwnerAction.STATUS]
+    assert deeds(content) == [OwnerAction.JOB, OwnerAction.JOB, OwnerAction.STATUS]
 
 
 def test_list_of_many_pages_leads_around() -> None:
-    words = list_content([listed(OrderState.FAILED)], 2, 3, ENGLISH)
-    assert words.text.startswith("17. failed")
-    abouts = [owner_action_of(one.data) for one in words.keyboard[1]]
+    content = list_content([listed(OrderState.FAILED)], 2, 3, ENGLISH)
+    assert content.text.startswith("17. failed")
+    abouts = [owner_action_of(one.data) for one in content.keyboard[1]]
     assert abouts == [(OwnerAction.JOBS, "1"), (OwnerAction.JOBS, "2"), (OwnerAction.JOBS, "0")]
 
 
@@ -135,8 +137,8 @@ def test_empty_list_says_so() -> None:
 
 def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
     failed = listed(OrderState.FAILED, 60.0, error=MediaDamaged(name="a.jpg"))
-    words = detail_content(failed, ("one", "the end"), ENGLISH)
-    assert words.text.splitlines() == [
+    content = detail_content(failed, ("one", "the end"), ENGLISH)
+    assert content.text.splitlines() == [
         "c7-k3f9a2b1cd-2",
         "Person 7, chat 7",
         "smile by flow, 100 frames",
@@ -147,7 +149,7 @@ def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
         "one",
         "the end",
     ]
-    assert deeds(words) == [OwnerAction.RETRY, OwnerAction.JOBS, OwnerAction.STATUS]
+    assert deeds(content) == [OwnerAction.RETRY, OwnerAction.JOBS, OwnerAction.STATUS]
 
 
 def test_open_order_can_be_cancelled_and_a_done_one_cannot() -> None:
