@@ -67,10 +67,9 @@ class DraftCards:
 
     async def adopt(self, draft: Draft, card: CardMessage) -> Draft:
         """Make a message of the bot the draft's card, and return the draft."""
-        drafts, update = self._services.drafts, {"card": card}
+        drafts = self._services.drafts
         await drafts.note_card(draft.chat_id, card.message_id, draft.draft_id)
-        changed = await drafts.change(draft.draft_id, lambda now: now.model_copy(update=update))
-        return changed or draft.model_copy(update=update)
+        return await drafts.update(draft, card=card)
 
     async def is_ordered(self, draft: Draft) -> bool:
         """Whether the draft's number is an order's already, so that its card is that order's."""

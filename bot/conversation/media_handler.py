@@ -275,9 +275,7 @@ class MediaHandler:
             await self._continue_agreed(draft)
 
     async def _refuse(self, draft: Draft, problem: DraftProblem) -> None:
-        await self._services.drafts.change(
-            draft.draft_id, lambda now: now.model_copy(update={"problem": problem})
-        )
+        await self._services.drafts.update(draft, problem=problem)
         is_unusable = problem.error["error"] != TooManyPhotos.__name__
         if is_unusable and not problem.is_clip:
             await self._services.drafts.detach_draft(draft)

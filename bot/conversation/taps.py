@@ -206,7 +206,7 @@ class Taps:
         return await self._settle_face(tap, box)
 
     async def _settle_face(self, tap: DraftTap, box: CropBox) -> TapAnswer:
-        draft = await self._change(tap.draft, face_box=box)
+        draft = await self._services.drafts.update(tap.draft, face_box=box)
         if draft.movement is not None or draft.is_all_wanted:
             return await self._place(draft.with_reserved_number())
         return self._show(draft)
@@ -220,7 +220,7 @@ class Taps:
         if await self._services.order_cards.read(draft.order_id_of(tap.button.number)) is not None:
             placed = await self._later_orders.use_engine(draft, tap.button.number, engine)
             return self._answer(draft, placed)
-        return self._show(await self._change(draft, engine=engine))
+        return self._show(await self._services.drafts.update(draft, engine=engine))
 
     async def _look_again(self, tap: DraftTap) -> TapAnswer:
         """Look at the photo without the clip, or at the same files again."""
@@ -370,12 +370,6 @@ class Taps:
         await services.drafts.forget(draft.draft_id)
         with queue_errors(services.queues.url):
             await services.retention.forget(draft.draft_id, services.clock())
-
-    async def _change(self, draft: Draft, **changes: Any) -> Draft:
-        changed = await self._services.drafts.change(
-            draft.draft_id, lambda now: now.model_copy(update=changes)
-        )
-        return changed or draft.model_copy(update=changes)
 
 
 def _is_on_current_card(incoming: IncomingTap, button: ButtonData, draft: Draft) -> bool:

@@ -7,13 +7,12 @@ its stored files: they are fetched again by Telegram's file ids when needed.
 import hashlib
 from base64 import b32encode
 from collections.abc import Callable
-from typing import Protocol
 
 from pydantic import Field
 from redis.asyncio import Redis
 
 from bot.drafts.draft import Draft
-from bot.gateway.updates import MediaFile
+from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile
 from bot.record_store import BotRecord, RecordStore
 from jobs.connection import queue_errors
 from jobs.orders import DraftId
@@ -22,6 +21,9 @@ from jobs.service_errors import RecordError
 
 _DRAFT_KEPT_S = 30 * 86_400
 _CONVERSATION_KEPT_S = 86_400
+
+InChat = IncomingMessage | IncomingTap | Draft
+"""What belongs to a conversation."""
 
 
 class Conversation(BotRecord):
@@ -46,18 +48,6 @@ class Conversation(BotRecord):
     template: str | None = Field(default=None, max_length=64)
     unagreed: tuple[DraftId, ...] = ()
     questions: tuple[int, ...] = ()
-
-
-class InChat(Protocol):
-    """A message, a tap or a draft: it names a chat and a person."""
-
-    @property
-    def chat_id(self) -> int:
-        """The chat."""
-
-    @property
-    def person_id(self) -> int:
-        """The person."""
 
 
 def draft_id_of(chat_id: int, message_id: int) -> str:
@@ -98,6 +88,11 @@ class DraftStore:
     async def change(self, draft_id: str, change: Callable[[Draft], Draft]) -> Draft | None:
         """Change a draft and return it, or None if it is not stored; see `RecordStore.change`."""
         return await self._drafts.change(draft_key(draft_id), change)
+
+    async def update(self, draft: Draft, **changes: object) -> Draft:
+        """Change fields of a draft, which may have been deleted, and return it."""
+        changed = await self.change(draft.draft_id, lambda now: now.model_copy(update=changes))
+        return changed or draft.model_copy(update=changes)
 
     async def of_chat(self, chat_id: int) -> list[str]:
         """Return the drafts that were begun in a chat; some may be deleted."""

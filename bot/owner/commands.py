@@ -1,6 +1,6 @@
 """What admins write and tap. The guard has checked that they are admins."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from bot.callback_data import ButtonData
 from bot.gateway.messenger import CardMessage, ChatTarget, MessageContent
@@ -10,7 +10,7 @@ from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
 from bot.owner.claim import CLAIM_LINK, Claims
 from bot.owner.jobs import Jobs
-from bot.owner.overview import Overviews
+from bot.owner.overview import overview_of
 from bot.owner.status import OwnerAction, owner_action_of, status_content
 from bot.people import Role
 from bot.services import Services
@@ -34,7 +34,6 @@ class OwnerCommands:
     ) -> None:
         self._services = services
         self._commands_shown = commands_shown
-        self._overviews = Overviews(services)
         self._jobs = Jobs(services, ordering, later_orders)
         self._admissions = Admissions(services, ordering)
         self._claims = Claims(services.queues.client, services.queues.url)
@@ -67,17 +66,12 @@ class OwnerCommands:
         await self._services.people.pause(is_paused=is_paused)
         await self._say(target, MessageContent(self._pause_text(is_paused=is_paused)))
 
-    async def allow(self, target: ChatTarget, persons: Sequence[int]) -> None:
-        """Give people access; without any, list who has it."""
-        await self._admit(target, persons, self._admissions.allow)
-
-    async def ban(self, target: ChatTarget, persons: Sequence[int]) -> None:
-        """Ban people; without any, list who is banned."""
-        await self._admit(target, persons, self._admissions.ban)
-
-    async def unban(self, target: ChatTarget, persons: Sequence[int]) -> None:
-        """Lift the ban of people; without any, list who is banned."""
-        await self._admit(target, persons, self._admissions.unban)
+    async def change_access(self, command: str, target: ChatTarget, persons: list[int]) -> None:
+        """Allow, ban or unban people; without any, list who is allowed and who is banned."""
+        admissions = self._admissions
+        changes = {"allow": admissions.allow, "ban": admissions.ban, "unban": admissions.unban}
+        text = await (changes[command](persons) if persons else admissions.list_people())
+        await self._say(target, MessageContent(text))
 
     async def tap(self, tap: IncomingTap) -> None:
         """Do what a button says, and show the result in its message."""
@@ -108,17 +102,8 @@ class OwnerCommands:
                 return await self._jobs.retry(about, admin), await self._jobs.detail(about)
         return "", await self._status_content()
 
-    async def _admit(
-        self,
-        target: ChatTarget,
-        persons: Sequence[int],
-        change: Callable[[Sequence[int]], Awaitable[str]],
-    ) -> None:
-        text = await (change(persons) if persons else self._admissions.list_people())
-        await self._say(target, MessageContent(text))
-
     async def _status_content(self) -> MessageContent:
-        return status_content(await self._overviews.now(), self._services.texts)
+        return status_content(await overview_of(self._services), self._services.texts)
 
     def _pause_text(self, *, is_paused: bool) -> str:
         _ = self._services.texts

@@ -44,10 +44,11 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
     def on_command(name: str, do: Callable[[Message], Awaitable[object]], where: Any) -> None:
         application.add_handler(CommandHandler(name, on_message(do), filters=where))
 
-    def on_admission(
-        name: str, admit: Callable[[ChatTarget, list[int]], Awaitable[object]]
-    ) -> None:
-        on_command(name, lambda message: admit(_target(message), persons_of(message)), anywhere)
+    def on_access(name: str) -> None:
+        async def change(message: Message) -> None:
+            await commands.change_access(name, _target(message), persons_of(message))
+
+        on_command(name, change, anywhere)
 
     async def claim(message: Message) -> None:
         claimant = incoming_message(message)
@@ -64,9 +65,8 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
     on_command("jobs", lambda message: commands.jobs(_target(message)), private)
     on_command("pause", lambda message: commands.pause(_target(message), is_paused=True), private)
     on_command("resume", lambda message: commands.pause(_target(message), is_paused=False), private)
-    on_admission("allow", commands.allow)
-    on_admission("ban", commands.ban)
-    on_admission("unban", commands.unban)
+    for name in ("allow", "ban", "unban"):
+        on_access(name)
     pattern = rf"^{VERSION}\|{ButtonAction.OWNER}\|"
     application.add_handler(CallbackQueryHandler(tap, pattern=pattern))
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import Button, Keyboard, MessageContent
-from bot.owner.overview import Overview, QueueSummary, WorkerSummary
+from bot.owner.overview import LiveWorker, Overview
 from bot.texts import Texts
 from jobs.queues.keys import engine_queue
 
@@ -82,21 +82,22 @@ def _keyboard(_: Texts, *, is_paused: bool) -> Keyboard:
 
 
 def _queue_lines(overview: Overview, _: Texts) -> list[str]:
-    busy = [queue for queue in overview.queues if not queue.is_empty]
-    if not busy:
-        return [_("Queues: nothing is waiting or running.")]
-    return [_("Queues:"), *(_queue_line(queue, _) for queue in busy)]
-
-
-def _queue_line(queue: QueueSummary, _: Texts) -> str:
-    return _(
-        "{name}: {waiting} waiting, {running} running, {retrying} to retry; the oldest for {age}",
-        name=queue.name.removeprefix(engine_queue("")),
-        waiting=queue.waiting,
-        running=queue.running,
-        retrying=queue.retrying,
-        age=age_text(queue.oldest_s, _),
-    )
+    lines = []
+    for name, statistics in overview.queues.items():
+        counts = statistics.counts
+        waiting = counts["wait"] + counts["prioritized"]
+        if waiting or counts["active"] or counts["delayed"]:
+            line = _(
+                "{name}: {waiting} waiting, {running} running, {retrying} to retry; the oldest "
+                "for {age}",
+                name=name.removeprefix(engine_queue("")),
+                waiting=waiting,
+                running=counts["active"],
+                retrying=counts["delayed"],
+                age=age_text(statistics.age_s(overview.now_s), _),
+            )
+            lines.append(line)
+    return [_("Queues:"), *lines] if lines else [_("Queues: nothing is waiting or running.")]
 
 
 def _worker_lines(overview: Overview, _: Texts) -> list[str]:
@@ -109,18 +110,18 @@ def _worker_lines(overview: Overview, _: Texts) -> list[str]:
     return lines
 
 
-def _worker_line(worker: WorkerSummary, _: Texts) -> str:
-    engines = [_with_speed(engine, speed, _) for engine, speed in worker.speeds.items()]
-    state = _(worker.state.value)
-    if worker.job is not None:
-        state = _with_speed(worker.job, worker.job_speed, _)
+def _worker_line(worker: LiveWorker, _: Texts) -> str:
+    heartbeat = worker.heartbeat
+    state = _(heartbeat.state.value)
+    if heartbeat.job is not None:
+        state = _with_speed(heartbeat.job, heartbeat.frames_per_second, _)
     return _(
         "{host}, {device}: {state}; {engines}; last heartbeat {age} ago",
-        host=worker.host,
-        device=worker.device,
+        host=heartbeat.host,
+        device=heartbeat.device,
         state=state,
-        engines=", ".join(engines),
-        age=age_text(worker.heartbeat_s, _),
+        engines=", ".join(_with_speed(name, speed, _) for name, speed in worker.speeds.items()),
+        age=age_text(worker.age_s, _),
     )
 
 

@@ -165,9 +165,9 @@ async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
     trouble = (await parts.draft(draft.draft_id)).problem
     assert trouble is not None
     assert trouble.error["error"] == type(error).__name__
-    text = problem_content(draft, error, parts.services.texts)
-    assert text.text == OURS
-    assert text.keyboard[0][0].text == "↻ Try again"
+    content = problem_content(draft, error, parts.services.texts)
+    assert content.text == OURS
+    assert content.keyboard[0][0].text == "↻ Try again"
 
 
 async def test_look_that_fails_for_the_persons_photo_is_told_to_no_admin(

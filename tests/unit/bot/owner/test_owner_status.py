@@ -7,24 +7,30 @@ from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import MessageContent
 from bot.orders.order_cards import OrderCard
 from bot.owner.jobs import ListedOrder, detail_content, list_content
-from bot.owner.overview import Overview, QueueSummary, WorkerSummary
+from bot.owner.overview import LiveWorker, Overview
 from bot.owner.status import OwnerAction, age_text, owner_action_of, owner_button, status_content
 from bot.texts import ENGLISH
 from jobs.errors import MediaDamaged
 from jobs.orders import OrderState, Progress, order_id
-from jobs.queues.heartbeats import WorkerState
+from jobs.queues.heartbeats import Heartbeat, WorkerState
+from jobs.queues.statistics import QueueStatistics
 from jobs.queues.status import Status
 from jobs.wish import Movement
-from tests.unit.bot.cards import make_card
+from tests.unit.bot.cards import NOW_S, make_card
 from tests.wishes import make_clip
 
-WORKER = WorkerSummary("attic", "cuda:0", WorkerState.IDLE, {"fomm": 12.34, "flow": None}, 4.2)
+HEARTBEAT = Heartbeat(
+    worker="w1", host="attic", device="cuda:0", engines=(), version="1", state=WorkerState.IDLE
+)
+WORKER = LiveWorker(HEARTBEAT, 4.2, {"fomm": 12.34, "flow": None})
+IDLE = QueueStatistics({"wait": 0, "prioritized": 0, "active": 0, "delayed": 0}, None, 0)
+BUSY = QueueStatistics(
+    {"wait": 1, "prioritized": 2, "active": 1, "delayed": 2}, round(1000 * (NOW_S - 190)), 0
+)
 OVERVIEW = Overview(
+    now_s=NOW_S,
     is_paused=False,
-    queues=(
-        QueueSummary("look"),
-        QueueSummary("animate-fomm", waiting=3, running=1, retrying=2, oldest_s=190),
-    ),
+    queues={"look": IDLE, "animate-fomm": BUSY},
     workers=(WORKER,),
     ended=12,
     failed=1,
@@ -76,7 +82,7 @@ def test_status_without_workers_says_how_to_start_one() -> None:
 
 
 def test_status_of_idle_queues_is_one_line() -> None:
-    content = status_content(replace(OVERVIEW, queues=(QueueSummary("look"),)), ENGLISH)
+    content = status_content(replace(OVERVIEW, queues={"look": IDLE}), ENGLISH)
     assert "Queues: nothing is waiting or running." in content.text
 
 
@@ -88,7 +94,8 @@ def test_status_says_what_is_wrong_with_the_store() -> None:
 
 
 def test_worker_with_an_order_shows_it_with_its_speed() -> None:
-    busy = replace(WORKER, state=WorkerState.WORKING, job="c7-abc-1", job_speed=24.0)
+    working = {"state": WorkerState.WORKING, "job": "c7-abc-1", "frames_per_second": 24.0}
+    busy = replace(WORKER, heartbeat=HEARTBEAT.model_copy(update=working))
     content = status_content(replace(OVERVIEW, workers=(busy,)), ENGLISH)
     assert "attic, cuda:0: c7-abc-1 24.0 fps; fomm 12.3 fps" in content.text
 
