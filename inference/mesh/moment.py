@@ -1,0 +1,56 @@
+"""What a driver's face does at one time, without regard to the photo that will follow it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.faces.landmarker import POINTS
+
+Doubles = npt.NDArray[np.float64]
+
+
+def _zeros(*shape: int) -> Doubles:
+    return np.zeros(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class DrivenMouth:
+    """The pixels of a driver's mouth in one frame.
+
+    Attributes:
+        picture: uint8 (h, w, 3) RGB, the part of the frame round the lips.
+        upper: (11, 2) float64, the inner points of the upper lip, px of `picture`.
+        lower: likewise of the lower lip.
+    """
+
+    picture: npt.NDArray[np.uint8]
+    upper: Doubles
+    lower: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """The difference of a driver's face from its neutral face; the default is no difference.
+
+    Attributes:
+        expression: (478, 3) float64, offsets of the landmarks in the head's frame, cm.
+        turn: (3,) yaw, pitch and roll, radians.
+        zoom: size of the head / its size at rest.
+        shift: (2,) of the neck in the picture, right and down, cm.
+        lids: (2,) opening of each eye / opening at rest: 0 shut, 1 at rest, more is wider.
+        gaze: (2,) how far the irises moved, right and down, eye widths; mean of both eyes.
+        gaps: (11,) change of the distances of the inner lips, mouth widths.
+        mouth_width: of the driver at rest, cm; 0 for that of the photo.
+        mouth: pixels for the inside of the mouth; None: it is painted.
+    """
+
+    expression: Doubles = field(default_factory=lambda: _zeros(POINTS, 3))
+    turn: Doubles = field(default_factory=lambda: _zeros(3))
+    zoom: float = 1.0
+    shift: Doubles = field(default_factory=lambda: _zeros(2))
+    lids: Doubles = field(default_factory=lambda: np.ones(2))
+    gaze: Doubles = field(default_factory=lambda: _zeros(2))
+    gaps: Doubles = field(default_factory=lambda: _zeros(11))
+    mouth_width: float = 0.0
+    mouth: DrivenMouth | None = None
