@@ -69,6 +69,7 @@ class CurveName(StrEnum):
     STRETCH = "stretch"
     UPPER_LIP = "upper_lip"
     LOWER_LIP = "lower_lip"
+    PRESS = "press"
     MOUTH_X = "mouth_x"
     SNEER = "sneer"
     CHEEKS = "cheeks"
