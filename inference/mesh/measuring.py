@@ -82,7 +82,9 @@ class TrackRecorder:
         shown = without_short_gaps(trusted, rate)
         window = window_frames(rate)
         movement = _movement(sights, known, shown, window, mesh)
-        light = bridged(np.array([sight.light for sight in sights]), known, len(shown))
+        light = bridged(
+            np.array([(sight.brightness, sight.contrast) for sight in sights]), known, len(shown)
+        )
         is_even = _evenly_lit(light, trusted)
         neutral = find_neutral(movement, is_even, mesh)
         lips = np.array([sight.points[_LIPS, :2] for sight in sights], np.float64)
@@ -120,7 +122,7 @@ def measure_track(
 
 def _trusted(sights: Sequence[Sight | None], frame_rate: float) -> Mask:
     """Which frames show the face in some light, (n,)."""
-    contrast = np.array([0.0 if sight is None else sight.light[1] for sight in sights])
+    contrast = np.array([0.0 if sight is None else sight.contrast for sight in sights])
     seen = contrast > 0
     usual = float(np.median(contrast[seen])) if seen.any() else 0.0
     return without_margins(seen & (contrast >= _LEAST_CONTRAST * usual), frame_rate)

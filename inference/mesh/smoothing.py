@@ -17,6 +17,7 @@ _BRIDGED_S = 0.3
 _EASE_OUT_S = 0.5
 _EASE_IN_S = 0.4
 _WINDOW_S = 0.24
+_SHORTEST_S = 0.2  # a face that is seen for less between longer gaps is not trusted
 
 
 def window_frames(frame_rate: float) -> int:
@@ -57,13 +58,18 @@ def without_margins(trusted: Mask, frame_rate: float) -> Mask:
     """Return the frames that can be trusted with regard to those around them.
 
     A hand is at the face, or the face at the border, some frames before it is lost and after it is
-    found. A single bad frame takes nothing with it.
+    found; and for a few frames between, something else may look like it. A single bad frame takes
+    nothing with it.
     """
     margin = round(0.08 * frame_rate)
     result = trusted.copy()
     for first, end in runs(~trusted):
         if end - first > margin:
             result[max(0, first - margin) : end + margin] = False
+    for first, end in list(runs(result)):
+        is_between = first > 0 and end < len(result)
+        if is_between and end - first < _SHORTEST_S * frame_rate:
+            result[first:end] = False
     return result if result.any() else trusted
 
 

@@ -4,6 +4,8 @@ It holds no pictures. The inside of a driver's mouth is cut from the clip's fram
 rendered; a track without its clip is rendered with a painted mouth.
 """
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -29,8 +31,8 @@ _MAX_FRAMES = 3600
 _MAX_SIDE_PX = 16_384
 # What numpy and zipfile raise for a file that is not what it should be.
 _UNREADABLE = (
-    *(OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, MemoryError),
+    *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
 _LIP_POINTS = 11  # of each inner lip
 
