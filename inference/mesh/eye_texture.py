@@ -22,6 +22,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = -0.35, 1.35, -0.95, 0.85
 LASHES_ABOVE, LASHES_BELOW = 0.13, 0.065
 """How far lashes reach from the line of the upper lid."""
 _SKIN_BELOW = 0.06  # below the lower lid
+_CREASE = 0.09  # above the upper lid
 _MIN_SCALE, _MAX_SCALE = 48.0, 240.0  # px of the grid per eye width
 
 _IRIS_RADIUS, _IRIS_EDGE, _WHITE_FROM = 1.12, 0.2, 1.3  # radii of the ring of landmarks
@@ -96,33 +97,18 @@ def _skin(
     bare = smooth((LASHES_ABOVE - above) / 0.04) * (above > -0.2) * over
     skin = flat + bare[..., None] * (closed - flat)
 
-    rows = len(b)
-    column = np.arange(b.shape[1])
-
-    def row_of(value: Floats) -> npt.NDArray[np.int64]:
-        return np.clip(np.rint((value - _TOP) * scale), 0, rows - 1).astype(np.int64)
-
-    top_at, bottom_at = upper[0] - np.float32(0.045), lower[0] + np.float32(_SKIN_BELOW)
-    top = cv2.GaussianBlur(closed[row_of(top_at), column][None], (0, 0), 0.05 * scale)
-    bottom = cv2.GaussianBlur(closed[row_of(bottom_at), column][None], (0, 0), 0.08 * scale)
-    below = cv2.GaussianBlur(closed[row_of(bottom_at + 0.1), column][None], (0, 0), 0.08 * scale)
-    share = np.clip((b - top_at) / np.maximum(bottom_at - top_at, np.float32(1e-3)), 0, 1)
-    middle = np.float32(0.5) * (below + (top + bottom) / 2)
-    fill = middle + ((1 - share) ** 3)[..., None] * (top - middle)
-    fill += (share**4)[..., None] * (bottom - middle)
-    fill *= 1 + np.float32(0.05) * np.sin(np.pi * share)[..., None]
-    fill += _grain(flat, row_of(2 * bottom_at - b), column, scale)
-    covered = smooth((b - top_at) / 0.04) * smooth((bottom_at - b) / 0.05)
-    covered *= smooth(np.minimum(a, 1 - a) / 0.05)
+    hole = (b > upper - _CREASE) & (b < lower + _SKIN_BELOW) & (a > -0.02) & (a < 1.02)
+    fill = _spread(closed, ~hole, scale) + _grain(flat, lower + _SKIN_BELOW, b, scale)
+    covered = smooth((b - upper + _CREASE) / 0.05) * smooth((lower + _SKIN_BELOW - b) / 0.05)
+    covered *= smooth(np.minimum(a, 1 - a) / 0.08)
     return np.asarray(skin + covered[..., None] * (fill - skin), np.float32)
 
 
-def _grain(
-    flat: Floats, rows: npt.NDArray[np.int64], column: npt.NDArray[np.int64], scale: float
-) -> Floats:
-    """The fine texture of the skin below the eye, mirrored upwards."""
-    fine = flat - cv2.GaussianBlur(flat, (0, 0), 0.04 * scale)
-    return np.asarray(np.clip(fine[rows, column], -6, 6), np.float32)
+def _grain(flat: Floats, line: Floats, b: Floats, scale: float) -> Floats:
+    """The fine texture of the skin below a line, mirrored at it."""
+    fine = np.clip(flat - cv2.GaussianBlur(flat, (0, 0), 0.04 * scale), -6, 6)
+    rows = np.clip(np.rint((2 * line - b - _TOP) * scale), 0, len(b) - 1).astype(np.int64)
+    return np.asarray(np.take_along_axis(fine, rows[..., None], axis=0), np.float32)
 
 
 def _lashes(flat: Floats, skin: Floats, below: Floats) -> Floats:
@@ -170,7 +156,7 @@ def _spread(flat: Floats, known: Mask, scale: float) -> Floats:
     weights = known.astype(np.float32)[..., None]
     value = np.concatenate([flat * weights, weights], axis=-1)
     near = cv2.GaussianBlur(value, (0, 0), 0.06 * scale)
-    total = near + np.float32(0.01) * cv2.GaussianBlur(value, (0, 0), 0.24 * scale)
+    total = near + np.float32(0.02) * cv2.GaussianBlur(value, (0, 0), 0.24 * scale)
     filled = total[..., :3] / np.maximum(total[..., 3:], np.float32(1e-6))
     return np.where(weights > 0, flat, filled).astype(np.float32)
 

@@ -67,17 +67,20 @@ class _Eye:
         shut = smooth((closing - 0.45) / 0.45)
         lashes = texture.sample(texture.lashes, area.a, was + below)
         hanging = texture.sample(texture.lashes, area.a, was - below) * lashes
-        hanging = _MIN_HANGING + (1 - _MIN_HANGING) * hanging
+        from_nose = 1 - area.a if self.number == 0 else area.a
+        hanging = 1 - (1 - _MIN_HANGING) * (0.3 + 0.7 * smooth(from_nose / 0.5)) * (1 - hanging)
 
+        skin = texture.sample(texture.skin, area.a, area.b)
         alpha = self._ball_alpha(area)[..., None]
         seen = frame + alpha * (self._ball(area, below, closing, shift) - frame)
+        # Remains of the squeezed eye lie beneath the lashes of a shut one.
+        seen += (shut * smooth((area.lower + 0.1 - area.b) / 0.06))[..., None] * (skin - seen)
         strip = smooth((LASHES_BELOW - below) / 0.03) * (below > -0.03)
         strip *= smooth(np.minimum(area.a, 1 - area.a) / 0.06)
         own = texture.sample(texture.photo, area.a, was + below)
         own += shut * (seen * hanging[..., None] - own)
         seen += strip[..., None] * (own - seen)
 
-        skin = texture.sample(texture.skin, area.a, area.b)
         skin *= (lashes ** (1 - shut))[..., None]
         covered = np.clip(0.5 - area.width * below, 0, 1)
         covered *= smooth((LASHES_ABOVE + 0.06 - np.minimum(was, area.upper) + area.b) / 0.03)
