@@ -253,7 +253,7 @@ class FommEngine(Engine):
             EngineUnavailable: it was requested by name, and its library is not installed.
             WeightsError: it was requested by name, and its weights cannot be downloaded.
         """
-        if self.chosen.face_detector == "lbp" or self.weights is None:
+        if self.weights is None:
             return None
         is_requested = self.chosen.face_detector == "face-alignment"
         needs = unmet_landmark_needs()
