@@ -44,7 +44,7 @@ from inference.motion import (
 )
 from inference.overlap import ahead
 from inference.square_crop import clip_square, crop_square, face_square, squeeze
-from jobs.errors import EngineUnavailable, WeightsError, WeightsMismatch, WeightsMissing
+from jobs.errors import EngineUnavailable, WeightsMismatch, WeightsMissing
 from jobs.model import CropBox, Face
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class FommEngine(Engine):
         return self.chosen.crop_video
 
     def faces_of(self, read: Callable[[], Picture], found: tuple[Face, ...]) -> tuple[Face, ...]:
-        """Return the landmark network's faces if it is available and finds any; else `found`."""
+        """Return the faces of face-alignment if it was requested and finds any; else `found`."""
         finder = self._landmark_finder
         return (finder.faces(read()) if finder else ()) or found
 
@@ -247,28 +247,18 @@ class FommEngine(Engine):
 
     @cached_property
     def _landmark_finder(self) -> "LandmarkFinder | None":
-        """The landmark network, if it is wanted and available.
+        """face-alignment, if it was requested.
 
         Raises:
-            EngineUnavailable: it was requested by name, and its library is not installed.
-            WeightsError: it was requested by name, and its weights cannot be downloaded.
+            EngineUnavailable: its library is not installed.
+            WeightsError: its weights cannot be downloaded.
         """
-        if self.chosen.face_detector == "lbp" or self.weights is None:
+        if self.weights is None or self.chosen.face_detector != "face-alignment":
             return None
-        is_requested = self.chosen.face_detector == "face-alignment"
         needs = unmet_landmark_needs()
-        if needs and is_requested:
+        if needs:
             raise EngineUnavailable(name="fomm with face-alignment", needs="; ".join(needs))
-        if needs or not (is_requested or all(map(self.weights.has_file, LANDMARK_FILES))):
-            return None
-        try:
-            files = [self.weights.file(name, may_fetch=is_requested) for name in LANDMARK_FILES]
-        except WeightsError as error:
-            if is_requested:
-                raise
-            log.warning("detecting faces without face-alignment: %s", error)
-            return None
-        detector, landmarks = files
+        detector, landmarks = (self.weights.file(name, may_fetch=True) for name in LANDMARK_FILES)
         assert detector is not None and landmarks is not None  # noqa: S101, PT018 - else it raises
         return _load_landmarks(detector, landmarks, self.chosen.device)
 
