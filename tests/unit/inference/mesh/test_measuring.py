@@ -43,7 +43,8 @@ def size(track: Track) -> npt.NDArray[np.float64]:
     """How far each frame is from rest, (n,); 0 is rest."""
     parts = [track.turn * 10, track.log_zoom[:, None] * 10, track.shift, track.opening, track.gaps]
     longest = np.abs(track.expression.astype(np.float64)).max(axis=(1, 2))
-    return np.maximum(longest, np.abs(np.concatenate(parts, axis=1)).max(axis=1))
+    others = np.abs(np.concatenate(parts, axis=1)).max(axis=1)
+    return np.asarray(np.maximum(longest, others), np.float64)
 
 
 def test_the_track_has_a_frame_for_each_of_the_clips(plain: Track) -> None:

@@ -47,7 +47,7 @@ def movement(mesh: CanonicalMesh, strengths: dict[str, Doubles]) -> Movement:
 
 
 ALL = np.ones(COUNT, np.bool_)
-WAVE = 0.5 - 0.5 * np.cos(np.linspace(0, 6 * np.pi, COUNT))
+WAVE: Doubles = np.asarray(0.5 - 0.5 * np.cos(np.linspace(0, 6 * np.pi, COUNT)), np.float64)
 
 
 @pytest.mark.parametrize("name", ["mouthSmileLeft", "mouthUpperUpLeft", "mouthFrownRight"])
@@ -74,14 +74,15 @@ def test_frames_that_are_not_usable_are_not_used(mesh: CanonicalMesh) -> None:
 
 def test_the_eyes_rest_is_between_the_blinks(mesh: CanonicalMesh) -> None:
     shut = np.arange(COUNT) % 10 < 3
-    moves = movement(mesh, {"eyeBlinkLeft": shut * 0.8, "eyeBlinkRight": shut * 0.8})
+    blinks: Doubles = np.where(shut, 0.8, 0.0)
+    moves = movement(mesh, {"eyeBlinkLeft": blinks, "eyeBlinkRight": blinks})
     moves.apertures[shut] = 0.05
     neutral = find_neutral(moves, ALL, mesh)
     np.testing.assert_allclose(neutral.apertures, 0.3)
 
 
 def test_eyes_that_are_always_wide_rest_at_what_is_usual(mesh: CanonicalMesh) -> None:
-    wide = np.full(COUNT, 0.9)
+    wide: Doubles = np.full(COUNT, 0.9, np.float64)
     neutral = find_neutral(movement(mesh, {"eyeWideLeft": wide, "eyeWideRight": wide}), ALL, mesh)
     np.testing.assert_allclose(neutral.apertures, 0.3)
 
