@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float32]
 _OPEN = 0.05  # gap of the lips in an open mouth, mouth widths
 _CAVITY = (60.0, 24.0, 22.0)
 _TONGUE = (160.0, 98.0, 92.0)
-_ENAMEL = (1.03, 1.0, 0.92)
+_ENAMEL = (1.06, 1.0, 0.9)
 
 
 class _Area:
@@ -170,15 +170,16 @@ class Mouth:
     def _driven(self, area: _Area, driven: DrivenMouth) -> Floats:
         """The driver's mouth, stretched between the photo's lips, under the photo's light."""
         frame = MouthFrame.between(driven.upper[0], driven.upper[-1])
-        upper = _line(frame.inside(driven.upper), area.a)
-        lower = _line(frame.inside(driven.lower), area.a)
-        b = upper + (0.06 + 0.88 * area.share) * (lower - upper)
-        places = frame.outside(np.stack([area.a, b], axis=-1)).astype(np.float32)
+        a = np.float32(0.03) + np.float32(0.94) * area.a
+        upper, lower = _line(frame.inside(driven.upper), a), _line(frame.inside(driven.lower), a)
+        b = upper + (0.06 + 0.86 * area.share) * (lower - upper)
+        places = frame.outside(np.stack([a, b], axis=-1)).astype(np.float32)
         seen = cv2.remap(
             driven.picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         ).astype(np.float32)
         colour = self._relit(seen, driven, area.width / frame.width)
         shade = 0.3 * np.clip(1 - area.below / 0.04, 0, 1)
+        shade += 0.2 * np.clip(1 - (area.lower - area.b) / 0.05, 0, 1)
         return np.asarray(colour * (1 - shade[..., None]), np.float32)
 
     def _relit(self, seen: Floats, driven: DrivenMouth, zoom: float) -> Floats:
@@ -190,15 +191,17 @@ class Mouth:
         skin = np.maximum(driven.skin.astype(np.float32), 8)
         light = float(skin @ LUMA)
         level = seen @ LUMA
-        if zoom > 1.2:
+        sharp = level
+        if zoom > 1.2:  # a small clip is soft; its dark parts have more noise than detail
             blurred = cv2.GaussianBlur(level, (0, 0), 0.6 * zoom)
-            level += 0.8 * smooth((blurred / light - 0.3) / 0.3) * (level - blurred)
-        relative = np.clip(level / light, 0, 1.5)
+            detail = np.clip(0.9 * (level - blurred), -0.08 * light, 0.12 * light)
+            sharp = level + smooth((blurred / light - 0.4) / 0.3) * detail
+        relative = np.clip(sharp / light, 0, 1.5)
         redness = (seen[..., 0] - seen[..., 1]) / np.maximum(level, 8)
         usual = max(0.05, float(skin[0] - skin[1]) / light)
         teeth = smooth((relative - 0.5) / 0.25) * smooth((1.05 * usual - redness) / (0.5 * usual))
         soft = np.minimum(relative * 1.3, 1) ** np.float32(0.35)
-        relative *= teeth + (1 - teeth) * soft
+        relative *= teeth + (1 - teeth) * soft * np.float32(0.88)
 
         palette = []
         for rgb in (_CAVITY, _TONGUE, _ENAMEL):

@@ -21,10 +21,10 @@ Floats = npt.NDArray[np.float32]
 # cm.
 _BEHIND_LIP = 0.35
 _BEND = 0.2  # 1 / cm
-_BELOW_LIP = 0.27  # of the edge of the middle teeth, when the mouth is shut
+_BELOW_LIP = 0.34  # of the edge of the middle teeth, when the mouth is shut
 _WIDTHS = (0.85, 0.66, 0.76, 0.68, 0.66, 0.95)  # from the middle outwards
 _CROWNS = (1.0, 0.86, 0.96, 0.84, 0.78, 0.7)
-_RAISED = (0.0, 0.07, 0.02, 0.1, 0.16, 0.22)
+_RAISED = (0.0, 0.06, 0.01, 0.07, 0.12, 0.18)
 _REACH_X, _TOP, _BOTTOM = 2.9, -1.5, 0.25  # of the texture, round the edge of the middle teeth
 
 _RISE = 0.9
@@ -111,18 +111,19 @@ def _paint(scale: float, tone: Tone) -> Floats:
     widths = np.array(_WIDTHS, np.float32)[number]
     inside = 2 * (along - (ends[number] - widths)) / widths - 1  # -1 to 1 within a tooth
 
-    edge = -np.array(_RAISED, np.float32)[number] - 0.09 * np.abs(inside) ** 5
+    edge = -np.array(_RAISED, np.float32)[number] - 0.05 * np.abs(inside) ** 4
     gum_line = edge - np.array(_CROWNS, np.float32)[number] + 0.22 * inside**2
     teeth = np.clip((edge - y) * scale + 0.5, 0, 1) * (along < ends[-1])
     crown = np.clip((y - gum_line) * scale / 2 + 0.5, 0, 1)
 
-    sides = 1 - 0.32 * np.clip(np.abs(x) / 2.2, 0, 1) ** 2
+    sides = 1 - 0.3 * np.clip(np.abs(x) / 2, 0, 1) ** 2
+    sides *= 1 - 0.5 * np.clip((np.abs(x) - 1.5) / 0.8, 0, 1)  # the cheeks' shadow
     gap = 1 - 0.34 * np.exp(-(((1 - np.abs(inside)) * widths / 0.05) ** 2))
     rounded = 1 - 0.10 * inside**2
     rim = 1 - 0.07 * np.clip(1 - (edge - y) / 0.18, 0, 1)
     roots = 1 - 0.1 * np.clip(1 - (y - gum_line) / 0.5, 0, 1)
     light = min(228.0, 1.22 * tone.light)
-    enamel = tone.painted((1.03 * light, 1.0 * light, 0.92 * light))
+    enamel = tone.painted((1.05 * light, 1.0 * light, 0.9 * light))
     gums = tone.painted((0.78 * light, 0.45 * light, 0.43 * light))
     teeth_shade = (sides * gap * rounded * rim * roots)[..., None]
     gum_shade = (sides * (0.8 + 0.2 * (1 - inside**2)))[..., None]
