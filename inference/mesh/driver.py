@@ -27,6 +27,7 @@ _MIN_CONTRAST = 1.5  # of a face, grey levels
 # From frame to frame, a face keeps place and size.
 _MIN_OVERLAP, _MAX_GROWTH = 0.3, 1.5
 _GIVEN_S = 0.5  # for so long, only a face near the given box is taken
+_PATIENCE_S = 0.5  # for so long, a lost face is searched in every frame
 _MEMORY_S = 1.0  # for the person's looks, which change with the light and the head's turns
 _DOUBT_S = 1.0  # after so long, it is the light that has changed
 _LEFT_EYE, _RIGHT_EYE = 33, 263
@@ -81,6 +82,7 @@ class FaceFollower:
             self._covered += 1
             if self._covered < _DOUBT_S * self._frame_rate:
                 return None
+            self._person.forget()
         self._covered = 0
         self._person.learn(looks)
         return Sight(
@@ -113,6 +115,8 @@ class FaceFollower:
 
     def _searched(self, frame: Picture) -> tuple[Landmarks, Looks] | None:
         """The person's face, anywhere in a frame."""
+        if self._missed > _PATIENCE_S * self._frame_rate and self._missed % 3:
+            return None  # a search takes four times as long as following
         best, least = None, np.inf
         for square in self._squares(frame):
             face = self._confirmed(frame, square)
@@ -124,7 +128,7 @@ class FaceFollower:
                     continue
                 unlike = self._person.unlike(looks)
             else:
-                unlike = self._distance(face)
+                unlike = _distance(face.square, self._place)
                 if unlike > 0.4 and self._missed < _GIVEN_S * self._frame_rate:
                     continue
             if unlike < least:
@@ -132,8 +136,13 @@ class FaceFollower:
         return best
 
     def _squares(self, frame: Picture) -> Iterator[Square]:
-        """Where faces may be: the last place, those found around it, and in the whole frame."""
-        yield self._place
+        """Where faces may be: the last place, around it, and in the whole frame."""
+        places = [self._place, *self._detected(frame)]
+        for index, square in enumerate(places):
+            if all(_distance(square, other) > 0.1 for other in places[:index]):
+                yield square
+
+    def _detected(self, frame: Picture) -> Iterator[Square]:
         reach = 1.5 * self._place.side
         height, width = frame.shape[:2]
         left, right = _range(self._place.x, reach, width)
@@ -163,17 +172,17 @@ class FaceFollower:
         looks = Looks.of(frame, face, self._landmarker.mesh)
         return looks if looks.contrast >= _MIN_CONTRAST else None
 
-    def _distance(self, face: Landmarks) -> float:
-        """How far a face is from the given place, in its sides; a change of size counts too."""
-        square, place = face.square, self._place
-        moved = np.hypot(square.x - place.x, square.y - place.y) / place.side
-        return float(moved + 0.3 * abs(np.log(square.side / place.side)))
+
+def _distance(square: Square, other: Square) -> float:
+    """How far a face is from another place, in its sides; a change of size counts too."""
+    moved = float(np.hypot(square.x - other.x, square.y - other.y)) / other.side
+    return moved + 0.3 * abs(float(np.log(max(square.side, 1e-6) / other.side)))
 
 
 def _square_of(box: CropBox) -> Square:
     """Where to look at a face given by its box from brows to chin."""
     x, y = box.centre
-    return Square(x, y + 0.06 * box.height, 1.7 * max(box.width, box.height))
+    return Square(x, y + 0.06 * box.height, 1.7 * max(box.width, box.height, 1))
 
 
 def _apart(one: Landmarks, other: Landmarks) -> float:

@@ -92,18 +92,30 @@ class Person:
         self._shape = self._shape + share * (looks.shape - self._shape)
         self._pattern = self._pattern + share * (looks.pattern - self._pattern)
 
+    def forget(self) -> None:
+        """Learn the face anew from its next sight."""
+        self._seen = 0
+
     def unlike(self, looks: Looks) -> float:
         """Return how much a face differs from the person's."""
-        away = np.sqrt(((looks.shape - self._shape) ** 2).sum(axis=1).mean())
-        return float(away / _SHAPE_CM + (1 - self._correlation(looks)) / _PATTERN)
+        return self._away(looks) / _SHAPE_CM + (1 - self._correlation(looks)) / _PATTERN
 
     def is_same(self, looks: Looks, *, is_followed: bool) -> bool:
-        """Return whether a face may be the person's; less is asked of one that is followed."""
-        return self.unlike(looks) < (_MAX_UNLIKE_FOLLOWED if is_followed else _MAX_UNLIKE)
+        """Return whether a face may be the person's.
+
+        Less is asked of one that is followed: it may be covered, or in another light.
+        """
+        if is_followed:
+            return self.unlike(looks) < _MAX_UNLIKE_FOLLOWED or self._away(looks) < _SHAPE_CM
+        return self.unlike(looks) < _MAX_UNLIKE
 
     def is_covered(self, looks: Looks) -> bool:
         """Return whether something else than the face is seen in its place."""
         return self._correlation(looks) < _MIN_PATTERN
+
+    def _away(self, looks: Looks) -> float:
+        """How far the points of the shape are from the person's, cm."""
+        return float(np.sqrt(((looks.shape - self._shape) ** 2).sum(axis=1).mean()))
 
     def _correlation(self, looks: Looks) -> float:
         length = float(np.sqrt((self._pattern**2).mean()))

@@ -226,7 +226,7 @@ def test_no_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 
 def with_header(saved: Path, header: str) -> Path:
-    """The file, its times with that text as their header."""
+    """The file with that text as the header of one array."""
     header += " " * (127 - 10 - len(header)) + "\n"
     content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
     with zipfile.ZipFile(saved) as archive:
