@@ -30,6 +30,7 @@ _GAZE_REACH = np.array([0.4, 0.22])  # eye widths at a value of 1
 _LID_SINKS, _LID_RISES = 0.45, 0.12
 _SQUINT, _WIDE = 0.5, 0.4
 _PRESS = 0.3  # mouth widths by which pressed lips approach each other
+_ROUNDNESS = np.array([0, 0.53, 0.79, 0.95, 1, 1, 1, 0.95, 0.79, 0.53, 0])  # of open lips
 _OPENING = (CurveName.JAW, CurveName.UPPER_LIP, CurveName.LOWER_LIP, CurveName.SNEER)
 # A channel of both sides, and those of one side each, whose values are added to it.
 _SIDES = {
@@ -126,6 +127,7 @@ class CurveShapes:
         gaps = np.zeros(11)
         if any(values[name] for name in _OPENING):
             gaps = (lip_gaps(self.points + expression) - lip_gaps(self.points)) / width
+            gaps *= _ROUNDNESS
         gaps -= _PRESS * values[CurveName.PRESS]
         shift = np.array([values[CurveName.TX], values[CurveName.TY]])
         gaze = np.array([values[CurveName.GAZE_X], values[CurveName.GAZE_Y]])
