@@ -94,7 +94,10 @@ class CurveShapes:
             key: named[f"{key}Left"] + named[f"{key}Right"]
             for key in ("mouthUpperUp", "mouthLowerDown", "mouthFrown", "mouthStretch", "browDown")
         }
-        smiles = {side: 0.9 * named[f"mouthSmile{side}"] for side in ("Left", "Right")}
+        smiles = {
+            side: 0.9 * named[f"mouthSmile{side}"] + _lips_curved(x, y, sign)
+            for side, sign in (("Left", 1.0), ("Right", -1.0))
+        }
         brows = 0.75 * named["browInnerUp"]
         to_the_right = (1 / (1 + np.exp(-x / 0.6)))[:, None]
         return cls(
@@ -106,13 +109,13 @@ class CurveShapes:
                 CurveName.BROW_RIGHT: brows * to_the_right,
                 CurveName.BROW_INNER: _inner_brows_up(x, y, named["browInnerUp"]),
                 CurveName.BROW_DOWN: 1.1 * both["browDown"],
-                CurveName.FROWN: both["mouthFrown"] - 0.25 * (smiles["Left"] + smiles["Right"]),
+                CurveName.FROWN: both["mouthFrown"] - 0.35 * (smiles["Left"] + smiles["Right"]),
                 CurveName.JAW: 0.85 * named["jawOpen"],
-                CurveName.PUCKER: 0.9 * named["mouthPucker"],
+                CurveName.PUCKER: named["mouthPucker"] - 0.8 * _lips_thin(),
                 CurveName.STRETCH: both["mouthStretch"],
                 CurveName.UPPER_LIP: both["mouthUpperUp"],
                 CurveName.LOWER_LIP: both["mouthLowerDown"],
-                CurveName.PRESS: _lips_pressed(),
+                CurveName.PRESS: _lips_thin(),
                 CurveName.MOUTH_X: named["mouthLeft"],
                 CurveName.SNEER: 0.6 * both["mouthUpperUp"] + _nose_up(x, y),
                 CurveName.CHEEKS: _cheeks_puffed(x, y),
@@ -176,8 +179,16 @@ def _inner_brows_up(x: Doubles, y: Doubles, brows_up: Doubles) -> Doubles:
     return np.asarray(offsets, np.float64)
 
 
-def _lips_pressed() -> Doubles:
-    """The outer edges of the lips come nearer, so that the lips are thin."""
+def _lips_curved(x: Doubles, y: Doubles, side: float) -> Doubles:
+    """Half of what a smile does besides its corner: the lips' middle sinks, and they are thinner."""
+    share = 1 / (1 + np.exp(-side * x / 0.6))
+    offsets = 0.35 * _lips_thin()
+    offsets[:, 1] += 0.42 * _bell(x, y - 4.4, 1.5, 1.0)
+    return np.asarray(offsets * share[:, None], np.float64)
+
+
+def _lips_thin() -> Doubles:
+    """The outer edges of the lips come nearer to the inner ones."""
     offsets = np.zeros((POINTS, 3))
     taper = np.sin(np.linspace(0, np.pi, len(UPPER_OUTER_LIP)))
     offsets[UPPER_OUTER_LIP, 1] = 0.14 * taper
