@@ -22,11 +22,13 @@ class DrivenMouth:
         picture: uint8 (h, w, 3) RGB, the part of the frame round the lips.
         upper: (11, 2) float64, the inner points of the upper lip, px of `picture`.
         lower: likewise of the lower lip.
+        skin: (3,) RGB of the cheeks, grey levels.
     """
 
     picture: npt.NDArray[np.uint8]
     upper: Doubles
     lower: Doubles
+    skin: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
