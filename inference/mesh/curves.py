@@ -94,12 +94,14 @@ class CurveShapes:
             key: named[f"{key}Left"] + named[f"{key}Right"]
             for key in ("mouthUpperUp", "mouthLowerDown", "mouthFrown", "mouthStretch", "browDown")
         }
-        smiles = {
-            side: 0.9 * named[f"mouthSmile{side}"] + _lips_curved(x, y, sign)
-            for side, sign in (("Left", 1.0), ("Right", -1.0))
-        }
-        brows = 0.75 * named["browInnerUp"]
         to_the_right = (1 / (1 + np.exp(-x / 0.6)))[:, None]
+        more = 0.8 * _lips_thin() + _corners_up(x, y)
+        smiles = {
+            "Left": 0.9 * named["mouthSmileLeft"] + more * to_the_right,
+            "Right": 0.9 * named["mouthSmileRight"] + more * (1 - to_the_right),
+        }
+        unsmiling = -smiles["Left"] - smiles["Right"]
+        brows = 0.75 * named["browInnerUp"]
         return cls(
             points,
             {
@@ -109,9 +111,9 @@ class CurveShapes:
                 CurveName.BROW_RIGHT: brows * to_the_right,
                 CurveName.BROW_INNER: _inner_brows_up(x, y, named["browInnerUp"]),
                 CurveName.BROW_DOWN: 1.1 * both["browDown"],
-                CurveName.FROWN: both["mouthFrown"] - 0.35 * (smiles["Left"] + smiles["Right"]),
+                CurveName.FROWN: both["mouthFrown"] + 0.35 * unsmiling,
                 CurveName.JAW: 0.85 * named["jawOpen"],
-                CurveName.PUCKER: named["mouthPucker"] - 0.8 * _lips_thin(),
+                CurveName.PUCKER: named["mouthPucker"] - 0.8 * _lips_thin() + 0.2 * unsmiling,
                 CurveName.STRETCH: both["mouthStretch"],
                 CurveName.UPPER_LIP: both["mouthUpperUp"],
                 CurveName.LOWER_LIP: both["mouthLowerDown"],
@@ -179,12 +181,10 @@ def _inner_brows_up(x: Doubles, y: Doubles, brows_up: Doubles) -> Doubles:
     return np.asarray(offsets, np.float64)
 
 
-def _lips_curved(x: Doubles, y: Doubles, side: float) -> Doubles:
-    """Half of what a smile does besides its corner: the lips' middle sinks, and they are thinner."""
-    share = 1 / (1 + np.exp(-side * x / 0.6))
-    offsets = 0.35 * _lips_thin()
-    offsets[:, 1] += 0.42 * _bell(x, y - 4.4, 1.5, 1.0)
-    return np.asarray(offsets * share[:, None], np.float64)
+def _corners_up(x: Doubles, y: Doubles) -> Doubles:
+    """The corners of shut lips rise further than the lips beside them."""
+    share = _bell(np.abs(x) - 2.6, y - 4.2, 0.9, 0.9)
+    return np.stack([0.1 * np.sign(x) * share, -0.3 * share, 0.15 * share], axis=1)
 
 
 def _lips_thin() -> Doubles:

@@ -146,10 +146,12 @@ class Eyes:
             offset: see `unfold`, as `points` and `lids`.
             gaze: (2,) how far the irises move, see `Moment.gaze`.
         """
-        shift = np.array([
-            _MAX_GAZE[0] * np.tanh(gaze[0] / _MAX_GAZE[0]),
-            _MAX_GAZE[1] * np.tanh(0.8 * gaze[1] / _MAX_GAZE[1]),
-        ])
+        shift = np.array(
+            [
+                _MAX_GAZE[0] * np.tanh(gaze[0] / _MAX_GAZE[0]),
+                _MAX_GAZE[1] * np.tanh(0.8 * gaze[1] / _MAX_GAZE[1]),
+            ]
+        )
         shift *= smooth((lids.mean() - 0.2) / 0.4)  # landmarks of shut eyes say nothing
         for eye in self._eyes:
             lid = float(lids[eye.number])

@@ -1,8 +1,8 @@
 """The inside of the mouth, laid between the lips after the photo was warped.
 
-    photo with a shut mouth    the driver's mouth, or a painted one
-    photo that shows teeth     its own teeth over a painted cavity, so that there is one row only
-    other open mouths          as shut ones, when they open much wider than in the photo
+photo with a shut mouth    the driver's mouth, or a painted one
+photo that shows teeth     its own teeth over a painted cavity, so that there is one row only
+other open mouths          as shut ones, when they open much wider than in the photo
 """
 
 import cv2
@@ -135,9 +135,7 @@ class Mouth:
             lower = lower + 0.12 * wide * (flat[LOWER_OUTER_LIP] - lower)
         return upper, lower
 
-    def _inside(
-        self, area: _Area, target: Head, gap: float, driven: DrivenMouth | None
-    ) -> Floats:
+    def _inside(self, area: _Area, target: Head, gap: float, driven: DrivenMouth | None) -> Floats:
         if driven is not None and self._own is None:
             return self._driven(area, driven)
         points = self._arch.at(target, area.places)

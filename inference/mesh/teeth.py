@@ -188,7 +188,10 @@ class OwnMouth:
         b = np.maximum(b, np.minimum(upper + soft, (upper + lower) / 2))
         spots = self.frame.outside(np.stack([a, b], axis=-1)) - self.origin
         seen = cv2.remap(
-            self.photo, spots.astype(np.float32), None, cv2.INTER_CUBIC,
+            self.photo,
+            spots.astype(np.float32),
+            None,
+            cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REPLICATE,
         )
         return np.asarray(colour + alpha[..., None] * (seen - colour), np.float32)
