@@ -7,12 +7,15 @@ import numpy.typing as npt
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import Doubles
+from inference.mesh.eyes import Eyes
 from inference.mesh.head import fit_head
+from inference.mesh.lids import refined_lids
 from inference.mesh.moment import Moment
-from inference.mesh.placing import Placing
+from inference.mesh.mouth import Mouth
+from inference.mesh.placing import Placing, Posed
 from inference.mesh.raster import Floats
 from inference.mesh.retarget import Retargeter
-from inference.mesh.warp import MeshWarp
+from inference.mesh.warp import Displacement, MeshWarp
 from jobs.model import CropBox
 
 Picture = npt.NDArray[np.uint8]
@@ -35,12 +38,15 @@ class FaceRenderer:
         self, photo: Picture, landmarks: Landmarks, scores: Doubles, mesh: CanonicalMesh
     ) -> None:
         self._photo = photo
+        landmarks = refined_lids(photo, landmarks)
         head = fit_head(landmarks, mesh)
         self._retargeter = Retargeter(head, scores, mesh)
         self._placing = Placing(head)
         height, width = photo.shape[:2]
         self._warp = MeshWarp(self._placing.at_rest, mesh, (width, height))
         self.box: CropBox = self._warp.box
+        self._eyes = Eyes(photo, landmarks.points)
+        self._mouth = Mouth(photo, landmarks.points, head)
         self._part = photo[self.box.upper : self.box.lower, self.box.left : self.box.right]
 
     def render(self, moment: Moment) -> Picture:
@@ -48,14 +54,20 @@ class FaceRenderer:
         posed = self._placing.place(self._retargeter.shape(moment), moment)
         frame = self._part.copy()
         moved = self._warp.displacement(posed)
-        if moved is None:
-            return frame
-        part, offsets = moved.part, moved.offsets
-        offsets[..., 0] += np.arange(part.left, part.right, dtype=np.float32)
-        offsets[..., 1] += np.arange(part.upper, part.lower, dtype=np.float32)[:, None]
-        left, upper = part.left - self.box.left, part.upper - self.box.upper
-        frame[upper : upper + part.height, left : left + part.width] = self._read(offsets)
+        if moved is not None:
+            self._warp_into(frame, moved, posed, moment)
+        corner = (self.box.left, self.box.upper)
+        self._eyes.draw(frame, corner, posed.points, moment.lids, moment.gaze)
+        self._mouth.draw(frame, corner, posed.head, posed.gaps, moment.mouth)
         return frame
+
+    def _warp_into(self, frame: Picture, moved: Displacement, posed: Posed, moment: Moment) -> None:
+        part, places = moved.part, moved.offsets
+        places[..., 0] += np.arange(part.left, part.right, dtype=np.float32)
+        places[..., 1] += np.arange(part.upper, part.lower, dtype=np.float32)[:, None]
+        self._eyes.unfold(places, (part.left, part.upper), posed.points, moment.lids)
+        left, upper = part.left - self.box.left, part.upper - self.box.upper
+        frame[upper : upper + part.height, left : left + part.width] = self._read(places)
 
     def _read(self, places: Floats) -> Picture:
         """The photo at places (h, w, 2) px."""
