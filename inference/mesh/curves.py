@@ -30,6 +30,8 @@ _GAZE_REACH = np.array([0.4, 0.22])  # eye widths at a value of 1
 _LID_SINKS, _LID_RISES = 0.45, 0.12
 _SQUINT, _WIDE = 0.5, 0.4
 _PRESS = 0.3  # mouth widths by which pressed lips approach each other
+# The shape of an open mouth: distances of the inner lips' points / that in the middle.
+_OPEN_SHAPE = np.array([0, 0.46, 0.72, 0.9, 0.98, 1, 0.98, 0.9, 0.72, 0.46, 0])
 _OPENING = (CurveName.JAW, CurveName.UPPER_LIP, CurveName.LOWER_LIP, CurveName.SNEER)
 # A channel of both sides, and those of one side each, whose values are added to it.
 _SIDES = {
@@ -112,7 +114,7 @@ class CurveShapes:
                 CurveName.BROW_INNER: _inner_brows_up(x, y, named["browInnerUp"]),
                 CurveName.BROW_DOWN: 1.1 * both["browDown"],
                 CurveName.FROWN: both["mouthFrown"] + 0.35 * unsmiling,
-                CurveName.JAW: 0.85 * named["jawOpen"],
+                CurveName.JAW: 0.85 * named["jawOpen"] + 1.3 * _corners_up(x, y),
                 CurveName.PUCKER: named["mouthPucker"] - 0.8 * _lips_thin() + 0.2 * unsmiling,
                 CurveName.STRETCH: both["mouthStretch"],
                 CurveName.UPPER_LIP: both["mouthUpperUp"],
@@ -128,10 +130,11 @@ class CurveShapes:
         """Return the moment of the values of all channels, see `values_at`."""
         expression = self._expression(values)
         width = mouth_width(self.points)
-        gaps = np.zeros(11)
+        opening = 0.0
         if any(values[name] for name in _OPENING):
-            gaps = (lip_gaps(self.points + expression) - lip_gaps(self.points)) / width
-        gaps -= _PRESS * values[CurveName.PRESS]
+            middle = lip_gaps(self.points + expression)[5] - lip_gaps(self.points)[5]
+            opening = float(middle) / width
+        gaps = opening * _OPEN_SHAPE - _PRESS * values[CurveName.PRESS]
         shift = np.array([values[CurveName.TX], values[CurveName.TY]])
         gaze = np.array([values[CurveName.GAZE_X], values[CurveName.GAZE_Y]])
         return Moment(
