@@ -174,9 +174,7 @@ def _amount(lid: float) -> float:
     return min(1.0, abs(1 - float(lid)) / 0.06)
 
 
-def _area(
-    shape: tuple[int, ...], offset: tuple[int, int], lines: LidLines, own: LidLines
-) -> _Area:
+def _area(shape: tuple[int, ...], offset: tuple[int, int], lines: LidLines, own: LidLines) -> _Area:
     """The part of the frame round an eye."""
     frame: EyeFrame = lines.frame
     b = np.concatenate([lines.upper, lines.lower, own.upper])

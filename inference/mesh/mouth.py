@@ -212,7 +212,9 @@ class Mouth:
         gain = np.clip(self._tone.light / light, 0.35, 2.4)
         top = min(235.0, 1.2 * self._tone.light)
         bright = np.float32(gain * light) * relative
-        bright = np.where(bright > 0.7 * top, top * (0.7 + 0.3 * np.tanh((bright / top - 0.7) / 0.3)), bright)
+        bright = np.where(
+            bright > 0.7 * top, top * (0.7 + 0.3 * np.tanh((bright / top - 0.7) / 0.3)), bright
+        )
         return np.asarray(hue * bright[..., None], np.float32)
 
 

@@ -125,7 +125,8 @@ def _paint(scale: float, tone: Tone) -> Floats:
     light = min(228.0, 1.22 * tone.light)
     enamel = tone.painted((1.05 * light, 1.0 * light, 0.9 * light))
     gums = tone.painted((0.78 * light, 0.45 * light, 0.43 * light))
-    teeth_shade = (sides * gap * rounded * rim * roots)[..., None]
+    # Shade is warm: it is lit by the lips and the gums.
+    teeth_shade = (sides * gap * rounded * rim * roots)[..., None] ** np.array([1, 1.15, 1.25])
     gum_shade = (sides * (0.8 + 0.2 * (1 - inside**2)))[..., None]
     colour = crown[..., None] * enamel * teeth_shade
     colour = colour + (1 - crown[..., None]) * gums * gum_shade
@@ -147,6 +148,7 @@ class OwnMouth:
         frame: of the mouth in the photo.
         upper: (11, 2) the inner upper lip in that frame.
         lower: likewise the lower lip.
+        light: luma of the skin.
     """
 
     photo: Floats
@@ -155,6 +157,7 @@ class OwnMouth:
     frame: "MouthFrame"
     upper: Doubles
     lower: Doubles
+    light: float
 
     @classmethod
     def of(cls, photo: Picture, points: Doubles, head: Head, tone: Tone) -> "OwnMouth | None":
@@ -168,7 +171,7 @@ class OwnMouth:
         part = photo[low[1] : high[1], low[0] : high[0]].astype(np.float32)
         upper = frame.inside(points[UPPER_INNER_LIP, :2])
         lower = frame.inside(points[LOWER_INNER_LIP, :2])
-        return cls(part, low.astype(np.float64), head, frame, upper, lower)
+        return cls(part, low.astype(np.float64), head, frame, upper, lower, max(tone.light, 1))
 
     def over(self, colour: Floats, points: Floats, target: Head) -> Floats:
         """Return `colour` (h, w, 3) with the photo's teeth over it.
@@ -191,7 +194,9 @@ class OwnMouth:
         soft = max(_LIP_MARGIN, 1.5 / self.frame.width)
         alpha = np.clip((lower - b) / soft - 0.5, 0, 1)
         alpha *= np.clip(np.minimum(a, 1 - a) / 0.06, 0, 1)
-        b = np.maximum(b, np.minimum(upper + soft, (upper + lower) / 2))
+        first = np.minimum(upper + soft, (upper + lower) / 2)
+        hidden = np.clip((first - b) / 0.02, 0, 1)
+        b = np.maximum(b, first)
         spots = self.frame.outside(np.stack([a, b], axis=-1)) - self.origin
         seen = cv2.remap(
             self.photo,
@@ -200,6 +205,9 @@ class OwnMouth:
             cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REPLICATE,
         )
+        # Beneath the lip, teeth go on; the dark beside them does not.
+        bright = np.clip((seen @ LUMA) / self.light * 6 - 1.5, 0, 1)
+        alpha *= 1 - hidden * (1 - bright)
         return np.asarray(colour + alpha[..., None] * (seen - colour), np.float32)
 
 
