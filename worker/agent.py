@@ -91,7 +91,7 @@ async def run_agent_with(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown)
         )
         looks = await stack.enter_async_context(Looks(MAX_CONCURRENT_LOOKS))
         context = RenderContext(plan.store, engine_process, orderable_options(offer))
-        look_runner = LookRunner(plan.store, looks, plan.clip_max_s)
+        look_runner = LookRunner(plan.store, looks, plan.clip_max_s, plan.setup.checkpoints_dir)
         await Worker(plan, offer, queues, context, look_runner).take_orders(folder, ending)
 
 

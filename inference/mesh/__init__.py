@@ -1,0 +1,1 @@
+"""A face's landmarks moved by head pose and expression, and the photo warped after them."""
