@@ -97,7 +97,7 @@ class Taps:
         Raises:
             QueueUnavailable, StoreUnavailable, TelegramError: try again later.
         """
-        button = ButtonData.decoded(incoming.data)
+        button = ButtonData.decode(incoming.data)
         if button is None or button.action not in (*self._handlers, *_WITHOUT_DRAFT):
             return self._refuse(_OLD_BUTTON)
         try:
@@ -257,7 +257,7 @@ class Taps:
     async def _ask_for_clip(self, draft: Draft) -> None:
         drafts, _ = self._services.drafts, self._services.texts
         await drafts.update_conversation(draft, wants_clip=draft.draft_id)
-        seconds = self._media_handler.limits.clip_s
+        seconds = self._media_handler.terms.clip_s
         text = _(
             "Send me the clip: a video, a video message or a GIF with one face seen from the "
             "front. I use the first {seconds:g} s.",
@@ -276,13 +276,13 @@ class Taps:
 
     async def _choose_movement(self, tap: DraftTap) -> TapAnswer:
         draft, number = tap.draft, tap.button.number
-        wish = _choosing(draft, movement=Movement(template=tap.button.argument))
         if number != draft.number:
             known = await self._services.order_cards.read(draft.order_id_of(number))
             if known is not None:
                 return TapAnswer(self._services.texts(_ORDERED))
             return self._refuse(_OLD_KEYBOARD)
-        return await self._place(wish)
+        movement = Movement(template=tap.button.argument)
+        return await self._place(_choosing(draft, movement=movement))
 
     async def _choose_one_of_all(self, tap: DraftTap) -> TapAnswer:
         draft, button = tap.draft, tap.button
@@ -378,6 +378,6 @@ def _is_on_current_card(incoming: IncomingTap, button: ButtonData, draft: Draft)
     return is_card and button.action in _OF_A_KEYBOARD and 0 < button.number < draft.number
 
 
-def _choosing(draft: Draft, **wish: Any) -> Draft:
-    """Return the draft with this wish only."""
-    return draft.model_copy(update={"movement": None, "is_all_wanted": False, **wish})
+def _choosing(draft: Draft, **choice: Any) -> Draft:
+    """Return the draft with only this choice of a movement."""
+    return draft.model_copy(update={"movement": None, "is_all_wanted": False, **choice})
