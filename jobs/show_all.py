@@ -34,7 +34,7 @@ def repeats(length: int, count: int) -> int:
     return max(1, count // length)
 
 
-def work(lengths: Sequence[int]) -> int:
+def work_for_lengths(lengths: Sequence[int]) -> int:
     """Return the video's work in frames of an ordinary video, see `Movement.frames`.
 
     Args:
@@ -47,9 +47,11 @@ def work(lengths: Sequence[int]) -> int:
 
 def work_frames(templates: Iterable[Template]) -> int:
     """Return the work for these templates; a recorded one counts as long as the video can be."""
-    return work([_length(template) for template in templates])
+    return work_for_lengths([_length(template) for template in templates])
 
 
 def _length(template: Template) -> int:
     motion = template.motion
-    return ceil(motion.duration_s * FRAME_RATE) if isinstance(motion, CurveMotion) else _MAX_FRAMES
+    if isinstance(motion, CurveMotion):
+        return ceil(motion.frame_count * FRAME_RATE / motion.frame_rate)
+    return _MAX_FRAMES

@@ -28,7 +28,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from jobs.errors import BrokenTemplate, UnknownTemplate
+from jobs.errors import BrokenTemplate, UnknownTemplate, os_reason
 from jobs.model import Value
 from jobs.yaml_lines import Entry, Lines, YamlProblem, read_entries
 from jobs.yaml_lines import Path as DataPath
@@ -41,19 +41,38 @@ BLINK_REACH_S = 0.2
 
 
 class CurveName(StrEnum):
-    """What a curve moves. Each is 0 at rest."""
+    """What a curve moves. Each is 0 at rest; left and right are sides of the picture."""
 
     YAW = "yaw"
     PITCH = "pitch"
     ROLL = "roll"
     TX = "tx"
     TY = "ty"
-    SMILE = "smile"
-    JAW = "jaw"
-    PUCKER = "pucker"
-    BROW = "brow"
+    ZOOM = "zoom"
+    GAZE_X = "gaze_x"
+    GAZE_Y = "gaze_y"
     BLINK_LEFT = "blink_left"
     BLINK_RIGHT = "blink_right"
+    SQUINT = "squint"
+    WIDE = "wide"
+    BROW = "brow"
+    BROW_LEFT = "brow_left"
+    BROW_RIGHT = "brow_right"
+    BROW_INNER = "brow_inner"
+    BROW_DOWN = "brow_down"
+    SMILE = "smile"
+    SMILE_LEFT = "smile_left"
+    SMILE_RIGHT = "smile_right"
+    FROWN = "frown"
+    JAW = "jaw"
+    PUCKER = "pucker"
+    STRETCH = "stretch"
+    UPPER_LIP = "upper_lip"
+    LOWER_LIP = "lower_lip"
+    PRESS = "press"
+    MOUTH_X = "mouth_x"
+    SNEER = "sneer"
+    CHEEKS = "cheeks"
 
 
 # Beyond these limits a warped picture tears: rad, px of a face 128 px wide, and shares of 1.
@@ -63,6 +82,10 @@ _LIMITS: dict[CurveName, tuple[float, float]] = dict.fromkeys(CurveName, (0.0, 1
     CurveName.ROLL: (-0.45, 0.45),
     CurveName.TX: (-40.0, 40.0),
     CurveName.TY: (-40.0, 40.0),
+    CurveName.ZOOM: (-0.2, 0.2),
+    CurveName.GAZE_X: (-1.0, 1.0),
+    CurveName.GAZE_Y: (-1.0, 1.0),
+    CurveName.MOUTH_X: (-1.0, 1.0),
 }
 
 # A text or a boolean in place of a number is a typo.
@@ -74,7 +97,7 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8}
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 
 
-def _ordered(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+def _check_rising(keys: tuple[Key, ...]) -> tuple[Key, ...]:
     """Check that the times of keys rise and that the first value is rest."""
     if keys[0][1] != 0:
         reason = "a curve starts at rest: its first value must be 0"
@@ -87,7 +110,7 @@ def _ordered(keys: tuple[Key, ...]) -> tuple[Key, ...]:
     return keys
 
 
-Curve = Annotated[tuple[Key, ...], Field(min_length=2), AfterValidator(_ordered)]
+Curve = Annotated[tuple[Key, ...], Field(min_length=2), AfterValidator(_check_rising)]
 
 
 class CurveMotion(Value):
@@ -258,7 +281,7 @@ class Catalogue:
         try:
             text = path.read_text("utf-8-sig")
         except OSError as error:
-            reason = f"it cannot be read ({error.strerror})"
+            reason = f"it cannot be read ({os_reason(error)})"
             return cls(folder, (), (BrokenTemplate(file=str(path), line=1, reason=reason),))
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1

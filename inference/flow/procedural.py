@@ -5,7 +5,7 @@ frame. All are 0 at rest, so the first frame is the photo itself. Turns are good
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -28,9 +28,9 @@ from inference.flow.field import (
     smooth_step,
     unfold,
 )
+from inference.mesh.curves import values_at
 from jobs.templates import CurveMotion, CurveName
 
-_BLINK_WIDTH_S = 0.115
 _NECK = (CENTRE, CENTRE + 1.3 * HALF_BOX)
 
 
@@ -55,33 +55,9 @@ class Parameters:
 
 
 def parameters_at(motion: CurveMotion, time_s: float) -> Parameters:
-    """The movement's parameters at a time from its start, s."""
-    values = {
-        CurveName(name).value: _value_at(keys, time_s) for name, keys in motion.curves.items()
-    }
-    blink = max((_blink_at(time_s - at_s) for at_s in motion.blinks), default=0.0)
-    for side in ("blink_left", "blink_right"):
-        values[side] = min(1.0, max(values.get(side, 0.0), blink))
-    return Parameters(**values)
-
-
-def _value_at(keys: tuple[tuple[float, float], ...], time_s: float) -> float:
-    """The curve through (s, value) keys joined by smooth steps, flat before and after them."""
-    times, values = zip(*keys, strict=True)
-    index = int(np.searchsorted(times, time_s, side="right"))
-    if index == 0:
-        return float(values[0])
-    if index == len(keys):
-        return float(values[-1])
-    share = (time_s - times[index - 1]) / (times[index] - times[index - 1])
-    share = share * share * (3.0 - 2.0 * share)
-    return float(values[index - 1] + share * (values[index] - values[index - 1]))
-
-
-def _blink_at(from_centre_s: float) -> float:
-    """Closing of the lids in one blink, 0.3 s wide; exactly 0 away from it."""
-    closing = math.exp(-((from_centre_s / _BLINK_WIDTH_S) ** 4))
-    return closing if closing > 0.001 else 0.0
+    """The movement's parameters at a time from its start, s; other channels are left out."""
+    values = values_at(motion, time_s)
+    return Parameters(**{part.name: values[CurveName(part.name)] for part in fields(Parameters)})
 
 
 class ProceduralMotion:

@@ -25,40 +25,9 @@ def mean_face() -> ProceduralMotion:
     return ProceduralMotion(LAYOUT_ANCHORS)
 
 
-@pytest.mark.parametrize(
-    ("time_s", "expected"),
-    [(0, 0), (0.5, 0), (1, 0), (1.25, 0.15625), (1.5, 0.5), (2, 1), (3, 0.4), (3.9, 0.4)],
-)
-def test_a_curve_goes_through_its_keys_in_smooth_steps(time_s: float, expected: float) -> None:
-    motion = motion_of(smile=((1.0, 0.0), (2.0, 1.0), (3.0, 0.4)))
-    assert parameters_at(motion, time_s).smile == pytest.approx(expected)
-
-
-def test_every_curve_moves_the_parameter_of_its_name() -> None:
-    for name in CurveName:
-        now = parameters_at(motion_of(**{name.value: ((0.0, 0.0), (1.0, 0.3))}), 1.0)
-        moved = {key: value for key, value in vars(now).items() if value}
-        assert moved == {name.value: 0.3}
-
-
-def test_a_blink_closes_both_eyes_in_its_middle_and_is_over_soon() -> None:
-    motion = CurveMotion(duration_s=4, blinks=(1.0, 3.0))
-    for middle_s in (1.0, 3.0):
-        now = parameters_at(motion, middle_s)
-        assert now.blink_left == now.blink_right == 1
-    half = parameters_at(motion, 1.0 + 0.115 * np.log(2) ** 0.25)
-    assert half.blink_left == pytest.approx(0.5)
-    assert parameters_at(motion, 0.8).blink_left == 0
-    assert parameters_at(motion, 1.2).blink_right == 0
-
-
-def test_a_wink_and_a_blink_at_once_close_no_eye_more_than_whole() -> None:
-    half_closed = ((0.0, 0.0), (0.9, 0.7), (3.0, 0.7))
-    motion = CurveMotion(duration_s=4, curves={CurveName.BLINK_LEFT: half_closed}, blinks=(1.0,))
-    assert parameters_at(motion, 1.0).blink_left == 1
-    later = parameters_at(motion, 2.0)
-    assert later.blink_left == pytest.approx(0.7)
-    assert later.blink_right == 0
+def test_the_parameters_are_the_channels_of_the_same_name() -> None:
+    now = parameters_at(motion_of(smile=((0.0, 0.0), (1.0, 0.3)), wide=((0.0, 0.0), (1.0, 1.0))), 1)
+    assert now == Parameters(smile=0.3)
 
 
 def test_at_rest_nothing_moves(mean_face: ProceduralMotion) -> None:

@@ -15,7 +15,7 @@ from inference.flow.track import measure_track
 from inference.media.gate import look_at, look_at_clip
 from inference.media.video import ClipReader
 from inference.pipeline import Listener
-from inference.process.child import load_engine, render
+from inference.process.engine_main import load_engine, render_wish
 from inference.process.offer import offer_of
 from inference.process.setup import EngineSetup
 from jobs.errors import (
@@ -50,9 +50,10 @@ class LookingEngine(StillEngine):
         own = CropBox(left=60, upper=60, right=150, lower=150)
         return (Face(number=1, box=own, votes=9),) if self.chosen.smooth else found
 
-    def prepare(self, photo, face):
+    def prepare(self, photo, faces):
         self._photo = np.zeros_like(photo)
-        self._photo[face.box.upper : face.box.lower, face.box.left : face.box.right] = 255
+        box = faces[0].box
+        self._photo[box.upper : box.lower, box.left : box.right] = 255
 
     def animate(self, driving, motion):
         left = driving.face.box.left, *(box.left for box in driving.later_faces)
@@ -107,7 +108,7 @@ def made(
     listener: Listener | None = None,
 ) -> Video:
     loaded = load_engine(engine, wish, setup)
-    return render(wish, loaded, setup.templates_dir, folder, listener or Listener())
+    return render_wish(wish, loaded, setup.templates_dir, folder, listener or Listener())
 
 
 def shown_box(path: Path) -> tuple[int, int, int, int]:

@@ -1,0 +1,184 @@
+"""Delivers what the gate found in a photo, or why the photo cannot be used, to its draft.
+
+A draft whose movement and face are chosen already (a link to a movement, files that were fetched
+again) becomes an order at once; else its card shows what to choose.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from bot.drafts.draft import Draft, DraftProblem, draft_of_job
+from bot.error_text import error_text
+from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.orders.ordering import Ordering
+from bot.services import Services
+from jobs.errors import AnimatoError, MediaError, UserError
+from jobs.orders import LookResult, OrderState
+from jobs.queues.assignment import Later
+from jobs.queues.keys import LOOK, JobRef
+from jobs.queues.status import Status
+from jobs.service_errors import OrderFailed
+from jobs.tasks import end_tasks
+from jobs.wish import Movement
+
+log = logging.getLogger(__name__)
+
+# A chat that is busy for longer is tried again later, so that it delays no other.
+_LONGEST_WAIT_S = 5.0
+# At most this many results per chat are delivered at the same time, so that a busy chat leaves room
+# for others. Further ones come again after a moment.
+_MOST_OF_A_CHAT = 2
+_NEXT_S = 1.0
+_LOOK_EVERY_S = 1.0
+
+Show = Callable[[str], Coroutine[Any, Any, None]]
+TellAdmins = Callable[[str], Coroutine[Any, Any, None]]
+
+
+class LookResults:
+    """Delivers the outcome of looks and of fetching files.
+
+    Args:
+        ordering: places orders.
+        show: shows the draft with that id.
+        tell_admins: writes to the admins.
+    """
+
+    def __init__(
+        self, services: Services, ordering: Ordering, show: Show, tell_admins: TellAdmins
+    ) -> None:
+        self._services = services
+        self._ordering = ordering
+        self._show = show
+        self._tell_admins = tell_admins
+        self._chats: Counter[int] = Counter()  # of the results that are being delivered
+
+    async def deliver(self, ref: JobRef) -> None:
+        """Deliver the outcome of a job of the queues `intake` or `look`.
+
+        Raises:
+            Later: the chat is busy, or other results of it are being delivered.
+            TelegramError, QueueUnavailable, StoreUnavailable: try again.
+        """
+        name, revision = draft_of_job(ref.job_id)
+        status = await self._services.queues.status(ref)
+        outcome = _outcome_of(ref, status) if status is not None and status.state.is_final else None
+        draft = await self._services.drafts.read(name)
+        if outcome is None or draft is None or draft.revision != revision:
+            return
+        if self._chats[draft.chat_id] == _MOST_OF_A_CHAT:
+            raise Later(_NEXT_S)
+        self._chats[draft.chat_id] += 1
+        try:
+            await self._deliver(ref, draft, outcome)
+        finally:
+            self._chats -= Counter((draft.chat_id,))
+
+    async def _deliver(
+        self, ref: JobRef, before: Draft, outcome: LookResult | AnimatoError
+    ) -> None:
+        is_settled = False
+
+        def updated(draft: Draft) -> Draft:
+            nonlocal is_settled
+            is_delivered = draft.look is not None or draft.problem is not None
+            if draft.revision != before.revision or is_delivered:
+                return draft
+            changed = (
+                with_look(draft, outcome)
+                if isinstance(outcome, LookResult)
+                else _with_problem(draft, outcome)
+            )
+            # The warnings were read when the face was chosen.
+            is_settled = draft.face_box is not None or not (changed.look and changed.look.warnings)
+            return changed
+
+        draft = await self._services.drafts.change(before.draft_id, updated)
+        if draft is None or draft.revision != before.revision:
+            return
+        wished = draft.with_reserved_number()
+        if await self._services.order_cards.read(wished.order_id) is not None:
+            return  # delivered before: the card shows the order already
+        if (
+            isinstance(outcome, UserError)
+            and draft.problem is not None
+            and not draft.problem.is_clip
+        ):
+            await self._services.drafts.detach_draft(draft)
+        if not (is_settled and is_ready(draft) and await self._place_or_refuse(wished)):
+            await self._show_when_free(draft)
+        if isinstance(outcome, AnimatoError) and not isinstance(outcome, UserError):
+            facts = {"job": ref.job_id, "error": outcome}
+            await self._tell_admins(self._services.texts("{job} failed: {error}", **facts))
+
+    async def _place_or_refuse(self, draft: Draft) -> bool:
+        """Place the draft's order, or tell the person why it is refused."""
+        try:
+            return (await self._ordering.place(draft)).card is not None
+        except UserError as error:
+            log.info("%s: %s", draft.order_id, error)
+            try:
+                content = MessageContent(error_text(error, self._services.texts))
+                await self._services.messenger.send(draft.target, content, droppable=True)
+            except ChatBusy:
+                log.info("%s: the person was not told", draft.order_id)
+            await self._services.drafts.change(draft.draft_id, Draft.without_wish)
+            return False
+
+    async def _show_when_free(self, draft: Draft) -> None:
+        self._check_room(draft)
+        showing = asyncio.ensure_future(self._show(draft.draft_id))
+        try:
+            while not showing.done():
+                await asyncio.wait({showing}, timeout=_LOOK_EVERY_S)
+                if not showing.done():
+                    self._check_room(draft)
+            showing.result()
+        finally:
+            await end_tasks([showing])
+
+    def _check_room(self, draft: Draft) -> None:
+        wait_s = self._services.messenger.closed_s(draft.chat_id)
+        if wait_s > _LONGEST_WAIT_S:
+            raise Later(wait_s)
+
+
+def is_ready(draft: Draft) -> bool:
+    """Whether face and movement are chosen."""
+    is_wanted = draft.movement is not None or draft.is_all_wanted
+    return is_wanted and draft.look is not None and draft.face_box is not None
+
+
+def with_look(draft: Draft, look: LookResult) -> Draft:
+    """Return the draft with what the gate found; a single face is chosen."""
+    changes: dict[str, Any] = {"look": look}
+    if draft.face_box is None and len(look.faces) == 1:
+        changes["face_box"] = look.faces[0].box
+    if draft.movement is not None and draft.movement.clip is not None:
+        changes["movement"] = Movement.of_clip(look.clip) if look.clip else None
+    return draft.model_copy(update=changes)
+
+
+def _outcome_of(ref: JobRef, status: Status) -> LookResult | AnimatoError | None:
+    """Return what the gate found or what went wrong; None if there is nothing to deliver."""
+    if status.state is OrderState.FAILED:
+        return status.error or OrderFailed(order=ref.job_id)
+    if status.state is OrderState.DONE and status.result is not None and ref.queue == LOOK:
+        return LookResult.read(status.result)
+    return None
+
+
+def _with_problem(draft: Draft, error: AnimatoError) -> Draft:
+    """Return the draft with its problem, which names the person's file."""
+    name = str(error.fields.get("name", ""))
+    clip = draft.clip
+    is_clip = clip is not None and (name.startswith("clip-") or name == clip.name)
+    file = clip if is_clip else draft.photo
+    if isinstance(error, MediaError) and file is not None:
+        error = type(error)(**{**error.fields, "name": file.name})
+    return draft.model_copy(
+        update={"problem": DraftProblem(error=error.to_dict(), is_clip=is_clip)}
+    )

@@ -1,0 +1,191 @@
+"""Measure the track of a clip: one pass over its frames, then all of them together.
+
+frames -> followed -> heads -> gaps bridged, smoothed -> differences from the neutral face
+"""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.faces.landmarker import Landmarker, Landmarks
+from inference.faces.loading import landmarker
+from inference.faces.model_file import CanonicalMesh
+from inference.mesh.driver import FaceFollower, Picture, Sight
+from inference.mesh.head import fit_head, lip_gaps, mouth_width
+from inference.mesh.neutral import Movement, Neutral, find_neutral
+from inference.mesh.smoothing import (
+    bridged,
+    eased,
+    last_shown,
+    smoothed,
+    window_frames,
+    without_margins,
+    without_short_gaps,
+)
+from inference.mesh.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
+from inference.mesh.track import Track
+from jobs.errors import NoFaceInClip
+from jobs.model import CropBox
+
+Doubles = npt.NDArray[np.float64]
+Frames = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+_LIPS = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP])
+_LONGEST_OFFSET_CM = 4.0  # a mouth wide open moves the chin by less
+# Light of an evenly lit frame, as shares of the clip's median: brightness, contrast.
+_EVEN_LIGHT = np.array([[0.6, 0.7], [1.6, 1.5]])
+_LEAST_CONTRAST = 0.15  # with less, the colours of a face are gone and its points tremble
+# Measured lids: an eye is shut at this share of its opening; it opens by less than it measures.
+_SHUT, _WIDENING, _WIDEST = 0.32, 0.8, 1.6
+
+
+class TrackRecorder:
+    """Measures a track frame by frame; `measure_track` does it for all frames at once.
+
+    It keeps numbers only, 6 KB per frame.
+
+    Args:
+        box: the face in one of the first frames, from brows to chin.
+        frame_rate: frames per second, exact.
+        measures: the landmark network; this thread's if None.
+    """
+
+    def __init__(
+        self, box: CropBox, frame_rate: Fraction, measures: Landmarker | None = None
+    ) -> None:
+        self._frame_rate = frame_rate
+        self._landmarker = measures or landmarker()
+        self._follower = FaceFollower(self._landmarker, box, float(frame_rate))
+        self._sights: list[Sight | None] = []
+        self._size = (0, 0)
+
+    def see(self, frame: Picture) -> None:
+        """Measure the next frame, uint8 (h, w, 3) RGB; all have one size."""
+        self._size = frame.shape[1], frame.shape[0]
+        self._sights.append(self._follower.see(frame))
+
+    def track(self) -> Track:
+        """Return the track of the frames seen.
+
+        Raises:
+            NoFaceInClip: the face is in none of them.
+        """
+        rate, mesh = float(self._frame_rate), self._landmarker.mesh
+        trusted = _trusted(self._sights, rate)
+        known = np.flatnonzero(trusted)
+        if not len(known):
+            raise NoFaceInClip(name="the clip")
+        sights = [sight for index in known if (sight := self._sights[index]) is not None]
+        shown = without_short_gaps(trusted, rate)
+        window = window_frames(rate)
+        movement = _movement(sights, known, shown, window, mesh)
+        light = bridged(
+            np.array([(sight.brightness, sight.contrast) for sight in sights]), known, len(shown)
+        )
+        is_even = _evenly_lit(light, trusted)
+        neutral = find_neutral(movement, is_even, mesh)
+        lips = np.array([sight.points[_LIPS, :2] for sight in sights], np.float64)
+        return Track(
+            frame_rate=self._frame_rate,
+            frame_size=self._size,
+            rest_angles=neutral.angles.astype(np.float32),
+            mouth_width=neutral.mouth_width,
+            mouth_frames=last_shown(shown, rate).astype(np.int32),
+            lips=smoothed(bridged(lips, known, len(shown)), shown, window).astype(np.float32),
+            skin=_skin(sights, known, is_even).astype(np.float32),
+            **{
+                name: eased(values, shown, rate).astype(Track.FORMS[name].dtype)
+                for name, values in _differences(movement, neutral).items()
+            },
+        )
+
+
+def measure_track(
+    frames: Iterable[Picture],
+    box: CropBox,
+    frame_rate: Fraction,
+    measures: Landmarker | None = None,
+) -> Track:
+    """Return the track of a clip; see `TrackRecorder`.
+
+    Raises:
+        NoFaceInClip: the face is in none of the frames.
+    """
+    recorder = TrackRecorder(box, frame_rate, measures)
+    for frame in frames:
+        recorder.see(frame)
+    return recorder.track()
+
+
+def _trusted(sights: Sequence[Sight | None], frame_rate: float) -> Mask:
+    """Which frames show the face in some light, (n,)."""
+    contrast = np.array([0.0 if sight is None else sight.contrast for sight in sights])
+    seen = contrast > 0
+    usual = float(np.median(contrast[seen])) if seen.any() else 0.0
+    return without_margins(seen & (contrast >= _LEAST_CONTRAST * usual), frame_rate)
+
+
+def _evenly_lit(light: Doubles, trusted: Mask) -> Mask:
+    """Which of the trusted frames are lit as most of them, (n,); `light` is (n, 2)."""
+    shares = light / np.maximum(np.median(light[trusted], axis=0), 1e-6)
+    is_even = ((shares >= _EVEN_LIGHT[0]) & (shares <= _EVEN_LIGHT[1])).all(axis=1) & trusted
+    return is_even if is_even.any() else trusted
+
+
+def _movement(
+    sights: Sequence[Sight], known: Frames, shown: Mask, window: int, mesh: CanonicalMesh
+) -> Movement:
+    """The head's movement in all frames, bridged and smoothed."""
+    heads = [fit_head(Landmarks(sight.points.astype(np.float64), 1.0), mesh) for sight in sights]
+
+    def whole(values: Sequence[Doubles | float]) -> Doubles:
+        return bridged(np.asarray(values, np.float64), known, len(shown))
+
+    def even(values: Sequence[Doubles | float]) -> Doubles:
+        return smoothed(whole(values), shown, window)
+
+    points = even([head.points for head in heads])
+    return Movement(
+        points=points,
+        angles=even(list(np.unwrap([head.angles for head in heads], axis=0))),
+        scale=even([head.scale for head in heads]),
+        neck=even([head.neck[:2] for head in heads]),
+        # Not smoothed: a blink lasts three to five frames.
+        apertures=whole([head.apertures for head in heads]),
+        gaze=even([head.gaze.mean(axis=0) for head in heads]),
+        gaps=np.array([lip_gaps(of_frame) / mouth_width(of_frame) for of_frame in points]),
+        scores=whole([sight.scores.astype(np.float64) for sight in sights]),
+    )
+
+
+def _differences(movement: Movement, neutral: Neutral) -> dict[str, Doubles]:
+    """The movement as differences from the neutral face: 0 is rest."""
+    expression = movement.points - neutral.points
+    length = np.linalg.norm(expression, axis=2, keepdims=True)
+    expression *= np.minimum(1.0, _LONGEST_OFFSET_CM / np.maximum(length, 1e-9))
+    return {
+        "expression": expression,
+        "turn": movement.angles - neutral.angles,
+        "log_zoom": np.log(movement.scale / neutral.scale),
+        "shift": (movement.neck - neutral.neck) / neutral.scale,
+        "opening": _lids(movement.apertures / neutral.apertures) - 1,
+        "gaze": movement.gaze - neutral.gaze,
+        "gaps": movement.gaps - neutral.gaps,
+    }
+
+
+def _lids(lids: Doubles) -> Doubles:
+    """The lids' opening as it is drawn: 0 shut, 1 at rest."""
+    wider = 1 + _WIDENING * (np.minimum(lids, _WIDEST) - 1)
+    return np.where(lids < 1, np.clip((lids - _SHUT) / (1 - _SHUT), 0, 1), wider)
+
+
+def _skin(sights: Sequence[Sight], known: Frames, is_even: Mask) -> Doubles:
+    """The skin's colour in each frame, (n, 3): one for all, but its own where light differs."""
+    colours = np.array([sight.skin for sight in sights], np.float64)
+    whole = bridged(colours, known, len(is_even))
+    whole[is_even] = np.median(whole[is_even], axis=0)
+    return whole

@@ -1,0 +1,123 @@
+"""Smooth what is measured of a clip, and bridge the frames in which nothing is.
+
+Frames are trusted or not. A short gap between trusted frames is bridged; in a longer one the motion
+is held, eases to rest, and eases in again when the face is back.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import savgol_filter
+
+Doubles = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+_BRIDGED_S = 0.3
+_EASE_OUT_S = 0.5
+_EASE_IN_S = 0.4
+_WINDOW_S = 0.24
+_SHORTEST_S = 0.2  # a face that is seen for less between longer gaps is not trusted
+
+
+def window_frames(frame_rate: float) -> int:
+    """Return the odd number of frames that are smoothed together: 7 at 25 per second."""
+    return 2 * max(2, round(_WINDOW_S * frame_rate / 2)) + 1
+
+
+def smoothed(values: Doubles, trusted: Mask, window: int) -> Doubles:
+    """Smooth (n, ...) values: parabolas fitted to `window` frames (Savitzky and Golay 1964).
+
+    Each run of trusted frames is smoothed alone; runs shorter than the window are left as they are.
+    """
+    result = values.copy()
+    for first, end in runs(trusted):
+        if end - first >= window:
+            result[first:end] = savgol_filter(values[first:end], window, 2, axis=0)
+    return result
+
+
+def runs(mask: Mask) -> Iterator[tuple[int, int]]:
+    """Yield first and end (exclusive) of each run of true values."""
+    padded = np.concatenate([[False], mask, [False]])
+    changes = np.flatnonzero(padded[1:] != padded[:-1])
+    for first, end in zip(changes[::2], changes[1::2], strict=True):
+        yield int(first), int(end)
+
+
+def without_short_gaps(trusted: Mask, frame_rate: float) -> Mask:
+    """Return which frames are trusted or in a gap so short that it is bridged."""
+    result = trusted.copy()
+    for first, end in runs(~trusted):
+        if first > 0 and end < len(trusted) and end - first <= _BRIDGED_S * frame_rate:
+            result[first:end] = True
+    return result
+
+
+def without_margins(trusted: Mask, frame_rate: float) -> Mask:
+    """Return the frames that can be trusted with regard to those around them.
+
+    A hand is at the face, or the face at the border, some frames before it is lost and after it is
+    found; and for a few frames between, something else may look like it. A single bad frame takes
+    nothing with it.
+    """
+    margin = round(0.08 * frame_rate)
+    result = trusted.copy()
+    for first, end in runs(~trusted):
+        if end - first > margin:
+            result[max(0, first - margin) : end + margin] = False
+    for first, end in list(runs(result)):
+        is_between = first > 0 and end < len(result)
+        if is_between and end - first < _SHORTEST_S * frame_rate:
+            result[first:end] = False
+    return result if result.any() else trusted
+
+
+def bridged(values: Doubles, known: npt.NDArray[np.intp], count: int) -> Doubles:
+    """Return values of all `count` frames, interpolated between those known; constant at the ends.
+
+    Args:
+        values: (k, ...) of the known frames.
+        known: (k,) their numbers, rising.
+        count: of all frames.
+    """
+    place = np.interp(np.arange(count), known, np.arange(len(known)))
+    lower = np.floor(place).astype(np.intp)
+    upper = np.minimum(lower + 1, len(known) - 1)
+    share = (place - lower).reshape(-1, *(1,) * (values.ndim - 1))
+    return np.asarray(values[lower] * (1 - share) + values[upper] * share, np.float64)
+
+
+def eased(values: Doubles, shown: Mask, frame_rate: float) -> Doubles:
+    """Return (n, ...) differences from rest, 0, without gaps.
+
+    Where a frame is not shown, what was there last is held and eases to rest; afterwards, the
+    values ease in.
+    """
+    result = np.zeros_like(values)
+    held = np.zeros_like(values[0])
+    left_s = back_s = np.inf
+    for index, is_shown in enumerate(shown):
+        was_shown = index == 0 or shown[index - 1]
+        if is_shown and not was_shown:
+            back_s = 0.0
+        elif was_shown and not is_shown and index > 0:
+            held, left_s = result[index - 1], 0.0
+        left_s, back_s = left_s + 1 / frame_rate, back_s + 1 / frame_rate
+        result[index] = held * (1 - _smoothstep(left_s / _EASE_OUT_S))
+        if is_shown:
+            result[index] += values[index] * _smoothstep(back_s / _EASE_IN_S)
+    return result
+
+
+def last_shown(shown: Mask, frame_rate: float) -> npt.NDArray[np.int64]:
+    """Return for each frame the last one that was shown, (n,); -1 when `eased` is at rest."""
+    frames = np.arange(len(shown))
+    last = np.maximum.accumulate(np.where(shown, frames, -1))
+    is_at_rest = frames - last >= _EASE_OUT_S * frame_rate
+    return np.where(is_at_rest, -1, last)
+
+
+def _smoothstep(value: float) -> float:
+    value = min(value, 1.0)
+    return value * value * (3 - 2 * value)

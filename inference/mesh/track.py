@@ -1,0 +1,241 @@
+"""The track of a clip: how its face moves, measured once and kept.
+
+It holds no pictures. The inside of a driver's mouth is cut from the clip's frames when a photo is
+rendered; a track without its clip is rendered with a painted mouth.
+"""
+
+import lzma
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.faces.landmarker import POINTS
+from inference.mesh.moment import DrivenMouth, Moment
+from jobs.errors import BrokenTrack
+
+Picture = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
+
+VERSION = 2
+"""Of the file's format; files of another one are measured again."""
+_MAX_FRAMES = 3600
+_MAX_SIDE_PX = 16_384
+# What numpy and zipfile raise for a file that is not what it should be.
+_UNREADABLE = (
+    *(OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, MemoryError),
+    *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
+_LIP_POINTS = 11  # of each inner lip
+
+
+class _Form(NamedTuple):
+    """An array of a track.
+
+    Attributes:
+        dtype: of its values.
+        shape: of one frame's values.
+        low: the smallest value.
+        high: the largest one.
+    """
+
+    dtype: Any
+    shape: tuple[int, ...]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """Movement of a clip's face against its neutral face; n frames, 0 is rest.
+
+    Attributes:
+        frame_rate: frames per second, exact.
+        frame_size: width and height of the clip's frames, px.
+        rest_angles: (3,) yaw, pitch and roll of the neutral face, radians.
+        mouth_width: of the neutral face, cm.
+        expression: (n, 478, 3) float16, as in `Moment`, like the next six.
+        turn: (n, 3) float32.
+        log_zoom: (n,) float32, logarithm of the zoom.
+        shift: (n, 2) float32.
+        opening: (n, 2) float32, of the lids, minus 1.
+        gaze: (n, 2) float32.
+        gaps: (n, 11) float32.
+        lips: (n, 22, 2) float32, inner points of the upper, then of the lower lip, px of the frame.
+        skin: (n, 3) float32, RGB of the cheeks, grey levels.
+        mouth_frames: (n,) int32, the frame from which the mouth is taken; -1 for none.
+    """
+
+    frame_rate: Fraction
+    frame_size: tuple[int, int]
+    rest_angles: Floats
+    mouth_width: float
+    expression: Halves
+    turn: Floats
+    log_zoom: Floats
+    shift: Floats
+    opening: Floats
+    gaze: Floats
+    gaps: Floats
+    lips: Floats
+    skin: Floats
+    mouth_frames: npt.NDArray[np.int32]
+
+    FORMS: ClassVar[dict[str, _Form]] = {
+        "expression": _Form(np.float16, (POINTS, 3), -8, 8),
+        "turn": _Form(np.float32, (3,), -10, 10),
+        "log_zoom": _Form(np.float32, (), -4, 4),
+        "shift": _Form(np.float32, (2,), -1000, 1000),
+        "opening": _Form(np.float32, (2,), -1, 1),
+        "gaze": _Form(np.float32, (2,), -4, 4),
+        "gaps": _Form(np.float32, (_LIP_POINTS,), -4, 4),
+        "lips": _Form(np.float32, (2 * _LIP_POINTS, 2), -2 * _MAX_SIDE_PX, 3 * _MAX_SIDE_PX),
+        "skin": _Form(np.float32, (3,), 0, 255),
+        "mouth_frames": _Form(np.int32, (), -1, _MAX_FRAMES),
+    }
+
+    @property
+    def frame_count(self) -> int:
+        """The number of frames."""
+        return len(self.turn)
+
+    def moment(self, index: int, mouth: DrivenMouth | None = None) -> Moment:
+        """Return what the face does in a frame.
+
+        Args:
+            index: of the frame.
+            mouth: the driver's mouth, see `moments`.
+        """
+        return Moment(
+            expression=self.expression[index].astype(np.float64),
+            turn=self.turn[index].astype(np.float64),
+            zoom=float(np.exp(self.log_zoom[index])),
+            shift=self.shift[index].astype(np.float64),
+            lids=1 + self.opening[index].astype(np.float64),
+            gaze=self.gaze[index].astype(np.float64),
+            gaps=self.gaps[index].astype(np.float64),
+            mouth_width=self.mouth_width,
+            mouth=mouth,
+        )
+
+    def moments(self, frames: Iterable[Picture] = ()) -> Iterator[Moment]:
+        """Yield the moment of each frame.
+
+        Args:
+            frames: of the clip, uint8 (h, w, 3) RGB, in order, for the mouth; frames of another
+                size are not used, and none are needed.
+        """
+        pictures = iter(frames)
+        mouth: DrivenMouth | None = None
+        for index, source in enumerate(self.mouth_frames):
+            frame = next(pictures, None)
+            if source < 0 or frame is None or frame.shape[1::-1] != self.frame_size:
+                mouth = None
+            elif source == index:
+                mouth = self._mouth(frame, index)
+            yield self.moment(index, mouth)
+
+    def _mouth(self, frame: Picture, index: int) -> DrivenMouth | None:
+        """The lips in a frame and some px around them; None if they lie outside."""
+        lips = self.lips[index].astype(np.float64)
+        reach = 0.15 * float(np.ptp(lips[:, 0])) + 2
+        left, upper = np.maximum(np.floor(lips.min(axis=0) - reach), 0).astype(int)
+        right, lower = np.ceil(lips.max(axis=0) + reach).astype(int)
+        picture = frame[upper : max(upper, lower), left : max(left, right)].copy()
+        if not picture.size:
+            return None
+        lips -= left, upper
+        return DrivenMouth(picture, lips[:_LIP_POINTS], lips[_LIP_POINTS:], self.skin[index])
+
+
+def write_track(track: Track, path: Path) -> None:
+    """Write a track as a compressed npz file, about 3 KB per frame."""
+    part = path.with_name(f".{path.name}.part.npz")
+    np.savez_compressed(
+        part,
+        allow_pickle=False,
+        version=np.array([VERSION], np.int64),
+        frame_rate=np.array(track.frame_rate.as_integer_ratio(), np.int64),
+        frame_size=np.array(track.frame_size, np.int64),
+        rest_angles=track.rest_angles.astype(np.float32),
+        mouth_width=np.array([track.mouth_width], np.float32),
+        **{name: getattr(track, name).astype(form.dtype) for name, form in track.FORMS.items()},
+    )
+    part.replace(path)
+
+
+def read_track(path: Path) -> Track:
+    """Read a track; the file may be anything.
+
+    Raises:
+        BrokenTrack: it is not a track, is of another version, or has a wrong shape, size or value.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read(archive)
+    except _UNREADABLE as error:
+        raise BrokenTrack(name=path.name, reason=str(error) or "unreadable") from error
+
+
+def _read(archive: zipfile.ZipFile) -> Track:
+    """The track in an open file; raises one of `_UNREADABLE` with what is wrong with it."""
+    (version,) = _array(archive, "version", _Form(np.int64, (), 0, 1000), 1)
+    _demand(version == VERSION, "its version is not known")
+    rate = _array(archive, "frame_rate", _Form(np.int64, (), 1, 10_000_000), 2)
+    size = _array(archive, "frame_size", _Form(np.int64, (), 1, _MAX_SIDE_PX), 2)
+    (mouth_width,) = _array(archive, "mouth_width", _Form(np.float32, (), 0.1, 20), 1)
+    count = _count(archive)
+    arrays = {name: _array(archive, name, form, count) for name, form in Track.FORMS.items()}
+    is_past = (arrays["mouth_frames"] <= np.arange(count)).all()
+    _demand(is_past, "mouth_frames has a wrong value")
+    return Track(
+        frame_rate=Fraction(int(rate[0]), int(rate[1])),
+        frame_size=(int(size[0]), int(size[1])),
+        rest_angles=_array(archive, "rest_angles", _Form(np.float32, (), -10, 10), 3),
+        mouth_width=float(mouth_width),
+        **arrays,
+    )
+
+
+def _count(archive: zipfile.ZipFile) -> int:
+    """The number of frames, from the header of one array."""
+    with archive.open("log_zoom.npy") as file:
+        shape, _ = _header(file)
+    _demand(len(shape) == 1 and 1 <= shape[0] <= _MAX_FRAMES, f"its shape is {shape}")
+    return shape[0]
+
+
+def _array(archive: zipfile.ZipFile, name: str, form: _Form, count: int) -> Any:
+    """Read an array of `count` values of that form; nothing larger is unpacked."""
+    wanted = np.dtype(form.dtype)
+    shape = (count, *form.shape)
+    with archive.open(f"{name}.npy") as file:
+        _demand(_header(file) == (shape, wanted), f"{name} has a wrong shape or type")
+        size = int(np.prod(shape)) * wanted.itemsize
+        content = file.read(size + 1)
+    _demand(len(content) == size, f"{name} has a wrong length")
+    array = np.frombuffer(content, wanted).reshape(shape)
+    # False for NaN too.
+    _demand(((array >= form.low) & (array <= form.high)).all(), f"{name} has a wrong value")
+    return array
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an array in the npy format, version 1.0, in C order."""
+    _demand(np.lib.format.read_magic(file) == (1, 0), "its arrays are of an unknown version")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    _demand(not is_fortran or len(shape) < 2, "its arrays are in another order")
+    return shape, dtype
+
+
+def _demand(condition: object, reason: str) -> None:
+    if not condition:
+        raise ValueError(reason)

@@ -1,0 +1,140 @@
+"""The whole bot as it is served, people at the sandbox, and a worker that play-acts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from bot.app import serve
+from bot.people import People
+from jobs.queues.heartbeats import WorkerRegistry
+from jobs.queues.keys import LOOK, engine_queue
+from jobs.queues.queue_worker import QueueWorker
+from jobs.queues.queues import Queues
+from jobs.store.files import FileStore
+from sandbox.server import Sandbox
+from tests.integration.bot.parts import RULES, heartbeat, local_store
+from tests.integration.bot.running import settings_for, until
+from tests.integration.bot.talk import Painter, data_of, text_of
+from tests.integration.sandbox import media
+from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
+
+Message = dict[str, Any]
+
+
+@dataclass
+class ServedBot:
+    """What a test does and sees.
+
+    Attributes:
+        desk: the persons.
+        queues: as the bot has them.
+        store: likewise.
+        worker: looks and makes videos, between `working` and its end.
+        told: what the owner reads on the screen.
+    """
+
+    desk: Desk
+    queues: Queues
+    store: FileStore
+    worker: Painter
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def people(self) -> People:
+        return People(self.queues.client, self.queues.url, frozenset(), is_open=True)
+
+    async def says(self, text: str, person: int, **where: Any) -> Message:
+        """Writes a text; its message."""
+        place = {"chat_id": person, **where}
+        message: Message = (await self.desk.say(text, user_id=person, **place))["message"]
+        return message
+
+    async def photo(self, person: int = ALICE, **where: Any) -> Message:
+        """Sends a photo; its message."""
+        part, place = Part("photo", media.photo()), {"chat_id": person, **where}
+        message: Message = (await self.desk.send(part, user_id=person, **place))["message"]
+        return message
+
+    async def tap(self, label: str, message: Message, person: int) -> Any:
+        """Taps a button of a message; what the person is told, which may be nothing."""
+        where = {"chat_id": message["chat"]["id"], "message_id": message["message_id"]}
+        data = data_of(message, label)
+        return (await self.desk.post("tap", data=data, user_id=person, **where))["answer"]
+
+    async def said(self, chat: int) -> list[Message]:
+        """The bot's messages in a chat."""
+        return [one for one in await self.desk.messages(chat) if one["from"]["is_bot"]]
+
+    async def shows(self, phrase: str, chat: int) -> Message:
+        """The last of the bot's messages with this phrase, as soon as there is one."""
+        found: list[Message] = []
+
+        async def is_there() -> bool:
+            found[:] = [one for one in await self.said(chat) if phrase in text_of(one)]
+            return bool(found)
+
+        try:
+            await until(is_there)
+        except TimeoutError:
+            shown = await self.desk.transcript(chat)
+            raise AssertionError(f"{phrase!r} never came:\n{shown}") from None
+        return found[-1]
+
+    async def video(self, chat: int) -> Message:
+        """The first video in a chat, as soon as it is there."""
+        found: list[Message] = []
+
+        async def is_there() -> bool:
+            found[:] = [one for one in await self.said(chat) if one.get("animation")]
+            return bool(found)
+
+        await until(is_there)
+        return found[0]
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """A worker lives, looks and makes videos."""
+        url = self.queues.url
+        await WorkerRegistry(self.queues.client).beat(heartbeat("flow"), time.time())
+        async with (
+            QueueWorker(url, LOOK, self.worker.look, RULES),
+            QueueWorker(url, engine_queue("flow"), self.worker.make, RULES),
+        ):
+            yield
+
+
+@asynccontextmanager
+async def serve_bot(
+    server: Sandbox, url: str, desk: Desk, folder: Path, **settings: Any
+) -> AsyncIterator[ServedBot]:
+    """The bot at work; its admin is Admin, and everybody is served, unless told otherwise."""
+    facts: dict[str, Any] = {
+        "redis_url": SecretStr(url),
+        "admins": (ADMIN,),
+        "open": True,
+        "owner_contact": "@owner",
+        **settings,
+    }
+    ending, store = asyncio.Event(), local_store(folder)
+    async with AsyncExitStack() as stack:
+        queues = await stack.enter_async_context(Queues(url, ["flow"]))
+        served_bot = ServedBot(desk, queues, store, Painter(store))
+        work = asyncio.create_task(
+            serve(settings_for(server, **facts), store, ending, served_bot.told.append)
+        )
+        try:
+
+            async def listens() -> bool:
+                return work.done() or bool((await desk.get("chats"))["bot"]["is_listening"])
+
+            await until(listens)
+            yield served_bot
+        finally:
+            ending.set()
+            await work

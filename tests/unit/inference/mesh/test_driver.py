@@ -1,0 +1,152 @@
+"""One person's face is followed through a clip, and nothing else is taken for it."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from inference.faces.landmarker import Landmarker, Landmarks
+from inference.mesh.driver import FaceFollower, Sight
+from jobs.model import CropBox
+from tests.unit.inference.mesh.driving import (
+    BACKGROUND,
+    face_box,
+    moved,
+    portrait,
+    stranger,
+    with_hand,
+)
+
+Picture = npt.NDArray[np.uint8]
+NOSE = 1
+
+
+@pytest.fixture(scope="module")
+def picture(astronaut: Picture) -> Picture:
+    return portrait(astronaut)
+
+
+@pytest.fixture
+def follower(landmarker: Landmarker, astronaut_landmarks: Landmarks) -> FaceFollower:
+    return FaceFollower(landmarker, face_box(astronaut_landmarks), 25.0)
+
+
+def seen(sights: list[Sight | None]) -> str:
+    return "".join("." if sight is None else "o" for sight in sights)
+
+
+def nose(sight: Sight | None) -> npt.NDArray[np.float64]:
+    assert sight is not None
+    return sight.points[NOSE, :2].astype(np.float64)
+
+
+def test_a_moving_face_is_measured_where_it_is(follower: FaceFollower, picture: Picture) -> None:
+    places = [(6 * i, -2 * i) for i in range(12)]
+    sights = [follower.see(moved(picture, x, y)) for x, y in places]
+    assert seen(sights) == "o" * 12
+    gone = nose(sights[-1]) - nose(sights[0])
+    np.testing.assert_allclose(gone, places[-1], atol=1.0)
+
+
+def test_the_face_of_the_box_is_followed_not_the_largest(
+    landmarker: Landmarker, picture: Picture
+) -> None:
+    both = np.full((300, 640, 3), BACKGROUND, np.uint8)
+    both[:, :320] = picture
+    small = moved(picture, scale=0.7)
+    both[:, 320:] = small
+    follower = FaceFollower(landmarker, CropBox(left=440, upper=75, right=510, lower=145), 25.0)
+    assert nose(follower.see(both))[0] > 400
+
+
+def test_a_second_person_who_enters_is_not_followed(
+    landmarker: Landmarker, astronaut_landmarks: Landmarks, picture: Picture
+) -> None:
+    follower = FaceFollower(landmarker, face_box(astronaut_landmarks), 25.0)
+    other = stranger(picture)
+    sights = []
+    for index in range(20):
+        frame = np.full((300, 640, 3), BACKGROUND, np.uint8)
+        frame[:, :320] = moved(picture, x=3 * np.sin(index / 3))
+        inside = min(other.shape[1], 12 + 16 * index)
+        frame[:, 640 - inside :] = other[:, :inside]
+        sights.append(follower.see(frame))
+    assert seen(sights) == "o" * 20
+    assert all(nose(sight)[0] < 250 for sight in sights)
+
+
+def test_whoever_stays_when_the_person_leaves_is_not_followed(
+    landmarker: Landmarker, astronaut_landmarks: Landmarks, picture: Picture
+) -> None:
+    follower = FaceFollower(landmarker, face_box(astronaut_landmarks), 25.0)
+    other = stranger(picture)[:, :320]
+    sights = []
+    for index in range(24):
+        frame = np.full((300, 640, 3), BACKGROUND, np.uint8)
+        frame[:, 320:] = other
+        inside = max(0, 320 - 20 * index)
+        frame[:, :inside] = picture[:, 320 - inside :]
+        sights.append(follower.see(frame))
+    assert seen(sights).startswith("ooooo")
+    assert seen(sights).endswith("." * 8)
+    assert all(sight is None or nose(sight)[0] < 250 for sight in sights)
+
+
+def test_a_hand_before_the_face_is_not_measured(follower: FaceFollower, picture: Picture) -> None:
+    sights = [follower.see(with_hand(picture, x)) for x in np.linspace(-90, 410, 40)]
+    found = seen(sights)
+    assert found.startswith("o" * 8)
+    assert found.endswith("o" * 8)
+    assert found.count(".") >= 6
+    still = nose(sights[0])
+    for sight in sights:
+        if sight is not None:
+            np.testing.assert_allclose(nose(sight), still, atol=6)
+
+
+def test_who_leaves_the_picture_and_returns_is_found_again(
+    follower: FaceFollower, picture: Picture
+) -> None:
+    away = 300 * np.sin(np.linspace(0, np.pi, 30))
+    sights = [follower.see(moved(picture, x)) for x in away]
+    found = seen(sights)
+    assert found.startswith("ooo")
+    assert found.endswith("ooo")
+    assert "........" in found
+
+
+def test_a_dark_frame_and_a_flash_are_not_measured(
+    follower: FaceFollower, picture: Picture
+) -> None:
+    dark, white = np.zeros_like(picture), np.full_like(picture, 255)
+    clip = [picture, picture, dark, picture, white, white, picture]
+    assert seen([follower.see(frame) for frame in clip]) == "oo.o..o"
+
+
+def test_a_clip_that_begins_in_the_dark_is_waited_for(
+    follower: FaceFollower, picture: Picture
+) -> None:
+    clip = [np.zeros_like(picture)] * 20 + [picture] * 4
+    found = seen([follower.see(frame) for frame in clip])
+    assert found.startswith("." * 20)
+    assert found.endswith("oo")
+
+
+def test_a_light_that_is_switched_on_is_not_taken_for_a_hand_for_ever(
+    follower: FaceFollower, picture: Picture
+) -> None:
+    x = np.linspace(-1, 1, picture.shape[1])[None, :, None]
+    lit = np.clip(picture * (0.55 + 0.5 * np.tanh(8 * x)), 0, 255).astype(np.uint8)
+    clip = [picture] * 5 + [lit] * 40
+    assert seen([follower.see(frame) for frame in clip]).endswith("o" * 8)
+
+
+def test_nothing_is_found_in_noise(landmarker: Landmarker) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3)).astype(np.uint8)
+    follower = FaceFollower(landmarker, CropBox(left=50, upper=50, right=150, lower=150), 25.0)
+    assert seen([follower.see(noise) for _ in range(16)]) == "." * 16
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 2)])
+def test_odd_frames_are_searched_too(landmarker: Landmarker, size: tuple[int, int]) -> None:
+    follower = FaceFollower(landmarker, CropBox(left=0, upper=0, right=50, lower=50), 25.0)
+    assert follower.see(np.full((*size, 3), 80, np.uint8)) is None
