@@ -162,6 +162,7 @@ class Commands:
         parts = (
             _("Animato, free software (MIT licence)."),
             "\n".join(engines),
+            _("Faces are found with MediaPipe's face landmarker (Google, Apache 2.0)."),
             _("Every video's caption says how it was made."),
             self._contact(),
         )

@@ -316,7 +316,7 @@ async def test_clip_that_is_refused_leaves_the_photo_alone(talk: Talk) -> None:
     await talk.shows("Which movement?")
     talk.worker.errors = [NoFaceInClip(name="clip-2.mp4")]
     await talk.clip()
-    trouble = await talk.shows("no face at the beginning of your clip")
+    trouble = await talk.shows("no face in your clip")
     await talk.tap("Without the clip", trouble)
     await talk.tap("😊", await talk.shows("Which movement?"))
     await talk.videos()
