@@ -228,7 +228,8 @@ def _add_crop_arguments(engine: Any, defaults: EngineOptions) -> None:
     engine.add_argument(
         "--face_detector",
         choices=("auto", "lbp", "face-alignment"),
-        help="face detector; face-alignment is slow and needs its weights (default: auto)",
+        help="face detector; face-alignment is slower, and fetches its weights; lbp is accepted and"
+        " means auto (default: auto)",
     )
 
 

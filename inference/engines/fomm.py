@@ -118,7 +118,7 @@ class FommEngine(Engine):
         return self.chosen.crop_video
 
     def faces_of(self, read: Callable[[], Picture], found: tuple[Face, ...]) -> tuple[Face, ...]:
-        """Return the faces of face-alignment if it is wanted and finds any; else `found`."""
+        """Return the faces of face-alignment if it was requested and finds any; else `found`."""
         finder = self._landmark_finder
         return (finder.faces(read()) if finder else ()) or found
 
@@ -259,18 +259,18 @@ class FommEngine(Engine):
 
     @cached_property
     def _landmark_finder(self) -> "LandmarkFinder | None":
-        """The library face-alignment, if it is wanted.
+        """face-alignment, if it was requested.
 
         Raises:
-            EngineUnavailable: it is not installed.
+            EngineUnavailable: its library is not installed.
             WeightsError: its weights cannot be downloaded.
         """
-        if self.chosen.face_detector != "face-alignment" or self.weights is None:
+        if self.weights is None or self.chosen.face_detector != "face-alignment":
             return None
-        if needs := unmet_landmark_needs():
+        needs = unmet_landmark_needs()
+        if needs:
             raise EngineUnavailable(name="fomm with face-alignment", needs="; ".join(needs))
-        files = [self.weights.file(name, may_fetch=True) for name in LANDMARK_FILES]
-        detector, landmarks = files
+        detector, landmarks = (self.weights.file(name, may_fetch=True) for name in LANDMARK_FILES)
         assert detector is not None and landmarks is not None  # noqa: S101, PT018 - else it raises
         return _load_landmarks(detector, landmarks, self.chosen.device)
 
