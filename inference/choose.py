@@ -58,7 +58,14 @@ class DrivingClip:
     def opened(self) -> Iterator[Driving]:
         """The clip as an engine takes it, while the block lasts."""
         with ClipReader(self.path) as frames:
-            yield Driving(frames, self.face, self.later_faces, self.frame_rate, self.identity)
+            yield Driving(
+                frames,
+                self.face,
+                self.later_faces,
+                self.frame_rate,
+                self.identity,
+                reopen=lambda: ClipReader(self.path),
+            )
 
 
 def face_to_move(wish: Wish, engine: Engine, photo: Picture) -> Face:

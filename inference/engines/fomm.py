@@ -122,13 +122,13 @@ class FommEngine(Engine):
         finder = self._landmark_finder
         return (finder.faces(read()) if finder else ()) or found
 
-    def crop_for(self, face: Face, photo: Picture) -> EngineCrop:
+    def crop_for(self, faces: Sequence[Face], photo: Picture) -> EngineCrop:
         """Return a square around the face, or the whole photo; frames are 256 px square."""
         size = (SIDE_PX, SIDE_PX)
         if not self.chosen.crop_image:
             height, width = photo.shape[:2]
             return EngineCrop(CropBox(left=0, upper=0, right=width, lower=height), frame_size=size)
-        box = face_square(face.box, self.chosen.crop_margin, self.chosen.crop_image_padding)
+        box = face_square(faces[0].box, self.chosen.crop_margin, self.chosen.crop_image_padding)
         return EngineCrop(box, _FEATHER * box.width, size)
 
     def load(self) -> None:
@@ -152,12 +152,12 @@ class FommEngine(Engine):
             # It was requested by name: fail early if it is missing.
             _ = self._landmark_finder
 
-    def prepare(self, photo: Picture, face: Face) -> None:
+    def prepare(self, photo: Picture, faces: Sequence[Face]) -> None:
         """Crop the photo, detect its keypoints and encode it."""
         self.load()
         self._square: Squares
         if self.chosen.crop_image:
-            self._square = crop_square(photo, self.crop_for(face, photo).box, SIDE_PX)
+            self._square = crop_square(photo, self.crop_for(faces, photo).box, SIDE_PX)
         else:
             self._square = squeeze(photo, SIDE_PX)
         self._source = self._model.source(self._square)

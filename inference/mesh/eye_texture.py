@@ -22,10 +22,10 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = -0.35, 1.35, -0.95, 0.85
 LASHES_ABOVE, LASHES_BELOW = 0.13, 0.065
 """How far lashes reach from the line of the upper lid."""
 _SKIN_BELOW = 0.06  # below the lower lid
-_CREASE = 0.09  # above the upper lid
+_CREASE = 0.11  # above the upper lid
 _MIN_SCALE, _MAX_SCALE = 48.0, 240.0  # px of the grid per eye width
 
-_IRIS_RADIUS, _IRIS_EDGE, _WHITE_FROM = 1.12, 0.2, 1.3  # radii of the ring of landmarks
+_IRIS_RADIUS, _IRIS_EDGE, _WHITE_FROM = 1.06, 0.16, 1.3  # radii of the ring of landmarks
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +99,9 @@ def _skin(
 
     hole = (b > upper - _CREASE) & (b < lower + _SKIN_BELOW) & (a > -0.02) & (a < 1.02)
     fill = _spread(closed, ~hole, scale) + _grain(flat, lower + _SKIN_BELOW, b, scale)
-    covered = smooth((b - upper + _CREASE) / 0.05) * smooth((lower + _SKIN_BELOW - b) / 0.05)
-    covered *= smooth(np.minimum(a, 1 - a) / 0.08)
+    fill *= 1 - 0.05 * smooth((lower - b) / 0.3)[..., None]
+    covered = smooth((b - upper + _CREASE) / 0.06) * smooth((lower + _SKIN_BELOW - b) / 0.05)
+    covered *= smooth((np.minimum(a, 1 - a) + 0.03) / 0.06)
     return np.asarray(skin + covered[..., None] * (fill - skin), np.float32)
 
 
@@ -136,9 +137,9 @@ def _ball(
 ) -> tuple[Floats, Floats]:
     """The white and the iris, with what the lids and lashes hide filled in."""
     (a, b), (upper, lower), (centre, radius) = grid, lines, iris
-    inside = (a > 0.03) & (a < 0.97) & (b > upper + 0.04) & (b < lower - 0.02)
+    inside = (a > 0.03) & (a < 0.97) & (b > upper + 0.08) & (b < lower - 0.05)
     distance = np.hypot(a - centre[0], b - centre[1]) / radius
-    known = inside & (distance > _WHITE_FROM) & (b > upper + 0.08)
+    known = inside & (distance > _WHITE_FROM)
     white = _spread(flat, known, scale)
     if known.any():  # beneath the lid it is darker, but that shadow moves with the lid
         lit = np.percentile(flat[known], 60, axis=0)

@@ -22,8 +22,10 @@ Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
-_LOWER_LASHES = 0.03  # eye widths
-_MIN_HANGING = 0.42  # brightness below the darkest lashes of a shut eye
+# Eye widths.
+_LOWER_LASHES = 0.03
+_MAX_LID_SKIN = 0.5  # between lid and brow
+_MIN_HANGING = 0.35  # brightness below the darkest lashes of a shut eye
 _MAX_GAZE = (0.30, 0.12)
 
 
@@ -54,7 +56,7 @@ class _Eye:
         """Mix into `source` the photo's own place of the skin between lid and brow."""
         above = self.lines.upper_at(area.a) - area.b
         brow = np.interp(area.a, self._brow[:, 0], self._brow[:, 1])
-        height = np.maximum(self.lines.upper_at(area.a) - brow, 0.1)
+        height = np.clip(self.lines.upper_at(area.a) - brow, 0.1, _MAX_LID_SKIN)
         kept = smooth((0.95 - above / height) / 0.35) * smooth((area.lower + 0.1 - area.b) / 0.1)
         kept *= smooth(np.minimum(area.a + 0.12, 1.12 - area.a) / 0.15) * amount
         spots = self.lines.frame.outside(np.stack([area.a, area.b], axis=-1))
@@ -66,7 +68,8 @@ class _Eye:
         below = area.b - area.upper
         shut = smooth((closing - 0.45) / 0.45)
         lashes = texture.sample(texture.lashes, area.a, was + below)
-        hanging = texture.sample(texture.lashes, area.a, was - below) * lashes
+        hanging = texture.sample(texture.lashes, area.a, was + 0.8 * below)
+        hanging *= texture.sample(texture.lashes, area.a, was - below)
         from_nose = 1 - area.a if self.number == 0 else area.a
         hanging = 1 - (1 - _MIN_HANGING) * (0.3 + 0.7 * smooth(from_nose / 0.5)) * (1 - hanging)
 
@@ -74,7 +77,8 @@ class _Eye:
         alpha = self._ball_alpha(area)[..., None]
         seen = frame + alpha * (self._ball(area, below, closing, shift) - frame)
         # Remains of the squeezed eye lie beneath the lashes of a shut one.
-        seen += (shut * smooth((area.lower + 0.1 - area.b) / 0.06))[..., None] * (skin - seen)
+        remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06) * (below > -0.03)
+        seen += remains[..., None] * (skin - seen)
         strip = smooth((LASHES_BELOW - below) / 0.03) * (below > -0.03)
         strip *= smooth(np.minimum(area.a, 1 - area.a) / 0.06)
         own = texture.sample(texture.photo, area.a, was + below)
@@ -128,7 +132,7 @@ class Eyes:
         for eye in self._eyes:
             amount = _amount(lids[eye.number])
             if amount > 0:
-                area = _area(source.shape, offset, LidLines.of(points, eye.number))
+                area = _area(source.shape, offset, LidLines.of(points, eye.number), eye.lines)
                 eye.unfold(source[area.rows, area.columns], area, amount)
 
     def draw(
@@ -146,17 +150,19 @@ class Eyes:
             offset: see `unfold`, as `points` and `lids`.
             gaze: (2,) how far the irises move, see `Moment.gaze`.
         """
-        shift = np.array([
-            _MAX_GAZE[0] * np.tanh(gaze[0] / _MAX_GAZE[0]),
-            _MAX_GAZE[1] * np.tanh(0.8 * gaze[1] / _MAX_GAZE[1]),
-        ])
+        shift = np.array(
+            [
+                _MAX_GAZE[0] * np.tanh(gaze[0] / _MAX_GAZE[0]),
+                _MAX_GAZE[1] * np.tanh(0.8 * gaze[1] / _MAX_GAZE[1]),
+            ]
+        )
         shift *= smooth((lids.mean() - 0.2) / 0.4)  # landmarks of shut eyes say nothing
         for eye in self._eyes:
             lid = float(lids[eye.number])
             amount = max(_amount(lid), min(1.0, float(np.hypot(*gaze)) / 0.015))
             if amount == 0:
                 continue
-            area = _area(frame.shape, offset, LidLines.of(points, eye.number))
+            area = _area(frame.shape, offset, LidLines.of(points, eye.number), eye.lines)
             part = frame[area.rows, area.columns]
             before = part.astype(np.float32)
             drawn = before + amount * (eye.draw(before, area, 1 - lid, shift) - before)
@@ -168,11 +174,12 @@ def _amount(lid: float) -> float:
     return min(1.0, abs(1 - float(lid)) / 0.06)
 
 
-def _area(shape: tuple[int, ...], offset: tuple[int, int], lines: LidLines) -> _Area:
+def _area(shape: tuple[int, ...], offset: tuple[int, int], lines: LidLines, own: LidLines) -> _Area:
     """The part of the frame round an eye."""
     frame: EyeFrame = lines.frame
-    b = np.concatenate([lines.upper, lines.lower])
-    corners = np.array([[a, v] for a in (-0.12, 1.12) for v in (b.min() - 0.6, b.max() + 0.2)])
+    b = np.concatenate([lines.upper, lines.lower, own.upper])
+    top, bottom = b.min() - _MAX_LID_SKIN, b.max() + 0.12
+    corners = np.array([[a, v] for a in (-0.12, 1.12) for v in (top, bottom)])
     places = frame.outside(corners) - offset
     limit = [shape[1], shape[0]]
     low = np.clip(np.floor(places.min(axis=0)).astype(int), 0, limit)

@@ -1,8 +1,8 @@
 """The inside of the mouth, laid between the lips after the photo was warped.
 
-    photo with a shut mouth    the driver's mouth, or a painted one
-    photo that shows teeth     its own teeth over a painted cavity, so that there is one row only
-    other open mouths          as shut ones, when they open much wider than in the photo
+photo with a shut mouth    the driver's mouth, or a painted one
+photo that shows teeth     its own teeth over a painted cavity, so that there is one row only
+other open mouths          as shut ones, when they open much wider than in the photo
 """
 
 import cv2
@@ -27,7 +27,8 @@ Floats = npt.NDArray[np.float32]
 
 _OPEN = 0.05  # gap of the lips in an open mouth, mouth widths
 _CAVITY = (60.0, 24.0, 22.0)
-_TONGUE = (158.0, 84.0, 80.0)
+_TONGUE = (160.0, 98.0, 92.0)
+_ENAMEL = (1.06, 1.0, 0.9)
 
 
 class _Area:
@@ -49,7 +50,7 @@ class _Area:
         self.a, self.b = inside[..., 0], inside[..., 1]
         self.upper = _line(frame.inside(upper), self.a)
         self.lower = np.maximum(_line(frame.inside(lower), self.a), self.upper)
-        outline = np.concatenate([upper, lower[::-1]]) - offset - low
+        outline = np.concatenate([_rounded(upper), _rounded(lower)[::-1]]) - offset - low
         mask = np.zeros(self.a.shape, np.uint8)
         cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
         blur = max(0.6, 0.008 * self.width)
@@ -135,18 +136,16 @@ class Mouth:
             lower = lower + 0.12 * wide * (flat[LOWER_OUTER_LIP] - lower)
         return upper, lower
 
-    def _inside(
-        self, area: _Area, target: Head, gap: float, driven: DrivenMouth | None
-    ) -> Floats:
+    def _inside(self, area: _Area, target: Head, gap: float, driven: DrivenMouth | None) -> Floats:
         if driven is not None and self._own is None:
             return self._driven(area, driven)
         points = self._arch.at(target, area.places)
         colour = self._cavity(area, gap)
         if self._own is not None:
-            return self._own.over(colour, points)
+            return self._own.over(colour, points, target)
         teeth = self._painted.over(colour, points)
         colour += smooth((gap - 0.03) / 0.08) * (teeth - colour)
-        shadow = 0.5 * np.exp(-((area.below / np.float32(0.05)) ** 2))
+        shadow = 0.3 * np.exp(-((area.below / np.float32(0.025)) ** 2))
         return np.asarray(colour * (1 - shadow[..., None]), np.float32)
 
     def _cavity(self, area: _Area, gap: float) -> Floats:
@@ -162,38 +161,80 @@ class Mouth:
         body = smooth((height - bow) / 0.16) * smooth((1.0 - np.abs(x) * 1.15) / 0.25)
         groove = 1 - 0.16 * np.exp(-((x / 0.07) ** 2)) * smooth((height - bow) / 0.4)
         lit = (0.62 + 0.45 * smooth((height - bow) / 0.45)) * groove
-        lit *= 1 - 0.35 * smooth((height - 0.88) / 0.12)
+        lit *= 1 - 0.15 * smooth((height - 0.88) / 0.12)
         alpha = (body * smooth((gap - 0.14) / 0.2))[..., None]
         return np.asarray(colour + alpha * (tongue * lit[..., None] - colour), np.float32)
 
     def _driven(self, area: _Area, driven: DrivenMouth) -> Floats:
         """The driver's mouth, stretched between the photo's lips, under the photo's light."""
         frame = MouthFrame.between(driven.upper[0], driven.upper[-1])
-        upper = _line(frame.inside(driven.upper), area.a)
-        lower = _line(frame.inside(driven.lower), area.a)
-        b = upper + (0.06 + 0.88 * area.share) * (lower - upper)
-        places = frame.outside(np.stack([area.a, b], axis=-1)).astype(np.float32)
+        a = np.float32(0.03) + np.float32(0.94) * area.a
+        upper, lower = _line(frame.inside(driven.upper), a), _line(frame.inside(driven.lower), a)
+        b = upper + (0.06 + 0.86 * area.share) * (lower - upper)
+        places = frame.outside(np.stack([a, b], axis=-1)).astype(np.float32)
         seen = cv2.remap(
             driven.picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         ).astype(np.float32)
-        colour = self._relit(seen, driven)
-        rim = np.minimum(area.below, area.lower - area.b)
-        shade = 0.35 * np.clip(1 - rim / 0.05, 0, 1)
+        colour = self._relit(seen, driven, area.width / frame.width)
+        shade = 0.3 * np.clip(1 - area.below / 0.04, 0, 1)
+        shade += 0.2 * np.clip(1 - (area.lower - area.b) / 0.05, 0, 1)
         return np.asarray(colour * (1 - shade[..., None]), np.float32)
 
-    def _relit(self, seen: Floats, driven: DrivenMouth) -> Floats:
-        ratio = self._tone.skin / np.maximum(driven.skin, 8)
-        mean = float(ratio.mean())
-        gain = np.clip(mean, 0.35, 2.4) * (ratio / mean) ** 0.75 * 0.97
-        colour = seen * gain.astype(np.float32)
-        level = (colour @ LUMA)[..., None]
-        colour = level + np.float32(0.78) * (colour - level)
-        top = min(245.0, 1.35 * self._tone.light)
-        excess = np.maximum(level - 0.75 * top, 0)
-        limited = 0.25 * top * np.tanh(excess / (0.25 * top))
-        return np.asarray(colour + (limited - excess), np.float32)
+    def _relit(self, seen: Floats, driven: DrivenMouth, zoom: float) -> Floats:
+        """The driver's brightness in the colours that a mouth has in the photo's light.
+
+        The colour of skin says little about the light, so gains for each channel would make teeth
+        green and tongues purple.
+        """
+        skin = np.maximum(driven.skin.astype(np.float32), 8)
+        light = float(skin @ LUMA)
+        level = seen @ LUMA
+        sharp = level
+        if zoom > 1.2:  # a small clip is soft; its dark parts have more noise than detail
+            blurred = cv2.GaussianBlur(level, (0, 0), 0.6 * zoom)
+            detail = np.clip(0.9 * (level - blurred), -0.08 * light, 0.12 * light)
+            sharp = level + smooth((blurred / light - 0.4) / 0.3) * detail
+        relative = np.clip(sharp / light, 0, 1.5)
+        redness = (seen[..., 0] - seen[..., 1]) / np.maximum(level, 8)
+        usual = max(0.05, float(skin[0] - skin[1]) / light)
+        teeth = smooth((relative - 0.5) / 0.25) * smooth((1.05 * usual - redness) / (0.5 * usual))
+        soft = np.minimum(relative * 1.3, 1) ** np.float32(0.35)
+        relative *= teeth + (1 - teeth) * soft * np.float32(0.88)
+
+        palette = []
+        for rgb in (_CAVITY, _TONGUE, _ENAMEL):
+            colour = self._tone.painted(rgb)
+            palette.append(colour / (colour @ LUMA))
+        pink = smooth((relative - 0.15) / 0.35)[..., None]
+        hue = palette[0] + pink * (palette[1] - palette[0])
+        hue += np.float32(0.3) * (seen / np.maximum(seen @ LUMA, 8)[..., None] - hue)
+        hue += teeth[..., None] * (palette[2] - hue)
+        gain = np.clip(self._tone.light / light, 0.35, 2.4)
+        top = min(235.0, 1.2 * self._tone.light)
+        bright = np.float32(gain * light) * relative
+        bright = np.where(
+            bright > 0.7 * top, top * (0.7 + 0.3 * np.tanh((bright / top - 0.7) / 0.3)), bright
+        )
+        return np.asarray(hue * bright[..., None], np.float32)
 
 
 def _line(points: Doubles, a: Floats) -> Floats:
     """The b of a line through (N, 2) points at each a."""
     return np.interp(a, np.maximum.accumulate(points[:, 0]), points[:, 1]).astype(np.float32)
+
+
+def _rounded(line: Doubles) -> Doubles:
+    """A smooth line through (N, 2) points (Catmull-Rom)."""
+    ends = np.concatenate([line[:1], line, line[-1:]])
+    before, start, end, after = ends[:-3], ends[1:-2], ends[2:-1], ends[3:]
+    parts = [
+        (
+            2 * start
+            + (end - before) * t
+            + (2 * before - 5 * start + 4 * end - after) * t**2
+            + (3 * start - before - 3 * end + after) * t**3
+        )
+        / 2
+        for t in (0.0, 0.25, 0.5, 0.75)
+    ]
+    return np.concatenate([np.stack(parts, axis=1).reshape(-1, 2), line[-1:]])

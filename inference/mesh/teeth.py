@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from inference.mesh.head import Head
 from inference.mesh.tone import LUMA, Tone
-from inference.mesh.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
+from inference.mesh.topology import LOWER_INNER_LIP, LOWER_OUTER_LIP, UPPER_INNER_LIP, Indices
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -21,14 +21,15 @@ Floats = npt.NDArray[np.float32]
 # cm.
 _BEHIND_LIP = 0.35
 _BEND = 0.2  # 1 / cm
-_BELOW_LIP = 0.27  # of the edge of the middle teeth, when the mouth is shut
+_BELOW_LIP = 0.34  # of the edge of the middle teeth, when the mouth is shut
 _WIDTHS = (0.85, 0.66, 0.76, 0.68, 0.66, 0.95)  # from the middle outwards
 _CROWNS = (1.0, 0.86, 0.96, 0.84, 0.78, 0.7)
-_RAISED = (0.0, 0.07, 0.02, 0.1, 0.16, 0.22)
+_RAISED = (0.0, 0.06, 0.01, 0.07, 0.12, 0.18)
 _REACH_X, _TOP, _BOTTOM = 2.9, -1.5, 0.25  # of the texture, round the edge of the middle teeth
 
+_RISE = 0.9
 _MIN_TEETH = 0.3  # share of an open mouth, for a photo that shows teeth
-_LIP_MARGIN = 0.02  # mouth widths; here the lips' colour mixes with what is behind them
+_LIP_MARGIN = 0.03  # mouth widths; here the lips' colour mixes with what is behind them
 
 
 class Arch:
@@ -110,20 +111,22 @@ def _paint(scale: float, tone: Tone) -> Floats:
     widths = np.array(_WIDTHS, np.float32)[number]
     inside = 2 * (along - (ends[number] - widths)) / widths - 1  # -1 to 1 within a tooth
 
-    edge = -np.array(_RAISED, np.float32)[number] - 0.09 * np.abs(inside) ** 5
+    edge = -np.array(_RAISED, np.float32)[number] - 0.05 * np.abs(inside) ** 4
     gum_line = edge - np.array(_CROWNS, np.float32)[number] + 0.22 * inside**2
     teeth = np.clip((edge - y) * scale + 0.5, 0, 1) * (along < ends[-1])
     crown = np.clip((y - gum_line) * scale / 2 + 0.5, 0, 1)
 
-    sides = 1 - 0.42 * np.clip(np.abs(x) / 2.2, 0, 1) ** 2
-    gap = 1 - 0.42 * np.exp(-(((1 - np.abs(inside)) * widths / 0.06) ** 2))
+    sides = 1 - 0.3 * np.clip(np.abs(x) / 2, 0, 1) ** 2
+    sides *= 1 - 0.5 * np.clip((np.abs(x) - 1.5) / 0.8, 0, 1)  # the cheeks' shadow
+    gap = 1 - 0.34 * np.exp(-(((1 - np.abs(inside)) * widths / 0.05) ** 2))
     rounded = 1 - 0.10 * inside**2
-    rim = 1 - 0.10 * np.clip(1 - (edge - y) / 0.18, 0, 1)
-    roots = 1 - 0.14 * np.clip(1 - (y - gum_line) / 0.5, 0, 1)
-    light = min(225.0, 1.08 * tone.light)
-    enamel = tone.painted((1.03 * light, 1.0 * light, 0.92 * light))
+    rim = 1 - 0.07 * np.clip(1 - (edge - y) / 0.18, 0, 1)
+    roots = 1 - 0.1 * np.clip(1 - (y - gum_line) / 0.5, 0, 1)
+    light = min(228.0, 1.22 * tone.light)
+    enamel = tone.painted((1.05 * light, 1.0 * light, 0.9 * light))
     gums = tone.painted((0.78 * light, 0.45 * light, 0.43 * light))
-    teeth_shade = (sides * gap * rounded * rim * roots)[..., None]
+    # Shade is warm: it is lit by the lips and the gums.
+    teeth_shade = (sides * gap * rounded * rim * roots)[..., None] ** np.array([1, 1.15, 1.25])
     gum_shade = (sides * (0.8 + 0.2 * (1 - inside**2)))[..., None]
     colour = crown[..., None] * enamel * teeth_shade
     colour = colour + (1 - crown[..., None]) * gums * gum_shade
@@ -145,6 +148,7 @@ class OwnMouth:
         frame: of the mouth in the photo.
         upper: (11, 2) the inner upper lip in that frame.
         lower: likewise the lower lip.
+        light: luma of the skin.
     """
 
     photo: Floats
@@ -153,45 +157,86 @@ class OwnMouth:
     frame: "MouthFrame"
     upper: Doubles
     lower: Doubles
+    light: float
 
     @classmethod
     def of(cls, photo: Picture, points: Doubles, head: Head, tone: Tone) -> "OwnMouth | None":
         """Read it from a photo; None, if that shows no teeth."""
+        if not _shows_teeth(photo, points, tone):
+            return None
         frame = MouthFrame.of(points[:, :2])
-        lips = np.concatenate([points[UPPER_INNER_LIP, :2], points[LOWER_INNER_LIP[::-1], :2]])
+        lips = points[np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP]), :2]
         low = np.maximum(np.floor(lips.min(axis=0)).astype(int) - 3, 0)
         high = np.ceil(lips.max(axis=0)).astype(int) + 4
         part = photo[low[1] : high[1], low[0] : high[0]].astype(np.float32)
-        mask = np.zeros(part.shape[:2], np.uint8)
-        if not mask.size:
-            return None
-        cv2.fillPoly(mask, [np.rint(lips - low).astype(np.int32)], 1)
-        levels = part[cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0] @ LUMA
-        if len(levels) < 12 or (levels > 0.62 * tone.light).mean() < _MIN_TEETH:
-            return None
         upper = frame.inside(points[UPPER_INNER_LIP, :2])
         lower = frame.inside(points[LOWER_INNER_LIP, :2])
-        return cls(part, low.astype(np.float64), head, frame, upper, lower)
+        return cls(part, low.astype(np.float64), head, frame, upper, lower, max(tone.light, 1))
 
-    def over(self, colour: Floats, points: Floats) -> Floats:
-        """Return `colour` (h, w, 3) with the photo's teeth over it; `points` from `Arch.at`."""
+    def over(self, colour: Floats, points: Floats, target: Head) -> Floats:
+        """Return `colour` (h, w, 3) with the photo's teeth over it.
+
+        Args:
+            colour: what lies behind them.
+            points: (h, w, 3) from `Arch.at`.
+            target: the head that is drawn. The teeth rise with its upper lip, since the photo does
+                not show what the lip hides.
+        """
         head = self.head
+        middle = UPPER_INNER_LIP[3:8]
+        rise = float((head.points[middle, 1] - target.points[middle, 1]).mean())
+        points = points + np.array([0, _RISE * max(0.0, rise), 0], np.float32)
         places = points @ (head.scale * head.rotation[:2].T).astype(np.float32)
         inside = self.frame.inside(places + head.translation[:2])
         a, b = inside[..., 0], inside[..., 1]
         upper = np.interp(a, self.upper[:, 0], self.upper[:, 1])
         lower = np.interp(a, self.lower[:, 0], self.lower[:, 1])
-        px = 1 / self.frame.width
-        soft = max(_LIP_MARGIN, 1.5 * px)
-        alpha = np.clip((lower - b) / soft - 0.3, 0, 1)
+        soft = max(_LIP_MARGIN, 1.5 / self.frame.width)
+        alpha = np.clip((lower - b) / soft - 0.5, 0, 1)
         alpha *= np.clip(np.minimum(a, 1 - a) / 0.06, 0, 1)
-        b = np.maximum(b, np.minimum(upper + soft, (upper + lower) / 2))
+        first = np.minimum(upper + soft, (upper + lower) / 2)
+        hidden = np.clip((first - b) / 0.02, 0, 1)
+        b = np.maximum(b, first)
         spots = self.frame.outside(np.stack([a, b], axis=-1)) - self.origin
         seen = cv2.remap(
-            self.photo, spots.astype(np.float32), None, cv2.INTER_CUBIC,
+            self.photo,
+            spots.astype(np.float32),
+            None,
+            cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REPLICATE,
         )
+        # Beneath the lip, teeth go on; the dark beside them does not.
+        bright = np.clip((seen @ LUMA) / self.light * 6 - 1.5, 0, 1)
+        alpha *= 1 - hidden * (1 - bright)
         return np.asarray(colour + alpha[..., None] * (seen - colour), np.float32)
+
+
+def _shows_teeth(photo: Picture, points: Doubles, tone: Tone) -> bool:
+    """Whether enough of a mouth's inside is bright, and less red than its lips."""
+    inside = _pixels(photo, points, (UPPER_INNER_LIP, LOWER_INNER_LIP))
+    lip = _pixels(photo, points, (LOWER_INNER_LIP, LOWER_OUTER_LIP))
+    if len(inside) < 12 or not len(lip):
+        return False
+    limit = (_redness(tone.skin[None])[0] + np.median(_redness(lip))) / 2 + 0.02
+    bright = inside @ LUMA > 0.4 * tone.light
+    return bool((bright & (_redness(inside) < limit)).mean() > _MIN_TEETH)
+
+
+def _redness(colours: Doubles | Floats) -> Doubles:
+    return np.asarray((colours[..., 0] - colours[..., 1]) / np.maximum(colours @ LUMA, 8))
+
+
+def _pixels(photo: Picture, points: Doubles, lines: tuple[Indices, Indices]) -> Floats:
+    """The pixels (N, 3) between two lines of landmarks, without the outermost ones."""
+    outline = np.rint(np.concatenate([points[lines[0], :2], points[lines[1][::-1], :2]]))
+    low = np.maximum(outline.min(axis=0).astype(int) - 1, 0)
+    high = outline.max(axis=0).astype(int) + 2
+    part = photo[low[1] : high[1], low[0] : high[0]]
+    mask = np.zeros(part.shape[:2], np.uint8)
+    if mask.size:
+        cv2.fillPoly(mask, [outline.astype(np.int32) - low], 1)
+        mask = cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0)
+    return part[mask > 0].astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

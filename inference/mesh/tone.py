@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float32]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _USUAL_SKIN = np.array([205.0, 160.0, 138.0])
-_CAST = 0.55  # how far a painted colour follows the cast of the light
+_CAST = 0.45  # how far a painted colour follows the cast of the light
 _MAX_STRAY = 7.0  # levels, of a picture of one hue
 _SAMPLE_PX = 160
 
@@ -45,6 +45,7 @@ class Tone:
         """Return a colour, as it is in neutral light, under the photo's light, (3,) float32."""
         cast = self.skin / max(self.light, 1.0) / (_USUAL_SKIN / (_USUAL_SKIN @ LUMA))
         cast = np.clip(cast, 0.5, 2.0) ** _CAST
+        cast = np.minimum(cast, cast[0])  # pale skin is no blue light
         return np.asarray(np.array(rgb) * cast, np.float32)
 
     def kept_to_hue(self, colour: Floats) -> Floats:

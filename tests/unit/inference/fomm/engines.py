@@ -24,7 +24,7 @@ def animated(
     engine: FommEngine, frames: Sequence[Picture], photo: Picture | None = None, **driving: Any
 ) -> list[Picture]:
     """The frames that the engine makes of the photo, the dots if none is given."""
-    engine.prepare(dots(PLACES) if photo is None else photo, FACE)
+    engine.prepare(dots(PLACES) if photo is None else photo, [FACE])
     batches = engine.animate(Driving(iter(frames), FACE, **driving), None)
     return [frame for batch in batches for frame in batch]
 
