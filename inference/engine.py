@@ -9,6 +9,7 @@ that the engine can be listed where they are not installed.
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
@@ -67,6 +68,7 @@ class Driving:
         later_faces: its boxes in a few later frames.
         frame_rate: frames per second, exact.
         identity: a hash of the frames, for clips that are used repeatedly: the engine's cache key.
+        reopen: opens the frames again from the first one; None if they can be read only once.
     """
 
     frames: Iterator[Picture]
@@ -74,6 +76,7 @@ class Driving:
     later_faces: tuple[CropBox, ...] = ()
     frame_rate: Fraction = Fraction(25)
     identity: str | None = None
+    reopen: Callable[[], AbstractContextManager[Iterator[Picture]]] | None = None
 
 
 class Engine(ABC):
@@ -96,6 +99,7 @@ class Engine(ABC):
         digital_source_type: the IPTC term for how a result was made.
         options: the fields of `EngineOptions` that it supports.
         evaluates_motions: whether it takes curves and tracks; otherwise it needs a driving clip.
+        max_faces: how many faces of a photo it can move at the same time.
     """
 
     name: ClassVar[str]
@@ -107,6 +111,7 @@ class Engine(ABC):
     preference: ClassVar[int] = 1
     options: ClassVar[frozenset[str]] = frozenset()
     evaluates_motions: ClassVar[bool] = True
+    max_faces: ClassVar[int] = 1
 
     def __init__(
         self, chosen: EngineOptions | None = None, weights: "WeightsStore | None" = None
@@ -172,12 +177,17 @@ class Engine(ABC):
         return found
 
     @abstractmethod
-    def crop_for(self, face: Face, photo: Picture) -> EngineCrop:
-        """Return the part of the photo that the frames for this face will cover."""
+    def crop_for(self, faces: Sequence[Face], photo: Picture) -> EngineCrop:
+        """Return the part of the photo that the frames for these faces will cover."""
 
     @abstractmethod
-    def prepare(self, photo: Picture, face: Face) -> None:
-        """Compute what does not depend on the movement."""
+    def prepare(self, photo: Picture, faces: Sequence[Face]) -> None:
+        """Compute what does not depend on the movement.
+
+        Args:
+            photo: uint8 (H, W, 3) RGB.
+            faces: those that will move, at least one and at most `max_faces`.
+        """
 
     @abstractmethod
     def animate(

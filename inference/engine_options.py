@@ -30,7 +30,12 @@ class EngineOptions:
             apart, and after the last one comes the best again.
         best_frame: measure motion from this frame, from 0; overrides `find_best_frame`.
         smooth: strength of keypoint smoothing, s (`inference.motion.smooth`); 0 for none.
+<<<<<<< HEAD
+        strength: of the movement, 0.5 to 1.5.
         face_detector: `auto`, `lbp` or `face-alignment`.
+=======
+        face_detector: `auto` or `face-alignment`; `lbp`, of earlier versions, means `auto`.
+>>>>>>> wt-faces
     """
 
     config: Path | None = None
@@ -48,6 +53,7 @@ class EngineOptions:
     best_frame_rank: int = 1
     best_frame: int | None = None
     smooth: float = 0.0
+    strength: float = 1.0
     face_detector: str = "auto"
 
 

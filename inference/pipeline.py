@@ -136,9 +136,9 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
     """The photo with one movement, pasted back unless only the moving part is wanted."""
     movement = movement_of(wish, engine, source)
     photo = read_normalised(wish.photo.path)
-    face = face_to_move(wish, engine, photo)
-    crop = engine.crop_for(face, photo)
-    engine.prepare(photo, face)
+    faces = (face_to_move(wish, engine, photo),)
+    crop = engine.crop_for(faces, photo)
+    engine.prepare(photo, faces)
     width, height = crop.frame_width, crop.frame_height
     if wish.paste_back:
         height, width = photo.shape[:2]

@@ -105,8 +105,8 @@ def sheets(
         movements: at least one.
         engine: one that evaluates motions; it animates all of them at the same time.
     """
-    crop = engine.crop_for(close.face, close.picture)
-    engine.prepare(close.picture, close.face)
+    crop = engine.crop_for([close.face], close.picture)
+    engine.prepare(close.picture, [close.face])
     rows, columns = (slice(*ends) for ends in _sides(close.tile))
     count = frame_count(lengths_of(movements))
 

@@ -91,8 +91,8 @@ def drawn_frames(motion: CurveMotion) -> Iterator[Picture]:
     portrait = driving_portrait()
     face = find_faces(portrait)[0]
     engine = motion_engine()()
-    crop = engine.crop_for(face, portrait)
-    engine.prepare(portrait, face)
+    crop = engine.crop_for([face], portrait)
+    engine.prepare(portrait, [face])
     for batch in engine.animate(None, motion):
         for frame in batch:
             yield paste_back(portrait, frame, crop)

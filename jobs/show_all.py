@@ -52,4 +52,6 @@ def work_frames(templates: Iterable[Template]) -> int:
 
 def _length(template: Template) -> int:
     motion = template.motion
-    return ceil(motion.duration_s * FRAME_RATE) if isinstance(motion, CurveMotion) else _MAX_FRAMES
+    if isinstance(motion, CurveMotion):
+        return ceil(motion.frame_count * FRAME_RATE / motion.frame_rate)
+    return _MAX_FRAMES

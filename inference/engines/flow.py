@@ -51,13 +51,14 @@ class FlowEngine(Engine):
         """Nothing: what it uses comes with the base installation."""
         return ()
 
-    def crop_for(self, face: Face, photo: Picture) -> EngineCrop:
+    def crop_for(self, faces: Sequence[Face], photo: Picture) -> EngineCrop:
         """Four box widths round the face, cut at the photo's borders; no seam, so no feathering."""
-        return EngineCrop(work_area(photo.shape[1], photo.shape[0], place_face(photo, face.box)))
+        placement = place_face(photo, faces[0].box)
+        return EngineCrop(work_area(photo.shape[1], photo.shape[0], placement))
 
-    def prepare(self, photo: Picture, face: Face) -> None:
+    def prepare(self, photo: Picture, faces: Sequence[Face]) -> None:
         """Places the face and everything that hangs on it."""
-        self._placement = place_face(photo, face.box)
+        self._placement = place_face(photo, faces[0].box)
         self._renderer = FaceRenderer(photo, self._placement)
         self._face = crop_to_canonical(photo, self._placement.canonical_from_picture)
         # Laid over teeth that the photo shows, any fill is a dark slab.

@@ -22,11 +22,19 @@ class StillEngine(Engine):
         """Return nothing: it can always run."""
         return ()
 
-    def crop_for(self, face: Face, photo: Picture) -> EngineCrop:  # noqa: ARG002 - the interface's signature
+    def crop_for(
+        self,
+        faces: Sequence[Face],  # noqa: ARG002 - the interface's signature
+        photo: Picture,
+    ) -> EngineCrop:
         """Return the whole photo."""
         return EngineCrop(CropBox(left=0, upper=0, right=photo.shape[1], lower=photo.shape[0]))
 
-    def prepare(self, photo: Picture, face: Face) -> None:  # noqa: ARG002 - the interface's signature
+    def prepare(
+        self,
+        photo: Picture,
+        faces: Sequence[Face],  # noqa: ARG002 - the interface's signature
+    ) -> None:
         """Keep the photo."""
         self._photo = photo
 

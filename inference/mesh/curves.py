@@ -30,7 +30,8 @@ _GAZE_REACH = np.array([0.4, 0.22])  # eye widths at a value of 1
 _LID_SINKS, _LID_RISES = 0.45, 0.12
 _SQUINT, _WIDE = 0.5, 0.4
 _PRESS = 0.3  # mouth widths by which pressed lips approach each other
-_ROUNDNESS = np.array([0, 0.53, 0.79, 0.95, 1, 1, 1, 0.95, 0.79, 0.53, 0])  # of open lips
+# The shape of an open mouth: distances of the inner lips' points / that in the middle.
+_OPEN_SHAPE = np.array([0, 0.46, 0.72, 0.9, 0.98, 1, 0.98, 0.9, 0.72, 0.46, 0])
 _OPENING = (CurveName.JAW, CurveName.UPPER_LIP, CurveName.LOWER_LIP, CurveName.SNEER)
 # A channel of both sides, and those of one side each, whose values are added to it.
 _SIDES = {
@@ -95,9 +96,14 @@ class CurveShapes:
             key: named[f"{key}Left"] + named[f"{key}Right"]
             for key in ("mouthUpperUp", "mouthLowerDown", "mouthFrown", "mouthStretch", "browDown")
         }
-        smiles = {side: 0.9 * named[f"mouthSmile{side}"] for side in ("Left", "Right")}
-        brows = 0.75 * named["browInnerUp"]
         to_the_right = (1 / (1 + np.exp(-x / 0.6)))[:, None]
+        more = 0.8 * _lips_thin() + _corners_up(x, y)
+        smiles = {
+            "Left": 0.9 * named["mouthSmileLeft"] + more * to_the_right,
+            "Right": 0.9 * named["mouthSmileRight"] + more * (1 - to_the_right),
+        }
+        unsmiling = -smiles["Left"] - smiles["Right"]
+        brows = 0.75 * named["browInnerUp"]
         return cls(
             points,
             {
@@ -107,13 +113,13 @@ class CurveShapes:
                 CurveName.BROW_RIGHT: brows * to_the_right,
                 CurveName.BROW_INNER: _inner_brows_up(x, y, named["browInnerUp"]),
                 CurveName.BROW_DOWN: 1.1 * both["browDown"],
-                CurveName.FROWN: both["mouthFrown"] - 0.25 * (smiles["Left"] + smiles["Right"]),
-                CurveName.JAW: 0.85 * named["jawOpen"],
-                CurveName.PUCKER: 0.9 * named["mouthPucker"],
+                CurveName.FROWN: both["mouthFrown"] + 0.35 * unsmiling,
+                CurveName.JAW: 0.85 * named["jawOpen"] + 1.3 * _corners_up(x, y),
+                CurveName.PUCKER: named["mouthPucker"] - 0.8 * _lips_thin() + 0.2 * unsmiling,
                 CurveName.STRETCH: both["mouthStretch"],
                 CurveName.UPPER_LIP: both["mouthUpperUp"],
                 CurveName.LOWER_LIP: both["mouthLowerDown"],
-                CurveName.PRESS: _lips_pressed(),
+                CurveName.PRESS: _lips_thin(),
                 CurveName.MOUTH_X: named["mouthLeft"],
                 CurveName.SNEER: 0.6 * both["mouthUpperUp"] + _nose_up(x, y),
                 CurveName.CHEEKS: _cheeks_puffed(x, y),
@@ -124,11 +130,11 @@ class CurveShapes:
         """Return the moment of the values of all channels, see `values_at`."""
         expression = self._expression(values)
         width = mouth_width(self.points)
-        gaps = np.zeros(11)
+        opening = 0.0
         if any(values[name] for name in _OPENING):
-            gaps = (lip_gaps(self.points + expression) - lip_gaps(self.points)) / width
-            gaps *= _ROUNDNESS
-        gaps -= _PRESS * values[CurveName.PRESS]
+            middle = lip_gaps(self.points + expression)[5] - lip_gaps(self.points)[5]
+            opening = float(middle) / width
+        gaps = opening * _OPEN_SHAPE - _PRESS * values[CurveName.PRESS]
         shift = np.array([values[CurveName.TX], values[CurveName.TY]])
         gaze = np.array([values[CurveName.GAZE_X], values[CurveName.GAZE_Y]])
         return Moment(
@@ -178,8 +184,14 @@ def _inner_brows_up(x: Doubles, y: Doubles, brows_up: Doubles) -> Doubles:
     return np.asarray(offsets, np.float64)
 
 
-def _lips_pressed() -> Doubles:
-    """The outer edges of the lips come nearer, so that the lips are thin."""
+def _corners_up(x: Doubles, y: Doubles) -> Doubles:
+    """The corners of shut lips rise further than the lips beside them."""
+    share = _bell(np.abs(x) - 2.6, y - 4.2, 0.9, 0.9)
+    return np.stack([0.1 * np.sign(x) * share, -0.3 * share, 0.15 * share], axis=1)
+
+
+def _lips_thin() -> Doubles:
+    """The outer edges of the lips come nearer to the inner ones."""
     offsets = np.zeros((POINTS, 3))
     taper = np.sin(np.linspace(0, np.pi, len(UPPER_OUTER_LIP)))
     offsets[UPPER_OUTER_LIP, 1] = 0.14 * taper

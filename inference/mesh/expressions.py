@@ -93,7 +93,9 @@ def _of_side(x: Doubles, y: Doubles, lower: Doubles, side: float) -> dict[str, D
     nothing = 0 * x
     cheek = _bell(x, y, (4.2 * side, 1.3), (1.8, 1.8))
     corner = _bell(x, y, (2.6 * side, 4.2), (1.5, 1.6))
-    smile = (side * (0.85 * corner + 0.12 * cheek), -0.72 * corner - 0.2 * cheek, 0.6 * corner)
+    middle = _bell(x, y, (0, 4.4), (1.5, 1)) * _sigmoid(side * x / 0.6)  # stays where it is
+    up = 0.72 * corner + 0.2 * cheek - 0.32 * middle
+    smile = (side * (0.85 * corner + 0.12 * cheek), -up, 0.6 * corner)
     brow = _bell(x, y, (1.6, -4.4), (1.6, 1)) + _bell(x, y, (-1.6, -4.4), (1.6, 1))
     brow *= _sigmoid(side * x / 0.6)
     upper_lip = (1 - lower) * _bell(x, y, (1.2 * side, 3.9), (1.5, 1.3))

@@ -1,6 +1,6 @@
 """What a driver's face does at one time, without regard to the photo that will follow it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -56,3 +56,23 @@ class Moment:
     gaps: Doubles = field(default_factory=lambda: _zeros(11))
     mouth_width: float = 0.0
     mouth: DrivenMouth | None = None
+
+    def scaled(self, strength: float) -> "Moment":
+        """Return the moment with a weaker or stronger movement.
+
+        Args:
+            strength: factor of all differences. Eyes that are shut stay shut.
+        """
+        closing = 1 - self.lids
+        shut = np.clip(closing, 0, 1)
+        closing = strength * closing + max(0.0, 1 - strength) * shut**2
+        return replace(
+            self,
+            expression=strength * self.expression,
+            turn=strength * self.turn,
+            zoom=self.zoom**strength,
+            shift=strength * self.shift,
+            lids=np.maximum(0, 1 - closing),
+            gaze=strength * self.gaze,
+            gaps=strength * self.gaps,
+        )

@@ -1,4 +1,12 @@
-"""Render one face of a photo: warped once, at its own resolution."""
+"""Render the faces of a photo: warped once, at its own resolution.
+
+moment -> the face's points in their place -> displacement of the pixels around -> photo warped
+-> eyes and mouth drawn over it
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -6,23 +14,25 @@ import numpy.typing as npt
 
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.expressions import Doubles
+from inference.mesh.expressions import Doubles, smoothstep
 from inference.mesh.eyes import Eyes
-from inference.mesh.head import fit_head
+from inference.mesh.head import Head, fit_head
 from inference.mesh.lids import refined_lids
 from inference.mesh.moment import Moment
 from inference.mesh.mouth import Mouth
 from inference.mesh.placing import Placing, Posed
 from inference.mesh.raster import Floats
 from inference.mesh.retarget import Retargeter
-from inference.mesh.warp import Displacement, MeshWarp
+from inference.mesh.warp import Displacement, MeshWarp, common_part
 from jobs.model import CropBox
 
 Picture = npt.NDArray[np.uint8]
 
+_SEAM = 0.2
+
 
 class FaceRenderer:
-    """Renders one face of one photo.
+    """What one face of a photo does.
 
     Args:
         photo: uint8 (H, W, 3) RGB.
@@ -32,6 +42,9 @@ class FaceRenderer:
 
     Attributes:
         box: the part of the photo that can change; frames cover exactly this box.
+        head: the face, measured.
+        share: (h, w) float32, how much each pixel of the box follows this face and not another
+            one; None for wholly.
     """
 
     def __init__(
@@ -39,35 +52,107 @@ class FaceRenderer:
     ) -> None:
         self._photo = photo
         landmarks = refined_lids(photo, landmarks)
-        head = fit_head(landmarks, mesh)
-        self._retargeter = Retargeter(head, scores, mesh)
-        self._placing = Placing(head)
+        self.head = fit_head(landmarks, mesh)
+        self._retargeter = Retargeter(self.head, scores, mesh)
+        self._placing = Placing(self.head)
         height, width = photo.shape[:2]
         self._warp = MeshWarp(self._placing.at_rest, mesh, (width, height))
         self.box: CropBox = self._warp.box
+        self.share: Floats | None = None
         self._eyes = Eyes(photo, landmarks.points)
-        self._mouth = Mouth(photo, landmarks.points, head)
-        self._part = photo[self.box.upper : self.box.lower, self.box.left : self.box.right]
+        self._mouth = Mouth(photo, landmarks.points, self.head)
 
     def render(self, moment: Moment) -> Picture:
-        """Return one frame of `box`, uint8 (h, w, 3) RGB; at rest exactly the photo's pixels."""
-        posed = self._placing.place(self._retargeter.shape(moment), moment)
-        frame = self._part.copy()
+        """Return one frame of `box` in which only this face moves, see `PhotoRenderer.render`."""
+        return PhotoRenderer(self._photo, [self]).render([moment])
+
+    def pose(self, moment: Moment, rest: Doubles | None = None) -> Posed:
+        """Return the face at a moment, in its place in the photo; see `PhotoRenderer.render`."""
+        shape = self._retargeter.shape(moment, absolute=rest is not None)
+        if rest is not None:
+            moment = replace(moment, turn=moment.turn + rest - self.head.angles)
+        return self._placing.place(shape, moment)
+
+    def displacement(self, posed: Posed) -> Displacement | None:
+        """Return where the pixels round the posed face are read; None if nothing moves."""
         moved = self._warp.displacement(posed)
-        if moved is not None:
-            self._warp_into(frame, moved, posed, moment)
-        corner = (self.box.left, self.box.upper)
+        if moved is not None and self.share is not None:
+            moved.offsets[...] *= _cut(self.share, self.box, moved.part)[..., None]
+        return moved
+
+    def unfold(self, places: Floats, part: CropBox, posed: Posed, moment: Moment) -> None:
+        """Keep the skin round the eyes in place.
+
+        Args:
+            places: (h, w, 2), for each pixel of a part its place in the photo, px; changed.
+            part: of the photo.
+            posed: the face.
+            moment: the moment it shows.
+        """
+        self._eyes.unfold(places, (part.left, part.upper), posed.points, moment.lids)
+
+    def draw(self, frame: Picture, corner: tuple[int, int], posed: Posed, moment: Moment) -> None:
+        """Draw eyes and mouth into a warped photo, in place.
+
+        Args:
+            frame: uint8 (h, w, 3) RGB, a part of the warped photo.
+            corner: left and upper edge of the part, px.
+            posed: the face.
+            moment: the moment it shows.
+        """
         self._eyes.draw(frame, corner, posed.points, moment.lids, moment.gaze)
         self._mouth.draw(frame, corner, posed.head, posed.gaps, moment.mouth)
-        return frame
 
-    def _warp_into(self, frame: Picture, moved: Displacement, posed: Posed, moment: Moment) -> None:
-        part, places = moved.part, moved.offsets
-        places[..., 0] += np.arange(part.left, part.right, dtype=np.float32)
-        places[..., 1] += np.arange(part.upper, part.lower, dtype=np.float32)[:, None]
-        self._eyes.unfold(places, (part.left, part.upper), posed.points, moment.lids)
-        left, upper = part.left - self.box.left, part.upper - self.box.upper
-        frame[upper : upper + part.height, left : left + part.width] = self._read(places)
+
+class PhotoRenderer:
+    """Renders the faces of one photo together.
+
+    Args:
+        photo: uint8 (H, W, 3) RGB.
+        faces: of the photo; at least one. Where their boxes meet, each moves what is nearest to it.
+
+    Attributes:
+        box: the part of the photo that can change; frames cover exactly this box.
+    """
+
+    def __init__(self, photo: Picture, faces: Sequence[FaceRenderer]) -> None:
+        self._photo = photo
+        self._faces = faces
+        self.box = CropBox(
+            left=min(face.box.left for face in faces),
+            upper=min(face.box.upper for face in faces),
+            right=max(face.box.right for face in faces),
+            lower=max(face.box.lower for face in faces),
+        )
+        self._part = photo[self.box.upper : self.box.lower, self.box.left : self.box.right]
+        if len(faces) > 1:
+            _share_out(faces)
+
+    def render(self, moments: Sequence[Moment], rest: Doubles | None = None) -> Picture:
+        """Return one frame of `box`, uint8 (h, w, 3) RGB; at rest exactly the photo's pixels.
+
+        Args:
+            moments: one for each face.
+            rest: (3,) yaw, pitch and roll of the driver at rest, radians, if the faces take over
+                its pose and expression as they are; None: only how they change.
+        """
+        frame = self._part.copy()
+        faces = [
+            (face, face.pose(moment, rest), moment)
+            for face, moment in zip(self._faces, moments, strict=True)
+        ]
+        moved = [face.displacement(posed) for face, posed, _ in faces]
+        for index, one in enumerate(moved):
+            if one is None:
+                continue
+            others = moved[:index] + moved[index + 1 :]
+            places = _places(one, [other for other in others if other is not None])
+            for face, posed, moment in faces:
+                face.unfold(places, one.part, posed, moment)
+            _cut(frame, self.box, one.part)[...] = self._read(places)
+        for face, posed, moment in faces:
+            face.draw(frame, (self.box.left, self.box.upper), posed, moment)
+        return frame
 
     def _read(self, places: Floats) -> Picture:
         """The photo at places (h, w, 2) px."""
@@ -75,3 +160,46 @@ class FaceRenderer:
         x, y = cv2.split(places)
         read = cv2.remap(self._photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         return np.asarray(read, np.uint8)
+
+
+def _places(own: Displacement, others: Sequence[Displacement]) -> Floats:
+    """Where the pixels of a part are read in the photo, (h, w, 2) px."""
+    part = own.part
+    places = own.offsets.copy() if others else own.offsets
+    for other in others:
+        common = common_part(part, other.part)
+        if common is not None:
+            _cut(places, part, common)[...] += _cut(other.offsets, other.part, common)
+    places[..., 0] += np.arange(part.left, part.right, dtype=np.float32)
+    places[..., 1] += np.arange(part.upper, part.lower, dtype=np.float32)[:, None]
+    return places
+
+
+def _share_out(faces: Sequence[FaceRenderer]) -> None:
+    """Set the shares of faces whose boxes meet: a pixel follows the nearest face.
+
+    Distances are in face widths. The shares change softly half-way between two faces.
+    """
+    for face in faces:
+        near = [other for other in faces if other is not face and common_part(face.box, other.box)]
+        if not near:
+            continue
+        own = _distance(face.head, face.box)
+        share = np.ones_like(own)
+        for other in near:
+            from_other = _distance(other.head, face.box)
+            share *= smoothstep(0.5 + (from_other - own) / (from_other + own) / (2 * _SEAM))
+        face.share = share.astype(np.float32)
+
+
+def _distance(head: Head, box: CropBox) -> Doubles:
+    """The distance of the box's pixels from the middle of a face, (h, w), in its width."""
+    x, y = head.projected(np.zeros(3))[:2]
+    from_x, from_y = np.arange(box.left, box.right) - x, np.arange(box.upper, box.lower) - y
+    return np.asarray(np.hypot(from_x, from_y[:, None]) / head.face_width + 1e-6, np.float64)
+
+
+def _cut(array: npt.NDArray[Any], box: CropBox, part: CropBox) -> npt.NDArray[Any]:
+    """The part of an array that covers `box`."""
+    rows = slice(part.upper - box.upper, part.lower - box.upper)
+    return array[rows, part.left - box.left : part.right - box.left]

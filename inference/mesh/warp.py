@@ -142,25 +142,27 @@ class MeshWarp:
     def _refine(self, field: Floats, part: CropBox, bounds: Doubles, triangles: Triangles) -> None:
         """Replace the displacement in a window by that of a finer grid, with a soft seam."""
         window = self._part(bounds, self._window_step, 0)
-        if window is None:
-            return
-        left, upper = max(window.left, part.left), max(window.upper, part.upper)
-        right, lower = min(window.right, part.right), min(window.lower, part.lower)
-        if left >= right or upper >= lower:
-            return
-        window = CropBox(left=left, upper=upper, right=right, lower=lower)
-        if not triangles.move_in(window):
+        window = window and common_part(part, window)
+        if window is None or not triangles.move_in(window):
             return
         nodes = triangles.at_nodes(window, self._window_step, self._window_blur)
         finer = at_pixels(nodes, self._window_step, (window.width, window.height))
-        across = _rising(np.arange(left, right), bounds[0], bounds[2])
-        down = _rising(np.arange(upper, lower), bounds[1], bounds[3])
-        coarse = field[
-            upper - part.upper : lower - part.upper, left - part.left : right - part.left
-        ]
+        across = _rising(np.arange(window.left, window.right), bounds[0], bounds[2])
+        down = _rising(np.arange(window.upper, window.lower), bounds[1], bounds[3])
+        rows = slice(window.upper - part.upper, window.lower - part.upper)
+        coarse = field[rows, window.left - part.left : window.right - part.left]
         finer -= coarse
         finer *= (down[:, None] * across)[..., None]
         coarse += finer
+
+
+def common_part(box: CropBox, other: CropBox) -> CropBox | None:
+    """Return what two boxes have in common, if anything."""
+    left, upper = max(box.left, other.left), max(box.upper, other.upper)
+    right, lower = min(box.right, other.right), min(box.lower, other.lower)
+    if left >= right or upper >= lower:
+        return None
+    return CropBox(left=left, upper=upper, right=right, lower=lower)
 
 
 def _vertices(posed: Posed) -> Doubles:

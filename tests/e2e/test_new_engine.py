@@ -36,7 +36,7 @@ class BlueEngine(StillEngine):
     credits = "nobody's work, no licence"
     preference = 1
 
-    def prepare(self, photo, face):
+    def prepare(self, photo, faces):
         self._photo = np.full_like(photo, (0, 0, 255))
 
 

@@ -64,7 +64,7 @@ BODIES = {
         raise RuntimeError("the sums are wrong")
     """,
     "refusing": """
-    def prepare(self, photo, face):
+    def prepare(self, photo, faces):
         from jobs.errors import EngineFailed, NoFaceFound
         raise NoFaceFound(name="me.png") if self.chosen.smooth else EngineFailed(
             name="refusing", reason="no mood")

@@ -106,7 +106,7 @@ def test_an_engine_that_is_asked_for_by_name_may_lack_files(require: Require) ->
 
 @pytest.mark.parametrize("name", ["nope", "auto", "Flow", "", "../engine", "flow.py", "os"])
 def test_an_unknown_engine_is_refused_with_the_known_ones_named(name: str) -> None:
-    with pytest.raises(UnknownEngine, match="auto, flow, fomm, still"):
+    with pytest.raises(UnknownEngine, match="auto, flow, fomm, mesh, still"):
         find_engine(name)
 
 
@@ -158,8 +158,8 @@ def test_auto_says_so_where_no_engine_can_run(
 
 def test_an_engine_without_its_parts_cannot_be_made() -> None:
     class Half(Engine):
-        def crop_for(self, face: Face, photo: Picture) -> EngineCrop:  # noqa: ARG002 - the contract's
-            return EngineCrop(face.box)
+        def crop_for(self, faces: Sequence[Face], photo: Picture) -> EngineCrop:  # noqa: ARG002 - the contract's
+            return EngineCrop(faces[0].box)
 
     with pytest.raises(TypeError, match="abstract"):
         Half()  # type: ignore[abstract]
@@ -167,7 +167,7 @@ def test_an_engine_without_its_parts_cannot_be_made() -> None:
 
 def still_frames(driving: Driving | None, motion: CurveMotion | Track | None) -> list[Picture]:
     engine = find_engine("still")()
-    engine.prepare(PHOTO, FACE)
+    engine.prepare(PHOTO, [FACE])
     batches: Iterator[Sequence[Picture]] = engine.animate(driving, motion)
     return [frame for batch in batches for frame in batch]
 
@@ -186,5 +186,5 @@ def test_the_still_engine_gives_the_photo_for_every_frame_of_a_motion() -> None:
 
 
 def test_the_still_engine_covers_the_whole_photo() -> None:
-    crop = find_engine("still")().crop_for(FACE, PHOTO)
+    crop = find_engine("still")().crop_for([FACE], PHOTO)
     assert crop == EngineCrop(CropBox(left=0, upper=0, right=50, lower=60), feather_px=0.0)

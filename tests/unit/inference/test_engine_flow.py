@@ -38,14 +38,14 @@ def photo() -> Picture:
 @pytest.fixture(scope="module")
 def engine(photo: Picture) -> FlowEngine:
     flow = FlowEngine()
-    flow.prepare(photo, FACE)
+    flow.prepare(photo, [FACE])
     return flow
 
 
 @pytest.fixture(scope="module")
 def below(engine: FlowEngine, photo: Picture) -> Picture:
     """What the photo has in the engine's box."""
-    box = engine.crop_for(FACE, photo).box
+    box = engine.crop_for([FACE], photo).box
     return photo[box.upper : box.lower, box.left : box.right]
 
 
@@ -127,7 +127,7 @@ def test_frames_come_in_batches_and_none_is_lost(engine: FlowEngine, below: Pict
 
 
 def test_the_engines_box_lies_in_the_photo_and_round_the_face(photo: Picture) -> None:
-    crop = FlowEngine().crop_for(FACE, photo)
+    crop = FlowEngine().crop_for([FACE], photo)
     assert crop.feather_px == 0
     assert 0 <= crop.box.left < FACE.box.left
     assert FACE.box.right < crop.box.right <= 512
@@ -141,7 +141,7 @@ def test_a_clip_moves_the_photo_as_it_moves_itself(
     frames = [f for batch in engine.animate(Driving(iter(clip), FACE), None) for f in batch]
     assert len(frames) == len(clip)
     np.testing.assert_array_equal(frames[0], below)
-    box = engine.crop_for(FACE, photo).box
+    box = engine.crop_for([FACE], photo).box
     inner = np.s_[60:170, 170:280]
     for index in (4, 7):
         whole = photo.copy()
@@ -211,7 +211,7 @@ def test_no_thread_measures_on_while_a_failure_is_reported(
             raise MemoryError
 
     engine = FlowEngine()
-    engine.prepare(photo, FACE)
+    engine.prepare(photo, [FACE])
     engine._renderer = Failing(photo, place_face(photo, FACE.box))  # noqa: SLF001
     with pytest.raises(MemoryError) as failure:
         list(engine.animate(Driving(Counting(clip), FACE), None))
@@ -238,9 +238,9 @@ def closed_mouth(photo: Picture) -> Picture:
 
 def jaw_frames(photo: Picture) -> tuple[list[Picture], CropBox]:
     engine = FlowEngine()
-    engine.prepare(photo, FACE)
+    engine.prepare(photo, [FACE])
     frames = [frame for batch in engine.animate(None, OPEN_JAW) for frame in batch]
-    return frames, engine.crop_for(FACE, photo).box
+    return frames, engine.crop_for([FACE], photo).box
 
 
 def test_a_closed_mouth_that_opens_shows_a_dark_inside(photo: Picture) -> None:

@@ -147,7 +147,7 @@ class SpotEngine(StillEngine):
 
     name = "spot"
 
-    def crop_for(self, face: Face, photo: Picture) -> EngineCrop:  # noqa: ARG002
+    def crop_for(self, faces: Sequence[Face], photo: Picture) -> EngineCrop:  # noqa: ARG002
         return EngineCrop(CropBox(left=-20, upper=40, right=100, lower=161), feather_px=10)
 
     def animate(
@@ -195,13 +195,13 @@ def test_without_paste_back_only_the_engines_part_is_shown(
 ) -> None:
     output = tmp_path / "part.mp4"
     engine = FlowEngine()
-    box = engine.crop_for(FACE, picture).box
+    box = engine.crop_for([FACE], picture).box
     tall = np.vstack([picture, picture[::-1], picture])  # more room than the engine's box takes
     path = tmp_path / "tall.png"
     cv2.imwrite(str(path), tall[..., ::-1])
     result = animate_photo(wish_of(path, NOD, paste_back=False), engine, output, source)
     frame = decoded(output)[0]
-    box = engine.crop_for(FACE, tall).box
+    box = engine.crop_for([FACE], tall).box
     assert box.height < tall.shape[0] - 100
     assert frame.shape[:2] == (box.height + box.height % 2, box.width + box.width % 2)
     assert (result.height, result.width) == frame.shape[:2]

@@ -60,18 +60,35 @@ def test_shipped_catalogue_has_nothing_broken() -> None:
     assert [str(broken) for broken in Catalogue.load().broken] == []
 
 
-def test_shipped_catalogue_has_the_nine_movements() -> None:
+def test_shipped_catalogue_has_the_eighteen_movements() -> None:
     assert [template.name for template in Catalogue.load()] == [
-        "nod",
-        "shake",
         "smile",
-        "look_around",
-        "blink",
+        "laugh",
         "wink",
+        "kiss",
+        "sing",
         "surprise",
-        "tilt",
+        "nod",
+        "blink",
         "alive",
+        "flirt",
+        "eye_roll",
+        "sad",
+        "yawn",
+        "proud",
+        "disapprove",
+        "shake",
+        "look_around",
+        "tilt",
     ]
+
+
+def test_shipped_movements_are_told_apart_by_their_buttons() -> None:
+    shipped = Catalogue.load().templates
+    assert len({template.emoji for template in shipped}) == len(shipped)
+    for language in shipped[0].title:
+        assert len({template.title[language] for template in shipped}) == len(shipped)
+    assert max(len(template.title["en"]) for template in shipped) <= 10
 
 
 @pytest.mark.parametrize("template", Catalogue.load().templates, ids=lambda template: template.name)
@@ -257,6 +274,15 @@ def test_second_entry_of_a_name_is_broken_and_the_first_stays(tmp_path: Path) ->
 def test_a_movement_without_curve_or_blink_is_broken(tmp_path: Path) -> None:
     text = GOOD.split("    curves:", maxsplit=1)[0]
     assert "at least one curve or blink" in str(catalogue_of(tmp_path, text).broken[0])
+
+
+@pytest.mark.parametrize(
+    ("curve", "good", "bad"), [("gaze_x", -1, -1.1), ("zoom", 0.2, 0.3), ("squint", 1, -0.1)]
+)
+def test_each_curve_has_its_own_limits(tmp_path: Path, curve: str, good: float, bad: float) -> None:
+    text = GOOD.replace("pitch", curve)
+    assert catalogue_of(tmp_path, text.replace("0.2]", f"{good}]")).broken == ()
+    assert "between" in str(catalogue_of(tmp_path, text.replace("0.2]", f"{bad}]")).broken[0])
 
 
 def test_brows_beyond_one_are_broken_but_shifts_are_px(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_track_from_a_file_renders_as_the_one_in_memory(
     track: Track, saved: Path, portrait: Picture, portrait_box: CropBox
 ) -> None:
     engine = FlowEngine()
-    engine.prepare(portrait, Face(number=1, box=portrait_box, votes=5))
+    engine.prepare(portrait, [Face(number=1, box=portrait_box, votes=5)])
     in_memory, from_file = (
         [frame for batch in engine.animate(None, source) for frame in batch]
         for source in (track, Track.load(saved))
@@ -129,8 +129,8 @@ def test_the_first_frame_of_a_rendered_track_is_the_photo(
 ) -> None:
     engine = FlowEngine()
     face = Face(number=1, box=portrait_box, votes=5)
-    engine.prepare(portrait, face)
-    box = engine.crop_for(face, portrait).box
+    engine.prepare(portrait, [face])
+    box = engine.crop_for([face], portrait).box
     first = next(iter(engine.animate(None, track)))[0]
     np.testing.assert_array_equal(first, portrait[box.upper : box.lower, box.left : box.right])
 

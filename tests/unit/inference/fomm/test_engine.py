@@ -10,6 +10,7 @@ from inference.choose import TemplateSource
 from inference.engine import Driving, EngineCrop, Picture
 from inference.engine_options import EngineOptions
 from inference.engines.fomm import FommEngine
+from inference.faces.landmarker import Landmarker
 from inference.media.photo import write_png
 from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
@@ -31,6 +32,7 @@ from tests.unit.inference.fomm.engines import (
     dots_moved,
     engine_with,
     going_right,
+    head_turned,
     leaning,
     moved_px,
     red_dot,
@@ -44,17 +46,17 @@ from tests.wishes import make_clip, make_photo
 
 def test_a_square_round_the_face_is_covered_with_a_soft_seam() -> None:
     photo = np.zeros((400, 600, 3), np.uint8)
-    crop = FommEngine().crop_for(FACE, photo)
+    crop = FommEngine().crop_for([FACE], photo)
     box = CropBox(left=-5, upper=-5, right=255, lower=255)
     assert crop == EngineCrop(box, pytest.approx(0.12 * 260), (256, 256))  # type: ignore[arg-type]
     chosen = EngineOptions(crop_margin=1.6, crop_image_padding=(10, 20, 30, 0))
-    padded = FommEngine(chosen).crop_for(FACE, photo)
+    padded = FommEngine(chosen).crop_for([FACE], photo)
     assert padded.box == CropBox(left=11, upper=-9, right=259, lower=239)
 
 
 def test_without_cropping_the_whole_photo_is_covered_and_has_no_seam() -> None:
     engine = FommEngine(EngineOptions(crop_image=False, crop_video=False))
-    crop = engine.crop_for(FACE, np.zeros((400, 600, 3), np.uint8))
+    crop = engine.crop_for([FACE], np.zeros((400, 600, 3), np.uint8))
     box = CropBox(left=0, upper=0, right=600, lower=400)
     assert crop == EngineCrop(box, frame_size=(256, 256))
     assert not engine.needs_face
@@ -139,7 +141,7 @@ LEANS_PX = (24, 16, 8, 0, -8)
 def test_the_best_frame_is_found_by_keypoints(make: Make) -> None:
     clip = [dots(leaning(by)) for by in LEANS_PX]
     engine = make(find_best_frame=True, face_detector="lbp")
-    engine.prepare(dots(leaning(7)), FACE)
+    engine.prepare(dots(leaning(7)), [FACE])
     batches = list(engine.animate(Driving(iter(clip), FACE), None))
     assert [len(batch) for batch in batches] == [0, 5]
     # Two of five keypoints move.
@@ -153,7 +155,7 @@ def test_another_best_frame_is_the_next_best_half_a_second_away(
 ) -> None:
     clip = [dots(leaning(by)) for by in LEANS_PX]
     engine = make(find_best_frame=True, best_frame_rank=rank, face_detector="lbp")
-    engine.prepare(dots(leaning(7)), FACE)
+    engine.prepare(dots(leaning(7)), [FACE])
     driving = Driving(iter(clip), FACE, frame_rate=Fraction(4))
     frames = [frame for batch in engine.animate(driving, None) for frame in batch]
     expected_px = 0.4 * (np.array(LEANS_PX) - LEANS_PX[index])
@@ -178,6 +180,26 @@ def test_the_best_frame_is_found_by_landmarks_where_they_are_seen(make: Make, se
     assert min(offsets) < 0.1
 
 
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_without_face_alignment_all_frames_are_compared_by_landmarks(
+    make: Make,
+    landmarker: Landmarker,
+    astronaut: Picture,
+    caplog: pytest.LogCaptureFixture,
+    is_cached: bool,
+) -> None:
+    assert landmarker is not None
+    clip = [head_turned(astronaut, angle) for angle in (0, 3, -9, 8.5, 15)]
+    photo = head_turned(astronaut, 8)
+    identity = "clip" if is_cached else None
+    if is_cached:
+        animated(make(), clip, photo, identity=identity)
+    with caplog.at_level("INFO"):
+        frames = animated(make(find_best_frame=True), clip, photo, identity=identity)
+    assert "measured from frame 3" in caplog.text
+    assert len(frames) == 5
+
+
 def test_landmarks_are_not_asked_where_no_best_frame_is_wanted(make: Make) -> None:
     finder = Finder()
     animated(make(engine_with(finder)), going_right(2))
@@ -198,7 +220,7 @@ def test_one_square_holds_for_the_whole_clip(make: Make, goes_px: int, side_px: 
     face = Face(number=1, box=CropBox(left=130, upper=110, right=194, lower=174), votes=3)
     later = tuple(CropBox(left=130 + x, upper=110, right=194 + x, lower=174) for x in (16, goes_px))
     engine = make(crop_video=True, crop_margin=3.0, adapt_scale=False)
-    engine.prepare(dots(PLACES), FACE)
+    engine.prepare(dots(PLACES), [FACE])
     batches = engine.animate(Driving(iter(clip), face, later), None)
     offsets = moved_px([frame for batch in batches for frame in batch])
     # The square, which holds the head wherever it goes, becomes one of 256 px.

@@ -47,9 +47,7 @@ def test_faces_are_those_of_the_landmark_network_where_it_sees_any(make: Make) -
 
 
 @pytest.mark.parametrize("face_detector", ["auto", "lbp"])
-def test_without_the_landmark_networks_weights_the_gates_faces_are_taken(
-    make: Make, face_detector: str
-) -> None:
+def test_face_alignment_is_used_only_where_it_is_asked_for(make: Make, face_detector: str) -> None:
     def read() -> Picture:
         pytest.fail("there is nothing to read the picture for")
 
@@ -64,20 +62,15 @@ def test_a_landmark_network_that_is_asked_for_by_name_must_be_there(make: Make) 
         make(face_detector="face-alignment").load()
 
 
-def test_wrong_files_of_the_landmark_network_are_told_and_the_gates_faces_taken(
-    make: Make, require: Require, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_wrong_files_of_the_landmark_network_are_told(make: Make, require: Require) -> None:
     require(not unmet_landmark_needs(), "face-alignment is not installed")
-    engine = make(face_detector="auto")
+    engine = make(face_detector="face-alignment")
     assert engine.weights is not None
     for file in map(engine.weights.catalogue.with_file, LANDMARK_FILES):
         with (engine.weights.folder / file[0].file).open("wb") as empty:
             empty.truncate(file[0].probable_bytes)
-    assert engine.faces_of(lambda: dots(PLACES), (FACE,)) == (FACE,)
-    (record,) = caplog.records
-    assert "s3fd-619a316812.pth" in record.getMessage()
     with pytest.raises(WeightsCorrupt, match="s3fd"):
-        make(face_detector="face-alignment").faces_of(lambda: dots(PLACES), (FACE,))
+        engine.faces_of(lambda: dots(PLACES), (FACE,))
 
 
 # --- the config -----------------------------------------------------------------------------------
@@ -136,7 +129,7 @@ def test_what_is_kept_is_told_by_clip_square_weights_and_config(make: Make, tmp_
 
 def test_a_clip_that_was_left_early_is_not_kept(make: Make) -> None:
     engine = make()
-    engine.prepare(dots(PLACES), FACE)
+    engine.prepare(dots(PLACES), [FACE])
     frames = engine.animate(Driving(iter(going_right(60)), FACE, identity="a nod"), None)
     next(iter(frames))
     frames.close()  # type: ignore[attr-defined]  # it is a generator
@@ -183,7 +176,7 @@ def test_frames_are_read_as_they_are_wanted(make: Make) -> None:
 
     moving = going_right(4)
     engine = make()
-    engine.prepare(dots(PLACES), FACE)
+    engine.prepare(dots(PLACES), [FACE])
     batches = engine.animate(Driving(frames(), FACE), None)
     assert len(next(iter(batches))) == 8
     batches.close()  # type: ignore[attr-defined]  # it is a generator
@@ -197,7 +190,7 @@ def test_a_clip_that_breaks_off_is_told_and_leaves_no_thread(make: Make) -> None
         raise MediaDamaged(name="clip.mp4")
 
     engine = make()
-    engine.prepare(dots(PLACES), FACE)
+    engine.prepare(dots(PLACES), [FACE])
     with pytest.raises(MediaDamaged, match=r"clip\.mp4"):
         list(engine.animate(Driving(frames(), FACE), None))
     assert threads() == []
@@ -205,14 +198,14 @@ def test_a_clip_that_breaks_off_is_told_and_leaves_no_thread(make: Make) -> None
 
 def test_without_a_clip_there_is_nothing_to_do(make: Make) -> None:
     engine = make()
-    engine.prepare(dots(PLACES), FACE)
+    engine.prepare(dots(PLACES), [FACE])
     with pytest.raises(ValueError, match="needs a clip"):
         list(engine.animate(None, None))
 
 
 def test_without_a_store_there_are_no_weights() -> None:
     with pytest.raises(WeightsMissing):
-        FommEngine().prepare(dots(PLACES), FACE)
+        FommEngine().prepare(dots(PLACES), [FACE])
 
 
 def test_a_device_that_is_not_there_is_told(make: Make, require_hardware: Require) -> None:
@@ -220,7 +213,7 @@ def test_a_device_that_is_not_there_is_told(make: Make, require_hardware: Requir
 
     require_hardware(not torch.cuda.is_available(), "there is a GPU")
     with pytest.raises(DeviceUnavailable, match=r"The device cuda:7 is not available .*--cpu"):
-        make(device="cuda:7").prepare(dots(PLACES), FACE)
+        make(device="cuda:7").prepare(dots(PLACES), [FACE])
 
 
 # --- what is wrong is one sentence with the file and the key --------------------------------------
@@ -242,7 +235,7 @@ def test_broken_weights_are_named(
     broken = write_checkpoint(tmp_path / "broken.pth.tar", changes)
     before = broken.read_bytes()
     with pytest.raises(WeightsError, match=words):
-        make(checkpoint=broken).prepare(dots(PLACES), FACE)
+        make(checkpoint=broken).prepare(dots(PLACES), [FACE])
     assert broken.read_bytes() == before
 
 
@@ -257,20 +250,20 @@ def test_broken_weights_are_named(
 def test_broken_configs_are_named(make: Make, tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "other.yaml").write_text(text, "utf-8")
     with pytest.raises(BrokenConfig, match=rf"The config other\.yaml cannot be used: {words}"):
-        make(config=tmp_path / "other.yaml").prepare(dots(PLACES), FACE)
+        make(config=tmp_path / "other.yaml").prepare(dots(PLACES), [FACE])
 
 
 def test_a_config_of_other_networks_is_named(make: Make, tmp_path: Path) -> None:
     other = write_config(tmp_path / "other.yaml", num_kp=7)
     with pytest.raises(WeightsMismatch, match=r"does not belong to other\.yaml: generator\.dense_"):
-        make(config=other).prepare(dots(PLACES), FACE)
+        make(config=other).prepare(dots(PLACES), [FACE])
 
 
 def test_files_that_are_no_checkpoint_are_named(make: Make, tmp_path: Path) -> None:
     (tmp_path / "page.pth.tar").write_text("<!DOCTYPE html><p>Quota exceeded", "utf-8")
     with pytest.raises(WeightsCorrupt, match=r"page\.pth\.tar .*: it is a web page"):
-        make(checkpoint=tmp_path / "page.pth.tar").prepare(dots(PLACES), FACE)
+        make(checkpoint=tmp_path / "page.pth.tar").prepare(dots(PLACES), [FACE])
     with pytest.raises(WeightsMissing, match=r"no/mine\.pth\.tar: check the path"):
-        make(checkpoint=Path("no/mine.pth.tar")).prepare(dots(PLACES), FACE)
+        make(checkpoint=Path("no/mine.pth.tar")).prepare(dots(PLACES), [FACE])
     with pytest.raises(WeightsOffline, match=r"put vox-cpk\.pth\.tar into .*store by hand"):
-        make(checkpoint=Path("no/vox-cpk.pth.tar")).prepare(dots(PLACES), FACE)
+        make(checkpoint=Path("no/vox-cpk.pth.tar")).prepare(dots(PLACES), [FACE])

@@ -50,9 +50,10 @@ class LookingEngine(StillEngine):
         own = CropBox(left=60, upper=60, right=150, lower=150)
         return (Face(number=1, box=own, votes=9),) if self.chosen.smooth else found
 
-    def prepare(self, photo, face):
+    def prepare(self, photo, faces):
         self._photo = np.zeros_like(photo)
-        self._photo[face.box.upper : face.box.lower, face.box.left : face.box.right] = 255
+        box = faces[0].box
+        self._photo[box.upper : box.lower, box.left : box.right] = 255
 
     def animate(self, driving, motion):
         left = driving.face.box.left, *(box.left for box in driving.later_faces)
