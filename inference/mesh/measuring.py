@@ -27,7 +27,7 @@ from inference.mesh.smoothing import (
 from inference.mesh.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.track import Track
 from jobs.errors import NoFaceInClip
-from jobs.model import CropBox
+from jobs.model import Face
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -49,17 +49,17 @@ class TrackRecorder:
     It keeps numbers only, 6 KB per frame.
 
     Args:
-        box: the face in one of the first frames, from brows to chin.
+        face: in one of the first frames.
         frame_rate: frames per second, exact.
         measures: the landmark network; this thread's if None.
     """
 
     def __init__(
-        self, box: CropBox, frame_rate: Fraction, measures: Landmarker | None = None
+        self, face: Face, frame_rate: Fraction, measures: Landmarker | None = None
     ) -> None:
         self._frame_rate = frame_rate
         self._landmarker = measures or landmarker()
-        self._follower = FaceFollower(self._landmarker, box, float(frame_rate))
+        self._follower = FaceFollower(self._landmarker, face, float(frame_rate))
         self._sights: list[Sight | None] = []
         self._size = (0, 0)
 
@@ -106,7 +106,7 @@ class TrackRecorder:
 
 def measure_track(
     frames: Iterable[Picture],
-    box: CropBox,
+    face: Face,
     frame_rate: Fraction,
     measures: Landmarker | None = None,
 ) -> Track:
@@ -115,7 +115,7 @@ def measure_track(
     Raises:
         NoFaceInClip: the face is in none of the frames.
     """
-    recorder = TrackRecorder(box, frame_rate, measures)
+    recorder = TrackRecorder(face, frame_rate, measures)
     for frame in frames:
         recorder.see(frame)
     return recorder.track()
