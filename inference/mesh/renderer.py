@@ -16,6 +16,7 @@ from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import Doubles, smoothstep
 from inference.mesh.eyes import Eyes
+from inference.mesh.glasses import glasses_of
 from inference.mesh.head import Head, fit_head
 from inference.mesh.lids import refined_lids
 from inference.mesh.moment import Moment
@@ -29,6 +30,7 @@ from jobs.model import CropBox
 Picture = npt.NDArray[np.uint8]
 
 _SEAM = 0.2
+_NO_MAP = np.empty(0, np.float32)  # x and y are in one array
 
 
 class FaceRenderer:
@@ -53,7 +55,7 @@ class FaceRenderer:
         self._photo = photo
         landmarks = refined_lids(photo, landmarks)
         self.head = fit_head(landmarks, mesh)
-        self._retargeter = Retargeter(self.head, scores, mesh)
+        self._retargeter = Retargeter(self.head, scores, mesh, glasses_of(photo, landmarks.points))
         self._placing = Placing(self.head)
         height, width = photo.shape[:2]
         self._warp = MeshWarp(self._placing.at_rest, mesh, (width, height))
@@ -156,9 +158,11 @@ class PhotoRenderer:
 
     def _read(self, places: Floats) -> Picture:
         """The photo at places (h, w, 2) px."""
-        # OpenCV 5.0.0 never returns from reflecting with both coordinates in one array.
-        x, y = cv2.split(places)
-        read = cv2.remap(self._photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        # In steps of 1/32 px: fast, and what does not move but for rounding is exactly the photo.
+        whole, fractions = cv2.convertMaps(places, _NO_MAP, cv2.CV_16SC2)
+        read = cv2.remap(
+            self._photo, whole, fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        )
         return np.asarray(read, np.uint8)
 
 
