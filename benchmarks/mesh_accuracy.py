@@ -68,7 +68,7 @@ class Predictor:
 
     def points(self, picture: Picture) -> Points:
         """Return the largest face's points."""
-        scale = 512 / max(picture.shape[:2])
+        scale = 800 / max(picture.shape[:2])
         small = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
         boxes = list(self._detector(small, 0)) or list(self._detector(small, 1))
         if not boxes:

@@ -228,8 +228,8 @@ def _add_crop_arguments(engine: Any, defaults: EngineOptions) -> None:
     engine.add_argument(
         "--face_detector",
         choices=("auto", "lbp", "face-alignment"),
-        help="face detector; auto takes face-alignment if its weights are installed"
-        " (default: auto)",
+        help="face detector; face-alignment is slower, and fetches its weights; lbp is accepted and"
+        " means auto (default: auto)",
     )
 
 

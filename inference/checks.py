@@ -1,6 +1,7 @@
 """Checks of what rendering needs: video, OpenCV, engines, weights, movements."""
 
 from collections.abc import Collection
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,6 +10,7 @@ import cv2
 from inference.engine import find_engine
 from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
+from inference.faces.loading import landmarker, model_path
 from inference.opencv_build import gui_opencv_warning
 from inference.sample_videos import write_samples
 from inference.template_build import is_up_to_date
@@ -70,6 +72,18 @@ def check_weights(weights: WeightsStore) -> list[CheckResult]:
         says = f"none in {weights.folder}; only network engines need any"
         return [CheckResult("weights", State.OK, says)]
     return [CheckResult("weights", State.OK, "; ".join(there))]
+
+
+def check_faces(weights: WeightsStore) -> CheckResult:
+    """Check that faces can be found: the landmark network's library and file."""
+    about = "faces"
+    try:
+        path = model_path(weights.folder)
+        landmarker(weights.folder)
+    except AnimatoError as error:
+        return CheckResult.of(about, error)
+    says = f"found with ai-edge-litert {version('ai-edge-litert')} and {path}"
+    return CheckResult(about, State.OK, says, is_needed=True)
 
 
 def check_templates(folder: Path) -> list[CheckResult]:

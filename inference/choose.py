@@ -11,6 +11,7 @@ from pathlib import Path
 
 from inference.engine import Driving, Engine, Picture
 from inference.faces.finder import centre_face, choose_face, find_faces
+from inference.faces.loading import landmarker
 from inference.flow.track import Track, motion_of
 from inference.media.gate import LookLimits, look_at_clip
 from inference.media.video import ClipReader
@@ -124,7 +125,8 @@ def movement_of(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingCl
     path = source.folder / template.driving_video_name
     if not is_up_to_date(template, source.folder):
         raise TemplateNotBuilt(name=template.name)
-    face = find_faces(_first_frame(path))[0]
+    network = landmarker(source.limits.checkpoints_dir)
+    face = find_faces(_first_frame(path), network)[0]
     motion = template.motion
     identity = template.source_hash()
     return DrivingClip(path, face, motion.frame_rate, motion.frame_count, (), identity)

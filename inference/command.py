@@ -17,6 +17,7 @@ from inference.arguments import ANIMATE, Defaults, check_engine_options, engine_
 from inference.choose import TemplateSource
 from inference.engine import Engine, ready_engine
 from inference.faces.finder import choose_face, face_from_box
+from inference.faces.loading import prepare_looks
 from inference.media.file import check_file
 from inference.media.gate import ClipWish, LookLimits, look_at
 from inference.media.limits import ClipLimits, PhotoLimits
@@ -31,6 +32,12 @@ from jobs.wish import ClipFindings, Movement, PhotoFindings, Video, Wish
 
 Say = Callable[[str], None]
 
+_OF_DRIVING_FACE = {
+    MediaWarning.FACE_LATE,
+    MediaWarning.FACE_LEAVES,
+    MediaWarning.FACE_HIDDEN,
+    MediaWarning.CLIP_DARK,
+}
 # For the owner's own clips on the owner's own machine.
 _ORIGINAL_BYTES = 4_000_000_000
 _ORIGINAL_FILE_BYTES = 64 << 30
@@ -79,6 +86,9 @@ def animate(
     say = _speaker(is_quiet=arguments.quiet)
     options = replace(defaults.engine_options, device=surroundings.device)
     options, said = engine_options_of(arguments, options)
+    if options.face_detector == "lbp":
+        say("warning: --face_detector lbp is no more; the landmark network finds faces instead")
+        options = replace(options, face_detector="auto")
     name = defaults.engine or arguments.engine or surroundings.default_engine
     engine_class = ready_engine(name, options, surroundings.weights)
     check_engine_options(parser, said, engine_class)
@@ -88,11 +98,14 @@ def animate(
         if name == "auto":
             say(f"engine: {engine.name}")
         limits = _limits(arguments, surroundings.clip_max_s, is_original=defaults.is_original)
+        limits = replace(limits, checkpoints_dir=surroundings.weights.folder)
         template = _template(arguments, surroundings.templates_dir)
         _check_files(arguments, limits)
         if not engine_class.missing_files(options, surroundings.weights):
             # Broken weights are reported before anybody's files are looked at ...
             engine.load()
+        if engine.needs_face or arguments.driving_video is not None:
+            prepare_looks(surroundings.weights)
         photo, clip = _look(arguments, Path(folder), limits, find_faces=engine.needs_face)
         # ... and an unusable photo before a long download.
         engine.load()
@@ -215,7 +228,7 @@ def _worth_saying(
     if arguments.face is not None or arguments.face_box is not None or not engine.needs_face:
         found.discard(MediaWarning.SMALL_FACE)
     if not engine.needs_driving_face:
-        found.discard(MediaWarning.FACE_LOST)
+        found -= _OF_DRIVING_FACE
     # Without a face there is an error; with a box drawn by hand there is a face.
     found.discard(MediaWarning.NO_FACE_IN_CLIP)
     yield from sorted(found)

@@ -197,8 +197,8 @@ class NoFaceFound(UserError):
 
 class NoFaceInClip(UserError):
     sentence = (
-        "No face was found at the beginning of {name}: choose a part that begins with a frontal "
-        "face (--start), or draw a box round it with --driving_face_box left,upper,right,lower."
+        "No face was found in {name}: choose a part that begins with a frontal face (--start), or "
+        "draw a box round it with --driving_face_box left,upper,right,lower."
     )
 
 
@@ -210,6 +210,13 @@ class FaceBoxOutside(UserError):
     sentence = (
         "The face box {box} does not fit the picture of {width} x {height} px: it needs at least "
         "{minimum} px a side and must lie inside."
+    )
+
+
+class NoFaceInBox(UserError):
+    sentence = (
+        "No face can be made out in the chosen part of the picture: choose the part that a face "
+        "fills, or send a picture in which it is larger and clearer."
     )
 
 
@@ -262,6 +269,14 @@ class ExtraMissing(OperatorError):
     """Libraries that the base installation does not include."""
 
     sentence = "{what} needs the extra {extra}: {command}."
+
+
+class LandmarkLibraryMissing(OperatorError):
+    sentence = (
+        "Faces are found with the library ai-edge-litert, which is not installed: run "
+        "`.venv/bin/pip install -c constraints.txt ai-edge-litert`; there is no build of it for "
+        "Macs with Intel processors."
+    )
 
 
 class EngineFailed(OperatorError):

@@ -123,22 +123,49 @@ def whole_box(width: int, height: int) -> CropBox:
 
 
 class Face(Value):
-    """A face: number (1 = largest), box in picture px, votes of the finder (0: given by hand)."""
+    """A face in a picture.
+
+    Attributes:
+        number: from 1, the largest.
+        box: square, from the brows to the chin, px of the picture; it may reach outside.
+        votes: number of the finder's tiles in which it was detected; 0: given by hand.
+        roll_deg: how far it leans, clockwise; 0 in records of an earlier version.
+    """
 
     number: int = Field(ge=1)
     box: CropBox
     votes: int = Field(ge=0)
+    roll_deg: float = 0.0
 
 
 class MediaWarning(StrEnum):
-    """What the gate noticed; the value is a sentence for the person, a gettext msgid."""
+    """What the gate noticed; the value is a sentence for the person, a gettext msgid.
+
+    Sentences of earlier versions are still read.
+    """
 
     VERY_DARK = "The photo is very dark; a brighter one gives a better result."
     SMALL_FACE = "The face is small; a photo taken closer gives a better result."
     PHOTO_CUT = "The photo's file is cut off; its last rows may be missing."
-    FACE_LOST = "The face is lost in parts of the clip; the movement may be wrong there."
-    NO_FACE_IN_CLIP = "No face was found at the beginning of the clip."
+    NO_FACE_IN_CLIP = "No face was found in the clip."
+    FACE_LATE = "There is no face at the beginning of the clip; the movement starts with it."
+    FACE_LEAVES = "The face leaves the picture in parts of the clip; it cannot be followed there."
+    FACE_HIDDEN = (
+        "The face is turned away or covered in parts of the clip; it cannot be followed there."
+    )
+    CLIP_FADES = "The clip is black or of one colour in parts; the face cannot be followed there."
+    CLIP_DARK = "The face in the clip is very dark; a brighter clip gives a better result."
     HARD_CUTS = "The clip has hard cuts; the movement jumps there. One uncut take works best."
     CLIP_SHORTENED = "The clip is longer than the maximum; only its beginning is used."
     CLIP_DAMAGED = "The clip is cut off; only what could be decoded is used."
     NO_PLAYABLE_SOUND = "The clip's sound cannot be decoded; the video will be silent."
+
+    @classmethod
+    def _missing_(cls, value: object) -> "MediaWarning | None":
+        earlier = {
+            "No face was found at the beginning of the clip.": cls.NO_FACE_IN_CLIP,
+            "The face is lost in parts of the clip; the movement may be wrong there.": (
+                cls.FACE_HIDDEN
+            ),
+        }
+        return earlier.get(str(value))

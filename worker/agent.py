@@ -91,7 +91,7 @@ async def serve(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
         )
         looks = await stack.enter_async_context(Looks(LOOKS_AT_ONCE))
         context = RenderContext(plan.store, engine, orderable_options(offer))
-        look_runner = LookRunner(plan.store, looks, plan.clip_max_s)
+        look_runner = LookRunner(plan.store, looks, plan.clip_max_s, plan.setup.checkpoints_dir)
         await Worker(plan, offer, queues, context, look_runner).take_orders(folder, ending)
 
 

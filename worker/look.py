@@ -93,14 +93,22 @@ class LookRunner:
         store: source of photos and clips, target of what the gate wrote.
         looks: runs the gate.
         clip_max_s: longer clips are cut to this, s.
+        checkpoints_dir: where the landmark network may lie.
     """
 
-    def __init__(self, store: FileStore, looks: Looks, clip_max_s: float) -> None:
+    def __init__(
+        self,
+        store: FileStore,
+        looks: Looks,
+        clip_max_s: float,
+        checkpoints_dir: Path = Path("checkpoints"),
+    ) -> None:
         self._store = store
         self._looks = looks
         self._ahead: set[int] = set()  # people with a look that runs ahead of videos
         clip = ClipLimits(max_duration_s=clip_max_s)
-        self._limits = LookLimits.of_clip(PhotoLimits(), clip, clip_max_s)
+        limits = LookLimits.of_clip(PhotoLimits(), clip, clip_max_s)
+        self._limits = replace(limits, checkpoints_dir=checkpoints_dir)
 
     async def look(self, assignment: Assignment, folder: Path) -> LookResult | None:
         """Return what the gate found; None if the assignment was stopped.

@@ -27,6 +27,7 @@ from inference.fomm.config import (
 )
 from inference.fomm.driving import (
     Candidates,
+    Poses,
     Squares,
     batched,
     frame_distances,
@@ -44,7 +45,7 @@ from inference.motion import (
 )
 from inference.overlap import ahead
 from inference.square_crop import clip_square, crop_square, face_square, squeeze
-from jobs.errors import EngineUnavailable, WeightsError, WeightsMismatch, WeightsMissing
+from jobs.errors import EngineUnavailable, WeightsMismatch, WeightsMissing
 from jobs.model import CropBox, Face
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ LANDMARK_FILES = ("s3fd-619a316812.pth", "2DFAN4-11f355bf06.pth.tar")
 _FEATHER = 0.12
 # Frames closer together than this show about the same pose.
 _BEST_FRAMES_APART_S = 0.5
-# Landmarks take seconds per picture on a CPU, so they are computed only for likely frames.
+# face-alignment takes seconds per picture on a CPU, so it looks only at likely frames.
 _CANDIDATES = {"cpu": 8, "mps": 32, "cuda": 64}
 
 
@@ -117,7 +118,7 @@ class FommEngine(Engine):
         return self.chosen.crop_video
 
     def faces_of(self, read: Callable[[], Picture], found: tuple[Face, ...]) -> tuple[Face, ...]:
-        """Return the landmark network's faces if it is available and finds any; else `found`."""
+        """Return the faces of face-alignment if it was requested and finds any; else `found`."""
         finder = self._landmark_finder
         return (finder.faces(read()) if finder else ()) or found
 
@@ -160,10 +161,14 @@ class FommEngine(Engine):
         else:
             self._square = squeeze(photo, SIDE_PX)
         self._source = self._model.source(self._square)
-        self._candidates = None
-        if self._must_see_all and self._landmark_finder is not None:
+        self._candidates = self._poses = None
+        if not self._must_see_all:
+            return
+        if self._landmark_finder is not None:
             count = _CANDIDATES.get(self._model.device.type, 8)
             self._candidates = Candidates(self._source.keypoints, count)
+        else:
+            self._poses = Poses(self._square)
 
     def animate(
         self,
@@ -211,6 +216,10 @@ class FommEngine(Engine):
         # Candidates need the frames themselves, which are not cached.
         cached = read_cached(path) if path and self._candidates is None else None
         if cached is not None:
+            if self._poses is not None:
+                with closing(ahead(self._squares(driving), size=16)) as squares:
+                    for square in squares:
+                        self._poses.watch(square)
             yield cached
             return
         found = []
@@ -220,6 +229,9 @@ class FommEngine(Engine):
                 keypoints = self._model.detect(batch)
                 if self._candidates is not None:
                     self._candidates.watch(batch, keypoints)
+                elif self._poses is not None:
+                    for square in batch:
+                        self._poses.watch(square)
                 if path is not None:
                     found.append(keypoints)
                 yield keypoints
@@ -247,41 +259,33 @@ class FommEngine(Engine):
 
     @cached_property
     def _landmark_finder(self) -> "LandmarkFinder | None":
-        """The landmark network, if it is wanted and available.
+        """face-alignment, if it was requested.
 
         Raises:
-            EngineUnavailable: it was requested by name, and its library is not installed.
-            WeightsError: it was requested by name, and its weights cannot be downloaded.
+            EngineUnavailable: its library is not installed.
+            WeightsError: its weights cannot be downloaded.
         """
-        if self.chosen.face_detector == "lbp" or self.weights is None:
+        if self.weights is None or self.chosen.face_detector != "face-alignment":
             return None
-        is_requested = self.chosen.face_detector == "face-alignment"
         needs = unmet_landmark_needs()
-        if needs and is_requested:
+        if needs:
             raise EngineUnavailable(name="fomm with face-alignment", needs="; ".join(needs))
-        if needs or not (is_requested or all(map(self.weights.has_file, LANDMARK_FILES))):
-            return None
-        try:
-            files = [self.weights.file(name, may_fetch=is_requested) for name in LANDMARK_FILES]
-        except WeightsError as error:
-            if is_requested:
-                raise
-            log.warning("detecting faces without face-alignment: %s", error)
-            return None
-        detector, landmarks = files
+        detector, landmarks = (self.weights.file(name, may_fetch=True) for name in LANDMARK_FILES)
         assert detector is not None and landmarks is not None  # noqa: S101, PT018 - else it raises
         return _load_landmarks(detector, landmarks, self.chosen.device)
 
     def _best_frame(self, frames: Sequence[Keypoints], apart: int) -> int:
         """The frame nearest the photo's pose, by landmarks or else by keypoints.
 
-        Further ranks use keypoints: the candidates for landmarks lie close together.
+        With face-alignment, further ranks use keypoints: its candidates lie close together.
         """
         best = None
         finder = self._landmark_finder
+        distances = None if self._poses is None else self._poses.distances()
         if self._candidates is not None and finder is not None:
             best = self._candidates.best(finder.largest, self._square)
-        distances = frame_distances(self._source.keypoints, frames)
+        if distances is None:
+            distances = frame_distances(self._source.keypoints, frames)
         if best is None:
             best = best_frame(distances)
         best = frame_of_rank(distances, best, self.chosen.best_frame_rank, apart)

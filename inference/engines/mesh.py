@@ -11,11 +11,14 @@ from contextlib import closing, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from inference.engine import Driving, Engine, EngineCrop, Picture
 from inference.engine_options import EngineOptions
 from inference.faces.landmarker import Landmarks, Square
 from inference.faces.loading import landmarker
 from inference.mesh.curves import CurveShapes, moment_at
+from inference.mesh.expressions import Doubles
 from inference.mesh.measuring import TrackRecorder
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
@@ -81,7 +84,7 @@ class MeshEngine(Engine):
         if isinstance(motion, CurveMotion):
             yield from self._rendered(self._moments_of_curves(motion))
         elif isinstance(motion, Track):
-            yield from self._rendered(self._moments_of_track(motion, motion.moments()))
+            yield from self._of_track(motion, motion.moments())
         elif driving is not None:
             yield from self._following(driving)
         else:
@@ -99,13 +102,19 @@ class MeshEngine(Engine):
         track = recorder.track()
         reopened = driving.reopen() if driving.reopen else nullcontext(iter(()))
         with reopened as again:
-            yield from self._rendered(self._moments_of_track(track, track.moments(again)))
+            yield from self._of_track(track, track.moments(again))
 
-    def _rendered(self, moments: Iterator[list[Moment]]) -> Generator[Sequence[Picture]]:
+    def _of_track(self, track: Track, moments: Iterator[Moment]) -> Generator[Sequence[Picture]]:
+        rest = None if self.chosen.relative else track.rest_angles.astype(np.float64)
+        yield from self._rendered(self._moments_of_track(track, moments), rest)
+
+    def _rendered(
+        self, moments: Iterator[list[Moment]], rest: Doubles | None = None
+    ) -> Generator[Sequence[Picture]]:
         # Closed here, so that no thread works on after a failure.
         with closing(ahead(moments, size=_BATCH)) as ready:
             while batch := list(islice(ready, _BATCH)):
-                yield [self._renderer.render(of_faces) for of_faces in batch]
+                yield [self._renderer.render(of_faces, rest) for of_faces in batch]
 
     def _moments_of_curves(self, motion: CurveMotion) -> Iterator[list[Moment]]:
         """The moments of each face; one that is late begins with the movement's end, or rests."""

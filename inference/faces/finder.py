@@ -1,95 +1,180 @@
-"""Detect faces with scikit-image's cascade of local binary patterns; choose one of them.
+"""Find faces in a picture with the landmark network; choose one of them.
 
-The cascade accepts or rejects a window without a score, so the accepted windows are counted as
-votes (`find_faces`). Tilted, faded or small photographs get further attempts
-(`find_faces_thoroughly`).
+    tiles of the picture -> detector -> candidates, with votes
+    candidate -> turned upright -> three looks -> a face, if the last two agree -> box and roll
+
+The detector misses faces smaller than a fifth of its picture, so it also sees tiles. It takes other
+things for faces, so each candidate is measured three times, each time where the time before has
+found it: on a face the points stay, elsewhere they wander.
 """
 
 import math
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from jobs.errors import FaceBoxOutside, NoFaceFound, NoSuchFace
+from inference.faces.landmarker import (
+    OUTER_EYE_CORNERS,
+    Detection,
+    Landmarker,
+    Landmarks,
+    Square,
+    box_iou,
+    cut_out,
+    to_picture,
+)
+from inference.faces.loading import landmarker
+from inference.mesh.head import fit_head
+from jobs.errors import FaceBoxOutside, NoFaceFound, NoFaceInBox, NoSuchFace
 from jobs.model import CropBox, Face, square_inside, whole_box
 
 Picture = npt.NDArray[np.uint8]
-# (N, 4) float64: left, upper, right, lower in px.
-Boxes = npt.NDArray[np.float64]
-# A box (4,) and its votes.
-Cluster = tuple[Boxes, int]
+Doubles = npt.NDArray[np.float64]
 
-LONG_SIDE_PX = 384
-WINDOW_PX = 24  # of the cascade, the smallest face it detects
-MIN_VOTES = 3
+LONG_SIDE_PX = 1280
+"""Larger pictures are reduced to this before they are searched."""
+
 MIN_FACE_PX = 24  # of boxes drawn by hand
-_SAME_FACE_IOU = 0.45
-# The second look: the number of candidates and the votes they need, and the copies in which they
-# are searched as (side of the face in px, whether the contrast is equalised, blur in px). Without a
-# face, no candidate got more than 17 votes there; in rotated pictures, few got more than 22
-# (benchmarks/face_hit_rate.py).
-_CANDIDATES, _CANDIDATE_VOTES, _SURE_VOTES = 4, 2, 5
-_MAX_CANDIDATES = 24  # in a group photo, all that plain voting accepts
-_COPIES = (
-    *((48, False, 0.0), (56, True, 0.0), (60, False, 0.0)),
-    *((66, False, 0.8), (72, True, 0.0), (80, False, 0.0)),
-)
-_MIN_VOTES_AGAIN, _MIN_VOTES_TURNED, _MIN_VOTES_OTHERS = 18, 23, 24
-_ANGLES_DEG = (15.0, -15.0, 30.0, -30.0)
+_TILES = (1.0, 0.5, 0.25)  # sides, relative to the picture's short side
+_MIN_TILE_PX = 32
+_SAME_FACE_IOU = 0.3
+# What is a face (docs/faces.md). Faces get up to 0.95 from the detector, and unrest below 0.01.
+_MIN_SCORE, _MIN_PRESENCE, _MAX_UNREST = 0.65, 0.5, 0.018
+# The copy that is searched if there is no face: its blur, of the picture's short side.
+_SMOOTHING, _MIN_SCORE_SMOOTHED = 0.01, 0.75
+# A candidate's surroundings, in which it is detected again.
+_ROOM, _CUT_PX = 1.3, 192
+# A face's box: its side, and how far its centre lies below the outer eye corners.
+_BOX_CM, _BOX_BELOW_EYES = 15.6, 0.1
+# The square in which the network looks at the canonical face, relative to that box.
+_LOOK_SIDE, _LOOK_BELOW_BOX = 1.7, 0.107
+# For boxes drawn by hand: the sizes and angles that are tried, and what is accepted.
+_SIZES, _ROLLS_DEG = (1.0, 0.75, 1.35), (0.0, 30.0, -30.0, 90.0, -90.0, 180.0)
+_MAX_UNREST_BY_HAND = 0.03
+_LEAST_OVERLAP = 0.15
+# In another frame of a clip: how far a face is looked for, and how its size may differ.
+_REACH, _MAX_GROWTH = 2.5, 2.0
 
 
-def find_faces(picture: Picture) -> tuple[Face, ...]:
-    """Detect faces; return them numbered from 1, the largest first.
-
-    Each face's box is square, in px of `picture`, about from the brows' upper edge to the chin. Its
-    votes are the windows that detected it, in the picture and in its mirror image.
+def find_faces(picture: Picture, network: Landmarker | None = None) -> tuple[Face, ...]:
+    """Find faces, also on their sides and upside down; number them from 1, the largest first.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
+        network: the network, loaded; None: this thread's.
+
+    Raises:
+        OperatorError: the network cannot be loaded.
     """
-    scale = LONG_SIDE_PX / max(picture.shape[:2])
-    boxes = _windows(resize(picture, scale))
-    return _as_faces(_vote(boxes, MIN_VOTES), 1 / scale)
+    network = network or landmarker()
+    scale = min(1.0, LONG_SIDE_PX / max(picture.shape[:2]))
+    small = resize(picture, scale) if scale < 1 else np.ascontiguousarray(picture)
+    # A smoothed copy shows faces behind grain and in faded prints.
+    seen = _search(network, small, _MIN_SCORE) or _search(
+        network, _smoothed(small), _MIN_SCORE_SMOOTHED
+    )
+    found = [face_of(_enlarged(landmarks, 1 / scale), network, votes) for landmarks, votes in seen]
+    found.sort(key=lambda face: face.box.width, reverse=True)
+    return tuple(
+        face.model_copy(update={"number": number}) for number, face in enumerate(found, start=1)
+    )
 
 
-def find_faces_thoroughly(picture: Picture) -> tuple[Face, ...]:
-    """Detect faces like `find_faces`, but check doubtful ones again, also in rotated pictures.
+def face_of(landmarks: Landmarks, network: Landmarker, votes: int = 1) -> Face:
+    """Return the face with these landmarks, as number 1."""
+    side = _BOX_CM * fit_head(landmarks, network.mesh).scale
+    angle = landmarks.square.angle
+    down = np.array([-math.sin(angle), math.cos(angle)])
+    eyes = landmarks.points[OUTER_EYE_CORNERS, :2].mean(axis=0)
+    x, y = eyes + _BOX_BELOW_EYES * side * down
+    whole = max(1, round(side))
+    left, upper = round(x - side / 2), round(y - side / 2)
+    box = CropBox(left=left, upper=upper, right=left + whole, lower=upper + whole)
+    return Face(number=1, box=box, votes=votes, roll_deg=round(math.degrees(angle), 1))
 
-    A single face with many votes is returned at once. Otherwise each place with two votes is
-    cropped and searched in several sizes, also blurred and with equalised contrast: a face is
-    detected in most of these copies, a false positive is not. If no face passes clearly, this is
-    repeated with the picture rotated by 15 and by 30 degrees, both ways.
+
+def square_of(face: Face) -> Square:
+    """Return where the network looks at a face, from its box and roll."""
+    side = (face.box.width * face.box.height) ** 0.5
+    angle = math.radians(face.roll_deg)
+    x, y = face.box.centre
+    down = _LOOK_BELOW_BOX * side
+    return Square(x - down * math.sin(angle), y + down * math.cos(angle), _LOOK_SIDE * side, angle)
+
+
+def look_at_face(network: Landmarker, picture: Picture, face: Face) -> Landmarks:
+    """Measure a face that was found before, or drawn by hand.
+
+    In a box drawn by hand, several sizes and angles are tried.
 
     Args:
+        network: the network, loaded.
         picture: uint8 (H, W, 3) RGB.
+        face: as from `find_faces` or `face_from_box`, px of `picture`.
+
+    Raises:
+        NoFaceInBox: there is none, or only one beside the box.
+    """
+    square = square_of(face)
+    if face.votes:
+        landmarks, unrest = look_again(network, picture, square)
+        if unrest < _MAX_UNREST and _is_in(landmarks, network, face.box):
+            return landmarks
+    detected = _turned_right(network, picture, square)
+    squares = [*([detected[1]] if detected else []), *_variants(square)]
+    best, least_unrest = None, _MAX_UNREST_BY_HAND
+    for square in squares:
+        landmarks, unrest = look_again(network, picture, square)
+        if unrest < least_unrest and _is_in(landmarks, network, face.box):
+            best, least_unrest = landmarks, unrest
+            if unrest < _MAX_UNREST:
+                break
+    if best is None:
+        raise NoFaceInBox
+    return best
+
+
+def find_again(network: Landmarker, picture: Picture, face: Face) -> Face | None:
+    """Find a face again in another frame of a clip; None if it is not seen there.
+
+    Args:
+        network: the network, loaded.
+        picture: uint8 (H, W, 3) RGB, the other frame.
+        face: the face as it was seen last.
+    """
+    last = square_of(face)
+    around = Square(last.x, last.y, _REACH * last.side)
+    back = to_picture(around, _CUT_PX)
+    squares = [last]
+    for found in network.detect(cut_out(picture, around, _CUT_PX)):
+        x, y = back @ (found.square.x, found.square.y, 1.0)
+        side = found.square.side * around.side / _CUT_PX
+        squares.append(Square(float(x), float(y), side, found.square.angle))
+    squares += [found.square for found in network.detect(picture)]
+    for square in squares:
+        landmarks, unrest = look_again(network, picture, square)
+        if landmarks.presence > _MIN_PRESENCE and unrest < _MAX_UNREST:
+            again = face_of(landmarks, network, face.votes)
+            if 1 / _MAX_GROWTH < again.box.width / face.box.width < _MAX_GROWTH:
+                return again
+    return None
+
+
+def look_again(network: Landmarker, picture: Picture, square: Square) -> tuple[Landmarks, float]:
+    """Measure a face three times, each time where the time before has found it.
 
     Returns:
-        As `find_faces`; faces that were checked again have more votes.
+        The last landmarks, and their mean distance from the ones before, in distances of the outer
+        eye corners; below 0.02 on a face.
     """
-    scale = LONG_SIDE_PX / max(picture.shape[:2])
-    small = resize(picture, scale)
-    candidates = _vote(_windows(small), _CANDIDATE_VOTES)
-    accepted = [found for found in candidates if found[1] >= MIN_VOTES]
-    plain = _without_rivals(accepted)
-    if len(plain) == 1 and plain[0][1] >= _SURE_VOTES:
-        return _as_faces(plain, 1 / scale)
-    count = min(max(_CANDIDATES, len(accepted)), _MAX_CANDIDATES)
-    best = _looked_at_again(small, candidates[:count], _MIN_VOTES_AGAIN)
-    is_sure = bool(best) and best[0][1] >= _MIN_VOTES_TURNED
-    for angle_deg in () if is_sure else _ANGLES_DEG:
-        turned_picture, turn = rotate(small, angle_deg)
-        candidates = _vote(_windows(turned_picture), _CANDIDATE_VOTES)[:_CANDIDATES]
-        turned = _looked_at_again(turned_picture, candidates, _MIN_VOTES_TURNED)
-        if turned and (not best or turned[0][1] > best[0][1]):
-            best = [(_turned_back(box[None], turn)[0], votes) for box, votes in turned]
-    if not best and plain and plain[0][1] >= _SURE_VOTES:
-        best = plain[:1]
-    return _as_faces(best, 1 / scale)
+    first = network.look(picture, square)
+    second = network.look(picture, first.square)
+    third = network.look(picture, second.square)
+    apart = np.linalg.norm(third.points[:468, :2] - second.points[:468, :2], axis=1).mean()
+    left, right = third.points[OUTER_EYE_CORNERS, :2]
+    return third, float(apart / max(1e-9, float(np.linalg.norm(right - left))))
 
 
 def choose_face(faces: Sequence[Face], number: int | None, name: str) -> Face:
@@ -146,165 +231,125 @@ def centre_face(width: int, height: int) -> Face:
     return Face(number=1, box=whole_box(width, height), votes=0)
 
 
-# --- the cascade and its votes --------------------------------------------------------------------
+# --- search --------------------------------------------------------------------------------------
 
 
-@cache
-def load_cascade() -> Any:
-    """Load the cascade; the first search does so otherwise."""
-    # Slow to import, and seldom needed.
-    from skimage.data import lbp_frontal_face_cascade_filename  # noqa: PLC0415
-    from skimage.feature import Cascade  # noqa: PLC0415
-
-    return Cascade(lbp_frontal_face_cascade_filename())
-
-
-def detect(picture: Picture, min_side: int, max_side: int) -> Boxes:
-    """Return the windows that the cascade accepts, (N, 4) float64 boxes in px; N may be 0."""
-    found = load_cascade().detect_multi_scale(
-        picture,
-        scale_factor=1.07,
-        step_ratio=1,
-        min_size=(min_side, min_side),
-        max_size=(max_side, max_side),
-        # The minimum: windows are grouped by our own voting, not by the cascade.
-        min_neighbor_number=1,
-        intersection_score_threshold=0.95,
-    )
-    boxes = [(b["c"], b["r"], b["c"] + b["width"], b["r"] + b["height"]) for b in found]
-    return np.array(boxes, dtype=np.float64).reshape(-1, 4)
-
-
-def _windows(picture: Picture, least: int | None = None, most: int | None = None) -> Boxes:
-    """All accepted windows of the picture and of its mirror image, in px of the picture.
-
-    Args:
-        picture: uint8 (H, W, 3) RGB.
-        least: side of the smallest window, px; a tenth of the picture's short side if None.
-        most: side of the largest window, px; the picture's short side if None.
-    """
-    height, width = picture.shape[:2]
-    short = min(height, width)
-    least = max(WINDOW_PX, least or round(0.1 * short))
-    most = min(short, most or short)
-    if most < least:
-        return np.empty((0, 4))
-    mirror = np.ascontiguousarray(picture[:, ::-1])
-    load_cascade()  # before two threads do
-    # The cascade releases the GIL, so two threads take little more time than one.
-    with ThreadPoolExecutor(2) as pool:
-        seen, mirrored = pool.map(lambda copy: detect(copy, least, most), (picture, mirror))
-    mirrored[:, [0, 2]] = width - mirrored[:, [2, 0]]
-    return np.concatenate([seen, mirrored])
-
-
-def _looked_at_again(
-    picture: Picture, candidates: Sequence[Cluster], min_votes: int
-) -> list[Cluster]:
-    """The candidates that pass the second look, with its boxes and votes, best first."""
-    seen = [_look_again(picture, box) for box, _ in candidates]
-    faces = [found for again in seen for found in again if found[1] >= min_votes]
-    faces = _without_rivals(sorted(faces, key=lambda found: found[1], reverse=True))
-    # Most pictures have one face, so all but the best need more votes.
-    return faces[:1] + [face for face in faces[1:] if face[1] >= _MIN_VOTES_OTHERS]
-
-
-def _look_again(picture: Picture, box: Boxes) -> list[Cluster]:
-    """The best cluster in several copies of the box's surroundings; empty if there is none."""
-    side = float(box[2] - box[0])
-    centre = (box[:2] + box[2:]) / 2
-    left, upper = (max(0, int(value)) for value in centre - side)
-    right, lower = (int(value) for value in centre + side)
-    part = np.ascontiguousarray(picture[upper:lower, left:right])
-    found = []
-    for side_px, is_evened, blur_px in _COPIES:
-        scale = side_px / side
-        copy = resize(part, scale)
-        if is_evened:
-            copy = _even_contrast(copy)
-        if blur_px:
-            copy = np.asarray(cv2.GaussianBlur(copy, (0, 0), blur_px), dtype=np.uint8)
-        windows = _windows(copy, round(0.7 * side_px), round(1.4 * side_px))
-        found.append(windows / scale + np.array([left, upper, left, upper]))
-    return _vote(np.concatenate(found), 1)[:1]
-
-
-def _even_contrast(picture: Picture) -> Picture:
-    """The picture in grey with equalised local contrast, for faded prints and hard shadows."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    evened = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(4, 4)).apply(grey)
-    return np.asarray(cv2.cvtColor(evened, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
-
-
-def _turned_back(boxes: Boxes, turn: Boxes) -> Boxes:
-    """The boxes with their centres mapped back by the inverse of the (2, 3) affine `turn`."""
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    back = np.asarray(cv2.invertAffineTransform(turn), dtype=np.float64)
-    centres = centres @ back[:, :2].T + back[:, 2]
-    half = (boxes[:, 2:] - boxes[:, :2]) / 2
-    return np.concatenate([centres - half, centres + half], axis=1)
-
-
-def _without_rivals(clusters: list[Cluster]) -> list[Cluster]:
-    """The clusters, best first, that lie in no better one and have 0.4 of the best one's votes."""
-    kept: list[Cluster] = []
-    for box, votes in clusters:
-        centre = (box[:2] + box[2:]) / 2
-        inside = any(
-            bool(np.all(centre > better[:2]) and np.all(centre < better[2:])) for better, _ in kept
-        )
-        if not inside and votes >= 0.4 * clusters[0][1]:
-            kept.append((box, votes))
-    return kept
-
-
-def _vote(boxes: Boxes, min_votes: int) -> list[Cluster]:
-    """Cluster windows: (median box (4,), votes), the best first (votes * sqrt(width))."""
-    clusters: list[list[int]] = []
-    means = np.empty((len(boxes), 4))
-    for index, box in enumerate(boxes):
-        near = np.flatnonzero(_iou(means[: len(clusters)], box) > _SAME_FACE_IOU)
-        if near.size:
-            clusters[near[0]].append(index)
-            means[near[0]] = boxes[clusters[near[0]]].mean(axis=0)
-        else:
-            means[len(clusters)] = box
-            clusters.append([index])
-    if not clusters:
-        return []
-    # The first windows were assigned when there were few clusters: assign all once more.
-    medians = np.array([np.median(boxes[cluster], axis=0) for cluster in clusters])
-    nearest = np.array([int(np.argmax(_iou(medians, box))) for box in boxes])
-    accepted: list[Cluster] = []
-    for index in range(len(clusters)):
-        members = boxes[nearest == index]
-        if len(members) >= min_votes:
-            accepted.append((np.median(members, axis=0), len(members)))
-    accepted.sort(key=lambda item: item[1] * float(np.sqrt(item[0][2] - item[0][0])), reverse=True)
+def _search(network: Landmarker, picture: Picture, min_score: float) -> list[tuple[Landmarks, int]]:
+    """The faces and their votes, the surest first."""
+    accepted: list[tuple[Landmarks, int]] = []
+    boxes = np.empty((0, 4))
+    for candidate, votes in _candidates(network, picture):
+        detected = _turned_right(network, picture, candidate.square)
+        if detected is None or detected[0] <= min_score:
+            continue
+        landmarks, unrest = look_again(network, picture, detected[1])
+        if landmarks.presence <= _MIN_PRESENCE or unrest >= _MAX_UNREST:
+            continue
+        points = landmarks.points[:468, :2]
+        box = np.concatenate([points.min(axis=0), points.max(axis=0)])
+        if not np.any(box_iou(boxes, box) > _SAME_FACE_IOU):
+            accepted.append((landmarks, votes))
+            boxes = np.vstack([boxes, box])
     return accepted
 
 
-def _iou(boxes: Boxes, box: Boxes) -> Boxes:
-    """Intersection over union of each of (N, 4) `boxes` with `box` (4,): (N,)."""
-    upper_left = np.maximum(boxes[:, :2], box[:2])
-    lower_right = np.minimum(boxes[:, 2:], box[2:])
-    shared = np.clip(lower_right - upper_left, 0, None).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - shared
-    ious: Boxes = shared / areas
-    return ious
+def _candidates(network: Landmarker, picture: Picture) -> list[tuple[Detection, int]]:
+    """What the detector takes for faces, and in how many tiles; the surest first."""
+    height, width = picture.shape[:2]
+    found = list(network.detect(picture))
+    for left, upper, side in _tiles(width, height):
+        tile = picture[upper : upper + side, left : left + side]
+        found += [_moved(one, left, upper) for one in network.detect(tile)]
+    found.sort(key=lambda one: one.score, reverse=True)
+    candidates = []
+    while found:
+        boxes = np.array([one.box for one in found])
+        is_same = box_iou(boxes, boxes[0]) > _SAME_FACE_IOU
+        candidates.append((found[0], int(is_same.sum())))
+        found = [one for one, same in zip(found, is_same, strict=True) if not same]
+    return candidates
 
 
-def _as_faces(clusters: Sequence[Cluster], scale: float) -> tuple[Face, ...]:
-    """Numbered faces, the largest first, their boxes scaled by `scale`."""
-    largest_first = sorted(clusters, key=lambda item: float(item[0][2] - item[0][0]), reverse=True)
-    faces = []
-    for number, (box, votes) in enumerate(largest_first, start=1):
-        side = max(1, round(float(box[2] - box[0]) * scale))
-        left = round(float(box[0] + box[2]) * scale / 2 - side / 2)
-        upper = round(float(box[1] + box[3]) * scale / 2 - side / 2)
-        square = CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
-        faces.append(Face(number=number, box=square, votes=votes))
-    return tuple(faces)
+def _tiles(width: int, height: int) -> Iterator[tuple[int, int, int]]:
+    """Left, upper and side of squares that overlap by half."""
+    for share in _TILES:
+        side = round(share * min(width, height))
+        if side < _MIN_TILE_PX:
+            return
+        for upper in _steps(height, side):
+            for left in _steps(width, side):
+                yield left, upper, side
+
+
+def _steps(length: int, side: int) -> list[int]:
+    """Where tiles begin so that they cover a length evenly."""
+    count = 1 + math.ceil((length - side) / (side / 2))
+    return [round(at) for at in np.linspace(0, length - side, count)]
+
+
+def _moved(detection: Detection, left: int, upper: int) -> Detection:
+    """The same in px of the whole picture."""
+    square = detection.square
+    x0, y0, x1, y1 = detection.box
+    return Detection(
+        (x0 + left, y0 + upper, x1 + left, y1 + upper),
+        detection.score,
+        Square(square.x + left, square.y + upper, square.side, square.angle),
+    )
+
+
+def _turned_right(
+    network: Landmarker, picture: Picture, square: Square
+) -> tuple[float, Square] | None:
+    """The surest detection in the square's surroundings, from all four sides: score and square.
+
+    The detector also sees faces that lie on their sides, but mistakes which way up they are. It is
+    surest of upright ones.
+    """
+    best: tuple[float, Square] | None = None
+    for quarters in range(4):
+        angle = square.angle + quarters * math.pi / 2
+        seen = Square(square.x, square.y, _ROOM * square.side, angle)
+        for found in network.detect(cut_out(picture, seen, _CUT_PX)):
+            x, y = found.square.x, found.square.y
+            is_central = max(abs(x - _CUT_PX / 2), abs(y - _CUT_PX / 2)) < _CUT_PX / 4
+            if not is_central or (best is not None and found.score <= best[0]):
+                continue
+            x, y = to_picture(seen, _CUT_PX) @ (x, y, 1.0)
+            side = found.square.side * seen.side / _CUT_PX
+            best = found.score, Square(float(x), float(y), side, angle + found.square.angle)
+    return best
+
+
+def _variants(square: Square) -> Iterator[Square]:
+    """The square in several angles and sizes."""
+    for roll_deg in _ROLLS_DEG:
+        for size in _SIZES:
+            angle = square.angle + math.radians(roll_deg)
+            yield Square(square.x, square.y, square.side * size, angle)
+
+
+def _is_in(landmarks: Landmarks, network: Landmarker, box: CropBox) -> bool:
+    """Whether it is a face of about that box."""
+    if landmarks.presence <= _MIN_PRESENCE:
+        return False
+    return face_of(landmarks, network).box.overlap(box) > _LEAST_OVERLAP
+
+
+def _enlarged(landmarks: Landmarks, factor: float) -> Landmarks:
+    return Landmarks(landmarks.points * factor, landmarks.presence)
+
+
+# --- copies of pictures --------------------------------------------------------------------------
+
+
+def _smoothed(picture: Picture) -> Picture:
+    """A blurred copy with full contrast."""
+    sigma = max(1.0, _SMOOTHING * min(picture.shape[:2]))
+    soft = cv2.GaussianBlur(picture, (0, 0), sigma).astype(np.float32)
+    low, high = np.percentile(soft[::4, ::4], (1, 99))
+    stretched = (soft - low) * (255 / max(1.0, float(high - low)))
+    return np.asarray(np.clip(stretched, 0, 255), np.uint8)
 
 
 def resize(picture: Picture, scale: float) -> Picture:

@@ -26,6 +26,7 @@ Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 POINTS = 478
+OUTER_EYE_CORNERS = (33, 263)
 SCORES = (
     *("_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft"),
     *("browOuterUpRight", "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft"),
@@ -45,7 +46,6 @@ _DETECTOR_PX, _LOOK_PX = 128, 256
 _MIN_SCORE = 0.5
 _SAME_BOX_IOU = 0.3
 _MARGIN = 1.5  # side of the square / longer side of the box
-_LEFT_EYE, _RIGHT_EYE = 33, 263  # outer corners
 # The points that the scores are computed from, in order.
 # fmt: off
 _SCORED_POINTS = np.array([
@@ -108,8 +108,8 @@ class Landmarks:
     @property
     def square(self) -> Square:
         """Where to look at the face again, or in the next frame."""
-        corners = self.points[[_LEFT_EYE, _RIGHT_EYE], :2]
-        across = corners[1] - corners[0]
+        left, right = self.points[OUTER_EYE_CORNERS, :2]
+        across = right - left
         angle = math.atan2(across[1], across[0])
         turn = _rotation(angle)
         upright = self.points[:468, :2] @ turn  # turned by -angle
@@ -173,20 +173,10 @@ class Landmarker:
             picture: uint8 (H, W, 3) RGB.
             square: where the face is, see `Landmarks.square` and `Detection.square`.
         """
-        to_picture = _to_picture(square)
-        shrinking = square.side / (2 * _LOOK_PX)
-        if shrinking > 1:  # bilinear sampling of a much larger part would alias
-            picture, to_picture = _reduced(picture, square, to_picture, shrinking)
-        part = cv2.warpAffine(
-            picture,
-            to_picture,
-            (_LOOK_PX, _LOOK_PX),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        part = cut_out(picture, square, _LOOK_PX)
         flat, logit, _ = _run(self._landmarks, part[None].astype(np.float32) / np.float32(255))
         inside = flat.reshape(POINTS, 3).astype(np.float64)
-        turn = _to_picture(square)
+        turn = to_picture(square, _LOOK_PX)
         points = np.empty_like(inside)
         points[:, :2] = inside[:, :2] @ turn[:, :2].T + turn[:, 2]
         points[:, 2] = inside[:, 2] * square.side / _LOOK_PX
@@ -251,15 +241,34 @@ def _rotation(angle: float) -> Doubles:
     return np.array([[cosine, -sine], [sine, cosine]])
 
 
-def _to_picture(square: Square) -> Doubles:
-    """The (2, 3) affine from px of the network's input to px of the picture."""
-    linear = _rotation(square.angle) * (square.side / _LOOK_PX)
-    middle = np.array([square.x, square.y]) - linear @ [_LOOK_PX / 2, _LOOK_PX / 2]
+def cut_out(picture: Picture, square: Square, side_px: int) -> Picture:
+    """Return what a square shows, turned upright, uint8 (side_px, side_px, 3).
+
+    Outside the picture, its edge is repeated.
+    """
+    affine = to_picture(square, side_px)
+    shrinking = square.side / (2 * side_px)
+    if shrinking > 1:  # bilinear sampling of a much larger part would alias
+        picture, affine = _reduced(picture, square, affine, shrinking)
+    part = cv2.warpAffine(
+        picture,
+        affine,
+        (side_px, side_px),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(part, np.uint8)
+
+
+def to_picture(square: Square, side_px: int) -> Doubles:
+    """Return the (2, 3) affine from px of `cut_out` to px of the picture."""
+    linear = _rotation(square.angle) * (square.side / side_px)
+    middle = np.array([square.x, square.y]) - linear @ [side_px / 2, side_px / 2]
     return np.column_stack([linear, middle])
 
 
 def _reduced(
-    picture: Picture, square: Square, to_picture: Doubles, shrinking: float
+    picture: Picture, square: Square, affine: Doubles, shrinking: float
 ) -> tuple[Picture, Doubles]:
     """The square's surroundings scaled down, and the affine into them."""
     reach = square.side * 0.75
@@ -270,7 +279,7 @@ def _reduced(
     size = (max(1, round(part.shape[1] / shrinking)), max(1, round(part.shape[0] / shrinking)))
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
     factors = np.array([size[0] / part.shape[1], size[1] / part.shape[0]])
-    moved = to_picture.copy()
+    moved = affine.copy()
     moved[:, 2] -= left, upper
     # Pixel centres are whole numbers: px -> (px + .5) factor - .5.
     moved *= factors[:, None]

@@ -22,6 +22,8 @@ Doubles = npt.NDArray[np.float64]
 NAME = "face-landmarker"
 """Its name in the catalogue of weights."""
 
+FILE_NAME = "face_landmarker.task"
+
 SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 
 _VERTICES = 468
@@ -77,8 +79,8 @@ class FaceModel:
         found = hashlib.sha256(content).hexdigest()
         if found != SHA256:
             reason = (
-                f"it is not the published file: its sha256 is {found} instead of {SHA256}; delete "
-                f"it and run `animato weights fetch {NAME}`"
+                f"it is not the published file: its sha256 is {found} instead of {SHA256}; move it "
+                f"away and run `animato weights fetch {NAME}`"
             )
             raise WeightsCorrupt(path=str(path), reason=reason)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

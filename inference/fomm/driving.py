@@ -17,16 +17,65 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.landmarker import Landmarks
+from inference.faces.loading import landmarker
+from inference.faces.points_68 import points_68
 from inference.motion import Keypoints, best_frame, pose_distance
 from jobs.errors import NoSuchFrame
 
 log = logging.getLogger(__name__)
 
+_SURE = 0.8  # presence of a face
+
 Picture = npt.NDArray[np.uint8]
 Squares = npt.NDArray[Any]
 """(side, side, 3) or (B, side, side, 3) RGB: uint8, or floating in [0, 1]."""
-Landmarks = Callable[[Picture], "npt.NDArray[np.floating] | None"]
+FindLandmarks = Callable[[Picture], "npt.NDArray[np.floating] | None"]
 """Returns the landmarks (68, 2) of the face in a square; None if there is none."""
+
+
+class Poses:
+    """Distances of the driving frames' poses from the photo's, by landmarks.
+
+    Args:
+        source: the photo's square.
+    """
+
+    def __init__(self, source: Squares) -> None:
+        self._last: Landmarks | None = None
+        found = self._look(source)
+        self._source = None if found is None else points_68(found)
+        self._distances: list[float] = []
+        self._last = None
+
+    def watch(self, square: Squares) -> None:
+        """Add the next frame."""
+        found = None if self._source is None else self._look(square)
+        distance = np.inf
+        if self._source is not None and found is not None:
+            distance = float(pose_distance(self._source, points_68(found)[None])[0])
+        self._distances.append(distance)
+
+    def distances(self) -> npt.NDArray[np.float64] | None:
+        """Return the distance of each frame, infinite where no face was seen; None if nowhere."""
+        distances = np.array(self._distances)
+        return distances if np.isfinite(distances).any() else None
+
+    def _look(self, square: Squares) -> Landmarks | None:
+        """The face in a square, near that of the last one if there was one."""
+        network, picture = landmarker(), _as_picture(square)
+        last, self._last = self._last, None
+        if last is not None:
+            found = network.look(picture, last.square)
+            if found.presence > _SURE:
+                self._last = found
+                return found
+        for detection in network.detect(picture):
+            found = network.look(picture, network.look(picture, detection.square).square)
+            if found.presence > _SURE:
+                self._last = found
+                return found
+        return None
 
 
 class Candidates:
@@ -55,7 +104,7 @@ class Candidates:
                 insort(self._nearest, (key, _as_picture(square).copy()), key=itemgetter(0))
                 del self._nearest[self._count :]
 
-    def best(self, landmarks: Landmarks, source: Squares) -> int | None:
+    def best(self, landmarks: FindLandmarks, source: Squares) -> int | None:
         """Return the index of the frame whose landmarks are nearest the photo's.
 
         None if the photo or all frames have no landmarks.

@@ -15,6 +15,7 @@ from inference.engine import Picture
 from inference.engine_options import EngineOptions
 from inference.extras import let_threads_sleep
 from inference.faces.finder import find_faces
+from inference.faces.loading import landmarker
 from inference.fomm.config import CHECKPOINT, SHIPPED_CONFIG, SIDE_PX
 from inference.fomm.contact_sheet import draw_check_sheet, write_sheet
 from inference.fomm.plausibility import (
@@ -72,8 +73,9 @@ def check_weights(options: EngineOptions, weights: WeightsStore, output: Path, s
     wanted = options.checkpoint or weights.folder / CHECKPOINT
     checkpoint = weights.checkpoint(wanted, may_fetch=False)
     say(f"checking {checkpoint}")
+    network = landmarker(weights.folder)
     portrait = driving_portrait()
-    box = face_square(find_faces(portrait)[0].box, options.crop_margin)
+    box = face_square(find_faces(portrait, network)[0].box, options.crop_margin)
     square = crop_square(portrait, box, SIDE_PX)
     aligned = _Session.begin(options, checkpoint, square, align_corners=True).first_frame()
     session = _Session.begin(options, checkpoint, square, align_corners=False)

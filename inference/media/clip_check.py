@@ -1,30 +1,35 @@
-"""Check a driving clip: hard cuts, a lost face, no face at the beginning.
+"""Check a driving clip: where its face is, what is wrong with it, hard cuts.
 
-One streaming pass over the normalised clip; no frames are kept.
+One streaming pass over the normalised clip; no frames are kept. The face is looked for in a few
+frames only.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.finder import detect, find_faces_thoroughly, resize, rotate
-from jobs.model import CropBox, Face
+from inference.faces.finder import find_again, find_faces
+from inference.faces.landmarker import Landmarker
+from inference.faces.loading import landmarker
+from jobs.model import CropBox, Face, MediaWarning
 
 Picture = npt.NDArray[np.uint8]
 Thumbnail = npt.NDArray[np.float32]
-# (N, 3) float64: centre x, centre y and side, px.
-Squares = npt.NDArray[np.float64]
+
+Loss = Literal["faded", "left", "hidden"]
+"""Why there is no face in a frame."""
 
 _FIRST_LOOKS = (0, 2, 4)  # a face that is missed in one of these frames may be found in another
-_FURTHER_LOOKS = 6  # frames spread over the clip in which the face is searched again
-_LOST_LOOKS = 2  # in a single one, the finder may have missed it
-_FACE_SIDE_PX = 64  # to which a face is scaled for the quick search
-_AGREEING = 3  # windows that have to agree on a face's position
-_TOGETHER = 0.2  # agreement of centres and sides, as a share of a window's side
+_FURTHER_LOOKS = 12  # frames spread over the clip in which the face is looked at again
+_LOST_LOOKS = 2  # a single one is bridged
+_DARK, _DARK_FACE = 24, 40  # mean luminance of a frame, and of a face in it, of 255
+_FLAT = 6.0  # spread of the luminance; a frame that is white or grey all over has less
+_EDGE = 0.15  # a face closer than this to the frame's edge, in face sides, is about to leave
 _THUMBNAIL_PX = 24
 _FLASH_FRAMES = 5  # a change that is undone within these is a flash, not a cut
 _LEAST_CHANGE = 0.06
@@ -36,17 +41,16 @@ class ClipCheck:
     """Faces and faults of a clip.
 
     Attributes:
-        faces: of the first frame, or of the third or fifth if it has none; the largest first.
-        has_cuts: whether there are hard cuts.
-        is_face_lost: whether the largest face is not visible in parts of the clip.
-        later_faces: boxes of that face in later frames, in order; at most six. Frames in which its
-            position was uncertain are left out.
+        faces: of the first frame in which there are any, out of those that were looked at; the
+            largest first.
+        later_faces: boxes of the largest one in later frames, in order; at most twelve. Frames in
+            which it was not seen have none.
+        warnings: what is wrong with the clip.
     """
 
     faces: tuple[Face, ...]
-    has_cuts: bool
-    is_face_lost: bool
     later_faces: tuple[CropBox, ...] = ()
+    warnings: tuple[MediaWarning, ...] = ()
 
 
 def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
@@ -55,22 +59,102 @@ def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
     Args:
         frames: uint8 (H, W, 3) RGB, all of one size; at least one.
         frame_count: their approximate number.
+
+    Raises:
+        OperatorError: the landmark network cannot be loaded.
     """
-    faces: tuple[Face, ...] = ()
     cuts = _CutWatch()
-    looks = set(np.linspace(0, max(0, frame_count - 1), _FURTHER_LOOKS + 1).round().astype(int)[1:])
-    lost = 0
-    later_faces = []
+    face = _FaceWatch(landmarker())
+    spread = np.linspace(0, max(0, frame_count - 1), _FURTHER_LOOKS + 1).round().astype(int)
+    # A search takes longer than to follow a face.
+    to_follow, to_search = {*spread[1:]}, {*_FIRST_LOOKS, *spread[2::2]}
     for index, frame in enumerate(frames):
-        cuts.see(frame)
-        if index in _FIRST_LOOKS and not faces:
-            faces = find_faces_thoroughly(frame)
-        elif faces and index in looks:
-            is_seen, place = _look_near(frame, faces[0].box)
-            lost += not is_seen
-            if place is not None:
-                later_faces.append(place)
-    return ClipCheck(faces, cuts.found(), lost >= _LOST_LOOKS, tuple(later_faces))
+        is_blank = _is_blank(frame)
+        if not is_blank:
+            cuts.see(frame)
+        if index in (to_follow if face.faces else to_search):
+            face.see(frame, index, is_blank=is_blank)
+    warnings = face.warnings()
+    if cuts.found():
+        warnings.append(MediaWarning.HARD_CUTS)
+    return ClipCheck(face.faces, tuple(face.later), tuple(warnings))
+
+
+# --- the face ------------------------------------------------------------------------------------
+
+
+class _FaceWatch:
+    """Finds the faces of a clip, and follows the largest one.
+
+    Args:
+        network: the landmark network.
+
+    Attributes:
+        faces: as in `ClipCheck`.
+        later: boxes of the largest one in later frames.
+    """
+
+    def __init__(self, network: Landmarker) -> None:
+        self.faces: tuple[Face, ...] = ()
+        self.later: list[CropBox] = []
+        self._network = network
+        self._last: Face | None = None
+        self._first_index = 0
+        self._losses: Counter[Loss] = Counter()
+        self._brightness: list[float] = []
+
+    def see(self, frame: Picture, index: int, *, is_blank: bool) -> None:
+        """Look at a frame."""
+        if is_blank:
+            self._losses["faded"] += 1
+        elif self._last is None:
+            self.faces = find_faces(frame)
+            if self.faces:
+                self._first_index = index
+                self._remember(frame, self.faces[0])
+        elif (found := find_again(self._network, frame, self._last)) is not None:
+            self._remember(frame, found)
+            self.later.append(found.box)
+        else:
+            self._losses["left" if _is_at_edge(self._last.box, frame) else "hidden"] += 1
+
+    def warnings(self) -> list[MediaWarning]:
+        """Return what was wrong with the face."""
+        found = {
+            MediaWarning.NO_FACE_IN_CLIP: not self.faces,
+            MediaWarning.FACE_LATE: self._first_index > max(_FIRST_LOOKS),
+            MediaWarning.CLIP_FADES: self._losses["faded"] >= _LOST_LOOKS,
+            MediaWarning.FACE_LEAVES: self._losses["left"] >= _LOST_LOOKS,
+            MediaWarning.FACE_HIDDEN: self._losses["hidden"] >= _LOST_LOOKS,
+            MediaWarning.CLIP_DARK: bool(self._brightness)
+            and float(np.median(self._brightness)) < _DARK_FACE,
+        }
+        return [warning for warning, is_true in found.items() if is_true]
+
+    def _remember(self, frame: Picture, face: Face) -> None:
+        self._last = face
+        left, upper, right, lower = (max(0, side) for side in face.box.sides)
+        part = frame[upper:lower, left:right]
+        if part.size:
+            self._brightness.append(float(_luminance(part).mean()))
+
+
+def _is_blank(frame: Picture) -> bool:
+    """Whether it is black, or of one brightness all over."""
+    small = cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA)
+    luminance = _luminance(np.asarray(small, np.uint8))
+    return float(luminance.mean()) < _DARK or float(luminance.std()) < _FLAT
+
+
+def _luminance(picture: Picture) -> npt.NDArray[np.float64]:
+    """ITU-R BT.601."""
+    return np.asarray(picture @ np.array([0.299, 0.587, 0.114]), np.float64)
+
+
+def _is_at_edge(box: CropBox, frame: Picture) -> bool:
+    height, width = frame.shape[:2]
+    room = _EDGE * box.width
+    return min(box.left, box.upper) < room or box.right > width - room or box.lower > height - room
 
 
 # --- cuts ----------------------------------------------------------------------------------------
@@ -93,6 +177,8 @@ class _CutWatch:
 
     def found(self) -> bool:
         """Return whether a change stood out from its neighbours and lasted."""
+        if not self._rows:
+            return False
         differences = np.array(self._rows)[1:]
         changes = differences[:, 0]
         for index in map(int, np.flatnonzero(changes > _LEAST_CHANGE)):
@@ -126,58 +212,3 @@ def _difference(one: Thumbnail, other: Thumbnail) -> float:
     floor = float(one.size)
     power = float(np.vdot(one, one) + floor) * float(np.vdot(other, other) + floor)
     return float(1.0 - (float(np.vdot(one, other)) + floor) / np.sqrt(power))
-
-
-# --- the face ------------------------------------------------------------------------------------
-
-
-def _look_near(frame: Picture, box: CropBox) -> tuple[bool, CropBox | None]:
-    """Whether the cascade detects a face of about that size near `box`, and its box.
-
-    Upright and tilted by 15 degrees. Two windows suffice to say that it is visible; the box is None
-    unless enough of them agree.
-    """
-    height, width = frame.shape[:2]
-    reach = box.width * 3 // 4
-    left, right = max(0, box.left - reach), min(width, box.right + reach)
-    upper, lower = max(0, box.upper - reach), min(height, box.lower + reach)
-    if right - left < box.width // 2 or lower - upper < box.height // 2:
-        return False, None
-    scale = _FACE_SIDE_PX / box.width
-    small = resize(np.ascontiguousarray(frame[upper:lower, left:right]), scale)
-    is_seen = False
-    places = []
-    for angle in (0, 15, -15):
-        copy, turn = rotate(small, angle)
-        windows = _windows(copy, box.width * scale)
-        # A single window may be a false positive.
-        is_seen = is_seen or len(windows) >= 2
-        back = np.asarray(cv2.invertAffineTransform(turn), dtype=np.float64)
-        windows[:, :2] = windows[:, :2] @ back[:, :2].T + back[:, 2]
-        places.append(windows / scale + (left, upper, 0))
-    return is_seen, _agreed(np.concatenate(places))
-
-
-def _windows(picture: Picture, side: float) -> Squares:
-    """The windows of a face with about that side, in the picture and in its mirror image."""
-    least, most = round(side * 0.65), round(side * 1.5)
-    seen = detect(picture, least, most)
-    mirrored = detect(np.ascontiguousarray(picture[:, ::-1]), least, most)
-    mirrored[:, [0, 2]] = picture.shape[1] - mirrored[:, [2, 0]]
-    boxes = np.concatenate([seen, mirrored])
-    return np.column_stack([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2] - boxes[:, 0]])
-
-
-def _agreed(squares: Squares) -> CropBox | None:
-    """The median of the largest group of squares that agree."""
-    if not len(squares):
-        return None
-    apart = np.abs(squares[:, None] - squares[None]).max(axis=2)
-    together = apart < _TOGETHER * squares[:, 2:]
-    # In the tilted copies, a mouth often looks like a small face.
-    best = int(np.argmax(together.sum(axis=1) * squares[:, 2]))
-    if together[best].sum() < _AGREEING:
-        return None
-    centre_x, centre_y, side = np.median(squares[together[best]], axis=0)
-    left, upper, whole = round(centre_x - side / 2), round(centre_y - side / 2), round(side)
-    return CropBox(left=left, upper=upper, right=left + whole, lower=upper + whole)

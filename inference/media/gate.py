@@ -33,8 +33,10 @@ from jobs.errors import (
     DiskFull,
     FfmpegMissing,
     GateFailed,
+    LandmarkLibraryMissing,
     MediaError,
     ProcessKilled,
+    WeightsError,
 )
 from jobs.stored_errors import error_from_dict
 from jobs.wish import ClipFindings, PhotoFindings
@@ -44,6 +46,11 @@ log = logging.getLogger(__name__)
 CHILD = (sys.executable, "-P", "-m", "inference.media.gate_child")
 _ANSWER_LIMIT_BYTES = 1_000_000
 _TOO_LONG = "it took too long"
+# The errors that a child may report; the last two: the landmark network is missing.
+_REPORTED = (
+    *(MediaError, DiskFull, FfmpegMissing, ProcessKilled),
+    *(LandmarkLibraryMissing, WeightsError),
+)
 # A look whose process is killed from outside is attempted this many times.
 _ATTEMPTS = 3
 
@@ -69,6 +76,7 @@ class LookLimits:
         time_s: wall-clock time until the child is killed; for a child that hangs.
         file_bytes: the largest file that it may write.
         niceness: priority of the child, 0 to 19.
+        checkpoints_dir: where the landmark network may lie, besides installed packages.
     """
 
     photo: PhotoLimits = field(default_factory=PhotoLimits)
@@ -78,6 +86,7 @@ class LookLimits:
     time_s: float = 600.0
     file_bytes: int = 1 << 30
     niceness: int = 0
+    checkpoints_dir: Path = Path("checkpoints")
 
     @classmethod
     def of_clip(cls, photo: PhotoLimits, clip: ClipLimits, max_duration_s: float) -> Self:
@@ -122,6 +131,7 @@ def look_at(
     Raises:
         MediaError: one of the two cannot be used; then nothing is left in `folder`.
         GateFailed: the child could not run, or its answer was invalid.
+        LandmarkLibraryMissing, WeightsError: it could not load the landmark network.
         ProcessKilled: it was killed from outside each time.
     """
     limits = limits or LookLimits()
@@ -269,6 +279,7 @@ class RunningLook:
                     "cpu_s": limits.cpu_s,
                     "file_bytes": limits.file_bytes,
                     "niceness": limits.niceness,
+                    "checkpoints_dir": str(limits.checkpoints_dir.absolute()),
                     "parent": os.getpid(),
                 },
                 command,
@@ -397,7 +408,7 @@ def _reported(answer: dict[str, Any]) -> AnimatoError:
         ValueError: it is none that looking at a file may raise.
     """
     error = error_from_dict(answer)
-    if not isinstance(error, MediaError | DiskFull | FfmpegMissing | ProcessKilled):
+    if not isinstance(error, _REPORTED):
         message = f"unexpected {type(error).__name__}"
         raise ValueError(message)
     return error

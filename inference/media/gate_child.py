@@ -1,7 +1,7 @@
 """The gate's child: decodes one stranger's file under limits and reports what it found.
 
     stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "cpu_s",
-             "file_bytes", "niceness", ...}
+             "file_bytes", "niceness", "checkpoints_dir", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
             PhotoFindings or ClipFindings or {"error", "fields"} if the file cannot be used
 
@@ -49,7 +49,10 @@ def main() -> None:
     from jobs.errors import AnimatoError, DecoderFailed, DiskFull  # noqa: PLC0415
 
     source = Path(request["source"])
-    look = _load(request["kind"])
+    try:
+        look = _load(request)
+    except AnimatoError as error:
+        look = _refusal(error)
     _say(answers, json.dumps({"ready": True}))
     try:
         answer = look(source, Path(request["folder"]), request).model_dump_json()
@@ -122,27 +125,35 @@ def _end_in_time(parent: int, cpu_s: float) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _load(kind: str) -> Any:
-    """Import the libraries for that kind of file and return the function that looks at it."""
-    import cv2  # noqa: PLC0415
+def _load(request: dict[str, Any]) -> Any:
+    """Load what that kind of file needs and return the function that looks at it.
 
-    import inference.faces.finder  # noqa: PLC0415
+    Raises:
+        OperatorError: the landmark network cannot be loaded.
+    """
+    import cv2  # noqa: PLC0415
 
     # Each thread reserves address space, which is limited.
     cv2.setNumThreads(2)
-    inference.faces.finder.load_cascade()
-    if kind == "photo":
-        import inference.media.photo  # noqa: PLC0415
+    if request.get("find_faces", True):
+        from inference.faces.loading import landmarker  # noqa: PLC0415
 
+        landmarker(Path(request["checkpoints_dir"]))
+    if request["kind"] == "photo":
         return _look_at_photo
-    import inference.media.clip_check  # noqa: PLC0415
-    import inference.media.video  # noqa: PLC0415
 
     return _look_at_clip
 
 
+def _refusal(error: Exception) -> Any:
+    def look(*_: object) -> None:
+        raise error
+
+    return look
+
+
 def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "PhotoFindings":
-    from inference.faces.finder import find_faces_thoroughly  # noqa: PLC0415
+    from inference.faces.finder import find_faces  # noqa: PLC0415
     from inference.media.limits import PhotoLimits  # noqa: PLC0415
     from inference.media.numbered_sheet import draw_faces, draw_grid  # noqa: PLC0415
     from inference.media.photo import read_photo, write_png  # noqa: PLC0415
@@ -150,7 +161,7 @@ def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "Phot
 
     photo = read_photo(source, PhotoLimits(**request["limits"]))
     picture = photo.picture
-    faces = find_faces_thoroughly(picture) if request["find_faces"] else ()
+    faces = find_faces(picture) if request["find_faces"] else ()
     write_png(picture, folder / "photo.png")
     sheet = draw_faces(picture, faces) if faces else draw_grid(picture)
     write_png(sheet, folder / "sheet.png")
@@ -209,9 +220,6 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipF
         MediaWarning.CLIP_SHORTENED: clip.shortened,
         MediaWarning.CLIP_DAMAGED: clip.damaged,
         MediaWarning.NO_PLAYABLE_SOUND: clip.lacks_sound_decoder,
-        MediaWarning.NO_FACE_IN_CLIP: not findings.faces,
-        MediaWarning.FACE_LOST: findings.is_face_lost,
-        MediaWarning.HARD_CUTS: findings.has_cuts,
     }
     return ClipFindings(
         file=str(clip.path),
@@ -225,17 +233,20 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipF
         has_sound=clip.has_audio,
         faces=tuple(_enlarged(face, scale) for face in findings.faces),
         later_faces=tuple(box.scaled(scale) for box in findings.later_faces),
-        warnings=tuple(warning for warning, is_true in found.items() if is_true),
+        warnings=(
+            *(warning for warning, is_true in found.items() if is_true),
+            *findings.warnings,
+        ),
     )
 
 
 def _enlarged(face: "Face", scale: float) -> "Face":
-    from jobs.model import CropBox, Face  # noqa: PLC0415
+    from jobs.model import CropBox  # noqa: PLC0415
 
     side = max(1, round(face.box.width * scale))
     left, upper = round(face.box.left * scale), round(face.box.upper * scale)
     box = CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
-    return Face(number=face.number, box=box, votes=face.votes)
+    return face.model_copy(update={"box": box})
 
 
 if __name__ == "__main__":

@@ -64,18 +64,15 @@ class Moment:
             strength: factor of all differences. Eyes that are shut stay shut.
         """
         closing = 1 - self.lids
-        if strength < 1:
-            # Half a blink would be a sleepy look.
-            closing = closing * np.where(closing > 0, strength + (1 - strength) * closing, strength)
-        else:
-            closing = np.minimum(strength * closing, np.maximum(closing, 1))
+        shut = np.clip(closing, 0, 1)
+        closing = strength * closing + max(0.0, 1 - strength) * shut**2
         return replace(
             self,
             expression=strength * self.expression,
             turn=strength * self.turn,
             zoom=self.zoom**strength,
             shift=strength * self.shift,
-            lids=1 - closing,
+            lids=np.maximum(0, 1 - closing),
             gaze=strength * self.gaze,
             gaps=strength * self.gaps,
         )

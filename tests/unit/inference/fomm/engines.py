@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -63,6 +64,13 @@ def threads() -> list[str]:
 def leaning(by_px: float) -> npt.NDArray[np.float64]:
     """The places with the upper two pushed aside: another pose."""
     return np.asarray(PLACES + by_px * np.array([[1, 0]] * 2 + [[0, 0]] * 3))
+
+
+def head_turned(picture: npt.NDArray[np.uint8], angle_deg: float) -> npt.NDArray[np.uint8]:
+    """The astronaut's head, turned, in a square."""
+    around = cv2.getRotationMatrix2D((225, 115), angle_deg, 1.0)
+    whole = cv2.warpAffine(picture, around, (512, 512))
+    return np.asarray(cv2.resize(whole[0:300, 75:375], (256, 256)), np.uint8)
 
 
 class Finder:

@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from inference.faces.landmarker import Landmarker
 from inference.fomm.driving import (
     Candidates,
+    Poses,
     Squares,
     batched,
     frame_distances,
@@ -18,6 +20,7 @@ from inference.fomm.driving import (
 )
 from inference.motion import Keypoints, adapt_scale, normalise
 from jobs.errors import NoSuchFrame
+from tests.unit.inference.fomm.engines import head_turned
 
 SQUARE = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]], np.float32)
 
@@ -170,6 +173,53 @@ def test_squeezed_pictures_are_shown_to_the_landmark_network_as_levels() -> None
     found.watch(np.full((1, 8, 8, 3), 7 / 255), keypoints(leaning(0.1)))
     landmarks = Landmarks({99: leaning(0), 7: leaning(0.1)})
     assert found.best(landmarks, np.full((8, 8, 3), 99 / 255)) == 0
+
+
+# --- poses ----------------------------------------------------------------------------------------
+
+
+def test_every_frame_is_compared_with_the_photo_by_its_landmarks(
+    landmarker: Landmarker, astronaut: npt.NDArray[np.uint8]
+) -> None:
+    assert landmarker is not None
+    poses = Poses(head_turned(astronaut, 8))
+    nothing = np.full((256, 256, 3), 90, np.uint8)
+    for square in (
+        head_turned(astronaut, 0),
+        head_turned(astronaut, 4),
+        nothing,
+        head_turned(astronaut, 9),
+    ):
+        poses.watch(square)
+    distances = poses.distances()
+    assert distances is not None
+    assert distances[3] < distances[1] < distances[0]
+    assert np.isinf(distances[2])
+
+
+def test_squares_of_shares_are_looked_at_too(
+    landmarker: Landmarker, astronaut: npt.NDArray[np.uint8]
+) -> None:
+    assert landmarker is not None
+    poses = Poses(head_turned(astronaut, 0) / 255)
+    poses.watch(head_turned(astronaut, 0) / 255)
+    distances = poses.distances()
+    assert distances is not None
+    assert distances[0] < 0.01
+
+
+def test_without_a_face_in_photo_or_clip_there_are_no_distances(
+    landmarker: Landmarker, astronaut: npt.NDArray[np.uint8]
+) -> None:
+    assert landmarker is not None
+    nothing = np.full((256, 256, 3), 90, np.uint8)
+    for photo, square in (
+        (nothing, head_turned(astronaut, 0)),
+        (head_turned(astronaut, 0), nothing),
+    ):
+        poses = Poses(photo)
+        poses.watch(square)
+        assert poses.distances() is None
 
 
 # --- keypoints that are kept ----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from inference.choose import TemplateSource
 from inference.engine import Driving, EngineCrop, Picture
 from inference.engine_options import EngineOptions
 from inference.engines.fomm import FommEngine
+from inference.faces.landmarker import Landmarker
 from inference.media.photo import write_png
 from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
@@ -31,6 +32,7 @@ from tests.unit.inference.fomm.engines import (
     dots_moved,
     engine_with,
     going_right,
+    head_turned,
     leaning,
     moved_px,
     red_dot,
@@ -176,6 +178,26 @@ def test_the_best_frame_is_found_by_landmarks_where_they_are_seen(make: Make, se
     offsets = np.abs(moved_px(frames)).max(axis=1)
     assert int(np.argmin(offsets)) == (1 if sees else 2)
     assert min(offsets) < 0.1
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_without_face_alignment_all_frames_are_compared_by_landmarks(
+    make: Make,
+    landmarker: Landmarker,
+    astronaut: Picture,
+    caplog: pytest.LogCaptureFixture,
+    is_cached: bool,
+) -> None:
+    assert landmarker is not None
+    clip = [head_turned(astronaut, angle) for angle in (0, 3, -9, 8.5, 15)]
+    photo = head_turned(astronaut, 8)
+    identity = "clip" if is_cached else None
+    if is_cached:
+        animated(make(), clip, photo, identity=identity)
+    with caplog.at_level("INFO"):
+        frames = animated(make(find_best_frame=True), clip, photo, identity=identity)
+    assert "measured from frame 3" in caplog.text
+    assert len(frames) == 5
 
 
 def test_landmarks_are_not_asked_where_no_best_frame_is_wanted(make: Make) -> None:

@@ -47,9 +47,7 @@ def test_faces_are_those_of_the_landmark_network_where_it_sees_any(make: Make) -
 
 
 @pytest.mark.parametrize("face_detector", ["auto", "lbp"])
-def test_without_the_landmark_networks_weights_the_gates_faces_are_taken(
-    make: Make, face_detector: str
-) -> None:
+def test_face_alignment_is_used_only_where_it_is_asked_for(make: Make, face_detector: str) -> None:
     def read() -> Picture:
         pytest.fail("there is nothing to read the picture for")
 
@@ -64,20 +62,15 @@ def test_a_landmark_network_that_is_asked_for_by_name_must_be_there(make: Make) 
         make(face_detector="face-alignment").load()
 
 
-def test_wrong_files_of_the_landmark_network_are_told_and_the_gates_faces_taken(
-    make: Make, require: Require, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_wrong_files_of_the_landmark_network_are_told(make: Make, require: Require) -> None:
     require(not unmet_landmark_needs(), "face-alignment is not installed")
-    engine = make(face_detector="auto")
+    engine = make(face_detector="face-alignment")
     assert engine.weights is not None
     for file in map(engine.weights.catalogue.with_file, LANDMARK_FILES):
         with (engine.weights.folder / file[0].file).open("wb") as empty:
             empty.truncate(file[0].probable_bytes)
-    assert engine.faces_of(lambda: dots(PLACES), (FACE,)) == (FACE,)
-    (record,) = caplog.records
-    assert "s3fd-619a316812.pth" in record.getMessage()
     with pytest.raises(WeightsCorrupt, match="s3fd"):
-        make(face_detector="face-alignment").faces_of(lambda: dots(PLACES), (FACE,))
+        engine.faces_of(lambda: dots(PLACES), (FACE,))
 
 
 # --- the config -----------------------------------------------------------------------------------

@@ -279,7 +279,7 @@ def test_child_stands_back_as_far_as_it_is_told(photo: Path, folder: Path, tmp_p
         "def told(*_):\n"
         "    raise child_error(name=str(os.nice(0)), reason='')\n"
         "from jobs.errors import DecoderFailed as child_error\n"
-        "child._load = lambda kind: told\n"
+        "child._load = lambda request: told\n"
         "child.main()\n"
     )
     ours = os.nice(0)
@@ -298,7 +298,7 @@ def test_limit_on_processor_time_is_told_from_a_kill(
     program = (
         "import sys\n"
         "import inference.media.gate_child as child\n"
-        "def busy(kind):\n"
+        "def busy(request):\n"
         "    def look(*_):\n"
         "        while True:\n"
         "            pass\n"
@@ -414,7 +414,7 @@ def test_child_gets_no_secrets_and_works_in_its_own_folder(
 def test_decoder_that_needs_too_much_memory_is_stopped(tmp_path: Path, folder: Path) -> None:
     # 64 megapixels need four bytes each, several times over.
     Image.new("P", (8000, 8000)).save(tmp_path / "wide.png")
-    limits = LookLimits(memory_bytes=900 << 20)
+    limits = LookLimits(memory_bytes=700 << 20)
     with pytest.raises(DecoderFailed, match="too much memory"):
         look_at_photo(tmp_path / "wide.png", folder, limits)
     assert list(folder.iterdir()) == []

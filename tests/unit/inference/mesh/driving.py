@@ -32,7 +32,7 @@ def moved(
 ) -> Picture:
     """The picture turned clockwise and scaled about her face, then moved."""
     turn = cv2.getRotationMatrix2D((155, 105), -angle_deg, scale)
-    turn[:, 2] += x, y
+    turn[:, 2] += np.array([x, y])
     height, width = picture.shape[:2]
     return np.asarray(
         cv2.warpAffine(picture, turn, (width, height), borderValue=BACKGROUND), np.uint8

@@ -46,11 +46,11 @@ def test_convert_prints_the_file_and_list_and_verify_see_it(
     assert made.parent == Path("checkpoints")
     assert made.is_file()
     run("verify")
-    assert capsys.readouterr().out.startswith(f"right {made.name}: ")
+    assert f"\nright {made.name}: " in capsys.readouterr().out
     made.write_bytes(made.read_bytes()[:-1])
     with pytest.raises(WeightsCorrupt):
         run("verify")
-    assert capsys.readouterr().out.startswith(f"WRONG {made.name}: ")
+    assert f"\nWRONG {made.name}: " in capsys.readouterr().out
 
 
 def test_import_prints_the_hash(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

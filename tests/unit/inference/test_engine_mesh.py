@@ -1,0 +1,188 @@
+"""The engine `mesh`: drawn movements, clips and several faces."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.engine import Driving, EngineCrop, Picture
+from inference.engine_options import EngineOptions
+from inference.engines.mesh import MeshEngine
+from inference.faces.landmarker import Landmarker, Landmarks
+from inference.mesh.head import Head, fit_head
+from inference.mesh.measuring import measure_track
+from jobs.errors import NoFaceInClip
+from jobs.model import CropBox, Face
+from jobs.templates import CurveMotion
+
+FACE = Face(number=1, box=CropBox(left=174, upper=66, right=274, lower=166), votes=5)
+
+pytestmark = pytest.mark.usefixtures("landmarker")
+
+
+def curves(**keys: tuple[tuple[float, float], ...]) -> CurveMotion:
+    return CurveMotion.model_validate({"fps": 10, "duration_s": 1.0, "curves": keys})
+
+
+def played(engine: MeshEngine, photo: Picture, motion: CurveMotion) -> list[Picture]:
+    engine.prepare(photo, [FACE])
+    return [frame for batch in engine.animate(None, motion) for frame in batch]
+
+
+def pasted(photo: Picture, frame: Picture, crop: EngineCrop) -> Picture:
+    whole, box = photo.copy(), crop.box
+    whole[box.upper : box.lower, box.left : box.right] = frame
+    return whole
+
+
+def shifted(picture: Picture, right: float) -> Picture:
+    matrix = np.array([[1, 0, right], [0, 1, 0]])
+    moved = cv2.warpAffine(picture, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
+
+
+def driving(clip: list[Picture]) -> Driving:
+    return Driving(iter(clip), FACE, reopen=lambda: nullcontext(iter(clip)))
+
+
+@pytest.fixture
+def going_right(astronaut: Picture) -> list[Picture]:
+    return [shifted(astronaut, 1.5 * step) for step in (0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 8)]
+
+
+@pytest.fixture
+def pair(astronaut: Picture) -> Picture:
+    """The portrait three times, side by side."""
+    return np.hstack([astronaut[:, 100:300], astronaut[:, 100:300], astronaut[:, 100:300]])
+
+
+def test_a_movement_without_values_leaves_the_photo(astronaut: Picture) -> None:
+    engine = MeshEngine()
+    box = engine.crop_for([FACE], astronaut).box
+
+    frames = played(engine, astronaut, curves(smile=((0.0, 0.0), (1.0, 0.0))))
+
+    assert len(frames) == 10
+    own = astronaut[box.upper : box.lower, box.left : box.right]
+    assert all(np.array_equal(frame, own) for frame in frames)
+
+
+def test_strength_scales_the_movement(astronaut: Picture) -> None:
+    def change(strength: float) -> float:
+        engine = MeshEngine(EngineOptions(strength=strength))
+        first, *later = played(engine, astronaut, curves(yaw=((0.0, 0.0), (1.0, 0.2))))
+        return float(np.abs(later[-1].astype(int) - first).mean())
+
+    assert change(0.5) < change(1.0) < change(1.5)
+
+
+def test_a_clip_moves_the_photo(
+    landmarker: Landmarker, astronaut: Picture, going_right: list[Picture]
+) -> None:
+    engine = MeshEngine()
+    engine.prepare(astronaut, [FACE])
+
+    batches = list(engine.animate(driving(going_right), None))
+
+    frames = [frame for batch in batches for frame in batch]
+    assert batches[0] == ()
+    assert len(frames) == len(going_right)
+    crop = engine.crop_for([FACE], astronaut)
+    x = [_nose_x(landmarker, pasted(astronaut, frames[index], crop)) for index in (0, -1)]
+    assert x[1] - x[0] == pytest.approx(12, abs=3)
+
+
+def test_a_clip_that_cannot_be_read_again_moves_the_photo_too(
+    astronaut: Picture, going_right: list[Picture]
+) -> None:
+    engine = MeshEngine()
+    engine.prepare(astronaut, [FACE])
+
+    frames = [
+        frame for batch in engine.animate(Driving(iter(going_right), FACE), None) for frame in batch
+    ]
+
+    assert len(frames) == len(going_right)
+    assert not np.array_equal(frames[0], frames[-1])
+
+
+def test_a_clip_without_a_face_is_refused(astronaut: Picture) -> None:
+    engine = MeshEngine()
+    engine.prepare(astronaut, [FACE])
+
+    with pytest.raises(NoFaceInClip):
+        list(engine.animate(driving([np.zeros_like(astronaut)] * 3), None))
+
+
+def test_no_thread_is_left_behind_when_the_caller_stops(astronaut: Picture) -> None:
+    def endless() -> Iterator[Picture]:
+        while True:
+            yield astronaut
+
+    engine = MeshEngine()
+    engine.prepare(astronaut, [FACE])
+    before = threading.active_count()
+
+    with closing(engine.animate(Driving(endless(), FACE), None)) as batches:  # type: ignore[type-var]
+        next(batches)
+
+    assert threading.active_count() == before
+
+
+def test_absolute_takes_over_the_drivers_pose(
+    landmarker: Landmarker, astronaut: Picture, astronaut_landmarks: Landmarks
+) -> None:
+    matrix = cv2.getRotationMatrix2D((225, 120), -15, 1)
+    rolled = cv2.warpAffine(astronaut, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    track = measure_track([np.asarray(rolled, np.uint8)] * 3, FACE.box, Fraction(25), landmarker)
+
+    def roll(*, relative: bool) -> float:
+        engine = MeshEngine(EngineOptions(relative=relative))
+        engine.prepare(astronaut, [FACE])
+        (frames,) = engine.animate(None, track)
+        seen = pasted(astronaut, frames[0], engine.crop_for([FACE], astronaut))
+        return float(np.degrees(_head(landmarker, seen).angles[2]))
+
+    own = float(np.degrees(fit_head(astronaut_landmarks, landmarker.mesh).angles[2]))
+    assert roll(relative=True) == pytest.approx(own, abs=1.5)
+    assert roll(relative=False) - own == pytest.approx(14, abs=3)
+
+
+def test_all_faces_move_one_later_than_the_other(pair: Picture) -> None:
+    faces = [
+        FACE.model_copy(
+            update={"box": FACE.box.model_copy(update={"left": x + 74, "right": x + 174})}
+        )
+        for x in (0, 400)
+    ]
+    engine = MeshEngine()
+    engine.prepare(pair, faces)
+    box = engine.crop_for(faces, pair).box
+    own = pair[box.upper : box.lower, box.left : box.right]
+    motion = curves(brow=((0.0, 0.0), (0.3, 1.0)))
+
+    frames = [frame for batch in engine.animate(None, motion) for frame in batch]
+
+    def changed(part: slice) -> list[int]:
+        return [int((frame != own)[:, part].sum()) for frame in frames]
+
+    first, second = changed(slice(0, 200)), changed(slice(400, 600))
+    assert first[1] > 0
+    assert second[1] == 0
+    assert second[-1] > 0
+    middle = np.stack(frames)[:, :, 250:350]
+    assert np.array_equal(middle, np.broadcast_to(own[:, 250:350], middle.shape))
+
+
+def _head(landmarker: Landmarker, picture: Picture) -> Head:
+    landmarks = landmarker.look(picture, landmarker.detect(picture)[0].square)
+    return fit_head(landmarker.look(picture, landmarks.square), landmarker.mesh)
+
+
+def _nose_x(landmarker: Landmarker, picture: Picture) -> float:
+    head = _head(landmarker, picture)
+    return float(head.projected(head.points)[1, 0])
