@@ -30,12 +30,8 @@ class EngineOptions:
             apart, and after the last one comes the best again.
         best_frame: measure motion from this frame, from 0; overrides `find_best_frame`.
         smooth: strength of keypoint smoothing, s (`inference.motion.smooth`); 0 for none.
-<<<<<<< HEAD
         strength: of the movement, 0.5 to 1.5.
-        face_detector: `auto`, `lbp` or `face-alignment`.
-=======
         face_detector: `auto` or `face-alignment`; `lbp`, of earlier versions, means `auto`.
->>>>>>> wt-faces
     """
 
     config: Path | None = None

@@ -15,8 +15,10 @@ import numpy as np
 
 from inference.engine import Driving, Engine, EngineCrop, Picture
 from inference.engine_options import EngineOptions
-from inference.faces.landmarker import Landmarks, Square
-from inference.faces.loading import landmarker
+from inference.faces.finder import look_at_face
+from inference.faces.landmarker import Landmarker
+from inference.faces.loading import landmarker, model_path
+from inference.faces.model_file import FILE_NAME, NAME
 from inference.mesh.curves import CurveShapes, moment_at
 from inference.mesh.expressions import Doubles
 from inference.mesh.measuring import TrackRecorder
@@ -24,6 +26,7 @@ from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
 from inference.mesh.track import Track
 from inference.overlap import ahead
+from jobs.errors import WeightsMissing
 from jobs.model import Face
 from jobs.templates import CurveMotion
 
@@ -63,9 +66,24 @@ class MeshEngine(Engine):
             return ("ai-edge-litert: pip install ai-edge-litert",)
         return ()
 
+    @classmethod
+    def missing_files(
+        cls,
+        chosen: EngineOptions,  # noqa: ARG003 - the interface's signature
+        weights: "WeightsStore | None",
+    ) -> tuple[str, ...]:
+        """Return the landmark network if it is missing."""
+        try:
+            model_path(weights.folder if weights else None)
+        except WeightsMissing:
+            return (f"weights: run `animato weights fetch {NAME}`",)
+        return ()
+
     def load(self) -> None:
-        """Load the landmark network."""
-        landmarker()
+        """Load the landmark network, downloading it first if need be."""
+        if self.weights is not None:
+            self.weights.provide(FILE_NAME)
+        _ = self._network
 
     def crop_for(self, faces: Sequence[Face], photo: Picture) -> EngineCrop:
         """Return the faces' surroundings; their borders do not move, so there is no feather."""
@@ -75,7 +93,7 @@ class MeshEngine(Engine):
         """Measure the faces."""
         self._renderer = self._renderer_of(photo, faces)
         self._face_count = len(faces)
-        self._shapes = CurveShapes.of(landmarker().mesh)
+        self._shapes = CurveShapes.of(self._network.mesh)
 
     def animate(
         self, driving: Driving | None, motion: "CurveMotion | FlowTrack | Track | None"
@@ -93,7 +111,7 @@ class MeshEngine(Engine):
 
     def _following(self, driving: Driving) -> Generator[Sequence[Picture]]:
         """Measure the clip, then read it again: its mouth is seen in the result."""
-        recorder = TrackRecorder(driving.face.box, driving.frame_rate)
+        recorder = TrackRecorder(driving.face.box, driving.frame_rate, self._network)
         with closing(ahead(iter(driving.frames), size=_BATCH)) as frames:
             while batch := list(islice(frames, _BATCH)):
                 for frame in batch:
@@ -134,6 +152,10 @@ class MeshEngine(Engine):
             yield self._scaled([past[max(0, len(past) - 1 - delay)] for delay in delays])
 
     @property
+    def _network(self) -> Landmarker:
+        return landmarker(self.weights.folder if self.weights else None)
+
+    @property
     def _delays_s(self) -> tuple[float, ...]:
         return _DELAYS_S[: self._face_count]
 
@@ -147,24 +169,16 @@ class MeshEngine(Engine):
     def _renderer_of(self, photo: Picture, faces: Sequence[Face]) -> PhotoRenderer:
         """The renderer; measured once for `crop_for` and `prepare`."""
         if self._made is None or self._made[0] is not photo or self._made[1] != tuple(faces):
-            found = PhotoRenderer(photo, [_face_renderer(photo, face) for face in faces])
+            found = PhotoRenderer(
+                photo, [_face_renderer(photo, face, self._network) for face in faces]
+            )
             self._made = (photo, tuple(faces), found)
         return self._made[2]
 
 
-def _face_renderer(photo: Picture, face: Face) -> FaceRenderer:
-    network = landmarker()
-    landmarks = _landmarks(photo, face)
+def _face_renderer(photo: Picture, face: Face, network: Landmarker) -> FaceRenderer:
+    landmarks = look_at_face(network, photo, face)
     return FaceRenderer(photo, landmarks, network.scores(landmarks), network.mesh)
-
-
-def _landmarks(photo: Picture, face: Face) -> Landmarks:
-    x, y = face.box.centre
-    side = max(face.box.width, face.box.height)
-    landmarks = landmarker().look(photo, Square(x, y + 0.06 * side, 1.7 * side))
-    for _ in range(2):
-        landmarks = landmarker().look(photo, landmarks.square)
-    return landmarks
 
 
 ENGINE = MeshEngine

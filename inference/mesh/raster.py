@@ -11,6 +11,7 @@ from inference.mesh.topology import Indices
 from jobs.model import CropBox
 
 Floats = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 
 _FRACTION_BITS = 4
 
@@ -25,9 +26,7 @@ class Triangles:
         moves: (T,), which triangles have a displacement at all.
     """
 
-    def __init__(
-        self, points: Doubles, offsets: Doubles, corners: Indices, moves: npt.NDArray[np.bool_]
-    ) -> None:
+    def __init__(self, points: Doubles, offsets: Doubles, corners: Indices, moves: Flags) -> None:
         self._corners = points[corners]
         self._moves = moves
         first, across, along = np.moveaxis(self._corners, 1, 0)
@@ -39,6 +38,7 @@ class Triangles:
         self._by_x = (by_across * along[:, 1] - by_along * across[:, 1]) / area
         self._by_y = (by_along * across[:, 0] - by_across * along[:, 0]) / area
         self._at_first = shift[:, 0]
+        self._largest = np.float32(np.abs(offsets).max())
 
     def move_in(self, part: CropBox) -> bool:
         """Return whether a triangle with a displacement lies in a part of the picture."""
@@ -70,6 +70,8 @@ class Triangles:
         found += part_of_y
         found += table[2].take(numbers)
         nodes = found.view(np.float32).reshape(*size, 2)
+        # Narrow triangles, drawn a little too wide, would reach far beyond their corners.
+        np.clip(nodes, -self._largest, self._largest, out=nodes)
         width = 2 * round(3 * blur) + 1
         blurred = cv2.GaussianBlur(nodes, (width, width), blur, borderType=cv2.BORDER_REPLICATE)
         return np.asarray(blurred, np.float32)
@@ -85,7 +87,7 @@ class Triangles:
             cv2.fillConvexPoly(numbers, outline, number, cv2.LINE_8, _FRACTION_BITS)
         return numbers
 
-    def _touches(self, part: CropBox) -> npt.NDArray[np.bool_]:
+    def _touches(self, part: CropBox) -> Flags:
         low, high = self._extent
         right_lower, left_upper = [part.right, part.lower], [part.left, part.upper]
         return np.asarray(((low <= right_lower) & (high >= left_upper)).all(axis=1))

@@ -17,7 +17,7 @@ from inference.mesh.expressions import Doubles
 from inference.mesh.head import EyeFrame
 from inference.mesh.hidden_skin import HiddenSkin
 from inference.mesh.placing import RINGS, Posed
-from inference.mesh.raster import Floats, Triangles, at_pixels
+from inference.mesh.raster import Flags, Floats, Triangles, at_pixels
 from inference.mesh.topology import (
     FACE_POINTS,
     LOWER_LIDS,
@@ -47,7 +47,7 @@ class Displacement:
 
     Attributes:
         part: in px of the picture.
-        offsets: (h, w, 2) float32, px; exactly 0 where nothing moved.
+        offsets: (h, w, 2) float32, px; 0 where nothing moved.
     """
 
     part: CropBox
@@ -94,26 +94,29 @@ class MeshWarp:
         part = self._part(_bounds(target[self._triangles[moves], :2]), self._step, _ROOM_NODES)
         if part is None:
             return None
-        order = self._order(target)
+        order = self._order(target, moves)
         triangles = Triangles(target[:, :2], offsets, self._triangles[order], moves[order])
         nodes = triangles.at_nodes(part, self._step, _BLUR_NODES)
         field = at_pixels(nodes, self._step, (part.width, part.height))
         if self._window_step < self._step:
             for bounds in self._windows(posed):
                 self._refine(field, part, bounds, triangles)
-        # Narrow triangles, drawn a little too wide, would reach far beyond their corners.
-        np.clip(field, offsets.min(axis=0), offsets.max(axis=0), out=field, casting="same_kind")
-        field[np.abs(field) < _STILL_PX] = 0
         return Displacement(part, field)
 
-    def _order(self, target: Doubles) -> Indices:
-        """The triangles in the order of drawing, without those of the eyes that are flipped."""
+    def _order(self, target: Doubles, moves: Flags) -> Indices:
+        """The triangles in the order of drawing.
+
+        Those of the eyes that are flipped are left out, and what does not move around the face.
+        """
         depth = target[self._triangles, 2].mean(axis=1)
         depth[: self._rings] = np.inf
         depth[self._over] -= _UPPER_LIDS_LAST
         order = np.argsort(-depth, kind="stable")
         areas = _doubled_areas(target[self._triangles, :2])
-        unusable = (np.abs(areas) < _LEAST_AREA_PX2) | (self._eyes & (areas * self._facing < 0))
+        useless = (np.arange(len(areas)) < self._rings) & ~moves
+        unusable = (
+            useless | (np.abs(areas) < _LEAST_AREA_PX2) | (self._eyes & (areas * self._facing < 0))
+        )
         return np.asarray(order[~unusable[order]])
 
     def _part(self, bounds: Doubles, step: int, room: int) -> CropBox | None:
@@ -181,7 +184,7 @@ def _ring_triangles() -> Indices:
     return np.concatenate(found)
 
 
-def _eye_triangles(triangles: Indices) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _eye_triangles(triangles: Indices) -> Flags:
     """Which triangles have all their corners on the lids of one eye."""
     lids = [np.concatenate([UPPER_LIDS[eye], LOWER_LIDS[eye]]) for eye in (0, 1)]
     inside = [np.isin(triangles, lid).all(axis=1) for lid in lids]
