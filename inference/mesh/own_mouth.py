@@ -87,9 +87,10 @@ class OwnMouth:
         lower = np.interp(a, self.lower[:, 0], self.lower[:, 1])
         margin = max(_LIP_MARGIN, 1.5 / self.frame.width)
         first = np.minimum(upper + margin, (upper + lower) / 2)
-        places = self.frame.outside(np.stack([a, np.maximum(b, first)], axis=-1)) - self.origin
+        last = np.maximum(lower - margin, first)
+        places = self.frame.outside(np.stack([a, np.clip(b, first, last)], axis=-1)) - self.origin
         seen = sample(self.part, places, cv2.INTER_CUBIC)
-        alpha = np.clip((lower - b) / margin - 0.5, 0, 1)
+        alpha = np.clip((lower - b) / margin + 0.5, 0, 1)
         alpha *= np.clip(np.minimum(a, 1 - a) / 0.06, 0, 1)
         # Beneath the lip, teeth go on; the dark beside them does not.
         bright = np.clip((seen @ LUMA) / self.light * 6 - 1.5, 0, 1)

@@ -156,6 +156,22 @@ def test_own_teeth_stay_when_the_mouth_opens(
         assert below.max() < 110
 
 
+def test_own_teeth_reach_a_lower_lip_that_stays(
+    astronaut: Picture, astronaut_head: Head, astronaut_landmarks: Landmarks
+) -> None:
+    lips = np.unique(np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP]))
+    points = astronaut_head.points.copy()
+    points[lips, 0] += 0.15
+    frame = astronaut.copy()
+    mouth = Mouth(astronaut, astronaut_landmarks.points, astronaut_head)
+    mouth.draw(frame, CORNER, replace(astronaut_head, points=points), astronaut_head.gaps, None)
+
+    above_lip = astronaut_landmarks.points[LOWER_INNER_LIP[3:8], :2] - [0, 1]
+    x, y = np.rint(above_lip).astype(int).T
+    before, after = (picture[y, x].astype(float) @ LUMA for picture in (astronaut, frame))
+    assert after.mean() > 0.85 * before.mean()
+
+
 def test_an_open_mouth_at_rest_is_not_drawn(
     astronaut: Picture, astronaut_landmarks: Landmarks, astronaut_head: Head
 ) -> None:
