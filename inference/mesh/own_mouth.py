@@ -23,6 +23,7 @@ Floats = npt.NDArray[np.float32]
 
 _RISE = 0.9  # how much of the upper lip's rise the teeth follow
 _MIN_SHARE, _MIN_PIXELS = 0.3, 12  # of teeth in an open mouth
+_SMALL_PX = 40  # width of a mouth without pixels to spare
 _MIN_LIGHT = 0.4  # of teeth / skin
 _END_LIGHT = 0.75  # of what is below them / teeth
 # Mouth widths.
@@ -154,7 +155,10 @@ def _reddest_teeth(photo: Picture, flat: Doubles, tone: Tone) -> float:
 
 def _between(photo: Picture, upper: Doubles, lower: Doubles) -> Floats:
     """The pixels (n, 3) between two lines."""
-    return pixels_inside(photo, np.concatenate([upper, lower[::-1]]), margin_px=1)
+    is_small = np.ptp(upper[:, 0]) < _SMALL_PX
+    return pixels_inside(
+        photo, np.concatenate([upper, lower[::-1]]), margin_px=0 if is_small else 1
+    )
 
 
 def _redness(colours: Floats) -> Floats:
