@@ -12,7 +12,7 @@ from inference.mesh.borrowed_mouth import borrowed_mouth
 from inference.mesh.head import Head
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth_area import MouthArea
-from inference.mesh.own_mouth import OwnMouth
+from inference.mesh.own_mouth import OwnMouth, shows_teeth
 from inference.mesh.painted_mouth import painted_cavity
 from inference.mesh.retarget import SHUT_GAP
 from inference.mesh.sampling import mixed, smooth
@@ -47,8 +47,8 @@ class Mouth:
         self._tone = Tone.of(photo, points)
         self._arch = Arch(head)
         self._own = None
-        if self._gap >= SHUT_GAP:
-            self._own = OwnMouth.of(photo, points, head, self._tone)
+        if self._gap >= SHUT_GAP and shows_teeth(photo, points, self._tone):
+            self._own = OwnMouth(photo, points, head, self._tone)
         self._teeth = PaintedTeeth(self._arch, head.scale, self._tone)
 
     def draw(
@@ -76,10 +76,12 @@ class Mouth:
         part = frame[area.rows, area.columns]
         if not part.size:
             return
-        if driven is not None and self._own is None:
-            colour = borrowed_mouth(area, driven, self._tone)
-        else:
-            colour = self._painted(area, target, gap)
+        painted = 1.0 if driven is None or self._own else _stretched(driven, gap)
+        colour = np.zeros(part.shape, np.float32)
+        if painted > 0:
+            colour += painted * self._painted(area, target, gap)
+        if driven is not None and painted < 1:
+            colour += (1 - painted) * borrowed_mouth(area, driven, self._tone)
         colour = self._tone.kept_to_hue(np.clip(colour, 0, 255))
         drawn = mixed(part.astype(np.float32), colour, strength * area.alpha)
         part[...] = np.clip(np.rint(drawn), 0, 255)
@@ -111,3 +113,10 @@ class Mouth:
         colour += smooth((gap - 0.03) / 0.08) * (self._teeth.over(colour, points) - colour)
         shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
         return np.asarray(colour * (1 - shadow[..., None]), np.float32)
+
+
+def _stretched(driven: DrivenMouth, gap: float) -> float:
+    """Whether the driver's mouth would be stretched too far in a photo's open one, 0 to 1."""
+    own = np.linalg.norm(driven.lower - driven.upper, axis=1).max()
+    width = np.linalg.norm(driven.upper[-1] - driven.upper[0])
+    return float(smooth((gap * width / max(own, 1e-6) - 1.4) / 0.4))

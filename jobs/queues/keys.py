@@ -153,7 +153,7 @@ def drafts_key(chat: int) -> str:
     return f"animato:drafts:{chat}"
 
 
-def desk_key(chat: int, person: int) -> str:
+def conversation_key(chat: int, person: int) -> str:
     """The state of the conversation with a person in a chat."""
     return f"animato:desk:{chat}:{person}"
 

@@ -23,7 +23,7 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 
-from bot.drafts.draft_store import draft_id
+from bot.drafts.draft_store import draft_id_of
 from bot.people import People
 from jobs.orders import OrderState, order_id
 from jobs.queues.delivery_records import UNCERTAIN_S, DeliveryRecord
@@ -290,7 +290,7 @@ class Service:
 def order_of(photo: Message, number: int = 1, engine: str = "still") -> JobRef:
     """The order that a tap under a photo's card makes."""
     chat = photo["chat"]["id"]
-    name = order_id(chat, draft_id(chat, photo["message_id"]), number)
+    name = order_id(chat, draft_id_of(chat, photo["message_id"]), number)
     return JobRef(engine_queue(engine), name)
 
 

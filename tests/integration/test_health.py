@@ -94,12 +94,12 @@ async def test_bot_that_could_fetch_nothing_for_a_minute_is_not_healthy(valkey: 
     clock.now_s = 1000
     async with bot_heartbeats(valkey, polling_health.is_silent, every_s=0.01):
         await checked(None)  # nothing is fetched yet
-        polling_health.answered()
+        polling_health.note_answer()
         clock.now_s += 59
         await checked(None)
         clock.now_s += 2
         await checked(NothingFetched)
-        polling_health.answered()
+        polling_health.note_answer()
         await checked(None)
 
 

@@ -103,7 +103,7 @@ async def test_without_workers_orders_go_to_what_the_last_ones_had(
     await workers.leave("b")
     offer = await offers(queues).now()
     assert offer.is_empty
-    assert offer.chosen() == "flow"
+    assert offer.engine_or_default() == "flow"
 
 
 async def test_first_worker_s_engines_are_offered_at_once(

@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import pytest
 
+from bot.drafts.draft import Draft
 from bot.orders.order_cards import OrderCard
-from jobs.drafts import Draft
 from jobs.errors import UserError
 from jobs.model import CropBox, MediaWarning
 from jobs.orders import LookResult, Order, Record, Result
@@ -65,12 +65,12 @@ def test_draft_keeps_its_look_and_its_wish() -> None:
     draft = Draft.read(stored("draft_of_template"))
     assert draft.look is not None
     assert draft.look.photo.file == "looks/7/photo.png"
-    assert draft.motion is not None
-    assert draft.motion.template == "smile"
+    assert draft.movement is not None
+    assert draft.movement.template == "smile"
     led = Draft.read(stored("draft_of_clip"))
-    assert led.motion is not None
-    assert led.motion.clip is not None
-    assert led.motion.clip.file == "looks/7/clip.mp4"
+    assert led.movement is not None
+    assert led.movement.clip is not None
+    assert led.movement.clip.file == "looks/7/clip.mp4"
     assert Draft.read(led.to_json()) == led
 
 

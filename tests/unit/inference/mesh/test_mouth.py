@@ -13,7 +13,12 @@ from inference.mesh.head import Head, lip_gaps, mouth_width
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth import Mouth
 from inference.mesh.tone import LUMA
-from inference.mesh.topology import LOWER_INNER_LIP, LOWER_OUTER_LIP, UPPER_INNER_LIP
+from inference.mesh.topology import (
+    LOWER_INNER_LIP,
+    LOWER_OUTER_LIP,
+    UPPER_INNER_LIP,
+    UPPER_OUTER_LIP,
+)
 
 CORNER = (0, 0)
 SKIN = (200, 150, 130)
@@ -154,6 +159,45 @@ def test_own_teeth_stay_when_the_mouth_opens(
         assert frame[middle, x] == pytest.approx(astronaut[middle, x], abs=12)
         below = frame[round(lower[1]) + 2 : round(end) - 2, x] @ LUMA
         assert below.max() < 110
+
+
+def test_own_teeth_reach_a_lower_lip_that_stays(
+    astronaut: Picture, astronaut_head: Head, astronaut_landmarks: Landmarks
+) -> None:
+    lips = np.unique(np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP]))
+    points = astronaut_head.points.copy()
+    points[lips, 0] += 0.15
+    frame = astronaut.copy()
+    mouth = Mouth(astronaut, astronaut_landmarks.points, astronaut_head)
+    mouth.draw(frame, CORNER, replace(astronaut_head, points=points), astronaut_head.gaps, None)
+
+    above_lip = astronaut_landmarks.points[LOWER_INNER_LIP[3:8], :2] - [0, 1]
+    x, y = np.rint(above_lip).astype(int).T
+    before, after = (picture[y, x].astype(float) @ LUMA for picture in (astronaut, frame))
+    assert after.mean() > 0.85 * before.mean()
+
+
+def test_own_lower_teeth_go_down_with_the_lip(plain_head: Head) -> None:
+    head, _ = opened(plain_head, 1.2)
+    flat = head.projected(head.points)[:, :2]
+    upper, lower = flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP]
+    photo = two_hued()
+    for lines, colour in (
+        ((flat[UPPER_OUTER_LIP], flat[LOWER_OUTER_LIP]), (190, 70, 70)),
+        ((upper, lower), (40, 15, 15)),
+        ((upper, upper + 0.5 * (lower - upper)), (215, 210, 195)),
+        ((upper + 0.65 * (lower - upper), lower), (215, 210, 195)),
+    ):
+        outline = np.concatenate([lines[0], lines[1][::-1]])
+        cv2.fillPoly(photo, [np.rint(outline).astype(np.int32)], colour)
+
+    bright = (column(filled(photo, head, 1.5), head, 1.5) @ LUMA > 130).astype(int)
+
+    height = lower[5, 1] - upper[5, 1]
+    ends, begins = (np.flatnonzero(np.diff(bright) == step) for step in (-1, 1))
+    assert len(begins) == 1  # two rows, with the cavity between them
+    assert ends[0] == pytest.approx(0.5 * height, abs=3)
+    assert len(bright) - begins[0] == pytest.approx(0.35 * height, abs=4)
 
 
 def test_an_open_mouth_at_rest_is_not_drawn(
