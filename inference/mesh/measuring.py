@@ -104,10 +104,10 @@ class TrackRecorder:
             rest_angles=neutral.angles.astype(np.float32),
             mouth_width=neutral.mouth_width,
             mouth_frames=last_shown(shown, rate).astype(np.int32),
-            lips=smoothed(lips, shown, window, lip_noise).astype(np.float32),
+            lips=Track.FORMS["lips"].cut(smoothed(lips, shown, window, lip_noise)),
             skin=_skin(sights, known, is_even).astype(np.float32),
             **{
-                name: eased(values, shown, rate, after_cut).astype(Track.FORMS[name].dtype)
+                name: Track.FORMS[name].cut(eased(values, shown, rate, after_cut))
                 for name, values in _differences(movement, neutral, after_cut).items()
             },
         )
