@@ -23,24 +23,24 @@ from bot.conversation.media_handler import MediaHandler, MediaLimits
 from bot.conversation.taps import Taps
 from bot.drafts.draft_store import DraftStore
 from bot.drafts.intake import CLOUD_LIMIT_BYTES, INTAKE_RULES, LOCAL_LIMIT_BYTES, Intake
-from bot.drafts.look_results import LookResults
 from bot.gateway.application import BotApplication
+from bot.gateway.card_sender import CardSender
 from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
-from bot.gateway.error_reporter import ErrorReporter
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingHealth
-from bot.groups.chats import ChatDepartures, ChatMigrations
+from bot.groups.chats import leave_chat, move_chat
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
 from bot.orders.delivery import DELIVER_RULES, Delivery
 from bot.orders.later_orders import LaterOrders
+from bot.orders.look_results import LookResults
 from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.owner.access import Guard
-from bot.owner.admin_notes import AdminNotes
+from bot.owner.admin_notes import AdminNotes, ErrorReporter
 from bot.owner.claim import Claims, claim_text, first_link
 from bot.owner.commands import OwnerCommands
 from bot.owner.handlers import add_guard, add_owner_handlers
@@ -144,16 +144,18 @@ def _services(
     metrics: OrderMetrics,
 ) -> Services:
     client, url = queues.client, queues.url
-    drafts, cards = DraftStore(client, url), OrderCards(client, url)
+    drafts, order_cards = DraftStore(client, url), OrderCards(client, url)
+    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards))
+    card_sender = CardSender(client, url, messenger)
+    messenger.around_text = card_sender.record
     return Services(
         queues=queues,
         drafts=drafts,
-        cards=cards,
+        order_cards=order_cards,
         people=People(client, url, frozenset(settings.admins), is_open=settings.open),
-        offers=Offers(
-            WorkerRegistry(client, url), KnownEngines(client, url), settings.default_engine
-        ),
-        messenger=Messenger(application.bot, ChatMigrations(drafts, cards).moved),
+        offers=Offers(WorkerRegistry(client), KnownEngines(client), settings.default_engine),
+        messenger=messenger,
+        card_sender=card_sender,
         store=store,
         retention=Retention(
             client,
@@ -193,8 +195,12 @@ def _put_together(
     add_guard(application, Guard(services, settings.owner_contact))
     owner_commands = OwnerCommands(services, ordering, later_orders, command_lists.write_for)
     add_owner_handlers(application, owner_commands)
-    migrations = ChatMigrations(services.drafts, services.cards)
-    add_chat_handlers(application, migrations, ChatDepartures(services, ordering), groups)
+    add_chat_handlers(
+        application,
+        partial(move_chat, services.drafts, services.order_cards),
+        partial(leave_chat, services, ordering),
+        groups,
+    )
     add_group_handlers(application, groups)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, later_orders, draft_cards)
@@ -202,7 +208,7 @@ def _put_together(
     notes = AdminNotes(services)
     look_results = LookResults(services, ordering, draft_cards.show, notes.tell)
     delivery = Delivery(services, status_cards, look_results, notes.tell)
-    application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).failed)
+    application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
     outbox = Outbox(services.queues)
     return Parts(services, intake, delivery, status_cards, albums, command_lists, outbox, registry)
 

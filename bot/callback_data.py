@@ -45,13 +45,13 @@ class ButtonData:
 
     Attributes:
         action: what it does.
-        draft: the draft; empty if there is none.
+        draft_id: the draft; empty if there is none.
         number: the draft's number when the keyboard was shown; 0 if it does not matter.
         argument: such as a template's name; may hold anything but `|`.
     """
 
     action: ButtonAction
-    draft: str = ""
+    draft_id: str = ""
     number: int = 0
     argument: str = ""
 
@@ -64,7 +64,7 @@ class ButtonData:
         if _SEPARATOR in self.argument:
             message = f"a button cannot carry {self.argument!r}"
             raise ValueError(message)
-        parts = (VERSION, self.action, self.draft, str(self.number), self.argument)
+        parts = (VERSION, self.action, self.draft_id, str(self.number), self.argument)
         text = _SEPARATOR.join(parts)
         if len(text.encode()) > MOST_BYTES:
             message = f"{text!r} is longer than {MOST_BYTES} bytes"

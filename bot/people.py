@@ -62,17 +62,17 @@ class People:
         self._admins = admins
         self._is_open = is_open
 
-    async def person(self, person: int) -> Person:
+    async def person(self, person_id: int) -> Person:
         """Return what is stored of a person."""
-        return await self._people.read(person_key(person)) or Person()
+        return await self._people.read(person_key(person_id)) or Person()
 
-    async def change(self, person: int, **changes: object) -> Person:
+    async def change(self, person_id: int, **changes: object) -> Person:
         """Change fields of a person and return it."""
-        key = person_key(person)
+        key = person_key(person_id)
         changed = await self._people.change(key, lambda known: known.model_copy(update=changes))
         return changed or Person()
 
-    async def listed(self) -> dict[int, Person]:
+    async def allowed_or_banned(self) -> dict[int, Person]:
         """Return the people whom admins have allowed or banned. It scans all stored people."""
         found = {}
         with queue_errors(self._url):
@@ -83,15 +83,15 @@ class People:
                     found[person] = known
         return dict(sorted(found.items()))
 
-    async def agree(self, person: int) -> None:
+    async def agree(self, person_id: int) -> None:
         """Record that a person agreed to the terms."""
-        await self.change(person, consent_version=CONSENT_VERSION, consent_s=time.time())
+        await self.change(person_id, consent_version=CONSENT_VERSION, consent_s=time.time())
 
-    async def role(self, person: int) -> Role:
+    async def role(self, person_id: int) -> Role:
         """Return what a person may do."""
-        if person in await self.admins():
+        if person_id in await self.admins():
             return Role.ADMIN
-        known = await self.person(person)
+        known = await self.person(person_id)
         if known.is_banned:
             return Role.BANNED
         return Role.GUEST if self._is_open or known.is_allowed else Role.STRANGER

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from pydantic import ConfigDict
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
@@ -10,6 +11,29 @@ from jobs.connection import queue_errors
 from jobs.orders import Record
 
 R = TypeVar("R", bound=Record)
+
+# Fields that are stored under another name, which records in Redis have had from the beginning.
+_STORED_NAMES = {
+    "chat_id": "chat",
+    "draft_id": "draft",
+    "earlier_draft_id": "earlier",
+    "message": "card",
+    "movement": "motion",
+    "order_chat_id": "chat_of_ids",
+    "person_id": "person",
+    "problem": "trouble",
+    "reserved_number": "wish_number",
+}
+
+
+class BotRecord(Record):
+    """Base of the bot's own records: some of their fields have other names in Redis."""
+
+    model_config = ConfigDict(
+        alias_generator=lambda name: _STORED_NAMES.get(name, name),
+        populate_by_name=True,
+        serialize_by_alias=True,
+    )
 
 
 class RecordStore(Generic[R]):

@@ -2,19 +2,23 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bot.drafts.draft_store import DraftStore
-from bot.gateway.messenger import Messenger
-from bot.gateway.new_cards import NewCards
-from bot.orders.offers import Offers
-from bot.orders.order_cards import OrderCards
-from bot.people import People
 from bot.texts import ENGLISH, Texts
-from jobs.metrics.order_metrics import OrderMetrics
-from jobs.queues.queues import Queues
-from jobs.store.files import FileStore
-from jobs.store.retention import Retention
+
+if TYPE_CHECKING:
+    # Drafts and orders use this module, so it must not import them.
+    from bot.drafts.draft_store import DraftStore
+    from bot.gateway.card_sender import CardSender
+    from bot.gateway.messenger import Messenger
+    from bot.orders.offers import Offers
+    from bot.orders.order_cards import OrderCards
+    from bot.people import People
+    from jobs.metrics.order_metrics import OrderMetrics
+    from jobs.queues.queues import Queues
+    from jobs.store.files import FileStore
+    from jobs.store.retention import Retention
 
 
 @dataclass(frozen=True)
@@ -24,33 +28,27 @@ class Services:
     Attributes:
         queues: the queues of orders.
         drafts: the drafts and conversations.
-        cards: the orders as their persons see them.
+        order_cards: the orders as their persons see them.
         people: roles and consent.
         offers: the engines that can be ordered.
         messenger: sends and edits messages.
+        card_sender: sends messages that are edited later.
         store: the files.
         retention: when files are deleted.
         metrics: counts orders and deliveries.
         texts: what the bot says.
         clock: returns unix time, s.
-        new_cards: sends messages that are edited later.
     """
 
-    queues: Queues
-    drafts: DraftStore
-    cards: OrderCards
-    people: People
-    offers: Offers
-    messenger: Messenger
-    store: FileStore
-    retention: Retention
-    metrics: OrderMetrics
+    queues: "Queues"
+    drafts: "DraftStore"
+    order_cards: "OrderCards"
+    people: "People"
+    offers: "Offers"
+    messenger: "Messenger"
+    card_sender: "CardSender"
+    store: "FileStore"
+    retention: "Retention"
+    metrics: "OrderMetrics"
     texts: Texts = ENGLISH
     clock: Callable[[], float] = time.time
-    new_cards: NewCards = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Create `new_cards` from the other services."""
-        queues = self.queues
-        new_cards = NewCards(queues.client, queues.url, self.messenger, self.texts)
-        object.__setattr__(self, "new_cards", new_cards)

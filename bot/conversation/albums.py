@@ -13,9 +13,9 @@ from functools import partial
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.conversation.album_store import Album, AlbumPart, AlbumStore, album_id, part_of
+from bot.conversation.album_store import Album, AlbumPart, AlbumStore, album_id_of, part_of
 from bot.conversation.media_handler import MediaHandler
-from bot.gateway.application import described
+from bot.gateway.application import describe_error
 from bot.gateway.messenger import Button, ChatTarget, MessageContent, even_width, in_rows
 from bot.gateway.updates import IncomingMessage, IncomingTap, Media, TapAnswer
 from bot.services import Services
@@ -49,7 +49,7 @@ class Albums:
         Raises:
             QueueUnavailable: Redis does not answer.
         """
-        album = album_id(incoming.chat, incoming.album or "")
+        album = album_id_of(incoming.chat_id, incoming.album_id or "")
         due_s = self._services.clock() + COMPLETE_AFTER_S
         await self._store.add(album, part_of(incoming, media), due_s)
         self._is_changed.set()
@@ -76,8 +76,8 @@ class Albums:
             QueueUnavailable: try again later.
         """
         _, tap = self._services.texts, ButtonData.decoded(tapped.data)
-        album = await self._store.read(tap.draft) if tap else None
-        if tap is None or album is None or album.parts[0].chat != tapped.chat:
+        album = await self._store.read(tap.draft_id) if tap else None
+        if tap is None or album is None or album.parts[0].chat_id != tapped.chat_id:
             text = _("These photos are not kept any more. Send them again.")
             return TapAnswer(text, is_alert=True)
         if tap.argument == EACH:
@@ -103,12 +103,12 @@ class Albums:
             task.add_done_callback(partial(self._on_handled, album))
         return next_s
 
-    def _on_handled(self, album: str, task: "asyncio.Task[None]") -> None:
+    def _on_handled(self, album_id: str, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            log.error("an album is skipped until the next start: %s", described(error))
+            log.error("an album is skipped until the next start: %s", describe_error(error))
             return
-        del self._in_progress[album]
+        del self._in_progress[album_id]
         self._is_changed.set()
 
     async def _handle(self, name: str, due_s: float) -> None:
@@ -145,27 +145,27 @@ class Albums:
     async def _show(self, album: Album) -> None:
         messenger, first = self._services.messenger, album.photos[0]
         content = album_content(album, self._services.texts)
-        if album.card is None or not await messenger.edit(first.chat, album.card, content):
-            target = ChatTarget(first.chat, first.thread_id, first.message_id)
-            note = partial(self._store.note_card, album.album)
-            await self._services.new_cards.send(f"album:{album.album}", target, content, note)
+        if album.card is None or not await messenger.edit(first.chat_id, album.card, content):
+            target = ChatTarget(first.chat_id, first.thread_id, first.message_id)
+            note = partial(self._store.note_card, album.album_id)
+            await self._services.card_sender.send(f"album:{album.album_id}", target, content, note)
 
     async def _begin(self, album: Album, parts: tuple[AlbumPart, ...]) -> None:
         for part in parts:
             await self._take(album, part)
-        await self._show(await self._store.read(album.album) or album)
+        await self._show(await self._store.read(album.album_id) or album)
 
     async def _take(self, album: Album, part: AlbumPart) -> None:
         if part.photo is not None:
             await self._media_handler.begin(_message_of(part), part.photo, album.clip)
             # Last, so that an interrupted photo is begun again.
-            await self._store.note_begun(album.album, part.message_id)
+            await self._store.note_begun(album.album_id, part.message_id)
 
     async def _drop(self, album: Album) -> None:
         if album.card is not None:
-            chat = album.parts[0].chat
+            chat = album.parts[0].chat_id
             await self._services.messenger.delete(chat, album.card.message_id)
-        await self._store.forget(album.album)
+        await self._store.forget(album.album_id)
 
 
 def album_content(album: Album, _: Texts) -> MessageContent:
@@ -187,8 +187,8 @@ def album_content(album: Album, _: Texts) -> MessageContent:
 
 
 def _button(album: Album, label: str, argument: str) -> Button:
-    return Button(label, ButtonData(ButtonAction.ALBUM, album.album, 0, argument))
+    return Button(label, ButtonData(ButtonAction.ALBUM, album.album_id, 0, argument))
 
 
 def _message_of(part: AlbumPart) -> IncomingMessage:
-    return IncomingMessage(part.chat, part.person, part.message_id, part.thread_id)
+    return IncomingMessage(part.chat_id, part.person_id, part.message_id, part.thread_id)

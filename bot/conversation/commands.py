@@ -50,13 +50,13 @@ class Commands:
         self,
         services: Services,
         ordering: Ordering,
-        cards: DraftCards,
+        draft_cards: DraftCards,
         catalogue: Catalogue,
         terms: ServiceTerms,
     ) -> None:
         self._services = services
         self._ordering = ordering
-        self._cards = cards
+        self._draft_cards = draft_cards
         self._catalogue = catalogue
         self._terms = terms
         self.by_name: dict[str, Callable[[IncomingMessage], Awaitable[None]]] = {
@@ -82,9 +82,7 @@ class Commands:
                 )
                 await self._say(incoming, MessageContent(text))
                 return
-            await self._services.drafts.update_conversation(
-                incoming.chat, incoming.person, template=template.name
-            )
+            await self._services.drafts.update_conversation(incoming, template=template.name)
             text = _("{title}. Now send me a photo for it.", title=title_of(template))
             await self._say(incoming, MessageContent(text, (_profile_row(_),)))
             return
@@ -100,8 +98,12 @@ class Commands:
     async def templates(self, incoming: IncomingMessage) -> None:
         """List the movements; show their buttons for the current photo."""
         _ = self._services.texts
-        conversation = await self._services.drafts.conversation(incoming.chat, incoming.person)
-        draft = await self._services.drafts.read(conversation.draft) if conversation.draft else None
+        conversation = await self._services.drafts.conversation(incoming)
+        draft = (
+            await self._services.drafts.read(conversation.draft_id)
+            if conversation.draft_id
+            else None
+        )
         lines = [
             f"{title_of(one)}: {_(one.description)}" if one.description else title_of(one)
             for one in self._catalogue
@@ -109,13 +111,13 @@ class Commands:
         invitation = _("Send a photo to see them on your own face.")
         text = "\n".join((_("The movements:"), text_of(lines, _), "", invitation))
         await self._say(incoming, MessageContent(text))
-        if draft is not None and not await self._cards.is_ordered(draft):
-            await self._cards.show_below(draft)
+        if draft is not None and not await self._draft_cards.is_ordered(draft):
+            await self._draft_cards.show_below(draft)
 
     async def queue(self, incoming: IncomingMessage) -> None:
         """List the person's open orders."""
         _ = self._services.texts
-        open_cards = await self._ordering.open_orders(incoming.person)
+        open_cards = await self._ordering.open_orders(incoming.person_id)
         lines = [await self._standing(card) for card in open_cards]
         if not lines:
             lines = [_("You have no open orders. Send me a photo.")]
@@ -124,10 +126,10 @@ class Commands:
     async def cancel(self, incoming: IncomingMessage) -> None:
         """Cancel the only open order; ask which one if there are several."""
         _ = self._services.texts
-        open_cards = await self._ordering.open_orders(incoming.person)
+        open_cards = await self._ordering.open_orders(incoming.person_id)
         if not open_cards:
             await self._services.drafts.update_conversation(
-                incoming.chat, incoming.person, clip=None, template=None, wants_clip=None
+                incoming, clip=None, template=None, wants_clip=None
             )
             text = _("You have no open orders. Send me a photo at any time.")
             await self._say(incoming, MessageContent(text))
@@ -235,7 +237,7 @@ def _cancel_rows(cards: list[OrderCard], _: Texts) -> tuple[tuple[Button, ...], 
         (
             Button(
                 _("✖️ {title}", title=card.title),
-                ButtonData(ButtonAction.CANCEL, card.draft, card.number),
+                ButtonData(ButtonAction.CANCEL, card.draft_id, card.number),
             ),
         )
         for card in cards[:_MOST_BUTTONS]

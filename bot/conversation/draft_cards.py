@@ -11,11 +11,10 @@ from bot.conversation.draft_text import (
     movement_content,
     problem_content,
 )
-from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.drafts.draft import Draft
+from bot.gateway.messenger import CardMessage, MessageContent
 from bot.services import Services
-from jobs.drafts import Card, Draft
-from jobs.service_errors import StoreError
-from jobs.stored_errors import error_from_dict
+from jobs.service_errors import StoreError, error_from_dict
 from jobs.templates import Catalogue
 
 
@@ -57,48 +56,47 @@ class DraftCards:
         """
         services, has_order = self._services, await self.is_ordered(draft)
         if draft.card is not None and not has_order:
-            await services.messenger.delete(draft.chat, draft.card.message_id)
+            await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
         def fresh(now: Draft) -> Draft:
             return (now.shown_again() if has_order else now).without_wish(card=None)
 
-        if await services.drafts.change(draft.draft, fresh) is not None:
-            await self.show(draft.draft)
+        if await services.drafts.change(draft.draft_id, fresh) is not None:
+            await self.show(draft.draft_id)
 
-    async def adopt(self, draft: Draft, card: Card) -> Draft:
+    async def adopt(self, draft: Draft, card: CardMessage) -> Draft:
         """Make a message of the bot the draft's card, and return the draft."""
-        drafts, update = self._services.drafts, {"card": card}
-        await drafts.note_card(draft.chat, card.message_id, draft.draft)
-        changed = await drafts.change(draft.draft, lambda now: now.model_copy(update=update))
-        return changed or draft.model_copy(update=update)
+        drafts = self._services.drafts
+        await drafts.note_card(draft.chat_id, card.message_id, draft.draft_id)
+        return await drafts.update(draft, card=card)
 
     async def is_ordered(self, draft: Draft) -> bool:
         """Whether the draft's number is an order's already, so that its card is that order's."""
-        return await self._services.cards.read(draft.order_id) is not None
+        return await self._services.order_cards.read(draft.order_id) is not None
 
     async def _put(self, draft: Draft, content: MessageContent) -> None:
         messenger = self._services.messenger
-        if draft.card is None or not await messenger.edit(draft.chat, draft.card, content):
+        if draft.card is None or not await messenger.edit(draft.chat_id, draft.card, content):
             await self._send(draft, content)
 
     async def _put_picture(self, draft: Draft, picture: bytes, content: MessageContent) -> None:
         messenger, card = self._services.messenger, None
         if draft.card is not None:
-            card = await messenger.edit_media(draft.chat, draft.card, picture, content)
+            card = await messenger.edit_media(draft.chat_id, draft.card, picture, content)
         if card is None:
             # First as a text: one that nobody knows to have arrived can be told from a result.
             sent = await self._send(draft, content)
-            card = await messenger.edit_media(draft.chat, sent, picture, content) or sent
+            card = await messenger.edit_media(draft.chat_id, sent, picture, content) or sent
         await self.adopt(draft, card)
 
-    async def _send(self, draft: Draft, content: MessageContent) -> Card:
-        send, note = self._services.new_cards.send, partial(self.adopt, draft)
-        return await send(f"draft:{draft.draft}", target_of(draft), content, note)
+    async def _send(self, draft: Draft, content: MessageContent) -> CardMessage:
+        send, note = self._services.card_sender.send, partial(self.adopt, draft)
+        return await send(f"draft:{draft.draft_id}", draft.target, content, note)
 
     async def _content(self, draft: Draft, page: int) -> MessageContent:
         texts = self._services.texts
-        if draft.trouble is not None:
-            error = error_from_dict(dict[str, Any](draft.trouble.error))
+        if draft.problem is not None:
+            error = error_from_dict(dict[str, Any](draft.problem.error))
             return problem_content(draft, error, texts)
         if draft.look is None:
             is_attended = not (await self._services.offers.now()).is_empty
@@ -111,7 +109,7 @@ class DraftCards:
     async def _choice(self, draft: Draft) -> Choice:
         """Return what can be chosen for a draft now."""
         offer = await self._services.offers.now()
-        chosen = offer.chosen(draft.engine)
+        chosen = offer.engine_or_default(draft.engine)
         return Choice(
             templates=tuple(self._catalogue),
             engines=tuple(
@@ -124,15 +122,10 @@ class DraftCards:
 
     async def _picture(self, draft: Draft) -> bytes | None:
         """Return the picture of numbered faces if the card needs it and does not show it yet."""
-        is_asking = draft.look is not None and draft.face_box is None and draft.trouble is None
+        is_asking = draft.look is not None and draft.face_box is None and draft.problem is None
         if draft.look is None or not is_asking or (draft.card and draft.card.has_media):
             return None
         try:
             return await self._services.store.get(draft.look.photo.sheet)
         except StoreError:
             return None  # the text has to do
-
-
-def target_of(draft: Draft) -> ChatTarget:
-    """Return where a draft's messages go: they reply to its photo."""
-    return ChatTarget(draft.chat, draft.thread_id, draft.message_id)

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.callback_data import ButtonAction, ButtonData
+from bot.drafts.draft import Draft
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, Keyboard, MessageContent, even_width, in_rows
 from bot.orders.card_text import title_of
 from bot.texts import Texts
-from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
-from jobs.orders import Order
 from jobs.service_errors import TooManyPhotos
 from jobs.templates import Template
 
@@ -50,11 +49,11 @@ class Choice:
     shows_all: bool = False
 
 
-def consent_content(draft: str, retain_h: float, _: Texts) -> MessageContent:
+def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
     """Ask for consent to the terms.
 
     Args:
-        draft: one that waits for it; only its person may tap.
+        draft_id: one that waits for it; only its person may tap.
         retain_h: how long photos and clips are kept after the last tap, h.
     """
     text = _(
@@ -64,11 +63,11 @@ def consent_content(draft: str, retain_h: float, _: Texts) -> MessageContent:
         hours=retain_h,
     )
     return MessageContent(
-        text, ((Button(_("👍 I agree"), ButtonData(ButtonAction.CONSENT, draft)),),)
+        text, ((Button(_("👍 I agree"), ButtonData(ButtonAction.CONSENT, draft_id)),),)
     )
 
 
-def agreed_content(_: Texts) -> MessageContent:
+def thanks_content(_: Texts) -> MessageContent:
     """The same message after consent, if no photo is waiting."""
     return MessageContent(_("Thank you. Now send me a photo with a face."))
 
@@ -88,7 +87,7 @@ def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> Mess
 
 def problem_content(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent:
     """Why the photo or the clip cannot be used, and what to do next."""
-    is_clip = draft.trouble is not None and draft.trouble.is_clip
+    is_clip = draft.problem is not None and draft.problem.is_clip
     can_retry = isinstance(error, TooManyPhotos) or not isinstance(error, UserError)
     is_over = not can_retry and not is_clip
     rows = [(_tap(draft, _("OK"), ButtonAction.DROP),) if is_over else _drop_row(draft, _)]
@@ -140,7 +139,10 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
 
     The movement that was chosen before the warnings comes first, as does the draft's clip.
     """
-    first, own = _wanted(draft, choice, _), _tap(draft, _("🎬 My own clip"), ButtonAction.OWN_CLIP)
+    first, own = (
+        _continue_row(draft, choice, _),
+        _tap(draft, _("🎬 My own clip"), ButtonAction.OWN_CLIP),
+    )
     if draft.clip is not None:
         clip = _tap(draft, _("🎬 Follow my clip"), ButtonAction.OWN_CLIP, FOLLOW)
         first, own = (*first, clip), _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_CLIP)
@@ -173,25 +175,16 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
     return rows
 
 
-def _wanted(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
+def _continue_row(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
     """The button for what the person chose before the photo was looked at."""
     if draft.is_all_wanted and choice.shows_all:
         return (_tap(draft, _("▶️ Continue: all movements"), ButtonAction.SHOW_ALL),)
-    name = draft.motion.template if draft.motion else None
+    name = draft.movement.template if draft.movement else None
     for template in choice.templates:
         if template.name == name:
             label = _("▶️ Continue: {title}", title=label_of(template))
             return (_tap(draft, label, ButtonAction.TEMPLATE, template.name),)
     return ()
-
-
-def numbers_keyboard(order: Order) -> Keyboard:
-    """The numbered buttons under an animation of all movements."""
-    buttons = [
-        Button(str(number), ButtonData(ButtonAction.ONE_OF_ALL, order.draft, order.number, name))
-        for number, name in enumerate(order.wish.movement.templates, start=1)
-    ]
-    return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
 
 
 def label_of(template: Template) -> str:
@@ -217,7 +210,7 @@ def _after_warnings(draft: Draft, text: str, _: Texts) -> str:
 
 
 def _tap(draft: Draft, label: str, action: ButtonAction, argument: str = "") -> Button:
-    return Button(label, ButtonData(action, draft.draft, draft.number, argument))
+    return Button(label, ButtonData(action, draft.draft_id, draft.number, argument))
 
 
 def _drop_row(draft: Draft, _: Texts) -> tuple[Button, ...]:

@@ -12,8 +12,8 @@ from bot.conversation.media_handler import MediaHandler
 from bot.conversation.taps import Taps
 from bot.gateway.application import AnyApplication, Context, on_message
 from bot.gateway.messenger import Messenger
-from bot.gateway.update_processor import lend_turn
-from bot.gateway.updates import IncomingTap, TapAnswer, incoming, media_of, tapped
+from bot.gateway.update_processor import allow_early_release
+from bot.gateway.updates import IncomingTap, TapAnswer, incoming_message, incoming_tap, media_of
 
 
 def add_conversation_handlers(
@@ -24,17 +24,17 @@ def add_conversation_handlers(
 
     async def command(message: Message) -> None:
         name = (message.text or "").split()[0].removeprefix("/").partition("@")[0].lower()
-        await commands.by_name[name](incoming(message))
+        await commands.by_name[name](incoming_message(message))
 
     async def anything(message: Message) -> None:
         quoted = message.external_reply
         media = media_of(message) or (media_of(quoted) if quoted else None)
         if media is None:
-            await commands.text(incoming(message))
+            await commands.text(incoming_message(message))
         elif message.media_group_id:
-            await albums.add(incoming(message), media)
+            await albums.add(incoming_message(message), media)
         else:
-            await media_handler.take(incoming(message), media)
+            await media_handler.take(incoming_message(message), media)
 
     names = list(commands.by_name)
     application.add_handler(CommandHandler(names, on_message(command), filters=private))
@@ -52,13 +52,13 @@ def add_tap_handlers(
     ) -> CallbackQueryHandler[Context, None]:
         async def handle(update: Update, _context: Context) -> None:
             query = update.callback_query
-            incoming_tap = tapped(query) if query else None
-            if query is None or incoming_tap is None:
+            found = incoming_tap(query) if query else None
+            if query is None or found is None:
                 return
-            answer = await tap(incoming_tap)
+            answer = await tap(found)
             await messenger.answer(query.id, answer.text, is_alert=answer.is_alert)
             if answer.only_shows:
-                lend_turn()
+                allow_early_release()
             if answer.then is not None:
                 await answer.then()
 

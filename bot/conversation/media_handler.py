@@ -10,15 +10,22 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.conversation.draft_cards import DraftCards, target_of
-from bot.conversation.draft_text import WAITING_CLIP, agreed_content, consent_content
-from bot.drafts.draft_store import Conversation, draft_id
+from bot.conversation.draft_cards import DraftCards
+from bot.conversation.draft_text import WAITING_CLIP, consent_content, thanks_content
+from bot.drafts.draft import Draft, DraftProblem
+from bot.drafts.draft_store import Conversation, InChat, draft_id_of
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
-from bot.gateway.messenger import Button, MessageContent
-from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto
+from bot.gateway.messenger import Button, CardMessage, MessageContent
+from bot.gateway.updates import (
+    ClipMedia,
+    IncomingMessage,
+    IncomingTap,
+    Media,
+    MediaFile,
+    PhotoMedia,
+)
 from bot.services import Services
-from jobs.drafts import Card, Draft, DraftProblem, MediaFile
 from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
 from jobs.queues.admission import MOST_PHOTOS
 from jobs.service_errors import TooManyPhotos
@@ -61,21 +68,21 @@ class MediaHandler:
     """Handles photos and clips."""
 
     def __init__(
-        self, services: Services, intake: Intake, cards: DraftCards, limits: MediaLimits
+        self, services: Services, intake: Intake, draft_cards: DraftCards, limits: MediaLimits
     ) -> None:
         self._services = services
         self._intake = intake
-        self._cards = cards
+        self._draft_cards = draft_cards
         self.limits = limits
         self._continuing: set[str] = set()
 
     async def take(self, incoming: IncomingMessage, media: Media) -> None:
         """Handle a photo or a clip, or say why it cannot be used."""
-        if isinstance(media, DrivingClip):
+        if isinstance(media, ClipMedia):
             await self.take_clip(incoming, media.file)
         elif media.clip is not None and await self._is_clip_wanted(incoming):
             await self.take_clip(incoming, media.clip)
-        elif isinstance(media, SourcePhoto):
+        elif isinstance(media, PhotoMedia):
             await self.begin(incoming, media.file)
         else:
             await self.say(incoming, self._services.texts(media.sentence, name=media.name))
@@ -91,26 +98,27 @@ class MediaHandler:
             clip: the clip of the same album.
         """
         drafts = self._services.drafts
-        conversation = await drafts.conversation(incoming.chat, incoming.person)
+        conversation = await drafts.conversation(incoming)
         draft = await drafts.begin(
             Draft(
-                draft=draft_id(incoming.chat, incoming.message_id),
-                chat=incoming.chat,
-                person=incoming.person,
+                draft_id=draft_id_of(incoming.chat_id, incoming.message_id),
+                chat_id=incoming.chat_id,
+                person_id=incoming.person_id,
                 message_id=incoming.message_id,
                 thread_id=incoming.thread_id,
                 photo=photo,
                 clip=clip or conversation.clip,
-                motion=Movement(template=conversation.template) if conversation.template else None,
+                movement=Movement(template=conversation.template)
+                if conversation.template
+                else None,
             )
         )
         await drafts.update_conversation(
-            incoming.chat,
-            incoming.person,
-            draft=draft.draft,
-            earlier=conversation.earlier
-            if conversation.draft == draft.draft
-            else conversation.draft,
+            incoming,
+            draft_id=draft.draft_id,
+            earlier_draft_id=conversation.earlier_draft_id
+            if conversation.draft_id == draft.draft_id
+            else conversation.draft_id,
             photo_s=self._services.clock(),
             clip=None,
             template=None,
@@ -120,7 +128,7 @@ class MediaHandler:
 
     async def go_on(self, draft: Draft) -> None:
         """Have a draft's files looked at, after its person has agreed to the terms."""
-        if not (await self._services.people.person(draft.person)).has_agreed:
+        if not (await self._services.people.person(draft.person_id)).has_agreed:
             await self._ask_to_agree(draft)
             return
         for file, is_clip in ((draft.photo, False), (draft.clip, True)):
@@ -128,40 +136,36 @@ class MediaHandler:
             if refused is not None:
                 await self._refuse(draft, DraftProblem(error=refused.to_dict(), is_clip=is_clip))
                 return
-        await self._cards.show(draft.draft)
+        await self._draft_cards.show(draft.draft_id)
         try:
             await self._intake.begin(draft)
         except TooManyPhotos as error:
             await self._refuse(draft, DraftProblem(error=error.to_dict()))
 
-    async def agreed(self, chat: int, person: int, terms: int) -> None:
+    async def accept_terms(self, tap: IncomingTap) -> None:
         """Record that a person agrees, and continue with the drafts that waited.
 
-        Args:
-            chat: where.
-            person: who.
-            terms: the message that asked; it becomes the card of the last photo. The other messages
-                that asked are deleted.
+        The tapped message becomes the card of the last photo. Others that asked are deleted.
         """
-        services = self._services
-        await services.people.agree(person)
+        services, chat_id, terms = self._services, tap.chat_id, tap.message_id
+        await services.people.agree(tap.person_id)
         conversation = await services.drafts.change_conversation(
-            chat, person, lambda now: _with_questions(now, without=(terms,))
+            tap, lambda now: _with_questions(now, without=(terms,))
         )
         last = (
             await services.drafts.read(conversation.unagreed[-1]) if conversation.unagreed else None
         )
-        shown = await services.drafts.answered(chat, terms)
-        card = Card(message_id=terms)
+        shown = await services.drafts.draft_of_message(chat_id, terms)
+        card = CardMessage(message_id=terms)
         if shown is not None and shown.card is not None and shown.card.message_id == terms:
             pass  # a second tap: the message is that draft's card already
         elif last is None:
-            await services.messenger.edit(chat, card, agreed_content(services.texts))
+            await services.messenger.edit(chat_id, card, thanks_content(services.texts))
         elif last.card is None:
-            await self._cards.adopt(last, card)
+            await self._draft_cards.adopt(last, card)
         else:
-            await services.messenger.delete(chat, terms)
-        await self._continue_agreed(chat, person)
+            await services.messenger.delete(chat_id, terms)
+        await self._continue_agreed(tap)
 
     async def take_clip(self, incoming: IncomingMessage, clip: MediaFile) -> None:
         """Give a clip to the photo that it belongs to, or keep it for the next one."""
@@ -170,7 +174,7 @@ class MediaHandler:
         if refused is not None:
             await self.say(incoming, error_text(refused, _, is_clip=True))
             return
-        conversation = await services.drafts.conversation(incoming.chat, incoming.person)
+        conversation = await services.drafts.conversation(incoming)
         asked = await self._asking_draft(incoming, conversation)
         draft = asked or await self._fresh_draft(conversation)
         if draft is not None:
@@ -178,19 +182,22 @@ class MediaHandler:
             # A clip that was not asked for may also be meant for the next photo.
             kept = None if asked else clip
             await services.drafts.update_conversation(
-                incoming.chat, incoming.person, draft=draft.draft, wants_clip=None, clip=kept
+                incoming,
+                draft_id=draft.draft_id,
+                wants_clip=None,
+                clip=kept,
             )
             return
-        await services.drafts.update_conversation(incoming.chat, incoming.person, clip=clip)
+        await services.drafts.update_conversation(incoming, clip=clip)
         await self._ask_for_photo(incoming, conversation)
 
     async def add_clip(self, draft: Draft, clip: MediaFile | None) -> None:
         """Replace or remove a draft's clip and look at it again; its card moves to the bottom."""
         services = self._services
         if draft.clip != clip:
-            has_order = await self._cards.is_ordered(draft)
+            has_order = await self._draft_cards.is_ordered(draft)
             if draft.card is not None and not has_order:
-                await services.messenger.delete(draft.chat, draft.card.message_id)
+                await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
             def with_clip(now: Draft) -> Draft:
                 if now.clip == clip:
@@ -198,19 +205,19 @@ class MediaHandler:
                 fresh = now.shown_again() if has_order else now
                 # The photo is the same, and so is the chosen face.
                 return fresh.renewed(
-                    clip=clip, card=None, motion=None, wish_number=None, face_box=now.face_box
+                    clip=clip, card=None, movement=None, reserved_number=None, face_box=now.face_box
                 )
 
-            draft = await services.drafts.change(draft.draft, with_clip) or draft
+            draft = await services.drafts.change(draft.draft_id, with_clip) or draft
         await self.go_on(draft)
 
     async def retry(self, draft: Draft) -> None:
         """Look at the same photo and clip again."""
 
-        def untroubled(now: Draft) -> Draft:
+        def renewed(now: Draft) -> Draft:
             return now.renewed() if now.revision == draft.revision else now
 
-        await self.go_on(await self._services.drafts.change(draft.draft, untroubled) or draft)
+        await self.go_on(await self._services.drafts.change(draft.draft_id, renewed) or draft)
 
     async def say(self, incoming: IncomingMessage, text: str) -> None:
         """Reply to a message."""
@@ -218,10 +225,10 @@ class MediaHandler:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    async def _continue_agreed(self, chat: int, person: int) -> None:
+    async def _continue_agreed(self, owner: InChat) -> None:
         """Continue the drafts that waited for the terms, and delete the remaining questions."""
         drafts = self._services.drafts
-        conversation = await drafts.conversation(chat, person)
+        conversation = await drafts.conversation(owner)
         # Another task may handle the same draft. More photos of an album may still arrive.
         while names := [name for name in conversation.unagreed if name not in self._continuing]:
             self._continuing.add(names[0])
@@ -230,56 +237,52 @@ class MediaHandler:
                 if draft is not None:
                     await self.go_on(draft)
                 conversation = await drafts.change_conversation(
-                    chat, person, partial(_without_waiting, name=names[0])
+                    owner, partial(_without_waiting, name=names[0])
                 )
             finally:
                 self._continuing.discard(names[0])
-        questions = (await drafts.conversation(chat, person)).questions
+        questions = (await drafts.conversation(owner)).questions
         for question in questions:
-            await self._services.messenger.delete(chat, question)
-        await drafts.change_conversation(chat, person, partial(_with_questions, without=questions))
+            await self._services.messenger.delete(owner.chat_id, question)
+        await drafts.change_conversation(owner, partial(_with_questions, without=questions))
 
     async def _ask_to_agree(self, draft: Draft) -> None:
         """Keep a draft until its person agrees; there is one question, below the last photo."""
         services = self._services
 
         def with_draft(now: Conversation) -> Conversation:
-            waiting = tuple(dict.fromkeys((*now.unagreed, draft.draft)))[:MOST_PHOTOS]
+            waiting = tuple(dict.fromkeys((*now.unagreed, draft.draft_id)))[:MOST_PHOTOS]
             return now.model_copy(update={"unagreed": waiting})
 
-        conversation = await services.drafts.change_conversation(
-            draft.chat, draft.person, with_draft
-        )
-        if draft.draft not in conversation.unagreed:
+        conversation = await services.drafts.change_conversation(draft, with_draft)
+        if draft.draft_id not in conversation.unagreed:
             error = TooManyPhotos(count=MOST_PHOTOS)
             await self._refuse(draft, DraftProblem(error=error.to_dict()))
             return
         for question in conversation.questions:
-            await services.messenger.delete(draft.chat, question)
-        content = consent_content(draft.draft, self.limits.retain_h, services.texts)
+            await services.messenger.delete(draft.chat_id, question)
+        content = consent_content(draft.draft_id, self.limits.retain_h, services.texts)
 
-        async def note(card: Card) -> None:
+        async def note(card: CardMessage) -> None:
             def asked(now: Conversation) -> Conversation:
                 return _with_questions(now, without=conversation.questions, new=(card.message_id,))
 
-            await services.drafts.change_conversation(draft.chat, draft.person, asked)
+            await services.drafts.change_conversation(draft, asked)
 
-        await services.new_cards.send(f"terms:{draft.person}", target_of(draft), content, note)
-        if (await services.people.person(draft.person)).has_agreed:
+        await services.card_sender.send(f"terms:{draft.person_id}", draft.target, content, note)
+        if (await services.people.person(draft.person_id)).has_agreed:
             # An earlier question was tapped while this one was being sent.
-            await self._continue_agreed(draft.chat, draft.person)
+            await self._continue_agreed(draft)
 
     async def _refuse(self, draft: Draft, problem: DraftProblem) -> None:
-        await self._services.drafts.change(
-            draft.draft, lambda now: now.model_copy(update={"trouble": problem})
-        )
+        await self._services.drafts.update(draft, problem=problem)
         is_unusable = problem.error["error"] != TooManyPhotos.__name__
         if is_unusable and not problem.is_clip:
             await self._services.drafts.detach_draft(draft)
-        await self._cards.show(draft.draft)
+        await self._draft_cards.show(draft.draft_id)
 
     async def _is_clip_wanted(self, incoming: IncomingMessage) -> bool:
-        conversation = await self._services.drafts.conversation(incoming.chat, incoming.person)
+        conversation = await self._services.drafts.conversation(incoming)
         return await self._asking_draft(incoming, conversation) is not None
 
     async def _asking_draft(
@@ -288,28 +291,38 @@ class MediaHandler:
         """Return the draft that was replied to, or whose clip was asked for."""
         drafts = self._services.drafts
         found = (
-            await drafts.answered(incoming.chat, incoming.reply_to) if incoming.reply_to else None
+            await drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
+            if incoming.reply_to
+            else None
         )
-        if found is not None and found.person == incoming.person:
+        if found is not None and found.person_id == incoming.person_id:
             return found
-        return await drafts.read(conversation.wants_clip) if conversation.wants_clip else None
+        return await drafts.read(conversation.wants_clip)
 
     async def _fresh_draft(self, conversation: Conversation) -> Draft | None:
         """Return the last photo's draft if the photo is recent and nothing was ordered from it."""
-        last = await self._services.drafts.read(conversation.draft) if conversation.draft else None
+        last = (
+            await self._services.drafts.read(conversation.draft_id)
+            if conversation.draft_id
+            else None
+        )
         is_old = self._services.clock() - conversation.photo_s > _FRESH_S
-        if last is None or is_old or last.number > 1 or await self._cards.is_ordered(last):
+        if last is None or is_old or last.number > 1 or await self._draft_cards.is_ordered(last):
             return None
-        is_unusable = last.trouble is not None and not last.trouble.is_clip
+        is_unusable = last.problem is not None and not last.problem.is_clip
         return None if is_unusable else last
 
     async def _ask_for_photo(self, incoming: IncomingMessage, conversation: Conversation) -> None:
         _ = self._services.texts
         text = _("I have your clip. Now send me the photo that should follow it.")
-        last = await self._services.drafts.read(conversation.draft) if conversation.draft else None
+        last = (
+            await self._services.drafts.read(conversation.draft_id)
+            if conversation.draft_id
+            else None
+        )
         row: tuple[Button, ...] = ()
         if last is not None:
-            tap = ButtonData(ButtonAction.OWN_CLIP, last.draft, 0, WAITING_CLIP)
+            tap = ButtonData(ButtonAction.OWN_CLIP, last.draft_id, 0, WAITING_CLIP)
             row = (Button(_("Use the last photo"), tap),)
         await self._services.messenger.send(incoming.target, MessageContent(text, (row,)))
 

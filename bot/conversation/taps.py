@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.conversation.draft_cards import DraftCards, target_of
+from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import FOLLOW, WAITING_CLIP, WITHOUT_CLIP
 from bot.conversation.media_handler import MediaHandler
-from bot.drafts.draft_store import draft_id
+from bot.drafts.draft import Draft
+from bot.drafts.draft_store import draft_id_of
 from bot.error_text import error_text
-from bot.gateway.messenger import MessageContent
-from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
+from bot.gateway.messenger import CardMessage, MessageContent
+from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile, TapAnswer
 from bot.orders.card_text import cancel_text
 from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering, PlacedOrder
@@ -20,7 +21,6 @@ from bot.orders.result_files import ResultFiles
 from bot.people import Role
 from bot.services import Services
 from jobs.connection import queue_errors
-from jobs.drafts import Card, Draft, MediaFile
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
 from jobs.service_errors import RecordError
@@ -64,13 +64,13 @@ class Taps:
         media_handler: MediaHandler,
         ordering: Ordering,
         later_orders: LaterOrders,
-        cards: DraftCards,
+        draft_cards: DraftCards,
     ) -> None:
         self._services = services
         self._media_handler = media_handler
         self._ordering = ordering
         self._later_orders = later_orders
-        self._cards = cards
+        self._draft_cards = draft_cards
         self._files = ResultFiles(services)
         self._handlers: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
             ButtonAction.FACE: self._choose_face,
@@ -99,16 +99,16 @@ class Taps:
         """
         button = ButtonData.decoded(incoming.data)
         if button is None or button.action not in (*self._handlers, *_WITHOUT_DRAFT):
-            return self._refused(_OLD_BUTTON)
+            return self._refuse(_OLD_BUTTON)
         try:
-            draft = await self._services.drafts.read(button.draft) if button.draft else None
+            draft = await self._services.drafts.read(button.draft_id)
         except RecordError:
             draft = None
-        if draft is not None and _is_open_keyboard(incoming, button, draft):
+        if draft is not None and _is_on_current_card(incoming, button, draft):
             draft = draft.model_copy(update={"number": button.number})
         refusal = await self._refusal(incoming, button, draft) if draft else None
         if refusal is not None:
-            return self._refused(refusal)
+            return self._refuse(refusal)
         if draft is None or button.action in _WITHOUT_DRAFT:
             return self._without_draft(incoming, button)
         return await self._of_draft(DraftTap(incoming, button, draft))
@@ -128,32 +128,35 @@ class Taps:
             await work()
         except UserError as error:
             content = MessageContent(error_text(error, self._services.texts))
-            await self._services.messenger.send(target_of(draft), content)
+            await self._services.messenger.send(draft.target, content)
 
-    def _refused(self, sentence: str) -> TapAnswer:
+    def _refuse(self, sentence: str) -> TapAnswer:
         return TapAnswer(self._services.texts(sentence), is_alert=True)
 
     async def _refusal(self, incoming: IncomingTap, button: ButtonData, draft: Draft) -> str | None:
         """Return why a tap is refused, a msgid; None if it is not."""
         if (
             button.action in (ButtonAction.CANCEL, ButtonAction.CONSENT)
-            and draft.person == incoming.person
+            and draft.person_id == incoming.person_id
         ):
             return None  # in any chat: /cancel lists all orders of a person
-        if draft.chat != incoming.chat:
+        if draft.chat_id != incoming.chat_id:
             return _DRAFT_GONE
         if button.action is ButtonAction.CONSENT:
             return _OTHERS_CARD
-        if not await self._may_use(draft, incoming.person):
+        if not await self._may_use(draft, incoming.person_id):
             return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
         is_old = button.action in _OF_THIS_KEYBOARD and button.number != draft.number
         return _OLD_KEYBOARD if is_old else None
 
-    async def _may_use(self, draft: Draft, person: int) -> bool:
-        if draft.person == person or await self._services.people.role(person) is Role.ADMIN:
+    async def _may_use(self, draft: Draft, person_id: int) -> bool:
+        if (
+            draft.person_id == person_id
+            or await self._services.people.role(person_id) is Role.ADMIN
+        ):
             return True
         is_chat_admin = self._services.messenger.is_chat_admin
-        return draft.is_group and await is_chat_admin(draft.chat, person)
+        return draft.is_group and await is_chat_admin(draft.chat_id, person_id)
 
     # --- without a draft --------------------------------------------------------------------------
 
@@ -162,29 +165,27 @@ class Taps:
         _ = self._services.texts
         match button.action:
             case ButtonAction.CONSENT:
-                agreed = partial(
-                    self._media_handler.agreed, incoming.chat, incoming.person, incoming.message_id
-                )
+                agreed = partial(self._media_handler.accept_terms, incoming)
                 return TapAnswer(_("Thank you."), then=agreed)
             case ButtonAction.PROFILE_PHOTO:
                 return TapAnswer(then=partial(self._take_profile_photo, incoming))
             case ButtonAction.DROP | ButtonAction.DELETE:
                 return TapAnswer(_("It is already deleted."))
-        return self._refused(_DRAFT_GONE)
+        return self._refuse(_DRAFT_GONE)
 
     async def _take_profile_photo(self, incoming: IncomingTap) -> None:
         message = IncomingMessage(
-            incoming.chat, incoming.person, incoming.message_id, incoming.thread_id
+            incoming.chat_id, incoming.person_id, incoming.message_id, incoming.thread_id
         )
-        file_id = await self._services.messenger.profile_photo(incoming.person)
+        file_id = await self._services.messenger.profile_photo(incoming.person_id)
         if file_id is None:
             _ = self._services.texts
             text = _("You have no profile picture that I can see. Send me a photo instead.")
             await self._media_handler.say(message, text)
             return
-        known = await self._services.drafts.read(draft_id(message.chat, message.message_id))
+        known = await self._services.drafts.read(draft_id_of(message.chat_id, message.message_id))
         if known is not None and known.look is not None:
-            await self._cards.show_below(known)
+            await self._draft_cards.show_below(known)
             return
         photo = MediaFile(file_id=file_id, name="profile picture.jpg")
         await self._media_handler.begin(message, photo)
@@ -205,21 +206,21 @@ class Taps:
         return await self._settle_face(tap, box)
 
     async def _settle_face(self, tap: DraftTap, box: CropBox) -> TapAnswer:
-        draft = await self._changed(tap.draft, face_box=box)
-        if draft.motion is not None or draft.is_all_wanted:
-            return await self._place(draft.with_wish_number())
-        return self._showing(draft)
+        draft = await self._services.drafts.update(tap.draft, face_box=box)
+        if draft.movement is not None or draft.is_all_wanted:
+            return await self._place(draft.with_reserved_number())
+        return self._show(draft)
 
     async def _turn_page(self, tap: DraftTap) -> TapAnswer:
         page = int(tap.button.argument) if tap.button.argument.isdecimal() else 0
-        return self._showing(tap.draft, page)
+        return self._show(tap.draft, page)
 
     async def _choose_engine(self, tap: DraftTap) -> TapAnswer:
         draft, engine = tap.draft, tap.button.argument
-        if await self._services.cards.read(draft.order_id_of(tap.button.number)) is not None:
+        if await self._services.order_cards.read(draft.order_id_of(tap.button.number)) is not None:
             placed = await self._later_orders.use_engine(draft, tap.button.number, engine)
-            return self._told(draft, placed)
-        return self._showing(await self._changed(draft, engine=engine))
+            return self._answer(draft, placed)
+        return self._show(await self._services.drafts.update(draft, engine=engine))
 
     async def _look_again(self, tap: DraftTap) -> TapAnswer:
         """Look at the photo without the clip, or at the same files again."""
@@ -227,8 +228,10 @@ class Taps:
             return TapAnswer(then=partial(self._media_handler.add_clip, tap.draft, None))
         return TapAnswer(then=partial(self._media_handler.retry, tap.draft))
 
-    def _showing(self, draft: Draft, page: int = 0) -> TapAnswer:
-        return TapAnswer(then=partial(self._cards.show, draft.draft, page), only_shows=True)
+    def _show(self, draft: Draft, page: int = 0) -> TapAnswer:
+        return TapAnswer(
+            then=partial(self._draft_cards.show, draft.draft_id, page), only_shows=True
+        )
 
     # --- clips ------------------------------------------------------------------------------------
 
@@ -236,24 +239,24 @@ class Taps:
         """Follow the draft's clip, take the one that waits, or ask for one."""
         draft, _ = tap.draft, self._services.texts
         if tap.button.argument == WAITING_CLIP:
-            conversation = await self._services.drafts.conversation(draft.chat, draft.person)
+            conversation = await self._services.drafts.conversation(draft)
             if conversation.clip is None:
                 return TapAnswer(_("This clip is in use already, or too old. Send it again."))
             return TapAnswer(then=partial(self._take_waiting_clip, draft, conversation.clip))
         if tap.button.number != draft.number:
-            return self._refused(_OLD_KEYBOARD)
+            return self._refuse(_OLD_KEYBOARD)
         clip = draft.look.clip if draft.look else None
         if clip is not None and tap.button.argument == FOLLOW:
-            return await self._place(_wishing(draft, motion=Movement.of_clip(clip)))
+            return await self._place(_choosing(draft, movement=Movement.of_clip(clip)))
         return TapAnswer(then=partial(self._ask_for_clip, draft))
 
     async def _take_waiting_clip(self, draft: Draft, clip: MediaFile) -> None:
         await self._media_handler.add_clip(draft, clip)
-        await self._services.drafts.update_conversation(draft.chat, draft.person, clip=None)
+        await self._services.drafts.update_conversation(draft, clip=None)
 
     async def _ask_for_clip(self, draft: Draft) -> None:
         drafts, _ = self._services.drafts, self._services.texts
-        await drafts.update_conversation(draft.chat, draft.person, wants_clip=draft.draft)
+        await drafts.update_conversation(draft, wants_clip=draft.draft_id)
         seconds = self._media_handler.limits.clip_s
         text = _(
             "Send me the clip: a video, a video message or a GIF with one face seen from the "
@@ -266,42 +269,42 @@ class Taps:
                 "front. I use the first {seconds:g} s.",
                 seconds=seconds,
             )
-        sent = await self._services.messenger.send(target_of(draft), MessageContent(text))
-        await drafts.note_card(draft.chat, sent, draft.draft)
+        sent = await self._services.messenger.send(draft.target, MessageContent(text))
+        await drafts.note_card(draft.chat_id, sent, draft.draft_id)
 
     # --- orders -----------------------------------------------------------------------------------
 
     async def _choose_movement(self, tap: DraftTap) -> TapAnswer:
         draft, number = tap.draft, tap.button.number
-        wish = _wishing(draft, motion=Movement(template=tap.button.argument))
+        wish = _choosing(draft, movement=Movement(template=tap.button.argument))
         if number != draft.number:
-            known = await self._services.cards.read(draft.order_id_of(number))
+            known = await self._services.order_cards.read(draft.order_id_of(number))
             if known is not None:
                 return TapAnswer(self._services.texts(_ORDERED))
-            return self._refused(_OLD_KEYBOARD)
+            return self._refuse(_OLD_KEYBOARD)
         return await self._place(wish)
 
     async def _choose_one_of_all(self, tap: DraftTap) -> TapAnswer:
         draft, button = tap.draft, tap.button
-        return self._told(
+        return self._answer(
             draft, await self._later_orders.one_of_all(draft, button.number, button.argument)
         )
 
     async def _show_all(self, tap: DraftTap) -> TapAnswer:
-        return await self._place(_wishing(tap.draft, is_all_wanted=True))
+        return await self._place(_choosing(tap.draft, is_all_wanted=True))
 
     async def _again(self, tap: DraftTap) -> TapAnswer:
         """Show the movements again, in a new message."""
-        return TapAnswer(then=partial(self._cards.show_below, tap.draft))
+        return TapAnswer(then=partial(self._draft_cards.show_below, tap.draft))
 
     async def _another_frame(self, tap: DraftTap) -> TapAnswer:
         placed = await self._later_orders.another_frame(tap.draft, tap.button.number)
-        return self._told(tap.draft, placed)
+        return self._answer(tap.draft, placed)
 
     async def _retry(self, tap: DraftTap) -> TapAnswer:
-        card = Card(message_id=tap.incoming.message_id)
+        card = CardMessage(message_id=tap.incoming.message_id)
         placed = await self._later_orders.retry(tap.draft, tap.button.number, card)
-        return self._told(tap.draft, placed)
+        return self._answer(tap.draft, placed)
 
     async def _cancel(self, tap: DraftTap) -> TapAnswer:
         outcome = await self._ordering.cancel(tap.draft, tap.button.number)
@@ -309,18 +312,18 @@ class Taps:
 
     async def _place(self, draft: Draft) -> TapAnswer:
         if draft.look is not None and draft.face_box is None:
-            return self._showing(draft)
+            return self._show(draft)
         placed = await self._ordering.place(draft)
-        conversation = await self._services.drafts.conversation(draft.chat, draft.person)
+        conversation = await self._services.drafts.conversation(draft)
         if conversation.clip is not None and conversation.clip == draft.clip:
             # The clip is used now, so the next photo does not get it.
-            await self._services.drafts.update_conversation(draft.chat, draft.person, clip=None)
-        return self._told(draft, placed)
+            await self._services.drafts.update_conversation(draft, clip=None)
+        return self._answer(draft, placed)
 
-    def _told(self, draft: Draft, placed: PlacedOrder) -> TapAnswer:
+    def _answer(self, draft: Draft, placed: PlacedOrder) -> TapAnswer:
         _ = self._services.texts
         if placed.card is None:
-            show = partial(self._cards.show, draft.draft)
+            show = partial(self._draft_cards.show, draft.draft_id)
             return TapAnswer(_("One moment: I am fetching the photo again."), then=show)
         return TapAnswer("" if placed.is_new else _(_ORDERED))
 
@@ -329,20 +332,20 @@ class Taps:
     async def _drop(self, tap: DraftTap) -> TapAnswer:
         """Remove a card, and also the photo if nothing was ever ordered from it."""
         draft = tap.draft
-        if tap.button.number == draft.number and await self._cards.is_ordered(draft):
+        if tap.button.number == draft.number and await self._draft_cards.is_ordered(draft):
             return await self._cancel(tap)
         if draft.number == 1:
             return TapAnswer(then=partial(self._forget, draft))
         delete = self._services.messenger.delete
-        return TapAnswer(then=partial(delete, draft.chat, tap.incoming.message_id))
+        return TapAnswer(then=partial(delete, draft.chat_id, tap.incoming.message_id))
 
     async def _as_file(self, tap: DraftTap) -> TapAnswer:
-        await self._files.request(tap.draft, tap.button.number, tap.incoming.query)
+        await self._files.request(tap.draft, tap.button.number, tap.incoming.query_id)
         return TapAnswer(self._services.texts("The file is on its way."))
 
     async def _delete(self, tap: DraftTap) -> TapAnswer:
         incoming, _ = tap.incoming, self._services.texts
-        card = await self._services.cards.read(tap.draft.order_id_of(tap.button.number))
+        card = await self._services.order_cards.read(tap.draft.order_id_of(tap.button.number))
         messages = (incoming.message_id, *(card.files if card else ()))
         if await self._files.delete(tap.draft, tap.button.number):
             text = _("Deleted: the video here, and photo and clip on the server.")
@@ -350,39 +353,31 @@ class Taps:
             text = _(
                 "The video is deleted. Photo and clip stay while another order of yours needs them."
             )
-        return TapAnswer(text, then=partial(self._delete_messages, incoming.chat, messages))
+        return TapAnswer(text, then=partial(self._delete_messages, incoming.chat_id, messages))
 
-    async def _delete_messages(self, chat: int, messages: Sequence[int]) -> None:
+    async def _delete_messages(self, chat_id: int, messages: Sequence[int]) -> None:
         for message_id in messages:
-            await self._services.messenger.delete(chat, message_id)
+            await self._services.messenger.delete(chat_id, message_id)
 
     async def _forget(self, draft: Draft) -> None:
         services, _ = self._services, self._services.texts
         if draft.card is not None:
             content = MessageContent(_("The photo is deleted. Send another one at any time."))
-            await services.messenger.edit(draft.chat, draft.card, content)
-        conversation = await services.drafts.conversation(draft.chat, draft.person)
-        if draft.draft in (conversation.draft, conversation.wants_clip):
-            await services.drafts.update_conversation(
-                draft.chat, draft.person, draft=None, wants_clip=None
-            )
-        await services.drafts.forget(draft.draft)
+            await services.messenger.edit(draft.chat_id, draft.card, content)
+        conversation = await services.drafts.conversation(draft)
+        if draft.draft_id in (conversation.draft_id, conversation.wants_clip):
+            await services.drafts.update_conversation(draft, draft_id=None, wants_clip=None)
+        await services.drafts.forget(draft.draft_id)
         with queue_errors(services.queues.url):
-            await services.retention.forget(draft.draft, services.clock())
-
-    async def _changed(self, draft: Draft, **changes: Any) -> Draft:
-        changed = await self._services.drafts.change(
-            draft.draft, lambda now: now.model_copy(update=changes)
-        )
-        return changed or draft.model_copy(update=changes)
+            await services.retention.forget(draft.draft_id, services.clock())
 
 
-def _is_open_keyboard(incoming: IncomingTap, button: ButtonData, draft: Draft) -> bool:
-    """Whether a tap is on the draft's card, even if its number is not the newest."""
+def _is_on_current_card(incoming: IncomingTap, button: ButtonData, draft: Draft) -> bool:
+    """Whether the tapped message is still the draft's card, though its number has risen since."""
     is_card = draft.card is not None and draft.card.message_id == incoming.message_id
     return is_card and button.action in _OF_A_KEYBOARD and 0 < button.number < draft.number
 
 
-def _wishing(draft: Draft, **wish: Any) -> Draft:
+def _choosing(draft: Draft, **wish: Any) -> Draft:
     """Return the draft with this wish only."""
-    return draft.model_copy(update={"motion": None, "is_all_wanted": False, **wish})
+    return draft.model_copy(update={"movement": None, "is_all_wanted": False, **wish})

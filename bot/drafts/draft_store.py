@@ -11,23 +11,27 @@ from collections.abc import Callable
 from pydantic import Field
 from redis.asyncio import Redis
 
-from bot.record_store import RecordStore
+from bot.drafts.draft import Draft
+from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile
+from bot.record_store import BotRecord, RecordStore
 from jobs.connection import queue_errors
-from jobs.drafts import Draft, MediaFile
-from jobs.orders import DraftId, Record
-from jobs.queues.keys import desk_key, draft_key, drafts_key, shown_key
+from jobs.orders import DraftId
+from jobs.queues.keys import conversation_key, draft_key, drafts_key, shown_key
 from jobs.service_errors import RecordError
 
 _DRAFT_KEPT_S = 30 * 86_400
 _CONVERSATION_KEPT_S = 86_400
 
+InChat = IncomingMessage | IncomingTap | Draft
+"""What belongs to a conversation."""
 
-class Conversation(Record):
+
+class Conversation(BotRecord):
     """What a person is doing in a chat.
 
     Attributes:
-        draft: of the last photo, or None.
-        earlier: of the photo before that, or None.
+        draft_id: of the last photo, or None.
+        earlier_draft_id: of the photo before that, or None.
         photo_s: when the last photo was sent, unix time.
         wants_clip: the draft whose clip was asked for, or None.
         clip: a clip that waits for a photo, or None.
@@ -36,8 +40,8 @@ class Conversation(Record):
         questions: the messages that ask for consent.
     """
 
-    draft: DraftId | None = None
-    earlier: DraftId | None = None
+    draft_id: DraftId | None = None
+    earlier_draft_id: DraftId | None = None
     photo_s: float = 0.0
     wants_clip: DraftId | None = None
     clip: MediaFile | None = None
@@ -46,9 +50,9 @@ class Conversation(Record):
     questions: tuple[int, ...] = ()
 
 
-def draft_id(chat: int, message_id: int) -> str:
+def draft_id_of(chat_id: int, message_id: int) -> str:
     """Return the id of the draft that a message begins, short enough for a button."""
-    digest = hashlib.blake2s(f"{chat}:{message_id}".encode()).digest()
+    digest = hashlib.blake2s(f"{chat_id}:{message_id}".encode()).digest()
     return b32encode(digest)[:10].decode().lower()
 
 
@@ -63,32 +67,37 @@ class DraftStore:
             redis, url, _read_conversation, Conversation, _CONVERSATION_KEPT_S
         )
 
-    async def read(self, draft: str) -> Draft | None:
-        """Return a draft, or None if it is not stored.
+    async def read(self, draft_id: str | None) -> Draft | None:
+        """Return a draft, or None if it is not stored or the id is None.
 
         Raises:
             RecordError: it was written by another version of this program.
         """
-        return await self._drafts.read(draft_key(draft))
+        return await self._drafts.read(draft_key(draft_id)) if draft_id else None
 
     async def begin(self, draft: Draft) -> Draft:
         """Store a new draft. Return the stored one if there is one already."""
         with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.set(draft_key(draft.draft), draft.to_json(), nx=True, ex=_DRAFT_KEPT_S)
-                pipe.sadd(drafts_key(draft.chat), draft.draft)
-                pipe.expire(drafts_key(draft.chat), _DRAFT_KEPT_S)
+                pipe.set(draft_key(draft.draft_id), draft.to_json(), nx=True, ex=_DRAFT_KEPT_S)
+                pipe.sadd(drafts_key(draft.chat_id), draft.draft_id)
+                pipe.expire(drafts_key(draft.chat_id), _DRAFT_KEPT_S)
                 await pipe.execute()
-        return await self.read(draft.draft) or draft
+        return await self.read(draft.draft_id) or draft
 
-    async def change(self, draft: str, change: Callable[[Draft], Draft]) -> Draft | None:
+    async def change(self, draft_id: str, change: Callable[[Draft], Draft]) -> Draft | None:
         """Change a draft and return it, or None if it is not stored; see `RecordStore.change`."""
-        return await self._drafts.change(draft_key(draft), change)
+        return await self._drafts.change(draft_key(draft_id), change)
 
-    async def of_chat(self, chat: int) -> list[str]:
+    async def update(self, draft: Draft, **changes: object) -> Draft:
+        """Change fields of a draft, which may have been deleted, and return it."""
+        changed = await self.change(draft.draft_id, lambda now: now.model_copy(update=changes))
+        return changed or draft.model_copy(update=changes)
+
+    async def of_chat(self, chat_id: int) -> list[str]:
         """Return the drafts that were begun in a chat; some may be deleted."""
         with queue_errors(self._url):
-            return sorted(map(str, await self._redis.smembers(drafts_key(chat))))
+            return sorted(map(str, await self._redis.smembers(drafts_key(chat_id))))
 
     async def move(self, old: int, new: int) -> None:
         """Move a group's drafts to its new id, without their messages; it may be repeated."""
@@ -97,35 +106,35 @@ class DraftStore:
             with queue_errors(self._url):
                 await self._redis.smove(drafts_key(old), drafts_key(new), name)
 
-    async def forget_chat(self, chat: int) -> None:
+    async def forget_chat(self, chat_id: int) -> None:
         """Delete the list of a chat's drafts."""
         with queue_errors(self._url):
-            await self._redis.delete(drafts_key(chat))
+            await self._redis.delete(drafts_key(chat_id))
 
-    async def forget(self, draft: str) -> None:
+    async def forget(self, draft_id: str) -> None:
         """Delete a draft, but not its files."""
         with queue_errors(self._url):
-            await self._redis.delete(draft_key(draft))
+            await self._redis.delete(draft_key(draft_id))
 
-    async def note_card(self, chat: int, message_id: int, draft: str) -> None:
+    async def note_card(self, chat_id: int, message_id: int, draft_id: str) -> None:
         """Store whose card a message is, for replies to it."""
         with queue_errors(self._url):
-            await self._redis.set(shown_key(chat, message_id), draft, ex=_DRAFT_KEPT_S)
+            await self._redis.set(shown_key(chat_id, message_id), draft_id, ex=_DRAFT_KEPT_S)
 
-    async def answered(self, chat: int, message_id: int) -> Draft | None:
+    async def draft_of_message(self, chat_id: int, message_id: int) -> Draft | None:
         """Return the draft whose photo or card a message is, or None."""
         with queue_errors(self._url):
-            shown = await self._redis.get(shown_key(chat, message_id))
-        return await self.read(str(shown or draft_id(chat, message_id)))
+            shown = await self._redis.get(shown_key(chat_id, message_id))
+        return await self.read(str(shown or draft_id_of(chat_id, message_id)))
 
-    async def conversation(self, chat: int, person: int) -> Conversation:
+    async def conversation(self, owner: InChat) -> Conversation:
         """Return a person's conversation in a chat."""
-        return await self._conversations.read(desk_key(chat, person)) or Conversation()
+        return await self._conversations.read(_conversation_key(owner)) or Conversation()
 
-    async def update_conversation(self, chat: int, person: int, **changes: object) -> Conversation:
+    async def update_conversation(self, owner: InChat, **changes: object) -> Conversation:
         """Change fields of a conversation and return it."""
         return await self.change_conversation(
-            chat, person, lambda conversation: conversation.model_copy(update=changes)
+            owner, lambda conversation: conversation.model_copy(update=changes)
         )
 
     async def detach_draft(self, draft: Draft) -> None:
@@ -133,26 +142,34 @@ class DraftStore:
 
         def without(conversation: Conversation) -> Conversation:
             changes: dict[str, object] = {"clip": conversation.clip or draft.clip}
-            if conversation.draft == draft.draft:
-                changes |= {"draft": conversation.earlier, "earlier": None, "photo_s": 0.0}
-            elif conversation.earlier == draft.draft:
-                changes["earlier"] = None
+            if conversation.draft_id == draft.draft_id:
+                changes |= {
+                    "draft_id": conversation.earlier_draft_id,
+                    "earlier_draft_id": None,
+                    "photo_s": 0.0,
+                }
+            elif conversation.earlier_draft_id == draft.draft_id:
+                changes["earlier_draft_id"] = None
             return conversation.model_copy(update=changes)
 
-        await self.change_conversation(draft.chat, draft.person, without)
+        await self.change_conversation(draft, without)
 
     async def change_conversation(
-        self, chat: int, person: int, change: Callable[[Conversation], Conversation]
+        self, owner: InChat, change: Callable[[Conversation], Conversation]
     ) -> Conversation:
         """Change a conversation and return it; see `RecordStore.change`."""
-        changed = await self._conversations.change(desk_key(chat, person), change)
+        changed = await self._conversations.change(_conversation_key(owner), change)
         return changed or Conversation()
 
 
 def _moved(draft: Draft, new: int) -> Draft:
     """Return the draft with its group's new id; the ids of its orders stay."""
-    changes = {"chat": new, "chat_of_ids": draft.chat_of_ids or draft.chat, "card": None}
+    changes = {"chat_id": new, "order_chat_id": draft.order_chat_id or draft.chat_id, "card": None}
     return draft.model_copy(update=changes)
+
+
+def _conversation_key(owner: InChat) -> str:
+    return conversation_key(owner.chat_id, owner.person_id)
 
 
 def _read_conversation(text: str | bytes) -> Conversation:

@@ -11,20 +11,22 @@ from pathlib import PurePosixPath
 
 from telegram.error import BadRequest, NetworkError, RetryAfter
 
+from bot.drafts.draft import Draft
 from bot.gateway.rate_limiter import seconds
+from bot.gateway.updates import MediaFile
+from bot.record_store import BotRecord
 from bot.services import Services
 from jobs.connection import queue_errors
-from jobs.drafts import Draft, MediaFile
 from jobs.errors import MediaTooLarge
-from jobs.orders import DraftId, LookOrder, Record
+from jobs.orders import DraftId, LookJob
 from jobs.queues.admission import PHOTO_LIMITS
 from jobs.queues.assignment import Assignment, Later
-from jobs.queues.keys import INTAKE, JobRef
+from jobs.queues.keys import INTAKE, LOOK
 from jobs.queues.queue_worker import WorkRules
 from jobs.service_errors import FileLost, TelegramSilent
 from jobs.tasks import end_tasks
 
-INTAKE_RULES = WorkRules(at_once=4, most_stalls=1000)
+INTAKE_RULES = WorkRules(max_concurrent=4, most_stalls=1000)
 
 _MB = 1_000_000
 # The limit of Telegram's cloud server.
@@ -37,22 +39,22 @@ _LONGEST_PAUSE_S = 60.0
 _MOST_STARTS = 200  # some hours
 
 
-class IntakeOrder(Record):
+class IntakeJob(BotRecord):
     """A request to fetch files.
 
     Attributes:
-        draft: the files' draft.
+        draft_id: the files' draft.
         revision: of the draft; if it has changed since, the files are not needed.
-        chat: where they were sent.
-        person: who sent them.
+        chat_id: where they were sent.
+        person_id: who sent them.
         photo: the photo.
         clip: the clip, or None.
     """
 
-    draft: DraftId
+    draft_id: DraftId
     revision: int
-    chat: int
-    person: int
+    chat_id: int
+    person_id: int
     photo: MediaFile
     clip: MediaFile | None = None
 
@@ -72,23 +74,18 @@ class Intake:
         """Request a draft's files, once for each revision.
 
         Raises:
-            ValueError: the draft has no photo yet.
             TooManyPhotos: too many photos of this person are waiting.
             QueueUnavailable: Redis does not answer.
         """
-        if draft.photo is None:
-            message = f"the draft {draft.draft} has no photo"
-            raise ValueError(message)
-        order = IntakeOrder(
-            draft=draft.draft,
+        order = IntakeJob(
+            draft_id=draft.draft_id,
             revision=draft.revision,
-            chat=draft.chat,
-            person=draft.person,
+            chat_id=draft.chat_id,
+            person_id=draft.person_id,
             photo=draft.photo,
             clip=draft.clip,
         )
-        ref = JobRef(INTAKE, f"in-{draft.draft}-{draft.revision}")
-        await self._services.queues.send(ref, order, draft.person, PHOTO_LIMITS)
+        await self._services.queues.send(draft.job(INTAKE), order, draft.person_id, PHOTO_LIMITS)
 
     async def work(self, assignment: Assignment) -> None:
         """Fetch the files of one draft.
@@ -98,13 +95,13 @@ class Intake:
             MediaError: a file is too large or gone.
             StoreError: it cannot be stored.
         """
-        order = IntakeOrder.read(assignment.text)
-        draft = await self._services.drafts.read(order.draft)
+        order = IntakeJob.read(assignment.text)
+        draft = await self._services.drafts.read(order.draft_id)
         if draft is None or draft.revision != order.revision:
             return
         wanted = [(order.photo, "photo.jpg"), *([(order.clip, "clip.mp4")] if order.clip else ())]
         fetching = [
-            asyncio.ensure_future(self._fetched(order, file, called, assignment))
+            asyncio.ensure_future(self._fetch_and_store(order, file, called, assignment))
             for file, called in wanted
         ]
         try:
@@ -112,18 +109,17 @@ class Intake:
         finally:
             # If one fails, the other is not awaited.
             await end_tasks(fetching)
-        look = LookOrder(
-            look_id=draft.look_id,
-            person=order.person,
-            chat=order.chat,
-            draft=order.draft,
+        look = LookJob(
+            look_id=draft.job(LOOK).job_id,
+            person=order.person_id,
+            draft=order.draft_id,
             photo_key=photo_key,
             clip_key=clip_key[0] if clip_key else None,
         )
-        await self._services.queues.send(look.ref, look, order.person, follows=assignment.ref)
+        await self._services.queues.send(look.ref, look, order.person_id, follows=assignment.ref)
 
-    async def _fetched(
-        self, order: IntakeOrder, file: MediaFile, called: str, assignment: Assignment
+    async def _fetch_and_store(
+        self, order: IntakeJob, file: MediaFile, called: str, assignment: Assignment
     ) -> str:
         """Fetch and store a file; return its key."""
         self._check_size(file, file.size_bytes or 0)
@@ -136,14 +132,16 @@ class Intake:
         except RetryAfter as error:
             raise Later(seconds(error.retry_after)) from error
         except NetworkError as error:
-            if assignment.attempt >= _MOST_STARTS:
+            if assignment.start_number >= _MOST_STARTS:
                 raise TelegramSilent(name=file.name) from error
-            raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.attempt)) from error
+            raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.start_number)) from error
         self._check_size(file, len(content))
         name = name_in_store(file.name, called, order.revision)
         services = self._services
         with queue_errors(services.queues.url):
-            return await services.retention.put_input(order.draft, name, content, services.clock())
+            return await services.retention.put_input(
+                order.draft_id, name, content, services.clock()
+            )
 
     def _check_size(self, file: MediaFile, size_bytes: int) -> None:
         if size_bytes > self._limit_bytes:

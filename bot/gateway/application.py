@@ -45,7 +45,7 @@ AnyApplication: TypeAlias = Application[Any, Any, Any, Any, Any, Any]
 _Base: TypeAlias = Application[PollingBot, Context, _Data, _Data, _Data, None]
 
 _MOST_FAILURES = 3
-_PASSING = (
+_TEMPORARY = (
     QueueUnavailable,
     StoreUnavailable,
     RedisConnectionError,
@@ -143,7 +143,7 @@ class BotApplication(_Base):
         if isinstance(update, Update) and update.update_id in self._errors:
             self._errors[update.update_id] = error
             return True  # skip the other groups' handlers: all of them run again
-        log.error("a task of the bot failed: %s", described(error))
+        log.error("a task of the bot failed: %s", describe_error(error))
         return await self._call_error_handlers(update, error, *rest, **named)
 
     async def _call_error_handlers(
@@ -175,11 +175,11 @@ class BotApplication(_Base):
                     log.info("nobody can be answered about the update %d", update.update_id)
                 await self.inbox.done(update)
                 return
-            if may_pass(error) and time.monotonic() - began_s < self.backoff.outage_s:
-                log.warning("update %d waits: %s", update.update_id, described(error))
+            if is_temporary(error) and time.monotonic() - began_s < self.backoff.outage_s:
+                log.warning("update %d waits: %s", update.update_id, describe_error(error))
             else:
                 failures += 1
-                log.error("update %d failed: %s", update.update_id, described(error))
+                log.error("update %d failed: %s", update.update_id, describe_error(error))
             if failures == _MOST_FAILURES:
                 await self.inbox.put_aside(update, error)
                 await self._call_error_handlers(update, error)
@@ -217,12 +217,12 @@ def on_message(
     return handle
 
 
-def may_pass(error: BaseException) -> bool:
+def is_temporary(error: BaseException) -> bool:
     """Whether an error means that a server is away, so that a retry may succeed."""
-    return isinstance(error, _PASSING) and not isinstance(error, BadRequest)
+    return isinstance(error, _TEMPORARY) and not isinstance(error, BadRequest)
 
 
-def described(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Describe an error for the log: where it was raised, and its text if that is not private.
 
     The text of any other error may hold a message, a file name, or the token.
@@ -231,7 +231,7 @@ def described(error: BaseException) -> str:
         error, InvalidToken
     )
     name = type(error).__name__
-    if is_ours and may_pass(error):
+    if is_ours and is_temporary(error):
         return f"{name}: {error}"
     frames = "".join(traceback.format_tb(error.__traceback__))
     return f"{name}: {error}\n{frames}" if is_ours else f"{name}\n{frames}"

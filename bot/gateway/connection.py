@@ -173,14 +173,14 @@ async def _start(
 ) -> "asyncio.Future[None]":
     """Start everything. The returned future ends when receiving updates fails for good."""
     try:
-        await _retried(application, application.initialize)
+        await _with_retries(application, application.initialize)
         application.has_begun = True
         if application.post_init is not None:
             await application.post_init(application)
         left_behind = await application.inbox.restore(application.bot)
         if left_behind:
             log.info("%d updates were left by the last run", left_behind)
-        await _retried(application, receiver.open)
+        await _with_retries(application, receiver.open)
     except InvalidToken:
         raise
     except TelegramError as exc:
@@ -192,7 +192,7 @@ async def _start(
     return receiving
 
 
-async def _retried(application: BotApplication, ask: Callable[[], Awaitable[None]]) -> None:
+async def _with_retries(application: BotApplication, ask: Callable[[], Awaitable[None]]) -> None:
     """Call Telegram, several times if it does not answer."""
     for pause_s in application.backoff.start_pauses_s:
         try:

@@ -1,10 +1,12 @@
 """The inbox: updates are stored in Redis before they are confirmed to Telegram.
 
-    put         store an update; then it may be confirmed
-    done        delete it after it was handled
-    put_aside   its handlers failed repeatedly: keep it for 7 days
-    unreadable  the library cannot parse it: the same, and the application is notified
-    restore     at the start, queue what an earlier process left unhandled
+    put        store an update; then it may be confirmed
+    done       delete it after it was handled
+    put_aside  give it up after its handlers failed repeatedly; keep it for 7 days
+    restore    at the start, queue what an earlier process left unhandled
+
+An update that the library cannot parse (`UnreadableUpdate`) is kept for 7 days, too, and passed to
+the application, which reports it.
 
 Telegram sends an unconfirmed update again. One whose number was seen within 48 h is dropped.
 """
@@ -109,7 +111,7 @@ class Inbox(asyncio.Queue[object]):
         """
         if isinstance(item, Update | UnreadableUpdate):
             text = item.text if isinstance(item, UnreadableUpdate) else item.to_json()
-            entry_id = await self._retried(lambda: self._kept(item.update_id, text))
+            entry_id = await self._with_retries(lambda: self._store(item.update_id, text))
             if entry_id is None or item.update_id in self._entry_ids:
                 log.info("the update %d came again and is dropped", item.update_id)
                 return
@@ -132,7 +134,7 @@ class Inbox(asyncio.Queue[object]):
     async def done(self, update: Update) -> None:
         """Delete an update that was handled."""
         if entry_id := self._entry_ids.get(update.update_id):
-            await self._retried(lambda: self._redis.xdel(inbox_key(self._bot), entry_id))
+            await self._with_retries(lambda: self._redis.xdel(inbox_key(self._bot), entry_id))
             # Last: a repeated `put` meanwhile must find it either here or handled.
             del self._entry_ids[update.update_id]
 
@@ -152,7 +154,7 @@ class Inbox(asyncio.Queue[object]):
             self._entry_ids[update.update_id] = entry_id
         await super().put(update)
 
-    async def _kept(self, update_id: int, text: str) -> str | None:
+    async def _store(self, update_id: int, text: str) -> str | None:
         """Store an update durably and return its entry; None if it was handled before.
 
         Raises:
@@ -175,7 +177,9 @@ class Inbox(asyncio.Queue[object]):
     async def _batch_after(self, entry_id: str) -> list[tuple[str, dict[str, str]]]:
         since = f"({entry_id}" if entry_id else "-"
         inbox = inbox_key(self._bot)
-        found: Any = await self._retried(lambda: self._redis.xrange(inbox, min=since, count=_BATCH))
+        found: Any = await self._with_retries(
+            lambda: self._redis.xrange(inbox, min=since, count=_BATCH)
+        )
         return list(found)
 
     async def _move_aside(self, entry_id: str, update: str, error: str) -> None:
@@ -187,9 +191,9 @@ class Inbox(asyncio.Queue[object]):
                 pipeline.xdel(inbox_key(self._bot), entry_id)
                 await pipeline.execute()
 
-        await self._retried(move)
+        await self._with_retries(move)
 
-    async def _retried(self, do: Callable[[], Awaitable[Result]]) -> Result:
+    async def _with_retries(self, do: Callable[[], Awaitable[Result]]) -> Result:
         """Call `do` until Redis answers, and return its result."""
         pause_s = _FIRST_PAUSE_S
         while True:
@@ -198,12 +202,12 @@ class Inbox(asyncio.Queue[object]):
             except RedisError as exc:
                 if not self._is_away:
                     reason = type(exc).__name__
-                    log.warning("the queues do not answer (%s): updates wait", reason)
+                    log.warning("Redis does not answer (%s): updates wait", reason)
                 self._is_away = True
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 if self._is_away:
-                    log.info("the queues answer again")
+                    log.info("Redis answers again")
                 self._is_away = False
                 return result

@@ -1,7 +1,7 @@
 """Sends, edits and deletes messages, answers taps, and downloads files.
 
-Droppable calls (`at_once`) fail if their chat has no room; all others wait. Harmless errors, such
-as an edit that changes nothing or a message that is gone, end here.
+Droppable calls fail if their chat has no room; all others wait. Harmless errors, such as an edit
+that changes nothing or a message that is gone, are ignored.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from telegram.ext import ExtBot
 
 from bot.callback_data import ButtonData
 from bot.gateway.rate_limiter import ChatRateLimiter
-from jobs.drafts import Card
+from jobs.model import Value
 
 DROPPABLE = {"droppable": True}
 # Telegram's error texts.
@@ -40,12 +40,12 @@ class ChatTarget:
     """Where a message goes.
 
     Attributes:
-        chat: which chat.
+        chat_id: which chat.
         thread_id: the topic of a forum, or None.
         reply_to: the message that it replies to, or None.
     """
 
-    chat: int
+    chat_id: int
     thread_id: int | None = None
     reply_to: int | None = None
 
@@ -104,6 +104,18 @@ class OutgoingVideo:
     thumbnail: Path | None = None
 
 
+class CardMessage(Value):
+    """A message of the bot that is edited in place.
+
+    Attributes:
+        message_id: its id in its chat.
+        has_media: whether it has a picture or an animation, so its text is a caption.
+    """
+
+    message_id: int
+    has_media: bool = False
+
+
 SendText = Callable[[], Awaitable[int]]
 
 
@@ -140,29 +152,29 @@ class Messenger:
         self.around_text: Callable[[int, SendText], Awaitable[int]] | None = None
 
     async def send(
-        self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
+        self, target: ChatTarget, content: MessageContent, *, droppable: bool = False
     ) -> int:
         """Send a text message and return its id.
 
         Args:
             target: where.
             content: what.
-            at_once: do not wait for the rate limit.
+            droppable: fail instead of waiting for the rate limit.
 
         Raises:
-            ChatBusy: the rate limit leaves no room now (only if `at_once`).
+            ChatBusy: the rate limit leaves no room now (only if `droppable`).
         """
-        send = partial(self.send_text, target, content, at_once=at_once)
-        return await (self.around_text(target.chat, send) if self.around_text else send())
+        send = partial(self.send_text, target, content, droppable=droppable)
+        return await (self.around_text(target.chat_id, send) if self.around_text else send())
 
     async def send_text(
-        self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
+        self, target: ChatTarget, content: MessageContent, *, droppable: bool = False
     ) -> int:
         """Same as `send`, without `around_text`."""
-        message = await self._sent(
+        message = await self._send(
             target,
             self.bot.send_message,
-            at_once,
+            droppable,
             text=content.text,
             reply_markup=markup(content.keyboard),
         )
@@ -174,7 +186,7 @@ class Messenger:
         video: OutgoingVideo,
         content: MessageContent,
         *,
-        at_once: bool = False,
+        droppable: bool = False,
     ) -> int:
         """Send a video that plays in the chat. See `send`."""
         facts: dict[str, Any] = {
@@ -189,10 +201,10 @@ class Messenger:
             facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
         if video.has_sound:
             facts["supports_streaming"] = True
-            message = await self._sent(target, self.bot.send_video, at_once, video=media, **facts)
+            message = await self._send(target, self.bot.send_video, droppable, video=media, **facts)
         else:
             send = self.bot.send_animation
-            message = await self._sent(target, send, at_once, animation=media, **facts)
+            message = await self._send(target, send, droppable, animation=media, **facts)
         return message.message_id
 
     async def send_file(
@@ -201,13 +213,13 @@ class Messenger:
         video: OutgoingVideo,
         content: MessageContent,
         *,
-        at_once: bool = False,
+        droppable: bool = False,
     ) -> int:
         """Send a video as a file, which Telegram leaves unchanged. See `send`."""
-        message = await self._sent(
+        message = await self._send(
             target,
             self.bot.send_document,
-            at_once,
+            droppable,
             document=await _media(video),
             caption=content.text,
             disable_content_type_detection=True,
@@ -216,41 +228,41 @@ class Messenger:
         return message.message_id
 
     async def edit(
-        self, chat: int, card: Card, content: MessageContent, *, at_once: bool = False
+        self, chat_id: int, card: CardMessage, content: MessageContent, *, droppable: bool = False
     ) -> bool:
         """Change a message's text and buttons. Return False if it is gone. Errors: see `send`."""
         which: dict[str, Any] = {
-            "chat_id": chat,
+            "chat_id": chat_id,
             "message_id": card.message_id,
             "reply_markup": markup(content.keyboard),
-            "rate_limit_args": DROPPABLE if at_once else None,
+            "rate_limit_args": DROPPABLE if droppable else None,
         }
         if card.has_media:
             change = self.bot.edit_message_caption(caption=content.text, **which)
         else:
             change = self.bot.edit_message_text(text=content.text, **which)
-        return await _harmless(self._tried(chat, change))
+        return await _harmless(self._edit(chat_id, change))
 
     async def edit_media(
-        self, chat: int, card: Card, picture: bytes, content: MessageContent
-    ) -> Card | None:
+        self, chat_id: int, card: CardMessage, picture: bytes, content: MessageContent
+    ) -> CardMessage | None:
         """Put a picture into a message. Return None if the message is gone."""
         change = self.bot.edit_message_media(
             InputMediaPhoto(picture, caption=content.text),
-            chat_id=chat,
+            chat_id=chat_id,
             message_id=card.message_id,
             reply_markup=markup(content.keyboard),
         )
         return card.model_copy(update={"has_media": True}) if await _harmless(change) else None
 
-    async def delete(self, chat: int, message_id: int) -> bool:
+    async def delete(self, chat_id: int, message_id: int) -> bool:
         """Delete a message. Return False if it is gone already."""
-        return await _harmless(self.bot.delete_message(chat, message_id))
+        return await _harmless(self.bot.delete_message(chat_id, message_id))
 
-    async def answer(self, query: str, text: str = "", *, is_alert: bool = False) -> None:
+    async def answer(self, query_id: str, text: str = "", *, is_alert: bool = False) -> None:
         """Answer a tap; ignore that it is too old."""
         try:
-            await self.bot.answer_callback_query(query, text or None, show_alert=is_alert)
+            await self.bot.answer_callback_query(query_id, text or None, show_alert=is_alert)
         except BadRequest as error:
             if not any(phrase in str(error).lower() for phrase in _QUERY_OVER):
                 raise
@@ -259,7 +271,7 @@ class Messenger:
         """Show for five seconds what the bot is doing, if there is room."""
         await _harmless(
             self.bot.send_chat_action(
-                target.chat,
+                target.chat_id,
                 action,
                 message_thread_id=target.thread_id,
                 rate_limit_args=DROPPABLE,
@@ -267,10 +279,10 @@ class Messenger:
             any_refusal=True,
         )
 
-    def closed_s(self, chat: int) -> float:
+    def closed_s(self, chat_id: int) -> float:
         """Return the least time that a message to a chat must wait now, s."""
         limiter = self.bot.rate_limiter
-        return limiter.closed_s(chat) if isinstance(limiter, ChatRateLimiter) else 0.0
+        return limiter.closed_s(chat_id) if isinstance(limiter, ChatRateLimiter) else 0.0
 
     async def ask_for_answer(self) -> None:
         """Raise TelegramError unless Telegram answers."""
@@ -282,28 +294,28 @@ class Messenger:
         await file.download_to_memory(content)
         return content.content
 
-    async def profile_photo(self, person: int) -> str | None:
+    async def profile_photo(self, person_id: int) -> str | None:
         """Return the file id of a person's profile picture, or None."""
-        found = await self.bot.get_user_profile_photos(person, limit=1)
+        found = await self.bot.get_user_profile_photos(person_id, limit=1)
         return found.photos[0][-1].file_id if found.photos else None
 
-    async def is_chat_admin(self, chat: int, person: int) -> bool:
+    async def is_chat_admin(self, chat_id: int, person_id: int) -> bool:
         """Whether a person is an admin of a group."""
         try:
-            member = await self.bot.get_chat_member(chat, person)
+            member = await self.bot.get_chat_member(chat_id, person_id)
         except BadRequest:
             return False  # unknown to the bot in that group
         return member.status in (ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR)
 
-    async def _sent(
+    async def _send(
         self,
         target: ChatTarget,
         send: Callable[..., Coroutine[Any, Any, Message | bool]],
-        at_once: bool = False,
+        droppable: bool = False,
         **what: Any,
     ) -> Message:
         """Send a message; if the group has migrated, send it to the new one."""
-        if at_once:
+        if droppable:
             # Our rate limiter returns True for a call that it dropped.
             what["rate_limit_args"] = DROPPABLE
         if target.thread_id is not None:
@@ -313,18 +325,18 @@ class Messenger:
                 target.reply_to, allow_sending_without_reply=True
             )
         try:
-            message = await send(chat_id=target.chat, **what)
+            message = await send(chat_id=target.chat_id, **what)
         except ChatMigrated as error:
             if self._migrated is not None:
-                await self._migrated(target.chat, error.new_chat_id)
+                await self._migrated(target.chat_id, error.new_chat_id)
             message = await send(chat_id=error.new_chat_id, **what)
         if isinstance(message, bool):
-            raise ChatBusy(self.closed_s(target.chat))
+            raise ChatBusy(self.closed_s(target.chat_id))
         return message
 
-    async def _tried(self, chat: int, change: Coroutine[Any, Any, Message | bool]) -> None:
+    async def _edit(self, chat_id: int, change: Coroutine[Any, Any, Message | bool]) -> None:
         if isinstance(await change, bool):
-            raise ChatBusy(self.closed_s(chat))
+            raise ChatBusy(self.closed_s(chat_id))
 
 
 class _Whole(BytesIO):

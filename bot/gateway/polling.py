@@ -54,7 +54,7 @@ class PollingHealth:
         self._clock = clock
         self._answered_s: float | None = None
 
-    def answered(self) -> None:
+    def note_answer(self) -> None:
         """Note that Telegram answered, or that polling begins now."""
         self._answered_s = self._clock()
 
@@ -167,7 +167,7 @@ class Polling:
 
     async def _fetch(self) -> None:
         pause_s = 0.0
-        self._health.answered()
+        self._health.note_answer()
         while True:
             try:
                 found = await self._bot.fetch(self._next, _WAIT_S)
@@ -180,7 +180,7 @@ class Polling:
                 await asyncio.sleep(max(pause_s, asked_s))
                 continue
             pause_s = 0.0
-            self._health.answered()
+            self._health.note_answer()
             for update in found:
                 await self._inbox.put(read_update(json.dumps(update), self._bot))
                 self._next = update["update_id"] + 1

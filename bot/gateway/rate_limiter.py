@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
 
-from bot.gateway.update_processor import wait_for_room
+from bot.gateway.update_processor import release_if_allowed
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _TOTAL = (30, 1.0)
 _MARGIN = 1.02  # Telegram counts when a message arrives, a little later than this does
 _BACK_OFF_MARGIN_S = 0.2
 _TRIES = 5
-_MANY_LANES = 1000
+_MANY_CHATS = 1000
 _COUNTED = ("send", "edit", "copy", "forward", "setMessageReaction")
 _NOT_COUNTED = "sendChatAction"
 _READS = "get"
@@ -66,7 +66,7 @@ class _Ticket(NamedTuple):
     is_first: asyncio.Event
 
 
-class _Lane:
+class _ChatQueue:
     """The calls to one chat, in the order of arrival."""
 
     def __init__(self, window: Window) -> None:
@@ -99,9 +99,9 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         self._clock = clock
         self._sleep = sleep
         self._numbers = itertools.count()
-        self._lanes: dict[int | str, _Lane] = {}
+        self._queues: dict[int | str, _ChatQueue] = {}
         self._total = Window(*_TOTAL)
-        self._total_turn = asyncio.Lock()
+        self._total_lock = asyncio.Lock()
 
     async def initialize(self) -> None:
         """Needs nothing."""
@@ -109,11 +109,11 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
     async def shutdown(self) -> None:
         """Holds nothing."""
 
-    def closed_s(self, chat: int | str) -> float:
+    def closed_s(self, chat_id: int | str) -> float:
         """Return the least time that a message to a chat must wait now, s."""
         now = self._clock()
-        lane = self._lanes.get(chat)
-        return max(lane.wait_s(now, counts=True) if lane else 0.0, self._total.wait_s(now))
+        queue = self._queues.get(chat_id)
+        return max(queue.wait_s(now, counts=True) if queue else 0.0, self._total.wait_s(now))
 
     async def process_request(
         self,
@@ -133,89 +133,91 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         if chat is None or endpoint.startswith(_READS):
             return await callback(*args, **kwargs)
         counts = endpoint.startswith(_COUNTED) and endpoint != _NOT_COUNTED
-        lane = self._lane(chat)
+        queue = self._queue_of(chat)
         if (rate_limit_args or {}).get("droppable"):
-            return await self._call_or_drop(lane, counts, lambda: callback(*args, **kwargs))
+            return await self._call_or_drop(queue, counts, lambda: callback(*args, **kwargs))
         number = next(self._numbers)
         for tries_left in reversed(range(_TRIES)):
-            await self._turn(lane, number, counts=counts)
+            await self._wait_and_count(queue, number, counts=counts)
             try:
                 return await callback(*args, **kwargs)
             except RetryAfter as exc:
-                self._close(lane, exc)
+                self._close(queue, exc)
                 if not tries_left:
                     raise
         raise AssertionError  # the last try returns or raises
 
     async def _call_or_drop(
-        self, lane: _Lane, counts: bool, call: Callable[[], Coroutine[Any, Any, Any]]
+        self, queue: _ChatQueue, counts: bool, call: Callable[[], Coroutine[Any, Any, Any]]
     ) -> Any:
         now = self._clock()
-        is_full = counts and (self._total_turn.locked() or self._total.wait_s(now) > 0)
-        if lane.waiting or lane.wait_s(now, counts=counts) or is_full:
+        is_full = counts and (self._total_lock.locked() or self._total.wait_s(now) > 0)
+        if queue.waiting or queue.wait_s(now, counts=counts) or is_full:
             return True
         if counts:
-            lane.window.take(now)
+            queue.window.take(now)
             self._total.take(now)
         try:
             return await call()
         except RetryAfter as exc:
-            self._close(lane, exc)
+            self._close(queue, exc)
             return True
 
-    async def _turn(self, lane: _Lane, number: int, *, counts: bool) -> None:
+    async def _wait_and_count(self, queue: _ChatQueue, number: int, *, counts: bool) -> None:
         """Wait for this call's turn, and count it.
 
         A refused call keeps its number, so that it goes before later ones.
         """
         ticket = _Ticket(number, asyncio.Event())
-        heapq.heappush(lane.waiting, ticket)
+        heapq.heappush(queue.waiting, ticket)
         try:
-            if lane.waiting[0] is not ticket or lane.wait_s(self._clock(), counts=counts):
-                wait_for_room()
+            if queue.waiting[0] is not ticket or queue.wait_s(self._clock(), counts=counts):
+                release_if_allowed()
             while True:
-                if lane.waiting[0] is not ticket:
+                if queue.waiting[0] is not ticket:
                     await ticket.is_first.wait()
                     ticket.is_first.clear()
-                elif wait_s := lane.wait_s(self._clock(), counts=counts):
+                elif wait_s := queue.wait_s(self._clock(), counts=counts):
                     await self._sleep(wait_s)
-                elif not counts or await self._taken(lane, ticket):
+                elif not counts or await self._count_if_open(queue, ticket):
                     break
         finally:
-            lane.waiting.remove(ticket)
-            heapq.heapify(lane.waiting)
-            if lane.waiting:
-                lane.waiting[0].is_first.set()
+            queue.waiting.remove(ticket)
+            heapq.heapify(queue.waiting)
+            if queue.waiting:
+                queue.waiting[0].is_first.set()
 
-    async def _taken(self, lane: _Lane, ticket: _Ticket) -> bool:
+    async def _count_if_open(self, queue: _ChatQueue, ticket: _Ticket) -> bool:
         """Wait for room in the total limit, and count this call.
 
         Return False, without counting it, if its own chat was closed meanwhile.
         """
-        async with self._total_turn:
+        async with self._total_lock:
             while wait_s := self._total.wait_s(self._clock()):
                 await self._sleep(wait_s)
             now = self._clock()
-            if lane.waiting[0] is not ticket or lane.wait_s(now, counts=True):
+            if queue.waiting[0] is not ticket or queue.wait_s(now, counts=True):
                 return False
-            lane.window.take(now)
+            queue.window.take(now)
             self._total.take(now)
             return True
 
-    def _close(self, lane: _Lane, refusal: RetryAfter) -> None:
+    def _close(self, queue: _ChatQueue, refusal: RetryAfter) -> None:
         wait_s = seconds(refusal.retry_after)
         log.warning("Telegram closes a chat for %.0f s", wait_s)
-        lane.closed_until = max(lane.closed_until, self._clock() + wait_s + _BACK_OFF_MARGIN_S)
+        queue.closed_until = max(queue.closed_until, self._clock() + wait_s + _BACK_OFF_MARGIN_S)
 
-    def _lane(self, chat: int | str) -> _Lane:
-        if chat not in self._lanes:
-            if len(self._lanes) >= _MANY_LANES:
+    def _queue_of(self, chat_id: int | str) -> _ChatQueue:
+        if chat_id not in self._queues:
+            if len(self._queues) >= _MANY_CHATS:
                 now = self._clock()
-                busy = {name: lane for name, lane in self._lanes.items() if not lane.is_idle(now)}
-                self._lanes = busy
-            is_private = isinstance(chat, int) and chat > 0
-            self._lanes[chat] = _Lane(Window(*(_PRIVATE if is_private else _GROUP)))
-        return self._lanes[chat]
+                busy = {
+                    name: queue for name, queue in self._queues.items() if not queue.is_idle(now)
+                }
+                self._queues = busy
+            is_private = isinstance(chat_id, int) and chat_id > 0
+            self._queues[chat_id] = _ChatQueue(Window(*(_PRIVATE if is_private else _GROUP)))
+        return self._queues[chat_id]
 
 
 def seconds(duration: float | timedelta) -> float:

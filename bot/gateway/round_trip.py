@@ -49,13 +49,13 @@ class Trip:
 
 
 async def round_trips(
-    bot: "ExtBot[Any]", chat: int, silent: OutgoingVideo, with_sound: OutgoingVideo
+    bot: "ExtBot[Any]", chat_id: int, silent: OutgoingVideo, with_sound: OutgoingVideo
 ) -> list[Trip]:
     """Send three messages, as results are sent, and fetch their files.
 
     Args:
         bot: the connection.
-        chat: where they are sent.
+        chat_id: where they are sent.
         silent: a file without sound, sent as an animation.
         with_sound: a file with sound, sent as a video and as a document.
 
@@ -64,10 +64,10 @@ async def round_trips(
         OSError: a file cannot be read.
     """
     wanted = ((ANIMATION, silent), (VIDEO, with_sound), (DOCUMENT, with_sound))
-    return [await _round_trip(bot, chat, kind, video) for kind, video in wanted]
+    return [await _round_trip(bot, chat_id, kind, video) for kind, video in wanted]
 
 
-async def _round_trip(bot: "ExtBot[Any]", chat: int, kind: str, video: OutgoingVideo) -> Trip:
+async def _round_trip(bot: "ExtBot[Any]", chat_id: int, kind: str, video: OutgoingVideo) -> Trip:
     content = await asyncio.to_thread(video.media.read_bytes)
     what: dict[str, Any] = {kind: InputFile(content, filename=video.file_name)}
     if kind == DOCUMENT:
@@ -77,7 +77,7 @@ async def _round_trip(bot: "ExtBot[Any]", chat: int, kind: str, video: OutgoingV
         what |= facts | {"duration": round(video.duration_s)}
     begun_s = time.monotonic()
     send = getattr(bot, f"send_{kind}")
-    message = await send(chat, caption=f"animato doctor: {kind}", **what)
+    message = await send(chat_id, caption=f"animato doctor: {kind}", **what)
     file: Any = message.effective_attachment
     fetched = await Messenger(bot).download(file.file_id)
     plays = getattr(file, "duration", None)

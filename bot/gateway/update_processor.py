@@ -3,8 +3,8 @@
 Messages of a chat keep their order, and so do taps. Taps go before waiting messages, because the
 person is looking at the button.
 
-An update with only something left to show may release its chat's lock: the next update begins while
-a call of this one waits for the rate limiter, so that a tap is answered at once.
+An update that has only something left to show may release its chat's lock while it waits for the
+rate limiter, so that the next tap is answered at once.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 from telegram import Update
 from telegram.ext import BaseUpdateProcessor
 
-_AT_ONCE = 256
+_MAX_CONCURRENT = 256
 
 
 class _ChatLock:
@@ -52,48 +52,48 @@ class _ChatLock:
         self._is_held = False
 
 
-class _Turn:
+class _HeldLock:
     """A chat's lock while it is held; released once."""
 
     def __init__(self, lock: _ChatLock) -> None:
         self._lock = lock
-        self._is_over = False
-        self.is_lent = False
+        self._is_released = False
+        self.may_release_early = False
 
-    def end(self) -> None:
-        if not self._is_over:
-            self._is_over = True
+    def release(self) -> None:
+        if not self._is_released:
+            self._is_released = True
             self._lock.release()
 
 
-_turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
+_held_lock: ContextVar[_HeldLock | None] = ContextVar("held_lock", default=None)
 
 
-def lend_turn() -> None:
-    """Declare that the current update has only something left to show."""
-    if (turn := _turn.get()) is not None:
-        turn.is_lent = True
+def allow_early_release() -> None:
+    """Allow the chat's next update to begin while this one waits for the rate limiter."""
+    if (held := _held_lock.get()) is not None:
+        held.may_release_early = True
 
 
-def wait_for_room() -> None:
-    """Release this chat's lock while the current update waits for the rate limiter."""
-    if (turn := _turn.get()) is not None and turn.is_lent:
-        turn.end()
+def release_if_allowed() -> None:
+    """Release the lock of this update's chat, if `allow_early_release` was called."""
+    if (held := _held_lock.get()) is not None and held.may_release_early:
+        held.release()
 
 
 class InOrderPerChat(BaseUpdateProcessor):
     """Handles the updates of a chat in order, and those of different chats concurrently.
 
     Args:
-        at_once: the most updates that are handled at the same time.
+        max_concurrent: the most updates that are handled at the same time.
     """
 
-    def __init__(self, at_once: int = _AT_ONCE) -> None:
+    def __init__(self, max_concurrent: int = _MAX_CONCURRENT) -> None:
         # The library's limit includes updates that wait for their chat, so that one slow chat could
         # use it up. Therefore `slots` limits the updates that are actually handled.
         super().__init__(sys.maxsize)
-        self.slots = asyncio.Semaphore(at_once)
-        self._turns: WeakValueDictionary[int, _ChatLock] = WeakValueDictionary()
+        self.slots = asyncio.Semaphore(max_concurrent)
+        self._locks: WeakValueDictionary[int, _ChatLock] = WeakValueDictionary()
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
         """Handle an update when its chat's lock is free."""
@@ -102,15 +102,15 @@ class InOrderPerChat(BaseUpdateProcessor):
             await coroutine
             return
         # A lock lives as long as it is held or awaited.
-        lock = self._turns.setdefault(chat, _ChatLock())
+        lock = self._locks.setdefault(chat, _ChatLock())
         is_tap = isinstance(update, Update) and update.callback_query is not None
         await lock.acquire(is_tap=is_tap)
-        turn = _Turn(lock)
-        _turn.set(turn)
+        held = _HeldLock(lock)
+        _held_lock.set(held)
         try:
             await coroutine
         finally:
-            turn.end()
+            held.release()
 
     async def initialize(self) -> None:
         """Do nothing."""

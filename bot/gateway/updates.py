@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pydantic import Field
 from telegram import (
     Animation,
     CallbackQuery,
@@ -18,7 +19,8 @@ from telegram import (
 
 from bot.gateway.messenger import ChatTarget
 from bot.gateway.rate_limiter import seconds
-from jobs.drafts import MediaFile
+from jobs.model import Value
+from jobs.wish import Seconds
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 _CLIPS = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".gif", ".3gp")
@@ -35,6 +37,23 @@ _OTHER_FILE = (
 )
 _NO_FILE = "Send me a photo with a face, and I bring it to life."
 
+
+class MediaFile(Value):
+    """A file at Telegram, with all that is needed to fetch it again.
+
+    Attributes:
+        file_id: Telegram's id of it for this bot.
+        name: file name with a suffix, for error messages.
+        size_bytes: its size; None if unknown.
+        duration_s: duration of a clip, s; None if unknown.
+    """
+
+    file_id: str
+    name: str
+    size_bytes: int | None = Field(default=None, ge=0)
+    duration_s: Seconds | None = None
+
+
 Moving = Animation | LivePhoto | Video | VideoNote
 
 
@@ -43,31 +62,31 @@ class IncomingMessage:
     """A message without its media.
 
     Attributes:
-        chat: the chat's id; negative for groups.
-        person: the sender's id; for anonymous admins and channels, that chat's id.
+        chat_id: the chat's id; negative for groups.
+        person_id: the sender's id; for anonymous admins and channels, that chat's id.
         message_id: its id in the chat.
         thread_id: the forum topic, or None.
         reply_to: the message that it replies to, or None.
-        album: the id shared by the messages of an album, or None.
+        album_id: the id shared by the messages of an album, or None.
         text: its text or caption.
     """
 
-    chat: int
-    person: int
+    chat_id: int
+    person_id: int
     message_id: int
     thread_id: int | None = None
     reply_to: int | None = None
-    album: str | None = None
+    album_id: str | None = None
     text: str = ""
 
     @property
     def target(self) -> ChatTarget:
         """Where a reply goes."""
-        return ChatTarget(self.chat, self.thread_id, self.message_id)
+        return ChatTarget(self.chat_id, self.thread_id, self.message_id)
 
 
 @dataclass(frozen=True)
-class SourcePhoto:
+class PhotoMedia:
     """A picture to animate.
 
     Attributes:
@@ -80,14 +99,14 @@ class SourcePhoto:
 
 
 @dataclass(frozen=True)
-class DrivingClip:
+class ClipMedia:
     """A clip whose movement can be followed."""
 
     file: MediaFile
 
 
 @dataclass(frozen=True)
-class Unusable:
+class UnusableMedia:
     """Media that cannot be used as a photo.
 
     Attributes:
@@ -101,7 +120,7 @@ class Unusable:
     clip: MediaFile | None = None
 
 
-Media = SourcePhoto | DrivingClip | Unusable
+Media = PhotoMedia | ClipMedia | UnusableMedia
 
 
 @dataclass(frozen=True)
@@ -109,20 +128,20 @@ class IncomingTap:
     """A tap on a button.
 
     Attributes:
-        chat: where the button is.
-        person: who tapped.
+        chat_id: where the button is.
+        person_id: who tapped.
         message_id: the button's message.
         thread_id: the forum topic, or None.
         data: the button's data.
-        query: the callback query's id, the same if the update is repeated.
+        query_id: the callback query's id, the same if the update is repeated.
     """
 
-    chat: int
-    person: int
+    chat_id: int
+    person_id: int
     message_id: int
     thread_id: int | None
     data: str
-    query: str
+    query_id: str
 
 
 @dataclass(frozen=True)
@@ -142,23 +161,23 @@ class TapAnswer:
     only_shows: bool = False
 
 
-def incoming(message: Message) -> IncomingMessage:
+def incoming_message(message: Message) -> IncomingMessage:
     """Convert a message."""
     sender = message.sender_chat or message.from_user
     reply = message.reply_to_message
     return IncomingMessage(
-        chat=message.chat.id,
-        person=sender.id if sender else message.chat.id,
+        chat_id=message.chat.id,
+        person_id=sender.id if sender else message.chat.id,
         message_id=message.message_id,
         # Outside topics a reply carries its thread's root, which cannot be sent to.
         thread_id=message.message_thread_id if message.is_topic_message else None,
         reply_to=reply.message_id if reply else None,
-        album=message.media_group_id,
+        album_id=message.media_group_id,
         text=message.text or message.caption or "",
     )
 
 
-def tapped(query: CallbackQuery) -> IncomingTap | None:
+def incoming_tap(query: CallbackQuery) -> IncomingTap | None:
     """Convert a tap; None if its button is not under a chat's message, or has no data."""
     message = query.message
     if message is None or not query.data:
@@ -168,12 +187,12 @@ def tapped(query: CallbackQuery) -> IncomingTap | None:
     if isinstance(message, Message) and message.is_topic_message:
         thread_id = message.message_thread_id
     return IncomingTap(
-        chat=message.chat.id,
-        person=query.from_user.id,
+        chat_id=message.chat.id,
+        person_id=query.from_user.id,
         message_id=message.message_id,
         thread_id=thread_id,
         data=query.data,
-        query=query.id,
+        query_id=query.id,
     )
 
 
@@ -187,19 +206,19 @@ def media_of(message: Message | ExternalReplyInfo) -> Media | None:
         largest = message.photo[-1]
         photo = MediaFile(file_id=largest.file_id, name="photo.jpg", size_bytes=largest.file_size)
         live = message.live_photo
-        return SourcePhoto(photo, _moving(live, "live photo.mp4") if live else None)
+        return PhotoMedia(photo, _moving(live, "live photo.mp4") if live else None)
     if message.sticker:
         return _of_sticker(message.sticker)
     # An animation has `document` set as well.
     clip = message.animation or message.video or message.video_note
     if clip:
-        return DrivingClip(_moving(clip, getattr(clip, "file_name", None) or "clip.mp4"))
+        return ClipMedia(_moving(clip, getattr(clip, "file_name", None) or "clip.mp4"))
     if message.document:
         return _of_document(message.document)
     if message.story or message.paid_media:
-        return Unusable(_STORY if message.story else _PAID)
+        return UnusableMedia(_STORY if message.story else _PAID)
     is_something = isinstance(message, Message) and message.effective_attachment
-    return Unusable(_NO_FILE) if is_something else None
+    return UnusableMedia(_NO_FILE) if is_something else None
 
 
 def quoted_media_of(message: Message) -> Media | None:
@@ -220,10 +239,10 @@ def _moving(clip: Moving, name: str) -> MediaFile:
 def _of_sticker(sticker: Sticker) -> Media:
     if sticker.is_video:
         clip = MediaFile(file_id=sticker.file_id, name="sticker.webm", size_bytes=sticker.file_size)
-        return Unusable(_MOVING_STICKER, clip=clip)
+        return UnusableMedia(_MOVING_STICKER, clip=clip)
     if sticker.is_animated:
-        return Unusable(_MOVING_STICKER)
-    return SourcePhoto(
+        return UnusableMedia(_MOVING_STICKER)
+    return PhotoMedia(
         MediaFile(file_id=sticker.file_id, name="sticker.webp", size_bytes=sticker.file_size)
     )
 
@@ -237,7 +256,7 @@ def _of_document(document: Document) -> Media:
         size_bytes=document.file_size,
     )
     if mime == "image/gif" or mime.startswith("video/") or suffix in _CLIPS:
-        return DrivingClip(file)
+        return ClipMedia(file)
     if mime.startswith("image/") or suffix in _PICTURES:
-        return SourcePhoto(file)
-    return Unusable(_OTHER_FILE, file.name)
+        return PhotoMedia(file)
+    return UnusableMedia(_OTHER_FILE, file.name)

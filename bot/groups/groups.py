@@ -4,14 +4,14 @@ Only messages for the bot are handled, whatever else it can read there.
 """
 
 from bot.conversation.media_handler import MediaHandler
-from bot.drafts.draft_store import draft_id
+from bot.drafts.draft import Draft
+from bot.drafts.draft_store import draft_id_of
 from bot.gateway.messenger import ChatTarget, MessageContent
-from bot.gateway.updates import DrivingClip, IncomingMessage, Media, SourcePhoto, Unusable
+from bot.gateway.updates import ClipMedia, IncomingMessage, Media, PhotoMedia, UnusableMedia
 from bot.orders.card_text import cancel_text
 from bot.orders.ordering import Ordering
 from bot.services import Services
 from bot.texts import Texts
-from jobs.drafts import Draft
 from jobs.queues.outcomes import CancelOutcome
 from jobs.templates import Catalogue, Template
 from jobs.wish import Movement
@@ -45,12 +45,12 @@ class Groups:
         _ = self._services.texts
         wish = " ".join(incoming.text.split()[1:])
         template = self._template(wish)
-        if incoming.person < 0:
+        if incoming.person_id < 0:
             text = _("I cannot see who you are. Please write as yourself, not as the group.")
             await self._media_handler.say(incoming, text)
-        elif isinstance(media, Unusable):
+        elif isinstance(media, UnusableMedia):
             await self._media_handler.say(incoming, _(media.sentence, name=media.name))
-        elif not isinstance(media, SourcePhoto):
+        elif not isinstance(media, PhotoMedia):
             await self.help(incoming)
         elif wish and template is None:
             names = ", ".join(one.name for one in self._catalogue)
@@ -63,39 +63,39 @@ class Groups:
             await self._media_handler.say(incoming, text)
         else:
             draft = Draft(
-                draft=draft_id(incoming.chat, incoming.message_id),
-                chat=incoming.chat,
-                person=incoming.person,
+                draft_id=draft_id_of(incoming.chat_id, incoming.message_id),
+                chat_id=incoming.chat_id,
+                person_id=incoming.person_id,
                 message_id=incoming.message_id,
                 thread_id=incoming.thread_id,
                 photo=media.file,
-                motion=Movement(template=template.name) if template else None,
+                movement=Movement(template=template.name) if template else None,
             )
             await self._media_handler.go_on(await self._services.drafts.begin(draft))
 
     async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
         """Take a clip that replies to a card of the same person; ignore anything else."""
-        if incoming.reply_to is None or not isinstance(media, DrivingClip):
+        if incoming.reply_to is None or not isinstance(media, ClipMedia):
             return
-        draft = await self._services.drafts.answered(incoming.chat, incoming.reply_to)
-        if draft is not None and draft.person == incoming.person:
+        draft = await self._services.drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
+        if draft is not None and draft.person_id == incoming.person_id:
             await self._media_handler.take_clip(incoming, media.file)
 
     async def help(self, incoming: IncomingMessage) -> None:
         """Explain how to use the bot in a group."""
         await self._media_handler.say(incoming, self._how_to())
 
-    async def greet(self, chat: int) -> None:
+    async def greet(self, chat_id: int) -> None:
         """Explain the same when the bot joins a group."""
-        await self._services.messenger.send(ChatTarget(chat), MessageContent(self._how_to()))
+        await self._services.messenger.send(ChatTarget(chat_id), MessageContent(self._how_to()))
 
     async def cancel(self, incoming: IncomingMessage) -> None:
         """Cancel the person's orders in this group."""
         _ = self._services.texts
         outcome = [
             await self._ordering.cancel_order(card)
-            for card in await self._ordering.open_orders(incoming.person)
-            if card.chat == incoming.chat
+            for card in await self._ordering.open_orders(incoming.person_id)
+            if card.chat_id == incoming.chat_id
         ]
         count = sum(one in (CancelOutcome.REMOVED, CancelOutcome.TOLD) for one in outcome)
         text = _("You have no open orders here.")

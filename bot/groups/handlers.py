@@ -1,12 +1,13 @@
 """Registers the handlers of groups, and of changes to the bot's chats."""
 
+from collections.abc import Awaitable, Callable
+
 from telegram import ChatMember, ChatMemberRestricted, Message, Update
 from telegram.constants import ChatMemberStatus
 from telegram.ext import ChatMemberHandler, CommandHandler, MessageHandler, filters
 
 from bot.gateway.application import AnyApplication, Context, on_message
-from bot.gateway.updates import incoming, media_of, quoted_media_of
-from bot.groups.chats import ChatDepartures, ChatMigrations
+from bot.gateway.updates import incoming_message, media_of, quoted_media_of
 from bot.groups.groups import ANIMATE, Groups
 
 _IN_GROUPS = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
@@ -18,20 +19,20 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
     """Register the handlers of what people write in groups."""
 
     async def animate(message: Message) -> None:
-        await groups.animate(incoming(message), quoted_media_of(message))
+        await groups.animate(incoming_message(message), quoted_media_of(message))
 
     async def animate_this(message: Message) -> None:
         if is_for(message.caption or "", message.get_bot().username):
-            await groups.animate(incoming(message), media_of(message))
+            await groups.animate(incoming_message(message), media_of(message))
 
     async def show_help(message: Message) -> None:
-        await groups.help(incoming(message))
+        await groups.help(incoming_message(message))
 
     async def cancel(message: Message) -> None:
-        await groups.cancel(incoming(message))
+        await groups.cancel(incoming_message(message))
 
     async def answer(message: Message) -> None:
-        await groups.answer(incoming(message), media_of(message))
+        await groups.answer(incoming_message(message), media_of(message))
 
     is_answer = filters.REPLY & ~filters.COMMAND
     for handler in (
@@ -46,17 +47,24 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
 
 def add_chat_handlers(
     application: AnyApplication,
-    migrations: ChatMigrations,
-    departures: ChatDepartures,
+    move: Callable[[int, int], Awaitable[None]],
+    leave: Callable[[int], Awaitable[None]],
     groups: Groups,
 ) -> None:
-    """Register the handlers of groups that migrate, and of chats that the bot enters or leaves."""
+    """Register the handlers of groups that migrate, and of chats that the bot enters or leaves.
+
+    Args:
+        application: the application.
+        move: called with the old and the new id of a group that migrated.
+        leave: called with the id of a chat that the bot cannot write to any more.
+        groups: greets in a new group.
+    """
 
     async def migrate(message: Message) -> None:
         if message.migrate_to_chat_id is not None:
-            await migrations.moved(message.chat.id, message.migrate_to_chat_id)
+            await move(message.chat.id, message.migrate_to_chat_id)
         elif message.migrate_from_chat_id is not None:
-            await migrations.moved(message.migrate_from_chat_id, message.chat.id)
+            await move(message.migrate_from_chat_id, message.chat.id)
 
     async def member(update: Update, _context: Context) -> None:
         change = update.my_chat_member
@@ -64,7 +72,7 @@ def add_chat_handlers(
             return
         was_in, is_in = is_member(change.old_chat_member), is_member(change.new_chat_member)
         if was_in and not is_in:
-            await departures.left(change.chat.id)
+            await leave(change.chat.id)
         elif is_in and not was_in and change.chat.type in ("group", "supergroup"):
             await groups.greet(change.chat.id)
 

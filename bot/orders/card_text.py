@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.error_text import error_text
-from bot.gateway.messenger import Button, Keyboard, MessageContent
+from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
 from bot.texts import Texts
 from jobs.errors import AnimatoError, UserError
-from jobs.orders import OrderState, Result, Stage
+from jobs.orders import Order, OrderState, Result, Stage
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
@@ -26,6 +26,7 @@ from jobs.templates import Template
 _NEAR = 3  # places from here on are worth an edit each
 _MINUTE_S, _HOUR_S = 60, 3600
 _CAPTION_CHARACTERS = 1024
+_NUMBERS_IN_A_ROW = 3  # as in the animation
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _with_time(text: str, standing: OrderStanding, _: Texts) -> str:
 
 
 def _button(card: OrderCard, label: str, action: ButtonAction, argument: str = "") -> Button:
-    return Button(label, ButtonData(action, card.draft, card.number, argument))
+    return Button(label, ButtonData(action, card.draft_id, card.number, argument))
 
 
 # --- results ------------------------------------------------------------------------------------
@@ -207,6 +208,15 @@ def result_buttons(card: OrderCard, number: int, options: Iterable[str], _: Text
     return (*rows, (as_file, _button(card, _("🗑 Delete"), ButtonAction.DELETE)))
 
 
+def numbers_keyboard(order: Order) -> Keyboard:
+    """The numbered buttons under an animation of all movements."""
+    buttons = [
+        Button(str(number), ButtonData(ButtonAction.ONE_OF_ALL, order.draft, order.number, name))
+        for number, name in enumerate(order.wish.movement.templates, start=1)
+    ]
+    return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
+
+
 def failure_content(card: OrderCard, error: AnimatoError, number: int, _: Texts) -> MessageContent:
     """Why an order failed, and what to do next. Args: see `result_buttons`."""
     again = _another_movement(card, number, _)
@@ -236,7 +246,7 @@ def final_content(card: OrderCard, message: FinalMessage, _: Texts) -> MessageCo
 
 
 def _another_movement(card: OrderCard, number: int, _: Texts) -> Button:
-    return Button(_("🔁 Another movement"), ButtonData(ButtonAction.AGAIN, card.draft, number))
+    return Button(_("🔁 Another movement"), ButtonData(ButtonAction.AGAIN, card.draft_id, number))
 
 
 def done_message(card: OrderCard, now_s: float, _: Texts) -> FinalMessage:

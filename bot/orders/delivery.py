@@ -1,6 +1,6 @@
 """Delivers the outcome of finished jobs to their chats, each once.
 
-    queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/drafts/look_results.py
+    queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/orders/look_results.py
                                      -> of an order: send (bot/orders/sending.py), end the card
                                      -> a tap on "As file": send
 
@@ -16,8 +16,7 @@ from tempfile import TemporaryDirectory
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.conversation.draft_text import numbers_keyboard
-from bot.drafts.look_results import LookResults, TellAdmins
+from bot.drafts.draft import Draft
 from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
 from bot.orders.card_text import (
@@ -26,17 +25,18 @@ from bot.orders.card_text import (
     done_message,
     failed_message,
     failure_content,
+    numbers_keyboard,
     refused_message,
     result_buttons,
 )
+from bot.orders.look_results import LookResults, TellAdmins
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import renumbered
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
-from bot.orders.sending import Message, Refused, Sender
+from bot.orders.sending import OutgoingMessage, Refused, Sender
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
 from jobs.connection import queue_errors
-from jobs.drafts import Draft
 from jobs.errors import AnimatoError, UserError
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, OrderState
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 # A delivery is not given up however often the bot dies. A message that is being sent when the bot
 # stops may take a while to be received.
-DELIVER_RULES = WorkRules(at_once=8, most_stalls=1000, stop_s=20.0)
+DELIVER_RULES = WorkRules(max_concurrent=8, most_stalls=1000, stop_s=20.0)
 
 
 class Delivery:
@@ -89,7 +89,7 @@ class Delivery:
             else:
                 await self._deliver(delivery)
         except (Forbidden, BadRequest) as error:
-            # Of a card: those of results are handled where they are sent.
+            # A message other than the result; refused results are handled where they are sent.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
             self._services.metrics.delivered(DeliveryOutcome.GONE)
         except (Later, TelegramError):
@@ -100,16 +100,16 @@ class Delivery:
         services = self._services
         step, record = await self._sender.begin(delivery.delivery_id)
         status = await services.queues.status(delivery.ref)
-        if status is None or not _is_of(delivery, status):
+        if status is None or not _is_current(delivery, status):
             return  # retried meanwhile: its new outcome has its own delivery
         card = await self._card_of(delivery)
-        draft = await self._changed_draft(card, status)
-        final = self._final(card, status)
+        draft = await self._update_draft(card, status)
+        final = self._final_message(card, status)
         if step is NextStep.GIVE_UP:
-            final = await self._given_up(card)
+            final = await self._give_up(card)
         elif step is not NextStep.FINISH and status.state is not OrderState.CANCELLED:
             with TemporaryDirectory(prefix="animato-") as folder:
-                message, final = await self._message(card, draft, status, Path(folder))
+                message, final = await self._result_message(card, draft, status, Path(folder))
                 try:
                     await self._sender.send(delivery.delivery_id, record, card.target, message)
                 except Refused as refused:
@@ -118,7 +118,7 @@ class Delivery:
             if status.error is not None and not isinstance(status.error, UserError):
                 facts = {"order": card.order_id, "error": status.error}
                 await self._tell_admins(services.texts("{order} failed: {error}", **facts))
-        await services.cards.end(card.order_id, final)
+        await services.order_cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
         with queue_errors(services.queues.url):
@@ -128,12 +128,12 @@ class Delivery:
         """Send a result as a file, or a message why that is impossible."""
         services, _ = self._services, self._services.texts
         step, record = await self._sender.begin(delivery.delivery_id)
-        card = await services.cards.read(delivery.job_id)
+        card = await services.order_cards.read(delivery.job_id)
         if card is None:
             return
         if step is NextStep.FINISH:
             if record.message_id is not None:
-                await services.cards.note_file(card.order_id, record.message_id)
+                await services.order_cards.note_file(card.order_id, record.message_id)
             return
         if step is NextStep.GIVE_UP:
             text = _(
@@ -142,32 +142,32 @@ class Delivery:
                 title=card.title,
             )
             try:
-                await services.messenger.send(card.target, MessageContent(text), at_once=True)
+                await services.messenger.send(card.target, MessageContent(text), droppable=True)
             except ChatBusy as busy:
                 raise Later(busy.wait_s) from busy
-            await self._given_up(card)
+            await self._give_up(card)
             return
         with TemporaryDirectory(prefix="animato-") as folder:
             try:
-                result, video = await self._files.fetched(card, Path(folder))
+                result, video = await self._files.fetch(card, Path(folder))
                 content = MessageContent(caption(card.title, result, _))
-                message = Message(content, video, is_file=True)
+                message = OutgoingMessage(content, video, is_file=True)
             except ResultGone as gone:
-                message = Message(MessageContent(error_text(gone, _)))
+                message = OutgoingMessage(MessageContent(error_text(gone, _)))
             try:
                 sent = await self._sender.send(delivery.delivery_id, record, card.target, message)
-                await services.cards.note_file(card.order_id, sent)
+                await services.order_cards.note_file(card.order_id, sent)
             except Refused as refused:
-                refusal = Message(MessageContent(refused_message(card, refused, _).text))
+                refusal = OutgoingMessage(MessageContent(refused_message(card, refused, _).text))
                 with suppress(Refused):
                     await self._sender.send(delivery.delivery_id, record, card.target, refusal)
                 await self._note_refusal(card, refused)
 
     # --- messages ---------------------------------------------------------------------------------
 
-    async def _message(
+    async def _result_message(
         self, card: OrderCard, draft: Draft | None, status: Status, folder: Path
-    ) -> tuple[Message, FinalMessage]:
+    ) -> tuple[OutgoingMessage, FinalMessage]:
         """Return the message about an order's outcome, and its card's final message."""
         _, number = self._services.texts, draft.number if draft else card.number + 1
         error: AnimatoError = status.error or OrderFailed(order=card.order_id)
@@ -186,10 +186,10 @@ class Delivery:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
                 content = MessageContent(caption(card.title, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
-                return Message(content, video), self._final(card, status)
-        return Message(failure_content(card, error, number, _)), failed_message(card, _)
+                return OutgoingMessage(content, video), self._final_message(card, status)
+        return OutgoingMessage(failure_content(card, error, number, _)), failed_message(card, _)
 
-    def _final(self, card: OrderCard, status: Status) -> FinalMessage:
+    def _final_message(self, card: OrderCard, status: Status) -> FinalMessage:
         """Return the card's final message."""
         match status.state:
             case OrderState.CANCELLED:
@@ -198,7 +198,7 @@ class Delivery:
                 return failed_message(card, self._services.texts)
         return done_message(card, self._services.clock(), self._services.texts)
 
-    async def _given_up(self, card: OrderCard) -> FinalMessage:
+    async def _give_up(self, card: OrderCard) -> FinalMessage:
         """Tell the admins that sending failed for good; return the card's final message."""
         _ = self._services.texts
         self._services.metrics.delivered(DeliveryOutcome.GIVEN_UP)
@@ -220,11 +220,11 @@ class Delivery:
                 _("{order} could not be sent: {error}", order=card.order_id, error=refused)
             )
 
-    async def _changed_draft(self, card: OrderCard, status: Status) -> Draft | None:
+    async def _update_draft(self, card: OrderCard, status: Status) -> Draft | None:
         """Update the draft after its order; return None if it is gone or unreadable."""
         try:
             return await self._services.drafts.change(
-                card.draft, lambda found: _after(found, card, status)
+                card.draft_id, lambda found: _draft_after(found, card, status)
             )
         except RecordError:
             return None
@@ -232,7 +232,7 @@ class Delivery:
     async def _card_of(self, delivery: outbox.DeliveryJob) -> OrderCard:
         """Return the order's card, or a substitute if it is lost."""
         services = self._services
-        card = await services.cards.read(delivery.job_id)
+        card = await services.order_cards.read(delivery.job_id)
         if card is not None:
             return card
         with queue_errors(services.queues.url):
@@ -248,18 +248,18 @@ class Delivery:
         )
 
 
-def _is_of(delivery: outbox.DeliveryJob, status: Status) -> bool:
+def _is_current(delivery: outbox.DeliveryJob, status: Status) -> bool:
     """Whether the order's outcome is still the one to deliver."""
     ended_ms = round((status.finished_s or 0) * 1000)
     return status.state.is_final and ended_ms <= delivery.finished_ms + 1
 
 
-def _after(draft: Draft, card: OrderCard, status: Status) -> Draft:
+def _draft_after(draft: Draft, card: OrderCard, status: Status) -> Draft:
     """Return the draft after an order from it: further taps are new orders.
 
     The card stays above the result; the next one is sent below.
     """
     changed = renumbered(draft, card.number)
-    if status.state is OrderState.CANCELLED or draft.card != card.card:
+    if status.state is OrderState.CANCELLED or draft.card != card.message:
         return changed
     return changed.model_copy(update={"card": None})

@@ -1,16 +1,17 @@
 """Orders that follow from an earlier one: the buttons of an order's card and of its result.
 
 Each call may be repeated for the same tap. A later order takes a number that no other order of the
-draft has; the earlier order's card stores it (`_numbered`).
+draft has; the earlier order's card stores it (`_with_number`).
 """
 
+from bot.drafts.draft import Draft
+from bot.gateway.messenger import CardMessage
 from bot.orders.card_text import cancelled_message
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
-from jobs.drafts import Card, Draft
 from jobs.orders import OrderState
 from jobs.queues.status import Status
 from jobs.service_errors import OrderNotFailed, OrderRefused
@@ -37,7 +38,7 @@ class LaterOrders:
         self._status_cards = status_cards
 
     async def retry(
-        self, draft: Draft, number: int, message: Card | None = None, by: int | None = None
+        self, draft: Draft, number: int, message: CardMessage | None = None, by: int | None = None
     ) -> PlacedOrder:
         """Try a failed order again; place it anew if it or its files are gone.
 
@@ -52,19 +53,19 @@ class LaterOrders:
             OrderRefused, QueueUnavailable, StoreUnavailable: see `Ordering.place`.
         """
         services, ordering, card = self._services, self._ordering, await self._card(draft, number)
-        await ordering.check_access(draft.person if by is None else by)
+        await ordering.check_access(draft.person_id if by is None else by)
         status = await services.queues.status(card.ref)
         wish = card.order.wish
         is_there = wish.clip is None or wish.clip.is_complete
         files = (wish.photo.file, wish.clip.file if wish.clip else None)
         is_there = is_there and await ordering.are_stored(files)
         if not is_there or await self._is_lost(status):
-            again = await self._numbered(_again(draft, card, message), card, "retry")
+            again = await self._with_number(_again(draft, card, message), card, "retry")
             return await ordering.place(again, by, card)
         if status is None or status.state is not OrderState.FAILED:
             return PlacedOrder(card)
         # The card comes first: whatever happens then, it is kept up to date.
-        card = await services.cards.reopen(card, message, services.clock())
+        card = await services.order_cards.reopen(card, message, services.clock())
         try:
             await services.queues.retry(card.ref)
         except OrderNotFailed:
@@ -80,7 +81,7 @@ class LaterOrders:
         card = await self._card(draft, number)
         rank = card.order.wish.options.get(BEST_FRAME_RANK, 1)
         options = {FIND_BEST_FRAME: True, BEST_FRAME_RANK: int(str(rank)) + 1}
-        again = await self._numbered(_again(draft, card), card, "frame")
+        again = await self._with_number(_again(draft, card), card, "frame")
         again = again.model_copy(update={"options": {**card.order.wish.options, **options}})
         return await self._ordering.place(again, earlier=card)
 
@@ -91,12 +92,12 @@ class LaterOrders:
         """
         card = await self._card(draft, number)
         one = {
-            "motion": Movement(template=template),
+            "movement": Movement(template=template),
             "is_all_wanted": False,
             "engine": draft.engine,
             "options": draft.options,
         }
-        again = await self._numbered(_again(draft, card), card, f"template {template}")
+        again = await self._with_number(_again(draft, card), card, f"template {template}")
         return await self._ordering.place(again.model_copy(update=one), earlier=card)
 
     async def use_engine(self, draft: Draft, number: int, engine: str) -> PlacedOrder:
@@ -108,33 +109,35 @@ class LaterOrders:
         """
         services, card = self._services, await self._card(draft, number)
         await services.queues.check_engine(engine)
-        await self._ordering.check_access(draft.person)
-        wish, status = f"engine {engine}", await services.queues.status(card.ref)
+        await self._ordering.check_access(draft.person_id)
+        button_key, status = f"engine {engine}", await services.queues.status(card.ref)
         is_waiting = status is not None and status.state in (
             OrderState.WAITING,
             OrderState.RETRYING,
         )
         if is_waiting and engine != card.order.engine and not card.order.wish.movement.templates:
-            again = await self._numbered(_again(draft, card), card, wish)
+            again = await self._with_number(_again(draft, card), card, button_key)
             again = again.model_copy(update={"engine": engine})
-            return await self._replaced(card, await self._ordering.move(again, card))
+            return await self._replace(card, await self._ordering.move(again, card))
         # An earlier call may have been interrupted before the order began.
-        known = await services.cards.read(draft.order_id_of(card.later.get(wish, number)))
+        known = await services.order_cards.read(
+            draft.order_id_of(card.later.get(button_key, number))
+        )
         if known is None or known.number == number:
             return PlacedOrder(card)
         if card.ended is not None:
             return PlacedOrder(known)
-        return await self._replaced(card, PlacedOrder(known))
+        return await self._replace(card, PlacedOrder(known))
 
     # --- inside -----------------------------------------------------------------------------------
 
     async def _card(self, draft: Draft, number: int) -> OrderCard:
-        card = await self._services.cards.read(draft.order_id_of(number))
+        card = await self._services.order_cards.read(draft.order_id_of(number))
         if card is None:
             raise OrderForgotten
         return card
 
-    async def _numbered(self, again: Draft, card: OrderCard, wish: str) -> Draft:
+    async def _with_number(self, again: Draft, card: OrderCard, button_key: str) -> Draft:
         """Return a draft with the number of a later order.
 
         The same button gives the same number, unless its order was cancelled or its video is lost.
@@ -142,34 +145,36 @@ class LaterOrders:
         Args:
             again: what is wanted.
             card: the earlier order's card.
-            wish: names the button.
+            button_key: names the button.
 
         Raises:
             OrderForgotten: the draft is not stored any more.
         """
-        number = card.later.get(wish)
+        number = card.later.get(button_key)
         if number is None or await self._is_over(again.order_id_of(number)):
-            taken = await self._taken(again)
-            number = await self._services.cards.note_later(card.order_id, wish, taken, number)
+            taken = await self._take_number(again)
+            number = await self._services.order_cards.note_later(
+                card.order_id, button_key, taken, number
+            )
         return again.model_copy(update={"number": number})
 
-    async def _taken(self, draft: Draft) -> int:
+    async def _take_number(self, draft: Draft) -> int:
         """Take a number that no order of a draft has, or will get from a keyboard."""
-        is_ordered = await self._services.cards.read(draft.order_id) is not None
+        is_ordered = await self._services.order_cards.read(draft.order_id) is not None
 
         def above(found: Draft) -> Draft:
             # An open keyboard keeps its number, and a status card stays with its order.
             card = None if is_ordered and found.number == draft.number else found.card
             return found.model_copy(update={"number": found.number + 2, "card": card})
 
-        changed = await self._services.drafts.change(draft.draft, above)
+        changed = await self._services.drafts.change(draft.draft_id, above)
         if changed is None:
             raise OrderForgotten
         return changed.number - 1
 
     async def _is_over(self, order_id: str) -> bool:
         """Whether an order has no video, so that the same may be ordered again."""
-        card = await self._services.cards.read(order_id)
+        card = await self._services.order_cards.read(order_id)
         if card is None or card.replaced_by is not None:
             return False
         status = await self._services.queues.status(card.ref)
@@ -177,21 +182,21 @@ class LaterOrders:
             return card.ended is not None
         return await self._is_lost(status)
 
-    async def _replaced(self, card: OrderCard, placed: PlacedOrder) -> PlacedOrder:
+    async def _replace(self, card: OrderCard, placed: PlacedOrder) -> PlacedOrder:
         """Remove an order whose successor was placed; or the successor, if the order has begun."""
         services, new = self._services, placed.card
         assert new is not None  # noqa: S101 - `move` fetches no files
-        await services.cards.change(card.order_id, replaced_by=new.number)
+        await services.order_cards.change(card.order_id, replaced_by=new.number)
         old = card.model_copy(update={"replaced_by": new.number})
         if await services.queues.remove_waiting(card.ref):
-            await services.cards.end(card.order_id, cancelled_message(old, services.texts))
+            await services.order_cards.end(card.order_id, cancelled_message(old, services.texts))
             self._status_cards.wake(card.order_id)
             return placed
         if await services.queues.remove_waiting(new.ref):
             _ = services.texts
             text = _("{title}: the first one has already started and continues.", title=card.title)
-            await services.cards.change(card.order_id, replaced_by=None)
-            await services.cards.end(new.order_id, FinalMessage(text=text))
+            await services.order_cards.change(card.order_id, replaced_by=None)
+            await services.order_cards.end(new.order_id, FinalMessage(text=text))
             self._status_cards.wake(new.order_id)
             return PlacedOrder(card)
         # Both have begun: the newer one continues.
@@ -207,12 +212,12 @@ class LaterOrders:
         return not await self._ordering.are_stored([status.video().key])
 
 
-def _again(draft: Draft, card: OrderCard, message: Card | None = None) -> Draft:
+def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) -> Draft:
     """Return the draft with the wish of one of its orders, and `message` as its card."""
     wish = card.order.wish
     is_all = bool(wish.movement.templates)
     changes = {
-        "motion": None if is_all else wish.movement,
+        "movement": None if is_all else wish.movement,
         "is_all_wanted": is_all,
         "face_box": wish.face_box,
         "engine": card.order.engine,

@@ -61,7 +61,7 @@ class Offer:
         """Whether people may choose an engine even if it is not the default."""
         return engine not in self.known or self.known[engine].preference > 0
 
-    def chosen(self, wanted: str | None = None) -> str | None:
+    def engine_or_default(self, wanted: str | None = None) -> str | None:
         """Return the engine for an order: the wanted one even if no worker offers it now.
 
         None: nothing is chosen, and no worker has ever been online.
@@ -75,7 +75,7 @@ class Offer:
         Raises:
             NoEngine: no worker has ever offered one.
         """
-        engine = self.chosen(wanted)
+        engine = self.engine_or_default(wanted)
         if is_all_wanted:
             engine = self.shows_all or next(filter(self._can_show_all, self.last), None)
         if engine is None:
@@ -134,14 +134,14 @@ class Offers:
         known = await self._engines.all()
         infos = {one.info.name: one.info for one in known}
         return Offer(
-            engines=self._offered([infos[name] for name in understood if name in infos]),
+            engines=self._choosable([infos[name] for name in understood if name in infos]),
             default=self._default,
             understood=understood,
             known=infos,
-            last=self._offered(_seen_last(known)),
+            last=self._choosable(_seen_last(known)),
         )
 
-    def _offered(self, engines: Sequence[EngineInfo]) -> tuple[str, ...]:
+    def _choosable(self, engines: Sequence[EngineInfo]) -> tuple[str, ...]:
         """Return the names of those that people may choose, the best first."""
         chosen = [one for one in engines if one.preference or one.name == self._default]
         return tuple(one.name for one in sorted(chosen, key=_rank))

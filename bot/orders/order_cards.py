@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pydantic import Field
 from redis.asyncio import Redis
 
-from bot.gateway.messenger import ChatTarget
-from bot.record_store import RecordStore
+from bot.gateway.messenger import CardMessage, ChatTarget
+from bot.gateway.updates import MediaFile
+from bot.record_store import BotRecord, RecordStore
 from jobs.connection import queue_errors
-from jobs.drafts import Card, MediaFile
 from jobs.model import Value
-from jobs.orders import Order, Record
+from jobs.orders import Order
 from jobs.queues.keys import OPEN_CARDS, JobRef, card_key
 from jobs.queues.waiting import ShownPlace
 from jobs.service_errors import RecordError
@@ -35,7 +35,7 @@ class FinalMessage(Value):
     offers_more: bool = False
 
 
-class OrderCard(Record):
+class OrderCard(BotRecord):
     """An order and the message that shows its status.
 
     Attributes:
@@ -44,7 +44,7 @@ class OrderCard(Record):
         thread_id: the forum topic, or None.
         reply_to: the message that the result replies to, or None.
         moved_to: the new id of a group that migrated after the order's id was made, or None.
-        card: the message that shows the status; None before it is sent, or if it is gone.
+        message: the one that shows the status; None before it is sent, or if it is gone.
         clip: the person's clip that it follows, in case it must be fetched again; or None.
         later: the numbers of the orders placed by its buttons, by button.
         replaced_by: the number of the order that replaces it in another queue, or None.
@@ -64,7 +64,7 @@ class OrderCard(Record):
     thread_id: int | None = None
     reply_to: int | None = None
     moved_to: int | None = None
-    card: Card | None = None
+    message: CardMessage | None = None
     clip: MediaFile | None = None
     later: dict[str, int] = Field(default_factory=dict)
     replaced_by: int | None = None
@@ -89,17 +89,17 @@ class OrderCard(Record):
         return self.order.ref
 
     @property
-    def chat(self) -> int:
+    def chat_id(self) -> int:
         """The chat's current id."""
         return self.order.chat if self.moved_to is None else self.moved_to
 
     @property
-    def person(self) -> int:
+    def person_id(self) -> int:
         """Whose order it is."""
         return self.order.person
 
     @property
-    def draft(self) -> str:
+    def draft_id(self) -> str:
         """The draft it was ordered from."""
         return self.order.draft
 
@@ -111,12 +111,12 @@ class OrderCard(Record):
     @property
     def is_group(self) -> bool:
         """Whether the chat is a group, whose ids are negative."""
-        return self.chat < 0
+        return self.chat_id < 0
 
     @property
     def target(self) -> ChatTarget:
         """Where its messages go: they reply to the photo."""
-        return ChatTarget(self.chat, self.thread_id, self.reply_to)
+        return ChatTarget(self.chat_id, self.thread_id, self.reply_to)
 
 
 class OrderCards:
@@ -159,30 +159,34 @@ class OrderCards:
 
         await self._changed(order_id, with_file)
 
-    async def note_later(self, order_id: str, wish: str, number: int, known: int | None) -> int:
+    async def note_later(
+        self, order_id: str, button_key: str, number: int, known: int | None
+    ) -> int:
         """Store the number of a later order. Return the number that another call stored, if any.
 
         Args:
             order_id: the earlier order.
-            wish: names the button.
+            button_key: names the button.
             number: the later order's number.
             known: the stored number that is to be replaced, or None.
         """
 
         def noted(card: OrderCard) -> OrderCard:
-            if card.later.get(wish) != known:
+            if card.later.get(button_key) != known:
                 return card
-            return card.model_copy(update={"later": {**card.later, wish: number}})
+            return card.model_copy(update={"later": {**card.later, button_key: number}})
 
         card = await self._changed(order_id, noted)
-        return number if card is None else card.later[wish]
+        return number if card is None else card.later[button_key]
 
     async def _changed(
         self, order_id: str, change: Callable[[OrderCard], OrderCard]
     ) -> OrderCard | None:
         return await self._records.change(card_key(order_id), change)
 
-    async def reopen(self, known: OrderCard, message: Card | None, now_s: float) -> OrderCard:
+    async def reopen(
+        self, known: OrderCard, message: CardMessage | None, now_s: float
+    ) -> OrderCard:
         """Reset the card of an order that begins again.
 
         Args:
@@ -193,7 +197,7 @@ class OrderCards:
         fresh = {
             "ended": None,
             "is_stopping": False,
-            "card": message,
+            "message": message,
             "begun_s": now_s,
             "shown": ShownPlace(),
             "shown_phase": "",

@@ -1,15 +1,16 @@
-"""Taking orders, and taking them back: from a draft to the queue.
+"""Places and cancels orders.
 
-    place -> may the person order? -> are the files stored? -> card -> queue
-                                   -> if not, the files are fetched first
+    place -> check access and limits -> store the order's card -> submit the order to its queue
+                                     -> files are gone: fetch them; `LookResults` places it later
 
-Each call may be repeated for the same tap: an order's id is made of its draft and number.
+Each call may be repeated for the same tap: an order's id is made of its draft's id and a number.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
 from bot.orders.card_text import cancelled_message, error_message, title_of
@@ -19,7 +20,6 @@ from bot.orders.status_cards import StatusCards
 from bot.people import Role
 from bot.services import Services
 from jobs.connection import queue_errors
-from jobs.drafts import Draft
 from jobs.orders import Lane, Order
 from jobs.queues.admission import NO_LIMITS, OrderLimits
 from jobs.queues.keys import show_all_key
@@ -112,7 +112,7 @@ class Ordering:
         self._status_cards = status_cards
         self._catalogue = catalogue
         self._show_all_per_day = show_all_per_day
-        self._estimates = Estimates(services.queues.client, services.queues.url)
+        self._estimates = Estimates(services.queues.client)
 
     async def place(
         self, draft: Draft, by: int | None = None, earlier: OrderCard | None = None
@@ -133,7 +133,7 @@ class Ordering:
         """
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
-        role = await self.check_access(draft.person if by is None else by)
+        role = await self.check_access(draft.person_id if by is None else by)
         files = _files_of(draft, earlier)
         if not files or not await self.are_stored(files):
             await self._fetch(draft)
@@ -155,7 +155,7 @@ class Ordering:
         """
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
-        order = await self._order(draft, earlier, await self.check_access(draft.person))
+        order = await self._order(draft, earlier, await self.check_access(draft.person_id))
         return await self._submit(draft, order, self._limits(order.lane).with_one_more())
 
     async def cancel(self, draft: Draft, number: int) -> CancelOutcome:
@@ -164,7 +164,7 @@ class Ordering:
         Raises:
             QueueUnavailable: Redis does not answer.
         """
-        card = await self._services.cards.read(draft.order_id_of(number))
+        card = await self._services.order_cards.read(draft.order_id_of(number))
         return CancelOutcome.UNKNOWN if card is None else await self.cancel_order(card)
 
     async def cancel_order(self, card: OrderCard) -> CancelOutcome:
@@ -172,25 +172,31 @@ class Ordering:
         services = self._services
         outcome = await services.queues.cancel(card.ref)
         if outcome is CancelOutcome.REMOVED:
-            await services.cards.end(card.order_id, cancelled_message(card, services.texts))
-            await services.drafts.change(card.draft, lambda draft: renumbered(draft, card.number))
+            await services.order_cards.end(card.order_id, cancelled_message(card, services.texts))
+            await services.drafts.change(
+                card.draft_id, lambda draft: renumbered(draft, card.number)
+            )
         elif outcome is CancelOutcome.TOLD:
-            await services.cards.change(card.order_id, is_stopping=True)
+            await services.order_cards.change(card.order_id, is_stopping=True)
         self._status_cards.wake(card.order_id)
         return outcome
 
-    async def open_orders(self, person: int) -> list[OrderCard]:
+    async def open_orders(self, person_id: int) -> list[OrderCard]:
         """Return a person's orders that have not ended, the oldest first."""
-        return [card for card in await self._services.cards.all_open() if card.person == person]
+        return [
+            card
+            for card in await self._services.order_cards.all_open()
+            if card.person_id == person_id
+        ]
 
-    async def check_access(self, person: int) -> Role:
+    async def check_access(self, person_id: int) -> Role:
         """Return the person's role.
 
         Raises:
             NotServed, ShutOut: the person may not use the bot.
             OrdersPaused: an admin has paused orders.
         """
-        role = await self._services.people.role(person)
+        role = await self._services.people.role(person_id)
         if role is Role.BANNED:
             raise ShutOut
         if role is Role.STRANGER:
@@ -207,7 +213,7 @@ class Ordering:
 
     async def _ended_card(self, draft: Draft) -> OrderCard | None:
         """Return the card of the draft's order if that has ended already."""
-        known = await self._services.cards.read(draft.order_id)
+        known = await self._services.order_cards.read(draft.order_id)
         if known is None or known.ended is None:
             return None
         # An order that never reached its queue may be submitted again.
@@ -223,17 +229,17 @@ class Ordering:
             StillFetching: they are being fetched for another order.
         """
         wish: dict[str, Any] = {
-            "motion": draft.motion,
+            "movement": draft.movement,
             "is_all_wanted": draft.is_all_wanted,
-            "wish_number": draft.number,
+            "reserved_number": draft.number,
             "engine": draft.engine,
             "options": draft.options,
             "clip": draft.clip,
         }
 
         def changed(found: Draft) -> Draft:
-            is_being_checked = found.look is None and found.trouble is None
-            if is_being_checked and found.wish_number not in (None, draft.number):
+            is_being_checked = found.look is None and found.problem is None
+            if is_being_checked and found.reserved_number not in (None, draft.number):
                 raise StillFetching
             is_as_read = found.revision == draft.revision and not is_being_checked
             if is_as_read or found.clip != draft.clip:
@@ -241,7 +247,7 @@ class Ordering:
                 return found.renewed(face_box=draft.face_box, **wish)
             return found.model_copy(update=wish)
 
-        stored = await self._services.drafts.change(draft.draft, changed)
+        stored = await self._services.drafts.change(draft.draft_id, changed)
         if stored is not None:
             await self._intake.begin(stored)
 
@@ -256,7 +262,7 @@ class Ordering:
         if made_of is None:
             raise DraftUnready
         offer = await self._services.offers.now()
-        motion, templates = draft.motion, self._shown(draft)
+        motion, templates = draft.movement, self._templates(draft)
         engine = offer.engine_for(draft.engine, is_all_wanted=draft.is_all_wanted)
         if draft.is_all_wanted:
             motion = Movement(templates=tuple(one.name for one in templates))
@@ -275,9 +281,9 @@ class Ordering:
         cost_s = await self._estimates.cost_s(engine, wish.cost_frames)
         return Order(
             order_id=draft.order_id,
-            person=draft.person,
-            chat=draft.chat_of_ids or draft.chat,
-            draft=draft.draft,
+            person=draft.person_id,
+            chat=draft.order_chat_id or draft.chat_id,
+            draft=draft.draft_id,
             number=draft.number,
             engine=engine,
             wish=wish,
@@ -288,22 +294,22 @@ class Ordering:
     async def _submit(self, draft: Draft, order: Order, limits: OrderLimits) -> PlacedOrder:
         services = self._services
         with queue_errors(services.queues.url):
-            await services.retention.touch(draft.draft, services.clock())
+            await services.retention.touch(draft.draft_id, services.clock())
         # The card comes first, so that no order is without one.
-        card = await services.cards.open(
+        card = await services.order_cards.open(
             OrderCard(
                 order=order,
                 title=self._title(draft),
                 thread_id=draft.thread_id,
                 reply_to=draft.message_id,
-                moved_to=draft.chat if draft.chat_of_ids else None,
-                card=draft.card,
+                moved_to=draft.chat_id if draft.order_chat_id else None,
+                message=draft.card,
                 clip=draft.clip if order.wish.clip else None,
                 begun_s=services.clock(),
             )
         )
         if card.ended is not None:
-            card = await services.cards.reopen(card, draft.card, services.clock())
+            card = await services.order_cards.reopen(card, draft.card, services.clock())
         try:
             submitted = await services.queues.submit(order, limits)
         except OrderRefused as error:
@@ -311,21 +317,21 @@ class Ordering:
                 # It was accepted once, and Redis has lost it.
                 reason = error_text(error, services.texts)
                 message = error_message(card, reason, services.texts)
-                await services.cards.end(order.order_id, message)
+                await services.order_cards.end(order.order_id, message)
                 self._status_cards.wake(order.order_id)
             else:
-                await services.cards.forget(order.order_id)
+                await services.order_cards.forget(order.order_id)
             await self._uncount_show_all(order)
             raise
 
         def ordered(found: Draft) -> Draft:
-            if found.number != order.number and found.card == card.card:
+            if found.number != order.number and found.card == card.message:
                 # The message shows this order from now on; the draft's next card is a new one.
                 found = found.model_copy(update={"card": None})
-            is_other_wish = found.wish_number not in (None, order.number)
+            is_other_wish = found.reserved_number not in (None, order.number)
             return found if is_other_wish else found.without_wish()
 
-        await services.drafts.change(draft.draft, ordered)
+        await services.drafts.change(draft.draft_id, ordered)
         self._status_cards.wake(order.order_id)
         return PlacedOrder(card, submitted.is_new)
 
@@ -351,18 +357,18 @@ class Ordering:
         with queue_errors(self._services.queues.url):
             await self._services.queues.client.zrem(show_all_key(order.person), order.order_id)
 
-    def _shown(self, draft: Draft) -> list[Template]:
+    def _templates(self, draft: Draft) -> list[Template]:
         """The movements that a draft asks for."""
         if draft.is_all_wanted:
             return list(self._catalogue)[:MAX_TILES]
-        name = draft.motion.template if draft.motion else None
+        name = draft.movement.template if draft.movement else None
         return [self._catalogue.get(name)] if name else []
 
     def _title(self, draft: Draft) -> str:
         _ = self._services.texts
         if draft.is_all_wanted:
             return _("✨ All movements")
-        templates = self._shown(draft)
+        templates = self._templates(draft)
         return title_of(templates[0]) if templates else _("🎬 Your clip")
 
 
@@ -377,10 +383,10 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]
     Raises:
         DraftUnready: no movement is chosen.
     """
-    if draft.motion is None and not draft.is_all_wanted:
+    if draft.movement is None and not draft.is_all_wanted:
         raise DraftUnready
     made_of = earlier.order.wish if earlier is not None else draft.look
-    clip = draft.motion.clip if draft.motion else None
+    clip = draft.movement.clip if draft.movement else None
     # What an earlier version stored about a clip is too little: it is looked at again.
     if made_of is None or (clip is not None and not clip.is_complete):
         return ()

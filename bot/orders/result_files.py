@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from bot.drafts.draft import Draft
 from bot.gateway.messenger import OutgoingVideo
 from bot.orders.order_cards import OrderCard
 from bot.services import Services
 from jobs.connection import queue_errors
-from jobs.drafts import Draft
 from jobs.errors import UserError
 from jobs.orders import OrderState, Result
 from jobs.queues.outbox import DeliveryJob, hand_in
@@ -39,7 +39,7 @@ class ResultFiles:
             ResultGone: it is not stored any more.
             QueueUnavailable: Redis does not answer.
         """
-        card = await self._services.cards.read(draft.order_id_of(number))
+        card = await self._services.order_cards.read(draft.order_id_of(number))
         if card is None:
             raise ResultGone
         queues = self._services.queues
@@ -52,7 +52,7 @@ class ResultFiles:
         )
         await hand_in(queues, job)
 
-    async def fetched(self, card: OrderCard, folder: Path) -> tuple[Result, OutgoingVideo]:
+    async def fetch(self, card: OrderCard, folder: Path) -> tuple[Result, OutgoingVideo]:
         """Fetch the result of an order into a folder.
 
         Raises:
@@ -82,11 +82,11 @@ class ResultFiles:
         folder = result_folder(draft.order_id_of(number))
         found = [file.key async for file in services.store.listing(folder)]
         await services.store.delete(found)
-        if any(card.draft == draft.draft for card in await services.cards.all_open()):
+        if any(card.draft_id == draft.draft_id for card in await services.order_cards.all_open()):
             return False
-        await services.drafts.forget(draft.draft)
+        await services.drafts.forget(draft.draft_id)
         with queue_errors(services.queues.url):
-            await services.retention.forget(draft.draft, services.clock())
+            await services.retention.forget(draft.draft_id, services.clock())
         return True
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
+from bot.gateway.card_sender import was_never_sent
 from bot.gateway.messenger import (
     ChatBusy,
     ChatTarget,
@@ -19,7 +20,6 @@ from bot.gateway.messenger import (
     Messenger,
     OutgoingVideo,
 )
-from bot.gateway.new_cards import was_never_sent
 from bot.gateway.rate_limiter import seconds
 from bot.services import Services
 from jobs.metrics.order_metrics import DeliveryOutcome
@@ -42,7 +42,7 @@ _NO_TOPIC = ("topic", "thread")
 
 
 @dataclass(frozen=True)
-class Message:
+class OutgoingMessage:
     """A message to deliver.
 
     Attributes:
@@ -94,7 +94,7 @@ class Sender:
         return step, record
 
     async def send(
-        self, name: str, record: DeliveryRecord, target: ChatTarget, message: Message
+        self, name: str, record: DeliveryRecord, target: ChatTarget, message: OutgoingMessage
     ) -> int:
         """Send a message and return its id; record the state before and after.
 
@@ -113,12 +113,12 @@ class Sender:
         if record.tries:
             # An attempt counts only while Telegram answers at all: there are few of them.
             await services.messenger.ask_for_answer()
-        if message.video is not None and target.chat > 0:
+        if message.video is not None and target.chat_id > 0:
             await _show_action(services.messenger, target)
         record = record.begun(services.clock())
         await write_record(services.queues, name, record)
         try:
-            sent = await _sent(services.messenger, target, message)
+            sent = await _send_somehow(services.messenger, target, message)
         except (ChatBusy, RetryAfter) as error:
             await write_record(services.queues, name, record.refused())
             wait_s = error.wait_s if isinstance(error, ChatBusy) else seconds(error.retry_after)
@@ -152,11 +152,11 @@ async def _show_action(messenger: Messenger, target: ChatTarget) -> None:
         log.info("the chat action was not shown: %s", type(error).__name__)
 
 
-async def _sent(messenger: Messenger, target: ChatTarget, message: Message) -> int:
+async def _send_somehow(messenger: Messenger, target: ChatTarget, message: OutgoingMessage) -> int:
     """Send a message in the first way that the chat accepts."""
     while True:
         try:
-            return await _sent_as(messenger, target, message)
+            return await _send_as(messenger, target, message)
         except BadRequest as error:
             is_topic = any(phrase in str(error).lower() for phrase in _NO_TOPIC)
             if target.thread_id is not None and is_topic:
@@ -168,8 +168,8 @@ async def _sent(messenger: Messenger, target: ChatTarget, message: Message) -> i
             log.info("the chat refuses; trying another way: %s", error)
 
 
-async def _sent_as(messenger: Messenger, target: ChatTarget, message: Message) -> int:
+async def _send_as(messenger: Messenger, target: ChatTarget, message: OutgoingMessage) -> int:
     if message.video is None:
-        return await messenger.send(target, message.content, at_once=True)
+        return await messenger.send(target, message.content, droppable=True)
     send = messenger.send_file if message.is_file else messenger.send_video
-    return await send(target, message.video, message.content, at_once=True)
+    return await send(target, message.video, message.content, droppable=True)

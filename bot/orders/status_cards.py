@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.gateway.application import described
-from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.drafts.draft import Draft
+from bot.gateway.application import describe_error
+from bot.gateway.messenger import CardMessage, ChatBusy, MessageContent
 from bot.orders.card_text import (
     GROUP,
     PRIVATE,
@@ -26,7 +27,6 @@ from bot.orders.card_text import (
 )
 from bot.orders.order_cards import OrderCard
 from bot.services import Services
-from jobs.drafts import Card, Draft
 from jobs.errors import AnimatoError
 from jobs.orders import OrderState, Stage
 from jobs.queues.waiting import Estimates
@@ -51,7 +51,7 @@ class StatusCards:
     def __init__(self, services: Services, tick_s: float = 1.0) -> None:
         self._services = services
         self._tick_s = tick_s
-        self._estimates = Estimates(services.queues.client, services.queues.url)
+        self._estimates = Estimates(services.queues.client)
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._is_closed = False
@@ -94,14 +94,14 @@ class StatusCards:
     def _on_written(self, order_id: str) -> None:
         task = self._writing.pop(order_id)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s: its card is not up to date: %s", order_id, described(error))
+            log.error("%s: its card is not up to date: %s", order_id, describe_error(error))
         if order_id in self._again and not task.cancelled():
             self._again.discard(order_id)
             self.wake(order_id)
 
     async def _check_all(self) -> None:
         now_s = self._services.clock()
-        cards = await self._services.cards.all_unsettled()
+        cards = await self._services.order_cards.all_unsettled()
         known = {card.order_id for card in cards}
         self._checked_s = {name: at for name, at in self._checked_s.items() if name in known}
         for card in cards:
@@ -118,7 +118,7 @@ class StatusCards:
 
     async def _update(self, order_id: str) -> None:
         services = self._services
-        card = await services.cards.read(order_id)
+        card = await services.order_cards.read(order_id)
         if card is None:
             return
         if card.ended is not None:
@@ -127,12 +127,12 @@ class StatusCards:
         status = await services.queues.status(card.ref)
         if status is None:
             if services.clock() - card.begun_s > _LOST_S:
-                await services.cards.end(order_id, lost_message(card, services.texts))
-                await self._show_final(await services.cards.read(order_id) or card)
+                await services.order_cards.end(order_id, lost_message(card, services.texts))
+                await self._show_final(await services.order_cards.read(order_id) or card)
             return
         if status.state is OrderState.CANCELLED and status.finished_s is None:
             # It was removed from the queue: there is no delivery.
-            await services.cards.end(order_id, cancelled_message(card, services.texts))
+            await services.order_cards.end(order_id, cancelled_message(card, services.texts))
             self._checked_s.pop(order_id, None)
             return
         if status.state.is_final:
@@ -154,9 +154,9 @@ class StatusCards:
         except (Forbidden, BadRequest) as error:
             log.info("%s: its card cannot be written: %s", card.order_id, error)
             shown = None
-        await self._services.cards.change(
+        await self._services.order_cards.change(
             card.order_id,
-            card=shown,
+            message=shown,
             shown=standing.place,
             shown_phase=str(standing.phase),
             shown_percent=standing.percent,
@@ -164,32 +164,32 @@ class StatusCards:
             edits=card.edits + 1,
         )
 
-    async def _send_or_edit(self, card: OrderCard, content: MessageContent) -> Card | None:
+    async def _send_or_edit(self, card: OrderCard, content: MessageContent) -> CardMessage | None:
         """Edit the card's message or send it. Return None if it is gone."""
         messenger, is_first = self._services.messenger, card.edits == 0
-        if card.card is not None:
+        if card.message is not None:
             # The first edit removes the buttons that led to the order.
             is_there = await messenger.edit(
-                card.chat, card.card, content, at_once=not is_first and not card.is_stopping
+                card.chat_id, card.message, content, droppable=not is_first and not card.is_stopping
             )
             if is_there:
-                return card.card
+                return card.message
         if not is_first:
             return None
 
-        async def note(sent: Card) -> None:
+        async def note(sent: CardMessage) -> None:
             def with_card(draft: Draft) -> Draft:
-                is_gone = draft.card is None or draft.card == card.card
+                is_gone = draft.card is None or draft.card == card.message
                 is_its_order = draft.number == card.number
                 return (
                     draft.model_copy(update={"card": sent}) if is_gone and is_its_order else draft
                 )
 
-            await self._services.cards.change(card.order_id, card=sent)
+            await self._services.order_cards.change(card.order_id, message=sent)
             with suppress(RecordError):  # an unreadable draft must not cause a second card
-                await self._services.drafts.change(card.draft, with_card)
+                await self._services.drafts.change(card.draft_id, with_card)
 
-        return await self._services.new_cards.send(
+        return await self._services.card_sender.send(
             f"order:{card.order_id}", card.target, content, note
         )
 
@@ -198,12 +198,12 @@ class StatusCards:
         if final is not None:
             content, messenger = final_content(card, final, _), self._services.messenger
             try:
-                is_said = card.card is not None and await messenger.edit(
-                    card.chat, card.card, content
+                is_said = card.message is not None and await messenger.edit(
+                    card.chat_id, card.message, content
                 )
                 if not is_said and final.offers_more:
                     # No other message tells what happened to the order.
                     await messenger.send(card.target, content)
             except (Forbidden, BadRequest) as error:
                 log.info("%s: its card cannot be written: %s", card.order_id, error)
-        await self._services.cards.close(card.order_id)
+        await self._services.order_cards.close(card.order_id)

@@ -39,18 +39,18 @@ class CommandAttempt:
 
     Attributes:
         target: where to answer.
-        person: who sent it.
+        person_id: who sent it.
         text: its text or caption.
-        query: the callback query's id, or None for a message.
+        query_id: the callback query's id, or None for a message.
         data: the tapped button's data.
         bot: the bot's username.
         has_file: whether a message has media.
     """
 
     target: ChatTarget
-    person: int
+    person_id: int
     text: str = ""
-    query: str | None = None
+    query_id: str | None = None
     data: str = ""
     bot: str = ""
     has_file: bool = False
@@ -72,7 +72,7 @@ class CommandAttempt:
     @property
     def is_group(self) -> bool:
         """Whether it is in a group, whose ids are negative."""
-        return self.target.chat < 0
+        return self.target.chat_id < 0
 
 
 class Guard:
@@ -89,10 +89,10 @@ class Guard:
 
     async def admits(self, attempt: CommandAttempt) -> bool:
         """Whether the other handlers may see this. If not, the person is told why."""
-        role = await self._services.people.role(attempt.person)
+        role = await self._services.people.role(attempt.person_id)
         if role is Role.ADMIN:
             return True
-        if attempt.query is not None:
+        if attempt.query_id is not None:
             return await self._admits_tap(attempt, role)
         if attempt.command in OWNER_COMMANDS:
             return False
@@ -104,24 +104,24 @@ class Guard:
         return False
 
     async def _admits_tap(self, attempt: CommandAttempt, role: Role) -> bool:
-        tap, query = ButtonData.decoded(attempt.data), attempt.query or ""
+        tap, query = ButtonData.decoded(attempt.data), attempt.query_id or ""
         action = tap.action if tap else None
         if action is ButtonAction.OWNER:
             await self._services.messenger.answer(query)
             return False
         if role is Role.GUEST or action in _ALWAYS:
             return True
-        text = refusal(role, attempt.person, self._contact, self._services.texts)
+        text = refusal(role, attempt.person_id, self._contact, self._services.texts)
         await self._services.messenger.answer(query, text, is_alert=True)
         return False
 
     async def _refuse(self, attempt: CommandAttempt, role: Role) -> None:
         kind, url = "file" if attempt.has_file else "text", self._services.queues.url
-        key = refused_key(attempt.target.chat, attempt.person, kind)
+        key = refused_key(attempt.target.chat_id, attempt.person_id, kind)
         with queue_errors(url):
             if await self._redis.exists(key):
                 return
-        text = refusal(role, attempt.person, self._contact, self._services.texts)
+        text = refusal(role, attempt.person_id, self._contact, self._services.texts)
         await self._services.messenger.send(attempt.target, MessageContent(text))
         with queue_errors(url):
             await self._redis.set(key, "1", ex=_TOLD_AGAIN_S[kind])
@@ -176,28 +176,28 @@ class Admissions:
         _ = self._services.texts
         return _("No longer banned: {persons}", persons=_numbers(persons))
 
-    async def listed(self) -> str:
+    async def list_people(self) -> str:
         """List who has access and who is banned."""
-        return people_text(await self._services.people.listed(), self._services.texts)
+        return people_text(await self._services.people.allowed_or_banned(), self._services.texts)
 
-    async def _has_told(self, person: int) -> bool:
+    async def _has_told(self, person_id: int) -> bool:
         """Tell a person about the new access. Return whether that worked."""
         _ = self._services.texts
         content = MessageContent(_("You may use this bot now. Send me a photo."))
         try:
-            await self._services.messenger.send(ChatTarget(person), content)
+            await self._services.messenger.send(ChatTarget(person_id), content)
         except TelegramError as error:
             log.info("a person was not told of the access: %s", type(error).__name__)
             return False
         return True
 
 
-def refusal(role: Role, person: int, contact: str, _: Texts) -> str:
+def refusal(role: Role, person_id: int, contact: str, _: Texts) -> str:
     """Return the polite line for somebody without access.
 
     Args:
         role: `STRANGER` or `BANNED`.
-        person: their id, which the owner needs.
+        person_id: their id, which the owner needs.
         contact: the owner's contact; may be empty.
     """
     if role is Role.BANNED:
@@ -205,7 +205,7 @@ def refusal(role: Role, person: int, contact: str, _: Texts) -> str:
     else:
         text = _(
             "This bot is private. Its owner can give you access: your id is {person}.",
-            person=person,
+            person=person_id,
         )
     return f"{text} {_('The owner: {contact}', contact=contact)}" if contact else text
 

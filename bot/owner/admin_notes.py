@@ -1,11 +1,16 @@
-"""Notes to the admins about errors."""
+"""Reports errors: notes to the admins, and apologies to people whose updates were given up."""
 
 import logging
 
+from telegram import Update
 from telegram.error import TelegramError
 
-from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent
+from bot.error_text import OURS
+from bot.gateway.application import Context
+from bot.gateway.inbox import UnreadableUpdate
+from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent, Messenger
 from bot.services import Services
+from bot.texts import Texts
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +44,50 @@ class AdminNotes:
         for admin in await self._services.people.admins():
             try:
                 await self._services.messenger.send(
-                    ChatTarget(admin), MessageContent(text), at_once=True
+                    ChatTarget(admin), MessageContent(text), droppable=True
                 )
             except (TelegramError, ChatBusy) as error:
                 log.info("an admin was not told: %s", type(error).__name__)
+
+
+class ErrorReporter:
+    """Reports updates that were given up, without details, which are in the log."""
+
+    def __init__(self, messenger: Messenger, notes: AdminNotes, texts: Texts) -> None:
+        self._messenger = messenger
+        self._notes = notes
+        self._texts = texts
+
+    async def apologise(self, update: Update) -> None:
+        """Apologise to the person who tapped, or who wrote in private."""
+        text, query = self._texts(OURS), update.callback_query
+        chat, message = update.effective_chat, update.effective_message
+        try:
+            if query is not None:
+                await self._messenger.answer(query.id, text, is_alert=True)
+            elif chat is not None and chat.type == chat.PRIVATE:
+                reply_to = message.message_id if message else None
+                target = ChatTarget(chat.id, reply_to=reply_to)
+                await self._messenger.send(target, MessageContent(text), droppable=True)
+        except (TelegramError, ChatBusy) as error:
+            log.info("the apology was not sent: %s", type(error).__name__)
+
+    async def report(self, update: object, context: Context) -> None:
+        """Handle an error of the application, which has given up an update."""
+        if isinstance(update, UnreadableUpdate):
+            text = self._texts(
+                "An update ({kind}) could not be read and was set aside: {error}. Its sender gets "
+                "no answer. Others of this kind are only noted in the log.",
+                kind=update.kind,
+                error=update.error,
+            )
+            await self._notes.tell(text, once=f"unreadable: {update.kind}")
+        if isinstance(update, Update):
+            await self.apologise(update)
+            text = self._texts(
+                "The update {number} could not be handled and was put aside: {error}. The log says "
+                "more.",
+                number=update.update_id,
+                error=type(context.error).__name__,
+            )
+            await self._notes.tell(text)

@@ -35,7 +35,7 @@ class Claims:
             await self._redis.set(CLAIM_KEY, _hash(secret), ex=CLAIM_KEPT_S)
         return secret
 
-    async def redeem(self, secret: str, person: int) -> bool:
+    async def redeem(self, secret: str, person_id: int) -> bool:
         """Make the first person with the secret an admin. Return whether it is this one."""
 
         async def attempt(pipe: Pipeline) -> bool:
@@ -43,7 +43,7 @@ class Claims:
             is_right = stored is not None and hmac.compare_digest(str(stored), _hash(secret))
             pipe.multi()  # type: ignore[no-untyped-call]  # redis-py
             if is_right:
-                pipe.sadd(PEOPLE_ADMINS_KEY, str(person))
+                pipe.sadd(PEOPLE_ADMINS_KEY, str(person_id))
                 pipe.delete(CLAIM_KEY)
             return is_right
 

@@ -1,21 +1,19 @@
 """What admins write and tap. The guard has checked that they are admins."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from bot.callback_data import ButtonData
-from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.gateway.messenger import CardMessage, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingTap
 from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
-from bot.owner.buttons import OwnerAction, owner_action_of
 from bot.owner.claim import CLAIM_LINK, Claims
 from bot.owner.jobs import Jobs
-from bot.owner.overview import Overviews
-from bot.owner.status import status_content
+from bot.owner.overview import overview_of
+from bot.owner.status import OwnerAction, owner_action_of, status_content
 from bot.people import Role
 from bot.services import Services
-from jobs.drafts import Card
 
 
 class OwnerCommands:
@@ -36,21 +34,20 @@ class OwnerCommands:
     ) -> None:
         self._services = services
         self._commands_shown = commands_shown
-        self._overviews = Overviews(services)
         self._jobs = Jobs(services, ordering, later_orders)
         self._admissions = Admissions(services, ordering)
         self._claims = Claims(services.queues.client, services.queues.url)
 
-    async def claim(self, target: ChatTarget, person: int, text: str) -> None:
+    async def claim(self, target: ChatTarget, person_id: int, text: str) -> None:
         """Make an admin of the first person who opens the link of the first start."""
         _, people = self._services.texts, self._services.people
         secret = text.partition(CLAIM_LINK)[2].strip()
-        is_owner = await self._claims.redeem(secret, person)
+        is_owner = await self._claims.redeem(secret, person_id)
         # The same update may be repeated after the link was used.
-        if is_owner or await people.role(person) is Role.ADMIN:
+        if is_owner or await people.role(person_id) is Role.ADMIN:
             said = _("You are an admin of this bot now. /status shows its state.")
             await self._say(target, MessageContent(said))
-            await self._commands_shown(person)
+            await self._commands_shown(person_id)
         else:
             await self._say(
                 target, MessageContent(_("This link was used already, or has expired."))
@@ -62,36 +59,31 @@ class OwnerCommands:
 
     async def jobs(self, target: ChatTarget) -> None:
         """List the orders."""
-        await self._say(target, await self._jobs.listed(0))
+        await self._say(target, await self._jobs.list_page(0))
 
     async def pause(self, target: ChatTarget, *, is_paused: bool) -> None:
         """Pause or resume new orders."""
         await self._services.people.pause(is_paused=is_paused)
         await self._say(target, MessageContent(self._pause_text(is_paused=is_paused)))
 
-    async def allow(self, target: ChatTarget, persons: Sequence[int]) -> None:
-        """Give people access; without any, list who has it."""
-        await self._admit(target, persons, self._admissions.allow)
-
-    async def ban(self, target: ChatTarget, persons: Sequence[int]) -> None:
-        """Ban people; without any, list who is banned."""
-        await self._admit(target, persons, self._admissions.ban)
-
-    async def unban(self, target: ChatTarget, persons: Sequence[int]) -> None:
-        """Lift the ban of people; without any, list who is banned."""
-        await self._admit(target, persons, self._admissions.unban)
+    async def change_access(self, command: str, target: ChatTarget, persons: list[int]) -> None:
+        """Allow, ban or unban people; without any, list who is allowed and who is banned."""
+        admissions = self._admissions
+        changes = {"allow": admissions.allow, "ban": admissions.ban, "unban": admissions.unban}
+        text = await (changes[command](persons) if persons else admissions.list_people())
+        await self._say(target, MessageContent(text))
 
     async def tap(self, tap: IncomingTap) -> None:
         """Do what a button says, and show the result in its message."""
         messenger, button = self._services.messenger, ButtonData.decoded(tap.data)
         found = owner_action_of(button) if button else None
         if found is None:
-            await messenger.answer(tap.query, self._services.texts("This button is too old."))
+            await messenger.answer(tap.query_id, self._services.texts("This button is too old."))
             return
         action, about = found
-        answer, content = await self._do(action, about, tap.person)
-        await messenger.answer(tap.query, answer)
-        await messenger.edit(tap.chat, Card(message_id=tap.message_id), content)
+        answer, content = await self._do(action, about, tap.person_id)
+        await messenger.answer(tap.query_id, answer)
+        await messenger.edit(tap.chat_id, CardMessage(message_id=tap.message_id), content)
 
     async def _do(self, action: OwnerAction, about: str, admin: int) -> tuple[str, MessageContent]:
         """Return the answer to the tap, and the message's new content."""
@@ -101,7 +93,7 @@ class OwnerCommands:
                 await self._services.people.pause(is_paused=is_paused)
                 return self._pause_text(is_paused=is_paused), await self._status_content()
             case OwnerAction.JOBS:
-                return "", await self._jobs.listed(int(about) if about.isdecimal() else 0)
+                return "", await self._jobs.list_page(int(about) if about.isdecimal() else 0)
             case OwnerAction.JOB:
                 return "", await self._jobs.detail(about)
             case OwnerAction.CANCEL:
@@ -110,17 +102,8 @@ class OwnerCommands:
                 return await self._jobs.retry(about, admin), await self._jobs.detail(about)
         return "", await self._status_content()
 
-    async def _admit(
-        self,
-        target: ChatTarget,
-        persons: Sequence[int],
-        change: Callable[[Sequence[int]], Awaitable[str]],
-    ) -> None:
-        text = await (change(persons) if persons else self._admissions.listed())
-        await self._say(target, MessageContent(text))
-
     async def _status_content(self) -> MessageContent:
-        return status_content(await self._overviews.now(), self._services.texts)
+        return status_content(await overview_of(self._services), self._services.texts)
 
     def _pause_text(self, *, is_paused: bool) -> str:
         _ = self._services.texts

@@ -17,7 +17,7 @@ from telegram.ext import (
 from bot.callback_data import VERSION, ButtonAction
 from bot.gateway.application import AnyApplication, Context, on_message
 from bot.gateway.messenger import ChatTarget
-from bot.gateway.updates import incoming, tapped
+from bot.gateway.updates import incoming_message, incoming_tap
 from bot.owner.access import CommandAttempt, Guard
 from bot.owner.claim import CLAIM_LINK
 from bot.owner.commands import OwnerCommands
@@ -44,17 +44,18 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
     def on_command(name: str, do: Callable[[Message], Awaitable[object]], where: Any) -> None:
         application.add_handler(CommandHandler(name, on_message(do), filters=where))
 
-    def on_admission(
-        name: str, admit: Callable[[ChatTarget, list[int]], Awaitable[object]]
-    ) -> None:
-        on_command(name, lambda message: admit(_target(message), persons_of(message)), anywhere)
+    def on_access(name: str) -> None:
+        async def change(message: Message) -> None:
+            await commands.change_access(name, _target(message), persons_of(message))
+
+        on_command(name, change, anywhere)
 
     async def claim(message: Message) -> None:
-        claimant = incoming(message)
-        await commands.claim(claimant.target, claimant.person, claimant.text)
+        claimant = incoming_message(message)
+        await commands.claim(claimant.target, claimant.person_id, claimant.text)
 
     async def tap(update: Update, _context: Context) -> None:
-        found = tapped(update.callback_query) if update.callback_query else None
+        found = incoming_tap(update.callback_query) if update.callback_query else None
         if found is not None:
             await commands.tap(found)
 
@@ -64,9 +65,8 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
     on_command("jobs", lambda message: commands.jobs(_target(message)), private)
     on_command("pause", lambda message: commands.pause(_target(message), is_paused=True), private)
     on_command("resume", lambda message: commands.pause(_target(message), is_paused=False), private)
-    on_admission("allow", commands.allow)
-    on_admission("ban", commands.ban)
-    on_admission("unban", commands.unban)
+    for name in ("allow", "ban", "unban"):
+        on_access(name)
     pattern = rf"^{VERSION}\|{ButtonAction.OWNER}\|"
     application.add_handler(CallbackQueryHandler(tap, pattern=pattern))
 
@@ -82,13 +82,13 @@ def attempt_of(update: Update, bot: str) -> CommandAttempt | None:
     if query is not None:
         chat = query.message.chat.id if query.message else query.from_user.id
         return CommandAttempt(
-            ChatTarget(chat), query.from_user.id, query=query.id, data=query.data or ""
+            ChatTarget(chat), query.from_user.id, query_id=query.id, data=query.data or ""
         )
     if message is None or filters.StatusUpdate.ALL.check_update(update):
         return None
-    sent = incoming(message)
+    sent = incoming_message(message)
     has_file = message.effective_attachment is not None
-    return CommandAttempt(sent.target, sent.person, sent.text, bot=bot, has_file=has_file)
+    return CommandAttempt(sent.target, sent.person_id, sent.text, bot=bot, has_file=has_file)
 
 
 def persons_of(message: Message) -> list[int]:
@@ -105,8 +105,8 @@ def persons_of(message: Message) -> list[int]:
         return [reply.forward_origin.sender_user.id]
     if reply.from_user is not None and reply.from_user.is_bot and reply.sender_chat is None:
         return []
-    return [incoming(reply).person]
+    return [incoming_message(reply).person_id]
 
 
 def _target(message: Message) -> ChatTarget:
-    return incoming(message).target
+    return incoming_message(message).target

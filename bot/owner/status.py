@@ -1,14 +1,42 @@
-"""The message of /status."""
+"""The message of /status, and the buttons of admins."""
 
-from bot.gateway.messenger import Keyboard, MessageContent
-from bot.owner.buttons import OwnerAction, owner_button
-from bot.owner.overview import Overview, QueueSummary, WorkerSummary
+from enum import StrEnum
+
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import Button, Keyboard, MessageContent
+from bot.owner.overview import LiveWorker, Overview
 from bot.texts import Texts
 from jobs.queues.keys import engine_queue
 
 _MOST_WORKERS = 15
 _MINUTE_S, _HOUR_S = 60, 3600
 _MB, _GB = 1_000_000, 1_000_000_000
+_SEPARATOR = ":"
+
+
+class OwnerAction(StrEnum):
+    """What an admin's button does."""
+
+    STATUS = "status"
+    PAUSE = "pause"
+    RESUME = "resume"
+    JOBS = "jobs"  # that page of them
+    JOB = "job"  # that order
+    CANCEL = "cancel"  # that order
+    RETRY = "retry"  # that order
+
+
+def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:
+    """Return a button for admins; `about` is the order or the page."""
+    return Button(text, ButtonData(ButtonAction.OWNER, argument=f"{action}{_SEPARATOR}{about}"))
+
+
+def owner_action_of(tap: ButtonData) -> tuple[OwnerAction, str] | None:
+    """Parse a button's action and its order or page; None for other buttons."""
+    name, _, about = tap.argument.partition(_SEPARATOR)
+    if tap.action is not ButtonAction.OWNER or name not in set(OwnerAction):
+        return None
+    return OwnerAction(name), about
 
 
 def status_content(overview: Overview, _: Texts) -> MessageContent:
@@ -54,21 +82,22 @@ def _keyboard(_: Texts, *, is_paused: bool) -> Keyboard:
 
 
 def _queue_lines(overview: Overview, _: Texts) -> list[str]:
-    busy = [queue for queue in overview.queues if not queue.is_empty]
-    if not busy:
-        return [_("Queues: nothing is waiting or running.")]
-    return [_("Queues:"), *(_queue_line(queue, _) for queue in busy)]
-
-
-def _queue_line(queue: QueueSummary, _: Texts) -> str:
-    return _(
-        "{name}: {waiting} waiting, {running} running, {retrying} to retry; the oldest for {age}",
-        name=queue.name.removeprefix(engine_queue("")),
-        waiting=queue.waiting,
-        running=queue.running,
-        retrying=queue.retrying,
-        age=age_text(queue.oldest_s, _),
-    )
+    lines = []
+    for name, statistics in overview.queues.items():
+        counts = statistics.counts
+        waiting = counts["wait"] + counts["prioritized"]
+        if waiting or counts["active"] or counts["delayed"]:
+            line = _(
+                "{name}: {waiting} waiting, {running} running, {retrying} to retry; the oldest "
+                "for {age}",
+                name=name.removeprefix(engine_queue("")),
+                waiting=waiting,
+                running=counts["active"],
+                retrying=counts["delayed"],
+                age=age_text(statistics.age_s(overview.now_s), _),
+            )
+            lines.append(line)
+    return [_("Queues:"), *lines] if lines else [_("Queues: nothing is waiting or running.")]
 
 
 def _worker_lines(overview: Overview, _: Texts) -> list[str]:
@@ -81,18 +110,18 @@ def _worker_lines(overview: Overview, _: Texts) -> list[str]:
     return lines
 
 
-def _worker_line(worker: WorkerSummary, _: Texts) -> str:
-    engines = [_with_speed(engine, speed, _) for engine, speed in worker.speeds.items()]
-    state = _(worker.state.value)
-    if worker.job is not None:
-        state = _with_speed(worker.job, worker.job_speed, _)
+def _worker_line(worker: LiveWorker, _: Texts) -> str:
+    heartbeat = worker.heartbeat
+    state = _(heartbeat.state.value)
+    if heartbeat.job is not None:
+        state = _with_speed(heartbeat.job, heartbeat.frames_per_second, _)
     return _(
         "{host}, {device}: {state}; {engines}; last heartbeat {age} ago",
-        host=worker.host,
-        device=worker.device,
+        host=heartbeat.host,
+        device=heartbeat.device,
         state=state,
-        engines=", ".join(engines),
-        age=age_text(worker.heartbeat_s, _),
+        engines=", ".join(_with_speed(name, speed, _) for name, speed in worker.speeds.items()),
+        age=age_text(worker.age_s, _),
     )
 
 
@@ -105,8 +134,8 @@ def _room_lines(overview: Overview, _: Texts) -> list[str]:
     if overview.free_bytes is not None:
         free_gb = overview.free_bytes / _GB
         lines = [_("Files: {store}, {free_gb:.1f} GB free", store=overview.store, free_gb=free_gb)]
-    if overview.trouble is not None:
-        lines.append(f"⚠️ {overview.trouble}")
+    if overview.store_problem is not None:
+        lines.append(f"⚠️ {overview.store_problem}")
     memory_mb = overview.memory_bytes / _MB
     lines.append(_("Redis memory: {memory_mb:.0f} MB", memory_mb=memory_mb))
     return lines

@@ -306,8 +306,8 @@ def _load(
 
 @lru_cache(maxsize=1)
 def _load_landmarks(detector: Path, landmarks: Path, device: str) -> "LandmarkFinder":
+    from inference.device import choose_device  # noqa: PLC0415 - as in `_load`
     from inference.faces.face_alignment import LandmarkFinder  # noqa: PLC0415
-    from inference.fomm.model import choose_device  # noqa: PLC0415 - as in `_load`
 
     return LandmarkFinder(detector, landmarks, str(choose_device(device)))
 

@@ -94,12 +94,12 @@ async def test_bot_that_could_fetch_nothing_for_a_minute_is_not_healthy(valkey: 
     clock.now_s = 1000
     async with bot_heartbeats(valkey, polling_health.is_silent, every_s=0.01):
         await checked(None)  # nothing is fetched yet
-        polling_health.answered()
+        polling_health.note_answer()
         clock.now_s += 59
         await checked(None)
         clock.now_s += 2
         await checked(NothingFetched)
-        polling_health.answered()
+        polling_health.note_answer()
         await checked(None)
 
 
@@ -132,10 +132,8 @@ async def test_bot_gives_signs_again_when_the_server_takes_them_again(
         await redis.config_set("maxmemory", 0)
 
 
-async def test_worker_is_alive_by_its_heartbeat_and_not_by_another_machine_s(
-    valkey: str, redis: Redis
-) -> None:
-    workers = WorkerRegistry(redis, valkey)
+async def test_worker_is_alive_by_its_heartbeat_and_not_by_another_machine_s(redis: Redis) -> None:
+    workers = WorkerRegistry(redis)
     await workers.beat(heartbeat("elsewhere"), time.time())
     with pytest.raises(NoHeartbeat, match="No worker"):
         await asyncio.to_thread(check_worker)

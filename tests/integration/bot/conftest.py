@@ -1,20 +1,14 @@
-"""The bot's ground floor between a sandbox and a real Valkey."""
+"""Fixtures: a sandbox, a Valkey, and the parts of a bot between them."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-from pydantic import SecretStr
-from redis.asyncio import Redis
-from telegram import Update
-from telegram.ext import TypeHandler
+import pytest
 
-from bot.gateway.application import Backoff, BotApplication, Context
-from bot.gateway.connection import build_application, run
-from jobs.queues.keys import inbox_key
-from jobs.settings import Settings
+from jobs.queues.admission import OrderLimits
+from jobs.store.files import FileStore
 from sandbox.server import Sandbox
+from tests.integration.bot.parts import BotParts, Maker, bot_parts, delivering, local_store
 from tests.integration.jobs import conftest as servers
 from tests.integration.sandbox import conftest as sandboxes
 
@@ -25,78 +19,33 @@ machine_has_no_proxy = sandboxes.machine_has_no_proxy
 sandbox = sandboxes.sandbox
 desk = sandboxes.desk
 
-PATIENCE_S = 60.0
-BOT = 4242
-HASTY = Backoff(first_pause_s=0.01, start_pauses_s=())
 
-Handle = Callable[[Update, Context], Coroutine[Any, Any, None]]
-
-
-def settings_for(server: Sandbox, **others: Any) -> Settings:
-    facts: dict[str, Any] = {
-        "bot_token": SecretStr(server.token),
-        "bot_api_url": server.url,
-        **others,
-    }
-    return Settings(**facts)
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return local_store(tmp_path)
 
 
-def built(server: Sandbox, client: Redis, handle: Handle, **others: Any) -> BotApplication:
-    """An application with one handler for everything, and short pauses unless told otherwise."""
-    backoff = others.pop("backoff", HASTY)
-    application = build_application(settings_for(server, **others), client, backoff)
-    application.add_handler(TypeHandler(Update, handle))
-    return application
+@pytest.fixture
+def maker(store: FileStore) -> Maker:
+    return Maker(store)
 
 
-@asynccontextmanager
-async def running(application: BotApplication) -> AsyncIterator[asyncio.Event]:
-    """The application at work until the end of the block; the event ends it earlier."""
-    ending = asyncio.Event()
-    work = asyncio.create_task(run(application, ending))
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not application.running and not work.done():
-                await asyncio.sleep(0.01)
-        yield ending
-    finally:
-        ending.set()
-        await work
+@pytest.fixture
+def limits() -> OrderLimits | None:
+    return OrderLimits(open_orders=2)
 
 
-async def until(holds: Callable[[], Any]) -> None:
-    """Returns when it holds, which may be told by a coroutine."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            found = holds()
-            if asyncio.iscoroutine(found):
-                found = await found
-            if found:
-                return
-            await asyncio.sleep(0.01)
+@pytest.fixture
+async def parts(
+    sandbox: Sandbox, valkey: str, store: FileStore, limits: OrderLimits | None
+) -> AsyncIterator[BotParts]:
+    """All parts of a bot, not yet at work."""
+    async with bot_parts(sandbox, valkey, store, limits=limits) as found:
+        yield found
 
 
-async def left_in_inbox(client: Redis) -> int:
-    """How many updates are not handled yet."""
-    count: int = await client.xlen(inbox_key(BOT))
-    return count
-
-
-class Heard:
-    """A handler that notes what it is told, and does what the test says before it returns."""
-
-    def __init__(self, *before: Handle) -> None:
-        self.texts: list[str] = []
-        self._before = before
-
-    async def __call__(self, update: Update, context: Context) -> None:
-        for act in self._before:
-            await act(update, context)
-        self.texts.append(text_of(update))
-
-
-def text_of(update: Update) -> str:
-    """What a message says, or what a tap carries."""
-    if update.callback_query is not None:
-        return str(update.callback_query.data)
-    return str(update.message and update.message.text)
+@pytest.fixture
+async def at_work(parts: BotParts) -> AsyncIterator[None]:
+    """The parts fetch files, deliver results and update cards."""
+    async with delivering(parts):
+        yield

@@ -22,31 +22,31 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
 from bot.conversation.media_handler import MediaHandler, MediaLimits
 from bot.conversation.taps import Taps
-from bot.drafts.draft_store import draft_id
+from bot.drafts.draft import Draft
+from bot.drafts.draft_store import draft_id_of
 from bot.drafts.intake import CLOUD_LIMIT_BYTES
-from bot.drafts.look_results import LookResults
 from bot.gateway.connection import build_application
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.orders.delivery import Delivery
-from jobs.drafts import Draft
+from bot.orders.look_results import LookResults
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
 from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
 from jobs.tasks import end_tasks
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import HASTY, running, settings_for, until
-from tests.integration.bot.staff import (
+from tests.integration.bot.parts import (
     CATALOGUE,
+    BotParts,
     Maker,
-    Staff,
+    bot_parts,
     delivering,
     local_store,
-    staff_of,
     working,
 )
+from tests.integration.bot.running import FAST_BACKOFF, running, settings_for, until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
 
@@ -70,7 +70,7 @@ class Talk:
     """What a test does and sees; who acts is Alice, or `person`."""
 
     desk: Desk
-    staff: Staff
+    parts: BotParts
     media_handler: MediaHandler
     worker: Painter
 
@@ -101,7 +101,7 @@ class Talk:
     async def tap_data(self, data: str, person: int = ALICE, chat: int = 0) -> Any:
         """Taps a button that an earlier message may have shown."""
         row = [InlineKeyboardButton("old", callback_data=data)]
-        bot = self.staff.services.messenger.bot
+        bot = self.parts.services.messenger.bot
         sent = await bot.send_message(
             chat or person, "earlier", reply_markup=InlineKeyboardMarkup([row])
         )
@@ -109,7 +109,7 @@ class Talk:
 
     async def agree(self, person: int = ALICE) -> None:
         """Opens the chat, with the terms agreed to."""
-        await self.staff.services.people.agree(person)
+        await self.parts.services.people.agree(person)
         await self.desk.say("/start", user_id=person, chat_id=person)
         await self.desk.sees("Hello!", person)
 
@@ -117,19 +117,19 @@ class Talk:
         """The bot's messages in a chat."""
         return [one for one in await self.desk.messages(person) if one["from"]["is_bot"]]
 
-    async def shows(self, words: str, person: int = ALICE, count: int = 1) -> Message:
-        """The last of the bot's messages with these words, as soon as there are so many."""
+    async def shows(self, phrase: str, person: int = ALICE, count: int = 1) -> Message:
+        """The last of the bot's messages with this phrase, as soon as there are so many."""
         found: list[Message] = []
 
         async def are_there() -> bool:
-            found[:] = [one for one in await self.said(person) if words in text_of(one)]
+            found[:] = [one for one in await self.said(person) if phrase in text_of(one)]
             return len(found) >= count
 
         try:
             await until(are_there)
         except TimeoutError:
             shown = await self.desk.transcript(person)
-            raise AssertionError(f"{words!r} never came {count} times:\n{shown}") from None
+            raise AssertionError(f"{phrase!r} never came {count} times:\n{shown}") from None
         return found[-1]
 
     async def gone(self, message: Message, person: int = ALICE) -> None:
@@ -144,7 +144,7 @@ class Talk:
 
     async def draft_of(self, message: Message) -> Draft:
         """The draft of a photo's message."""
-        return await self.staff.draft(draft_id(message["chat"]["id"], message["message_id"]))
+        return await self.parts.draft(draft_id_of(message["chat"]["id"], message["message_id"]))
 
     async def videos(self, person: int = ALICE, count: int = 1) -> list[Message]:
         """The videos that have come, as soon as there are so many."""
@@ -180,7 +180,7 @@ def data_of(message: Message, label: str) -> str:
 
 
 def tap_of(action: ButtonAction, draft: Draft, argument: str = "", number: int = 1) -> str:
-    return ButtonData(action, draft.draft, number, argument).encoded()
+    return ButtonData(action, draft.draft_id, number, argument).encoded()
 
 
 @asynccontextmanager
@@ -192,29 +192,29 @@ async def talking(
         bot = _quick_bot(server)
         await stack.enter_async_context(bot)
         limits = admission.OrderLimits(open_orders=4)
-        staff = await stack.enter_async_context(
-            staff_of(server, url, store, messenger=lambda _: Messenger(bot), limits=limits)
+        parts = await stack.enter_async_context(
+            bot_parts(server, url, store, messenger=lambda _: Messenger(bot), limits=limits)
         )
-        services = staff.services
+        services = parts.services
         cards = DraftCards(services, CATALOGUE)
-        look_results = LookResults(services, staff.ordering, cards.show, staff.admins)
-        staff.delivery = Delivery(services, staff.status_cards, look_results, staff.admins)
+        look_results = LookResults(services, parts.ordering, cards.show, parts.admins)
+        parts.delivery = Delivery(services, parts.status_cards, look_results, parts.admins)
         media_handler = MediaHandler(
-            services, staff.intake, cards, MediaLimits(CLOUD_LIMIT_BYTES, 15, 24)
+            services, parts.intake, cards, MediaLimits(CLOUD_LIMIT_BYTES, 15, 24)
         )
         albums = Albums(services, AlbumStore(client, url), media_handler)
-        application = build_application(settings_for(server), client, HASTY)
-        commands = Commands(services, staff.ordering, cards, CATALOGUE, TERMS)
+        application = build_application(settings_for(server), client, FAST_BACKOFF)
+        commands = Commands(services, parts.ordering, cards, CATALOGUE, TERMS)
         add_conversation_handlers(application, media_handler, albums, commands)
-        taps = Taps(services, media_handler, staff.ordering, staff.later_orders, cards)
+        taps = Taps(services, media_handler, parts.ordering, parts.later_orders, cards)
         add_tap_handlers(application, taps, albums, services.messenger)
         worker = Painter(store)
-        await stack.enter_async_context(delivering(staff))
-        await stack.enter_async_context(working(staff, worker))
+        await stack.enter_async_context(delivering(parts))
+        await stack.enter_async_context(working(parts, worker))
         task = asyncio.create_task(albums.run())
         stack.push_async_callback(end_tasks, [task])
         await stack.enter_async_context(running(application))
-        yield Talk(desk, staff, media_handler, worker)
+        yield Talk(desk, parts, media_handler, worker)
 
 
 def _quick_bot(server: Sandbox) -> PollingBot:

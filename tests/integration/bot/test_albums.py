@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from bot.conversation.album_store import AlbumPart, AlbumStore, album_id
+from bot.conversation.album_store import AlbumPart, AlbumStore, album_id_of
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import MediaHandler
-from bot.drafts.draft_store import draft_id
+from bot.drafts.draft import Draft
+from bot.drafts.draft_store import draft_id_of
 from bot.drafts.intake import Intake
-from jobs.drafts import Card, Draft, MediaFile
+from bot.gateway.messenger import CardMessage
+from bot.gateway.updates import IncomingTap, MediaFile
 from jobs.queues.keys import DUE_ALBUMS
 from sandbox.server import Sandbox
 from tests.integration.bot import talk as talks
-from tests.integration.bot.staff import CATALOGUE, local_store
+from tests.integration.bot.parts import CATALOGUE, local_store
 from tests.integration.bot.talk import Message, Talk, data_of, labels
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, BOB, Desk, Part
@@ -26,7 +28,7 @@ newcomers = talks.newcomers
 talk = talks.talk
 
 ALBUM = "You sent 3 photos. Which one should I animate?"
-LATE = draft_id(ALICE, 99)
+LATE = draft_id_of(ALICE, 99)
 PHOTO = MediaFile(file_id="x", name="photo.jpg")
 
 
@@ -80,26 +82,25 @@ class BusyIntake(Intake):
 
     async def begin(self, draft: Draft) -> None:
         await super().begin(draft)
-        if draft.draft != LATE:
+        if draft.draft_id != LATE:
             drafts = self._services.drafts
-            await drafts.begin(draft.model_copy(update={"draft": LATE, "card": None}))
-            waiting = (draft.draft, LATE)
-            await drafts.update_conversation(
-                draft.chat, draft.person, unagreed=waiting, questions=(99,)
-            )
+            await drafts.begin(draft.model_copy(update={"draft_id": LATE, "card": None}))
+            waiting = (draft.draft_id, LATE)
+            await drafts.update_conversation(draft, unagreed=waiting, questions=(99,))
 
 
 async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     newcomers: Talk,
 ) -> None:
-    services, limits = newcomers.staff.services, newcomers.media_handler.limits
+    services, limits = newcomers.parts.services, newcomers.media_handler.limits
     await newcomers.desk.say("/start")
     await newcomers.photo()
     terms = (await newcomers.shows("Before we begin"))["message_id"]
     cards = DraftCards(services, CATALOGUE)
-    await MediaHandler(services, BusyIntake(services), cards, limits).agreed(ALICE, ALICE, terms)
-    desk = await services.drafts.conversation(ALICE, ALICE)
-    assert (desk.unagreed, desk.questions) == ((), ())
+    tap = IncomingTap(ALICE, ALICE, terms, None, "", "")
+    await MediaHandler(services, BusyIntake(services), cards, limits).accept_terms(tap)
+    conversation = await services.drafts.conversation(tap)
+    assert (conversation.unagreed, conversation.questions) == ((), ())
     await newcomers.shows("Which movement?", count=2)
 
 
@@ -174,7 +175,7 @@ async def test_album_that_was_noted_before_the_bot_died_is_asked_about(
 ) -> None:
     store = AlbumStore(redis, valkey)
     for number in (1, 2):
-        part = AlbumPart(chat=7, person=7, message_id=number, photo=PHOTO)
+        part = AlbumPart(chat_id=7, person_id=7, message_id=number, photo=PHOTO)
         await store.add("k3f9a2b1cd", part, time.time())
     await desk.say("/start")
     async with talks.talking(sandbox, valkey, redis, local_store(tmp_path), desk) as talk:
@@ -183,7 +184,7 @@ async def test_album_that_was_noted_before_the_bot_died_is_asked_about(
 
 async def test_album_that_grew_meanwhile_is_not_settled(redis: Redis, valkey: str) -> None:
     store = AlbumStore(redis, valkey)
-    part = AlbumPart(chat=7, person=7, message_id=1, photo=PHOTO)
+    part = AlbumPart(chat_id=7, person_id=7, message_id=1, photo=PHOTO)
     await store.add("a", part, 1.0)
     await store.add("a", part.model_copy(update={"message_id": 2}), 2.0)
     await store.settle("a", 1.0)
@@ -195,17 +196,19 @@ async def test_album_that_grew_meanwhile_is_not_settled(redis: Redis, valkey: st
 async def test_parts_stand_as_in_the_chat_however_they_came(redis: Redis, valkey: str) -> None:
     store = AlbumStore(redis, valkey)
     for number in (10, 9, 10):
-        part = AlbumPart(chat=7, person=7, message_id=number, photo=PHOTO)
+        part = AlbumPart(chat_id=7, person_id=7, message_id=number, photo=PHOTO)
         await store.add("a", part, 1.0)
-    await store.note_card("a", Card(message_id=5))
+    await store.note_card("a", CardMessage(message_id=5))
     await store.note_begun("a", 10)
     album = await store.read("a")
     assert album is not None
     assert [one.message_id for one in album.photos] == [9, 10]
     assert [one.message_id for one in album.not_begun] == [9]
-    assert album.card == Card(message_id=5)
+    assert album.card == CardMessage(message_id=5)
     assert await store.read("b") is None
 
 
 def test_album_is_no_draft_and_no_other_chats_album() -> None:
-    assert len({album_id(7, "1"), album_id(8, "1"), album_id(7, "2"), draft_id(7, 1)}) == 4
+    assert (
+        len({album_id_of(7, "1"), album_id_of(8, "1"), album_id_of(7, "2"), draft_id_of(7, 1)}) == 4
+    )

@@ -14,11 +14,11 @@ from telegram.ext import TypeHandler
 
 from bot.gateway.application import Backoff, Context
 from bot.gateway.connection import build_application
-from bot.gateway.update_processor import InOrderPerChat, lend_turn, wait_for_room
+from bot.gateway.update_processor import InOrderPerChat, allow_early_release, release_if_allowed
 from jobs.queues.keys import failed_update_key
 from jobs.service_errors import QueueUnavailable
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import (
+from tests.integration.bot.running import (
     BOT,
     Heard,
     built,
@@ -119,8 +119,8 @@ async def test_update_that_is_cancelled_while_it_waits_lets_the_next_one_go() ->
 
     async def act() -> None:
         await may_go_on.wait()
-        lend_turn()
-        wait_for_room()  # the turn is passed on
+        allow_early_release()
+        release_if_allowed()  # the turn is passed on
         tasks[2].cancel()
 
     def handled(number: int) -> "asyncio.Task[None]":

@@ -22,8 +22,8 @@ from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
 from jobs.tasks import end_tasks
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import PATIENCE_S, settings_for, until
-from tests.integration.bot.staff import RULES, local_store
+from tests.integration.bot.parts import RULES, local_store
+from tests.integration.bot.running import PATIENCE_S, settings_for, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order, make_result
 from tests.integration.sandbox.desk import Desk
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.local_sockets
 
 async def test_queue_worker_that_has_stopped_by_itself_is_opened_again(valkey: str) -> None:
     async def work(assignment: Assignment) -> Record:
-        return make_result(assignment.ref, assignment.attempt)
+        return make_result(assignment.ref, assignment.start_number)
 
     async with Queues(valkey, [ENGINE]) as queues:
         workers = QueueWorkers(valkey, reopen_after_s=0.01)
@@ -90,20 +90,20 @@ async def test_mistake_in_a_part_of_the_bot_ends_it(
     sandbox: Sandbox, valkey: str, desk: Desk, redis: Redis, tmp_path: Path
 ) -> None:
     settings = settings_for(sandbox, redis_url=SecretStr(valkey))
-    serving = asyncio.create_task(
+    serve_bot = asyncio.create_task(
         serve(settings, local_store(tmp_path), asyncio.Event(), lambda _line: None)
     )
     try:
         await until(lambda: is_listening(desk))
-        await KnownEngines(redis, valkey).add(ENGINE)
+        await KnownEngines(redis).add(ENGINE)
         # No such time is foreseen where finished orders are looked for.
         await redis.zadd(f"{prefix_of(QUEUE)}completed", {"c1-1-1": math.inf})
         async with asyncio.timeout(PATIENCE_S):
-            await asyncio.wait({serving})
+            await asyncio.wait({serve_bot})
         with pytest.raises(OverflowError):
-            serving.result()
+            serve_bot.result()
     finally:
-        await end_tasks([serving])
+        await end_tasks([serve_bot])
 
 
 async def is_listening(desk: Desk) -> bool:
@@ -152,4 +152,4 @@ async def test_finished_orders_become_deliveries(valkey: str) -> None:
 
 
 async def waits(queues: Queues) -> bool:
-    return (await queues.counts(DELIVER))["wait"] == 1
+    return (await queues.statistics(DELIVER)).counts["wait"] == 1

@@ -1,4 +1,4 @@
-"""Commands and words: each answer says what can be done next."""
+"""Commands and other texts: each answer says what can be done next."""
 
 import asyncio
 

@@ -23,7 +23,7 @@ from inference.sample_videos import SampleVideo, write_samples
 from jobs.check_results import CheckResult, State
 from jobs.queues.keys import PEOPLE_ADMINS_KEY
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import Heard, built, running, settings_for, until
+from tests.integration.bot.running import Heard, built, running, settings_for, until
 from tests.integration.sandbox.desk import ADMIN, Desk
 from tests.integration.sandbox.raw_bot import RawBot
 

@@ -14,15 +14,15 @@ from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
 from bot.gateway.rate_limiter import ChatRateLimiter
-from bot.gateway.update_processor import InOrderPerChat, lend_turn
+from bot.gateway.update_processor import InOrderPerChat, allow_early_release
 from sandbox.limits import FloodLimits
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import PATIENCE_S, until
+from tests.integration.bot.running import PATIENCE_S, until
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 
 pytestmark = pytest.mark.local_sockets
 
-HASTE = 60.0
+SPEED_UP = 60.0
 DROPPABLE = {"droppable": True}
 
 
@@ -30,15 +30,15 @@ class HastyLimits(FloodLimits):
     """The server's limits on a day that passes quickly."""
 
     def wait_s(self, method: str, chat_id: int | None, now: float) -> int:
-        return super().wait_s(method, chat_id, now * HASTE)
+        return super().wait_s(method, chat_id, now * SPEED_UP)
 
 
 def hasty_clock() -> float:
-    return time.monotonic() * HASTE
+    return time.monotonic() * SPEED_UP
 
 
 async def hasty_sleep(wait_s: float) -> None:
-    await asyncio.sleep(wait_s / HASTE)
+    await asyncio.sleep(wait_s / SPEED_UP)
 
 
 @asynccontextmanager
@@ -236,7 +236,7 @@ async def test_update_with_only_something_to_show_lets_the_next_one_begin_while_
     async def show(name: str) -> None:
         began.append(name)
         if is_lent:
-            lend_turn()
+            allow_early_release()
         for text in ("1", "2", "3", "4"):
             await caller.send_message(ALICE, f"{name}{text}")
 
@@ -275,7 +275,7 @@ async def test_chats_that_have_been_quiet_are_forgotten() -> None:
     limiter = ChatRateLimiter(lambda: now, sleep)
     for chat in range(1, 3001):
         await limiter.process_request(send, (), {}, "sendMessage", {"chat_id": chat}, None)
-    assert len(limiter._lanes) <= 1000  # noqa: SLF001 - nothing else shows it
+    assert len(limiter._queues) <= 1000  # noqa: SLF001 - nothing else shows it
     assert now > 95  # 30 in a second
 
 

@@ -11,7 +11,7 @@ from telegram import Bot, Update
 
 from bot.gateway.inbox import Inbox, UnreadableUpdate
 from jobs.queues.keys import failed_update_key, inbox_key, seen_key
-from tests.integration.bot.conftest import BOT, PATIENCE_S, text_of, until
+from tests.integration.bot.running import BOT, PATIENCE_S, text_of, until
 from tests.integration.jobs.servers import valkey_server
 from tests.integration.jobs.test_written import Forgetful
 

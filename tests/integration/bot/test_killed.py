@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import (
+from tests.integration.bot.running import (
     PATIENCE_S,
     Heard,
     built,
@@ -22,7 +22,7 @@ from tests.integration.sandbox.desk import Desk
 pytestmark = pytest.mark.local_sockets
 
 ROOT = Path(__file__).parents[3]
-PROGRAM = "tests.integration.bot.program"
+PROGRAM = "tests.integration.bot.bot_process"
 
 
 async def test_updates_of_a_killed_bot_are_handled_after_the_restart_and_once(

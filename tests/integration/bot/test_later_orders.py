@@ -1,18 +1,15 @@
 """What becomes of an order later: tried again, cancelled, asked for once more."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from bot.groups.chats import ChatMigrations
+from bot.drafts.draft import Draft
+from bot.groups.chats import move_chat
 from bot.orders.later_orders import LaterOrders, OrderForgotten
 from bot.orders.ordering import Ordering, OrdersPaused
 from bot.orders.result_files import ResultFiles
-from jobs.drafts import Draft
 from jobs.errors import MediaDamaged
-from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
 from jobs.queues.outcomes import CancelOutcome
@@ -20,43 +17,20 @@ from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
 from jobs.wish import Movement
-from sandbox.server import Sandbox
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import (
+from tests.integration.bot.parts import (
     CATALOGUE,
+    BotParts,
     Maker,
-    Staff,
     clip_added,
-    delivering,
-    local_store,
     looked_at,
     nothing_is_open,
     photo_sent,
-    staff_of,
     working,
 )
+from tests.integration.bot.running import until
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk
 
-pytestmark = pytest.mark.local_sockets
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FileStore:
-    return local_store(tmp_path)
-
-
-@pytest.fixture
-async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
-    async with (
-        staff_of(sandbox, valkey, store, limits=OrderLimits(open_orders=2)) as found,
-        delivering(found),
-    ):
-        yield found
-
-
-@pytest.fixture
-def maker(store: FileStore) -> Maker:
-    return Maker(store)
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("at_work")]
 
 
 # --- once more ------------------------------------------------------------------------------------
@@ -70,77 +44,77 @@ class Dying(Queues):
         raise QueueUnavailable(place="here", reason="it died")
 
 
-async def failed(staff: Staff, maker: Maker, desk: Desk) -> Draft:
-    draft = await looked_at(staff, await photo_sent(staff, desk))
+async def failed(parts: BotParts, maker: Maker, desk: Desk) -> Draft:
+    draft = await looked_at(parts, await photo_sent(parts, desk))
     maker.errors = [MediaDamaged(name="photo")]
-    await staff.ordering.place(await staff.wishing(draft.draft))
+    await parts.ordering.place(await parts.with_movement(draft.draft_id))
     await desk.sees("Smile failed.")
-    await until(lambda: nothing_is_open(staff))
+    await until(lambda: nothing_is_open(parts))
     return draft
 
 
 async def test_retry_that_was_cut_off_is_made_up_for(
-    staff: Staff, maker: Maker, desk: Desk, valkey: str
+    parts: BotParts, maker: Maker, desk: Desk, valkey: str
 ) -> None:
-    async with working(staff, maker):
-        draft = await failed(staff, maker, desk)
+    async with working(parts, maker):
+        draft = await failed(parts, maker, desk)
     async with Dying(valkey, ["flow"]) as queues:
-        services = replace(staff.services, queues=queues)
-        ordering = Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1)
-        dying = LaterOrders(services, ordering, staff.status_cards)
+        services = replace(parts.services, queues=queues)
+        ordering = Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1)
+        dying = LaterOrders(services, ordering, parts.status_cards)
         with pytest.raises(QueueUnavailable):
             await dying.retry(draft, 1)
-    await staff.later_orders.retry(draft, 1)
-    assert len(await staff.ordering.open_orders(ALICE)) == 1
-    async with working(staff, maker):
+    await parts.later_orders.retry(draft, 1)
+    assert len(await parts.ordering.open_orders(ALICE)) == 1
+    async with working(parts, maker):
         await desk.sees("Made with AI")
 
 
 async def test_admin_may_retry_while_orders_are_paused(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with working(staff, maker):
-        draft = await failed(staff, maker, desk)
-        await staff.services.people.pause(is_paused=True)
+    async with working(parts, maker):
+        draft = await failed(parts, maker, desk)
+        await parts.services.people.pause(is_paused=True)
         with pytest.raises(OrdersPaused):
-            await staff.later_orders.retry(draft, 1)
-        assert (await staff.later_orders.retry(draft, 1, by=ADMIN)).is_new
+            await parts.later_orders.retry(draft, 1)
+        assert (await parts.later_orders.retry(draft, 1, by=ADMIN)).is_new
         await desk.sees("Made with AI")
 
 
 async def test_orders_of_a_group_that_got_a_new_number_are_found(
-    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+    parts: BotParts, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        await staff.ordering.place(await staff.wishing(draft.draft))
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
         await desk.sees("done in")
-        await until(lambda: nothing_is_open(staff))
+        await until(lambda: nothing_is_open(parts))
         for _ in range(2):
-            await ChatMigrations(staff.drafts, staff.services.cards).moved(ALICE, BOB)
-        draft = await staff.draft(draft.draft)
-        assert draft.chat == BOB
-        assert await staff.ordering.cancel(draft, 1) is CancelOutcome.TOO_LATE
+            await move_chat(parts.drafts, parts.services.order_cards, ALICE, BOB)
+        draft = await parts.draft(draft.draft_id)
+        assert draft.chat_id == BOB
+        assert await parts.ordering.cancel(draft, 1) is CancelOutcome.TOO_LATE
         await desk.say("/start", user_id=BOB, chat_id=BOB)
-        placed = await staff.ordering.place(await staff.wishing(draft.draft))
+        placed = await parts.ordering.place(await parts.with_movement(draft.draft_id))
         assert placed.card is not None
         await desk.sees("Made with AI", BOB)
     for number in (1, 2):
-        await ResultFiles(staff.services).delete(draft, number)
+        await ResultFiles(parts.services).delete(draft, number)
     assert [file.key async for file in store.listing("results")] == []
 
 
 async def test_card_of_a_group_that_got_a_new_number_is_shown_anew(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
     await desk.say("/start", user_id=BOB, chat_id=BOB)
-    await staff.ordering.place(await staff.wishing(draft.draft))
+    await parts.ordering.place(await parts.with_movement(draft.draft_id))
     await desk.sees("No worker is online")
-    await ChatMigrations(staff.drafts, staff.services.cards).moved(ALICE, BOB)
+    await move_chat(parts.drafts, parts.services.order_cards, ALICE, BOB)
     await desk.sees("No worker is online", BOB)
-    await staff.ordering.cancel(await staff.draft(draft.draft), 1)
+    await parts.ordering.cancel(await parts.draft(draft.draft_id), 1)
     await desk.sees("Smile: cancelled.", BOB)
 
 
@@ -148,72 +122,74 @@ async def test_card_of_a_group_that_got_a_new_number_is_shown_anew(
 
 
 async def test_order_that_waits_is_cancelled_in_one_line(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-    await staff.ordering.place(await staff.wishing(draft.draft))
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+    await parts.ordering.place(await parts.with_movement(draft.draft_id))
     await desk.sees("No worker is online")
-    assert await staff.ordering.cancel(draft, 1) is CancelOutcome.REMOVED
+    assert await parts.ordering.cancel(draft, 1) is CancelOutcome.REMOVED
     shown = await desk.sees("Smile: cancelled.")
     assert "Another movement" in shown
-    assert (await staff.draft(draft.draft)).number == 2
-    await until(lambda: nothing_is_open(staff))
-    assert await staff.ordering.cancel(draft, 7) is CancelOutcome.UNKNOWN
+    assert (await parts.draft(draft.draft_id)).number == 2
+    await until(lambda: nothing_is_open(parts))
+    assert await parts.ordering.cancel(draft, 7) is CancelOutcome.UNKNOWN
 
 
 async def test_order_that_runs_is_stopped_and_told_in_one_line(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     async def wait(assignment: Assignment) -> None:
-        await assignment.stopped()
+        await assignment.wait_for_stop()
 
     maker.before_video = wait
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        await staff.ordering.place(await staff.wishing(draft.draft))
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
         await desk.sees("Starting now")
-        assert await staff.ordering.cancel(draft, 1) is CancelOutcome.TOLD
+        assert await parts.ordering.cancel(draft, 1) is CancelOutcome.TOLD
         await desk.sees("Smile: cancelled.")
     messages = await desk.messages()
     assert len([one for one in messages if one["from"]["is_bot"]]) == 1
-    assert (await staff.draft(draft.draft)).number == 2
+    assert (await parts.draft(draft.draft_id)).number == 2
 
 
 async def test_order_that_an_admin_removed_is_told_too(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-    placed = await staff.ordering.place(await staff.wishing(draft.draft))
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+    placed = await parts.ordering.place(await parts.with_movement(draft.draft_id))
     assert placed.card is not None
     await desk.sees("No worker is online")
-    await staff.services.queues.cancel(placed.card.ref)
+    await parts.services.queues.cancel(placed.card.ref)
     await desk.sees("Smile: cancelled.")
 
 
-async def test_button_of_a_forgotten_order_says_so(staff: Staff, maker: Maker, desk: Desk) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
+async def test_button_of_a_forgotten_order_says_so(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
     with pytest.raises(OrderForgotten):
-        await staff.later_orders.retry(draft, 5)
+        await parts.later_orders.retry(draft, 5)
     with pytest.raises(OrderForgotten):
-        await staff.later_orders.another_frame(draft, 5)
+        await parts.later_orders.another_frame(draft, 5)
 
 
 async def test_another_frame_is_the_same_order_measured_otherwise(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with working(staff, maker), working(staff, maker, "fomm"):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        draft = await clip_added(staff, draft)
+    async with working(parts, maker), working(parts, maker, "fomm"):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        draft = await clip_added(parts, draft)
         assert draft.look is not None
         assert draft.look.clip is not None
         motion = Movement.of_clip(draft.look.clip)
-        await staff.ordering.place(await staff.wishing(draft.draft, motion))
+        await parts.ordering.place(await parts.with_movement(draft.draft_id, motion))
         await desk.sees("From another frame")
         for _ in range(2):
-            await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)
+            await parts.later_orders.another_frame(await parts.draft(draft.draft_id), 1)
         await until(lambda: len(maker.orders) == 2)
     first, second = maker.orders
     assert first.engine == second.engine == "fomm"

@@ -1,151 +1,125 @@
 """What goes back to an earlier order: a number of its own, its own clip, and once for each wish."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
+from bot.drafts.draft import Draft
 from bot.orders.ordering import StillFetching
-from jobs.drafts import Draft
 from jobs.orders import Order
-from jobs.queues.admission import OrderLimits
 from jobs.queues.outcomes import CancelOutcome
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
 from jobs.wish import Movement
-from sandbox.server import Sandbox
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import (
+from tests.integration.bot.parts import (
+    BotParts,
     Maker,
-    Staff,
     clip_added,
-    delivering,
-    local_store,
     looked_at,
     nothing_is_open,
     photo_sent,
-    staff_of,
     working,
 )
+from tests.integration.bot.running import until
 from tests.integration.sandbox.desk import Desk
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("at_work")]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FileStore:
-    return local_store(tmp_path)
-
-
-@pytest.fixture
-async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
-    async with (
-        staff_of(sandbox, valkey, store, limits=OrderLimits(open_orders=2)) as found,
-        delivering(found),
-    ):
-        yield found
-
-
-@pytest.fixture
-def maker(store: FileStore) -> Maker:
-    return Maker(store)
-
-
-async def done(staff: Staff, maker: Maker, desk: Desk) -> Draft:
+async def done(parts: BotParts, maker: Maker, desk: Desk) -> Draft:
     """A draft whose first order, which follows a clip, was made by `fomm`."""
-    async with working(staff, maker), working(staff, maker, "fomm"):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        draft = await clip_added(staff, draft)
+    async with working(parts, maker), working(parts, maker, "fomm"):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        draft = await clip_added(parts, draft)
         assert draft.look is not None
         assert draft.look.clip is not None
         motion = Movement.of_clip(draft.look.clip)
-        await staff.ordering.place(await staff.wishing(draft.draft, motion))
+        await parts.ordering.place(await parts.with_movement(draft.draft_id, motion))
         await desk.sees("done in")
-        await until(lambda: nothing_is_open(staff))
-    return await staff.draft(draft.draft)
+        await until(lambda: nothing_is_open(parts))
+    return await parts.draft(draft.draft_id)
 
 
-async def orders(staff: Staff) -> list[Order]:
+async def orders(parts: BotParts) -> list[Order]:
     """The open orders, the oldest first."""
-    return [card.order for card in await staff.services.cards.all_open()]
+    return [card.order for card in await parts.services.order_cards.all_open()]
 
 
 async def test_later_wish_is_ordered_though_another_order_has_the_next_number(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await done(staff, maker, desk)
-    await staff.ordering.place(await staff.wishing(draft.draft))
-    assert (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
-    assert not (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
-    smile, frame = await orders(staff)
+    draft = await done(parts, maker, desk)
+    await parts.ordering.place(await parts.with_movement(draft.draft_id))
+    assert (await parts.later_orders.another_frame(await parts.draft(draft.draft_id), 1)).is_new
+    assert not (await parts.later_orders.another_frame(await parts.draft(draft.draft_id), 1)).is_new
+    smile, frame = await orders(parts)
     assert smile.wish.movement.template == "smile"
     assert frame.wish.options["best_frame_rank"] == 2
-    assert (await staff.draft(draft.draft)).number > max(smile.number, frame.number)
+    assert (await parts.draft(draft.draft_id)).number > max(smile.number, frame.number)
 
 
 async def test_lost_video_is_made_anew_though_another_order_has_the_next_number(
-    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+    parts: BotParts, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
-    draft = await done(staff, maker, desk)
+    draft = await done(parts, maker, desk)
     await store.delete([result_key(draft.order_id_of(1), 1)])
-    await staff.ordering.place(await staff.wishing(draft.draft))
-    assert (await staff.later_orders.retry(await staff.draft(draft.draft), 1)).is_new
-    assert not (await staff.later_orders.retry(await staff.draft(draft.draft), 1)).is_new
-    smile, again = await orders(staff)
+    await parts.ordering.place(await parts.with_movement(draft.draft_id))
+    assert (await parts.later_orders.retry(await parts.draft(draft.draft_id), 1)).is_new
+    assert not (await parts.later_orders.retry(await parts.draft(draft.draft_id), 1)).is_new
+    smile, again = await orders(parts)
     assert (smile.wish.movement.template, again.wish.movement.template) == ("smile", None)
 
 
 async def test_wish_of_two_taps_at_the_same_time_is_one_order(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await done(staff, maker, desk)
+    draft = await done(parts, maker, desk)
     both = await asyncio.gather(
-        staff.later_orders.another_frame(draft, 1), staff.later_orders.another_frame(draft, 1)
+        parts.later_orders.another_frame(draft, 1), parts.later_orders.another_frame(draft, 1)
     )
     assert sorted(placed.is_new for placed in both) == [False, True]
-    assert len(await orders(staff)) == 1
+    assert len(await orders(parts)) == 1
 
 
 async def test_number_of_a_wish_that_was_refused_is_nobody_elses(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await done(staff, maker, desk)
+    draft = await done(parts, maker, desk)
     others = []
     for _ in range(2):
-        other = await photo_sent(staff, desk)
-        async with working(staff, maker):
-            others.append(await looked_at(staff, other))
-        await staff.ordering.place(await staff.wishing(other.draft))
+        other = await photo_sent(parts, desk)
+        async with working(parts, maker):
+            others.append(await looked_at(parts, other))
+        await parts.ordering.place(await parts.with_movement(other.draft_id))
     with pytest.raises(TooManyOpenOrders):
-        await staff.later_orders.another_frame(draft, 1)
+        await parts.later_orders.another_frame(draft, 1)
     for other in others:
-        await staff.ordering.cancel(other, 1)
-    await staff.ordering.place(await staff.wishing(draft.draft))
-    assert (await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)).is_new
-    smile, frame = await orders(staff)
+        await parts.ordering.cancel(other, 1)
+    await parts.ordering.place(await parts.with_movement(draft.draft_id))
+    assert (await parts.later_orders.another_frame(await parts.draft(draft.draft_id), 1)).is_new
+    smile, frame = await orders(parts)
     assert (smile.wish.movement.template, frame.wish.movement.template) == ("smile", None)
 
 
 async def test_wish_that_was_cancelled_may_be_wished_again(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await done(staff, maker, desk)
-    first = await staff.later_orders.another_frame(draft, 1)
+    draft = await done(parts, maker, desk)
+    first = await parts.later_orders.another_frame(draft, 1)
     assert first.card is not None
-    draft = await staff.draft(draft.draft)
-    assert await staff.ordering.cancel(draft, first.card.number) is CancelOutcome.REMOVED
-    assert (await staff.later_orders.another_frame(draft, 1)).is_new
+    draft = await parts.draft(draft.draft_id)
+    assert await parts.ordering.cancel(draft, first.card.number) is CancelOutcome.REMOVED
+    assert (await parts.later_orders.another_frame(draft, 1)).is_new
 
 
 async def test_status_card_of_a_later_wish_stays_when_another_movement_is_chosen(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await done(staff, maker, desk)
-    await staff.later_orders.another_frame(draft, 1)
+    draft = await done(parts, maker, desk)
+    await parts.later_orders.another_frame(draft, 1)
     await desk.sees("No worker is online")
-    draft = await staff.draft(draft.draft)
+    draft = await parts.draft(draft.draft_id)
     assert draft.card is None, "the next keyboard takes no order's card away"
 
 
@@ -153,14 +127,14 @@ async def test_status_card_of_a_later_wish_stays_when_another_movement_is_chosen
 
 
 async def test_repeated_order_counts_the_frames_of_its_own_clip(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await done(staff, maker, desk)
+    draft = await done(parts, maker, desk)
     maker.clip_frames = 250
-    async with working(staff, maker):
-        draft = await clip_added(staff, draft, "longer.mp4")
-    await staff.later_orders.another_frame(draft, 1)
-    (order,) = await orders(staff)
+    async with working(parts, maker):
+        draft = await clip_added(parts, draft, "longer.mp4")
+    await parts.later_orders.another_frame(draft, 1)
+    (order,) = await orders(parts)
     assert draft.look is not None
     assert order.wish.clip != draft.look.clip
     assert order.wish.cost_frames == 25
@@ -168,36 +142,36 @@ async def test_repeated_order_counts_the_frames_of_its_own_clip(
 
 
 async def test_repeated_order_does_not_wait_for_the_look_at_another_clip(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await done(staff, maker, desk)
-    renewed = await staff.drafts.change(draft.draft, Draft.renewed)
+    draft = await done(parts, maker, desk)
+    renewed = await parts.drafts.change(draft.draft_id, Draft.renewed)
     assert renewed is not None
-    assert (await staff.later_orders.another_frame(renewed, 1)).is_new
-    (order,) = await orders(staff)
+    assert (await parts.later_orders.another_frame(renewed, 1)).is_new
+    (order,) = await orders(parts)
     assert order.wish.clip == maker.orders[0].wish.clip
 
 
 async def test_repeated_order_whose_files_are_gone_has_its_own_clip_fetched_again(
-    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+    parts: BotParts, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
-    draft = await done(staff, maker, desk)
+    draft = await done(parts, maker, desk)
     maker.clip_frames = 250
-    async with working(staff, maker):
-        draft = await clip_added(staff, draft, "longer.mp4")
+    async with working(parts, maker):
+        draft = await clip_added(parts, draft, "longer.mp4")
     await store.delete([file.key async for file in store.listing()])
     for _ in range(2):
-        assert (await staff.later_orders.another_frame(draft, 1)).card is None
-    fetched = await staff.draft(draft.draft)
+        assert (await parts.later_orders.another_frame(draft, 1)).card is None
+    fetched = await parts.draft(draft.draft_id)
     assert fetched.clip is not None
     assert fetched.clip.name == "clip.mp4"
     with pytest.raises(StillFetching):
-        await staff.later_orders.retry(fetched, 1)
+        await parts.later_orders.retry(fetched, 1)
     maker.clip_frames = 25
-    async with working(staff, maker), working(staff, maker, "fomm"):
+    async with working(parts, maker), working(parts, maker, "fomm"):
         await until(lambda: len(maker.orders) == 2)
-        await until(lambda: nothing_is_open(staff))
-        again = await staff.later_orders.another_frame(await staff.draft(draft.draft), 1)
+        await until(lambda: nothing_is_open(parts))
+        again = await parts.later_orders.another_frame(await parts.draft(draft.draft_id), 1)
         assert again.card is not None
         assert not again.is_new
     assert maker.orders[1].wish.cost_frames == 25

@@ -1,15 +1,13 @@
 """A waiting order that is moved to another engine: it is never lost, and its card says so."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from bot.drafts.draft import Draft
 from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering, OrdersPaused
-from jobs.drafts import Draft
 from jobs.errors import UnknownEngine
 from jobs.orders import Order, OrderState
 from jobs.queues.admission import OrderLimits
@@ -19,132 +17,114 @@ from jobs.queues.outcomes import Submitted
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueFull, QueueUnavailable
 from jobs.store.files import FileStore
-from sandbox.server import Sandbox
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import (
+from tests.integration.bot.parts import (
     CATALOGUE,
+    BotParts,
     Maker,
-    Staff,
-    delivering,
-    local_store,
     looked_at,
     nothing_is_open,
     photo_sent,
-    staff_of,
     working,
 )
+from tests.integration.bot.running import until
 from tests.integration.sandbox.desk import ALICE, Desk
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("at_work")]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FileStore:
-    return local_store(tmp_path)
+def limits() -> OrderLimits:
+    return OrderLimits(open_orders=1)
 
 
-@pytest.fixture
-async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
-    async with (
-        staff_of(sandbox, valkey, store, limits=OrderLimits(open_orders=1)) as found,
-        delivering(found),
-    ):
-        yield found
-
-
-@pytest.fixture
-def maker(store: FileStore) -> Maker:
-    return Maker(store)
-
-
-async def waiting(staff: Staff, maker: Maker, desk: Desk) -> Draft:
+async def waiting(parts: BotParts, maker: Maker, desk: Desk) -> Draft:
     """The draft of an order that waits for a worker with the engine `fomm`."""
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        wish = (await staff.wishing(draft.draft)).model_copy(update={"engine": "fomm"})
-        await staff.ordering.place(wish)
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        wish = (await parts.with_movement(draft.draft_id)).model_copy(update={"engine": "fomm"})
+        await parts.ordering.place(wish)
         shown = await desk.sees("No worker is online for this right now. Your place is kept.")
         assert "Use flow instead" in shown
-    return await staff.draft(draft.draft)
+    return await parts.draft(draft.draft_id)
 
 
-async def states(staff: Staff, draft: Draft) -> dict[str, OrderState]:
+async def states(parts: BotParts, draft: Draft) -> dict[str, OrderState]:
     """How the draft's orders stand, by their engines; those that were taken back are left out."""
     found = {}
     for number in range(1, 9):
         for engine in ("flow", "fomm"):
             ref = JobRef(f"animate-{engine}", draft.order_id_of(number))
-            if not await staff.services.queues.client.exists(ref.key):
+            if not await parts.services.queues.client.exists(ref.key):
                 continue
-            status = await staff.services.queues.status(ref)
+            status = await parts.services.queues.status(ref)
             assert status is not None
             found[f"{engine} {number}"] = status.state
     return found
 
 
 async def test_moved_order_is_made_elsewhere_and_the_earlier_card_says_so(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await waiting(staff, maker, desk)
-    moved = await staff.later_orders.use_engine(draft, 1, "flow")
+    draft = await waiting(parts, maker, desk)
+    moved = await parts.later_orders.use_engine(draft, 1, "flow")
     assert moved.is_new, "the person has no more open orders than before"
-    assert not (await staff.later_orders.use_engine(draft, 1, "flow")).is_new
+    assert not (await parts.later_orders.use_engine(draft, 1, "flow")).is_new
     await desk.sees("Smile: see the result below.")
-    async with working(staff, maker):
+    async with working(parts, maker):
         await desk.sees("Made with AI")
     (order,) = maker.orders
     assert order.engine == "flow"
-    await until(lambda: nothing_is_open(staff))
+    await until(lambda: nothing_is_open(parts))
     assert "Smile: see the result below." in await desk.transcript()
 
 
+@pytest.mark.parametrize("limits", [None])
 async def test_moved_order_leaves_an_order_that_has_the_next_number_alone(
-    sandbox: Sandbox, valkey: str, store: FileStore, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with staff_of(sandbox, valkey, store) as staff, delivering(staff):
-        draft = await waiting(staff, maker, desk)
-        shown = await staff.drafts.change(draft.draft, Draft.shown_again)
-        assert shown is not None
-        wish = await staff.wishing(draft.draft)
-        await staff.ordering.place(wish.model_copy(update={"engine": "fomm"}))
-        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
-        assert moved.is_new
-        assert await states(staff, draft) == {
-            "fomm 2": OrderState.WAITING,
-            f"flow {moved.card.number if moved.card else 0}": OrderState.WAITING,
-        }
+    draft = await waiting(parts, maker, desk)
+    shown = await parts.drafts.change(draft.draft_id, Draft.shown_again)
+    assert shown is not None
+    wish = await parts.with_movement(draft.draft_id)
+    await parts.ordering.place(wish.model_copy(update={"engine": "fomm"}))
+    moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
+    assert moved.is_new
+    assert await states(parts, draft) == {
+        "fomm 2": OrderState.WAITING,
+        f"flow {moved.card.number if moved.card else 0}": OrderState.WAITING,
+    }
 
 
-async def test_order_that_runs_stays_where_it_is(staff: Staff, maker: Maker, desk: Desk) -> None:
+async def test_order_that_runs_stays_where_it_is(parts: BotParts, maker: Maker, desk: Desk) -> None:
     go = asyncio.Event()
 
     async def wait(assignment: Assignment) -> None:
-        stopping = asyncio.create_task(assignment.stopped())
+        stopping = asyncio.create_task(assignment.wait_for_stop())
         await asyncio.wait({stopping, go_on}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
 
     go_on = asyncio.create_task(go.wait())
     maker.before_video = wait
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        await staff.ordering.place(await staff.wishing(draft.draft))
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
         await desk.sees("Starting now")
-        assert not (await staff.later_orders.use_engine(draft, 1, "fomm")).is_new
+        assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
         go.set()
         await desk.sees("done in")
     assert len(maker.orders) == 1
 
 
 async def test_order_that_may_not_go_elsewhere_keeps_its_place(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await waiting(staff, maker, desk)
+    draft = await waiting(parts, maker, desk)
     with pytest.raises(UnknownEngine):
-        await staff.later_orders.use_engine(draft, 1, "gone")
-    await staff.services.people.pause(is_paused=True)
+        await parts.later_orders.use_engine(draft, 1, "gone")
+    await parts.services.people.pause(is_paused=True)
     with pytest.raises(OrdersPaused):
-        await staff.later_orders.use_engine(draft, 1, "flow")
-    assert await states(staff, draft) == {"fomm 1": OrderState.WAITING}
+        await parts.later_orders.use_engine(draft, 1, "flow")
+    assert await states(parts, draft) == {"fomm 1": OrderState.WAITING}
 
 
 class Full(Queues):
@@ -156,35 +136,37 @@ class Full(Queues):
 
 
 async def test_order_that_is_refused_elsewhere_keeps_its_place(
-    staff: Staff, maker: Maker, desk: Desk, valkey: str
+    parts: BotParts, maker: Maker, desk: Desk, valkey: str
 ) -> None:
-    draft = await waiting(staff, maker, desk)
+    draft = await waiting(parts, maker, desk)
     async with Full(valkey, ["flow", "fomm"]) as queues:
         with pytest.raises(QueueFull):
-            await later_orders_with(staff, queues).use_engine(draft, 1, "flow")
-    assert await states(staff, draft) == {"fomm 1": OrderState.WAITING}
-    assert len(await staff.ordering.open_orders(ALICE)) == 1
-    assert (await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")).is_new
+            await later_orders_with(parts, queues).use_engine(draft, 1, "flow")
+    assert await states(parts, draft) == {"fomm 1": OrderState.WAITING}
+    assert len(await parts.ordering.open_orders(ALICE)) == 1
+    assert (
+        await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
+    ).is_new
 
 
 async def test_order_whose_files_are_gone_is_moved_all_the_same(
-    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+    parts: BotParts, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
-    draft = await waiting(staff, maker, desk)
+    draft = await waiting(parts, maker, desk)
     await store.delete([file.key async for file in store.listing()])
-    moved = await staff.later_orders.use_engine(draft, 1, "flow")
+    moved = await parts.later_orders.use_engine(draft, 1, "flow")
     assert moved.card is not None
-    assert list(await states(staff, draft)) == [f"flow {moved.card.number}"]
+    assert list(await states(parts, draft)) == [f"flow {moved.card.number}"]
 
 
 async def test_all_movements_at_once_stay_with_the_engine_that_can_make_them(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-    await staff.ordering.place(draft.model_copy(update={"is_all_wanted": True}))
-    assert not (await staff.later_orders.use_engine(draft, 1, "fomm")).is_new
-    assert await states(staff, draft) == {"flow 1": OrderState.WAITING}
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+    await parts.ordering.place(draft.model_copy(update={"is_all_wanted": True}))
+    assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
+    assert await states(parts, draft) == {"flow 1": OrderState.WAITING}
 
 
 # --- the bot dies in between ----------------------------------------------------------------------
@@ -212,21 +194,23 @@ class Dying(Queues):
             raise QueueUnavailable(place="here", reason="it died")
 
 
-def later_orders_with(staff: Staff, queues: Queues) -> LaterOrders:
-    services = replace(staff.services, queues=queues)
-    ordering = Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1)
-    return LaterOrders(services, ordering, staff.status_cards)
+def later_orders_with(parts: BotParts, queues: Queues) -> LaterOrders:
+    services = replace(parts.services, queues=queues)
+    ordering = Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1)
+    return LaterOrders(services, ordering, parts.status_cards)
 
 
-async def cut_off(staff: Staff, draft: Draft, url: str, point: str) -> None:
+async def cut_off(parts: BotParts, draft: Draft, url: str, point: str) -> None:
     async with Dying(url, ["flow", "fomm"], OrderLimits(open_orders=1)) as queues:
         queues.point = point
         with pytest.raises(QueueUnavailable):
-            await later_orders_with(staff, queues).use_engine(draft, 1, "flow")
+            await later_orders_with(parts, queues).use_engine(draft, 1, "flow")
 
 
-async def both_are_shown(staff: Staff) -> bool:
-    return sum(card.card is not None for card in await staff.services.cards.all_open()) == 2
+async def both_are_shown(parts: BotParts) -> bool:
+    return (
+        sum(card.message is not None for card in await parts.services.order_cards.all_open()) == 2
+    )
 
 
 POINTS = ["before submitting", "after submitting", "before removing", "after removing"]
@@ -234,53 +218,53 @@ POINTS = ["before submitting", "after submitting", "before removing", "after rem
 
 @pytest.mark.parametrize("point", POINTS)
 async def test_move_that_was_cut_off_leaves_an_order_and_is_made_up_for(
-    staff: Staff, maker: Maker, desk: Desk, valkey: str, point: str
+    parts: BotParts, maker: Maker, desk: Desk, valkey: str, point: str
 ) -> None:
-    draft = await waiting(staff, maker, desk)
-    await cut_off(staff, draft, valkey, point)
-    assert await states(staff, draft), "an accepted order is always there"
+    draft = await waiting(parts, maker, desk)
+    await cut_off(parts, draft, valkey, point)
+    assert await states(parts, draft), "an accepted order is always there"
     if point == "after removing":
         await desk.sees("Smile: see the result below.")
-    moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
+    moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
     assert moved.card is not None
     left = {f"flow {moved.card.number}": OrderState.WAITING}
-    assert await states(staff, draft) == left
-    async with working(staff, maker):
+    assert await states(parts, draft) == left
+    async with working(parts, maker):
         await desk.sees("Made with AI")
-        await until(lambda: nothing_is_open(staff))
+        await until(lambda: nothing_is_open(parts))
     assert len(maker.orders) == 1
     assert "cancelled" not in await desk.transcript()
 
 
 async def test_order_that_began_while_it_was_moved_is_made_once(
-    staff: Staff, maker: Maker, desk: Desk, valkey: str
+    parts: BotParts, maker: Maker, desk: Desk, valkey: str
 ) -> None:
     go = asyncio.Event()
 
     async def wait(_assignment: Assignment) -> None:
         await go.wait()
 
-    draft = await waiting(staff, maker, desk)
-    await cut_off(staff, draft, valkey, "after submitting")
-    await until(lambda: both_are_shown(staff))
+    draft = await waiting(parts, maker, desk)
+    await cut_off(parts, draft, valkey, "after submitting")
+    await until(lambda: both_are_shown(parts))
     maker.before_video = wait
-    async with working(staff, maker, "fomm"):
+    async with working(parts, maker, "fomm"):
         await until(lambda: maker.orders)
-        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
+        moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
         assert not moved.is_new
         await desk.sees("Smile: the first one has already started and continues.")
         go.set()
         await desk.sees("Made with AI")
-        await until(lambda: nothing_is_open(staff))
+        await until(lambda: nothing_is_open(parts))
     assert [order.engine for order in maker.orders] == ["fomm"]
-    assert await states(staff, draft) == {"fomm 1": OrderState.DONE}
+    assert await states(parts, draft) == {"fomm 1": OrderState.DONE}
 
 
 async def test_of_two_that_began_the_one_that_was_wished_for_goes_on(
-    staff: Staff, maker: Maker, desk: Desk, valkey: str
+    parts: BotParts, maker: Maker, desk: Desk, valkey: str
 ) -> None:
-    draft = await waiting(staff, maker, desk)
-    await cut_off(staff, draft, valkey, "after submitting")
+    draft = await waiting(parts, maker, desk)
+    await cut_off(parts, draft, valkey, "after submitting")
     go = asyncio.Event()
 
     async def wait(assignment: Assignment) -> None:
@@ -288,12 +272,12 @@ async def test_of_two_that_began_the_one_that_was_wished_for_goes_on(
             await asyncio.sleep(0.01)
 
     maker.before_video = wait
-    async with working(staff, maker, "fomm"), working(staff, maker):
+    async with working(parts, maker, "fomm"), working(parts, maker):
         await until(lambda: len(maker.orders) == 2)
-        moved = await staff.later_orders.use_engine(await staff.draft(draft.draft), 1, "flow")
+        moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
         assert moved.card is not None
         assert moved.card.order.engine == "flow"
         await desk.sees("Smile: see the result below.")
         go.set()
         await desk.sees("Made with AI")
-        await until(lambda: nothing_is_open(staff))
+        await until(lambda: nothing_is_open(parts))

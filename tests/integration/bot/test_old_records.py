@@ -1,55 +1,32 @@
 """What version 1 stored of drafts and orders is still read; nobody is left without an answer."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs.drafts import Draft
+from bot.drafts.draft import Draft
 from jobs.queues.keys import card_key, draft_key
 from jobs.service_errors import OutdatedOrder
-from jobs.store.files import FileStore
 from jobs.wish import Movement
-from sandbox.server import Sandbox
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import (
+from tests.integration.bot.parts import (
     FACE,
+    BotParts,
     Maker,
-    Staff,
     clip_added,
-    delivering,
-    local_store,
     looked_at,
     nothing_is_open,
     photo_sent,
-    staff_of,
     working,
 )
+from tests.integration.bot.running import until
 from tests.integration.sandbox.desk import Desk
 from tests.old_records import old_record
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("at_work")]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FileStore:
-    return local_store(tmp_path)
-
-
-@pytest.fixture
-async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
-    async with staff_of(sandbox, valkey, store) as found, delivering(found):
-        yield found
-
-
-@pytest.fixture
-def maker(store: FileStore) -> Maker:
-    return Maker(store)
-
-
-async def made_old(staff: Staff, draft: Draft) -> Draft:
+async def made_old(parts: BotParts, draft: Draft) -> Draft:
     """The draft, stored as version 1 wrote it."""
     assert draft.look is not None
     assert draft.look.clip is not None
@@ -62,20 +39,20 @@ async def made_old(staff: Staff, draft: Draft) -> Draft:
         warnings=[],
     )
     plain = json.loads(draft.to_json()) | {"look": look}
-    await staff.services.queues.client.set(draft_key(draft.draft), json.dumps(plain))
-    return await staff.draft(draft.draft)
+    await parts.services.queues.client.set(draft_key(draft.draft_id), json.dumps(plain))
+    return await parts.draft(draft.draft_id)
 
 
 async def test_clip_of_an_old_draft_is_looked_at_again_before_it_is_ordered(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        draft = await made_old(staff, await clip_added(staff, draft))
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        draft = await made_old(parts, await clip_added(parts, draft))
         assert draft.look is not None
         assert draft.look.clip is not None
         movement = Movement.of_clip(draft.look.clip)
-        placed = await staff.ordering.place(await staff.wishing(draft.draft, movement))
+        placed = await parts.ordering.place(await parts.with_movement(draft.draft_id, movement))
         assert placed.card is None
         await desk.sees("done in")
     (order,) = maker.orders
@@ -85,29 +62,29 @@ async def test_clip_of_an_old_draft_is_looked_at_again_before_it_is_ordered(
 
 
 async def test_template_is_ordered_from_an_old_draft_at_once(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        draft = await made_old(staff, await clip_added(staff, draft))
-        placed = await staff.ordering.place(await staff.wishing(draft.draft))
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        draft = await made_old(parts, await clip_added(parts, draft))
+        placed = await parts.ordering.place(await parts.with_movement(draft.draft_id))
         assert placed.card is not None
         await desk.sees("done in")
     assert len(maker.looks) == 2
 
 
 async def test_refused_order_of_an_old_card_is_told_and_can_be_tried_again(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    client = staff.services.queues.client
-    async with working(staff, maker):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-        draft = await clip_added(staff, draft)
+    client = parts.services.queues.client
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        draft = await clip_added(parts, draft)
         maker.errors = [OutdatedOrder()]
         assert draft.look is not None
         assert draft.look.clip is not None
-        wish = await staff.wishing(draft.draft, Movement.of_clip(draft.look.clip))
-        card = (await staff.ordering.place(wish)).card
+        wish = await parts.with_movement(draft.draft_id, Movement.of_clip(draft.look.clip))
+        card = (await parts.ordering.place(wish)).card
         assert card is not None
         key = card_key(card.order_id)
         plain: dict[str, Any] = json.loads(await client.get(key) or "")
@@ -115,7 +92,7 @@ async def test_refused_order_of_an_old_card_is_told_and_can_be_tried_again(
         old = old_record("order_of_clip", **{name: plain["order"][name] for name in same})
         await client.set(key, json.dumps(plain | {"order": old}))
         await desk.sees("was placed before an update")
-        await until(lambda: nothing_is_open(staff))
-        again = await staff.later_orders.retry(await staff.draft(draft.draft), card.number)
+        await until(lambda: nothing_is_open(parts))
+        again = await parts.later_orders.retry(await parts.draft(draft.draft_id), card.number)
         assert again.card is None  # photo and clip are looked at again first
         await desk.sees("done in")

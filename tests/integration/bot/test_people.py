@@ -35,7 +35,7 @@ async def test_list_holds_those_whom_admins_have_dealt_with(people: People) -> N
     await people.agree(ADMIN)
     await people.change(-1001, is_allowed=True)
     await people.change(BOB, is_banned=True)
-    found = await people.listed()
+    found = await people.allowed_or_banned()
     assert found == {-1001: Person(is_allowed=True), BOB: Person(is_banned=True)}
 
 

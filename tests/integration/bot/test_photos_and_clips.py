@@ -7,14 +7,13 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.conversation.media_handler import MediaLimits
-from bot.gateway.updates import DrivingClip, IncomingMessage, SourcePhoto
-from jobs.drafts import MediaFile
+from bot.gateway.updates import ClipMedia, IncomingMessage, MediaFile, PhotoMedia
 from jobs.errors import ClipTooLong, MediaDamaged, MediaTooLarge, NoFaceInClip
 from jobs.model import MediaWarning
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import LOOK
 from tests.integration.bot import talk as talks
-from tests.integration.bot.staff import hurry
+from tests.integration.bot.parts import hurry
 from tests.integration.bot.talk import Talk, labels, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, BOB, Part
@@ -125,8 +124,8 @@ async def test_two_photos_have_two_cards_and_both_work(talk: Talk) -> None:
     assert answered == {first["message_id"], second["message_id"]}
     wanted = {order.draft: order.wish.movement.template for order in talk.worker.orders}
     names = {
-        (await talk.draft_of(first)).draft: "wink",
-        (await talk.draft_of(second)).draft: "smile",
+        (await talk.draft_of(first)).draft_id: "wink",
+        (await talk.draft_of(second)).draft_id: "smile",
     }
     assert wanted == names
 
@@ -135,7 +134,7 @@ async def test_photo_whose_update_comes_twice_has_one_card(talk: Talk) -> None:
     photo = await talk.photo()
     card = await talk.shows("Which movement?")
     incoming = IncomingMessage(ALICE, ALICE, photo["message_id"])
-    again = SourcePhoto(MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg"))
+    again = PhotoMedia(MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg"))
     await talk.media_handler.take(incoming, again)
     await talk.tap("😊", card)
     await talk.videos()
@@ -158,7 +157,7 @@ async def test_update_that_comes_while_its_order_is_open_leaves_the_status_alone
     await talk.shows("Starting now")
     file = MediaFile(file_id=photo["photo"][-1]["file_id"], name="photo.jpg")
     await talk.media_handler.take(
-        IncomingMessage(ALICE, ALICE, photo["message_id"]), SourcePhoto(file)
+        IncomingMessage(ALICE, ALICE, photo["message_id"]), PhotoMedia(file)
     )
     assert "Which movement?" not in await talk.desk.transcript()
     hold.set()
@@ -180,7 +179,7 @@ async def test_clip_whose_update_comes_twice_is_looked_at_once(talk: Talk) -> No
     assert file is not None
     looks = len(talk.worker.looks)
     incoming = IncomingMessage(ALICE, ALICE, clip["message_id"], reply_to=photo["message_id"])
-    await talk.media_handler.take(incoming, DrivingClip(file))
+    await talk.media_handler.take(incoming, ClipMedia(file))
     assert (len(talk.worker.looks), len(await talk.said())) == (looks, 2)
 
 
@@ -233,7 +232,7 @@ async def test_clip_long_after_the_last_photo_waits_or_is_given_to_it_by_a_butto
 ) -> None:
     photo = await talk.photo()
     await talk.shows("Which movement?")
-    talk.staff.clock.ahead_s = 3600
+    talk.parts.clock.ahead_s = 3600
     await talk.clip()
     waiting = await talk.shows("I have your clip")
     assert (await talk.draft_of(photo)).clip is None
@@ -277,7 +276,7 @@ async def test_clip_whose_photo_was_animated_serves_no_other(talk: Talk) -> None
 async def test_clip_waits_on_if_the_photo_that_follows_cannot_be_used(talk: Talk) -> None:
     good = await talk.photo(seed=1)
     await talk.shows("Which movement?")
-    talk.staff.clock.ahead_s = 3600
+    talk.parts.clock.ahead_s = 3600
     await talk.clip()
     waiting = await talk.shows("I have your clip")
     talk.worker.errors = [MediaDamaged(name="photo-1.jpg")]
@@ -404,7 +403,7 @@ async def test_photo_before_the_terms_goes_on_after_the_tap(newcomers: Talk) -> 
     assert (await talk.tap("I agree", terms))["text"] == "Thank you."
     card = await talk.shows("Which movement?")
     assert card["message_id"] == terms["message_id"]
-    assert (await talk.staff.services.people.person(ALICE)).has_agreed
+    assert (await talk.parts.services.people.person(ALICE)).has_agreed
 
 
 async def test_terms_are_asked_once_for_all_that_waits(newcomers: Talk) -> None:
@@ -435,7 +434,7 @@ async def test_terms_can_be_agreed_to_by_their_person_alone(newcomers: Talk) -> 
     await talk.desk.say("/start")
     await talk.photo()
     terms = await talk.shows("Before we begin")
-    people = talk.staff.services.people
+    people = talk.parts.services.people
     data = talks.data_of(terms, "I agree")
     await talk.agree(BOB)
     answer = await talk.tap_data(data, BOB)

@@ -15,7 +15,7 @@ from bot.gateway.polling import ALLOWED_UPDATES
 from jobs.errors import BadSettings
 from jobs.service_errors import TelegramUnavailable
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import Heard, built, running, settings_for, until
+from tests.integration.bot.running import Heard, built, running, settings_for, until
 from tests.integration.jobs.servers import free_port
 from tests.integration.sandbox.desk import Desk
 from tests.integration.sandbox.raw_bot import RawBot

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -10,13 +9,13 @@ from typing import Any, cast
 import pytest
 from telegram.ext import ExtBot
 
-from bot.gateway.messenger import ChatBusy, MessageContent, Messenger
+from bot.drafts.draft import Draft
+from bot.gateway.messenger import CardMessage, ChatBusy, MessageContent, Messenger
 from bot.orders.offers import Offer, Offers
 from bot.orders.order_cards import FinalMessage
 from bot.orders.ordering import Ordering
 from bot.orders.result_files import ResultFiles, ResultGone
 from bot.orders.status_cards import StatusCards
-from jobs.drafts import Card, Draft
 from jobs.orders import Order, Stage
 from jobs.orders import Progress as Work
 from jobs.queues.admission import OrderLimits
@@ -31,48 +30,29 @@ from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
 from jobs.tasks import end_tasks
-from sandbox.server import Sandbox
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import (
+from tests.integration.bot.parts import (
     CATALOGUE,
+    BotParts,
     Maker,
-    Staff,
     delivering,
-    local_store,
     photo_sent,
-    staff_of,
     working,
 )
+from tests.integration.bot.running import until
 from tests.integration.sandbox.desk import ALICE, BOB, Desk
 
 pytestmark = pytest.mark.local_sockets
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FileStore:
-    return local_store(tmp_path)
-
-
-@pytest.fixture
-def maker(store: FileStore) -> Maker:
-    return Maker(store)
-
-
-@pytest.fixture
-async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
-    async with staff_of(sandbox, valkey, store) as found:
-        yield found
-
-
-async def looked_at(staff: Staff, maker: Maker, desk: Desk, *persons: int) -> list[Draft]:
-    async with delivering(staff), working(staff, maker):
-        drafts = [await photo_sent(staff, desk, person) for person in persons]
-        await until(lambda: len(staff.shown.drafts) == len(persons))
-    return [await staff.draft(draft.draft) for draft in drafts]
+async def looked_at(parts: BotParts, maker: Maker, desk: Desk, *persons: int) -> list[Draft]:
+    async with delivering(parts), working(parts, maker):
+        drafts = [await photo_sent(parts, desk, person) for person in persons]
+        await until(lambda: len(parts.shown.drafts) == len(persons))
+    return [await parts.draft(draft.draft_id) for draft in drafts]
 
 
 async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     half = asyncio.Event()
 
@@ -81,14 +61,14 @@ async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
         await half.wait()
 
     maker.before_video = make
-    maker.at_once = 1
-    drafts = await looked_at(staff, maker, desk, ALICE, BOB)
-    async with delivering(staff), working(staff, maker):
-        await staff.ordering.place(await staff.wishing(drafts[0].draft))
+    maker.max_concurrent = 1
+    drafts = await looked_at(parts, maker, desk, ALICE, BOB)
+    async with delivering(parts), working(parts, maker):
+        await parts.ordering.place(await parts.with_movement(drafts[0].draft_id))
         await until(lambda: maker.orders)
-        await staff.ordering.place(await staff.wishing(drafts[1].draft))
+        await parts.ordering.place(await parts.with_movement(drafts[1].draft_id))
         await desk.sees("You are next.", BOB)
-        staff.clock.ahead_s = 5
+        parts.clock.ahead_s = 5
         await desk.sees("Animating: 50 %")
         half.set()
         await desk.sees("done in")
@@ -96,35 +76,35 @@ async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
 
 
 async def test_bot_that_starts_again_says_the_last_words_that_its_dead_self_owed(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    (draft,) = await looked_at(staff, maker, desk, ALICE)
-    placed = await staff.ordering.place(await staff.wishing(draft.draft))
+    (draft,) = await looked_at(parts, maker, desk, ALICE)
+    placed = await parts.ordering.place(await parts.with_movement(draft.draft_id))
     assert placed.card is not None
     await desk.sees("No worker is online")
-    await staff.services.cards.end(draft.order_id, FinalMessage(text="That was it."))
+    await parts.services.order_cards.end(draft.order_id, FinalMessage(text="That was it."))
     assert "That was it." not in await desk.transcript()
-    progress = StatusCards(staff.services, tick_s=0.01)
+    progress = StatusCards(parts.services, tick_s=0.01)
     running = asyncio.create_task(progress.run())
     try:
         await desk.sees("That was it.")
-        await until(lambda: nothing_is_open(staff))
+        await until(lambda: nothing_is_open(parts))
     finally:
         await end_tasks([running])
 
 
 async def test_card_that_the_person_deleted_is_not_sent_again(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    (draft,) = await looked_at(staff, maker, desk, ALICE)
-    async with delivering(staff):
-        await staff.ordering.place(await staff.wishing(draft.draft))
+    (draft,) = await looked_at(parts, maker, desk, ALICE)
+    async with delivering(parts):
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
         await desk.sees("No worker is online")
         assert draft.card is not None
-        await staff.services.messenger.delete(ALICE, draft.card.message_id)
-        staff.clock.ahead_s = 5
-        async with working(staff, maker):
-            await until(lambda: nothing_is_open(staff))
+        await parts.services.messenger.delete(ALICE, draft.card.message_id)
+        parts.clock.ahead_s = 5
+        async with working(parts, maker):
+            await until(lambda: nothing_is_open(parts))
     shown = await desk.transcript()
     assert "done in" not in shown
     assert "Made with AI" in shown
@@ -132,27 +112,25 @@ async def test_card_that_the_person_deleted_is_not_sent_again(
 
 @pytest.mark.parametrize("has_card", [True, False])
 async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
-    staff: Staff, maker: Maker, desk: Desk, valkey: str, *, has_card: bool
+    parts: BotParts, maker: Maker, desk: Desk, valkey: str, *, has_card: bool
 ) -> None:
-    (draft,) = await looked_at(staff, maker, desk, ALICE)
+    (draft,) = await looked_at(parts, maker, desk, ALICE)
     assert draft.card is not None
     if not has_card:
-        await staff.services.messenger.delete(ALICE, draft.card.message_id)
+        await parts.services.messenger.delete(ALICE, draft.card.message_id)
     async with Dying(valkey, ["flow"]) as queues:
-        services = replace(staff.services, queues=queues)
+        services = replace(parts.services, queues=queues)
         with pytest.raises(QueueUnavailable):
-            await Ordering(services, staff.intake, staff.status_cards, CATALOGUE, 1).place(
-                await staff.wishing(draft.draft)
+            await Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1).place(
+                await parts.with_movement(draft.draft_id)
             )
-    # The messenger notes what it sends with the connection of the services made last.
-    replace(staff.services)
-    async with delivering(staff):
-        staff.clock.ahead_s = 3601
+    async with delivering(parts):
+        parts.clock.ahead_s = 3601
         shown = await desk.sees("Smile: this order was lost on our side")
         assert "Another movement" in shown
-        await until(lambda: nothing_is_open(staff))
-        assert (await staff.ordering.place(await staff.wishing(draft.draft))).is_new
-        async with working(staff, maker):
+        await until(lambda: nothing_is_open(parts))
+        assert (await parts.ordering.place(await parts.with_movement(draft.draft_id))).is_new
+        async with working(parts, maker):
             await desk.sees("Made with AI")
 
 
@@ -164,8 +142,8 @@ class Dying(Queues):
         raise QueueUnavailable(place="here", reason="it died")
 
 
-async def nothing_is_open(staff: Staff) -> bool:
-    return not await staff.services.cards.all_unsettled()
+async def nothing_is_open(parts: BotParts) -> bool:
+    return not await parts.services.order_cards.all_unsettled()
 
 
 PRIVATE = "private words"
@@ -179,14 +157,14 @@ class FailingOffers(Offers):
 
 
 async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
-    staff: Staff, maker: Maker, desk: Desk, caplog: pytest.LogCaptureFixture
+    parts: BotParts, maker: Maker, desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (draft,) = await looked_at(staff, maker, desk, ALICE)
-    await staff.ordering.place(await staff.wishing(draft.draft))
+    (draft,) = await looked_at(parts, maker, desk, ALICE)
+    await parts.ordering.place(await parts.with_movement(draft.draft_id))
     await desk.sees("No worker is online")
-    client, url = staff.services.queues.client, staff.services.queues.url
-    failing = FailingOffers(WorkerRegistry(client, url), KnownEngines(client, url), "auto")
-    progress = StatusCards(replace(staff.services, offers=failing))
+    client = parts.services.queues.client
+    failing = FailingOffers(WorkerRegistry(client), KnownEngines(client), "auto")
+    progress = StatusCards(replace(parts.services, offers=failing))
     progress.wake(draft.order_id)
     await until(lambda: "its card is not up to date: ValueError" in caplog.text)
     await progress.close()
@@ -206,27 +184,29 @@ class Dropping:
 async def test_edit_that_was_dropped_is_not_taken_for_one_that_is_shown() -> None:
     messenger = Messenger(cast("ExtBot[Any]", Dropping()))
     with pytest.raises(ChatBusy):
-        await messenger.edit(ALICE, Card(message_id=1), MessageContent("Half."), at_once=True)
+        await messenger.edit(
+            ALICE, CardMessage(message_id=1), MessageContent("Half."), droppable=True
+        )
 
 
 # --- a result's file ------------------------------------------------------------------------------
 
 
-async def delivered(staff: Staff, maker: Maker, desk: Desk) -> Draft:
-    (draft,) = await looked_at(staff, maker, desk, ALICE)
-    async with delivering(staff), working(staff, maker):
-        await staff.ordering.place(await staff.wishing(draft.draft))
+async def delivered(parts: BotParts, maker: Maker, desk: Desk) -> Draft:
+    (draft,) = await looked_at(parts, maker, desk, ALICE)
+    async with delivering(parts), working(parts, maker):
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
         await desk.sees("done in")
-        await until(lambda: nothing_is_open(staff))
-    return await staff.draft(draft.draft)
+        await until(lambda: nothing_is_open(parts))
+    return await parts.draft(draft.draft_id)
 
 
 async def test_file_comes_byte_for_byte_as_it_is_stored(
-    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+    parts: BotParts, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
-    draft = await delivered(staff, maker, desk)
-    async with delivering(staff):
-        await ResultFiles(staff.services).request(draft, 1, "77")
+    draft = await delivered(parts, maker, desk)
+    async with delivering(parts):
+        await ResultFiles(parts.services).request(draft, 1, "77")
         await until(lambda: plain_files(desk))
     (message,) = await plain_files(desk)
     stored = await store.get(result_key(draft.order_id.removesuffix("2") + "1", 1))
@@ -235,10 +215,13 @@ async def test_file_comes_byte_for_byte_as_it_is_stored(
 
 
 async def test_file_that_nobody_knows_to_have_arrived_is_not_passed_over_in_silence(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    draft = await delivered(staff, maker, desk)
-    queues, card = staff.services.queues, await staff.services.cards.read(draft.order_id_of(1))
+    draft = await delivered(parts, maker, desk)
+    queues, card = (
+        parts.services.queues,
+        await parts.services.order_cards.read(draft.order_id_of(1)),
+    )
     assert card is not None
     status = await queues.status(card.ref)
     assert status is not None
@@ -246,10 +229,10 @@ async def test_file_that_nobody_knows_to_have_arrived_is_not_passed_over_in_sile
     wish = DeliveryJob(queue=card.ref.queue, job_id=card.order_id, finished_ms=ended_ms, tap="77")
     mark = DeliveryRecord(state=DeliveryState.SENDING, tries=MOST_TRIES)
     await write_record(queues, wish.delivery_id, mark)
-    async with delivering(staff):
-        await ResultFiles(staff.services).request(draft, 1, "77")
+    async with delivering(parts):
+        await ResultFiles(parts.services).request(draft, 1, "77")
         await desk.sees("If you do not see it, tap As file again.")
-        await until(lambda: staff.admins.notes)
+        await until(lambda: parts.admins.notes)
     assert await plain_files(desk) == []
 
 
@@ -259,25 +242,25 @@ async def plain_files(desk: Desk) -> list[Any]:
 
 
 async def test_what_is_deleted_is_nowhere_any_more(
-    staff: Staff, maker: Maker, desk: Desk, store: FileStore, tmp_path: Path
+    parts: BotParts, maker: Maker, desk: Desk, store: FileStore, tmp_path: Path
 ) -> None:
-    draft = await delivered(staff, maker, desk)
-    files = ResultFiles(staff.services)
+    draft = await delivered(parts, maker, desk)
+    files = ResultFiles(parts.services)
     assert await files.delete(draft, 1)
     assert [file.key async for file in store.listing()] == []
-    assert await staff.drafts.read(draft.draft) is None
-    card = await staff.services.cards.read(draft.order_id_of(1))
+    assert await parts.drafts.read(draft.draft_id) is None
+    card = await parts.services.order_cards.read(draft.order_id_of(1))
     assert card is not None
     with pytest.raises(ResultGone):
-        await files.fetched(card, tmp_path)
+        await files.fetch(card, tmp_path)
 
 
 async def test_photo_that_another_order_needs_is_not_deleted(
-    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+    parts: BotParts, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
-    draft = await delivered(staff, maker, desk)
-    await staff.ordering.place(await staff.wishing(draft.draft))
-    assert not await ResultFiles(staff.services).delete(draft, 1)
+    draft = await delivered(parts, maker, desk)
+    await parts.ordering.place(await parts.with_movement(draft.draft_id))
+    assert not await ResultFiles(parts.services).delete(draft, 1)
     assert draft.look is not None
     assert await store.exists(draft.look.photo.file)
-    assert await staff.drafts.read(draft.draft) is not None
+    assert await parts.drafts.read(draft.draft_id) is not None

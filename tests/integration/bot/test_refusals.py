@@ -1,35 +1,30 @@
 """A chat that does not take a result is told so, and only what is uncertain is sent again."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.conversation.draft_text import problem_content
-from bot.drafts.look_results import LookResults
 from bot.error_text import OURS
+from bot.orders.look_results import LookResults
 from bot.orders.result_files import ResultFiles
 from jobs.errors import GateFailed, NoFaceFound, OperatorError, ProcessKilled
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later
 from jobs.queues.delivery_records import read_record
-from jobs.queues.keys import LOOK, JobRef
+from jobs.queues.keys import LOOK
 from jobs.queues.outbox import DeliveryJob
 from jobs.store.files import FileStore
-from sandbox.server import Sandbox
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import (
+from tests.integration.bot.parts import (
+    BotParts,
     Maker,
-    Staff,
     delivering,
     hurry,
-    local_store,
     photo_sent,
-    staff_of,
     working,
 )
+from tests.integration.bot.running import until
 from tests.integration.bot.test_delivery import finished, is_given_back, results, settled
 from tests.integration.sandbox.desk import ALICE, Desk
 
@@ -38,125 +33,111 @@ pytestmark = pytest.mark.local_sockets
 NO_RIGHT = "Bad Request: not enough rights to send animations to the chat"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FileStore:
-    return local_store(tmp_path)
-
-
-@pytest.fixture
-def maker(store: FileStore) -> Maker:
-    return Maker(store)
-
-
-@pytest.fixture
-async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
-    async with staff_of(sandbox, valkey, store) as found:
-        yield found
-
-
 # --- results --------------------------------------------------------------------------------------
 
 
 async def test_chat_that_takes_no_videos_gets_a_file(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    await finished(staff, maker, desk, ALICE)
+    await finished(parts, maker, desk, ALICE)
     await desk.fault(method="sendAnimation", code=400, description=NO_RIGHT, seconds=3600)
-    async with delivering(staff):
-        await settled(staff)
+    async with delivering(parts):
+        await settled(parts)
     assert await desk.calls("sendDocument")
     assert "done in" in await desk.transcript()
-    assert staff.admins.notes == []
+    assert parts.admins.notes == []
 
 
 async def test_result_for_a_closed_topic_goes_to_the_chat_itself(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    (draft,) = await finished(staff, maker, desk, ALICE)
-    await staff.services.cards.change(draft.order_id, thread_id=5)
+    (draft,) = await finished(parts, maker, desk, ALICE)
+    await parts.services.order_cards.change(draft.order_id, thread_id=5)
     await desk.fault(method="sendAnimation", code=400, description="Bad Request: TOPIC_CLOSED")
-    async with delivering(staff):
-        await settled(staff)
+    async with delivering(parts):
+        await settled(parts)
     assert len(await results(desk)) == 1
     assert not await desk.calls("sendDocument")
 
 
 async def test_chat_that_takes_nothing_of_it_reads_why_and_admins_are_told(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    (draft,) = await finished(staff, maker, desk, ALICE)
+    (draft,) = await finished(parts, maker, desk, ALICE)
     for method in ("sendAnimation", "sendDocument"):
         await desk.fault(method=method, code=400, description=NO_RIGHT)
-    async with delivering(staff):
-        await settled(staff)
+    async with delivering(parts):
+        await settled(parts)
     shown = await desk.transcript()
     assert "Smile could not be sent here: not enough rights" in shown.replace("Not", "not")
     assert "done in" not in shown
-    assert draft.order_id in staff.admins.notes[0]
+    assert draft.order_id in parts.admins.notes[0]
 
 
 async def test_result_that_is_too_large_is_sent_no_second_time(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    await finished(staff, maker, desk, ALICE)
+    await finished(parts, maker, desk, ALICE)
     await desk.fault(method="sendAnimation", code=413, description="Request Entity Too Large")
-    async with delivering(staff):
-        await settled(staff)
+    async with delivering(parts):
+        await settled(parts)
     assert "too large to be sent" in await desk.transcript()
     assert await results(desk) == []
-    assert DeliveryOutcome.AGAIN not in staff.metrics.outcomes
+    assert DeliveryOutcome.AGAIN not in parts.metrics.outcomes
 
 
 async def test_action_that_cannot_be_shown_puts_nothing_off(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    await finished(staff, maker, desk, ALICE)
+    await finished(parts, maker, desk, ALICE)
     await desk.fault(method="sendChatAction", code=502)
-    async with delivering(staff):
-        await settled(staff)
+    async with delivering(parts):
+        await settled(parts)
     assert await desk.calls("sendChatAction")
-    assert staff.metrics.outcomes == [DeliveryOutcome.SENT]
+    assert parts.metrics.outcomes == [DeliveryOutcome.SENT]
 
 
 # --- files ----------------------------------------------------------------------------------------
 
 
 async def test_file_whose_answer_is_lost_is_sent_again_only_after_a_minute(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    (draft,) = await finished(staff, maker, desk, ALICE)
-    async with delivering(staff):
-        await settled(staff)
+    (draft,) = await finished(parts, maker, desk, ALICE)
+    async with delivering(parts):
+        await settled(parts)
         await desk.fault(method="sendDocument", drop=True)
         for _ in range(2):  # one tap, twice
-            await ResultFiles(staff.services).request(draft, 1, "77")
-        await until(lambda: is_given_back(staff))
-        await hurry(staff.services.queues.client, "deliver")
-        await until(lambda: staff.metrics.outcomes.count(DeliveryOutcome.AGAIN) == 2)
+            await ResultFiles(parts.services).request(draft, 1, "77")
+        await until(lambda: is_given_back(parts))
+        await hurry(parts.services.queues.client, "deliver")
+        await until(lambda: parts.metrics.outcomes.count(DeliveryOutcome.AGAIN) == 2)
         assert len(await desk.calls("sendDocument")) == 1
     name = DeliveryJob(queue="animate-flow", job_id=draft.order_id, finished_ms=0, tap="77")
-    mark = await read_record(staff.services.queues, name.delivery_id)
+    mark = await read_record(parts.services.queues, name.delivery_id)
     assert mark.tries == 1
 
 
-async def test_file_that_the_chat_refuses_is_told(staff: Staff, maker: Maker, desk: Desk) -> None:
-    (draft,) = await finished(staff, maker, desk, ALICE)
-    async with delivering(staff):
-        await settled(staff)
+async def test_file_that_the_chat_refuses_is_told(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    (draft,) = await finished(parts, maker, desk, ALICE)
+    async with delivering(parts):
+        await settled(parts)
         too_large = {"code": 413, "description": "Request Entity Too Large", "times": 9}
         await desk.fault(method="sendDocument", **too_large)
-        await ResultFiles(staff.services).request(draft, 1, "77")
+        await ResultFiles(parts.services).request(draft, 1, "77")
         await desk.sees("too large to be sent")
 
 
 async def test_file_that_is_gone_meanwhile_is_told(
-    staff: Staff, maker: Maker, desk: Desk, store: FileStore
+    parts: BotParts, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
-    (draft,) = await finished(staff, maker, desk, ALICE)
-    async with delivering(staff):
-        await settled(staff)
+    (draft,) = await finished(parts, maker, desk, ALICE)
+    async with delivering(parts):
+        await settled(parts)
         await store.delete([file.key async for file in store.listing("results")])
-        await ResultFiles(staff.services).request(draft, 1, "77")
+        await ResultFiles(parts.services).request(draft, 1, "77")
         await desk.sees("not stored any more")
 
 
@@ -169,54 +150,54 @@ async def test_file_that_is_gone_meanwhile_is_told(
     ids=["no child", "killed"],
 )
 async def test_look_that_fails_for_us_is_told_to_the_admins_and_counted(
-    staff: Staff, maker: Maker, desk: Desk, redis: Redis, error: OperatorError
+    parts: BotParts, maker: Maker, desk: Desk, redis: Redis, error: OperatorError
 ) -> None:
     maker.errors = [error for _ in range(3)]
-    async with delivering(staff), working(staff, maker):
-        draft = await photo_sent(staff, desk)
+    async with delivering(parts), working(parts, maker):
+        draft = await photo_sent(parts, desk)
         while maker.errors:
             await hurry(redis, LOOK)
             await asyncio.sleep(0.02)
-        await until(lambda: staff.admins.notes)
-    assert draft.look_id in staff.admins.notes[0]
-    (letter,) = await staff.services.queues.dead_letters()
-    assert letter.status.ref.job_id == draft.look_id
-    trouble = (await staff.draft(draft.draft)).trouble
+        await until(lambda: parts.admins.notes)
+    assert draft.job(LOOK).job_id in parts.admins.notes[0]
+    (letter,) = await parts.services.queues.dead_letters()
+    assert letter.status.ref.job_id == draft.job(LOOK).job_id
+    trouble = (await parts.draft(draft.draft_id)).problem
     assert trouble is not None
     assert trouble.error["error"] == type(error).__name__
-    words = problem_content(draft, error, staff.services.texts)
-    assert words.text == OURS
-    assert words.keyboard[0][0].text == "↻ Try again"
+    content = problem_content(draft, error, parts.services.texts)
+    assert content.text == OURS
+    assert content.keyboard[0][0].text == "↻ Try again"
 
 
 async def test_look_that_fails_for_the_persons_photo_is_told_to_no_admin(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     maker.errors = [NoFaceFound(name="photo.jpg")]
-    async with delivering(staff), working(staff, maker):
-        await photo_sent(staff, desk)
-        await until(lambda: staff.shown.drafts)
-        await settled(staff)
-    assert staff.admins.notes == []
+    async with delivering(parts), working(parts, maker):
+        await photo_sent(parts, desk)
+        await until(lambda: parts.shown.drafts)
+        await settled(parts)
+    assert parts.admins.notes == []
 
 
 async def test_look_for_a_chat_in_back_off_is_given_back_at_once(
-    staff: Staff, maker: Maker, desk: Desk
+    parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
-    async with delivering(staff), working(staff, maker):
-        draft = await photo_sent(staff, desk)
-        await until(lambda: staff.shown.drafts)
+    async with delivering(parts), working(parts, maker):
+        draft = await photo_sent(parts, desk)
+        await until(lambda: parts.shown.drafts)
     await desk.fault(method="sendMessage", chat_id=ALICE, retry_after=3000)
     sending = asyncio.create_task(
-        staff.services.messenger.bot.send_message(ALICE, "closes the chat")
+        parts.services.messenger.bot.send_message(ALICE, "closes the chat")
     )
-    await until(lambda: staff.services.messenger.closed_s(ALICE) > 1000)
+    await until(lambda: parts.services.messenger.closed_s(ALICE) > 1000)
     again = draft.model_copy(update={"look": None})
-    await staff.drafts.change(draft.draft, lambda _: again)
-    news = LookResults(staff.services, staff.ordering, staff.shown, staff.admins)
-    staff.shown.drafts.clear()
+    await parts.drafts.change(draft.draft_id, lambda _: again)
+    news = LookResults(parts.services, parts.ordering, parts.shown, parts.admins)
+    parts.shown.drafts.clear()
     with pytest.raises(Later):
-        await news.deliver(JobRef(LOOK, draft.look_id))
-    assert staff.shown.drafts == []
+        await news.deliver(draft.job(LOOK))
+    assert parts.shown.drafts == []
     sending.cancel()
     await asyncio.wait({sending})

@@ -6,13 +6,13 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction
-from jobs.drafts import Draft
+from bot.drafts.draft import Draft
 from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import draft_key
 from tests.integration.bot import talk as talks
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import FACE
+from tests.integration.bot.parts import FACE
+from tests.integration.bot.running import until
 from tests.integration.bot.talk import Message, Talk, data_of, labels, tap_of, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Part
@@ -81,14 +81,14 @@ async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk)
 async def test_engine_is_chosen_where_there_are_several(talk: Talk) -> None:
     card = await card_of(talk)
     assert "(flow)" not in str(labels(card))
-    draft = await talk.staff.drafts.answered(ALICE, card["message_id"])
+    draft = await talk.parts.drafts.draft_of_message(ALICE, card["message_id"])
     assert draft is not None
     await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "fomm"))
     await until(lambda: _has_engine(talk, draft, "fomm"))
 
 
 async def _has_engine(talk: Talk, draft: Draft, engine: str) -> bool:
-    return (await talk.staff.draft(draft.draft)).engine == engine
+    return (await talk.parts.draft(draft.draft_id)).engine == engine
 
 
 # --- whose, how old -------------------------------------------------------------------------------
@@ -107,11 +107,11 @@ async def test_double_tap_is_one_order(talk: Talk) -> None:
 
 async def test_buttons_of_somebody_else_say_whose_they_are(talk: Talk) -> None:
     card = await card_of(talk)
-    draft = await talk.staff.drafts.answered(ALICE, card["message_id"])
+    draft = await talk.parts.drafts.draft_of_message(ALICE, card["message_id"])
     assert draft is not None
     await talk.desk.post("members", chat_id=FAMILY, status="member")
-    shared = draft.model_copy(update={"draft": "familydraft"[:10], "chat": FAMILY})
-    await talk.staff.drafts.begin(shared)
+    shared = draft.model_copy(update={"draft_id": "familydraft"[:10], "chat_id": FAMILY})
+    await talk.parts.drafts.begin(shared)
     data = tap_of(ButtonAction.TEMPLATE, shared, "smile")
     answer = await talk.tap_data(data, BOB, chat=FAMILY)
     assert answer == {**answer, "show_alert": True}
@@ -135,7 +135,7 @@ async def test_button_of_another_chats_draft_does_nothing(talk: Talk) -> None:
 async def test_expired_draft_says_to_send_the_photo_again(talk: Talk, redis: Redis) -> None:
     photo = await talk.photo()
     card = await talk.shows("Which movement?")
-    await redis.delete(draft_key((await talk.draft_of(photo)).draft))
+    await redis.delete(draft_key((await talk.draft_of(photo)).draft_id))
     answer = await talk.tap("😊", card)
     assert answer["show_alert"]
     assert "Send it again" in answer["text"]
@@ -144,7 +144,7 @@ async def test_expired_draft_says_to_send_the_photo_again(talk: Talk, redis: Red
 async def test_draft_of_another_version_is_an_expired_one(talk: Talk, redis: Redis) -> None:
     photo = await talk.photo()
     card = await talk.shows("Which movement?")
-    await redis.set(draft_key((await talk.draft_of(photo)).draft), '{"schema_version": 99}')
+    await redis.set(draft_key((await talk.draft_of(photo)).draft_id), '{"schema_version": 99}')
     assert "Send it again" in (await talk.tap("😊", card))["text"]
 
 
@@ -241,12 +241,12 @@ async def test_order_is_cancelled_and_another_movement_offered(talk: Talk) -> No
 
 
 async def test_wish_that_is_refused_says_why_in_a_window(talk: Talk) -> None:
-    await talk.staff.services.people.pause(is_paused=True)
+    await talk.parts.services.people.pause(is_paused=True)
     card = await card_of(talk)
     answer = await talk.tap("😊", card)
     assert answer["show_alert"]
     assert "paused" in answer["text"]
-    await talk.staff.services.people.pause(is_paused=False)
+    await talk.parts.services.people.pause(is_paused=False)
     await talk.tap("😊", card)
     await talk.videos()
 
@@ -256,7 +256,7 @@ async def test_photo_that_was_swept_is_fetched_again(talk: Talk) -> None:
     card = await talk.shows("Which movement?")
     draft = await talk.draft_of(photo)
     assert draft.look is not None
-    await talk.staff.services.store.delete([draft.look.photo.file])
+    await talk.parts.services.store.delete([draft.look.photo.file])
     answer = await talk.tap("😊", card)
     assert "fetching the photo again" in answer["text"]
     await talk.videos()
@@ -273,9 +273,9 @@ async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
     answers = await asyncio.gather(talk.tap("Cancel", card), talk.tap("Cancel", card))
     assert not any(answer.get("show_alert") for answer in answers)
     await talk.shows("The photo is deleted")
-    assert await talk.staff.drafts.read(draft.draft) is None
+    assert await talk.parts.drafts.read(draft.draft_id) is None
     assert draft.look is not None
-    assert not await talk.staff.services.store.exists(draft.look.photo.file)
+    assert not await talk.parts.services.store.exists(draft.look.photo.file)
 
 
 async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:
@@ -352,5 +352,5 @@ async def _files(talk: Talk) -> list[Message]:
 
 
 async def _is_noted(talk: Talk, file: Message) -> bool:
-    card = await talk.staff.services.cards.read(talk.worker.orders[0].order_id)
+    card = await talk.parts.services.order_cards.read(talk.worker.orders[0].order_id)
     return card is not None and file["message_id"] in card.files

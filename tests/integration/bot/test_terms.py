@@ -11,11 +11,10 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.intake import Intake
 from bot.gateway.messenger import ChatTarget, MessageContent, Messenger
-from bot.gateway.updates import DrivingClip, IncomingMessage
-from jobs.drafts import MediaFile
+from bot.gateway.updates import ClipMedia, IncomingMessage, IncomingTap, MediaFile
 from tests.integration.bot import talk as talks
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import CATALOGUE
+from tests.integration.bot.parts import CATALOGUE, card_sender_of
+from tests.integration.bot.running import until
 from tests.integration.bot.talk import Talk, tap_of
 from tests.integration.sandbox.desk import ALICE
 
@@ -32,12 +31,12 @@ class Held(Messenger):
         self.asking, self.go = asyncio.Event(), asyncio.Event()
 
     async def send_text(
-        self, target: ChatTarget, content: MessageContent, *, at_once: bool = False
+        self, target: ChatTarget, content: MessageContent, *, droppable: bool = False
     ) -> int:
         if "Before we begin" in content.text:
             self.asking.set()
             await self.go.wait()
-        return await super().send_text(target, content, at_once=at_once)
+        return await super().send_text(target, content, droppable=droppable)
 
 
 async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_comes(
@@ -47,15 +46,17 @@ async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_c
     await talk.desk.say("/start")
     photo = await talk.photo()
     first = await talk.shows("Before we begin")
-    held = Held(talk.staff.services.messenger.bot)
-    services = replace(talk.staff.services, messenger=held)
+    held = Held(talk.parts.services.messenger.bot)
+    services, queues = talk.parts.services, talk.parts.services.queues
+    sender = card_sender_of(queues.client, queues.url, held)
+    services = replace(services, messenger=held, card_sender=sender)
     cards = DraftCards(services, CATALOGUE)
     media_handler = MediaHandler(services, Intake(services), cards, talk.media_handler.limits)
     clip = MediaFile(file_id=photo["photo"][-1]["file_id"], name="clip.mp4")
-    incoming = IncomingMessage(chat=ALICE, person=ALICE, message_id=photo["message_id"] + 1)
-    taking = asyncio.create_task(media_handler.take(incoming, DrivingClip(clip)))
+    incoming = IncomingMessage(chat_id=ALICE, person_id=ALICE, message_id=photo["message_id"] + 1)
+    taking = asyncio.create_task(media_handler.take(incoming, ClipMedia(clip)))
     await held.asking.wait()
-    await media_handler.agreed(ALICE, ALICE, first["message_id"])
+    await media_handler.accept_terms(IncomingTap(ALICE, ALICE, first["message_id"], None, "", ""))
     held.go.set()
     await taking
     await talk.shows(YOUR_CLIP)
@@ -81,10 +82,12 @@ async def test_all_questions_go_away_when_one_is_agreed_to(newcomers: Talk) -> N
     await talk.desk.say("/start")
     await talk.photo()
     last = await talk.shows("Before we begin")
-    bot = talk.staff.services.messenger.bot
+    bot = talk.parts.services.messenger.bot
     left = await bot.send_message(ALICE, "Before we begin, as asked earlier")
     questions = (left.message_id, last["message_id"])
-    await talk.staff.drafts.update_conversation(ALICE, ALICE, questions=questions)
+    await talk.parts.drafts.update_conversation(
+        IncomingMessage(ALICE, ALICE, left.message_id), questions=questions
+    )
     await talk.tap("I agree", last)
     await talk.shows("Which movement?")
     await until(lambda: _nothing_asks(talk))

@@ -20,7 +20,7 @@ from bot.gateway.connection import bot_of
 from bot.gateway.polling import PollingBot
 from jobs.queues.keys import failed_update_key
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import (
+from tests.integration.bot.running import (
     PATIENCE_S,
     Heard,
     built,
@@ -29,7 +29,7 @@ from tests.integration.bot.conftest import (
     settings_for,
     until,
 )
-from tests.integration.bot.house import House, serving
+from tests.integration.bot.served_bot import ServedBot, serve_bot
 from tests.integration.jobs.servers import free_port
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk
 
@@ -223,22 +223,24 @@ async def answer_to(url: str, head: str, body: bytes = b"") -> int:
 
 
 @pytest.fixture
-async def house(sandbox: Sandbox, valkey: str, desk: Desk, tmp_path: Path) -> AsyncIterator[House]:
-    async with serving(sandbox, valkey, desk, tmp_path) as found:
+async def served_bot(
+    sandbox: Sandbox, valkey: str, desk: Desk, tmp_path: Path
+) -> AsyncIterator[ServedBot]:
+    async with serve_bot(sandbox, valkey, desk, tmp_path) as found:
         yield found
 
 
 async def test_admins_are_told_once_of_updates_that_cannot_be_read(
-    house: House, redis: Redis, desk: Desk
+    served_bot: ServedBot, redis: Redis, desk: Desk
 ) -> None:
-    await house.says("/start", ADMIN)
+    await served_bot.says("/start", ADMIN)
     for _ in range(3):
         await poll_sent(desk)
-    note = await house.shows("could not be read and was set aside", ADMIN)
+    note = await served_bot.shows("could not be read and was set aside", ADMIN)
     assert "(message)" in note["text"]
     assert "TypeError" in note["text"]
-    await house.says("/start", BOB)
-    await house.shows("I bring portraits to life", BOB)
+    await served_bot.says("/start", BOB)
+    await served_bot.shows("I bring portraits to life", BOB)
     assert len(await set_aside(redis)) == 3
-    notes = [one for one in await house.said(ADMIN) if "could not be read" in one["text"]]
+    notes = [one for one in await served_bot.said(ADMIN) if "could not be read" in one["text"]]
     assert len(notes) == 1

@@ -30,7 +30,7 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
 
 @pytest.fixture
 def workers(queues: Queues) -> WorkerRegistry:
-    return WorkerRegistry(queues.client, queues.url)
+    return WorkerRegistry(queues.client)
 
 
 def sign(worker: str, *engines: EngineInfo) -> Heartbeat:
@@ -45,8 +45,7 @@ def sign(worker: str, *engines: EngineInfo) -> Heartbeat:
 
 
 def offers(queues: Queues, default: str = "auto") -> Offers:
-    client, url = queues.client, queues.url
-    return Offers(WorkerRegistry(client, url), KnownEngines(client, url), default)
+    return Offers(WorkerRegistry(queues.client), KnownEngines(queues.client), default)
 
 
 async def test_engine_that_nobody_has_advertised_is_refused(
@@ -103,7 +102,7 @@ async def test_without_workers_orders_go_to_what_the_last_ones_had(
     await workers.leave("b")
     offer = await offers(queues).now()
     assert offer.is_empty
-    assert offer.chosen() == "flow"
+    assert offer.engine_or_default() == "flow"
 
 
 async def test_first_worker_s_engines_are_offered_at_once(
@@ -120,7 +119,7 @@ async def test_what_a_newer_program_has_written_of_an_engine_is_left_out(
 ) -> None:
     await workers.beat(sign("a", FLOW), 1.0)
     await redis.hset(KNOWN_ENGINES, "blue", '{"schema_version": 2}')
-    (found,) = await KnownEngines(queues.client, queues.url).all()
+    (found,) = await KnownEngines(queues.client).all()
     assert found.info == FLOW
     # Its orders are delivered all the same.
     assert "animate-blue" in await queues.known_engine_queues()

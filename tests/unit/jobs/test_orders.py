@@ -7,10 +7,11 @@ from fractions import Fraction
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from jobs.drafts import Draft, MediaFile
+from bot.drafts.draft import Draft
+from bot.gateway.updates import MediaFile
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import (
-    LookOrder,
+    LookJob,
     LookResult,
     Order,
     OrderState,
@@ -68,27 +69,25 @@ ORDER = Order(
     wish=Wish(photo=PHOTO, face_boxes=(BOX,), movement=Movement.of_clip(CLIP), options=OPTIONS),
     estimated_cost_s=12.3,
 )
+FILE = MediaFile(file_id="AgAC-_x", name="photo.jpg", size_bytes=1)
 RECORDS: list[Record] = [
     Draft(
-        draft="7",
-        chat=5,
-        person=5,
+        draft_id="7",
+        chat_id=5,
+        person_id=5,
         message_id=3,
-        photo=MediaFile(file_id="AgAC-_x", name="photo.jpg", size_bytes=1),
+        photo=FILE,
         look=LOOK,
         face_box=BOX,
-        motion=Movement(template="smile"),
+        movement=Movement(template="smile"),
         options={"whole": 1.0, "one": 1},
     ),
-    LookOrder(
+    LookJob(
         look_id="l7",
         person=5,
-        chat=5,
         draft="7",
         photo_key="inputs/7/photo",
         clip_key="inputs/7/clip",
-        clip_start_s=1 / 3,
-        clip_duration_s=0.1 + 0.2,
     ),
     LOOK,
     ORDER,
@@ -202,11 +201,11 @@ def test_order_is_named_after_its_draft() -> None:
 def test_ids_that_would_break_a_key_are_refused(bad: str) -> None:
     look = RECORDS[1].model_dump()
     with pytest.raises(ValidationError):
-        LookOrder.model_validate({**look, "look_id": bad})
+        LookJob.model_validate({**look, "look_id": bad})
 
 
 def test_each_keyboard_that_is_shown_makes_a_new_wish() -> None:
-    draft = Draft(draft="7", chat=5, person=5, message_id=3)
+    draft = Draft(draft_id="7", chat_id=5, person_id=5, message_id=3, photo=FILE)
     assert draft.order_id == "c5-7-1"
     assert draft.shown_again().order_id == "c5-7-2"
     assert draft.order_id == "c5-7-1"

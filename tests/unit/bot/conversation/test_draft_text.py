@@ -15,12 +15,13 @@ from bot.conversation.draft_text import (
     grid_content,
     looking_content,
     movement_content,
-    numbers_keyboard,
     problem_content,
 )
+from bot.drafts.draft import Draft, DraftProblem
 from bot.gateway.messenger import Keyboard, MessageContent
+from bot.gateway.updates import MediaFile
+from bot.orders.card_text import numbers_keyboard
 from bot.texts import ENGLISH
-from jobs.drafts import Draft, DraftProblem, MediaFile
 from jobs.errors import MediaDamaged
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookResult
@@ -38,9 +39,9 @@ LONGEST_NAME = "n" * 32
 
 def draft_of(**changes: Any) -> Draft:
     facts: dict[str, Any] = {
-        "draft": "k3f9a2b1cd",
-        "chat": 7,
-        "person": 7,
+        "draft_id": "k3f9a2b1cd",
+        "chat_id": 7,
+        "person_id": 7,
         "message_id": 1,
         "photo": FILE,
         "look": look_of(),
@@ -67,8 +68,8 @@ def labels(keyboard: Keyboard) -> list[list[str]]:
     return [[button.text for button in row] for row in keyboard]
 
 
-def taps(words: MessageContent) -> list[ButtonData]:
-    return [one.data for row in words.keyboard for one in row]
+def taps(content: MessageContent) -> list[ButtonData]:
+    return [one.data for row in content.keyboard for one in row]
 
 
 def test_movements_stand_in_pairs_and_up_to_ten_on_one_page() -> None:
@@ -82,9 +83,9 @@ def test_movements_stand_in_pairs_and_up_to_ten_on_one_page() -> None:
     [(0, 8, "1/2"), (1, 3, "2/2"), (7, 3, "2/2"), (-1, 8, "1/2")],
 )
 def test_more_movements_have_pages(page: int, shown: int, numbers: str) -> None:
-    words = movement_content(draft_of(), choice_of(11), ENGLISH, page)
-    assert len([tap for tap in taps(words) if tap.action is ButtonAction.TEMPLATE]) == shown
-    (row,) = [row for row in labels(words.keyboard) if "◀️" in row]
+    content = movement_content(draft_of(), choice_of(11), ENGLISH, page)
+    assert len([tap for tap in taps(content) if tap.action is ButtonAction.TEMPLATE]) == shown
+    (row,) = [row for row in labels(content.keyboard) if "◀️" in row]
     assert row == ["◀️", numbers, "▶️"]
 
 
@@ -101,9 +102,9 @@ def test_pages_turn_round() -> None:
 
 
 def test_warnings_stand_above_whatever_is_asked() -> None:
-    for faces, words in ((0, grid_content), (2, faces_content)):
+    for faces, content in ((0, grid_content), (2, faces_content)):
         draft = draft_of(look=look_of(faces, MediaWarning.VERY_DARK, MediaWarning.SMALL_FACE))
-        assert words(draft, ENGLISH).text.startswith(
+        assert content(draft, ENGLISH).text.startswith(
             f"⚠️ {MediaWarning.VERY_DARK}\n⚠️ {MediaWarning.SMALL_FACE}"
         )
     draft = draft_of(look=look_of(1, MediaWarning.HARD_CUTS))
@@ -119,29 +120,29 @@ def test_engine_is_asked_for_only_where_there_are_several() -> None:
 
 
 def test_nobody_at_work_is_told_and_orders_are_taken_all_the_same() -> None:
-    words = movement_content(draft_of(), Choice(templates=tuple(CATALOGUE)), ENGLISH)
-    assert words.text.startswith("No worker is online")
-    assert len([tap for tap in taps(words) if tap.action is ButtonAction.TEMPLATE]) == len(
+    content = movement_content(draft_of(), Choice(templates=tuple(CATALOGUE)), ENGLISH)
+    assert content.text.startswith("No worker is online")
+    assert len([tap for tap in taps(content) if tap.action is ButtonAction.TEMPLATE]) == len(
         CATALOGUE
     )
 
 
 def test_photo_that_nobody_can_look_at_now_is_kept() -> None:
     assert looking_content(draft_of(), ENGLISH).text == "Looking at your photo ..."
-    words = looking_content(draft_of(), ENGLISH, is_attended=False)
-    assert words.text.startswith("No worker is online right now. Your photo is kept")
-    assert labels(words.keyboard) == [["✖️ Cancel"]]
+    content = looking_content(draft_of(), ENGLISH, is_attended=False)
+    assert content.text.startswith("No worker is online right now. Your photo is kept")
+    assert labels(content.keyboard) == [["✖️ Cancel"]]
 
 
 def test_clip_that_is_there_comes_first() -> None:
-    words = movement_content(draft_of(clip=FILE), choice_of(2, shows_all=True), ENGLISH)
-    keyboard = labels(words.keyboard)
+    content = movement_content(draft_of(clip=FILE), choice_of(2, shows_all=True), ENGLISH)
+    keyboard = labels(content.keyboard)
     assert keyboard[0] == ["🎬 Follow my clip"]
     assert keyboard[-2] == ["🎬 Another clip", "✨ Show me all"]
 
 
 def test_wish_that_waits_for_its_warnings_comes_first() -> None:
-    draft = draft_of(motion=Movement(template="move1"))
+    draft = draft_of(movement=Movement(template="move1"))
     assert labels(movement_content(draft, choice_of(), ENGLISH).keyboard)[0][0].endswith("Move 1")
     every = draft_of(is_all_wanted=True)
     first = movement_content(every, choice_of(shows_all=True), ENGLISH).keyboard[0][0]
@@ -159,32 +160,32 @@ def test_faces_are_spread_evenly_and_end_somewhere() -> None:
 
 def test_trouble_with_a_clip_leaves_the_photo() -> None:
     error = MediaDamaged(name="a.mp4")
-    with_clip = draft_of(trouble=DraftProblem(error=error.to_dict(), is_clip=True))
+    with_clip = draft_of(problem=DraftProblem(error=error.to_dict(), is_clip=True))
     assert labels(problem_content(with_clip, error, ENGLISH).keyboard) == [
         ["🎬 Another clip", "Without the clip"],
         ["✖️ Cancel"],
     ]
-    photo = draft_of(trouble=DraftProblem(error=error.to_dict()))
+    photo = draft_of(problem=DraftProblem(error=error.to_dict()))
     assert labels(problem_content(photo, error, ENGLISH).keyboard) == [["OK"]]
 
 
 def test_trouble_of_ours_can_be_tried_again_and_tells_nothing() -> None:
     error = OrderFailed(order="look-k3f9a2b1cd-1")
-    words = problem_content(draft_of(trouble=DraftProblem(error=error.to_dict())), error, ENGLISH)
-    assert "look-" not in words.text
-    assert labels(words.keyboard)[0] == ["↻ Try again"]
+    content = problem_content(draft_of(problem=DraftProblem(error=error.to_dict())), error, ENGLISH)
+    assert "look-" not in content.text
+    assert labels(content.keyboard)[0] == ["↻ Try again"]
 
 
 def test_photo_that_nobody_looks_at_does_not_wait_without_a_word() -> None:
-    words = looking_content(draft_of(), ENGLISH, is_attended=False)
-    assert words.text.startswith("No worker is online right now.")
-    assert labels(words.keyboard) == [["✖️ Cancel"]]
+    content = looking_content(draft_of(), ENGLISH, is_attended=False)
+    assert content.text.startswith("No worker is online right now.")
+    assert labels(content.keyboard) == [["✖️ Cancel"]]
 
 
 def test_first_keyboard_cancels_and_later_ones_close() -> None:
     for number, label in ((1, "✖️ Cancel"), (2, "✖️ Close")):
-        words = looking_content(draft_of(number=number), ENGLISH)
-        assert labels(words.keyboard) == [[label]]
+        content = looking_content(draft_of(number=number), ENGLISH)
+        assert labels(content.keyboard) == [[label]]
 
 
 def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
@@ -195,7 +196,7 @@ def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
 
 
 def test_every_button_fits_even_with_the_longest_names() -> None:
-    draft = draft_of(number=10**6, clip=FILE, motion=Movement(template="move1"))
+    draft = draft_of(number=10**6, clip=FILE, movement=Movement(template="move1"))
     choice = choice_of(30, "fomm", "flow", shows_all=True)
     longest = choice.templates[0].model_copy(
         update={"name": LONGEST_NAME, "title": {"en": "t" * 200}}
@@ -206,15 +207,15 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
         movement_content(draft, Choice(templates=[longest]), ENGLISH),
         grid_content(draft, ENGLISH),
         faces_content(draft_of(number=10**6, look=look_of(40)), ENGLISH),
-        consent_content(draft.draft, 24, ENGLISH),
+        consent_content(draft.draft_id, 24, ENGLISH),
         MessageContent("", numbers_keyboard(order)),
     ]
-    for words in many:
-        assert len(words.keyboard) <= 11
-        for row in words.keyboard:
+    for content in many:
+        assert len(content.keyboard) <= 11
+        for row in content.keyboard:
             assert len(row) <= 8
             assert all(len(button.text) <= 40 for button in row)
-        assert all(len(tap.encoded().encode()) <= MOST_BYTES for tap in taps(words))
+        assert all(len(tap.encoded().encode()) <= MOST_BYTES for tap in taps(content))
 
 
 @pytest.mark.parametrize(
@@ -223,9 +224,9 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
 )
 def test_albums_card(count: int, begun: int, rows: list[int]) -> None:
     parts = tuple(
-        AlbumPart(chat=7, person=7, message_id=number, photo=FILE) for number in range(count)
+        AlbumPart(chat_id=7, person_id=7, message_id=number, photo=FILE) for number in range(count)
     )
-    album = Album(album="a", parts=parts, begun=frozenset(range(begun)))
-    words = album_content(album, ENGLISH)
-    assert [len(row) for row in words.keyboard] == rows
-    assert str(count) in words.text
+    album = Album(album_id="a", parts=parts, begun=frozenset(range(begun)))
+    content = album_content(album, ENGLISH)
+    assert [len(row) for row in content.keyboard] == rows
+    assert str(count) in content.text

@@ -12,7 +12,7 @@ from telegram.error import (
     TimedOut,
 )
 
-from bot.gateway.application import described, may_pass
+from bot.gateway.application import describe_error, is_temporary
 from jobs.errors import UnsupportedMedia
 from jobs.service_errors import QueueUnavailable, StoreUnavailable
 
@@ -30,12 +30,12 @@ from jobs.service_errors import QueueUnavailable, StoreUnavailable
     ids=lambda error: type(error).__name__,
 )
 def test_server_that_is_away_may_come_back(error: Exception) -> None:
-    assert may_pass(error)
+    assert is_temporary(error)
 
 
 def test_flood_limit_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", "true")  # else the library warns of its own default
-    assert may_pass(RetryAfter(240))
+    assert is_temporary(RetryAfter(240))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_flood_limit_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_anything_else_will_not_be_better_next_time(error: Exception) -> None:
-    assert not may_pass(error)
+    assert not is_temporary(error)
 
 
 def raised(error: Exception) -> Exception:
@@ -69,17 +69,17 @@ def raised(error: Exception) -> Exception:
     ],
 )
 def test_words_that_may_be_private_are_not_described(error: Exception) -> None:
-    said = described(raised(error))
+    said = describe_error(raised(error))
     assert type(error).__name__ in said
     assert str(error) not in said
 
 
 def test_place_of_a_failure_is_described() -> None:
-    assert "in raised" in described(raised(ValueError()))
+    assert "in raised" in describe_error(raised(ValueError()))
 
 
 def test_words_of_ours_and_of_telegram_are_described() -> None:
-    assert "Chat not found" in described(raised(BadRequest("Chat not found")))
-    assert "it does not answer" in described(
+    assert "Chat not found" in describe_error(raised(BadRequest("Chat not found")))
+    assert "it does not answer" in describe_error(
         raised(QueueUnavailable(place="here", reason="it does not answer"))
     )

@@ -6,14 +6,14 @@ import pytest
 from telegram import CallbackQuery, Message
 
 from bot.gateway.updates import (
-    DrivingClip,
+    ClipMedia,
     IncomingTap,
-    SourcePhoto,
-    Unusable,
-    incoming,
+    PhotoMedia,
+    UnusableMedia,
+    incoming_message,
+    incoming_tap,
     media_of,
     quoted_media_of,
-    tapped,
 )
 
 ALICE = {"id": 7, "first_name": "Alice", "is_bot": False, "language_code": "pt-BR"}
@@ -50,7 +50,7 @@ def message_of(**content: Any) -> Message:
 )
 def test_pictures(content: dict[str, Any], name: str) -> None:
     media = media_of(message_of(**content))
-    assert isinstance(media, SourcePhoto)
+    assert isinstance(media, PhotoMedia)
     assert (media.file.file_id, media.file.name, media.file.size_bytes) == ("big", name, 5)
     assert media.clip is None
 
@@ -68,20 +68,20 @@ def test_pictures(content: dict[str, Any], name: str) -> None:
 )
 def test_clips(content: dict[str, Any], name: str) -> None:
     media = media_of(message_of(**content))
-    assert isinstance(media, DrivingClip)
+    assert isinstance(media, ClipMedia)
     assert (media.file.name, media.file.size_bytes) == (name, 5)
     assert media.file.duration_s == (None if list(content) == ["document"] else 3)
 
 
 def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
     media = media_of(message_of(photo=SIZES, live_photo={**MOVING, "file_id": "live"}))
-    assert isinstance(media, SourcePhoto)
+    assert isinstance(media, PhotoMedia)
     assert media.clip is not None
     assert (media.clip.file_id, media.clip.duration_s) == ("live", 3)
 
 
 @pytest.mark.parametrize(
-    ("content", "words", "is_clip"),
+    ("content", "phrase", "is_clip"),
     [
         ({"sticker": {**STICKER, "is_animated": True}}, "Animated stickers", False),
         ({"sticker": {**STICKER, "is_video": True}}, "Animated stickers", True),
@@ -91,10 +91,10 @@ def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
         ({"document": {**FILE, "file_name": "a.pdf"}}, "{name} is neither", False),
     ],
 )
-def test_what_cannot_be_used(content: dict[str, Any], words: str, *, is_clip: bool) -> None:
+def test_what_cannot_be_used(content: dict[str, Any], phrase: str, *, is_clip: bool) -> None:
     media = media_of(message_of(**content))
-    assert isinstance(media, Unusable)
-    assert words in media.sentence
+    assert isinstance(media, UnusableMedia)
+    assert phrase in media.sentence
     assert (media.clip is not None) is is_clip
 
 
@@ -103,17 +103,17 @@ def test_text_brings_nothing_and_may_answer_something() -> None:
     assert quoted_media_of(message_of(text="hello")) is None
     answered = {"message_id": 2, "date": 1, "chat": CHAT, "photo": SIZES}
     assert isinstance(
-        quoted_media_of(message_of(text="this", reply_to_message=answered)), SourcePhoto
+        quoted_media_of(message_of(text="this", reply_to_message=answered)), PhotoMedia
     )
 
 
 def test_where_a_message_came_from() -> None:
-    plain = incoming(message_of(text="hello", message_thread_id=5))
-    assert (plain.chat, plain.person, plain.message_id, plain.text) == (7, 7, 3, "hello")
+    plain = incoming_message(message_of(text="hello", message_thread_id=5))
+    assert (plain.chat_id, plain.person_id, plain.message_id, plain.text) == (7, 7, 3, "hello")
     assert plain.thread_id is None, "outside topics it cannot be sent to"
-    assert incoming(message_of(message_thread_id=5, is_topic_message=True)).thread_id == 5
-    anonymous = incoming(message_of(sender_chat={"id": -100, "type": "supergroup"}))
-    assert anonymous.person == -100
+    assert incoming_message(message_of(message_thread_id=5, is_topic_message=True)).thread_id == 5
+    anonymous = incoming_message(message_of(sender_chat={"id": -100, "type": "supergroup"}))
+    assert anonymous.person_id == -100
 
 
 def test_tap_under_a_message_that_is_there_that_is_forgotten_and_that_is_none() -> None:
@@ -124,8 +124,10 @@ def test_tap_under_a_message_that_is_there_that_is_forgotten_and_that_is_none() 
     there = {"message_id": 3, "date": 1, "chat": CHAT, "message_thread_id": 5}
     topic = {**there, "is_topic_message": True}
     forgotten = {"message_id": 3, "date": 0, "chat": CHAT}
-    assert tapped(query_of(data="x", message=there)) == IncomingTap(7, 7, 3, None, "x", "1")
-    assert tapped(query_of(data="x", message=topic)) == IncomingTap(7, 7, 3, 5, "x", "1")
-    assert tapped(query_of(data="x", message=forgotten)) == IncomingTap(7, 7, 3, None, "x", "1")
-    assert tapped(query_of(data="x", inline_message_id="i")) is None
-    assert tapped(query_of(game_short_name="g", message=there)) is None
+    assert incoming_tap(query_of(data="x", message=there)) == IncomingTap(7, 7, 3, None, "x", "1")
+    assert incoming_tap(query_of(data="x", message=topic)) == IncomingTap(7, 7, 3, 5, "x", "1")
+    assert incoming_tap(query_of(data="x", message=forgotten)) == IncomingTap(
+        7, 7, 3, None, "x", "1"
+    )
+    assert incoming_tap(query_of(data="x", inline_message_id="i")) is None
+    assert incoming_tap(query_of(game_short_name="g", message=there)) is None

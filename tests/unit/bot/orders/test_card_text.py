@@ -36,34 +36,34 @@ def status(state: OrderState, ahead: int | None = None, progress: Progress | Non
     return Status(make_card().ref, state, ahead=ahead, progress=progress)
 
 
-def labels(words: MessageContent) -> list[str]:
-    return [button.text for row in words.keyboard for button in row]
+def labels(content: MessageContent) -> list[str]:
+    return [button.text for row in content.keyboard for button in row]
 
 
 def test_place_and_time_are_told_and_cancel_is_offered() -> None:
     standing = OrderStanding("waiting", ShownPlace(place=3), time=TimeRange(70, 170))
-    words = status_content(make_card(), standing, ENGLISH)
-    assert words.text == "😊 Smile\nYour place in the queue: 3 (1 to 3 min)"
-    assert labels(words) == ["✖️ Cancel"]
-    tap = words.keyboard[0][0].data
+    content = status_content(make_card(), standing, ENGLISH)
+    assert content.text == "😊 Smile\nYour place in the queue: 3 (1 to 3 min)"
+    assert labels(content) == ["✖️ Cancel"]
+    tap = content.keyboard[0][0].data
     assert not isinstance(tap, str)
-    assert (tap.action, tap.draft, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
+    assert (tap.action, tap.draft_id, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
 
 
 def test_place_never_counts_up_and_it_is_said_why() -> None:
     card = make_card(shown=ShownPlace(place=2))
     standing = standing_of(card, status(OrderState.WAITING, ahead=4), ("flow",))
-    words = status_content(card, standing, ENGLISH)
-    assert "Your place in the queue: 2" in words.text
-    assert "fewer recent videos" in words.text
+    content = status_content(card, standing, ENGLISH)
+    assert "Your place in the queue: 2" in content.text
+    assert "fewer recent videos" in content.text
 
 
 def test_order_that_nobody_attends_to_keeps_its_place_and_offers_who_is_there() -> None:
     standing = standing_of(make_card(), status(OrderState.WAITING, ahead=0), ("fomm",))
-    words = status_content(make_card(), standing, ENGLISH)
-    assert "No worker is online" in words.text
-    assert "Your place is kept" in words.text
-    assert labels(words) == ["Use fomm instead", "✖️ Cancel"]
+    content = status_content(make_card(), standing, ENGLISH)
+    assert "No worker is online" in content.text
+    assert "Your place is kept" in content.text
+    assert labels(content) == ["Use fomm instead", "✖️ Cancel"]
     alone = standing_of(make_card(), status(OrderState.WAITING, ahead=0), ())
     assert labels(status_content(make_card(), alone, ENGLISH)) == ["✖️ Cancel"]
 
@@ -199,24 +199,24 @@ def test_another_frame_is_offered_for_ones_own_clip_if_the_engine_can() -> None:
 
 def test_failure_of_ours_tells_the_order_and_offers_another_try() -> None:
     error = EngineFailed(name="flow", reason="a secret path /etc")
-    words = failure_content(make_card(), error, 3, ENGLISH)
-    assert "c7-k3f9a2b1cd-2" in words.text
-    assert "secret" not in words.text
-    found = taps(words.keyboard)
+    content = failure_content(make_card(), error, 3, ENGLISH)
+    assert "c7-k3f9a2b1cd-2" in content.text
+    assert "secret" not in content.text
+    found = taps(content.keyboard)
     assert found[ButtonAction.RETRY].number == 2
     assert found[ButtonAction.AGAIN].number == 3
 
 
 def test_failure_that_would_come_again_offers_another_movement_only() -> None:
-    words = failure_content(make_card(), NoFaceInClip(name="a.mp4"), 3, ENGLISH)
-    assert "no face at the beginning of your clip" in words.text
-    assert taps(words.keyboard).keys() == {ButtonAction.AGAIN}
+    content = failure_content(make_card(), NoFaceInClip(name="a.mp4"), 3, ENGLISH)
+    assert "no face at the beginning of your clip" in content.text
+    assert taps(content.keyboard).keys() == {ButtonAction.AGAIN}
 
 
 def test_file_that_is_gone_is_told_honestly() -> None:
-    words = failure_content(make_card(), FileGone(key="results/x"), 3, ENGLISH)
-    assert "files are kept for a limited time" in words.text
-    assert ButtonAction.RETRY in taps(words.keyboard)
+    content = failure_content(make_card(), FileGone(key="results/x"), 3, ENGLISH)
+    assert "files are kept for a limited time" in content.text
+    assert ButtonAction.RETRY in taps(content.keyboard)
 
 
 def test_card_says_at_last_how_it_ended() -> None:

@@ -14,25 +14,25 @@ KNOWN = {
 
 
 def test_best_engine_is_the_first_unless_another_is_wanted() -> None:
-    assert BOTH.chosen() == "fomm"
-    assert BOTH.chosen("flow") == "flow"
+    assert BOTH.engine_or_default() == "fomm"
+    assert BOTH.engine_or_default("flow") == "flow"
 
 
 def test_engine_of_the_settings_comes_before_the_best_and_after_the_wanted() -> None:
     offer = Offer(BOTH.engines, default="flow")
-    assert offer.chosen() == "flow"
-    assert offer.chosen("fomm") == "fomm"
+    assert offer.engine_or_default() == "flow"
+    assert offer.engine_or_default("fomm") == "fomm"
 
 
 def test_order_keeps_to_a_choice_that_nobody_attends_to() -> None:
-    assert Offer(("flow",)).chosen("fomm") == "fomm"
-    assert Offer(("flow",), default="fomm").chosen() == "fomm"
+    assert Offer(("flow",)).engine_or_default("fomm") == "fomm"
+    assert Offer(("flow",), default="fomm").engine_or_default() == "fomm"
 
 
 def test_without_any_worker_orders_wait_for_the_best_engine_that_was_there_last() -> None:
     nobody = Offer((), known=KNOWN, last=("fomm", "flow"))
     assert nobody.is_empty
-    assert nobody.chosen() == "fomm"
+    assert nobody.engine_or_default() == "fomm"
     assert nobody.engine_for(None, is_all_wanted=False) == "fomm"
     assert nobody.engine_for("fomm", is_all_wanted=True) == "flow"
 

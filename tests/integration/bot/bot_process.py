@@ -1,6 +1,6 @@
 """A bot in a process of its own, which tests kill: it begins with an update and never ends.
 
-python -m tests.integration.bot.program REDIS_URL BOT_API_URL TOKEN
+python -m tests.integration.bot.bot_process REDIS_URL BOT_API_URL TOKEN
 """
 
 import asyncio

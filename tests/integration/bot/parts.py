@@ -13,24 +13,26 @@ from redis.asyncio import Redis
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
-from bot.drafts.draft_store import DraftStore, draft_id
+from bot.drafts.draft import Draft
+from bot.drafts.draft_store import DraftStore, draft_id_of
 from bot.drafts.intake import Intake
-from bot.drafts.look_results import LookResults
-from bot.gateway.messenger import Messenger
+from bot.gateway.card_sender import CardSender
+from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.gateway.updates import MediaFile
 from bot.orders.delivery import Delivery
 from bot.orders.later_orders import LaterOrders
+from bot.orders.look_results import LookResults
 from bot.orders.offers import Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.people import People
 from bot.services import Services
-from jobs.drafts import Card, Draft, MediaFile
 from jobs.engines import EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
-from jobs.orders import LookOrder, LookResult, Order, Record, Result
+from jobs.orders import LookJob, LookResult, Order, Record, Result
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
@@ -47,13 +49,13 @@ from jobs.tasks import end_tasks
 from jobs.templates import Catalogue
 from jobs.wish import Movement
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import until
+from tests.integration.bot.running import until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
 from tests.wishes import make_clip, make_photo
 
 RULES = WorkRules(
-    at_once=4,
+    max_concurrent=4,
     lock_s=2.0,
     stalled_check_s=0.3,
     most_stalls=1000,
@@ -61,7 +63,7 @@ RULES = WorkRules(
     beat_s=0.05,
     stop_s=0.5,
 )
-HASTE = 60.0
+SPEED_UP = 60.0
 FACE = Face(number=1, box=CropBox(left=10, upper=10, right=60, lower=60), votes=3)
 CATALOGUE = Catalogue.load()
 SMILE = Movement(template="smile")
@@ -76,7 +78,7 @@ class Clock:
         return time.time() + self.ahead_s
 
 
-class Shown:
+class ShownDrafts:
     """Draws no cards, but notes which were to be drawn."""
 
     def __init__(self) -> None:
@@ -89,7 +91,7 @@ class Shown:
         self.drafts.append(draft)
 
 
-class Told:
+class SeenNotes:
     """An admin's ear."""
 
     def __init__(self) -> None:
@@ -99,7 +101,7 @@ class Told:
         self.notes.append(text)
 
 
-class Counted(OrderMetrics):
+class RecordedMetrics(OrderMetrics):
     """Metrics that a test can ask."""
 
     def __init__(self) -> None:
@@ -111,7 +113,7 @@ class Counted(OrderMetrics):
 
 
 @dataclass
-class Staff:
+class BotParts:
     """All parts, and what they have done that nobody else sees."""
 
     services: Services
@@ -121,9 +123,9 @@ class Staff:
     later_orders: LaterOrders
     delivery: Delivery
     clock: Clock
-    shown: Shown
-    admins: Told
-    metrics: Counted
+    shown: ShownDrafts
+    admins: SeenNotes
+    metrics: RecordedMetrics
 
     @property
     def drafts(self) -> DraftStore:
@@ -134,12 +136,12 @@ class Staff:
         assert found is not None
         return found
 
-    async def wishing(self, name: str, motion: Movement = SMILE) -> Draft:
+    async def with_movement(self, name: str, movement: Movement = SMILE) -> Draft:
         """The draft with a wish, as a tap's handler hands it in."""
-        return (await self.draft(name)).model_copy(update={"motion": motion})
+        return (await self.draft(name)).model_copy(update={"movement": movement})
 
 
-def hasty_bot(server: Sandbox) -> ExtBot[Any]:
+def fast_bot(server: Sandbox) -> ExtBot[Any]:
     """A connection whose flood limits pass quickly."""
     own = {"trust_env": False, "verify": False}
     return ExtBot(
@@ -149,35 +151,44 @@ def hasty_bot(server: Sandbox) -> ExtBot[Any]:
         request=HTTPXRequest(httpx_kwargs=own),
         get_updates_request=HTTPXRequest(1, httpx_kwargs=own),
         rate_limiter=ChatRateLimiter(
-            lambda: time.monotonic() * HASTE, lambda wait_s: asyncio.sleep(wait_s / HASTE)
+            lambda: time.monotonic() * SPEED_UP, lambda wait_s: asyncio.sleep(wait_s / SPEED_UP)
         ),
     )
 
 
+def card_sender_of(redis: Redis, url: str, messenger: Messenger) -> CardSender:
+    """A sender of cards that records all texts of the messenger."""
+    sender = CardSender(redis, url, messenger)
+    messenger.around_text = sender.record
+    return sender
+
+
 @asynccontextmanager
-async def staff_of(
+async def bot_parts(
     server: Sandbox,
     url: str,
     store: FileStore,
     *,
     messenger: Callable[[Any], Messenger] = Messenger,
     limits: OrderLimits | None = None,
-) -> AsyncIterator[Staff]:
+) -> AsyncIterator[BotParts]:
     """The parts, not yet at work."""
-    metrics, clock = Counted(), Clock()
+    metrics, clock = RecordedMetrics(), Clock()
     async with AsyncExitStack() as stack:
         queues = await stack.enter_async_context(
             Queues(url, ["flow", "fomm"], limits, metrics=metrics)
         )
         client: Redis = queues.client
-        bot = await stack.enter_async_context(hasty_bot(server))
+        bot = await stack.enter_async_context(fast_bot(server))
+        sender = messenger(bot)
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
-            cards=OrderCards(client, url),
+            order_cards=OrderCards(client, url),
             people=People(client, url, frozenset({ADMIN}), is_open=True),
-            offers=Offers(WorkerRegistry(client, url), KnownEngines(client, url), "auto"),
-            messenger=messenger(bot),
+            offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
+            messenger=sender,
+            card_sender=card_sender_of(client, url, sender),
             store=store,
             retention=Retention(client, store, input_s=3600, result_s=3600),
             metrics=metrics,
@@ -186,11 +197,11 @@ async def staff_of(
         intake, status_cards = Intake(services), StatusCards(services, tick_s=0.05)
         ordering = Ordering(services, intake, status_cards, CATALOGUE, show_all_per_day=1)
         later_orders = LaterOrders(services, ordering, status_cards)
-        shown, admins = Shown(), Told()
+        shown, admins = ShownDrafts(), SeenNotes()
         news = LookResults(services, ordering, shown, admins)
         delivery = Delivery(services, status_cards, news, admins)
         try:
-            yield Staff(
+            yield BotParts(
                 services,
                 intake,
                 status_cards,
@@ -208,10 +219,10 @@ async def staff_of(
 
 @asynccontextmanager
 async def delivering(
-    staff: Staff, rules: WorkRules = RULES, *, leaves_orders: bool = False
+    parts: BotParts, rules: WorkRules = RULES, *, leaves_orders: bool = False
 ) -> AsyncIterator[None]:
     """Ends are swept (those of orders, too, unless they are left) and delivered; files fetched."""
-    queues = staff.services.queues
+    queues = parts.services.queues
     outbox = Outbox(queues, [LOOK, INTAKE, *(() if leaves_orders else queues.engine_queues)])
 
     async def sweep() -> None:
@@ -220,11 +231,11 @@ async def delivering(
                 await outbox.sweep()
             await asyncio.sleep(0.02)
 
-    tasks = [asyncio.create_task(sweep()), asyncio.create_task(staff.status_cards.tick())]
+    tasks = [asyncio.create_task(sweep()), asyncio.create_task(parts.status_cards.tick())]
     try:
         async with (
-            QueueWorker(queues.url, INTAKE, staff.intake.work, rules),
-            QueueWorker(queues.url, DELIVER, staff.delivery.work, rules),
+            QueueWorker(queues.url, INTAKE, parts.intake.work, rules),
+            QueueWorker(queues.url, DELIVER, parts.delivery.work, rules),
         ):
             yield
     finally:
@@ -242,14 +253,14 @@ class Maker:
     has_sound: bool = False
     clip_frames: int = 25
     thumbnail: bytes = b""
-    at_once: int = 4
+    max_concurrent: int = 4
     orders: list[Order] = field(default_factory=list)
-    looks: list[LookOrder] = field(default_factory=list)
+    looks: list[LookJob] = field(default_factory=list)
     before_look: Callable[[Assignment], Awaitable[None]] | None = None
     before_video: Callable[[Assignment], Awaitable[None]] | None = None
 
     async def look(self, assignment: Assignment) -> Record:
-        order = LookOrder.read(assignment.text)
+        order = LookJob.read(assignment.text)
         self.looks.append(order)
         if self.before_look is not None:
             await self.before_look(assignment)
@@ -276,11 +287,11 @@ class Maker:
             return None
         if self.errors:
             raise self.errors.pop(0)
-        key, content = result_key(order.order_id, assignment.attempt), self.content()
+        key, content = result_key(order.order_id, assignment.start_number), self.content()
         await self.store.put(key, content)
         thumbnail_key = None
         if self.thumbnail:
-            thumbnail_key = result_thumbnail_key(order.order_id, assignment.attempt)
+            thumbnail_key = result_thumbnail_key(order.order_id, assignment.start_number)
             await self.store.put(thumbnail_key, self.thumbnail)
         return Result(
             key=key,
@@ -295,7 +306,7 @@ class Maker:
             engine=order.engine,
             label="Made with AI software: a test",
             digital_source_type="https://example.org/type",
-            attempt=assignment.attempt,
+            attempt=assignment.start_number,
             thumbnail_key=thumbnail_key,
         )
 
@@ -304,15 +315,18 @@ class Maker:
 
 
 @asynccontextmanager
-async def working(staff: Staff, maker: Maker, engine: str = "flow") -> AsyncIterator[None]:
+async def working(parts: BotParts, maker: Maker, engine: str = "flow") -> AsyncIterator[None]:
     """A worker that lives, looks and makes."""
-    queues = staff.services.queues
-    workers = WorkerRegistry(queues.client, queues.url)
+    queues = parts.services.queues
+    workers = WorkerRegistry(queues.client)
     await workers.beat(heartbeat(engine), time.time())
     async with (
         QueueWorker(queues.url, LOOK, maker.look, RULES),
         QueueWorker(
-            queues.url, f"animate-{engine}", maker.make, replace(RULES, at_once=maker.at_once)
+            queues.url,
+            f"animate-{engine}",
+            maker.make,
+            replace(RULES, max_concurrent=maker.max_concurrent),
         ),
     ):
         yield
@@ -342,24 +356,24 @@ def heartbeat(engine: str) -> Heartbeat:
     )
 
 
-async def photo_sent(staff: Staff, desk: Desk, person: int = ALICE, **changes: Any) -> Draft:
+async def photo_sent(parts: BotParts, desk: Desk, person: int = ALICE, **changes: Any) -> Draft:
     """A person sends a photo; the draft that a handler makes of it, with a card."""
     if not await desk.messages(person):
         await desk.say("/start", user_id=person, chat_id=person)
     sent = await desk.send(Part("photo", media.photo()), user_id=person, chat_id=person)
     message = sent["message"]
-    bot = staff.services.messenger.bot
+    bot = parts.services.messenger.bot
     card = await bot.send_message(person, "Looking at your photo ...")
     facts: dict[str, Any] = {
-        "draft": draft_id(person, message["message_id"]),
-        "chat": person,
-        "person": person,
+        "draft_id": draft_id_of(person, message["message_id"]),
+        "chat_id": person,
+        "person_id": person,
         "message_id": message["message_id"],
         "photo": MediaFile(file_id=message["photo"][-1]["file_id"], name="IMG 1.jpg"),
-        "card": Card(message_id=card.message_id),
+        "card": CardMessage(message_id=card.message_id),
     }
-    draft = await staff.drafts.begin(Draft(**(facts | changes)))
-    await staff.intake.begin(draft)
+    draft = await parts.drafts.begin(Draft(**(facts | changes)))
+    await parts.intake.begin(draft)
     return draft
 
 
@@ -375,26 +389,25 @@ def local_store(folder: Path) -> FileStore:
     return FileStore.open(str(folder / "store"), min_free_bytes=0)
 
 
-async def looked_at(staff: Staff, draft: Draft) -> Draft:
+async def looked_at(parts: BotParts, draft: Draft) -> Draft:
     """The draft as soon as its card was to show what the gate found."""
-    await until(lambda: draft.draft in staff.shown.drafts)
-    return await staff.draft(draft.draft)
+    await until(lambda: draft.draft_id in parts.shown.drafts)
+    return await parts.draft(draft.draft_id)
 
 
-async def clip_added(staff: Staff, draft: Draft, name: str = "clip.mp4") -> Draft:
+async def clip_added(parts: BotParts, draft: Draft, name: str = "clip.mp4") -> Draft:
     """The draft with a clip, as soon as both were looked at."""
-    assert draft.photo is not None
     clip = draft.photo.model_copy(update={"name": name})
-    seen = len(staff.shown.drafts)
-    renewed = await staff.drafts.change(
-        draft.draft, lambda found: found.renewed(clip=clip, face_box=found.face_box)
+    seen = len(parts.shown.drafts)
+    renewed = await parts.drafts.change(
+        draft.draft_id, lambda found: found.renewed(clip=clip, face_box=found.face_box)
     )
     assert renewed is not None
-    await staff.intake.begin(renewed)
-    await until(lambda: len(staff.shown.drafts) > seen)
-    return await staff.draft(draft.draft)
+    await parts.intake.begin(renewed)
+    await until(lambda: len(parts.shown.drafts) > seen)
+    return await parts.draft(draft.draft_id)
 
 
-async def nothing_is_open(staff: Staff) -> bool:
-    """Whether all orders' cards have said their last words."""
-    return not await staff.services.cards.all_unsettled()
+async def nothing_is_open(parts: BotParts) -> bool:
+    """Whether all orders' cards show their final message."""
+    return not await parts.services.order_cards.all_unsettled()

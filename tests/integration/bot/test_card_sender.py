@@ -2,33 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 from telegram.error import BadRequest, NetworkError
 
-from bot.gateway.messenger import ChatTarget, MessageContent, Messenger
-from bot.gateway.new_cards import NewCards
-from bot.texts import ENGLISH
-from jobs.drafts import Card, Draft
+from bot.drafts.draft import Draft
+from bot.gateway.card_sender import CardSender
+from bot.gateway.messenger import CardMessage, ChatTarget, MessageContent, Messenger
 from jobs.queues.keys import DUE_ALBUMS, album_key, draft_key, sending_key
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
 from tests.integration.bot import talk as talks
-from tests.integration.bot.conftest import until
-from tests.integration.bot.staff import (
+from tests.integration.bot.parts import (
+    BotParts,
     Maker,
-    Staff,
+    card_sender_of,
     delivering,
-    hasty_bot,
-    local_store,
+    fast_bot,
     looked_at,
     photo_sent,
-    staff_of,
     working,
 )
+from tests.integration.bot.running import until
 from tests.integration.bot.talk import Talk, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
@@ -59,10 +56,10 @@ class Notes:
     """Notes cards, or dies before it can."""
 
     def __init__(self, *, dies: bool = False) -> None:
-        self.cards: list[Card] = []
+        self.cards: list[CardMessage] = []
         self._dies = dies
 
-    async def __call__(self, card: Card) -> None:
+    async def __call__(self, card: CardMessage) -> None:
         if self._dies:
             raise asyncio.CancelledError
         self.cards.append(card)
@@ -71,25 +68,25 @@ class Notes:
 @pytest.fixture
 async def messenger(sandbox: Sandbox, desk: Desk) -> AsyncIterator[Messenger]:
     await desk.say("/start")
-    async with hasty_bot(sandbox) as bot:
+    async with fast_bot(sandbox) as bot:
         yield Messenger(bot)
 
 
 @pytest.fixture
-async def new_cards(redis: Redis, valkey: str, messenger: Messenger) -> NewCards:
-    return NewCards(redis, valkey, messenger, ENGLISH)
+async def card_sender(redis: Redis, valkey: str, messenger: Messenger) -> CardSender:
+    return card_sender_of(redis, valkey, messenger)
 
 
 async def test_card_whose_answer_was_lost_is_told_that_it_goes_on_below(
-    new_cards: NewCards, redis: Redis, desk: Desk
+    card_sender: CardSender, redis: Redis, desk: Desk
 ) -> None:
     photo = (await desk.say("a photo"))["message"]["message_id"]
     place, notes = ChatTarget(ALICE, reply_to=photo), Notes()
     for _ in range(2):
         await desk.fault(**LOST)
         with pytest.raises(NetworkError):
-            await new_cards.send("a", place, MessageContent("Looking ..."), notes)
-    await new_cards.send("a", place, MessageContent("Looking ..."), notes)
+            await card_sender.send("a", place, MessageContent("Looking ..."), notes)
+    await card_sender.send("a", place, MessageContent("Looking ..."), notes)
     assert await texts(desk) == [BELOW, BELOW, "Looking ..."]
     assert [card.message_id for card in notes.cards] == [photo + 3]
     assert await is_settled(redis)
@@ -98,62 +95,62 @@ async def test_card_whose_answer_was_lost_is_told_that_it_goes_on_below(
 async def test_card_that_was_sent_by_a_bot_that_died_is_told_so_after_the_restart(
     redis: Redis, valkey: str, messenger: Messenger, desk: Desk
 ) -> None:
-    before = NewCards(redis, valkey, messenger, ENGLISH)
+    before = card_sender_of(redis, valkey, messenger)
     await messenger.send(ChatTarget(ALICE), MessageContent("Hello!"))
     with pytest.raises(asyncio.CancelledError):
         await before.send("a", ChatTarget(ALICE), MessageContent("Looking ..."), Notes(dies=True))
-    after, notes = NewCards(redis, valkey, messenger, ENGLISH), Notes()
+    after, notes = card_sender_of(redis, valkey, messenger), Notes()
     await after.send("a", ChatTarget(ALICE), MessageContent("Looking ..."), notes)
     assert await texts(desk) == ["Hello!", BELOW, "Looking ..."]
     assert await is_settled(redis)
 
 
 async def test_nothing_else_in_the_chat_is_touched(
-    new_cards: NewCards, messenger: Messenger, desk: Desk
+    card_sender: CardSender, messenger: Messenger, desk: Desk
 ) -> None:
     place = ChatTarget(ALICE, reply_to=(await desk.say("a photo"))["message"]["message_id"])
     await messenger.send(place, MessageContent("before"))
     await desk.fault(**LOST)
     with pytest.raises(NetworkError):
-        await new_cards.send("a", place, MessageContent("lost"), Notes())
+        await card_sender.send("a", place, MessageContent("lost"), Notes())
     await desk.say("of Alice")
     await messenger.send(place, MessageContent("a text"))
-    await new_cards.send("b", place, MessageContent("another card"), Notes())
+    await card_sender.send("b", place, MessageContent("another card"), Notes())
     # What is under way is waited for: its id lies between as well.
     is_slow = asyncio.Event()
 
-    async def note(_: Card) -> None:
+    async def note(_: CardMessage) -> None:
         is_slow.set()
         await asyncio.sleep(0.2)
 
-    slow = asyncio.create_task(new_cards.send("c", place, MessageContent("a slow card"), note))
+    slow = asyncio.create_task(card_sender.send("c", place, MessageContent("a slow card"), note))
     await is_slow.wait()
-    await new_cards.send("a", place, MessageContent("the card"), Notes())
+    await card_sender.send("a", place, MessageContent("the card"), Notes())
     await slow
     shown = ["before", BELOW, "a text", "another card", "a slow card", "the card"]
     assert await texts(desk) == shown
 
 
 async def test_refused_card_leaves_nothing_to_look_for(
-    new_cards: NewCards, redis: Redis, desk: Desk
+    card_sender: CardSender, redis: Redis, desk: Desk
 ) -> None:
     await desk.fault(method="sendMessage", code=400, description="Bad Request: no")
     with pytest.raises(BadRequest):
-        await new_cards.send("a", ChatTarget(ALICE), MessageContent("no"), Notes())
+        await card_sender.send("a", ChatTarget(ALICE), MessageContent("no"), Notes())
     assert await is_settled(redis)
 
 
 async def test_card_that_could_not_be_told_is_looked_for_once_more(
-    new_cards: NewCards, redis: Redis, desk: Desk
+    card_sender: CardSender, redis: Redis, desk: Desk
 ) -> None:
     place = ChatTarget(ALICE, reply_to=(await desk.say("a photo"))["message"]["message_id"])
     await desk.fault(**LOST)
     with pytest.raises(NetworkError):
-        await new_cards.send("a", place, MessageContent("one"), Notes())
+        await card_sender.send("a", place, MessageContent("one"), Notes())
     await desk.fault(method="editMessageText", code=502)
-    await new_cards.send("a", place, MessageContent("two"), Notes())
+    await card_sender.send("a", place, MessageContent("two"), Notes())
     assert await texts(desk) == ["one", "two"]
-    await new_cards.send("a", place, MessageContent("three"), Notes())
+    await card_sender.send("a", place, MessageContent("three"), Notes())
     assert await texts(desk) == [BELOW, "two", "three"]
     assert await is_settled(redis)
 
@@ -177,15 +174,17 @@ async def test_lost_card_of_several_faces_shows_its_sheet_below(talk: Talk) -> N
     card = await talk.shows("Which one should I animate?")
     draft = await talk.draft_of(card["reply_to_message"])
     await talk.desk.fault(**LOST)
-    await talk.staff.drafts.change(draft.draft, lambda now: now.model_copy(update={"card": None}))
-    cards = talk.media_handler._cards  # noqa: SLF001 - as a handler that is run twice
+    await talk.parts.drafts.change(
+        draft.draft_id, lambda now: now.model_copy(update={"card": None})
+    )
+    cards = talk.media_handler._draft_cards  # noqa: SLF001 - as a handler that is run twice
     with pytest.raises(NetworkError):
-        await cards.show(draft.draft)
-    await cards.show(draft.draft)
+        await cards.show(draft.draft_id)
+    await cards.show(draft.draft_id)
     *_, lost, last = await talk.said()
     assert text_of(lost) == BELOW
     assert last["photo"]
-    assert (await talk.staff.draft(draft.draft)).card == Card(
+    assert (await talk.parts.draft(draft.draft_id)).card == CardMessage(
         message_id=last["message_id"], has_media=True
     )
 
@@ -227,51 +226,40 @@ async def test_lost_question_for_consent_is_told_so(newcomers: Talk, redis: Redi
     await until(lambda: is_settled(redis))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FileStore:
-    return local_store(tmp_path)
-
-
-@pytest.fixture
-async def staff(sandbox: Sandbox, valkey: str, store: FileStore) -> AsyncIterator[Staff]:
-    async with staff_of(sandbox, valkey, store) as found:
-        yield found
-
-
-async def cardless(staff: Staff, store: FileStore, desk: Desk) -> Draft:
+async def cardless(parts: BotParts, store: FileStore, desk: Desk) -> Draft:
     """A draft that can be ordered, and whose card is gone."""
-    async with delivering(staff), working(staff, Maker(store)):
-        draft = await looked_at(staff, await photo_sent(staff, desk))
-    await staff.services.messenger.send(ChatTarget(ALICE), MessageContent("a text"))
-    changed = await staff.drafts.change(
-        draft.draft, lambda now: now.model_copy(update={"card": None})
+    async with delivering(parts), working(parts, Maker(store)):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+    await parts.services.messenger.send(ChatTarget(ALICE), MessageContent("a text"))
+    changed = await parts.drafts.change(
+        draft.draft_id, lambda now: now.model_copy(update={"card": None})
     )
     assert changed is not None
     return changed
 
 
-async def is_shown(staff: Staff, draft: Draft) -> bool:
+async def is_shown(parts: BotParts, draft: Draft) -> bool:
     """Whether the first status of the draft's order was shown and noted."""
-    card = await staff.services.cards.read(draft.order_id)
+    card = await parts.services.order_cards.read(draft.order_id)
     return card is not None and card.edits > 0
 
 
 @pytest.mark.parametrize("is_retried", [False, True])
 async def test_lost_card_of_an_order_is_told_so(
-    staff: Staff, store: FileStore, desk: Desk, redis: Redis, is_retried: bool
+    parts: BotParts, store: FileStore, desk: Desk, redis: Redis, is_retried: bool
 ) -> None:
-    draft = await cardless(staff, store, desk)
-    async with delivering(staff):
+    draft = await cardless(parts, store, desk)
+    async with delivering(parts):
         if is_retried:
-            await staff.ordering.place(await staff.wishing(draft.draft))
-            await until(lambda: is_shown(staff, draft))
-            known = await staff.services.cards.read(draft.order_id)
+            await parts.ordering.place(await parts.with_movement(draft.draft_id))
+            await until(lambda: is_shown(parts, draft))
+            known = await parts.services.order_cards.read(draft.order_id)
             assert known is not None
             await desk.fault(**LOST)
-            await staff.services.cards.reopen(known, None, staff.clock())
+            await parts.services.order_cards.reopen(known, None, parts.clock())
         else:
             await desk.fault(**LOST)
-            await staff.ordering.place(await staff.wishing(draft.draft))
+            await parts.ordering.place(await parts.with_movement(draft.draft_id))
 
         async def is_told() -> bool:
             shown = await texts(desk)
@@ -279,20 +267,20 @@ async def test_lost_card_of_an_order_is_told_so(
 
         await until(is_told)
         await until(lambda: is_settled(redis))
-        card = await staff.services.cards.read(draft.order_id)
+        card = await parts.services.order_cards.read(draft.order_id)
     assert card is not None
-    assert card.card == Card(message_id=(await desk.messages())[-1]["message_id"])
+    assert card.message == CardMessage(message_id=(await desk.messages())[-1]["message_id"])
     assert sum(text == BELOW for text in await texts(desk)) == 1
 
 
 async def test_order_whose_draft_cannot_be_read_is_shown_once(
-    staff: Staff, store: FileStore, desk: Desk, redis: Redis
+    parts: BotParts, store: FileStore, desk: Desk, redis: Redis
 ) -> None:
-    draft = await cardless(staff, store, desk)
-    placed = await staff.ordering.place(await staff.wishing(draft.draft))
+    draft = await cardless(parts, store, desk)
+    placed = await parts.ordering.place(await parts.with_movement(draft.draft_id))
     assert placed.card is not None
-    await redis.set(draft_key(draft.draft), '{"schema_version": 99}')
-    async with delivering(staff):
+    await redis.set(draft_key(draft.draft_id), '{"schema_version": 99}')
+    async with delivering(parts):
         await desk.sees("No worker is online")
-        await until(lambda: is_shown(staff, draft))
+        await until(lambda: is_shown(parts, draft))
     assert sum("No worker is online" in text for text in await texts(desk)) == 1

@@ -1,6 +1,6 @@
 """The bot's delivery in a process of its own, which tests kill at one point of its work.
 
-python -m tests.integration.bot.postman REDIS_URL BOT_API_URL TOKEN STORE POINT
+python -m tests.integration.bot.delivery_process REDIS_URL BOT_API_URL TOKEN STORE POINT
 
 POINT is `before` sending, `after` sending, or `noted`: after the receipt was noted.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, OutgoingVideo
 from bot.orders.order_cards import FinalMessage, OrderCards
 from jobs.store.files import FileStore
-from tests.integration.bot.staff import delivering, staff_of
+from tests.integration.bot.parts import bot_parts, delivering
 
 
 async def hang() -> None:
@@ -32,11 +32,11 @@ class Dying(Messenger):
         video: OutgoingVideo,
         content: MessageContent,
         *,
-        at_once: bool = False,
+        droppable: bool = False,
     ) -> int:
         if self.point == "before":
             await hang()
-        sent = await super().send_video(target, video, content, at_once=at_once)
+        sent = await super().send_video(target, video, content, droppable=droppable)
         if self.point == "after":
             await hang()
         return sent
@@ -53,11 +53,11 @@ class Stopping(OrderCards):
 async def main(redis_url: str, server: Any, store: str, point: str) -> None:
     Dying.point = point
     files = FileStore.open(store, min_free_bytes=0)
-    async with staff_of(server, redis_url, files, messenger=Dying) as staff:
+    async with bot_parts(server, redis_url, files, messenger=Dying) as parts:
         if point == "noted":
-            cards = Stopping(staff.services.queues.client, redis_url)
-            object.__setattr__(staff.services, "cards", cards)
-        async with delivering(staff):
+            cards = Stopping(parts.services.queues.client, redis_url)
+            object.__setattr__(parts.services, "order_cards", cards)
+        async with delivering(parts):
             await asyncio.Event().wait()
 
 

@@ -4,38 +4,16 @@ from typing import Self
 
 from pydantic import Field, JsonValue
 
+from bot.gateway.messenger import CardMessage, ChatTarget
+from bot.gateway.updates import MediaFile
+from bot.record_store import BotRecord
 from jobs.engines import EngineName
 from jobs.model import CropBox, Face, Value
-from jobs.orders import DraftId, LookResult, Record, order_id
-from jobs.wish import Movement, Seconds
+from jobs.orders import DraftId, LookResult, order_id
+from jobs.queues.keys import INTAKE, LOOK, JobRef
+from jobs.wish import Movement
 
-
-class MediaFile(Value):
-    """A file at Telegram, with all that is needed to fetch it again.
-
-    Attributes:
-        file_id: Telegram's id of it for this bot.
-        name: file name with a suffix, for error messages.
-        size_bytes: its size; None if unknown.
-        duration_s: duration of a clip, s; None if unknown.
-    """
-
-    file_id: str
-    name: str
-    size_bytes: int | None = Field(default=None, ge=0)
-    duration_s: Seconds | None = None
-
-
-class Card(Value):
-    """The bot's message with buttons for a draft; it is edited in place.
-
-    Attributes:
-        message_id: in the draft's chat.
-        has_media: whether it has a picture or an animation, so its text is a caption.
-    """
-
-    message_id: int
-    has_media: bool = False
+_JOB_PREFIXES = {INTAKE: "in", LOOK: "look"}
 
 
 class DraftProblem(Value):
@@ -50,56 +28,61 @@ class DraftProblem(Value):
     is_clip: bool = False
 
 
-class Draft(Record):
+class Draft(BotRecord):
     """What a person is putting together.
 
     Attributes:
-        draft: its id, made from chat and message, so a repeated update makes no second draft.
-        chat: its chat.
-        chat_of_ids: the chat id in the ids of its orders: a group's first id if it has changed
-            since; None: `chat`.
-        person: its owner.
+        draft_id: made from chat and message, so a repeated update makes no second draft.
+        chat_id: its chat.
+        order_chat_id: the chat id in the ids of its orders: a group's first id if it has changed
+            since; None: `chat_id`.
+        person_id: its owner.
         message_id: the person's message that results reply to.
         thread_id: the topic of a forum, or None.
         number: number of its next order; rises whenever its keyboard is shown again.
         revision: of photo and clip; rises with each new look at them.
         card: the message with its buttons, once sent.
-        photo: the photo, or None while only a clip is there.
+        photo: the photo.
         clip: the person's own clip, or None.
         look: what the gate found in this revision; None until then.
-        trouble: why this revision cannot be used, or None.
+        problem: why this revision cannot be used, or None.
         face_box: the chosen face, px of the normalised photo; None until one is chosen.
-        motion: the movement to order as soon as everything is chosen, or None.
+        movement: the movement to order as soon as everything is chosen, or None.
         is_all_wanted: whether to order all movements in one numbered animation instead.
-        wish_number: number of the order that this becomes; None: `number`.
+        reserved_number: number of the order that this becomes; None: `number`.
         engine: the chosen engine, or None for the default.
         options: of the engine, by name.
     """
 
-    draft: DraftId
-    chat: int
-    chat_of_ids: int | None = None
-    person: int
+    draft_id: DraftId
+    chat_id: int
+    order_chat_id: int | None = None
+    person_id: int
     message_id: int
+    photo: MediaFile
     thread_id: int | None = None
     number: int = Field(default=1, ge=1)
     revision: int = Field(default=1, ge=1)
-    card: Card | None = None
-    photo: MediaFile | None = None
+    card: CardMessage | None = None
     clip: MediaFile | None = None
     look: LookResult | None = None
-    trouble: DraftProblem | None = None
+    problem: DraftProblem | None = None
     face_box: CropBox | None = None
-    motion: Movement | None = None
+    movement: Movement | None = None
     is_all_wanted: bool = False
-    wish_number: int | None = Field(default=None, ge=1)
+    reserved_number: int | None = Field(default=None, ge=1)
     engine: EngineName | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
 
     @property
     def is_group(self) -> bool:
         """Whether it belongs to a group; groups have negative chat ids."""
-        return self.chat < 0
+        return self.chat_id < 0
+
+    @property
+    def target(self) -> ChatTarget:
+        """Where its messages go: they reply to the photo."""
+        return ChatTarget(self.chat_id, self.thread_id, self.message_id)
 
     @property
     def order_id(self) -> str:
@@ -108,25 +91,24 @@ class Draft(Record):
 
     def order_id_of(self, number: int) -> str:
         """Return the id of its order with that number."""
-        return order_id(self.chat_of_ids or self.chat, self.draft, number)
+        return order_id(self.order_chat_id or self.chat_id, self.draft_id, number)
 
-    @property
-    def look_id(self) -> str:
-        """The id of the look order for the current photo and clip."""
-        return f"look-{self.draft}-{self.revision}"
+    def job(self, queue: str) -> JobRef:
+        """Return the job of the queue `intake` or `look` for the current photo and clip."""
+        return JobRef(queue, f"{_JOB_PREFIXES[queue]}-{self.draft_id}-{self.revision}")
 
     @property
     def faces(self) -> tuple[Face, ...]:
         """Faces of the photo, largest first; empty before the look."""
         return self.look.faces if self.look else ()
 
-    def with_wish_number(self) -> Self:
-        """Return the draft with the number of the order that its wish becomes."""
-        return self.model_copy(update={"number": self.wish_number or self.number})
+    def with_reserved_number(self) -> Self:
+        """Return the draft with the number of the order that it becomes."""
+        return self.model_copy(update={"number": self.reserved_number or self.number})
 
     def without_wish(self, **changes: object) -> Self:
         """Return the draft with no movement to order."""
-        nothing = {"motion": None, "is_all_wanted": False, "wish_number": None}
+        nothing = {"movement": None, "is_all_wanted": False, "reserved_number": None}
         return self.model_copy(update={**nothing, **changes})
 
     def shown_again(self) -> Self:
@@ -135,5 +117,11 @@ class Draft(Record):
 
     def renewed(self, **changes: object) -> Self:
         """Return the draft with another photo or clip, to be looked at again."""
-        fresh = {"look": None, "trouble": None, "face_box": None, "revision": self.revision + 1}
+        fresh = {"look": None, "problem": None, "face_box": None, "revision": self.revision + 1}
         return self.model_copy(update={**fresh, **changes})
+
+
+def draft_of_job(job_id: str) -> tuple[str, int]:
+    """Return the draft's id and the revision in a job id that `Draft.job` made."""
+    _, name, revision = job_id.split("-")
+    return name, int(revision)

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bot.conversation.draft_cards import target_of
+from bot.drafts.draft import Draft, DraftProblem, draft_of_job
 from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
 from bot.orders.ordering import Ordering
 from bot.services import Services
-from jobs.drafts import Draft, DraftProblem
 from jobs.errors import AnimatoError, MediaError, UserError
 from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
@@ -64,19 +63,19 @@ class LookResults:
             Later: the chat is busy, or other results of it are being delivered.
             TelegramError, QueueUnavailable, StoreUnavailable: try again.
         """
-        name, revision = draft_of(ref.job_id)
+        name, revision = draft_of_job(ref.job_id)
         status = await self._services.queues.status(ref)
         outcome = _outcome_of(ref, status) if status is not None and status.state.is_final else None
         draft = await self._services.drafts.read(name)
         if outcome is None or draft is None or draft.revision != revision:
             return
-        if self._chats[draft.chat] == _MOST_OF_A_CHAT:
+        if self._chats[draft.chat_id] == _MOST_OF_A_CHAT:
             raise Later(_NEXT_S)
-        self._chats[draft.chat] += 1
+        self._chats[draft.chat_id] += 1
         try:
             await self._deliver(ref, draft, outcome)
         finally:
-            self._chats -= Counter((draft.chat,))
+            self._chats -= Counter((draft.chat_id,))
 
     async def _deliver(
         self, ref: JobRef, before: Draft, outcome: LookResult | AnimatoError
@@ -85,7 +84,7 @@ class LookResults:
 
         def updated(draft: Draft) -> Draft:
             nonlocal is_settled
-            is_delivered = draft.look is not None or draft.trouble is not None
+            is_delivered = draft.look is not None or draft.problem is not None
             if draft.revision != before.revision or is_delivered:
                 return draft
             changed = (
@@ -97,20 +96,20 @@ class LookResults:
             is_settled = draft.face_box is not None or not (changed.look and changed.look.warnings)
             return changed
 
-        draft = await self._services.drafts.change(before.draft, updated)
+        draft = await self._services.drafts.change(before.draft_id, updated)
         if draft is None or draft.revision != before.revision:
             return
-        wished = draft.with_wish_number()
-        if await self._services.cards.read(wished.order_id) is not None:
+        wished = draft.with_reserved_number()
+        if await self._services.order_cards.read(wished.order_id) is not None:
             return  # delivered before: the card shows the order already
         if (
             isinstance(outcome, UserError)
-            and draft.trouble is not None
-            and not draft.trouble.is_clip
+            and draft.problem is not None
+            and not draft.problem.is_clip
         ):
             await self._services.drafts.detach_draft(draft)
         if not (is_settled and is_ready(draft) and await self._place_or_refuse(wished)):
-            await self._shown(draft)
+            await self._show_when_free(draft)
         if isinstance(outcome, AnimatoError) and not isinstance(outcome, UserError):
             facts = {"job": ref.job_id, "error": outcome}
             await self._tell_admins(self._services.texts("{job} failed: {error}", **facts))
@@ -123,15 +122,15 @@ class LookResults:
             log.info("%s: %s", draft.order_id, error)
             try:
                 content = MessageContent(error_text(error, self._services.texts))
-                await self._services.messenger.send(target_of(draft), content, at_once=True)
+                await self._services.messenger.send(draft.target, content, droppable=True)
             except ChatBusy:
                 log.info("%s: the person was not told", draft.order_id)
-            await self._services.drafts.change(draft.draft, Draft.without_wish)
+            await self._services.drafts.change(draft.draft_id, Draft.without_wish)
             return False
 
-    async def _shown(self, draft: Draft) -> None:
+    async def _show_when_free(self, draft: Draft) -> None:
         self._check_room(draft)
-        showing = asyncio.ensure_future(self._show(draft.draft))
+        showing = asyncio.ensure_future(self._show(draft.draft_id))
         try:
             while not showing.done():
                 await asyncio.wait({showing}, timeout=_LOOK_EVERY_S)
@@ -142,20 +141,14 @@ class LookResults:
             await end_tasks([showing])
 
     def _check_room(self, draft: Draft) -> None:
-        wait_s = self._services.messenger.closed_s(draft.chat)
+        wait_s = self._services.messenger.closed_s(draft.chat_id)
         if wait_s > _LONGEST_WAIT_S:
             raise Later(wait_s)
 
 
-def draft_of(job_id: str) -> tuple[str, int]:
-    """Split a job's id, `look-<draft>-<revision>` or `in-<draft>-<revision>`."""
-    _, draft, revision = job_id.split("-")
-    return draft, int(revision)
-
-
 def is_ready(draft: Draft) -> bool:
     """Whether face and movement are chosen."""
-    is_wanted = draft.motion is not None or draft.is_all_wanted
+    is_wanted = draft.movement is not None or draft.is_all_wanted
     return is_wanted and draft.look is not None and draft.face_box is not None
 
 
@@ -164,8 +157,8 @@ def with_look(draft: Draft, look: LookResult) -> Draft:
     changes: dict[str, Any] = {"look": look}
     if draft.face_box is None and len(look.faces) == 1:
         changes["face_box"] = look.faces[0].box
-    if draft.motion is not None and draft.motion.clip is not None:
-        changes["motion"] = Movement.of_clip(look.clip) if look.clip else None
+    if draft.movement is not None and draft.movement.clip is not None:
+        changes["movement"] = Movement.of_clip(look.clip) if look.clip else None
     return draft.model_copy(update=changes)
 
 
@@ -187,5 +180,5 @@ def _with_problem(draft: Draft, error: AnimatoError) -> Draft:
     if isinstance(error, MediaError) and file is not None:
         error = type(error)(**{**error.fields, "name": file.name})
     return draft.model_copy(
-        update={"trouble": DraftProblem(error=error.to_dict(), is_clip=is_clip)}
+        update={"problem": DraftProblem(error=error.to_dict(), is_clip=is_clip)}
     )

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from bot.drafts.draft import Draft, draft_of_job
 from bot.drafts.intake import name_in_store
-from bot.drafts.look_results import draft_of, is_ready, with_look
+from bot.gateway.updates import MediaFile
+from bot.orders.look_results import is_ready, with_look
 from bot.orders.ordering import renumbered
-from jobs.drafts import Draft
 from jobs.model import CropBox, Face
 from jobs.orders import LookResult
+from jobs.queues.keys import INTAKE, LOOK, JobRef
 from jobs.wish import Movement
 from tests.wishes import make_clip, make_photo
 
@@ -16,7 +18,10 @@ FACES = tuple(Face(number=number, box=BOX.scaled(number), votes=1) for number in
 
 
 def make_draft(**changes: Any) -> Draft:
-    return Draft(draft="k3f9a2b1cd", chat=7, person=7, message_id=1, **changes)
+    photo = MediaFile(file_id="x", name="photo.jpg")
+    return Draft(
+        draft_id="k3f9a2b1cd", chat_id=7, person_id=7, message_id=1, photo=photo, **changes
+    )
 
 
 def make_look(**changes: Any) -> LookResult:
@@ -26,8 +31,10 @@ def make_look(**changes: Any) -> LookResult:
 
 def test_draft_and_revision_are_told_by_the_jobs_id() -> None:
     draft = make_draft(revision=12)
-    assert draft_of(draft.look_id) == (draft.draft, 12)
-    assert draft_of(f"in-{draft.draft}-12") == (draft.draft, 12)
+    assert draft_of_job(draft.job(LOOK).job_id) == (draft.draft_id, 12)
+    assert draft_of_job(draft.job(INTAKE).job_id) == (draft.draft_id, 12)
+    assert draft.job(INTAKE) == JobRef("intake", "in-k3f9a2b1cd-12"), "as earlier versions named it"
+    assert draft.job(LOOK) == JobRef("look", "look-k3f9a2b1cd-12")
 
 
 def test_single_face_is_chosen_and_several_are_not() -> None:
@@ -42,20 +49,20 @@ def test_face_that_was_chosen_before_stays() -> None:
 
 
 def test_wish_for_a_clip_follows_the_clip_to_its_new_key() -> None:
-    draft = make_draft(motion=Movement.of_clip(make_clip("looks/a/old.mp4")))
+    draft = make_draft(movement=Movement.of_clip(make_clip("looks/a/old.mp4")))
     followed = with_look(draft, make_look(clip=make_clip("looks/a/new.mp4")))
-    assert followed.motion == Movement.of_clip(make_clip("looks/a/new.mp4"))
-    assert with_look(draft, make_look()).motion is None
+    assert followed.movement == Movement.of_clip(make_clip("looks/a/new.mp4"))
+    assert with_look(draft, make_look()).movement is None
     smile = Movement(template="smile")
-    assert with_look(make_draft(motion=smile), make_look()).motion == smile
+    assert with_look(make_draft(movement=smile), make_look()).movement == smile
 
 
 def test_draft_is_ready_when_look_face_and_movement_are_there() -> None:
     smile = Movement(template="smile")
-    ready = make_draft(look=make_look(), face_box=BOX, motion=smile)
+    ready = make_draft(look=make_look(), face_box=BOX, movement=smile)
     assert is_ready(ready)
-    assert is_ready(ready.model_copy(update={"motion": None, "is_all_wanted": True}))
-    for missing in ({"look": None}, {"face_box": None}, {"motion": None}):
+    assert is_ready(ready.model_copy(update={"movement": None, "is_all_wanted": True}))
+    for missing in ({"look": None}, {"face_box": None}, {"movement": None}):
         assert not is_ready(ready.model_copy(update=missing))
 
 

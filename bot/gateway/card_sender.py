@@ -23,10 +23,9 @@ import httpx
 from redis.asyncio import Redis
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, SendText
-from bot.texts import Texts
+from bot.gateway.messenger import CardMessage, ChatTarget, MessageContent, Messenger, SendText
+from bot.texts import ENGLISH, Texts
 from jobs.connection import queue_errors
-from jobs.drafts import Card
 from jobs.queues.keys import sending_key, texts_key
 from jobs.service_errors import QueueUnavailable
 
@@ -46,30 +45,31 @@ def was_never_sent(error: NetworkError) -> bool:
     return isinstance(error.__cause__, _NEVER_SENT)
 
 
-class NewCards:
+class CardSender:
     """Sends cards, and records which texts of the bot have arrived.
 
     Args:
-        messenger: sends; every text it sends is recorded from now on.
+        messenger: sends; its `around_text` must be `record`.
         texts: what the bot says.
     """
 
-    def __init__(self, redis: Redis, url: str, messenger: Messenger, texts: Texts) -> None:
+    def __init__(
+        self, redis: Redis, url: str, messenger: Messenger, texts: Texts = ENGLISH
+    ) -> None:
         self._redis = redis
         self._url = url
         self._messenger = messenger
         self._texts = texts
         # What is being sent and not recorded yet, by chat.
         self._under_way: defaultdict[int, set[asyncio.Future[None]]] = defaultdict(set)
-        messenger.around_text = self._noted
 
     async def send(
         self,
         name: str,
         target: ChatTarget,
         content: MessageContent,
-        note: Callable[[Card], Awaitable[object]],
-    ) -> Card:
+        note: Callable[[CardMessage], Awaitable[object]],
+    ) -> CardMessage:
         """Send a card; edit one that an earlier attempt may have sent to "See below.".
 
         Args:
@@ -82,7 +82,7 @@ class NewCards:
             TelegramError: it was not sent, or that is not known.
             QueueUnavailable: Redis does not answer.
         """
-        async with self._sending(target.chat):
+        async with self._sending(target.chat_id):
             with queue_errors(self._url):
                 after, is_repeated = await self._intend(name, target)
             try:
@@ -90,13 +90,13 @@ class NewCards:
             except TelegramError as error:
                 is_certain = isinstance(error, NetworkError) and was_never_sent(error)
                 if not is_repeated and (is_certain or isinstance(error, _REFUSED)):
-                    await self._forget(name, target.chat)
+                    await self._forget(name, target.chat_id)
                 raise
-            card = Card(message_id=sent)
+            card = CardMessage(message_id=sent)
             await note(card)
-            await self._note(target.chat, sent)
-        if not is_repeated or await self._edit_lost(target.chat, after, sent):
-            await self._forget(name, target.chat)
+            await self._note(target.chat_id, sent)
+        if not is_repeated or await self._edit_lost(target.chat_id, after, sent):
+            await self._forget(name, target.chat_id)
         return card
 
     # --- inside -----------------------------------------------------------------------------------
@@ -108,11 +108,11 @@ class NewCards:
             The highest message id known before the first attempt, and whether there was an earlier
             attempt.
         """
-        key = sending_key(target.chat)
+        key = sending_key(target.chat_id)
         earlier = await self._redis.hget(key, name)
         if earlier is not None:
             return int(earlier), True
-        newest: Any = await self._redis.zrange(texts_key(target.chat), -1, -1)
+        newest: Any = await self._redis.zrange(texts_key(target.chat_id), -1, -1)
         after = max(target.reply_to or 0, *map(int, newest), 0)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(key, name, str(after))
@@ -120,18 +120,18 @@ class NewCards:
             await pipe.execute()
         return after, False
 
-    async def _edit_lost(self, chat: int, after: int, before: int) -> bool:
+    async def _edit_lost(self, chat_id: int, after: int, before: int) -> bool:
         """Edit what may be a lost card. Return False if Telegram did not answer."""
-        others = set(self._under_way.get(chat, ()))
+        others = set(self._under_way.get(chat_id, ()))
         if others:
             await asyncio.wait(others)
         with queue_errors(self._url):
-            known: Any = await self._redis.zrangebyscore(texts_key(chat), after, before)
+            known: Any = await self._redis.zrangebyscore(texts_key(chat_id), after, before)
         unknown = sorted(set(range(after + 1, before)) - set(map(int, known)))
         content = MessageContent(self._texts("See below."))
         for message_id in unknown[:_MOST_TRIES] if after else ():
             try:
-                if await self._messenger.edit(chat, Card(message_id=message_id), content):
+                if await self._messenger.edit(chat_id, CardMessage(message_id=message_id), content):
                     log.info("edited a card whose sending had got no answer")
             except BadRequest:
                 continue  # no text, or not the bot's
@@ -140,19 +140,20 @@ class NewCards:
                 return False
         return True
 
-    async def _noted(self, chat: int, send: SendText) -> int:
-        async with self._sending(chat):
+    async def record(self, chat_id: int, send: SendText) -> int:
+        """Send a text, record that it has arrived, and return its id."""
+        async with self._sending(chat_id):
             sent = await send()
             try:
-                await self._note(chat, sent)
+                await self._note(chat_id, sent)
             except QueueUnavailable as error:
                 log.warning("%s", error)  # it has arrived: do not send it again
             return sent
 
     @asynccontextmanager
-    async def _sending(self, chat: int) -> AsyncIterator[None]:
+    async def _sending(self, chat_id: int) -> AsyncIterator[None]:
         end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        under_way = self._under_way[chat]
+        under_way = self._under_way[chat_id]
         under_way.add(end)
         try:
             yield
@@ -160,11 +161,11 @@ class NewCards:
             end.set_result(None)
             under_way.discard(end)
             if not under_way:
-                self._under_way.pop(chat, None)
+                self._under_way.pop(chat_id, None)
 
-    async def _note(self, chat: int, message_id: int) -> None:
+    async def _note(self, chat_id: int, message_id: int) -> None:
         """Store that a text arrived."""
-        key = texts_key(chat)
+        key = texts_key(chat_id)
         with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.zadd(key, {str(message_id): message_id})
@@ -172,6 +173,6 @@ class NewCards:
                 pipe.expire(key, _KEPT_S)
                 await pipe.execute()
 
-    async def _forget(self, name: str, chat: int) -> None:
+    async def _forget(self, name: str, chat_id: int) -> None:
         with queue_errors(self._url):
-            await self._redis.hdel(sending_key(chat), name)
+            await self._redis.hdel(sending_key(chat_id), name)

@@ -18,8 +18,8 @@ from jobs.queues.queue_worker import QueueWorker
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
-from tests.integration.bot.conftest import settings_for, until
-from tests.integration.bot.staff import RULES, heartbeat, local_store
+from tests.integration.bot.parts import RULES, heartbeat, local_store
+from tests.integration.bot.running import settings_for, until
 from tests.integration.bot.talk import Painter, data_of, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
@@ -28,7 +28,7 @@ Message = dict[str, Any]
 
 
 @dataclass
-class House:
+class ServedBot:
     """What a test does and sees.
 
     Attributes:
@@ -71,19 +71,19 @@ class House:
         """The bot's messages in a chat."""
         return [one for one in await self.desk.messages(chat) if one["from"]["is_bot"]]
 
-    async def shows(self, words: str, chat: int) -> Message:
-        """The last of the bot's messages with these words, as soon as there is one."""
+    async def shows(self, phrase: str, chat: int) -> Message:
+        """The last of the bot's messages with this phrase, as soon as there is one."""
         found: list[Message] = []
 
         async def is_there() -> bool:
-            found[:] = [one for one in await self.said(chat) if words in text_of(one)]
+            found[:] = [one for one in await self.said(chat) if phrase in text_of(one)]
             return bool(found)
 
         try:
             await until(is_there)
         except TimeoutError:
             shown = await self.desk.transcript(chat)
-            raise AssertionError(f"{words!r} never came:\n{shown}") from None
+            raise AssertionError(f"{phrase!r} never came:\n{shown}") from None
         return found[-1]
 
     async def video(self, chat: int) -> Message:
@@ -101,7 +101,7 @@ class House:
     async def working(self) -> AsyncIterator[None]:
         """A worker lives, looks and makes videos."""
         url = self.queues.url
-        await WorkerRegistry(self.queues.client, url).beat(heartbeat("flow"), time.time())
+        await WorkerRegistry(self.queues.client).beat(heartbeat("flow"), time.time())
         async with (
             QueueWorker(url, LOOK, self.worker.look, RULES),
             QueueWorker(url, engine_queue("flow"), self.worker.make, RULES),
@@ -110,9 +110,9 @@ class House:
 
 
 @asynccontextmanager
-async def serving(
+async def serve_bot(
     server: Sandbox, url: str, desk: Desk, folder: Path, **settings: Any
-) -> AsyncIterator[House]:
+) -> AsyncIterator[ServedBot]:
     """The bot at work; its admin is Admin, and everybody is served, unless told otherwise."""
     facts: dict[str, Any] = {
         "redis_url": SecretStr(url),
@@ -124,9 +124,9 @@ async def serving(
     ending, store = asyncio.Event(), local_store(folder)
     async with AsyncExitStack() as stack:
         queues = await stack.enter_async_context(Queues(url, ["flow"]))
-        house = House(desk, queues, store, Painter(store))
+        served_bot = ServedBot(desk, queues, store, Painter(store))
         work = asyncio.create_task(
-            serve(settings_for(server, **facts), store, ending, house.told.append)
+            serve(settings_for(server, **facts), store, ending, served_bot.told.append)
         )
         try:
 
@@ -134,7 +134,7 @@ async def serving(
                 return work.done() or bool((await desk.get("chats"))["bot"]["is_listening"])
 
             await until(listens)
-            yield house
+            yield served_bot
         finally:
             ending.set()
             await work

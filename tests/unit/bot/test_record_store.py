@@ -1,0 +1,78 @@
+"""Records keep their names in Redis: those that earlier versions stored are read."""
+
+import json
+
+import pytest
+
+from bot.conversation.album_store import AlbumPart
+from bot.drafts.draft import Draft
+from bot.drafts.draft_store import Conversation
+from bot.drafts.intake import IntakeJob
+from bot.orders.order_cards import OrderCard
+from bot.record_store import BotRecord
+from tests.old_records import old_record
+from tests.unit.bot.cards import make_card
+
+FILE = {"file_id": "f1", "name": "photo.jpg", "size_bytes": None, "duration_s": None}
+CONVERSATION = {
+    "schema_version": 1,
+    "draft": "k3f9a2b1cd",
+    "earlier": "abc",
+    "photo_s": 3.5,
+    "wants_clip": "abc",
+    "clip": FILE,
+    "template": "smile",
+    "unagreed": ["abc"],
+    "questions": [7],
+}
+INTAKE = {
+    "schema_version": 1,
+    "draft": "k3f9a2b1cd",
+    "revision": 2,
+    "chat": -5,
+    "person": 7,
+    "photo": FILE,
+    "clip": None,
+}
+ALBUM_PART = {
+    "schema_version": 1,
+    "chat": -5,
+    "person": 7,
+    "message_id": 3,
+    "thread_id": None,
+    "photo": FILE,
+    "clip": None,
+    "refusal": "",
+    "name": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"),
+    [(Conversation, CONVERSATION), (IntakeJob, INTAKE), (AlbumPart, ALBUM_PART)],
+)
+def test_record_is_read_and_written_under_its_stored_names(
+    kind: type[BotRecord], stored: dict[str, object]
+) -> None:
+    record = kind.read(json.dumps(stored))
+    assert json.loads(record.to_json()) == stored
+    assert kind.read(record.to_json()) == record
+
+
+def test_draft_is_read_and_written_under_its_stored_names() -> None:
+    stored = old_record(
+        "draft_of_template", motion={"template": "smile"}, wish_number=3, chat_of_ids=-9
+    )
+    draft = Draft.read(json.dumps(stored))
+    assert (draft.draft_id, draft.chat_id, draft.person_id) == ("7", 5, 5)
+    assert draft.movement is not None
+    assert (draft.movement.template, draft.reserved_number, draft.order_chat_id) == ("smile", 3, -9)
+    assert json.loads(draft.to_json()).keys() == stored.keys()
+
+
+def test_order_card_is_read_and_written_under_its_stored_names() -> None:
+    stored = json.loads(make_card().to_json()) | {"card": {"message_id": 4, "has_media": True}}
+    card = OrderCard.read(json.dumps(stored))
+    assert card.message is not None
+    assert (card.message.message_id, card.message.has_media) == (4, True)
+    assert json.loads(card.to_json()) == stored
