@@ -4,8 +4,7 @@ Only messages for the bot are handled, whatever else it can read there.
 """
 
 from bot.conversation.media_handler import MediaHandler
-from bot.drafts.draft import Draft
-from bot.drafts.draft_store import draft_id_of
+from bot.drafts.draft_store import new_draft
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.gateway.updates import ClipMedia, IncomingMessage, Media, PhotoMedia, UnusableMedia
 from bot.orders.card_text import cancel_text
@@ -14,7 +13,6 @@ from bot.services import Services
 from bot.texts import Texts
 from jobs.queues.outcomes import CancelOutcome
 from jobs.templates import Catalogue, Template
-from jobs.wish import Movement
 
 ANIMATE = "animate"
 _SHOWN_CHARACTERS = 40
@@ -62,20 +60,12 @@ class Groups:
             )
             await self._media_handler.say(incoming, text)
         else:
-            draft = Draft(
-                draft_id=draft_id_of(incoming.chat_id, incoming.message_id),
-                chat_id=incoming.chat_id,
-                person_id=incoming.person_id,
-                message_id=incoming.message_id,
-                thread_id=incoming.thread_id,
-                photo=media.file,
-                movement=Movement(template=template.name) if template else None,
-            )
+            draft = new_draft(incoming, media.file, template=template.name if template else None)
             await self._media_handler.go_on(await self._services.drafts.begin(draft))
 
     async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
         """Take a clip that replies to a card of the same person; ignore anything else."""
-        if incoming.reply_to is None or not isinstance(media, ClipMedia):
+        if not isinstance(media, ClipMedia):
             return
         draft = await self._services.drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
         if draft is not None and draft.person_id == incoming.person_id:

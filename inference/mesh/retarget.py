@@ -119,7 +119,9 @@ class Retargeter:
         if size <= _LEAST_OVERLAP_CM2:
             return offsets, 0.0
         overlap = float(np.clip(np.vdot(offsets, self._own) / size, 0, 1))
-        return offsets - overlap * self._own, overlap
+        # Only what the moment moves too: a shut smile does not take back the photo's bared teeth.
+        shown = np.where(offsets * self._own > 0, np.minimum(np.abs(offsets), abs(self._own)), 0)
+        return offsets - overlap * np.sign(offsets) * shown, overlap
 
     def _with_brows(self, offsets: Doubles) -> Doubles:
         """Amplify the brows, which the network measures too small, and bound them."""
