@@ -1,23 +1,28 @@
-"""Skin that a turned head hides in the photo, and what stands in for it when the head turns."""
+"""Skin that the photo hides because the head is turned, and what stands in for it.
+
+Where a face turns away from the camera, the photo shows a narrow strip of skin, and hair or
+background right beside it. When the head turns so that this strip is seen from the front, it would
+be stretched with all that is in it. The skin next to it is stretched instead.
+"""
 
 import numpy as np
-import numpy.typing as npt
 
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import Doubles, smoothstep
 from inference.mesh.head import Head
 from inference.mesh.placing import Posed
-from inference.mesh.topology import FACE_POINTS
+from inference.mesh.topology import FACE_POINTS, Indices
 
-_LEAST_FACING = 0.22  # cosine between a triangle's normal and the line of sight
-_HIDDEN_SHARE = 0.5
-_FROM_DEGREES, _OVER_DEGREES = 1.0, 6.0
+# Cosine between a vertex's normal and the line of sight.
+_HIDDEN, _SEEN = 0.05, 0.3
+# By how much it must rise before the skin is replaced, and is replaced wholly.
+_FROM_RISE, _RISE = 0.03, 0.2
+_ROUNDS = 60
+_HOLD = 0.05
 
 
 class HiddenSkin:
-    """Replaces the places of hidden vertices in the photo by those of their visible neighbours.
-
-    Otherwise hair or background beside a cheek would enter the cheek as soon as the head turns.
+    """Where the face's vertices are read in the photo.
 
     Args:
         at_rest: the face as the photo shows it.
@@ -25,12 +30,11 @@ class HiddenSkin:
     """
 
     def __init__(self, at_rest: Posed, mesh: CanonicalMesh) -> None:
-        self._rotation = at_rest.head.rotation
         points = at_rest.points[:FACE_POINTS]
-        hidden = _hidden(points, mesh.triangles)
-        self._vertices = np.flatnonzero(hidden)
-        replaced = _spread(points, hidden, mesh.triangles)
-        self._change = (replaced - points)[self._vertices]
+        self._from_photo = at_rest.head.rotation.T
+        self._normals = _normals(points, mesh.triangles)
+        trust = smoothstep((self._normals[:, 2] - _HIDDEN) / (_SEEN - _HIDDEN))
+        self._change = _spread(points, trust, mesh.triangles) - points
 
     def sources(self, own: Doubles, head: Head) -> Doubles:
         """Return where the mesh's vertices are read in the photo, for a pose.
@@ -39,41 +43,38 @@ class HiddenSkin:
             own: (N, 3) px, the vertices at rest; those of the face first.
             head: the pose.
         """
-        if not len(self._vertices):
+        turn = head.rotation @ self._from_photo
+        rise = self._normals @ turn[2] - self._normals[:, 2]
+        share = smoothstep((rise - _FROM_RISE) / _RISE)
+        if not share.any():
             return own
-        cosine = (np.trace(head.rotation @ self._rotation.T) - 1) / 2
-        turned = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-        share = smoothstep((turned - _FROM_DEGREES) / _OVER_DEGREES)
         moved = own.copy()
-        moved[self._vertices] += share * self._change
+        moved[:FACE_POINTS] += share[:, None] * self._change
         return moved
 
 
-def _hidden(points: Doubles, triangles: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which vertices lie in triangles that are mostly turned away, (468,)."""
+def _normals(points: Doubles, triangles: Indices) -> Doubles:
+    """The normals of the vertices, (468, 3), of length 1; z is positive towards the camera."""
     a, b, c = np.moveaxis(points[triangles], 1, 0)
-    normals = np.cross(b - a, c - a)
-    facing = normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-9)
-    facing *= np.sign(np.median(facing))
-    corners = triangles.ravel()
-    away = np.repeat((facing < _LEAST_FACING).astype(np.float64), 3)
-    counts = np.bincount(corners, minlength=len(points))
-    share = np.bincount(corners, away, minlength=len(points)) / np.maximum(counts, 1)
-    return np.asarray(share >= _HIDDEN_SHARE)
+    of_triangles = np.cross(b - a, c - a)
+    if np.median(of_triangles[:, 2]) < 0:
+        of_triangles = -of_triangles
+    normals = np.zeros_like(points)
+    for corner in triangles.T:
+        np.add.at(normals, corner, of_triangles)
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.asarray(normals / np.maximum(lengths, 1e-9), np.float64)
 
 
-def _spread(
-    points: Doubles, hidden: npt.NDArray[np.bool_], triangles: npt.NDArray[np.int64]
-) -> Doubles:
-    """Each hidden point at the mean of its visible neighbours; outwards from the visible ones."""
+def _spread(points: Doubles, trust: Doubles, triangles: Indices) -> Doubles:
+    """Points that are not trusted, drawn to the mean of their neighbours; from the others on."""
     near = np.zeros((len(points), len(points)))
     for i, j in ((0, 1), (1, 2), (2, 0)):
         near[triangles[:, i], triangles[:, j]] = near[triangles[:, j], triangles[:, i]] = 1
-    placed, known = points.copy(), ~hidden
-    while True:
-        counts = near @ known
-        reached = ~known & (counts > 0)
-        if not reached.any():
-            return placed
-        placed[reached] = (near[reached] @ (placed * known[:, None])) / counts[reached, None]
-        known = known | reached
+    # Neighbours that are seen count more, or the hidden ones would hold each other in place.
+    near *= trust + _HOLD
+    near /= np.maximum(near.sum(axis=1, keepdims=True), 1e-9)
+    placed = points.copy()
+    for _ in range(_ROUNDS):
+        placed += (1 - trust[:, None]) * (near @ placed - placed)
+    return placed

@@ -21,7 +21,7 @@ RINGS = (1.08, 1.18, 1.32, 1.5, 1.75, 2.1, 2.6)
 
 # Yaw, pitch, roll, radians; turns go at most that far beyond the photo's.
 _LIMITS = np.radians([32.0, 24.0, 35.0])
-_LEAST_YAW_LIMIT, _YAW_LIMIT_LOSS = math.radians(8), 0.7
+_LEAST_YAW_LIMIT, _YAW_LIMIT_LOSS = math.radians(8), 1.0
 _MAX_YAW = math.radians(48)
 _MAX_SHIFT, _MAX_LOG_ZOOM = 0.32, 0.22  # face widths
 _CENTRE_CM = np.array([0.0, 0.5, 2.0])
