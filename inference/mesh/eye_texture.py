@@ -28,7 +28,7 @@ _SKIN_BELOW = 0.06  # below the lower lid
 _MIN_SCALE, _MAX_SCALE = 48.0, 240.0  # px of the grid per eye width
 _DARKEST_LASHES = 0.3
 
-_IRIS_RADIUS, _IRIS_EDGE, _WHITE_FROM = 1.06, 0.16, 1.3  # radii of the ring of landmarks
+_IRIS_RADIUS, _IRIS_EDGE, _WHITE_FROM = 1.0, 0.18, 1.3  # radii of the ring of landmarks
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,7 @@ class EyeTexture:
         photo: float32 (h, w, 3) RGB, the photo itself.
         skin: likewise, as it would be with shut eyes and no lashes.
         lashes: float32 (h, w), the share of the skin's brightness that the lashes leave, 0 to 1.
+        fringe: likewise, even along the lid.
         white: float32 (h, w, 3) RGB, the eyeball without its iris.
         iris: float32 (h, w, 4) RGB and alpha (0 to 1).
     """
@@ -48,6 +49,7 @@ class EyeTexture:
     photo: Floats
     skin: Floats
     lashes: Floats
+    fringe: Floats
     white: Floats
     iris: Floats
 
@@ -64,7 +66,8 @@ class EyeTexture:
         grid = _Grid(sample(photo, places, cv2.INTER_CUBIC), a, b, lines, scale)
         skin = _skin(grid)
         white, iris = _ball(grid, *_iris(points, lines, eye))
-        return cls(scale, grid.photo, skin, _lashes(grid, skin), white, iris)
+        lashes = _lashes(grid, skin)
+        return cls(scale, grid.photo, skin, lashes, _fringe(grid, lashes), white, iris)
 
     def sample(self, part: Floats, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Floats:
         """Return a part's values at (a, b)."""
@@ -99,7 +102,9 @@ def _skin(grid: _Grid) -> Floats:
     from_crease = _CREASE - above
     from_bottom = grid.lower + _SKIN_BELOW - grid.b
     hole = (from_crease > 0) & (from_bottom > 0) & (grid.from_corners > -0.02)
-    fill = _spread(closed, ~hole, grid.scale) + _grain(grid)
+    level = closed.mean(axis=-1)
+    shade = smooth((level / np.median(level[~hole]) - 0.24) / 0.2)  # lashes are no skin
+    fill = _spread(closed, np.where(hole, 0, shade), grid.scale) + _grain(grid)
     fill *= 1 - 0.05 * smooth((grid.lower - grid.b) / 0.3)[..., None]
     covered = smooth(from_crease / 0.06) * smooth(from_bottom / 0.05)
     return mixed(skin, fill, covered * smooth((grid.from_corners + 0.03) / 0.06))
@@ -121,6 +126,16 @@ def _lashes(grid: _Grid, skin: Floats) -> Floats:
     return np.asarray(left, np.float32)
 
 
+def _fringe(grid: _Grid, lashes: Floats) -> Floats:
+    """The lashes blurred along the lid's line: drawn level first, so that the blur follows it."""
+    column = np.broadcast_to(np.arange(lashes.shape[1]), lashes.shape)
+    down = grid.upper * grid.scale
+    row = np.arange(len(lashes))[:, None]
+    level = sample(lashes, np.stack([column, row + down], axis=-1))
+    soft = cv2.GaussianBlur(level, (0, 0), sigmaX=0.06 * grid.scale, sigmaY=0.4)
+    return sample(soft, np.stack([column, row - down], axis=-1))
+
+
 # --- the eyeball ---------------------------------------------------------------------------------
 
 
@@ -134,20 +149,22 @@ def _iris(points: Doubles, lines: LidLines, eye: int) -> tuple[Doubles, float]:
 def _ball(grid: _Grid, centre: Doubles, radius: float) -> tuple[Floats, Floats]:
     """The white and the iris, with what the lids and lashes hide filled in."""
     inside = (grid.from_corners > 0.03) & (grid.b > grid.upper + 0.08)
-    inside &= grid.b < grid.lower - 0.05
+    inside &= grid.b < grid.lower - 0.02
     distance = np.hypot(grid.a - centre[0], grid.b - centre[1]) / radius
     known = inside & (distance > _WHITE_FROM)
     white = _spread(grid.photo, known, grid.scale)
     if known.any():  # beneath the lid it is darker, but that shadow moves with the lid
-        lit = np.maximum(white, 0.8 * np.percentile(grid.photo[known], 60, axis=0))
+        lit = np.maximum(white, 0.85 * np.percentile(grid.photo[known], 60, axis=0))
         white = mixed(white, lit.astype(np.float32), smooth((grid.upper + 0.05 - grid.b) / 0.06))
     known = inside & (distance < _IRIS_RADIUS + _IRIS_EDGE)
-    colour = _mirrored(grid.photo, known, (centre - (_LEFT, _TOP)) * grid.scale, white)
+    clear = known & (grid.b > grid.upper + 0.11) & (grid.b < grid.lower - 0.06)
+    centre_px = (centre - (_LEFT, _TOP)) * grid.scale
+    colour = _mirrored(grid.photo, known, clear, centre_px)
     edge = np.clip((_IRIS_RADIUS + _IRIS_EDGE / 2 - distance) / _IRIS_EDGE, 0, 1)
     return white, np.concatenate([colour, edge[..., None].astype(np.float32)], axis=-1)
 
 
-def _spread(picture: Floats, known: Mask, scale: float) -> Floats:
+def _spread(picture: Floats, known: Mask | Floats, scale: float) -> Floats:
     """Fill the unknown pixels from the known ones near them (normalised convolution)."""
     weights = known.astype(np.float32)[..., None]
     value = np.concatenate([picture * weights, weights], axis=-1)
@@ -156,16 +173,23 @@ def _spread(picture: Floats, known: Mask, scale: float) -> Floats:
     return np.asarray(np.where(weights > 0, picture, filled), np.float32)
 
 
-def _mirrored(picture: Floats, known: Mask, centre: Doubles, white: Floats) -> Floats:
-    """Fill what the lids hide of the iris by its mirror images, else by its median colour."""
+def _mirrored(picture: Floats, known: Mask, clear: Mask, centre: Doubles) -> Floats:
+    """Fill what the lids hide of the iris by its mirror images, else by its median colour.
+
+    Args:
+        picture: the photo.
+        known: where it shows the iris.
+        clear: where it does so without the lids' edges.
+        centre: of the iris, px.
+    """
     height, width = known.shape
     x, y = np.meshgrid(np.arange(width), np.arange(height))
-    weight = known.astype(np.float32)
-    is_known, filled = weight, picture * weight[..., None]
+    weight, source = known.astype(np.float32), clear.astype(np.float32)
+    filled = picture * weight[..., None]
     for mirrored_x in (x, 2 * centre[0] - x):
         places = np.stack([mirrored_x, 2 * centre[1] - y], axis=-1)
-        share = np.where(sample(is_known, places) > 0.99, 1 - weight, 0)
+        share = np.where(sample(source, places) > 0.99, 1 - weight, 0)
         filled += share[..., None] * sample(picture, places)
         weight = weight + share
-    median = np.median(picture[known], axis=0) if known.any() else white.mean(axis=(0, 1)) / 3
+    median = np.median(picture[clear if clear.any() else known], axis=0) if known.any() else 40.0
     return np.asarray(filled + (1 - weight)[..., None] * median, np.float32)

@@ -120,7 +120,7 @@ class _Area:
         self.width = frame.width
         self.upper, self.lower = lines.upper_at(self.a), lines.lower_at(self.a)
         self.from_corners = np.minimum(self.a, 1 - self.a)
-        self.was_upper = own.upper_at(self.a)
+        self.was_upper, self.was_lower = own.upper_at(self.a), own.lower_at(self.a)
         self.below = self.b - self.upper
 
 
@@ -173,7 +173,9 @@ class _Eye:
 
     def _hanging_lashes(self, area: _Area) -> Floats:
         """What the lashes of a shut eye leave of the brightness; they are thin near the nose."""
-        lashes = self._lashes(area, 0.8 * area.below) * self._lashes(area, -area.below)
+        texture = self._texture
+        ends = [area.was_upper + 0.8 * area.below, area.was_upper - area.below]
+        lashes = np.prod([texture.sample(texture.fringe, area.a, b) for b in ends], axis=0)
         from_nose = 1 - area.a if self._number == 0 else area.a
         strength = (1 - _MIN_HANGING) * (0.3 + 0.7 * smooth(from_nose / 0.5))
         return np.asarray(1 - strength * (1 - lashes), np.float32)
@@ -188,5 +190,10 @@ class _Eye:
         white = texture.sample(texture.white, area.a, area.b)
         iris = texture.sample(texture.iris, area.a - shift[0], area.b - shift[1])
         ball = mixed(white, iris[..., :3], iris[..., 3])
-        shadow = 0.25 * max(0.0, closing) * np.clip(1 - area.below / 0.12, 0, 1)
+        # Until the iris moves, the photo itself shows the ball best.
+        still = 1 - smooth(float(np.hypot(*shift)) / 0.03)
+        still *= smooth((area.b - area.was_upper - 0.03) / 0.04)
+        still *= smooth((area.was_lower - area.b + 0.01) / 0.03)
+        ball = mixed(ball, texture.sample(texture.photo, area.a, area.b), still)
+        shadow = 0.25 * min(1.0, max(closing, -8 * closing)) * np.clip(1 - area.below / 0.12, 0, 1)
         return np.asarray(ball * (1 - shadow[..., None]), np.float32)

@@ -76,10 +76,12 @@ class Mouth:
         part = frame[area.rows, area.columns]
         if not part.size:
             return
-        if driven is not None and self._own is None:
-            colour = borrowed_mouth(area, driven, self._tone)
-        else:
-            colour = self._painted(area, target, gap)
+        painted = 1.0 if driven is None or self._own else _stretched(driven, gap)
+        colour = np.zeros(part.shape, np.float32)
+        if painted > 0:
+            colour += painted * self._painted(area, target, gap)
+        if driven is not None and painted < 1:
+            colour += (1 - painted) * borrowed_mouth(area, driven, self._tone)
         colour = self._tone.kept_to_hue(np.clip(colour, 0, 255))
         drawn = mixed(part.astype(np.float32), colour, strength * area.alpha)
         part[...] = np.clip(np.rint(drawn), 0, 255)
@@ -111,3 +113,10 @@ class Mouth:
         colour += smooth((gap - 0.03) / 0.08) * (self._teeth.over(colour, points) - colour)
         shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
         return np.asarray(colour * (1 - shadow[..., None]), np.float32)
+
+
+def _stretched(driven: DrivenMouth, gap: float) -> float:
+    """Whether the driver's mouth would be stretched too far in a photo's open one, 0 to 1."""
+    own = np.linalg.norm(driven.lower - driven.upper, axis=1).max()
+    width = np.linalg.norm(driven.upper[-1] - driven.upper[0])
+    return float(smooth((gap * width / max(own, 1e-6) - 1.4) / 0.4))
