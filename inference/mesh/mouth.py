@@ -12,7 +12,7 @@ from inference.mesh.borrowed_mouth import borrowed_mouth
 from inference.mesh.head import Head
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth_area import MouthArea
-from inference.mesh.own_mouth import OwnMouth
+from inference.mesh.own_mouth import OwnMouth, shows_teeth
 from inference.mesh.painted_mouth import painted_cavity
 from inference.mesh.retarget import SHUT_GAP
 from inference.mesh.sampling import mixed, smooth
@@ -47,8 +47,8 @@ class Mouth:
         self._tone = Tone.of(photo, points)
         self._arch = Arch(head)
         self._own = None
-        if self._gap >= SHUT_GAP:
-            self._own = OwnMouth.of(photo, points, head, self._tone)
+        if self._gap >= SHUT_GAP and shows_teeth(photo, points, self._tone):
+            self._own = OwnMouth(photo, points, head, self._tone)
         self._teeth = PaintedTeeth(self._arch, head.scale, self._tone)
 
     def draw(

@@ -1,5 +1,7 @@
 """The opening between the lips to draw."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -71,9 +73,10 @@ class MouthArea:
         return np.clip(self.below / apart, 0, 1)
 
 
-def line_at(points: Doubles, a: Floats) -> Floats:
+def line_at(points: Doubles, a: npt.NDArray[Any]) -> Floats:
     """Return b of a line through points (N, 2), from left to right, at each a."""
-    return np.interp(a, np.maximum.accumulate(points[:, 0]), points[:, 1]).astype(np.float32)
+    b = np.interp(a, np.maximum.accumulate(points[:, 0]), points[:, 1])
+    return np.asarray(b, np.float32)
 
 
 def _rounded(line: Doubles) -> Doubles:

@@ -13,7 +13,12 @@ from inference.mesh.head import Head, lip_gaps, mouth_width
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth import Mouth
 from inference.mesh.tone import LUMA
-from inference.mesh.topology import LOWER_INNER_LIP, LOWER_OUTER_LIP, UPPER_INNER_LIP
+from inference.mesh.topology import (
+    LOWER_INNER_LIP,
+    LOWER_OUTER_LIP,
+    UPPER_INNER_LIP,
+    UPPER_OUTER_LIP,
+)
 
 CORNER = (0, 0)
 SKIN = (200, 150, 130)
@@ -170,6 +175,29 @@ def test_own_teeth_reach_a_lower_lip_that_stays(
     x, y = np.rint(above_lip).astype(int).T
     before, after = (picture[y, x].astype(float) @ LUMA for picture in (astronaut, frame))
     assert after.mean() > 0.85 * before.mean()
+
+
+def test_own_lower_teeth_go_down_with_the_lip(plain_head: Head) -> None:
+    head, _ = opened(plain_head, 1.2)
+    flat = head.projected(head.points)[:, :2]
+    upper, lower = flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP]
+    photo = two_hued()
+    for lines, colour in (
+        ((flat[UPPER_OUTER_LIP], flat[LOWER_OUTER_LIP]), (190, 70, 70)),
+        ((upper, lower), (40, 15, 15)),
+        ((upper, upper + 0.5 * (lower - upper)), (215, 210, 195)),
+        ((upper + 0.65 * (lower - upper), lower), (215, 210, 195)),
+    ):
+        outline = np.concatenate([lines[0], lines[1][::-1]])
+        cv2.fillPoly(photo, [np.rint(outline).astype(np.int32)], colour)
+
+    bright = (column(filled(photo, head, 1.5), head, 1.5) @ LUMA > 130).astype(int)
+
+    height = lower[5, 1] - upper[5, 1]
+    ends, begins = (np.flatnonzero(np.diff(bright) == step) for step in (-1, 1))
+    assert len(begins) == 1  # two rows, with the cavity between them
+    assert ends[0] == pytest.approx(0.5 * height, abs=3)
+    assert len(bright) - begins[0] == pytest.approx(0.35 * height, abs=4)
 
 
 def test_an_open_mouth_at_rest_is_not_drawn(
