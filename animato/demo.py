@@ -162,7 +162,7 @@ def _wanted(message: dict[str, Any]) -> list[str]:
     carried = [
         button["callback_data"] for row in rows for button in row if "callback_data" in button
     ]
-    return [data for data in carried if _leads_on(ButtonData.decoded(data))]
+    return [data for data in carried if _leads_on(ButtonData.decode(data))]
 
 
 def _leads_on(tap: ButtonData | None) -> bool:

@@ -62,7 +62,7 @@ class DraftCards:
             await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
         def fresh(now: Draft) -> Draft:
-            return (now.shown_again() if has_order else now).without_wish(card=None)
+            return (now.shown_again() if has_order else now).without_movement(card=None)
 
         if await services.drafts.change(draft.draft_id, fresh) is not None:
             await self.show(draft.draft_id)

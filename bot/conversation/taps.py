@@ -96,7 +96,7 @@ class Taps:
         Raises:
             QueueUnavailable, StoreUnavailable, TelegramError: try again later.
         """
-        button = ButtonData.decoded(incoming.data)
+        button = ButtonData.decode(incoming.data)
         if button is None or button.action not in (*self._handlers, *_WITHOUT_DRAFT):
             return self._refuse(_OLD_BUTTON)
         try:
@@ -274,13 +274,13 @@ class Taps:
 
     async def _choose_movement(self, tap: DraftTap) -> TapAnswer:
         draft, number = tap.draft, tap.button.number
-        wish = _choosing(draft, Movement(template=tap.button.argument))
         if number != draft.number:
             known = await self._services.order_cards.read(draft.order_id_of(number))
             if known is not None:
                 return TapAnswer(self._services.texts(_ORDERED))
             return self._refuse(_OLD_KEYBOARD)
-        return await self._place(wish)
+        movement = Movement(template=tap.button.argument)
+        return await self._place(_choosing(draft, movement))
 
     async def _choose_one_of_all(self, tap: DraftTap) -> TapAnswer:
         draft, button = tap.draft, tap.button

@@ -112,7 +112,7 @@ class Draft(BotRecord):
         """Return the draft with the number of the order that it becomes."""
         return self.model_copy(update={"number": self.reserved_number or self.number})
 
-    def without_wish(self, **changes: object) -> Self:
+    def without_movement(self, **changes: object) -> Self:
         """Return the draft with no movement to order."""
         nothing = {"movement": None, "reserved_number": None}
         return self.model_copy(update={**nothing, **changes})

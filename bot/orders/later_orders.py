@@ -25,12 +25,7 @@ class OrderForgotten(OrderRefused):
 
 
 class LaterOrders:
-    """Repeats, varies and moves earlier orders.
-
-    Args:
-        ordering: places orders.
-        status_cards: shows the orders.
-    """
+    """Repeats, varies and moves earlier orders."""
 
     def __init__(self, services: Services, ordering: Ordering, status_cards: StatusCards) -> None:
         self._services = services
@@ -212,7 +207,7 @@ class LaterOrders:
 
 
 def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) -> Draft:
-    """Return the draft with the wish of one of its orders, and `message` as its card."""
+    """Return the draft with the choices of one of its orders, and `message` as its card."""
     wish = card.order.wish
     changes = {
         "movement": wish.movement,

@@ -119,7 +119,7 @@ class Ordering:
     ) -> PlacedOrder:
         """Order what a draft asks for, once for each of its numbers.
 
-        Files that are not stored any more are fetched first; the draft keeps the wish meanwhile.
+        Files that are not stored any more are fetched first; the draft keeps what was chosen.
 
         Args:
             draft: what is wanted.
@@ -223,12 +223,12 @@ class Ordering:
         return NO_LIMITS if lane is Lane.EXPRESS else self._services.queues.limits
 
     async def _fetch(self, draft: Draft) -> None:
-        """Fetch a draft's files, unless they are being fetched; keep its wish.
+        """Fetch a draft's files, unless they are being fetched; keep what was chosen.
 
         Raises:
             StillFetching: they are being fetched for another order.
         """
-        wish: dict[str, Any] = {
+        choices: dict[str, Any] = {
             "movement": draft.movement,
             "reserved_number": draft.number,
             "engine": draft.engine,
@@ -243,8 +243,8 @@ class Ordering:
             is_as_read = found.revision == draft.revision and not is_being_checked
             if is_as_read or found.clip != draft.clip:
                 # The photo is the same, and so is the chosen face.
-                return found.renewed(face_box=draft.face_box, **wish)
-            return found.model_copy(update=wish)
+                return found.renewed(face_box=draft.face_box, **choices)
+            return found.model_copy(update=choices)
 
         stored = await self._services.drafts.change(draft.draft_id, changed)
         if stored is not None:
@@ -325,8 +325,8 @@ class Ordering:
             if found.number != order.number and found.card == card.message:
                 # The message shows this order from now on; the draft's next card is a new one.
                 found = found.model_copy(update={"card": None})
-            is_other_wish = found.reserved_number not in (None, order.number)
-            return found if is_other_wish else found.without_wish()
+            is_of_other_order = found.reserved_number not in (None, order.number)
+            return found if is_of_other_order else found.without_movement()
 
         await services.drafts.change(draft.draft_id, ordered)
         self._status_cards.wake(order.order_id)

@@ -251,7 +251,7 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
         for row in content.keyboard:
             assert len(row) <= 8
             assert all(len(button.text) <= 40 for button in row)
-        assert all(len(tap.encoded().encode()) <= MOST_BYTES for tap in taps(content))
+        assert all(len(tap.encode().encode()) <= MOST_BYTES for tap in taps(content))
 
 
 @pytest.mark.parametrize(
