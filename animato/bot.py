@@ -38,14 +38,14 @@ def run_bot() -> None:
         logger = logging.getLogger(room)
         logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
     ended = asyncio.Event()
-    until_signal(_work(settings, ended), ended.set)
+    until_signal(_check_and_serve(settings, ended), ended.set)
 
 
-async def _work(settings: Settings, ended: asyncio.Event) -> None:
+async def _check_and_serve(settings: Settings, ended: asyncio.Event) -> None:
     url = settings.redis_url.get_secret_value()
     await check_server(url)
     async with connect(url, is_worker=False) as client:
-        check_default_engine(settings, await KnownEngines(client, url).names())
+        check_default_engine(settings, await KnownEngines(client).names())
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
     polling_health = PollingHealth()
     async with bot_heartbeats(url, polling_health.is_silent):

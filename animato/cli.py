@@ -359,7 +359,7 @@ def _add_healthy(parser: argparse.ArgumentParser) -> None:
 # --- argument types -------------------------------------------------------------------------------
 
 
-def _checked(pattern: str, message: str) -> Callable[[str], str]:
+def _matching(pattern: str, message: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
             raise argparse.ArgumentTypeError(f"{text!r} is {message}")
@@ -368,7 +368,7 @@ def _checked(pattern: str, message: str) -> Callable[[str], str]:
     return check
 
 
-_device = _checked(r"auto|cpu|mps|cuda(:\d{1,2})?", "none of auto, cpu, mps, cuda, cuda:1")
+_device = _matching(r"auto|cpu|mps|cuda(:\d{1,2})?", "none of auto, cpu, mps, cuda, cuda:1")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -379,7 +379,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _count(text: str) -> int:
-    return int(_checked(r"0*[1-9]\d*", "not a number of workers: 1 or more")(text))
+    return int(_matching(r"0*[1-9]\d*", "not a number of workers: 1 or more")(text))
 
 
 if __name__ == "__main__":

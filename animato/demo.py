@@ -117,7 +117,7 @@ async def _show(url: str, ended: asyncio.Event, *, is_once: bool) -> None:
     begun_s = time.monotonic()
     async with aiohttp.ClientSession(url) as session:
         try:
-            video = await asyncio.wait_for(_animated(session), _TIMEOUT_S)
+            video = await asyncio.wait_for(_animate_sample(session), _TIMEOUT_S)
         except TimeoutError as error:
             raise DemoFailed(seconds=_TIMEOUT_S) from error
     OUTPUT.parent.mkdir(exist_ok=True)
@@ -134,7 +134,7 @@ async def _show(url: str, ended: asyncio.Event, *, is_once: bool) -> None:
     await ended.wait()
 
 
-async def _animated(session: aiohttp.ClientSession) -> bytes:
+async def _animate_sample(session: aiohttp.ClientSession) -> bytes:
     """Send the sample portrait to the bot and return its video."""
     picture = io.BytesIO()
     Image.fromarray(driving_portrait()).save(picture, format="JPEG", quality=95)
@@ -149,23 +149,23 @@ async def _animated(session: aiohttp.ClientSession) -> bytes:
             if video and message["from"]["is_bot"]:
                 async with session.get(f"/sim/file/{video['file_id']}") as response:
                     return await response.read()
-            for data in _wanted(message):
+            for data in _next_buttons(message):
                 if data not in tapped:
                     tapped.add(data)
                     await _tap(session, message["message_id"], data)
         await asyncio.sleep(_POLL_S)
 
 
-def _wanted(message: dict[str, Any]) -> list[str]:
+def _next_buttons(message: dict[str, Any]) -> list[str]:
     """Return the data of the buttons of a message that lead to the video."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     carried = [
         button["callback_data"] for row in rows for button in row if "callback_data" in button
     ]
-    return [data for data in carried if _leads_on(ButtonData.decode(data))]
+    return [data for data in carried if _is_next(ButtonData.decode(data))]
 
 
-def _leads_on(tap: ButtonData | None) -> bool:
+def _is_next(tap: ButtonData | None) -> bool:
     if tap is None:
         return False
     return tap.action is ButtonAction.CONSENT or (

@@ -29,13 +29,14 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
     weights = load_surroundings(is_quiet=True).weights
     prepare_looks(weights)
     with tempfile.TemporaryDirectory(prefix="animato-") as folder:
-        look = look_at_photo(photo, Path(folder), LookLimits(checkpoints_dir=weights.folder))
-        if not look.faces:
+        limits = LookLimits(checkpoints_dir=weights.folder)
+        findings = look_at_photo(photo, Path(folder), limits)
+        if not findings.faces:
             raise NoFaceFound(name=photo.name)
         if output is not None:
-            _put(Path(look.sheet), output)
-    scale = look.original_width / look.width
-    faces = [(face.number, face.box.scaled(scale), face.votes) for face in look.faces]
+            _copy(Path(findings.sheet), output)
+    scale = findings.original_width / findings.width
+    faces = [(face.number, face.box.scaled(scale), face.votes) for face in findings.faces]
     if is_json:
         rows = [{"number": n, "box": box.sides, "votes": votes} for n, box, votes in faces]
         sys.stdout.write(json.dumps(rows) + "\n")
@@ -44,7 +45,7 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
         sys.stdout.write(f"face {number}: box {box}, {votes} votes\n")
 
 
-def _put(sheet: Path, output: Path) -> None:
+def _copy(sheet: Path, output: Path) -> None:
     """Copy the sheet to `output`, completely or not at all."""
     part = output.with_name(f".animato-{secrets.token_hex(6)}.png")
     try:

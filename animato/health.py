@@ -73,20 +73,18 @@ async def bot_heartbeats(
         every_s: the interval, s.
     """
     async with connect(url, is_worker=False) as client:
-        beating = asyncio.create_task(_write_heartbeats(client, url, is_deaf, every_s))
+        beating = asyncio.create_task(_write_heartbeats(client, is_deaf, every_s))
         try:
             yield
         finally:
             await end_tasks([beating])
 
 
-async def _write_heartbeats(
-    client: Redis, url: str, is_deaf: Callable[[], bool], every_s: float
-) -> None:
+async def _write_heartbeats(client: Redis, is_deaf: Callable[[], bool], every_s: float) -> None:
     while True:
         state = _DEAF if is_deaf() else "alive"
         try:
-            with queue_errors(url):
+            with queue_errors(client):
                 await client.set(bot_key(socket.gethostname()), state, ex=DEAD_AFTER_S)
         except QueueUnavailable as error:
             log.warning("%s", error)
@@ -103,10 +101,10 @@ async def _check(program: str) -> None:
     host = socket.gethostname()
     async with connect(url, is_worker=False) as client:
         if program == "worker":
-            living = await WorkerRegistry(client, url).living()
+            living = await WorkerRegistry(client).living()
             is_alive = any(beat.host == host for beat in living)
         else:
-            with queue_errors(url):
+            with queue_errors(client):
                 state = await client.get(bot_key(host))
             if state == _DEAF:
                 raise NothingFetched(host=host)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from jobs.child_process import Backoff, ChildProcess, keep_running
+from jobs.child_process import ChildProcess, RestartPolicy, keep_running
 from jobs.errors import OperatorError
 from jobs.tasks import Shutdown, end_tasks, run_shielded
 
@@ -41,7 +41,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class ProgramTimeouts(Backoff):
+class ProgramTimeouts(RestartPolicy):
     """When programs are restarted, given up and killed.
 
     Attributes:

@@ -13,9 +13,7 @@ from jobs.settings import Settings
 _DEFAULT = "vox-cpk"
 
 
-def store_of(
-    settings: Settings, *, folder: Path | None = None, is_quiet: bool = False
-) -> WeightsStore:
+def store_of(settings: Settings, *, folder: Path | None = None, is_quiet: bool) -> WeightsStore:
     """Return the weights store of the settings, which prints to stderr what it does.
 
     Args:

@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry
 
 from animato.signals import until_signal
 from inference.process.engine_process import EngineLimits
-from inference.process.job_log import JobIdFilter
 from inference.process.setup import EngineSetup
 from jobs.connection import check_server
 from jobs.errors import BadSettings, UnknownEngine
@@ -17,14 +16,15 @@ from jobs.service_errors import StoreFull
 from jobs.settings import BOT_SECRETS, Settings
 from jobs.store.files import FileStore
 from jobs.tasks import Shutdown
-from worker.agent import work
+from worker.agent import run_agent
+from worker.job_log import JobIdFilter
 from worker.plan import WorkerPlan
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(job_id)s]: %(message)s"
 
 
 def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -> None:
-    """Work until a signal comes; on Ctrl-C, raise KeyboardInterrupt when all jobs are given back.
+    """Work until a signal comes; on Ctrl-C, raise KeyboardInterrupt once no job is in progress.
 
     Args:
         engines: those that are offered; empty: those of the settings.
@@ -66,21 +66,21 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     ending = Shutdown()
     with serve_metrics(registry, settings.metrics_host, settings.metrics_port):
         try:
-            until_signal(_work(plan, ending), ending.ask)
+            until_signal(_check_and_run(plan, ending), ending.ask)
         except UnknownEngine as error:
             if engines:
                 raise
             raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
 
 
-async def _work(plan: WorkerPlan, ending: Shutdown) -> None:
+async def _check_and_run(plan: WorkerPlan, ending: Shutdown) -> None:
     await check_server(plan.url)
     try:
         await plan.store.check()
     except StoreFull as error:
         # It starts all the same, and takes orders as soon as there is space.
         logging.getLogger(__name__).warning("%s", error)
-    await work(plan, ending)
+    await run_agent(plan, ending)
 
 
 def _log_each_order() -> None:

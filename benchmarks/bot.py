@@ -136,7 +136,7 @@ async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
             stack.callback(program.terminate)
         client = connect(server.url, is_worker=False)
         stack.push_async_callback(client.aclose)
-        while not await WorkerRegistry(client, server.url).living():
+        while not await WorkerRegistry(client).living():
             await asyncio.sleep(_ASK_S)
         yield session
 

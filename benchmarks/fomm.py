@@ -22,8 +22,9 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.run import row
+from inference.device import choose_device
 from inference.fomm.coordinates import KeypointTensors
-from inference.fomm.model import FommModel, choose_device, computes_in_bfloat16
+from inference.fomm.model import FommModel, computes_in_bfloat16
 from inference.motion import Keypoints, adapt_scale, normalise
 from tests.parity.golden_recipe import images
 from tests.parity.networks import Networks, networks

@@ -26,7 +26,7 @@ from skimage.data import astronaut, brick
 from benchmarks.run import CLI, row
 from inference.process.engine_process import EngineProcess
 from inference.process.setup import EngineSetup
-from jobs.orders import LookOrder, LookResult, Order, OrderState, order_id
+from jobs.orders import LookJob, LookResult, Order, OrderState, order_id
 from jobs.queues.admission import NO_LIMITS
 from jobs.queues.keys import JobRef
 from jobs.queues.queues import Queues
@@ -80,7 +80,7 @@ class Service:
 
     async def look(self, name: str, photo_key: str) -> LookResult:
         """Return what the gate finds in a photo."""
-        order = LookOrder(look_id=name, person=1, chat=1, draft="1", photo_key=photo_key)
+        order = LookJob(look_id=name, person=1, draft="1", photo_key=photo_key)
         await self.queues.send(order.ref, order, order.person)
         return LookResult.read(await self.until_done(order.ref))
 
@@ -162,7 +162,7 @@ async def measure_service(rounds: int) -> AsyncIterator[tuple[str, ...]]:
 async def _long_queue(folder: Path, rounds: int) -> AsyncIterator[tuple[str, ...]]:
     """Measure submitting and asking while a thousand orders wait."""
     async with RedisServer(folder) as server, Queues(server.url, _ENGINES, NO_LIMITS) as queues:
-        estimates = Estimates(queues.client, queues.url)
+        estimates = Estimates(queues.client)
         for number in range(1, _LONG_QUEUE + 1):
             await queues.submit(_order(number, "flow"))
         submit_s, position_s, range_s = [], [], []
@@ -252,7 +252,7 @@ async def _looks(
 async def _fill_up(service: Service, portrait: LookResult, numbers: "count[int]") -> None:
     """Fill the queues up to the wanted number of videos, half for each engine."""
     for engine in _ENGINES:
-        counts = await service.queues.counts(f"animate-{engine}")
+        counts = (await service.queues.statistics(f"animate-{engine}")).counts
         for _ in range(_VIDEOS // 2 - counts["wait"] - counts["prioritized"]):
             await service.queues.submit(_order(next(numbers), engine, portrait))
 

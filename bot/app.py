@@ -153,9 +153,7 @@ def _services(
         drafts=drafts,
         order_cards=order_cards,
         people=People(client, url, frozenset(settings.admins), is_open=settings.open),
-        offers=Offers(
-            WorkerRegistry(client, url), KnownEngines(client, url), settings.default_engine
-        ),
+        offers=Offers(WorkerRegistry(client), KnownEngines(client), settings.default_engine),
         messenger=messenger,
         card_sender=card_sender,
         store=store,

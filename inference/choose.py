@@ -92,7 +92,7 @@ def face_to_move(wish: Wish, engine: Engine, photo: Picture) -> Face:
     return max(same, key=lambda face: face.box.overlap(box), default=chosen)
 
 
-def motions_of(wish: Wish, engine: Engine, source: TemplateSource) -> tuple[Motion, ...]:
+def motions_side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> tuple[Motion, ...]:
     """Return the movements that one video shows side by side.
 
     Raises:
@@ -107,7 +107,7 @@ def motions_of(wish: Wish, engine: Engine, source: TemplateSource) -> tuple[Moti
     return tuple(motion_of(template, source.folder) for template in templates)
 
 
-def movement_of(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingClip | Motion:
+def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingClip | Motion:
     """Return the movement of a clip or one template, in the form that the engine takes.
 
     Raises:

@@ -16,8 +16,8 @@ from inference.choose import (
     Motion,
     TemplateSource,
     face_to_move,
-    motions_of,
-    movement_of,
+    motions_side_by_side,
+    one_movement,
 )
 from inference.engine import Driving, Engine, Picture
 from inference.media.photo import read_normalised
@@ -25,7 +25,7 @@ from inference.media.writer import VideoWriter
 from inference.paste import paste_back
 from inference.show_all import CRF, close_up, lengths_of, sheet_size, sheets
 from jobs.errors import Cancelled
-from jobs.show_all import FRAME_RATE, frame_count, work
+from jobs.show_all import FRAME_RATE, frame_count, work_for_lengths
 from jobs.wish import Video, Wish
 
 COMMENT = "AI-generated: a portrait animated with Animato"
@@ -134,7 +134,7 @@ def animate_photo(
 @contextmanager
 def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[FrameStream]:
     """The photo with one movement, pasted back unless only the moving part is wanted."""
-    movement = movement_of(wish, engine, source)
+    movement = one_movement(wish, engine, source)
     photo = read_normalised(wish.photo.path)
     faces = (face_to_move(wish, engine, photo),)
     crop = engine.crop_for(faces, photo)
@@ -168,7 +168,7 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
 @contextmanager
 def _side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[FrameStream]:
     """The face with several movements side by side (`inference/show_all.py`)."""
-    motions = motions_of(wish, engine, source)
+    motions = motions_side_by_side(wish, engine, source)
     photo = read_normalised(wish.photo.path)
     close = close_up(photo, face_to_move(wish, engine, photo))
     lengths = lengths_of(motions)
@@ -178,6 +178,6 @@ def _side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> Iterato
             *sheet_size(len(motions)),
             frame_rate=Fraction(FRAME_RATE),
             frame_count=frame_count(lengths),
-            work_frames=work(lengths),
+            work_frames=work_for_lengths(lengths),
             crf=CRF,
         )

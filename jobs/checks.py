@@ -68,7 +68,7 @@ async def check_queues(url: str) -> list[CheckResult]:
         QueueUnavailable: it does not answer.
     """
     async with connect(url, is_worker=False) as client:
-        with queue_errors(url):
+        with queue_errors(client):
             facts = await client.info()
     return [
         CheckResult("queues", State.OK, f"{_name(facts)} at {public_address(url)}", is_needed=True),
@@ -109,7 +109,7 @@ async def check_workers(url: str) -> CheckResult:
         QueueUnavailable: Redis does not answer.
     """
     async with connect(url, is_worker=False) as client:
-        living = await WorkerRegistry(client, url).living()
+        living = await WorkerRegistry(client).living()
     about, ours = "workers", version("animato")
     if not living:
         says = "none is online: run `animato worker`, or `animato up`, which starts one"

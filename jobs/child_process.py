@@ -1,4 +1,4 @@
-"""Long-running child processes: start, log, kill, and restart with backoff.
+"""Long-running child processes: start, log, kill, and restart with policy.
 
 The embedded Redis server and the programs of `animato up` are run with this.
 """
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Backoff:
+class RestartPolicy:
     """When a child that died is started again.
 
     Attributes:
@@ -44,7 +44,7 @@ class Backoff:
 
 async def keep_running(
     run: Callable[[], Awaitable[Result]],
-    backoff: Backoff,
+    policy: RestartPolicy,
     *,
     on_restart: Callable[[Result], None] = lambda _: None,
     stopping: asyncio.Event | None = None,
@@ -53,7 +53,7 @@ async def keep_running(
 
     Args:
         run: runs the child once and returns when it has died.
-        backoff: the pauses, and how many deaths are too many.
+        policy: the pauses, and how many deaths are too many.
         on_restart: called with the result of `run` before the pause that precedes a restart.
         stopping: once set, nothing is started any more.
 
@@ -62,18 +62,18 @@ async def keep_running(
     """
     stopping = stopping or asyncio.Event()
     now = asyncio.get_running_loop().time
-    deaths: deque[float] = deque(maxlen=backoff.deaths)
+    deaths: deque[float] = deque(maxlen=policy.deaths)
     while True:
         result = await run()
         deaths.append(now())
-        while now() - deaths[0] > backoff.window_s and len(deaths) > 1:
+        while now() - deaths[0] > policy.window_s and len(deaths) > 1:
             deaths.popleft()
-        if stopping.is_set() or len(deaths) >= backoff.deaths:
+        if stopping.is_set() or len(deaths) >= policy.deaths:
             return result
         on_restart(result)
-        pause_s = backoff.pause_s * 2 ** min(len(deaths) - 1, 30)
+        pause_s = policy.pause_s * 2 ** min(len(deaths) - 1, 30)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), min(pause_s, backoff.pause_limit_s))
+            await asyncio.wait_for(stopping.wait(), min(pause_s, policy.pause_limit_s))
             return result
 
 

@@ -10,7 +10,6 @@ Only the bot calls it. All other keys in Redis expire by themselves.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from jobs.connection import queue_errors
 from jobs.queues.keys import LOOK, JobRef, prefix_of
@@ -23,21 +22,6 @@ _OPEN_KEPT_S = 3600.0
 _LEAKS_EVERY_S = 6 * 3600.0
 
 
-@dataclass(frozen=True)
-class Cleaned:
-    """What a call removed.
-
-    Attributes:
-        jobs: the number of finished jobs and deliveries.
-        due: folders whose deadline had passed.
-        leaks: files that belonged to nobody.
-    """
-
-    jobs: int
-    due: Swept
-    leaks: Swept = field(default_factory=Swept)
-
-
 class Cleaning:
     """Cleans up a service's queues and file store."""
 
@@ -47,8 +31,12 @@ class Cleaning:
         self._retention = retention
         self._leaks_at: float | None = None
 
-    async def sweep(self, now: float) -> Cleaned:
+    async def sweep(self, now: float) -> tuple[int, Swept, Swept]:
         """Clean up; call this every few minutes. After an error, the next call continues.
+
+        Returns:
+            The number of removed jobs and deliveries, the folders whose deadline had passed, and
+            the files that belonged to nobody.
 
         Args:
             now: unix time.
@@ -57,16 +45,16 @@ class Cleaning:
             QueueUnavailable: Redis does not answer.
             StoreUnavailable: the file store does not answer or refuses.
         """
-        with queue_errors(self._queues.url):
+        with queue_errors(self._queues.client):
             for draft in await self._open_drafts():
                 await self._retention.keep(draft, now + _OPEN_KEPT_S)
             jobs = await self._outbox.clean()
             due = await self._retention.sweep(now)
             if self._leaks_at is not None and now - self._leaks_at < _LEAKS_EVERY_S:
-                return Cleaned(jobs, due)
+                return jobs, due, Swept()
             leaks = await self._retention.sweep_leaks(now, self._are_known)
         self._leaks_at = now
-        return Cleaned(jobs, due, leaks)
+        return jobs, due, leaks
 
     async def _open_drafts(self) -> set[str]:
         """Return the drafts with an unfinished look or order: their files are needed."""

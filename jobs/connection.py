@@ -55,10 +55,10 @@ Result = TypeVar("Result")
 class ServerWatch(Protocol):
     """Notified of the outcome of each command."""
 
-    def missed(self) -> None:
+    def on_no_answer(self) -> None:
         """The server did not answer."""
 
-    def answered(self) -> None:
+    def on_answer(self) -> None:
         """The server answered."""
 
 
@@ -84,12 +84,12 @@ class _RetryOutages(Retry):
             result = await do()
             # None may mean that nothing was sent.
             if self._watch is not None and result is not None:
-                self._watch.answered()
+                self._watch.on_answer()
             return result
 
         def may_pass(error: Exception) -> bool:
             if self._watch is not None:
-                self._watch.missed()
+                self._watch.on_no_answer()
             if _is_or_wraps(error, AuthenticationError):
                 return False
             return is_retryable is None or is_retryable(error)
@@ -127,24 +127,30 @@ def _client(url: str, retry: Retry, read_s: float) -> Redis:
     )
 
 
-def public_address(url: str) -> str:
+def public_address(server: Redis | str) -> str:
     """Return the part of an address that is not secret: host and port, or a socket's path.
+
+    Args:
+        server: a client, or the address.
 
     Raises:
         BadSettings: the address is malformed.
     """
-    parts = _check(url)
+    if isinstance(server, Redis):
+        options = server.connection_pool.connection_kwargs
+        return options.get("path") or f"{options['host']}:{options.get('port', _DEFAULT_PORT)}"
+    parts = _check(server)
     if parts.scheme == "unix":
         return unquote(parts.path)
     return f"{parts.hostname}:{parts.port or _DEFAULT_PORT}"
 
 
 @contextmanager
-def queue_errors(url: str) -> Iterator[None]:
+def queue_errors(server: Redis | str) -> Iterator[None]:
     """Turn redis-py's errors inside the block into QueueUnavailable.
 
     Args:
-        url: the server that the block talks to.
+        server: the client that the block uses, or the server's address.
 
     Raises:
         QueueUnavailable: it did not answer, or refused.
@@ -153,7 +159,7 @@ def queue_errors(url: str) -> Iterator[None]:
         yield
     except RedisError as exc:
         log.debug("redis: %r", exc)
-        raise QueueUnavailable(place=public_address(url), reason=_reason(exc)) from exc
+        raise QueueUnavailable(place=public_address(server), reason=_reason(exc)) from exc
 
 
 async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:

@@ -13,7 +13,7 @@
 
 Each class has one English sentence with named fields: a gettext msgid. The command line prints it,
 the bot translates it, the queues store the class and its fields (`to_dict`,
-`jobs/stored_errors.py`).
+`error_from_dict` in `jobs/service_errors.py`).
 """
 
 from typing import Any, ClassVar

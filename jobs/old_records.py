@@ -45,6 +45,12 @@ def look_before(plain: Plain) -> Plain:
     return found
 
 
+def look_job_before(plain: Plain) -> Plain:
+    """Convert a `LookJob`: it had its chat, and the part of the clip, which was always all."""
+    unused = ("chat", "clip_start_s", "clip_duration_s")
+    return {name: value for name, value in plain.items() if name not in unused}
+
+
 def order_before(plain: Plain) -> Plain:
     """Convert an `Order`: its wish had no value of its own."""
     of_wish = {"photo_key", "face_box", "motion", "options", "frames"}
@@ -68,6 +74,11 @@ def result_before(plain: Plain) -> Plain:
     frames, duration_s = plain["frame_count"], plain["duration_s"]
     rate = Fraction(frames / duration_s).limit_denominator(1001) if duration_s else Fraction(25)
     return {**kept, "frame_rate": str(rate), "work_frames": frames, "render_s": 0.0}
+
+
+def delivery_before(plain: Plain) -> Plain:
+    """Convert a `DeliveryRecord`: it had Telegram's id of the video."""
+    return {name: value for name, value in plain.items() if name != "file_id"}
 
 
 _NO_SIZE = {"width": 0, "height": 0, "original_width": 0, "original_height": 0}

@@ -13,7 +13,13 @@ from pydantic_core import from_json
 
 from jobs.engines import EngineName
 from jobs.model import Face, MediaWarning, Value
-from jobs.old_records import Plain, look_before, order_before, result_before
+from jobs.old_records import (
+    Plain,
+    look_before,
+    look_job_before,
+    order_before,
+    result_before,
+)
 from jobs.queues.keys import LOOK, JobRef, engine_queue
 from jobs.service_errors import BrokenRecord, OutdatedOrder, UnknownSchema
 from jobs.wish import ClipFindings, PhotoFindings, Seconds, Video, Wish
@@ -106,28 +112,25 @@ class Lane(StrEnum):
     EXPRESS = "express"
 
 
-class LookOrder(Record):
+class LookJob(Record):
     """A photo and perhaps a clip to look at.
 
     Attributes:
         look_id: its id in the queue.
         person: who sent it.
-        chat: where it was sent.
         draft: the draft it belongs to.
         photo_key: file key of the photo as it came.
         clip_key: file key of the clip as it came, or None.
-        clip_start_s: start of the part to use, s.
-        clip_duration_s: duration of that part, s; None: as much as is allowed.
     """
+
+    schema_version: int = 2
+    _convert = look_job_before
 
     look_id: JobId
     person: int
-    chat: int
     draft: DraftId
     photo_key: FileKey
     clip_key: FileKey | None = None
-    clip_start_s: Seconds = 0.0
-    clip_duration_s: Annotated[float, Field(gt=0)] | None = None
 
     @property
     def ref(self) -> JobRef:
@@ -220,7 +223,7 @@ class Result(Record, Video):
 
     Attributes:
         key: its key in the file store.
-        attempt: which start of the order made it, from 1.
+        attempt: the number of the start that made it, from 1.
         thumbnail_key: key of its first frame, a JPEG of at most 320 px, until the video is
             delivered; None in records of earlier versions.
     """

@@ -11,10 +11,13 @@
     +- FolderRefused, TelegramUnavailable, OrderFailed, OrderStalled
 
 They are part of the tree of `jobs/errors.py`. Errors that end a job must be defined in one of these
-two files: `jobs/stored_errors.py` reads no others.
+two files: `error_from_dict` reads no others.
 """
 
-from jobs.errors import MediaError, OperatorError, UserError
+from typing import Any
+
+from jobs import errors
+from jobs.errors import AnimatoError, MediaError, OperatorError, UserError
 
 
 class QueueError(OperatorError):
@@ -170,3 +173,19 @@ class OrderFailed(OperatorError):
 
 class OrderStalled(OperatorError):
     sentence = "The order {order} failed: each worker that took it died or froze."
+
+
+_STORED = {
+    name: kind
+    for name, kind in (vars(errors) | globals()).items()
+    if isinstance(kind, type) and issubclass(kind, AnimatoError)
+}
+
+
+def error_from_dict(data: dict[str, Any]) -> AnimatoError:
+    """Return the error that `AnimatoError.to_dict` wrote.
+
+    Raises:
+        KeyError: `data` names no error of ours, or a field of its sentence is missing.
+    """
+    return _STORED[data["error"]](**data["fields"])

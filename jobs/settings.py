@@ -69,7 +69,7 @@ def _matching(pattern: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _listed(value: object) -> object:
+def _split_list(value: object) -> object:
     """Split a text at its commas."""
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
@@ -125,7 +125,7 @@ class Settings(BaseSettings):
 
     templates_dir: Path = SHIPPED_TEMPLATES
     default_engine: EngineName = "auto"
-    engines: Annotated[tuple[EngineName, ...], NoDecode, BeforeValidator(_listed)] = ()
+    engines: Annotated[tuple[EngineName, ...], NoDecode, BeforeValidator(_split_list)] = ()
     clip_max_s: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)] = 15.0
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
     checkpoints_dir: Path = Path("checkpoints")
@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     engine_load_timeout_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 300.0
     engine_frame_timeout_s: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 120.0
     bot_token: Annotated[SecretStr, _matching(r"\d+:[A-Za-z0-9_-]+")] = SecretStr("")
-    admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_listed)] = ()
+    admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)] = ()
     open: bool = False
     owner_contact: Annotated[str, StringConstraints(max_length=200)] = ""
     bot_api_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]\S*$")] = (

@@ -34,7 +34,7 @@ def repeats(length: int, count: int) -> int:
     return max(1, count // length)
 
 
-def work(lengths: Sequence[int]) -> int:
+def work_for_lengths(lengths: Sequence[int]) -> int:
     """Return the video's work in frames of an ordinary video, see `Movement.frames`.
 
     Args:
@@ -47,7 +47,7 @@ def work(lengths: Sequence[int]) -> int:
 
 def work_frames(templates: Iterable[Template]) -> int:
     """Return the work for these templates; a recorded one counts as long as the video can be."""
-    return work([_length(template) for template in templates])
+    return work_for_lengths([_length(template) for template in templates])
 
 
 def _length(template: Template) -> int:

@@ -28,7 +28,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from jobs.errors import BrokenTemplate, UnknownTemplate
+from jobs.errors import BrokenTemplate, UnknownTemplate, os_reason
 from jobs.model import Value
 from jobs.yaml_lines import Entry, Lines, YamlProblem, read_entries
 from jobs.yaml_lines import Path as DataPath
@@ -97,7 +97,7 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,8}
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 
 
-def _ordered(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+def _check_rising(keys: tuple[Key, ...]) -> tuple[Key, ...]:
     """Check that the times of keys rise and that the first value is rest."""
     if keys[0][1] != 0:
         reason = "a curve starts at rest: its first value must be 0"
@@ -110,7 +110,7 @@ def _ordered(keys: tuple[Key, ...]) -> tuple[Key, ...]:
     return keys
 
 
-Curve = Annotated[tuple[Key, ...], Field(min_length=2), AfterValidator(_ordered)]
+Curve = Annotated[tuple[Key, ...], Field(min_length=2), AfterValidator(_check_rising)]
 
 
 class CurveMotion(Value):
@@ -281,7 +281,7 @@ class Catalogue:
         try:
             text = path.read_text("utf-8-sig")
         except OSError as error:
-            reason = f"it cannot be read ({error.strerror})"
+            reason = f"it cannot be read ({os_reason(error)})"
             return cls(folder, (), (BrokenTemplate(file=str(path), line=1, reason=reason),))
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1

@@ -83,7 +83,7 @@ def _syntax_error(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     return 1, "this is not YAML"
 
 
-class _Refused(Exception):
+class _InvalidNode(Exception):
     """Carries a node and a reason out of a nested value."""
 
 
@@ -100,7 +100,7 @@ class _Item:
         """Return the item of a node."""
         try:
             return Entry(self._plain(node, node, ()), self.lines)
-        except _Refused as refused:
+        except _InvalidNode as refused:
             faulty, reason = refused.args
             return YamlProblem(self._line(faulty), reason)
 
@@ -112,7 +112,7 @@ class _Item:
         self.lines[path] = self._line(key)
         if id(node) in self.seen:
             # A few nested aliases can expand to more data than fits into memory.
-            raise _Refused(node, "an alias (*) cannot be used here: write the value again")
+            raise _InvalidNode(node, "an alias (*) cannot be used here: write the value again")
         self.seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -121,16 +121,16 @@ class _Item:
         try:
             return self.loader.construct_object(node)
         except ValueError as error:
-            raise _Refused(node, f"{node.value!r} is not a usable value") from error
+            raise _InvalidNode(node, f"{node.value!r} is not a usable value") from error
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
         data: dict[str, object] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise _Refused(key_node, "a key must be a word")
+                raise _InvalidNode(key_node, "a key must be a word")
             # Its text: YAML would read the language code `no` as false.
             key = str(key_node.value)
             if key in data:
-                raise _Refused(key_node, f"{key} is given twice")
+                raise _InvalidNode(key_node, f"{key} is given twice")
             data[key] = self._plain(value_node, key_node, (*path, key))
         return data

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -125,7 +124,7 @@ class Sandbox:
         self.telegram.open()
         app = web.Application(
             client_max_size=BODY_LIMIT_BYTES,
-            middlewares=[_guarded, self._remembered, _with_sentences],
+            middlewares=[_guard, self._track_socket, _with_sentences],
         )
         app.add_routes(bot_api_routes(self.telegram))
         app.add_routes(person_side_routes(self.telegram))
@@ -160,7 +159,7 @@ class Sandbox:
         self._runner = None
 
     @web.middleware
-    async def _remembered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _track_socket(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Remember open WebSockets, which have to be closed from both ends."""
         task = asyncio.current_task()
         if task is None or request.headers.get("Upgrade", "").lower() != "websocket":
@@ -178,12 +177,7 @@ class Sandbox:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
 
@@ -192,7 +186,7 @@ async def _page(_: web.Request) -> web.FileResponse:
 
 
 @web.middleware
-async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse requests that another web site makes a browser on this machine send.
 
     Another site can send requests to loopback (seen from Origin or Sec-Fetch-Site), or resolve its

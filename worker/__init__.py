@@ -1,1 +1,1 @@
-"""The worker: takes orders out of the queues and does them."""
+"""The worker: takes jobs out of the queues and does them."""

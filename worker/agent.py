@@ -1,10 +1,10 @@
-"""The worker: takes orders from the queues, makes the videos, and stores them.
+"""The worker: takes jobs from the queues, makes the videos, and stores them.
 
     queue `look`             -> LookRunner.look    short-lived children of the gate, ahead of videos
     queue `animate-<engine>` -> Renderer.run_job   one warm engine process, one order at a time
 
 This process does no picture work, so it reacts to cancels at once, renews its locks and can kill
-what hangs. `jobs/queues/queue_worker.py` takes the orders and gives them back.
+what hangs. `jobs/queues/queue_worker.py` takes the jobs and returns them to the queues.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from typing import Any
 
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
 from inference.process.offer import EngineOffer
+from jobs.errors import os_reason
 from jobs.orders import LookResult, Result
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
@@ -31,10 +32,10 @@ from jobs.service_errors import FolderRefused
 from jobs.tasks import Shutdown, end_tasks
 from jobs.temp_folder import temp_folder
 from worker.background import Background
-from worker.device_gate import DeviceGate
+from worker.device_schedule import DeviceSchedule
 from worker.disk_space import DiskSpace
 from worker.look import LookRunner, Looks
-from worker.plan import LOOKS_AT_ONCE, WorkerPlan, without_lacking
+from worker.plan import MAX_CONCURRENT_LOOKS, WorkerPlan, without_lacking
 from worker.render import RenderContext, Renderer, orderable_options
 from worker.work_folder import work_folder
 
@@ -42,12 +43,12 @@ log = logging.getLogger(__name__)
 
 # On an engine's turn another worker may have been quicker; then any queue may be served again.
 _TURN_S = 1.0
-_NEWS_EVERY_S = 0.5
+_CHANGES_EVERY_S = 0.5
 _BACKGROUND_END_S = 5.0
 _POLL_S = 0.2
 
 
-async def work(plan: WorkerPlan, ending: Shutdown) -> None:
+async def run_agent(plan: WorkerPlan, ending: Shutdown) -> None:
     """Work until `ending` asks it to end, or, if the plan says so, until nothing waits.
 
     Raises:
@@ -63,11 +64,11 @@ async def work(plan: WorkerPlan, ending: Shutdown) -> None:
         offer = offering.result() if plan.engines else without_lacking(offering.result())
     finally:
         await end_tasks([asked, offering])
-    await serve(plan, offer, ending)
+    await run_agent_with(plan, offer, ending)
 
 
-async def serve(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
-    """Work like `work`, with engines that are known already.
+async def run_agent_with(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
+    """Work like `run_agent`, with engines that are known already.
 
     Args:
         plan: what to do.
@@ -81,16 +82,15 @@ async def serve(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
         try:
             folder = stack.enter_context(temp_folder(plan.place))
         except OSError as exc:
-            reason = (exc.strerror or "it was refused").lower()
-            raise FolderRefused(folder=str(plan.place), reason=reason) from exc
+            raise FolderRefused(folder=str(plan.place), reason=os_reason(exc)) from exc
         names = [engine.name for engine in offer.engines]
         queues = await stack.enter_async_context(Queues(plan.url, names))
-        plan.metrics.works_on(offer.device, RESTART_REASONS)
-        engine = await stack.enter_async_context(
-            EngineProcess(plan.setup, plan.limits, plan.metrics.restarted)
+        plan.metrics.set_device(offer.device, RESTART_REASONS)
+        engine_process = await stack.enter_async_context(
+            EngineProcess(plan.setup, plan.limits, plan.metrics.count_restart)
         )
-        looks = await stack.enter_async_context(Looks(LOOKS_AT_ONCE))
-        context = RenderContext(plan.store, engine, orderable_options(offer))
+        looks = await stack.enter_async_context(Looks(MAX_CONCURRENT_LOOKS))
+        context = RenderContext(plan.store, engine_process, orderable_options(offer))
         look_runner = LookRunner(plan.store, looks, plan.clip_max_s, plan.setup.checkpoints_dir)
         await Worker(plan, offer, queues, context, look_runner).take_orders(folder, ending)
 
@@ -120,14 +120,14 @@ class Worker:
         self._queues = queues
         self._context = context
         self._look_runner = look_runner
-        self._gate = DeviceGate(queues.engine_queues)
+        self._schedule = DeviceSchedule(queues.engine_queues)
         self._queue_workers = QueueWorkers(plan.url, self._may_take, plan.metrics)
-        self._workers = WorkerRegistry(queues.client, plan.url)
+        self._workers = WorkerRegistry(queues.client)
         self._background = Background()
         self._renderer = Renderer(
             self.name, context, offer.device, queues, self._background, plan.metrics
         )
-        self._news = asyncio.Event()
+        self._has_changed = asyncio.Event()
         self._shortage: str | None = None
         self._is_draining = False
 
@@ -143,9 +143,9 @@ class Worker:
         await self._check_disk_space()
         # The bot offers what heartbeats name, so the first one comes before the first job.
         await self._background.attempt(self._workers.beat(self.heartbeat(), time.time()))
-        self._queue_workers.start(LOOK, self._look, self._plan.look_rules)
+        self._queue_workers.start(LOOK, self._handle_look_job, self._plan.look_rules)
         for queue in self._queues.engine_queues:
-            self._queue_workers.start(queue, self._render, self._plan.render_rules)
+            self._queue_workers.start(queue, self._handle_order, self._plan.render_rules)
         self._background.run(self._choose_turn())
         names = ", ".join(self._queues.engine_queues)
         log.info("%s works on %s at the queues %s, %s", self.name, self._offer.device, LOOK, names)
@@ -162,41 +162,41 @@ class Worker:
 
     # --- orders -----------------------------------------------------------------------------------
 
-    async def _look(self, assignment: Assignment) -> LookResult | None:
+    async def _handle_look_job(self, assignment: Assignment) -> LookResult | None:
         await self._require_disk_space()
-        with self._announced(), work_folder(assignment, self._folder) as folder:
+        with self._announce(), work_folder(assignment, self._folder) as folder:
             return await self._look_runner.look(assignment, folder)
 
-    async def _render(self, assignment: Assignment) -> Result | None:
-        if not self._gate.enter(assignment.ref.queue):
+    async def _handle_order(self, assignment: Assignment) -> Result | None:
+        if not self._schedule.acquire(assignment.ref.queue):
             # It was taken just before its queue worker was paused.
             raise Later(0)
         try:
             await self._queue_workers.update()
             await self._require_disk_space()
-            with self._announced(), work_folder(assignment, self._folder) as folder:
+            with self._announce(), work_folder(assignment, self._folder) as folder:
                 return await self._renderer.run_job(assignment, folder)
         finally:
-            self._gate.leave()
+            self._schedule.release()
             self._background.run(self._choose_turn())
 
     @contextmanager
-    def _announced(self) -> Iterator[None]:
+    def _announce(self) -> Iterator[None]:
         """Send a heartbeat soon after the block begins and ends."""
-        self._news.set()
+        self._has_changed.set()
         try:
             yield
         finally:
-            self._news.set()
+            self._has_changed.set()
 
     # --- which orders are taken -------------------------------------------------------------------
 
     def _may_take(self, queue: str) -> bool:
-        return self._shortage is None and (queue == LOOK or self._gate.may_take(queue))
+        return self._shortage is None and (queue == LOOK or self._schedule.may_take(queue))
 
     async def _choose_turn(self) -> None:
         """The device is free: choose the queue that is served next."""
-        if not self._gate.is_undecided:
+        if not self._schedule.is_undecided:
             return
         await self._queue_workers.update()
         waiting = []
@@ -205,13 +205,13 @@ class Worker:
                 queue for queue in self._queues.engine_queues if await self._queues.waits(queue)
             ]
         finally:
-            turn = self._gate.give_turn(waiting)
+            turn = self._schedule.give_turn(waiting)
             await self._queue_workers.update()
         if turn is not None:
             asyncio.get_running_loop().call_later(_TURN_S, self._end_turn, turn)
 
     def _end_turn(self, queue: str) -> None:
-        self._gate.end_turn(queue)
+        self._schedule.end_turn(queue)
         if not self._is_draining:
             self._background.run(self._queue_workers.update())
 
@@ -229,7 +229,7 @@ class Worker:
         elif self._shortage is None and before is not None:
             log.warning("there is room again, and orders are taken")
         if (before is None) != (self._shortage is None):
-            self._news.set()
+            self._has_changed.set()
             await self._queue_workers.update()
 
     async def _until_nothing_waits(self) -> None:
@@ -238,22 +238,23 @@ class Worker:
         while calm < 2:
             await asyncio.sleep(_POLL_S)
             counts = [
-                await self._queues.counts(queue) for queue in (LOOK, *self._queues.engine_queues)
+                (await self._queues.statistics(queue)).counts
+                for queue in (LOOK, *self._queues.engine_queues)
             ]
             waiting = sum(one["wait"] + one["prioritized"] + one["delayed"] for one in counts)
-            calm = 0 if waiting or self._queue_workers.in_hand else calm + 1
+            calm = 0 if waiting or self._queue_workers.in_progress else calm + 1
 
     # --- heartbeat and shutdown -------------------------------------------------------------------
 
     def heartbeat(self) -> Heartbeat:
         """Return what this worker does right now."""
-        videos = [job for job in self._queue_workers.in_hand if job.ref.queue != LOOK]
+        videos = [job for job in self._queue_workers.in_progress if job.ref.queue != LOOK]
         if self._is_draining:
             state = WorkerState.DRAINING
         elif self._shortage is not None:
             state = WorkerState.PAUSED
         else:
-            state = WorkerState.WORKING if self._queue_workers.in_hand else WorkerState.IDLE
+            state = WorkerState.WORKING if self._queue_workers.in_progress else WorkerState.IDLE
         return Heartbeat(
             worker=self.name,
             host=socket.gethostname(),
@@ -272,20 +273,20 @@ class Worker:
     async def _beat(self) -> None:
         """Send heartbeats: regularly, and soon after something has changed."""
         while True:
-            self._news.clear()
+            self._has_changed.clear()
             await self._check_disk_space()
             heartbeat = self.heartbeat()
-            self._plan.metrics.has_room(heartbeat.free_bytes)
+            self._plan.metrics.set_free_bytes(heartbeat.free_bytes)
             await self._background.attempt(self._workers.beat(heartbeat, time.time()))
-            await asyncio.sleep(min(_NEWS_EVERY_S, self._plan.beat_s))
+            await asyncio.sleep(min(_CHANGES_EVERY_S, self._plan.beat_s))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._plan.beat_s)
+                await asyncio.wait_for(self._has_changed.wait(), self._plan.beat_s)
 
     async def _end(self, ending: Shutdown, tasks: list[asyncio.Task[Any]]) -> None:
-        """Shut down: finish what is nearly done, give back the rest."""
+        """Shut down: finish what is nearly done, return the rest to the queues."""
         self._is_draining = True
         await end_tasks(tasks)
-        urgent = asyncio.create_task(self._drain_at_once(ending))
+        urgent = asyncio.create_task(self._return_jobs_when_urgent(ending))
         self._background.run(self._workers.beat(self.heartbeat(), time.time()))
         await self._queue_workers.drain(self._plan.grace_s)
         await end_tasks([urgent])
@@ -293,6 +294,6 @@ class Worker:
         await self._background.attempt(self._workers.leave(self.name))
         log.info("%s has ended", self.name)
 
-    async def _drain_at_once(self, ending: Shutdown) -> None:
+    async def _return_jobs_when_urgent(self, ending: Shutdown) -> None:
         await ending.is_urgent.wait()
-        self._queue_workers.give_up()
+        self._queue_workers.return_to_queues()

@@ -1,4 +1,4 @@
-"""Looks: a photo and perhaps a clip go through the gate, and its findings into the store.
+"""Look jobs: a photo and perhaps a clip go through the gate, and its output into the store.
 
 Each look is a short-lived child of `inference/media/gate.py`, under its limits; it loads no model.
 """
@@ -18,7 +18,7 @@ from inference.media.gate import (
     start_photo_look,
 )
 from inference.media.limits import ClipLimits, PhotoLimits
-from jobs.orders import LookOrder, LookResult
+from jobs.orders import LookJob, LookResult
 from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
 from jobs.store.keys import look_key
@@ -32,23 +32,23 @@ One look of each person runs ahead of videos. If all of them did, one person cou
 everybody's videos; if none did, further looks would block other people's for long.
 """
 
-Look = TypeVar("Look", PhotoFindings, ClipFindings)
+Found = TypeVar("Found", PhotoFindings, ClipFindings)
 
 
 class Looks:
-    """Runs a few looks at once; others wait. Cancelling a call kills its child.
+    """Runs a few looks at the same time; others wait. Cancelling a call kills its child.
 
     All calls raise MediaError if the file cannot be used, GateFailed if the child could not run or
     gave no valid answer, and ProcessKilled if it was killed from outside.
 
     Args:
-        at_once: number of children at a time.
+        max_concurrent: the most children at a time.
     """
 
-    def __init__(self, at_once: int = 2) -> None:
-        self._room = asyncio.Semaphore(at_once)
+    def __init__(self, max_concurrent: int) -> None:
+        self._slots = asyncio.Semaphore(max_concurrent)
         # They only wait for the children.
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="look")
+        self._threads = ThreadPoolExecutor(max_concurrent, thread_name_prefix="look")
 
     async def __aenter__(self) -> Self:
         return self
@@ -58,19 +58,19 @@ class Looks:
 
     async def photo(self, path: Path, folder: Path, limits: LookLimits) -> PhotoFindings:
         """Look at a photo; `photo.png` and `sheet.png` go into `folder`, its own."""
-        async with self._room:
+        async with self._slots:
             child = start_photo_look(path, folder, limits)
             return await self._answer(child, PhotoFindings, folder)
 
     async def clip(self, wish: ClipWish, folder: Path, limits: LookLimits) -> ClipFindings:
         """Look at a clip or a part of it; `clip.mp4` goes into `folder`."""
-        async with self._room:
+        async with self._slots:
             child = start_clip_look(wish, folder, limits)
             return await self._answer(child, ClipFindings, folder)
 
-    async def _answer(self, child: RunningLook, form: type[Look], folder: Path) -> Look:
+    async def _answer(self, child: RunningLook, form: type[Found], folder: Path) -> Found:
         """Return the child's answer; the child is gone afterwards in any case."""
-        answer: asyncio.Future[Look] | None = None
+        answer: asyncio.Future[Found] | None = None
         try:
             with child:
                 loop = asyncio.get_running_loop()
@@ -87,7 +87,7 @@ class Looks:
 
 
 class LookRunner:
-    """Works on look orders.
+    """Works on look jobs.
 
     Args:
         store: source of photos and clips, target of what the gate wrote.
@@ -114,17 +114,17 @@ class LookRunner:
         """Return what the gate found; None if the assignment was stopped.
 
         Args:
-            assignment: a `LookOrder`.
-            folder: for this order's files alone.
+            assignment: a `LookJob`.
+            folder: for this job's files alone.
 
         Raises:
             MediaError: the photo or the clip cannot be used.
-            RecordError: the order cannot be read.
+            RecordError: the job cannot be read.
             GateFailed, ProcessKilled, StoreError: ours.
         """
-        order = LookOrder.read(assignment.text)
-        looking = asyncio.ensure_future(self._look(order, folder))
-        stopping = asyncio.ensure_future(assignment.stopped())
+        job = LookJob.read(assignment.text)
+        looking = asyncio.ensure_future(self._look(job, folder))
+        stopping = asyncio.ensure_future(assignment.wait_for_stop())
         try:
             await asyncio.wait({looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
             return looking.result() if looking.done() else None
@@ -132,52 +132,49 @@ class LookRunner:
             # The gate's children end with the task.
             await end_tasks([looking, stopping])
 
-    async def _look(self, order: LookOrder, folder: Path) -> LookResult:
-        is_further = order.person in self._ahead
+    async def _look(self, job: LookJob, folder: Path) -> LookResult:
+        is_further = job.person in self._ahead
         limits = replace(self._limits, niceness=FURTHER_LOOK_NICENESS if is_further else 0)
-        self._ahead.add(order.person)
+        self._ahead.add(job.person)
         looks = (
-            asyncio.ensure_future(self._photo(order.photo_key, folder, limits)),
-            asyncio.ensure_future(self._clip(order, folder, limits)),
+            asyncio.ensure_future(self._photo(job.photo_key, folder, limits)),
+            asyncio.ensure_future(self._clip(job, folder, limits)),
         )
         try:
             photo, clip = await asyncio.gather(*looks)
         finally:
             if not is_further:
-                self._ahead.remove(order.person)
+                self._ahead.remove(job.person)
             # If one of them cannot be used, the other is not needed.
             await end_tasks(looks)
         files = {
-            "file": await self._stored(order, photo.file, "photo.png"),
-            "sheet": await self._stored(order, photo.sheet, "sheet.png"),
+            "file": await self._put_file(job, photo.file, "photo.png"),
+            "sheet": await self._put_file(job, photo.sheet, "sheet.png"),
         }
         if clip is not None:
-            key = await self._stored(order, clip.file, "clip.mp4")
+            key = await self._put_file(job, clip.file, "clip.mp4")
             clip = clip.model_copy(update={"file": key})
         return LookResult(photo=photo.model_copy(update=files), clip=clip)
 
     async def _photo(self, key: str, folder: Path, limits: LookLimits) -> PhotoFindings:
-        source = await self._fetched(key, folder / "photo")
+        source = await self._fetch_file(key, folder / "photo")
         return await self._looks.photo(source, folder, limits)
 
-    async def _clip(
-        self, order: LookOrder, folder: Path, limits: LookLimits
-    ) -> ClipFindings | None:
-        if order.clip_key is None:
+    async def _clip(self, job: LookJob, folder: Path, limits: LookLimits) -> ClipFindings | None:
+        if job.clip_key is None:
             return None
-        source = await self._fetched(order.clip_key, folder / "clip")
-        wish = ClipWish(source, order.clip_start_s, order.clip_duration_s)
-        return await self._looks.clip(wish, folder, limits)
+        source = await self._fetch_file(job.clip_key, folder / "clip")
+        return await self._looks.clip(ClipWish(source), folder, limits)
 
-    async def _fetched(self, key: str, folder: Path) -> Path:
+    async def _fetch_file(self, key: str, folder: Path) -> Path:
         """Fetch a file, under the name that errors tell the person."""
         folder.mkdir()
         path = folder / key.rpartition("/")[2]
         await self._store.fetch(key, path)
         return path
 
-    async def _stored(self, order: LookOrder, file: str, name: str) -> str:
+    async def _put_file(self, job: LookJob, file: str, name: str) -> str:
         """Store a file and return its key."""
-        key = look_key(order.draft, f"{order.look_id}-{name}")
+        key = look_key(job.draft, f"{job.look_id}-{name}")
         await self._store.put(key, Path(file))
         return key

@@ -16,10 +16,10 @@ from jobs.store.files import MIN_FREE_BYTES, FileStore
 log = logging.getLogger(__name__)
 
 # Some, so that a photo does not wait for people's clips; few, for each takes memory.
-LOOKS_AT_ONCE = 3
+MAX_CONCURRENT_LOOKS = 3
 # An idle queue worker is woken by new jobs; it polls only now and then.
 _RENDER_RULES = WorkRules(idle_s=5.0)
-_LOOK_RULES = WorkRules(at_once=LOOKS_AT_ONCE, idle_s=5.0)
+_LOOK_RULES = WorkRules(max_concurrent=MAX_CONCURRENT_LOOKS, idle_s=5.0)
 
 
 @dataclass(frozen=True)

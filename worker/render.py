@@ -1,6 +1,6 @@
-"""Orders: fetch the files, let the engine process render, store the video.
+"""Orders: fetch the files, have the engine process render, store the video.
 
-run_job -> make_video -> EngineProcess.render, in its process animate_photo -> file store
+run_job -> EngineProcess.render, in its process animate_photo -> file store
 """
 
 import asyncio
@@ -45,12 +45,12 @@ class RenderContext:
 
     Attributes:
         store: source of photos and clips, target of videos.
-        engine: the process that makes them.
+        engine_process: makes them.
         options: what an order may ask of each engine, by its name.
     """
 
     store: FileStore
-    engine: EngineProcess
+    engine_process: EngineProcess
     options: dict[str, tuple[str, ...]]
 
 
@@ -86,8 +86,8 @@ class Renderer:
         self._name = name
         self._context = context
         self._device = device
-        self._order_logs = OrderLogs(queues.client, queues.url)
-        self._workers = WorkerRegistry(queues.client, queues.url)
+        self._order_logs = OrderLogs(queues.client)
+        self._workers = WorkerRegistry(queues.client)
         self._background = background
         self._metrics = metrics
 
@@ -99,16 +99,20 @@ class Renderer:
             folder: for this order's files alone.
 
         Raises:
-            RecordError: the order cannot be read.
-            Cancelled, UserError, OperatorError: as `make_video` does.
+            RecordError: the order cannot be read, or has options that the engine does not
+                understand.
+            Cancelled: the assignment was stopped.
+            OutdatedOrder: the order lacks what this version needs.
+            UserError, OperatorError: from the engine process and the store.
         """
         order = Order.read(assignment.text)
-        self._log(order, f"attempt {assignment.attempt} begun by {self._name}")
-        lines: list[str] = []
+        self._log(order, f"attempt {assignment.start_number} begun by {self._name}")
+        engine_process = self._context.engine_process
+        engine_process.clear_log()
         outcome = "given up at once"
         try:
-            result = await make_video(order, assignment, self._context, folder, lines)
-            outcome = _figures(result)
+            result = await self._make_video(order, assignment, folder)
+            outcome = _summary(result)
         except Cancelled:
             outcome = f"stopped: {assignment.stop_reason}"
             raise
@@ -117,91 +121,70 @@ class Renderer:
             outcome = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise
         finally:
-            self._log(order, outcome, lines)
-        self._metrics.made_video(result.frames_per_second)
+            self._log(order, outcome, engine_process.log_lines)
+        self._metrics.record_speed(result.frames_per_second)
         seconds = 1 / result.frames_per_second
         self._background.run(self._workers.record_speed(self._device, order.engine, seconds))
         log.info("done: %s", outcome)
         return result
+
+    async def _make_video(self, order: Order, assignment: Assignment, folder: Path) -> Result:
+        store = self._context.store
+        order.check_complete()
+        _check_options(order, self._context.options.get(order.engine, ()))
+        assignment.report(Progress(stage=Stage.PREPARING))
+        wish = await _fetch_files(order.wish, store, folder)
+        if assignment.stop_reason is not None:
+            raise Cancelled
+        path = folder / "video.mp4"
+        video = await self._run_engine(order, wish, assignment, path)
+        frames = video.frame_count
+        assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
+        start_number = assignment.start_number
+        key = result_key(order.order_id, start_number)
+        await store.put(key, path)
+        thumbnail_key = result_thumbnail_key(order.order_id, start_number)
+        await store.put(thumbnail_key, path.with_suffix(".jpg"))
+        return Result(**dict(video), key=key, attempt=start_number, thumbnail_key=thumbnail_key)
+
+    async def _run_engine(
+        self, order: Order, wish: Wish, assignment: Assignment, path: Path
+    ) -> Video:
+        """Make the video; cancel that when the assignment is stopped."""
+
+        def report(done: int, total: int) -> None:
+            assignment.report(
+                Progress(stage=Stage.ANIMATING, frames_done=done, frames_total=max(done, total))
+            )
+
+        engine_process = self._context.engine_process
+        limit_s = max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s)
+        rendering = asyncio.ensure_future(
+            engine_process.render(wish, order.engine, path, limit_s, report)
+        )
+        stopping = asyncio.ensure_future(assignment.wait_for_stop())
+        try:
+            await asyncio.wait({rendering, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            while not rendering.done():
+                # Again: the request may not have begun yet.
+                engine_process.cancel()
+                await asyncio.wait({rendering}, timeout=_CANCEL_AGAIN_S)
+            return rendering.result()
+        finally:
+            await end_tasks([rendering, stopping])
 
     def _log(self, order: Order, line: str, before: Sequence[str] = ()) -> None:
         stamped = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}"
         self._background.run(self._order_logs.add(order.order_id, [*before, stamped]))
 
 
-async def make_video(
-    order: Order,
-    assignment: Assignment,
-    context: RenderContext,
-    folder: Path,
-    log_lines: list[str],
-) -> Result:
-    """Make an order's video and store it.
-
-    Args:
-        order: what is wanted.
-        assignment: takes the progress, and stops the work.
-        context: what it is made with.
-        folder: for this order's files alone.
-        log_lines: takes what the engine process logs, line by line.
-
-    Raises:
-        Cancelled: the assignment was stopped.
-        OutdatedOrder: it lacks what this version needs.
-        RecordError: it has options that the engine does not understand.
-        UserError, OperatorError: from the engine process and the store.
-    """
-    order.check_complete()
-    _check_options(order, context.options.get(order.engine, ()))
-    assignment.report(Progress(stage=Stage.PREPARING))
-    wish = await _fetched(order.wish, context.store, folder)
-    if assignment.stop_reason is not None:
-        raise Cancelled
-    path = folder / "video.mp4"
-    try:
-        video = await _rendered(order, wish, assignment, context.engine, path)
-    finally:
-        log_lines += context.engine.log_lines
-    frames = video.frame_count
-    assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
-    key = result_key(order.order_id, assignment.attempt)
-    await context.store.put(key, path)
-    thumbnail_key = result_thumbnail_key(order.order_id, assignment.attempt)
-    await context.store.put(thumbnail_key, path.with_suffix(".jpg"))
-    return Result(**dict(video), key=key, attempt=assignment.attempt, thumbnail_key=thumbnail_key)
-
-
-async def _fetched(wish: Wish, store: FileStore, folder: Path) -> Wish:
-    """The wish with its files in a folder."""
+async def _fetch_files(wish: Wish, store: FileStore, folder: Path) -> Wish:
+    """Fetch the wish's files; return it with their paths."""
     photo, clip = folder / "photo.png", folder / "clip.mp4"
     await store.fetch(wish.photo.file, photo)
     if wish.clip is not None:
         await store.fetch(wish.clip.file, clip)
     return wish.with_files(str(photo), str(clip))
-
-
-async def _rendered(
-    order: Order, wish: Wish, assignment: Assignment, engine: EngineProcess, path: Path
-) -> Video:
-    """The video of the engine process, which is cancelled when the assignment is stopped."""
-
-    def report(done: int, total: int) -> None:
-        assignment.report(
-            Progress(stage=Stage.ANIMATING, frames_done=done, frames_total=max(done, total))
-        )
-
-    limit_s = max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s)
-    rendering = asyncio.ensure_future(engine.render(wish, order.engine, path, limit_s, report))
-    stopping = asyncio.ensure_future(assignment.stopped())
-    try:
-        await asyncio.wait({rendering, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        while not rendering.done():
-            # Again: the request may not have begun yet.
-            engine.cancel()
-            await asyncio.wait({rendering}, timeout=_CANCEL_AGAIN_S)
-        return rendering.result()
-    finally:
-        await end_tasks([rendering, stopping])
 
 
 def _check_options(order: Order, understood: Collection[str]) -> None:
@@ -216,7 +199,7 @@ def _check_options(order: Order, understood: Collection[str]) -> None:
         raise BrokenRecord(kind="Order", reason=f"wrong at options.{where}") from exc
 
 
-def _figures(result: Result) -> str:
+def _summary(result: Result) -> str:
     return (
         f"{result.width} x {result.height} px, {result.frame_count} frames in"
         f" {result.render_s:.2f} s, {result.size_bytes} bytes"

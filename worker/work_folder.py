@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference.process.job_log import job_id
 from jobs.errors import DiskFull
 from jobs.queues.assignment import Assignment, Later
 from jobs.service_errors import StoreFull, StoreUnavailable
+from worker.job_log import job_id
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def work_folder(assignment: Assignment, parent: Path) -> Iterator[Path]:
     """
     # Each job has a task, and so a context, of its own.
     job_id.set(assignment.ref.job_id)
-    log.info("begun, attempt %d", assignment.attempt)
+    log.info("begun, attempt %d", assignment.start_number)
     try:
         folder = Path(tempfile.mkdtemp(prefix="order-", dir=parent))
     except OSError as error:
@@ -36,10 +36,10 @@ def work_folder(assignment: Assignment, parent: Path) -> Iterator[Path]:
     try:
         yield folder
     except (StoreUnavailable, StoreFull, DiskFull) as error:
-        if assignment.attempt >= _STARTS:
+        if assignment.start_number >= _STARTS:
             raise
         log.warning("put off: %s", error)
-        after_s = min(_LONGEST_LATER_S, _LATER_S * assignment.attempt)
+        after_s = min(_LONGEST_LATER_S, _LATER_S * assignment.start_number)
         raise Later(after_s) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

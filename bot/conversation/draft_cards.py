@@ -15,8 +15,7 @@ from bot.conversation.draft_text import (
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage, MessageContent
 from bot.services import Services
-from jobs.service_errors import StoreError
-from jobs.stored_errors import error_from_dict
+from jobs.service_errors import StoreError, error_from_dict
 from jobs.templates import Catalogue
 from jobs.wish import Movement
 

@@ -18,7 +18,7 @@ from bot.record_store import BotRecord
 from bot.services import Services
 from jobs.connection import queue_errors
 from jobs.errors import MediaTooLarge
-from jobs.orders import DraftId, LookOrder
+from jobs.orders import DraftId, LookJob
 from jobs.queues.admission import PHOTO_LIMITS
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.keys import INTAKE, LOOK
@@ -26,7 +26,7 @@ from jobs.queues.queue_worker import WorkRules
 from jobs.service_errors import FileLost, TelegramSilent
 from jobs.tasks import end_tasks
 
-INTAKE_RULES = WorkRules(at_once=4, most_stalls=1000)
+INTAKE_RULES = WorkRules(max_concurrent=4, most_stalls=1000)
 
 _MB = 1_000_000
 # The limit of Telegram's cloud server.
@@ -109,10 +109,9 @@ class Intake:
         finally:
             # If one fails, the other is not awaited.
             await end_tasks(fetching)
-        look = LookOrder(
+        look = LookJob(
             look_id=draft.job(LOOK).job_id,
             person=order.person_id,
-            chat=order.chat_id,
             draft=order.draft_id,
             photo_key=photo_key,
             clip_key=clip_key[0] if clip_key else None,
@@ -133,9 +132,9 @@ class Intake:
         except RetryAfter as error:
             raise Later(seconds(error.retry_after)) from error
         except NetworkError as error:
-            if assignment.attempt >= _MOST_STARTS:
+            if assignment.start_number >= _MOST_STARTS:
                 raise TelegramSilent(name=file.name) from error
-            raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.attempt)) from error
+            raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.start_number)) from error
         self._check_size(file, len(content))
         name = name_in_store(file.name, called, order.revision)
         services = self._services

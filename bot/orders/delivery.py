@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 # A delivery is not given up however often the bot dies. A message that is being sent when the bot
 # stops may take a while to be received.
-DELIVER_RULES = WorkRules(at_once=8, most_stalls=1000, stop_s=20.0)
+DELIVER_RULES = WorkRules(max_concurrent=8, most_stalls=1000, stop_s=20.0)
 
 
 class Delivery:

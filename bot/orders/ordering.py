@@ -112,7 +112,7 @@ class Ordering:
         self._status_cards = status_cards
         self._catalogue = catalogue
         self._show_all_per_day = show_all_per_day
-        self._estimates = Estimates(services.queues.client, services.queues.url)
+        self._estimates = Estimates(services.queues.client)
 
     async def place(
         self, draft: Draft, by: int | None = None, earlier: OrderCard | None = None

@@ -51,7 +51,7 @@ class StatusCards:
     def __init__(self, services: Services, tick_s: float = 1.0) -> None:
         self._services = services
         self._tick_s = tick_s
-        self._estimates = Estimates(services.queues.client, services.queues.url)
+        self._estimates = Estimates(services.queues.client)
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._is_closed = False

@@ -52,7 +52,7 @@ class Jobs:
         self._services = services
         self._ordering = ordering
         self._later_orders = later_orders
-        self._logs = OrderLogs(services.queues.client, services.queues.url)
+        self._logs = OrderLogs(services.queues.client)
 
     async def list_page(self, page: int) -> MessageContent:
         """Return a page of the open orders, and of those that failed by our fault."""

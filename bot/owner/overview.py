@@ -7,7 +7,7 @@ from bot.services import Services
 from jobs.connection import queue_errors
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
-from jobs.queues.statistics import QueueStatistics
+from jobs.queues.outcomes import QueueStatistics
 from jobs.service_errors import StoreError
 
 _DAY_S = 86_400
@@ -97,7 +97,7 @@ def _space(services: Services) -> tuple[int | None, str | None]:
 
 
 async def _live_workers(services: Services, now_s: float) -> tuple[LiveWorker, ...]:
-    registry = WorkerRegistry(services.queues.client, services.queues.url)
+    registry = WorkerRegistry(services.queues.client)
     living = await registry.living()
     seen = await registry.last_seen([one.worker for one in living])
     found = []

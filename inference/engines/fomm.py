@@ -167,8 +167,8 @@ class FommEngine(Engine):
         if self._landmark_finder is not None:
             count = _CANDIDATES.get(self._model.device.type, 8)
             self._candidates = Candidates(self._source.keypoints, count)
-        else:
-            self._poses = Poses(self._square)
+        elif self.weights is not None:
+            self._poses = Poses(self._square, self.weights.folder)
 
     def animate(
         self,
@@ -306,8 +306,8 @@ def _load(
 
 @lru_cache(maxsize=1)
 def _load_landmarks(detector: Path, landmarks: Path, device: str) -> "LandmarkFinder":
+    from inference.device import choose_device  # noqa: PLC0415 - as in `_load`
     from inference.faces.face_alignment import LandmarkFinder  # noqa: PLC0415
-    from inference.fomm.model import choose_device  # noqa: PLC0415 - as in `_load`
 
     return LandmarkFinder(detector, landmarks, str(choose_device(device)))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.engine import Picture
 from inference.faces.finder import resize
-from inference.fomm.plausibility import Movement
+from inference.fomm.plausibility import RenderedMovement
 from inference.media.file import write_error
 from inference.media.photo import write_png
 from inference.motion import Keypoints
@@ -20,7 +20,10 @@ _PAPER, _INK, _MARK = (255, 255, 255), (0, 0, 0), (255, 220, 0)
 
 
 def draw_check_sheet(
-    square: Picture, source: Keypoints, first: Sequence[Picture], movements: Sequence[Movement]
+    square: Picture,
+    source: Keypoints,
+    first: Sequence[Picture],
+    movements: Sequence[RenderedMovement],
 ) -> Picture:
     """Draw everything that was rendered, uint8 (H, W, 3) RGB.
 

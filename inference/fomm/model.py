@@ -18,13 +18,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from inference.device import choose_device
 from inference.fomm.accelerated import accelerated_detector, accelerated_generator
 from inference.fomm.coordinates import KeypointTensors
 from inference.fomm.generator import EncodedSource, Generator
 from inference.fomm.keypoint_detector import KeypointDetector
 from inference.fomm.loading import load_networks
 from inference.motion import Keypoints
-from jobs.errors import DeviceUnavailable, EngineFailed
+from jobs.errors import EngineFailed
 
 log = logging.getLogger(__name__)
 
@@ -231,26 +232,6 @@ def load_model(
     model = FommModel(detector, generator, place, choose_dtype(precision, place))
     log.info("computing on %s in %s", place, model.dtype)
     return model, weights_hash
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is cuda, else mps, else cpu.
-
-    Raises:
-        DeviceUnavailable: it does not exist.
-    """
-    if name != "auto":
-        try:
-            return torch.empty(1, device=name).device
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            # The rest of torch's message lists all backends.
-            reason = str(error).partition("\n")[0].partition(". ")[0] or "torch refuses it"
-            raise DeviceUnavailable(name=name, reason=reason) from error
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:

@@ -45,7 +45,7 @@ class Finding:
 
 
 @dataclass(frozen=True, eq=False)
-class Movement:
+class RenderedMovement:
     """One rendered movement.
 
     Attributes:
@@ -102,7 +102,7 @@ def judge_maps(keypoints: Keypoints) -> Finding:
     return Finding(flat <= _MOST_FLAT_MAPS, sentence)
 
 
-def judge_path(movement: Movement) -> Finding:
+def judge_path(movement: RenderedMovement) -> Finding:
     """Judge whether the keypoints follow the face: same direction, together, about as far."""
     value = np.asarray(movement.keypoints.value, np.float64)
     moved = value - value[:1]
@@ -173,7 +173,7 @@ def judge_first_frame(frame: Pictures, aligned: Pictures, square: Pictures) -> F
     return Finding(psnr_db >= _LEAST_PSNR_DB and ssim >= _LEAST_SSIM, sentence)
 
 
-def judge_change(movement: Movement) -> Finding:
+def judge_change(movement: RenderedMovement) -> Finding:
     """Judge whether the result changes about as much as the clip, which shows the same person."""
     change = _ratio(_change(movement.frames), _change(movement.driving))
     sentence = (

@@ -20,8 +20,8 @@ from inference.fomm.config import CHECKPOINT, SHIPPED_CONFIG, SIDE_PX
 from inference.fomm.contact_sheet import draw_check_sheet, write_sheet
 from inference.fomm.plausibility import (
     Finding,
-    Movement,
     Pictures,
+    RenderedMovement,
     judge_change,
     judge_first_frame,
     judge_maps,
@@ -80,7 +80,7 @@ def check_weights(options: EngineOptions, weights: WeightsStore, output: Path, s
     aligned = _Session.begin(options, checkpoint, square, align_corners=True).first_frame()
     session = _Session.begin(options, checkpoint, square, align_corners=False)
     first = session.first_frame()
-    movements: list[Movement] = []
+    movements: list[RenderedMovement] = []
     is_ok = tell(_findings(session, first, aligned, movements), say)
     keypoints = session.source.keypoints
     write_sheet(draw_check_sheet(square, keypoints, (first, aligned), movements), output)
@@ -129,17 +129,19 @@ class _Session:
         first: Picture = self.model.render(self.source, self.source.keypoints)[0]
         return first
 
-    def moved(self, name: str, driving: Pictures) -> Movement:
+    def moved(self, name: str, driving: Pictures) -> RenderedMovement:
         """Animate the portrait relative to the first driving frame."""
         source, keypoints = self.source.keypoints, self.model.detect(driving)
         initial = keypoints[0]
         scale = adapt_scale(source, initial)
         normalised = normalise(source, keypoints, initial, relative=True, scale=scale)
-        return Movement(name, driving, keypoints, self.model.render(self.source, normalised))
+        return RenderedMovement(
+            name, driving, keypoints, self.model.render(self.source, normalised)
+        )
 
 
 def _findings(
-    session: _Session, first: Picture, aligned: Picture, movements: list[Movement]
+    session: _Session, first: Picture, aligned: Picture, movements: list[RenderedMovement]
 ) -> Iterator[Finding]:
     """All findings; what is rendered for them is added to `movements`."""
     source = session.source.keypoints

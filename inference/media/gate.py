@@ -38,7 +38,7 @@ from jobs.errors import (
     ProcessKilled,
     WeightsError,
 )
-from jobs.stored_errors import error_from_dict
+from jobs.service_errors import error_from_dict
 from jobs.wish import ClipFindings, PhotoFindings
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.landmarker import Landmarker, Landmarks
+from inference.faces.landmarker import POINTS, Landmarker, Landmarks
 from inference.faces.loading import landmarker
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.driver import FaceFollower, Picture, Sight
@@ -27,9 +27,10 @@ from inference.mesh.smoothing import (
 from inference.mesh.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.track import Track
 from jobs.errors import NoFaceInClip
-from jobs.model import CropBox
+from jobs.model import Face
 
 Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
@@ -48,17 +49,17 @@ class TrackRecorder:
     It keeps numbers only, 6 KB per frame.
 
     Args:
-        box: the face in one of the first frames, from brows to chin.
+        face: in one of the first frames.
         frame_rate: frames per second, exact.
         measures: the landmark network; this thread's if None.
     """
 
     def __init__(
-        self, box: CropBox, frame_rate: Fraction, measures: Landmarker | None = None
+        self, face: Face, frame_rate: Fraction, measures: Landmarker | None = None
     ) -> None:
         self._frame_rate = frame_rate
         self._landmarker = measures or landmarker()
-        self._follower = FaceFollower(self._landmarker, box, float(frame_rate))
+        self._follower = FaceFollower(self._landmarker, face, float(frame_rate))
         self._sights: list[Sight | None] = []
         self._size = (0, 0)
 
@@ -105,7 +106,7 @@ class TrackRecorder:
 
 def measure_track(
     frames: Iterable[Picture],
-    box: CropBox,
+    face: Face,
     frame_rate: Fraction,
     measures: Landmarker | None = None,
 ) -> Track:
@@ -114,7 +115,7 @@ def measure_track(
     Raises:
         NoFaceInClip: the face is in none of the frames.
     """
-    recorder = TrackRecorder(box, frame_rate, measures)
+    recorder = TrackRecorder(face, frame_rate, measures)
     for frame in frames:
         recorder.see(frame)
     return recorder.track()
@@ -139,7 +140,16 @@ def _movement(
     sights: Sequence[Sight], known: Frames, shown: Mask, window: int, mesh: CanonicalMesh
 ) -> Movement:
     """The head's movement in all frames, bridged and smoothed."""
-    heads = [fit_head(Landmarks(sight.points.astype(np.float64), 1.0), mesh) for sight in sights]
+    points = np.empty((len(sights), POINTS, 3), np.float32)
+    angles, scale, neck, apertures, gaze = [], [], [], [], []
+    for index, sight in enumerate(sights):
+        head = fit_head(Landmarks(sight.points.astype(np.float64), 1.0), mesh)
+        points[index] = head.points
+        angles.append(head.angles)
+        scale.append(head.scale)
+        neck.append(head.neck[:2])
+        apertures.append(head.apertures)
+        gaze.append(head.gaze.mean(axis=0))
 
     def whole(values: Sequence[Doubles | float]) -> Doubles:
         return bridged(np.asarray(values, np.float64), known, len(shown))
@@ -147,23 +157,27 @@ def _movement(
     def even(values: Sequence[Doubles | float]) -> Doubles:
         return smoothed(whole(values), shown, window)
 
-    points = even([head.points for head in heads])
+    points = smoothed(bridged(points, known, len(shown)), shown, window)
     return Movement(
         points=points,
-        angles=even(list(np.unwrap([head.angles for head in heads], axis=0))),
-        scale=even([head.scale for head in heads]),
-        neck=even([head.neck[:2] for head in heads]),
+        angles=even(list(np.unwrap(angles, axis=0))),
+        scale=even(scale),
+        neck=even(neck),
         # Not smoothed: a blink lasts three to five frames.
-        apertures=whole([head.apertures for head in heads]),
-        gaze=even([head.gaze.mean(axis=0) for head in heads]),
-        gaps=np.array([lip_gaps(of_frame) / mouth_width(of_frame) for of_frame in points]),
+        apertures=whole(apertures),
+        gaze=even(gaze),
+        gaps=np.array([_gaps(of_frame.astype(np.float64)) for of_frame in points]),
         scores=whole([sight.scores.astype(np.float64) for sight in sights]),
     )
 
 
-def _differences(movement: Movement, neutral: Neutral) -> dict[str, Doubles]:
+def _gaps(points: Doubles) -> Doubles:
+    return lip_gaps(points) / mouth_width(points)
+
+
+def _differences(movement: Movement, neutral: Neutral) -> dict[str, Doubles | Floats]:
     """The movement as differences from the neutral face: 0 is rest."""
-    expression = movement.points - neutral.points
+    expression = movement.points - neutral.points.astype(np.float32)
     length = np.linalg.norm(expression, axis=2, keepdims=True)
     expression *= np.minimum(1.0, _LONGEST_OFFSET_CM / np.maximum(length, 1e-9))
     return {

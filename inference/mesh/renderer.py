@@ -16,6 +16,7 @@ from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import Doubles, smoothstep
 from inference.mesh.eyes import Eyes
+from inference.mesh.glasses import glasses_of
 from inference.mesh.head import Head, fit_head
 from inference.mesh.lids import refined_lids
 from inference.mesh.moment import Moment
@@ -54,7 +55,7 @@ class FaceRenderer:
         self._photo = photo
         landmarks = refined_lids(photo, landmarks)
         self.head = fit_head(landmarks, mesh)
-        self._retargeter = Retargeter(self.head, scores, mesh)
+        self._retargeter = Retargeter(self.head, scores, mesh, glasses_of(photo, landmarks.points))
         self._placing = Placing(self.head)
         height, width = photo.shape[:2]
         self._warp = MeshWarp(self._placing.at_rest, mesh, (width, height))

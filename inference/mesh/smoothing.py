@@ -5,6 +5,7 @@ is held, eases to rest, and eases in again when the face is back.
 """
 
 from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from scipy.signal import savgol_filter
 
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Values = TypeVar("Values", bound=npt.NDArray[np.floating[Any]])
 
 _BRIDGED_S = 0.3
 _EASE_OUT_S = 0.5
@@ -25,7 +27,7 @@ def window_frames(frame_rate: float) -> int:
     return 2 * max(2, round(_WINDOW_S * frame_rate / 2)) + 1
 
 
-def smoothed(values: Doubles, trusted: Mask, window: int) -> Doubles:
+def smoothed(values: Values, trusted: Mask, window: int) -> Values:
     """Smooth (n, ...) values: parabolas fitted to `window` frames (Savitzky and Golay 1964).
 
     Each run of trusted frames is smoothed alone; runs shorter than the window are left as they are.
@@ -73,7 +75,7 @@ def without_margins(trusted: Mask, frame_rate: float) -> Mask:
     return result if result.any() else trusted
 
 
-def bridged(values: Doubles, known: npt.NDArray[np.intp], count: int) -> Doubles:
+def bridged(values: Values, known: npt.NDArray[np.intp], count: int) -> Values:
     """Return values of all `count` frames, interpolated between those known; constant at the ends.
 
     Args:
@@ -81,20 +83,25 @@ def bridged(values: Doubles, known: npt.NDArray[np.intp], count: int) -> Doubles
         known: (k,) their numbers, rising.
         count: of all frames.
     """
+    if len(known) == count:
+        return values
     place = np.interp(np.arange(count), known, np.arange(len(known)))
     lower = np.floor(place).astype(np.intp)
     upper = np.minimum(lower + 1, len(known) - 1)
-    share = (place - lower).reshape(-1, *(1,) * (values.ndim - 1))
-    return np.asarray(values[lower] * (1 - share) + values[upper] * share, np.float64)
+    share = (place - lower).reshape(-1, *(1,) * (values.ndim - 1)).astype(values.dtype)
+    result: Values = values[lower] * (1 - share) + values[upper] * share
+    return result
 
 
-def eased(values: Doubles, shown: Mask, frame_rate: float) -> Doubles:
+def eased(values: Values, shown: Mask, frame_rate: float) -> Values:
     """Return (n, ...) differences from rest, 0, without gaps.
 
     Where a frame is not shown, what was there last is held and eases to rest; afterwards, the
     values ease in.
     """
-    result = np.zeros_like(values)
+    if shown.all():
+        return values
+    result: Values = np.zeros_like(values)
     held = np.zeros_like(values[0])
     left_s = back_s = np.inf
     for index, is_shown in enumerate(shown):

@@ -4,8 +4,8 @@
         video = await engine.render(wish, "flow", Path("out.mp4"))
 
 The process starts with the first request. It is killed when it hangs, when it ignores a cancel, and
-after an unexpected error; the next request starts a fresh one. `child.py` describes the messages.
-Nothing here loads a picture library.
+after an unexpected error; the next request starts a fresh one. `engine_main.py` describes the
+messages. Nothing here loads a picture library.
 """
 
 import asyncio
@@ -19,10 +19,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
-from inference.process.engine_child import EngineChild
+from inference.process.child_handle import ChildHandle
 from inference.process.offer import EngineOffer
 from inference.process.setup import RESULT_NAME, THUMBNAIL_NAME, EngineSetup
 from jobs.errors import (
@@ -33,8 +32,9 @@ from jobs.errors import (
     EngineFailed,
     EngineHung,
     UserError,
+    os_reason,
 )
-from jobs.stored_errors import error_from_dict
+from jobs.service_errors import error_from_dict
 from jobs.wish import Video, Wish
 
 OnProgress = Callable[[int, int], None]
@@ -50,7 +50,7 @@ LOG_LINES_KEPT = 200
 _PRINTED_LINES_KEPT = 50  # of those
 
 _DRAIN_S = 1.0  # for reading the rest of a dead process's output
-# Grace after a limit: if this process itself was suspended, a response may be waiting in the pipe.
+# Grace after a deadline: if this process was suspended, a response may be waiting in the pipe.
 _GRACE_S = 0.1
 _LINE_LIMIT = 2000
 _REASONS = {
@@ -99,7 +99,7 @@ class EngineProcess:
         self._limits = limits or EngineLimits()
         self._on_restart = on_restart
         self._turn = asyncio.Lock()
-        self._child: EngineChild | None = None
+        self._child: ChildHandle | None = None
         self._request: _Request | None = None
         self._is_closed = False
         self._count = 0
@@ -109,12 +109,7 @@ class EngineProcess:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     @property
@@ -126,6 +121,11 @@ class EngineProcess:
     def log_lines(self) -> tuple[str, ...]:
         """Last log lines of the current or last request, then the last lines it printed."""
         return (*self._logged, *(f"printed: {line}" for line in self._printed))
+
+    def clear_log(self) -> None:
+        """Forget the log lines so far."""
+        self._logged.clear()
+        self._printed.clear()
 
     async def render(
         self,
@@ -154,7 +154,7 @@ class EngineProcess:
             UserError, OperatorError: from the pipeline; the latter caused by `ChildTraceback`.
         """
         async with self._turn:
-            work = _work_folder(engine, output)
+            work = _make_scratch_folder(engine, output)
             try:
                 request = {
                     "kind": "render",
@@ -176,7 +176,7 @@ class EngineProcess:
         if self._request is not None:
             self._request.cancelled.set()
 
-    async def offer(self, engines: Sequence[str] = ()) -> EngineOffer:
+    async def offer(self, engines: Sequence[str]) -> EngineOffer:
         """Return what this machine can do; the process may load torch to find out.
 
         Args:
@@ -199,28 +199,27 @@ class EngineProcess:
             await self._end_child()
 
     async def _ask(self, plain: dict[str, Any], request: "_Request") -> dict[str, Any]:
-        """Return the result of a request; end the process unless it is sound afterwards."""
-        self._logged.clear()
-        self._printed.clear()
+        """Return the result of a request; end the process unless it is healthy afterwards."""
+        self.clear_log()
         self._count += 1
         self._request = request
-        is_sound, reason = False, "failed"
+        is_healthy, reason = False, "failed"
         try:
             child = await self._living_child(request.engine)
             child.send({"number": self._count, **plain})
             response = await request.response(child, self._count, self._logged.append)
-            await child.all_printed()
-            is_sound = response.get("is_sound", True)
+            await child.wait_for_output()
+            is_healthy = response.get("is_healthy", True)
         except (EngineDied, EngineHung, Cancelled, asyncio.CancelledError) as error:
             reason = _REASONS[type(error)]
             raise
         finally:
             self._request = None
-            if not is_sound:
+            if not is_healthy:
                 await self._end_child(reason)
         return _result_of(response, request.engine)
 
-    async def _living_child(self, engine: str) -> EngineChild:
+    async def _living_child(self, engine: str) -> ChildHandle:
         """Return the process, started if needed.
 
         Raises:
@@ -233,9 +232,9 @@ class EngineProcess:
             return self._child
         await self._end_child("died")
         try:
-            self._child = await EngineChild.start(self._setup, self._printed.append)
+            self._child = await ChildHandle.start(self._setup, self._printed.append)
         except OSError as exc:
-            reason = f"its process cannot be started ({exc.strerror})"
+            reason = f"its process cannot be started ({os_reason(exc)})"
             raise EngineDied(name=engine, reason=reason) from exc
         return self._child
 
@@ -273,14 +272,16 @@ class _Request:
         self.cancelled = asyncio.Event()
         self._limits = limits
         self._on_progress = on_progress
-        # By name: when the process is killed, and the error raised then.
-        self._ends: dict[str, tuple[float, AnimatoError]] = {}
-        self._overdue_s: float | None = None
-        self._end_in("whole", time_limit_s, f"it was not done within {time_limit_s:g} s")
-        self._end_in("step", limits.load_s, f"it was not ready within {limits.load_s:g} s")
+        # By name: the time, and the error raised then.
+        self._deadlines: dict[str, tuple[float, AnimatoError]] = {}
+        self._late_since_s: float | None = None
+        self._set_hang_deadline("whole", time_limit_s, f"it was not done within {time_limit_s:g} s")
+        self._set_hang_deadline(
+            "step", limits.load_s, f"it was not ready within {limits.load_s:g} s"
+        )
 
     async def response(
-        self, child: EngineChild, number: int, keep: Callable[[str], None]
+        self, child: ChildHandle, number: int, keep: Callable[[str], None]
     ) -> dict[str, Any]:
         """Return the process's final response.
 
@@ -305,11 +306,11 @@ class _Request:
                     events.remove(gone)
                     # Its earlier output is still read, though its children may hold the pipe open.
                     died = EngineDied(name=self.engine, reason=await child.death())
-                    self._end("gone", _DRAIN_S, died)
+                    self._set_deadline("gone", _DRAIN_S, died)
                 if unwanted in events and unwanted.done():
                     events.remove(unwanted)
                     child.send({"cancel": number})
-                    self._end("unwanted", self._limits.cancel_s, Cancelled())
+                    self._set_deadline("unwanted", self._limits.cancel_s, Cancelled())
         finally:
             for future in (gone, unwanted, line):
                 future.cancel()
@@ -326,18 +327,18 @@ class _Request:
         """Return when one of them is done.
 
         Raises:
-            AnimatoError: a time limit has passed.
+            AnimatoError: a deadline has passed.
         """
         while True:
-            due_s, error = min(self._ends.values(), key=lambda end: end[0])
+            deadline_s, error = min(self._deadlines.values(), key=lambda deadline: deadline[0])
             now_s = _now_s()
-            if now_s < due_s:
-                self._overdue_s = None
-                timeout = due_s - now_s
+            if now_s < deadline_s:
+                self._late_since_s = None
+                timeout = deadline_s - now_s
             else:
-                # Only output that moves the limit can still save it.
-                self._overdue_s = self._overdue_s or now_s
-                timeout = self._overdue_s + _GRACE_S - now_s
+                # Only output that moves the deadline can still save it.
+                self._late_since_s = self._late_since_s or now_s
+                timeout = self._late_since_s + _GRACE_S - now_s
                 if timeout <= 0:
                     raise error
             done, _ = await asyncio.wait(
@@ -355,21 +356,21 @@ class _Request:
                 keep(f"{clock} {logging.getLevelName(level)} {logger}: {text}"[:_LINE_LIMIT])
                 logging.getLogger(logger).log(level, "%s", text)
             case "loaded":
-                self._expect_frame()
+                self._set_frame_deadline()
             case "progress":
-                self._expect_frame()
+                self._set_frame_deadline()
                 self._on_progress(message["done"], message["total"])
         return message["event"] in ("done", "failed")
 
-    def _expect_frame(self) -> None:
+    def _set_frame_deadline(self) -> None:
         limit_s = self._limits.frame_s
-        self._end_in("step", limit_s, f"it made no frame for {limit_s:g} s")
+        self._set_hang_deadline("step", limit_s, f"it made no frame for {limit_s:g} s")
 
-    def _end_in(self, why: str, limit_s: float, what: str) -> None:
-        self._end(why, limit_s, EngineHung(name=self.engine, reason=what))
+    def _set_hang_deadline(self, name: str, limit_s: float, reason: str) -> None:
+        self._set_deadline(name, limit_s, EngineHung(name=self.engine, reason=reason))
 
-    def _end(self, why: str, limit_s: float, error: AnimatoError) -> None:
-        self._ends[why] = (_now_s() + limit_s, error)
+    def _set_deadline(self, name: str, limit_s: float, error: AnimatoError) -> None:
+        self._deadlines[name] = (_now_s() + limit_s, error)
 
 
 async def offered_engines(
@@ -394,7 +395,7 @@ def _result_of(response: dict[str, Any], engine: str) -> dict[str, Any]:
     raise error from ChildTraceback("\n" + response["trace"])
 
 
-def _work_folder(engine: str, output: Path) -> Path:
+def _make_scratch_folder(engine: str, output: Path) -> Path:
     """Make a folder beside `output` for everything that is written until the video is done.
 
     Raises:
@@ -406,7 +407,7 @@ def _work_folder(engine: str, output: Path) -> Path:
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
             raise DiskFull(path=str(folder)) from exc
-        reason = f"no place for its files ({exc.strerror})"
+        reason = f"no place for its files ({os_reason(exc)})"
         raise EngineFailed(name=engine, reason=reason) from exc
 
 

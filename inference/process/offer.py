@@ -88,7 +88,7 @@ def weights_of(setup: EngineSetup) -> "WeightsStore":
 
 def _device_name(requested: str) -> str:
     # Imported late: it loads torch, which takes seconds, and is not there without the extra.
-    from inference.fomm.model import choose_device  # noqa: PLC0415
+    from inference.device import choose_device  # noqa: PLC0415
 
     device = choose_device(requested)
     # The number distinguishes two workers on one machine.

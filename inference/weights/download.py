@@ -38,7 +38,7 @@ _REASONS = {
 
 
 @dataclass(frozen=True)
-class Backoff:
+class RetryPolicy:
     """Timeouts and retries for one mirror.
 
     Attributes:
@@ -79,17 +79,23 @@ class Download:
         wanted: the file, with its size and hashes.
         part: where the bytes go; what is there already is resumed. No other process may write it.
         say: called with a sentence for each problem on the way.
-        backoff: timeouts and retries.
+        retry_policy: timeouts and retries.
         shows_progress: whether a progress bar is drawn on stderr, if that is a terminal.
     """
 
     def __init__(
-        self, wanted: WeightsFile, part: Path, say: Say, backoff: Backoff, *, shows_progress: bool
+        self,
+        wanted: WeightsFile,
+        part: Path,
+        say: Say,
+        retry_policy: RetryPolicy,
+        *,
+        shows_progress: bool,
     ) -> None:
         self._wanted = wanted
         self._part = part
         self._say = say
-        self._backoff = backoff
+        self._retry_policy = retry_policy
         self._shows_progress = shows_progress
 
     def fetch(self, urls: Sequence[str]) -> Digests:
@@ -109,7 +115,7 @@ class Download:
             return digests
         reasons = []
         with httpx.Client(
-            timeout=httpx.Timeout(self._backoff.read_s, connect=self._backoff.connect_s),
+            timeout=httpx.Timeout(self._retry_policy.read_s, connect=self._retry_policy.connect_s),
             follow_redirects=True,
             max_redirects=_MAX_REDIRECTS,
             headers={"User-Agent": "animato", "Accept-Encoding": "identity"},
@@ -152,17 +158,17 @@ class Download:
                     raise _Refused("it has another file than the published one")
                 self._say("the earlier part was of another file: starting again")
             except _Busy as busy:
-                if was_busy or busy.wait_s > self._backoff.retry_after_s:
+                if was_busy or busy.wait_s > self._retry_policy.retry_after_s:
                     raise _Refused(str(busy)) from busy
                 was_busy = True
                 self._say(f"{busy}: trying again in {busy.wait_s:.0f} s")
                 time.sleep(busy.wait_s)
             except _Interrupted as interrupted:
                 attempts += 1
-                if self._size() == before or attempts >= self._backoff.attempts:
+                if self._size() == before or attempts >= self._retry_policy.attempts:
                     raise _Refused(str(interrupted)) from interrupted
                 self._say(f"{interrupted}: resuming at {self._size() / 1e6:.1f} MB")
-                time.sleep(self._backoff.pause_s)
+                time.sleep(self._retry_policy.pause_s)
 
     def _request(self, client: "httpx.Client", url: str) -> None:
         """Append the response to one request, which is to reach the end of the file.

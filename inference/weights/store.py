@@ -26,7 +26,7 @@ from inference.weights.checkpoint_file import (
     unexpected_file,
     write_converted,
 )
-from inference.weights.download import Backoff, Download
+from inference.weights.download import Download, RetryPolicy
 from inference.weights.folder import Say, check_free_space, locked, rename_new, writing
 from jobs.errors import (
     WeightsCorrupt,
@@ -74,7 +74,7 @@ class WeightsStore:
         mirror: a base URL that replaces all addresses of the catalogue; may be empty.
         is_offline: whether downloads are switched off.
         say: called with a sentence for each download, conversion and problem.
-        backoff: timeouts and retries of downloads.
+        retry_policy: timeouts and retries of downloads.
         shows_progress: whether a download draws a bar on stderr, if that is a terminal.
     """
 
@@ -84,7 +84,7 @@ class WeightsStore:
     mirror: str = ""
     is_offline: bool = False
     say: Say = _log_it
-    backoff: Backoff = field(default_factory=Backoff)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     shows_progress: bool = True
 
     # --- for engines ------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ class WeightsStore:
         mb = wanted.probable_bytes / 1e6
         self.say(f"downloading {wanted.file} ({mb:.0f} MB) to {self.folder}")
         download = Download(
-            wanted, part, self.say, self.backoff, shows_progress=self.shows_progress
+            wanted, part, self.say, self.retry_policy, shows_progress=self.shows_progress
         )
         urls = [mirror.url for mirror in wanted.mirrors]
         if self.mirror:

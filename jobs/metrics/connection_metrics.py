@@ -19,12 +19,12 @@ class ConnectionMetrics:
             registry=registry,
         )
 
-    def missed(self) -> None:
+    def on_no_answer(self) -> None:
         """The server did not answer."""
         self._is_missed = True
         self._up.set(0)
 
-    def answered(self) -> None:
+    def on_answer(self) -> None:
         """The server answered."""
         if self._is_missed:
             self._is_missed = False

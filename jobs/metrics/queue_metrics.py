@@ -13,8 +13,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, INTAKE, LOOK, engine_of
+from jobs.queues.outcomes import UNFINISHED, QueueStatistics
 from jobs.queues.queues import Queues
-from jobs.queues.statistics import UNFINISHED, QueueStatistics
 from jobs.service_errors import QueueUnavailable
 
 REFRESH_EVERY_S = 15
@@ -55,7 +55,7 @@ class QueueMetrics:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._queues = queues
-        self._workers = WorkerRegistry(queues.client, queues.url)
+        self._workers = WorkerRegistry(queues.client)
         self._clock = clock
         self._last: _Snapshot | None = None
         registry.register(self)
@@ -132,6 +132,6 @@ def _fill(families: dict[str, GaugeMetricFamily], last: _Snapshot) -> None:
         states = Counter(one.state for one in last.workers if engine in one.engine_names)
         for state in WorkerState:
             families["animato_workers"].add_metric((engine, state), states[state])
-    families["animato_deliver_backlog"].add_metric((), sum(last.deliver.counts.values()))
+    families["animato_deliver_backlog"].add_metric((), last.deliver.unfinished)
     age_s = last.deliver.age_s(last.at_s)
     families["animato_deliver_oldest_seconds"].add_metric((), age_s)

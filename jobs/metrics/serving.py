@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
-from jobs.errors import BadSettings
+from jobs.errors import BadSettings, os_reason
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def serve_metrics(registry: CollectorRegistry, host: str, port: int | None) -> I
         server, thread = start_http_server(port, host, registry)
     except OSError as error:
         reason = (
-            f"The metrics cannot be served at {host}:{port} ({error.strerror}): set "
+            f"The metrics cannot be served at {host}:{port} ({os_reason(error)}): set "
             "ANIMATO_METRICS_PORT to a free port, and ANIMATO_METRICS_HOST to an address of this "
             "machine."
         )

@@ -82,7 +82,7 @@ class WorkerMetrics:
         )
         self._free.set(math.nan)
 
-    def works_on(self, device: str, restart_reasons: Iterable[str]) -> None:
+    def set_device(self, device: str, restart_reasons: Iterable[str]) -> None:
         """Note what the worker computes on, and why engine processes may be stopped.
 
         Args:
@@ -93,7 +93,7 @@ class WorkerMetrics:
         for reason in restart_reasons:
             self._restarts.labels(reason)
 
-    def opens(self, queue: str) -> None:
+    def add_queue(self, queue: str) -> None:
         """Create a queue's counters at 0: Prometheus sees no rise in one that appears as 1."""
         engine = engine_of(queue)
         for outcome in Outcome:
@@ -101,39 +101,39 @@ class WorkerMetrics:
         self._retries.labels(engine)
         self._stalls.labels(engine)
 
-    def begun(self, queue: str, waited_s: float) -> None:
+    def record_start(self, queue: str, waited_s: float) -> None:
         """Record the first attempt at a job."""
         self._wait.labels(engine_of(queue), self._device).observe(max(0.0, waited_s))
 
-    def completed(self, queue: str, run_s: float) -> None:
+    def record_completion(self, queue: str, run_s: float) -> None:
         """Record a job that has its result."""
         self._run.labels(engine_of(queue), self._device).observe(max(0.0, run_s))
-        self.ended(queue, Outcome.COMPLETED)
+        self.count_end(queue, Outcome.COMPLETED)
 
-    def ended(self, queue: str, outcome: Outcome) -> None:
+    def count_end(self, queue: str, outcome: Outcome) -> None:
         """Count a job that ended."""
         self._finished.labels(engine_of(queue), outcome).inc()
 
-    def retried(self, queue: str) -> None:
+    def count_retry(self, queue: str) -> None:
         """Count a failed attempt that is followed by another one."""
         self._retries.labels(engine_of(queue)).inc()
 
-    def stalled(self, queue: str) -> None:
+    def count_stall(self, queue: str) -> None:
         """Count a job that was taken from a worker whose lock had expired."""
         self._stalls.labels(engine_of(queue)).inc()
 
-    def lost(self) -> None:
+    def count_lost_lock(self) -> None:
         """Count a job that another worker has taken."""
         self._lock_lost.inc()
 
-    def restarted(self, reason: str) -> None:
+    def count_restart(self, reason: str) -> None:
         """Count an engine process that was stopped, by its reason."""
         self._restarts.labels(reason).inc()
 
-    def made_video(self, frames_per_second: float) -> None:
+    def record_speed(self, frames_per_second: float) -> None:
         """Record the speed of the last video."""
         self._speed.labels(self._device).set(frames_per_second)
 
-    def has_room(self, free_bytes: int | None) -> None:
+    def set_free_bytes(self, free_bytes: int | None) -> None:
         """Record the free bytes; None: unknown."""
         self._free.set(math.nan if free_bytes is None else free_bytes)

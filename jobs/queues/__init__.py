@@ -1,1 +1,1 @@
-"""The queues: admission, fair order, the bot's side, the worker's side, deliveries."""
+"""The queues: admission, fair order, adding and taking jobs, deliveries."""

@@ -20,13 +20,13 @@ from redis.asyncio import Redis
 
 from jobs.orders import Lane
 from jobs.queues.keys import (
+    accepted_key,
+    accepting_key,
     day_key,
     fair_key,
     open_key,
     photos_key,
     prefix_of,
-    taken_key,
-    taking_key,
 )
 from jobs.service_errors import QueueFull, TooManyOpenOrders, TooManyOrdersToday, TooManyPhotos
 
@@ -147,8 +147,8 @@ class Admission:
                 fair_key(request.queue),
                 open_jobs,
                 day_key(request.person),
-                taken_key(request.job_id),
-                taking_key(request.job_id),
+                accepted_key(request.job_id),
+                accepting_key(request.job_id),
             ],
             args=[
                 prefix_of(request.queue),

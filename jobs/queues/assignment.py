@@ -14,7 +14,7 @@ class Stop(StrEnum):
 
     CANCELLED = "cancelled"
     LOST = "lost"  # another worker has the job; any result of this one is refused
-    DRAINING = "draining"  # the worker is shutting down; the job is given back
+    DRAINING = "draining"  # the worker is shutting down; the job returns to its queue
 
 
 class Later(Exception):
@@ -34,25 +34,25 @@ class Assignment:
 
     Args:
         ref: the job.
-        attempt: how often the job has been started, from 1; part of the keys of its results.
+        start_number: how often the job has been started, from 1; part of the keys of its results.
         text: the job's data, a record as JSON text.
 
     Attributes:
         stop_reason: why the work is to stop; None: it is not.
     """
 
-    def __init__(self, ref: JobRef, attempt: int, text: str) -> None:
+    def __init__(self, ref: JobRef, start_number: int, text: str) -> None:
         self.ref = ref
-        self.attempt = attempt
+        self.start_number = start_number
         self.text = text
         self.stop_reason: Stop | None = None
         self._stopping = asyncio.Event()
         self._progress: Progress | None = None
-        self._is_told = True
+        self._is_published = True
         self._first_s = 0.0
         self._first_frames = 0
 
-    async def stopped(self) -> Stop:
+    async def wait_for_stop(self) -> Stop:
         """Wait until the work is to stop, and return the reason."""
         await self._stopping.wait()
         return self.stop_reason or Stop.LOST
@@ -67,15 +67,15 @@ class Assignment:
         """Set the progress; the next heartbeat of the job publishes it."""
         if progress.frames_done and not self._first_frames:
             self._first_s, self._first_frames = time.monotonic(), progress.frames_done
-        self._progress, self._is_told = progress, False
+        self._progress, self._is_published = progress, False
 
-    def news(self) -> Progress | None:
+    def unpublished(self) -> Progress | None:
         """Return the progress if it has not been published yet."""
-        return None if self._is_told else self._progress
+        return None if self._is_published else self._progress
 
-    def told(self, progress: Progress) -> None:
+    def mark_published(self, progress: Progress) -> None:
         """Note that this progress was published."""
-        self._is_told = self._progress is progress
+        self._is_published = self._progress is progress
 
     def frames_per_second(self) -> float | None:
         """Return the speed so far; None: not known yet."""

@@ -52,7 +52,6 @@ class JobQueue(Protocol):
 class JobWorker(Protocol):
     """A worker of a queue."""
 
-    id: str
     running: bool
     closing: bool
     drained: bool  # the last fetch found nothing
@@ -84,7 +83,7 @@ _LONGEST_BACKOFF_MS = 900_000
 
 Processor = Callable[[RunningJob, str, Signal], Awaitable[Json]]
 
-GIVEN_BACK = cast("type[Exception]", DelayedError)
+RETURNED_TO_QUEUE = cast("type[Exception]", DelayedError)
 NEVER_AGAIN = cast("type[Exception]", UnrecoverableError)
 
 
@@ -109,7 +108,7 @@ def open_worker(
         "settings": {"backoffStrategy": _backoff_ms},
     }
     worker = Worker(name, processor, settings)
-    # It would close the client while jobs are still being fetched and given back, which would then
+    # It would close the client while jobs are still being fetched and returned, which would then
     # open connections that nobody closes.
     worker.backend.close = _leave_open
     return cast("JobWorker", worker)

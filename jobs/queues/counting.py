@@ -17,22 +17,22 @@ def count_jobs(worker: JobWorker, queue: str, metrics: WorkerMetrics) -> None:
 
     def active(job: RunningJob, *_: object) -> None:
         if job.attemptsStarted == 1:
-            metrics.begun(queue, _seconds_since(job.timestamp))
+            metrics.record_start(queue, _seconds_since(job.timestamp))
 
     def completed(job: RunningJob, _result: Json) -> None:
-        metrics.completed(queue, _seconds_since(job.processedOn))
+        metrics.record_completion(queue, _seconds_since(job.processedOn))
 
     def failed(job: RunningJob, error: Exception) -> None:
         if job.finishedOn:
-            metrics.ended(queue, _OUTCOMES.get(str(error), Outcome.FAILED))
+            metrics.count_end(queue, _OUTCOMES.get(str(error), Outcome.FAILED))
         else:
-            metrics.retried(queue)
+            metrics.count_retry(queue)
 
-    metrics.opens(queue)
+    metrics.add_queue(queue)
     worker.on("active", active)
     worker.on("completed", completed)
     worker.on("failed", failed)
-    worker.on("stalled", lambda _job_id: metrics.stalled(queue))
+    worker.on("stalled", lambda _job_id: metrics.count_stall(queue))
 
 
 def _seconds_since(time_ms: int | None) -> float:

@@ -11,6 +11,7 @@ A video may rarely arrive twice. It is never lost without a message to the admin
 from enum import StrEnum
 
 from jobs.connection import queue_errors
+from jobs.old_records import delivery_before
 from jobs.orders import Record
 from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import sent_key
@@ -37,14 +38,15 @@ class DeliveryRecord(Record):
         since_s: when the current attempt began, unix time.
         tries: how often it was attempted.
         message_id: of the message that arrived.
-        file_id: Telegram's id of the video that arrived.
     """
+
+    schema_version: int = 2
+    _convert = delivery_before
 
     state: DeliveryState = DeliveryState.NEW
     since_s: float = 0.0
     tries: int = 0
     message_id: int | None = None
-    file_id: str | None = None
 
     def begun(self, now_s: float) -> "DeliveryRecord":
         """Return the record to write before sending."""
@@ -54,11 +56,9 @@ class DeliveryRecord(Record):
         """Return the record to write when Telegram sent nothing; the attempt is not counted."""
         return DeliveryRecord(tries=max(0, self.tries - 1))
 
-    def arrived(self, message_id: int, file_id: str | None = None) -> "DeliveryRecord":
+    def arrived(self, message_id: int) -> "DeliveryRecord":
         """Return the record to write after sending."""
-        return DeliveryRecord(
-            state=DeliveryState.SENT, tries=self.tries, message_id=message_id, file_id=file_id
-        )
+        return DeliveryRecord(state=DeliveryState.SENT, tries=self.tries, message_id=message_id)
 
 
 class NextStep(StrEnum):
@@ -97,7 +97,7 @@ async def read_record(queues: Queues, delivery_id: str) -> DeliveryRecord:
         RecordError: it was written by another version of this program.
         QueueUnavailable: Redis does not answer.
     """
-    with queue_errors(queues.url):
+    with queue_errors(queues.client):
         text = await queues.client.get(sent_key(delivery_id))
     return DeliveryRecord.read(text) if text else DeliveryRecord()
 
@@ -109,8 +109,8 @@ async def write_record(queues: Queues, delivery_id: str, record: DeliveryRecord)
         QueueUnavailable: Redis does not answer.
     """
     key, text = sent_key(delivery_id), record.to_json()
-    with queue_errors(queues.url):
+    with queue_errors(queues.client):
         # Repeat if Redis has crashed in between and lost it.
         while await queues.client.get(key) != text:
             await queues.client.set(key, text, ex=_KEPT_S)
-            await wait_until_durable(queues.client, queues.url)
+            await wait_until_durable(queues.client)

@@ -16,7 +16,7 @@ _POLL_S = 0.02
 _LONGEST_S = 10.0
 
 
-async def wait_until_durable(client: Redis, url: str) -> None:
+async def wait_until_durable(client: Redis) -> None:
     """Return once the server has passed all acknowledged writes to its operating system.
 
     From then on only a power cut can lose them, and only those of the last second. A server
@@ -27,7 +27,7 @@ async def wait_until_durable(client: Redis, url: str) -> None:
         RedisError: it does not answer.
     """
     if not await can_keep(client):
-        raise QueueUnavailable(place=public_address(url), reason="it cannot write to its disk")
+        raise QueueUnavailable(place=public_address(client), reason="it cannot write to its disk")
 
 
 async def can_keep(client: Redis) -> bool:

@@ -3,8 +3,7 @@
 import json
 
 from jobs.errors import AnimatoError, Cancelled
-from jobs.service_errors import OrderFailed, OrderStalled
-from jobs.stored_errors import error_from_dict
+from jobs.service_errors import OrderFailed, OrderStalled, error_from_dict
 
 CANCELLED = "cancelled"
 # BullMQ's own text for a job whose workers died or froze too often.

@@ -76,14 +76,13 @@ class Heartbeat(Record):
 class WorkerRegistry:
     """Heartbeats and speeds in Redis. All methods raise QueueUnavailable if it does not answer."""
 
-    def __init__(self, client: Redis, url: str) -> None:
+    def __init__(self, client: Redis) -> None:
         self._client = client
-        self._url = url
         self._record_speed = client.register_script(lua("speed"))
 
     async def beat(self, heartbeat: Heartbeat, now_s: float) -> None:
         """Write a heartbeat, which expires after DEAD_AFTER_S, and its engines, which do not."""
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.set(worker_key(heartbeat.worker), heartbeat.to_json(), ex=DEAD_AFTER_S)
                 pipe.zadd(WORKERS, {heartbeat.worker: now_s})
@@ -93,7 +92,7 @@ class WorkerRegistry:
 
     async def leave(self, worker: str) -> None:
         """Remove a worker."""
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.delete(worker_key(worker))
                 pipe.zrem(WORKERS, worker)
@@ -101,7 +100,7 @@ class WorkerRegistry:
 
     async def living(self) -> list[Heartbeat]:
         """Return the last heartbeats of live workers, except those of another program version."""
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             names = list(map(str, await self._client.zrange(WORKERS, 0, -1)))
             if not names:
                 return []
@@ -121,7 +120,7 @@ class WorkerRegistry:
         """Return the unix time of each worker's last heartbeat; None for one that is gone."""
         if not workers:
             return []
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             found = await self._client.zmscore(WORKERS, list(workers))
         return [None if beat_s is None else float(beat_s) for beat_s in found]
 
@@ -133,7 +132,7 @@ class WorkerRegistry:
         if not _LEAST_S <= seconds_per_frame <= _MOST_S:
             log.warning("%s at %s: ignored %s s per frame", device, kind, seconds_per_frame)
             return
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             await self._record_speed(
                 keys=[speed_key(device, kind)],
                 args=[repr(seconds_per_frame), _SPEED_WEIGHT, _SPEED_KEPT_S],
@@ -143,6 +142,6 @@ class WorkerRegistry:
         """Return the seconds per frame of each device; None for one without history."""
         if not devices:
             return []
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             found = await self._client.mget([speed_key(device, kind) for device in devices])
         return [None if text is None else float(text) for text in found]

@@ -88,12 +88,12 @@ def day_key(person: int) -> str:
     return f"animato:day:{person}"
 
 
-def taken_key(job_id: str) -> str:
+def accepted_key(job_id: str) -> str:
     """Whether an order was accepted: `taken`, or `cancelled` before it began."""
     return f"animato:dd:{job_id}"
 
 
-def taking_key(job_id: str) -> str:
+def accepting_key(job_id: str) -> str:
     """Set while an order is being added."""
     return f"animato:taking:{job_id}"
 

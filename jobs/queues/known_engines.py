@@ -38,25 +38,23 @@ class KnownEngines:
 
     Args:
         client: of Redis.
-        url: its address.
         own: engines that are known even if no worker has advertised them.
     """
 
-    def __init__(self, client: Redis, url: str, own: Iterable[str] = ()) -> None:
+    def __init__(self, client: Redis, own: Iterable[str] = ()) -> None:
         # redis-py's types do not distinguish its two kinds of clients here.
         self._client: Any = client
-        self._url = url
         self._own = tuple(own)
 
     async def names(self) -> tuple[str, ...]:
         """Return their names: our own first, then the others in alphabetical order."""
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             found = await self._client.hkeys(KNOWN_ENGINES)
         return (*self._own, *sorted(set(map(str, found)) - set(self._own)))
 
     async def all(self) -> list[KnownEngine]:
         """Return them, except those written by a newer version of this program."""
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             texts = await self._client.hvals(KNOWN_ENGINES)
         found = []
         for text in texts:
@@ -69,5 +67,5 @@ class KnownEngines:
     async def add(self, name: str) -> None:
         """Add an engine that orders are accepted for, unless it is known already."""
         text = KnownEngine(info=EngineInfo(name=name)).to_json()
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             await self._client.hsetnx(KNOWN_ENGINES, name, text)

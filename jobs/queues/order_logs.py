@@ -17,18 +17,16 @@ class OrderLogs:
 
     Args:
         client: the connection to Redis.
-        url: its address.
     """
 
-    def __init__(self, client: Redis, url: str) -> None:
+    def __init__(self, client: Redis) -> None:
         self._client = client
-        self._url = url
 
     async def add(self, order_id: str, lines: Sequence[str]) -> None:
         """Add lines; the oldest ones make room, and all expire a day after the last."""
         key = log_key(order_id)
         kept = [line[:_LINE_LIMIT] for line in lines][-LINES_KEPT:]
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.rpush(key, *kept)
                 pipe.ltrim(key, -LINES_KEPT, -1)
@@ -37,5 +35,5 @@ class OrderLogs:
 
     async def last(self, order_id: str, lines: int) -> list[str]:
         """Return at most so many lines about an order, the newest one last."""
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             return list(map(str, await self._client.lrange(log_key(order_id), -lines, -1)))

@@ -101,7 +101,7 @@ class Outbox:
         finished = await self._queues.finished_since(round(since_s * 1000), await self._names())
         known = await self._deliveries_have("name", finished)
         new = [one for one, is_known in zip(finished, known, strict=True) if not is_known]
-        with queue_errors(self._queues.url):
+        with queue_errors(self._queues.client):
             for one in new:
                 await _add(self._deliver, DeliveryJob.of(one))
         self._swept_at_s = now_s
@@ -138,7 +138,7 @@ class Outbox:
         """Return for each finished job whether its delivery exists and has a field."""
         found: list[bool] = []
         for start in range(0, len(finished), _BATCH):
-            with queue_errors(self._queues.url):
+            with queue_errors(self._queues.client):
                 async with self._queues.client.pipeline(transaction=False) as pipe:
                     for one in finished[start : start + _BATCH]:
                         pipe.hexists(JobRef(DELIVER, DeliveryJob.of(one).delivery_id).key, field)
@@ -158,10 +158,10 @@ async def hand_in(queues: Queues, delivery: DeliveryJob) -> None:
         QueueUnavailable: Redis does not answer.
     """
     key, queue = JobRef(DELIVER, delivery.delivery_id).key, open_queue(DELIVER, queues.client)
-    with queue_errors(queues.url):
+    with queue_errors(queues.client):
         while not await queues.client.exists(key):
             await _add(queue, delivery)
-            await wait_until_durable(queues.client, queues.url)
+            await wait_until_durable(queues.client)
 
 
 async def _add(queue: JobQueue, delivery: DeliveryJob) -> None:

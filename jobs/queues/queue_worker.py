@@ -1,7 +1,9 @@
-"""The worker's side of a queue: take jobs, keep their locks, report progress, finish or give back.
+"""Take a queue's jobs: keep their locks, report progress, finish them or return them.
 
     QueueWorker -> BullMQ's worker takes a job -> Assignment -> the caller's work -> result
                                                -> stop: cancelled, lost, draining
+
+Workers use it for videos and looks, the bot for downloads and deliveries.
 
 What the work returns is the job's result, and BullMQ's completion of it is the commit: a worker
 that has lost the job meanwhile is refused. For what the work may raise see `QueueWorker`.
@@ -32,8 +34,8 @@ from jobs.orders import Record
 from jobs.queues.admission import lua
 from jobs.queues.assignment import Assignment, Later, Stop, Work
 from jobs.queues.bullmq_types import (
-    GIVEN_BACK,
     NEVER_AGAIN,
+    RETURNED_TO_QUEUE,
     Json,
     RunningJob,
     Signal,
@@ -64,7 +66,7 @@ class WorkRules:
     """How a queue worker takes jobs; the defaults are those of animations.
 
     Attributes:
-        at_once: the most jobs in progress.
+        max_concurrent: the most jobs in progress.
         lock_s: a job is lost when its worker has not renewed the lock for this time.
         stalled_check_s: how often lost jobs are looked for.
         most_stalls: a job that was lost more often fails.
@@ -73,7 +75,7 @@ class WorkRules:
         stop_s: how long work may go on after it was asked to stop; then it is cancelled.
     """
 
-    at_once: int = 1
+    max_concurrent: int = 1
     lock_s: float = 30.0
     stalled_check_s: float = 5.0
     most_stalls: int = 3
@@ -84,7 +86,7 @@ class WorkRules:
     def for_bullmq(self) -> dict[str, Json]:
         """Return BullMQ's options."""
         return {
-            "concurrency": self.at_once,
+            "concurrency": self.max_concurrent,
             "lockDuration": round(self.lock_s * 1000),
             "stalledInterval": round(self.stalled_check_s * 1000),
             "maxStalledCount": self.most_stalls,
@@ -96,13 +98,13 @@ class WorkRules:
 class QueueWorker:
     """Works on the jobs of one queue while the block lasts.
 
-    The work gets an `Assignment` and should await `stopped()`. It may return a result (or None), or
-    raise:
+    The work gets an `Assignment` and should await `wait_for_stop()`. It may return a result
+    (or None), or raise:
         an error of `FINAL`: the job fails without a retry
-        Later: the job is given back, and no attempt is counted
+        Later: the job is returned to the queue, and no attempt is counted
         anything else: one attempt is used up; after the last one the job fails
 
-    Leaving the block stops it at once: jobs in progress are given back.
+    Leaving the block stops it at once: jobs in progress are returned to the queue.
 
     Args:
         url: the address of Redis.
@@ -120,15 +122,15 @@ class QueueWorker:
         url: str,
         queue: str,
         work: Work,
-        rules: WorkRules | None = None,
+        rules: WorkRules,
         metrics: WorkerMetrics | None = None,
     ) -> None:
         self.queue = queue
         self._url = url
-        self._rules = rules or WorkRules()
+        self._rules = rules
         self._work = work
         self._metrics = metrics or WorkerMetrics()
-        self._in_hand: dict[str, Assignment] = {}
+        self._in_progress: dict[str, Assignment] = {}
         self._takes_none = False
         self._is_closed = False
 
@@ -137,7 +139,7 @@ class QueueWorker:
         self._beat = self._client.register_script(lua("beat"))
         self._commit = self._client.register_script(lua("commit"))
         try:
-            with queue_errors(self._url):
+            with queue_errors(self._client):
                 await self._client.ping()
         except BaseException:
             await self._client.aclose()
@@ -159,11 +161,11 @@ class QueueWorker:
         await self.drain(grace_s=0)
 
     @property
-    def in_hand(self) -> list[Assignment]:
+    def in_progress(self) -> list[Assignment]:
         """The jobs in progress."""
-        return list(self._in_hand.values())
+        return list(self._in_progress.values())
 
-    async def ended(self) -> None:
+    async def wait_for_end(self) -> None:
         """Return when the worker has stopped by itself, so that another one must be opened."""
         run = self._tasks[0]
         await asyncio.wait({run})
@@ -171,7 +173,7 @@ class QueueWorker:
             log.error("%s: the queue worker has failed", self.queue, exc_info=error)
 
     async def pause(self) -> None:
-        """Take no further jobs; one that is just being taken is given back."""
+        """Take no further jobs; one that is just being taken is returned to the queue."""
         self._takes_none = True
         await self._worker.pause(True)
 
@@ -181,7 +183,7 @@ class QueueWorker:
         self._worker.resume()
 
     async def drain(self, grace_s: float) -> None:
-        """Stop the worker: finish jobs that are nearly done, give the others back.
+        """Stop the worker: finish jobs that are nearly done, return the others to the queue.
 
         Args:
             grace_s: jobs that will be done within this time are finished.
@@ -196,13 +198,13 @@ class QueueWorker:
             # It is about to start, and would do so after its end; paused, it takes no jobs.
             await worker.pause(True)
             await end_run(worker, self._tasks[0])
-        for assignment in self.in_hand:
+        for assignment in self.in_progress:
             remaining_s = assignment.remaining_s()
             if remaining_s is None or remaining_s >= grace_s:
                 assignment.stop(Stop.DRAINING)
         take_no_more(worker)
         await has_finished(worker, grace_s)
-        for assignment in self.in_hand:
+        for assignment in self.in_progress:
             assignment.stop(Stop.DRAINING)
         await has_finished(worker, 2 * self._rules.stop_s)
         await end_run(worker, self._tasks[0])
@@ -212,9 +214,9 @@ class QueueWorker:
             log.warning("%s: the job in progress is left until its lock expires", self.queue)
             await worker.close(force=True)
         for job in unbegun_jobs(worker):
-            with suppress(GIVEN_BACK, TimeoutError):
+            with suppress(RETURNED_TO_QUEUE, TimeoutError):
                 async with asyncio.timeout(_FORCED_S):
-                    await self._give_back(job, job.token, 0)
+                    await self._return_to_queue(job, job.token, 0)
         await end_tasks(self._tasks)
         await self._client.aclose()
 
@@ -223,7 +225,7 @@ class QueueWorker:
     async def _process(self, job: RunningJob, token: str, signal: Signal) -> Json:
         """Called by BullMQ for each job; the third parameter makes it create the signal."""
         if self._takes_none:
-            await self._give_back(job, token, 0)
+            await self._return_to_queue(job, token, 0)
         ref = JobRef(self.queue, job.id)
         async with self._client.pipeline(transaction=False) as pipe:
             pipe.hget(ref.key, RESULT_FIELD)
@@ -234,28 +236,28 @@ class QueueWorker:
         if is_unwanted:
             raise NEVER_AGAIN(CANCELLED)
         assignment = Assignment(ref, job.attemptsStarted, json.dumps(job.data))
-        self._in_hand[job.id] = assignment
+        self._in_progress[job.id] = assignment
         try:
             result = await self._supervise(assignment, token, signal)
         except Later as later:
-            await self._give_back(job, token, later.after_s)
+            await self._return_to_queue(job, token, later.after_s)
         finally:
-            del self._in_hand[job.id]
+            del self._in_progress[job.id]
         match assignment.stop_reason:
             case Stop.LOST:
-                self._metrics.lost()
-                raise GIVEN_BACK
+                self._metrics.count_lost_lock()
+                raise RETURNED_TO_QUEUE
             case Stop.CANCELLED:
                 raise NEVER_AGAIN(CANCELLED)
             case Stop.DRAINING if result is None:
-                await self._give_back(job, token, 0)
+                await self._return_to_queue(job, token, 0)
         if result is None:
             return None
         plain = result.model_dump(mode="json")
         args = [token, RESULT_FIELD, json.dumps(plain)]
         if not await self._commit(keys=[ref.lock_key, ref.key], args=args):
-            self._metrics.lost()
-            raise GIVEN_BACK
+            self._metrics.count_lost_lock()
+            raise RETURNED_TO_QUEUE
         return plain
 
     async def _supervise(self, assignment: Assignment, token: str, signal: Signal) -> Record | None:
@@ -266,9 +268,9 @@ class QueueWorker:
             Exception: the failure, in a form for BullMQ.
         """
         work = asyncio.ensure_future(self._work(assignment))
-        stopping = asyncio.create_task(assignment.stopped())
+        stopping = asyncio.create_task(assignment.wait_for_stop())
         try:
-            async with self._watched(assignment, token, signal):
+            async with self._watch(assignment, token, signal):
                 await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if not work.done():
                     await asyncio.wait({work}, timeout=self._rules.stop_s)
@@ -301,12 +303,12 @@ class QueueWorker:
             if assignment.stop_reason is not None:
                 log.info("%s: stopped (%s): %r", job_id, assignment.stop_reason, error)
                 return None
-            log.exception("%s: attempt %d failed", job_id, assignment.attempt)
+            log.exception("%s: attempt %d failed", job_id, assignment.start_number)
             ours = error if isinstance(error, AnimatoError) else OrderFailed(order=job_id)
             raise RuntimeError(reason_of(ours)) from error
 
     @asynccontextmanager
-    async def _watched(
+    async def _watch(
         self, assignment: Assignment, token: str, signal: Signal
     ) -> AsyncIterator[None]:
         """Report progress and watch for cancellation while the block lasts."""
@@ -328,11 +330,11 @@ class QueueWorker:
 
     async def _report(self, assignment: Assignment, token: str) -> None:
         """Report progress, and check for cancellation and a lost lock."""
-        ref, news = assignment.ref, assignment.news()
+        ref, progress = assignment.ref, assignment.unpublished()
         try:
             answer = await self._beat(
                 keys=[ref.lock_key, ref.key, cancel_key(ref.job_id)],
-                args=[token, news.to_json() if news else ""],
+                args=[token, progress.to_json() if progress else ""],
             )
         except RedisError as error:
             log.warning("%s: progress could not be reported: %r", ref.job_id, error)
@@ -341,25 +343,25 @@ class QueueWorker:
             assignment.stop(Stop.LOST)
         elif answer == "cancelled":
             assignment.stop(Stop.CANCELLED)
-        if news:
-            assignment.told(news)
+        if progress:
+            assignment.mark_published(progress)
 
-    async def _give_back(self, job: RunningJob, token: str, after_s: float) -> None:
-        """Give a job back. Always raises what makes BullMQ leave the job alone."""
+    async def _return_to_queue(self, job: RunningJob, token: str, after_s: float) -> None:
+        """Return a job. Always raises what makes BullMQ leave the job alone."""
         try:
             await job.moveToDelayed(round((time.time() + after_s) * 1000), token)
         except (TypeError, RedisError) as error:
             # The job is lost, or will be when its lock expires.
-            log.warning("%s could not be given back: %r", job.id, error)
-        raise GIVEN_BACK
+            log.warning("%s could not be returned to its queue: %r", job.id, error)
+        raise RETURNED_TO_QUEUE
 
     # --- events ---
 
     def _lose(self, job_ids: list[str]) -> None:
         for job_id in job_ids:
-            if job_id in self._in_hand:
+            if job_id in self._in_progress:
                 log.warning("%s is lost: its work stops", job_id)
-                self._in_hand[job_id].stop(Stop.LOST)
+                self._in_progress[job_id].stop(Stop.LOST)
 
     async def _listen(self) -> None:
         """Pass on cancellations. One that is missed is found by the next report."""

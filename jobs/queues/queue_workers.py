@@ -56,7 +56,7 @@ class QueueWorkers:
                 async with QueueWorker(self._url, queue, work, rules, self._metrics) as worker:
                     self._open[queue] = worker
                     await self.update()
-                    await worker.ended()
+                    await worker.wait_for_end()
             except QueueUnavailable as error:
                 log.warning("%s", error)
             finally:
@@ -71,9 +71,9 @@ class QueueWorkers:
         self._tasks.append(asyncio.create_task(self.run(queue, work, rules)))
 
     @property
-    def in_hand(self) -> list[Assignment]:
+    def in_progress(self) -> list[Assignment]:
         """The jobs in progress in all queues."""
-        return [job for worker in self._open.values() for job in worker.in_hand]
+        return [job for worker in self._open.values() for job in worker.in_progress]
 
     async def update(self) -> None:
         """Pause the workers whose queues `may_take` excludes, and resume the others."""
@@ -86,13 +86,13 @@ class QueueWorkers:
                 self._paused.add(queue)
                 await worker.pause()
 
-    def give_up(self) -> None:
-        """Give all jobs in progress back to their queues."""
-        for job in self.in_hand:
+    def return_to_queues(self) -> None:
+        """Have all jobs in progress stop and return to their queues."""
+        for job in self.in_progress:
             job.stop(Stop.DRAINING)
 
     async def drain(self, grace_s: float) -> None:
-        """Stop all workers. Jobs that need longer than `grace_s` are given back."""
+        """Stop all workers. Jobs that need longer than `grace_s` return to their queues."""
         self._is_draining = True
         await asyncio.gather(*(worker.drain(grace_s) for worker in self._open.values()))
         await end_tasks(self._tasks)

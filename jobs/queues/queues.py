@@ -1,11 +1,11 @@
-"""The queues as the bot uses them: submit orders, read their status, cancel them.
+"""The queues: add jobs, read their status, cancel and remove them.
 
     submit -> admission (duplicate? limits; fair tag) -> BullMQ's queue `animate-<engine>`
     status -> state, place, progress, result or error
     cancel -> removed while it waits; else its worker stops
     finished_since -> what to deliver (`outbox.py`)
 
-The worker's side is `queue_worker.py`; `keys.py` lists the Redis keys.
+`queue_worker.py` takes jobs out of a queue; `keys.py` lists the Redis keys.
 """
 
 import time
@@ -26,6 +26,7 @@ from jobs.queues.keys import (
     INTAKE,
     LOOK,
     JobRef,
+    accepted_key,
     cancel_key,
     day_key,
     engine_queue,
@@ -34,24 +35,29 @@ from jobs.queues.keys import (
     open_key,
     photos_key,
     prefix_of,
-    taken_key,
 )
 from jobs.queues.known_engines import KnownEngines
-from jobs.queues.outcomes import CancelOutcome, DeadLetter, Finished, Submitted
-from jobs.queues.statistics import UNFINISHED, QueueStatistics
+from jobs.queues.outcomes import (
+    STATES,
+    UNFINISHED,
+    CancelOutcome,
+    DeadLetter,
+    Finished,
+    QueueStatistics,
+    Submitted,
+)
 from jobs.queues.status import STATUS_FIELDS, Status, status_of
 from jobs.service_errors import OrderNotFailed, RecordError
 
 ATTEMPTS = 3
 _SHORT_S = 1.0  # the cost of a job of the short queues
 RETRY_AFTER_MS = 15_000
-_TAKEN_KEPT_S = 172_800  # as long as finished orders are
+_ACCEPTED_KEPT_S = 172_800  # as long as finished orders are
 # Long: the order of a dead worker waits until there is another worker.
 _CANCEL_KEPT_S = 172_800
 # The score of a delayed job: its time in ms, followed by a counter.
 _DELAYED_COUNTER_BITS = 12
 _FIRST_TAG = 1.0  # see `admit.lua`
-_STATES = ("active", "wait", "prioritized", "delayed", "completed", "failed")
 
 
 class Queues:
@@ -76,7 +82,7 @@ class Queues:
         self.url = url
         self._metrics = metrics or OrderMetrics()
         self.client: Redis = connect(url, is_worker=False, watch=self._metrics.connection)
-        self._known = KnownEngines(self.client, url, engines)
+        self._known = KnownEngines(self.client, engines)
         self.engine_queues = tuple(map(engine_queue, engines))
         self.limits = limits or OrderLimits()
         self.clock = clock
@@ -113,11 +119,11 @@ class Queues:
         await self.check_engine(order.engine)
         await self._known.add(order.engine)
         request = self.request_of(order)
-        with self._metrics.refusals(), queue_errors(self.url):
+        with self._metrics.refusals(), queue_errors(self.client):
             limits = limits or self.limits
-            is_new = await self._take(request, limits, order, f"{order.wish.cost_frames} frames")
+            is_new = await self._enqueue(request, limits, order, f"{order.wish.cost_frames} frames")
             self._metrics.submitted(ref.queue, order.lane, is_new=is_new)
-            status = await self._status_of_taken(ref)
+            status = await self._status_of_accepted(ref)
         return Submitted(is_new, status)
 
     async def check_engine(self, engine: str) -> None:
@@ -151,26 +157,26 @@ class Queues:
             TooManyPhotos: the person has too many.
         """
         request = Request(ref.queue, ref.job_id, person, _SHORT_S)
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             if follows is not None:
                 await self.client.zrem(photos_key(person), follows.key)
-            return await self._take(request, limits, record, type(record).__name__)
+            return await self._enqueue(request, limits, record, type(record).__name__)
 
     async def status(self, ref: JobRef) -> Status | None:
         """Return the status of a job; None if nothing is known about it."""
         prefix = prefix_of(ref.queue)
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.hmget(ref.key, STATUS_FIELDS)
                 pipe.zrank(f"{prefix}prioritized", ref.job_id)
                 pipe.llen(f"{prefix}wait")
                 pipe.lpos(f"{prefix}wait", ref.job_id)
                 pipe.zscore(f"{prefix}delayed", ref.job_id)
-                pipe.get(taken_key(ref.job_id))
-                fields, rank, express, express_at, delayed, taken = await pipe.execute()
+                pipe.get(accepted_key(ref.job_id))
+                fields, rank, express, express_at, delayed, accepted = await pipe.execute()
         stored = dict(zip(STATUS_FIELDS, fields, strict=True))
         if stored["name"] is None:
-            if taken != OrderState.CANCELLED:
+            if accepted != OrderState.CANCELLED:
                 return None
             return Status(ref, OrderState.CANCELLED, error=Cancelled())
         ahead = None
@@ -183,7 +189,7 @@ class Queues:
 
     async def cancel(self, ref: JobRef) -> CancelOutcome:
         """Cancel an order. The caller checks whether the person may."""
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             # First, so that a worker that takes it at this moment finds the request.
             await self.client.set(cancel_key(ref.job_id), "1", ex=_CANCEL_KEPT_S)
             status = await self.status(ref)
@@ -198,7 +204,7 @@ class Queues:
 
     async def remove_waiting(self, ref: JobRef) -> bool:
         """Remove an order that has not begun; return whether it is removed, now or earlier."""
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             status = await self.status(ref)
             return status is not None and await self._is_removed(status)
 
@@ -208,7 +214,7 @@ class Queues:
         Raises:
             OrderNotFailed: it is neither failed nor cancelled.
         """
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             job = await stored_job(self._queue(ref.queue), ref.job_id)
             if job is None:
                 raise OrderNotFailed(order=ref.job_id)
@@ -229,7 +235,7 @@ class Queues:
         """Return the jobs that failed for a reason of ours, the latest first."""
         found = []
         for queue in (INTAKE, LOOK, *await self.known_engine_queues()):
-            with queue_errors(self.url):
+            with queue_errors(self.client):
                 ids = await self.client.zrevrange(f"{prefix_of(queue)}failed", 0, -1)
                 refs = [JobRef(queue, str(job_id)) for job_id in ids]
                 async with self.client.pipeline(transaction=False) as pipe:
@@ -246,39 +252,27 @@ class Queues:
         found.sort(key=lambda letter: letter.status.finished_s or 0, reverse=True)
         return found[:at_most]
 
-    async def counts(self, queue: str) -> dict[str, int]:
-        """Return the number of jobs of a queue in each of BullMQ's states."""
+    async def statistics(self, queue: str) -> QueueStatistics:
+        """Return the jobs of a queue in numbers, all of one moment."""
         prefix = prefix_of(queue)
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             async with self.client.pipeline(transaction=True) as pipe:
-                for state in _STATES:
+                for state in STATES:
                     is_list = state in ("active", "wait")
                     (pipe.llen if is_list else pipe.zcard)(prefix + state)
-                numbers = await pipe.execute()
-        return dict(zip(_STATES, map(int, numbers), strict=True))
-
-    async def statistics(self, queue: str) -> QueueStatistics:
-        """Return the unfinished jobs of a queue in numbers, all of one moment."""
-        prefix = prefix_of(queue)
-        with queue_errors(self.url):
-            async with self.client.pipeline(transaction=True) as pipe:
-                pipe.llen(f"{prefix}active")
-                pipe.llen(f"{prefix}wait")
-                pipe.zcard(f"{prefix}prioritized")
-                pipe.zcard(f"{prefix}delayed")
                 pipe.hget(fair_key(queue), "V")
                 await self._oldest(args=[prefix], client=pipe)
                 *numbers, tag, oldest_ms = await pipe.execute()
-        counts = dict(zip(UNFINISHED, map(int, numbers), strict=True))
+        counts = dict(zip(STATES, map(int, numbers), strict=True))
         # The tags of an empty queue are reset only when the next job comes.
-        is_empty = tag is None or not any(counts.values())
+        is_empty = tag is None or not any(counts[state] for state in UNFINISHED)
         return QueueStatistics(counts, oldest_ms, _FIRST_TAG if is_empty else float(tag))
 
     async def waits(self, queue: str) -> bool:
         """Return whether a queue has jobs that may be taken now; delayed ones count once due."""
         due = (round(self.clock() * 1000) + 1) << _DELAYED_COUNTER_BITS
         prefix = prefix_of(queue)
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             async with self.client.pipeline(transaction=True) as pipe:
                 pipe.llen(f"{prefix}wait")
                 pipe.zcard(f"{prefix}prioritized")
@@ -287,7 +281,7 @@ class Queues:
 
     async def finished_since(self, since_ms: int, queues: Sequence[str]) -> list[Finished]:
         """Return the jobs of some queues that ended since a time, by their workers' clocks."""
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             async with self.client.pipeline(transaction=True) as pipe:
                 for queue in queues:
                     for state in ("completed", "failed"):
@@ -303,7 +297,7 @@ class Queues:
 
     async def remove(self, ref: JobRef) -> None:
         """Remove a finished job."""
-        with queue_errors(self.url):
+        with queue_errors(self.client):
             await self._queue(ref.queue).remove(ref.job_id)
 
     @staticmethod
@@ -317,7 +311,9 @@ class Queues:
             self._queues[name] = open_queue(name, self.client)
         return self._queues[name]
 
-    async def _take(self, request: Request, limits: OrderLimits, record: Record, name: str) -> bool:
+    async def _enqueue(
+        self, request: Request, limits: OrderLimits, record: Record, name: str
+    ) -> bool:
         """Add a job unless it is known; return whether it is new, once it would survive a crash."""
         ref = JobRef(request.queue, request.job_id)
         engine_queues = await self.known_engine_queues()
@@ -327,8 +323,8 @@ class Queues:
             priority = await self.admission.admit(request, limits, self.clock(), counted)
             if priority is not None:
                 await self._add(ref, record, priority, name)
-            await wait_until_durable(self.client, self.url)
-            if await self.client.exists(taken_key(ref.job_id), *keys):
+            await wait_until_durable(self.client)
+            if await self.client.exists(accepted_key(ref.job_id), *keys):
                 return priority is not None
             # Redis has crashed in between and lost it: repeat.
 
@@ -345,9 +341,9 @@ class Queues:
         }
         await self._queue(ref.queue).add(name, record.model_dump(mode="json"), options)
         # Not earlier: a crash in between would block the id for two days.
-        await self.client.set(taken_key(ref.job_id), "taken", ex=_TAKEN_KEPT_S)
+        await self.client.set(accepted_key(ref.job_id), "taken", ex=_ACCEPTED_KEPT_S)
 
-    async def _status_of_taken(self, ref: JobRef) -> Status:
+    async def _status_of_accepted(self, ref: JobRef) -> Status:
         """Return the status of an order that is or was in one of the queues."""
         for queue in (ref.queue, *await self.known_engine_queues()):
             status = await self.status(JobRef(queue, ref.job_id))
@@ -366,9 +362,9 @@ class Queues:
         """Remove a waiting job as if it had never been ordered; return whether that succeeded."""
         ref = status.ref
         data = await self.client.hget(ref.key, "data")
-        await self.client.set(taken_key(ref.job_id), OrderState.CANCELLED, ex=_TAKEN_KEPT_S)
+        await self.client.set(accepted_key(ref.job_id), OrderState.CANCELLED, ex=_ACCEPTED_KEPT_S)
         if not await self._queue(ref.queue).remove(ref.job_id):
-            await self.client.set(taken_key(ref.job_id), "taken", ex=_TAKEN_KEPT_S)
+            await self.client.set(accepted_key(ref.job_id), "taken", ex=_ACCEPTED_KEPT_S)
             return False  # a worker has just taken it
         if data is None or not is_engine_queue(ref.queue):
             return True

@@ -93,9 +93,9 @@ def time_range(backlog: Backlog, seconds_per_frame: list[float | None]) -> TimeR
 class Estimates:
     """Estimates times. All methods raise QueueUnavailable if Redis does not answer."""
 
-    def __init__(self, client: Redis, url: str) -> None:
-        self._url = url
-        self._workers = WorkerRegistry(client, url)
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._workers = WorkerRegistry(client)
         self._ahead = client.register_script(lua("ahead"))
 
     async def until_done(self, ref: JobRef, engine: str) -> TimeRange | None:
@@ -110,7 +110,7 @@ class Estimates:
 
     async def backlog(self, ref: JobRef) -> Backlog:
         """Return the work until an order is done; its own is 0 if the order is unknown."""
-        with queue_errors(self._url):
+        with queue_errors(self._client):
             ahead, *mine, running = await self._ahead(args=[prefix_of(ref.queue), ref.job_id])
         return Backlog(ahead=ahead, running=sum(_left(*one) for one in running), own=_left(*mine))
 

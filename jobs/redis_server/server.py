@@ -29,7 +29,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from jobs.child_environment import child_environment
-from jobs.child_process import Backoff, ChildProcess, keep_running
+from jobs.child_process import ChildProcess, RestartPolicy, keep_running
 from jobs.connection import check_server, is_loading
 from jobs.errors import os_reason
 from jobs.redis_server.program import find_program
@@ -45,7 +45,7 @@ _USUAL = ("overcommit", "bye bye", "scheduling shutdown")  # warnings of every s
 
 
 @dataclass(frozen=True)
-class ServerTimeouts(Backoff):
+class ServerTimeouts(RestartPolicy):
     """How long the server is waited for, and when it is restarted.
 
     Attributes:
@@ -176,12 +176,12 @@ class RedisServer:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._folder.chmod(0o700)
             self._lock_file = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-            while not _locked(self._lock_file):
+            while not _try_lock(self._lock_file):
                 if asyncio.get_running_loop().time() > deadline:
                     raise QueueFolderBusy(folder=str(self._folder))
                 await asyncio.sleep(0.05)
         except OSError as exc:
-            raise self._refused(exc) from exc
+            raise self._folder_error(exc) from exc
 
     def _prepare(self, program: Path) -> list[str]:
         """Return the command line; set `url`, and write the password file if TCP is used."""
@@ -220,11 +220,11 @@ class RedisServer:
             file.touch(0o600, exist_ok=False)
             file.write_text(f"requirepass {password}\n", "utf-8")
         except OSError as exc:
-            raise self._refused(exc) from exc
+            raise self._folder_error(exc) from exc
         self.url = f"redis://:{password}@127.0.0.1:{port}"
         return {"port": str(port), "bind": "127.0.0.1"}, [str(file)]
 
-    def _refused(self, error: OSError) -> FolderRefused:
+    def _folder_error(self, error: OSError) -> FolderRefused:
         return FolderRefused(folder=str(self._folder), reason=os_reason(error))
 
     # --- running ----------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ def _is_warning(line: str) -> bool:
     return head is not None and head[1] == "#" and not any(usual in line for usual in _USUAL)
 
 
-def _locked(lock: int) -> bool:
+def _try_lock(lock: int) -> bool:
     """Try to take the lock; return whether it is ours."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -53,7 +53,7 @@ class OpenStore:
     folder: Path | None = None
 
 
-def opened(url: str, timeouts: StoreTimeouts) -> OpenStore:
+def open_address(url: str, timeouts: StoreTimeouts) -> OpenStore:
     """Open the store at `url`, creating a folder if necessary; an S3 store is not contacted.
 
     Raises:
@@ -77,14 +77,14 @@ def _s3(url: str, parts: SplitResult, timeouts: StoreTimeouts) -> OpenStore:
     # Not `parse_qsl`, which turns the + of a secret into a space.
     options = {name: unquote(value) for name, _, value in pairs}
     prefix = unquote(parts.path.strip("/"))
-    is_sound = (
+    is_valid = (
         re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", parts.netloc)
         and (not prefix or is_key(prefix))
         and all(name in _S3_OPTIONS for name in options)
         and re.match(r"https?://.", options.get("endpoint", "http://."))
         and "#" not in url
     )
-    if not is_sound:
+    if not is_valid:
         reason = (
             "ANIMATO_STORE_URL is not the address of an S3 store: expected s3://bucket/prefix, "
             f"optionally with ?name=value&..., names: {', '.join(_S3_OPTIONS)}."

@@ -27,8 +27,8 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from jobs.errors import DiskFull
 from jobs.service_errors import FileGone, StoreFull, StoreUnavailable
 from jobs.store import local_files
-from jobs.store.address import OpenStore, StoreTimeouts, opened
-from jobs.store.keys import checked, is_key
+from jobs.store.address import OpenStore, StoreTimeouts, open_address
+from jobs.store.keys import check_key, is_key
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class FileStore:
         Raises:
             BadSettings: the address is malformed.
         """
-        return cls(opened(url, timeouts or StoreTimeouts()), min_free_bytes)
+        return cls(open_address(url, timeouts or StoreTimeouts()), min_free_bytes)
 
     async def check(self) -> None:
         """Raise a StoreError unless files can be written, read and deleted."""
@@ -109,7 +109,7 @@ class FileStore:
             OSError: the file at the path `content` cannot be read.
             StoreFull: there is too little space; nothing has changed.
         """
-        checked(key)
+        check_key(key)
         size_bytes = content.stat().st_size if isinstance(content, Path) else len(content)
         free_bytes = self.free_bytes()
         if free_bytes is not None and free_bytes - size_bytes < self._min_free_bytes:
@@ -131,7 +131,7 @@ class FileStore:
         Raises:
             FileGone: it is not there.
         """
-        with self._errors(checked(key)):
+        with self._errors(check_key(key)):
             found = await self._store.get_async(key)
             return bytes(await found.bytes_async())
 
@@ -143,7 +143,7 @@ class FileStore:
             DiskFull: there is no space for it.
             OSError: `path` cannot be written.
         """
-        checked(key)
+        check_key(key)
         part = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
         try:
             async with aclosing(self._chunks(key)) as chunks:
@@ -164,7 +164,7 @@ class FileStore:
     async def exists(self, key: str) -> bool:
         """Return whether there is such a file."""
         try:
-            with self._errors(checked(key)):
+            with self._errors(check_key(key)):
                 await self._store.head_async(key)
         except FileGone:
             return False
@@ -172,7 +172,7 @@ class FileStore:
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete files; missing ones are ignored. After an error, some may be deleted."""
-        wanted = [checked(key) for key in keys]
+        wanted = [check_key(key) for key in keys]
         if self._folder is None:
             with self._errors():
                 if wanted:
@@ -184,7 +184,7 @@ class FileStore:
 
     async def listing(self, folder: str = "") -> AsyncIterator[StoredFile]:
         """Yield the files in a folder and its subfolders; by default, all."""
-        prefix = checked(folder) if folder else None
+        prefix = check_key(folder) if folder else None
         pages = self._store.list(prefix, chunk_size=1000)
         while True:
             with self._errors():

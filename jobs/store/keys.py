@@ -2,8 +2,8 @@
 
     inputs/<draft>/<name>              a photo or a clip as it was sent
     looks/<draft>/<name>               normalised photos and clips, numbered sheets
-    results/<order>/<attempt>.mp4      the result of an attempt
-    results/<order>/<attempt>.jpg      its thumbnail, until it is delivered
+    results/<order>/<start>.mp4        the result of the worker's n-th start
+    results/<order>/<start>.jpg        its thumbnail, until it is delivered
 
 The files of a draft or an order are deleted together: the deadline is that of their folder.
 """
@@ -21,22 +21,22 @@ RESULTS = "results"
 
 def input_key(draft: str, name: str) -> str:
     """Return the key of a photo or a clip as it was sent."""
-    return checked(f"{INPUTS}/{_segment(draft)}/{_segment(name)}")
+    return check_key(f"{INPUTS}/{_segment(draft)}/{_segment(name)}")
 
 
 def look_key(draft: str, name: str) -> str:
     """Return the key of a normalised photo or clip, or a numbered sheet."""
-    return checked(f"{LOOKS}/{_segment(draft)}/{_segment(name)}")
+    return check_key(f"{LOOKS}/{_segment(draft)}/{_segment(name)}")
 
 
-def result_key(order: str, attempt: int) -> str:
-    """Return the key of the result of an attempt; attempts count from 1."""
-    return checked(f"{RESULTS}/{_segment(order)}/{attempt}.mp4")
+def result_key(order: str, start_number: int) -> str:
+    """Return the key of the result of a start; starts count from 1."""
+    return check_key(f"{RESULTS}/{_segment(order)}/{start_number}.mp4")
 
 
-def result_thumbnail_key(order: str, attempt: int) -> str:
-    """Return the key of the thumbnail of an attempt's result."""
-    return checked(f"{RESULTS}/{_segment(order)}/{attempt}.jpg")
+def result_thumbnail_key(order: str, start_number: int) -> str:
+    """Return the key of the thumbnail of that result."""
+    return check_key(f"{RESULTS}/{_segment(order)}/{start_number}.jpg")
 
 
 def draft_folders(draft: str) -> tuple[str, str]:
@@ -64,7 +64,7 @@ def is_key(text: str) -> bool:
     return _KEY.fullmatch(text) is not None and ".." not in text
 
 
-def checked(key: str) -> str:
+def check_key(key: str) -> str:
     """Return the key.
 
     Raises:
@@ -85,4 +85,4 @@ def _segment(name: str) -> str:
     if "/" in name:
         message = f"{name!r} is not a part of a key"
         raise ValueError(message)
-    return checked(name)
+    return check_key(name)

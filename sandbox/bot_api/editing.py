@@ -21,7 +21,7 @@ _REACTIONS = """
 REACTIONS = frozenset(_REACTIONS.split())
 
 
-def _edited(telegram: Telegram, call: Parameters) -> Message:
+def _message_to_edit(telegram: Telegram, call: Parameters) -> Message:
     """Return the bot's message that a call names."""
     inline_id = call.text("inline_message_id")
     if inline_id is not None:
@@ -57,7 +57,7 @@ def _change(telegram: Telegram, call: Parameters, message: Message, content: Jso
 
 async def edit_message_text(telegram: Telegram, call: Parameters) -> object:
     """Change a text."""
-    message = _edited(telegram, call)
+    message = _message_to_edit(telegram, call)
     content = text_fields(call)
     if "text" not in message.content:
         raise bad_request("there is no text in the message to edit")
@@ -66,7 +66,7 @@ async def edit_message_text(telegram: Telegram, call: Parameters) -> object:
 
 async def edit_message_caption(telegram: Telegram, call: Parameters) -> object:
     """Change a caption."""
-    message = _edited(telegram, call)
+    message = _message_to_edit(telegram, call)
     if "text" in message.content or {"video_note", "sticker"} & message.content.keys():
         raise bad_request("there is no caption in the message to edit")
     kept = {
@@ -79,20 +79,20 @@ async def edit_message_caption(telegram: Telegram, call: Parameters) -> object:
 
 async def edit_message_media(telegram: Telegram, call: Parameters) -> object:
     """Replace media, or a text by media."""
-    message = _edited(telegram, call)
+    message = _message_to_edit(telegram, call)
     kind, item = input_media(call.json_object("media"))
     if message.inline_message_id is not None and call.uploads:
         # Nothing can be uploaded into an inline message.
         raise bad_request("wrong file identifier/HTTP URL specified")
     markup_of(call)
     content = await content_of(telegram, call, kind, item)
-    message = _edited(telegram, call)  # it may have been deleted meanwhile
+    message = _message_to_edit(telegram, call)  # it may have been deleted meanwhile
     return _change(telegram, call, message, content)
 
 
 async def edit_message_reply_markup(telegram: Telegram, call: Parameters) -> object:
     """Change only the keyboard."""
-    message = _edited(telegram, call)
+    message = _message_to_edit(telegram, call)
     return _change(telegram, call, message, message.content)
 
 

@@ -36,7 +36,7 @@ async def attachment_of(
         ApiError: 400 for a URL, an unknown file id, a missing part, a file that cannot be read.
     """
     name = "media" if "media" in item else kind
-    upload = _uploaded(call, item, name)
+    upload = _find_upload(call, item, name)
     if upload is None:
         file_id = item.text(name)
         if file_id is None:
@@ -44,7 +44,7 @@ async def attachment_of(
         if "://" in file_id:
             raise bad_request("wrong HTTP URL specified: this server reaches no other machine")
         return telegram.files.attachment(file_id, kind)
-    picture = _uploaded(call, item, "thumbnail")
+    picture = _find_upload(call, item, "thumbnail")
     options = MediaOptions(
         width=item.integer("length" if kind == "video_note" else "width"),
         height=item.integer("length" if kind == "video_note" else "height"),
@@ -58,7 +58,7 @@ async def attachment_of(
     return attachment
 
 
-def _uploaded(call: Parameters, item: Parameters, name: str) -> Upload | None:
+def _find_upload(call: Parameters, item: Parameters, name: str) -> Upload | None:
     text = item.text(name) or ""
     if not text.startswith(ATTACH):
         return call.upload(name) if item is call else None

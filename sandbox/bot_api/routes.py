@@ -33,7 +33,7 @@ class _BotApi:
     async def call(self, request: web.Request) -> web.StreamResponse:
         """Call a method."""
         if self._telegram.is_down:
-            return _dropped(request)
+            return _drop(request)
         came_at, started = time.time(), time.monotonic()
         given = request.match_info["method"]
         method = name_of(given) or given
@@ -54,7 +54,7 @@ class _BotApi:
             )
             self._telegram.events.emit("call", call=entry)
         if await self._is_lost(fault):
-            return _dropped(request)
+            return _drop(request)
         return _answer(status, body)
 
     async def _is_lost(self, fault: Fault | None) -> bool:
@@ -86,7 +86,7 @@ class _BotApi:
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Return a file, by the path that getFile gave."""
         if self._telegram.is_down:
-            return _dropped(request)
+            return _drop(request)
         path = request.match_info["path"]
         fault: Fault | None = None
         try:
@@ -100,14 +100,14 @@ class _BotApi:
             answer = web.Response(body=stored.content, content_type="application/octet-stream")
         except ApiError as exc:
             answer = _answer(exc.code, exc.as_json())
-        return _dropped(request) if await self._is_lost(fault) else answer
+        return _drop(request) if await self._is_lost(fault) else answer
 
 
 def _answer(status: int, body: JsonObject) -> web.Response:
     return web.json_response(body, status=status)
 
 
-def _dropped(request: web.Request) -> web.StreamResponse:
+def _drop(request: web.Request) -> web.StreamResponse:
     """Close the connection without an answer."""
     if request.transport is not None:
         request.transport.abort()

@@ -53,7 +53,7 @@ def formatted(text: str, parse_mode: str | None = None) -> FormattedText:
         if parse_mode.lower() != "html":
             raise bad_request("unsupported parse_mode")
         text, spans = parse_html(text)
-    spans += _detected(text, spans)
+    spans += _detect(text, spans)
     spans.sort(key=lambda span: (span.start, -span.end))
     return FormattedText(text, as_entities(text, spans))
 
@@ -68,7 +68,7 @@ def commands_of(text: str, entities: Iterable[JsonObject]) -> list[str]:
     ]
 
 
-def _detected(text: str, spans: Sequence[Span]) -> list[Span]:
+def _detect(text: str, spans: Sequence[Span]) -> list[Span]:
     """Return detected entities outside code and links."""
     solid = [span for span in spans if span.type not in _STYLES]
     return [

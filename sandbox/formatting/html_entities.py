@@ -49,7 +49,7 @@ def parse_html(source: str) -> tuple[str, list[Span]]:
     spans: list[Span] = []
     open_tags: list[_OpenTag] = []
     while (begin := source.find("<", position)) >= 0:
-        text += _unescaped(source[position:begin])
+        text += _unescape(source[position:begin])
         tag = _tag_at(source, begin)
         position = tag.end()
         if tag["slash"]:
@@ -57,7 +57,7 @@ def parse_html(source: str) -> tuple[str, list[Span]]:
             spans += _spans_of(opened, text, open_tags)
         else:
             open_tags.append(_OpenTag(tag["name"].lower(), _href(tag["attributes"]), len(text)))
-    text += _unescaped(source[position:])
+    text += _unescape(source[position:])
     if open_tags:
         name = open_tags[-1].name
         raise cannot_parse(f'Can\'t find end tag corresponding to start tag "{name}"')
@@ -110,8 +110,8 @@ def _spans_of(opened: _OpenTag, text: str, around: list[_OpenTag]) -> list[Span]
 
 def _href(attributes: str) -> str | None:
     found = _HREF.search(attributes)
-    return _unescaped(found[1] or found[2] or found[3] or "") if found else None
+    return _unescape(found[1] or found[2] or found[3] or "") if found else None
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return _REFERENCE.sub(lambda found: html.unescape(found[0]), text)

@@ -1,6 +1,6 @@
 """The whole service as its owner runs it: bot and worker are processes, which tests kill.
 
-The sandbox stands for Telegram and lives in the test's own process; the server of the queues is the
+The sandbox stands for Telegram and lives in the test's own process; the Redis server is the
 one that `animato up` brings, which is started again when it dies.
 """
 
@@ -192,7 +192,7 @@ class Service:
     @property
     def workers(self) -> WorkerRegistry:
         """The book of the workers."""
-        return WorkerRegistry(self.queues.client, self.queues.url)
+        return WorkerRegistry(self.queues.client)
 
     async def status(self, ref: JobRef) -> Status:
         """How an order stands."""
@@ -211,7 +211,7 @@ class Service:
 
     async def starts_of(self, ref: JobRef) -> int:
         """How often a worker has begun an order."""
-        logs = OrderLogs(self.queues.client, self.queues.url)
+        logs = OrderLogs(self.queues.client)
         lines = await logs.last(ref.job_id, 200)
         return sum(bool(re.search(r"attempt \d+ begun", line)) for line in lines)
 
@@ -272,7 +272,7 @@ class Service:
         """What somebody still has to do: jobs by queue, updates and cards."""
         client, found = self.queues.client, {}
         for queue in (INTAKE, LOOK, DELIVER, *await self.queues.known_engine_queues()):
-            counts = await self.queues.counts(queue)
+            counts = (await self.queues.statistics(queue)).counts
             found[queue] = sum(counts[one] for one in ("active", "wait", "prioritized", "delayed"))
         found["cards"] = await client.scard(OPEN_CARDS)
         async for key in client.scan_iter("animato:inbox:*"):

@@ -227,7 +227,7 @@ async def test_outage_of_telegram_costs_time_and_nothing_else(whole: Service) ->
     await whole.is_in(OrderState.DONE, order)
 
     async def is_put_off() -> bool:
-        return bool((await whole.queues.counts(DELIVER))["delayed"])
+        return bool((await whole.queues.statistics(DELIVER)).counts["delayed"])
 
     await until(is_put_off, "the result could not be sent")
     await whole.desk.post("outage", seconds=0)

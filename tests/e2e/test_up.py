@@ -78,7 +78,7 @@ async def up(folder: Path, sandbox: Sandbox, *words: str) -> AsyncIterator[Proce
                 **clean_environment(scratch),
                 "ANIMATO_BOT_TOKEN": sandbox.token,
                 "ANIMATO_BOT_API_URL": sandbox.url,
-                # Too long for a socket in it: the server of the queues takes a port and a password.
+                # Too long for a socket in it: the Redis server takes a port and a password.
                 "ANIMATO_DATA_DIR": str(folder / ("d" * 120)),
                 "ANIMATO_ENGINES": "still,flow",
                 "ANIMATO_OPEN": "true",
@@ -148,7 +148,7 @@ async def test_each_process_of_the_service_sees_only_the_secrets_that_it_needs(
         if found - needs.get(command.partition(" animato ")[2], set())
     }
     assert too_much == {}
-    for part in ("--guard", "valkey-server", "process.child", "gate_child", "ffmpeg"):
+    for part in ("--guard", "valkey-server", "process.engine_main", "gate_child", "ffmpeg"):
         assert [command for command in seen if part in command], f"{part} was never seen"
 
 

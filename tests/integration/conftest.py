@@ -8,13 +8,13 @@ import pytest
 
 from inference.extras import missing_neural
 from inference.weights.catalogue import WeightsCatalogue, WeightsFile, digests_of
-from inference.weights.download import Backoff
+from inference.weights.download import RetryPolicy
 from inference.weights.store import WeightsStore
 from tests.conftest import Require
 from tests.integration.file_server import FileServer
 
 CONTENT = random.Random(3).randbytes(300_000)
-HASTY = Backoff(connect_s=60, read_s=1, attempts=4, pause_s=0, retry_after_s=1)
+HASTY = RetryPolicy(connect_s=60, read_s=1, attempts=4, pause_s=0, retry_after_s=1)
 
 
 Make = Callable[..., WeightsStore]
@@ -47,7 +47,7 @@ def make(tmp_path: Path, server: FileServer, said: list[str]) -> Make:
             WeightsCatalogue(files=(wanted,)),
             mirror=mirror,
             say=said.append,
-            backoff=HASTY,
+            retry_policy=HASTY,
         )
 
     return store

@@ -215,7 +215,7 @@ def test_mirror_that_does_not_answer_is_passed_over(
         nobody = closed.url("/one")
     wanted = known(tmp_path, [nobody, server.url("/two")])
     store = WeightsStore(
-        tmp_path / "store", WeightsCatalogue(files=(wanted,)), say=said.append, backoff=HASTY
+        tmp_path / "store", WeightsCatalogue(files=(wanted,)), say=said.append, retry_policy=HASTY
     )
     assert fetched(store) == CONTENT
     assert any("no answer" in sentence for sentence in said)

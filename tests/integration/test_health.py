@@ -132,10 +132,8 @@ async def test_bot_gives_signs_again_when_the_server_takes_them_again(
         await redis.config_set("maxmemory", 0)
 
 
-async def test_worker_is_alive_by_its_heartbeat_and_not_by_another_machine_s(
-    valkey: str, redis: Redis
-) -> None:
-    workers = WorkerRegistry(redis, valkey)
+async def test_worker_is_alive_by_its_heartbeat_and_not_by_another_machine_s(redis: Redis) -> None:
+    workers = WorkerRegistry(redis)
     await workers.beat(heartbeat("elsewhere"), time.time())
     with pytest.raises(NoHeartbeat, match="No worker"):
         await asyncio.to_thread(check_worker)

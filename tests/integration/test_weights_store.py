@@ -108,7 +108,7 @@ def test_checkpoint_is_fetched_converted_and_the_download_deleted(
     names = {"name": "small", "file": "small.pth.tar", "kind": "checkpoint"}
     wanted = known(tmp_path, [server.url("/other-name.tar")], **facts, **names)
     store = WeightsStore(
-        tmp_path / "store", WeightsCatalogue(files=(wanted,)), say=said.append, backoff=HASTY
+        tmp_path / "store", WeightsCatalogue(files=(wanted,)), say=said.append, retry_policy=HASTY
     )
     (tmp_path / "store").mkdir()
     placed = tmp_path / "store" / "small.pth.tar"

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from inference.device import choose_device
 from inference.fomm.coordinates import KeypointTensors
 from inference.fomm.dense_motion import DenseMotion
 from inference.fomm.generator import EncodedSource, Generator
 from inference.fomm.keypoint_detector import KeypointDetector
-from inference.fomm.model import FommModel, choose_device, choose_dtype, computes_in_bfloat16
+from inference.fomm.model import FommModel, choose_dtype, computes_in_bfloat16
 from inference.motion import Keypoints, adapt_scale, normalise
 from jobs.errors import DeviceUnavailable, EngineFailed
 from tests.parity.golden_recipe import GOLDENS

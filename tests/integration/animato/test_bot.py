@@ -42,7 +42,7 @@ async def test_default_engine_that_neither_this_machine_nor_a_worker_has_is_told
         version="1",
         state=WorkerState.IDLE,
     )
-    await WorkerRegistry(redis, valkey).beat(sign, 1.0)
+    await WorkerRegistry(redis).beat(sign, 1.0)
     process = await asyncio.create_subprocess_exec(*ANIMATO, "bot", stderr=PIPE)
     _, said = await asyncio.wait_for(process.communicate(), LIMIT_S)
     assert process.returncode == 3

@@ -32,7 +32,7 @@ from bot.services import Services
 from jobs.engines import EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
-from jobs.orders import LookOrder, LookResult, Order, Record, Result
+from jobs.orders import LookJob, LookResult, Order, Record, Result
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
@@ -56,7 +56,7 @@ from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
 from tests.wishes import make_clip, make_photo
 
 RULES = WorkRules(
-    at_once=4,
+    max_concurrent=4,
     lock_s=2.0,
     stalled_check_s=0.3,
     most_stalls=1000,
@@ -188,7 +188,7 @@ async def bot_parts(
             drafts=DraftStore(client, url),
             order_cards=OrderCards(client, url),
             people=People(client, url, frozenset({ADMIN}), is_open=True),
-            offers=Offers(WorkerRegistry(client, url), KnownEngines(client, url), "auto"),
+            offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),
             store=store,
@@ -255,14 +255,14 @@ class Maker:
     has_sound: bool = False
     clip_frames: int = 25
     thumbnail: bytes = b""
-    at_once: int = 4
+    max_concurrent: int = 4
     orders: list[Order] = field(default_factory=list)
-    looks: list[LookOrder] = field(default_factory=list)
+    looks: list[LookJob] = field(default_factory=list)
     before_look: Callable[[Assignment], Awaitable[None]] | None = None
     before_video: Callable[[Assignment], Awaitable[None]] | None = None
 
     async def look(self, assignment: Assignment) -> Record:
-        order = LookOrder.read(assignment.text)
+        order = LookJob.read(assignment.text)
         self.looks.append(order)
         if self.before_look is not None:
             await self.before_look(assignment)
@@ -289,11 +289,11 @@ class Maker:
             return None
         if self.errors:
             raise self.errors.pop(0)
-        key, content = result_key(order.order_id, assignment.attempt), self.content()
+        key, content = result_key(order.order_id, assignment.start_number), self.content()
         await self.store.put(key, content)
         thumbnail_key = None
         if self.thumbnail:
-            thumbnail_key = result_thumbnail_key(order.order_id, assignment.attempt)
+            thumbnail_key = result_thumbnail_key(order.order_id, assignment.start_number)
             await self.store.put(thumbnail_key, self.thumbnail)
         return Result(
             key=key,
@@ -308,7 +308,7 @@ class Maker:
             engine=order.engine,
             label="Made with AI software: a test",
             digital_source_type="https://example.org/type",
-            attempt=assignment.attempt,
+            attempt=assignment.start_number,
             thumbnail_key=thumbnail_key,
         )
 
@@ -320,12 +320,15 @@ class Maker:
 async def working(parts: BotParts, maker: Maker, engine: str = "flow") -> AsyncIterator[None]:
     """A worker that lives, looks and makes."""
     queues = parts.services.queues
-    workers = WorkerRegistry(queues.client, queues.url)
+    workers = WorkerRegistry(queues.client)
     await workers.beat(heartbeat(engine), time.time())
     async with (
         QueueWorker(queues.url, LOOK, maker.look, RULES),
         QueueWorker(
-            queues.url, f"animate-{engine}", maker.make, replace(RULES, at_once=maker.at_once)
+            queues.url,
+            f"animate-{engine}",
+            maker.make,
+            replace(RULES, max_concurrent=maker.max_concurrent),
         ),
     ):
         yield

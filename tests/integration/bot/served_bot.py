@@ -101,7 +101,7 @@ class ServedBot:
     async def working(self) -> AsyncIterator[None]:
         """A worker lives, looks and makes videos."""
         url = self.queues.url
-        await WorkerRegistry(self.queues.client, url).beat(heartbeat("flow"), time.time())
+        await WorkerRegistry(self.queues.client).beat(heartbeat("flow"), time.time())
         async with (
             QueueWorker(url, LOOK, self.worker.look, RULES),
             QueueWorker(url, engine_queue("flow"), self.worker.make, RULES),

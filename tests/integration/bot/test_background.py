@@ -32,7 +32,7 @@ pytestmark = pytest.mark.local_sockets
 
 async def test_queue_worker_that_has_stopped_by_itself_is_opened_again(valkey: str) -> None:
     async def work(assignment: Assignment) -> Record:
-        return make_result(assignment.ref, assignment.attempt)
+        return make_result(assignment.ref, assignment.start_number)
 
     async with Queues(valkey, [ENGINE]) as queues:
         workers = QueueWorkers(valkey, reopen_after_s=0.01)
@@ -95,7 +95,7 @@ async def test_mistake_in_a_part_of_the_bot_ends_it(
     )
     try:
         await until(lambda: is_listening(desk))
-        await KnownEngines(redis, valkey).add(ENGINE)
+        await KnownEngines(redis).add(ENGINE)
         # No such time is foreseen where finished orders are looked for.
         await redis.zadd(f"{prefix_of(QUEUE)}completed", {"c1-1-1": math.inf})
         async with asyncio.timeout(PATIENCE_S):
@@ -152,4 +152,4 @@ async def test_finished_orders_become_deliveries(valkey: str) -> None:
 
 
 async def waits(queues: Queues) -> bool:
-    return (await queues.counts(DELIVER))["wait"] == 1
+    return (await queues.statistics(DELIVER)).counts["wait"] == 1

@@ -42,7 +42,7 @@ from tests.integration.sandbox.media import photo, shown
 
 pytestmark = pytest.mark.local_sockets
 
-ONE_AT_A_TIME = WorkRules(**(vars(RULES) | {"at_once": 1}))
+ONE_AT_A_TIME = WorkRules(**(vars(RULES) | {"max_concurrent": 1}))
 
 
 async def ordered(
@@ -79,7 +79,7 @@ async def settled(parts: BotParts) -> None:
 
 
 async def nothing_left(parts: BotParts) -> bool:
-    counts = await parts.services.queues.counts(DELIVER)
+    counts = (await parts.services.queues.statistics(DELIVER)).counts
     left = counts["active"] + counts["wait"] + counts["delayed"] + counts["prioritized"]
     return not left and not await parts.services.order_cards.all_unsettled()
 
@@ -319,7 +319,7 @@ async def test_bot_that_dies_after_the_receipt_sends_nothing_again(
 
 
 async def is_given_back(parts: BotParts) -> bool:
-    return (await parts.services.queues.counts(DELIVER))["delayed"] == 1
+    return (await parts.services.queues.statistics(DELIVER)).counts["delayed"] == 1
 
 
 async def test_send_that_got_no_answer_is_repeated_after_a_minute(
@@ -405,7 +405,7 @@ async def test_chat_that_is_gone_is_counted_and_left_alone(
     async with delivering(parts):
         await settled(parts)
     assert parts.metrics.outcomes == [DeliveryOutcome.GONE]
-    assert (await parts.services.queues.counts(DELIVER))["failed"] == 0
+    assert (await parts.services.queues.statistics(DELIVER)).counts["failed"] == 0
     card = await parts.services.order_cards.read(draft.order_id)
     assert card is not None
     status = await parts.services.queues.status(card.ref)

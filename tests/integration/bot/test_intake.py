@@ -10,8 +10,8 @@ from bot.gateway.updates import MediaFile
 from jobs.errors import MediaDamaged, MediaTooLarge
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import DELIVER, INTAKE, LOOK
+from jobs.service_errors import error_from_dict
 from jobs.store.files import FileStore
-from jobs.stored_errors import error_from_dict
 from tests.integration.bot.parts import (
     FACE,
     RULES,
@@ -58,7 +58,7 @@ async def test_looks_of_a_busy_chat_leave_places_to_those_of_others(
     parts.shown.before = wait_for_alice
     async with working(parts, maker):
         # As many as there are places of deliveries, and more.
-        hers = [(await photo_sent(parts, desk)).draft_id for _ in range(2 * RULES.at_once)]
+        hers = [(await photo_sent(parts, desk)).draft_id for _ in range(2 * RULES.max_concurrent)]
         await until(lambda: len(maker.looks) == len(hers))
         his = (await photo_sent(parts, desk, BOB)).draft_id
         await until(lambda: parts.shown.drafts == [his])
@@ -146,4 +146,4 @@ async def test_look_at_an_older_photo_changes_nothing(
 
 
 async def count(parts: BotParts, queue: str, state: str, wanted: int) -> bool:
-    return (await parts.services.queues.counts(queue))[state] == wanted
+    return (await parts.services.queues.statistics(queue)).counts[state] == wanted

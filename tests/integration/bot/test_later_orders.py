@@ -140,7 +140,7 @@ async def test_order_that_runs_is_stopped_and_told_in_one_line(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     async def wait(assignment: Assignment) -> None:
-        await assignment.stopped()
+        await assignment.wait_for_stop()
 
     maker.before_video = wait
     async with working(parts, maker):

@@ -100,7 +100,7 @@ async def test_order_that_runs_stays_where_it_is(parts: BotParts, maker: Maker, 
     go = asyncio.Event()
 
     async def wait(assignment: Assignment) -> None:
-        stopping = asyncio.create_task(assignment.stopped())
+        stopping = asyncio.create_task(assignment.wait_for_stop())
         await asyncio.wait({stopping, go_on}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
 

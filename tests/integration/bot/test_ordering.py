@@ -9,7 +9,7 @@ from bot.orders.ordering import DraftUnready, OrdersPaused, ShutOut, TooManyShow
 from jobs.model import MediaWarning
 from jobs.orders import Lane
 from jobs.queues.assignment import Assignment
-from jobs.queues.keys import open_key, taken_key
+from jobs.queues.keys import accepted_key, open_key
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
 from jobs.wish import Movement
@@ -145,7 +145,7 @@ async def test_card_of_an_order_that_was_lost_and_is_refused_now_says_why(
     assert lost.card is not None
     await desk.sees("No worker is online")
     await parts.services.queues.remove(lost.card.ref)
-    await parts.services.queues.client.delete(taken_key(lost.card.order_id), open_key(ALICE))
+    await parts.services.queues.client.delete(accepted_key(lost.card.order_id), open_key(ALICE))
     for draft in drafts[1:]:
         await parts.ordering.place(await parts.with_movement(draft.draft_id))
     with pytest.raises(TooManyOpenOrders):

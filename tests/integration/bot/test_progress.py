@@ -61,7 +61,7 @@ async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
         await half.wait()
 
     maker.before_video = make
-    maker.at_once = 1
+    maker.max_concurrent = 1
     drafts = await looked_at(parts, maker, desk, ALICE, BOB)
     async with delivering(parts), working(parts, maker):
         await parts.ordering.place(await parts.with_movement(drafts[0].draft_id))
@@ -162,8 +162,8 @@ async def test_card_that_fails_unforeseen_is_told_of_without_private_words(
     (draft,) = await looked_at(parts, maker, desk, ALICE)
     await parts.ordering.place(await parts.with_movement(draft.draft_id))
     await desk.sees("No worker is online")
-    client, url = parts.services.queues.client, parts.services.queues.url
-    failing = FailingOffers(WorkerRegistry(client, url), KnownEngines(client, url), "auto")
+    client = parts.services.queues.client
+    failing = FailingOffers(WorkerRegistry(client), KnownEngines(client), "auto")
     progress = StatusCards(replace(parts.services, offers=failing))
     progress.wake(draft.order_id)
     await until(lambda: "its card is not up to date: ValueError" in caplog.text)

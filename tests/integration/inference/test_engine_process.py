@@ -22,7 +22,6 @@ from inference.process.engine_process import (
     EngineProcess,
     offered_engines,
 )
-from inference.process.job_log import JobIdFilter, job_id
 from inference.process.setup import EngineSetup
 from jobs.errors import (
     Cancelled,
@@ -37,6 +36,7 @@ from jobs.templates import SHIPPED_TEMPLATES
 from jobs.wish import Movement
 from tests.conftest import Require
 from tests.integration.inference.conftest import MakeJob
+from worker.job_log import JobIdFilter, job_id
 
 pytestmark = pytest.mark.local_sockets
 
@@ -61,7 +61,7 @@ asyncio.run(main())
 """
 LIGHT = """
 import asyncio, sys
-import inference.process.engine_process, inference.process.job_log
+import inference.process.engine_process, worker.job_log
 import inference.process.setup
 import animato.worker
 print([name for name in ("torch", "numpy", "cv2", "PIL", "av") if name in sys.modules])

@@ -35,7 +35,7 @@ def look_children() -> list[Path]:
 
 async def test_photo_and_clip_are_looked_at_side_by_side(photo: Path, folder: Path) -> None:
     wish = ClipWish(SHIPPED_TEMPLATES / "blink.mp4", duration_s=0.4)
-    async with Looks() as looks:
+    async with Looks(2) as looks:
         seen, clip = await asyncio.gather(
             looks.photo(photo, folder, LookLimits()), looks.clip(wish, folder, LookLimits())
         )
@@ -48,7 +48,7 @@ async def test_photo_and_clip_are_looked_at_side_by_side(photo: Path, folder: Pa
 
 async def test_findings_and_limits_are_those_of_the_gate(photo: Path, folder: Path) -> None:
     (folder.parent / "text.png").write_text("no picture")
-    async with Looks() as looks:
+    async with Looks(2) as looks:
         with pytest.raises(FileMissing):
             await looks.photo(folder / "nothing.png", folder, LookLimits())
         with pytest.raises(UnsupportedMedia):
@@ -67,7 +67,7 @@ async def test_no_more_than_so_many_at_once_and_a_cancelled_one_leaves_nothing(
     folders = [folder / str(number) for number in range(3)]
     for place in folders:
         place.mkdir()
-    async with Looks(at_once=1) as looks:
+    async with Looks(max_concurrent=1) as looks:
         tasks = [asyncio.create_task(looks.clip(wish, place, LookLimits())) for place in folders]
         most = 0
         deadline = time.monotonic() + PATIENCE_S

@@ -44,7 +44,7 @@ class Bench:
     async def __call__(self, assignment: Assignment) -> Record | None:
         self.begun.append(assignment)
         word = asyncio.create_task(self.word.wait())
-        stop = asyncio.create_task(assignment.stopped())
+        stop = asyncio.create_task(assignment.wait_for_stop())
         waited = {word} if self.is_stubborn else {word, stop}
         try:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -53,7 +53,7 @@ class Bench:
             stop.cancel()
             if assignment.stop_reason is not None:
                 self.stops.append(assignment.stop_reason)
-        return make_result(assignment.ref, assignment.attempt) if self.word.is_set() else None
+        return make_result(assignment.ref, assignment.start_number) if self.word.is_set() else None
 
     async def has_begun(self, count: int = 1) -> Assignment:
         async with asyncio.timeout(LIMIT_S):

@@ -8,18 +8,18 @@ from bullmq.custom_errors import UnrecoverableError
 from redis.asyncio import Redis
 
 from jobs.errors import NoFaceFound, UnknownEngine
-from jobs.orders import LookOrder, OrderState
+from jobs.orders import LookJob, OrderState
 from jobs.queues.admission import NO_LIMITS, OrderLimits
 from jobs.queues.failures import reason_of
 from jobs.queues.keys import (
     INTAKE,
     LOOK,
     JobRef,
+    accepted_key,
+    accepting_key,
     day_key,
     fair_key,
     open_key,
-    taken_key,
-    taking_key,
 )
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
@@ -125,8 +125,8 @@ async def test_death_between_admission_and_adding_does_not_block_the_order(
     order = make_order(2)
     request = queues.request_of(order)
     assert await queues.admission.admit(request, NO_LIMITS, 0) is not None
-    assert not await redis.exists(taken_key(order.order_id))
-    await redis.pexpire(taking_key(order.order_id), 50)  # it lasts a few seconds
+    assert not await redis.exists(accepted_key(order.order_id))
+    await redis.pexpire(accepting_key(order.order_id), 50)  # it lasts a few seconds
     assert (await queues.submit(order)).is_new
 
 
@@ -136,7 +136,7 @@ async def test_order_that_was_half_taken_does_not_stand_in_its_own_way(
     await queues.submit(make_order(2, 1))
     await queues.submit(make_order(2, 2))
     await queues.admission.admit(queues.request_of(make_order(2, 3)), OrderLimits(), queues.clock())
-    await redis.pexpire(taking_key("c2-7-3"), 50)
+    await redis.pexpire(accepting_key("c2-7-3"), 50)
     assert (await queues.submit(make_order(2, 3))).is_new
 
 
@@ -245,11 +245,10 @@ async def test_admins_have_no_limits_and_go_first(queues: Queues, hand: Hand) ->
 
 
 async def test_looks_are_fair_and_use_up_no_place_of_orders(queues: Queues, redis: Redis) -> None:
-    def look(person: int, number: int) -> LookOrder:
-        return LookOrder(
+    def look(person: int, number: int) -> LookJob:
+        return LookJob(
             look_id=f"l{person}-{number}",
             person=person,
-            chat=person,
             draft="7",
             photo_key="inputs/7/photo",
         )

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs.errors import Cancelled
-from jobs.orders import LookOrder, OrderState
+from jobs.orders import LookJob, OrderState
 from jobs.queues.assignment import Stop
 from jobs.queues.keys import CANCEL_CHANNEL, LOOK, cancel_key, prefix_of
 from jobs.queues.outcomes import CancelOutcome
@@ -65,7 +65,7 @@ async def test_order_that_runs_stops_at_once(queues: Queues, valkey: str, redis:
         bench.word.set()
         await queues.submit(make_order(3))
         await until(queues, make_order(3).ref, OrderState.DONE)
-        assert station.in_hand == []
+        assert station.in_progress == []
 
 
 async def test_wish_whose_message_was_lost_is_found_at_the_next_beat(
@@ -121,11 +121,11 @@ async def test_cancelled_while_it_is_taken_ends_as_cancelled(queues: Queues, val
             await queues.cancel(order.ref)
             await until(queues, order.ref, OrderState.CANCELLED)
     async with asyncio.timeout(LIMIT_S):
-        assert (await queues.counts(QUEUE))["active"] == 0
+        assert (await queues.statistics(QUEUE)).counts["active"] == 0
 
 
 async def test_look_can_be_cancelled_too(queues: Queues, redis: Redis) -> None:
-    look = LookOrder(look_id="l1", person=2, chat=2, draft="7", photo_key="inputs/7/photo")
+    look = LookJob(look_id="l1", person=2, draft="7", photo_key="inputs/7/photo")
     await queues.send(look.ref, look, 2)
     assert await queues.cancel(look.ref) is CancelOutcome.REMOVED
     assert await Hand(redis, LOOK).take() == ""

@@ -71,7 +71,7 @@ async def test_workers_are_none_then_one_then_of_another_version_then_all_paused
     valkey: str,
 ) -> None:
     client = connect(valkey, is_worker=False)
-    workers = WorkerRegistry(client, valkey)
+    workers = WorkerRegistry(client)
     found = [await check_workers(valkey)]
     for one in (
         sign(),

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from jobs.cleaning import Cleaned, Cleaning
-from jobs.orders import LookOrder
+from jobs.cleaning import Cleaning
+from jobs.orders import LookJob
 from jobs.queues.keys import DELIVER, KNOWN_ENGINES, LOOK, open_key
 from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
@@ -23,7 +23,7 @@ from tests.integration.jobs.hand import ENGINE, Hand, make_order
 pytestmark = pytest.mark.local_sockets
 
 HOUR_S = 3600.0
-NOTHING = Cleaned(0, Swept())
+NOTHING = (0, Swept(), Swept())
 
 
 class Service:
@@ -36,7 +36,7 @@ class Service:
         self.retention = Retention(queues.client, store, input_s=24 * HOUR_S, result_s=24 * HOUR_S)
         self.cleaning = Cleaning(queues, self.outbox, self.retention)
 
-    async def clean_at(self, hours: float) -> Cleaned:
+    async def clean_at(self, hours: float) -> tuple[int, Swept, Swept]:
         """What is cleaned so long after the start."""
         self.now = self.start + hours * HOUR_S
         return await self.cleaning.sweep(self.now)
@@ -73,11 +73,11 @@ async def test_all_of_an_order_goes_in_its_time_and_nothing_is_left(
     await Hand(redis, DELIVER).work_through()
     assert await keys(local_store) == [photo, video]
     assert await service.clean_at(23) == NOTHING
-    assert await service.clean_at(25) == Cleaned(0, Swept(folders=3, files=2))
+    assert await service.clean_at(25) == (0, Swept(folders=3, files=2), Swept())
     assert await keys(local_store) == []
-    assert await service.clean_at(49) == Cleaned(1, Swept())
+    assert await service.clean_at(49) == (1, Swept(), Swept())
     assert await service.outbox.sweep() == 0
-    assert await service.clean_at(73) == Cleaned(1, Swept())
+    assert await service.clean_at(73) == (1, Swept(), Swept())
     assert await redis.zcard(EXPIRY_KEY) == 0
     # What is left goes by itself: our own keys have a time to live, BullMQ's belong to no order.
     left = [key async for key in redis.scan_iter("animato:*") if await redis.ttl(key) < 0]
@@ -96,16 +96,16 @@ async def test_files_of_an_open_order_or_look_live_however_long_it_waits(
     await queues.submit(make_order(3, draft="9"))
     await hand.fail(await hand.take(), RuntimeError("again"))
     await queues.submit(make_order(4, draft="7"))
-    look = LookOrder(look_id="look-1", person=5, chat=5, draft="10", photo_key="inputs/10/photo")
+    look = LookJob(look_id="look-1", person=5, draft="10", photo_key="inputs/10/photo")
     await queues.send(look.ref, look, look.person)
-    assert (await service.clean_at(25)).due.files == 1
-    assert (await service.clean_at(100)).due.files == 0
+    assert (await service.clean_at(25))[1].files == 1
+    assert (await service.clean_at(100))[1].files == 0
     assert await keys(local_store) == [input_key(d, "photo") for d in ("10", "7", "8", "9")]
     assert (await queues.cancel(make_order(4, draft="7").ref)).value == "removed"
-    assert (await service.clean_at(100.9)).due.files == 0
-    assert (await service.clean_at(101.1)).due.files == 1
+    assert (await service.clean_at(100.9))[1].files == 0
+    assert (await service.clean_at(101.1))[1].files == 1
     # After a night in which nobody cleaned, too.
-    assert (await service.clean_at(200)).due.files == 0
+    assert (await service.clean_at(200))[1].files == 0
 
 
 async def test_what_was_not_delivered_stays(
@@ -134,7 +134,7 @@ async def test_uploads_of_an_order_that_is_gone_are_found(
     assert await service.clean_at(48 - 0.1) == NOTHING
     # They are looked for now and then, not each time.
     assert await service.clean_at(48.1) == NOTHING
-    assert await service.clean_at(54) == Cleaned(0, Swept(), Swept(folders=1, files=1))
+    assert await service.clean_at(54) == (0, Swept(), Swept(folders=1, files=1))
     assert await keys(local_store) == []
 
 

@@ -30,7 +30,7 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
 
 @pytest.fixture
 def workers(queues: Queues) -> WorkerRegistry:
-    return WorkerRegistry(queues.client, queues.url)
+    return WorkerRegistry(queues.client)
 
 
 def sign(worker: str, *engines: EngineInfo) -> Heartbeat:
@@ -45,8 +45,7 @@ def sign(worker: str, *engines: EngineInfo) -> Heartbeat:
 
 
 def offers(queues: Queues, default: str = "auto") -> Offers:
-    client, url = queues.client, queues.url
-    return Offers(WorkerRegistry(client, url), KnownEngines(client, url), default)
+    return Offers(WorkerRegistry(queues.client), KnownEngines(queues.client), default)
 
 
 async def test_engine_that_nobody_has_advertised_is_refused(
@@ -120,7 +119,7 @@ async def test_what_a_newer_program_has_written_of_an_engine_is_left_out(
 ) -> None:
     await workers.beat(sign("a", FLOW), 1.0)
     await redis.hset(KNOWN_ENGINES, "blue", '{"schema_version": 2}')
-    (found,) = await KnownEngines(queues.client, queues.url).all()
+    (found,) = await KnownEngines(queues.client).all()
     assert found.info == FLOW
     # Its orders are delivered all the same.
     assert "animate-blue" in await queues.known_engine_queues()

@@ -24,9 +24,9 @@ from jobs.orders import Lane, OrderState
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, JobRef, fair_key, prefix_of
 from jobs.queues.outbox import Outbox
+from jobs.queues.outcomes import UNFINISHED
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.queues.statistics import UNFINISHED
 from jobs.service_errors import QueueUnavailable, TooManyOpenOrders
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, admins_order, make_order
@@ -82,9 +82,9 @@ def test_numbers_are_served_while_the_block_lasts_and_no_thread_stays(
 ) -> None:
     before = set(threading.enumerate())
     metrics = WorkerMetrics(registry)
-    metrics.opens(QUEUE)
+    metrics.add_queue(QUEUE)
     with serve_metrics(registry, "127.0.0.1", 0) as port:
-        metrics.retried(QUEUE)
+        metrics.count_retry(QUEUE)
         families = {one.name: one for one in text_string_to_metric_families(fetched(port))}
     assert set(threading.enumerate()) <= before
     (sample,) = families["animato_job_retries"].samples
@@ -120,7 +120,7 @@ def test_place_that_cannot_be_had_is_one_sentence_with_its_settings(
 
 
 async def test_queues_are_told_as_they_stand(
-    queues: Queues, registry: CollectorRegistry, valkey: str, redis: Redis
+    queues: Queues, registry: CollectorRegistry, redis: Redis
 ) -> None:
     for person in range(2, 6):
         await queues.submit(make_order(person, estimated_cost_s=30.0))
@@ -134,7 +134,7 @@ async def test_queues_are_told_as_they_stand(
     assert await Outbox(queues, queues.engine_queues).sweep() == 1
     (delivery,) = await redis.lrange(f"{prefix_of(DELIVER)}wait", 0, -1)
     await redis.hset(JobRef(DELIVER, str(delivery)).key, "timestamp", "1090000")
-    workers = WorkerRegistry(redis, valkey)
+    workers = WorkerRegistry(redis)
     for number, state in enumerate((WorkerState.IDLE, WorkerState.IDLE, WorkerState.PAUSED)):
         await workers.beat(sign(f"w{number}", state, ENGINE, "flow"), 0)
     metrics = QueueMetrics(queues, registry, lambda: 1100.0)
@@ -160,12 +160,12 @@ async def test_labels_of_every_metric_are_those_of_the_document(
 ) -> None:
     worker = CollectorRegistry()
     metrics = WorkerMetrics(worker)
-    metrics.works_on("cpu", ["died"])
-    metrics.begun(QUEUE, 1)
-    metrics.completed(QUEUE, 1)
-    metrics.retried(QUEUE)
-    metrics.stalled(QUEUE)
-    metrics.made_video(1)
+    metrics.set_device("cpu", ["died"])
+    metrics.record_start(QUEUE, 1)
+    metrics.record_completion(QUEUE, 1)
+    metrics.count_retry(QUEUE)
+    metrics.count_stall(QUEUE)
+    metrics.record_speed(1)
     await queues.submit(make_order(2))
     await QueueMetrics(queues, registry).refresh()
     PollingHealth().measure(registry)

@@ -18,7 +18,7 @@ from jobs.queues.delivery_records import (
     write_record,
 )
 from jobs.queues.failures import CANCELLED
-from jobs.queues.keys import DELIVER, LOOK, JobRef, prefix_of, taken_key
+from jobs.queues.keys import DELIVER, LOOK, JobRef, accepted_key, prefix_of
 from jobs.queues.outbox import DeliveryJob, Outbox
 from jobs.queues.queue_worker import QueueWorker
 from jobs.queues.queues import Queues
@@ -214,7 +214,7 @@ async def test_undelivered_order_stays_however_old_it_is(
     await outbox.sweep()
     clock.ahead_s = 1000 * HOUR_S
     assert await outbox.clean() == 0
-    await redis.delete(taken_key("c2-7-1"))  # it has run out meanwhile
+    await redis.delete(accepted_key("c2-7-1"))  # it has run out meanwhile
     assert not (await queues.submit(make_order(2))).is_new
     assert await delivered(postman) == ["c2-7-1"]
     assert await outbox.clean() == 2

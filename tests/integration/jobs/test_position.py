@@ -95,7 +95,7 @@ async def test_progress_of_another_version_hides_nothing_else(
     status = await queues.status(make_order(2).ref)
     assert status is not None
     assert (status.state, status.progress) == (OrderState.RUNNING, None)
-    assert (await Estimates(redis, queues.url).backlog(make_order(2).ref)).own == 75
+    assert (await Estimates(redis).backlog(make_order(2).ref)).own == 75
 
 
 async def test_thousandth_of_a_thousand_has_999_before_it(queues: Queues) -> None:
@@ -128,7 +128,7 @@ async def test_card_never_counts_up(queues: Queues, hand: Hand) -> None:
 
 async def test_no_time_is_told_before_there_is_history(queues: Queues, redis: Redis) -> None:
     await queues.submit(make_order(2))
-    estimates, workers = Estimates(redis, queues.url), WorkerRegistry(redis, queues.url)
+    estimates, workers = Estimates(redis), WorkerRegistry(redis)
     ref = make_order(2).ref
     assert await estimates.until_done(ref, ENGINE) is None
     await workers.record_speed("cpu", ENGINE, 0.2)
@@ -152,16 +152,14 @@ async def test_time_counts_what_is_before_and_what_is_left_of_what_runs(
     await hand.take()
     half = Progress(frames_done=50, frames_total=100)
     await redis.hset(make_order(2).ref.key, "progress", half.to_json())
-    estimates = Estimates(redis, queues.url)
+    estimates = Estimates(redis)
     assert await estimates.backlog(make_order(4).ref) == Backlog(ahead=50, running=57, own=30)
     assert await estimates.backlog(make_order(2).ref) == Backlog(ahead=0, running=0, own=50)
     assert (await estimates.backlog(make_order(9).ref)).own == 0
 
 
-async def test_speed_is_a_mean_that_follows_and_the_cost_is_made_of_it(
-    redis: Redis, valkey: str
-) -> None:
-    workers, estimates = WorkerRegistry(redis, valkey), Estimates(redis, valkey)
+async def test_speed_is_a_mean_that_follows_and_the_cost_is_made_of_it(redis: Redis) -> None:
+    workers, estimates = WorkerRegistry(redis), Estimates(redis)
     await workers.beat(heartbeat("one"), 0)
     guessed_s = await estimates.cost_s(ENGINE, 100)
     assert 5 < guessed_s < 60
@@ -172,10 +170,8 @@ async def test_speed_is_a_mean_that_follows_and_the_cost_is_made_of_it(
 
 
 @pytest.mark.parametrize("impossible", [0.0, -1.0, 1e-9, 1e6, math.inf, math.nan])
-async def test_speed_that_cannot_be_true_is_not_counted(
-    redis: Redis, valkey: str, impossible: float
-) -> None:
-    workers = WorkerRegistry(redis, valkey)
+async def test_speed_that_cannot_be_true_is_not_counted(redis: Redis, impossible: float) -> None:
+    workers = WorkerRegistry(redis)
     await workers.record_speed("cpu", ENGINE, impossible)
     assert await workers.speeds(["cpu"], ENGINE) == [None]
     await workers.record_speed("cpu", ENGINE, 0.5)
@@ -183,8 +179,8 @@ async def test_speed_that_cannot_be_true_is_not_counted(
     assert await workers.speeds(["cpu"], ENGINE) == [0.5]
 
 
-async def test_dead_draining_and_other_workers_do_not_count(redis: Redis, valkey: str) -> None:
-    workers = WorkerRegistry(redis, valkey)
+async def test_dead_draining_and_other_workers_do_not_count(redis: Redis) -> None:
+    workers = WorkerRegistry(redis)
     await workers.beat(heartbeat("lives"), 0)
     await workers.beat(heartbeat("dies"), 0)
     await workers.beat(heartbeat("leaves"), 0)

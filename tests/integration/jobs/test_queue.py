@@ -220,7 +220,7 @@ async def test_counts_say_what_is_where(valkey: str, redis: Redis) -> None:
         await hand.finish(await hand.take())
         await hand.take()
         assert await queues.cancel(make_order(5).ref) is CancelOutcome.REMOVED
-        assert await queues.counts(QUEUE) == {
+        assert (await queues.statistics(QUEUE)).counts == {
             "active": 1,
             "wait": 0,
             "prioritized": 1,

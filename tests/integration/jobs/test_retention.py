@@ -9,7 +9,7 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from jobs.service_errors import StoreFull, StoreUnavailable
-from jobs.store.address import StoreTimeouts, opened
+from jobs.store.address import StoreTimeouts, open_address
 from jobs.store.files import FileStore
 from jobs.store.keys import input_key, look_key, result_key
 from jobs.store.retention import EXPIRY_KEY, Retention, Swept
@@ -60,7 +60,7 @@ class TroubledStore(FileStore):
 
 @pytest.fixture
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> TroubledStore:
-    return TroubledStore(opened(str(tmp_path_factory.mktemp("store")), StoreTimeouts()), 0)
+    return TroubledStore(open_address(str(tmp_path_factory.mktemp("store")), StoreTimeouts()), 0)
 
 
 def retention_of(redis: Redis, store: FileStore) -> Retention:
@@ -102,7 +102,7 @@ async def test_photo_is_never_in_the_store_without_a_deadline(
     assert (key, await troubled.get(key)) == (input_key("1", "photo.jpg"), b"photo")
     await troubled.put(look_key("1", "sheet"), b"")
     assert await retention.sweep(NOW + DAY_S - 1) == Swept()
-    full = FileStore(opened(troubled.place, StoreTimeouts()), 1 << 60)
+    full = FileStore(open_address(troubled.place, StoreTimeouts()), 1 << 60)
     with pytest.raises(StoreFull):
         await retention_of(redis, full).put_input("2", "photo.jpg", b"photo", NOW)
     assert await redis.zscore(EXPIRY_KEY, "inputs/2") == NOW + DAY_S

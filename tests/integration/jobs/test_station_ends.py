@@ -17,7 +17,7 @@ from tests.integration.jobs.hand import ENGINE, QUEUE, make_order, make_result
 
 pytestmark = pytest.mark.local_sockets
 
-RULES = WorkRules(at_once=4, beat_s=0.05, stop_s=0.5, idle_s=0.1, stalled_check_s=0.01)
+RULES = WorkRules(max_concurrent=4, beat_s=0.05, stop_s=0.5, idle_s=0.1, stalled_check_s=0.01)
 MOMENTS = range(40)  # how often the event loop turns; that covers connecting and the first fetches
 
 
@@ -28,7 +28,7 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
 
 
 async def work(assignment: Assignment) -> Record:
-    return make_result(assignment.ref, assignment.attempt)
+    return make_result(assignment.ref, assignment.start_number)
 
 
 async def turns(count: int) -> None:

@@ -38,7 +38,7 @@ def raising(*errors: Exception) -> Callable[[Assignment], Awaitable[Record | Non
     async def work(assignment: Assignment) -> Record | None:
         if left:
             raise left.pop(0)
-        return make_result(assignment.ref, assignment.attempt)
+        return make_result(assignment.ref, assignment.start_number)
 
     return work
 
@@ -54,7 +54,7 @@ async def test_order_comes_as_it_was_sent_and_its_result_is_committed(
 
     async def work(assignment: Assignment) -> Record:
         seen.append(Order.read(assignment.text))
-        return make_result(assignment.ref, assignment.attempt)
+        return make_result(assignment.ref, assignment.start_number)
 
     await queues.submit(order)
     async with QueueWorker(valkey, QUEUE, work, QUICK):
@@ -181,7 +181,7 @@ async def test_work_whose_lock_is_gone_stops_and_touches_nothing(
         await bench.has_begun()
         await redis.set(REF.lock_key, "another worker's")
         async with asyncio.timeout(LIMIT_S):
-            while station.in_hand:
+            while station.in_progress:
                 await asyncio.sleep(0.01)
     assert bench.stops == [Stop.LOST]
     assert await redis.get(REF.lock_key) == "another worker's"
@@ -214,7 +214,7 @@ async def test_stubborn_work_that_lost_its_order_is_refused(
         assert await hand.take() == REF.job_id
         bench.word.set()
         async with asyncio.timeout(LIMIT_S):
-            while station.in_hand:
+            while station.in_progress:
                 await asyncio.sleep(0.01)
         assert (await until(queues, REF, OrderState.RUNNING)).result is None
         await hand.finish(REF.job_id)
@@ -263,12 +263,12 @@ async def test_drain_waits_for_what_is_nearly_done(queues: Queues, valkey: str) 
         for frame in range(1, 11):
             assignment.report(Progress(frames_done=frame, frames_total=10))
             await asyncio.sleep(0.03)
-        return make_result(assignment.ref, assignment.attempt)
+        return make_result(assignment.ref, assignment.start_number)
 
     await queues.submit(make_order(2))
     async with QueueWorker(valkey, QUEUE, work, QUICK) as station:
         async with asyncio.timeout(LIMIT_S):
-            while not (station.in_hand and station.in_hand[0].remaining_s()):
+            while not (station.in_progress and station.in_progress[0].remaining_s()):
                 await asyncio.sleep(0.01)
         await station.drain(grace_s=10)
     assert (await until(queues, REF, OrderState.DONE)).starts == 1
@@ -304,11 +304,11 @@ async def test_station_has_as_many_in_hand_as_it_may(queues: Queues, valkey: str
     bench = Bench()
     for number in range(1, 4):
         await queues.submit(make_order(2, number))
-    rules = WorkRules(at_once=2, beat_s=0.05, stop_s=0.5, idle_s=0.1)
+    rules = WorkRules(max_concurrent=2, beat_s=0.05, stop_s=0.5, idle_s=0.1)
     async with QueueWorker(valkey, QUEUE, bench, rules) as station:
         await bench.has_begun(2)
         await asyncio.sleep(0.1)
-        assert len(station.in_hand) == 2
+        assert len(station.in_progress) == 2
         bench.word.set()
         await until(queues, make_order(2, 3).ref, OrderState.DONE)
 

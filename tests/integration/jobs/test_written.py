@@ -65,19 +65,19 @@ def telling(*answers: dict[str, Any]) -> Telling:
 
 async def test_server_that_still_has_something_in_its_memory_is_waited_for() -> None:
     client = telling(BUSY, BUSY, WRITTEN)
-    await wait_until_durable(client, "redis://somewhere")
+    await wait_until_durable(client)
     assert client.answers == []
 
 
 async def test_server_that_cannot_write_is_told_and_not_waited_for() -> None:
     client = telling(BUSY, FULL)
-    with pytest.raises(QueueUnavailable, match=r"somewhere:6379 .* cannot write to its disk"):
-        await wait_until_durable(client, "redis://somewhere")
+    with pytest.raises(QueueUnavailable, match=r"localhost:6379 .* cannot write to its disk"):
+        await wait_until_durable(client)
     assert client.answers == []
 
 
-async def test_server_that_keeps_nothing_is_not_waited_for(redis: Redis, valkey: str) -> None:
-    await wait_until_durable(redis, valkey)
+async def test_server_that_keeps_nothing_is_not_waited_for(redis: Redis) -> None:
+    await wait_until_durable(redis)
 
 
 async def test_our_own_server_tells_what_it_has_not_written(tmp_path: Path) -> None:

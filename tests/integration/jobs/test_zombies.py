@@ -28,7 +28,7 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
 
 
 async def succeed(assignment: Assignment) -> Record | None:
-    return make_result(assignment.ref, assignment.attempt)
+    return make_result(assignment.ref, assignment.start_number)
 
 
 async def fail(_: Assignment) -> Record | None:
@@ -61,7 +61,7 @@ async def test_what_comes_of_it_is_refused_and_the_other_workers_result_is_deliv
         if is_done_before:
             await hand.finish(REF.job_id)
         word.set()
-        while station.in_hand:
+        while station.in_progress:
             await asyncio.sleep(0.01)
         await station.drain(grace_s=0)
     if not is_done_before:

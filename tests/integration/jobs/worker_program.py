@@ -22,13 +22,13 @@ def say(word: str) -> None:
 
 
 async def work(assignment: Assignment) -> Record | None:
-    say(f"begun {assignment.attempt}")
+    say(f"begun {assignment.start_number}")
     motion = Order.read(assignment.text).wish.movement.template
     if motion == "poison":
         os.kill(os.getpid(), signal.SIGKILL)
     if motion == "smile":
-        return make_result(assignment.ref, assignment.attempt)
-    say(await assignment.stopped())
+        return make_result(assignment.ref, assignment.start_number)
+    say(await assignment.wait_for_stop())
     return None
 
 

@@ -255,7 +255,7 @@ class Chaos:
         agents = [self._random.randrange(AGENTS) for _ in plan]
         pauses = [self._random.uniform(*KILL_EVERY_S) for _ in plan]
         # Who is killed while it starts is no loss to anybody.
-        while not (await self._queues.counts(engine_queue(ENGINE)))["completed"]:
+        while not (await self._queues.statistics(engine_queue(ENGINE))).counts["completed"]:
             await asyncio.sleep(0.1)
         for kind, number, pause_s in zip(plan, agents, pauses, strict=True):
             with suppress(TimeoutError):
@@ -343,7 +343,7 @@ class Chaos:
         }
         while True:
             noted = {line["order"] for line in chat_of(self.night.chat) if line["event"] == "noted"}
-            counts = await self._queues.counts(DELIVER)
+            counts = (await self._queues.statistics(DELIVER)).counts
             left = sum(counts[state] for state in ("active", "wait", "prioritized", "delayed"))
             if expected <= noted and not left:
                 return

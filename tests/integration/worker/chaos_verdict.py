@@ -197,7 +197,7 @@ async def _nothing_waits(night: Night) -> None:
     """Nothing is left in the queues, and no lock."""
     client = night.queues.client
     for queue in (*night.queues.engine_queues, DELIVER):
-        counts = await night.queues.counts(queue)
+        counts = (await night.queues.statistics(queue)).counts
         left = {
             state: counts[state]
             for state in ("active", "wait", "prioritized", "delayed")

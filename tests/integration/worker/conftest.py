@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from inference.process.engine_process import EngineLimits
 from inference.process.offer import EngineOffer, OfferedEngine
 from inference.process.setup import EngineSetup
-from jobs.orders import LookOrder, Order, OrderState
+from jobs.orders import LookJob, Order, OrderState
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry
 from jobs.queues.keys import JobRef
 from jobs.queues.queue_worker import WorkRules
@@ -28,7 +28,7 @@ from jobs.wish import Movement
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs import conftest as servers
 from tests.integration.jobs.hand import make_order
-from worker.agent import serve
+from worker.agent import run_agent_with
 from worker.plan import WorkerPlan
 
 machine_has_no_proxy_and_no_keys = servers.machine_has_no_proxy_and_no_keys
@@ -37,7 +37,7 @@ redis = servers.redis
 valkey = servers.valkey
 
 LIMIT_S = 60.0
-ENGINES = ("crashing", "flow", "steady", "still", "waiting")
+ENGINES = ("chatty", "crashing", "flow", "steady", "still", "waiting")
 QUICK = WorkRules(beat_s=0.1, stop_s=3.0, idle_s=0.1)
 PHOTO, CLIP, WALL = "inputs/7/photo.png", "inputs/7/clip.mp4", "inputs/7/wall.png"
 
@@ -56,6 +56,7 @@ class OddEngine(StillEngine):
 ENGINE = OddEngine
 """
 BODIES = {
+    "chatty": "print('a word')",
     "crashing": "os.kill(os.getpid(), signal.SIGKILL)",
     # Until there is a file `word` beside it.
     "waiting": """while not os.path.exists(os.path.join(os.path.dirname(__file__), "word")):
@@ -117,7 +118,7 @@ def plan(
         min_free_bytes=0,
         beat_s=0.1,
         render_rules=QUICK,
-        look_rules=replace(QUICK, at_once=2),
+        look_rules=replace(QUICK, max_concurrent=2),
     )
 
 
@@ -149,7 +150,7 @@ class Running:
 async def working(plan: WorkerPlan, *engines: str) -> AsyncIterator[Running]:
     """A worker that offers these engines while the block lasts."""
     ending = Shutdown()
-    task = asyncio.create_task(serve(plan, offer_of(*engines), ending))
+    task = asyncio.create_task(run_agent_with(plan, offer_of(*engines), ending))
     try:
         yield Running(ending, task)
         ending.ask()
@@ -169,9 +170,9 @@ async def ordered(queues: Queues, person: int, engine: str = "still", **changes:
     return order
 
 
-async def look_ordered(queues: Queues, name: str = "look-1", **changes: Any) -> LookOrder:
-    facts = {"person": 2, "chat": 2, "draft": "7", "photo_key": PHOTO, **changes}
-    order = LookOrder(look_id=name, **facts)
+async def look_ordered(queues: Queues, name: str = "look-1", **changes: Any) -> LookJob:
+    facts = {"person": 2, "draft": "7", "photo_key": PHOTO, **changes}
+    order = LookJob(look_id=name, **facts)
     await queues.send(order.ref, order, order.person)
     return order
 
@@ -194,8 +195,8 @@ async def seen(question: Callable[[], Awaitable[object]]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def signs(redis: Redis, plan: WorkerPlan) -> list[Heartbeat]:
-    return await WorkerRegistry(redis, plan.url).living()
+async def signs(redis: Redis) -> list[Heartbeat]:
+    return await WorkerRegistry(redis).living()
 
 
 async def tried_soon(redis: Redis, ref: JobRef) -> None:
@@ -214,6 +215,6 @@ def engine_processes(parent: int) -> list[int]:
             command = (folder / "cmdline").read_text()
         except OSError:
             continue
-        if above == parent and "inference.process.child" in command:
+        if above == parent and "inference.process.engine_main" in command:
             found.append(int(folder.name))
     return found

@@ -57,7 +57,7 @@ class Postman:
         await write_record(self._queues, name, mark)
         await asyncio.sleep(_ON_ITS_WAY_S)
         is_unlucky = random.Random(f"{self._seed} {name}").random() < FAILING
-        if is_unlucky and assignment.attempt == 1:
+        if is_unlucky and assignment.start_number == 1:
             await write_record(self._queues, name, mark.refused())
             message = "Telegram is down"
             raise ConnectionError(message)
@@ -89,7 +89,7 @@ async def main(facts: dict[str, Any]) -> None:
     lock_s = facts["lock_s"]
     # However often the bot dies, a delivery is not given up for it.
     rules = WorkRules(
-        at_once=4,
+        max_concurrent=4,
         lock_s=lock_s,
         stalled_check_s=lock_s / 3,
         most_stalls=1000,

@@ -18,7 +18,7 @@ from jobs.queues.queue_worker import WorkRules
 from jobs.store.files import FileStore
 from jobs.tasks import Shutdown
 from tests.integration.worker.conftest import offer_of
-from worker.agent import serve
+from worker.agent import run_agent_with
 from worker.plan import WorkerPlan
 
 
@@ -37,7 +37,7 @@ async def main(facts: dict[str, Any]) -> None:
             lock_s=lock_s, stalled_check_s=lock_s / 3, beat_s=0.1, stop_s=3.0, idle_s=0.1
         ),
     )
-    await serve(plan, offer_of(*facts["engines"]), ending)
+    await run_agent_with(plan, offer_of(*facts["engines"]), ending)
 
 
 if __name__ == "__main__":

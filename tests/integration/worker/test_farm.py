@@ -1,4 +1,4 @@
-"""Two workers that have nothing in common but a guarded server of queues and an S3 store.
+"""Two workers that have nothing in common but a guarded Redis server and an S3 store.
 
 They are started as their owner starts them, each in a folder of its own, as if on two machines.
 """
@@ -91,7 +91,7 @@ def tls_program(folder: Path, require: Require) -> Path:
             return Path(found)
     # Debian's package of the server is a link to this program, and starts a service besides.
     found = shutil.which("valkey-check-rdb") or shutil.which("redis-check-rdb")
-    require(found, "there is no server of queues that knows TLS (Debian: redis-tools)")
+    require(found, "there is no Redis server with TLS (Debian: redis-tools)")
     link = folder / "redis-server"
     link.symlink_to(found or "")
     return link
@@ -174,7 +174,7 @@ async def test_one_does_the_work_of_the_other_that_is_killed_and_no_secret_is_to
         farm_worker(farm, "one") as one,
         farm_worker(farm, "two") as two,
     ):
-        workers = WorkerRegistry(queues.client, farm.url)
+        workers = WorkerRegistry(queues.client)
 
         async def both_live() -> bool:
             return len(await workers.living()) == 2
@@ -205,7 +205,7 @@ async def test_one_does_the_work_of_the_other_that_is_killed_and_no_secret_is_to
         second = status.video()
         assert (status.starts, first.attempt, second.attempt) == (2, 1, 2)
 
-        lines = await OrderLogs(queues.client, farm.url).last(broken_off.order_id, LINES_KEPT)
+        lines = await OrderLogs(queues.client).last(broken_off.order_id, LINES_KEPT)
         begun = [line for line in lines if "begun by" in line]
         pids = [killed.process.pid, other.process.pid]
         assert [f"-{pid}-" in line for pid, line in zip(pids, begun, strict=True)] == [True, True]

@@ -13,7 +13,7 @@ from inference.media.gate import LookLimits
 from inference.process.setup import EngineSetup
 from jobs.errors import UnsupportedMedia
 from jobs.model import CropBox
-from jobs.orders import LookOrder, LookResult, OrderState
+from jobs.orders import LookJob, LookResult, OrderState
 from jobs.queues.assignment import Assignment
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
@@ -43,7 +43,9 @@ ASTRONAUT, HER_FACE = "looks/8/photo.png", CropBox(left=170, upper=55, right=276
 
 
 async def waiting(queues: Queues) -> int:
-    counts = [await queues.counts(queue) for queue in ("animate-flow", "animate-still")]
+    counts = [
+        (await queues.statistics(queue)).counts for queue in ("animate-flow", "animate-still")
+    ]
     return sum(one["wait"] + one["prioritized"] for one in counts)
 
 
@@ -81,7 +83,7 @@ class HeldLooks(Looks):
     """Looks that note how far they stand back, and hold until the test lets one go."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(2)
         self.niceness: list[int] = []
         self.held: list[asyncio.Future[None]] = []
 
@@ -107,9 +109,7 @@ async def test_further_looks_of_a_person_stand_back_behind_videos(
 
     async def begun(person: int) -> int:
         number = len(tasks)
-        order = LookOrder(
-            look_id=f"look-{number}", person=person, chat=person, draft="7", photo_key=PHOTO
-        )
+        order = LookJob(look_id=f"look-{number}", person=person, draft="7", photo_key=PHOTO)
         folder = tmp_path / str(number)
         folder.mkdir()
         assignment = Assignment(order.ref, 1, order.to_json())

@@ -134,7 +134,7 @@ async def test_command_gives_back_what_it_has_in_hand_when_a_signal_comes(
     assert "Traceback" not in said.decode()
     status = await until(queues, order.ref, OrderState.WAITING)
     assert (status.starts, await redis.hget(order.ref.key, "atm")) == (1, None)
-    assert await signs(redis, plan) == []
+    assert await signs(redis) == []
 
 
 async def test_command_does_what_waits_and_ends(queues: Queues, plan: WorkerPlan) -> None:

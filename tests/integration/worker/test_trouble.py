@@ -79,10 +79,7 @@ async def test_order_that_waits_or_runs_is_cancelled_and_the_engine_stays(
     expected = [f"results/{stays.order_id}/1.{suffix}" for suffix in ("jpg", "mp4")]
     assert sorted(await results(store)) == expected
     assert await redis.hget(waits.ref.key, "ats") is None
-    assert (
-        "stopped: cancelled"
-        in (await OrderLogs(redis, plan.url).last(runs.order_id, LINES_KEPT))[-1]
-    )
+    assert "stopped: cancelled" in (await OrderLogs(redis).last(runs.order_id, LINES_KEPT))[-1]
 
 
 async def test_look_that_runs_is_cancelled_and_its_children_end(
@@ -115,7 +112,7 @@ async def test_order_whose_engine_is_killed_is_done_by_a_fresh_one(
         assert engine_processes(os.getpid()) != [engine]
     assert (status.starts, status.video().attempt) == (2, 2)
     assert status.video().key.endswith("/2.mp4")
-    lines = await OrderLogs(redis, plan.url).last(order.order_id, LINES_KEPT)
+    lines = await OrderLogs(redis).last(order.order_id, LINES_KEPT)
     assert any("SIGKILL" in line for line in lines)
 
 
@@ -146,7 +143,7 @@ async def test_poison_fails_after_three_attempts_and_others_go_on(
     async with working(plan, "crashing", "still"):
         status = await until(queues, poison.ref, OrderState.FAILED)
         # Its other attempts had their turns while orders for the other engine waited.
-        assert 0 < (await queues.counts("animate-still"))["completed"] < len(others)
+        assert 0 < (await queues.statistics("animate-still")).counts["completed"] < len(others)
         for other in others:
             await until(queues, other.ref, OrderState.DONE)
     assert await redis.hget(poison.ref.key, "atm") == "3"
@@ -166,7 +163,7 @@ async def test_worker_that_has_lost_an_order_throws_its_work_away(
         await redis.set(order.ref.lock_key, "another worker's")
 
         async def is_stopped() -> bool:
-            lines = await OrderLogs(redis, plan.url).last(order.order_id, LINES_KEPT)
+            lines = await OrderLogs(redis).last(order.order_id, LINES_KEPT)
             return "stopped: lost" in lines[-1]
 
         await seen(is_stopped)
@@ -191,7 +188,7 @@ async def test_order_is_given_back_uncharged_when_the_worker_ends(
         await worker.ended()
     status = await until(queues, order.ref, OrderState.WAITING)
     assert (status.starts, await redis.hget(order.ref.key, "atm")) == (1, None)
-    assert await signs(redis, plan) == []
+    assert await signs(redis) == []
     word.touch()
     async with working(plan, "waiting"):
         await until(queues, order.ref, OrderState.DONE)
@@ -203,7 +200,7 @@ async def test_order_that_is_nearly_done_is_finished_first(
     order, next_one = await ordered(queues, 2, "steady"), await ordered(queues, 3, "steady")
 
     async def can_be_told() -> bool:
-        found = await signs(redis, plan)
+        found = await signs(redis)
         return bool(found and found[0].frames_per_second)
 
     async with working(plan, "steady") as worker:
@@ -220,7 +217,7 @@ async def test_who_asks_twice_does_not_wait_for_it(
     order = await ordered(queues, 2, "steady")
 
     async def can_be_told() -> bool:
-        found = await signs(redis, plan)
+        found = await signs(redis)
         return bool(found and found[0].frames_per_second)
 
     async with working(plan, "steady") as worker:
@@ -246,7 +243,7 @@ async def test_full_disk_pauses_the_worker_until_there_is_room(
     plan = replace(plan, store=small, min_free_bytes=1_000_000)
 
     async def is_paused() -> bool:
-        return [sign.state for sign in await signs(redis, plan)] == [WorkerState.PAUSED]
+        return [sign.state for sign in await signs(redis)] == [WorkerState.PAUSED]
 
     async def is_not_paused() -> bool:
         return not await is_paused()
@@ -255,16 +252,16 @@ async def test_full_disk_pauses_the_worker_until_there_is_room(
         await until(queues, (await ordered(queues, 2)).ref, OrderState.DONE)
         small.free = 900_000
         await seen(is_paused)
-        assert (await signs(redis, plan))[0].free_bytes == 900_000
+        assert (await signs(redis))[0].free_bytes == 900_000
         order, look = await ordered(queues, 3), await look_ordered(queues)
         small.free = 1_010_000  # hardly more than the limit
 
         async def is_seen() -> bool:
-            return (await signs(redis, plan))[0].free_bytes == 1_010_000
+            return (await signs(redis))[0].free_bytes == 1_010_000
 
         await seen(is_seen)
         assert await is_paused()
-        counts = [await queues.counts(ref.queue) for ref in (order.ref, look.ref)]
+        counts = [(await queues.statistics(ref.queue)).counts for ref in (order.ref, look.ref)]
         assert [one["active"] + one["completed"] for one in counts] == [1, 0]
         small.free = 10_000_000_000
         await until(queues, order.ref, OrderState.DONE)

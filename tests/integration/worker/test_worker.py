@@ -78,24 +78,36 @@ async def test_last_words_about_an_order_are_kept_for_a_day(
     async with working(plan, "still"):
         await until(queues, good.ref, OrderState.DONE)
         await until(queues, bad.ref, OrderState.FAILED)
-    logs = OrderLogs(redis, plan.url)
+    logs = OrderLogs(redis)
     lines = await logs.last(good.order_id, 1000)
     assert "attempt 1 begun by" in lines[0]
     assert "200 x 200 px, 75 frames" in lines[-1]
     assert "UnknownTemplate" in (await logs.last(bad.order_id, 1000))[-1]
-    await OrderLogs(redis, plan.url).add(
-        good.order_id, [f"{number} " + "x" * 5000 for number in range(300)]
-    )
+    await OrderLogs(redis).add(good.order_id, [f"{number} " + "x" * 5000 for number in range(300)])
     lines = await logs.last(good.order_id, 1000)
     assert (len(lines), lines[0][:4], len(lines[0])) == (200, "100 ", 2000)
     assert 86_000 < await redis.ttl(f"animato:log:{good.order_id}") <= 86_400
 
 
+async def test_order_that_never_reached_the_engine_has_no_log_lines_of_another(
+    queues: Queues, plan: WorkerPlan, redis: Redis
+) -> None:
+    async with working(plan, "chatty"):
+        good = await ordered(queues, 2, "chatty")
+        await until(queues, good.ref, OrderState.DONE)
+        bad = await ordered(queues, 3, "chatty", photo_key="looks/7/gone.png")
+        await until(queues, bad.ref, OrderState.FAILED)
+    logs = OrderLogs(redis)
+    assert "printed: a word" in await logs.last(good.order_id, 1000)
+    _, ended = await logs.last(bad.order_id, 1000)
+    assert "FileGone" in ended
+
+
 async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
     queues: Queues, plan: WorkerPlan
 ) -> None:
-    look = await look_ordered(queues, clip_key=CLIP, clip_duration_s=0.4)
-    async with working(plan, "flow"):
+    look = await look_ordered(queues, clip_key=CLIP)
+    async with working(replace(plan, clip_max_s=0.4), "flow"):
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
         clip = found.clip
         assert clip is not None
@@ -183,12 +195,12 @@ async def test_two_workers_share_a_queue(
     orders = [await ordered(queues, 2 + number, "waiting") for number in range(4)]
 
     async def both_work() -> bool:
-        states = [sign.state for sign in await signs(redis, plan)]
+        states = [sign.state for sign in await signs(redis)]
         return states == [WorkerState.WORKING] * 2
 
     async with working(plan, "waiting"), working(plan, "waiting"):
         await seen(both_work)
-        counts = await queues.counts("animate-waiting")
+        counts = (await queues.statistics("animate-waiting")).counts
         assert (counts["active"], counts["prioritized"]) == (2, 2)
         word.touch()
         for order in orders:
@@ -236,7 +248,7 @@ async def test_look_goes_ahead_of_videos_that_wait(queues: Queues, plan: WorkerP
         await until(queues, orders[0].ref, OrderState.RUNNING)
         look = await look_ordered(queues)
         await until(queues, look.ref, OrderState.DONE)
-        counts = await queues.counts("animate-waiting")
+        counts = (await queues.statistics("animate-waiting")).counts
         assert (counts["active"], counts["prioritized"]) == (1, 2)
 
 
@@ -247,7 +259,7 @@ async def test_signs_of_life_say_what_it_is_and_does(
     queues: Queues, plan: WorkerPlan, redis: Redis
 ) -> None:
     async def state() -> WorkerState | None:
-        return next((sign.state for sign in await signs(redis, plan)), None)
+        return next((sign.state for sign in await signs(redis)), None)
 
     async def is_idle() -> bool:
         return await state() is WorkerState.IDLE
@@ -259,7 +271,7 @@ async def test_signs_of_life_say_what_it_is_and_does(
         await seen(is_idle)
         order = await ordered(queues, 2, "steady")
         await seen(is_working)
-        (sign,) = await signs(redis, plan)
+        (sign,) = await signs(redis)
         assert (sign.job, sign.device, sign.engine_names) == (
             order.order_id,
             "cpu",
@@ -269,12 +281,12 @@ async def test_signs_of_life_say_what_it_is_and_does(
         assert sign.free_bytes is not None
 
         async def tells_its_speed() -> bool:
-            return (await signs(redis, plan))[0].frames_per_second is not None
+            return (await signs(redis))[0].frames_per_second is not None
 
         await seen(tells_its_speed)
         await queues.cancel(order.ref)
         await seen(is_idle)
-    assert await WorkerRegistry(redis, plan.url).living() == []
+    assert await WorkerRegistry(redis).living() == []
 
 
 async def test_once_ends_when_nothing_waits_any_more(queues: Queues, plan: WorkerPlan) -> None:

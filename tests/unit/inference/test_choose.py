@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inference.arguments import add_animate_arguments
-from inference.choose import DrivingClip, TemplateSource, face_to_move, movement_of
+from inference.choose import DrivingClip, TemplateSource, face_to_move, one_movement
 from inference.command import face_fields
 from inference.engine import Picture
 from inference.engines.still import StillEngine
@@ -64,7 +64,7 @@ MOVEMENT = Movement.of_clip(CLIP)
 
 def leading(engine: OtherFinder, box: CropBox | None = None) -> DrivingClip:
     wish = Wish(photo=PHOTO, movement=MOVEMENT, driving_face_box=box)
-    found = movement_of(wish, engine, TemplateSource(Path("nowhere"), Path("nowhere")))
+    found = one_movement(wish, engine, TemplateSource(Path("nowhere"), Path("nowhere")))
     assert isinstance(found, DrivingClip)
     return found
 

@@ -38,6 +38,7 @@ def test_client_has_the_patience_that_bullmq_needs(is_worker: bool, retries: int
 )
 def test_place_of_an_address_is_all_but_its_secrets(url: str, place: str) -> None:
     assert public_address(url) == place
+    assert public_address(connect(url, is_worker=False)) == place
     assert SECRET not in repr(connect(url, is_worker=True))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from jobs import errors, service_errors
 from jobs.errors import AnimatoError, OperatorError, UserError
-from jobs.stored_errors import error_from_dict
+from jobs.service_errors import error_from_dict
 
 
 def classes_below(base: type[AnimatoError]) -> list[type[AnimatoError]]:

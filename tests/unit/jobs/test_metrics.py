@@ -16,8 +16,8 @@ from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.metrics.worker_metrics import Outcome, WorkerMetrics
 from jobs.orders import Lane
 from jobs.queues.heartbeats import WorkerState
+from jobs.queues.outcomes import UNFINISHED
 from jobs.queues.queues import Queues
-from jobs.queues.statistics import UNFINISHED
 from jobs.service_errors import (
     QueueFull,
     QueueUnavailable,
@@ -87,8 +87,8 @@ def test_document_has_every_value_of_a_label(registry: CollectorRegistry) -> Non
 
 def test_worker_that_has_done_nothing_tells_zeros(registry: CollectorRegistry) -> None:
     metrics = WorkerMetrics(registry)
-    metrics.works_on("cpu", ("died", "hung"))
-    metrics.opens(STILL)
+    metrics.set_device("cpu", ("died", "hung"))
+    metrics.add_queue(STILL)
     lines = lines_of(registry)
     for line in (
         'animato_jobs_finished_total{engine="still",outcome="completed"} 0.0',
@@ -103,16 +103,16 @@ def test_worker_that_has_done_nothing_tells_zeros(registry: CollectorRegistry) -
 
 def test_worker_tells_what_it_did(registry: CollectorRegistry) -> None:
     metrics = WorkerMetrics(registry)
-    metrics.works_on("cuda:0", ())
-    metrics.begun(STILL, 3.0)
-    metrics.completed(STILL, 45.0)
-    metrics.ended("look", Outcome.POISON)
-    metrics.retried(STILL)
-    metrics.stalled("look")
-    metrics.lost()
-    metrics.restarted("died")
-    metrics.made_video(30.5)
-    metrics.has_room(7_000_000_000)
+    metrics.set_device("cuda:0", ())
+    metrics.record_start(STILL, 3.0)
+    metrics.record_completion(STILL, 45.0)
+    metrics.count_end("look", Outcome.POISON)
+    metrics.count_retry(STILL)
+    metrics.count_stall("look")
+    metrics.count_lost_lock()
+    metrics.count_restart("died")
+    metrics.record_speed(30.5)
+    metrics.set_free_bytes(7_000_000_000)
     lines = lines_of(registry)
     for line in (
         'animato_jobs_finished_total{engine="still",outcome="completed"} 1.0',
@@ -132,8 +132,8 @@ def test_worker_tells_what_it_did(registry: CollectorRegistry) -> None:
 
 def test_room_that_nobody_can_tell_is_no_number(registry: CollectorRegistry) -> None:
     metrics = WorkerMetrics(registry)
-    metrics.has_room(5)
-    metrics.has_room(None)
+    metrics.set_free_bytes(5)
+    metrics.set_free_bytes(None)
     value = registry.get_sample_value("animato_store_free_bytes")
     assert value is not None
     assert math.isnan(value)
@@ -141,8 +141,8 @@ def test_room_that_nobody_can_tell_is_no_number(registry: CollectorRegistry) -> 
 
 def test_clocks_that_differ_make_no_negative_time(registry: CollectorRegistry) -> None:
     metrics = WorkerMetrics(registry)
-    metrics.begun(STILL, -2.0)
-    metrics.completed(STILL, -2.0)
+    metrics.record_start(STILL, -2.0)
+    metrics.record_completion(STILL, -2.0)
     lines = lines_of(registry)
     assert 'animato_wait_seconds_sum{device="unknown",engine="still"} 0.0' in lines
     assert 'animato_run_seconds_sum{device="unknown",engine="still"} 0.0' in lines
@@ -150,25 +150,25 @@ def test_clocks_that_differ_make_no_negative_time(registry: CollectorRegistry) -
 
 def test_parts_of_a_process_do_not_share_their_numbers() -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    WorkerMetrics(ours).lost()
+    WorkerMetrics(ours).count_lost_lock()
     WorkerMetrics(theirs)
-    WorkerMetrics().lost()
+    WorkerMetrics().count_lost_lock()
     assert ours.get_sample_value("animato_lock_lost_total") == 1
     assert theirs.get_sample_value("animato_lock_lost_total") == 0
 
 
-# --- the server of the queues ---------------------------------------------------------------------
+# --- the Redis server -----------------------------------------------------------------------------
 
 
 def test_outage_counts_once_however_many_calls_it_failed(registry: CollectorRegistry) -> None:
     connection = WorkerMetrics(registry).connection
     seen = []
     for event in (
-        connection.answered,
-        connection.missed,
-        connection.missed,
-        connection.answered,
-        connection.answered,
+        connection.on_answer,
+        connection.on_no_answer,
+        connection.on_no_answer,
+        connection.on_answer,
+        connection.on_answer,
     ):
         event()
         names = ("animato_redis_up", "animato_redis_reconnects_total")

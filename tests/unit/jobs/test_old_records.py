@@ -12,7 +12,8 @@ from bot.drafts.draft import Draft
 from bot.orders.order_cards import OrderCard
 from jobs.errors import UserError
 from jobs.model import CropBox, MediaWarning
-from jobs.orders import LookResult, Order, Record, Result
+from jobs.orders import LookJob, LookResult, Order, Record, Result
+from jobs.queues.delivery_records import DeliveryRecord, DeliveryState
 from jobs.service_errors import BrokenRecord, OutdatedOrder
 from tests.old_records import old_record
 
@@ -79,6 +80,19 @@ def test_card_is_read(name: str) -> None:
     card = OrderCard.read(stored(name))
     assert card.title == "😊 Smile"
     assert OrderCard.read(card.to_json()) == card
+
+
+def test_look_job_can_be_done() -> None:
+    job = LookJob.read(stored("look_job"))
+    assert (job.ref.job_id, job.person, job.draft) == ("look-7-1", 5, "7")
+    assert (job.photo_key, job.clip_key) == ("inputs/7/photo", "inputs/7/clip")
+    assert LookJob.read(job.to_json()) == job
+
+
+def test_delivery_is_not_repeated() -> None:
+    record = DeliveryRecord.read(stored("delivery"))
+    assert (record.state, record.message_id) == (DeliveryState.SENT, 42)
+    assert DeliveryRecord.read(record.to_json()) == record
 
 
 def test_result_can_be_delivered() -> None:

@@ -11,7 +11,7 @@ from bot.drafts.draft import Draft
 from bot.gateway.updates import MediaFile
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import (
-    LookOrder,
+    LookJob,
     LookResult,
     Order,
     OrderState,
@@ -82,15 +82,12 @@ RECORDS: list[Record] = [
         movement=Movement(template="smile"),
         options={"whole": 1.0, "one": 1},
     ),
-    LookOrder(
+    LookJob(
         look_id="l7",
         person=5,
-        chat=5,
         draft="7",
         photo_key="inputs/7/photo",
         clip_key="inputs/7/clip",
-        clip_start_s=1 / 3,
-        clip_duration_s=0.1 + 0.2,
     ),
     LOOK,
     ORDER,
@@ -204,7 +201,7 @@ def test_order_is_named_after_its_draft() -> None:
 def test_ids_that_would_break_a_key_are_refused(bad: str) -> None:
     look = RECORDS[1].model_dump()
     with pytest.raises(ValidationError):
-        LookOrder.model_validate({**look, "look_id": bad})
+        LookJob.model_validate({**look, "look_id": bad})
 
 
 def test_each_keyboard_that_is_shown_makes_a_new_wish() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.show_all import frame_count, repeats, work, work_frames
+from jobs.show_all import frame_count, repeats, work_for_lengths, work_frames
 from jobs.templates import Catalogue, ClipMotion
 
 
@@ -17,16 +17,17 @@ def test_movement_is_repeated_as_often_as_it_fits_in_whole(length: int, times: i
 
 
 def test_work_counts_what_moves_and_not_what_rests() -> None:
-    assert work([100]) == 60
-    assert work([100, 100]) == 120
-    assert work([100, 51]) == work([100]) + round(0.6 * 51)
-    assert work([100, 50]) == work([100, 100])
-    assert work([400]) == work([150])
-    assert work([1]) == 1
+    assert work_for_lengths([100]) == 60
+    assert work_for_lengths([100, 100]) == 120
+    assert work_for_lengths([100, 51]) == work_for_lengths([100]) + round(0.6 * 51)
+    assert work_for_lengths([100, 50]) == work_for_lengths([100, 100])
+    assert work_for_lengths([400]) == work_for_lengths([150])
+    assert work_for_lengths([1]) == 1
 
 
 def test_recorded_movement_counts_as_the_longest_show() -> None:
     drawn = list(Catalogue.load())
-    assert work_frames(drawn) == work([round(25 * one.motion.duration_s) for one in drawn])  # type: ignore[union-attr]  # all are drawn
+    lengths = [round(25 * one.motion.duration_s) for one in drawn]  # type: ignore[union-attr]  # all are drawn
+    assert work_frames(drawn) == work_for_lengths(lengths)
     recorded = drawn[0].model_copy(update={"motion": ClipMotion(clip="a.mp4", track="a.npz")})
     assert work_frames([recorded]) == 90

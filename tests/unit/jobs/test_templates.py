@@ -296,7 +296,7 @@ def test_missing_catalogue_is_one_broken_line(tmp_path: Path) -> None:
     catalogue = Catalogue.load(tmp_path)
     assert len(catalogue) == 0
     assert [str(broken) for broken in catalogue.broken] == [
-        f"{tmp_path / 'templates.yaml'}, line 1: it cannot be read (No such file or directory)"
+        f"{tmp_path / 'templates.yaml'}, line 1: it cannot be read (no such file or directory)"
     ]
 
 

@@ -13,7 +13,7 @@ from bot.texts import ENGLISH
 from jobs.errors import MediaDamaged
 from jobs.orders import OrderState, Progress, order_id
 from jobs.queues.heartbeats import Heartbeat, WorkerState
-from jobs.queues.statistics import QueueStatistics
+from jobs.queues.outcomes import QueueStatistics
 from jobs.queues.status import Status
 from jobs.wish import Movement
 from tests.unit.bot.cards import NOW_S, make_card

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from inference.fomm.contact_sheet import TILE_PX, draw_check_sheet, with_keypoints, write_sheet
-from inference.fomm.plausibility import Movement
+from inference.fomm.plausibility import RenderedMovement
 from inference.motion import Keypoints
 from jobs.errors import OutputNotWritable
 
@@ -27,8 +27,10 @@ def points(*places: tuple[float, float]) -> Keypoints:
 def test_everything_that_was_rendered_is_on_the_sheet() -> None:
     one = points((0, 0))
     movements = [
-        Movement("nod", flat(40, 41, 42), Keypoints.joined([one] * 3), flat(60, 61, 62)),
-        Movement("shake", flat(80, 81, 82), Keypoints.joined([one] * 3), flat(100, 101, 102)),
+        RenderedMovement("nod", flat(40, 41, 42), Keypoints.joined([one] * 3), flat(60, 61, 62)),
+        RenderedMovement(
+            "shake", flat(80, 81, 82), Keypoints.joined([one] * 3), flat(100, 101, 102)
+        ),
     ]
     sheet = draw_check_sheet(flat(20)[0], one, list(flat(22, 23)), movements)
     assert sheet.shape[1] == 4 * SIDE_PX

@@ -9,8 +9,8 @@ import pytest
 
 from inference.fomm.plausibility import (
     Finding,
-    Movement,
     Pictures,
+    RenderedMovement,
     face_path,
     judge_change,
     judge_first_frame,
@@ -49,9 +49,9 @@ def following(share: float = 1.0) -> Keypoints:
     return Keypoints(value.astype(np.float32), maps.astype(np.float32))
 
 
-def movement(**changes: object) -> Movement:
+def movement(**changes: object) -> RenderedMovement:
     """A movement as a good model makes it, with changes."""
-    return replace(Movement("nod", clip(), following(), clip()), **changes)  # type: ignore[arg-type]  # names of its fields
+    return replace(RenderedMovement("nod", clip(), following(), clip()), **changes)  # type: ignore[arg-type]  # names of its fields
 
 
 def frames_of_noise() -> Pictures:

@@ -15,7 +15,7 @@ from inference.flow.track import measure_track
 from inference.media.gate import look_at, look_at_clip
 from inference.media.video import ClipReader
 from inference.pipeline import Listener
-from inference.process.child import load_engine, render
+from inference.process.engine_main import load_engine, render_wish
 from inference.process.offer import offer_of
 from inference.process.setup import EngineSetup
 from jobs.errors import (
@@ -108,7 +108,7 @@ def made(
     listener: Listener | None = None,
 ) -> Video:
     loaded = load_engine(engine, wish, setup)
-    return render(wish, loaded, setup.templates_dir, folder, listener or Listener())
+    return render_wish(wish, loaded, setup.templates_dir, folder, listener or Listener())
 
 
 def shown_box(path: Path) -> tuple[int, int, int, int]:

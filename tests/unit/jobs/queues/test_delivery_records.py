@@ -18,8 +18,8 @@ def test_new_delivery_is_sent() -> None:
 
 
 def test_delivery_that_arrived_is_finished_and_knows_its_message() -> None:
-    mark = DeliveryRecord().begun(NOW_S).arrived(42, "BAAC")
-    assert (mark.state, mark.message_id, mark.file_id) == (DeliveryState.SENT, 42, "BAAC")
+    mark = DeliveryRecord().begun(NOW_S).arrived(42)
+    assert (mark.state, mark.message_id) == (DeliveryState.SENT, 42)
     assert next_step(mark, NOW_S + 1e6) == (NextStep.FINISH, 0)
 
 

@@ -26,8 +26,8 @@ def test_names_of_keys_are_all_different() -> None:
     one_part = (
         "open_key",
         "day_key",
-        "taken_key",
-        "taking_key",
+        "accepted_key",
+        "accepting_key",
         "cancel_key",
         "sent_key",
         "photos_key",

@@ -8,7 +8,7 @@ from obstore.store import LocalStore, S3Store
 
 from jobs.errors import BadSettings
 from jobs.service_errors import StoreUnavailable
-from jobs.store.address import StoreTimeouts, opened
+from jobs.store.address import StoreTimeouts, open_address
 
 PATIENCE = StoreTimeouts()
 
@@ -22,7 +22,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["{here}/a b", "file://{here}/a%20b", "./a b", "a b"])
 def test_folder_is_made_for_us_alone(url: str, tmp_path: Path) -> None:
-    found = opened(url.format(here=tmp_path), PATIENCE)
+    found = open_address(url.format(here=tmp_path), PATIENCE)
     assert isinstance(found.store, LocalStore)
     assert found.folder == tmp_path / "a b"
     assert found.place == str(tmp_path / "a b")
@@ -31,18 +31,18 @@ def test_folder_is_made_for_us_alone(url: str, tmp_path: Path) -> None:
 
 def test_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir(mode=0o750)
-    opened(str(tmp_path / "mine"), PATIENCE)
+    open_address(str(tmp_path / "mine"), PATIENCE)
     assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o750
 
 
 def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreUnavailable, match=r"file/store cannot be used \(not a directory\)"):
-        opened(str(tmp_path / "file" / "store"), PATIENCE)
+        open_address(str(tmp_path / "file" / "store"), PATIENCE)
 
 
 def test_bucket_takes_what_the_address_says() -> None:
-    found = opened(
+    found = open_address(
         "s3://bucket/some/prefix/?endpoint=http://127.0.0.1:9000&region=eu-central-1"
         "&access_key_id=me&secret_access_key=a%26b+c/d=",
         PATIENCE,
@@ -59,12 +59,12 @@ def test_bucket_takes_what_the_address_says() -> None:
 def test_half_a_pair_of_keys_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     with pytest.raises(BadSettings, match=r"s3://bucket cannot be used: .*Missing AccessKeyId$"):
-        opened("s3://bucket", PATIENCE)
+        open_address("s3://bucket", PATIENCE)
 
 
 def test_keys_are_in_no_text() -> None:
     url = "s3://bucket/prefix?access_key_id=me&secret_access_key=hunter2"
-    assert "hunter2" not in repr(opened(url, PATIENCE))
+    assert "hunter2" not in repr(open_address(url, PATIENCE))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_keys_are_in_no_text() -> None:
 )
 def test_address_that_is_none_is_one_sentence_without_its_keys(url: str) -> None:
     with pytest.raises(BadSettings, match="ANIMATO_STORE_URL") as caught:
-        opened(url, PATIENCE)
+        open_address(url, PATIENCE)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert "hunter2" not in "".join(traceback.format_exception_only(caught.value))

@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.store.keys import (
-    checked,
+    check_key,
     draft_folders,
     folder_of,
     input_key,
@@ -56,7 +56,7 @@ def test_every_file_of_a_draft_or_an_order_is_in_its_folder() -> None:
 def test_what_is_no_key_is_refused(text: str) -> None:
     assert not is_key(text)
     with pytest.raises(ValueError, match="is no"):
-        checked(text)
+        check_key(text)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "/a", ".a"])

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 
-class DeviceGate:
+class DeviceSchedule:
     """Which queues may be served now: all while the device is free, else the one that holds it.
 
     After each order the next queue in round-robin order that has orders gets a turn, so that no
@@ -31,7 +31,7 @@ class DeviceGate:
             return self._holder == queue
         return self._turn in (None, queue)
 
-    def enter(self, queue: str) -> bool:
+    def acquire(self, queue: str) -> bool:
         """Take the device for an order from that queue; false if another one holds it."""
         if self._holder is not None:
             return False
@@ -40,7 +40,7 @@ class DeviceGate:
         self._is_undecided = False
         return True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Release the device."""
         self._holder = None
         self._is_undecided = len(self._queues) > 1

@@ -9,7 +9,7 @@
                 {"number", "event": "loaded"}     the engine is ready
                 {"number", "event": "progress", "done", "total"}
                 {"number", "event": "done", "result"}
-                {"number", "event": "failed", "error", "trace", "is_sound"}
+                {"number", "event": "failed", "error", "trace", "is_healthy"}
 
 `engine_process.py` starts it and kills it when it takes too long; it exits when its parent is gone.
 What libraries print, and the report of a crash, go to stderr; after each request a line with
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _PROGRESS_EVERY_S = 0.5
 _TRACE_LIMIT = 16_000
 _PR_SET_PDEATHSIG = 1
-_FIRST_TO_GO = 500  # of 1000, when the machine is short of memory
+_OOM_SCORE = 500  # of 1000: killed before others when the machine is short of memory
 _RECORDED_MAX_S = 600.0  # recorded templates are the operator's own
 
 
@@ -138,7 +138,7 @@ def main() -> None:
     handler = log_to(responses.say)
     requests = RequestReader()
     setup = EngineSetup.model_validate(next(iter(requests)))
-    _stand_back(setup.niceness)
+    _lower_priority(setup.niceness)
     if setup.further_engines is not None:
         engines.__path__.append(str(setup.further_engines))
     for request in requests:
@@ -146,11 +146,11 @@ def main() -> None:
         try:
             fields = {"result": _respond(request, setup, responses, requests)}
         except AnimatoError as error:
-            fields = _failure(error, error, is_sound=True)
+            fields = _failure(error, error, is_healthy=True)
         except Exception as error:  # noqa: BLE001 - the parent is told, and starts a fresh process
             name = request.get("engine", "")
             reason = "".join(traceback.format_exception_only(error)).strip()[:TEXT_LIMIT]
-            fields = _failure(EngineFailed(name=name, reason=reason), error, is_sound=False)
+            fields = _failure(EngineFailed(name=name, reason=reason), error, is_healthy=False)
         handler.flush()
         _mark_end(responses.number)
         responses.say("done" if "result" in fields else "failed", **fields)
@@ -177,7 +177,7 @@ def _respond(
         report=ProgressReporter(responses.say).report,
         is_cancelled=lambda: requests.is_cancelled(number),
     )
-    return render(wish, engine, setup.templates_dir, folder, listener).model_dump(mode="json")
+    return render_wish(wish, engine, setup.templates_dir, folder, listener).model_dump(mode="json")
 
 
 def load_engine(name: str, wish: Wish, setup: EngineSetup) -> "Engine":
@@ -197,7 +197,7 @@ def load_engine(name: str, wish: Wish, setup: EngineSetup) -> "Engine":
     return engine
 
 
-def render(
+def render_wish(
     wish: Wish, engine: "Engine", templates_dir: Path, folder: Path, listener: "Listener"
 ) -> Video:
     """Make the video as `result.mp4` in `folder`, and its thumbnail beside it.
@@ -230,16 +230,16 @@ def _mark_end(number: int) -> None:
     os.write(2, END_MARK + b"%d\n" % number)
 
 
-def _failure(told: AnimatoError, error: Exception, *, is_sound: bool) -> dict[str, Any]:
+def _failure(told: AnimatoError, error: Exception, *, is_healthy: bool) -> dict[str, Any]:
     trace = "".join(traceback.format_exception(error))[-_TRACE_LIMIT:]
-    return {"error": told.to_dict(), "trace": trace, "is_sound": is_sound}
+    return {"error": told.to_dict(), "trace": trace, "is_healthy": is_healthy}
 
 
-def _stand_back(niceness: int) -> None:
+def _lower_priority(niceness: int) -> None:
     """Yield the cores to others, to looks above all, and the memory to the parent."""
     stand_back(niceness)
     with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_GO), "ascii")
+        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), "ascii")
     # Writing a core file of gigabytes would hide from the parent that we have crashed.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inference.process.child import ProgressReporter
+from inference.process.engine_main import ProgressReporter
 from inference.process.pipe_log import PipeHandler
 
 ROOT = Path(__file__).parents[4]
@@ -69,7 +69,7 @@ def test_line_is_cut_and_a_wrong_one_is_still_told() -> None:
 
 def test_process_whose_parent_says_nothing_ends() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "inference.process.child"],
+        [sys.executable, "-m", "inference.process.engine_main"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd=ROOT,
@@ -84,7 +84,7 @@ def test_process_whose_parent_says_nothing_ends() -> None:
 def test_answers_are_lines_and_what_is_printed_is_none() -> None:
     program = """
 import os
-from inference.process.child import ResponseWriter
+from inference.process.engine_main import ResponseWriter
 answers = ResponseWriter()
 print("printed")
 answers.number = 7

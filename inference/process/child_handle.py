@@ -14,7 +14,7 @@ from typing import Any, Self
 from inference.process.setup import END_MARK, LINE_LIMIT_BYTES, EngineSetup
 from jobs.child_environment import ENGINE, child_environment
 
-_COMMAND = (sys.executable, "-P", "-m", "inference.process.child")
+_COMMAND = (sys.executable, "-P", "-m", "inference.process.engine_main")
 _DRAIN_S = 1.0  # for reading the rest of a dead process's output
 # Its stderr is read in such chunks, with a pause after a full one: a flood waits in the pipe.
 _CHUNK_BYTES = 1 << 15
@@ -23,7 +23,7 @@ _LINES_PER_CHUNK = 200
 _LINE_LIMIT_BYTES = 2000
 
 
-class EngineChild:
+class ChildHandle:
     """A running engine process, in a session of its own: Ctrl-C does not reach it.
 
     Args:
@@ -71,7 +71,7 @@ class EngineChild:
         assert self.process.stdin is not None  # noqa: S101 - it is a pipe
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
 
-    async def all_printed(self) -> None:
+    async def wait_for_output(self) -> None:
         """Wait, not for long, until everything printed for the last request is kept."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._end_marked.wait(), _DRAIN_S)
