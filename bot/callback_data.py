@@ -25,7 +25,7 @@ class ButtonAction(StrEnum):
     TEMPLATE = "t"  # that movement
     ONE_OF_ALL = "s"  # that movement of an animation that shows several
     OWN_CLIP = "c"  # the person's own clip
-    SHOW_ALL = "a"  # all movements in one animation
+    SHOW_ALL = "a"  # all movements of a page in one animation
     ENGINE = "e"  # that engine for this draft
     CONTINUE = "n"  # look again, or without the clip
     ALBUM = "l"  # of an album: the photo of that number, or `each`

@@ -88,7 +88,6 @@ class LaterOrders:
         card = await self._card(draft, number)
         one = {
             "movement": Movement(template=template),
-            "is_all_wanted": False,
             "engine": draft.engine,
             "options": draft.options,
         }
@@ -210,10 +209,8 @@ class LaterOrders:
 def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) -> Draft:
     """Return the draft with the choices of one of its orders, and `message` as its card."""
     wish = card.order.wish
-    is_all = bool(wish.movement.templates)
     changes = {
-        "movement": None if is_all else wish.movement,
-        "is_all_wanted": is_all,
+        "movement": wish.movement,
         "face_box": wish.face_box,
         "engine": card.order.engine,
         "options": wish.options,

@@ -148,8 +148,7 @@ class LookResults:
 
 def is_ready(draft: Draft) -> bool:
     """Whether face and movement are chosen."""
-    is_wanted = draft.movement is not None or draft.is_all_wanted
-    return is_wanted and draft.look is not None and draft.face_box is not None
+    return draft.movement is not None and draft.look is not None and draft.face_box is not None
 
 
 def with_look(draft: Draft, look: LookResult) -> Draft:

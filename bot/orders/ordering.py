@@ -26,7 +26,7 @@ from jobs.queues.keys import show_all_key
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import OrderRefused
-from jobs.show_all import MAX_TILES, work_frames
+from jobs.show_all import work_frames
 from jobs.templates import Catalogue, CurveMotion, Template
 from jobs.wish import Movement, Wish
 
@@ -230,7 +230,6 @@ class Ordering:
         """
         choices: dict[str, Any] = {
             "movement": draft.movement,
-            "is_all_wanted": draft.is_all_wanted,
             "reserved_number": draft.number,
             "engine": draft.engine,
             "options": draft.options,
@@ -263,11 +262,9 @@ class Ordering:
             raise DraftUnready
         offer = await self._services.offers.now()
         motion, templates = draft.movement, self._templates(draft)
-        engine = offer.engine_for(draft.engine, is_all_wanted=draft.is_all_wanted)
-        if draft.is_all_wanted:
-            motion = Movement(templates=tuple(one.name for one in templates))
-        elif motion is None:
+        if motion is None:
             raise DraftUnready
+        engine = offer.engine_for(draft.engine, is_all_wanted=bool(motion.templates))
         understood = offer.options(engine)
         options = {name: value for name, value in draft.options.items() if name in understood}
         if motion.clip is not None and FIND_BEST_FRAME in understood:
@@ -359,16 +356,17 @@ class Ordering:
 
     def _templates(self, draft: Draft) -> list[Template]:
         """The movements that a draft asks for."""
-        if draft.is_all_wanted:
-            return list(self._catalogue)[:MAX_TILES]
-        name = draft.movement.template if draft.movement else None
-        return [self._catalogue.get(name)] if name else []
+        movement = draft.movement
+        names = (movement.template, *movement.templates) if movement else ()
+        return [self._catalogue.get(name) for name in names if name]
 
     def _title(self, draft: Draft) -> str:
         _ = self._services.texts
-        if draft.is_all_wanted:
-            return _("✨ All movements")
         templates = self._templates(draft)
+        if draft.movement and draft.movement.templates:
+            if len(templates) == len(self._catalogue):
+                return _("✨ All movements")
+            return _("✨ {count} movements", count=len(templates))
         return title_of(templates[0]) if templates else _("🎬 Your clip")
 
 
@@ -383,10 +381,10 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]
     Raises:
         DraftUnready: no movement is chosen.
     """
-    if draft.movement is None and not draft.is_all_wanted:
+    if draft.movement is None:
         raise DraftUnready
     made_of = earlier.order.wish if earlier is not None else draft.look
-    clip = draft.movement.clip if draft.movement else None
+    clip = draft.movement.clip
     # What an earlier version stored about a clip is too little: it is looked at again.
     if made_of is None or (clip is not None and not clip.is_complete):
         return ()
