@@ -47,7 +47,7 @@ _LEAST_SPREAD = {
     "mouth opening": 0.02,
     "mouth width": 0.015,
     "eye opening": 0.006,
-    "brow height": 0.006,
+    "brow height": 0.02,
     "yaw": 1.5,
     "pitch": 1.5,
     "roll": 1.5,

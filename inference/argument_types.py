@@ -94,6 +94,11 @@ def smoothing_s(text: str) -> float:
     return _number_between(text, 0, 1)
 
 
+def strength(text: str) -> float:
+    """Read the strength of a movement, 0.5 to 1.5."""
+    return _number_between(text, 0.5, 1.5)
+
+
 def _whole_number(text: str, least: int, most: int | None, what: str) -> int:
     if text.isdecimal() and least <= int(text) <= (most or math.inf):
         return int(text)

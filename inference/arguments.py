@@ -19,6 +19,7 @@ from inference.argument_types import (
     seconds,
     side_px,
     smoothing_s,
+    strength,
     video_path,
 )
 from inference.engine_options import EngineOptions
@@ -250,6 +251,12 @@ def _add_motion_arguments(engine: Any, defaults: EngineOptions) -> None:
         type=smoothing_s,
         metavar="S",
         help="reduce jitter by averaging over S seconds, 0 to 1, such as 0.1 (default: 0)",
+    )
+    engine.add_argument(
+        "--strength",
+        type=strength,
+        metavar="X",
+        help=f"of the movement, 0.5 to 1.5 (default: {defaults.strength:g})",
     )
 
 

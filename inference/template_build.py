@@ -15,7 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.engine import Picture, motion_engine
+from inference.engine import Picture
+from inference.engines.mesh import MeshEngine
 from inference.faces.finder import find_faces
 from inference.flow.placement import place_face
 from inference.flow.track import measure_track
@@ -85,7 +86,7 @@ def drawn_frames(motion: CurveMotion) -> Iterator[Picture]:
     """Render a drawn movement on the driving portrait: frames, uint8 (512, 512, 3) RGB."""
     portrait = driving_portrait()
     face = find_faces(portrait)[0]
-    engine = motion_engine()()
+    engine = MeshEngine()
     crop = engine.crop_for([face], portrait)
     engine.prepare(portrait, [face])
     for batch in engine.animate(None, motion):

@@ -7,7 +7,7 @@ from itertools import accumulate
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import LONG_CLIP
-from bot.gateway.messenger import Button, MessageContent
+from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import IncomingMessage
 from bot.orders.card_text import cancel_text, title_of
 from bot.orders.order_cards import OrderCard
@@ -80,11 +80,11 @@ class Commands:
                 text = _(
                     "I do not know this movement. /templates lists all; or just send me a photo."
                 )
-                await self._say(incoming, MessageContent(text))
+                await self._say(incoming, text)
                 return
             await self._services.drafts.update_conversation(incoming, template=template.name)
             text = _("{title}. Now send me a photo for it.", title=title_of(template))
-            await self._say(incoming, MessageContent(text, (_profile_row(_),)))
+            await self._say(incoming, text, (_profile_row(_),))
             return
         text = _(
             "Hello! I bring portraits to life.\n\n"
@@ -93,24 +93,20 @@ class Commands:
             "3. A little later you get the video.\n\n"
             "/templates shows the movements, /help explains more."
         )
-        await self._say(incoming, MessageContent(text, (_profile_row(_),)))
+        await self._say(incoming, text, (_profile_row(_),))
 
     async def templates(self, incoming: IncomingMessage) -> None:
         """List the movements; show their buttons for the current photo."""
         _ = self._services.texts
         conversation = await self._services.drafts.conversation(incoming)
-        draft = (
-            await self._services.drafts.read(conversation.draft_id)
-            if conversation.draft_id
-            else None
-        )
+        draft = await self._services.drafts.read(conversation.draft_id)
         lines = [
             f"{title_of(one)}: {_(one.description)}" if one.description else title_of(one)
             for one in self._catalogue
         ]
         invitation = _("Send a photo to see them on your own face.")
         text = "\n".join((_("The movements:"), text_of(lines, _), "", invitation))
-        await self._say(incoming, MessageContent(text))
+        await self._say(incoming, text)
         if draft is not None and not await self._draft_cards.is_ordered(draft):
             await self._draft_cards.show_below(draft)
 
@@ -121,7 +117,7 @@ class Commands:
         lines = [await self._standing(card) for card in open_cards]
         if not lines:
             lines = [_("You have no open orders. Send me a photo.")]
-        await self._say(incoming, MessageContent(text_of(lines, _), _cancel_rows(open_cards, _)))
+        await self._say(incoming, text_of(lines, _), _cancel_rows(open_cards, _))
 
     async def cancel(self, incoming: IncomingMessage) -> None:
         """Cancel the only open order; ask which one if there are several."""
@@ -132,12 +128,12 @@ class Commands:
                 incoming, clip=None, template=None, wants_clip=None
             )
             text = _("You have no open orders. Send me a photo at any time.")
-            await self._say(incoming, MessageContent(text))
+            await self._say(incoming, text)
         elif len(open_cards) > 1:
-            await self._say(incoming, MessageContent(_("Which one?"), _cancel_rows(open_cards, _)))
+            await self._say(incoming, _("Which one?"), _cancel_rows(open_cards, _))
         else:
             outcome = await self._ordering.cancel_order(open_cards[0])
-            await self._say(incoming, MessageContent(cancel_text(outcome, _)))
+            await self._say(incoming, cancel_text(outcome, _))
 
     async def help(self, incoming: IncomingMessage) -> None:
         """Explain what works well, and which files are accepted."""
@@ -155,7 +151,7 @@ class Commands:
             seconds=terms.clip_s,
             most=LONG_CLIP * terms.clip_s,
         )
-        await self._say(incoming, MessageContent(text))
+        await self._say(incoming, text)
 
     async def privacy(self, incoming: IncomingMessage) -> None:
         """Explain what is stored, for how long, and how to delete it."""
@@ -171,9 +167,7 @@ class Commands:
             input_h=terms.retain_input_h,
             result_h=terms.retain_result_h,
         )
-        await self._say(
-            incoming, MessageContent("\n\n".join(filter(None, (text, self._contact()))))
-        )
+        await self._say(incoming, "\n\n".join(filter(None, (text, self._contact()))))
 
     async def about(self, incoming: IncomingMessage) -> None:
         """Name the owner, the licences and the AI label."""
@@ -191,13 +185,13 @@ class Commands:
             _("Every video's caption says how it was made."),
             self._contact(),
         )
-        await self._say(incoming, MessageContent("\n\n".join(filter(None, parts))))
+        await self._say(incoming, "\n\n".join(filter(None, parts)))
 
     async def text(self, incoming: IncomingMessage) -> None:
         """Answer text that is not a command."""
         _ = self._services.texts
         text = _("Send me a photo with a face, and I bring it to life. /help explains more.")
-        await self._say(incoming, MessageContent(text, (_profile_row(_),)))
+        await self._say(incoming, text, (_profile_row(_),))
 
     def _contact(self) -> str:
         owner = self._terms.owner
@@ -216,8 +210,8 @@ class Commands:
             state = _("place {place}", place=place)
         return _("{title}: {state}", title=card.title, state=state)
 
-    async def _say(self, incoming: IncomingMessage, content: MessageContent) -> None:
-        await self._services.messenger.send(incoming.target, content)
+    async def _say(self, incoming: IncomingMessage, text: str, keyboard: Keyboard = ()) -> None:
+        await self._services.messenger.send(incoming.target, MessageContent(text, keyboard))
 
 
 def text_of(lines: Sequence[str], _: Texts) -> str:

@@ -13,7 +13,7 @@ from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import WAITING_CLIP, consent_content, thanks_content
 from bot.drafts.draft import Draft, DraftProblem
-from bot.drafts.draft_store import Conversation, InChat, draft_id_of
+from bot.drafts.draft_store import Conversation, InChat, new_draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, CardMessage, MessageContent
@@ -29,7 +29,6 @@ from bot.services import Services
 from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
 from jobs.queues.admission import MOST_PHOTOS
 from jobs.service_errors import TooManyPhotos
-from jobs.wish import Movement
 
 _MB = 1_000_000
 # Clips longer than this many times the part that is used are refused, as sent by mistake.
@@ -80,7 +79,7 @@ class MediaHandler:
         """Handle a photo or a clip, or say why it cannot be used."""
         if isinstance(media, ClipMedia):
             await self.take_clip(incoming, media.file)
-        elif media.clip is not None and await self._is_clip_wanted(incoming):
+        elif media.clip is not None and await self._asking_draft(incoming):
             await self.take_clip(incoming, media.clip)
         elif isinstance(media, PhotoMedia):
             await self.begin(incoming, media.file)
@@ -99,26 +98,14 @@ class MediaHandler:
         """
         drafts = self._services.drafts
         conversation = await drafts.conversation(incoming)
-        draft = await drafts.begin(
-            Draft(
-                draft_id=draft_id_of(incoming.chat_id, incoming.message_id),
-                chat_id=incoming.chat_id,
-                person_id=incoming.person_id,
-                message_id=incoming.message_id,
-                thread_id=incoming.thread_id,
-                photo=photo,
-                clip=clip or conversation.clip,
-                movement=Movement(template=conversation.template)
-                if conversation.template
-                else None,
-            )
-        )
+        new = new_draft(incoming, photo, clip or conversation.clip, conversation.template)
+        draft = await drafts.begin(new)
+        is_repeated = conversation.draft_id == draft.draft_id
+        earlier_id = conversation.earlier_draft_id if is_repeated else conversation.draft_id
         await drafts.update_conversation(
             incoming,
             draft_id=draft.draft_id,
-            earlier_draft_id=conversation.earlier_draft_id
-            if conversation.draft_id == draft.draft_id
-            else conversation.draft_id,
+            earlier_draft_id=earlier_id,
             photo_s=self._services.clock(),
             clip=None,
             template=None,
@@ -132,15 +119,15 @@ class MediaHandler:
             await self._ask_to_agree(draft)
             return
         for file, is_clip in ((draft.photo, False), (draft.clip, True)):
-            refused = self.limits.refusal(file) if file else None
-            if refused is not None:
-                await self._refuse(draft, DraftProblem(error=refused.to_dict(), is_clip=is_clip))
+            error = self.limits.refusal(file) if file else None
+            if error is not None:
+                await self._refuse(draft, error, is_clip=is_clip)
                 return
         await self._draft_cards.show(draft.draft_id)
         try:
             await self._intake.begin(draft)
         except TooManyPhotos as error:
-            await self._refuse(draft, DraftProblem(error=error.to_dict()))
+            await self._refuse(draft, error)
 
     async def accept_terms(self, tap: IncomingTap) -> None:
         """Record that a person agrees, and continue with the drafts that waited.
@@ -152,9 +139,8 @@ class MediaHandler:
         conversation = await services.drafts.change_conversation(
             tap, lambda now: _with_questions(now, without=(terms,))
         )
-        last = (
-            await services.drafts.read(conversation.unagreed[-1]) if conversation.unagreed else None
-        )
+        waiting = conversation.unagreed
+        last = await services.drafts.read(waiting[-1] if waiting else None)
         shown = await services.drafts.draft_of_message(chat_id, terms)
         card = CardMessage(message_id=terms)
         if shown is not None and shown.card is not None and shown.card.message_id == terms:
@@ -175,17 +161,14 @@ class MediaHandler:
             await self.say(incoming, error_text(refused, _, is_clip=True))
             return
         conversation = await services.drafts.conversation(incoming)
-        asked = await self._asking_draft(incoming, conversation)
+        asked = await self._asking_draft(incoming)
         draft = asked or await self._fresh_draft(conversation)
         if draft is not None:
             await self.add_clip(draft, clip)
             # A clip that was not asked for may also be meant for the next photo.
             kept = None if asked else clip
             await services.drafts.update_conversation(
-                incoming,
-                draft_id=draft.draft_id,
-                wants_clip=None,
-                clip=kept,
+                incoming, draft_id=draft.draft_id, wants_clip=None, clip=kept
             )
             return
         await services.drafts.update_conversation(incoming, clip=clip)
@@ -256,8 +239,7 @@ class MediaHandler:
 
         conversation = await services.drafts.change_conversation(draft, with_draft)
         if draft.draft_id not in conversation.unagreed:
-            error = TooManyPhotos(count=MOST_PHOTOS)
-            await self._refuse(draft, DraftProblem(error=error.to_dict()))
+            await self._refuse(draft, TooManyPhotos(count=MOST_PHOTOS))
             return
         for question in conversation.questions:
             await services.messenger.delete(draft.chat_id, question)
@@ -274,38 +256,24 @@ class MediaHandler:
             # An earlier question was tapped while this one was being sent.
             await self._continue_agreed(draft)
 
-    async def _refuse(self, draft: Draft, problem: DraftProblem) -> None:
+    async def _refuse(self, draft: Draft, error: AnimatoError, *, is_clip: bool = False) -> None:
+        problem = DraftProblem(error=error.to_dict(), is_clip=is_clip)
         await self._services.drafts.update(draft, problem=problem)
-        is_unusable = problem.error["error"] != TooManyPhotos.__name__
-        if is_unusable and not problem.is_clip:
+        if not is_clip and not isinstance(error, TooManyPhotos):
             await self._services.drafts.detach_draft(draft)
         await self._draft_cards.show(draft.draft_id)
 
-    async def _is_clip_wanted(self, incoming: IncomingMessage) -> bool:
-        conversation = await self._services.drafts.conversation(incoming)
-        return await self._asking_draft(incoming, conversation) is not None
-
-    async def _asking_draft(
-        self, incoming: IncomingMessage, conversation: Conversation
-    ) -> Draft | None:
+    async def _asking_draft(self, incoming: IncomingMessage) -> Draft | None:
         """Return the draft that was replied to, or whose clip was asked for."""
         drafts = self._services.drafts
-        found = (
-            await drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
-            if incoming.reply_to
-            else None
-        )
+        found = await drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
         if found is not None and found.person_id == incoming.person_id:
             return found
-        return await drafts.read(conversation.wants_clip)
+        return await drafts.read((await drafts.conversation(incoming)).wants_clip)
 
     async def _fresh_draft(self, conversation: Conversation) -> Draft | None:
         """Return the last photo's draft if the photo is recent and nothing was ordered from it."""
-        last = (
-            await self._services.drafts.read(conversation.draft_id)
-            if conversation.draft_id
-            else None
-        )
+        last = await self._services.drafts.read(conversation.draft_id)
         is_old = self._services.clock() - conversation.photo_s > _FRESH_S
         if last is None or is_old or last.number > 1 or await self._draft_cards.is_ordered(last):
             return None
@@ -315,11 +283,7 @@ class MediaHandler:
     async def _ask_for_photo(self, incoming: IncomingMessage, conversation: Conversation) -> None:
         _ = self._services.texts
         text = _("I have your clip. Now send me the photo that should follow it.")
-        last = (
-            await self._services.drafts.read(conversation.draft_id)
-            if conversation.draft_id
-            else None
-        )
+        last = await self._services.drafts.read(conversation.draft_id)
         row: tuple[Button, ...] = ()
         if last is not None:
             tap = ButtonData(ButtonAction.OWN_CLIP, last.draft_id, 0, WAITING_CLIP)

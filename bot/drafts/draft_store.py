@@ -18,6 +18,7 @@ from jobs.connection import queue_errors
 from jobs.orders import DraftId
 from jobs.queues.keys import conversation_key, draft_key, drafts_key, shown_key
 from jobs.service_errors import RecordError
+from jobs.wish import Movement
 
 _DRAFT_KEPT_S = 30 * 86_400
 _CONVERSATION_KEPT_S = 86_400
@@ -54,6 +55,25 @@ def draft_id_of(chat_id: int, message_id: int) -> str:
     """Return the id of the draft that a message begins, short enough for a button."""
     digest = hashlib.blake2s(f"{chat_id}:{message_id}".encode()).digest()
     return b32encode(digest)[:10].decode().lower()
+
+
+def new_draft(
+    incoming: IncomingMessage,
+    photo: MediaFile,
+    clip: MediaFile | None = None,
+    template: str | None = None,
+) -> Draft:
+    """Return the draft that a message begins."""
+    return Draft(
+        draft_id=draft_id_of(incoming.chat_id, incoming.message_id),
+        chat_id=incoming.chat_id,
+        person_id=incoming.person_id,
+        message_id=incoming.message_id,
+        thread_id=incoming.thread_id,
+        photo=photo,
+        clip=clip,
+        movement=Movement(template=template) if template else None,
+    )
 
 
 class DraftStore:
@@ -121,8 +141,10 @@ class DraftStore:
         with queue_errors(self._url):
             await self._redis.set(shown_key(chat_id, message_id), draft_id, ex=_DRAFT_KEPT_S)
 
-    async def draft_of_message(self, chat_id: int, message_id: int) -> Draft | None:
+    async def draft_of_message(self, chat_id: int, message_id: int | None) -> Draft | None:
         """Return the draft whose photo or card a message is, or None."""
+        if message_id is None:
+            return None
         with queue_errors(self._url):
             shown = await self._redis.get(shown_key(chat_id, message_id))
         return await self.read(str(shown or draft_id_of(chat_id, message_id)))

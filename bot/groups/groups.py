@@ -4,8 +4,7 @@ Only messages for the bot are handled, whatever else it can read there.
 """
 
 from bot.conversation.media_handler import MediaHandler
-from bot.drafts.draft import Draft
-from bot.drafts.draft_store import draft_id_of
+from bot.drafts.draft_store import new_draft
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.gateway.updates import ClipMedia, IncomingMessage, Media, PhotoMedia, UnusableMedia
 from bot.orders.card_text import cancel_text
@@ -14,7 +13,6 @@ from bot.services import Services
 from bot.texts import Texts
 from jobs.queues.outcomes import CancelOutcome
 from jobs.templates import Catalogue, Template
-from jobs.wish import Movement
 
 ANIMATE = "animate"
 _SHOWN_CHARACTERS = 40
@@ -43,8 +41,8 @@ class Groups:
             media: of the message or the one that it replies to, or None.
         """
         _ = self._services.texts
-        wish = " ".join(incoming.text.split()[1:])
-        template = self._template(wish)
+        name = " ".join(incoming.text.split()[1:])
+        template = self._template(name)
         if incoming.person_id < 0:
             text = _("I cannot see who you are. Please write as yourself, not as the group.")
             await self._media_handler.say(incoming, text)
@@ -52,30 +50,22 @@ class Groups:
             await self._media_handler.say(incoming, _(media.sentence, name=media.name))
         elif not isinstance(media, PhotoMedia):
             await self.help(incoming)
-        elif wish and template is None:
+        elif name and template is None:
             names = ", ".join(one.name for one in self._catalogue)
             text = _(
                 "There is no movement {wish}. There are: {names}. Or write only /animate and "
                 "choose with buttons.",
-                wish=wish[:_SHOWN_CHARACTERS],
+                wish=name[:_SHOWN_CHARACTERS],
                 names=names,
             )
             await self._media_handler.say(incoming, text)
         else:
-            draft = Draft(
-                draft_id=draft_id_of(incoming.chat_id, incoming.message_id),
-                chat_id=incoming.chat_id,
-                person_id=incoming.person_id,
-                message_id=incoming.message_id,
-                thread_id=incoming.thread_id,
-                photo=media.file,
-                movement=Movement(template=template.name) if template else None,
-            )
+            draft = new_draft(incoming, media.file, template=template.name if template else None)
             await self._media_handler.go_on(await self._services.drafts.begin(draft))
 
     async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
         """Take a clip that replies to a card of the same person; ignore anything else."""
-        if incoming.reply_to is None or not isinstance(media, ClipMedia):
+        if not isinstance(media, ClipMedia):
             return
         draft = await self._services.drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
         if draft is not None and draft.person_id == incoming.person_id:
@@ -105,10 +95,10 @@ class Groups:
             text = cancel_text(outcome[-1], _)
         await self._media_handler.say(incoming, text)
 
-    def _template(self, wish: str) -> Template | None:
+    def _template(self, name: str) -> Template | None:
         """Return the movement of that name or title, in any language, or None."""
         for template in self._catalogue:
-            if wish.casefold() in {one.casefold() for one in names_of(template)}:
+            if name.casefold() in {one.casefold() for one in names_of(template)}:
                 return template
         return None
 

@@ -81,7 +81,7 @@ class FommEngine(Engine):
     digital_source_type = (
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     )
-    options = frozenset(EngineOptions.__dataclass_fields__)
+    options = frozenset(EngineOptions.__dataclass_fields__) - {"strength"}
     evaluates_motions = False
 
     def __init__(
@@ -167,8 +167,8 @@ class FommEngine(Engine):
         if self._landmark_finder is not None:
             count = _CANDIDATES.get(self._model.device.type, 8)
             self._candidates = Candidates(self._source.keypoints, count)
-        else:
-            self._poses = Poses(self._square)
+        elif self.weights is not None:
+            self._poses = Poses(self._square, self.weights.folder)
 
     def animate(
         self,

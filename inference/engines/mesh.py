@@ -111,7 +111,7 @@ class MeshEngine(Engine):
 
     def _following(self, driving: Driving) -> Generator[Sequence[Picture]]:
         """Measure the clip, then read it again: its mouth is seen in the result."""
-        recorder = TrackRecorder(driving.face.box, driving.frame_rate, self._network)
+        recorder = TrackRecorder(driving.face, driving.frame_rate, self._network)
         with closing(ahead(iter(driving.frames), size=_BATCH)) as frames:
             while batch := list(islice(frames, _BATCH)):
                 for frame in batch:

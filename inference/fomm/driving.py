@@ -39,9 +39,11 @@ class Poses:
 
     Args:
         source: the photo's square.
+        weights_dir: the folder of weights.
     """
 
-    def __init__(self, source: Squares) -> None:
+    def __init__(self, source: Squares, weights_dir: Path) -> None:
+        self._weights_dir = weights_dir
         self._last: Landmarks | None = None
         found = self._look(source)
         self._source = None if found is None else points_68(found)
@@ -63,7 +65,7 @@ class Poses:
 
     def _look(self, square: Squares) -> Landmarks | None:
         """The face in a square, near that of the last one if there was one."""
-        network, picture = landmarker(), _as_picture(square)
+        network, picture = landmarker(self._weights_dir), _as_picture(square)
         last, self._last = self._last, None
         if last is not None:
             found = network.look(picture, last.square)

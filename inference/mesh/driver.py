@@ -10,10 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.landmarker import Landmarker, Landmarks, Square, box_iou
+from inference.faces.finder import square_of
+from inference.faces.landmarker import (
+    OUTER_EYE_CORNERS,
+    Landmarker,
+    Landmarks,
+    Square,
+    box_iou,
+)
 from inference.mesh.person import Looks, Person
+from inference.mesh.shading import SkinMap
 from inference.mesh.topology import FACE_POINTS
-from jobs.model import CropBox
+from jobs.model import Face
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -26,11 +34,10 @@ _MAX_UNSTABLE, _MAX_UNSTABLE_MOVING = 0.03, 0.06
 _MIN_CONTRAST = 1.5  # of a face, grey levels
 # From frame to frame, a face keeps place and size.
 _MIN_OVERLAP, _MAX_GROWTH = 0.3, 1.5
-_GIVEN_S = 0.5  # for so long, only a face near the given box is taken
+_GIVEN_S = 0.5  # for so long, only a face near the given one is taken
 _PATIENCE_S = 0.5  # for so long, a lost face is searched in every frame
 _MEMORY_S = 1.0  # for the person's looks, which change with the light and the head's turns
 _DOUBT_S = 1.0  # after so long, it is the light that has changed
-_LEFT_EYE, _RIGHT_EYE = 33, 263
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +50,7 @@ class Sight:
         brightness: of the face, grey levels.
         contrast: likewise, its standard deviation.
         skin: (3,) float32, colour of the cheeks.
+        skin_map: (64, 64) float16, see `SkinMap`.
     """
 
     points: npt.NDArray[np.float32]
@@ -50,6 +58,7 @@ class Sight:
     brightness: float
     contrast: float
     skin: npt.NDArray[np.float32]
+    skin_map: npt.NDArray[np.float16]
 
 
 class FaceFollower:
@@ -57,14 +66,18 @@ class FaceFollower:
 
     Args:
         landmarker: measures faces.
-        box: the face from brows to chin in one of the first frames.
+        face: in one of the first frames.
         frame_rate: frames per second.
+
+    Attributes:
+        skin_map: how faces are unwrapped.
     """
 
-    def __init__(self, landmarker: Landmarker, box: CropBox, frame_rate: float) -> None:
+    def __init__(self, landmarker: Landmarker, face: Face, frame_rate: float) -> None:
         self._landmarker = landmarker
         self._frame_rate = frame_rate
-        self._place = _square_of(box)
+        self.skin_map = SkinMap(landmarker.mesh)
+        self._place = square_of(face)
         self._last: Landmarks | None = None
         self._person = Person(max(1.0, _MEMORY_S * frame_rate))
         self._missed = self._covered = 0
@@ -91,6 +104,7 @@ class FaceFollower:
             brightness=looks.brightness,
             contrast=looks.contrast,
             skin=looks.skin,
+            skin_map=self.skin_map.of_frame(frame, face.points).astype(np.float16),
         )
 
     def _followed(self, frame: Picture) -> tuple[Landmarks, Looks] | None:
@@ -179,15 +193,10 @@ def _distance(square: Square, other: Square) -> float:
     return moved + 0.3 * abs(float(np.log(max(square.side, 1e-6) / other.side)))
 
 
-def _square_of(box: CropBox) -> Square:
-    """Where to look at a face given by its box from brows to chin."""
-    x, y = box.centre
-    return Square(x, y + 0.06 * box.height, 1.7 * max(box.width, box.height, 1))
-
-
 def _apart(one: Landmarks, other: Landmarks) -> float:
     """The mean distance of two faces' points, in eye distances."""
-    between = np.linalg.norm(other.points[_RIGHT_EYE, :2] - other.points[_LEFT_EYE, :2])
+    left, right = other.points[OUTER_EYE_CORNERS, :2]
+    between = np.linalg.norm(right - left)
     moved = np.linalg.norm((one.points - other.points)[:FACE_POINTS, :2], axis=1)
     return float(moved.mean() / max(float(between), 1e-6))
 

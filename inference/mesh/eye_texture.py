@@ -4,12 +4,14 @@ All parts are pictures of one grid over the eye's frame (a, b), see `EyeFrame`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from inference.mesh.lids import LidLines
+from inference.mesh.sampling import blurred, mixed, sample, smooth
 from inference.mesh.topology import IRIS_CENTRES, IRIS_RINGS
 
 Picture = npt.NDArray[np.uint8]
@@ -18,14 +20,15 @@ Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 # Eye widths.
-_LEFT, _RIGHT, _TOP, _BOTTOM = -0.35, 1.35, -0.95, 0.85
+_LEFT, _RIGHT, _TOP, _BOTTOM = -0.35, 1.35, -0.95, 0.85  # of the grid
 LASHES_ABOVE, LASHES_BELOW = 0.13, 0.065
 """How far lashes reach from the line of the upper lid."""
-_SKIN_BELOW = 0.06  # below the lower lid
 _CREASE = 0.11  # above the upper lid
+_SKIN_BELOW = 0.06  # below the lower lid
 _MIN_SCALE, _MAX_SCALE = 48.0, 240.0  # px of the grid per eye width
+_DARKEST_LASHES = 0.3
 
-_IRIS_RADIUS, _IRIS_EDGE, _WHITE_FROM = 1.06, 0.16, 1.3  # radii of the ring of landmarks
+_IRIS_RADIUS, _IRIS_EDGE, _WHITE_FROM = 1.0, 0.18, 1.3  # radii of the ring of landmarks
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,8 @@ class EyeTexture:
         scale: px of the grid per eye width.
         photo: float32 (h, w, 3) RGB, the photo itself.
         skin: likewise, as it would be with shut eyes and no lashes.
-        lashes: float32 (h, w), what is left of the skin's brightness under the lashes, 0 to 1.
+        lashes: float32 (h, w), the share of the skin's brightness that the lashes leave, 0 to 1.
+        fringe: likewise, even along the lid.
         white: float32 (h, w, 3) RGB, the eyeball without its iris.
         iris: float32 (h, w, 4) RGB and alpha (0 to 1).
     """
@@ -45,6 +49,7 @@ class EyeTexture:
     photo: Floats
     skin: Floats
     lashes: Floats
+    fringe: Floats
     white: Floats
     iris: Floats
 
@@ -54,68 +59,83 @@ class EyeTexture:
         lines = LidLines.of(points, eye)
         scale = float(np.clip(1.5 * lines.frame.width, _MIN_SCALE, _MAX_SCALE))
         a, b = np.meshgrid(
-            np.arange(_LEFT, _RIGHT, 1 / scale, np.float32),
-            np.arange(_TOP, _BOTTOM, 1 / scale, np.float32),
+            np.arange(_LEFT, _RIGHT, 1 / scale).astype(np.float32),
+            np.arange(_TOP, _BOTTOM, 1 / scale).astype(np.float32),
         )
-        places = lines.frame.outside(np.stack([a, b], axis=-1)).astype(np.float32)
-        part = cv2.remap(photo, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        flat = part.astype(np.float32)
-        upper, lower = lines.upper_at(a), lines.lower_at(a)
-        skin = _skin(flat, (a, b), (upper, lower), scale)
-        white, iris = _ball(flat, (a, b), (upper, lower), _iris(points, lines, eye), scale)
-        return cls(scale, flat, skin, _lashes(flat, skin, b - upper), white, iris)
+        places = lines.frame.outside(np.stack([a, b], axis=-1))
+        grid = _Grid(sample(photo, places, cv2.INTER_CUBIC), a, b, lines, scale)
+        skin = _skin(grid)
+        white, iris = _ball(grid, *_iris(points, lines, eye))
+        lashes = _lashes(grid, skin)
+        return cls(scale, grid.photo, skin, lashes, _fringe(grid, lashes), white, iris)
 
-    def sample(self, part: Floats, a: Floats, b: Floats) -> Floats:
+    def sample(self, part: Floats, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Floats:
         """Return a part's values at (a, b)."""
-        x = (a - np.float32(_LEFT)) * np.float32(self.scale)
-        y = (b - np.float32(_TOP)) * np.float32(self.scale)
-        return np.asarray(
-            cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-        )
+        return sample(part, np.stack([a - _LEFT, b - _TOP], axis=-1) * self.scale)
 
 
-def smooth(t: Floats | float) -> Floats:
-    """A smooth step from 0 at t = 0 to 1 at t = 1."""
-    t = np.clip(np.asarray(t, np.float32), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+class _Grid:
+    """The grid of one photo: its pixels, (a, b) of each, and the lids there."""
+
+    def __init__(self, photo: Floats, a: Floats, b: Floats, lines: LidLines, scale: float) -> None:
+        self.photo, self.a, self.b, self.scale = photo, a, b, scale
+        self.px = scale / lines.frame.width  # of the photo
+        self.upper, self.lower = lines.upper_at(a), lines.lower_at(a)
+
+    @property
+    def from_corners(self) -> Floats:
+        """How far each pixel is from the nearer corner, negative beyond it."""
+        return np.minimum(self.a, 1 - self.a)
 
 
 # --- skin and lashes -----------------------------------------------------------------------------
 
 
-def _skin(
-    flat: Floats, grid: tuple[Floats, Floats], lines: tuple[Floats, Floats], scale: float
-) -> Floats:
+def _skin(grid: _Grid) -> Floats:
     """The photo with the opening and the lashes covered by skin."""
-    (a, b), (upper, lower) = grid, lines
     # Dark strokes thinner than the kernel vanish under a closing along the lid.
-    kernel = np.ones((1, 2 * round(0.06 * scale) + 1), np.uint8)
-    closed = cv2.morphologyEx(flat, cv2.MORPH_CLOSE, kernel)
-    closed = cv2.GaussianBlur(closed, (0, 0), 0.03 * scale)
-    above = upper - b
-    over = smooth(np.minimum(a + 0.08, 1.08 - a) / 0.12)
-    bare = smooth((LASHES_ABOVE - above) / 0.04) * (above > -0.2) * over
-    skin = flat + bare[..., None] * (closed - flat)
+    kernel = np.ones((1, 2 * round(0.06 * grid.scale) + 1), np.uint8)
+    closed = blurred(cv2.morphologyEx(grid.photo, cv2.MORPH_CLOSE, kernel), 0.03 * grid.scale)
+    above = grid.upper - grid.b
+    bare = smooth((LASHES_ABOVE - above) / 0.04) * smooth((grid.from_corners + 0.08) / 0.12)
+    skin = mixed(grid.photo, closed, bare)
 
-    hole = (b > upper - _CREASE) & (b < lower + _SKIN_BELOW) & (a > -0.02) & (a < 1.02)
-    fill = _spread(closed, ~hole, scale) + _grain(flat, lower + _SKIN_BELOW, b, scale)
-    fill *= 1 - 0.05 * smooth((lower - b) / 0.3)[..., None]
-    covered = smooth((b - upper + _CREASE) / 0.06) * smooth((lower + _SKIN_BELOW - b) / 0.05)
-    covered *= smooth((np.minimum(a, 1 - a) + 0.03) / 0.06)
-    return np.asarray(skin + covered[..., None] * (fill - skin), np.float32)
+    from_crease = _CREASE - above
+    from_bottom = grid.lower + _SKIN_BELOW - grid.b
+    hole = (from_crease > 0) & (from_bottom > 0) & (grid.from_corners > -0.02)
+    level = closed.mean(axis=-1)
+    bare = smooth((level / np.median(level[~hole]) - 0.24) / 0.2)  # beside the eye, lashes are dark
+    bare = np.where(hole, 0, np.maximum(bare, grid.from_corners > 0.1))
+    fill = _spread(closed, bare, grid.scale) + _grain(grid)
+    fill *= 1 - 0.05 * smooth((grid.lower - grid.b) / 0.3)[..., None]
+    covered = smooth(from_crease / 0.06) * smooth(from_bottom / 0.05)
+    return mixed(skin, fill, covered * smooth((grid.from_corners + 0.03) / 0.06))
 
 
-def _grain(flat: Floats, line: Floats, b: Floats, scale: float) -> Floats:
-    """The fine texture of the skin below a line, mirrored at it."""
-    fine = np.clip(flat - cv2.GaussianBlur(flat, (0, 0), 0.04 * scale), -6, 6)
-    rows = np.clip(np.rint((2 * line - b - _TOP) * scale), 0, len(b) - 1).astype(np.int64)
+def _grain(grid: _Grid) -> Floats:
+    """The fine texture of the skin below the eye, mirrored upwards."""
+    fine = np.clip(grid.photo - blurred(grid.photo, 0.04 * grid.scale), -6, 6)
+    mirrored = 2 * (grid.lower + _SKIN_BELOW) - grid.b
+    rows = np.clip(np.rint((mirrored - _TOP) * grid.scale), 0, len(fine) - 1).astype(np.int64)
     return np.asarray(np.take_along_axis(fine, rows[..., None], axis=0), np.float32)
 
 
-def _lashes(flat: Floats, skin: Floats, below: Floats) -> Floats:
-    ratio = np.clip(flat.mean(axis=-1) / np.maximum(skin.mean(axis=-1), 1), 0.3, 1)
+def _lashes(grid: _Grid, skin: Floats) -> Floats:
+    brightness = grid.photo.mean(axis=-1) / np.maximum(skin.mean(axis=-1), 1)
+    below = grid.b - grid.upper
     near = smooth((below + LASHES_ABOVE) / 0.04) * smooth((LASHES_BELOW - below) / 0.05)
-    return np.asarray(1 + near * (ratio - 1), np.float32)
+    left = 1 + near * (np.clip(brightness, _DARKEST_LASHES, 1) - 1)
+    return np.asarray(left, np.float32)
+
+
+def _fringe(grid: _Grid, lashes: Floats) -> Floats:
+    """The lashes blurred along the lid's line: drawn level first, so that the blur follows it."""
+    column = np.broadcast_to(np.arange(lashes.shape[1]), lashes.shape)
+    down = grid.upper * grid.scale
+    row = np.arange(len(lashes))[:, None]
+    level = sample(lashes, np.stack([column, row + down], axis=-1))
+    soft = cv2.GaussianBlur(level, (0, 0), sigmaX=0.06 * grid.scale, sigmaY=0.5 * grid.px)
+    return sample(soft, np.stack([column, row - down], axis=-1))
 
 
 # --- the eyeball ---------------------------------------------------------------------------------
@@ -128,53 +148,50 @@ def _iris(points: Doubles, lines: LidLines, eye: int) -> tuple[Doubles, float]:
     return lines.frame.inside(centre), float(radius) / lines.frame.width
 
 
-def _ball(
-    flat: Floats,
-    grid: tuple[Floats, Floats],
-    lines: tuple[Floats, Floats],
-    iris: tuple[Doubles, float],
-    scale: float,
-) -> tuple[Floats, Floats]:
+def _ball(grid: _Grid, centre: Doubles, radius: float) -> tuple[Floats, Floats]:
     """The white and the iris, with what the lids and lashes hide filled in."""
-    (a, b), (upper, lower), (centre, radius) = grid, lines, iris
-    inside = (a > 0.03) & (a < 0.97) & (b > upper + 0.08) & (b < lower - 0.05)
-    distance = np.hypot(a - centre[0], b - centre[1]) / radius
+    inside = (grid.from_corners > 0.03) & (grid.b > grid.upper + 0.08)
+    inside &= grid.b < grid.lower - 0.02
+    distance = np.hypot(grid.a - centre[0], grid.b - centre[1]) / radius
     known = inside & (distance > _WHITE_FROM)
-    white = _spread(flat, known, scale)
+    white = _spread(grid.photo, known, grid.scale)
     if known.any():  # beneath the lid it is darker, but that shadow moves with the lid
-        lit = np.percentile(flat[known], 60, axis=0)
-        bare = smooth((upper + 0.05 - b) / 0.06)[..., None]
-        white += bare * (np.maximum(white, (0.8 * lit).astype(np.float32)) - white)
-    disc = distance < _IRIS_RADIUS + _IRIS_EDGE
-    at = ((centre - (_LEFT, _TOP)) * scale).astype(np.float32)
-    colour = _mirrored(flat, inside & disc, at, white)
+        lit = np.maximum(white, 0.85 * np.percentile(grid.photo[known], 60, axis=0))
+        white = mixed(white, lit.astype(np.float32), smooth((grid.upper + 0.05 - grid.b) / 0.06))
+    known = inside & (distance < _IRIS_RADIUS + _IRIS_EDGE)
+    clear = known & (grid.b > grid.upper + 0.11) & (grid.b < grid.lower - 0.06)
+    centre_px = (centre - (_LEFT, _TOP)) * grid.scale
+    colour = _mirrored(grid.photo, known, clear, centre_px)
     edge = np.clip((_IRIS_RADIUS + _IRIS_EDGE / 2 - distance) / _IRIS_EDGE, 0, 1)
-    return white, np.concatenate([colour, edge[..., None]], axis=-1).astype(np.float32)
+    return white, np.concatenate([colour, edge[..., None].astype(np.float32)], axis=-1)
 
 
-def _spread(flat: Floats, known: Mask, scale: float) -> Floats:
+def _spread(picture: Floats, known: Mask | Floats, scale: float) -> Floats:
     """Fill the unknown pixels from the known ones near them (normalised convolution)."""
     weights = known.astype(np.float32)[..., None]
-    value = np.concatenate([flat * weights, weights], axis=-1)
-    near = cv2.GaussianBlur(value, (0, 0), 0.06 * scale)
-    total = near + np.float32(0.02) * cv2.GaussianBlur(value, (0, 0), 0.24 * scale)
-    filled = total[..., :3] / np.maximum(total[..., 3:], np.float32(1e-6))
-    return np.where(weights > 0, flat, filled).astype(np.float32)
+    value = np.concatenate([picture * weights, weights], axis=-1)
+    total = blurred(value, 0.06 * scale) + 0.02 * blurred(value, 0.24 * scale)
+    filled = total[..., :3] / np.maximum(total[..., 3:], 1e-6)
+    return np.asarray(np.where(weights > 0, picture, filled), np.float32)
 
 
-def _mirrored(flat: Floats, known: Mask, centre: Floats, white: Floats) -> Floats:
-    """Fill what the lids hide of the iris by its mirror images, else by its median colour."""
+def _mirrored(picture: Floats, known: Mask, clear: Mask, centre: Doubles) -> Floats:
+    """Fill what the lids hide of the iris by its mirror images, else by its median colour.
+
+    Args:
+        picture: the photo.
+        known: where it shows the iris.
+        clear: where it does so without the lids' edges.
+        centre: of the iris, px.
+    """
     height, width = known.shape
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    weight = known.astype(np.float32)
-    filled = flat * weight[..., None]
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    weight, source = known.astype(np.float32), clear.astype(np.float32)
+    filled = picture * weight[..., None]
     for mirrored_x in (x, 2 * centre[0] - x):
-        mirrored_y = 2 * centre[1] - y
-        seen = cv2.remap(known.astype(np.float32), mirrored_x, mirrored_y, cv2.INTER_LINEAR)
-        image = cv2.remap(flat, mirrored_x, mirrored_y, cv2.INTER_LINEAR)
-        share = np.where(seen > 0.99, 1 - weight, np.float32(0))
-        filled = filled + share[..., None] * image
+        places = np.stack([mirrored_x, 2 * centre[1] - y], axis=-1)
+        share = np.where(sample(source, places) > 0.99, 1 - weight, 0)
+        filled += share[..., None] * sample(picture, places)
         weight = weight + share
-    pixels = flat[known]
-    median = np.median(pixels, axis=0) if len(pixels) else white.mean(axis=(0, 1)) / 3
+    median = np.median(picture[clear if clear.any() else known], axis=0) if known.any() else 40.0
     return np.asarray(filled + (1 - weight)[..., None] * median, np.float32)

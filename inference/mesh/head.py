@@ -130,7 +130,7 @@ def angles_of(rotation: Doubles) -> Doubles:
 
 @dataclass(frozen=True, eq=False)
 class EyeFrame:
-    """Coordinates (a, b) of an eye: a from its left to its right corner, 0 to 1, b downwards.
+    """Coordinates (a, b) of an eye or a mouth: a from left to right corner, 0 to 1, b downwards.
 
     Attributes:
         origin: the left corner, (2,).
@@ -145,7 +145,11 @@ class EyeFrame:
     @classmethod
     def of(cls, points: Doubles, eye: int) -> "EyeFrame":
         """Return the frame of eye 0 or 1 in (N, 2) points, px or cm."""
-        left, right = points[UPPER_LIDS[eye][[0, -1]]]
+        return cls.between(*points[UPPER_LIDS[eye][[0, -1]]])
+
+    @classmethod
+    def between(cls, left: Doubles, right: Doubles) -> "EyeFrame":
+        """Return the frame of two corners."""
         width = float(np.linalg.norm(right - left))
         return cls(left, (right - left) / width, width)
 

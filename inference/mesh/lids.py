@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from inference.faces.landmarker import Landmarks
 from inference.mesh.head import EyeFrame
+from inference.mesh.sampling import blurred, sample
 from inference.mesh.topology import LOWER_LIDS, UPPER_LIDS
 
 Picture = npt.NDArray[np.uint8]
@@ -71,7 +72,7 @@ def refined_lids(photo: Picture, landmarks: Landmarks) -> Landmarks:
         landmarks: of a face in it.
     """
     points = landmarks.points.copy()
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.uint8)
     for eye in (0, 1):
         lines = LidLines.of(points, eye)
         offset = _lash_line(grey, lines)
@@ -99,9 +100,8 @@ def _lash_line(grey: Picture, lines: LidLines) -> float:
     part = grey[low[1] : high[1], low[0] : high[0]].astype(np.float32)
     if part.size == 0:
         return 0.0
-    part = np.asarray(cv2.GaussianBlur(part, (0, 0), max(0.3, 0.015 * frame.width)), np.float32)
-    x, y = np.moveaxis((spots - low).astype(np.float32), -1, 0)
-    levels = cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).mean(axis=1)
+    soft = blurred(part, max(0.3, 0.015 * frame.width))
+    levels = sample(soft, spots - low).mean(axis=1)
     falls = levels[:-_STEP] - levels[_STEP:]
     if falls.max() < _MIN_FALL:
         return 0.0

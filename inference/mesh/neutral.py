@@ -27,7 +27,7 @@ class Movement:
     """What a head does in n frames, smoothed.
 
     Attributes:
-        points: (n, 478, 3) in the head's frame, cm.
+        points: (n, 478, 3) float32 in the head's frame, cm.
         angles: (n, 3) yaw, pitch and roll, radians.
         scale: (n,) px per cm.
         neck: (n, 2) its place in the frame, px.
@@ -37,7 +37,7 @@ class Movement:
         scores: (n, 52) of expressions.
     """
 
-    points: Doubles
+    points: npt.NDArray[np.float32]
     angles: Doubles
     scale: Doubles
     neck: Doubles
@@ -49,8 +49,9 @@ class Movement:
 
 @dataclass(frozen=True, eq=False)
 class Neutral:
-    """A driver at rest; see `Movement`."""
+    """A driver at rest, the mean of some `frames`; see `Movement`."""
 
+    frames: npt.NDArray[np.intp]
     points: Doubles
     angles: Doubles
     scale: float
@@ -79,7 +80,8 @@ def find_neutral(movement: Movement, usable: Mask, mesh: CanonicalMesh) -> Neutr
     fields = expression_fields(mesh)
     left = np.mean([expression_of(movement.scores[frame], fields) for frame in calmest], axis=0)
     return Neutral(
-        points=movement.points[calmest].mean(axis=0) - left,
+        frames=calmest,
+        points=movement.points[calmest].mean(axis=0, dtype=np.float64) - left,
         angles=movement.angles[calmest].mean(axis=0),
         scale=float(movement.scale[calmest].mean()),
         neck=movement.neck[calmest].mean(axis=0),

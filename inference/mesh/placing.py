@@ -26,7 +26,7 @@ _MAX_YAW = math.radians(48)
 _MAX_SHIFT, _MAX_LOG_ZOOM = 0.32, 0.22  # face widths
 _CENTRE_CM = np.array([0.0, 0.5, 2.0])
 _HEAD_CENTRE_CM = np.array([0.0, -2.0, 3.5])
-_DEPTH_REACH, _EXPRESSION_REACH = 0.35, 0.22
+_DEPTH_REACH, _EXPRESSION_REACH = 0.6, 0.22
 # Towards the chin, ..., towards the crown: how far the surroundings move wholly, and at all.
 _TOWARDS_CROWN = [-1.0, -0.6, -0.2, 0.3, 1.0]
 _WHOLE = [1.0, 1.05, 1.25, 1.45, 1.6]
@@ -124,7 +124,8 @@ class _Rings:
         border = points[OVAL]
         spokes = border[:, :2] - centre[:2]
         flat = centre[:2] + factors[..., None] * spokes
-        to_depth = smoothstep((factors - 1) / _DEPTH_REACH)
+        # Evenly: where the depth changed faster, a nod would fold the hair.
+        to_depth = np.clip((factors - 1) / _DEPTH_REACH, 0, 1)
         z = border[:, 2] + (depth - border[:, 2]) * to_depth
         placed = np.concatenate([flat, z[..., None]], axis=2).reshape(-1, 3)
         up = -head.rotation[:2, 1]

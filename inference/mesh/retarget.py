@@ -17,6 +17,7 @@ from inference.mesh.expressions import (
     expression_of,
     smoothstep,
 )
+from inference.mesh.glasses import rigid_skin
 from inference.mesh.head import EyeFrame, Head, mouth_width
 from inference.mesh.moment import Moment
 from inference.mesh.topology import (
@@ -67,15 +68,20 @@ class Retargeter:
         head: the photo's face.
         scores: its expression scores, (52,).
         mesh: the canonical mesh.
+        glasses: how surely it wears glasses, 0 to 1.
     """
 
-    def __init__(self, head: Head, scores: Doubles, mesh: CanonicalMesh) -> None:
+    def __init__(
+        self, head: Head, scores: Doubles, mesh: CanonicalMesh, glasses: float = 0.0
+    ) -> None:
         self._head = head
         canonical = np.zeros((POINTS, 3))
         canonical[:FACE_POINTS] = mesh.points
         near = _bell(canonical, canonical[_LIPS].mean(axis=0), _MOUTH_REACH_CM)
         self._expression = expression_of(scores, expression_fields(mesh))
         self._own = self._expression * near[:, None]
+        self._free = np.ones((POINTS, 1))
+        self._free[:FACE_POINTS, 0] -= glasses * rigid_skin(mesh)
         self._brows = _brow_weights(canonical[:, 1])
         lips = head.points[_LIPS].mean(axis=0)
         self._near_mouth = _bell(head.points, lips, _SIZE_REACH_CM)[:, None]
@@ -99,6 +105,7 @@ class Retargeter:
             ratio = mouth_width(self._head.points) / moment.mouth_width
             size = float(np.clip(ratio, *_MOUTH_SIZES))
             offsets = offsets * (1 + (size - 1) * self._near_mouth)
+        offsets = offsets * self._free
         points = self._head.points + offsets
         for lid, opening in zip(self._lids, moment.lids, strict=True):
             lid.move(points, self._head.points, offsets, float(opening))
@@ -112,7 +119,9 @@ class Retargeter:
         if size <= _LEAST_OVERLAP_CM2:
             return offsets, 0.0
         overlap = float(np.clip(np.vdot(offsets, self._own) / size, 0, 1))
-        return offsets - overlap * self._own, overlap
+        # Only what the moment moves too: a shut smile does not take back the photo's bared teeth.
+        shown = np.where(offsets * self._own > 0, np.minimum(np.abs(offsets), abs(self._own)), 0)
+        return offsets - overlap * np.sign(offsets) * shown, overlap
 
     def _with_brows(self, offsets: Doubles) -> Doubles:
         """Amplify the brows, which the network measures too small, and bound them."""

@@ -311,9 +311,9 @@ def test_an_option_that_an_engine_does_not_understand_is_a_usage_error(
 ) -> None:
     parser = argparse.ArgumentParser()
     check_engine_options(parser, frozenset({"device", "relative"}), find_engine("fomm"))
-    check_engine_options(parser, frozenset(), find_engine("flow"))
-    for option, flag in (("relative", "--relative"), ("device", "--cpu")):
+    check_engine_options(parser, frozenset(), find_engine("still"))
+    for option, flag in (("smooth", "--smooth"), ("device", "--cpu")):
         with pytest.raises(SystemExit) as ended:
-            check_engine_options(parser, frozenset({option}), find_engine("flow"))
+            check_engine_options(parser, frozenset({option}), find_engine("still"))
         assert ended.value.code == 2
-        assert f"{flag} goes with the engine fomm, not with flow" in capsys.readouterr().err
+        assert f"{flag} goes with the engine fomm, not with still" in capsys.readouterr().err

@@ -138,7 +138,7 @@ def test_absolute_takes_over_the_drivers_pose(
 ) -> None:
     matrix = cv2.getRotationMatrix2D((225, 120), -15, 1)
     rolled = cv2.warpAffine(astronaut, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)
-    track = measure_track([np.asarray(rolled, np.uint8)] * 3, FACE.box, Fraction(25), landmarker)
+    track = measure_track([np.asarray(rolled, np.uint8)] * 3, FACE, Fraction(25), landmarker)
 
     def roll(*, relative: bool) -> float:
         engine = MeshEngine(EngineOptions(relative=relative))

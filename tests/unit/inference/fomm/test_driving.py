@@ -179,10 +179,10 @@ def test_squeezed_pictures_are_shown_to_the_landmark_network_as_levels() -> None
 
 
 def test_every_frame_is_compared_with_the_photo_by_its_landmarks(
-    landmarker: Landmarker, astronaut: npt.NDArray[np.uint8]
+    landmarker: Landmarker, astronaut: npt.NDArray[np.uint8], tmp_path: Path
 ) -> None:
     assert landmarker is not None
-    poses = Poses(head_turned(astronaut, 8))
+    poses = Poses(head_turned(astronaut, 8), tmp_path)
     nothing = np.full((256, 256, 3), 90, np.uint8)
     for square in (
         head_turned(astronaut, 0),
@@ -198,10 +198,10 @@ def test_every_frame_is_compared_with_the_photo_by_its_landmarks(
 
 
 def test_squares_of_shares_are_looked_at_too(
-    landmarker: Landmarker, astronaut: npt.NDArray[np.uint8]
+    landmarker: Landmarker, astronaut: npt.NDArray[np.uint8], tmp_path: Path
 ) -> None:
     assert landmarker is not None
-    poses = Poses(head_turned(astronaut, 0) / 255)
+    poses = Poses(head_turned(astronaut, 0) / 255, tmp_path)
     poses.watch(head_turned(astronaut, 0) / 255)
     distances = poses.distances()
     assert distances is not None
@@ -209,7 +209,7 @@ def test_squares_of_shares_are_looked_at_too(
 
 
 def test_without_a_face_in_photo_or_clip_there_are_no_distances(
-    landmarker: Landmarker, astronaut: npt.NDArray[np.uint8]
+    landmarker: Landmarker, astronaut: npt.NDArray[np.uint8], tmp_path: Path
 ) -> None:
     assert landmarker is not None
     nothing = np.full((256, 256, 3), 90, np.uint8)
@@ -217,7 +217,7 @@ def test_without_a_face_in_photo_or_clip_there_are_no_distances(
         (nothing, head_turned(astronaut, 0)),
         (head_turned(astronaut, 0), nothing),
     ):
-        poses = Poses(photo)
+        poses = Poses(photo, tmp_path)
         poses.watch(square)
         assert poses.distances() is None
 

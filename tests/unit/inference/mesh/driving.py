@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.landmarker import Landmarks
-from jobs.model import CropBox
+from jobs.model import CropBox, Face
 
 Picture = npt.NDArray[np.uint8]
 
@@ -19,12 +19,16 @@ def portrait(astronaut: Picture) -> Picture:
     return np.ascontiguousarray(astronaut[UPPER : UPPER + 300, LEFT : LEFT + 320])
 
 
-def face_box(landmarks: Landmarks) -> CropBox:
-    """Her face in `portrait`, from brows to chin."""
+def face_at(left: int, upper: int, side: int) -> Face:
+    """A face from brows to chin in a square."""
+    box = CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
+    return Face(number=1, box=box, votes=1)
+
+
+def her_face(landmarks: Landmarks) -> Face:
+    """Her face in `portrait`."""
     x, y = landmarks.points[[33, 263], :2].mean(axis=0) - (LEFT, UPPER)
-    return CropBox(
-        left=round(x - 50), upper=round(y - 40), right=round(x + 50), lower=round(y + 60)
-    )
+    return face_at(round(x - 50), round(y - 40), 100)
 
 
 def moved(

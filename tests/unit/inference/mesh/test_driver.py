@@ -6,10 +6,10 @@ import pytest
 
 from inference.faces.landmarker import Landmarker, Landmarks
 from inference.mesh.driver import FaceFollower, Sight
-from jobs.model import CropBox
 from tests.unit.inference.mesh.driving import (
     BACKGROUND,
-    face_box,
+    face_at,
+    her_face,
     moved,
     portrait,
     stranger,
@@ -27,7 +27,7 @@ def picture(astronaut: Picture) -> Picture:
 
 @pytest.fixture
 def follower(landmarker: Landmarker, astronaut_landmarks: Landmarks) -> FaceFollower:
-    return FaceFollower(landmarker, face_box(astronaut_landmarks), 25.0)
+    return FaceFollower(landmarker, her_face(astronaut_landmarks), 25.0)
 
 
 def seen(sights: list[Sight | None]) -> str:
@@ -54,14 +54,14 @@ def test_the_face_of_the_box_is_followed_not_the_largest(
     both[:, :320] = picture
     small = moved(picture, scale=0.7)
     both[:, 320:] = small
-    follower = FaceFollower(landmarker, CropBox(left=440, upper=75, right=510, lower=145), 25.0)
+    follower = FaceFollower(landmarker, face_at(440, 75, 70), 25.0)
     assert nose(follower.see(both))[0] > 400
 
 
 def test_a_second_person_who_enters_is_not_followed(
     landmarker: Landmarker, astronaut_landmarks: Landmarks, picture: Picture
 ) -> None:
-    follower = FaceFollower(landmarker, face_box(astronaut_landmarks), 25.0)
+    follower = FaceFollower(landmarker, her_face(astronaut_landmarks), 25.0)
     other = stranger(picture)
     sights = []
     for index in range(20):
@@ -77,7 +77,7 @@ def test_a_second_person_who_enters_is_not_followed(
 def test_whoever_stays_when_the_person_leaves_is_not_followed(
     landmarker: Landmarker, astronaut_landmarks: Landmarks, picture: Picture
 ) -> None:
-    follower = FaceFollower(landmarker, face_box(astronaut_landmarks), 25.0)
+    follower = FaceFollower(landmarker, her_face(astronaut_landmarks), 25.0)
     other = stranger(picture)[:, :320]
     sights = []
     for index in range(24):
@@ -142,11 +142,27 @@ def test_a_light_that_is_switched_on_is_not_taken_for_a_hand_for_ever(
 
 def test_nothing_is_found_in_noise(landmarker: Landmarker) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3)).astype(np.uint8)
-    follower = FaceFollower(landmarker, CropBox(left=50, upper=50, right=150, lower=150), 25.0)
+    follower = FaceFollower(landmarker, face_at(50, 50, 100), 25.0)
     assert seen([follower.see(noise) for _ in range(16)]) == "." * 16
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 2)])
 def test_odd_frames_are_searched_too(landmarker: Landmarker, size: tuple[int, int]) -> None:
-    follower = FaceFollower(landmarker, CropBox(left=0, upper=0, right=50, lower=50), 25.0)
+    follower = FaceFollower(landmarker, face_at(0, 0, 50), 25.0)
     assert follower.see(np.full((*size, 3), 80, np.uint8)) is None
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_face_that_lies_on_its_side_is_followed(
+    landmarker: Landmarker, astronaut_landmarks: Landmarks, picture: Picture, turns: int
+) -> None:
+    upright = her_face(astronaut_landmarks)
+    x, y = upright.box.centre
+    height, width = picture.shape[:2]
+    # numpy turns anticlockwise.
+    centre = {1: (y, width - x), 2: (width - x, height - y), 3: (height - y, x)}[turns]
+    lying = face_at(round(centre[0] - 50), round(centre[1] - 50), 100)
+    lying = lying.model_copy(update={"roll_deg": float((180 - 90 * turns) % 360 - 180)})
+    follower = FaceFollower(landmarker, lying, 25.0)
+    frames = [moved(picture, x=3 * i) for i in range(6)]
+    assert seen([follower.see(np.rot90(frame, turns).copy()) for frame in frames]) == "o" * 6

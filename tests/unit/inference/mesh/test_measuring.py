@@ -11,8 +11,8 @@ from inference.faces.landmarker import Landmarker, Landmarks
 from inference.mesh.measuring import _lids, measure_track
 from inference.mesh.track import Track, read_track, write_track
 from jobs.errors import NoFaceInClip
-from jobs.model import CropBox
-from tests.unit.inference.mesh.driving import face_box, moved, portrait, with_hand
+from jobs.model import Face
+from tests.unit.inference.mesh.driving import her_face, moved, portrait, with_hand
 
 Picture = npt.NDArray[np.uint8]
 RATE = Fraction(25)
@@ -25,8 +25,8 @@ def picture(astronaut: Picture) -> Picture:
 
 
 @pytest.fixture(scope="module")
-def box(astronaut_landmarks: Landmarks) -> CropBox:
-    return face_box(astronaut_landmarks)
+def face(astronaut_landmarks: Landmarks) -> Face:
+    return her_face(astronaut_landmarks)
 
 
 def nodding(picture: Picture, count: int = 30) -> list[Picture]:
@@ -35,8 +35,8 @@ def nodding(picture: Picture, count: int = 30) -> list[Picture]:
 
 
 @pytest.fixture(scope="module")
-def plain(landmarker: Landmarker, picture: Picture, box: CropBox) -> Track:
-    return measure_track(nodding(picture), box, RATE, landmarker)
+def plain(landmarker: Landmarker, picture: Picture, face: Face) -> Track:
+    return measure_track(nodding(picture), face, RATE, landmarker)
 
 
 def size(track: Track) -> npt.NDArray[np.float64]:
@@ -66,24 +66,24 @@ def test_a_head_that_sways_is_measured(plain: Track) -> None:
 
 
 def test_a_head_that_moves_and_nears_is_measured(
-    landmarker: Landmarker, picture: Picture, box: CropBox
+    landmarker: Landmarker, picture: Picture, face: Face
 ) -> None:
     clip = [moved(picture, x=2 * i, y=-i, scale=1 + i / 100) for i in range(15)]
-    track = measure_track(clip, box, RATE, landmarker)
+    track = measure_track(clip, face, RATE, landmarker)
     assert np.ptp(track.log_zoom) == pytest.approx(np.log(1.14), abs=0.02)
     gone = np.ptp(track.shift[:, 0]) * SCALE
     assert gone == pytest.approx(28, abs=6)
 
 
 def test_a_still_driver_does_not_tremble(
-    landmarker: Landmarker, picture: Picture, box: CropBox
+    landmarker: Landmarker, picture: Picture, face: Face
 ) -> None:
     random = np.random.default_rng(5)
     clip = [
         np.clip(picture + random.normal(0, 4, picture.shape), 0, 255).astype(np.uint8)
         for _ in range(24)
     ]
-    track = measure_track(clip, box, RATE, landmarker)
+    track = measure_track(clip, face, RATE, landmarker)
     second = np.diff(track.expression.astype(np.float64), 2, axis=0)
     eye_distance_cm = 8.9
     assert np.sqrt((second[..., :2] ** 2).sum(axis=2).mean()) < 0.002 * eye_distance_cm
@@ -91,9 +91,9 @@ def test_a_still_driver_does_not_tremble(
 
 
 def test_a_clip_of_one_frame_is_at_rest(
-    landmarker: Landmarker, picture: Picture, box: CropBox
+    landmarker: Landmarker, picture: Picture, face: Face
 ) -> None:
-    track = measure_track([picture], box, RATE, landmarker)
+    track = measure_track([picture], face, RATE, landmarker)
     assert track.frame_count == 1
     np.testing.assert_allclose(track.turn, 0, atol=1e-6)
     np.testing.assert_allclose(track.shift, 0, atol=1e-6)
@@ -101,14 +101,14 @@ def test_a_clip_of_one_frame_is_at_rest(
 
 @pytest.mark.parametrize("colour", [0, 255])
 def test_a_clip_that_fades_in_is_measured_from_its_lit_frames(
-    landmarker: Landmarker, picture: Picture, box: CropBox, plain: Track, colour: int
+    landmarker: Landmarker, picture: Picture, face: Face, plain: Track, colour: int
 ) -> None:
     still = [nodding(picture, 1)[0]] * 10
     clip = [*still, *nodding(picture)]
     for index in range(10):
         share = max(0, index - 3) / 8
         clip[index] = np.asarray(clip[index] * share + colour * (1 - share), np.uint8)
-    track = measure_track(clip, box, RATE, landmarker)
+    track = measure_track(clip, face, RATE, landmarker)
     assert (size(track)[:4] == 0).all()
     np.testing.assert_allclose(track.turn[22:], plain.turn[12:], atol=np.radians(1))
     np.testing.assert_allclose(track.skin[20:], plain.skin[10:], atol=4)
@@ -117,11 +117,11 @@ def test_a_clip_that_fades_in_is_measured_from_its_lit_frames(
 
 @pytest.mark.parametrize("light", [0.0, 40.0])
 def test_a_single_bad_frame_is_bridged(
-    landmarker: Landmarker, picture: Picture, box: CropBox, plain: Track, light: float
+    landmarker: Landmarker, picture: Picture, face: Face, plain: Track, light: float
 ) -> None:
     clip = nodding(picture)
     clip[14] = np.clip(clip[14] * light, 0, 255).astype(np.uint8)
-    track = measure_track(clip, box, RATE, landmarker)
+    track = measure_track(clip, face, RATE, landmarker)
     np.testing.assert_allclose(track.turn, plain.turn, atol=np.radians(1))
     assert list(track.mouth_frames[13:16]) == [13, 13 if light == 0 else 14, 15] or (
         list(track.mouth_frames[13:16]) == [13, 14, 15]
@@ -129,10 +129,10 @@ def test_a_single_bad_frame_is_bridged(
 
 
 def test_a_face_that_leaves_holds_and_eases_to_rest(
-    landmarker: Landmarker, picture: Picture, box: CropBox
+    landmarker: Landmarker, picture: Picture, face: Face
 ) -> None:
     clip = [moved(picture, x=12 * max(0, i - 6)) for i in range(50)]
-    track = measure_track(clip, box, RATE, landmarker)
+    track = measure_track(clip, face, RATE, landmarker)
     found = size(track)
     assert found[12] > 1
     assert (found[-14:] == 0).all()
@@ -141,21 +141,32 @@ def test_a_face_that_leaves_holds_and_eases_to_rest(
 
 
 def test_a_hand_before_the_face_does_not_bend_it(
-    landmarker: Landmarker, picture: Picture, box: CropBox
+    landmarker: Landmarker, picture: Picture, face: Face
 ) -> None:
     clip = [with_hand(picture, x) for x in np.linspace(-90, 410, 50)]
-    track = measure_track(clip, box, RATE, landmarker)
+    track = measure_track(clip, face, RATE, landmarker)
     assert np.abs(np.degrees(track.turn)).max() < 6
     assert np.abs(track.expression).max() < 1.2
     assert (np.abs(np.diff(size(track))) < 0.6).all()
 
 
-def test_a_clip_without_the_face_is_refused(landmarker: Landmarker, box: CropBox) -> None:
+def test_a_cut_to_another_view_does_not_throw_the_head(
+    landmarker: Landmarker, picture: Picture, face: Face
+) -> None:
+    far = [moved(picture, angle_deg=3 * np.sin(i / 4)) for i in range(24)]
+    near = [moved(picture, x=45, y=20, scale=1.25, angle_deg=3 * np.sin(i / 4)) for i in range(24)]
+    track = measure_track([*far, *near], face, RATE, landmarker)
+    assert np.abs(track.log_zoom).max() < 0.05
+    assert np.abs(track.shift).max() < 1.5
+    assert list(track.mouth_frames) == list(range(48))
+
+
+def test_a_clip_without_the_face_is_refused(landmarker: Landmarker, face: Face) -> None:
     dark = [np.zeros((300, 320, 3), np.uint8)] * 3
     with pytest.raises(NoFaceInClip):
-        measure_track(dark, box, RATE, landmarker)
+        measure_track(dark, face, RATE, landmarker)
     with pytest.raises(NoFaceInClip):
-        measure_track([], box, RATE, landmarker)
+        measure_track([], face, RATE, landmarker)
 
 
 def test_what_is_measured_can_be_written_and_read(plain: Track, tmp_path: Path) -> None:

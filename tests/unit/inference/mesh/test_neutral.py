@@ -35,7 +35,7 @@ def movement(mesh: CanonicalMesh, strengths: dict[str, Doubles]) -> Movement:
         if name in fields:
             points += strength[:, None, None] * fields[name]
     return Movement(
-        points=points,
+        points=points.astype(np.float32),
         angles=np.zeros((COUNT, 3)),
         scale=np.full(COUNT, 6.0),
         neck=np.full((COUNT, 2), 100.0),

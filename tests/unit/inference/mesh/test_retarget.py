@@ -58,6 +58,21 @@ def test_a_smile_on_a_smiling_photo_is_no_wider(plain_head: Head, landmarker: La
     assert opposite.points[near] == pytest.approx((plain_head.points - smile)[near], abs=0.01)
 
 
+def test_a_shut_smile_does_not_cover_teeth_that_the_photo_bares(
+    plain_head: Head, landmarker: Landmarker
+) -> None:
+    scores = np.zeros(len(SCORES))
+    for name in ("mouthSmile", "mouthUpperUp", "mouthLowerDown"):
+        scores[[SCORES.index(f"{name}Left"), SCORES.index(f"{name}Right")]] = 0.8
+    fields = expression_fields(landmarker.mesh)
+    smile = fields["mouthSmileLeft"] + fields["mouthSmileRight"]
+
+    shape = Retargeter(plain_head, scores, landmarker.mesh).shape(Moment(expression=smile))
+
+    assert shape.overlap > 0.8
+    assert abs(shape.points[[0, 17], 1] - plain_head.points[[0, 17], 1]).max() < 0.12
+
+
 def test_a_shut_lid_meets_the_lower_one(plain: Retargeter, plain_head: Head) -> None:
     shape = plain.shape(Moment(lids=np.array([0.0, 1.0])))
 

@@ -1,0 +1,166 @@
+"""The teeth that a photo shows: kept in their place, while the lips move over them."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from inference.mesh.head import EyeFrame, Head
+from inference.mesh.mouth_area import line_at
+from inference.mesh.sampling import mixed, sample, smooth
+from inference.mesh.tone import LUMA, Tone, pixels_inside
+from inference.mesh.topology import (
+    LOWER_INNER_LIP,
+    LOWER_OUTER_LIP,
+    MOUTH_CORNERS,
+    UPPER_INNER_LIP,
+)
+
+Picture = npt.NDArray[np.uint8]
+Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+
+_RISE = 0.9  # how much of the upper lip's rise the teeth follow
+_MIN_SHARE, _MIN_PIXELS = 0.3, 12  # of teeth in an open mouth
+_SMALL_PX = 40  # width of a mouth without pixels to spare
+_MIN_LIGHT = 0.4  # of teeth / skin
+_END_LIGHT = 0.75  # of what is below them / teeth
+# Mouth widths.
+_LIP_MARGIN = 0.03  # here the lips' colour mixes with what is behind them
+_EDGE = 0.02
+
+
+class OwnMouth:
+    """The inside of a mouth that is open in the photo, see `shows_teeth`.
+
+    Args:
+        photo: uint8 (H, W, 3) RGB.
+        points: (478, 2 or more) landmarks in it, px.
+        head: fitted to them.
+        tone: of the photo.
+    """
+
+    def __init__(self, photo: Picture, points: Doubles, head: Head, tone: Tone) -> None:
+        self._photo, self._head, self._light = photo, head, tone.light
+        flat = points[:, :2]
+        self._frame = EyeFrame.between(*flat[MOUTH_CORNERS])
+        self._upper = self._frame.inside(flat[UPPER_INNER_LIP])
+        self._lower = self._frame.inside(flat[LOWER_INNER_LIP])
+        self._margin = max(_LIP_MARGIN, 1.5 / self._frame.width)
+        self._edge = self._teeth_edge(_reddest_teeth(photo, flat, tone))
+
+    def _teeth_edge(self, reddest: float) -> Doubles:
+        """The edge of the upper teeth: b as a polynomial of a, highest power first.
+
+        In each column it is where it gets darker than the teeth above or red, else at the lower
+        lip.
+        """
+        a = np.linspace(0.1, 0.9, 33)
+        first, last = self._ends(a)
+        b = first + np.linspace(0, 1, 24)[:, None] * (last - first)
+        seen = self._seen(np.broadcast_to(a, b.shape), b)
+        is_red = _redness(seen) > reddest
+        level = np.where(is_red, 0, seen @ LUMA)
+        brightest = np.maximum.accumulate(level, axis=0)
+        are_teeth = brightest > _MIN_LIGHT * self._light
+        ends = are_teeth & (level < _END_LIGHT * brightest)
+        row = np.where(ends.any(axis=0), ends.argmax(axis=0), len(b) - 1)
+        edge, known = b[row, np.arange(len(a))], are_teeth[-1]
+        line = np.zeros(3)
+        for _ in range(2):
+            if np.count_nonzero(known) < 4:
+                return np.polyfit(a, last, 2)
+            line = np.polyfit(a[known], edge[known], 2)
+            known = known & (np.abs(np.polyval(line, a) - edge) < 2 * _EDGE)
+        return line
+
+    def over(self, colour: Floats, points: Floats, target: Head) -> Floats:
+        """Return `colour` (h, w, 3) with the photo's teeth over it.
+
+        Args:
+            colour: what lies behind them.
+            points: (h, w, 3) from `Arch.at`.
+            target: the head that is drawn. What is below the upper teeth follows its lower lip;
+                the upper teeth rise with its upper lip, since the photo does not show what that
+                hides.
+        """
+        moved = target.points - self._head.points
+        risen = np.array([0, _RISE * min(0.0, float(moved[UPPER_INNER_LIP[3:8], 1].mean())), 0])
+        lip = LOWER_INNER_LIP
+        x = points[..., 0]
+        lowered = np.stack(
+            [np.interp(x, target.points[lip, 0], moved[lip, axis]) for axis in (0, 1)]
+            + [np.zeros(x.shape)],
+            axis=-1,
+        )
+        a, b = self._seen_at(points - lowered)
+        edge, end, reach = self._teeth_end(a)
+        seen, alpha = self._read(a, b)
+        drawn = mixed(colour, seen, alpha * (1 - reach) * np.clip((b - edge) / _EDGE - 0.5, 0, 1))
+        a, b = self._seen_at(points - risen)
+        edge, end, reach = self._teeth_end(a)
+        seen, alpha = self._read(a, np.where(reach > 0, np.minimum(b, edge), b))
+        return mixed(drawn, seen, alpha * np.clip((end - b) / _EDGE + 1.5, 0, 1))
+
+    def _teeth_end(self, a: Floats) -> tuple[Floats, Floats, Floats]:
+        """The edge of the upper teeth, b; where they end; whether they meet the lip, 0 to 1."""
+        _, last = self._ends(a)
+        edge = np.polyval(self._edge, a).astype(np.float32)
+        reach = smooth((edge - last) / _EDGE + 2)
+        return edge, edge + reach * np.maximum(last + self._margin - edge, 0), reach
+
+    def _seen_at(self, points: Doubles) -> tuple[Floats, Floats]:
+        """Where points (h, w, 3) cm are in the photo: (a, b) in the mouth's frame."""
+        inside = self._frame.inside(self._head.projected(points)[..., :2]).astype(np.float32)
+        return inside[..., 0], inside[..., 1]
+
+    def _read(self, a: Floats, b: Floats) -> tuple[Floats, Floats]:
+        """The photo between the lips at (a, b), (h, w, 3), and how much it counts, (h, w)."""
+        first, last = self._ends(a)
+        seen = self._seen(a, np.clip(b, first, last))
+        # Beneath the lip, teeth go on; the dark beside them does not.
+        bright = np.clip((seen @ LUMA) / self._light * 6 - 1.5, 0, 1)
+        alpha = 1 - np.clip((first - b) / _EDGE, 0, 1) * (1 - bright)
+        alpha *= np.clip(np.minimum(a, 1 - a) / 0.06, 0, 1)
+        return seen, np.asarray(alpha, np.float32)
+
+    def _ends(self, a: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+        """The first and the last b between the lips, without their margins."""
+        upper, lower = line_at(self._upper, a), line_at(self._lower, a)
+        first = np.minimum(upper + self._margin, (upper + lower) / 2)
+        return first, np.maximum(lower - self._margin, first)
+
+    def _seen(self, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Floats:
+        """The photo at (a, b)."""
+        places = self._frame.outside(np.stack([a, b], axis=-1))
+        return sample(self._photo, places, cv2.INTER_CUBIC)
+
+
+def shows_teeth(photo: Picture, points: Doubles, tone: Tone) -> bool:
+    """Return whether enough of a mouth's inside is bright, and less red than its lips."""
+    flat = points[:, :2]
+    inside = _between(photo, flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP])
+    are_teeth = inside @ LUMA > _MIN_LIGHT * tone.light
+    are_teeth &= _redness(inside) < _reddest_teeth(photo, flat, tone)
+    return len(inside) >= _MIN_PIXELS and bool(are_teeth.mean() > _MIN_SHARE)
+
+
+def _reddest_teeth(photo: Picture, flat: Doubles, tone: Tone) -> float:
+    """The redness half-way between skin and lips."""
+    lip = _between(photo, flat[LOWER_INNER_LIP], flat[LOWER_OUTER_LIP])
+    skin = _redness(tone.skin.astype(np.float32))
+    return float(np.median(_redness(lip)) + skin) / 2 + 0.02 if len(lip) else float(skin)
+
+
+def _between(photo: Picture, upper: Doubles, lower: Doubles) -> Floats:
+    """The pixels (n, 3) between two lines."""
+    is_small = np.ptp(upper[:, 0]) < _SMALL_PX
+    return pixels_inside(
+        photo, np.concatenate([upper, lower[::-1]]), margin_px=0 if is_small else 1
+    )
+
+
+def _redness(colours: Floats) -> Floats:
+    red = (colours[..., 0] - colours[..., 1]) / np.maximum(colours @ LUMA, 8)
+    return np.asarray(red, np.float32)

@@ -1,0 +1,36 @@
+"""Pictures read between their pixels, and soft edges; all in float32."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+def sample(
+    picture: npt.NDArray[Any],
+    places: npt.NDArray[Any],
+    method: int = cv2.INTER_LINEAR,
+    border: int = cv2.BORDER_REPLICATE,
+) -> Floats:
+    """Return a picture's values at places (h, w, 2) px: (h, w) or (h, w, channels)."""
+    x, y = places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
+    return np.asarray(cv2.remap(picture, x, y, method, borderMode=border), np.float32)
+
+
+def blurred(picture: npt.NDArray[Any], sigma: float) -> Floats:
+    """Return a picture blurred by a Gaussian, sigma in px."""
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+
+
+def smooth(value: npt.NDArray[Any] | float) -> Floats:
+    """Return a smooth step: 0 up to 0, 1 from 1 on."""
+    cut = np.clip(np.asarray(value, np.float32), 0, 1)
+    return np.asarray(cut * cut * (3 - 2 * cut), np.float32)
+
+
+def mixed(one: npt.NDArray[Any], other: npt.NDArray[Any], share: npt.NDArray[Any]) -> Floats:
+    """Return colours (h, w, 3): `one` where the share (h, w) is 0, `other` where it is 1."""
+    return np.asarray(one + share[..., None] * (other - one), np.float32)

@@ -1,0 +1,143 @@
+"""Eyes of the sample portrait, shut, half shut, wide and turned."""
+
+import numpy as np
+import pytest
+
+from inference.engine import Picture
+from inference.faces.landmarker import SCORES, Landmarker, Landmarks
+from inference.mesh.eyes import Eyes
+from inference.mesh.head import EyeFrame
+from inference.mesh.lids import LidLines, refined_lids
+from inference.mesh.moment import Moment
+from inference.mesh.renderer import FaceRenderer
+from inference.mesh.tone import LUMA
+
+STILL = np.zeros(2)
+OPEN = np.ones(2)
+CORNER = (0, 0)
+
+
+@pytest.fixture(scope="module")
+def points(astronaut: Picture, astronaut_landmarks: Landmarks) -> np.ndarray:
+    return refined_lids(astronaut, astronaut_landmarks).points
+
+
+@pytest.fixture(scope="module")
+def eyes(astronaut: Picture, points: np.ndarray) -> Eyes:
+    return Eyes(astronaut, points)
+
+
+def rendered(photo: Picture, renderer: FaceRenderer, moment: Moment) -> Picture:
+    box, whole = renderer.box, photo.copy()
+    whole[box.upper : box.lower, box.left : box.right] = renderer.render(moment)
+    return whole
+
+
+def brightness(picture: Picture, points: np.ndarray, eye: int, a: float, share: float) -> float:
+    """Luma of a few pixels at a, and at a share of the way from the upper to the lower lid."""
+    lines = LidLines.of(points, eye)
+    spot = np.array([a], np.float32)
+    b = (1 - share) * lines.upper_at(spot) + share * lines.lower_at(spot)
+    x, y = np.rint(lines.frame.outside(np.array([a, b[0]]))).astype(int)
+    return float((picture[y - 1 : y + 2, x - 1 : x + 2] @ LUMA).mean())
+
+
+def test_eyes_at_rest_are_not_drawn(astronaut: Picture, eyes: Eyes, points: np.ndarray) -> None:
+    frame = astronaut.copy()
+    eyes.draw(frame, CORNER, points, OPEN, STILL)
+
+    assert np.array_equal(frame, astronaut)
+
+
+def test_the_map_is_not_changed_at_rest(eyes: Eyes, points: np.ndarray) -> None:
+    source = np.random.default_rng(1).random((512, 512, 2), np.float32)
+    before = source.copy()
+    eyes.unfold(source, CORNER, points, OPEN)
+
+    assert np.array_equal(source, before)
+
+
+def test_an_eye_drawn_in_its_place_looks_like_the_photo(
+    astronaut: Picture, eyes: Eyes, points: np.ndarray
+) -> None:
+    frame = astronaut.copy()
+    eyes.draw(frame, CORNER, points, np.full(2, 0.94), STILL)
+    difference = np.abs(frame.astype(int) - astronaut).max(axis=2)
+
+    assert difference.max() > 0
+    assert difference[difference > 0].mean() < 25
+
+
+def test_shut_eyes_have_the_tone_of_the_skin(
+    astronaut: Picture, astronaut_renderer: FaceRenderer, points: np.ndarray
+) -> None:
+    frame = rendered(astronaut, astronaut_renderer, Moment(lids=np.zeros(2)))
+
+    for eye in (0, 1):
+        for a in (0.3, 0.5, 0.7):
+            lid = brightness(frame, points, eye, a, 0.45)
+            skin = brightness(astronaut, points, eye, a, 1.8)
+            assert 0.6 * skin < lid < 1.1 * skin
+        assert brightness(astronaut, points, eye, 0.5, 0.45) < 0.5 * skin
+
+
+def test_a_wink_leaves_the_other_eye(
+    astronaut: Picture, astronaut_renderer: FaceRenderer, points: np.ndarray
+) -> None:
+    frame = rendered(astronaut, astronaut_renderer, Moment(lids=np.array([0.0, 1.0])))
+    frames = [EyeFrame.of(points[:, :2], eye) for eye in (0, 1)]
+    changed = [
+        np.abs(frame.astype(int) - astronaut)[
+            round(eye.origin[1] - eye.width / 2) : round(eye.origin[1] + eye.width / 2),
+            round(eye.origin[0]) : round(eye.origin[0] + eye.width),
+        ].max()
+        for eye in frames
+    ]
+
+    assert changed[0] > 50
+    assert changed[1] <= 2
+
+
+def test_the_network_sees_a_blink(
+    landmarker: Landmarker,
+    astronaut: Picture,
+    astronaut_landmarks: Landmarks,
+    astronaut_renderer: FaceRenderer,
+) -> None:
+    names = [SCORES.index("eyeBlinkLeft"), SCORES.index("eyeBlinkRight")]
+
+    def blink(opening: float) -> float:
+        frame = rendered(astronaut, astronaut_renderer, Moment(lids=np.full(2, opening)))
+        found = landmarker.look(frame, astronaut_landmarks.square)
+        return float(landmarker.scores(found)[names].mean())
+
+    wide, rest, half, shut = (blink(opening) for opening in (1.3, 1.0, 0.5, 0.0))
+    assert wide < rest < half < shut
+    assert shut > 0.3
+
+
+@pytest.mark.parametrize("shift", [-0.12, 0.12])
+def test_the_iris_moves_with_the_gaze(
+    astronaut: Picture, eyes: Eyes, points: np.ndarray, shift: float
+) -> None:
+    frame = astronaut.copy()
+    eyes.draw(frame, CORNER, points, OPEN, np.array([shift, 0.0]))
+
+    for eye in (0, 1):
+        lines = LidLines.of(points, eye)
+        a = np.linspace(0.15, 0.85, 60).astype(np.float32)
+        b = (lines.upper_at(a) + 2 * lines.lower_at(a)) / 3
+        x, y = np.rint(lines.frame.outside(np.stack([a, b], axis=-1))).astype(int).T
+        middles = []
+        for picture in (astronaut, frame):
+            dark = np.maximum(140 - picture[y, x] @ LUMA, 0)
+            middles.append(float((a * dark).sum() / dark.sum()))
+        assert (middles[1] - middles[0]) * np.sign(shift) > 0.03
+
+
+def test_eyes_outside_the_frame_are_left_out(eyes: Eyes, points: np.ndarray) -> None:
+    frame = np.zeros((20, 20, 3), np.uint8)
+    eyes.draw(frame, CORNER, points, np.zeros(2), STILL)
+    eyes.unfold(np.zeros((20, 20, 2), np.float32), CORNER, points, np.zeros(2))
+
+    assert not frame.any()

@@ -1,0 +1,64 @@
+"""Glasses: recognised, and rigid."""
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.engine import Picture
+from inference.faces.landmarker import Landmarker, Landmarks
+from inference.mesh.expressions import Doubles, expression_fields
+from inference.mesh.glasses import glasses_of
+from inference.mesh.head import Head
+from inference.mesh.moment import Moment
+from inference.mesh.retarget import Retargeter
+
+
+def with_glasses(photo: Picture, points: Doubles) -> Picture:
+    drawn = photo.copy()
+    for left, right in ((33, 133), (362, 263)):
+        width = np.linalg.norm(points[right, :2] - points[left, :2])
+        x, y = (points[left, :2] + points[right, :2]) / 2 + [0, 0.1 * width]
+        axes = (int(0.85 * width), int(0.7 * width))
+        cv2.ellipse(drawn, (int(x), int(y)), axes, 0, 0, 360, (60, 50, 50), 1, cv2.LINE_AA)
+    return drawn
+
+
+def test_a_face_without_glasses_has_none(
+    astronaut: Picture, astronaut_landmarks: Landmarks
+) -> None:
+    assert glasses_of(astronaut, astronaut_landmarks.points) == 0
+
+
+def test_rims_below_both_eyes_are_glasses(
+    astronaut: Picture, astronaut_landmarks: Landmarks
+) -> None:
+    points = astronaut_landmarks.points
+
+    assert glasses_of(with_glasses(astronaut, points), points) == 1
+
+
+def test_a_face_outside_the_photo_wears_none(
+    astronaut: Picture, astronaut_landmarks: Landmarks
+) -> None:
+    assert glasses_of(astronaut, astronaut_landmarks.points + 5000) == 0
+
+
+@pytest.mark.parametrize(("name", "fixed", "free"), [("browInnerUp", 65, 66), ("jawOpen", 50, 14)])
+def test_skin_behind_glasses_keeps_its_place(
+    plain_head: Head,
+    no_scores: Doubles,
+    landmarker: Landmarker,
+    *,
+    name: str,
+    fixed: int,
+    free: int,
+) -> None:
+    moment = Moment(expression=expression_fields(landmarker.mesh)[name])
+
+    def moved(glasses: float) -> Doubles:
+        shape = Retargeter(plain_head, no_scores, landmarker.mesh, glasses).shape(moment)
+        return np.asarray(np.linalg.norm(shape.points - plain_head.points, axis=1))
+
+    bare, behind = moved(0.0), moved(1.0)
+    assert behind[fixed] <= 0.35 * bare[fixed]
+    assert behind[free] >= 0.35 * bare[free] > 0

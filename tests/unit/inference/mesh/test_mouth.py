@@ -1,0 +1,221 @@
+"""The inside of mouths: shut and open photos, painted, borrowed and with their own teeth."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.engine import Picture
+from inference.faces.landmarker import Landmarks
+from inference.mesh.expressions import Doubles
+from inference.mesh.head import Head, lip_gaps, mouth_width
+from inference.mesh.moment import DrivenMouth
+from inference.mesh.mouth import Mouth
+from inference.mesh.tone import LUMA
+from inference.mesh.topology import (
+    LOWER_INNER_LIP,
+    LOWER_OUTER_LIP,
+    UPPER_INNER_LIP,
+    UPPER_OUTER_LIP,
+)
+
+CORNER = (0, 0)
+SKIN = (200, 150, 130)
+PROFILE = np.sin(np.linspace(0, np.pi, 11))
+
+
+def opened(head: Head, by_cm: float) -> tuple[Head, Doubles]:
+    """The head with its lower lip lower, and the gaps."""
+    points = head.points.copy()
+    points[LOWER_INNER_LIP, 1] += by_cm * PROFILE
+    points[LOWER_OUTER_LIP, 1] += by_cm * PROFILE
+    return replace(head, points=points), lip_gaps(points) / mouth_width(points)
+
+
+def two_hued(colour: tuple[int, int, int] = SKIN) -> Picture:
+    """A photo of skin, redder in bands of the same luma, so that it has more than one hue."""
+    picture = np.full((512, 512, 3), colour, np.int64)
+    picture[np.arange(512) // 32 % 2 == 0] += (30, -15, -1)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def filled(photo: Picture, head: Head, by_cm: float, driven: DrivenMouth | None = None) -> Picture:
+    target, gaps = opened(head, by_cm)
+    frame = photo.copy()
+    Mouth(photo, head.projected(head.points), head).draw(frame, CORNER, target, gaps, driven)
+    return frame
+
+
+def column(picture: Picture, head: Head, by_cm: float) -> np.ndarray:
+    """The pixels from the upper to the lower lip in the middle of the mouth, (n, 3)."""
+    points = opened(head, by_cm)[0]
+    flat = points.projected(points.points)[:, :2]
+    upper, lower = flat[UPPER_INNER_LIP[5]], flat[LOWER_INNER_LIP[5]]
+    x = round(upper[0]) + 2  # beside the gap of the middle teeth
+    return picture[round(upper[1]) + 2 : round(lower[1]) - 1, x].astype(float)
+
+
+def clip_mouth(inside: tuple[int, int, int], skin: tuple[int, int, int]) -> DrivenMouth:
+    """A driver's mouth of 60 px: white teeth above, `inside` below."""
+    picture = np.full((60, 80, 3), skin, np.uint8)
+    x = np.linspace(10, 70, 11)
+    upper = np.stack([x, 30 - 12 * PROFILE], axis=1)
+    lower = np.stack([x, 30 + 20 * PROFILE], axis=1)
+    outline = np.rint(np.concatenate([upper, lower[::-1]])).astype(np.int32)
+    cv2.fillPoly(picture, [outline], inside)
+    picture[15:26, 25:55] = 215, 210, 190
+    return DrivenMouth(picture, upper, lower, np.array(skin, np.float32))
+
+
+def test_shut_lips_are_not_filled(plain_head: Head) -> None:
+    photo = two_hued()
+
+    assert np.array_equal(filled(photo, plain_head, 0.0), photo)
+
+
+def test_a_painted_mouth_is_dark_below_its_teeth(plain_head: Head) -> None:
+    inside = column(filled(two_hued(), plain_head, 2.0), plain_head, 2.0) @ LUMA
+
+    teeth, cavity = inside[:3].max(), inside[len(inside) // 3 : len(inside) // 2].mean()
+    assert teeth > 110
+    assert cavity < 45
+    assert (np.diff((inside > 100).astype(int)) == -1).sum() == 1  # one row
+
+
+def test_only_the_opening_is_filled(plain_head: Head) -> None:
+    photo = two_hued()
+    changed = (filled(photo, plain_head, 2.0) != photo).any(axis=2)
+    target, _ = opened(plain_head, 2.0)
+    lips = target.projected(target.points)[np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP]), :2]
+
+    y, x = np.nonzero(changed)
+    assert x.min() > lips[:, 0].min() - 4
+    assert x.max() < lips[:, 0].max() + 4
+    assert y.min() > lips[:, 1].min() - 4
+    assert y.max() < lips[:, 1].max() + 4
+
+
+def test_teeth_stay_in_the_skull_when_the_lips_move(plain_head: Head) -> None:
+    photo = two_hued()
+    small, large = filled(photo, plain_head, 1.2), filled(photo, plain_head, 2.4)
+    target, _ = opened(plain_head, 1.2)
+    lip = target.projected(target.points)[UPPER_INNER_LIP[5], :2]
+    x, y = round(lip[0]) + 2, round(lip[1])
+
+    assert small[y + 1 : y + 3, x] == pytest.approx(large[y + 1 : y + 3, x], abs=12)
+
+
+def test_a_tongue_of_a_purple_clip_is_not_purple(plain_head: Head) -> None:
+    driven = clip_mouth(inside=(90, 70, 110), skin=(150, 130, 170))
+
+    inside = column(filled(two_hued(), plain_head, 2.0, driven), plain_head, 2.0)
+
+    lower = inside[len(inside) // 2 : -2].mean(axis=0)
+    assert lower[0] > 1.15 * lower[2]
+
+
+def test_teeth_of_a_clip_are_white_on_pale_skin(plain_head: Head) -> None:
+    driven = clip_mouth(inside=(60, 25, 25), skin=(190, 125, 100))
+    photo = two_hued((235, 215, 210))
+
+    inside = column(filled(photo, plain_head, 2.0, driven), plain_head, 2.0)
+
+    brightest = inside[np.argmax(inside @ LUMA)]
+    assert brightest @ LUMA > 150
+    assert brightest[0] > brightest[1] > max(brightest[2], 0.9 * brightest[0])
+
+
+@pytest.mark.parametrize("hue", [(1.0, 1.0, 1.0), (1.0, 0.85, 0.65)])
+@pytest.mark.parametrize("is_driven", [False, True])
+def test_a_photo_of_one_hue_keeps_to_it(
+    plain_head: Head, hue: tuple[float, float, float], is_driven: bool
+) -> None:
+    levels = np.linspace(40, 240, 512)[None, :, None] * np.ones((512, 1, 1))
+    photo = np.rint(levels * hue).astype(np.uint8)
+    driven = clip_mouth((60, 25, 25), (190, 125, 100)) if is_driven else None
+
+    inside = column(filled(photo, plain_head, 2.0, driven), plain_head, 2.0)
+
+    assert np.ptp(inside[:, 0]) > 60
+    assert inside == pytest.approx(inside[:, :1] * hue, abs=6)
+
+
+def test_own_teeth_stay_when_the_mouth_opens(
+    astronaut: Picture, astronaut_landmarks: Landmarks, astronaut_head: Head
+) -> None:
+    """One row of teeth, with the photo's own pixels, whatever the driver shows."""
+    driven = clip_mouth(inside=(60, 25, 25), skin=(190, 125, 100))
+    target, gaps = opened(astronaut_head, 2.5)
+    frame = astronaut.copy()
+    mouth = Mouth(astronaut, astronaut_landmarks.points, astronaut_head)
+    mouth.draw(frame, CORNER, target, gaps, driven)
+
+    photo = astronaut_head.projected(astronaut_head.points)
+    upper, lower = photo[UPPER_INNER_LIP[5], :2], photo[LOWER_INNER_LIP[5], :2]
+    end = target.projected(target.points)[LOWER_INNER_LIP[5], 1]
+    for x in range(round(upper[0]) - 6, round(upper[0]) + 7):
+        middle = round((upper[1] + lower[1]) / 2)
+        assert frame[middle, x] == pytest.approx(astronaut[middle, x], abs=12)
+        below = frame[round(lower[1]) + 2 : round(end) - 2, x] @ LUMA
+        assert below.max() < 110
+
+
+def test_own_teeth_reach_a_lower_lip_that_stays(
+    astronaut: Picture, astronaut_head: Head, astronaut_landmarks: Landmarks
+) -> None:
+    lips = np.unique(np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP]))
+    points = astronaut_head.points.copy()
+    points[lips, 0] += 0.15
+    frame = astronaut.copy()
+    mouth = Mouth(astronaut, astronaut_landmarks.points, astronaut_head)
+    mouth.draw(frame, CORNER, replace(astronaut_head, points=points), astronaut_head.gaps, None)
+
+    above_lip = astronaut_landmarks.points[LOWER_INNER_LIP[3:8], :2] - [0, 1]
+    x, y = np.rint(above_lip).astype(int).T
+    before, after = (picture[y, x].astype(float) @ LUMA for picture in (astronaut, frame))
+    assert after.mean() > 0.85 * before.mean()
+
+
+def test_own_lower_teeth_go_down_with_the_lip(plain_head: Head) -> None:
+    head, _ = opened(plain_head, 1.2)
+    flat = head.projected(head.points)[:, :2]
+    upper, lower = flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP]
+    photo = two_hued()
+    for lines, colour in (
+        ((flat[UPPER_OUTER_LIP], flat[LOWER_OUTER_LIP]), (190, 70, 70)),
+        ((upper, lower), (40, 15, 15)),
+        ((upper, upper + 0.5 * (lower - upper)), (215, 210, 195)),
+        ((upper + 0.65 * (lower - upper), lower), (215, 210, 195)),
+    ):
+        outline = np.concatenate([lines[0], lines[1][::-1]])
+        cv2.fillPoly(photo, [np.rint(outline).astype(np.int32)], colour)
+
+    bright = (column(filled(photo, head, 1.5), head, 1.5) @ LUMA > 130).astype(int)
+
+    height = lower[5, 1] - upper[5, 1]
+    ends, begins = (np.flatnonzero(np.diff(bright) == step) for step in (-1, 1))
+    assert len(begins) == 1  # two rows, with the cavity between them
+    assert ends[0] == pytest.approx(0.5 * height, abs=3)
+    assert len(bright) - begins[0] == pytest.approx(0.35 * height, abs=4)
+
+
+def test_an_open_mouth_at_rest_is_not_drawn(
+    astronaut: Picture, astronaut_landmarks: Landmarks, astronaut_head: Head
+) -> None:
+    frame = astronaut.copy()
+    mouth = Mouth(astronaut, astronaut_landmarks.points, astronaut_head)
+    mouth.draw(frame, CORNER, astronaut_head, astronaut_head.gaps, None)
+
+    assert np.array_equal(frame, astronaut)
+
+
+def test_a_mouth_outside_the_frame_is_left_out(plain_head: Head) -> None:
+    photo = two_hued()
+    target, gaps = opened(plain_head, 2.0)
+    frame = np.zeros((20, 20, 3), np.uint8)
+    Mouth(photo, plain_head.projected(plain_head.points), plain_head).draw(
+        frame, CORNER, target, gaps, None
+    )
+
+    assert not frame.any()
