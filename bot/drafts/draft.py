@@ -1,8 +1,8 @@
 """What a person is putting together in a chat: a photo, perhaps a clip, a face, a movement."""
 
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from bot.gateway.messenger import CardMessage, ChatTarget
 from bot.gateway.updates import MediaFile
@@ -47,8 +47,7 @@ class Draft(BotRecord):
         look: what the gate found in this revision; None until then.
         problem: why this revision cannot be used, or None.
         face_box: the chosen face, px of the normalised photo; None until one is chosen.
-        movement: the movement to order as soon as everything is chosen, or None.
-        is_all_wanted: whether to order all movements in one numbered animation instead.
+        movement: what to order as soon as everything is chosen, or None.
         reserved_number: number of the order that this becomes; None: `number`.
         engine: the chosen engine, or None for the default.
         options: of the engine, by name.
@@ -69,10 +68,17 @@ class Draft(BotRecord):
     problem: DraftProblem | None = None
     face_box: CropBox | None = None
     movement: Movement | None = None
-    is_all_wanted: bool = False
     reserved_number: int | None = Field(default=None, ge=1)
     engine: EngineName | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_version(cls, plain: Any) -> Any:
+        """Drop the wish for all movements: their names were not stored."""
+        if not isinstance(plain, dict):
+            return plain
+        return {name: value for name, value in plain.items() if name != "is_all_wanted"}
 
     @property
     def is_group(self) -> bool:
@@ -106,9 +112,9 @@ class Draft(BotRecord):
         """Return the draft with the number of the order that it becomes."""
         return self.model_copy(update={"number": self.reserved_number or self.number})
 
-    def without_wish(self, **changes: object) -> Self:
+    def without_movement(self, **changes: object) -> Self:
         """Return the draft with no movement to order."""
-        nothing = {"movement": None, "is_all_wanted": False, "reserved_number": None}
+        nothing = {"movement": None, "reserved_number": None}
         return self.model_copy(update={**nothing, **changes})
 
     def shown_again(self) -> Self:

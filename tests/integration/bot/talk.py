@@ -180,7 +180,7 @@ def data_of(message: Message, label: str) -> str:
 
 
 def tap_of(action: ButtonAction, draft: Draft, argument: str = "", number: int = 1) -> str:
-    return ButtonData(action, draft.draft_id, number, argument).encoded()
+    return ButtonData(action, draft.draft_id, number, argument).encode()
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from jobs.store.files import FileStore
 from jobs.wish import Movement
 from tests.integration.bot.parts import (
     FACE,
+    NINE,
     SMILE,
     BotParts,
     Maker,
@@ -157,12 +158,12 @@ async def test_show_all_is_limited_and_made_by_flow_with_low_priority(
 ) -> None:
     async with working(parts, maker):
         draft = await looked_at(parts, await photo_sent(parts, desk))
-        wish = draft.model_copy(update={"is_all_wanted": True, "engine": "fomm"})
+        wish = draft.model_copy(update={"movement": NINE, "engine": "fomm"})
         await parts.ordering.place(wish)
         await parts.ordering.place(wish)
         with pytest.raises(TooManyShowAlls):
             await parts.ordering.place(wish.shown_again())
-        await desk.sees("All movements: done in")
+        await desk.sees("9 movements: done in")
         await parts.ordering.place((await parts.with_movement(draft.draft_id)).shown_again())
         await until(lambda: len(maker.orders) == 2)
     order, one = maker.orders

@@ -67,7 +67,8 @@ def test_draft_is_read_and_written_under_its_stored_names() -> None:
     assert (draft.draft_id, draft.chat_id, draft.person_id) == ("7", 5, 5)
     assert draft.movement is not None
     assert (draft.movement.template, draft.reserved_number, draft.order_chat_id) == ("smile", 3, -9)
-    assert json.loads(draft.to_json()).keys() == stored.keys()
+    # Its names were not stored with the wish for all movements.
+    assert json.loads(draft.to_json()).keys() == stored.keys() - {"is_all_wanted"}
 
 
 def test_order_card_is_read_and_written_under_its_stored_names() -> None:

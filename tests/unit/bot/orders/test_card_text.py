@@ -46,7 +46,6 @@ def test_place_and_time_are_told_and_cancel_is_offered() -> None:
     assert content.text == "😊 Smile\nYour place in the queue: 3 (1 to 3 min)"
     assert labels(content) == ["✖️ Cancel"]
     tap = content.keyboard[0][0].data
-    assert not isinstance(tap, str)
     assert (tap.action, tap.draft_id, tap.number) == (ButtonAction.CANCEL, "k3f9a2b1cd", 2)
 
 
@@ -232,4 +231,4 @@ def test_card_says_at_last_how_it_ended() -> None:
 def test_buttons_of_the_longest_names_fit() -> None:
     draft, engine = "k" * 10, "e" * 32
     for action in ButtonAction:
-        ButtonData(action, draft, 99_999, engine[:32]).encoded()
+        ButtonData(action, draft, 99_999, engine[:32]).encode()
