@@ -17,6 +17,7 @@ from inference.mesh.topology import FACE_POINTS, Indices
 _HIDDEN, _SEEN = 0.05, 0.3
 # By how much it must rise before the skin is replaced, and is replaced wholly.
 _FROM_RISE, _RISE = 0.03, 0.2
+_FROM_LOSS, _LOSS = 0.08, 0.15
 _ROUNDS = 60
 _HOLD = 0.05
 
@@ -34,6 +35,10 @@ class HiddenSkin:
         self._from_photo = at_rest.head.rotation.T
         self._normals = _normals(points, mesh.triangles)
         trust = smoothstep((self._normals[:, 2] - _HIDDEN) / (_SEEN - _HIDDEN))
+        # The border of a face seen from the front is narrow too, but it is seen on both sides.
+        normals = _normals(mesh.points, mesh.triangles)
+        lost = normals[:, 2] - normals @ at_rest.head.rotation[2]
+        trust = 1 - (1 - trust) * smoothstep((lost - _FROM_LOSS) / _LOSS)
         self._change = _spread(points, trust, mesh.triangles) - points
 
     def sources(self, own: Doubles, head: Head) -> Doubles:
