@@ -26,6 +26,7 @@ _MAX_LID_SKIN = 0.5  # between lid and brow
 _BEYOND = 0.12  # the corners
 _MAX_GAZE = np.array([0.30, 0.12])
 _MIN_HANGING = 0.35  # brightness below the darkest lashes of a shut eye
+_GAP_WIDTH, _GAP_SHADE = 0.045, 0.6  # of the dark line between shut lids
 _ALL_LID, _ALL_GAZE = 0.06, 0.015  # changes from which on the whole eye is drawn anew
 
 
@@ -178,7 +179,8 @@ class _Eye:
         lashes = np.prod([texture.sample(texture.fringe, area.a, b) for b in ends], axis=0)
         from_nose = 1 - area.a if self._number == 0 else area.a
         strength = (1 - _MIN_HANGING) * (0.3 + 0.7 * smooth(from_nose / 0.5))
-        return np.asarray(1 - strength * (1 - lashes), np.float32)
+        gap = np.exp(-((area.below / _GAP_WIDTH) ** 2)) * smooth(area.from_corners / 0.2)
+        return np.asarray((1 - strength * (1 - lashes)) * (1 - _GAP_SHADE * gap), np.float32)
 
     def _ball_alpha(self, area: _Area) -> Floats:
         bottom = area.lower - _LOWER_LASHES * smooth(area.from_corners / 0.12)

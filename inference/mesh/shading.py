@@ -99,7 +99,9 @@ def folds(maps: Floats, calm: npt.NDArray[np.bool_], skin: Floats) -> Folds:
         skin: see `SkinMap`.
     """
     neutral = maps[calm].mean(axis=0)
-    slope = np.hypot(cv2.Sobel(neutral, -1, 1, 0, scale=0.25), cv2.Sobel(neutral, -1, 0, 1, scale=0.25))
+    slope = np.hypot(
+        cv2.Sobel(neutral, -1, 1, 0, scale=0.25), cv2.Sobel(neutral, -1, 0, 1, scale=0.25)
+    )
     smooth = np.exp(-((slope / _EDGE) ** 2))
     weights = skin * cv2.erode(smooth.astype(np.float32), np.ones((3, 3), np.uint8))
     total = np.maximum(blurred(weights, _LIGHT_BLUR * SIDE), 1e-3)
@@ -109,7 +111,11 @@ def folds(maps: Floats, calm: npt.NDArray[np.bool_], skin: Floats) -> Folds:
         change -= blurred(change * weights, _LIGHT_BLUR * SIDE) / total
         found[index] = blurred(change * weights, _NOISE_BLUR * SIDE)
     flat = cv2.GaussianBlur(
-        found.reshape(len(found), -1), (0, 0), sigmaX=1e-3, sigmaY=_TIME_BLUR, borderType=cv2.BORDER_REPLICATE
+        found.reshape(len(found), -1),
+        (0, 0),
+        sigmaX=1e-3,
+        sigmaY=_TIME_BLUR,
+        borderType=cv2.BORDER_REPLICATE,
     )
     limited = np.tanh(flat / _DEEPEST) * 127
     return np.rint(limited).astype(np.int8).reshape(maps.shape)
@@ -161,7 +167,11 @@ def _triangle_numbers(
 
 def _barycentric(corners: Doubles, places: npt.NDArray[np.int64]) -> Doubles:
     """The weights (n, 3) of triangles' corners (n, 3, 2) at places (n, 2)."""
-    first, second, at = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], places - corners[:, 0]
+    first, second, at = (
+        corners[:, 1] - corners[:, 0],
+        corners[:, 2] - corners[:, 0],
+        places - corners[:, 0],
+    )
     area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
     area = np.where(np.abs(area) < 1e-9, 1.0, area)
     u = (at[:, 0] * second[:, 1] - at[:, 1] * second[:, 0]) / area
