@@ -25,8 +25,8 @@ _LOWER_LASHES = 0.03
 _MAX_LID_SKIN = 0.5  # between lid and brow
 _BEYOND = 0.12  # the corners
 _MAX_GAZE = np.array([0.30, 0.12])
-_MIN_HANGING = 0.35  # brightness below the darkest lashes of a shut eye
-_GAP_WIDTH, _GAP_SHADE = 0.045, 0.6  # of the dark line between shut lids
+_MIN_HANGING = 0.25  # brightness below the darkest lashes of a shut eye
+_GAP_WIDTH, _GAP_SHADE = 0.045, 0.5  # of the dark line between shut lids
 _ALL_LID, _ALL_GAZE = 0.06, 0.015  # changes from which on the whole eye is drawn anew
 
 
@@ -160,7 +160,9 @@ class _Eye:
 
         own = texture.sample(texture.photo, area.a, area.was_upper + below)
         own += shut * (seen * self._hanging_lashes(area)[..., None] - own)
-        strip = smooth((LASHES_BELOW - below) / 0.03) * smooth(area.from_corners / 0.06)
+        strip = smooth((LASHES_BELOW - below) / max(0.03, 1.5 / area.width)) * smooth(
+            area.from_corners / 0.06
+        )
         seen = mixed(seen, own, strip * (below > -0.03))
 
         skin *= (self._lashes(area, below) ** (1 - shut))[..., None]

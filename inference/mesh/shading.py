@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.sampling import blurred, sample
+from inference.mesh.tone import Tone
 from inference.mesh.topology import (
     BROWS,
     FACE_POINTS,
@@ -34,7 +35,7 @@ Folds = npt.NDArray[np.int8]
 
 SIDE = 64
 """Of the maps, which cover the texture coordinates 0 to 1."""
-_DEEPEST = 0.30  # logarithm of the brightness
+_DEEPEST, _NOISE = 0.30, 0.02  # logarithm of the brightness
 _LIGHT_BLUR, _NOISE_BLUR = 0.086, 0.012  # sides
 _TIME_BLUR = 1.2  # frames
 _EDGE = 0.14  # logarithm of the brightness between neighbours, that is no skin
@@ -90,8 +91,8 @@ class SkinMap:
         return mapped
 
 
-def folds(maps: Floats, calm: npt.NDArray[np.bool_], skin: Floats) -> Folds:
-    """Return what brightens and darkens the skin, (n, 64, 64), 127 for 0.3 of the logarithm.
+def folds(maps: Floats, calm: npt.NDArray[np.bool_], skin: Floats) -> Floats:
+    """Return what brightens and darkens the skin, (n, 64, 64), -1 to 1: 1 for 35 % brighter.
 
     Args:
         maps: (n, 64, 64) from `SkinMap.of_frame`.
@@ -117,20 +118,22 @@ def folds(maps: Floats, calm: npt.NDArray[np.bool_], skin: Floats) -> Folds:
         sigmaY=_TIME_BLUR,
         borderType=cv2.BORDER_REPLICATE,
     )
-    limited = np.tanh(flat / _DEEPEST) * 127
-    return np.rint(limited).astype(np.int8).reshape(maps.shape)
+    clear = np.sign(flat) * np.maximum(np.abs(flat) - _NOISE, 0)
+    return np.asarray(np.tanh(clear / _DEEPEST).reshape(maps.shape), np.float32)
 
 
 class FoldShading:
     """Draws folds into a photo.
 
     Args:
-        points: (478, 2 or more) landmarks, px.
+        photo: uint8 (H, W, 3) RGB.
+        points: (478, 2 or more) landmarks in it, px.
         mesh: the canonical mesh.
-        size: width and height of the photo, px.
     """
 
-    def __init__(self, points: Doubles, mesh: CanonicalMesh, size: tuple[int, int]) -> None:
+    def __init__(self, photo: Picture, points: Doubles, mesh: CanonicalMesh) -> None:
+        self._warm = _WARM if Tone.of(photo, points).hues is None else np.float32(1)
+        size = (photo.shape[1], photo.shape[0])
         flat = points[:FACE_POINTS, :2]
         low = np.clip(np.floor(flat.min(axis=0)).astype(int), 0, size)
         high = np.clip(np.ceil(flat.max(axis=0)).astype(int) + 1, low, size)
@@ -142,12 +145,14 @@ class FoldShading:
         self._places = np.full((*numbers.shape, 2), -1, np.float32)
         self._places[y, x] = (mesh.uv[corners] * weights[..., None]).sum(axis=1) * SIDE - 0.5
 
-    def shaded(self, photo: Picture, shading: Folds, strength: float) -> Picture:
-        """Return the photo (H, W, 3) with folds (64, 64) drawn into the face."""
-        depth = shading.astype(np.float32) * (strength * _STRENGTH * _DEEPEST / 127)
+    def shaded(self, photo: Picture, shading: Folds) -> Picture:
+        """Return the photo (H, W, 3) with folds (64, 64), 127 for 1, drawn into the face."""
+        if not self._places.size:
+            return photo
+        depth = shading.astype(np.float32) * (_STRENGTH * _DEEPEST / 127)
         depth[depth > 0] *= _BRIGHTER
         change = sample(depth, self._places, border=cv2.BORDER_CONSTANT)
-        gain = np.exp(change[..., None] * _WARM)
+        gain = np.exp(change[..., None] * self._warm)
         drawn = photo.copy()
         part = drawn[self._rows, self._columns]
         part[...] = np.clip(np.rint(part * gain), 0, 255)

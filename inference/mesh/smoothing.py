@@ -27,15 +27,26 @@ def window_frames(frame_rate: float) -> int:
     return 2 * max(2, round(_WINDOW_S * frame_rate / 2)) + 1
 
 
-def smoothed(values: Values, trusted: Mask, window: int) -> Values:
+def smoothed(values: Values, trusted: Mask, window: int, noise: float = np.inf) -> Values:
     """Smooth (n, ...) values: parabolas fitted to `window` frames (Savitzky and Golay 1964).
 
     Each run of trusted frames is smoothed alone; runs shorter than the window are left as they are.
+
+    Args:
+        values: of all frames; with three axes, the last one is of vectors.
+        trusted: (n,).
+        window: frames, odd.
+        noise: what is further from the parabola is movement, as of lips that shut for a moment, and
+            is kept; wholly from 2.5 times this on.
     """
     result = values.copy()
     for first, end in runs(trusted):
         if end - first >= window:
-            result[first:end] = savgol_filter(values[first:end], window, 2, axis=0)
+            even = savgol_filter(values[first:end], window, 2, axis=0)
+            away = values[first:end] - even
+            length = np.linalg.norm(away, axis=2, keepdims=True) if away.ndim == 3 else np.abs(away)
+            kept = np.clip((length - noise) / (1.5 * noise), 0, 1) if noise < np.inf else 0.0
+            result[first:end] = even + kept * away
     return result
 
 
