@@ -19,6 +19,7 @@ _BRIDGED_S = 0.3
 _EASE_OUT_S = 0.5
 _EASE_IN_S = 0.4
 _WINDOW_S = 0.24
+_STANDS_OUT = 4.0  # how much further than usual the head goes at a cut
 _SHORTEST_S = 0.2  # a face that is seen for less between longer gaps is not trusted
 
 
@@ -104,13 +105,33 @@ def bridged(values: Values, known: npt.NDArray[np.intp], count: int) -> Values:
     return result
 
 
-def eased(values: Values, shown: Mask, frame_rate: float) -> Values:
+def cuts(steps: Doubles, shown: Mask) -> Mask:
+    """Return which of n frames begin after a cut, (n,).
+
+    Args:
+        steps: (n - 1,) how far the head goes from frame to frame; at a cut, it is more than 1, and
+            much more than in the frames around it.
+        shown: (n,).
+    """
+    found = np.zeros(len(shown), np.bool_)
+    for index in map(int, np.flatnonzero(steps > 1)):
+        first = max(0, index - 4)
+        around = np.delete(steps[first : index + 5], index - first)
+        usual = float(np.median(around)) if len(around) else 0.0
+        both_shown = shown[index] and shown[index + 1]
+        found[index + 1] = both_shown and steps[index] > _STANDS_OUT * usual
+    return found
+
+
+def eased(values: Values, shown: Mask, frame_rate: float, after_cut: Mask | None = None) -> Values:
     """Return (n, ...) differences from rest, 0, without gaps.
 
     Where a frame is not shown, what was there last is held and eases to rest; afterwards, the
-    values ease in.
+    values ease in. So do those after a cut, while those before it ease out.
     """
-    if shown.all():
+    if after_cut is None:
+        after_cut = np.zeros(len(shown), np.bool_)
+    if shown.all() and not after_cut.any():
         return values
     result: Values = np.zeros_like(values)
     held = np.zeros_like(values[0])
@@ -119,6 +140,8 @@ def eased(values: Values, shown: Mask, frame_rate: float) -> Values:
         was_shown = index == 0 or shown[index - 1]
         if is_shown and not was_shown:
             back_s = 0.0
+        elif after_cut[index]:
+            held, left_s, back_s = result[index - 1], 0.0, 0.0
         elif was_shown and not is_shown and index > 0:
             held, left_s = result[index - 1], 0.0
         left_s, back_s = left_s + 1 / frame_rate, back_s + 1 / frame_rate

@@ -53,6 +53,10 @@ class _Form(NamedTuple):
     low: float
     high: float
 
+    def cut(self, values: npt.NDArray[np.floating[Any]]) -> Any:
+        """Return values of that type, within the limits."""
+        return np.clip(np.nan_to_num(values), self.low, self.high).astype(self.dtype)
+
 
 @dataclass(frozen=True, eq=False)
 class Track:

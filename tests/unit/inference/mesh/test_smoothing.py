@@ -5,6 +5,7 @@ import pytest
 
 from inference.mesh.smoothing import (
     bridged,
+    cuts,
     eased,
     last_shown,
     runs,
@@ -147,3 +148,23 @@ def test_lips_that_meet_five_times_a_second_are_not_smoothed_apart() -> None:
     points[:, 1, 1] = gap
     found = smoothed(points, np.ones(50, np.bool_), 7, noise=0.04)
     assert np.ptp(found[10:40, 1, 1]) > 0.9 * np.ptp(gap)
+
+
+def test_a_cut_is_one_step_that_stands_out() -> None:
+    shown = np.ones(20, np.bool_)
+    steps = np.full(19, 0.1)
+    steps[9] = 3.0
+    assert list(np.flatnonzero(cuts(steps, shown))) == [10]
+    running = np.full(19, 2.0)
+    assert not cuts(running, shown).any()
+    assert not cuts(steps, mask("o" * 10 + "." + "o" * 9)).any()
+    assert not cuts(np.zeros(0), np.ones(1, np.bool_)).any()
+
+
+def test_values_before_and_after_a_cut_are_blended() -> None:
+    values = np.where(np.arange(40) < 20, 1.0, 9.0)
+    after_cut = np.arange(40) == 20
+    found = eased(values, np.ones(40, np.bool_), RATE, after_cut)
+    np.testing.assert_array_equal(found[:20], 1)
+    np.testing.assert_allclose(found[33:], 9)
+    assert np.abs(np.diff(found)).max() < 1.5
