@@ -163,8 +163,8 @@ class Albums:
 
     async def _drop(self, album: Album) -> None:
         if album.card is not None:
-            chat = album.parts[0].chat_id
-            await self._services.messenger.delete(chat, album.card.message_id)
+            chat_id = album.parts[0].chat_id
+            await self._services.messenger.delete(chat_id, album.card.message_id)
         await self._store.forget(album.album_id)
 
 

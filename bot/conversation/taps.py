@@ -255,7 +255,7 @@ class Taps:
     async def _ask_for_clip(self, draft: Draft) -> None:
         drafts, _ = self._services.drafts, self._services.texts
         await drafts.update_conversation(draft, wants_clip=draft.draft_id)
-        seconds = self._media_handler.limits.clip_s
+        seconds = self._media_handler.terms.clip_s
         text = _(
             "Send me the clip: a video, a video message or a GIF with one face seen from the "
             "front. I use the first {seconds:g} s.",

@@ -228,7 +228,7 @@ async def test_failure_for_a_reason_of_the_persons_offers_no_second_try(
         await ordered(parts, desk)
         await until(lambda: maker.looks)
         maker.errors = [NoFaceInClip(name="clip.mp4")]
-        told = await desk.sees("no face at the beginning of your clip")
+        told = await desk.sees("no face in your clip")
         await settled(parts)
     assert "Try again" not in told
     assert parts.admins.notes == []

@@ -208,7 +208,7 @@ def test_failure_of_ours_tells_the_order_and_offers_another_try() -> None:
 
 def test_failure_that_would_come_again_offers_another_movement_only() -> None:
     content = failure_content(make_card(), NoFaceInClip(name="a.mp4"), 3, ENGLISH)
-    assert "no face at the beginning of your clip" in content.text
+    assert "no face in your clip" in content.text
     assert taps(content.keyboard).keys() == {ButtonAction.AGAIN}
 
 
