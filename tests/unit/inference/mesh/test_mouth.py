@@ -126,6 +126,20 @@ def test_teeth_of_a_clip_are_white_on_pale_skin(plain_head: Head) -> None:
     assert brightest[0] > brightest[1] > max(brightest[2], 0.9 * brightest[0])
 
 
+@pytest.mark.parametrize("light", [0.05, 0.1, 0.2, 0.4])
+@pytest.mark.parametrize("is_driven", [False, True])
+def test_the_inside_of_a_mouth_in_a_dark_photo_does_not_glow(
+    plain_head: Head, light: float, is_driven: bool
+) -> None:
+    driven = clip_mouth((150, 80, 80), (190, 125, 100)) if is_driven else None
+    photo = (two_hued() * light).astype(np.uint8)
+
+    inside = column(filled(photo, plain_head, 3.0, driven), plain_head, 3.0) @ LUMA
+
+    below_teeth = inside[len(inside) // 2 :]
+    assert below_teeth.max() < 0.9 * float(np.median(photo @ LUMA)) + 1
+
+
 @pytest.mark.parametrize("hue", [(1.0, 1.0, 1.0), (1.0, 0.85, 0.65)])
 @pytest.mark.parametrize("is_driven", [False, True])
 def test_a_photo_of_one_hue_keeps_to_it(
