@@ -29,7 +29,7 @@ _FIRST_LOOKS = (0, 2, 4)  # a face that is missed in one of these frames may be 
 _FURTHER_LOOKS = 12  # frames spread over the clip in which the face is looked at again
 _LOST_LOOKS = 2  # a single one is bridged
 _DARK_FACE = 40  # mean luminance, of 255
-_FLAT = 25.0  # span of a frame's luminance; one without a picture has less
+_FLAT = 12.0  # span of a frame's luminance; one without a picture has less
 _BLACK, _WHITE = 32, 235  # mean luminance of blank frames; a plain wall is between
 # In a faded frame: its share of the usual contrast, and of the usual distance from black or white.
 _FADED, _NEARER = 0.5, 0.6

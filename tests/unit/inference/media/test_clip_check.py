@@ -143,9 +143,10 @@ def test_single_dark_frame_is_not_worth_a_warning() -> None:
     assert seen(frames).warnings == ()
 
 
-def test_dark_clip_is_told() -> None:
-    found = seen([(frame * 0.18 + 4).astype(np.uint8) for frame in moving(30)])
-    assert MediaWarning.CLIP_DARK in found.warnings
+@pytest.mark.parametrize("light", [0.18, 0.08])
+def test_dark_clip_is_told(light: float) -> None:
+    found = seen([(frame * light + 4).astype(np.uint8) for frame in moving(30)])
+    assert found.warnings == (MediaWarning.CLIP_DARK,)
     assert found.faces
 
 
