@@ -3,6 +3,7 @@
 photo with a shut mouth    the driver's mouth, or a painted one
 photo that shows teeth     its own teeth over a painted cavity, so that there is one row only
 other open mouths          as shut ones, when they open much wider than in the photo
+covered mouths             nothing: the mask moves with the face
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from inference.mesh.borrowed_mouth import borrowed_mouth
 from inference.mesh.head import Head
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth_area import MouthArea
+from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.own_mouth import OwnMouth, shows_teeth
 from inference.mesh.painted_mouth import painted_cavity
 from inference.mesh.retarget import SHUT_GAP
@@ -46,6 +48,7 @@ class Mouth:
         self._gap = float(head.gaps.max())
         self._tone = Tone.of(photo, points)
         self._arch = Arch(head)
+        self._is_covered = is_mouth_covered(photo, points)
         self._own = None
         if self._gap >= SHUT_GAP and shows_teeth(photo, points, self._tone):
             self._own = OwnMouth(photo, points, head, self._tone)
@@ -88,6 +91,8 @@ class Mouth:
 
     def _strength(self, target: Head, gap: float) -> float:
         """How opaque the filling is, 0 to 1."""
+        if self._is_covered:
+            return 0.0
         if self._own is not None:
             moved = target.points[_INNER_LIPS] - self._head.points[_INNER_LIPS]
             return float(smooth((np.linalg.norm(moved, axis=1).max() - 0.02) / 0.12))

@@ -12,6 +12,7 @@ from inference.mesh.expressions import Doubles
 from inference.mesh.head import Head, lip_gaps, mouth_width
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth import Mouth
+from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.tone import LUMA
 from inference.mesh.topology import (
     LOWER_INNER_LIP,
@@ -222,6 +223,42 @@ def test_an_open_mouth_at_rest_is_not_drawn(
     mouth.draw(frame, CORNER, astronaut_head, astronaut_head.gaps, None)
 
     assert np.array_equal(frame, astronaut)
+
+
+@pytest.mark.parametrize("colour", [(170, 200, 215), (238, 240, 242), (25, 25, 28)])
+@pytest.mark.parametrize("is_driven", [False, True])
+def test_no_mouth_is_drawn_on_a_mask(
+    astronaut: Picture,
+    astronaut_landmarks: Landmarks,
+    astronaut_head: Head,
+    colour: tuple[int, int, int],
+    is_driven: bool,
+) -> None:
+    driven = clip_mouth((60, 25, 25), (190, 125, 100)) if is_driven else None
+    masked = astronaut.copy()
+    folds = 1 + 0.06 * np.sin(np.arange(52))[:, None, None]
+    masked[124:176, 184:264] = np.clip(folds * colour, 0, 255)
+    target, gaps = opened(astronaut_head, 2.0)
+    frame = masked.copy()
+
+    mouth = Mouth(masked, astronaut_landmarks.points, astronaut_head)
+    mouth.draw(frame, CORNER, target, gaps, driven)
+
+    assert np.array_equal(frame, masked)
+
+
+@pytest.mark.parametrize("light", [0.1, 0.5, 1.0])
+def test_lips_are_seen_in_any_light(
+    astronaut: Picture, astronaut_landmarks: Landmarks, light: float
+) -> None:
+    """Also from above, and in a grey photo."""
+    falling = np.linspace(1.2, 0.4, 180)[:, None, None]
+    dim = light * astronaut
+    dim[:180] *= falling
+    grey = np.repeat((dim @ LUMA)[..., None], 3, axis=2)
+    for photo in (dim, grey):
+        levels = np.clip(photo, 0, 255).astype(np.uint8)
+        assert not is_mouth_covered(levels, astronaut_landmarks.points)
 
 
 def test_a_mouth_outside_the_frame_is_left_out(plain_head: Head) -> None:
