@@ -13,7 +13,7 @@ from bot.drafts.draft_store import draft_id_of
 from bot.error_text import error_text
 from bot.gateway.messenger import CardMessage, MessageContent
 from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile, TapAnswer
-from bot.orders.card_text import cancel_text
+from bot.orders.card_text import ANOTHER_PART, cancel_text
 from bot.orders.later_orders import LaterOrders
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import ResultFiles
@@ -293,8 +293,11 @@ class Taps:
         return await self._place(_choosing(tap.draft, movement))
 
     async def _again(self, tap: DraftTap) -> TapAnswer:
-        """Show the movements again, in a new message."""
-        return TapAnswer(then=partial(self._draft_cards.show_below, tap.draft))
+        """Show the movements again, in a new message; or first, ask for another part."""
+        draft = tap.draft
+        if tap.button.argument == ANOTHER_PART:
+            draft = await self._services.drafts.update(draft, face_box=None)
+        return TapAnswer(then=partial(self._draft_cards.show_below, draft))
 
     async def _another_frame(self, tap: DraftTap) -> TapAnswer:
         placed = await self._later_orders.another_frame(tap.draft, tap.button.number)

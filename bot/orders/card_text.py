@@ -15,7 +15,7 @@ from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
 from bot.texts import Texts
-from jobs.errors import AnimatoError, UserError
+from jobs.errors import AnimatoError, NoFaceInBox, UserError
 from jobs.orders import Order, OrderState, Result, Stage
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.status import Status
@@ -27,6 +27,8 @@ _NEAR = 3  # places from here on are worth an edit each
 _MINUTE_S, _HOUR_S = 60, 3600
 _CAPTION_CHARACTERS = 1024
 _NUMBERS_IN_A_ROW = 3  # as in the animation
+ANOTHER_PART = "part"
+"""Argument of `AGAIN`: another part of the photo is animated."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,10 @@ def failure_content(card: OrderCard, error: AnimatoError, number: int, _: Texts)
     again = _another_movement(card, number, _)
     if isinstance(error, UserError):
         text = _("{title}: {reason}", title=card.title, reason=error_text(error, _))
+        if isinstance(error, NoFaceInBox):
+            data = ButtonData(ButtonAction.AGAIN, card.draft_id, number, ANOTHER_PART)
+            part = Button(_("🔲 Another part of the photo"), data)
+            return MessageContent(text, ((part,), (again,)))
         return MessageContent(text, ((again,),))
     if isinstance(error, FileGone):
         text = _(

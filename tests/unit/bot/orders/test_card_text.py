@@ -20,7 +20,7 @@ from bot.orders.card_text import (
     time_text,
 )
 from bot.texts import ENGLISH
-from jobs.errors import EngineFailed, NoFaceInClip
+from jobs.errors import EngineFailed, NoFaceInBox, NoFaceInClip
 from jobs.orders import OrderState, Progress, Stage
 from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
@@ -210,6 +210,14 @@ def test_failure_that_would_come_again_offers_another_movement_only() -> None:
     content = failure_content(make_card(), NoFaceInClip(name="a.mp4"), 3, ENGLISH)
     assert "no face in your clip" in content.text
     assert taps(content.keyboard).keys() == {ButtonAction.AGAIN}
+
+
+def test_part_without_a_face_can_be_chosen_anew() -> None:
+    content = failure_content(make_card(), NoFaceInBox(), 3, ENGLISH)
+    assert "no face in this part" in content.text
+    (part,), (movement,) = content.keyboard
+    assert part.text == "🔲 Another part of the photo"
+    assert movement.text == "🔁 Another movement"
 
 
 def test_file_that_is_gone_is_told_honestly() -> None:
