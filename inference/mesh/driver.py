@@ -38,6 +38,7 @@ _GIVEN_S = 0.5  # for so long, only a face near the given one is taken
 _PATIENCE_S = 0.5  # for so long, a lost face is searched in every frame
 _MEMORY_S = 1.0  # for the person's looks, which change with the light and the head's turns
 _DOUBT_S = 1.0  # after so long, it is the light that has changed
+_BRIEF_S = 0.5  # a face seen for less is forgotten after `_DOUBT_S`: it may have been half faded in
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,9 @@ class FaceFollower:
         if found is None:
             self._last, self._covered = None, 0
             self._missed += 1
+            is_brief = self._person.sights < _BRIEF_S * self._frame_rate
+            if is_brief and self._missed > _DOUBT_S * self._frame_rate:
+                self._person.forget()
             return None
         face, looks = found
         self._last, self._place, self._missed = face, face.square, 0

@@ -72,29 +72,32 @@ class Person:
 
     Args:
         memory: over how many sights it is averaged.
+
+    Attributes:
+        sights: how often the face was seen.
     """
 
     def __init__(self, memory: float) -> None:
         self._memory = memory
-        self._seen = 0
+        self.sights = 0
         self._shape: Doubles = np.zeros((len(_BONES), 3))
         self._pattern: Doubles = np.zeros(FACE_POINTS)
 
     @property
     def is_known(self) -> bool:
         """Whether the face has been seen."""
-        return self._seen > 0
+        return self.sights > 0
 
     def learn(self, looks: Looks) -> None:
         """Add one sight of the face."""
-        self._seen += 1
-        share = max(1 / self._seen, 1 / self._memory)
+        self.sights += 1
+        share = max(1 / self.sights, 1 / self._memory)
         self._shape = self._shape + share * (looks.shape - self._shape)
         self._pattern = self._pattern + share * (looks.pattern - self._pattern)
 
     def forget(self) -> None:
         """Learn the face anew from its next sight."""
-        self._seen = 0
+        self.sights = 0
 
     def unlike(self, looks: Looks) -> float:
         """Return how much a face differs from the person's."""

@@ -1,8 +1,10 @@
 """One person's face is followed through a clip, and nothing else is taken for it."""
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+import skimage.data
 
 from inference.faces.landmarker import Landmarker, Landmarks
 from inference.mesh.driver import FaceFollower, Sight
@@ -138,6 +140,17 @@ def test_a_light_that_is_switched_on_is_not_taken_for_a_hand_for_ever(
     lit = np.clip(picture * (0.55 + 0.5 * np.tanh(8 * x)), 0, 255).astype(np.uint8)
     clip = [picture] * 5 + [lit] * 40
     assert seen([follower.see(frame) for frame in clip]).endswith("o" * 8)
+
+
+def test_a_face_that_is_faded_over_from_another_scene_is_followed(
+    follower: FaceFollower, picture: Picture
+) -> None:
+    """What is learned of it in mixed frames is soon forgotten."""
+    scene = cv2.resize(skimage.data.coffee()[:400, :400], (320, 300))
+    shares = np.clip((np.arange(60) - 4) / 12, 0, 1)
+    clip = [np.asarray(share * picture + (1 - share) * scene, np.uint8) for share in shares]
+    seen = [follower.see(frame) is not None for frame in clip]
+    assert all(seen[50:])
 
 
 def test_nothing_is_found_in_noise(landmarker: Landmarker) -> None:
