@@ -38,7 +38,7 @@ _GIVEN_S = 0.5  # for so long, only a face near the given one is taken
 _PATIENCE_S = 0.5  # for so long, a lost face is searched in every frame
 _MEMORY_S = 1.0  # for the person's looks, which change with the light and the head's turns
 _DOUBT_S = 1.0  # after so long, it is the light that has changed
-_BRIEF_S = 0.5  # a face seen for less is forgotten after `_DOUBT_S`: it may have been half faded in
+_BRIEF_S = 0.4  # a face seen for less is forgotten after `_DOUBT_S`: it may have been half faded in
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,6 +82,7 @@ class Person:
         self.sights = 0
         self._shape: Doubles = np.zeros((len(_BONES), 3))
         self._pattern: Doubles = np.zeros(FACE_POINTS)
+        self._former: tuple[Doubles, Doubles] | None = None
 
     @property
     def is_known(self) -> bool:
@@ -96,7 +97,9 @@ class Person:
         self._pattern = self._pattern + share * (looks.pattern - self._pattern)
 
     def forget(self) -> None:
-        """Learn the face anew from its next sight."""
+        """Learn the face anew from its next sight; what it looked like is known again later."""
+        if self.is_known and self._former is None:
+            self._former = self._shape, self._pattern
         self.sights = 0
 
     def unlike(self, looks: Looks) -> float:
@@ -109,12 +112,26 @@ class Person:
         Less is asked of one that is followed: it may be covered, or in another light.
         """
         if is_followed:
-            return self.unlike(looks) < _MAX_UNLIKE_FOLLOWED or self._away(looks) < _SHAPE_CM
-        return self.unlike(looks) < _MAX_UNLIKE
+            fits = self.unlike(looks) < _MAX_UNLIKE_FOLLOWED or self._away(looks) < _SHAPE_CM
+        else:
+            fits = self.unlike(looks) < _MAX_UNLIKE
+        return fits or self._recalls(looks)
 
     def is_covered(self, looks: Looks) -> bool:
         """Return whether something else than the face is seen in its place."""
-        return self._correlation(looks) < _MIN_PATTERN
+        return self._correlation(looks) < _MIN_PATTERN and not self._recalls(looks)
+
+    def _recalls(self, looks: Looks) -> bool:
+        """Whether the face looks again as it did before `forget`; then that is known again."""
+        if self._former is None:
+            return False
+        now = self._shape, self._pattern
+        self._shape, self._pattern = self._former
+        if self.unlike(looks) < _MAX_UNLIKE and self._correlation(looks) >= _MIN_PATTERN:
+            self._former = None
+            return True
+        self._shape, self._pattern = now
+        return False
 
     def _away(self, looks: Looks) -> float:
         """How far the points of the shape are from the person's, cm."""

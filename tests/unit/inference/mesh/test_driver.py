@@ -142,6 +142,16 @@ def test_a_light_that_is_switched_on_is_not_taken_for_a_hand_for_ever(
     assert seen([follower.see(frame) for frame in clip]).endswith("o" * 8)
 
 
+def test_a_face_is_known_again_after_a_microphone_that_stayed(
+    follower: FaceFollower, picture: Picture
+) -> None:
+    """After a while, what covers the face is taken for other light."""
+    covered = picture.copy()
+    cv2.ellipse(covered, (155, 150), (40, 25), 0, 0, 360, (60, 50, 45), -1)
+    clip = [picture] * 15 + [covered] * 40 + [picture] * 12
+    assert seen([follower.see(frame) for frame in clip]).endswith("o" * 20)
+
+
 def test_a_face_that_is_faded_over_from_another_scene_is_followed(
     follower: FaceFollower, picture: Picture
 ) -> None:
