@@ -27,6 +27,7 @@ _BEYOND = 0.12  # the corners
 _CREASE_DROP = 0.5  # of the eye's opening
 _MAX_GAZE = np.array([0.30, 0.12])
 _MIN_HANGING = 0.25  # brightness below the darkest lashes of a shut eye
+_GAP_WIDTH, _GAP_SHADE = 0.025, 0.45
 _ALL_LID, _ALL_GAZE = 0.06, 0.015  # changes from which on the whole eye is drawn anew
 
 
@@ -183,7 +184,8 @@ class _Eye:
         covered = np.clip(0.5 - area.width * below, 0, 1)
         above = np.minimum(area.was_upper, area.upper) - area.b
         covered *= smooth((LASHES_ABOVE + 0.06 - above) / 0.03)
-        return mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
+        seen = mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
+        return np.asarray(seen * (1 - shut * self._gap_shade(area))[..., None], np.float32)
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:
         return self._texture.sample(self._texture.lashes, area.a, area.was_upper + below)
@@ -196,6 +198,12 @@ class _Eye:
         from_nose = 1 - area.a if self._number == 0 else area.a
         strength = (1 - _MIN_HANGING) * (0.3 + 0.7 * smooth(from_nose / 0.5))
         return np.asarray(1 - strength * (1 - lashes), np.float32)
+
+    def _gap_shade(self, area: _Area) -> Floats:
+        """How dark the line is in which shut lids meet; lashes alone may be thin."""
+        width = max(_GAP_WIDTH, 0.7 / area.width)
+        line = np.exp(-((area.below / width) ** 2)) * smooth(area.from_corners / 0.2)
+        return np.asarray(_GAP_SHADE * line, np.float32)
 
     def _ball_alpha(self, area: _Area) -> Floats:
         bottom = area.lower - _LOWER_LASHES * smooth(area.from_corners / 0.12)

@@ -98,6 +98,16 @@ def test_shut_eyes_have_the_tone_of_the_skin(
         assert brightness(astronaut, points, eye, 0.5, 0.45) < 0.5 * skin
 
 
+@pytest.mark.parametrize("eye", [0, 1])
+def test_shut_lids_meet_in_a_dark_line(
+    astronaut: Picture, astronaut_renderer: FaceRenderer, points: np.ndarray, eye: int
+) -> None:
+    frame = rendered(astronaut, astronaut_renderer, Moment(lids=np.zeros(2)))
+    for a in (0.35, 0.5, 0.65):
+        line = min(brightness(frame, points, eye, a, share) for share in (0.9, 1.0, 1.1))
+        assert line < 0.92 * brightness(frame, points, eye, a, 0.7)
+
+
 def test_a_wink_leaves_the_other_eye(
     astronaut: Picture, astronaut_renderer: FaceRenderer, points: np.ndarray
 ) -> None:
