@@ -102,14 +102,14 @@ def _skin(grid: _Grid) -> Floats:
 
     from_crease = _CREASE - above
     from_bottom = grid.lower + _SKIN_BELOW - grid.b
-    hole = (from_crease > 0) & (from_bottom > 0) & (grid.from_corners > -0.02)
+    hole = (from_crease > 0) & (from_bottom > 0) & (grid.from_corners > -0.06)
     level = closed.mean(axis=-1)
     bare = smooth((level / np.median(level[~hole]) - 0.24) / 0.2)  # beside the eye, lashes are dark
     bare = np.where(hole, 0, np.maximum(bare, grid.from_corners > 0.1))
     fill = _spread(closed, bare, grid.scale) + _grain(grid)
     fill *= 1 - 0.05 * smooth((grid.lower - grid.b) / 0.3)[..., None]
     covered = smooth(from_crease / 0.06) * smooth(from_bottom / 0.05)
-    return mixed(skin, fill, covered * smooth((grid.from_corners + 0.03) / 0.06))
+    return mixed(skin, fill, covered * smooth((grid.from_corners + 0.07) / 0.06))
 
 
 def _grain(grid: _Grid) -> Floats:

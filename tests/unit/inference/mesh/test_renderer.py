@@ -141,7 +141,9 @@ def test_faces_side_by_side_do_not_move_each_other(
     photo = np.hstack([one, one])
     faces = []
     for left in (0, 120):
-        moved = replace(astronaut_landmarks, points=astronaut_landmarks.points + [left - 165, 0, 0])
+        moved = replace(
+            astronaut_landmarks, points=astronaut_landmarks.points + np.array([left - 165, 0, 0])
+        )
         faces.append(FaceRenderer(photo, moved, landmarker.scores(moved), landmarker.mesh))
     renderer = PhotoRenderer(photo, faces)
     box = renderer.box
