@@ -145,7 +145,7 @@ def test_track_of_the_format_before_is_told_and_built_again(
     )
     (wave,) = Catalogue.load(tmp_path).templates
     assert not is_up_to_date(wave, tmp_path)
-    with pytest.raises(BrokenTrack, match="wave.npz .*: run `animato templates build`"):
+    with pytest.raises(BrokenTrack, match=r"wave\.npz .*: run `animato templates build`"):
         read_track(tmp_path / "wave.npz")
 
     built = list(build_templates(Catalogue.load(tmp_path)))
