@@ -26,7 +26,7 @@ from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
 from inference.mesh.track import Track
 from inference.overlap import ahead
-from jobs.errors import WeightsMissing
+from jobs.errors import WeightsCorrupt, WeightsMissing
 from jobs.model import Face
 from jobs.templates import CurveMotion
 
@@ -72,10 +72,10 @@ class MeshEngine(Engine):
         chosen: EngineOptions,  # noqa: ARG003 - the interface's signature
         weights: "WeightsStore | None",
     ) -> tuple[str, ...]:
-        """Return the landmark network if it is missing."""
+        """Return the landmark network if it is missing or altered."""
         try:
             model_path(weights.folder if weights else None)
-        except WeightsMissing:
+        except (WeightsMissing, WeightsCorrupt):
             return (f"weights: run `animato weights fetch {NAME}`",)
         return ()
 
