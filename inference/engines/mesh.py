@@ -31,6 +31,7 @@ from jobs.model import Face
 from jobs.templates import CurveMotion
 
 if TYPE_CHECKING:
+    from inference.flow.track import Track as FlowTrack
     from inference.weights.store import WeightsStore
 
 _BATCH = 5
@@ -71,13 +72,11 @@ class MeshEngine(Engine):
         chosen: EngineOptions,  # noqa: ARG003 - the interface's signature
         weights: "WeightsStore | None",
     ) -> tuple[str, ...]:
-        """Return the landmark network if it is missing or damaged."""
+        """Return the landmark network if it is missing or altered."""
         try:
             model_path(weights.folder if weights else None)
-        except WeightsMissing:
+        except (WeightsMissing, WeightsCorrupt):
             return (f"weights: run `animato weights fetch {NAME}`",)
-        except WeightsCorrupt as error:
-            return (str(error),)
         return ()
 
     def load(self) -> None:
@@ -97,7 +96,7 @@ class MeshEngine(Engine):
         self._shapes = CurveShapes.of(self._network.mesh)
 
     def animate(
-        self, driving: Driving | None, motion: "CurveMotion | Track | None"
+        self, driving: Driving | None, motion: "CurveMotion | FlowTrack | Track | None"
     ) -> Iterator[Sequence[Picture]]:
         """Yield frames, five at a time; empty batches while a clip is measured."""
         if isinstance(motion, CurveMotion):
