@@ -8,6 +8,8 @@ matters:
     FoldShading        folds -> the photo, brighter and darker
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -91,15 +93,15 @@ class SkinMap:
         return mapped
 
 
-def folds(maps: Floats, calm: npt.NDArray[np.bool_], skin: Floats) -> Floats:
+def folds(maps: npt.NDArray[np.floating[Any]], calm: npt.NDArray[np.bool_], skin: Floats) -> Floats:
     """Return what brightens and darkens the skin, (n, 64, 64), -1 to 1: 1 for 35 % brighter.
 
     Args:
-        maps: (n, 64, 64) from `SkinMap.of_frame`.
+        maps: (n, 64, 64) from `SkinMap.of_frame`, also in float16.
         calm: (n,) the neutral frames.
         skin: see `SkinMap`.
     """
-    neutral = maps[calm].mean(axis=0)
+    neutral = maps[calm].mean(axis=0, dtype=np.float32)
     slope = np.hypot(
         cv2.Sobel(neutral, -1, 1, 0, scale=0.25), cv2.Sobel(neutral, -1, 0, 1, scale=0.25)
     )
@@ -111,15 +113,15 @@ def folds(maps: Floats, calm: npt.NDArray[np.bool_], skin: Floats) -> Floats:
         change = one - neutral
         change -= blurred(change * weights, _LIGHT_BLUR * SIDE) / total
         found[index] = blurred(change * weights, _NOISE_BLUR * SIDE)
-    flat = cv2.GaussianBlur(
-        found.reshape(len(found), -1),
-        (0, 0),
-        sigmaX=1e-3,
-        sigmaY=_TIME_BLUR,
-        borderType=cv2.BORDER_REPLICATE,
+    flat = found.reshape(len(found), -1)
+    cv2.GaussianBlur(
+        flat, (0, 0), sigmaX=1e-3, dst=flat, sigmaY=_TIME_BLUR, borderType=cv2.BORDER_REPLICATE
     )
-    clear = np.sign(flat) * np.maximum(np.abs(flat) - _NOISE, 0)
-    return np.asarray(np.tanh(clear / _DEEPEST).reshape(maps.shape), np.float32)
+    # One frame at a time: all of them take tens of megabytes.
+    for one in found:
+        clear = np.sign(one) * np.maximum(np.abs(one) - _NOISE, 0)
+        one[...] = np.tanh(clear / _DEEPEST)
+    return found
 
 
 class FoldShading:
