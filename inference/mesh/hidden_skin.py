@@ -39,7 +39,11 @@ class HiddenSkin:
         normals = _normals(mesh.points, mesh.triangles)
         lost = normals[:, 2] - normals @ at_rest.head.rotation[2]
         trust = 1 - (1 - trust) * smoothstep((lost - _FROM_LOSS) / _LOSS)
-        self._change = _spread(points, trust, mesh.triangles) - points
+        change = (_spread(points, trust, mesh.triangles) - points)[:, :2]
+        # Only inwards: lashes and brows that reach the border would get bends.
+        out = self._normals[:, :2]
+        out = out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
+        self._change = (change * out).sum(axis=1, keepdims=True) * out
 
     def sources(self, own: Doubles, head: Head) -> Doubles:
         """Return where the mesh's vertices are read in the photo, for a pose.
@@ -54,7 +58,7 @@ class HiddenSkin:
         if not share.any():
             return own
         moved = own.copy()
-        moved[:FACE_POINTS] += share[:, None] * self._change
+        moved[:FACE_POINTS, :2] += share[:, None] * self._change
         return moved
 
 
