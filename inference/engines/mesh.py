@@ -31,7 +31,6 @@ from jobs.model import Face
 from jobs.templates import CurveMotion
 
 if TYPE_CHECKING:
-    from inference.flow.track import Track as FlowTrack
     from inference.weights.store import WeightsStore
 
 _BATCH = 5
@@ -96,7 +95,7 @@ class MeshEngine(Engine):
         self._shapes = CurveShapes.of(self._network.mesh)
 
     def animate(
-        self, driving: Driving | None, motion: "CurveMotion | FlowTrack | Track | None"
+        self, driving: Driving | None, motion: "CurveMotion | Track | None"
     ) -> Iterator[Sequence[Picture]]:
         """Yield frames, five at a time; empty batches while a clip is measured."""
         if isinstance(motion, CurveMotion):

@@ -54,7 +54,7 @@ async def test_wish_becomes_an_order_and_the_card_its_status(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert (order.engine, order.wish.face_box, order.wish.cost_frames) == ("mesh", FACE.box, 100)
+    assert (order.engine, order.wish.face_box, order.wish.cost_frames) == ("mesh", FACE.box, 110)
     assert order.lane is Lane.FAIR
 
 
