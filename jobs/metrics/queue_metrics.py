@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
+from jobs.engines import current_name
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, is_engine_queue, queue_label
 from jobs.queues.outcomes import UNFINISHED, QueueStatistics
@@ -126,7 +127,8 @@ def _fill(families: dict[str, GaugeMetricFamily], last: _Snapshot) -> None:
     for engine in last.engines:
         tag = last.queues[engine].virtual_time
         families["animato_queue_virtual_time"].add_metric((engine,), tag)
-        states = Counter(one.state for one in last.workers if engine in one.engine_names)
+        name = current_name(engine)
+        states = Counter(one.state for one in last.workers if name in one.engine_names)
         for state in WorkerState:
             families["animato_workers"].add_metric((engine, state), states[state])
     families["animato_deliver_backlog"].add_metric((), last.deliver.unfinished)

@@ -101,6 +101,8 @@ async def test_queue_is_shown_only_while_it_has_jobs(queues: Queues, redis: Redi
     await metrics.refresh()
     depth = {"engine": "flow", "state": "prioritized"}
     assert registry.get_sample_value("animato_queue_depth", depth) == 1
+    takers = {"engine": "flow", "state": "idle"}
+    assert registry.get_sample_value("animato_workers", takers) == 1
     await queues.cancel(order.ref)
     await metrics.refresh()
     assert registry.get_sample_value("animato_queue_depth", depth) is None
