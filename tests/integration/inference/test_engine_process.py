@@ -121,7 +121,7 @@ async def test_job_becomes_a_video_and_the_process_stays_for_the_next(
     assert first.size_bytes == job.output.stat().st_size
     assert not first.has_sound
     assert (first.engine, first.frames_per_second > 0) == ("mesh", True)
-    assert "computer vision" in first.label
+    assert "landmarks" in first.label
     assert seen[0][0] < seen[0][1] == first.frame_count
     assert seen == sorted(seen)
     second = await engine.render(*make_job("still"))
@@ -148,7 +148,8 @@ async def test_engines_are_offered_with_their_options(setup: EngineSetup, requir
     found = {engine.name: engine for engine in offer.engines}
     assert offer.device == "cpu"
     assert {"mesh", "still", "crashing"} <= found.keys()
-    assert found["mesh"].options == found["mesh"].missing_files == ()
+    assert found["still"].options == found["mesh"].missing_files == ()
+    assert found["mesh"].options == ("relative", "strength")
     require("fomm" in found, "the extra neural is not installed")
     assert "find_best_frame" in found["fomm"].options
     assert "animato weights fetch" in found["fomm"].missing_files[0]
