@@ -177,7 +177,7 @@ def test_template_moves_the_photo_and_is_measured_for_the_next_time(
 @pytest.mark.parametrize(
     ("arguments", "flag"),
     [
-        (("--engine", "still", "--relative"), "--relative"),
+        (("--engine", "mesh", "--smooth", "0.1"), "--smooth"),
         (("--engine", "mesh", "--cpu"), "--cpu"),
         (("--engine", "still", "--no-crop_image"), "--crop_image"),
         (("--engine", "mesh", "--best_frame", "0"), "--best_frame"),
