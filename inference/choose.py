@@ -12,9 +12,9 @@ from pathlib import Path
 from inference.engine import Driving, Engine, Picture
 from inference.faces.finder import centre_face, choose_face, find_faces
 from inference.faces.loading import landmarker
-from inference.flow.track import Track, motion_of
 from inference.media.gate import LookLimits, look_at_clip
 from inference.media.video import ClipReader
+from inference.mesh.track import Track, read_track
 from inference.template_build import is_up_to_date
 from jobs.errors import EngineUnavailable, NoFaceInClip, TemplateNotBuilt
 from jobs.model import CropBox, Face
@@ -98,13 +98,14 @@ def motions_side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> 
     Raises:
         EngineUnavailable: the engine needs a clip for each movement.
         UnknownTemplate: one is not in the catalogue.
+        BrokenTrack: a recorded one's track cannot be used.
     """
     if not engine.evaluates_motions:
         needs = "a clip, and so shows one movement at a time: let another engine show several"
         raise EngineUnavailable(name=engine.name, needs=needs)
     catalogue = Catalogue.load(source.folder)
     templates = [catalogue.get(name) for name in wish.movement.templates]
-    return tuple(motion_of(template, source.folder) for template in templates)
+    return tuple(_motion_of(template, source.folder) for template in templates)
 
 
 def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingClip | Motion:
@@ -112,6 +113,7 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
 
     Raises:
         UnknownTemplate: it is not in the catalogue.
+        BrokenTrack: a recorded one's track cannot be used.
         TemplateNotBuilt: its driving video is missing or out of date, and the engine needs it.
         NoFaceInClip: the clip shows no face at its beginning, and the engine needs one.
     """
@@ -119,7 +121,7 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
         return _driving_clip(wish.clip, engine, wish.driving_face_box)
     template = Catalogue.load(source.folder).get(wish.movement.template or "")
     if engine.evaluates_motions:
-        return motion_of(template, source.folder)
+        return _motion_of(template, source.folder)
     if isinstance(template.motion, ClipMotion):
         return _recorded(template, template.motion, engine, source)
     path = source.folder / template.driving_video_name
@@ -130,6 +132,11 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
     motion = template.motion
     identity = template.source_hash()
     return DrivingClip(path, face, motion.frame_rate, motion.frame_count, (), identity)
+
+
+def _motion_of(template: Template, folder: Path) -> Motion:
+    motion = template.motion
+    return motion if isinstance(motion, CurveMotion) else read_track(folder / motion.track)
 
 
 def _recorded(

@@ -25,6 +25,7 @@ from inference.media.writer import check_output
 from inference.opencv_build import gui_opencv_warning
 from inference.pipeline import Listener, Report, animate_photo
 from inference.weights.store import WeightsStore
+from jobs.engines import current_name
 from jobs.errors import NotSeamless
 from jobs.model import CropBox, MediaWarning, whole_box
 from jobs.templates import Catalogue, CurveMotion, Template
@@ -89,7 +90,10 @@ def animate(
     if options.face_detector == "lbp":
         say("warning: --face_detector lbp is no more; the landmark network finds faces instead")
         options = replace(options, face_detector="auto")
-    name = defaults.engine or arguments.engine or surroundings.default_engine
+    given = defaults.engine or arguments.engine or surroundings.default_engine
+    name = current_name(given)
+    if name != given:
+        say(f"note: the engine {given} is now {name}")
     engine_class = ready_engine(name, options, surroundings.weights)
     check_engine_options(parser, said, engine_class)
     engine = engine_class(options, surroundings.weights)

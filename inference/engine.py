@@ -25,7 +25,7 @@ from jobs.errors import EngineUnavailable, UnknownEngine
 from jobs.model import CropBox, Face
 
 if TYPE_CHECKING:
-    from inference.flow.track import Track
+    from inference.mesh.track import Track
     from inference.weights.store import WeightsStore
     from jobs.templates import CurveMotion
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
-from jobs.engines import EngineName
+from jobs.engines import AnyEngineName
 from jobs.model import CropBox, Face, MediaWarning, Value
 from jobs.old_records import movement_before
 
@@ -204,7 +204,7 @@ class Video(Value):
     frame_count: int = Field(gt=0)
     frame_rate: Fraction = Field(gt=0)
     has_sound: bool
-    engine: EngineName
+    engine: AnyEngineName
     label: str = Field(min_length=1)
     digital_source_type: SourceType
     work_frames: int = Field(gt=0)

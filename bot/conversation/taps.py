@@ -20,6 +20,7 @@ from bot.orders.result_files import ResultFiles
 from bot.people import Role
 from bot.services import Services
 from jobs.connection import queue_errors
+from jobs.engines import current_name
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
 from jobs.service_errors import RecordError
@@ -214,7 +215,7 @@ class Taps:
         return self._show(tap.draft, _page_of(tap.button))
 
     async def _choose_engine(self, tap: DraftTap) -> TapAnswer:
-        draft, engine = tap.draft, tap.button.argument
+        draft, engine = tap.draft, current_name(tap.button.argument)
         if await self._services.order_cards.read(draft.order_id_of(tap.button.number)) is not None:
             placed = await self._later_orders.use_engine(draft, tap.button.number, engine)
             return self._answer(draft, placed)

@@ -26,12 +26,11 @@ from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
 from inference.mesh.track import Track
 from inference.overlap import ahead
-from jobs.errors import WeightsMissing
+from jobs.errors import WeightsCorrupt, WeightsMissing
 from jobs.model import Face
 from jobs.templates import CurveMotion
 
 if TYPE_CHECKING:
-    from inference.flow.track import Track as FlowTrack
     from inference.weights.store import WeightsStore
 
 _BATCH = 5
@@ -72,10 +71,10 @@ class MeshEngine(Engine):
         chosen: EngineOptions,  # noqa: ARG003 - the interface's signature
         weights: "WeightsStore | None",
     ) -> tuple[str, ...]:
-        """Return the landmark network if it is missing."""
+        """Return the landmark network if it is missing or altered."""
         try:
             model_path(weights.folder if weights else None)
-        except WeightsMissing:
+        except (WeightsMissing, WeightsCorrupt):
             return (f"weights: run `animato weights fetch {NAME}`",)
         return ()
 
@@ -96,7 +95,7 @@ class MeshEngine(Engine):
         self._shapes = CurveShapes.of(self._network.mesh)
 
     def animate(
-        self, driving: Driving | None, motion: "CurveMotion | FlowTrack | Track | None"
+        self, driving: Driving | None, motion: "CurveMotion | Track | None"
     ) -> Iterator[Sequence[Picture]]:
         """Yield frames, five at a time; empty batches while a clip is measured."""
         if isinstance(motion, CurveMotion):

@@ -178,7 +178,7 @@ async def bot_parts(
     metrics, clock = RecordedMetrics(), Clock()
     async with AsyncExitStack() as stack:
         queues = await stack.enter_async_context(
-            Queues(url, ["flow", "fomm"], limits, metrics=metrics)
+            Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
         )
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
@@ -317,7 +317,7 @@ class Maker:
 
 
 @asynccontextmanager
-async def working(parts: BotParts, maker: Maker, engine: str = "flow") -> AsyncIterator[None]:
+async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncIterator[None]:
     """A worker that lives, looks and makes."""
     queues = parts.services.queues
     workers = WorkerRegistry(queues.client)
@@ -336,7 +336,7 @@ async def working(parts: BotParts, maker: Maker, engine: str = "flow") -> AsyncI
 
 
 ENGINE_INFOS = {
-    "flow": EngineInfo(name="flow", button="Sharper", preference=10),
+    "mesh": EngineInfo(name="mesh", button="Sharper", preference=10),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",

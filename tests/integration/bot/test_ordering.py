@@ -54,7 +54,7 @@ async def test_wish_becomes_an_order_and_the_card_its_status(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert (order.engine, order.wish.face_box, order.wish.cost_frames) == ("flow", FACE.box, 100)
+    assert (order.engine, order.wish.face_box, order.wish.cost_frames) == ("mesh", FACE.box, 110)
     assert order.lane is Lane.FAIR
 
 
@@ -153,7 +153,7 @@ async def test_card_of_an_order_that_was_lost_and_is_refused_now_says_why(
     await desk.sees("Smile: 2 of your videos are still being made")
 
 
-async def test_show_all_is_limited_and_made_by_flow_with_low_priority(
+async def test_show_all_is_limited_and_made_by_mesh_with_low_priority(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     async with working(parts, maker):
@@ -167,7 +167,7 @@ async def test_show_all_is_limited_and_made_by_flow_with_low_priority(
         await parts.ordering.place((await parts.with_movement(draft.draft_id)).shown_again())
         await until(lambda: len(maker.orders) == 2)
     order, one = maker.orders
-    assert order.engine == "flow"
+    assert order.engine == "mesh"
     assert len(order.wish.movement.templates) == 9
     per_frame = one.estimated_cost_s / one.wish.cost_frames
     assert order.estimated_cost_s == pytest.approx(3 * order.wish.cost_frames * per_frame)

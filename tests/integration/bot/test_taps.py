@@ -81,11 +81,32 @@ async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk)
 
 async def test_engine_is_chosen_where_there_are_several(talk: Talk) -> None:
     card = await card_of(talk)
-    assert "(flow)" not in str(labels(card))
+    assert "(mesh)" not in str(labels(card))
     draft = await talk.parts.drafts.draft_of_message(ALICE, card["message_id"])
     assert draft is not None
     await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "fomm"))
     await until(lambda: _has_engine(talk, draft, "fomm"))
+
+
+async def test_engine_is_chosen_by_a_button_of_the_version_before(talk: Talk) -> None:
+    card = await card_of(talk)
+    draft = await talk.parts.drafts.draft_of_message(ALICE, card["message_id"])
+    assert draft is not None
+    await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "flow"))
+    await until(lambda: _has_engine(talk, draft, "mesh"))
+
+
+async def test_order_is_moved_by_a_button_of_the_version_before(talk: Talk) -> None:
+    card = await card_of(talk)
+    draft = await talk.parts.drafts.draft_of_message(ALICE, card["message_id"])
+    assert draft is not None
+    await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "fomm"))
+    await until(lambda: _has_engine(talk, draft, "fomm"))
+    await talk.tap("😊", await talk.shows("Which movement?"))
+    await talk.shows("Another engine is available")
+    await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "flow"))
+    await talk.videos()
+    assert [order.engine for order in talk.worker.orders] == ["mesh"]
 
 
 async def _has_engine(talk: Talk, draft: Draft, engine: str) -> bool:

@@ -37,7 +37,7 @@ redis = servers.redis
 valkey = servers.valkey
 
 LIMIT_S = 60.0
-ENGINES = ("chatty", "crashing", "flow", "steady", "still", "waiting")
+ENGINES = ("chatty", "crashing", "mesh", "steady", "still", "waiting")
 QUICK = WorkRules(beat_s=0.1, stop_s=3.0, idle_s=0.1)
 PHOTO, CLIP, WALL = "inputs/7/photo.png", "inputs/7/clip.mp4", "inputs/7/wall.png"
 

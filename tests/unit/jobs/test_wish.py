@@ -75,7 +75,7 @@ def test_video_survives_json_and_knows_its_duration_and_speed() -> None:
         frame_rate=Fraction(24000, 1001),
         size_bytes=1,
         has_sound=False,
-        engine="flow",
+        engine="mesh",
         label="a",
         digital_source_type="https://example.org/b",
         work_frames=24,

@@ -62,7 +62,7 @@ def choice_of(count: int = 9, *engines: str, **changes: Any) -> Choice:
         pattern.model_copy(update={"name": f"move{number}", "title": {"en": f"Move {number}"}})
         for number in range(count)
     ]
-    return Choice(templates=templates, engines=engines or ("flow",), **changes)
+    return Choice(templates=templates, engines=engines or ("mesh",), **changes)
 
 
 def labels(keyboard: Keyboard) -> list[list[str]]:
@@ -149,11 +149,11 @@ def test_warnings_stand_above_whatever_is_asked() -> None:
 
 
 def test_engine_is_asked_for_only_where_there_are_several() -> None:
-    one = movement_content(draft_of(), choice_of(2, "flow", engine="flow"), ENGLISH)
+    one = movement_content(draft_of(), choice_of(2, "mesh", engine="mesh"), ENGLISH)
     assert not [tap for tap in taps(one) if tap.action is ButtonAction.ENGINE]
-    choice = choice_of(2, "fomm", "flow", engine="flow", buttons={"fomm": "Livelier", "flow": ""})
+    choice = choice_of(2, "fomm", "mesh", engine="mesh", buttons={"fomm": "Livelier", "mesh": ""})
     two = movement_content(draft_of(), choice, ENGLISH)
-    assert ["Livelier (fomm)", "✓ flow"] in labels(two.keyboard)
+    assert ["Livelier (fomm)", "✓ mesh"] in labels(two.keyboard)
 
 
 def test_nobody_at_work_is_told_and_orders_are_taken_all_the_same() -> None:
@@ -233,7 +233,7 @@ def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
 
 def test_every_button_fits_even_with_the_longest_names() -> None:
     draft = draft_of(number=10**6, clip=FILE, movement=Movement(template="move1"))
-    choice = choice_of(30, "fomm", "flow", shows_all=True)
+    choice = choice_of(30, "fomm", "mesh", shows_all=True)
     longest = choice.templates[0].model_copy(
         update={"name": LONGEST_NAME, "title": {"en": "t" * 200}}
     )

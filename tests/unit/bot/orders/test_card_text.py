@@ -51,7 +51,7 @@ def test_place_and_time_are_told_and_cancel_is_offered() -> None:
 
 def test_place_never_counts_up_and_it_is_said_why() -> None:
     card = make_card(shown=ShownPlace(place=2))
-    standing = standing_of(card, status(OrderState.WAITING, ahead=4), ("flow",))
+    standing = standing_of(card, status(OrderState.WAITING, ahead=4), ("mesh",))
     content = status_content(card, standing, ENGLISH)
     assert "Your place in the queue: 2" in content.text
     assert "fewer recent videos" in content.text
@@ -69,7 +69,7 @@ def test_order_that_nobody_attends_to_keeps_its_place_and_offers_who_is_there() 
 
 def test_work_is_told_in_per_cent() -> None:
     progress = Progress(stage=Stage.ANIMATING, frames_done=40, frames_total=100)
-    standing = standing_of(make_card(), status(OrderState.RUNNING, progress=progress), ("flow",))
+    standing = standing_of(make_card(), status(OrderState.RUNNING, progress=progress), ("mesh",))
     assert "Animating: 40 %" in status_content(make_card(), standing, ENGLISH).text
 
 
@@ -86,13 +86,13 @@ def test_work_is_told_in_per_cent() -> None:
 def test_every_standing_has_its_words(
     state: OrderState, ahead: int | None, progress: Progress | None, said: str
 ) -> None:
-    standing = standing_of(make_card(), status(state, ahead, progress), ("flow",))
+    standing = standing_of(make_card(), status(state, ahead, progress), ("mesh",))
     assert said in status_content(make_card(), standing, ENGLISH).text
 
 
 def test_order_that_is_stopping_cannot_be_cancelled_again() -> None:
     card = make_card(is_stopping=True)
-    standing = standing_of(card, status(OrderState.RUNNING), ("flow",))
+    standing = standing_of(card, status(OrderState.RUNNING), ("mesh",))
     assert status_content(card, standing, ENGLISH) == MessageContent("😊 Smile\nStopping ...")
 
 
@@ -197,7 +197,7 @@ def test_another_frame_is_offered_for_ones_own_clip_if_the_engine_can() -> None:
 
 
 def test_failure_of_ours_tells_the_order_and_offers_another_try() -> None:
-    error = EngineFailed(name="flow", reason="a secret path /etc")
+    error = EngineFailed(name="mesh", reason="a secret path /etc")
     content = failure_content(make_card(), error, 3, ENGLISH)
     assert "c7-k3f9a2b1cd-2" in content.text
     assert "secret" not in content.text

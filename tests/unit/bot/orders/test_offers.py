@@ -5,36 +5,36 @@ import pytest
 from bot.orders.offers import NoEngine, Offer
 from jobs.engines import EngineInfo
 
-BOTH = Offer(("fomm", "flow"), understood={"fomm": frozenset({"find_best_frame"})})
+BOTH = Offer(("fomm", "mesh"), understood={"fomm": frozenset({"find_best_frame"})})
 KNOWN = {
     "fomm": EngineInfo(name="fomm", preference=20, evaluates_motions=False),
-    "flow": EngineInfo(name="flow", preference=10),
+    "mesh": EngineInfo(name="mesh", preference=10),
     "still": EngineInfo(name="still", preference=0),
 }
 
 
 def test_best_engine_is_the_first_unless_another_is_wanted() -> None:
     assert BOTH.engine_or_default() == "fomm"
-    assert BOTH.engine_or_default("flow") == "flow"
+    assert BOTH.engine_or_default("mesh") == "mesh"
 
 
 def test_engine_of_the_settings_comes_before_the_best_and_after_the_wanted() -> None:
-    offer = Offer(BOTH.engines, default="flow")
-    assert offer.engine_or_default() == "flow"
+    offer = Offer(BOTH.engines, default="mesh")
+    assert offer.engine_or_default() == "mesh"
     assert offer.engine_or_default("fomm") == "fomm"
 
 
 def test_order_keeps_to_a_choice_that_nobody_attends_to() -> None:
-    assert Offer(("flow",)).engine_or_default("fomm") == "fomm"
-    assert Offer(("flow",), default="fomm").engine_or_default() == "fomm"
+    assert Offer(("mesh",)).engine_or_default("fomm") == "fomm"
+    assert Offer(("mesh",), default="fomm").engine_or_default() == "fomm"
 
 
 def test_without_any_worker_orders_wait_for_the_best_engine_that_was_there_last() -> None:
-    nobody = Offer((), known=KNOWN, last=("fomm", "flow"))
+    nobody = Offer((), known=KNOWN, last=("fomm", "mesh"))
     assert nobody.is_empty
     assert nobody.engine_or_default() == "fomm"
     assert nobody.engine_for(None, is_all_wanted=False) == "fomm"
-    assert nobody.engine_for("fomm", is_all_wanted=True) == "flow"
+    assert nobody.engine_for("fomm", is_all_wanted=True) == "mesh"
 
 
 def test_where_no_worker_has_ever_been_nothing_is_ordered() -> None:
@@ -45,7 +45,7 @@ def test_where_no_worker_has_ever_been_nothing_is_ordered() -> None:
 
 @pytest.mark.parametrize(
     ("engines", "engine"),
-    [(("fomm", "flow"), "flow"), (("fomm",), None), (("still",), None), (("new", "flow"), "flow")],
+    [(("fomm", "mesh"), "mesh"), (("fomm",), None), (("still",), None), (("new", "mesh"), "mesh")],
 )
 def test_all_movements_are_shown_by_an_engine_that_needs_no_clip(
     engines: tuple[str, ...], engine: str | None
@@ -55,4 +55,4 @@ def test_all_movements_are_shown_by_an_engine_that_needs_no_clip(
 
 def test_options_of_an_unknown_engine_are_none() -> None:
     assert BOTH.options("fomm") == {"find_best_frame"}
-    assert BOTH.options("flow") == frozenset()
+    assert BOTH.options("mesh") == frozenset()
