@@ -127,7 +127,7 @@ RECORDED = """
 def test_track_of_the_format_before_is_told_and_built_again(
     tmp_path: Path, landmarker: Landmarker
 ) -> None:
-    assert landmarker.mesh
+    assert landmarker is not None
     (tmp_path / "templates.yaml").write_text(RECORDED, "utf-8")
     with (
         ClipReader(SHIPPED_TEMPLATES / "blink.mp4") as frames,
