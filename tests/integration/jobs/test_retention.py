@@ -412,6 +412,17 @@ async def test_draft_that_was_deleted_does_not_count_as_a_holder(
     assert await keys(store) == []
 
 
+async def test_track_stays_while_an_open_order_keeps_the_draft(
+    retention: Retention, store: FileStore
+) -> None:
+    await fill_clip(retention, store, "1")
+    await retention.keep("1", NOW + 3 * DAY_S)
+    assert await retention.sweep(NOW + 2 * DAY_S) == Swept()
+    assert TRACK in await keys(store)
+    await retention.sweep(NOW + 3 * DAY_S)
+    assert await keys(store) == []
+
+
 async def test_track_expires_with_the_last_draft_whatever_its_own_deadline(
     retention: Retention, store: FileStore
 ) -> None:
@@ -476,13 +487,14 @@ async def test_delete_that_is_killed_after_the_track_is_done_by_the_next_sweep(
 
 
 async def test_track_without_drafts_goes_at_its_own_deadline(
-    retention: Retention, store: FileStore
+    retention: Retention, store: FileStore, redis: Redis
 ) -> None:
     # The look's clip was lost, and so was what tells that the draft holds it.
     await retention.hold("1", clip_key("1", "look-1-1", DIGEST), NOW)
     await store.put(TRACK, b"track")
     assert await retention.sweep(NOW + DAY_S - 1) == Swept()
     assert await retention.sweep(NOW + DAY_S) == Swept(folders=1, files=1)
+    assert await redis.keys("*") == []
 
 
 async def test_track_without_a_deadline_is_a_leak(retention: Retention, store: FileStore) -> None:

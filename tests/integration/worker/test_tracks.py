@@ -192,10 +192,15 @@ async def test_track_of_a_failed_render_is_not_stored(store: FileStore, tmp_path
     assert await tracks(store) == []
 
 
-async def test_track_that_is_too_large_is_not_stored(store: FileStore, tmp_path: Path) -> None:
+async def test_track_that_is_too_large_is_neither_stored_nor_fetched(
+    store: FileStore, tmp_path: Path
+) -> None:
     await store.put(CLIP_FILE, b"clip")
     await rendered(store, tmp_path, bytes(MAX_TRACK_BYTES + 1), CLIP_FILE)
     assert await tracks(store) == []
+    (tmp_path / "clip.npz").unlink()
+    await store.put(TRACK, bytes(MAX_TRACK_BYTES + 1))
+    assert await rendered(store, tmp_path, None, CLIP_FILE) is None
 
 
 async def test_clip_of_an_earlier_version_is_measured_each_time(
