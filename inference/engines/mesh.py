@@ -28,7 +28,7 @@ from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
 from inference.mesh.track import Track, read_track, write_track
 from inference.overlap import ahead
-from jobs.errors import BrokenTrack, WeightsMissing
+from jobs.errors import BrokenTrack, WeightsCorrupt, WeightsMissing
 from jobs.model import Face
 from jobs.templates import CurveMotion
 
@@ -76,10 +76,10 @@ class MeshEngine(Engine):
         chosen: EngineOptions,  # noqa: ARG003 - the interface's signature
         weights: "WeightsStore | None",
     ) -> tuple[str, ...]:
-        """Return the landmark network if it is missing."""
+        """Return the landmark network if it is missing or altered."""
         try:
             model_path(weights.folder if weights else None)
-        except WeightsMissing:
+        except (WeightsMissing, WeightsCorrupt):
             return (f"weights: run `animato weights fetch {NAME}`",)
         return ()
 

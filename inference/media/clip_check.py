@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.finder import find_again, find_faces
-from inference.faces.landmarker import Landmarker
 from inference.faces.loading import landmarker
 from jobs.model import CropBox, Face, MediaWarning
 
@@ -54,18 +53,19 @@ class ClipCheck:
     warnings: tuple[MediaWarning, ...] = ()
 
 
-def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
+def check_clip(frames: Iterable[Picture], frame_count: int, *, find_face: bool = True) -> ClipCheck:
     """Check a clip in one pass.
 
     Args:
         frames: uint8 (H, W, 3) RGB, all of one size; at least one.
         frame_count: their approximate number.
+        find_face: whether a face is looked for; if not, none is missed.
 
     Raises:
         OperatorError: the landmark network cannot be loaded.
     """
     cuts = _CutWatch()
-    face = _FaceWatch(landmarker())
+    face = _FaceWatch()
     spread = np.linspace(0, max(0, frame_count - 1), _FURTHER_LOOKS + 1).round().astype(int)
     # A search takes longer than to follow a face.
     to_follow, to_search = {*spread[1:]}, {*_FIRST_LOOKS, *spread[2::2]}
@@ -76,10 +76,10 @@ def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
         contrasts.append(0.0 if is_blank else contrast)
         if not is_blank:
             cuts.see(frame)
-        if index in (to_follow if face.faces else to_search):
+        if find_face and index in (to_follow if face.faces else to_search):
             face.see(frame, index, is_blank=is_blank)
-    warnings = face.warnings()
-    if _fades(contrasts):
+    warnings = face.warnings() if find_face else []
+    if find_face and _fades(contrasts):
         warnings.append(MediaWarning.CLIP_FADES)
     if cuts.found():
         warnings.append(MediaWarning.HARD_CUTS)
@@ -92,18 +92,14 @@ def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
 class _FaceWatch:
     """Finds the faces of a clip, and follows the largest one.
 
-    Args:
-        network: the landmark network.
-
     Attributes:
         faces: as in `ClipCheck`.
         later: boxes of the largest one in later frames.
     """
 
-    def __init__(self, network: Landmarker) -> None:
+    def __init__(self) -> None:
         self.faces: tuple[Face, ...] = ()
         self.later: list[CropBox] = []
-        self._network = network
         self._last: Face | None = None
         self._first_index = 0
         self._losses: Counter[Loss] = Counter()
@@ -118,7 +114,7 @@ class _FaceWatch:
             if self.faces:
                 self._first_index = index
                 self._remember(frame, self.faces[0])
-        elif (found := find_again(self._network, frame, self._last)) is not None:
+        elif (found := find_again(landmarker(), frame, self._last)) is not None:
             self._remember(frame, found)
             self.later.append(found.box)
         else:

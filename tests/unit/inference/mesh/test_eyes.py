@@ -105,7 +105,7 @@ def test_shut_lids_meet_in_a_dark_line(
     frame = rendered(astronaut, astronaut_renderer, Moment(lids=np.zeros(2)))
     for a in (0.35, 0.5, 0.65):
         line = min(brightness(frame, points, eye, a, share) for share in (0.9, 1.0, 1.1))
-        assert line < 0.92 * brightness(frame, points, eye, a, 0.3)
+        assert line < 0.92 * brightness(frame, points, eye, a, 0.7)
 
 
 def test_a_wink_leaves_the_other_eye(
