@@ -5,7 +5,7 @@ The command line and the engine process choose alike, because both come through 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,11 +36,13 @@ class TemplateSource:
         folder: the catalogue and its files.
         work: scratch folder for recorded templates; it exists.
         limits: how much of a recorded template is used.
+        keeps_tracks: whether the track of a person's own clip is kept beside the clip.
     """
 
     folder: Path
     work: Path
     limits: LookLimits = field(default_factory=LookLimits)
+    keeps_tracks: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class DrivingClip:
     frame_count: int
     later_faces: tuple[CropBox, ...] = ()
     identity: str | None = None
+    track_file: Path | None = None
 
     @contextmanager
     def opened(self) -> Iterator[Driving]:
@@ -65,6 +68,8 @@ class DrivingClip:
                 self.frame_rate,
                 self.identity,
                 reopen=lambda: ClipReader(self.path),
+                frame_count=self.frame_count,
+                track_file=self.track_file,
             )
 
 
@@ -118,7 +123,10 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
         NoFaceInClip: the clip shows no face at its beginning, and the engine needs one.
     """
     if wish.clip is not None:
-        return _driving_clip(wish.clip, engine, wish.driving_face_box)
+        found = _driving_clip(wish.clip, engine, wish.driving_face_box)
+        # A track belongs to one face.
+        is_kept = source.keeps_tracks and wish.driving_face_box is None
+        return replace(found, track_file=wish.clip.track_path) if is_kept else found
     template = Catalogue.load(source.folder).get(wish.movement.template or "")
     if engine.evaluates_motions:
         return _motion_of(template, source.folder)

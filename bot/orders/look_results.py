@@ -15,6 +15,7 @@ from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
 from bot.orders.ordering import Ordering
 from bot.services import Services
+from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, MediaError, UserError
 from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
@@ -80,6 +81,10 @@ class LookResults:
     async def _deliver(
         self, ref: JobRef, before: Draft, outcome: LookResult | AnimatoError
     ) -> None:
+        if isinstance(outcome, LookResult) and outcome.clip is not None:
+            services, clip = self._services, outcome.clip.file
+            with queue_errors(services.queues.url):
+                await services.retention.hold(before.draft_id, clip, services.clock())
         is_settled = False
 
         def updated(draft: Draft) -> Draft:

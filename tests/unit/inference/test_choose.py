@@ -14,7 +14,7 @@ from inference.engine import Picture
 from inference.engines.still import StillEngine
 from jobs.errors import NoFaceFound, NoSuchFace
 from jobs.model import CropBox, Face, whole_box
-from jobs.wish import Movement, PhotoFindings, Wish
+from jobs.wish import ClipFindings, Movement, PhotoFindings, Wish
 from tests.wishes import make_clip, make_photo
 
 
@@ -67,6 +67,29 @@ def leading(engine: OtherFinder, box: CropBox | None = None) -> DrivingClip:
     found = one_movement(wish, engine, TemplateSource(Path("nowhere"), Path("nowhere")))
     assert isinstance(found, DrivingClip)
     return found
+
+
+# --- the clip's track ---------------------------------------------------------------------------
+
+
+def kept_beside(clip: ClipFindings, box: CropBox | None = None) -> Path | None:
+    source = TemplateSource(Path("nowhere"), Path("nowhere"), keeps_tracks=True)
+    wish = Wish(photo=PHOTO, movement=Movement.of_clip(clip), driving_face_box=box)
+    found = one_movement(wish, engine_finding(), source)
+    assert isinstance(found, DrivingClip)
+    return found.track_file
+
+
+def test_track_of_the_clips_largest_face_is_kept_beside_the_clip() -> None:
+    assert kept_beside(CLIP) == CLIP.track_path == Path("clip.npz")
+
+
+def test_track_of_a_chosen_face_is_not_kept() -> None:
+    assert kept_beside(CLIP, face(2, 500).box) is None
+
+
+def test_track_is_kept_only_where_clips_are() -> None:
+    assert leading(engine_finding()).track_file is None
 
 
 # --- the face that moves --------------------------------------------------------------------------
