@@ -130,6 +130,7 @@ class Engine(ABC):
             preference=cls.preference,
             options=tuple(sorted(cls.options)),
             evaluates_motions=cls.evaluates_motions,
+            max_faces=cls.max_faces,
         )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from jobs.model import Value
 
@@ -21,6 +21,7 @@ class EngineInfo(Value):
             to people, only where it is named.
         options: the options that it accepts, in alphabetical order.
         evaluates_motions: whether it can animate from curves and tracks; else it needs a clip.
+        max_faces: how many faces of a photo it can move in one video.
     """
 
     name: EngineName
@@ -30,3 +31,4 @@ class EngineInfo(Value):
     preference: int = 1
     options: tuple[str, ...] = ()
     evaluates_motions: bool = True
+    max_faces: int = Field(default=1, ge=1)

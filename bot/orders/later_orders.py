@@ -219,7 +219,7 @@ def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) ->
     changes = {
         "movement": None if is_all else wish.movement,
         "is_all_wanted": is_all,
-        "face_box": wish.face_box,
+        "face_box": next(iter(wish.face_boxes), None),
         "engine": card.order.engine,
         "options": wish.options,
         "clip": card.clip if card.clip and wish.clip else draft.clip,

@@ -53,7 +53,11 @@ async def test_wish_becomes_an_order_and_the_card_its_status(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert (order.engine, order.wish.face_box, order.wish.cost_frames) == ("flow", FACE.box, 100)
+    assert (order.engine, order.wish.face_boxes, order.wish.cost_frames) == (
+        "flow",
+        (FACE.box,),
+        100,
+    )
     assert order.lane is Lane.FAIR
 
 
@@ -114,7 +118,7 @@ async def test_files_that_were_swept_are_fetched_again_and_the_wish_is_kept(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert order.wish.face_box == FACE.box
+    assert order.wish.face_boxes == (FACE.box,)
     assert order.wish.clip is not None
     assert order.wish.clip.file == f"looks/{draft.draft_id}/look-{draft.draft_id}-2-clip.mp4"
     assert order.wish.cost_frames == 25

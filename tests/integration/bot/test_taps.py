@@ -54,7 +54,7 @@ async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
     assert (await talk.draft_of(photo)).face_box == SECOND.box
     await talk.tap("😊", card)
     await talk.videos()
-    assert talk.worker.orders[0].wish.face_box == SECOND.box
+    assert talk.worker.orders[0].wish.face_boxes == (SECOND.box,)
 
 
 @pytest.mark.parametrize(
