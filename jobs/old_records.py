@@ -81,6 +81,13 @@ def delivery_before(plain: Plain) -> Plain:
     return {name: value for name, value in plain.items() if name != "file_id"}
 
 
+def draft_before(plain: Plain) -> Plain:
+    """Convert a `Draft`: it had one face."""
+    kept = {name: value for name, value in plain.items() if name != "face_box"}
+    box = plain.get("face_box")
+    return {**kept, "face_boxes": () if box is None else (box,)}
+
+
 _NO_SIZE = {"width": 0, "height": 0, "original_width": 0, "original_height": 0}
 
 

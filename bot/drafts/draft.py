@@ -9,6 +9,7 @@ from bot.gateway.updates import MediaFile
 from bot.record_store import BotRecord
 from jobs.engines import EngineName
 from jobs.model import CropBox, Face, Value
+from jobs.old_records import draft_before
 from jobs.orders import DraftId, LookResult, order_id
 from jobs.queues.keys import INTAKE, LOOK, JobRef
 from jobs.wish import Movement
@@ -46,13 +47,16 @@ class Draft(BotRecord):
         clip: the person's own clip, or None.
         look: what the gate found in this revision; None until then.
         problem: why this revision cannot be used, or None.
-        face_box: the chosen face, px of the normalised photo; None until one is chosen.
+        face_boxes: the faces that will move, px of the normalised photo; empty until chosen.
         movement: the movement to order as soon as everything is chosen, or None.
         is_all_wanted: whether to order all movements in one numbered animation instead.
         reserved_number: number of the order that this becomes; None: `number`.
         engine: the chosen engine, or None for the default.
         options: of the engine, by name.
     """
+
+    schema_version: int = 2
+    _convert = draft_before
 
     draft_id: DraftId
     chat_id: int
@@ -67,7 +71,7 @@ class Draft(BotRecord):
     clip: MediaFile | None = None
     look: LookResult | None = None
     problem: DraftProblem | None = None
-    face_box: CropBox | None = None
+    face_boxes: tuple[CropBox, ...] = ()
     movement: Movement | None = None
     is_all_wanted: bool = False
     reserved_number: int | None = Field(default=None, ge=1)
@@ -109,7 +113,7 @@ class Draft(BotRecord):
     def without_wish(self, **changes: object) -> Self:
         """Return the draft with no movement to order."""
         nothing = {"movement": None, "is_all_wanted": False, "reserved_number": None}
-        return self.model_copy(update={**nothing, **changes})
+        return self.model_copy(update={**nothing, "options": {}, **changes})
 
     def shown_again(self) -> Self:
         """Return the draft for a new keyboard: a tap on it is a new order."""
@@ -117,7 +121,7 @@ class Draft(BotRecord):
 
     def renewed(self, **changes: object) -> Self:
         """Return the draft with another photo or clip, to be looked at again."""
-        fresh = {"look": None, "problem": None, "face_box": None, "revision": self.revision + 1}
+        fresh = {"look": None, "problem": None, "face_boxes": (), "revision": self.revision + 1}
         return self.model_copy(update={**fresh, **changes})
 
 
