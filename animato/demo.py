@@ -162,7 +162,7 @@ def _next_buttons(message: dict[str, Any]) -> list[str]:
     carried = [
         button["callback_data"] for row in rows for button in row if "callback_data" in button
     ]
-    return [data for data in carried if _is_next(ButtonData.decoded(data))]
+    return [data for data in carried if _is_next(ButtonData.decode(data))]
 
 
 def _is_next(tap: ButtonData | None) -> bool:

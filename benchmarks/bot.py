@@ -14,8 +14,6 @@ import argparse
 import asyncio
 import os
 import random
-import re
-import shutil
 import statistics
 import tempfile
 import time
@@ -34,7 +32,6 @@ from benchmarks.run import CLI, row
 from jobs.connection import connect
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.redis_server.server import RedisServer
-from jobs.templates import CATALOGUE_NAME, SHIPPED_TEMPLATES
 from sandbox.server import Sandbox
 
 _ROOT = Path(__file__).parents[1]
@@ -106,14 +103,7 @@ async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox())
         server = await stack.enter_async_context(RedisServer(folder))
-        catalogue = (SHIPPED_TEMPLATES / CATALOGUE_NAME).read_text("utf-8")
-        # Twice as many movements, so that there are pages.
-        catalogue += re.sub(r"(?m)^- name: .*", r"\g<0>_too", catalogue)
-        templates = folder / "templates"
-        shutil.copytree(SHIPPED_TEMPLATES, templates)
-        (templates / CATALOGUE_NAME).write_text(catalogue, "utf-8")
         settings = {
-            "ANIMATO_TEMPLATES_DIR": str(templates),
             "ANIMATO_REDIS_URL": server.url,
             "ANIMATO_STORE_URL": str(folder / "files"),
             "ANIMATO_DATA_DIR": str(folder),

@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry
 
 from bot.conversation.album_store import AlbumStore
 from bot.conversation.albums import Albums
-from bot.conversation.commands import Commands, ServiceTerms
+from bot.conversation.commands import Commands
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
-from bot.conversation.media_handler import MediaHandler, MediaLimits
+from bot.conversation.media_handler import MediaHandler, ServiceTerms
 from bot.conversation.taps import Taps
 from bot.drafts.draft_store import DraftStore
 from bot.drafts.intake import CLOUD_LIMIT_BYTES, INTAKE_RULES, LOCAL_LIMIT_BYTES, Intake
@@ -68,7 +68,6 @@ log = logging.getLogger(__name__)
 _HOUR_S = 3600.0
 _SWEEP_EVERY_S = 0.5
 _CLEAN_EVERY_S = 300.0
-_MB = 1_000_000
 _print = partial(print, flush=True)
 
 
@@ -179,15 +178,14 @@ def _put_together(
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
         clip_s=settings.clip_max_s,
-        file_mb=file_bytes // _MB,
+        file_bytes=file_bytes,
     )
     intake = Intake(services, file_bytes)
     status_cards = StatusCards(services)
     ordering = Ordering(services, intake, status_cards, catalogue, settings.show_all_per_day)
     later_orders = LaterOrders(services, ordering, status_cards)
     draft_cards = DraftCards(services, catalogue)
-    limits = MediaLimits(file_bytes, settings.clip_max_s, settings.retain_input_h)
-    media_handler = MediaHandler(services, intake, draft_cards, limits)
+    media_handler = MediaHandler(services, intake, draft_cards, terms)
     commands = Commands(services, ordering, draft_cards, catalogue, terms)
     albums = Albums(services, AlbumStore(client, url), media_handler)
     groups = Groups(services, media_handler, ordering, catalogue)

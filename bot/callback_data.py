@@ -25,7 +25,7 @@ class ButtonAction(StrEnum):
     TEMPLATE = "t"  # that movement
     ONE_OF_ALL = "s"  # that movement of an animation that shows several
     OWN_CLIP = "c"  # the person's own clip
-    SHOW_ALL = "a"  # all movements in one animation
+    SHOW_ALL = "a"  # all movements of a page in one animation
     ENGINE = "e"  # that engine for this draft
     CONTINUE = "n"  # look again, or without the clip
     ALBUM = "l"  # of an album: the photo of that number, or `each`
@@ -56,7 +56,7 @@ class ButtonData:
     number: int = 0
     argument: str = ""
 
-    def encoded(self) -> str:
+    def encode(self) -> str:
         """Return the text for `callback_data`.
 
         Raises:
@@ -73,8 +73,8 @@ class ButtonData:
         return text
 
     @classmethod
-    def decoded(cls, text: str) -> "ButtonData | None":
-        """Parse what `encoded` wrote; return None for other versions or other texts."""
+    def decode(cls, text: str) -> "ButtonData | None":
+        """Parse what `encode` wrote; return None for other versions or other texts."""
         parts = text.split(_SEPARATOR)
         if len(parts) != 5 or parts[0] != VERSION or not parts[3].isdecimal():
             return None

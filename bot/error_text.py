@@ -14,6 +14,7 @@ from jobs.errors import (
     MediaDamaged,
     MediaTooLarge,
     NoFaceFound,
+    NoFaceInBox,
     NoFaceInClip,
     NoSuchFace,
     NotSeamless,
@@ -35,8 +36,12 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
         "part of the picture to animate."
     ),
     NoFaceInClip: (
-        "I found no face at the beginning of your clip. Send one that begins with a face seen "
-        "from the front, or choose a movement instead."
+        "I found no face in your clip. Send one that begins with a face seen from the front, or "
+        "choose a movement instead."
+    ),
+    NoFaceInBox: (
+        "I see no face in this part of the picture. Choose the part that the face fills, or send "
+        "a photo in which it is larger and clearer."
     ),
     NoSuchFace: "There is no face {number} in this photo; it has {count}. Tap one of the numbers.",
     FaceBoxOutside: (

@@ -77,10 +77,10 @@ class People:
         found = {}
         with queue_errors(self._url):
             async for key in self._redis.scan_iter(match=f"{PEOPLE}*", count=1000):
-                person = int(str(key).removeprefix(PEOPLE))
-                known = await self.person(person)
+                person_id = int(str(key).removeprefix(PEOPLE))
+                known = await self.person(person_id)
                 if known.is_allowed or known.is_banned:
-                    found[person] = known
+                    found[person_id] = known
         return dict(sorted(found.items()))
 
     async def agree(self, person_id: int) -> None:

@@ -104,9 +104,9 @@ def animate(
         if not engine_class.missing_files(options, surroundings.weights):
             # Broken weights are reported before anybody's files are looked at ...
             engine.load()
-        if engine.needs_face or arguments.driving_video is not None:
+        if engine.needs_face or engine.needs_driving_face:
             prepare_looks(surroundings.weights)
-        photo, clip = _look(arguments, Path(folder), limits, find_faces=engine.needs_face)
+        photo, clip = _look(arguments, Path(folder), limits, engine)
         # ... and an unusable photo before a long download.
         engine.load()
         for warning in _worth_saying(arguments, engine, photo, clip):
@@ -145,13 +145,15 @@ def _check_files(arguments: argparse.Namespace, limits: LookLimits) -> None:
 
 
 def _look(
-    arguments: argparse.Namespace, folder: Path, limits: LookLimits, *, find_faces: bool
+    arguments: argparse.Namespace, folder: Path, limits: LookLimits, engine: Engine
 ) -> tuple[PhotoFindings, ClipFindings | None]:
     """What the gate finds in both files, side by side."""
     clip = None
     if arguments.driving_video is not None:
-        clip = ClipWish(arguments.driving_video, arguments.start or 0.0, arguments.duration)
-    return look_at(arguments.source_image, clip, folder, limits, find_faces=find_faces)
+        start_s, duration_s = arguments.start or 0.0, arguments.duration
+        find_face = engine.needs_driving_face
+        clip = ClipWish(arguments.driving_video, start_s, duration_s, find_face)
+    return look_at(arguments.source_image, clip, folder, limits, find_faces=engine.needs_face)
 
 
 def face_fields(

@@ -153,7 +153,7 @@ class MediaWarning(StrEnum):
     FACE_HIDDEN = (
         "The face is turned away or covered in parts of the clip; it cannot be followed there."
     )
-    CLIP_FADES = "The clip is black or of one colour in parts; the face cannot be followed there."
+    CLIP_FADES = "The clip fades or is black in parts; the face cannot be followed there."
     CLIP_DARK = "The face in the clip is very dark; a brighter clip gives a better result."
     HARD_CUTS = "The clip has hard cuts; the movement jumps there. One uncut take works best."
     CLIP_SHORTENED = "The clip is longer than the maximum; only its beginning is used."

@@ -12,8 +12,8 @@ from jobs.templates import CurveMotion, Template
 FRAME_RATE = 25
 """Frames per second of the video."""
 
-MAX_TILES = 24
-"""The most movements that the bot shows in one video."""
+MAX_TILES = 9
+"""The most movements that the bot shows in one video, and the buttons of one page."""
 
 _MAX_FRAMES = 6 * FRAME_RATE
 # Work of a tile's frame relative to a whole photo's; a small face is as much work.

@@ -75,7 +75,7 @@ class Albums:
         Raises:
             QueueUnavailable: try again later.
         """
-        _, tap = self._services.texts, ButtonData.decoded(tapped.data)
+        _, tap = self._services.texts, ButtonData.decode(tapped.data)
         album = await self._store.read(tap.draft_id) if tap else None
         if tap is None or album is None or album.parts[0].chat_id != tapped.chat_id:
             text = _("These photos are not kept any more. Send them again.")
@@ -163,8 +163,8 @@ class Albums:
 
     async def _drop(self, album: Album) -> None:
         if album.card is not None:
-            chat = album.parts[0].chat_id
-            await self._services.messenger.delete(chat, album.card.message_id)
+            chat_id = album.parts[0].chat_id
+            await self._services.messenger.delete(chat_id, album.card.message_id)
         await self._store.forget(album.album_id)
 
 

@@ -1,12 +1,11 @@
 """The commands of private chats."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.media_handler import LONG_CLIP
+from bot.conversation.media_handler import LONG_CLIP, ServiceTerms
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import IncomingMessage
 from bot.orders.card_text import cancel_text, title_of
@@ -22,25 +21,7 @@ TEMPLATE_LINK = "tpl_"
 # Telegram allows 4096, but counts some characters twice.
 _MOST_CHARACTERS = 3000
 _MOST_BUTTONS = 50
-
-
-@dataclass(frozen=True)
-class ServiceTerms:
-    """What the bot says about the service.
-
-    Attributes:
-        owner: the owner's contact; may be empty.
-        retain_input_h: how long photos and clips are kept after the last tap, h.
-        retain_result_h: how long results are kept after they were sent, h.
-        clip_s: the part of a clip that is used, s.
-        file_mb: the largest file, MB.
-    """
-
-    owner: str
-    retain_input_h: float
-    retain_result_h: float
-    clip_s: float
-    file_mb: int
+_MB = 1_000_000
 
 
 class Commands:
@@ -147,7 +128,7 @@ class Commands:
             "and keep its sound.\n\n"
             "In groups: reply to a photo with /animate.\n\n"
             "/queue shows your orders, /cancel cancels one, /privacy says what is stored.",
-            mb=terms.file_mb,
+            mb=terms.file_bytes // _MB,
             seconds=terms.clip_s,
             most=LONG_CLIP * terms.clip_s,
         )
@@ -181,6 +162,7 @@ class Commands:
         parts = (
             _("Animato, free software (MIT licence)."),
             "\n".join(engines),
+            _("Faces are found with MediaPipe's face landmarker (Google, Apache 2.0)."),
             _("Every video's caption says how it was made."),
             self._contact(),
         )

@@ -9,6 +9,7 @@ from bot.conversation.draft_text import (
     grid_content,
     looking_content,
     movement_content,
+    on_page,
     problem_content,
 )
 from bot.drafts.draft import Draft
@@ -16,6 +17,7 @@ from bot.gateway.messenger import CardMessage, MessageContent
 from bot.services import Services
 from jobs.service_errors import StoreError, error_from_dict
 from jobs.templates import Catalogue
+from jobs.wish import Movement
 
 
 class DraftCards:
@@ -59,7 +61,7 @@ class DraftCards:
             await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
         def fresh(now: Draft) -> Draft:
-            return (now.shown_again() if has_order else now).without_wish(card=None)
+            return (now.shown_again() if has_order else now).without_movement(card=None)
 
         if await services.drafts.change(draft.draft_id, fresh) is not None:
             await self.show(draft.draft_id)
@@ -106,6 +108,10 @@ class DraftCards:
         if not draft.face_boxes:
             return grid_content(draft, texts)
         return movement_content(draft, await self._choice(draft), texts, page)
+
+    def movements_on(self, page: int) -> Movement:
+        """Return the wish for all movements of a page in one animation."""
+        return Movement(templates=tuple(one.name for one in on_page(tuple(self._catalogue), page)))
 
     async def _choice(self, draft: Draft) -> Choice:
         """Return what can be chosen for a draft now."""

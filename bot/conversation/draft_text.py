@@ -14,12 +14,11 @@ from bot.orders.card_text import title_of
 from bot.texts import Texts
 from jobs.errors import AnimatoError, UserError
 from jobs.service_errors import TooManyPhotos
+from jobs.show_all import MAX_TILES
 from jobs.templates import Template
 
-COLUMNS, ROWS = 2, 4
-PAGE_SIZE = COLUMNS * ROWS
-# One more row needs no more room than the row that turns pages.
-_MOST_WITHOUT_PAGES = PAGE_SIZE + COLUMNS
+_COLUMNS = 3  # as in the animation of a page
+_COLUMNS_OF_LONG_LABELS, _LONG_LABEL = 2, 14
 _NUMBERS_IN_A_ROW = 3  # as in the pictures
 _FACES_IN_A_ROW = 4
 MOST_FACES = 12
@@ -40,7 +39,7 @@ class Choice:
         engines: those that live workers offer and people may choose.
         buttons: the button text of each engine; a msgid, or empty.
         engine: the chosen one.
-        shows_all: whether all movements can be shown in one animation.
+        shows_all: whether several movements can be shown in one animation.
     """
 
     templates: Sequence[Template]
@@ -162,22 +161,32 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
         first, own = (*first, clip), _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_CLIP)
     rows: list[tuple[Button, ...]] = [(button,) for button in first]
     rows += _movement_rows(draft, choice, page)
-    all_in_one = _tap(draft, _("✨ Show me all"), ButtonAction.SHOW_ALL)
-    rows.append((own, all_in_one) if choice.shows_all else (own,))
+    rows.append((own, *_show_all(draft, choice, _, page)))
     if len(choice.engines) > 1:
         rows.append(tuple(_engine(draft, engine, choice, _) for engine in choice.engines))
     return (*rows, _drop_row(draft, _))
 
 
+def on_page(templates: Sequence[Template], page: int) -> Sequence[Template]:
+    """Return the movements of a page; the nearest one that exists."""
+    first = _existing(page, templates) * MAX_TILES
+    return templates[first : first + MAX_TILES]
+
+
+def _existing(page: int, templates: Sequence[Template]) -> int:
+    return min(max(page, 0), _page_count(templates) - 1)
+
+
+def _page_count(templates: Sequence[Template]) -> int:
+    return max(1, -(-len(templates) // MAX_TILES))
+
+
 def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button, ...]]:
     """The buttons of a page of movements, and the row that turns pages."""
-    size = PAGE_SIZE
-    if len(choice.templates) <= _MOST_WITHOUT_PAGES:
-        size = _MOST_WITHOUT_PAGES
-    pages = max(1, -(-len(choice.templates) // size))
-    page = min(max(page, 0), pages - 1)
-    shown = choice.templates[page * size : (page + 1) * size]
-    rows = in_rows([_movement(draft, template) for template in shown], COLUMNS)
+    page, pages = _existing(page, choice.templates), _page_count(choice.templates)
+    buttons = [_movement(draft, template) for template in on_page(choice.templates, page)]
+    is_long = any(len(button.text) > _LONG_LABEL for button in buttons)
+    rows = in_rows(buttons, _COLUMNS_OF_LONG_LABELS if is_long else _COLUMNS)
     if pages > 1:
         rows.append(
             (
@@ -189,10 +198,25 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
     return rows
 
 
+def _show_all(draft: Draft, choice: Choice, _: Texts, page: int) -> tuple[Button, ...]:
+    """The button for all movements of a page in one animation."""
+    if not (choice.shows_all and choice.templates):
+        return ()
+    label = _("✨ Show me all")
+    if _page_count(choice.templates) > 1:
+        label = _("✨ Show me all {count}", count=len(on_page(choice.templates, page)))
+    number = str(_existing(page, choice.templates))
+    return (_tap(draft, label, ButtonAction.SHOW_ALL, number),)
+
+
 def _continue_row(draft: Draft, choice: Choice, _: Texts) -> tuple[Button, ...]:
     """The button for what the person chose before the photo was looked at."""
-    if draft.is_all_wanted and choice.shows_all:
-        return (_tap(draft, _("▶️ Continue: all movements"), ButtonAction.SHOW_ALL),)
+    wanted = draft.movement.templates if draft.movement else ()
+    if wanted and choice.shows_all:
+        names = [template.name for template in choice.templates]
+        page = names.index(wanted[0]) // MAX_TILES if wanted[0] in names else 0
+        label = _("▶️ Continue: all movements")
+        return (_tap(draft, label, ButtonAction.SHOW_ALL, str(page)),)
     name = draft.movement.template if draft.movement else None
     for template in choice.templates:
         if template.name == name:

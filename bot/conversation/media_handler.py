@@ -38,21 +38,25 @@ _FRESH_S = 600.0
 
 
 @dataclass(frozen=True)
-class MediaLimits:
-    """The largest files that are accepted, checked before anything is downloaded.
+class ServiceTerms:
+    """What the service accepts and keeps.
 
     Attributes:
-        file_bytes: the size of one file.
+        owner: the owner's contact; may be empty.
+        retain_input_h: how long photos and clips are kept after the last tap, h.
+        retain_result_h: how long results are kept after they were sent, h.
         clip_s: the part of a clip that is used, s.
-        retain_h: how long photos and clips are kept after the last tap, h.
+        file_bytes: the size of the largest file.
     """
 
-    file_bytes: int
+    owner: str
+    retain_input_h: float
+    retain_result_h: float
     clip_s: float
-    retain_h: float
+    file_bytes: int
 
     def refusal(self, file: MediaFile) -> AnimatoError | None:
-        """Return why a file is refused, or None."""
+        """Return why a file is refused before it is downloaded, or None."""
         size_bytes, limit_bytes = file.size_bytes or 0, self.file_bytes
         if size_bytes > limit_bytes:
             size_mb = f"{size_bytes / _MB:.1f}"
@@ -67,12 +71,12 @@ class MediaHandler:
     """Handles photos and clips."""
 
     def __init__(
-        self, services: Services, intake: Intake, draft_cards: DraftCards, limits: MediaLimits
+        self, services: Services, intake: Intake, draft_cards: DraftCards, terms: ServiceTerms
     ) -> None:
         self._services = services
         self._intake = intake
         self._draft_cards = draft_cards
-        self.limits = limits
+        self.terms = terms
         self._continuing: set[str] = set()
 
     async def take(self, incoming: IncomingMessage, media: Media) -> None:
@@ -119,7 +123,7 @@ class MediaHandler:
             await self._ask_to_agree(draft)
             return
         for file, is_clip in ((draft.photo, False), (draft.clip, True)):
-            error = self.limits.refusal(file) if file else None
+            error = self.terms.refusal(file) if file else None
             if error is not None:
                 await self._refuse(draft, error, is_clip=is_clip)
                 return
@@ -156,7 +160,7 @@ class MediaHandler:
     async def take_clip(self, incoming: IncomingMessage, clip: MediaFile) -> None:
         """Give a clip to the photo that it belongs to, or keep it for the next one."""
         services, _ = self._services, self._services.texts
-        refused = self.limits.refusal(clip)
+        refused = self.terms.refusal(clip)
         if refused is not None:
             await self.say(incoming, error_text(refused, _, is_clip=True))
             return
@@ -247,7 +251,7 @@ class MediaHandler:
             return
         for question in conversation.questions:
             await services.messenger.delete(draft.chat_id, question)
-        content = consent_content(draft.draft_id, self.limits.retain_h, services.texts)
+        content = consent_content(draft.draft_id, self.terms.retain_input_h, services.texts)
 
         async def note(card: CardMessage) -> None:
             def asked(now: Conversation) -> Conversation:

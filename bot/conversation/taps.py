@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
@@ -100,7 +99,7 @@ class Taps:
         Raises:
             QueueUnavailable, StoreUnavailable, TelegramError: try again later.
         """
-        button = ButtonData.decoded(incoming.data)
+        button = ButtonData.decode(incoming.data)
         if button is None or button.action not in (*self._handlers, *_WITHOUT_DRAFT):
             return self._refuse(_OLD_BUTTON)
         try:
@@ -218,13 +217,12 @@ class Taps:
 
     async def _settle_faces(self, tap: DraftTap, *boxes: CropBox) -> TapAnswer:
         draft = await self._services.drafts.update(tap.draft, face_boxes=boxes)
-        if draft.movement is not None or draft.is_all_wanted:
+        if draft.movement is not None:
             return await self._place(draft.with_reserved_number())
         return self._show(draft)
 
     async def _turn_page(self, tap: DraftTap) -> TapAnswer:
-        page = int(tap.button.argument) if tap.button.argument.isdecimal() else 0
-        return self._show(tap.draft, page)
+        return self._show(tap.draft, _page_of(tap.button))
 
     async def _choose_engine(self, tap: DraftTap) -> TapAnswer:
         draft, engine = tap.draft, tap.button.argument
@@ -258,7 +256,7 @@ class Taps:
             return self._refuse(_OLD_KEYBOARD)
         clip = draft.look.clip if draft.look else None
         if clip is not None and tap.button.argument == FOLLOW:
-            return await self._place(_choosing(draft, movement=Movement.of_clip(clip)))
+            return await self._place(_choosing(draft, Movement.of_clip(clip)))
         return TapAnswer(then=partial(self._ask_for_clip, draft))
 
     async def _take_waiting_clip(self, draft: Draft, clip: MediaFile) -> None:
@@ -268,7 +266,7 @@ class Taps:
     async def _ask_for_clip(self, draft: Draft) -> None:
         drafts, _ = self._services.drafts, self._services.texts
         await drafts.update_conversation(draft, wants_clip=draft.draft_id)
-        seconds = self._media_handler.limits.clip_s
+        seconds = self._media_handler.terms.clip_s
         text = _(
             "Send me the clip: a video, a video message or a GIF with one face seen from the "
             "front. I use the first {seconds:g} s.",
@@ -287,13 +285,13 @@ class Taps:
 
     async def _choose_movement(self, tap: DraftTap) -> TapAnswer:
         draft, number = tap.draft, tap.button.number
-        wish = _choosing(draft, movement=Movement(template=tap.button.argument))
         if number != draft.number:
             known = await self._services.order_cards.read(draft.order_id_of(number))
             if known is not None:
                 return TapAnswer(self._services.texts(_ORDERED))
             return self._refuse(_OLD_KEYBOARD)
-        return await self._place(wish)
+        movement = Movement(template=tap.button.argument)
+        return await self._place(_choosing(draft, movement))
 
     async def _choose_one_of_all(self, tap: DraftTap) -> TapAnswer:
         draft, button = tap.draft, tap.button
@@ -302,7 +300,8 @@ class Taps:
         )
 
     async def _show_all(self, tap: DraftTap) -> TapAnswer:
-        return await self._place(_choosing(tap.draft, is_all_wanted=True))
+        movement = self._draft_cards.movements_on(_page_of(tap.button))
+        return await self._place(_choosing(tap.draft, movement))
 
     async def _again(self, tap: DraftTap) -> TapAnswer:
         """Show the movements again, in a new message."""
@@ -397,6 +396,9 @@ def _is_on_current_card(incoming: IncomingTap, button: ButtonData, draft: Draft)
     return is_card and button.action in _OF_A_KEYBOARD and 0 < button.number < draft.number
 
 
-def _choosing(draft: Draft, **wish: Any) -> Draft:
-    """Return the draft with this wish only."""
-    return draft.model_copy(update={"movement": None, "is_all_wanted": False, **wish})
+def _page_of(button: ButtonData) -> int:
+    return int(button.argument) if button.argument.isdecimal() else 0
+
+
+def _choosing(draft: Draft, movement: Movement) -> Draft:
+    return draft.model_copy(update={"movement": movement})

@@ -48,8 +48,7 @@ class Draft(BotRecord):
         look: what the gate found in this revision; None until then.
         problem: why this revision cannot be used, or None.
         face_boxes: the faces that will move, px of the normalised photo; empty until chosen.
-        movement: the movement to order as soon as everything is chosen, or None.
-        is_all_wanted: whether to order all movements in one numbered animation instead.
+        movement: what to order as soon as everything is chosen, or None.
         reserved_number: number of the order that this becomes; None: `number`.
         engine: the chosen engine, or None for the default.
         options: of the engine, by name.
@@ -73,7 +72,6 @@ class Draft(BotRecord):
     problem: DraftProblem | None = None
     face_boxes: tuple[CropBox, ...] = ()
     movement: Movement | None = None
-    is_all_wanted: bool = False
     reserved_number: int | None = Field(default=None, ge=1)
     engine: EngineName | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
@@ -110,9 +108,9 @@ class Draft(BotRecord):
         """Return the draft with the number of the order that it becomes."""
         return self.model_copy(update={"number": self.reserved_number or self.number})
 
-    def without_wish(self, **changes: object) -> Self:
+    def without_movement(self, **changes: object) -> Self:
         """Return the draft with no movement to order."""
-        nothing = {"movement": None, "is_all_wanted": False, "reserved_number": None}
+        nothing = {"movement": None, "reserved_number": None}
         return self.model_copy(update={**nothing, "options": {}, **changes})
 
     def shown_again(self) -> Self:

@@ -26,12 +26,7 @@ Commands = tuple[tuple[str, str], ...]
 
 
 class CommandLists:
-    """Updates commands and descriptions.
-
-    Args:
-        bot: the connection.
-        texts: the sentences.
-    """
+    """Updates commands and descriptions."""
 
     def __init__(self, bot: "ExtBot[Any]", texts: Texts) -> None:
         self._bot = bot

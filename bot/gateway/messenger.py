@@ -352,7 +352,7 @@ class _Whole(BytesIO):
 def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
     """Return the keyboard as Telegram's object; None for one without buttons."""
     rows = [
-        [InlineKeyboardButton(one.text, callback_data=one.data.encoded()) for one in row]
+        [InlineKeyboardButton(one.text, callback_data=one.data.encode()) for one in row]
         for row in keyboard
         if row
     ]

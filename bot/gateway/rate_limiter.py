@@ -129,11 +129,11 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         Raises:
             RetryAfter: Telegram refused it five times.
         """
-        chat = _chat_number(data.get("chat_id"))
-        if chat is None or endpoint.startswith(_READS):
+        chat_id = _chat_number(data.get("chat_id"))
+        if chat_id is None or endpoint.startswith(_READS):
             return await callback(*args, **kwargs)
         counts = endpoint.startswith(_COUNTED) and endpoint != _NOT_COUNTED
-        queue = self._queue_of(chat)
+        queue = self._queue_of(chat_id)
         if (rate_limit_args or {}).get("droppable"):
             return await self._call_or_drop(queue, counts, lambda: callback(*args, **kwargs))
         number = next(self._numbers)

@@ -97,12 +97,12 @@ class InOrderPerChat(BaseUpdateProcessor):
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
         """Handle an update when its chat's lock is free."""
-        chat = chat_of(update)
-        if chat is None:
+        chat_id = chat_of(update)
+        if chat_id is None:
             await coroutine
             return
         # A lock lives as long as it is held or awaited.
-        lock = self._locks.setdefault(chat, _ChatLock())
+        lock = self._locks.setdefault(chat_id, _ChatLock())
         is_tap = isinstance(update, Update) and update.callback_query is not None
         await lock.acquire(is_tap=is_tap)
         held = _HeldLock(lock)

@@ -41,8 +41,8 @@ class Groups:
             media: of the message or the one that it replies to, or None.
         """
         _ = self._services.texts
-        wish = " ".join(incoming.text.split()[1:])
-        template = self._template(wish)
+        name = " ".join(incoming.text.split()[1:])
+        template = self._template(name)
         if incoming.person_id < 0:
             text = _("I cannot see who you are. Please write as yourself, not as the group.")
             await self._media_handler.say(incoming, text)
@@ -50,12 +50,12 @@ class Groups:
             await self._media_handler.say(incoming, _(media.sentence, name=media.name))
         elif not isinstance(media, PhotoMedia):
             await self.help(incoming)
-        elif wish and template is None:
+        elif name and template is None:
             names = ", ".join(one.name for one in self._catalogue)
             text = _(
                 "There is no movement {wish}. There are: {names}. Or write only /animate and "
                 "choose with buttons.",
-                wish=wish[:_SHOWN_CHARACTERS],
+                wish=name[:_SHOWN_CHARACTERS],
                 names=names,
             )
             await self._media_handler.say(incoming, text)
@@ -95,10 +95,10 @@ class Groups:
             text = cancel_text(outcome[-1], _)
         await self._media_handler.say(incoming, text)
 
-    def _template(self, wish: str) -> Template | None:
+    def _template(self, name: str) -> Template | None:
         """Return the movement of that name or title, in any language, or None."""
         for template in self._catalogue:
-            if wish.casefold() in {one.casefold() for one in names_of(template)}:
+            if name.casefold() in {one.casefold() for one in names_of(template)}:
                 return template
         return None
 

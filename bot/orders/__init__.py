@@ -1,1 +1,1 @@
-"""The way of an order: from a wish to the queue, its status card, and the video that is sent."""
+"""Orders: placing them, their status cards, and the delivery of their videos."""

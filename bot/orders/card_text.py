@@ -262,14 +262,11 @@ def _another_movement(card: OrderCard, number: int, _: Texts) -> Button:
 def done_message(card: OrderCard, now_s: float, _: Texts) -> FinalMessage:
     """The card's final message after the result was sent."""
     seconds = max(1, round(now_s - card.begun_s))
-    if seconds < 2 * _MINUTE_S:
-        return FinalMessage(
-            text=_("{title}: done in {seconds} s.", title=card.title, seconds=seconds)
-        )
-    minutes = round(seconds / _MINUTE_S)
-    return FinalMessage(
-        text=_("{title}: done in {minutes} min.", title=card.title, minutes=minutes)
-    )
+    text = _("{title}: done in {seconds} s.", title=card.title, seconds=seconds)
+    if seconds >= 2 * _MINUTE_S:
+        minutes = round(seconds / _MINUTE_S)
+        text = _("{title}: done in {minutes} min.", title=card.title, minutes=minutes)
+    return FinalMessage(text=text)
 
 
 def failed_message(card: OrderCard, _: Texts) -> FinalMessage:

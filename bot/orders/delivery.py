@@ -33,7 +33,7 @@ from bot.orders.look_results import LookResults, TellAdmins
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import renumbered
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
-from bot.orders.sending import OutgoingMessage, Refused, Sender
+from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
 from jobs.connection import queue_errors
@@ -69,7 +69,7 @@ class Delivery:
         self._status_cards = status_cards
         self._look_results = look_results
         self._tell_admins = tell_admins
-        self._sender = Sender(services)
+        self._sender = DeliverySender(services)
         self._files = ResultFiles(services)
 
     async def work(self, assignment: Assignment) -> None:

@@ -26,12 +26,7 @@ class OrderForgotten(OrderRefused):
 
 
 class LaterOrders:
-    """Repeats, varies and moves earlier orders.
-
-    Args:
-        ordering: places orders.
-        status_cards: shows the orders.
-    """
+    """Repeats, varies and moves earlier orders."""
 
     def __init__(self, services: Services, ordering: Ordering, status_cards: StatusCards) -> None:
         self._services = services
@@ -108,7 +103,6 @@ class LaterOrders:
         card = await self._card(draft, number)
         one = {
             "movement": Movement(template=template),
-            "is_all_wanted": False,
             "engine": draft.engine,
             "options": draft.options,
         }
@@ -231,12 +225,10 @@ class LaterOrders:
 
 
 def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) -> Draft:
-    """Return the draft with the wish of one of its orders, and `message` as its card."""
+    """Return the draft with the choices of one of its orders, and `message` as its card."""
     wish = card.order.wish
-    is_all = bool(wish.movement.templates)
     changes = {
-        "movement": None if is_all else wish.movement,
-        "is_all_wanted": is_all,
+        "movement": wish.movement,
         "face_boxes": wish.face_boxes,
         "engine": card.order.engine,
         "options": wish.options,

@@ -99,8 +99,8 @@ class LookResults:
         draft = await self._services.drafts.change(before.draft_id, updated)
         if draft is None or draft.revision != before.revision:
             return
-        wished = draft.with_reserved_number()
-        if await self._services.order_cards.read(wished.order_id) is not None:
+        numbered = draft.with_reserved_number()
+        if await self._services.order_cards.read(numbered.order_id) is not None:
             return  # delivered before: the card shows the order already
         if (
             isinstance(outcome, UserError)
@@ -108,7 +108,7 @@ class LookResults:
             and not draft.problem.is_clip
         ):
             await self._services.drafts.detach_draft(draft)
-        if not (is_settled and is_ready(draft) and await self._place_or_refuse(wished)):
+        if not (is_settled and is_ready(draft) and await self._place_or_refuse(numbered)):
             await self._show_when_free(draft)
         if isinstance(outcome, AnimatoError) and not isinstance(outcome, UserError):
             facts = {"job": ref.job_id, "error": outcome}
@@ -125,7 +125,7 @@ class LookResults:
                 await self._services.messenger.send(draft.target, content, droppable=True)
             except ChatBusy:
                 log.info("%s: the person was not told", draft.order_id)
-            await self._services.drafts.change(draft.draft_id, Draft.without_wish)
+            await self._services.drafts.change(draft.draft_id, Draft.without_movement)
             return False
 
     async def _show_when_free(self, draft: Draft) -> None:
@@ -148,8 +148,7 @@ class LookResults:
 
 def is_ready(draft: Draft) -> bool:
     """Whether face and movement are chosen."""
-    is_wanted = draft.movement is not None or draft.is_all_wanted
-    return is_wanted and draft.look is not None and bool(draft.face_boxes)
+    return draft.movement is not None and draft.look is not None and bool(draft.face_boxes)
 
 
 def with_look(draft: Draft, look: LookResult) -> Draft:

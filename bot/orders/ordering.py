@@ -27,7 +27,7 @@ from jobs.queues.keys import show_all_key
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import OrderRefused
-from jobs.show_all import MAX_TILES, work_frames
+from jobs.show_all import work_frames
 from jobs.templates import Catalogue, CurveMotion, Template
 from jobs.wish import Movement, Wish
 
@@ -120,7 +120,7 @@ class Ordering:
     ) -> PlacedOrder:
         """Order what a draft asks for, once for each of its numbers.
 
-        Files that are not stored any more are fetched first; the draft keeps the wish meanwhile.
+        Files that are not stored any more are fetched first; the draft keeps what was chosen.
 
         Args:
             draft: what is wanted.
@@ -224,14 +224,13 @@ class Ordering:
         return NO_LIMITS if lane is Lane.EXPRESS else self._services.queues.limits
 
     async def _fetch(self, draft: Draft) -> None:
-        """Fetch a draft's files, unless they are being fetched; keep its wish.
+        """Fetch a draft's files, unless they are being fetched; keep what was chosen.
 
         Raises:
             StillFetching: they are being fetched for another order.
         """
-        wish: dict[str, Any] = {
+        choices: dict[str, Any] = {
             "movement": draft.movement,
-            "is_all_wanted": draft.is_all_wanted,
             "reserved_number": draft.number,
             "engine": draft.engine,
             "options": draft.options,
@@ -245,8 +244,8 @@ class Ordering:
             is_as_read = found.revision == draft.revision and not is_being_checked
             if is_as_read or found.clip != draft.clip:
                 # The photo is the same, and so is the chosen face.
-                return found.renewed(face_boxes=draft.face_boxes, **wish)
-            return found.model_copy(update=wish)
+                return found.renewed(face_boxes=draft.face_boxes, **choices)
+            return found.model_copy(update=choices)
 
         stored = await self._services.drafts.change(draft.draft_id, changed)
         if stored is not None:
@@ -264,15 +263,13 @@ class Ordering:
             raise DraftUnready
         offer = await self._services.offers.now()
         motion, templates = draft.movement, self._templates(draft)
+        if motion is None:
+            raise DraftUnready
         engine = offer.engine_for(
             draft.engine,
-            is_all_wanted=draft.is_all_wanted,
+            is_all_wanted=bool(motion.templates),
             face_count=len(draft.face_boxes),
         )
-        if draft.is_all_wanted:
-            motion = Movement(templates=tuple(one.name for one in templates))
-        elif motion is None:
-            raise DraftUnready
         understood = offer.options(engine)
         options = {name: value for name, value in draft.options.items() if name in understood}
         if motion.clip is not None and FIND_BEST_FRAME in understood:
@@ -333,8 +330,8 @@ class Ordering:
             if found.number != order.number and found.card == card.message:
                 # The message shows this order from now on; the draft's next card is a new one.
                 found = found.model_copy(update={"card": None})
-            is_other_wish = found.reserved_number not in (None, order.number)
-            return found if is_other_wish else found.without_wish()
+            is_of_other_order = found.reserved_number not in (None, order.number)
+            return found if is_of_other_order else found.without_movement()
 
         await services.drafts.change(draft.draft_id, ordered)
         self._status_cards.wake(order.order_id)
@@ -364,16 +361,17 @@ class Ordering:
 
     def _templates(self, draft: Draft) -> list[Template]:
         """The movements that a draft asks for."""
-        if draft.is_all_wanted:
-            return list(self._catalogue)[:MAX_TILES]
-        name = draft.movement.template if draft.movement else None
-        return [self._catalogue.get(name)] if name else []
+        movement = draft.movement
+        names = (movement.template, *movement.templates) if movement else ()
+        return [self._catalogue.get(name) for name in names if name]
 
     def _title(self, draft: Draft, wish: Wish) -> str:
         _, strength = self._services.texts, strength_of(wish)
-        if draft.is_all_wanted:
-            return _("✨ All movements")
         templates = self._templates(draft)
+        if wish.movement.templates:
+            if len(templates) == len(self._catalogue):
+                return _("✨ All movements")
+            return _("✨ {count} movements", count=len(templates))
         title = title_of(templates[0]) if templates else _("🎬 Your clip")
         if wish.face_count > 1:
             title = _("{title}, {count} faces", title=title, count=wish.face_count)
@@ -393,10 +391,10 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]
     Raises:
         DraftUnready: no movement is chosen.
     """
-    if draft.movement is None and not draft.is_all_wanted:
+    if draft.movement is None:
         raise DraftUnready
     made_of = earlier.order.wish if earlier is not None else draft.look
-    clip = draft.movement.clip if draft.movement else None
+    clip = draft.movement.clip
     # What an earlier version stored about a clip is too little: it is looked at again.
     if made_of is None or (clip is not None and not clip.is_complete):
         return ()

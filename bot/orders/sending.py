@@ -1,8 +1,8 @@
 """Sends a delivery once, as far as Telegram allows, and says what each error means.
 
-    Sender.begin -> what to do now (`jobs/queues/delivery_records.py`)
-    Sender.send  -> record, send, record the receipt
-                    | busy or unknown: Later        | refused for good: Refused
+    DeliverySender.begin -> what to do now (`jobs/queues/delivery_records.py`)
+    DeliverySender.send  -> record, send, record the receipt
+                            | busy or unknown: Later        | refused for good: Refused
 
 If a chat refuses videos, a file is sent; if a topic is closed, the video goes to the chat itself.
 """
@@ -74,7 +74,7 @@ class Refused(Exception):
         return isinstance(self.error, Forbidden)
 
 
-class Sender:
+class DeliverySender:
     """Sends deliveries."""
 
     def __init__(self, services: Services) -> None:

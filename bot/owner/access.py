@@ -104,7 +104,7 @@ class Guard:
         return False
 
     async def _admits_tap(self, attempt: CommandAttempt, role: Role) -> bool:
-        tap, query = ButtonData.decoded(attempt.data), attempt.query_id or ""
+        tap, query = ButtonData.decode(attempt.data), attempt.query_id or ""
         action = tap.action if tap else None
         if action is ButtonAction.OWNER:
             await self._services.messenger.answer(query)

@@ -75,7 +75,7 @@ class OwnerCommands:
 
     async def tap(self, tap: IncomingTap) -> None:
         """Do what a button says, and show the result in its message."""
-        messenger, button = self._services.messenger, ButtonData.decoded(tap.data)
+        messenger, button = self._services.messenger, ButtonData.decode(tap.data)
         found = owner_action_of(button) if button else None
         if found is None:
             await messenger.answer(tap.query_id, self._services.texts("This button is too old."))

@@ -80,9 +80,9 @@ def attempt_of(update: Update, bot: str) -> CommandAttempt | None:
     """
     query, message = update.callback_query, update.message
     if query is not None:
-        chat = query.message.chat.id if query.message else query.from_user.id
+        chat_id = query.message.chat.id if query.message else query.from_user.id
         return CommandAttempt(
-            ChatTarget(chat), query.from_user.id, query_id=query.id, data=query.data or ""
+            ChatTarget(chat_id), query.from_user.id, query_id=query.id, data=query.data or ""
         )
     if message is None or filters.StatusUpdate.ALL.check_update(update):
         return None

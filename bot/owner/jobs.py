@@ -135,7 +135,7 @@ def detail_content(listed: ListedOrder, log: Sequence[str], _: Texts) -> Message
     lines = [
         order.order_id,
         _("Person {person}, chat {chat}", person=order.person, chat=order.chat),
-        _("{wish} by {engine}, {frames} frames", **_wish_fields(order, _)),
+        _("{wish} by {engine}, {frames} frames", **_order_fields(order, _)),
         _(
             "{state}; ordered {age} ago",
             state=_state_text(status, _),
@@ -161,7 +161,7 @@ def _line(listed: ListedOrder, _: Texts) -> str:
         state=_state_text(listed.status, _),
         age=age_text(listed.age_s, _),
         person=listed.card.person_id,
-        **_wish_fields(listed.card.order, _),
+        **_order_fields(listed.card.order, _),
     )
 
 
@@ -176,7 +176,7 @@ def _state_text(status: Status | None, _: Texts) -> str:
     return _(status.state.value)
 
 
-def _wish_fields(order: Order, _: Texts) -> dict[str, object]:
+def _order_fields(order: Order, _: Texts) -> dict[str, object]:
     movement = order.wish.movement
     wish = _("all movements") if movement.templates else movement.template or _("own clip")
     return {"wish": wish, "engine": order.engine, "frames": order.wish.cost_frames}

@@ -81,7 +81,7 @@ class FommEngine(Engine):
     digital_source_type = (
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     )
-    options = frozenset(EngineOptions.__dataclass_fields__)
+    options = frozenset(EngineOptions.__dataclass_fields__) - {"strength"}
     evaluates_motions = False
 
     def __init__(

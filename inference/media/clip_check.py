@@ -14,21 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.finder import find_again, find_faces
-from inference.faces.landmarker import Landmarker
 from inference.faces.loading import landmarker
 from jobs.model import CropBox, Face, MediaWarning
 
 Picture = npt.NDArray[np.uint8]
 Thumbnail = npt.NDArray[np.float32]
 
-Loss = Literal["faded", "left", "hidden"]
+Loss = Literal["left", "hidden"]
 """Why there is no face in a frame."""
 
 _FIRST_LOOKS = (0, 2, 4)  # a face that is missed in one of these frames may be found in another
 _FURTHER_LOOKS = 12  # frames spread over the clip in which the face is looked at again
 _LOST_LOOKS = 2  # a single one is bridged
-_DARK, _DARK_FACE = 24, 40  # mean luminance of a frame, and of a face in it, of 255
-_FLAT = 6.0  # spread of the luminance; a frame that is white or grey all over has less
+_DARK, _DARK_FACE = 12, 40  # mean luminance of a frame, and of a face in it, of 255
+_FLAT = 6.0  # contrast; a frame that is white or grey all over has less
+_FADED, _FADE_FRAMES = 0.5, 4  # its share of the usual contrast in a faded frame; how many of these
 _EDGE = 0.15  # a face closer than this to the frame's edge, in face sides, is about to leave
 _THUMBNAIL_PX = 24
 _FLASH_FRAMES = 5  # a change that is undone within these is a flash, not a cut
@@ -53,28 +53,34 @@ class ClipCheck:
     warnings: tuple[MediaWarning, ...] = ()
 
 
-def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
+def check_clip(frames: Iterable[Picture], frame_count: int, *, find_face: bool = True) -> ClipCheck:
     """Check a clip in one pass.
 
     Args:
         frames: uint8 (H, W, 3) RGB, all of one size; at least one.
         frame_count: their approximate number.
+        find_face: whether a face is looked for; if not, none is missed.
 
     Raises:
         OperatorError: the landmark network cannot be loaded.
     """
     cuts = _CutWatch()
-    face = _FaceWatch(landmarker())
+    face = _FaceWatch()
     spread = np.linspace(0, max(0, frame_count - 1), _FURTHER_LOOKS + 1).round().astype(int)
     # A search takes longer than to follow a face.
     to_follow, to_search = {*spread[1:]}, {*_FIRST_LOOKS, *spread[2::2]}
+    contrasts: list[float] = []
     for index, frame in enumerate(frames):
-        is_blank = _is_blank(frame)
+        brightness, contrast = _light(frame)
+        is_blank = brightness < _DARK or contrast < _FLAT
+        contrasts.append(0.0 if is_blank else contrast)
         if not is_blank:
             cuts.see(frame)
-        if index in (to_follow if face.faces else to_search):
+        if find_face and index in (to_follow if face.faces else to_search):
             face.see(frame, index, is_blank=is_blank)
-    warnings = face.warnings()
+    warnings = face.warnings() if find_face else []
+    if find_face and _fades(contrasts):
+        warnings.append(MediaWarning.CLIP_FADES)
     if cuts.found():
         warnings.append(MediaWarning.HARD_CUTS)
     return ClipCheck(face.faces, tuple(face.later), tuple(warnings))
@@ -86,18 +92,14 @@ def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
 class _FaceWatch:
     """Finds the faces of a clip, and follows the largest one.
 
-    Args:
-        network: the landmark network.
-
     Attributes:
         faces: as in `ClipCheck`.
         later: boxes of the largest one in later frames.
     """
 
-    def __init__(self, network: Landmarker) -> None:
+    def __init__(self) -> None:
         self.faces: tuple[Face, ...] = ()
         self.later: list[CropBox] = []
-        self._network = network
         self._last: Face | None = None
         self._first_index = 0
         self._losses: Counter[Loss] = Counter()
@@ -106,13 +108,13 @@ class _FaceWatch:
     def see(self, frame: Picture, index: int, *, is_blank: bool) -> None:
         """Look at a frame."""
         if is_blank:
-            self._losses["faded"] += 1
-        elif self._last is None:
+            return
+        if self._last is None:
             self.faces = find_faces(frame)
             if self.faces:
                 self._first_index = index
                 self._remember(frame, self.faces[0])
-        elif (found := find_again(self._network, frame, self._last)) is not None:
+        elif (found := find_again(landmarker(), frame, self._last)) is not None:
             self._remember(frame, found)
             self.later.append(found.box)
         else:
@@ -123,7 +125,6 @@ class _FaceWatch:
         found = {
             MediaWarning.NO_FACE_IN_CLIP: not self.faces,
             MediaWarning.FACE_LATE: self._first_index > max(_FIRST_LOOKS),
-            MediaWarning.CLIP_FADES: self._losses["faded"] >= _LOST_LOOKS,
             MediaWarning.FACE_LEAVES: self._losses["left"] >= _LOST_LOOKS,
             MediaWarning.FACE_HIDDEN: self._losses["hidden"] >= _LOST_LOOKS,
             MediaWarning.CLIP_DARK: bool(self._brightness)
@@ -139,11 +140,19 @@ class _FaceWatch:
             self._brightness.append(float(_luminance(part).mean()))
 
 
-def _is_blank(frame: Picture) -> bool:
-    """Whether it is black, or of one brightness all over."""
+def _light(frame: Picture) -> tuple[float, float]:
+    """Mean and standard deviation of the luminance."""
     small = cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA)
     luminance = _luminance(np.asarray(small, np.uint8))
-    return float(luminance.mean()) < _DARK or float(luminance.std()) < _FLAT
+    return float(luminance.mean()), float(luminance.std())
+
+
+def _fades(contrasts: list[float]) -> bool:
+    """Whether the clip begins or ends with frames of little contrast, or has many blank ones."""
+    least = _FADED * float(np.median(contrasts))
+    ends = contrasts[:_FADE_FRAMES], contrasts[-_FADE_FRAMES:]
+    has_faded_end = any(max(end) <= least for end in ends)
+    return contrasts.count(0.0) > _FADE_FRAMES or (len(contrasts) > _FADE_FRAMES and has_faded_end)
 
 
 def _luminance(picture: Picture) -> npt.NDArray[np.float64]:

@@ -19,6 +19,7 @@ from inference.faces.landmarker import (
     box_iou,
 )
 from inference.mesh.person import Looks, Person
+from inference.mesh.shading import SkinMap
 from inference.mesh.topology import FACE_POINTS
 from jobs.model import Face
 
@@ -49,6 +50,7 @@ class Sight:
         brightness: of the face, grey levels.
         contrast: likewise, its standard deviation.
         skin: (3,) float32, colour of the cheeks.
+        skin_map: (64, 64) float16, see `SkinMap`.
     """
 
     points: npt.NDArray[np.float32]
@@ -56,6 +58,7 @@ class Sight:
     brightness: float
     contrast: float
     skin: npt.NDArray[np.float32]
+    skin_map: npt.NDArray[np.float16]
 
 
 class FaceFollower:
@@ -65,11 +68,15 @@ class FaceFollower:
         landmarker: measures faces.
         face: in one of the first frames.
         frame_rate: frames per second.
+
+    Attributes:
+        skin_map: how faces are unwrapped.
     """
 
     def __init__(self, landmarker: Landmarker, face: Face, frame_rate: float) -> None:
         self._landmarker = landmarker
         self._frame_rate = frame_rate
+        self.skin_map = SkinMap(landmarker.mesh)
         self._place = square_of(face)
         self._last: Landmarks | None = None
         self._person = Person(max(1.0, _MEMORY_S * frame_rate))
@@ -97,6 +104,7 @@ class FaceFollower:
             brightness=looks.brightness,
             contrast=looks.contrast,
             skin=looks.skin,
+            skin_map=self.skin_map.of_frame(frame, face.points).astype(np.float16),
         )
 
     def _followed(self, frame: Picture) -> tuple[Landmarks, Looks] | None:

@@ -79,6 +79,7 @@ class _Grid:
 
     def __init__(self, photo: Floats, a: Floats, b: Floats, lines: LidLines, scale: float) -> None:
         self.photo, self.a, self.b, self.scale = photo, a, b, scale
+        self.px = scale / lines.frame.width  # of the photo
         self.upper, self.lower = lines.upper_at(a), lines.lower_at(a)
 
     @property
@@ -101,13 +102,14 @@ def _skin(grid: _Grid) -> Floats:
 
     from_crease = _CREASE - above
     from_bottom = grid.lower + _SKIN_BELOW - grid.b
-    hole = (from_crease > 0) & (from_bottom > 0) & (grid.from_corners > -0.02)
+    hole = (from_crease > 0) & (from_bottom > 0) & (grid.from_corners > -0.06)
     level = closed.mean(axis=-1)
-    shade = smooth((level / np.median(level[~hole]) - 0.24) / 0.2)  # lashes are no skin
-    fill = _spread(closed, np.where(hole, 0, shade), grid.scale) + _grain(grid)
+    bare = smooth((level / np.median(level[~hole]) - 0.24) / 0.2)  # beside the eye, lashes are dark
+    bare = np.where(hole, 0, np.maximum(bare, grid.from_corners > 0.1))
+    fill = _spread(closed, bare, grid.scale) + _grain(grid)
     fill *= 1 - 0.05 * smooth((grid.lower - grid.b) / 0.3)[..., None]
     covered = smooth(from_crease / 0.06) * smooth(from_bottom / 0.05)
-    return mixed(skin, fill, covered * smooth((grid.from_corners + 0.03) / 0.06))
+    return mixed(skin, fill, covered * smooth((grid.from_corners + 0.07) / 0.06))
 
 
 def _grain(grid: _Grid) -> Floats:
@@ -132,7 +134,7 @@ def _fringe(grid: _Grid, lashes: Floats) -> Floats:
     down = grid.upper * grid.scale
     row = np.arange(len(lashes))[:, None]
     level = sample(lashes, np.stack([column, row + down], axis=-1))
-    soft = cv2.GaussianBlur(level, (0, 0), sigmaX=0.06 * grid.scale, sigmaY=0.4)
+    soft = cv2.GaussianBlur(level, (0, 0), sigmaX=0.06 * grid.scale, sigmaY=0.5 * grid.px)
     return sample(soft, np.stack([column, row - down], axis=-1))
 
 

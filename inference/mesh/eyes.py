@@ -24,8 +24,10 @@ Floats = npt.NDArray[np.float32]
 _LOWER_LASHES = 0.03
 _MAX_LID_SKIN = 0.5  # between lid and brow
 _BEYOND = 0.12  # the corners
+_CREASE_DROP = 0.5  # of the eye's opening
 _MAX_GAZE = np.array([0.30, 0.12])
-_MIN_HANGING = 0.35  # brightness below the darkest lashes of a shut eye
+_MIN_HANGING = 0.25  # brightness below the darkest lashes of a shut eye
+_GAP_WIDTH, _GAP_SHADE = 0.025, 0.45
 _ALL_LID, _ALL_GAZE = 0.06, 0.015  # changes from which on the whole eye is drawn anew
 
 
@@ -57,7 +59,7 @@ class Eyes:
                 area = eye.area(source.shape, offset, points)
                 part = source[area.rows, area.columns]
                 if part.size:
-                    eye.unfold(part, area, amount)
+                    eye.unfold(part, area, 1 - lid, amount)
 
     def draw(
         self,
@@ -137,21 +139,35 @@ class _Eye:
     def area(self, shape: tuple[int, ...], offset: tuple[int, int], points: Doubles) -> _Area:
         return _Area(shape, offset, LidLines.of(points, self._number), self._lines)
 
-    def unfold(self, source: Floats, area: _Area, amount: float) -> None:
-        """Mix into `source` the photo's own place of the skin between lid and brow."""
-        brow = np.interp(area.a, self._brow[:, 0], self._brow[:, 1])
-        height = np.clip(area.was_upper - brow, 0.1, _MAX_LID_SKIN)
+    def unfold(self, source: Floats, area: _Area, closing: float, amount: float) -> None:
+        """Mix into `source` the place of the skin between lid and brow."""
+        height = self._skin_height(area)
         kept = smooth((0.95 - (area.was_upper - area.b) / height) / 0.35)
         kept *= smooth((area.lower + 0.1 - area.b) / 0.1)
         kept *= smooth((area.from_corners + _BEYOND) / 0.15)
-        own = self._lines.frame.outside(np.stack([area.a, area.b], axis=-1))
+        own = self._lines.frame.outside(np.stack([area.a, self._lid_b(area, closing)], axis=-1))
         source += amount * kept[..., None] * (own.astype(np.float32) - source)
+
+    def _skin_height(self, area: _Area) -> Floats:
+        brow = np.interp(area.a, self._brow[:, 0], self._brow[:, 1])
+        return np.clip(area.was_upper - brow, 0.1, _MAX_LID_SKIN).astype(np.float32)
+
+    def _lid_b(self, area: _Area, closing: float) -> Floats:
+        """Where in the photo the lid's skin is, b: the crease sinks a little with the lid."""
+        line, height = area.was_upper, 0.95 * self._skin_height(area)
+        drop = _CREASE_DROP * max(0.0, closing) * (area.was_lower - line)
+        above = line - (line + drop - area.b) * height / (height + drop)
+        room = np.maximum(area.upper - line - drop, 1e-3)
+        below = line + (area.b - line - drop) * (area.upper - line) / room
+        moved = np.where(area.b < line + drop, above, below)
+        is_lid = (area.b > line - height) & (area.b < area.upper) & (drop > 0)
+        return np.where(is_lid, moved, area.b).astype(np.float32)
 
     def drawn(self, frame: Floats, area: _Area, closing: float, shift: Doubles) -> Floats:
         """Return the frame's part with this eye drawn."""
         texture, below = self._texture, area.below
         shut = smooth((closing - 0.45) / 0.45)
-        skin = texture.sample(texture.skin, area.a, area.b)
+        skin = texture.sample(texture.skin, area.a, self._lid_b(area, closing))
         seen = mixed(frame, self._ball(area, closing, shift), self._ball_alpha(area))
         # Remains of the squeezed eye lie beneath the lashes of a shut one.
         remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06)
@@ -159,14 +175,17 @@ class _Eye:
 
         own = texture.sample(texture.photo, area.a, area.was_upper + below)
         own += shut * (seen * self._hanging_lashes(area)[..., None] - own)
-        strip = smooth((LASHES_BELOW - below) / 0.03) * smooth(area.from_corners / 0.06)
+        strip = smooth((LASHES_BELOW - below) / max(0.03, 1.5 / area.width)) * smooth(
+            area.from_corners / 0.06
+        )
         seen = mixed(seen, own, strip * (below > -0.03))
 
         skin *= (self._lashes(area, below) ** (1 - shut))[..., None]
         covered = np.clip(0.5 - area.width * below, 0, 1)
         above = np.minimum(area.was_upper, area.upper) - area.b
         covered *= smooth((LASHES_ABOVE + 0.06 - above) / 0.03)
-        return mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
+        seen = mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
+        return np.asarray(seen * (1 - shut * self._gap_shade(area))[..., None], np.float32)
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:
         return self._texture.sample(self._texture.lashes, area.a, area.was_upper + below)
@@ -179,6 +198,12 @@ class _Eye:
         from_nose = 1 - area.a if self._number == 0 else area.a
         strength = (1 - _MIN_HANGING) * (0.3 + 0.7 * smooth(from_nose / 0.5))
         return np.asarray(1 - strength * (1 - lashes), np.float32)
+
+    def _gap_shade(self, area: _Area) -> Floats:
+        """How dark the line is in which shut lids meet; lashes alone may be thin."""
+        width = max(_GAP_WIDTH, 0.7 / area.width)
+        line = np.exp(-((area.below / width) ** 2)) * smooth(area.from_corners / 0.2)
+        return np.asarray(_GAP_SHADE * line, np.float32)
 
     def _ball_alpha(self, area: _Area) -> Floats:
         bottom = area.lower - _LOWER_LASHES * smooth(area.from_corners / 0.12)

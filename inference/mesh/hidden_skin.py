@@ -17,6 +17,7 @@ from inference.mesh.topology import FACE_POINTS, Indices
 _HIDDEN, _SEEN = 0.05, 0.3
 # By how much it must rise before the skin is replaced, and is replaced wholly.
 _FROM_RISE, _RISE = 0.03, 0.2
+_FROM_LOSS, _LOSS = 0.08, 0.15
 _ROUNDS = 60
 _HOLD = 0.05
 
@@ -34,7 +35,15 @@ class HiddenSkin:
         self._from_photo = at_rest.head.rotation.T
         self._normals = _normals(points, mesh.triangles)
         trust = smoothstep((self._normals[:, 2] - _HIDDEN) / (_SEEN - _HIDDEN))
-        self._change = _spread(points, trust, mesh.triangles) - points
+        # The border of a face seen from the front is narrow too, but it is seen on both sides.
+        normals = _normals(mesh.points, mesh.triangles)
+        lost = normals[:, 2] - normals @ at_rest.head.rotation[2]
+        trust = 1 - (1 - trust) * smoothstep((lost - _FROM_LOSS) / _LOSS)
+        change = (_spread(points, trust, mesh.triangles) - points)[:, :2]
+        # Only inwards: lashes and brows that reach the border would get bends.
+        out = self._normals[:, :2]
+        out = out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
+        self._change = (change * out).sum(axis=1, keepdims=True) * out
 
     def sources(self, own: Doubles, head: Head) -> Doubles:
         """Return where the mesh's vertices are read in the photo, for a pose.
@@ -49,7 +58,7 @@ class HiddenSkin:
         if not share.any():
             return own
         moved = own.copy()
-        moved[:FACE_POINTS] += share[:, None] * self._change
+        moved[:FACE_POINTS, :2] += share[:, None] * self._change
         return moved
 
 

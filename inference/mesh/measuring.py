@@ -5,6 +5,7 @@ frames -> followed -> heads -> gaps bridged, smoothed -> differences from the ne
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,10 @@ from inference.faces.model_file import CanonicalMesh
 from inference.mesh.driver import FaceFollower, Picture, Sight
 from inference.mesh.head import fit_head, lip_gaps, mouth_width
 from inference.mesh.neutral import Movement, Neutral, find_neutral
+from inference.mesh.shading import Folds, folds
 from inference.mesh.smoothing import (
     bridged,
+    cuts,
     eased,
     last_shown,
     smoothed,
@@ -39,6 +42,11 @@ _LONGEST_OFFSET_CM = 4.0  # a mouth wide open moves the chin by less
 # Light of an evenly lit frame, as shares of the clip's median: brightness, contrast.
 _EVEN_LIGHT = np.array([[0.6, 0.7], [1.6, 1.5]])
 _LEAST_CONTRAST = 0.15  # with less, the colours of a face are gone and its points tremble
+# Up to this, a difference from the frames around is noise of the network; of a still face, three
+# times the standard deviation. Of the whole head: its points, angles, scale and neck.
+_NOISE_CM, _NOISE_RAD, _NOISE_SCALE, _NOISE_NECK_CM = 0.04, 0.01, 0.004, 0.15
+_NOISE_APERTURE, _NOISE_GAZE = 0.007, 0.008
+_FAST_CM, _FAST_ZOOM = 2.5, 0.08  # from one frame to the next
 # Measured lids: an eye is shut at this share of its opening; it opens by less than it measures.
 _SHUT, _WIDENING, _WIDEST = 0.32, 0.8, 1.6
 
@@ -46,7 +54,7 @@ _SHUT, _WIDENING, _WIDEST = 0.32, 0.8, 1.6
 class TrackRecorder:
     """Measures a track frame by frame; `measure_track` does it for all frames at once.
 
-    It keeps numbers only, 6 KB per frame.
+    It keeps numbers only, 14 KB per frame.
 
     Args:
         face: in one of the first frames.
@@ -88,20 +96,30 @@ class TrackRecorder:
         )
         is_even = _evenly_lit(light, trusted)
         neutral = find_neutral(movement, is_even, mesh)
-        lips = np.array([sight.points[_LIPS, :2] for sight in sights], np.float64)
+        lips = bridged(np.array([sight.points[_LIPS, :2] for sight in sights]), known, len(shown))
+        lip_noise = _NOISE_CM * neutral.scale
+        after_cut = cuts(_steps(movement), shown)
         return Track(
             frame_rate=self._frame_rate,
             frame_size=self._size,
             rest_angles=neutral.angles.astype(np.float32),
             mouth_width=neutral.mouth_width,
             mouth_frames=last_shown(shown, rate).astype(np.int32),
-            lips=smoothed(bridged(lips, known, len(shown)), shown, window).astype(np.float32),
+            lips=Track.FORMS["lips"].cut(smoothed(lips, shown, window, lip_noise)),
             skin=_skin(sights, known, is_even).astype(np.float32),
+            folds=self._folds(sights, known, shown, neutral.frames),
             **{
-                name: eased(values, shown, rate).astype(Track.FORMS[name].dtype)
-                for name, values in _differences(movement, neutral).items()
+                name: Track.FORMS[name].cut(eased(values, shown, rate, after_cut))
+                for name, values in _differences(movement, neutral, after_cut).items()
             },
         )
+
+    def _folds(self, sights: Sequence[Sight], known: Frames, shown: Mask, calm: Frames) -> Folds:
+        """The folds of the face in all frames, (n, 64, 64)."""
+        maps = np.array([sight.skin_map for sight in sights], np.float32)
+        found = folds(maps, np.isin(known, calm), self._follower.skin_map.skin)
+        whole = bridged(found, known, len(shown))
+        return np.rint(127 * eased(whole, shown, float(self._frame_rate))).astype(np.int8)
 
 
 def measure_track(
@@ -154,18 +172,18 @@ def _movement(
     def whole(values: Sequence[Doubles | float]) -> Doubles:
         return bridged(np.asarray(values, np.float64), known, len(shown))
 
-    def even(values: Sequence[Doubles | float]) -> Doubles:
-        return smoothed(whole(values), shown, window)
+    def even(values: Sequence[Doubles | float], noise: float) -> Doubles:
+        return smoothed(whole(values), shown, window, noise)
 
-    points = smoothed(bridged(points, known, len(shown)), shown, window)
+    usual_scale = float(np.median(scale))
+    points = smoothed(bridged(points, known, len(shown)), shown, window, _NOISE_CM)
     return Movement(
         points=points,
-        angles=even(list(np.unwrap(angles, axis=0))),
-        scale=even(scale),
-        neck=even(neck),
-        # Not smoothed: a blink lasts three to five frames.
-        apertures=whole(apertures),
-        gaze=even(gaze),
+        angles=even(list(np.unwrap(angles, axis=0)), _NOISE_RAD),
+        scale=even(scale, _NOISE_SCALE * usual_scale),
+        neck=even(neck, _NOISE_NECK_CM * usual_scale),
+        apertures=even(apertures, _NOISE_APERTURE),
+        gaze=even(gaze, _NOISE_GAZE),
         gaps=np.array([_gaps(of_frame.astype(np.float64)) for of_frame in points]),
         scores=whole([sight.scores.astype(np.float64) for sight in sights]),
     )
@@ -175,16 +193,35 @@ def _gaps(points: Doubles) -> Doubles:
     return lip_gaps(points) / mouth_width(points)
 
 
-def _differences(movement: Movement, neutral: Neutral) -> dict[str, Doubles | Floats]:
-    """The movement as differences from the neutral face: 0 is rest."""
+def _steps(movement: Movement) -> Doubles:
+    """How far the head goes from frame to frame, (n - 1,); more than 1 is fast."""
+    scale = movement.scale[1:]
+    moved = np.linalg.norm(np.diff(movement.neck, axis=0), axis=1) / scale / _FAST_CM
+    return np.asarray(np.maximum(moved, np.abs(np.diff(np.log(movement.scale))) / _FAST_ZOOM))
+
+
+def _differences(
+    movement: Movement, neutral: Neutral, after_cut: Mask
+) -> dict[str, Doubles | Floats]:
+    """The movement as differences from the neutral face: 0 is rest.
+
+    A cut moves the camera and not the head, so place and size are measured anew after it.
+    """
+    scale = np.full(len(after_cut), neutral.scale)
+    neck = np.tile(neutral.neck, (len(after_cut), 1))
+    if after_cut.any():
+        bounds = [0, *np.flatnonzero(after_cut), len(after_cut)]
+        for first, end in pairwise(bounds):
+            scale[first:end] = np.median(movement.scale[first:end])
+            neck[first:end] = np.median(movement.neck[first:end], axis=0)
     expression = movement.points - neutral.points.astype(np.float32)
     length = np.linalg.norm(expression, axis=2, keepdims=True)
     expression *= np.minimum(1.0, _LONGEST_OFFSET_CM / np.maximum(length, 1e-9))
     return {
         "expression": expression,
         "turn": movement.angles - neutral.angles,
-        "log_zoom": np.log(movement.scale / neutral.scale),
-        "shift": (movement.neck - neutral.neck) / neutral.scale,
+        "log_zoom": np.log(movement.scale / scale),
+        "shift": (movement.neck - neck) / scale[:, None],
         "opening": _lids(movement.apertures / neutral.apertures) - 1,
         "gaze": movement.gaze - neutral.gaze,
         "gaps": movement.gaps - neutral.gaps,

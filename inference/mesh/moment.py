@@ -45,6 +45,8 @@ class Moment:
         gaps: (11,) change of the distances of the inner lips, mouth widths.
         mouth_width: of the driver at rest, cm; 0 for that of the photo.
         mouth: pixels for the inside of the mouth; None: it is painted.
+        folds: (64, 64) int8, where the skin gets brighter and darker, see `FoldShading`; None for
+            nowhere.
     """
 
     expression: Doubles = field(default_factory=lambda: _zeros(POINTS, 3))
@@ -56,6 +58,7 @@ class Moment:
     gaps: Doubles = field(default_factory=lambda: _zeros(11))
     mouth_width: float = 0.0
     mouth: DrivenMouth | None = None
+    folds: npt.NDArray[np.int8] | None = None
 
     def scaled(self, strength: float) -> "Moment":
         """Return the moment with a weaker or stronger movement.
@@ -66,6 +69,9 @@ class Moment:
         closing = 1 - self.lids
         shut = np.clip(closing, 0, 1)
         closing = strength * closing + max(0.0, 1 - strength) * shut**2
+        folds = self.folds
+        if folds is not None:
+            folds = np.clip(np.rint(strength * folds), -127, 127).astype(np.int8)
         return replace(
             self,
             expression=strength * self.expression,
@@ -75,4 +81,5 @@ class Moment:
             lids=np.maximum(0, 1 - closing),
             gaze=strength * self.gaze,
             gaps=strength * self.gaps,
+            folds=folds,
         )

@@ -49,8 +49,9 @@ class Movement:
 
 @dataclass(frozen=True, eq=False)
 class Neutral:
-    """A driver at rest; see `Movement`."""
+    """A driver at rest, the mean of some `frames`; see `Movement`."""
 
+    frames: npt.NDArray[np.intp]
     points: Doubles
     angles: Doubles
     scale: float
@@ -79,6 +80,7 @@ def find_neutral(movement: Movement, usable: Mask, mesh: CanonicalMesh) -> Neutr
     fields = expression_fields(mesh)
     left = np.mean([expression_of(movement.scores[frame], fields) for frame in calmest], axis=0)
     return Neutral(
+        frames=calmest,
         points=movement.points[calmest].mean(axis=0, dtype=np.float64) - left,
         angles=movement.angles[calmest].mean(axis=0),
         scale=float(movement.scale[calmest].mean()),

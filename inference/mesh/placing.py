@@ -94,7 +94,9 @@ class Placing:
             _MAX_LOG_ZOOM * math.tanh(math.log(moment.zoom) / _MAX_LOG_ZOOM)
         )
         neck = own.neck
-        neck[:2] += _limited_shift(moment.shift * own.scale, _MAX_SHIFT * own.face_width)
+        # A face that lies on its side moves along its own axes.
+        shift = rotation_of(np.array([0, 0, own.angles[2]]))[:2, :2] @ moment.shift
+        neck[:2] += _limited_shift(shift * own.scale, _MAX_SHIFT * own.face_width)
         head = Head(shape.points, rotation, scale, neck - scale * rotation @ NECK)
         rings = self._rings.placed(head, shape.points[OVAL] - own.points[OVAL])
         return Posed(head, head.projected(shape.points), rings, shape.gaps, shape.overlap)

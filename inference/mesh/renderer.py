@@ -24,6 +24,7 @@ from inference.mesh.mouth import Mouth
 from inference.mesh.placing import Placing, Posed
 from inference.mesh.raster import Floats
 from inference.mesh.retarget import Retargeter
+from inference.mesh.shading import FoldShading
 from inference.mesh.warp import Displacement, MeshWarp, common_part
 from jobs.model import CropBox
 
@@ -63,6 +64,7 @@ class FaceRenderer:
         self.share: Floats | None = None
         self._eyes = Eyes(photo, landmarks.points)
         self._mouth = Mouth(photo, landmarks.points, self.head)
+        self._folds = FoldShading(photo, landmarks.points, mesh)
 
     def render(self, moment: Moment) -> Picture:
         """Return one frame of `box` in which only this face moves, see `PhotoRenderer.render`."""
@@ -92,6 +94,10 @@ class FaceRenderer:
             moment: the moment it shows.
         """
         self._eyes.unfold(places, (part.left, part.upper), posed.points, moment.lids)
+
+    def shaded(self, photo: Picture, moment: Moment) -> Picture:
+        """Return the photo (H, W, 3) with the folds of a moment drawn into this face."""
+        return photo if moment.folds is None else self._folds.shaded(photo, moment.folds)
 
     def draw(self, frame: Picture, corner: tuple[int, int], posed: Posed, moment: Moment) -> None:
         """Draw eyes and mouth into a warped photo, in place.
@@ -126,7 +132,6 @@ class PhotoRenderer:
             right=max(face.box.right for face in faces),
             lower=max(face.box.lower for face in faces),
         )
-        self._part = photo[self.box.upper : self.box.lower, self.box.left : self.box.right]
         if len(faces) > 1:
             _share_out(faces)
 
@@ -138,7 +143,11 @@ class PhotoRenderer:
             rest: (3,) yaw, pitch and roll of the driver at rest, radians, if the faces take over
                 its pose and expression as they are; None: only how they change.
         """
-        frame = self._part.copy()
+        photo = self._photo
+        for face, moment in zip(self._faces, moments, strict=True):
+            photo = face.shaded(photo, moment)
+        box = self.box
+        frame = photo[box.upper : box.lower, box.left : box.right].copy()
         faces = [
             (face, face.pose(moment, rest), moment)
             for face, moment in zip(self._faces, moments, strict=True)
@@ -151,19 +160,18 @@ class PhotoRenderer:
             places = _places(one, [other for other in others if other is not None])
             for face, posed, moment in faces:
                 face.unfold(places, one.part, posed, moment)
-            _cut(frame, self.box, one.part)[...] = self._read(places)
+            _cut(frame, box, one.part)[...] = _read(photo, places)
         for face, posed, moment in faces:
-            face.draw(frame, (self.box.left, self.box.upper), posed, moment)
+            face.draw(frame, (box.left, box.upper), posed, moment)
         return frame
 
-    def _read(self, places: Floats) -> Picture:
-        """The photo at places (h, w, 2) px."""
-        # In steps of 1/32 px: fast, and what does not move but for rounding is exactly the photo.
-        whole, fractions = cv2.convertMaps(places, _NO_MAP, cv2.CV_16SC2)
-        read = cv2.remap(
-            self._photo, whole, fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-        )
-        return np.asarray(read, np.uint8)
+
+def _read(photo: Picture, places: Floats) -> Picture:
+    """The photo at places (h, w, 2) px."""
+    # In steps of 1/32 px: fast, and what does not move but for rounding is exactly the photo.
+    whole, fractions = cv2.convertMaps(places, _NO_MAP, cv2.CV_16SC2)
+    read = cv2.remap(photo, whole, fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(read, np.uint8)
 
 
 def _places(own: Displacement, others: Sequence[Displacement]) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import savgol_filter
+from numpy.lib.stride_tricks import sliding_window_view
 
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -19,6 +19,7 @@ _BRIDGED_S = 0.3
 _EASE_OUT_S = 0.5
 _EASE_IN_S = 0.4
 _WINDOW_S = 0.24
+_STANDS_OUT = 4.0  # how much further than usual the head goes at a cut
 _SHORTEST_S = 0.2  # a face that is seen for less between longer gaps is not trusted
 
 
@@ -27,15 +28,38 @@ def window_frames(frame_rate: float) -> int:
     return 2 * max(2, round(_WINDOW_S * frame_rate / 2)) + 1
 
 
-def smoothed(values: Values, trusted: Mask, window: int) -> Values:
+def smoothed(values: Values, trusted: Mask, window: int, noise: float = np.inf) -> Values:
     """Smooth (n, ...) values: parabolas fitted to `window` frames (Savitzky and Golay 1964).
 
     Each run of trusted frames is smoothed alone; runs shorter than the window are left as they are.
+
+    Args:
+        values: of all frames; with three axes, the last one is of vectors.
+        trusted: (n,).
+        window: frames, odd.
+        noise: what is further from the parabola is movement, as of lips that shut for a moment, and
+            is kept; wholly from 2.5 times this on.
     """
     result = values.copy()
     for first, end in runs(trusted):
         if end - first >= window:
-            result[first:end] = savgol_filter(values[first:end], window, 2, axis=0)
+            even = _parabolas(values[first:end], window)
+            away = values[first:end] - even
+            length = np.linalg.norm(away, axis=2, keepdims=True) if away.ndim == 3 else np.abs(away)
+            kept = np.clip((length - noise) / (1.5 * noise), 0, 1) if noise < np.inf else 0.0
+            result[first:end] = even + kept * away
+    return result
+
+
+def _parabolas(values: Values, window: int) -> Values:
+    """The middles of parabolas fitted to each window; their ends at the ends of (n, ...) values."""
+    half = window // 2
+    powers = np.vander(np.arange(-half, half + 1), 3)
+    fits = (powers @ np.linalg.pinv(powers)).astype(values.dtype)
+    result: Values = np.empty_like(values)
+    result[half:-half] = sliding_window_view(values, window, axis=0) @ fits[half]
+    result[:half] = np.tensordot(fits[:half], values[:window], 1)
+    result[-half:] = np.tensordot(fits[-half:], values[-window:], 1)
     return result
 
 
@@ -93,13 +117,33 @@ def bridged(values: Values, known: npt.NDArray[np.intp], count: int) -> Values:
     return result
 
 
-def eased(values: Values, shown: Mask, frame_rate: float) -> Values:
+def cuts(steps: Doubles, shown: Mask) -> Mask:
+    """Return which of n frames begin after a cut, (n,).
+
+    Args:
+        steps: (n - 1,) how far the head goes from frame to frame; at a cut, it is more than 1, and
+            much more than in the frames around it.
+        shown: (n,).
+    """
+    found = np.zeros(len(shown), np.bool_)
+    for index in map(int, np.flatnonzero(steps > 1)):
+        first = max(0, index - 4)
+        around = np.delete(steps[first : index + 5], index - first)
+        usual = float(np.median(around)) if len(around) else 0.0
+        both_shown = shown[index] and shown[index + 1]
+        found[index + 1] = both_shown and steps[index] > _STANDS_OUT * usual
+    return found
+
+
+def eased(values: Values, shown: Mask, frame_rate: float, after_cut: Mask | None = None) -> Values:
     """Return (n, ...) differences from rest, 0, without gaps.
 
     Where a frame is not shown, what was there last is held and eases to rest; afterwards, the
-    values ease in.
+    values ease in. So do those after a cut, while those before it ease out.
     """
-    if shown.all():
+    if after_cut is None:
+        after_cut = np.zeros(len(shown), np.bool_)
+    if shown.all() and not after_cut.any():
         return values
     result: Values = np.zeros_like(values)
     held = np.zeros_like(values[0])
@@ -108,6 +152,8 @@ def eased(values: Values, shown: Mask, frame_rate: float) -> Values:
         was_shown = index == 0 or shown[index - 1]
         if is_shown and not was_shown:
             back_s = 0.0
+        elif after_cut[index]:
+            held, left_s, back_s = result[index - 1], 0.0, 0.0
         elif was_shown and not is_shown and index > 0:
             held, left_s = result[index - 1], 0.0
         left_s, back_s = left_s + 1 / frame_rate, back_s + 1 / frame_rate

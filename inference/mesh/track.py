@@ -19,13 +19,14 @@ import numpy.typing as npt
 
 from inference.faces.landmarker import POINTS
 from inference.mesh.moment import DrivenMouth, Moment
+from inference.mesh.shading import SIDE, Folds
 from jobs.errors import BrokenTrack
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 
-VERSION = 2
+VERSION = 3
 """Of the file's format; files of another one are measured again."""
 _MAX_FRAMES = 3600
 _MAX_SIDE_PX = 16_384
@@ -52,6 +53,10 @@ class _Form(NamedTuple):
     low: float
     high: float
 
+    def cut(self, values: npt.NDArray[np.floating[Any]]) -> Any:
+        """Return values of that type, within the limits."""
+        return np.clip(np.nan_to_num(values), self.low, self.high).astype(self.dtype)
+
 
 @dataclass(frozen=True, eq=False)
 class Track:
@@ -71,6 +76,7 @@ class Track:
         gaps: (n, 11) float32.
         lips: (n, 22, 2) float32, inner points of the upper, then of the lower lip, px of the frame.
         skin: (n, 3) float32, RGB of the cheeks, grey levels.
+        folds: (n, 64, 64) int8, as in `Moment`.
         mouth_frames: (n,) int32, the frame from which the mouth is taken; -1 for none.
     """
 
@@ -87,6 +93,7 @@ class Track:
     gaps: Floats
     lips: Floats
     skin: Floats
+    folds: Folds
     mouth_frames: npt.NDArray[np.int32]
 
     FORMS: ClassVar[dict[str, _Form]] = {
@@ -99,6 +106,7 @@ class Track:
         "gaps": _Form(np.float32, (_LIP_POINTS,), -4, 4),
         "lips": _Form(np.float32, (2 * _LIP_POINTS, 2), -2 * _MAX_SIDE_PX, 3 * _MAX_SIDE_PX),
         "skin": _Form(np.float32, (3,), 0, 255),
+        "folds": _Form(np.int8, (SIDE, SIDE), -127, 127),
         "mouth_frames": _Form(np.int32, (), -1, _MAX_FRAMES),
     }
 
@@ -124,6 +132,7 @@ class Track:
             gaps=self.gaps[index].astype(np.float64),
             mouth_width=self.mouth_width,
             mouth=mouth,
+            folds=self.folds[index] if self.folds[index].any() else None,
         )
 
     def moments(self, frames: Iterable[Picture] = ()) -> Iterator[Moment]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.expressions import Doubles
+from inference.mesh.expressions import Doubles, smoothstep
 from inference.mesh.head import EyeFrame
 from inference.mesh.hidden_skin import HiddenSkin
 from inference.mesh.placing import RINGS, Posed
@@ -35,6 +35,7 @@ _WINDOW_BLUR = 1 / 220  # face widths
 _STILL_PX = 0.002
 _EYE_WINDOW = np.array([0.95, 0.75])  # half its size, eye widths
 _MOUTH_MARGIN = 0.12  # face widths
+_FADE = 0.08  # face widths
 _SEAM = 0.18  # share of a window
 _ROOM_NODES = 5  # for the blur round what moved
 _UPPER_LIDS_LAST = 1e9
@@ -77,6 +78,9 @@ class MeshWarp:
         self._mouth_margin_px = face_width * _MOUTH_MARGIN
         self.box = CropBox(left=0, upper=0, right=size[0], lower=size[1])
         self.box = self._part(_bounds(at_rest.rings[:, :2]), self._step, 0) or self.box
+        fade_px = face_width * _FADE
+        self._across = _fading(self.box.left, self.box.right, size[0], fade_px)
+        self._down = _fading(self.box.upper, self.box.lower, size[1], fade_px)
         self._triangles = np.concatenate([_ring_triangles(), mesh.triangles])
         self._rings = len(self._triangles) - len(mesh.triangles)
         self._over = np.isin(self._triangles, [lid[1:-1] for lid in UPPER_LIDS]).any(axis=1)
@@ -101,7 +105,17 @@ class MeshWarp:
         if self._window_step < self._step:
             for bounds in self._windows(posed):
                 self._refine(field, part, bounds, triangles)
+        self._fade(field, part)
         return Displacement(part, field)
+
+    def _fade(self, field: Floats, part: CropBox) -> None:
+        """Let the displacement end at the box's border, which only extreme poses reach."""
+        across = self._across[part.left - self.box.left : part.right - self.box.left]
+        if across.min() < 1:
+            field *= across[:, None]
+        down = self._down[part.upper - self.box.upper : part.lower - self.box.upper]
+        if down.min() < 1:
+            field *= down[:, None, None]
 
     def _order(self, target: Doubles, moves: Flags) -> Indices:
         """The triangles in the order of drawing.
@@ -201,6 +215,14 @@ def _bounds(points: Doubles) -> Doubles:
     """Left, upper, right, lower of points (..., 2)."""
     flat = points.reshape(-1, 2)
     return np.concatenate([flat.min(axis=0), flat.max(axis=0)])
+
+
+def _fading(begin: int, end: int, limit: int, reach: float) -> Floats:
+    """1 in a range, falling to 0 at its ends that are not those of the picture, 0 to `limit`."""
+    place = np.arange(begin, end)
+    from_begin = place - begin if begin > 0 else np.full(place.shape, np.inf)
+    from_end = end - 1 - place if end < limit else np.full(place.shape, np.inf)
+    return smoothstep(np.minimum(from_begin, from_end) / reach).astype(np.float32)
 
 
 def _rising(place: Indices, begin: float, end: float) -> Floats:

@@ -103,7 +103,7 @@ def test_broken_template_is_named_with_file_and_line(animato: Animato, tmp_path:
     ended = animato("templates", "check", "--folder", folder)
     assert ended.code == 3
     asked_for = animato(
-        *("animate", "--source_image", "x.jpg", "--template", "nod", "--output", "me.mp4"),
+        *("animate", "--source_image", "x.jpg", "--template", "smile", "--output", "me.mp4"),
         ANIMATO_TEMPLATES_DIR=str(folder),
     )
     assert asked_for.code == 3

@@ -119,5 +119,5 @@ async def test_order_that_runs_is_cancelled(service: Service) -> None:
     dora = await service.regular()
     await dora.send(portrait())
     await dora.tap("Show me all", await dora.sees("Which movement?"))
-    await dora.tap("Cancel", await dora.sees("All movements\n"))
-    await dora.sees("All movements: cancelled.")
+    await dora.tap("Cancel", await dora.sees("9 movements\n"))
+    await dora.sees("9 movements: cancelled.")

@@ -143,6 +143,18 @@ def test_padding_widens_the_square_on_its_own_side(
     assert np.abs(np.array(part.sides) - (340, 120, 600, 380)).max() <= 6
 
 
+def test_face_detector_of_earlier_versions_is_accepted_with_a_warning(
+    quick_animato: Animato, landscape: Path, passing: Path, networks: Networks
+) -> None:
+    ended = quick_animato(
+        *("animate", "--engine", "fomm", "--source_image", landscape, "--driving_video", passing),
+        *("--face_detector", "lbp", "--duration", "0.04", "--output", "me.mp4", *networks.named),
+        ANIMATO_CHECKPOINTS_DIR=str(networks.store),
+    )
+    assert ended.code == 0, ended.err
+    assert "warning: --face_detector lbp is no more" in ended.err
+
+
 def test_template_moves_the_photo_and_is_measured_for_the_next_time(
     quick_animato: Animato, photo: Path, networks: Networks, tmp_path: Path
 ) -> None:

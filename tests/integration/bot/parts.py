@@ -42,6 +42,7 @@ from jobs.queues.outbox import Outbox
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
+from jobs.show_all import MAX_TILES
 from jobs.store.files import FileStore
 from jobs.store.keys import look_key, result_key, result_thumbnail_key
 from jobs.store.retention import Retention
@@ -67,6 +68,7 @@ SPEED_UP = 60.0
 FACE = Face(number=1, box=CropBox(left=10, upper=10, right=60, lower=60), votes=3)
 CATALOGUE = Catalogue.load()
 SMILE = Movement(template="smile")
+NINE = Movement(templates=tuple(template.name for template in CATALOGUE)[:MAX_TILES])
 
 
 class Clock:

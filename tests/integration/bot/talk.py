@@ -17,10 +17,10 @@ from telegram.request import HTTPXRequest
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.album_store import AlbumStore
 from bot.conversation.albums import Albums
-from bot.conversation.commands import Commands, ServiceTerms
+from bot.conversation.commands import Commands
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
-from bot.conversation.media_handler import MediaHandler, MediaLimits
+from bot.conversation.media_handler import MediaHandler, ServiceTerms
 from bot.conversation.taps import Taps
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id_of
@@ -51,7 +51,7 @@ from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
 
 FASTER = 200
-TERMS = ServiceTerms(owner="@owner", retain_input_h=24, retain_result_h=24, clip_s=15, file_mb=20)
+TERMS = ServiceTerms("@owner", 24, 24, clip_s=15, file_bytes=CLOUD_LIMIT_BYTES)
 Message = dict[str, Any]
 
 
@@ -180,7 +180,7 @@ def data_of(message: Message, label: str) -> str:
 
 
 def tap_of(action: ButtonAction, draft: Draft, argument: str = "", number: int = 1) -> str:
-    return ButtonData(action, draft.draft_id, number, argument).encoded()
+    return ButtonData(action, draft.draft_id, number, argument).encode()
 
 
 @asynccontextmanager
@@ -199,9 +199,7 @@ async def talking(
         cards = DraftCards(services, CATALOGUE)
         look_results = LookResults(services, parts.ordering, cards.show, parts.admins)
         parts.delivery = Delivery(services, parts.status_cards, look_results, parts.admins)
-        media_handler = MediaHandler(
-            services, parts.intake, cards, MediaLimits(CLOUD_LIMIT_BYTES, 15, 24)
-        )
+        media_handler = MediaHandler(services, parts.intake, cards, TERMS)
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)
         commands = Commands(services, parts.ordering, cards, CATALOGUE, TERMS)

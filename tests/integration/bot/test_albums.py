@@ -92,13 +92,13 @@ class BusyIntake(Intake):
 async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     newcomers: Talk,
 ) -> None:
-    services, limits = newcomers.parts.services, newcomers.media_handler.limits
+    services = newcomers.parts.services
     await newcomers.desk.say("/start")
     await newcomers.photo()
     terms = (await newcomers.shows("Before we begin"))["message_id"]
     cards = DraftCards(services, CATALOGUE)
     tap = IncomingTap(ALICE, ALICE, terms, None, "", "")
-    await MediaHandler(services, BusyIntake(services), cards, limits).accept_terms(tap)
+    await MediaHandler(services, BusyIntake(services), cards, talks.TERMS).accept_terms(tap)
     conversation = await services.drafts.conversation(tap)
     assert (conversation.unagreed, conversation.questions) == ((), ())
     await newcomers.shows("Which movement?", count=2)

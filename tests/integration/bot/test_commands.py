@@ -17,7 +17,10 @@ talk = talks.talk
 ANSWERS = {
     "/help": "Send me a photo, a picture file or a sticker (up to 20 MB)",
     "/privacy": "with its text, for 7 days",
-    "/about": "The owner of this bot: @owner",
+    "/about": (
+        "Faces are found with MediaPipe's face landmarker (Google, Apache 2.0).\n\n"
+        "Every video's caption says how it was made.\n\nThe owner of this bot: @owner"
+    ),
     "/queue": "You have no open orders. Send me a photo.",
     "/cancel": "You have no open orders. Send me a photo at any time.",
     "/templates": "Send a photo to see them on your own face",

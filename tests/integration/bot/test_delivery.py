@@ -26,6 +26,7 @@ from jobs.store.keys import result_key, result_thumbnail_key
 from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.parts import (
+    NINE,
     RULES,
     SMILE,
     BotParts,
@@ -151,12 +152,12 @@ async def test_all_movements_come_with_their_numbers(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     async with delivering(parts), working(parts, maker):
-        await photo_sent(parts, desk, is_all_wanted=True)
-        await desk.sees("All movements: done in")
+        await photo_sent(parts, desk, movement=NINE)
+        await desk.sees("9 movements: done in")
     (result,) = await results(desk)
     rows = result["reply_markup"]["inline_keyboard"]
     assert [button["text"] for row in rows for button in row][:9] == list("123456789")
-    taps = [ButtonData.decoded(button["callback_data"]) for row in rows for button in row]
+    taps = [ButtonData.decode(button["callback_data"]) for row in rows for button in row]
     named = tuple(tap.argument for tap in taps if tap and tap.action is ButtonAction.ONE_OF_ALL)
     assert named == maker.orders[0].wish.movement.templates
 
@@ -227,7 +228,7 @@ async def test_failure_for_a_reason_of_the_persons_offers_no_second_try(
         await ordered(parts, desk)
         await until(lambda: maker.looks)
         maker.errors = [NoFaceInClip(name="clip.mp4")]
-        told = await desk.sees("no face at the beginning of your clip")
+        told = await desk.sees("no face in your clip")
         await settled(parts)
     assert "Try again" not in told
     assert parts.admins.notes == []

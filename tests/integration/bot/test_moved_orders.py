@@ -20,6 +20,7 @@ from jobs.store.files import FileStore
 from tests.integration.bot.parts import (
     CATALOGUE,
     FACE,
+    NINE,
     BotParts,
     Maker,
     looked_at,
@@ -185,7 +186,7 @@ async def test_all_movements_at_once_stay_with_the_engine_that_can_make_them(
 ) -> None:
     async with working(parts, maker):
         draft = await looked_at(parts, await photo_sent(parts, desk))
-    await parts.ordering.place(draft.model_copy(update={"is_all_wanted": True}))
+    await parts.ordering.place(draft.model_copy(update={"movement": NINE}))
     assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
     assert await states(parts, draft) == {"flow 1": OrderState.WAITING}
 

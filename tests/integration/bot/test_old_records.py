@@ -1,11 +1,14 @@
 """What version 1 stored of drafts and orders is still read; nobody is left without an answer."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+from redis.asyncio.client import Pipeline
 
 from bot.drafts.draft import Draft
+from jobs.queues.assignment import Assignment
 from jobs.queues.keys import card_key, draft_key
 from jobs.service_errors import OutdatedOrder
 from jobs.wish import Movement
@@ -81,16 +84,28 @@ async def test_refused_order_of_an_old_card_is_told_and_can_be_tried_again(
         draft = await looked_at(parts, await photo_sent(parts, desk))
         draft = await clip_added(parts, draft)
         maker.errors = [OutdatedOrder()]
+        is_old = asyncio.Event()
+
+        async def wait_for_old_card(_assignment: Assignment) -> None:
+            await is_old.wait()
+
+        maker.before_video = wait_for_old_card
         assert draft.look is not None
         assert draft.look.clip is not None
         wish = await parts.with_movement(draft.draft_id, Movement.of_clip(draft.look.clip))
         card = (await parts.ordering.place(wish)).card
         assert card is not None
         key = card_key(card.order_id)
-        plain: dict[str, Any] = json.loads(await client.get(key) or "")
-        same = ("order_id", "person", "chat", "draft", "number", "engine")
-        old = old_record("order_of_clip", **{name: plain["order"][name] for name in same})
-        await client.set(key, json.dumps(plain | {"order": old}))
+
+        async def make_card_old(pipe: Pipeline) -> None:
+            plain: dict[str, Any] = json.loads(await pipe.get(key) or "")
+            same = ("order_id", "person", "chat", "draft", "number", "engine")
+            old = old_record("order_of_clip", **{name: plain["order"][name] for name in same})
+            pipe.multi()  # type: ignore[no-untyped-call]  # redis types it only for sync use
+            pipe.set(key, json.dumps(plain | {"order": old}))
+
+        await client.transaction(make_card_old, key)
+        is_old.set()
         await desk.sees("was placed before an update")
         await until(lambda: nothing_is_open(parts))
         again = await parts.later_orders.retry(await parts.draft(draft.draft_id), card.number)

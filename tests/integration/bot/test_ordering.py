@@ -12,9 +12,12 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.keys import accepted_key, open_key
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
+from jobs.templates import CurveMotion
 from jobs.wish import Movement
 from tests.integration.bot.parts import (
+    CATALOGUE,
     FACE,
+    NINE,
     SMILE,
     BotParts,
     Maker,
@@ -53,11 +56,10 @@ async def test_wish_becomes_an_order_and_the_card_its_status(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert (order.engine, order.wish.face_boxes, order.wish.cost_frames) == (
-        "flow",
-        (FACE.box,),
-        100,
-    )
+    assert (order.engine, order.wish.face_boxes) == ("flow", (FACE.box,))
+    smile = CATALOGUE.get("smile").motion
+    assert isinstance(smile, CurveMotion)
+    assert order.wish.cost_frames == smile.frame_count
     assert order.lane is Lane.FAIR
 
 
@@ -161,12 +163,12 @@ async def test_show_all_is_limited_and_made_by_flow_with_low_priority(
 ) -> None:
     async with working(parts, maker):
         draft = await looked_at(parts, await photo_sent(parts, desk))
-        wish = draft.model_copy(update={"is_all_wanted": True, "engine": "fomm"})
+        wish = draft.model_copy(update={"movement": NINE, "engine": "fomm"})
         await parts.ordering.place(wish)
         await parts.ordering.place(wish)
         with pytest.raises(TooManyShowAlls):
             await parts.ordering.place(wish.shown_again())
-        await desk.sees("All movements: done in")
+        await desk.sees("9 movements: done in")
         await parts.ordering.place((await parts.with_movement(draft.draft_id)).shown_again())
         await until(lambda: len(maker.orders) == 2)
     order, one = maker.orders

@@ -6,7 +6,6 @@ import json
 import pytest
 from redis.asyncio import Redis
 
-from bot.conversation.media_handler import MediaLimits
 from bot.gateway.updates import ClipMedia, IncomingMessage, MediaFile, PhotoMedia
 from jobs.errors import ClipTooLong, MediaDamaged, MediaTooLarge, NoFaceInClip
 from jobs.model import MediaWarning
@@ -14,7 +13,7 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.keys import LOOK
 from tests.integration.bot import talk as talks
 from tests.integration.bot.parts import hurry
-from tests.integration.bot.talk import Talk, labels, text_of
+from tests.integration.bot.talk import TERMS, Talk, labels, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, BOB, Part
 
@@ -317,7 +316,7 @@ async def test_clip_that_is_refused_leaves_the_photo_alone(talk: Talk) -> None:
     await talk.shows("Which movement?")
     talk.worker.errors = [NoFaceInClip(name="clip-2.mp4")]
     await talk.clip()
-    trouble = await talk.shows("no face at the beginning of your clip")
+    trouble = await talk.shows("no face in your clip")
     await talk.tap("Without the clip", trouble)
     await talk.tap("😊", await talk.shows("Which movement?"))
     await talk.videos()
@@ -355,7 +354,7 @@ async def test_what_is_our_fault_can_be_tried_again(talk: Talk, redis: Redis) ->
 def test_limits_are_told_before_anything_is_fetched(
     file: MediaFile, kind: type[Exception] | None
 ) -> None:
-    refusal = MediaLimits(20_000_000, 15, 24).refusal(file)
+    refusal = TERMS.refusal(file)
     assert (type(refusal) if refusal else None) is kind
 
 

@@ -13,6 +13,7 @@ from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
 from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import draft_key
+from jobs.templates import Catalogue
 from tests.integration.bot import talk as talks
 from tests.integration.bot.parts import FACE, heartbeat
 from tests.integration.bot.running import until
@@ -296,7 +297,20 @@ async def test_all_movements_then_several_numbers_are_several_orders(talk: Talk)
     assert (await talk.tap("6", sheet))["text"] in ("You have ordered this already.", None)
     await talk.videos(count=3)
     names = [order.wish.movement.template for order in talk.worker.orders[1:]]
-    assert sorted(str(name) for name in names[:2]) == ["smile", "wink"]
+    assert sorted(str(name) for name in names[:2]) == ["surprise", "wink"]
+
+
+async def test_all_movements_of_another_page_are_shown(talk: Talk) -> None:
+    async def is_turned() -> bool:
+        return ["◀️", "2/2", "▶️"] in labels(await talk.shows("Which movement?"))
+
+    await talk.tap("▶️", await card_of(talk))
+    await until(is_turned)
+    await talk.tap("Show me all", await talk.shows("Which movement?"))
+    await talk.videos()
+    (order,) = talk.worker.orders
+    names = [template.name for template in Catalogue.load()]
+    assert list(order.wish.movement.templates) == names[9:18]
 
 
 async def test_open_keyboard_stays_usable_when_a_number_is_tapped_above_it(talk: Talk) -> None:
@@ -379,7 +393,7 @@ async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:
     card = await talk.shows("Which movement?")
     assert labels(card)[-1] == ["✖️ Close"]
     await talk.tap("Close", card)
-    assert "Which movement?" not in await talk.desk.transcript()
+    await talk.gone(card)
     await talk.tap("Another movement", video)
     await talk.shows("Which movement?")
 

@@ -51,7 +51,7 @@ async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_c
     sender = card_sender_of(queues.client, queues.url, held)
     services = replace(services, messenger=held, card_sender=sender)
     cards = DraftCards(services, CATALOGUE)
-    media_handler = MediaHandler(services, Intake(services), cards, talk.media_handler.limits)
+    media_handler = MediaHandler(services, Intake(services), cards, talk.media_handler.terms)
     clip = MediaFile(file_id=photo["photo"][-1]["file_id"], name="clip.mp4")
     incoming = IncomingMessage(chat_id=ALICE, person_id=ALICE, message_id=photo["message_id"] + 1)
     taking = asyncio.create_task(media_handler.take(incoming, ClipMedia(clip)))

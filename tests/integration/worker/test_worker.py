@@ -111,7 +111,7 @@ async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
         clip = found.clip
         assert clip is not None
-        assert (clip.frame_count, len(clip.faces), len(clip.later_faces)) == (10, 1, 6)
+        assert (clip.frame_count, len(clip.faces), len(clip.later_faces)) == (10, 1, 9)
         assert (clip.duration_s, clip.has_sound, clip.is_complete) == (0.4, False, True)
         order = await ordered(
             queues,

@@ -69,6 +69,19 @@ def test_secrets_are_told_as_set_and_never_shown(
     assert "hunter2" not in printed
 
 
+def test_library_and_file_that_find_faces_are_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    state, says = report(capsys)["faces"]
+    assert state == "ok"
+    assert "ai-edge-litert 2." in says
+    (tmp_path / "face_landmarker.task").write_text("a page")
+    monkeypatch.setenv("ANIMATO_CHECKPOINTS_DIR", str(tmp_path))
+    state, says = report(capsys)["faces"]
+    assert state == "wrong"
+    assert "animato weights fetch face-landmarker" in says
+
+
 def test_broken_movement_is_told_with_its_line_and_the_others_are_enough(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from jobs.errors import (
     FaceBoxOutside,
     MediaTooLarge,
     NoFaceFound,
+    NoFaceInBox,
     NoFaceInClip,
     NoSuchFace,
     NotSeamless,
@@ -25,6 +26,7 @@ from jobs.service_errors import OrderStalled, QueueFull, StoreUnavailable
 
 PERSONS_OWN: list[AnimatoError] = [
     NoFaceFound(name="a.jpg"),
+    NoFaceInBox(),
     NoFaceInClip(name="a.mp4"),
     NoSuchFace(number=3, count=2),
     FaceBoxOutside(box="1,2,3,4", width=10, height=10, minimum=64),

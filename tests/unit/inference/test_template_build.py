@@ -56,7 +56,9 @@ def test_committed_videos_are_what_would_be_rendered_today(template: Template) -
     with ClipReader(SHIPPED_TEMPLATES / template.driving_video_name) as frames:
         committed = list(frames)
     assert len(committed) == template.motion.frame_count
-    rendered = list(islice(drawn_frames(template.motion), 0, None, step))
+    every_fifth = template.motion.model_copy(update={"fps": template.motion.fps // step})
+    rendered = list(drawn_frames(every_fifth))
+    assert len(rendered) * step == len(committed)
     for index, frame in enumerate(rendered):
         difference = largest_difference(frame, committed[index * step])
         assert difference < TOLERANCE, f"frame {index * step}"

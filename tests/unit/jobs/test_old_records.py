@@ -62,6 +62,24 @@ def test_look_keeps_what_it_knew() -> None:
     assert LookResult.read(look.to_json()) == look
 
 
+@pytest.mark.parametrize(
+    ("sentence", "today"),
+    [
+        ("No face was found at the beginning of the clip.", MediaWarning.NO_FACE_IN_CLIP),
+        (
+            "The face is lost in parts of the clip; the movement may be wrong there.",
+            MediaWarning.FACE_HIDDEN,
+        ),
+    ],
+)
+def test_warning_of_an_earlier_version_is_read_as_todays(
+    sentence: str, today: MediaWarning
+) -> None:
+    record = json.loads(stored("look"))
+    record["warnings"] = [sentence]
+    assert LookResult.read(json.dumps(record)).warnings == (today,)
+
+
 def test_draft_keeps_its_look_and_its_wish() -> None:
     draft = Draft.read(stored("draft_of_template"))
     assert draft.look is not None

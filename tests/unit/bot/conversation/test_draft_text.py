@@ -15,10 +15,11 @@ from bot.conversation.draft_text import (
     grid_content,
     looking_content,
     movement_content,
+    on_page,
     problem_content,
 )
 from bot.drafts.draft import Draft, DraftProblem
-from bot.gateway.messenger import Keyboard, MessageContent
+from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import MediaFile
 from bot.orders.card_text import numbers_keyboard
 from bot.texts import ENGLISH
@@ -72,15 +73,32 @@ def taps(content: MessageContent) -> list[ButtonData]:
     return [one.data for row in content.keyboard for one in row]
 
 
-def test_movements_stand_in_pairs_and_up_to_ten_on_one_page() -> None:
-    keyboard = labels(movement_content(draft_of(), choice_of(10), ENGLISH).keyboard)
-    assert [len(row) for row in keyboard] == [2, 2, 2, 2, 2, 1, 1]
+def test_nine_movements_stand_as_in_their_animation_on_one_page() -> None:
+    keyboard = labels(movement_content(draft_of(), choice_of(9), ENGLISH).keyboard)
+    assert [len(row) for row in keyboard] == [3, 3, 3, 1, 1]
     assert keyboard[-2:] == [["🎬 My own clip"], ["✖️ Cancel"]]
+
+
+def test_long_titles_stand_in_pairs() -> None:
+    choice = choice_of(4)
+    long = choice.templates[0].model_copy(update={"title": {"en": "Look at everybody"}})
+    keyboard = labels(
+        movement_content(draft_of(), Choice([long, *choice.templates[1:]]), ENGLISH).keyboard
+    )
+    assert [len(row) for row in keyboard] == [2, 2, 1, 1]
+
+
+def test_shipped_movements_stand_in_rows_of_three() -> None:
+    for page in (0, 1):
+        choice = Choice(tuple(CATALOGUE))
+        keyboard = labels(movement_content(draft_of(), choice, ENGLISH, page).keyboard)
+        assert [len(row) for row in keyboard[:4]] == [3, 3, 3, 3]
+        assert keyboard[3] == ["◀️", f"{page + 1}/2", "▶️"]
 
 
 @pytest.mark.parametrize(
     ("page", "shown", "numbers"),
-    [(0, 8, "1/2"), (1, 3, "2/2"), (7, 3, "2/2"), (-1, 8, "1/2")],
+    [(0, 9, "1/2"), (1, 2, "2/2"), (7, 2, "2/2"), (-1, 9, "1/2")],
 )
 def test_more_movements_have_pages(page: int, shown: int, numbers: str) -> None:
     content = movement_content(draft_of(), choice_of(11), ENGLISH, page)
@@ -99,6 +117,25 @@ def test_pages_turn_round() -> None:
         for page in (0, 3)
     ]
     assert turns == [["3", "0", "1"], ["2", "3", "0"]]
+
+
+def test_all_movements_of_a_page_are_shown_at_once() -> None:
+    (tap,) = show_all_taps(9, page=0)
+    assert (tap.text, tap.data.argument) == ("✨ Show me all", "0")
+    (tap,) = show_all_taps(11, page=0)
+    assert (tap.text, tap.data.argument) == ("✨ Show me all 9", "0")
+    (tap,) = show_all_taps(11, page=1)
+    assert (tap.text, tap.data.argument) == ("✨ Show me all 2", "1")
+    assert show_all_taps(0, page=0) == []
+    names = [template.name for template in on_page(choice_of(11).templates, 1)]
+    assert names == ["move9", "move10"]
+
+
+def show_all_taps(count: int, page: int) -> list[Button]:
+    content = movement_content(draft_of(), choice_of(count, shows_all=True), ENGLISH, page)
+    return [
+        one for row in content.keyboard for one in row if one.data.action is ButtonAction.SHOW_ALL
+    ]
 
 
 def test_warnings_stand_above_whatever_is_asked() -> None:
@@ -122,9 +159,7 @@ def test_engine_is_asked_for_only_where_there_are_several() -> None:
 def test_nobody_at_work_is_told_and_orders_are_taken_all_the_same() -> None:
     content = movement_content(draft_of(), Choice(templates=tuple(CATALOGUE)), ENGLISH)
     assert content.text.startswith("No worker is online")
-    assert len([tap for tap in taps(content) if tap.action is ButtonAction.TEMPLATE]) == len(
-        CATALOGUE
-    )
+    assert len([tap for tap in taps(content) if tap.action is ButtonAction.TEMPLATE]) == MAX_TILES
 
 
 def test_photo_that_nobody_can_look_at_now_is_kept() -> None:
@@ -144,9 +179,10 @@ def test_clip_that_is_there_comes_first() -> None:
 def test_wish_that_waits_for_its_warnings_comes_first() -> None:
     draft = draft_of(movement=Movement(template="move1"))
     assert labels(movement_content(draft, choice_of(), ENGLISH).keyboard)[0][0].endswith("Move 1")
-    every = draft_of(is_all_wanted=True)
-    first = movement_content(every, choice_of(shows_all=True), ENGLISH).keyboard[0][0]
+    every = draft_of(movement=Movement(templates=("move9", "move10")))
+    first = movement_content(every, choice_of(11, shows_all=True), ENGLISH).keyboard[0][0]
     assert first.text == "▶️ Continue: all movements"
+    assert first.data.argument == "1"
 
 
 def test_faces_are_spread_evenly_and_end_somewhere() -> None:
@@ -234,7 +270,7 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
         for row in content.keyboard:
             assert len(row) <= 8
             assert all(len(button.text) <= 40 for button in row)
-        assert all(len(tap.encoded().encode()) <= MOST_BYTES for tap in taps(content))
+        assert all(len(tap.encode().encode()) <= MOST_BYTES for tap in taps(content))
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_draft_is_ready_when_look_face_and_movement_are_there() -> None:
     smile = Movement(template="smile")
     ready = make_draft(look=make_look(), face_boxes=(BOX,), movement=smile)
     assert is_ready(ready)
-    assert is_ready(ready.model_copy(update={"movement": None, "is_all_wanted": True}))
+    assert is_ready(ready.model_copy(update={"movement": Movement(templates=("nod", "wink"))}))
     for missing in ({"look": None}, {"face_boxes": ()}, {"movement": None}):
         assert not is_ready(ready.model_copy(update=missing))
 

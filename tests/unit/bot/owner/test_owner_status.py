@@ -183,7 +183,7 @@ def test_long_log_fits_into_a_message_and_keeps_its_end() -> None:
 def test_button_about_the_longest_order_fits() -> None:
     longest = order_id(-1_009_999_999_999, "k3f9a2b1cd", 99_999)
     button = owner_button("x", OwnerAction.CANCEL, longest)
-    decoded = ButtonData.decoded(button.data.encoded())
+    decoded = ButtonData.decode(button.data.encode())
     assert decoded is not None
     assert owner_action_of(decoded) == (OwnerAction.CANCEL, longest)
 

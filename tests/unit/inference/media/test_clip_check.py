@@ -122,6 +122,13 @@ def test_scenes_with_a_black_frame_between_them_are_a_cut() -> None:
     assert has_cuts([*moving(20), np.zeros_like(HEAD[:200, :200]), *other(20)])
 
 
+def test_black_pause_in_the_middle_is_told() -> None:
+    frames = moving(40)
+    for index in range(14, 22):
+        frames[index] = np.zeros_like(frames[index])
+    assert MediaWarning.CLIP_FADES in seen(frames).warnings
+
+
 def test_single_dark_frame_is_not_worth_a_warning() -> None:
     frames = moving(40)
     frames[20] = np.zeros_like(frames[20])

@@ -14,6 +14,7 @@ import skimage.data
 from PIL import Image
 
 from inference.faces.finder import resize
+from inference.faces.landmarker import Landmarker
 from inference.media.gate import ClipWish, LookLimits, look_at, look_at_clip, look_at_photo
 from inference.media.limits import ClipLimits, PhotoLimits
 from inference.media.video import ClipReader
@@ -47,13 +48,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> Path:
+def photo(tmp_path: Path, landmarker: Landmarker) -> Path:  # noqa: ARG001 - its faces are found
     Image.fromarray(HEAD).save(tmp_path / "me.png")
     return tmp_path / "me.png"
 
 
 @pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clip(
+    tmp_path_factory: pytest.TempPathFactory,
+    landmarker: Landmarker,  # noqa: ARG001 - its faces are found
+) -> Path:
     path = tmp_path_factory.mktemp("clips") / "clip.mp4"
     write_clip(path, [np.roll(HEAD, round(4 * np.sin(index / 3)), axis=1) for index in range(20)])
     return path

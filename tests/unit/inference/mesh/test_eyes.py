@@ -11,6 +11,7 @@ from inference.mesh.lids import LidLines, refined_lids
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer
 from inference.mesh.tone import LUMA
+from inference.mesh.topology import LOWER_LIDS, UPPER_LIDS
 
 STILL = np.zeros(2)
 OPEN = np.ones(2)
@@ -57,6 +58,22 @@ def test_the_map_is_not_changed_at_rest(eyes: Eyes, points: np.ndarray) -> None:
     assert np.array_equal(source, before)
 
 
+def test_the_crease_sinks_half_as_far_as_the_lid(eyes: Eyes, points: np.ndarray) -> None:
+    shut = points.copy()
+    for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
+        shut[upper] = points[lower]
+    x, y = np.meshgrid(np.arange(512), np.arange(512))
+    source = np.stack([x, y], axis=-1).astype(np.float32)
+    eyes.unfold(source, CORNER, shut, np.zeros(2))
+
+    for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
+        lid_x, lid_y = points[upper[4], :2]
+        opening = points[lower[4], 1] - lid_y
+        column = source[:, round(lid_x), 1]
+        sunk = np.interp(lid_y, column[: round(lid_y + opening)], np.arange(round(lid_y + opening)))
+        assert 0.3 * opening < sunk - lid_y < 0.7 * opening
+
+
 def test_an_eye_drawn_in_its_place_looks_like_the_photo(
     astronaut: Picture, eyes: Eyes, points: np.ndarray
 ) -> None:
@@ -79,6 +96,16 @@ def test_shut_eyes_have_the_tone_of_the_skin(
             skin = brightness(astronaut, points, eye, a, 1.8)
             assert 0.6 * skin < lid < 1.1 * skin
         assert brightness(astronaut, points, eye, 0.5, 0.45) < 0.5 * skin
+
+
+@pytest.mark.parametrize("eye", [0, 1])
+def test_shut_lids_meet_in_a_dark_line(
+    astronaut: Picture, astronaut_renderer: FaceRenderer, points: np.ndarray, eye: int
+) -> None:
+    frame = rendered(astronaut, astronaut_renderer, Moment(lids=np.zeros(2)))
+    for a in (0.35, 0.5, 0.65):
+        line = min(brightness(frame, points, eye, a, share) for share in (0.9, 1.0, 1.1))
+        assert line < 0.92 * brightness(frame, points, eye, a, 0.7)
 
 
 def test_a_wink_leaves_the_other_eye(

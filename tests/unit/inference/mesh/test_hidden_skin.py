@@ -58,3 +58,11 @@ def test_a_head_that_rolls_changes_nothing(turned: Head, landmarker: Landmarker)
     own, found = sources(turned, rolled, landmarker)
 
     assert found == pytest.approx(own)
+
+
+def test_a_face_seen_from_the_front_hides_nothing(
+    turned: Head, plain_head: Head, landmarker: Landmarker
+) -> None:
+    own, found = sources(plain_head, turned, landmarker)
+
+    assert found == pytest.approx(own)

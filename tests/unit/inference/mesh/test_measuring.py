@@ -150,6 +150,17 @@ def test_a_hand_before_the_face_does_not_bend_it(
     assert (np.abs(np.diff(size(track))) < 0.6).all()
 
 
+def test_a_cut_to_another_view_does_not_throw_the_head(
+    landmarker: Landmarker, picture: Picture, face: Face
+) -> None:
+    far = [moved(picture, angle_deg=3 * np.sin(i / 4)) for i in range(24)]
+    near = [moved(picture, x=45, y=20, scale=1.25, angle_deg=3 * np.sin(i / 4)) for i in range(24)]
+    track = measure_track([*far, *near], face, RATE, landmarker)
+    assert np.abs(track.log_zoom).max() < 0.05
+    assert np.abs(track.shift).max() < 1.5
+    assert list(track.mouth_frames) == list(range(48))
+
+
 def test_a_clip_without_the_face_is_refused(landmarker: Landmarker, face: Face) -> None:
     dark = [np.zeros((300, 320, 3), np.uint8)] * 3
     with pytest.raises(NoFaceInClip):

@@ -1,5 +1,7 @@
 """Frames of the sample portrait, and what the landmark network sees in them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from inference.faces.landmarker import SCORES, Landmarker, Landmarks
 from inference.mesh.expressions import expression_fields
 from inference.mesh.head import Head, fit_head
 from inference.mesh.moment import Moment
-from inference.mesh.renderer import FaceRenderer
+from inference.mesh.renderer import FaceRenderer, PhotoRenderer
 
 TURNED = Moment(turn=np.array([0.3, 0.1, 0.1]), shift=np.array([1.0, 0.5]))
 
@@ -27,11 +29,19 @@ def test_rest_is_exactly_the_photo(astronaut: Picture, astronaut_renderer: FaceR
     assert np.array_equal(pasted(astronaut, astronaut_renderer, Moment()), astronaut)
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("strength", [1, 20])
 def test_the_border_of_the_box_never_changes(
-    astronaut: Picture, astronaut_renderer: FaceRenderer
+    astronaut: Picture, astronaut_renderer: FaceRenderer, side: int, strength: int
 ) -> None:
     box = astronaut_renderer.box
-    changed = (pasted(astronaut, astronaut_renderer, TURNED) != astronaut).any(axis=2)
+    turned = Moment(
+        turn=TURNED.turn * side * strength,
+        shift=TURNED.shift * side * strength,
+        zoom=1.05**strength,
+    )
+
+    changed = (pasted(astronaut, astronaut_renderer, turned) != astronaut).any(axis=2)
 
     assert changed.any()
     part = changed[box.upper : box.lower, box.left : box.right]
@@ -90,3 +100,60 @@ def test_a_wink_leaves_the_other_eye(
     x, y = astronaut_landmarks.points[473, :2].astype(int)
     box = (slice(y - 8, y + 9), slice(x - 12, x + 13))
     assert np.array_equal(frame[box], astronaut[box])
+
+
+def test_blinks_measure_as_such(
+    landmarker: Landmarker,
+    astronaut: Picture,
+    astronaut_landmarks: Landmarks,
+    astronaut_renderer: FaceRenderer,
+) -> None:
+    frame = pasted(astronaut, astronaut_renderer, Moment(lids=np.zeros(2)))
+
+    scores = landmarker.scores(measured(landmarker, frame, astronaut_landmarks))
+    blinks = [SCORES.index(f"eyeBlink{side}") for side in ("Left", "Right")]
+    assert (scores[blinks] > 0.3).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_wild_moments_give_frames_too(astronaut_renderer: FaceRenderer, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    moment = Moment(
+        expression=random.normal(0, 1.5, (478, 3)),
+        turn=random.normal(0, 2, 3),
+        zoom=float(np.exp(random.normal(0, 2))),
+        shift=random.normal(0, 40, 2),
+        lids=random.uniform(-1, 3, 2),
+        gaze=random.normal(0, 2, 2),
+        gaps=random.normal(0, 2, 11),
+        mouth_width=float(random.uniform(0.1, 20)),
+    )
+
+    frame = astronaut_renderer.render(moment)
+
+    assert frame.shape == (astronaut_renderer.box.height, astronaut_renderer.box.width, 3)
+
+
+def test_faces_side_by_side_do_not_move_each_other(
+    landmarker: Landmarker, astronaut: Picture, astronaut_landmarks: Landmarks
+) -> None:
+    one = astronaut[:250, 165:285]
+    photo = np.hstack([one, one])
+    faces = []
+    for left in (0, 120):
+        moved = replace(
+            astronaut_landmarks, points=astronaut_landmarks.points + np.array([left - 165, 0, 0])
+        )
+        faces.append(FaceRenderer(photo, moved, landmarker.scores(moved), landmarker.mesh))
+    renderer = PhotoRenderer(photo, faces)
+    box = renderer.box
+    own = photo[box.upper : box.lower, box.left : box.right]
+
+    rest = renderer.render([Moment(), Moment()])
+    frame = renderer.render([TURNED, Moment()])
+
+    assert np.array_equal(rest, own)
+    changed = (frame != own).any(axis=2)
+    x, y = (faces[1].head.projected(np.zeros(3))[:2] - [box.left, box.upper]).astype(int)
+    assert changed[y - 40 : y + 40, x - 120 : x - 100].any()
+    assert not changed[y - 30 : y + 30, x - 25 : x + 40].any()

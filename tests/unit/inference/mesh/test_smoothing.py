@@ -5,6 +5,7 @@ import pytest
 
 from inference.mesh.smoothing import (
     bridged,
+    cuts,
     eased,
     last_shown,
     runs,
@@ -125,3 +126,45 @@ def test_the_last_mouth_is_shown_until_the_face_is_at_rest() -> None:
     assert found[17] == -1
     still_moves = eased(np.full(25, 8.0), shown, RATE) > 0
     np.testing.assert_array_equal(found >= 0, still_moves)
+
+
+def test_movement_that_is_larger_than_the_noise_is_kept() -> None:
+    random = np.random.default_rng(2)
+    noise = random.normal(0, 0.01, (40, 5, 3))
+    shut = np.zeros_like(noise)
+    shut[20] = 0.3
+    all_frames = np.ones(40, np.bool_)
+    found = smoothed(noise + shut, all_frames, 7, noise=0.05)
+    np.testing.assert_allclose(found[20], (noise + shut)[20])
+    lost = smoothed(noise + shut, all_frames, 7)
+    assert lost[20].max() < 0.2
+    still = smoothed(noise, all_frames, 7, noise=0.05)
+    np.testing.assert_array_equal(still, smoothed(noise, all_frames, 7))
+
+
+def test_lips_that_meet_five_times_a_second_are_not_smoothed_apart() -> None:
+    gap = 0.5 * (1 - np.cos(2 * np.pi * 5 * np.arange(50) / 25))
+    points = np.zeros((50, 2, 3))
+    points[:, 1, 1] = gap
+    found = smoothed(points, np.ones(50, np.bool_), 7, noise=0.04)
+    assert np.ptp(found[10:40, 1, 1]) > 0.9 * np.ptp(gap)
+
+
+def test_a_cut_is_one_step_that_stands_out() -> None:
+    shown = np.ones(20, np.bool_)
+    steps = np.full(19, 0.1)
+    steps[9] = 3.0
+    assert list(np.flatnonzero(cuts(steps, shown))) == [10]
+    running = np.full(19, 2.0)
+    assert not cuts(running, shown).any()
+    assert not cuts(steps, mask("o" * 10 + "." + "o" * 9)).any()
+    assert not cuts(np.zeros(0), np.ones(1, np.bool_)).any()
+
+
+def test_values_before_and_after_a_cut_are_blended() -> None:
+    values = np.where(np.arange(40) < 20, 1.0, 9.0)
+    after_cut = np.arange(40) == 20
+    found = eased(values, np.ones(40, np.bool_), RATE, after_cut)
+    np.testing.assert_array_equal(found[:20], 1)
+    np.testing.assert_allclose(found[33:], 9)
+    assert np.abs(np.diff(found)).max() < 1.5

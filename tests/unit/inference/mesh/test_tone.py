@@ -12,7 +12,7 @@ SEPIA = np.array([1.0, 0.85, 0.65])
 
 
 def in_sepia(photo: Picture) -> Picture:
-    return np.rint((photo @ LUMA)[..., None] * SEPIA).astype(np.uint8)
+    return np.asarray(np.rint((photo @ LUMA)[..., None] * SEPIA), np.uint8)
 
 
 def test_a_colour_photo_has_many_hues(astronaut: Picture, astronaut_landmarks: Landmarks) -> None:
