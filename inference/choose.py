@@ -94,6 +94,15 @@ def faces_to_move(wish: Wish, engine: Engine, photo: Picture) -> tuple[Face, ...
     return tuple(_same_face(chosen, faces) for chosen in drawn)
 
 
+def faces_to_spare(wish: Wish, moving: Sequence[Face]) -> tuple[Face, ...]:
+    """Return the photo's other faces, which stay as they are."""
+    return tuple(
+        face
+        for face in wish.photo.faces
+        if not any(_is_at_same_place(face.box, one.box) for one in moving)
+    )
+
+
 def motions_side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> tuple[Motion, ...]:
     """Return the movements that one video shows side by side.
 
@@ -173,6 +182,13 @@ def _same_face(chosen: Face, faces: Sequence[Face]) -> Face:
     """The chosen face as the engine's finder sees it; as it was chosen, if it does not."""
     same = [face for face in faces if _is_same(face.box, chosen.box)]
     return max(same, key=lambda face: face.box.overlap(chosen.box), default=chosen)
+
+
+def _is_at_same_place(box: CropBox, other: CropBox) -> bool:
+    """Whether one box holds the middle of the other: a drawn box may be much larger or smaller."""
+    (x, y), (other_x, other_y) = box.centre, other.centre
+    reach = max(box.width, other.width) / 2
+    return max(abs(x - other_x), abs(y - other_y)) <= reach
 
 
 def _is_same(box: CropBox, other: CropBox) -> bool:

@@ -100,6 +100,7 @@ class Engine(ABC):
         options: the fields of `EngineOptions` that it supports.
         evaluates_motions: whether it takes curves and tracks; otherwise it needs a driving clip.
         max_faces: how many faces of a photo it can move at the same time.
+        still_faces: the photo's other faces, which stay as they are; set before `crop_for`.
     """
 
     name: ClassVar[str]
@@ -118,6 +119,7 @@ class Engine(ABC):
     ) -> None:
         self.chosen = chosen or EngineOptions()
         self.weights = weights
+        self.still_faces: tuple[Face, ...] = ()
 
     @classmethod
     def info(cls) -> EngineInfo:

@@ -16,6 +16,7 @@ from inference.choose import (
     Motion,
     TemplateSource,
     faces_to_move,
+    faces_to_spare,
     motions_side_by_side,
     one_movement,
 )
@@ -139,6 +140,7 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
     movement = one_movement(wish, engine, source)
     photo = read_normalised(wish.photo.path)
     faces = faces_to_move(wish, engine, photo)
+    engine.still_faces = faces_to_spare(wish, faces)
     crop = engine.crop_for(faces, photo)
     engine.prepare(photo, faces)
     width, height = crop.frame_width, crop.frame_height

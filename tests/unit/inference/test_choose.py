@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from inference.arguments import add_animate_arguments
-from inference.choose import DrivingClip, TemplateSource, faces_to_move, one_movement
+from inference.choose import (
+    DrivingClip,
+    TemplateSource,
+    faces_to_move,
+    faces_to_spare,
+    one_movement,
+)
 from inference.command import face_fields
 from inference.engine import Picture
 from inference.engines.still import StillEngine
@@ -143,6 +149,17 @@ def test_all_faces_move_each_as_the_engine_sees_it() -> None:
 def test_of_more_faces_than_the_engine_can_move_the_largest_are_taken() -> None:
     crowd = make_photo("photo.png", faces=(*PHOTO.faces, face(3, 300, 60)))
     assert all_moving(SeveralFaces(), "--face", "all", photo=crowd) == PHOTO.faces
+
+
+def test_faces_that_do_not_move_are_spared() -> None:
+    wish = Wish(photo=PHOTO, movement=MOVEMENT)
+    first, second = PHOTO.faces
+    assert faces_to_spare(wish, [first]) == (second,)
+    assert faces_to_spare(wish, [face(1, 112)]) == (second,), (
+        "another finder's box of the same face"
+    )
+    assert faces_to_spare(wish, [face(1, 120, 40)]) == (second,), "a small box drawn on it"
+    assert faces_to_spare(wish, PHOTO.faces) == ()
 
 
 def test_all_faces_of_a_photo_without_any_are_refused() -> None:
