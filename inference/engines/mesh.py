@@ -177,7 +177,9 @@ class MeshEngine(Engine):
         """The renderer; measured once for `crop_for` and `prepare`."""
         if self._made is None or self._made[0] is not photo or self._made[1] != tuple(faces):
             found = PhotoRenderer(
-                photo, [_face_renderer(photo, face, self._network) for face in faces]
+                photo,
+                [_face_renderer(photo, face, self._network) for face in faces],
+                [face.box for face in self.still_faces],
             )
             self._made = (photo, tuple(faces), found)
         return self._made[2]
