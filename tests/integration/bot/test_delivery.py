@@ -100,8 +100,12 @@ async def test_result_answers_the_photo_and_says_what_it_is(
     animation = result["animation"]
     assert (animation["width"], animation["height"]) == (96, 64)
     assert shown(await desk.file(animation["file_id"]))[:2] == (96, 64)
-    labels = [button["text"] for row in result["reply_markup"]["inline_keyboard"] for button in row]
-    assert labels == ["🔁 Another movement", "📄 As file", "🗑 Delete"]
+    keyboard = result["reply_markup"]["inline_keyboard"]
+    assert [[button["text"] for button in row] for row in keyboard] == [
+        ["🔁 Another movement"],
+        ["🔽 A little less", "🔼 A little more"],
+        ["📄 As file", "🗑 Delete"],
+    ]
     after = await parts.draft(draft.draft_id)
     assert (after.number, after.card) == (2, None)
     assert parts.metrics.outcomes.count(DeliveryOutcome.SENT) == 1
