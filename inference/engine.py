@@ -26,7 +26,7 @@ from jobs.errors import EngineUnavailable, UnknownEngine
 from jobs.model import CropBox, Face
 
 if TYPE_CHECKING:
-    from inference.flow.track import Track
+    from inference.mesh.track import Track
     from inference.weights.store import WeightsStore
     from jobs.templates import CurveMotion
 
@@ -106,6 +106,7 @@ class Engine(ABC):
         options: the fields of `EngineOptions` that it supports.
         evaluates_motions: whether it takes curves and tracks; otherwise it needs a driving clip.
         max_faces: how many faces of a photo it can move at the same time.
+        still_faces: the photo's other faces, which stay as they are; set before `crop_for`.
     """
 
     name: ClassVar[str]
@@ -124,6 +125,7 @@ class Engine(ABC):
     ) -> None:
         self.chosen = chosen or EngineOptions()
         self.weights = weights
+        self.still_faces: tuple[Face, ...] = ()
 
     @classmethod
     def info(cls) -> EngineInfo:
@@ -136,6 +138,7 @@ class Engine(ABC):
             preference=cls.preference,
             options=tuple(sorted(cls.options)),
             evaluates_motions=cls.evaluates_motions,
+            max_faces=cls.max_faces,
         )
 
     @classmethod

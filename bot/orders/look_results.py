@@ -98,7 +98,7 @@ class LookResults:
                 else _with_problem(draft, outcome)
             )
             # The warnings were read when the face was chosen.
-            is_settled = draft.face_box is not None or not (changed.look and changed.look.warnings)
+            is_settled = bool(draft.face_boxes) or not (changed.look and changed.look.warnings)
             return changed
 
         draft = await self._services.drafts.change(before.draft_id, updated)
@@ -153,14 +153,14 @@ class LookResults:
 
 def is_ready(draft: Draft) -> bool:
     """Whether face and movement are chosen."""
-    return draft.movement is not None and draft.look is not None and draft.face_box is not None
+    return draft.movement is not None and draft.look is not None and bool(draft.face_boxes)
 
 
 def with_look(draft: Draft, look: LookResult) -> Draft:
     """Return the draft with what the gate found; a single face is chosen."""
     changes: dict[str, Any] = {"look": look}
-    if draft.face_box is None and len(look.faces) == 1:
-        changes["face_box"] = look.faces[0].box
+    if not draft.face_boxes and len(look.faces) == 1:
+        changes["face_boxes"] = (look.faces[0].box,)
     if draft.movement is not None and draft.movement.clip is not None:
         changes["movement"] = Movement.of_clip(look.clip) if look.clip else None
     return draft.model_copy(update=changes)

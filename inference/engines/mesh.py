@@ -33,7 +33,6 @@ from jobs.model import Face
 from jobs.templates import CurveMotion
 
 if TYPE_CHECKING:
-    from inference.flow.track import Track as FlowTrack
     from inference.weights.store import WeightsStore
 
 log = logging.getLogger(__name__)
@@ -100,7 +99,7 @@ class MeshEngine(Engine):
         self._shapes = CurveShapes.of(self._network.mesh)
 
     def animate(
-        self, driving: Driving | None, motion: "CurveMotion | FlowTrack | Track | None"
+        self, driving: Driving | None, motion: "CurveMotion | Track | None"
     ) -> Iterator[Sequence[Picture]]:
         """Yield frames, five at a time; empty batches while a clip is measured."""
         if isinstance(motion, CurveMotion):
@@ -178,7 +177,9 @@ class MeshEngine(Engine):
         """The renderer; measured once for `crop_for` and `prepare`."""
         if self._made is None or self._made[0] is not photo or self._made[1] != tuple(faces):
             found = PhotoRenderer(
-                photo, [_face_renderer(photo, face, self._network) for face in faces]
+                photo,
+                [_face_renderer(photo, face, self._network) for face in faces],
+                [face.box for face in self.still_faces],
             )
             self._made = (photo, tuple(faces), found)
         return self._made[2]

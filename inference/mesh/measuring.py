@@ -116,10 +116,13 @@ class TrackRecorder:
 
     def _folds(self, sights: Sequence[Sight], known: Frames, shown: Mask, calm: Frames) -> Folds:
         """The folds of the face in all frames, (n, 64, 64)."""
-        maps = np.array([sight.skin_map for sight in sights], np.float32)
-        found = folds(maps, np.isin(known, calm), self._follower.skin_map.skin)
-        whole = bridged(found, known, len(shown))
-        return np.rint(127 * eased(whole, shown, float(self._frame_rate))).astype(np.int8)
+        maps = np.array([sight.skin_map for sight in sights])
+        of_known = folds(maps, np.isin(known, calm), self._follower.skin_map.skin)
+        whole = bridged(of_known, known, len(shown))
+        found = np.empty(whole.shape, np.int8)
+        for index, of_frame in enumerate(eased(whole, shown, float(self._frame_rate))):
+            found[index] = np.rint(127 * of_frame)
+        return found
 
 
 def measure_track(
@@ -215,8 +218,9 @@ def _differences(
             scale[first:end] = np.median(movement.scale[first:end])
             neck[first:end] = np.median(movement.neck[first:end], axis=0)
     expression = movement.points - neutral.points.astype(np.float32)
-    length = np.linalg.norm(expression, axis=2, keepdims=True)
-    expression *= np.minimum(1.0, _LONGEST_OFFSET_CM / np.maximum(length, 1e-9))
+    for index in range(len(expression)):
+        length = np.linalg.norm(expression[index], axis=1, keepdims=True)
+        expression[index] *= np.minimum(1.0, _LONGEST_OFFSET_CM / np.maximum(length, 1e-9))
     return {
         "expression": expression,
         "turn": movement.angles - neutral.angles,

@@ -54,8 +54,11 @@ class _Form(NamedTuple):
     high: float
 
     def cut(self, values: npt.NDArray[np.floating[Any]]) -> Any:
-        """Return values of that type, within the limits."""
-        return np.clip(np.nan_to_num(values), self.low, self.high).astype(self.dtype)
+        """Return the values (n, ...) of all frames in that type, within the limits."""
+        result = np.empty(values.shape, self.dtype)
+        for index, of_frame in enumerate(values):
+            result[index] = np.clip(np.nan_to_num(of_frame), self.low, self.high)
+        return result
 
 
 @dataclass(frozen=True, eq=False)

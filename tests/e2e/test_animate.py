@@ -26,7 +26,7 @@ def test_template_animates_the_whole_photo(animato: Animato, photo: Path, tmp_pa
     )
     assert ended.code == 0, ended.err
     said = json.loads(ended.out)
-    assert (said["path"], said["engine"]) == ("me.mp4", "flow")
+    assert (said["path"], said["engine"]) == ("me.mp4", "mesh")
     assert (said["width"], said["height"], said["frames"]) == (400, 400, 75)
     with ClipReader(tmp_path / "me.mp4") as frames:
         shown = list(frames)
@@ -35,7 +35,17 @@ def test_template_animates_the_whole_photo(animato: Animato, photo: Path, tmp_pa
     assert np.abs(shown[0].astype(int) - source).mean() < 4
     assert np.abs(shown[15].astype(int) - shown[0]).max() > 40  # the eyes are shut
     assert "75/75" in ended.err
-    assert "engine: flow" in ended.err
+    assert "engine: mesh" in ended.err
+
+
+def test_former_name_of_an_engine_works_with_a_note(animato: Animato, photo: Path) -> None:
+    ended = animato(
+        *("animate", "--source_image", photo, "--template", "blink", "--output", "me.mp4"),
+        *("--engine", "flow", "--json"),
+    )
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["engine"] == "mesh"
+    assert "note: the engine flow is now mesh" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -260,7 +270,7 @@ def test_stopping_leaves_no_file_and_no_process(
 ) -> None:
     command = [sys.executable, "-m", "animato", "animate", "--source_image", str(photo)]
     command += ["--driving_video", str(clip), "--output", "me.mp4", "--start", "0.0"]
-    wanted = b"engine: flow" if moment == "while it looks" else b"/60 "
+    wanted = b"engine: mesh" if moment == "while it looks" else b"/60 "
     with subprocess.Popen(
         command,
         cwd=tmp_path,

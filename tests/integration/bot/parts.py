@@ -179,7 +179,7 @@ async def bot_parts(
     metrics, clock = RecordedMetrics(), Clock()
     async with AsyncExitStack() as stack:
         queues = await stack.enter_async_context(
-            Queues(url, ["flow", "fomm"], limits, metrics=metrics)
+            Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
         )
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
@@ -318,7 +318,7 @@ class Maker:
 
 
 @asynccontextmanager
-async def working(parts: BotParts, maker: Maker, engine: str = "flow") -> AsyncIterator[None]:
+async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncIterator[None]:
     """A worker that lives, looks and makes."""
     queues = parts.services.queues
     workers = WorkerRegistry(queues.client)
@@ -337,7 +337,9 @@ async def working(parts: BotParts, maker: Maker, engine: str = "flow") -> AsyncI
 
 
 ENGINE_INFOS = {
-    "flow": EngineInfo(name="flow", button="Sharper", preference=10),
+    "mesh": EngineInfo(
+        name="mesh", button="Sharper", preference=10, options=("strength",), max_faces=8
+    ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
@@ -403,7 +405,7 @@ async def clip_added(parts: BotParts, draft: Draft, name: str = "clip.mp4") -> D
     clip = draft.photo.model_copy(update={"name": name})
     seen = len(parts.shown.drafts)
     renewed = await parts.drafts.change(
-        draft.draft_id, lambda found: found.renewed(clip=clip, face_box=found.face_box)
+        draft.draft_id, lambda found: found.renewed(clip=clip, face_boxes=found.face_boxes)
     )
     assert renewed is not None
     await parts.intake.begin(renewed)

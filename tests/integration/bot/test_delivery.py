@@ -240,9 +240,9 @@ async def test_details_of_our_failures_stay_with_us(
     async with delivering(parts), working(parts, maker):
         draft = await ordered(parts, desk)
         await until(lambda: maker.looks)
-        maker.errors = [EngineFailed(name="flow", reason="a secret") for _ in range(3)]
+        maker.errors = [EngineFailed(name="mesh", reason="a secret") for _ in range(3)]
         while len(maker.orders) < 3:
-            await hurry(redis, "animate-flow")
+            await hurry(redis, "animate-mesh")
             await asyncio.sleep(0.02)
         told = await desk.sees("went wrong on our side")
     assert draft.order_id in told

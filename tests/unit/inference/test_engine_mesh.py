@@ -261,6 +261,28 @@ def test_all_faces_move_one_later_than_the_other(pair: Picture) -> None:
     assert np.array_equal(middle, np.broadcast_to(own[:, 250:350], middle.shape))
 
 
+def test_a_face_that_stays_is_not_pulled_along(astronaut: Picture) -> None:
+    pair = np.hstack([astronaut[:, 154:294], astronaut[:, 154:294]])
+    left, right = (
+        Face(number=1, box=FACE.box.model_copy(update={"left": x, "right": x + 100}), votes=5)
+        for x in (20, 160)
+    )
+    motion = curves(yaw=((0.0, 0.0), (0.5, 0.35), (1.0, 0.35)))
+
+    def change_beside(*still: Face) -> float:
+        engine = MeshEngine()
+        engine.still_faces = still
+        box = engine.crop_for([left], pair).box
+        engine.prepare(pair, [left])
+        frames = [frame for batch in engine.animate(None, motion) for frame in batch]
+        after = pasted(pair, frames[-1], EngineCrop(box)).astype(int)
+        part = slice(66, 166), slice(right.box.left + 20, right.box.right)
+        return float(np.abs(after[part] - pair[part]).max())
+
+    assert change_beside() > 10
+    assert change_beside(right) < 4
+
+
 def _head(landmarker: Landmarker, picture: Picture) -> Head:
     landmarks = landmarker.look(picture, landmarker.detect(picture)[0].square)
     return fit_head(landmarker.look(picture, landmarks.square), landmarker.mesh)
