@@ -15,6 +15,7 @@ from inference.faces.loading import landmarker
 from inference.media.gate import LookLimits, look_at_clip
 from inference.media.video import ClipReader
 from inference.mesh.track import Track, read_track
+from inference.process.setup import TRACK_SUFFIX
 from inference.template_build import is_up_to_date
 from jobs.errors import EngineUnavailable, NoFaceInClip, TemplateNotBuilt
 from jobs.model import CropBox, Face
@@ -135,9 +136,9 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
     """
     if wish.clip is not None:
         found = _driving_clip(wish.clip, engine, wish.driving_face_box)
-        # A track belongs to one face.
-        is_kept = source.keeps_tracks and wish.driving_face_box is None
-        return replace(found, track_file=wish.clip.track_path) if is_kept else found
+        if source.keeps_tracks and wish.driving_face_box is None:  # a track belongs to one face
+            return replace(found, track_file=found.path.with_suffix(TRACK_SUFFIX))
+        return found
     template = Catalogue.load(source.folder).get(wish.movement.template or "")
     if engine.evaluates_motions:
         return _motion_of(template, source.folder)
@@ -148,8 +149,7 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
         raise TemplateNotBuilt(name=template.name)
     network = landmarker(source.limits.checkpoints_dir)
     face = find_faces(_first_frame(path), network)[0]
-    motion = template.motion
-    identity = template.source_hash()
+    motion, identity = template.motion, template.source_hash()
     return DrivingClip(path, face, motion.frame_rate, motion.frame_count, (), identity)
 
 

@@ -100,11 +100,6 @@ class ClipFindings(Findings):
         """How long the clip plays, s."""
         return float(self.frame_count / self.frame_rate)
 
-    @property
-    def track_path(self) -> Path:
-        """Where its track may be kept: beside the normalised file where that is a path."""
-        return self.path.with_suffix(".npz")
-
 
 class Movement(Value):
     """What leads the face: exactly one of a template, a clip and several templates.

@@ -13,7 +13,6 @@ from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
 from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import draft_key
-from jobs.store.keys import track_key
 from jobs.templates import Catalogue
 from tests.integration.bot import talk as talks
 from tests.integration.bot.parts import FACE, heartbeat
@@ -407,30 +406,6 @@ async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
     assert await talk.parts.drafts.read(draft.draft_id) is None
     assert draft.look is not None
     assert not await talk.parts.services.store.exists(draft.look.photo.file)
-
-
-async def test_track_of_a_clip_is_deleted_with_the_last_photo_that_has_the_clip(talk: Talk) -> None:
-    store, cards, clips = talk.parts.services.store, [], []
-    for count in (1, 2):
-        photo = await talk.photo(seed=count)
-        await talk.clip(reply_to=photo["message_id"])
-        cards.append(await talk.shows("Your clip, or another movement?", count=count))
-        look = (await talk.draft_of(photo)).look
-        assert look is not None
-        assert look.clip is not None
-        clips.append(look.clip.file)
-    track = str(track_key(clips[0]))
-    await store.put(track, b"measured by a worker")
-
-    async def is_gone(key: str) -> bool:
-        return not await store.exists(key)
-
-    await talk.tap("Cancel", cards[0])
-    await until(lambda: is_gone(clips[0]))
-    assert await store.exists(track)
-    await talk.tap("Cancel", cards[1])
-    await until(lambda: is_gone(clips[1]))
-    assert await is_gone(track)
 
 
 async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:

@@ -1,7 +1,7 @@
 """The track of a clip is measured by the first render and found by every later one."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +21,10 @@ from jobs.store.address import StoreTimeouts, open_address
 from jobs.store.files import FileStore
 from jobs.store.keys import clip_key, track_key
 from jobs.wish import Movement
-from tests.integration.worker.conftest import CLIP, look_ordered, ordered, until, working
-from tests.wishes import make_clip
+from tests.integration.worker.conftest import CLIP, PHOTO, look_ordered, ordered, until, working
+from tests.wishes import make_clip, make_wish
+from worker.order_files import MAX_TRACK_BYTES, order_files
 from worker.plan import WorkerPlan
-from worker.tracks import MAX_TRACK_BYTES, shared_track
 
 pytestmark = pytest.mark.local_sockets
 
@@ -139,55 +139,66 @@ class BrokenStore(FileStore):
     """A store that goes away when tracks are asked for."""
 
     async def fetch(self, key: str, path: Path) -> None:
-        raise StoreUnavailable(place=key, reason=str(path))
+        if key == TRACK:
+            raise StoreUnavailable(place=key, reason=str(path))
+        await super().fetch(key, path)
 
     async def put(self, key: str, content: Path | bytes) -> None:
         raise StoreUnavailable(place=key, reason=repr(content))
 
 
 async def rendered(
-    store: FileStore, folder: Path, track: bytes | None, clip: str, end: Exception | None = None
+    store: FileStore,
+    folder: Path,
+    track: bytes | None,
+    clip: str = CLIP_FILE,
+    meanwhile: Callable[[], Awaitable[None]] | None = None,
 ) -> bytes | None:
-    """Acts as an engine that writes a track or none, and may fail; returns what was there."""
-    local = make_clip(str(folder / "clip.mp4"))
-    async with shared_track(store, make_clip(clip), local):
-        path = local.track_path
+    """Acts as an engine that writes a track or none; returns what was there before."""
+    wish = make_wish(PHOTO, Movement.of_clip(make_clip(clip)))
+    async with order_files(wish, store, folder) as local:
+        assert local.clip is not None
+        path = local.clip.path.with_suffix(".npz")
         before = path.read_bytes() if path.exists() else None
         if track is not None:
             part = path.with_suffix(".part")
             part.write_bytes(track)
             part.replace(path)
-        if end is not None:
-            raise end
+        if meanwhile is not None:
+            await meanwhile()
     return before
 
 
 async def test_track_is_fetched_and_not_stored_again(store: FileStore, tmp_path: Path) -> None:
     await store.put(CLIP_FILE, b"clip")
     await store.put(TRACK, b"track")
-    Path(store.place, TRACK).chmod(0o400)
     stored = Path(store.place, TRACK).stat()
-    assert await rendered(store, tmp_path, None, CLIP_FILE) == b"track"
+    assert await rendered(store, tmp_path, None) == b"track"
     assert Path(store.place, TRACK).stat() == stored
 
 
 async def test_track_that_was_written_is_stored(store: FileStore, tmp_path: Path) -> None:
     await store.put(CLIP_FILE, b"clip")
-    assert await rendered(store, tmp_path, b"new", CLIP_FILE) is None
+    assert await rendered(store, tmp_path, b"new") is None
     assert await store.get(TRACK) == b"new"
 
 
 async def test_track_of_a_clip_that_was_deleted_meanwhile_is_not_stored(
     store: FileStore, tmp_path: Path
 ) -> None:
-    await rendered(store, tmp_path, b"new", CLIP_FILE)
+    await store.put(CLIP_FILE, b"clip")
+    await rendered(store, tmp_path, b"new", meanwhile=lambda: store.delete([CLIP_FILE]))
     assert await tracks(store) == []
 
 
 async def test_track_of_a_failed_render_is_not_stored(store: FileStore, tmp_path: Path) -> None:
     await store.put(CLIP_FILE, b"clip")
+
+    async def fail() -> None:
+        raise Cancelled
+
     with pytest.raises(Cancelled):
-        await rendered(store, tmp_path, b"new", CLIP_FILE, Cancelled())
+        await rendered(store, tmp_path, b"new", meanwhile=fail)
     assert (tmp_path / "clip.npz").read_bytes() == b"new"
     assert await tracks(store) == []
 
@@ -196,11 +207,11 @@ async def test_track_that_is_too_large_is_neither_stored_nor_fetched(
     store: FileStore, tmp_path: Path
 ) -> None:
     await store.put(CLIP_FILE, b"clip")
-    await rendered(store, tmp_path, bytes(MAX_TRACK_BYTES + 1), CLIP_FILE)
+    await rendered(store, tmp_path, bytes(MAX_TRACK_BYTES + 1))
     assert await tracks(store) == []
     (tmp_path / "clip.npz").unlink()
     await store.put(TRACK, bytes(MAX_TRACK_BYTES + 1))
-    assert await rendered(store, tmp_path, None, CLIP_FILE) is None
+    assert await rendered(store, tmp_path, None) is None
 
 
 async def test_clip_of_an_earlier_version_is_measured_each_time(
@@ -215,11 +226,5 @@ async def test_store_that_fails_fails_no_order(store: FileStore, tmp_path: Path)
     await store.put(CLIP_FILE, b"clip")
     await store.put(TRACK, b"track")
     broken = BrokenStore(open_address(store.place, StoreTimeouts()), 0)
-    assert await rendered(broken, tmp_path, b"new", CLIP_FILE) is None
+    assert await rendered(broken, tmp_path, b"new") is None
     assert await store.get(TRACK) == b"track"
-
-
-async def test_order_without_a_clip_has_no_track(store: FileStore) -> None:
-    async with shared_track(store, None, None):
-        pass
-    assert await tracks(store) == []
