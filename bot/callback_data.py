@@ -19,7 +19,7 @@ class ButtonAction(StrEnum):
 
     CONSENT = "y"  # the person agrees to the terms
     PROFILE_PHOTO = "o"  # animate the person's own profile picture
-    FACE = "f"  # the face of that number
+    FACE = "f"  # the face of that number, or `all`
     CELL = "g"  # that cell of a photo without a face; 0: the whole picture
     PAGE = "p"  # that page of movements
     TEMPLATE = "t"  # that movement
@@ -33,6 +33,7 @@ class ButtonAction(StrEnum):
     CANCEL = "k"  # cancel the order
     AGAIN = "m"  # another movement for the same photo
     BEST_FRAME = "b"  # again, from another best frame of the clip
+    STRENGTH = "h"  # again, with the movement a little stronger or weaker
     AS_FILE = "d"  # the video as an untouched file
     DELETE = "z"  # delete the result, photo and clip
     RETRY = "r"  # try a failed order again

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from jobs.model import Value
 
@@ -38,6 +38,7 @@ class EngineInfo(Value):
             to people, only where it is named.
         options: the options that it accepts, in alphabetical order.
         evaluates_motions: whether it can animate from curves and tracks; else it needs a clip.
+        max_faces: how many faces of a photo it can move in one video.
     """
 
     name: AnyEngineName
@@ -47,3 +48,4 @@ class EngineInfo(Value):
     preference: int = 1
     options: tuple[str, ...] = ()
     evaluates_motions: bool = True
+    max_faces: int = Field(default=1, ge=1)

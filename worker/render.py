@@ -28,6 +28,7 @@ from jobs.store.keys import result_key, result_thumbnail_key
 from jobs.tasks import end_tasks
 from jobs.wish import Video, Wish
 from worker.background import Background
+from worker.tracks import shared_track
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +138,8 @@ class Renderer:
         if assignment.stop_reason is not None:
             raise Cancelled
         path = folder / "video.mp4"
-        video = await self._run_engine(order, wish, assignment, path)
+        async with shared_track(store, order.wish.clip, wish.clip):
+            video = await self._run_engine(order, wish, assignment, path)
         frames = video.frame_count
         assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
         start_number = assignment.start_number

@@ -103,9 +103,10 @@ class DraftCards:
         if draft.look is None:
             is_attended = not (await self._services.offers.now()).is_empty
             return looking_content(draft, texts, is_attended=is_attended)
-        if draft.face_box is None:
-            ask = faces_content if draft.faces else grid_content
-            return ask(draft, texts)
+        if not draft.face_boxes and draft.faces:
+            return faces_content(draft, texts, (await self._services.offers.now()).max_faces)
+        if not draft.face_boxes:
+            return grid_content(draft, texts)
         return movement_content(draft, await self._choice(draft), texts, page)
 
     def movements_on(self, page: int) -> Movement:
@@ -115,11 +116,14 @@ class DraftCards:
     async def _choice(self, draft: Draft) -> Choice:
         """Return what can be chosen for a draft now."""
         offer = await self._services.offers.now()
-        chosen = offer.engine_or_default(draft.engine)
+        face_count = len(draft.face_boxes)
+        chosen = offer.engine_or_default(draft.engine, face_count)
         return Choice(
             templates=tuple(self._catalogue),
             engines=tuple(
-                name for name in offer.engines if name == chosen or offer.is_for_people(name)
+                name
+                for name in offer.engines
+                if (name == chosen or offer.is_for_people(name)) and offer.moves(name, face_count)
             ),
             buttons={name: info.button for name, info in offer.known.items()},
             engine=chosen,
@@ -128,7 +132,7 @@ class DraftCards:
 
     async def _picture(self, draft: Draft) -> bytes | None:
         """Return the picture of numbered faces if the card needs it and does not show it yet."""
-        is_asking = draft.look is not None and draft.face_box is None and draft.problem is None
+        is_asking = draft.look is not None and not draft.face_boxes and draft.problem is None
         if draft.look is None or not is_asking or (draft.card and draft.card.has_media):
             return None
         try:

@@ -14,6 +14,7 @@ from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
+from bot.orders.strength import LESS, MORE, STRENGTH, next_strength
 from bot.texts import Texts
 from jobs.errors import AnimatoError, UserError
 from jobs.orders import Order, OrderState, Result, Stage
@@ -204,6 +205,15 @@ def result_buttons(card: OrderCard, number: int, options: Iterable[str], _: Text
     is_clip = card.order.wish.clip is not None
     if is_clip and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= set(options):
         rows.append((_button(card, _("🎯 From another frame"), ButtonAction.BEST_FRAME),))
+    if STRENGTH in set(options) and not card.order.wish.movement.templates:
+        labels = {LESS: _("🔽 A little less"), MORE: _("🔼 A little more")}
+        rows.append(
+            tuple(
+                _button(card, label, ButtonAction.STRENGTH, step)
+                for step, label in labels.items()
+                if next_strength(card.order.wish, step) is not None
+            )
+        )
     as_file = _button(card, _("📄 As file"), ButtonAction.AS_FILE)
     return (*rows, (as_file, _button(card, _("🗑 Delete"), ButtonAction.DELETE)))
 

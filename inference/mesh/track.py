@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 
 VERSION = 3
-"""Of the file's format; files of another one are measured again."""
+"""Of the file's format and of how it is measured; clips of other versions are measured again."""
 _MAX_FRAMES = 3600
 _MAX_SIDE_PX = 16_384
 # What numpy and zipfile raise for a file that is not what it should be.

@@ -19,6 +19,7 @@ from jobs.service_errors import QueueFull, QueueUnavailable
 from jobs.store.files import FileStore
 from tests.integration.bot.parts import (
     CATALOGUE,
+    FACE,
     NINE,
     BotParts,
     Maker,
@@ -61,6 +62,26 @@ async def states(parts: BotParts, draft: Draft) -> dict[str, OrderState]:
             assert status is not None
             found[f"{engine} {number}"] = status.state
     return found
+
+
+async def test_order_for_several_faces_stays_with_an_engine_that_moves_them(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    async def only_fomm() -> bool:
+        return (await parts.services.offers.now()).engines == ("fomm",)
+
+    async with working(parts, maker, "fomm"):
+        async with working(parts, maker):
+            draft = await looked_at(parts, await photo_sent(parts, desk))
+        await until(only_fomm)
+        wish = await parts.with_movement(draft.draft_id)
+        boxes = (FACE.box, FACE.box.scaled(2))
+        await parts.ordering.place(wish.model_copy(update={"face_boxes": boxes}))
+        shown = await desk.sees("No worker is online for this right now. Your place is kept.")
+        assert "instead" not in shown
+        draft = await parts.draft(draft.draft_id)
+        assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
+        assert await states(parts, draft) == {"flow 1": OrderState.WAITING}
 
 
 async def test_moved_order_is_made_elsewhere_and_the_earlier_card_says_so(

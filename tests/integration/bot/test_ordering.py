@@ -12,8 +12,12 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.keys import accepted_key, open_key
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
+from jobs.store.keys import clip_key
+from jobs.templates import CurveMotion
 from jobs.wish import Movement
 from tests.integration.bot.parts import (
+    CATALOGUE,
+    CLIP_DIGEST,
     FACE,
     NINE,
     SMILE,
@@ -54,7 +58,10 @@ async def test_wish_becomes_an_order_and_the_card_its_status(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert (order.engine, order.wish.face_box, order.wish.cost_frames) == ("mesh", FACE.box, 110)
+    assert (order.engine, order.wish.face_boxes) == ("mesh", (FACE.box,))
+    smile = CATALOGUE.get("smile").motion
+    assert isinstance(smile, CurveMotion)
+    assert order.wish.cost_frames == smile.frame_count
     assert order.lane is Lane.FAIR
 
 
@@ -115,9 +122,10 @@ async def test_files_that_were_swept_are_fetched_again_and_the_wish_is_kept(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert order.wish.face_box == FACE.box
+    assert order.wish.face_boxes == (FACE.box,)
     assert order.wish.clip is not None
-    assert order.wish.clip.file == f"looks/{draft.draft_id}/look-{draft.draft_id}-2-clip.mp4"
+    look_id = f"look-{draft.draft_id}-2"
+    assert order.wish.clip.file == clip_key(draft.draft_id, look_id, CLIP_DIGEST)
     assert order.wish.cost_frames == 25
     assert len(maker.looks) == 2
 

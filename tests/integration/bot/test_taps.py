@@ -1,18 +1,22 @@
 """Buttons: each tap does its work once, for the person whose it is, and is answered at once."""
 
 import asyncio
+import time
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction
 from bot.drafts.draft import Draft
+from jobs.engines import EngineInfo
 from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
 from jobs.queues.assignment import Assignment
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import draft_key
+from jobs.store.keys import track_key
 from jobs.templates import Catalogue
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import FACE
+from tests.integration.bot.parts import FACE, heartbeat
 from tests.integration.bot.running import until
 from tests.integration.bot.talk import Message, Talk, data_of, labels, tap_of, text_of
 from tests.integration.sandbox import media
@@ -48,14 +52,46 @@ async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
     card = await talk.shows("I found 2 faces. Which one should I animate?")
     assert card["photo"]
     assert "The face is small" in card["caption"]
-    assert labels(card) == [["1", "2"], ["✖️ Cancel"]]
+    assert labels(card) == [["1", "2"], ["👥 All of them"], ["✖️ Cancel"]]
     await talk.tap("2", card)
     card = await talk.shows("Which movement?")
     assert card["photo"]
-    assert (await talk.draft_of(photo)).face_box == SECOND.box
+    assert (await talk.draft_of(photo)).face_boxes == (SECOND.box,)
     await talk.tap("😊", card)
     await talk.videos()
-    assert talk.worker.orders[0].wish.face_box == SECOND.box
+    assert talk.worker.orders[0].wish.face_boxes == (SECOND.box,)
+
+
+async def test_everybody_moves_in_one_video(talk: Talk) -> None:
+    talk.worker.faces = (FACE, SECOND)
+    photo = await talk.photo()
+    await talk.tap("All of them", await talk.shows("Which one should I animate?"))
+    card = await talk.shows("2 faces will move: 2 times the work of one.\nWhich movement?")
+    assert (await talk.draft_of(photo)).face_boxes == (FACE.box, SECOND.box)
+    await talk.tap("😊", card)
+    (video,) = await talk.videos()
+    assert text_of(video).startswith("😊 Smile, 2 faces\n")
+    (order,) = talk.worker.orders
+    assert order.wish.face_boxes == (FACE.box, SECOND.box)
+    assert order.wish.cost_frames == 2 * order.wish.movement.frames
+    # Another movement is for everybody, too.
+    await talk.tap("Another movement", video)
+    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.videos(count=2)
+    assert talk.worker.orders[1].wish.face_boxes == (FACE.box, SECOND.box)
+
+
+async def test_everybody_is_not_offered_where_no_engine_can_move_them(talk: Talk) -> None:
+    workers = WorkerRegistry(talk.parts.services.queues.client)
+    alone = heartbeat("flow").model_copy(update={"engines": (EngineInfo(name="flow"),)})
+    await workers.beat(alone, time.time())
+    talk.worker.faces = (FACE, SECOND)
+    photo = await talk.photo()
+    card = await talk.shows("Which one should I animate?")
+    assert labels(card) == [["1", "2"], ["✖️ Cancel"]]
+    draft = await talk.draft_of(photo)
+    answer = await talk.tap_data(tap_of(ButtonAction.FACE, draft, "all"))
+    assert "No worker can make this yet" in answer["text"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +104,7 @@ async def test_photo_without_a_face_is_no_dead_end(talk: Talk, label: str, box: 
     assert labels(card)[:3] == [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]]
     await talk.tap(label, card)
     await talk.shows("Which movement?")
-    assert (await talk.draft_of(photo)).face_box == box
+    assert (await talk.draft_of(photo)).face_boxes == (box,)
 
 
 async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk) -> None:
@@ -111,6 +147,66 @@ async def test_order_is_moved_by_a_button_of_the_version_before(talk: Talk) -> N
 
 async def _has_engine(talk: Talk, draft: Draft, engine: str) -> bool:
     return (await talk.parts.draft(draft.draft_id)).engine == engine
+
+
+# --- a little more, a little less -----------------------------------------------------------------
+
+
+async def test_a_result_is_made_again_stronger_once_for_each_button(talk: Talk) -> None:
+    video = await ordered(talk)
+    assert ["🔽 A little less", "🔼 A little more"] in labels(video)
+    first, second = await asyncio.gather(
+        talk.tap("A little more", video), talk.tap("A little more", video)
+    )
+    assert sorted(one.get("text") or "" for one in (first, second)) == [
+        "",
+        "You have ordered this already.",
+    ]
+    stronger = (await talk.videos(count=2))[1]
+    assert text_of(stronger).startswith("😊 Smile, strength 125 %\n")
+    await talk.tap("A little more", stronger)
+    most = (await talk.videos(count=3))[2]
+    assert ["🔽 A little less"] in labels(most)
+    assert "A little more" not in str(labels(most))
+    await talk.tap("A little less", video)
+    await talk.videos(count=4)
+    assert [order.wish.options for order in talk.worker.orders] == [
+        {},
+        {"strength": 1.25},
+        {"strength": 1.5},
+        {"strength": 0.8},
+    ]
+    wishes = [order.wish.model_copy(update={"options": {}}) for order in talk.worker.orders]
+    assert wishes == [wishes[0]] * 4
+
+
+async def test_files_that_are_gone_are_fetched_again_for_a_stronger_video_only(talk: Talk) -> None:
+    video = await ordered(talk)
+    (order,) = talk.worker.orders
+    await talk.parts.services.store.delete([order.wish.photo.file])
+    answer = await talk.tap("A little more", video)
+    assert "fetching the photo again" in answer["text"]
+    stronger = (await talk.videos(count=2))[1]
+    assert talk.worker.orders[1].wish.options == {"strength": 1.25}
+    await talk.tap("Another movement", stronger)
+    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.videos(count=3)
+    assert talk.worker.orders[2].wish.options == {}
+
+
+async def test_only_the_person_who_ordered_makes_it_stronger(talk: Talk) -> None:
+    photo = await talk.photo()
+    await talk.tap("😊", await talk.shows("Which movement?"))
+    await talk.videos()
+    draft = await talk.draft_of(photo)
+    await talk.desk.post("members", chat_id=FAMILY, status="member")
+    shared = draft.model_copy(update={"draft_id": "familydraft"[:10], "chat_id": FAMILY})
+    await talk.parts.drafts.begin(shared)
+    # An admin may use all other buttons.
+    data = tap_of(ButtonAction.STRENGTH, shared, "more")
+    answer = await talk.tap_data(data, ADMIN, chat=FAMILY)
+    assert "Only the person who asked can use these buttons." in answer["text"]
+    assert len(talk.worker.orders) == 1
 
 
 # --- whose, how old -------------------------------------------------------------------------------
@@ -311,6 +407,30 @@ async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
     assert await talk.parts.drafts.read(draft.draft_id) is None
     assert draft.look is not None
     assert not await talk.parts.services.store.exists(draft.look.photo.file)
+
+
+async def test_track_of_a_clip_is_deleted_with_the_last_photo_that_has_the_clip(talk: Talk) -> None:
+    store, cards, clips = talk.parts.services.store, [], []
+    for count in (1, 2):
+        photo = await talk.photo(seed=count)
+        await talk.clip(reply_to=photo["message_id"])
+        cards.append(await talk.shows("Your clip, or another movement?", count=count))
+        look = (await talk.draft_of(photo)).look
+        assert look is not None
+        assert look.clip is not None
+        clips.append(look.clip.file)
+    track = str(track_key(clips[0]))
+    await store.put(track, b"measured by a worker")
+
+    async def is_gone(key: str) -> bool:
+        return not await store.exists(key)
+
+    await talk.tap("Cancel", cards[0])
+    await until(lambda: is_gone(clips[0]))
+    assert await store.exists(track)
+    await talk.tap("Cancel", cards[1])
+    await until(lambda: is_gone(clips[1]))
+    assert await is_gone(track)
 
 
 async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:

@@ -129,9 +129,9 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
 
 
 def offer_of(*engines: str) -> EngineOffer:
-    return EngineOffer(
-        device="cpu", engines=tuple(OfferedEngine(name=name, options=()) for name in engines)
-    )
+    abilities: dict[str, Any] = {"mesh": {"options": ("strength",), "max_faces": 8}}
+    offered = (OfferedEngine(name=name, **abilities.get(name, {})) for name in engines)
+    return EngineOffer(device="cpu", engines=tuple(offered))
 
 
 @dataclass

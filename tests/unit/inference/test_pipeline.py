@@ -255,6 +255,28 @@ def test_a_movement_is_repeated_as_often_as_wanted(
     assert len(decoded(output)) == result.frame_count == 36
 
 
+class SeveralFaces(StillEngine):
+    max_faces = 2
+
+
+def test_several_faces_count_as_so_many_times_the_work(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
+    other = CropBox(left=10, upper=10, right=60, lower=60)
+    boxes = (FACE.box, other)
+    wish = wish_of(photo, NOD, face_boxes=boxes)
+    assert animate_photo(wish, SeveralFaces(), tmp_path / "a.mp4", source).work_frames == 24
+
+
+def test_faces_that_do_not_move_are_told_to_the_engine(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
+    other = CropBox(left=10, upper=10, right=60, lower=60)
+    engine = SeveralFaces()
+    animate_photo(wish_of(photo, NOD, face_boxes=(other,)), engine, tmp_path / "a.mp4", source)
+    assert engine.still_faces == (FACE,)
+
+
 def test_the_file_says_that_it_was_made_by_a_machine(
     photo: Path, tmp_path: Path, source: TemplateSource
 ) -> None:

@@ -78,7 +78,7 @@ RECORDS: list[Record] = [
         message_id=3,
         photo=FILE,
         look=LOOK,
-        face_box=BOX,
+        face_boxes=(BOX,),
         movement=Movement(template="smile"),
         options={"whole": 1.0, "one": 1},
     ),

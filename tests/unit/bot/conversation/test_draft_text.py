@@ -36,6 +36,7 @@ from tests.wishes import make_photo
 CATALOGUE = Catalogue.load()
 FILE = MediaFile(file_id="x", name="photo.jpg")
 LONGEST_NAME = "n" * 32
+BOX = CropBox(left=0, upper=0, right=9, lower=9)
 
 
 def draft_of(**changes: Any) -> Draft:
@@ -51,8 +52,7 @@ def draft_of(**changes: Any) -> Draft:
 
 
 def look_of(faces: int = 1, *warnings: MediaWarning) -> LookResult:
-    box = CropBox(left=0, upper=0, right=9, lower=9)
-    found = tuple(Face(number=number + 1, box=box, votes=3) for number in range(faces))
+    found = tuple(Face(number=number + 1, box=BOX, votes=3) for number in range(faces))
     return LookResult(photo=make_photo("p", faces=found, warnings=warnings))
 
 
@@ -194,6 +194,25 @@ def test_faces_are_spread_evenly_and_end_somewhere() -> None:
     assert MOST_FACES == 12
 
 
+def test_all_faces_are_offered_as_far_as_an_engine_moves_them() -> None:
+    def row(count: int, max_faces: int) -> list[str]:
+        content = faces_content(draft_of(look=look_of(count)), ENGLISH, max_faces)
+        return labels(content.keyboard)[-2]
+
+    assert row(3, 8) == ["👥 All of them"]
+    assert row(8, 8) == ["👥 All of them"]
+    assert row(9, 8) == ["👥 The 8 largest"]
+    assert row(3, 1) == ["1", "2", "3"]
+
+
+def test_card_says_how_much_work_several_faces_are() -> None:
+    draft = draft_of(face_boxes=(BOX, BOX.scaled(2), BOX.scaled(3)))
+    text = movement_content(draft, choice_of(), ENGLISH).text
+    assert text == "3 faces will move: 3 times the work of one.\nWhich movement?"
+    one = movement_content(draft_of(face_boxes=(BOX,)), choice_of(), ENGLISH).text
+    assert one == "Which movement?"
+
+
 def test_trouble_with_a_clip_leaves_the_photo() -> None:
     error = MediaDamaged(name="a.mp4")
     with_clip = draft_of(problem=DraftProblem(error=error.to_dict(), is_clip=True))
@@ -242,7 +261,7 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
         movement_content(draft, choice, ENGLISH, 2),
         movement_content(draft, Choice(templates=[longest]), ENGLISH),
         grid_content(draft, ENGLISH),
-        faces_content(draft_of(number=10**6, look=look_of(40)), ENGLISH),
+        faces_content(draft_of(number=10**6, look=look_of(40)), ENGLISH, 8),
         consent_content(draft.draft_id, 24, ENGLISH),
         MessageContent("", numbers_keyboard(order)),
     ]

@@ -19,6 +19,7 @@ from bot.orders.card_text import (
     status_content,
     time_text,
 )
+from bot.orders.order_cards import OrderCard
 from bot.texts import ENGLISH
 from jobs.errors import EngineFailed, NoFaceInClip
 from jobs.orders import OrderState, Progress, Stage
@@ -26,7 +27,7 @@ from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
 from jobs.wish import Movement
-from tests.unit.bot.cards import NOW_S, make_card, make_result
+from tests.unit.bot.cards import NOW_S, make_card, make_order, make_result
 from tests.wishes import make_clip
 
 SHOWN = {"edits": 1, "edited_s": NOW_S - 100, "shown_phase": "waiting"}
@@ -194,6 +195,25 @@ def test_another_frame_is_offered_for_ones_own_clip_if_the_engine_can() -> None:
         result_buttons(clip, 3, {"find_best_frame"}, ENGLISH)
     )
     assert ButtonAction.BEST_FRAME not in taps(result_buttons(make_card(), 3, BEST_FRAME, ENGLISH))
+
+
+def test_a_little_more_and_less_are_offered_as_far_as_they_go() -> None:
+    def steps(card: OrderCard, *options: str) -> list[str]:
+        found = [button.data for row in result_buttons(card, 3, options, ENGLISH) for button in row]
+        return [tap.argument for tap in found if tap.action is ButtonAction.STRENGTH]
+
+    assert steps(make_card(), "strength") == ["less", "more"]
+    assert steps(make_card()) == [], "the engine cannot"
+    assert steps(strong(1.5), "strength") == ["less"]
+    assert steps(strong(0.5), "strength") == ["more"]
+    all_in_one = make_card(motion=Movement(templates=("nod", "wink")))
+    assert steps(all_in_one, "strength") == []
+
+
+def strong(strength: float) -> OrderCard:
+    order = make_order()
+    wish = order.wish.model_copy(update={"options": {"strength": strength}})
+    return make_card(wish=wish)
 
 
 def test_failure_of_ours_tells_the_order_and_offers_another_try() -> None:

@@ -4,12 +4,13 @@ import pytest
 
 from bot.orders.offers import NoEngine, Offer
 from jobs.engines import EngineInfo
+from jobs.wish import MAX_FACES
 
 BOTH = Offer(("fomm", "mesh"), understood={"fomm": frozenset({"find_best_frame"})})
 KNOWN = {
     "fomm": EngineInfo(name="fomm", preference=20, evaluates_motions=False),
-    "mesh": EngineInfo(name="mesh", preference=10),
     "still": EngineInfo(name="still", preference=0),
+    "mesh": EngineInfo(name="mesh", preference=10, max_faces=8),
 }
 
 
@@ -51,6 +52,37 @@ def test_all_movements_are_shown_by_an_engine_that_needs_no_clip(
     engines: tuple[str, ...], engine: str | None
 ) -> None:
     assert Offer(engines, known=KNOWN).shows_all == engine
+
+
+def test_several_faces_go_to_an_engine_that_moves_so_many() -> None:
+    offer = Offer(("fomm", "mesh"), known=KNOWN)
+    assert offer.max_faces == 8
+    assert offer.engine_for(None) == "fomm"
+    assert offer.engine_for(None, face_count=3) == offer.engine_for("fomm", face_count=3) == "mesh"
+    assert offer.engine_or_default(None, 9) is None
+    assert Offer(("fomm",), default="mesh", known=KNOWN).engine_for(None, face_count=3) == "mesh"
+    # All movements at once show one face.
+    assert offer.engine_for("fomm", is_all_wanted=True, face_count=3) == "mesh"
+
+
+def test_several_faces_are_not_offered_where_no_engine_moves_them() -> None:
+    offer = Offer(("fomm", "new"), known=KNOWN)
+    assert offer.max_faces == 1
+    assert offer.moves("new", 1)
+    assert not offer.moves("new", 2)
+    with pytest.raises(NoEngine):
+        offer.engine_for("fomm", face_count=2)
+
+
+def test_without_any_worker_the_faces_of_the_engines_that_were_there_last_count() -> None:
+    nobody = Offer((), known=KNOWN, last=("fomm", "mesh"))
+    assert nobody.max_faces == 8
+    assert nobody.engine_for(None, face_count=2) == "mesh"
+
+
+def test_no_engine_moves_more_faces_than_a_wish_holds() -> None:
+    many = {"crowd": EngineInfo(name="crowd", max_faces=40)}
+    assert Offer(("crowd",), known=many).max_faces == MAX_FACES
 
 
 def test_options_of_an_unknown_engine_are_none() -> None:
