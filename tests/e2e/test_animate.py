@@ -102,11 +102,11 @@ def test_only_the_moving_part_is_shown_without_paste_back(
 ) -> None:
     ended = animato(
         *("animate", "--source_image", photo, "--template", "blink", "--output", "me.mp4"),
-        *("--face_box", "170,110,210,150", "--no-paste_back", "--json"),
+        *("--face_box", "115,70,212,167", "--no-paste_back", "--json"),
     )
     assert ended.code == 0, ended.err
     said = json.loads(ended.out)
-    assert said["width"] < 200
+    assert said["width"] < 350
     assert probe(tmp_path / "me.mp4").width == said["width"]
 
 
@@ -172,8 +172,11 @@ def test_photo_without_a_face_says_what_to_do(animato: Animato, faceless: Path) 
     assert "No face was found in wall.png" in refused.err
     assert "--face_box" in refused.err
     assert "Traceback" not in refused.err
-    assert animato(*common, "--face", "centre").code == 0
-    assert animato(*common, "--face_box", "100,100,200,200").code == 0
+    for place in (("--face", "centre"), ("--face_box", "100,100,200,200")):
+        refused = animato(*common, *place)
+        assert refused.code == 1
+        assert "No face can be made out in the chosen part" in refused.err
+    assert animato(*common, "--face", "centre", "--engine", "still").code == 0
 
 
 def test_face_that_is_not_there_is_refused(animato: Animato, photo: Path) -> None:

@@ -81,7 +81,7 @@ async def test_order_for_several_faces_stays_with_an_engine_that_moves_them(
         assert "instead" not in shown
         draft = await parts.draft(draft.draft_id)
         assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
-        assert await states(parts, draft) == {"flow 1": OrderState.WAITING}
+        assert await states(parts, draft) == {"mesh 1": OrderState.WAITING}
 
 
 async def test_moved_order_is_made_elsewhere_and_the_earlier_card_says_so(

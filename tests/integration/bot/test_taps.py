@@ -82,7 +82,7 @@ async def test_everybody_moves_in_one_video(talk: Talk) -> None:
 
 async def test_everybody_is_not_offered_where_no_engine_can_move_them(talk: Talk) -> None:
     workers = WorkerRegistry(talk.parts.services.queues.client)
-    alone = heartbeat("flow").model_copy(update={"engines": (EngineInfo(name="flow"),)})
+    alone = heartbeat("mesh").model_copy(update={"engines": (EngineInfo(name="mesh"),)})
     await workers.beat(alone, time.time())
     talk.worker.faces = (FACE, SECOND)
     photo = await talk.photo()
