@@ -29,7 +29,7 @@ _GAZE_REACH = np.array([0.4, 0.22])  # eye widths at a value of 1
 # An upper lid follows the gaze: it sinks by this share when the eyes look down, and rises.
 _LID_SINKS, _LID_RISES = 0.45, 0.12
 _SQUINT, _WIDE = 0.5, 0.28
-_PRESS = 0.3  # mouth widths by which pressed lips approach each other
+_PRESS = 0.4  # mouth widths by which pressed lips approach each other
 # The shape of an open mouth: distances of the inner lips' points / that in the middle.
 _OPEN_SHAPE = np.array([0, 0.46, 0.72, 0.9, 0.98, 1, 0.98, 0.9, 0.72, 0.46, 0])
 _OPENING = (CurveName.JAW, CurveName.UPPER_LIP, CurveName.LOWER_LIP, CurveName.SNEER)
