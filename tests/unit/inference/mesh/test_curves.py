@@ -105,7 +105,8 @@ def test_the_head_turns_nods_tilts_shifts_and_comes_nearer(show: Show) -> None:
 def test_eyes_follow_their_channels(show: Show) -> None:
     np.testing.assert_allclose(show(blink_left=1).lids, [0, 1])
     np.testing.assert_allclose(show(blink_right=0.4).lids, [1, 0.6])
-    assert (show(wide=1).lids > 1.2).all()
+    assert (show(wide=1).lids > 1.1).all()
+    assert (show(wide=1, gaze_y=-1).lids < 1.2).all()  # wider eyes stare
     assert (show(squint=1).lids < 0.7).all()
     right_and_up = show(gaze_x=1, gaze_y=-1)
     assert right_and_up.gaze[0] > 0 > right_and_up.gaze[1]
