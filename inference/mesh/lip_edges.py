@@ -35,7 +35,7 @@ _BEYOND_PX = 0.7  # past the edge, where colours mix
 # Mouth widths.
 _SHUT = 0.08
 _SEAM_WIDTH = 0.016  # of shut lips
-_SEAM_SHADE = np.array([0.32, 0.4, 0.38], np.float32)
+_SEAM_SHADE = np.array([0.28, 0.36, 0.34], np.float32)
 
 
 class LipEdges:
@@ -65,6 +65,13 @@ class LipEdges:
             strength: 0 to 1.
         """
         flat = target.projected(target.points)[:, :2]
+        shut = 1 - float(smooth(gap / _SHUT))
+        thicker = [
+            (np.linalg.norm(flat[outer] - flat[inner], axis=1) > was).any()
+            for (inner, outer), was in zip(_LIPS, self._thicknesses, strict=True)
+        ]
+        if strength == 0 or not (shut or any(thicker)):
+            return
         area = MouthArea(frame.shape, offset, flat[UPPER_OUTER_LIP], flat[LOWER_OUTER_LIP])
         part = frame[area.rows, area.columns]
         if not part.size:
@@ -76,8 +83,9 @@ class LipEdges:
         edges = (np.minimum(upper, seam), np.maximum(lower, seam))
         drawn = part.astype(np.float32)
         ends = smooth(np.minimum(area.a, 1 - area.a) / 0.12 - 0.25)
-        shut = 1 - float(smooth(gap / _SHUT))
         for number, outer in enumerate((area.upper, area.lower)):
+            if not (shut or thicker[number]):
+                continue
             sign = 2 * number - 1
             thickness, beyond = (sign * (line - edges[number]) for line in (outer, area.b))
             column = np.interp(area.a, inner[number][:, 0], np.arange(11)).clip(*_COLUMNS)

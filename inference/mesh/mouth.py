@@ -31,6 +31,8 @@ Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
+_NARROW, _NARROW_SHADE = 0.08, 0.6  # gap, mouth widths: teeth are in the shade of the lips
+
 
 class Mouth:
     """The mouth of a photo.
@@ -95,7 +97,7 @@ class Mouth:
         """How opaque the filling is, 0 to 1."""
         if self._own is not None:
             moved = moved_lips(target.points - self._head.points)
-            return float(smooth((moved - 0.02) / 0.12) * smooth((gap - 0.01) / 0.04))
+            return float(smooth((moved - 0.02) / 0.12) * smooth((gap - 0.01) / 0.02))
         if self._gap >= SHUT_GAP:
             return float(smooth((gap - 1.15 * self._gap - 0.03) / 0.08))
         return float(smooth((gap - 0.012) / 0.05))
@@ -115,9 +117,11 @@ class Mouth:
         cavity = painted_cavity(area, gap, self._tone)
         shown, own = float(smooth((gap - 0.03) / 0.08)), cavity
         if self._own is not None:
-            own = self._own.over(cavity, points, target)
             moved = moved_lips(target.points - self._head.points)
             shown = self._own.missing * float(smooth((moved - 0.1) / 0.6))
+            if shown < 1:
+                own = self._own.over(cavity, points, target)
+                own *= 1 - _NARROW_SHADE * (1 - smooth(gap / _NARROW))
         if shown == 0:
             return own
         lit = 0.4 + 0.6 * smooth(np.minimum(area.a, 1 - area.a) / 0.22)

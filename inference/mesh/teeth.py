@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 ENAMEL = (1.04, 1.0, 0.92)
 """Colour of teeth in neutral light / their luma."""
 _GUMS = (0.78, 0.45, 0.43)
-_LIGHTER_THAN_SKIN, _LIGHTEST = 1.22, 228.0
+_LIGHTER_THAN_SKIN, _LIGHTEST = 1.22, 236.0
 
 # cm.
 _BEHIND_LIP = 0.35
@@ -85,7 +85,7 @@ class PaintedTeeth:
         width, height = np.rint(np.array([2 * _REACH_X, _BOTTOM - _TOP]) * self._scale).astype(int)
         usual = min(_LIGHTEST, _LIGHTER_THAN_SKIN * tone.light) * tone.painted(ENAMEL)
         # What the photo shows of them between narrow lips is in their shade.
-        enamel = usual if enamel is None else 0.35 * enamel + 0.65 * usual
+        enamel = usual if enamel is None else 0.25 * enamel + 0.75 * usual
         painted = _painted(max(32.0, 2 * self._scale), arch.crown, tone, enamel)
         shrunk = cv2.resize(painted, (int(width), int(height)), interpolation=cv2.INTER_AREA)
         self._texture = np.asarray(shrunk, np.float32)
@@ -122,7 +122,7 @@ def _painted(scale: float, crown_cm: float, tone: Tone, enamel: Floats) -> Float
     shade *= 1 - 0.10 * np.clip(1 - (y - gum_line) / 0.5, 0, 1)
 
     # Shade is warm: it is lit by the lips and the gums.
-    crowns = enamel * shade[..., None] ** np.array([1, 1.15, 1.25])
+    crowns = enamel * shade[..., None] ** np.array([1, 1.1, 1.18])
     gums = float(enamel @ LUMA) * tone.painted(_GUMS) * gums_shade[..., None]
     crown = np.clip((y - gum_line) * scale / 2 + 0.5, 0, 1)
     colour = mixed(gums, crowns, crown)
