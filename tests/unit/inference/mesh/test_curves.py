@@ -114,6 +114,10 @@ def test_eyes_follow_their_channels(show: Show) -> None:
     assert (show(gaze_y=1).lids < 0.8).all()
 
 
+def test_pressed_lips_shut_a_toothy_smile(show: Show) -> None:
+    assert show(press=0.7).gaps.max() < -0.25
+
+
 def test_a_smile_pulls_the_corners_of_the_mouth_out_and_up(show: Show) -> None:
     left, right = show(smile=1).expression[list(LIP_CORNERS)]
     assert left[0] < -0.5
