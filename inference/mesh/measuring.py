@@ -47,8 +47,9 @@ _LEAST_CONTRAST = 0.15  # with less, the colours of a face are gone and its poin
 _NOISE_CM, _NOISE_RAD, _NOISE_SCALE, _NOISE_NECK_CM = 0.04, 0.01, 0.004, 0.15
 _NOISE_APERTURE, _NOISE_GAZE = 0.007, 0.008
 _FAST_CM, _FAST_ZOOM = 2.5, 0.08  # from one frame to the next
-# Measured lids: an eye is shut at this share of its opening; it opens by less than it measures.
-_SHUT, _WIDENING, _WIDEST = 0.32, 0.8, 1.6
+# Measured lids: an eye is shut at this share of its opening; half shut, it is less open than it
+# measures, and wide open too.
+_SHUT, _HALF_SHUT, _WIDENING, _WIDEST = 0.32, 0.3, 0.8, 1.6
 
 
 class TrackRecorder:
@@ -235,7 +236,9 @@ def _differences(
 def _lids(lids: Doubles) -> Doubles:
     """The lids' opening as it is drawn: 0 shut, 1 at rest."""
     wider = 1 + _WIDENING * (np.minimum(lids, _WIDEST) - 1)
-    return np.where(lids < 1, np.clip((lids - _SHUT) / (1 - _SHUT), 0, 1), wider)
+    narrower = np.clip((lids - _SHUT) / (1 - _SHUT), 0, 1)
+    narrower -= _HALF_SHUT * narrower * (1 - narrower)
+    return np.where(lids < 1, narrower, wider)
 
 
 def _skin(sights: Sequence[Sight], known: Frames, is_even: Mask) -> Doubles:
