@@ -60,6 +60,16 @@ class Tone:
         return np.stack(channels, axis=-1).astype(np.float32)
 
 
+def shaded(colour: Floats, left: Floats) -> Floats:
+    """Return colours (h, w, 3) of skin of whose light a share (h, w) is left.
+
+    They become more saturated, since light shines through skin.
+    """
+    luma = np.maximum(colour @ LUMA, 1)[..., None]
+    hue = np.maximum(colour, 1) / luma
+    return np.asarray(colour * left[..., None] * hue ** (1 - left)[..., None], np.float32)
+
+
 def pixels_inside(picture: Picture, outline: Doubles, margin_px: int = 0) -> Floats:
     """Return the pixels (n, 3) inside an outline (N, 2) px, without a margin along it."""
     corners = np.rint(outline).astype(np.int32)
