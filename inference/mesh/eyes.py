@@ -136,12 +136,16 @@ class _Eye:
     def __init__(self, photo: Picture, points: Doubles, eye: int) -> None:
         self._number = eye
         self._lines = LidLines.of(points, eye)
+        self._drawn = (points, self._lines)  # the last lids; both steps of a frame ask for them
         self._texture = EyeTexture.of(photo, points, eye)
         brow = self._lines.frame.inside(points[BROWS[eye], :2])
         self._brow = brow[np.argsort(brow[:, 0])]
 
     def area(self, shape: tuple[int, ...], offset: tuple[int, int], points: Doubles) -> _Area:
-        return _Area(shape, offset, LidLines.of(points, self._number), self._lines)
+        drawn = self._drawn
+        if drawn[0] is not points:
+            drawn = self._drawn = (points, LidLines.of(points, self._number))
+        return _Area(shape, offset, drawn[1], self._lines)
 
     def unfold(self, source: Floats, area: _Area, closing: float, amount: float) -> None:
         """Mix into `source` the place of the skin between lid and brow."""
@@ -189,7 +193,7 @@ class _Eye:
         above = np.minimum(area.was_upper, area.upper) - area.b
         covered *= smooth((LASHES_ABOVE + 0.06 - above) / 0.03)
         seen = mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
-        return shaded(seen, 1 - shut * self._gap_shade(area)) if shut > 0 else seen
+        return shaded(seen, 1 - shut * self._gap_shade(area))
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:
         return self._texture.sample(self._texture.lashes, area.a, area.was_upper + below)

@@ -65,9 +65,11 @@ def shaded(colour: Floats, left: Floats) -> Floats:
 
     They become more saturated, since light shines through skin.
     """
-    luma = np.maximum(colour @ LUMA, 1)[..., None]
-    hue = np.maximum(colour, 1) / luma
-    return np.asarray(colour * left[..., None] * hue ** (1 - left)[..., None], np.float32)
+    dark = left < 0.995  # few pixels: powers are slow
+    seen, share = np.maximum(colour[dark], 1), left[dark][:, None]
+    result = colour.copy()
+    result[dark] = seen * share * (seen / (seen @ LUMA)[:, None]) ** (1 - share)
+    return result
 
 
 def pixels_inside(picture: Picture, outline: Doubles, margin_px: int = 0) -> Floats:
