@@ -14,6 +14,7 @@ import numpy.typing as npt
 from inference.mesh.eye_texture import LASHES_ABOVE, LASHES_BELOW, EyeTexture
 from inference.mesh.lids import LidLines
 from inference.mesh.sampling import mixed, smooth
+from inference.mesh.tone import shaded
 from inference.mesh.topology import BROWS
 
 Picture = npt.NDArray[np.uint8]
@@ -29,7 +30,6 @@ _MAX_GAZE = np.array([0.30, 0.12])
 _MAX_GAZE_UP = 0.22
 _MIN_HANGING = 0.36  # brightness below the darkest lashes of a shut eye
 _GAP_WIDTH, _GAP_SHADE = 0.028, 0.36
-_WARM = np.array([0.85, 1.0, 1.05], np.float32)  # exponents of RGB: skin shines through
 _FINE_PX = 22  # width of an eye from which on lashes are no blur
 _ALL_LID, _ALL_GAZE = 0.06, 0.015  # changes from which on the whole eye is drawn anew
 
@@ -136,12 +136,16 @@ class _Eye:
     def __init__(self, photo: Picture, points: Doubles, eye: int) -> None:
         self._number = eye
         self._lines = LidLines.of(points, eye)
+        self._drawn = (points, self._lines)  # the last lids; both steps of a frame ask for them
         self._texture = EyeTexture.of(photo, points, eye)
         brow = self._lines.frame.inside(points[BROWS[eye], :2])
         self._brow = brow[np.argsort(brow[:, 0])]
 
     def area(self, shape: tuple[int, ...], offset: tuple[int, int], points: Doubles) -> _Area:
-        return _Area(shape, offset, LidLines.of(points, self._number), self._lines)
+        drawn = self._drawn
+        if drawn[0] is not points:
+            drawn = self._drawn = (points, LidLines.of(points, self._number))
+        return _Area(shape, offset, drawn[1], self._lines)
 
     def unfold(self, source: Floats, area: _Area, closing: float, amount: float) -> None:
         """Mix into `source` the place of the skin between lid and brow."""
@@ -178,7 +182,7 @@ class _Eye:
         seen = mixed(seen, skin, remains * (below > -0.03))
 
         own = texture.sample(texture.photo, area.a, area.was_upper + below)
-        own += shut * (seen * self._hanging_lashes(area)[..., None] ** _WARM - own)
+        own += shut * (shaded(seen, self._hanging_lashes(area)) - own)
         strip = smooth((LASHES_BELOW - below) / max(0.03, 1.5 / area.width)) * smooth(
             area.from_corners / 0.06
         )
@@ -189,7 +193,7 @@ class _Eye:
         above = np.minimum(area.was_upper, area.upper) - area.b
         covered *= smooth((LASHES_ABOVE + 0.06 - above) / 0.03)
         seen = mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
-        return np.asarray(seen * (1 - shut * self._gap_shade(area))[..., None] ** _WARM, np.float32)
+        return shaded(seen, 1 - shut * self._gap_shade(area))
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:
         return self._texture.sample(self._texture.lashes, area.a, area.was_upper + below)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from inference.mesh.head import EyeFrame, Head
 from inference.mesh.mouth_area import MouthArea, line_at
 from inference.mesh.sampling import blurred, mixed, sample, smooth
+from inference.mesh.tone import shaded
 from inference.mesh.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
@@ -34,8 +35,7 @@ _LEAST_CONTRAST = 20.0  # grey levels, of these
 _BEYOND_PX = 0.7  # past the edge, where colours mix
 # Mouth widths.
 _SHUT = 0.08
-_SEAM_WIDTH = 0.016  # of shut lips
-_SEAM_SHADE = np.array([0.28, 0.36, 0.34], np.float32)
+_SEAM_SHADE, _SEAM_WIDTH = 0.33, 0.016  # of shut lips
 
 
 class LipEdges:
@@ -96,8 +96,9 @@ class LipEdges:
             alpha *= np.clip(beyond * area.width + 0.5, 0, 1) * (thickness * area.width > 1)
             drawn = mixed(drawn, self._seen(number, column, share), strength * alpha)
         width = max(_SEAM_WIDTH, 0.8 / area.width)
-        shade = strength * shut * ends * np.exp(-(((area.b - seam) / width) ** 2))
-        part[...] = np.clip(np.rint(drawn * (1 - shade[..., None] * _SEAM_SHADE)), 0, 255)
+        shade = strength * shut * _SEAM_SHADE * ends
+        shade *= np.exp(-(((area.b - seam) / width) ** 2))
+        part[...] = np.clip(np.rint(shaded(drawn, 1 - shade)), 0, 255)
 
     def _seen(self, number: int, column: Doubles, share: Doubles) -> Floats:
         """The photo's lip at columns 0 to 10 and shares of the way to its outer line."""

@@ -60,6 +60,18 @@ class Tone:
         return np.stack(channels, axis=-1).astype(np.float32)
 
 
+def shaded(colour: Floats, left: Floats) -> Floats:
+    """Return colours (h, w, 3) of skin of whose light a share (h, w) is left.
+
+    They become more saturated, since light shines through skin.
+    """
+    dark = left < 0.995  # few pixels: powers are slow
+    seen, share = np.maximum(colour[dark], 1), left[dark][:, None]
+    result = colour.copy()
+    result[dark] = seen * share * (seen / (seen @ LUMA)[:, None]) ** (1 - share)
+    return result
+
+
 def pixels_inside(picture: Picture, outline: Doubles, margin_px: int = 0) -> Floats:
     """Return the pixels (n, 3) inside an outline (N, 2) px, without a margin along it."""
     corners = np.rint(outline).astype(np.int32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
-from inference.faces.landmarker import Landmarks
+from inference.faces.landmarker import Landmarker, Landmarks
 from inference.mesh.expressions import Doubles
 from inference.mesh.head import Head, lip_gaps, mouth_width
 from inference.mesh.moment import DrivenMouth, Moment
@@ -240,6 +240,17 @@ def test_lips_that_shut_cover_the_teeth(
     teeth = astronaut_landmarks.points[[13, 14], :2].mean(axis=0).round().astype(int)
     lightest = max(frame[y, x] @ LUMA for x, y in lips)
     assert lightest < 0.75 * float(astronaut[teeth[1], teeth[0]] @ LUMA)
+
+
+def test_shut_lips_and_eyes_of_a_grey_photo_are_grey(
+    landmarker: Landmarker, astronaut: Picture, astronaut_landmarks: Landmarks, no_scores: Doubles
+) -> None:
+    grey = np.repeat(np.rint(astronaut @ LUMA).astype(np.uint8)[..., None], 3, axis=2)
+    renderer = FaceRenderer(grey, astronaut_landmarks, no_scores, landmarker.mesh)
+
+    frame = renderer.render(Moment(gaps=np.full(11, -0.3), lids=np.zeros(2)))
+
+    assert np.ptp(frame.astype(int), axis=2).max() <= 1
 
 
 def test_lips_are_drawn_without_the_teeth_beyond_their_lines(plain_head: Head) -> None:
