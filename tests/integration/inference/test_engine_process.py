@@ -54,7 +54,7 @@ async def main():
         def tell(done, total):
             print(engine.pid, flush=True)
         wish = Wish.model_validate_json(wish)
-        await engine.render(wish, sys.argv[1], Path("out.mp4").resolve(), on_progress=tell)
+        await engine.render(wish, sys.argv[1], Path(sys.argv[4]), on_progress=tell)
         await asyncio.sleep(1000)
 
 asyncio.run(main())
@@ -329,7 +329,8 @@ async def test_nothing_outlives_a_killed_parent(
     (tmp_path / "setup.json").write_text(setup.model_dump_json())
     (tmp_path / "wish.json").write_text(make_job(name).wish.model_dump_json())
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, name, tmp_path / "setup.json", tmp_path / "wish.json"],
+        [sys.executable, "-c", PARENT, name]
+        + [tmp_path / file for file in ("setup.json", "wish.json", "out.mp4")],
         stdout=subprocess.PIPE,
         text=True,
     )
