@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 VERSION = "v1"
+ANOTHER_FACE = "face"
 MOST_BYTES = 64
 _SEPARATOR = "|"
 
@@ -31,7 +32,7 @@ class ButtonAction(StrEnum):
     ALBUM = "l"  # of an album: the photo of that number, or `each`
     DROP = "x"  # delete the draft
     CANCEL = "k"  # cancel the order
-    AGAIN = "m"  # another movement for the same photo
+    AGAIN = "m"  # another movement for the same photo; `face`: another face of it
     BEST_FRAME = "b"  # again, from another best frame of the clip
     STRENGTH = "h"  # again, with the movement a little stronger or weaker
     AS_FILE = "d"  # the video as an untouched file

@@ -48,10 +48,14 @@ class DraftCards:
         else:
             await self._put_picture(draft, picture, content)
 
-    async def show_below(self, draft: Draft) -> None:
+    async def show_below(self, draft: Draft, *, asks_for_face: bool = False) -> None:
         """Show a draft's movements in a new message, and delete the earlier one.
 
         An earlier message that shows an order stays; further taps are another order.
+
+        Args:
+            draft: the draft.
+            asks_for_face: whether the face is chosen again first.
 
         Raises:
             TelegramError, QueueUnavailable: see `show`.
@@ -61,7 +65,9 @@ class DraftCards:
             await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
         def fresh(now: Draft) -> Draft:
-            return (now.shown_again() if has_order else now).without_movement(card=None)
+            boxes = () if asks_for_face else now.face_boxes
+            again = now.shown_again() if has_order else now
+            return again.without_movement(card=None, face_boxes=boxes)
 
         if await services.drafts.change(draft.draft_id, fresh) is not None:
             await self.show(draft.draft_id)

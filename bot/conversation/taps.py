@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot.callback_data import ButtonAction, ButtonData
+from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import ALL_FACES, FOLLOW, WAITING_CLIP, WITHOUT_CLIP
 from bot.conversation.media_handler import MediaHandler
@@ -305,8 +305,10 @@ class Taps:
         return await self._place(_choosing(tap.draft, movement))
 
     async def _again(self, tap: DraftTap) -> TapAnswer:
-        """Show the movements again, in a new message."""
-        return TapAnswer(then=partial(self._draft_cards.show_below, tap.draft))
+        """Show the movements again, or first the faces, in a new message."""
+        show = self._draft_cards.show_below
+        asks_for_face = tap.button.argument == ANOTHER_FACE
+        return TapAnswer(then=partial(show, tap.draft, asks_for_face=asks_for_face))
 
     async def _another_frame(self, tap: DraftTap) -> TapAnswer:
         placed = await self._later_orders.another_frame(tap.draft, tap.button.number)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bot.callback_data import ButtonAction, ButtonData
+from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
@@ -16,7 +16,7 @@ from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
 from bot.orders.strength import LESS, MORE, STRENGTH, next_strength
 from bot.texts import Texts
-from jobs.errors import AnimatoError, UserError
+from jobs.errors import AnimatoError, NoFaceInBox, UserError
 from jobs.orders import Order, OrderState, Result, Stage
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.status import Status
@@ -230,6 +230,9 @@ def numbers_keyboard(order: Order) -> Keyboard:
 def failure_content(card: OrderCard, error: AnimatoError, number: int, _: Texts) -> MessageContent:
     """Why an order failed, and what to do next. Args: see `result_buttons`."""
     again = _another_movement(card, number, _)
+    if isinstance(error, NoFaceInBox):
+        again_data = ButtonData(ButtonAction.AGAIN, card.draft_id, number, ANOTHER_FACE)
+        again = Button(_("🔁 Another part"), again_data)
     if isinstance(error, UserError):
         text = _("{title}: {reason}", title=card.title, reason=error_text(error, _))
         return MessageContent(text, ((again,),))

@@ -97,7 +97,10 @@ async def test_photo_without_a_face_is_no_dead_end(service: Service) -> None:
     await dora.send(wall())
     await dora.tap("5", await dora.sees("I found no face"))
     await dora.tap("Blink", await dora.sees("Which movement?"))
-    await dora.videos()
+    await dora.tap("Another part", await dora.sees("I see no face in this part"))
+    await dora.tap("4", await dora.sees("I found no face"))
+    await dora.tap("Blink", await dora.sees("Which movement?"))
+    await dora.sees("I see no face in this part", count=2)
 
 
 async def test_two_people_at_once_and_each_gets_their_own(service: Service) -> None:

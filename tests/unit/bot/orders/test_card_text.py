@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.callback_data import ButtonAction, ButtonData
+from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.gateway.messenger import Keyboard, MessageContent
 from bot.orders.card_text import (
     GROUP,
@@ -21,7 +21,7 @@ from bot.orders.card_text import (
 )
 from bot.orders.order_cards import OrderCard
 from bot.texts import ENGLISH
-from jobs.errors import EngineFailed, NoFaceInClip
+from jobs.errors import EngineFailed, NoFaceInBox, NoFaceInClip
 from jobs.orders import OrderState, Progress, Stage
 from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
@@ -230,6 +230,12 @@ def test_failure_that_would_come_again_offers_another_movement_only() -> None:
     content = failure_content(make_card(), NoFaceInClip(name="a.mp4"), 3, ENGLISH)
     assert "no face in your clip" in content.text
     assert taps(content.keyboard).keys() == {ButtonAction.AGAIN}
+
+
+def test_part_without_a_face_can_be_chosen_again() -> None:
+    content = failure_content(make_card(), NoFaceInBox(), 3, ENGLISH)
+    assert [button.text for row in content.keyboard for button in row] == ["🔁 Another part"]
+    assert taps(content.keyboard)[ButtonAction.AGAIN].argument == ANOTHER_FACE
 
 
 def test_file_that_is_gone_is_told_honestly() -> None:
