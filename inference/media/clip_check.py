@@ -7,14 +7,15 @@ frames only.
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.finder import find_again, find_faces
+from inference.faces.finder import find_again, find_faces, square_of
 from inference.faces.loading import landmarker
+from inference.mesh.person import Looks, Person
 from jobs.model import CropBox, Face, MediaWarning
 
 Picture = npt.NDArray[np.uint8]
@@ -26,9 +27,12 @@ Loss = Literal["left", "hidden"]
 _FIRST_LOOKS = (0, 2, 4)  # a face that is missed in one of these frames may be found in another
 _FURTHER_LOOKS = 12  # frames spread over the clip in which the face is looked at again
 _LOST_LOOKS = 2  # a single one is bridged
-_DARK, _DARK_FACE = 12, 40  # mean luminance of a frame, and of a face in it, of 255
-_FLAT = 6.0  # contrast; a frame that is white or grey all over has less
-_FADED, _FADE_FRAMES = 0.5, 4  # its share of the usual contrast in a faded frame; how many of these
+_DARK_FACE = 40  # mean luminance, of 255
+_FLAT = 12.0  # span of a frame's luminance; one without a picture has less
+_BLACK, _WHITE = 32, 235  # mean luminance of blank frames; a plain wall is between
+# In a faded frame: its share of the usual contrast, and of the usual distance from black or white.
+_FADED, _NEARER = 0.5, 0.6
+_FADE_FRAMES = 4
 _EDGE = 0.15  # a face closer than this to the frame's edge, in face sides, is about to leave
 _THUMBNAIL_PX = 24
 _FLASH_FRAMES = 5  # a change that is undone within these is a flash, not a cut
@@ -69,17 +73,18 @@ def check_clip(frames: Iterable[Picture], frame_count: int, *, find_face: bool =
     spread = np.linspace(0, max(0, frame_count - 1), _FURTHER_LOOKS + 1).round().astype(int)
     # A search takes longer than to follow a face.
     to_follow, to_search = {*spread[1:]}, {*_FIRST_LOOKS, *spread[2::2]}
-    contrasts: list[float] = []
+    lights: list[_Light] = []
     for index, frame in enumerate(frames):
-        brightness, contrast = _light(frame)
-        is_blank = brightness < _DARK or contrast < _FLAT
-        contrasts.append(0.0 if is_blank else contrast)
-        if not is_blank:
+        light = _Light.of(frame)
+        lights.append(light)
+        if not light.is_flat:
             cuts.see(frame)
-        if find_face and index in (to_follow if face.faces else to_search):
-            face.see(frame, index, is_blank=is_blank)
+        is_looked_at = index in (to_follow if face.faces else to_search)
+        if find_face and is_looked_at and not light.is_blank:
+            face.see(frame, index)
     warnings = face.warnings() if find_face else []
-    if find_face and _fades(contrasts):
+    fades = MediaWarning.FACE_LEAVES not in warnings and _fades(lights)
+    if find_face and (_is_often_blank(lights) or fades):
         warnings.append(MediaWarning.CLIP_FADES)
     if cuts.found():
         warnings.append(MediaWarning.HARD_CUTS)
@@ -101,21 +106,23 @@ class _FaceWatch:
         self.faces: tuple[Face, ...] = ()
         self.later: list[CropBox] = []
         self._last: Face | None = None
+        self._person = Person(memory=_FURTHER_LOOKS)
         self._first_index = 0
         self._losses: Counter[Loss] = Counter()
         self._brightness: list[float] = []
 
-    def see(self, frame: Picture, index: int, *, is_blank: bool) -> None:
+    def see(self, frame: Picture, index: int) -> None:
         """Look at a frame."""
-        if is_blank:
-            return
         if self._last is None:
             self.faces = find_faces(frame)
             if self.faces:
                 self._first_index = index
-                self._remember(frame, self.faces[0])
-        elif (found := find_again(landmarker(), frame, self._last)) is not None:
-            self._remember(frame, found)
+                self._remember(frame, self.faces[0], self._looks(frame, self.faces[0]))
+            return
+        found = find_again(landmarker(), frame, self._last)
+        looks = None if found is None else self._looks(frame, found)
+        if found and looks and self._person.is_same(looks, is_followed=True):
+            self._remember(frame, found, looks)
             self.later.append(found.box)
         else:
             self._losses["left" if _is_at_edge(self._last.box, frame) else "hidden"] += 1
@@ -132,27 +139,58 @@ class _FaceWatch:
         }
         return [warning for warning, is_true in found.items() if is_true]
 
-    def _remember(self, frame: Picture, face: Face) -> None:
+    def _looks(self, frame: Picture, face: Face) -> Looks:
+        network = landmarker()
+        return Looks.of(frame, network.look(frame, square_of(face)), network.mesh)
+
+    def _remember(self, frame: Picture, face: Face, looks: Looks) -> None:
         self._last = face
+        self._person.learn(looks)
         left, upper, right, lower = (max(0, side) for side in face.box.sides)
         part = frame[upper:lower, left:right]
         if part.size:
             self._brightness.append(float(_luminance(part).mean()))
 
 
-def _light(frame: Picture) -> tuple[float, float]:
-    """Mean and standard deviation of the luminance."""
-    small = cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA)
-    luminance = _luminance(np.asarray(small, np.uint8))
-    return float(luminance.mean()), float(luminance.std())
+class _Light(NamedTuple):
+    """The luminance of a frame.
+
+    Attributes:
+        mean: of 255.
+        contrast: standard deviation.
+        is_flat: whether there is nothing to be seen; a plain wall is flat.
+        is_blank: whether it is black or white all over.
+    """
+
+    mean: float
+    contrast: float
+    is_flat: bool
+    is_blank: bool
+
+    @classmethod
+    def of(cls, frame: Picture) -> "_Light":
+        """Measure a frame."""
+        small = cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA)
+        luminance = _luminance(np.asarray(small, np.uint8))
+        mean, is_flat = float(luminance.mean()), bool(np.ptp(luminance) < _FLAT)
+        is_blank = is_flat and not _BLACK < mean < _WHITE
+        return cls(mean, float(luminance.std()), is_flat, is_blank)
 
 
-def _fades(contrasts: list[float]) -> bool:
-    """Whether the clip begins or ends with frames of little contrast, or has many blank ones."""
-    least = _FADED * float(np.median(contrasts))
-    ends = contrasts[:_FADE_FRAMES], contrasts[-_FADE_FRAMES:]
-    has_faded_end = any(max(end) <= least for end in ends)
-    return contrasts.count(0.0) > _FADE_FRAMES or (len(contrasts) > _FADE_FRAMES and has_faded_end)
+def _is_often_blank(lights: list[_Light]) -> bool:
+    return sum(light.is_blank for light in lights) > _FADE_FRAMES
+
+
+def _fades(lights: list[_Light]) -> bool:
+    """Whether the clip begins or ends with frames nearer to black or white, with less contrast."""
+    mean, contrast = (float(np.median(values)) for values in list(zip(*lights, strict=True))[:2])
+
+    def is_faded(light: _Light) -> bool:
+        is_near = light.mean <= _NEARER * mean or 255 - light.mean <= _NEARER * (255 - mean)
+        return is_near and light.contrast <= _FADED * contrast
+
+    ends = lights[:_FADE_FRAMES], lights[-_FADE_FRAMES:]
+    return len(lights) > _FADE_FRAMES and any(all(map(is_faded, end)) for end in ends)
 
 
 def _luminance(picture: Picture) -> npt.NDArray[np.float64]:
@@ -191,10 +229,9 @@ class _CutWatch:
         differences = np.array(self._rows)[1:]
         changes = differences[:, 0]
         for index in map(int, np.flatnonzero(changes > _LEAST_CHANGE)):
-            # A fast turn changes the picture as much as a cut does, but in every frame.
-            first = max(0, index - 4)
-            around = np.delete(changes[first : index + 5], index - first)
-            usual = float(np.median(around)) if around.size else 0.0
+            # A fast movement changes the picture as much as a cut does, but in several frames.
+            before, after = changes[max(0, index - 3) : index], changes[index + 1 : index + 4]
+            usual = max(float(np.median(around)) for around in (before, after, [0]) if len(around))
             # A flash begins and ends with a change; the frames before and after it are alike.
             before_to_later = np.diagonal(differences[index + 1 :, 1:])
             earlier_to_after = differences[index, 1:]

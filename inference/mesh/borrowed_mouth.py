@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float32]
 _CORNERS, _TOP, _BOTTOM = 0.03, 0.06, 0.08
 _SHARPENED = 0.9
 _LIGHTEST = 235.0
+_MIN_GAIN, _MAX_GAIN = 0.35, 2.4  # teeth of dark skin are not darker, those in a dark photo are
+_DARK = 45.0  # skin in a dark photo
 _OWN_HUE = 0.3  # share of the driver's colour in what is no tooth
 
 
@@ -60,7 +62,8 @@ def _relit(seen: Floats, driven: DrivenMouth, tone: Tone, zoom: float) -> Floats
     hue = cavity + smooth((relative - 0.15) / 0.35)[..., None] * (tongue - cavity)
     hue += _OWN_HUE * (seen / np.maximum(level, 8)[..., None] - hue)
     hue = mixed(hue, enamel, teeth)
-    gain = float(np.clip(tone.light / light, 0.35, 2.4))
+    least = _MIN_GAIN * min(1.0, tone.light / _DARK)
+    gain = float(np.clip(tone.light / light, least, _MAX_GAIN))
     top = min(_LIGHTEST, 1.2 * tone.light)
     bright = gain * light * relative / top
     bright = np.where(bright > 0.7, 0.7 + 0.3 * np.tanh((bright - 0.7) / 0.3), bright)

@@ -41,6 +41,7 @@ _LIPS = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP])
 _LONGEST_OFFSET_CM = 4.0  # a mouth wide open moves the chin by less
 # Light of an evenly lit frame, as shares of the clip's median: brightness, contrast.
 _EVEN_LIGHT = np.array([[0.6, 0.7], [1.6, 1.5]])
+_LEAST_SHOWN = 0.05  # share of the frames; with less, the result is a still picture
 _LEAST_CONTRAST = 0.15  # with less, the colours of a face are gone and its points tremble
 # Up to this, a difference from the frames around is noise of the network; of a still face, three
 # times the standard deviation. Of the whole head: its points, angles, scale and neck.
@@ -81,12 +82,12 @@ class TrackRecorder:
         """Return the track of the frames seen.
 
         Raises:
-            NoFaceInClip: the face is in none of them.
+            NoFaceInClip: the face is in none of them, or in very few.
         """
         rate, mesh = float(self._frame_rate), self._landmarker.mesh
         trusted = _trusted(self._sights, rate)
         known = np.flatnonzero(trusted)
-        if not len(known):
+        if not len(known) or len(known) < _LEAST_SHOWN * len(trusted):
             raise NoFaceInClip(name="the clip")
         sights = [sight for index in known if (sight := self._sights[index]) is not None]
         shown = without_short_gaps(trusted, rate)
@@ -135,7 +136,7 @@ def measure_track(
     """Return the track of a clip; see `TrackRecorder`.
 
     Raises:
-        NoFaceInClip: the face is in none of the frames.
+        NoFaceInClip: the face is in none of the frames, or in very few.
     """
     recorder = TrackRecorder(face, frame_rate, measures)
     for frame in frames:

@@ -4,6 +4,7 @@ photo with a shut mouth    the driver's mouth, or a painted one
 photo that shows teeth     its own teeth over a painted cavity, so that there is one row only; where
                            it shows few, they fade into a painted row when the lips move
 other open mouths          as shut ones, when they open much wider than in the photo
+covered mouths             nothing: the mask moves with the face
 """
 
 import numpy as np
@@ -14,6 +15,7 @@ from inference.mesh.head import Head
 from inference.mesh.lip_edges import LipEdges
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth_area import MouthArea
+from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.own_mouth import OwnMouth, moved_lips, shows_teeth
 from inference.mesh.painted_mouth import painted_cavity
 from inference.mesh.retarget import SHUT_GAP
@@ -47,6 +49,7 @@ class Mouth:
         self._head = head
         self._gap = float(head.gaps.max())
         self._tone = Tone.of(photo, points)
+        self._is_covered = is_mouth_covered(photo, points)
         self._own = own = None
         if self._gap >= SHUT_GAP and shows_teeth(photo, points, self._tone):
             self._own = own = OwnMouth(photo, points, head, self._tone)
@@ -95,6 +98,8 @@ class Mouth:
 
     def _strength(self, target: Head, gap: float) -> float:
         """How opaque the filling is, 0 to 1."""
+        if self._is_covered:
+            return 0.0
         if self._own is not None:
             moved = moved_lips(target.points - self._head.points)
             return float(smooth((moved - 0.02) / 0.12) * smooth((gap - 0.01) / 0.02))

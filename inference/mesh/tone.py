@@ -15,7 +15,8 @@ Floats = npt.NDArray[np.float32]
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _USUAL_SKIN = np.array([205.0, 160.0, 138.0])
 _CAST = 0.45  # how far a painted colour follows the cast of the light
-_MAX_STRAY = 9.5  # levels, of the colours of one hue
+# How far the colours of one hue stray, levels: JPEG's errors, and a share of the luma.
+_STRAY, _STRAY_SHARE, _MAX_STRAY = 1.5, 0.05, 9.5
 _SAMPLE_PX = 40
 
 
@@ -107,6 +108,7 @@ def _hues(photo: Picture, points: Doubles) -> Floats | None:
         ratio = np.convolve(total, near, mode="same")[seen] / weights[seen]
         hues[:, channel] = levels * np.interp(levels, levels[seen], ratio)
     stray = np.abs(pixels - hues[bins]).max(axis=1)
-    if np.percentile(stray, 97) > _MAX_STRAY:
+    most = min(_MAX_STRAY, _STRAY + _STRAY_SHARE * float(np.median(luma)))
+    if np.percentile(stray, 97) > most:
         return None
     return np.clip(hues, 0, 255).astype(np.float32)

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from bot.callback_data import ButtonAction
 from bot.drafts.draft import Draft
 from jobs.engines import EngineInfo
+from jobs.errors import NoFaceInBox
 from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
 from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import WorkerRegistry
@@ -104,6 +105,20 @@ async def test_photo_without_a_face_is_no_dead_end(talk: Talk, label: str, box: 
     await talk.tap(label, card)
     await talk.shows("Which movement?")
     assert (await talk.draft_of(photo)).face_boxes == (box,)
+
+
+async def test_part_without_a_face_is_no_dead_end(talk: Talk) -> None:
+    talk.worker.faces = ()
+    await talk.photo()
+    await talk.tap("5", await talk.shows("I found no face"))
+    talk.worker.errors = [NoFaceInBox()]
+    await talk.tap("😊", await talk.shows("Which movement?"))
+    failed = await talk.shows("I see no face in this part")
+    await talk.tap("Another part", failed)
+    await talk.tap("2", await talk.shows("I found no face"))
+    await talk.tap("😊", await talk.shows("Which movement?"))
+    await talk.videos()
+    assert talk.worker.orders[-1].wish.face_boxes == (grid_box(160, 120, 2),)
 
 
 async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk) -> None:

@@ -8,6 +8,7 @@ from inference.faces.finder import resize, rotate
 from inference.faces.landmarker import Landmarker
 from inference.media.clip_check import ClipCheck, check_clip
 from jobs.model import CropBox, MediaWarning
+from tests.unit.inference.mesh.driving import portrait, stranger, with_hand
 
 Picture = npt.NDArray[np.uint8]
 
@@ -94,6 +95,13 @@ def test_clip_without_a_face_says_so() -> None:
     assert found.warnings == (MediaWarning.NO_FACE_IN_CLIP,)
 
 
+@pytest.mark.parametrize("step_px", [20, 40])
+def test_hand_that_comes_and_stops_quickly_is_no_cut(step_px: int) -> None:
+    ground = portrait(skimage.data.astronaut())
+    frames = [with_hand(ground, min(155, -90 + step_px * max(0, i - 9))) for i in range(30)]
+    assert not has_cuts(frames)
+
+
 # --- the face ------------------------------------------------------------------------------------
 
 
@@ -135,9 +143,10 @@ def test_single_dark_frame_is_not_worth_a_warning() -> None:
     assert seen(frames).warnings == ()
 
 
-def test_dark_clip_is_told() -> None:
-    found = seen([(frame * 0.18 + 4).astype(np.uint8) for frame in moving(30)])
-    assert MediaWarning.CLIP_DARK in found.warnings
+@pytest.mark.parametrize("light", [0.18, 0.08])
+def test_dark_clip_is_told(light: float) -> None:
+    found = seen([(frame * light + 4).astype(np.uint8) for frame in moving(30)])
+    assert found.warnings == (MediaWarning.CLIP_DARK,)
     assert found.faces
 
 
@@ -175,6 +184,36 @@ def test_face_that_walks_out_of_the_picture_leaves() -> None:
     assert len(found.faces) == 1
     assert MediaWarning.FACE_LEAVES in found.warnings
     assert MediaWarning.FACE_HIDDEN not in found.warnings
+
+
+@pytest.mark.parametrize("level", [90, 225])
+def test_plain_wall_behind_whom_has_left_is_no_fade(level: int) -> None:
+    """The wall has no more contrast than a blank frame."""
+    frames = []
+    for index in range(40):
+        wall = np.full((200, 200, 3), level, np.uint8)
+        shown = moving(1)[0][:, : max(0, 200 - 11 * index)]
+        wall[:, 200 - shown.shape[1] :] = shown
+        frames.append(wall)
+    assert seen(frames).warnings == (MediaWarning.FACE_LEAVES,)
+
+
+def test_small_face_before_a_plain_wall_is_found() -> None:
+    wall = np.full((720, 1280, 3), (120, 125, 130), np.uint8)
+    wall[300:380, 600:680] = resize(np.ascontiguousarray(HEAD[30:170, 50:190]), 80 / 140)
+    found = seen([wall] * 8)
+    assert len(found.faces) == 1
+    assert found.warnings == ()
+
+
+def test_somebody_else_in_front_of_the_face_is_told_and_not_followed() -> None:
+    other_head = stranger(HEAD)[:200, 30:230]
+    frames = moving(40)
+    for index in range(14, 30):
+        frames[index] = other_head
+    found = seen(frames)
+    assert MediaWarning.FACE_HIDDEN in found.warnings
+    assert 5 <= len(found.later_faces) <= 9
 
 
 def covered(frame: Picture) -> Picture:

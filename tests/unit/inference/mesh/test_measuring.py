@@ -161,6 +161,15 @@ def test_a_cut_to_another_view_does_not_throw_the_head(
     assert list(track.mouth_frames) == list(range(48))
 
 
+def test_a_clip_that_hardly_shows_the_face_is_refused(
+    landmarker: Landmarker, picture: Picture, face: Face
+) -> None:
+    """It would become a still picture."""
+    clip = [picture, *[np.zeros_like(picture)] * 40]
+    with pytest.raises(NoFaceInClip):
+        measure_track(clip, face, RATE, landmarker)
+
+
 def test_a_clip_without_the_face_is_refused(landmarker: Landmarker, face: Face) -> None:
     dark = [np.zeros((300, 320, 3), np.uint8)] * 3
     with pytest.raises(NoFaceInClip):

@@ -12,6 +12,7 @@ from inference.mesh.expressions import Doubles
 from inference.mesh.head import Head, lip_gaps, mouth_width
 from inference.mesh.moment import DrivenMouth, Moment
 from inference.mesh.mouth import Mouth
+from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.renderer import FaceRenderer
 from inference.mesh.tone import LUMA
 from inference.mesh.topology import (
@@ -125,6 +126,20 @@ def test_teeth_of_a_clip_are_white_on_pale_skin(plain_head: Head) -> None:
     brightest = inside[np.argmax(inside @ LUMA)]
     assert brightest @ LUMA > 150
     assert brightest[0] > brightest[1] > max(brightest[2], 0.9 * brightest[0])
+
+
+@pytest.mark.parametrize("light", [0.05, 0.1, 0.2, 0.4])
+@pytest.mark.parametrize("is_driven", [False, True])
+def test_the_inside_of_a_mouth_in_a_dark_photo_does_not_glow(
+    plain_head: Head, light: float, is_driven: bool
+) -> None:
+    driven = clip_mouth((150, 80, 80), (190, 125, 100)) if is_driven else None
+    photo = (two_hued() * light).astype(np.uint8)
+
+    inside = column(filled(photo, plain_head, 3.0, driven), plain_head, 3.0) @ LUMA
+
+    below_teeth = inside[len(inside) // 2 :]
+    assert below_teeth.max() < 0.9 * float(np.median(photo @ LUMA)) + 1
 
 
 @pytest.mark.parametrize("hue", [(1.0, 1.0, 1.0), (1.0, 0.85, 0.65)])
@@ -286,6 +301,42 @@ def test_an_open_mouth_at_rest_is_not_drawn(
     mouth.draw(frame, CORNER, astronaut_head, astronaut_head.gaps, None)
 
     assert np.array_equal(frame, astronaut)
+
+
+@pytest.mark.parametrize("colour", [(170, 200, 215), (238, 240, 242), (25, 25, 28)])
+@pytest.mark.parametrize("is_driven", [False, True])
+def test_no_mouth_is_drawn_on_a_mask(
+    astronaut: Picture,
+    astronaut_landmarks: Landmarks,
+    astronaut_head: Head,
+    colour: tuple[int, int, int],
+    is_driven: bool,
+) -> None:
+    driven = clip_mouth((60, 25, 25), (190, 125, 100)) if is_driven else None
+    masked = astronaut.copy()
+    folds = 1 + 0.06 * np.sin(np.arange(52))[:, None, None]
+    masked[124:176, 184:264] = np.clip(folds * colour, 0, 255)
+    target, gaps = opened(astronaut_head, 2.0)
+    frame = masked.copy()
+
+    mouth = Mouth(masked, astronaut_landmarks.points, astronaut_head)
+    mouth.draw(frame, CORNER, target, gaps, driven)
+
+    assert np.array_equal(frame, masked)
+
+
+@pytest.mark.parametrize("light", [0.1, 0.5, 1.0])
+def test_lips_are_seen_in_any_light(
+    astronaut: Picture, astronaut_landmarks: Landmarks, light: float
+) -> None:
+    """Also from above, and in a grey photo."""
+    falling = np.linspace(1.2, 0.4, 180)[:, None, None]
+    dim = light * astronaut
+    dim[:180] *= falling
+    grey = np.repeat((dim @ LUMA)[..., None], 3, axis=2)
+    for photo in (dim, grey):
+        levels = np.clip(photo, 0, 255).astype(np.uint8)
+        assert not is_mouth_covered(levels, astronaut_landmarks.points)
 
 
 def test_a_mouth_outside_the_frame_is_left_out(plain_head: Head) -> None:

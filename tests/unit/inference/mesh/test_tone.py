@@ -24,14 +24,26 @@ def test_a_colour_photo_has_many_hues(astronaut: Picture, astronaut_landmarks: L
     assert tone.skin == pytest.approx([219, 182, 156], abs=6)
 
 
-def test_a_sepia_jpeg_keeps_its_hue(astronaut: Picture, astronaut_landmarks: Landmarks) -> None:
-    sepia = np.ascontiguousarray(in_sepia(astronaut)[..., ::-1])
+@pytest.mark.parametrize("light", [0.6, 0.35, 0.1])
+def test_a_dark_colour_photo_has_many_hues(
+    astronaut: Picture, astronaut_landmarks: Landmarks, light: float
+) -> None:
+    dark = (astronaut * light).astype(np.uint8)
+
+    assert Tone.of(dark, astronaut_landmarks.points).hues is None
+
+
+@pytest.mark.parametrize("light", [1.0, 0.35])
+def test_a_sepia_jpeg_keeps_its_hue(
+    astronaut: Picture, astronaut_landmarks: Landmarks, light: float
+) -> None:
+    sepia = np.ascontiguousarray(in_sepia((astronaut * light).astype(np.uint8))[..., ::-1])
     _, coded = cv2.imencode(".jpg", sepia, [cv2.IMWRITE_JPEG_QUALITY, 70])
     photo = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
 
     tone = Tone.of(np.ascontiguousarray(photo), astronaut_landmarks.points)
 
-    red, green, blue = tone.kept_to_hue(np.full((1, 1, 3), (150, 60, 60), np.float32))[0, 0]
+    red, green, blue = tone.kept_to_hue(light * np.full((1, 1, 3), (150, 60, 60), np.float32))[0, 0]
     assert green / red == pytest.approx(0.85, abs=0.05)
     assert blue / red == pytest.approx(0.65, abs=0.06)
 
