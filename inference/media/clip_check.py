@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from inference.faces.finder import find_again, find_faces, square_of
 from inference.faces.loading import landmarker
-from inference.mesh.person import Looks, Person
+from inference.faces.person import Looks, Person
 from jobs.model import CropBox, Face, MediaWarning
 
 Picture = npt.NDArray[np.uint8]

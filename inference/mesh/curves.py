@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import FACE_WIDTH_CM, lip_gaps, mouth_width
 from inference.faces.landmarker import POINTS
 from inference.faces.model_file import CanonicalMesh
+from inference.faces.topology import LOWER_OUTER_LIP, UPPER_OUTER_LIP
 from inference.mesh.expressions import expression_fields
-from inference.mesh.head import FACE_WIDTH_CM, lip_gaps, mouth_width
 from inference.mesh.moment import Moment
-from inference.mesh.topology import LOWER_OUTER_LIP, UPPER_OUTER_LIP
 from jobs.templates import CurveMotion, CurveName
 
 Doubles = npt.NDArray[np.float64]

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.topology import IRIS_CENTRES, IRIS_RINGS
 from inference.mesh.lids import LidLines
 from inference.mesh.sampling import blurred, mixed, sample, smooth
-from inference.mesh.topology import IRIS_CENTRES, IRIS_RINGS
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

@@ -11,11 +11,11 @@ frame:
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.topology import BROWS
 from inference.mesh.eye_texture import LASHES_ABOVE, LASHES_BELOW, EyeTexture
 from inference.mesh.lids import LidLines
 from inference.mesh.sampling import mixed, smooth
 from inference.mesh.tone import shaded
-from inference.mesh.topology import BROWS
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

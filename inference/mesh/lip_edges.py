@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.head import EyeFrame, Head
-from inference.mesh.mouth_area import MouthArea, line_at
-from inference.mesh.sampling import blurred, mixed, sample, smooth
-from inference.mesh.tone import shaded
-from inference.mesh.topology import (
+from inference.faces.head import EyeFrame, Head
+from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
+from inference.mesh.mouth_area import MouthArea, line_at
+from inference.mesh.sampling import blurred, mixed, sample, smooth
+from inference.mesh.tone import shaded
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

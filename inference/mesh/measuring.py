@@ -10,11 +10,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import fit_head, lip_gaps, mouth_width
 from inference.faces.landmarker import POINTS, Landmarker, Landmarks
 from inference.faces.loading import landmarker
 from inference.faces.model_file import CanonicalMesh
+from inference.faces.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.driver import FaceFollower, Picture, Sight
-from inference.mesh.head import fit_head, lip_gaps, mouth_width
 from inference.mesh.neutral import Movement, Neutral, find_neutral
 from inference.mesh.shading import Folds, folds
 from inference.mesh.smoothing import (
@@ -27,7 +28,6 @@ from inference.mesh.smoothing import (
     without_margins,
     without_short_gaps,
 )
-from inference.mesh.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.track import Track
 from jobs.errors import NoFaceInClip
 from jobs.model import Face

@@ -10,8 +10,14 @@ covered mouths             nothing: the mask moves with the face
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import Head
+from inference.faces.topology import (
+    LOWER_INNER_LIP,
+    LOWER_OUTER_LIP,
+    UPPER_INNER_LIP,
+    UPPER_OUTER_LIP,
+)
 from inference.mesh.borrowed_mouth import borrowed_mouth
-from inference.mesh.head import Head
 from inference.mesh.lip_edges import LipEdges
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth_area import MouthArea
@@ -22,12 +28,6 @@ from inference.mesh.retarget import SHUT_GAP
 from inference.mesh.sampling import mixed, smooth
 from inference.mesh.teeth import Arch, PaintedTeeth
 from inference.mesh.tone import Tone
-from inference.mesh.topology import (
-    LOWER_INNER_LIP,
-    LOWER_OUTER_LIP,
-    UPPER_INNER_LIP,
-    UPPER_OUTER_LIP,
-)
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

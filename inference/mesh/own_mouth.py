@@ -6,16 +6,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.head import EyeFrame, Head
-from inference.mesh.mouth_area import line_at
-from inference.mesh.sampling import mixed, sample, smooth
-from inference.mesh.tone import LUMA, Tone, pixels_inside
-from inference.mesh.topology import (
+from inference.faces.head import EyeFrame, Head
+from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
     MOUTH_CORNERS,
     UPPER_INNER_LIP,
 )
+from inference.mesh.mouth_area import line_at
+from inference.mesh.sampling import mixed, sample, smooth
+from inference.mesh.tone import LUMA, Tone, pixels_inside
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

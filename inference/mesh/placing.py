@@ -10,11 +10,11 @@ from typing import Self
 
 import numpy as np
 
+from inference.faces.head import NECK, Head, rotation_of
+from inference.faces.topology import OVAL
 from inference.mesh.expressions import Doubles, smoothstep
-from inference.mesh.head import NECK, Head, rotation_of
 from inference.mesh.moment import Moment
 from inference.mesh.retarget import Shape
-from inference.mesh.topology import OVAL
 
 RINGS = (1.08, 1.18, 1.32, 1.5, 1.75, 2.1, 2.6)
 """Distances of the rings from the face's centre / that of its border."""

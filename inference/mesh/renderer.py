@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import Doubles, smoothstep
 from inference.mesh.eyes import Eyes
 from inference.mesh.glasses import glasses_of
-from inference.mesh.head import Head, fit_head
 from inference.mesh.lids import refined_lids
 from inference.mesh.moment import Moment
 from inference.mesh.mouth import Mouth

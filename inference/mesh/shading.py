@@ -15,9 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.sampling import blurred, sample
-from inference.mesh.tone import Tone
-from inference.mesh.topology import (
+from inference.faces.topology import (
     BROWS,
     FACE_POINTS,
     LOWER_INNER_LIP,
@@ -29,6 +27,8 @@ from inference.mesh.topology import (
     UPPER_LIDS,
     UPPER_OUTER_LIP,
 )
+from inference.mesh.sampling import blurred, sample
+from inference.mesh.tone import Tone
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.head import Head
+from inference.faces.head import Head
+from inference.faces.topology import UPPER_INNER_LIP
 from inference.mesh.sampling import mixed, sample
 from inference.mesh.tone import LUMA, Tone
-from inference.mesh.topology import UPPER_INNER_LIP
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.topology import CHEEKS, FACE_POINTS
+from inference.faces.topology import CHEEKS, FACE_POINTS
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

@@ -14,8 +14,8 @@ import pytest
 from inference.engine import Driving, EngineCrop, Picture
 from inference.engine_options import EngineOptions
 from inference.engines.mesh import MeshEngine
+from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import Landmarker, Landmarks
-from inference.mesh.head import Head, fit_head
 from inference.mesh.measuring import measure_track
 from inference.mesh.track import Track, read_track, write_track
 from jobs.errors import NoFaceInClip

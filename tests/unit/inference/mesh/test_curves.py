@@ -7,9 +7,9 @@ import pytest
 
 from inference.faces.loading import model_path
 from inference.faces.model_file import FaceModel
+from inference.faces.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.curves import CurveShapes, moment_at, values_at
 from inference.mesh.moment import Doubles, Moment
-from inference.mesh.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from jobs.templates import CurveMotion, CurveName
 
 Show = Callable[..., Moment]

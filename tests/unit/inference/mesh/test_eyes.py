@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
+from inference.faces.head import EyeFrame
 from inference.faces.landmarker import SCORES, Landmarker, Landmarks
+from inference.faces.topology import IRIS_CENTRES, LOWER_LIDS, UPPER_LIDS
 from inference.mesh.eyes import Eyes
-from inference.mesh.head import EyeFrame
 from inference.mesh.lids import LidLines, refined_lids
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer
 from inference.mesh.tone import LUMA
-from inference.mesh.topology import IRIS_CENTRES, LOWER_LIDS, UPPER_LIDS
 
 STILL = np.zeros(2)
 OPEN = np.ones(2)

@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
+from inference.faces.head import Head, lip_gaps, mouth_width
 from inference.faces.landmarker import Landmarker, Landmarks
-from inference.mesh.expressions import Doubles
-from inference.mesh.head import Head, lip_gaps, mouth_width
-from inference.mesh.moment import DrivenMouth, Moment
-from inference.mesh.mouth import Mouth
-from inference.mesh.mouth_cover import is_mouth_covered
-from inference.mesh.renderer import FaceRenderer
-from inference.mesh.tone import LUMA
-from inference.mesh.topology import (
+from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
+from inference.mesh.expressions import Doubles
+from inference.mesh.moment import DrivenMouth, Moment
+from inference.mesh.mouth import Mouth
+from inference.mesh.mouth_cover import is_mouth_covered
+from inference.mesh.renderer import FaceRenderer
+from inference.mesh.tone import LUMA
 
 CORNER = (0, 0)
 SKIN = (200, 150, 130)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.mesh.head import Head, rotation_of
+from inference.faces.head import Head, rotation_of
 from inference.mesh.moment import Moment
 from inference.mesh.placing import RINGS, Placing, limited_turn
 from inference.mesh.retarget import Shape
