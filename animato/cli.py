@@ -15,6 +15,7 @@ from animato.process import NOTHING_WRITTEN, run
 from inference.argument_types import png_path, video_path
 from inference.arguments import add_animate_arguments, check_animate_arguments, is_same_file
 from inference.extras import need_extras
+from jobs.engines import current_name
 
 _ENDED = "everything has ended; unfinished orders continue at the next start"
 
@@ -222,7 +223,7 @@ def _add_worker(commands: Any) -> None:
         type=_names,
         default=(),
         metavar="NAMES",
-        help="the engines to offer, such as fomm,flow (default: ANIMATO_ENGINES, or all that are "
+        help="the engines to offer, such as fomm,mesh (default: ANIMATO_ENGINES, or all that are "
         "ready)",
     )
     parser.add_argument(
@@ -374,8 +375,8 @@ _device = _matching(r"auto|cpu|mps|cuda(:\d{1,2})?", "none of auto, cpu, mps, cu
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of engines, such as fomm,flow")
-    return names
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of engines, such as fomm,mesh")
+    return tuple(map(current_name, names))
 
 
 def _count(text: str) -> int:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from inference.choose import TemplateSource
 from inference.engine import motion_engine
-from inference.flow.track import Track
 from inference.media.gate import look_at_photo
 from inference.media.writer import check_output
+from inference.mesh.track import read_track
 from inference.pipeline import animate_photo
 from inference.template_build import build_templates, is_up_to_date
 from jobs.errors import BrokenTemplate
@@ -43,7 +43,7 @@ def check_templates(folder: Path, _arguments: argparse.Namespace) -> None:
         if not is_up_to_date(template, folder):
             sys.stdout.write(f"{template.name}: out of date, run `animato templates build`\n")
         if isinstance(template.motion, ClipMotion):
-            Track.load(folder / template.motion.track)
+            read_track(folder / template.motion.track)
     _print_errors(catalogue.broken[1:])
     if catalogue.broken:
         raise catalogue.broken[0]

@@ -17,9 +17,9 @@ from PIL import Image
 from skimage.data import astronaut
 
 from benchmarks.bot import measure_flood, tell
-from benchmarks.flow_parts import measure_parts
 from benchmarks.fomm import measure_fomm
 from benchmarks.fomm_memory import measure_memory
+from benchmarks.mesh_parts import measure_parts
 from benchmarks.run import CLI, Run, row, run
 from benchmarks.service import tell_service
 from inference.media.video import ClipReader

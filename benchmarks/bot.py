@@ -190,7 +190,7 @@ async def _ways(chat: Chat, photo: bytes, rounds: int) -> AsyncIterator[tuple[st
         await chat.shows("As file", number)
         reply_s.append(time.perf_counter() - started)
     yield _row_s("photo to card with movements", look_s)
-    yield _row_s("tap to video, `flow`, 75 frames of 512 px", reply_s)
+    yield _row_s("tap to video, `mesh`, 75 frames of 512 px", reply_s)
 
 
 async def _flooded(flooder: Chat, other: Chat, photo: bytes) -> AsyncIterator[tuple[str, ...]]:

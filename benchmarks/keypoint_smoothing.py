@@ -11,9 +11,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from inference.flow.procedural import parameters_at
+from inference.mesh.curves import values_at
 from inference.motion import Keypoints, smooth
-from jobs.templates import Catalogue, CurveMotion
+from jobs.templates import Catalogue, CurveMotion, CurveName
 
 Positions = npt.NDArray[np.float64]
 """(frames, keypoints, 2) in [-1, 1]."""
@@ -33,9 +33,9 @@ def nod() -> Positions:
     base = np.random.default_rng(3).uniform(-0.6, 0.6, (10, 2))
     path = np.repeat(base[None], motion.frame_count, axis=0)
     for index in range(motion.frame_count):
-        now = parameters_at(motion, index / FPS)
-        path[index, :, 1] += now.pitch * (1 - 0.5 * base[:, 1])
-        path[index, 0, 1] += BLINK * now.blink_left
+        now = values_at(motion, index / FPS)
+        path[index, :, 1] += now[CurveName.PITCH] * (1 - 0.5 * base[:, 1])
+        path[index, 0, 1] += BLINK * now[CurveName.BLINK_LEFT]
     return path
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.service --rounds 20
 
-A worker runs as usual, with the engines `still` and `flow`, an embedded Valkey and a folder as file
+A worker runs as usual, with the engines `still` and `mesh`, an embedded Valkey and a folder as file
 store. Reads /proc, so it needs Linux. Each figure is the median of several, with the worst; the
 load of the machine is printed before and after them.
 """
@@ -36,7 +36,7 @@ from jobs.store.files import FileStore
 from jobs.templates import SHIPPED_TEMPLATES
 from jobs.wish import Movement, PhotoFindings, Wish
 
-_ENGINES = ("still", "flow")
+_ENGINES = ("still", "mesh")
 _ROOT = Path(__file__).parents[1]
 _TEMPLATE, _FRAMES = "blink", 75
 _PORTRAIT, _WALL = "inputs/1/portrait.png", "inputs/1/wall.png"
@@ -164,19 +164,19 @@ async def _long_queue(folder: Path, rounds: int) -> AsyncIterator[tuple[str, ...
     async with RedisServer(folder) as server, Queues(server.url, _ENGINES, NO_LIMITS) as queues:
         estimates = Estimates(queues.client)
         for number in range(1, _LONG_QUEUE + 1):
-            await queues.submit(_order(number, "flow"))
+            await queues.submit(_order(number, "mesh"))
         submit_s, position_s, range_s = [], [], []
         for number in range(1, 10 * rounds + 1):
-            new = _order(_LONG_QUEUE + number, "flow")
+            new = _order(_LONG_QUEUE + number, "mesh")
             started = time.perf_counter()
             await queues.submit(new)
             submit_s.append(time.perf_counter() - started)
-            old = _order(number * _LONG_QUEUE // (10 * rounds), "flow")
+            old = _order(number * _LONG_QUEUE // (10 * rounds), "mesh")
             started = time.perf_counter()
             await queues.status(old.ref)
             position_s.append(time.perf_counter() - started)
             started = time.perf_counter()
-            await estimates.until_done(old.ref, "flow")
+            await estimates.until_done(old.ref, "mesh")
             range_s.append(time.perf_counter() - started)
             await queues.cancel(new.ref)
     yield _row_ms("submit, 1,000 waiting", submit_s)
@@ -196,7 +196,7 @@ async def _idle(service: Service, portrait: LookResult) -> AsyncIterator[tuple[s
     engine = service.engine()
     yield "worker, engine process warm", f"{_memory_mb(agent):.0f} MB", await _wakes(agent)
     yield (
-        "engine process, still and flow used",
+        "engine process, still and mesh used",
         f"{_memory_mb(engine):.0f} MB",
         await _wakes(engine),
     )

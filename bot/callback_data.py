@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 VERSION = "v1"
+ANOTHER_FACE = "face"
 MOST_BYTES = 64
 _SEPARATOR = "|"
 
@@ -19,7 +20,7 @@ class ButtonAction(StrEnum):
 
     CONSENT = "y"  # the person agrees to the terms
     PROFILE_PHOTO = "o"  # animate the person's own profile picture
-    FACE = "f"  # the face of that number
+    FACE = "f"  # the face of that number, or `all`
     CELL = "g"  # that cell of a photo without a face; 0: the whole picture
     PAGE = "p"  # that page of movements
     TEMPLATE = "t"  # that movement
@@ -31,8 +32,9 @@ class ButtonAction(StrEnum):
     ALBUM = "l"  # of an album: the photo of that number, or `each`
     DROP = "x"  # delete the draft
     CANCEL = "k"  # cancel the order
-    AGAIN = "m"  # another movement for the same photo
+    AGAIN = "m"  # another movement for the same photo; `face`: another face of it
     BEST_FRAME = "b"  # again, from another best frame of the clip
+    STRENGTH = "h"  # again, with the movement a little stronger or weaker
     AS_FILE = "d"  # the video as an untouched file
     DELETE = "z"  # delete the result, photo and clip
     RETRY = "r"  # try a failed order again

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from jobs.model import CropBox
+from jobs.wish import LEAST_STRENGTH, MOST_STRENGTH
 
 
 def crop_box(text: str) -> CropBox:
@@ -19,10 +20,10 @@ def crop_box(text: str) -> CropBox:
 
 
 def face_choice(text: str) -> int | str:
-    """Read a face's number from 1, or `centre`."""
-    if text in ("centre", "center"):
-        return "centre"
-    return _whole_number(text, 1, None, "a face's number (1, 2, ...) or centre")
+    """Read a face's number from 1, `all` or `centre`."""
+    if text in ("all", "centre", "center"):
+        return text.replace("center", "centre")
+    return _whole_number(text, 1, None, "a face's number (1, 2, ...), all or centre")
 
 
 def video_path(text: str) -> Path:
@@ -89,14 +90,14 @@ def margin(text: str) -> float:
     return _number_between(text, 1, 4)
 
 
+def strength(text: str) -> float:
+    """Read the strength of a movement, 0.5 to 1.5."""
+    return _number_between(text, LEAST_STRENGTH, MOST_STRENGTH)
+
+
 def smoothing_s(text: str) -> float:
     """Read a smoothing time in s, 0 to 1."""
     return _number_between(text, 0, 1)
-
-
-def strength(text: str) -> float:
-    """Read the strength of a movement, 0.5 to 1.5."""
-    return _number_between(text, 0.5, 1.5)
 
 
 def _whole_number(text: str, least: int, most: int | None, what: str) -> int:

@@ -109,6 +109,13 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
     else:
         group = parser.add_argument_group(f"options of the engine {defaults.engine}")
     _add_engine_arguments(group, defaults.engine_options)
+    if defaults.engine is None:
+        group.add_argument(
+            "--strength",
+            type=strength,
+            metavar="X",
+            help="strength of the movement, 0.5 to 1.5 (default: 1)",
+        )
     parser.add_argument("--quiet", action="store_true", help="no progress and no warnings")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -119,8 +126,8 @@ def _add_picture_arguments(parser: argparse.ArgumentParser, defaults: Defaults) 
         "--face",
         type=face_choice,
         metavar="N",
-        help="which face, as numbered by `animato faces`, or `centre`: the middle of the picture"
-        " (default: the largest)",
+        help="which face, as numbered by `animato faces`; `all`: up to eight, if the"
+        " engine can; `centre`: the middle of the picture (default: the largest)",
     )
     face.add_argument(
         "--face_box",
@@ -252,12 +259,6 @@ def _add_motion_arguments(engine: Any, defaults: EngineOptions) -> None:
         metavar="S",
         help="reduce jitter by averaging over S seconds, 0 to 1, such as 0.1 (default: 0)",
     )
-    engine.add_argument(
-        "--strength",
-        type=strength,
-        metavar="X",
-        help=f"of the movement, 0.5 to 1.5 (default: {defaults.strength:g})",
-    )
 
 
 def _add_switch(group: Any, name: str, text: str, defaults: EngineOptions, *short: str) -> None:
@@ -275,8 +276,8 @@ def engine_options_of(
     arguments: argparse.Namespace, defaults: EngineOptions
 ) -> tuple[EngineOptions, frozenset[str]]:
     """What is asked of the engine, and the names of what was said and not only taken."""
-    # Whoever wants another frame than the best one names it here; the rank is for orders.
-    names = {option.name for option in fields(EngineOptions)} - {"best_frame_rank"}
+    # Some options are for orders only, or for one of the two command lines.
+    names = {option.name for option in fields(EngineOptions)} & set(vars(arguments))
     said = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if "crop_image_padding" in said:
         said["crop_image_padding"] = tuple(said["crop_image_padding"])
@@ -284,9 +285,12 @@ def engine_options_of(
 
 
 def check_engine_options(
-    parser: argparse.ArgumentParser, said: frozenset[str], engine: "type[Engine]"
+    parser: argparse.ArgumentParser,
+    arguments: argparse.Namespace,
+    said: frozenset[str],
+    engine: "type[Engine]",
 ) -> None:
-    """Ends with a usage error if the engine does not support an option that was given."""
+    """Ends with a usage error if the engine does not support what was asked for."""
     # Imported late: numpy is not needed to read the command line.
     from inference.engine import find_engine  # noqa: PLC0415
     from inference.engine_names import engine_names  # noqa: PLC0415
@@ -295,6 +299,9 @@ def check_engine_options(
         flag = "cpu" if option == "device" else option
         able = [name for name in engine_names() if option in find_engine(name).options]
         parser.error(f"--{flag} goes with the engine {' or '.join(able)}, not with {engine.name}")
+    if arguments.face == "all" and engine.max_faces == 1:
+        able = [name for name in engine_names() if find_engine(name).max_faces > 1]
+        parser.error(f"--face all goes with the engine {' or '.join(able)}, not with {engine.name}")
 
 
 def check_animate_arguments(

@@ -1,20 +1,21 @@
-"""What a wish means for one engine: which face moves, which face leads, and by which movement.
+"""What a wish means for one engine: which faces move, which face leads, and by which movement.
 
 The command line and the engine process choose alike, because both come through here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from inference.engine import Driving, Engine, Picture
 from inference.faces.finder import centre_face, choose_face, find_faces
 from inference.faces.loading import landmarker
-from inference.flow.track import Track, motion_of
 from inference.media.gate import LookLimits, look_at_clip
 from inference.media.video import ClipReader
+from inference.mesh.track import Track, read_track
+from inference.process.setup import TRACK_SUFFIX
 from inference.template_build import is_up_to_date
 from jobs.errors import EngineUnavailable, NoFaceInClip, TemplateNotBuilt
 from jobs.model import CropBox, Face
@@ -36,11 +37,13 @@ class TemplateSource:
         folder: the catalogue and its files.
         work: scratch folder for recorded templates; it exists.
         limits: how much of a recorded template is used.
+        keeps_tracks: whether the track of a person's own clip is kept beside the clip.
     """
 
     folder: Path
     work: Path
     limits: LookLimits = field(default_factory=LookLimits)
+    keeps_tracks: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class DrivingClip:
     frame_count: int
     later_faces: tuple[CropBox, ...] = ()
     identity: str | None = None
+    track_file: Path | None = None
 
     @contextmanager
     def opened(self) -> Iterator[Driving]:
@@ -65,11 +69,13 @@ class DrivingClip:
                 self.frame_rate,
                 self.identity,
                 reopen=lambda: ClipReader(self.path),
+                frame_count=self.frame_count,
+                track_file=self.track_file,
             )
 
 
-def face_to_move(wish: Wish, engine: Engine, photo: Picture) -> Face:
-    """Return the photo's face that moves.
+def faces_to_move(wish: Wish, engine: Engine, photo: Picture) -> tuple[Face, ...]:
+    """Return the photo's faces that move, at least one.
 
     Args:
         wish: what is wanted.
@@ -78,18 +84,29 @@ def face_to_move(wish: Wish, engine: Engine, photo: Picture) -> Face:
 
     Raises:
         NoFaceFound: no face was chosen, and there is none.
+        EngineUnavailable: the engine cannot move so many.
     """
-    box, found = wish.face_box, wish.photo.faces
-    if box is not None and wish.is_face_drawn:
-        return Face(number=1, box=box, votes=0)
+    if wish.face_count > engine.max_faces:
+        needs = f"an order for fewer faces: it moves {engine.max_faces}, let another move more"
+        raise EngineUnavailable(name=engine.name, needs=needs)
+    drawn = tuple(Face(number=1, box=box, votes=0) for box in wish.face_boxes)
+    if drawn and wish.is_face_drawn:
+        return drawn
     if not engine.needs_face:
-        return centre_face(photo.shape[1], photo.shape[0])
-    faces = engine.faces_of(lambda: photo, found)
-    if box is None:
-        return choose_face(faces, None, wish.photo.name or wish.photo.path.name)
-    same = [face for face in faces if _is_same(face.box, box)]
-    chosen = Face(number=1, box=box, votes=0)
-    return max(same, key=lambda face: face.box.overlap(box), default=chosen)
+        return (centre_face(photo.shape[1], photo.shape[0]),)
+    faces = engine.faces_of(lambda: photo, wish.photo.faces)
+    if not drawn:
+        return (choose_face(faces, None, wish.photo.name or wish.photo.path.name),)
+    return tuple(_same_face(chosen, faces) for chosen in drawn)
+
+
+def faces_to_spare(wish: Wish, moving: Sequence[Face]) -> tuple[Face, ...]:
+    """Return the photo's other faces, which stay as they are."""
+    return tuple(
+        face
+        for face in wish.photo.faces
+        if not any(_is_at_same_place(face.box, one.box) for one in moving)
+    )
 
 
 def motions_side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> tuple[Motion, ...]:
@@ -98,13 +115,14 @@ def motions_side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> 
     Raises:
         EngineUnavailable: the engine needs a clip for each movement.
         UnknownTemplate: one is not in the catalogue.
+        BrokenTrack: a recorded one's track cannot be used.
     """
     if not engine.evaluates_motions:
         needs = "a clip, and so shows one movement at a time: let another engine show several"
         raise EngineUnavailable(name=engine.name, needs=needs)
     catalogue = Catalogue.load(source.folder)
     templates = [catalogue.get(name) for name in wish.movement.templates]
-    return tuple(motion_of(template, source.folder) for template in templates)
+    return tuple(_motion_of(template, source.folder) for template in templates)
 
 
 def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingClip | Motion:
@@ -112,14 +130,18 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
 
     Raises:
         UnknownTemplate: it is not in the catalogue.
+        BrokenTrack: a recorded one's track cannot be used.
         TemplateNotBuilt: its driving video is missing or out of date, and the engine needs it.
         NoFaceInClip: the clip shows no face at its beginning, and the engine needs one.
     """
     if wish.clip is not None:
-        return _driving_clip(wish.clip, engine, wish.driving_face_box)
+        found = _driving_clip(wish.clip, engine, wish.driving_face_box)
+        if source.keeps_tracks and wish.driving_face_box is None:  # a track belongs to one face
+            return replace(found, track_file=found.path.with_suffix(TRACK_SUFFIX))
+        return found
     template = Catalogue.load(source.folder).get(wish.movement.template or "")
     if engine.evaluates_motions:
-        return motion_of(template, source.folder)
+        return _motion_of(template, source.folder)
     if isinstance(template.motion, ClipMotion):
         return _recorded(template, template.motion, engine, source)
     path = source.folder / template.driving_video_name
@@ -127,9 +149,13 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
         raise TemplateNotBuilt(name=template.name)
     network = landmarker(source.limits.checkpoints_dir)
     face = find_faces(_first_frame(path), network)[0]
-    motion = template.motion
-    identity = template.source_hash()
+    motion, identity = template.motion, template.source_hash()
     return DrivingClip(path, face, motion.frame_rate, motion.frame_count, (), identity)
+
+
+def _motion_of(template: Template, folder: Path) -> Motion:
+    motion = template.motion
+    return motion if isinstance(motion, CurveMotion) else read_track(folder / motion.track)
 
 
 def _recorded(
@@ -165,6 +191,19 @@ def _driving_clip(
 def _first_frame(path: Path) -> Picture:
     with ClipReader(path) as frames:
         return next(frames)
+
+
+def _same_face(chosen: Face, faces: Sequence[Face]) -> Face:
+    """The chosen face as the engine's finder sees it; as it was chosen, if it does not."""
+    same = [face for face in faces if _is_same(face.box, chosen.box)]
+    return max(same, key=lambda face: face.box.overlap(chosen.box), default=chosen)
+
+
+def _is_at_same_place(box: CropBox, other: CropBox) -> bool:
+    """Whether one box holds the middle of the other: a drawn box may be much larger or smaller."""
+    (x, y), (other_x, other_y) = box.centre, other.centre
+    reach = max(box.width, other.width) / 2
+    return max(abs(x - other_x), abs(y - other_y)) <= reach
 
 
 def _is_same(box: CropBox, other: CropBox) -> bool:

@@ -25,6 +25,7 @@ from inference.media.writer import check_output
 from inference.opencv_build import gui_opencv_warning
 from inference.pipeline import Listener, Report, animate_photo
 from inference.weights.store import WeightsStore
+from jobs.engines import current_name
 from jobs.errors import NotSeamless
 from jobs.model import CropBox, MediaWarning, whole_box
 from jobs.templates import Catalogue, CurveMotion, Template
@@ -89,9 +90,12 @@ def animate(
     if options.face_detector == "lbp":
         say("warning: --face_detector lbp is no more; the landmark network finds faces instead")
         options = replace(options, face_detector="auto")
-    name = defaults.engine or arguments.engine or surroundings.default_engine
+    given = defaults.engine or arguments.engine or surroundings.default_engine
+    name = current_name(given)
+    if name != given:
+        say(f"note: the engine {given} is now {name}")
     engine_class = ready_engine(name, options, surroundings.weights)
-    check_engine_options(parser, said, engine_class)
+    check_engine_options(parser, arguments, said, engine_class)
     engine = engine_class(options, surroundings.weights)
     with tempfile.TemporaryDirectory(prefix="animato-") as folder:
         check_output(arguments.output)
@@ -104,16 +108,16 @@ def animate(
         if not engine_class.missing_files(options, surroundings.weights):
             # Broken weights are reported before anybody's files are looked at ...
             engine.load()
-        if engine.needs_face or arguments.driving_video is not None:
+        if engine.needs_face or engine.needs_driving_face:
             prepare_looks(surroundings.weights)
-        photo, clip = _look(arguments, Path(folder), limits, find_faces=engine.needs_face)
+        photo, clip = _look(arguments, Path(folder), limits, engine)
         # ... and an unusable photo before a long download.
         engine.load()
         for warning in _worth_saying(arguments, engine, photo, clip):
             say(f"warning: {warning}")
         wish = Wish(
             photo=photo,
-            **face_fields(arguments, photo, needs_face=engine.needs_face),
+            **face_fields(arguments, photo, engine),
             movement=_movement(template, clip),
             driving_face_box=_driving_face_box(arguments, clip, engine),
             paste_back=arguments.paste_back,
@@ -145,19 +149,21 @@ def _check_files(arguments: argparse.Namespace, limits: LookLimits) -> None:
 
 
 def _look(
-    arguments: argparse.Namespace, folder: Path, limits: LookLimits, *, find_faces: bool
+    arguments: argparse.Namespace, folder: Path, limits: LookLimits, engine: Engine
 ) -> tuple[PhotoFindings, ClipFindings | None]:
     """What the gate finds in both files, side by side."""
     clip = None
     if arguments.driving_video is not None:
-        clip = ClipWish(arguments.driving_video, arguments.start or 0.0, arguments.duration)
-    return look_at(arguments.source_image, clip, folder, limits, find_faces=find_faces)
+        start_s, duration_s = arguments.start or 0.0, arguments.duration
+        find_face = engine.needs_driving_face
+        clip = ClipWish(arguments.driving_video, start_s, duration_s, find_face)
+    return look_at(arguments.source_image, clip, folder, limits, find_faces=engine.needs_face)
 
 
 def face_fields(
-    arguments: argparse.Namespace, photo: PhotoFindings, *, needs_face: bool
+    arguments: argparse.Namespace, photo: PhotoFindings, engine: Engine
 ) -> dict[str, Any]:
-    """Return the fields of `Wish` that say which face moves.
+    """Return the fields of `Wish` that say which faces move.
 
     Raises:
         FaceBoxOutside: the drawn box does not lie in the photo.
@@ -167,12 +173,15 @@ def face_fields(
         size = photo.original_width, photo.original_height
         drawn = face_from_box(arguments.face_box, *size, photo.scale)
         return {"face_boxes": (drawn.box,), "is_face_drawn": True}
-    if arguments.face == "centre" or not needs_face:
+    if arguments.face == "centre" or not engine.needs_face:
         return {"face_boxes": (whole_box(photo.width, photo.height),), "is_face_drawn": True}
     if arguments.face is None:
         return {}
+    if arguments.face == "all" and photo.faces:
+        return {"face_boxes": tuple(face.box for face in photo.faces[: engine.max_faces])}
     # The number is one of the sheet that the person has seen.
-    return {"face_boxes": (choose_face(photo.faces, arguments.face, photo.name).box,)}
+    number = None if arguments.face == "all" else arguments.face
+    return {"face_boxes": (choose_face(photo.faces, number, photo.name).box,)}
 
 
 def _movement(template: Template | None, clip: ClipFindings | None) -> Movement:
@@ -225,8 +234,11 @@ def _worth_saying(
 ) -> Iterator[str]:
     """The warnings that do not speak of a face that is not used, or of another one."""
     found = {*photo.warnings, *(clip.warnings if clip else ())}
-    if arguments.face is not None or arguments.face_box is not None or not engine.needs_face:
+    is_largest_used = arguments.face in (None, "all") and arguments.face_box is None
+    if not (is_largest_used and engine.needs_face):
         found.discard(MediaWarning.SMALL_FACE)
+    if arguments.face == "all" and len(photo.faces) > engine.max_faces:
+        yield f"of {len(photo.faces)} faces, the {engine.max_faces} largest move"
     if not engine.needs_driving_face:
         found -= _OF_DRIVING_FACE
     # Without a face there is an error; with a box drawn by hand there is a face.

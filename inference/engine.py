@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -25,7 +26,7 @@ from jobs.errors import EngineUnavailable, UnknownEngine
 from jobs.model import CropBox, Face
 
 if TYPE_CHECKING:
-    from inference.flow.track import Track
+    from inference.mesh.track import Track
     from inference.weights.store import WeightsStore
     from jobs.templates import CurveMotion
 
@@ -69,6 +70,9 @@ class Driving:
         frame_rate: frames per second, exact.
         identity: a hash of the frames, for clips that are used repeatedly: the engine's cache key.
         reopen: opens the frames again from the first one; None if they can be read only once.
+        frame_count: the number of frames; None if it is not known.
+        track_file: where what an engine measures of this face in this clip may be kept; it is read
+            if it is there, and may be anything. None: it is not kept.
     """
 
     frames: Iterator[Picture]
@@ -77,6 +81,8 @@ class Driving:
     frame_rate: Fraction = Fraction(25)
     identity: str | None = None
     reopen: Callable[[], AbstractContextManager[Iterator[Picture]]] | None = None
+    frame_count: int | None = None
+    track_file: Path | None = None
 
 
 class Engine(ABC):
@@ -100,6 +106,7 @@ class Engine(ABC):
         options: the fields of `EngineOptions` that it supports.
         evaluates_motions: whether it takes curves and tracks; otherwise it needs a driving clip.
         max_faces: how many faces of a photo it can move at the same time.
+        still_faces: the photo's other faces, which stay as they are; set before `crop_for`.
     """
 
     name: ClassVar[str]
@@ -118,6 +125,7 @@ class Engine(ABC):
     ) -> None:
         self.chosen = chosen or EngineOptions()
         self.weights = weights
+        self.still_faces: tuple[Face, ...] = ()
 
     @classmethod
     def info(cls) -> EngineInfo:
@@ -130,6 +138,7 @@ class Engine(ABC):
             preference=cls.preference,
             options=tuple(sorted(cls.options)),
             evaluates_motions=cls.evaluates_motions,
+            max_faces=cls.max_faces,
         )
 
     @classmethod

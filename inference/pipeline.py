@@ -15,7 +15,8 @@ from inference.choose import (
     DrivingClip,
     Motion,
     TemplateSource,
-    face_to_move,
+    faces_to_move,
+    faces_to_spare,
     motions_side_by_side,
     one_movement,
 )
@@ -57,7 +58,8 @@ class FrameStream:
         height: px.
         frame_rate: frames per second, exact.
         frame_count: number of frames, as far as is known.
-        work_frames: work in frames of an ordinary video; None: as many as are written.
+        face_count: how many faces move.
+        work_frames: work in frames of an ordinary video; None: as many as are written x faces.
         audio_from: the clip whose sound it gets, or None.
         crf: quality, as `VideoWriter` takes it.
     """
@@ -67,6 +69,7 @@ class FrameStream:
     height: int
     frame_rate: Fraction
     frame_count: int
+    face_count: int = 1
     work_frames: int | None = None
     audio_from: Path | None = None
     crf: int = 18
@@ -126,7 +129,7 @@ def animate_photo(
         engine=engine.name,
         label=engine.label,
         digital_source_type=engine.digital_source_type,
-        work_frames=stream.work_frames or writer.frame_count,
+        work_frames=stream.work_frames or writer.frame_count * stream.face_count,
         render_s=time.monotonic() - started,
     )
 
@@ -136,7 +139,8 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
     """The photo with one movement, pasted back unless only the moving part is wanted."""
     movement = one_movement(wish, engine, source)
     photo = read_normalised(wish.photo.path)
-    faces = (face_to_move(wish, engine, photo),)
+    faces = faces_to_move(wish, engine, photo)
+    engine.still_faces = faces_to_spare(wish, faces)
     crop = engine.crop_for(faces, photo)
     engine.prepare(photo, faces)
     width, height = crop.frame_width, crop.frame_height
@@ -161,6 +165,7 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
             height,
             movement.frame_rate,
             movement.frame_count,
+            len(faces),
             audio_from=audio_from,
         )
 
@@ -170,7 +175,7 @@ def _side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> Iterato
     """The face with several movements side by side (`inference/show_all.py`)."""
     motions = motions_side_by_side(wish, engine, source)
     photo = read_normalised(wish.photo.path)
-    close = close_up(photo, face_to_move(wish, engine, photo))
+    close = close_up(photo, faces_to_move(wish, engine, photo)[0])
     lengths = lengths_of(motions)
     with closing(sheets(close, motions, engine)) as frames:
         yield FrameStream(

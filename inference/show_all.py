@@ -17,8 +17,8 @@ import numpy as np
 
 from inference.engine import Engine, Picture
 from inference.faces.finder import resize
-from inference.flow.track import Track
 from inference.media.numbered_sheet import draw_number
+from inference.mesh.track import Track
 from inference.overlap import ahead
 from inference.paste import paste_back
 from jobs.model import CropBox, Face, square_inside

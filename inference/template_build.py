@@ -18,11 +18,11 @@ import numpy as np
 from inference.engine import Picture
 from inference.engines.mesh import MeshEngine
 from inference.faces.finder import find_faces
-from inference.flow.placement import place_face
-from inference.flow.track import measure_track
 from inference.media.gate import look_at_clip
 from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
+from inference.mesh.measuring import measure_track
+from inference.mesh.track import VERSION, write_track
 from inference.paste import paste_back
 from jobs.errors import NoFaceInClip
 from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
@@ -67,11 +67,14 @@ def is_up_to_date(template: Template, folder: Path) -> bool:
 
 
 def source_hash(template: Template, folder: Path) -> str:
-    """Return the SHA-256 (hex) of what the files are built from: the curves or the clip."""
+    """Return what the files are built from: SHA-256 (hex) of the curves, or of the clip.
+
+    The format of tracks is part of it: those of another one are built again.
+    """
     if not isinstance(template.motion, ClipMotion):
         return template.source_hash()
     with (folder / template.motion.clip).open("rb") as clip:
-        return hashlib.file_digest(clip, "sha256").hexdigest()
+        return f"{hashlib.file_digest(clip, 'sha256').hexdigest()} track {VERSION}"
 
 
 def driving_portrait() -> Picture:
@@ -117,10 +120,8 @@ def _build_recorded(template: Template, motion: ClipMotion, folder: Path) -> Ite
         if not look.faces:
             raise NoFaceInClip(name=motion.clip)
         with ClipReader(look.path) as frames:
-            first = next(iter(frames))
-        with ClipReader(look.path) as frames:
-            track = measure_track(frames, place_face(first, look.faces[0].box), look.frame_rate)
-        track.save(folder / motion.track)
+            track = measure_track(frames, look.faces[0], look.frame_rate)
+        write_track(track, folder / motion.track)
         yield motion.track
         with ClipReader(look.path) as frames:
             _write_preview(frames, look.frame_rate, folder / template.preview_name)

@@ -2,7 +2,7 @@
 
     1. extend the deadline of drafts with an open look or order (`Retention.keep`)
     2. remove delivered jobs after 48 h and their deliveries after 72 h (`Outbox.clean`)
-    3. delete photos, clips and results whose deadline has passed (`Retention.sweep`)
+    3. delete photos, clips, tracks and results whose deadline has passed (`Retention.sweep`)
     4. every few hours, delete files that belong to nobody (`Retention.sweep_leaks`)
 
 Only the bot calls it. All other keys in Redis expire by themselves.

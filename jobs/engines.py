@@ -1,12 +1,29 @@
-"""The description of an engine that workers advertise."""
+"""The names of engines, and the description of one that workers advertise."""
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from jobs.model import Value
 
-EngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+FORMER_NAMES = {"flow": "mesh"}
+"""Today's name of each engine that once had another one.
+
+Settings, the command line, buttons and stored records may still name it so, and orders may wait in
+the queue of that name.
+"""
+
+
+def current_name(name: str) -> str:
+    """Return today's name of an engine."""
+    return FORMER_NAMES.get(name, name)
+
+
+AnyEngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+"""As it was given, perhaps by an earlier version."""
+
+EngineName = Annotated[AnyEngineName, AfterValidator(current_name)]
+"""Today's name; a former one is read as today's."""
 
 
 class EngineInfo(Value):
@@ -21,12 +38,14 @@ class EngineInfo(Value):
             to people, only where it is named.
         options: the options that it accepts, in alphabetical order.
         evaluates_motions: whether it can animate from curves and tracks; else it needs a clip.
+        max_faces: how many faces of a photo it can move in one video.
     """
 
-    name: EngineName
+    name: AnyEngineName
     title: str = ""
     button: str = ""
     credits: str = ""
     preference: int = 1
     options: tuple[str, ...] = ()
     evaluates_motions: bool = True
+    max_faces: int = Field(default=1, ge=1)

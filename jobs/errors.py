@@ -258,7 +258,7 @@ class BrokenTemplate(OperatorError):
 
 
 class BrokenTrack(OperatorError):
-    sentence = "{name} is not a usable track file ({reason}): build it again."
+    sentence = "{name} is not a usable track ({reason}): run `animato templates build`."
 
 
 class EngineUnavailable(OperatorError):

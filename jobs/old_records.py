@@ -81,6 +81,16 @@ def delivery_before(plain: Plain) -> Plain:
     return {name: value for name, value in plain.items() if name != "file_id"}
 
 
+_OF_DRAFT = ("face_box", "is_all_wanted")
+
+
+def draft_before(plain: Plain) -> Plain:
+    """Convert a `Draft`: it had one face; the names of all movements were not stored."""
+    kept = {name: value for name, value in plain.items() if name not in _OF_DRAFT}
+    box = plain.get("face_box")
+    return {**kept, "face_boxes": () if box is None else (box,)}
+
+
 _NO_SIZE = {"width": 0, "height": 0, "original_width": 0, "original_height": 0}
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import from_json
 
-from jobs.engines import EngineName
+from jobs.engines import FORMER_NAMES, EngineName
 from jobs.model import Face, MediaWarning, Value
 from jobs.old_records import (
     Plain,
@@ -20,7 +20,7 @@ from jobs.old_records import (
     order_before,
     result_before,
 )
-from jobs.queues.keys import LOOK, JobRef, engine_queue
+from jobs.queues.keys import LOOK, JobRef, engine_queue, engine_queues
 from jobs.service_errors import BrokenRecord, OutdatedOrder, UnknownSchema
 from jobs.wish import ClipFindings, PhotoFindings, Seconds, Video, Wish
 
@@ -174,6 +174,7 @@ class Order(Record):
         draft: the draft it was made from.
         number: which order of that draft it is.
         engine: which engine makes it.
+        queue: where it waits, if that is the queue of the engine's former name; else None.
         wish: the video to make.
         estimated_cost_s: how long a worker will need, as far as is known; a person's share of the
             machine is counted in it.
@@ -189,14 +190,26 @@ class Order(Record):
     draft: DraftId
     number: int = Field(ge=1)
     engine: EngineName
+    # Not written if None, since workers of the version before do not know it.
+    queue: str | None = Field(default=None, exclude_if=lambda queue: queue is None)
     wish: Wish
     estimated_cost_s: Seconds
     lane: Lane = Lane.FAIR
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_queue_of_former_name(cls, plain: Any) -> Any:
+        if isinstance(plain, dict) and plain.get("engine") in FORMER_NAMES:
+            return {**plain, "queue": engine_queue(plain["engine"])}
+        return plain
 
     @model_validator(mode="after")
     def _is_named_after_its_draft(self) -> Self:
         if self.order_id != order_id(self.chat, self.draft, self.number):
             message = "the order id does not belong to chat, draft and number"
+            raise ValueError(message)
+        if self.queue is not None and self.queue not in engine_queues(self.engine):
+            message = "the queue does not belong to the engine"
             raise ValueError(message)
         if not self.wish.cost_frames:
             message = "an order's movement has a number of frames"
@@ -206,7 +219,7 @@ class Order(Record):
     @property
     def ref(self) -> JobRef:
         """Where it waits."""
-        return JobRef(engine_queue(self.engine), self.order_id)
+        return JobRef(self.queue or engine_queue(self.engine), self.order_id)
 
     def check_complete(self) -> None:
         """Raise unless everything needed to make the video is known.

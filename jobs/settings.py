@@ -40,7 +40,7 @@ _EXPECTED = {
     "bot_token": "a token from @BotFather, such as 4242:AbC-123",
     "default_engine": "the name of an engine (animato engines), or auto",
     "device": "auto, cpu, mps, cuda or, of several GPUs, cuda:1",
-    "engines": "names of engines (animato engines), such as fomm,flow",
+    "engines": "names of engines (animato engines), such as fomm,mesh",
     "webhook_listen": "an address of this machine and a port, such as 127.0.0.1:8443",
     "webhook_secret": "1 to 256 letters, digits, hyphens and underscores",
     "webhook_url": "a URL, such as https://example.org/animato",

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
-from jobs.engines import EngineName
+from jobs.engines import AnyEngineName
 from jobs.model import CropBox, Face, MediaWarning, Value
 from jobs.old_records import movement_before
 
@@ -21,6 +21,12 @@ FileRef = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 SourceType = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Seconds = Annotated[float, Field(ge=0)]
+
+MAX_FACES = 8
+"""The most faces of a photo that one video moves."""
+
+LEAST_STRENGTH, MOST_STRENGTH = 0.5, 1.5
+"""The range of the engine option `strength`."""
 
 
 class Findings(Value):
@@ -131,13 +137,13 @@ class Movement(Value):
 
 
 class Wish(Value):
-    """One video to make: which face, which movement, in which form.
+    """One video to make: which faces, which movement, in which form.
 
     Attributes:
         photo: the photo.
-        face_boxes: the chosen face, px of the normalised photo; empty: the largest one.
-        is_face_drawn: whether that box is used as it is; else it is a face that the gate found, and
-            an engine with a face finder of its own takes its own box of the same face.
+        face_boxes: the faces that move, px of the normalised photo; empty: the largest one.
+        is_face_drawn: whether these boxes are used as they are; else they are faces that the gate
+            found, and an engine with a face finder of its own takes its own boxes of them.
         movement: what leads the face.
         driving_face_box: the face to follow in the clip, px of the normalised clip; None: the
             largest one.
@@ -148,7 +154,7 @@ class Wish(Value):
     """
 
     photo: PhotoFindings
-    face_boxes: tuple[CropBox, ...] = Field(default=(), max_length=1)
+    face_boxes: tuple[CropBox, ...] = Field(default=(), max_length=MAX_FACES)
     is_face_drawn: bool = False
     movement: Movement
     driving_face_box: CropBox | None = None
@@ -158,14 +164,14 @@ class Wish(Value):
     loop: int = Field(default=1, ge=1)
 
     @property
-    def face_box(self) -> CropBox | None:
-        """The chosen face; None: the largest one."""
-        return self.face_boxes[0] if self.face_boxes else None
+    def face_count(self) -> int:
+        """How many faces move; several templates side by side show the first one."""
+        return 1 if self.movement.templates else max(1, len(self.face_boxes))
 
     @property
     def cost_frames(self) -> int:
         """Work in frames of an ordinary video: frames x faces."""
-        return self.movement.frames * max(1, len(self.face_boxes))
+        return self.movement.frames * self.face_count
 
     @property
     def clip(self) -> ClipFindings | None:
@@ -204,7 +210,7 @@ class Video(Value):
     frame_count: int = Field(gt=0)
     frame_rate: Fraction = Field(gt=0)
     has_sound: bool
-    engine: EngineName
+    engine: AnyEngineName
     label: str = Field(min_length=1)
     digital_source_type: SourceType
     work_frames: int = Field(gt=0)

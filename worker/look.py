@@ -4,6 +4,7 @@ Each look is a short-lived child of `inference/media/gate.py`, under its limits;
 """
 
 import asyncio
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from inference.media.limits import ClipLimits, PhotoLimits
 from jobs.orders import LookJob, LookResult
 from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
-from jobs.store.keys import look_key
+from jobs.store.keys import clip_key, look_key
 from jobs.tasks import end_tasks
 from jobs.wish import ClipFindings, PhotoFindings
 
@@ -152,7 +153,8 @@ class LookRunner:
             "sheet": await self._put_file(job, photo.sheet, "sheet.png"),
         }
         if clip is not None:
-            key = await self._put_file(job, clip.file, "clip.mp4")
+            key = clip_key(job.draft, job.look_id, await asyncio.to_thread(_digest, clip.path))
+            await self._store.put(key, clip.path)
             clip = clip.model_copy(update={"file": key})
         return LookResult(photo=photo.model_copy(update=files), clip=clip)
 
@@ -178,3 +180,9 @@ class LookRunner:
         key = look_key(job.draft, f"{job.look_id}-{name}")
         await self._store.put(key, Path(file))
         return key
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -28,6 +28,7 @@ from jobs.store.keys import result_key, result_thumbnail_key
 from jobs.tasks import end_tasks
 from jobs.wish import Video, Wish
 from worker.background import Background
+from worker.order_files import order_files
 
 log = logging.getLogger(__name__)
 
@@ -133,11 +134,11 @@ class Renderer:
         order.check_complete()
         _check_options(order, self._context.options.get(order.engine, ()))
         assignment.report(Progress(stage=Stage.PREPARING))
-        wish = await _fetch_files(order.wish, store, folder)
-        if assignment.stop_reason is not None:
-            raise Cancelled
         path = folder / "video.mp4"
-        video = await self._run_engine(order, wish, assignment, path)
+        async with order_files(order.wish, store, folder) as wish:
+            if assignment.stop_reason is not None:
+                raise Cancelled
+            video = await self._run_engine(order, wish, assignment, path)
         frames = video.frame_count
         assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
         start_number = assignment.start_number
@@ -176,15 +177,6 @@ class Renderer:
     def _log(self, order: Order, line: str, before: Sequence[str] = ()) -> None:
         stamped = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}"
         self._background.run(self._order_logs.add(order.order_id, [*before, stamped]))
-
-
-async def _fetch_files(wish: Wish, store: FileStore, folder: Path) -> Wish:
-    """Fetch the wish's files; return it with their paths."""
-    photo, clip = folder / "photo.png", folder / "clip.mp4"
-    await store.fetch(wish.photo.file, photo)
-    if wish.clip is not None:
-        await store.fetch(wish.clip.file, clip)
-    return wish.with_files(str(photo), str(clip))
 
 
 def _check_options(order: Order, understood: Collection[str]) -> None:

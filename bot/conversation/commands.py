@@ -139,7 +139,8 @@ class Commands:
         _, terms = self._services.texts, self._terms
         text = _(
             "Photos and clips are deleted {input_h:g} h after your last tap, videos {result_h:g} h "
-            "after they were sent; at once with Delete under a video or Cancel under a photo.\n\n"
+            "after they were sent; at once with Delete under a video or Cancel under a photo. "
+            "The movement that was measured in a clip is deleted with the clip.\n\n"
             "Your choices and Telegram's ids of your files are kept for 30 days; a message that "
             "could not be handled, with its text, for 7 days.\n\n"
             "Your pictures reach only the machines and the storage that the owner of this bot "

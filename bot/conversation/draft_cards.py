@@ -48,10 +48,14 @@ class DraftCards:
         else:
             await self._put_picture(draft, picture, content)
 
-    async def show_below(self, draft: Draft) -> None:
+    async def show_below(self, draft: Draft, *, asks_for_face: bool = False) -> None:
         """Show a draft's movements in a new message, and delete the earlier one.
 
         An earlier message that shows an order stays; further taps are another order.
+
+        Args:
+            draft: the draft.
+            asks_for_face: whether the face is chosen again first.
 
         Raises:
             TelegramError, QueueUnavailable: see `show`.
@@ -61,7 +65,9 @@ class DraftCards:
             await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
         def fresh(now: Draft) -> Draft:
-            return (now.shown_again() if has_order else now).without_movement(card=None)
+            boxes = () if asks_for_face else now.face_boxes
+            again = now.shown_again() if has_order else now
+            return again.without_movement(card=None, face_boxes=boxes)
 
         if await services.drafts.change(draft.draft_id, fresh) is not None:
             await self.show(draft.draft_id)
@@ -103,9 +109,10 @@ class DraftCards:
         if draft.look is None:
             is_attended = not (await self._services.offers.now()).is_empty
             return looking_content(draft, texts, is_attended=is_attended)
-        if draft.face_box is None:
-            ask = faces_content if draft.faces else grid_content
-            return ask(draft, texts)
+        if not draft.face_boxes and draft.faces:
+            return faces_content(draft, texts, (await self._services.offers.now()).max_faces)
+        if not draft.face_boxes:
+            return grid_content(draft, texts)
         return movement_content(draft, await self._choice(draft), texts, page)
 
     def movements_on(self, page: int) -> Movement:
@@ -115,11 +122,14 @@ class DraftCards:
     async def _choice(self, draft: Draft) -> Choice:
         """Return what can be chosen for a draft now."""
         offer = await self._services.offers.now()
-        chosen = offer.engine_or_default(draft.engine)
+        face_count = len(draft.face_boxes)
+        chosen = offer.engine_or_default(draft.engine, face_count)
         return Choice(
             templates=tuple(self._catalogue),
             engines=tuple(
-                name for name in offer.engines if name == chosen or offer.is_for_people(name)
+                name
+                for name in offer.engines
+                if (name == chosen or offer.is_for_people(name)) and offer.moves(name, face_count)
             ),
             buttons={name: info.button for name, info in offer.known.items()},
             engine=chosen,
@@ -128,7 +138,7 @@ class DraftCards:
 
     async def _picture(self, draft: Draft) -> bytes | None:
         """Return the picture of numbered faces if the card needs it and does not show it yet."""
-        is_asking = draft.look is not None and draft.face_box is None and draft.problem is None
+        is_asking = draft.look is not None and not draft.face_boxes and draft.problem is None
         if draft.look is None or not is_asking or (draft.card and draft.card.has_media):
             return None
         try:

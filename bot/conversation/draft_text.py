@@ -23,7 +23,8 @@ _NUMBERS_IN_A_ROW = 3  # as in the pictures
 _FACES_IN_A_ROW = 4
 MOST_FACES = 12
 _LABEL_CHARACTERS = 30
-# Arguments of the buttons for clips.
+# Arguments of the button for all faces, and of those for clips.
+ALL_FACES = "all"
 FOLLOW = "go"
 WAITING_CLIP = "use"
 WITHOUT_CLIP = "alone"
@@ -112,19 +113,32 @@ def grid_content(draft: Draft, _: Texts) -> MessageContent:
     return MessageContent(_after_warnings(draft, text, _), rows)
 
 
-def faces_content(draft: Draft, _: Texts) -> MessageContent:
-    """Several faces: ask which one to animate."""
+def faces_content(draft: Draft, _: Texts, max_faces: int = 1) -> MessageContent:
+    """Several faces: ask which one to animate.
+
+    Args:
+        draft: the draft.
+        max_faces: how many faces one video can move; if several, there is a button for all.
+    """
     faces = draft.faces[:MOST_FACES]
     buttons = [_tap(draft, str(face.number), ButtonAction.FACE, str(face.number)) for face in faces]
     text = _("I found {count} faces. Which one should I animate?", count=len(draft.faces))
-    width = even_width(len(buttons), _FACES_IN_A_ROW)
-    rows = (*in_rows(buttons, width), _drop_row(draft, _))
-    return MessageContent(_after_warnings(draft, text, _), rows)
+    rows = in_rows(buttons, even_width(len(buttons), _FACES_IN_A_ROW))
+    if max_faces > 1:
+        label = _("👥 All of them")
+        if len(draft.faces) > max_faces:
+            label = _("👥 The {count} largest", count=max_faces)
+        rows.append((_tap(draft, label, ButtonAction.FACE, ALL_FACES),))
+    return MessageContent(_after_warnings(draft, text, _), (*rows, _drop_row(draft, _)))
 
 
 def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> MessageContent:
     """Ask for the movement, below the warnings."""
     text = _("Your clip, or another movement?") if draft.clip else _("Which movement?")
+    count = len(draft.face_boxes)
+    if count > 1:
+        cost = _("{count} faces will move: {count} times the work of one.", count=count)
+        text = f"{cost}\n{text}"
     if not choice.engines:
         offline = _("No worker is online right now. Your order will wait for one.")
         text = f"{offline}\n{text}"

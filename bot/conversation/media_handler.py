@@ -192,7 +192,11 @@ class MediaHandler:
                 fresh = now.shown_again() if has_order else now
                 # The photo is the same, and so is the chosen face.
                 return fresh.renewed(
-                    clip=clip, card=None, movement=None, reserved_number=None, face_box=now.face_box
+                    clip=clip,
+                    card=None,
+                    movement=None,
+                    reserved_number=None,
+                    face_boxes=now.face_boxes,
                 )
 
             draft = await services.drafts.change(draft.draft_id, with_clip) or draft

@@ -4,22 +4,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot.callback_data import ButtonAction, ButtonData
+from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.draft_text import FOLLOW, WAITING_CLIP, WITHOUT_CLIP
+from bot.conversation.draft_text import ALL_FACES, FOLLOW, WAITING_CLIP, WITHOUT_CLIP
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id_of
 from bot.error_text import error_text
 from bot.gateway.messenger import CardMessage, MessageContent
 from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile, TapAnswer
-from bot.orders.card_text import ANOTHER_PART, cancel_text
+from bot.orders.card_text import cancel_text
 from bot.orders.later_orders import LaterOrders
+from bot.orders.offers import NoEngine
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import ResultFiles
+from bot.orders.strength import LESS, MORE
 from bot.people import Role
 from bot.services import Services
 from jobs.connection import queue_errors
+from jobs.engines import current_name
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
 from jobs.service_errors import RecordError
@@ -85,6 +88,7 @@ class Taps:
             ButtonAction.CANCEL: self._cancel,
             ButtonAction.AGAIN: self._again,
             ButtonAction.BEST_FRAME: self._another_frame,
+            ButtonAction.STRENGTH: self._another_strength,
             ButtonAction.AS_FILE: self._as_file,
             ButtonAction.DELETE: self._delete,
             ButtonAction.RETRY: self._retry,
@@ -141,7 +145,8 @@ class Taps:
             return None  # in any chat: /cancel lists all orders of a person
         if draft.chat_id != incoming.chat_id:
             return _DRAFT_GONE
-        if button.action is ButtonAction.CONSENT:
+        is_personal = button.action in (ButtonAction.CONSENT, ButtonAction.STRENGTH)
+        if is_personal and draft.person_id != incoming.person_id:
             return _OTHERS_CARD
         if not await self._may_use(draft, incoming.person_id):
             return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
@@ -192,8 +197,15 @@ class Taps:
     # --- face, page and engine --------------------------------------------------------------------
 
     async def _choose_face(self, tap: DraftTap) -> TapAnswer:
-        chosen = [face.box for face in tap.draft.faces if str(face.number) == tap.button.argument]
-        return await self._settle_face(tap, chosen[0]) if chosen else TapAnswer()
+        faces, chosen = tap.draft.faces, tap.button.argument
+        if chosen == ALL_FACES:
+            max_faces = (await self._services.offers.now()).max_faces
+            if max_faces == 1:
+                raise NoEngine  # its worker has left
+            faces = faces[:max_faces]
+        else:
+            faces = tuple(face for face in faces if str(face.number) == chosen)
+        return await self._settle_faces(tap, *(face.box for face in faces))
 
     async def _choose_cell(self, tap: DraftTap) -> TapAnswer:
         look, cell = tap.draft.look, tap.button.argument
@@ -202,10 +214,10 @@ class Taps:
         box = whole_box(look.photo.width, look.photo.height)
         if cell != "0":
             box = grid_box(look.photo.width, look.photo.height, int(cell))
-        return await self._settle_face(tap, box)
+        return await self._settle_faces(tap, box)
 
-    async def _settle_face(self, tap: DraftTap, box: CropBox) -> TapAnswer:
-        draft = await self._services.drafts.update(tap.draft, face_box=box)
+    async def _settle_faces(self, tap: DraftTap, *boxes: CropBox) -> TapAnswer:
+        draft = await self._services.drafts.update(tap.draft, face_boxes=boxes)
         if draft.movement is not None:
             return await self._place(draft.with_reserved_number())
         return self._show(draft)
@@ -214,7 +226,7 @@ class Taps:
         return self._show(tap.draft, _page_of(tap.button))
 
     async def _choose_engine(self, tap: DraftTap) -> TapAnswer:
-        draft, engine = tap.draft, tap.button.argument
+        draft, engine = tap.draft, current_name(tap.button.argument)
         if await self._services.order_cards.read(draft.order_id_of(tap.button.number)) is not None:
             placed = await self._later_orders.use_engine(draft, tap.button.number, engine)
             return self._answer(draft, placed)
@@ -293,14 +305,21 @@ class Taps:
         return await self._place(_choosing(tap.draft, movement))
 
     async def _again(self, tap: DraftTap) -> TapAnswer:
-        """Show the movements again, in a new message; or first, ask for another part."""
-        draft = tap.draft
-        if tap.button.argument == ANOTHER_PART:
-            draft = await self._services.drafts.update(draft, face_box=None)
-        return TapAnswer(then=partial(self._draft_cards.show_below, draft))
+        """Show the movements again, or first the faces, in a new message."""
+        show = self._draft_cards.show_below
+        asks_for_face = tap.button.argument == ANOTHER_FACE
+        return TapAnswer(then=partial(show, tap.draft, asks_for_face=asks_for_face))
 
     async def _another_frame(self, tap: DraftTap) -> TapAnswer:
         placed = await self._later_orders.another_frame(tap.draft, tap.button.number)
+        return self._answer(tap.draft, placed)
+
+    async def _another_strength(self, tap: DraftTap) -> TapAnswer:
+        if tap.button.argument not in (MORE, LESS):
+            return TapAnswer()
+        placed = await self._later_orders.another_strength(
+            tap.draft, tap.button.number, tap.button.argument
+        )
         return self._answer(tap.draft, placed)
 
     async def _retry(self, tap: DraftTap) -> TapAnswer:
@@ -313,7 +332,7 @@ class Taps:
         return TapAnswer(cancel_text(outcome, self._services.texts))
 
     async def _place(self, draft: Draft) -> TapAnswer:
-        if draft.look is not None and draft.face_box is None:
+        if draft.look is not None and not draft.face_boxes:
             return self._show(draft)
         placed = await self._ordering.place(draft)
         conversation = await self._services.drafts.conversation(draft)

@@ -1,14 +1,15 @@
 """What a person is putting together in a chat: a photo, perhaps a clip, a face, a movement."""
 
-from typing import Any, Self
+from typing import Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue
 
 from bot.gateway.messenger import CardMessage, ChatTarget
 from bot.gateway.updates import MediaFile
 from bot.record_store import BotRecord
 from jobs.engines import EngineName
 from jobs.model import CropBox, Face, Value
+from jobs.old_records import draft_before
 from jobs.orders import DraftId, LookResult, order_id
 from jobs.queues.keys import INTAKE, LOOK, JobRef
 from jobs.wish import Movement
@@ -46,12 +47,15 @@ class Draft(BotRecord):
         clip: the person's own clip, or None.
         look: what the gate found in this revision; None until then.
         problem: why this revision cannot be used, or None.
-        face_box: the chosen face, px of the normalised photo; None until one is chosen.
+        face_boxes: the faces that will move, px of the normalised photo; empty until chosen.
         movement: what to order as soon as everything is chosen, or None.
         reserved_number: number of the order that this becomes; None: `number`.
         engine: the chosen engine, or None for the default.
         options: of the engine, by name.
     """
+
+    schema_version: int = 2
+    _convert = draft_before
 
     draft_id: DraftId
     chat_id: int
@@ -66,19 +70,11 @@ class Draft(BotRecord):
     clip: MediaFile | None = None
     look: LookResult | None = None
     problem: DraftProblem | None = None
-    face_box: CropBox | None = None
+    face_boxes: tuple[CropBox, ...] = ()
     movement: Movement | None = None
     reserved_number: int | None = Field(default=None, ge=1)
     engine: EngineName | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_earlier_version(cls, plain: Any) -> Any:
-        """Drop the wish for all movements: their names were not stored."""
-        if not isinstance(plain, dict):
-            return plain
-        return {name: value for name, value in plain.items() if name != "is_all_wanted"}
 
     @property
     def is_group(self) -> bool:
@@ -115,7 +111,7 @@ class Draft(BotRecord):
     def without_movement(self, **changes: object) -> Self:
         """Return the draft with no movement to order."""
         nothing = {"movement": None, "reserved_number": None}
-        return self.model_copy(update={**nothing, **changes})
+        return self.model_copy(update={**nothing, "options": {}, **changes})
 
     def shown_again(self) -> Self:
         """Return the draft for a new keyboard: a tap on it is a new order."""
@@ -123,7 +119,7 @@ class Draft(BotRecord):
 
     def renewed(self, **changes: object) -> Self:
         """Return the draft with another photo or clip, to be looked at again."""
-        fresh = {"look": None, "problem": None, "face_box": None, "revision": self.revision + 1}
+        fresh = {"look": None, "problem": None, "face_boxes": (), "revision": self.revision + 1}
         return self.model_copy(update={**fresh, **changes})
 
 

@@ -8,12 +8,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bot.callback_data import ButtonAction, ButtonData
+from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
+from bot.orders.strength import LESS, MORE, STRENGTH, next_strength
 from bot.texts import Texts
 from jobs.errors import AnimatoError, NoFaceInBox, UserError
 from jobs.orders import Order, OrderState, Result, Stage
@@ -27,8 +28,6 @@ _NEAR = 3  # places from here on are worth an edit each
 _MINUTE_S, _HOUR_S = 60, 3600
 _CAPTION_CHARACTERS = 1024
 _NUMBERS_IN_A_ROW = 3  # as in the animation
-ANOTHER_PART = "part"
-"""Argument of `AGAIN`: another part of the photo is animated."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +205,15 @@ def result_buttons(card: OrderCard, number: int, options: Iterable[str], _: Text
     is_clip = card.order.wish.clip is not None
     if is_clip and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= set(options):
         rows.append((_button(card, _("🎯 From another frame"), ButtonAction.BEST_FRAME),))
+    if STRENGTH in set(options) and not card.order.wish.movement.templates:
+        labels = {LESS: _("🔽 A little less"), MORE: _("🔼 A little more")}
+        rows.append(
+            tuple(
+                _button(card, label, ButtonAction.STRENGTH, step)
+                for step, label in labels.items()
+                if next_strength(card.order.wish, step) is not None
+            )
+        )
     as_file = _button(card, _("📄 As file"), ButtonAction.AS_FILE)
     return (*rows, (as_file, _button(card, _("🗑 Delete"), ButtonAction.DELETE)))
 
@@ -222,12 +230,11 @@ def numbers_keyboard(order: Order) -> Keyboard:
 def failure_content(card: OrderCard, error: AnimatoError, number: int, _: Texts) -> MessageContent:
     """Why an order failed, and what to do next. Args: see `result_buttons`."""
     again = _another_movement(card, number, _)
+    if isinstance(error, NoFaceInBox):
+        again_data = ButtonData(ButtonAction.AGAIN, card.draft_id, number, ANOTHER_FACE)
+        again = Button(_("🔁 Another part"), again_data)
     if isinstance(error, UserError):
         text = _("{title}: {reason}", title=card.title, reason=error_text(error, _))
-        if isinstance(error, NoFaceInBox):
-            data = ButtonData(ButtonAction.AGAIN, card.draft_id, number, ANOTHER_PART)
-            part = Button(_("🔲 Another part of the photo"), data)
-            return MessageContent(text, ((part,), (again,)))
         return MessageContent(text, ((again,),))
     if isinstance(error, FileGone):
         text = _(

@@ -11,6 +11,7 @@ from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.status_cards import StatusCards
+from bot.orders.strength import STRENGTH, next_strength
 from bot.services import Services
 from jobs.orders import OrderState
 from jobs.queues.status import Status
@@ -80,6 +81,20 @@ class LaterOrders:
         again = again.model_copy(update={"options": {**card.order.wish.options, **options}})
         return await self._ordering.place(again, earlier=card)
 
+    async def another_strength(self, draft: Draft, number: int, step: str) -> PlacedOrder:
+        """Order the same again, a little stronger or weaker (`MORE`, `LESS`).
+
+        At the bound it is the same order. Errors: see `retry`.
+        """
+        card = await self._card(draft, number)
+        strength = next_strength(card.order.wish, step)
+        if strength is None:
+            return PlacedOrder(card)
+        again = await self._with_number(_again(draft, card), card, f"strength {step}")
+        options = {**card.order.wish.options, STRENGTH: strength}
+        again = again.model_copy(update={"options": options})
+        return await self._ordering.place(again, earlier=card)
+
     async def one_of_all(self, draft: Draft, number: int, template: str) -> PlacedOrder:
         """Order one movement of an animation that shows several.
 
@@ -109,7 +124,10 @@ class LaterOrders:
             OrderState.WAITING,
             OrderState.RETRYING,
         )
-        if is_waiting and engine != card.order.engine and not card.order.wish.movement.templates:
+        wish = card.order.wish
+        can_move = (await services.offers.now()).moves(engine, wish.face_count)
+        can_move = can_move and not wish.movement.templates
+        if is_waiting and engine != card.order.engine and can_move:
             again = await self._with_number(_again(draft, card), card, button_key)
             again = again.model_copy(update={"engine": engine})
             return await self._replace(card, await self._ordering.move(again, card))
@@ -211,7 +229,7 @@ def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) ->
     wish = card.order.wish
     changes = {
         "movement": wish.movement,
-        "face_box": wish.face_box,
+        "face_boxes": wish.face_boxes,
         "engine": card.order.engine,
         "options": wish.options,
         "clip": card.clip if card.clip and wish.clip else draft.clip,

@@ -15,6 +15,7 @@ from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
 from bot.orders.ordering import Ordering
 from bot.services import Services
+from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, MediaError, UserError
 from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
@@ -80,6 +81,10 @@ class LookResults:
     async def _deliver(
         self, ref: JobRef, before: Draft, outcome: LookResult | AnimatoError
     ) -> None:
+        if isinstance(outcome, LookResult) and outcome.clip is not None:
+            services, clip = self._services, outcome.clip.file
+            with queue_errors(services.queues.url):
+                await services.retention.hold(before.draft_id, clip, services.clock())
         is_settled = False
 
         def updated(draft: Draft) -> Draft:
@@ -93,7 +98,7 @@ class LookResults:
                 else _with_problem(draft, outcome)
             )
             # The warnings were read when the face was chosen.
-            is_settled = draft.face_box is not None or not (changed.look and changed.look.warnings)
+            is_settled = bool(draft.face_boxes) or not (changed.look and changed.look.warnings)
             return changed
 
         draft = await self._services.drafts.change(before.draft_id, updated)
@@ -148,14 +153,14 @@ class LookResults:
 
 def is_ready(draft: Draft) -> bool:
     """Whether face and movement are chosen."""
-    return draft.movement is not None and draft.look is not None and draft.face_box is not None
+    return draft.movement is not None and draft.look is not None and bool(draft.face_boxes)
 
 
 def with_look(draft: Draft, look: LookResult) -> Draft:
     """Return the draft with what the gate found; a single face is chosen."""
     changes: dict[str, Any] = {"look": look}
-    if draft.face_box is None and len(look.faces) == 1:
-        changes["face_box"] = look.faces[0].box
+    if not draft.face_boxes and len(look.faces) == 1:
+        changes["face_boxes"] = (look.faces[0].box,)
     if draft.movement is not None and draft.movement.clip is not None:
         changes["movement"] = Movement.of_clip(look.clip) if look.clip else None
     return draft.model_copy(update=changes)

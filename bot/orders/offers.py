@@ -11,6 +11,7 @@ from jobs.engines import EngineInfo
 from jobs.errors import UserError
 from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
+from jobs.wish import MAX_FACES
 
 AUTO = "auto"
 # Options of engines that can start from the clip frame whose pose is nearest the photo's.
@@ -61,21 +62,40 @@ class Offer:
         """Whether people may choose an engine even if it is not the default."""
         return engine not in self.known or self.known[engine].preference > 0
 
-    def engine_or_default(self, wanted: str | None = None) -> str | None:
+    @property
+    def max_faces(self) -> int:
+        """How many faces the best of the engines moves in one video."""
+        names = self.known.keys() & (self.engines or self.last)
+        return min(MAX_FACES, max((self.known[name].max_faces for name in names), default=1))
+
+    def moves(self, engine: str, face_count: int) -> bool:
+        """Whether an engine moves so many faces in one video."""
+        info = self.known.get(engine)
+        return face_count <= (1 if info is None else info.max_faces)
+
+    def engine_or_default(self, wanted: str | None = None, face_count: int = 1) -> str | None:
         """Return the engine for an order: the wanted one even if no worker offers it now.
 
-        None: nothing is chosen, and no worker has ever been online.
+        An engine that cannot move so many faces is passed over. None: there is no other one.
         """
         setting = None if self.default == AUTO else self.default
-        return wanted or setting or next(iter((*self.engines, *self.last)), None)
+        ranked = filter(None, (wanted, setting, *self.engines, *self.last))
+        return next((name for name in ranked if self.moves(name, face_count)), None)
 
-    def engine_for(self, wanted: str | None, *, is_all_wanted: bool) -> str:
-        """Return the engine for an order: the chosen one, or one that shows all movements.
+    def engine_for(
+        self, wanted: str | None, *, is_all_wanted: bool = False, face_count: int = 1
+    ) -> str:
+        """Return the engine for an order: the chosen one, or one that can make it.
+
+        Args:
+            wanted: the chosen one, or None.
+            is_all_wanted: whether it shows all movements at once; then one face is shown.
+            face_count: how many faces move.
 
         Raises:
             NoEngine: no worker has ever offered one.
         """
-        engine = self.engine_or_default(wanted)
+        engine = self.engine_or_default(wanted, face_count)
         if is_all_wanted:
             engine = self.shows_all or next(filter(self._can_show_all, self.last), None)
         if engine is None:

@@ -17,6 +17,7 @@ from bot.orders.card_text import cancelled_message, error_message, title_of
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
 from bot.orders.status_cards import StatusCards
+from bot.orders.strength import strength_of
 from bot.people import Role
 from bot.services import Services
 from jobs.connection import queue_errors
@@ -243,7 +244,7 @@ class Ordering:
             is_as_read = found.revision == draft.revision and not is_being_checked
             if is_as_read or found.clip != draft.clip:
                 # The photo is the same, and so is the chosen face.
-                return found.renewed(face_box=draft.face_box, **choices)
+                return found.renewed(face_boxes=draft.face_boxes, **choices)
             return found.model_copy(update=choices)
 
         stored = await self._services.drafts.change(draft.draft_id, changed)
@@ -264,14 +265,18 @@ class Ordering:
         motion, templates = draft.movement, self._templates(draft)
         if motion is None:
             raise DraftUnready
-        engine = offer.engine_for(draft.engine, is_all_wanted=bool(motion.templates))
+        engine = offer.engine_for(
+            draft.engine,
+            is_all_wanted=bool(motion.templates),
+            face_count=len(draft.face_boxes),
+        )
         understood = offer.options(engine)
         options = {name: value for name, value in draft.options.items() if name in understood}
         if motion.clip is not None and FIND_BEST_FRAME in understood:
             options.setdefault(FIND_BEST_FRAME, True)
         wish = Wish(
             photo=made_of.photo,
-            face_boxes=() if draft.face_box is None else (draft.face_box,),
+            face_boxes=draft.face_boxes,
             movement=motion.model_copy(update={"frames": _frames(motion, templates)}),
             options=options,
         )
@@ -296,7 +301,7 @@ class Ordering:
         card = await services.order_cards.open(
             OrderCard(
                 order=order,
-                title=self._title(draft),
+                title=self._title(draft, order.wish),
                 thread_id=draft.thread_id,
                 reply_to=draft.message_id,
                 moved_to=draft.chat_id if draft.order_chat_id else None,
@@ -360,14 +365,19 @@ class Ordering:
         names = (movement.template, *movement.templates) if movement else ()
         return [self._catalogue.get(name) for name in names if name]
 
-    def _title(self, draft: Draft) -> str:
-        _ = self._services.texts
+    def _title(self, draft: Draft, wish: Wish) -> str:
+        _, strength = self._services.texts, strength_of(wish)
         templates = self._templates(draft)
-        if draft.movement and draft.movement.templates:
+        if wish.movement.templates:
             if len(templates) == len(self._catalogue):
                 return _("✨ All movements")
             return _("✨ {count} movements", count=len(templates))
-        return title_of(templates[0]) if templates else _("🎬 Your clip")
+        title = title_of(templates[0]) if templates else _("🎬 Your clip")
+        if wish.face_count > 1:
+            title = _("{title}, {count} faces", title=title, count=wish.face_count)
+        if strength != 1:
+            title = _("{title}, strength {percent} %", title=title, percent=round(100 * strength))
+        return title
 
 
 def renumbered(draft: Draft, number: int) -> Draft:

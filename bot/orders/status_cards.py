@@ -137,7 +137,9 @@ class StatusCards:
             return
         if status.state.is_final:
             return  # the delivery shows how it ended
-        standing = standing_of(card, status, (await services.offers.now()).engines)
+        offer, face_count = await services.offers.now(), card.order.wish.face_count
+        able = tuple(name for name in offer.engines if offer.moves(name, face_count))
+        standing = standing_of(card, status, able)
         if not is_worth_an_edit(card, standing, services.clock()):
             return
         if standing.phase in _TIMED:

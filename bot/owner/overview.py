@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.services import Services
 from jobs.connection import queue_errors
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry
-from jobs.queues.keys import DELIVER, INTAKE, LOOK
+from jobs.queues.keys import DELIVER
 from jobs.queues.outcomes import QueueStatistics
 from jobs.service_errors import StoreError
 
@@ -72,11 +72,10 @@ async def overview_of(services: Services) -> Overview:
     with queue_errors(queues.url):
         memory = await queues.client.info("memory")
     free_bytes, problem = _space(services)
-    names = (INTAKE, LOOK, *engine_queues, DELIVER)
     return Overview(
         now_s=now_s,
         is_paused=await services.people.is_paused(),
-        queues={name: await queues.statistics(name) for name in names},
+        queues={**await queues.all_statistics(), DELIVER: await queues.statistics(DELIVER)},
         workers=await _live_workers(services, now_s),
         ended=len(ended),
         failed=len(failed),

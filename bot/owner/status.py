@@ -6,7 +6,7 @@ from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.owner.overview import LiveWorker, Overview
 from bot.texts import Texts
-from jobs.queues.keys import engine_queue
+from jobs.queues.keys import queue_label
 
 _MOST_WORKERS = 15
 _MINUTE_S, _HOUR_S = 60, 3600
@@ -90,7 +90,7 @@ def _queue_lines(overview: Overview, _: Texts) -> list[str]:
             line = _(
                 "{name}: {waiting} waiting, {running} running, {retrying} to retry; the oldest "
                 "for {age}",
-                name=name.removeprefix(engine_queue("")),
+                name=queue_label(name),
                 waiting=waiting,
                 running=counts["active"],
                 retrying=counts["delayed"],

@@ -50,8 +50,8 @@ from jobs.model import CropBox, Face
 
 if TYPE_CHECKING:
     from inference.faces.face_alignment import LandmarkFinder
-    from inference.flow.track import Track
     from inference.fomm.model import FommModel
+    from inference.mesh.track import Track
     from inference.weights.store import WeightsStore
     from jobs.templates import CurveMotion
 

@@ -5,10 +5,12 @@ photo is warped once, at its full resolution; eyes and mouths are drawn over it.
 """
 
 import importlib.util
+import logging
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, nullcontext
-from itertools import islice
+from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,15 +26,16 @@ from inference.mesh.expressions import Doubles
 from inference.mesh.measuring import TrackRecorder
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
-from inference.mesh.track import Track
+from inference.mesh.track import Track, read_track, write_track
 from inference.overlap import ahead
-from jobs.errors import WeightsMissing
+from jobs.errors import BrokenTrack, WeightsCorrupt, WeightsMissing
 from jobs.model import Face
 from jobs.templates import CurveMotion
 
 if TYPE_CHECKING:
-    from inference.flow.track import Track as FlowTrack
     from inference.weights.store import WeightsStore
+
+log = logging.getLogger(__name__)
 
 _BATCH = 5
 # Several faces are no clones: how much later each moves, s, and how strongly.
@@ -72,10 +75,10 @@ class MeshEngine(Engine):
         chosen: EngineOptions,  # noqa: ARG003 - the interface's signature
         weights: "WeightsStore | None",
     ) -> tuple[str, ...]:
-        """Return the landmark network if it is missing."""
+        """Return the landmark network if it is missing or altered."""
         try:
             model_path(weights.folder if weights else None)
-        except WeightsMissing:
+        except (WeightsMissing, WeightsCorrupt):
             return (f"weights: run `animato weights fetch {NAME}`",)
         return ()
 
@@ -96,7 +99,7 @@ class MeshEngine(Engine):
         self._shapes = CurveShapes.of(self._network.mesh)
 
     def animate(
-        self, driving: Driving | None, motion: "CurveMotion | FlowTrack | Track | None"
+        self, driving: Driving | None, motion: "CurveMotion | Track | None"
     ) -> Iterator[Sequence[Picture]]:
         """Yield frames, five at a time; empty batches while a clip is measured."""
         if isinstance(motion, CurveMotion):
@@ -110,14 +113,18 @@ class MeshEngine(Engine):
             raise ValueError(message)
 
     def _following(self, driving: Driving) -> Generator[Sequence[Picture]]:
-        """Measure the clip, then read it again: its mouth is seen in the result."""
-        recorder = TrackRecorder(driving.face, driving.frame_rate, self._network)
-        with closing(ahead(iter(driving.frames), size=_BATCH)) as frames:
-            while batch := list(islice(frames, _BATCH)):
-                for frame in batch:
-                    recorder.see(frame)
-                yield ()
-        track = recorder.track()
+        """Measure the clip if need be, then read it again: its mouth is seen in the result."""
+        first = list(islice(driving.frames, 1))
+        track = _kept_track(driving, first)
+        if track is None:
+            recorder = TrackRecorder(driving.face, driving.frame_rate, self._network)
+            with closing(ahead(chain(first, driving.frames), size=_BATCH)) as frames:
+                while batch := list(islice(frames, _BATCH)):
+                    for frame in batch:
+                        recorder.see(frame)
+                    yield ()
+            track = recorder.track()
+            _keep(track, driving.track_file)
         reopened = driving.reopen() if driving.reopen else nullcontext(iter(()))
         with reopened as again:
             yield from self._of_track(track, track.moments(again))
@@ -170,10 +177,39 @@ class MeshEngine(Engine):
         """The renderer; measured once for `crop_for` and `prepare`."""
         if self._made is None or self._made[0] is not photo or self._made[1] != tuple(faces):
             found = PhotoRenderer(
-                photo, [_face_renderer(photo, face, self._network) for face in faces]
+                photo,
+                [_face_renderer(photo, face, self._network) for face in faces],
+                [face.box for face in self.still_faces],
             )
             self._made = (photo, tuple(faces), found)
         return self._made[2]
+
+
+def _kept_track(driving: Driving, first: Sequence[Picture]) -> Track | None:
+    """The track in the clip's track file; None if it is not there or not that of this clip."""
+    if driving.track_file is None or not driving.track_file.exists():
+        return None
+    try:
+        track = read_track(driving.track_file)
+    except BrokenTrack as error:
+        log.warning("the clip is measured anew: %s", error)
+        return None
+    found = track.frame_rate, track.frame_count, [track.frame_size]
+    if found != (driving.frame_rate, driving.frame_count, [one.shape[1::-1] for one in first]):
+        log.warning("the clip is measured anew: %s is of another one", driving.track_file.name)
+        return None
+    log.info("the clip was measured before")
+    return track
+
+
+def _keep(track: Track, path: Path | None) -> None:
+    """Write the track to the clip's track file; where that fails, it is measured again."""
+    if path is None:
+        return
+    try:
+        write_track(track, path)
+    except OSError as error:
+        log.warning("the clip's track is not kept: %s", error)
 
 
 def _face_renderer(photo: Picture, face: Face, network: Landmarker) -> FaceRenderer:

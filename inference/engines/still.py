@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from inference.engine import Driving, Engine, EngineCrop, Picture
-from inference.flow.track import Track
+from inference.mesh.track import Track
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion
 

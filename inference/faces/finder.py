@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import fit_head
 from inference.faces.landmarker import (
     OUTER_EYE_CORNERS,
     Detection,
@@ -26,7 +27,6 @@ from inference.faces.landmarker import (
     to_picture,
 )
 from inference.faces.loading import landmarker
-from inference.mesh.head import fit_head
 from jobs.errors import FaceBoxOutside, NoFaceFound, NoFaceInBox, NoSuchFace
 from jobs.model import CropBox, Face, square_inside, whole_box
 

@@ -247,7 +247,7 @@ def cut_out(picture: Picture, square: Square, side_px: int) -> Picture:
     Outside the picture, its edge is repeated.
     """
     affine = to_picture(square, side_px)
-    shrinking = square.side / (2 * side_px)
+    shrinking = math.ceil(square.side / (2 * side_px))
     if shrinking > 1:  # bilinear sampling of a much larger part would alias
         picture, affine = _reduced(picture, square, affine, shrinking)
     part = cv2.warpAffine(
@@ -268,22 +268,25 @@ def to_picture(square: Square, side_px: int) -> Doubles:
 
 
 def _reduced(
-    picture: Picture, square: Square, affine: Doubles, shrinking: float
+    picture: Picture, square: Square, affine: Doubles, factor: int
 ) -> tuple[Picture, Doubles]:
-    """The square's surroundings scaled down, and the affine into them."""
+    """The square's surroundings scaled down, and the affine into them.
+
+    By a whole factor, which takes a tenth of the time of others.
+    """
     reach = square.side * 0.75
     height, width = picture.shape[:2]
     left, right = _range(square.x, reach, width)
     upper, lower = _range(square.y, reach, height)
-    part = picture[upper:lower, left:right]
-    size = (max(1, round(part.shape[1] / shrinking)), max(1, round(part.shape[0] / shrinking)))
-    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    factors = np.array([size[0] / part.shape[1], size[1] / part.shape[0]])
+    factor = min(factor, right - left, lower - upper)
+    columns, rows = (right - left) // factor, (lower - upper) // factor
+    part = picture[upper : upper + rows * factor, left : left + columns * factor]
+    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
     moved = affine.copy()
     moved[:, 2] -= left, upper
-    # Pixel centres are whole numbers: px -> (px + .5) factor - .5.
-    moved *= factors[:, None]
-    moved[:, 2] += 0.5 * factors - 0.5
+    # Pixel centres are whole numbers: px -> (px + .5) / factor - .5.
+    moved /= factor
+    moved[:, 2] += 0.5 / factor - 0.5
     return np.asarray(small, np.uint8), moved
 
 

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.finder import find_again, find_faces, square_of
-from inference.faces.landmarker import Landmarker
 from inference.faces.loading import landmarker
-from inference.mesh.person import Looks, Person
+from inference.faces.person import Looks, Person
 from jobs.model import CropBox, Face, MediaWarning
 
 Picture = npt.NDArray[np.uint8]
@@ -58,18 +57,19 @@ class ClipCheck:
     warnings: tuple[MediaWarning, ...] = ()
 
 
-def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
+def check_clip(frames: Iterable[Picture], frame_count: int, *, find_face: bool = True) -> ClipCheck:
     """Check a clip in one pass.
 
     Args:
         frames: uint8 (H, W, 3) RGB, all of one size; at least one.
         frame_count: their approximate number.
+        find_face: whether a face is looked for; if not, none is missed.
 
     Raises:
         OperatorError: the landmark network cannot be loaded.
     """
     cuts = _CutWatch()
-    face = _FaceWatch(landmarker())
+    face = _FaceWatch()
     spread = np.linspace(0, max(0, frame_count - 1), _FURTHER_LOOKS + 1).round().astype(int)
     # A search takes longer than to follow a face.
     to_follow, to_search = {*spread[1:]}, {*_FIRST_LOOKS, *spread[2::2]}
@@ -79,10 +79,12 @@ def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
         lights.append(light)
         if not light.is_flat:
             cuts.see(frame)
-        if index in (to_follow if face.faces else to_search) and not light.is_blank:
+        is_looked_at = index in (to_follow if face.faces else to_search)
+        if find_face and is_looked_at and not light.is_blank:
             face.see(frame, index)
-    warnings = face.warnings()
-    if _is_often_blank(lights) or (MediaWarning.FACE_LEAVES not in warnings and _fades(lights)):
+    warnings = face.warnings() if find_face else []
+    fades = MediaWarning.FACE_LEAVES not in warnings and _fades(lights)
+    if find_face and (_is_often_blank(lights) or fades):
         warnings.append(MediaWarning.CLIP_FADES)
     if cuts.found():
         warnings.append(MediaWarning.HARD_CUTS)
@@ -95,18 +97,14 @@ def check_clip(frames: Iterable[Picture], frame_count: int) -> ClipCheck:
 class _FaceWatch:
     """Finds the faces of a clip, and follows the largest one.
 
-    Args:
-        network: the landmark network.
-
     Attributes:
         faces: as in `ClipCheck`.
         later: boxes of the largest one in later frames.
     """
 
-    def __init__(self, network: Landmarker) -> None:
+    def __init__(self) -> None:
         self.faces: tuple[Face, ...] = ()
         self.later: list[CropBox] = []
-        self._network = network
         self._last: Face | None = None
         self._person = Person(memory=_FURTHER_LOOKS)
         self._first_index = 0
@@ -121,7 +119,7 @@ class _FaceWatch:
                 self._first_index = index
                 self._remember(frame, self.faces[0], self._looks(frame, self.faces[0]))
             return
-        found = find_again(self._network, frame, self._last)
+        found = find_again(landmarker(), frame, self._last)
         looks = None if found is None else self._looks(frame, found)
         if found and looks and self._person.is_same(looks, is_followed=True):
             self._remember(frame, found, looks)
@@ -142,7 +140,8 @@ class _FaceWatch:
         return [warning for warning, is_true in found.items() if is_true]
 
     def _looks(self, frame: Picture, face: Face) -> Looks:
-        return Looks.of(frame, self._network.look(frame, square_of(face)), self._network.mesh)
+        network = landmarker()
+        return Looks.of(frame, network.look(frame, square_of(face)), network.mesh)
 
     def _remember(self, frame: Picture, face: Face, looks: Looks) -> None:
         self._last = face

@@ -104,11 +104,13 @@ class ClipWish:
         path: the original clip.
         start_s: the beginning of the part, s.
         duration_s: its length, s; None for all that the limits allow.
+        find_face: whether to look for the face that leads.
     """
 
     path: Path
     start_s: float = 0.0
     duration_s: float | None = None
+    find_face: bool = True
 
 
 def look_at(
@@ -232,6 +234,7 @@ def start_clip_look(
         "limits": asdict(limits.clip),
         "start_s": wish.start_s,
         "duration_s": wish.duration_s,
+        "find_faces": wish.find_face,
     }
     return RunningLook(wish.path, folder, limits, request, command)
 

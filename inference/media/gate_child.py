@@ -135,7 +135,7 @@ def _load(request: dict[str, Any]) -> Any:
 
     # Each thread reserves address space, which is limited.
     cv2.setNumThreads(2)
-    if request.get("find_faces", True):
+    if request["find_faces"]:
         from inference.faces.loading import landmarker  # noqa: PLC0415
 
         landmarker(Path(request["checkpoints_dir"]))
@@ -215,7 +215,7 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipF
     width, height = max(1, round(clip.width * reduction)), max(1, round(clip.height * reduction))
     scale = clip.width / width
     with ClipReader(clip.path, width=width, height=height) as frames:
-        findings = check_clip(frames, clip.frame_count)
+        findings = check_clip(frames, clip.frame_count, find_face=request["find_faces"])
     found = {
         MediaWarning.CLIP_SHORTENED: clip.shortened,
         MediaWarning.CLIP_DAMAGED: clip.damaged,

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.head import EyeFrame
+from inference.faces.head import EyeFrame
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth_area import MouthArea, line_at
 from inference.mesh.painted_mouth import CAVITY, TONGUE

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import FACE_WIDTH_CM, lip_gaps, mouth_width
 from inference.faces.landmarker import POINTS
 from inference.faces.model_file import CanonicalMesh
+from inference.faces.topology import LOWER_OUTER_LIP, UPPER_OUTER_LIP
 from inference.mesh.expressions import expression_fields
-from inference.mesh.head import FACE_WIDTH_CM, lip_gaps, mouth_width
 from inference.mesh.moment import Moment
-from inference.mesh.topology import LOWER_OUTER_LIP, UPPER_OUTER_LIP
 from jobs.templates import CurveMotion, CurveName
 
 Doubles = npt.NDArray[np.float64]
@@ -25,11 +25,14 @@ Values = dict[CurveName, float]
 
 _BLINK_WIDTH_S = 0.115
 _FACE_UNITS = 128.0  # of tx and ty, over the width of a face
-_GAZE_REACH = np.array([0.4, 0.22])  # eye widths at a value of 1
+# Eye widths at a value of 1.
+_GAZE_REACH = np.array([0.4, 0.22])
+_GAZE_REACH_UP = 0.32
 # An upper lid follows the gaze: it sinks by this share when the eyes look down, and rises.
 _LID_SINKS, _LID_RISES = 0.45, 0.12
 _SQUINT, _WIDE = 0.5, 0.28
-_PRESS = 0.3  # mouth widths by which pressed lips approach each other
+_WIDEST = 0.2  # beyond rest; eyes that are wider stare
+_PRESS = 0.4  # mouth widths by which pressed lips approach each other
 # The shape of an open mouth: distances of the inner lips' points / that in the middle.
 _OPEN_SHAPE = np.array([0, 0.46, 0.72, 0.9, 0.98, 1, 0.98, 0.9, 0.72, 0.46, 0])
 _OPENING = (CurveName.JAW, CurveName.UPPER_LIP, CurveName.LOWER_LIP, CurveName.SNEER)
@@ -145,7 +148,7 @@ class CurveShapes:
             zoom=1 + values[CurveName.ZOOM],
             shift=shift * FACE_WIDTH_CM / _FACE_UNITS,
             lids=_lids(values),
-            gaze=gaze * _GAZE_REACH,
+            gaze=gaze * np.where(gaze < 0, (_GAZE_REACH[0], _GAZE_REACH_UP), _GAZE_REACH),
             gaps=gaps,
             mouth_width=width,
         )
@@ -172,6 +175,8 @@ def _lids(values: Values) -> Doubles:
     down = values[CurveName.GAZE_Y]
     opening = 1 - _LID_SINKS * max(down, 0.0) + _LID_RISES * max(-down, 0.0)
     opening *= (1 + _WIDE * values[CurveName.WIDE]) * (1 - _SQUINT * values[CurveName.SQUINT])
+    if opening > 1:
+        opening = 1 + _WIDEST * math.tanh((opening - 1) / _WIDEST)
     shut = np.array([values[CurveName.BLINK_LEFT], values[CurveName.BLINK_RIGHT]])
     return np.asarray(opening * (1 - shut), np.float64)
 

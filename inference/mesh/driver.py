@@ -18,9 +18,9 @@ from inference.faces.landmarker import (
     Square,
     box_iou,
 )
-from inference.mesh.person import Looks, Person
+from inference.faces.person import Looks, Person
+from inference.faces.topology import FACE_POINTS
 from inference.mesh.shading import SkinMap
-from inference.mesh.topology import FACE_POINTS
 from jobs.model import Face
 
 Picture = npt.NDArray[np.uint8]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from inference.faces.landmarker import POINTS, SCORES
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.topology import (
+from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
     UPPER_INNER_LIP,

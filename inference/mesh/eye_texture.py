@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.topology import IRIS_CENTRES, IRIS_RINGS
 from inference.mesh.lids import LidLines
 from inference.mesh.sampling import blurred, mixed, sample, smooth
-from inference.mesh.topology import IRIS_CENTRES, IRIS_RINGS
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -155,9 +155,12 @@ def _ball(grid: _Grid, centre: Doubles, radius: float) -> tuple[Floats, Floats]:
     distance = np.hypot(grid.a - centre[0], grid.b - centre[1]) / radius
     known = inside & (distance > _WHITE_FROM)
     white = _spread(grid.photo, known, grid.scale)
-    if known.any():  # beneath the lid it is darker, but that shadow moves with the lid
+    if known.any():  # what lid and iris hide is no shadow, since these move
         lit = np.maximum(white, 0.85 * np.percentile(grid.photo[known], 60, axis=0))
-        white = mixed(white, lit.astype(np.float32), smooth((grid.upper + 0.05 - grid.b) / 0.06))
+        hidden = np.maximum(smooth((grid.upper + 0.05 - grid.b) / 0.06), distance < _WHITE_FROM)
+        white = mixed(
+            white, lit.astype(np.float32), blurred(hidden.astype(np.float32), 0.03 * grid.scale)
+        )
     known = inside & (distance < _IRIS_RADIUS + _IRIS_EDGE)
     clear = known & (grid.b > grid.upper + 0.11) & (grid.b < grid.lower - 0.06)
     centre_px = (centre - (_LEFT, _TOP)) * grid.scale

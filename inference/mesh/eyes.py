@@ -11,10 +11,11 @@ frame:
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.topology import BROWS
 from inference.mesh.eye_texture import LASHES_ABOVE, LASHES_BELOW, EyeTexture
 from inference.mesh.lids import LidLines
 from inference.mesh.sampling import mixed, smooth
-from inference.mesh.topology import BROWS
+from inference.mesh.tone import shaded
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -26,8 +27,10 @@ _MAX_LID_SKIN = 0.5  # between lid and brow
 _BEYOND = 0.12  # the corners
 _CREASE_DROP = 0.5  # of the eye's opening
 _MAX_GAZE = np.array([0.30, 0.12])
-_MIN_HANGING = 0.25  # brightness below the darkest lashes of a shut eye
-_GAP_WIDTH, _GAP_SHADE = 0.025, 0.45
+_MAX_GAZE_UP = 0.22
+_MIN_HANGING = 0.36  # brightness below the darkest lashes of a shut eye
+_GAP_WIDTH, _GAP_SHADE = 0.028, 0.36
+_FINE_PX = 22  # width of an eye from which on lashes are no blur
 _ALL_LID, _ALL_GAZE = 0.06, 0.015  # changes from which on the whole eye is drawn anew
 
 
@@ -78,7 +81,8 @@ class Eyes:
             lids: (2,) opening of each eye, see `Moment.lids`.
             gaze: (2,) how far the irises move, see `Moment.gaze`.
         """
-        shift = _MAX_GAZE * np.tanh(gaze * (1, 0.8) / _MAX_GAZE)
+        most = np.where(gaze < 0, (_MAX_GAZE[0], _MAX_GAZE_UP), _MAX_GAZE)
+        shift = most * np.tanh(gaze * (1, 0.8) / most)
         shift *= smooth((lids.mean() - 0.2) / 0.4)  # landmarks of shut eyes say nothing
         looks = np.hypot(*gaze) / _ALL_GAZE
         for eye, lid in zip(self._eyes, lids, strict=True):
@@ -132,12 +136,16 @@ class _Eye:
     def __init__(self, photo: Picture, points: Doubles, eye: int) -> None:
         self._number = eye
         self._lines = LidLines.of(points, eye)
+        self._drawn = (points, self._lines)  # the last lids; both steps of a frame ask for them
         self._texture = EyeTexture.of(photo, points, eye)
         brow = self._lines.frame.inside(points[BROWS[eye], :2])
         self._brow = brow[np.argsort(brow[:, 0])]
 
     def area(self, shape: tuple[int, ...], offset: tuple[int, int], points: Doubles) -> _Area:
-        return _Area(shape, offset, LidLines.of(points, self._number), self._lines)
+        drawn = self._drawn
+        if drawn[0] is not points:
+            drawn = self._drawn = (points, LidLines.of(points, self._number))
+        return _Area(shape, offset, drawn[1], self._lines)
 
     def unfold(self, source: Floats, area: _Area, closing: float, amount: float) -> None:
         """Mix into `source` the place of the skin between lid and brow."""
@@ -168,13 +176,13 @@ class _Eye:
         texture, below = self._texture, area.below
         shut = smooth((closing - 0.45) / 0.45)
         skin = texture.sample(texture.skin, area.a, self._lid_b(area, closing))
-        seen = mixed(frame, self._ball(area, closing, shift), self._ball_alpha(area))
+        seen = mixed(frame, self._ball(area, closing, shift), self._ball_alpha(area, shift))
         # Remains of the squeezed eye lie beneath the lashes of a shut one.
         remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06)
         seen = mixed(seen, skin, remains * (below > -0.03))
 
         own = texture.sample(texture.photo, area.a, area.was_upper + below)
-        own += shut * (seen * self._hanging_lashes(area)[..., None] - own)
+        own += shut * (shaded(seen, self._hanging_lashes(area)) - own)
         strip = smooth((LASHES_BELOW - below) / max(0.03, 1.5 / area.width)) * smooth(
             area.from_corners / 0.06
         )
@@ -185,7 +193,7 @@ class _Eye:
         above = np.minimum(area.was_upper, area.upper) - area.b
         covered *= smooth((LASHES_ABOVE + 0.06 - above) / 0.03)
         seen = mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
-        return np.asarray(seen * (1 - shut * self._gap_shade(area))[..., None], np.float32)
+        return shaded(seen, 1 - shut * self._gap_shade(area))
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:
         return self._texture.sample(self._texture.lashes, area.a, area.was_upper + below)
@@ -197,16 +205,19 @@ class _Eye:
         lashes = np.prod([texture.sample(texture.fringe, area.a, b) for b in ends], axis=0)
         from_nose = 1 - area.a if self._number == 0 else area.a
         strength = (1 - _MIN_HANGING) * (0.3 + 0.7 * smooth(from_nose / 0.5))
+        strength *= min(1.0, 0.45 + 0.55 * area.width / _FINE_PX)
         return np.asarray(1 - strength * (1 - lashes), np.float32)
 
     def _gap_shade(self, area: _Area) -> Floats:
         """How dark the line is in which shut lids meet; lashes alone may be thin."""
         width = max(_GAP_WIDTH, 0.7 / area.width)
         line = np.exp(-((area.below / width) ** 2)) * smooth(area.from_corners / 0.2)
-        return np.asarray(_GAP_SHADE * line, np.float32)
+        return np.asarray(_GAP_SHADE * _GAP_WIDTH / width * line, np.float32)
 
-    def _ball_alpha(self, area: _Area) -> Floats:
-        bottom = area.lower - _LOWER_LASHES * smooth(area.from_corners / 0.12)
+    def _ball_alpha(self, area: _Area, shift: Doubles) -> Floats:
+        # Where an iris that moved was, none of it remains above the lower lid.
+        lashes = _LOWER_LASHES * (1 - smooth(float(np.hypot(*shift)) / 0.05))
+        bottom = area.lower - lashes * smooth(area.from_corners / 0.12)
         alpha = np.clip(area.width * np.minimum(area.below, bottom - area.b) + 0.5, 0, 1)
         return np.asarray(alpha * np.clip(area.width * area.from_corners, 0, 1), np.float32)
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import EyeFrame
 from inference.faces.model_file import CanonicalMesh
+from inference.faces.topology import CHEEKS, LOWER_LIDS, SKIN_BELOW_EYES
 from inference.mesh.expressions import Doubles, smoothstep
-from inference.mesh.head import EyeFrame
-from inference.mesh.topology import CHEEKS, LOWER_LIDS, SKIN_BELOW_EYES
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

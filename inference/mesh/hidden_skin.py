@@ -7,11 +7,11 @@ be stretched with all that is in it. The skin next to it is stretched instead.
 
 import numpy as np
 
+from inference.faces.head import Head
 from inference.faces.model_file import CanonicalMesh
+from inference.faces.topology import FACE_POINTS, Indices
 from inference.mesh.expressions import Doubles, smoothstep
-from inference.mesh.head import Head
 from inference.mesh.placing import Posed
-from inference.mesh.topology import FACE_POINTS, Indices
 
 # Cosine between a vertex's normal and the line of sight.
 _HIDDEN, _SEEN = 0.05, 0.3

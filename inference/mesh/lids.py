@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import EyeFrame
 from inference.faces.landmarker import Landmarks
-from inference.mesh.head import EyeFrame
+from inference.faces.topology import LOWER_LIDS, UPPER_LIDS
 from inference.mesh.sampling import blurred, sample
-from inference.mesh.topology import LOWER_LIDS, UPPER_LIDS
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

@@ -10,11 +10,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import fit_head, lip_gaps, mouth_width
 from inference.faces.landmarker import POINTS, Landmarker, Landmarks
 from inference.faces.loading import landmarker
 from inference.faces.model_file import CanonicalMesh
+from inference.faces.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.driver import FaceFollower, Picture, Sight
-from inference.mesh.head import fit_head, lip_gaps, mouth_width
 from inference.mesh.neutral import Movement, Neutral, find_neutral
 from inference.mesh.shading import Folds, folds
 from inference.mesh.smoothing import (
@@ -27,7 +28,6 @@ from inference.mesh.smoothing import (
     without_margins,
     without_short_gaps,
 )
-from inference.mesh.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.track import Track
 from jobs.errors import NoFaceInClip
 from jobs.model import Face
@@ -48,8 +48,9 @@ _LEAST_CONTRAST = 0.15  # with less, the colours of a face are gone and its poin
 _NOISE_CM, _NOISE_RAD, _NOISE_SCALE, _NOISE_NECK_CM = 0.04, 0.01, 0.004, 0.15
 _NOISE_APERTURE, _NOISE_GAZE = 0.007, 0.008
 _FAST_CM, _FAST_ZOOM = 2.5, 0.08  # from one frame to the next
-# Measured lids: an eye is shut at this share of its opening; it opens by less than it measures.
-_SHUT, _WIDENING, _WIDEST = 0.32, 0.8, 1.6
+# Measured lids: an eye is shut at this share of its opening; half shut, it is less open than it
+# measures, and wide open too.
+_SHUT, _HALF_SHUT, _WIDENING, _WIDEST = 0.32, 0.3, 0.8, 1.6
 
 
 class TrackRecorder:
@@ -117,10 +118,13 @@ class TrackRecorder:
 
     def _folds(self, sights: Sequence[Sight], known: Frames, shown: Mask, calm: Frames) -> Folds:
         """The folds of the face in all frames, (n, 64, 64)."""
-        maps = np.array([sight.skin_map for sight in sights], np.float32)
-        found = folds(maps, np.isin(known, calm), self._follower.skin_map.skin)
-        whole = bridged(found, known, len(shown))
-        return np.rint(127 * eased(whole, shown, float(self._frame_rate))).astype(np.int8)
+        maps = np.array([sight.skin_map for sight in sights])
+        of_known = folds(maps, np.isin(known, calm), self._follower.skin_map.skin)
+        whole = bridged(of_known, known, len(shown))
+        found = np.empty(whole.shape, np.int8)
+        for index, of_frame in enumerate(eased(whole, shown, float(self._frame_rate))):
+            found[index] = np.rint(127 * of_frame)
+        return found
 
 
 def measure_track(
@@ -216,8 +220,9 @@ def _differences(
             scale[first:end] = np.median(movement.scale[first:end])
             neck[first:end] = np.median(movement.neck[first:end], axis=0)
     expression = movement.points - neutral.points.astype(np.float32)
-    length = np.linalg.norm(expression, axis=2, keepdims=True)
-    expression *= np.minimum(1.0, _LONGEST_OFFSET_CM / np.maximum(length, 1e-9))
+    for index in range(len(expression)):
+        length = np.linalg.norm(expression[index], axis=1, keepdims=True)
+        expression[index] *= np.minimum(1.0, _LONGEST_OFFSET_CM / np.maximum(length, 1e-9))
     return {
         "expression": expression,
         "turn": movement.angles - neutral.angles,
@@ -232,7 +237,9 @@ def _differences(
 def _lids(lids: Doubles) -> Doubles:
     """The lids' opening as it is drawn: 0 shut, 1 at rest."""
     wider = 1 + _WIDENING * (np.minimum(lids, _WIDEST) - 1)
-    return np.where(lids < 1, np.clip((lids - _SHUT) / (1 - _SHUT), 0, 1), wider)
+    narrower = np.clip((lids - _SHUT) / (1 - _SHUT), 0, 1)
+    narrower -= _HALF_SHUT * narrower * (1 - narrower)
+    return np.where(lids < 1, narrower, wider)
 
 
 def _skin(sights: Sequence[Sight], known: Frames, is_even: Mask) -> Doubles:

@@ -1,7 +1,8 @@
 """The inside of the mouth, laid between the lips after the photo was warped.
 
 photo with a shut mouth    the driver's mouth, or a painted one
-photo that shows teeth     its own teeth over a painted cavity, so that there is one row only
+photo that shows teeth     its own teeth over a painted cavity, so that there is one row only; where
+                           it shows few, they fade into a painted row when the lips move
 other open mouths          as shut ones, when they open much wider than in the photo
 covered mouths             nothing: the mask moves with the face
 """
@@ -9,29 +10,30 @@ covered mouths             nothing: the mask moves with the face
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.borrowed_mouth import borrowed_mouth
-from inference.mesh.head import Head
-from inference.mesh.moment import DrivenMouth
-from inference.mesh.mouth_area import MouthArea
-from inference.mesh.mouth_cover import is_mouth_covered
-from inference.mesh.own_mouth import OwnMouth, shows_teeth
-from inference.mesh.painted_mouth import painted_cavity
-from inference.mesh.retarget import SHUT_GAP
-from inference.mesh.sampling import mixed, smooth
-from inference.mesh.teeth import Arch, PaintedTeeth
-from inference.mesh.tone import Tone
-from inference.mesh.topology import (
+from inference.faces.head import Head
+from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
+from inference.mesh.borrowed_mouth import borrowed_mouth
+from inference.mesh.lip_edges import LipEdges
+from inference.mesh.moment import DrivenMouth
+from inference.mesh.mouth_area import MouthArea
+from inference.mesh.mouth_cover import is_mouth_covered
+from inference.mesh.own_mouth import OwnMouth, moved_lips, shows_teeth
+from inference.mesh.painted_mouth import painted_cavity
+from inference.mesh.retarget import SHUT_GAP
+from inference.mesh.sampling import mixed, smooth
+from inference.mesh.teeth import Arch, PaintedTeeth
+from inference.mesh.tone import Tone
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
-_INNER_LIPS = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP])
+_NARROW, _NARROW_SHADE = 0.08, 0.6  # gap, mouth widths: teeth are in the shade of the lips
 
 
 class Mouth:
@@ -47,12 +49,14 @@ class Mouth:
         self._head = head
         self._gap = float(head.gaps.max())
         self._tone = Tone.of(photo, points)
-        self._arch = Arch(head)
         self._is_covered = is_mouth_covered(photo, points)
-        self._own = None
+        self._own = own = None
         if self._gap >= SHUT_GAP and shows_teeth(photo, points, self._tone):
-            self._own = OwnMouth(photo, points, head, self._tone)
-        self._teeth = PaintedTeeth(self._arch, head.scale, self._tone)
+            self._own = own = OwnMouth(photo, points, head, self._tone)
+        edge, enamel = (None, None) if own is None else (own.edge, own.enamel)
+        self._arch = Arch(head, edge)
+        self._lip_edges = LipEdges(photo, points) if self._gap >= SHUT_GAP else None
+        self._teeth = PaintedTeeth(self._arch, head.scale, self._tone, enamel)
 
     def draw(
         self,
@@ -72,6 +76,9 @@ class Mouth:
             driven: the driver's mouth; None: the inside is painted.
         """
         gap = float(gaps.max())
+        if self._lip_edges is not None:
+            moved = moved_lips(target.points - self._head.points)
+            self._lip_edges.draw(frame, offset, target, gap, float(smooth((moved - 0.02) / 0.12)))
         strength = self._strength(target, gap)
         if strength == 0:
             return
@@ -94,8 +101,8 @@ class Mouth:
         if self._is_covered:
             return 0.0
         if self._own is not None:
-            moved = target.points[_INNER_LIPS] - self._head.points[_INNER_LIPS]
-            return float(smooth((np.linalg.norm(moved, axis=1).max() - 0.02) / 0.12))
+            moved = moved_lips(target.points - self._head.points)
+            return float(smooth((moved - 0.02) / 0.12) * smooth((gap - 0.01) / 0.02))
         if self._gap >= SHUT_GAP:
             return float(smooth((gap - 1.15 * self._gap - 0.03) / 0.08))
         return float(smooth((gap - 0.012) / 0.05))
@@ -112,12 +119,20 @@ class Mouth:
 
     def _painted(self, area: MouthArea, target: Head, gap: float) -> Floats:
         points = self._arch.at(target, area.places)
-        colour = painted_cavity(area, gap, self._tone)
+        cavity = painted_cavity(area, gap, self._tone)
+        shown, own = float(smooth((gap - 0.03) / 0.08)), cavity
         if self._own is not None:
-            return self._own.over(colour, points, target)
-        colour += smooth((gap - 0.03) / 0.08) * (self._teeth.over(colour, points) - colour)
+            moved = moved_lips(target.points - self._head.points)
+            shown = self._own.missing * float(smooth((moved - 0.1) / 0.6))
+            if shown < 1:
+                own = self._own.over(cavity, points, target)
+                own *= 1 - _NARROW_SHADE * (1 - smooth(gap / _NARROW))
+        if shown == 0:
+            return own
+        lit = 0.4 + 0.6 * smooth(np.minimum(area.a, 1 - area.a) / 0.22)
+        colour = mixed(cavity, self._teeth.over(cavity, points), lit)
         shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
-        return np.asarray(colour * (1 - shadow[..., None]), np.float32)
+        return np.asarray(own + shown * (colour * (1 - shadow[..., None]) - own), np.float32)
 
 
 def _stretched(driven: DrivenMouth, gap: float) -> float:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.head import EyeFrame
+from inference.faces.head import EyeFrame
 from inference.mesh.sampling import blurred
 
 Doubles = npt.NDArray[np.float64]

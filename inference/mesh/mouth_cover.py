@@ -3,14 +3,14 @@
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.tone import LUMA
-from inference.mesh.topology import (
+from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
     SKIN_BELOW_EYES,
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
+from inference.mesh.tone import LUMA
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

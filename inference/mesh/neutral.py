@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import lip_gaps, mouth_width
 from inference.faces.landmarker import SCORES
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import expression_fields, expression_of
-from inference.mesh.head import lip_gaps, mouth_width
 
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

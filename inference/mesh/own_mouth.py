@@ -6,21 +6,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.head import EyeFrame, Head
-from inference.mesh.mouth_area import line_at
-from inference.mesh.sampling import mixed, sample, smooth
-from inference.mesh.tone import LUMA, Tone, pixels_inside
-from inference.mesh.topology import (
+from inference.faces.head import EyeFrame, Head
+from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
     MOUTH_CORNERS,
     UPPER_INNER_LIP,
 )
+from inference.mesh.mouth_area import line_at
+from inference.mesh.sampling import mixed, sample, smooth
+from inference.mesh.tone import LUMA, Tone, pixels_inside
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
+_INNER_LIPS = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP])
 _RISE = 0.9  # how much of the upper lip's rise the teeth follow
 _MIN_SHARE, _MIN_PIXELS = 0.3, 12  # of teeth in an open mouth
 _SMALL_PX = 40  # width of a mouth without pixels to spare
@@ -29,6 +30,8 @@ _END_LIGHT = 0.75  # of what is below them / teeth
 # Mouth widths.
 _LIP_MARGIN = 0.03  # here the lips' colour mixes with what is behind them
 _EDGE = 0.02
+_WHOLE_ROW = 0.65  # from the first to the last tooth of a smile
+_HIDDEN = 0.03  # of teeth, behind a lower lip that they meet
 
 
 class OwnMouth:
@@ -39,6 +42,11 @@ class OwnMouth:
         points: (478, 2 or more) landmarks in it, px.
         head: fitted to them.
         tone: of the photo.
+
+    Attributes:
+        missing: how surely the photo shows only a part of the row of teeth, 0 to 1.
+        enamel: (3,) float32 RGB, of the middle teeth.
+        edge: (2,) of their edge in the photo, px.
     """
 
     def __init__(self, photo: Picture, points: Doubles, head: Head, tone: Tone) -> None:
@@ -48,13 +56,15 @@ class OwnMouth:
         self._upper = self._frame.inside(flat[UPPER_INNER_LIP])
         self._lower = self._frame.inside(flat[LOWER_INNER_LIP])
         self._margin = max(_LIP_MARGIN, 1.5 / self._frame.width)
-        self._edge = self._teeth_edge(_reddest_teeth(photo, flat, tone))
+        self._edge, self._sides = self._teeth_edge(_reddest_teeth(photo, flat, tone))
+        self.missing = float(smooth((_WHOLE_ROW - np.ptp(self._sides)) / 0.15))
+        self.enamel, self.edge = self._middle_teeth()
 
-    def _teeth_edge(self, reddest: float) -> Doubles:
-        """The edge of the upper teeth: b as a polynomial of a, highest power first.
+    def _teeth_edge(self, reddest: float) -> tuple[Doubles, tuple[float, float]]:
+        """The edge of the upper teeth, and a of the outermost ones.
 
-        In each column it is where it gets darker than the teeth above or red, else at the lower
-        lip.
+        The edge is b as a polynomial of a, highest power first. In each column it is where it gets
+        darker than the teeth above or red, else at the lower lip.
         """
         a = np.linspace(0.1, 0.9, 33)
         first, last = self._ends(a)
@@ -67,13 +77,26 @@ class OwnMouth:
         ends = are_teeth & (level < _END_LIGHT * brightest)
         row = np.where(ends.any(axis=0), ends.argmax(axis=0), len(b) - 1)
         edge, known = b[row, np.arange(len(a))], are_teeth[-1]
-        line = np.zeros(3)
+        line, sides = np.polyfit(a, last, 2), (0.0, 1.0)
         for _ in range(2):
             if np.count_nonzero(known) < 4:
-                return np.polyfit(a, last, 2)
+                break
+            sides = float(a[known].min()), float(a[known].max())
             line = np.polyfit(a[known], edge[known], 2)
             known = known & (np.abs(np.polyval(line, a) - edge) < 2 * _EDGE)
-        return line
+        return line, sides
+
+    def _middle_teeth(self) -> tuple[Floats, Doubles]:
+        """The colour of the middle teeth, (3,), and the place of their edge, px."""
+        a = np.linspace(0.44, 0.56, 9)
+        first, last = self._ends(a)
+        edge = np.polyval(self._edge, a)
+        b = first + np.linspace(0, 0.8, 9)[:, None] * (np.minimum(edge, last) - first)
+        seen = self._seen(np.broadcast_to(a, b.shape), b).reshape(-1, 3)
+        bright = seen[seen @ LUMA >= np.percentile(seen @ LUMA, 60)]
+        ends, meets = self._teeth_end(a.astype(np.float32))[1:]
+        place = self._frame.outside(np.array([0.5, ends[4] + meets[4] * _HIDDEN]))
+        return np.median(bright, axis=0).astype(np.float32), place
 
     def over(self, colour: Floats, points: Floats, target: Head) -> Floats:
         """Return `colour` (h, w, 3) with the photo's teeth over it.
@@ -135,6 +158,11 @@ class OwnMouth:
         """The photo at (a, b)."""
         places = self._frame.outside(np.stack([a, b], axis=-1))
         return sample(self._photo, places, cv2.INTER_CUBIC)
+
+
+def moved_lips(moved: Doubles) -> float:
+    """How far the inner lips move, cm, of the offsets (478, 3) of all points."""
+    return float(np.linalg.norm(moved[_INNER_LIPS], axis=1).max())
 
 
 def shows_teeth(photo: Picture, points: Doubles, tone: Tone) -> bool:

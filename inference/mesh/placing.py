@@ -10,11 +10,11 @@ from typing import Self
 
 import numpy as np
 
+from inference.faces.head import NECK, Head, rotation_of
+from inference.faces.topology import OVAL
 from inference.mesh.expressions import Doubles, smoothstep
-from inference.mesh.head import NECK, Head, rotation_of
 from inference.mesh.moment import Moment
 from inference.mesh.retarget import Shape
-from inference.mesh.topology import OVAL
 
 RINGS = (1.08, 1.18, 1.32, 1.5, 1.75, 2.1, 2.6)
 """Distances of the rings from the face's centre / that of its border."""
@@ -94,7 +94,9 @@ class Placing:
             _MAX_LOG_ZOOM * math.tanh(math.log(moment.zoom) / _MAX_LOG_ZOOM)
         )
         neck = own.neck
-        neck[:2] += _limited_shift(moment.shift * own.scale, _MAX_SHIFT * own.face_width)
+        # A face that lies on its side moves along its own axes.
+        shift = rotation_of(np.array([0, 0, own.angles[2]]))[:2, :2] @ moment.shift
+        neck[:2] += _limited_shift(shift * own.scale, _MAX_SHIFT * own.face_width)
         head = Head(shape.points, rotation, scale, neck - scale * rotation @ NECK)
         rings = self._rings.placed(head, shape.points[OVAL] - own.points[OVAL])
         return Posed(head, head.projected(shape.points), rings, shape.gaps, shape.overlap)

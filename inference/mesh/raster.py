@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.topology import Indices
 from inference.mesh.expressions import Doubles
-from inference.mesh.topology import Indices
 from jobs.model import CropBox
 
 Floats = npt.NDArray[np.float32]

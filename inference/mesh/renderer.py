@@ -6,18 +6,18 @@ moment -> the face's points in their place -> displacement of the pixels around 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import Doubles, smoothstep
 from inference.mesh.eyes import Eyes
 from inference.mesh.glasses import glasses_of
-from inference.mesh.head import Head, fit_head
 from inference.mesh.lids import refined_lids
 from inference.mesh.moment import Moment
 from inference.mesh.mouth import Mouth
@@ -30,8 +30,16 @@ from jobs.model import CropBox
 
 Picture = npt.NDArray[np.uint8]
 
-_SEAM = 0.2
+_SEAM = 0.35
 _NO_MAP = np.empty(0, np.float32)  # x and y are in one array
+
+
+class _Place(NamedTuple):
+    """Where a face is, px."""
+
+    x: float
+    y: float
+    width: float
 
 
 class FaceRenderer:
@@ -117,13 +125,17 @@ class PhotoRenderer:
 
     Args:
         photo: uint8 (H, W, 3) RGB.
-        faces: of the photo; at least one. Where their boxes meet, each moves what is nearest to it.
+        faces: those that move; at least one. Where their boxes meet, each moves what is nearest to
+            it.
+        still: boxes of the photo's other faces; what is nearest to them stays.
 
     Attributes:
         box: the part of the photo that can change; frames cover exactly this box.
     """
 
-    def __init__(self, photo: Picture, faces: Sequence[FaceRenderer]) -> None:
+    def __init__(
+        self, photo: Picture, faces: Sequence[FaceRenderer], still: Sequence[CropBox] = ()
+    ) -> None:
         self._photo = photo
         self._faces = faces
         self.box = CropBox(
@@ -132,8 +144,7 @@ class PhotoRenderer:
             right=max(face.box.right for face in faces),
             lower=max(face.box.lower for face in faces),
         )
-        if len(faces) > 1:
-            _share_out(faces)
+        _share_out(faces, still)
 
     def render(self, moments: Sequence[Moment], rest: Doubles | None = None) -> Picture:
         """Return one frame of `box`, uint8 (h, w, 3) RGB; at rest exactly the photo's pixels.
@@ -187,28 +198,36 @@ def _places(own: Displacement, others: Sequence[Displacement]) -> Floats:
     return places
 
 
-def _share_out(faces: Sequence[FaceRenderer]) -> None:
+def _share_out(faces: Sequence[FaceRenderer], still: Sequence[CropBox]) -> None:
     """Set the shares of faces whose boxes meet: a pixel follows the nearest face.
 
     Distances are in face widths. The shares change softly half-way between two faces.
     """
-    for face in faces:
-        near = [other for other in faces if other is not face and common_part(face.box, other.box)]
+    resting = [(box, _Place(*box.centre, box.width)) for box in still]
+    moving = [(face.box, _place_of(face.head)) for face in faces]
+    for index, face in enumerate(faces):
+        others = [*moving[:index], *moving[index + 1 :], *resting]
+        near = [place for box, place in others if common_part(face.box, box)]
         if not near:
             continue
-        own = _distance(face.head, face.box)
+        own = _distance(_place_of(face.head), face.box)
         share = np.ones_like(own)
         for other in near:
-            from_other = _distance(other.head, face.box)
+            from_other = _distance(other, face.box)
             share *= smoothstep(0.5 + (from_other - own) / (from_other + own) / (2 * _SEAM))
         face.share = share.astype(np.float32)
 
 
-def _distance(head: Head, box: CropBox) -> Doubles:
-    """The distance of the box's pixels from the middle of a face, (h, w), in its width."""
+def _place_of(head: Head) -> _Place:
     x, y = head.projected(np.zeros(3))[:2]
-    from_x, from_y = np.arange(box.left, box.right) - x, np.arange(box.upper, box.lower) - y
-    return np.asarray(np.hypot(from_x, from_y[:, None]) / head.face_width + 1e-6, np.float64)
+    return _Place(float(x), float(y), head.face_width)
+
+
+def _distance(place: _Place, box: CropBox) -> Doubles:
+    """The distance of the box's pixels from the middle of a face, (h, w), in its width."""
+    from_x = np.arange(box.left, box.right) - place.x
+    from_y = np.arange(box.upper, box.lower) - place.y
+    return np.asarray(np.hypot(from_x, from_y[:, None]) / place.width + 1e-6, np.float64)
 
 
 def _cut(array: npt.NDArray[Any], box: CropBox, part: CropBox) -> npt.NDArray[Any]:

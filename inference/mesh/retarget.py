@@ -9,18 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.faces.head import EyeFrame, Head, mouth_width
 from inference.faces.landmarker import POINTS
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.expressions import (
-    Doubles,
-    expression_fields,
-    expression_of,
-    smoothstep,
-)
-from inference.mesh.glasses import rigid_skin
-from inference.mesh.head import EyeFrame, Head, mouth_width
-from inference.mesh.moment import Moment
-from inference.mesh.topology import (
+from inference.faces.topology import (
     BROWS,
     FACE_POINTS,
     LOWER_INNER_LIP,
@@ -29,6 +21,14 @@ from inference.mesh.topology import (
     UPPER_LIDS,
     Indices,
 )
+from inference.mesh.expressions import (
+    Doubles,
+    expression_fields,
+    expression_of,
+    smoothstep,
+)
+from inference.mesh.glasses import rigid_skin
+from inference.mesh.moment import Moment
 
 SHUT_GAP = 0.05
 """Lips whose largest gap is smaller, in mouth widths, are shut."""

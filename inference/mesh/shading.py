@@ -8,14 +8,14 @@ matters:
     FoldShading        folds -> the photo, brighter and darker
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.sampling import blurred, sample
-from inference.mesh.tone import Tone
-from inference.mesh.topology import (
+from inference.faces.topology import (
     BROWS,
     FACE_POINTS,
     LOWER_INNER_LIP,
@@ -27,6 +27,8 @@ from inference.mesh.topology import (
     UPPER_LIDS,
     UPPER_OUTER_LIP,
 )
+from inference.mesh.sampling import blurred, sample
+from inference.mesh.tone import Tone
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -79,9 +81,14 @@ class SkinMap:
         part = frame[low[1] : high[1], low[0] : high[0]]
         if not part.size:
             return np.zeros((SIDE, SIDE), np.float32)
-        grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-        soft = blurred(grey, max(0.4, 0.3 * (high - low).max() / SIDE))
-        places = self._map(points[:FACE_POINTS, :2] - low)
+        # Large faces are reduced by a whole factor first, which takes less time than the blur.
+        factor = max(1, min(int((high - low).max()) // (4 * SIDE), *part.shape[:2]))
+        rows, columns = part.shape[0] // factor, part.shape[1] // factor
+        part = part[: rows * factor, : columns * factor]
+        small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        soft = blurred(grey, max(0.4, 0.3 * (high - low).max() / factor / SIDE))
+        places = self._map((points[:FACE_POINTS, :2] - low + 0.5) / factor - 0.5)
         return np.asarray(np.log(sample(soft, places) + 8) * self._on_face, np.float32)
 
     def _map(self, values: Doubles) -> Floats:
@@ -91,15 +98,15 @@ class SkinMap:
         return mapped
 
 
-def folds(maps: Floats, calm: npt.NDArray[np.bool_], skin: Floats) -> Floats:
+def folds(maps: npt.NDArray[np.floating[Any]], calm: npt.NDArray[np.bool_], skin: Floats) -> Floats:
     """Return what brightens and darkens the skin, (n, 64, 64), -1 to 1: 1 for 35 % brighter.
 
     Args:
-        maps: (n, 64, 64) from `SkinMap.of_frame`.
+        maps: (n, 64, 64) from `SkinMap.of_frame`, also in float16.
         calm: (n,) the neutral frames.
         skin: see `SkinMap`.
     """
-    neutral = maps[calm].mean(axis=0)
+    neutral = maps[calm].mean(axis=0, dtype=np.float32)
     slope = np.hypot(
         cv2.Sobel(neutral, -1, 1, 0, scale=0.25), cv2.Sobel(neutral, -1, 0, 1, scale=0.25)
     )
@@ -111,15 +118,15 @@ def folds(maps: Floats, calm: npt.NDArray[np.bool_], skin: Floats) -> Floats:
         change = one - neutral
         change -= blurred(change * weights, _LIGHT_BLUR * SIDE) / total
         found[index] = blurred(change * weights, _NOISE_BLUR * SIDE)
-    flat = cv2.GaussianBlur(
-        found.reshape(len(found), -1),
-        (0, 0),
-        sigmaX=1e-3,
-        sigmaY=_TIME_BLUR,
-        borderType=cv2.BORDER_REPLICATE,
+    flat = found.reshape(len(found), -1)
+    cv2.GaussianBlur(
+        flat, (0, 0), sigmaX=1e-3, dst=flat, sigmaY=_TIME_BLUR, borderType=cv2.BORDER_REPLICATE
     )
-    clear = np.sign(flat) * np.maximum(np.abs(flat) - _NOISE, 0)
-    return np.asarray(np.tanh(clear / _DEEPEST).reshape(maps.shape), np.float32)
+    # One frame at a time: all of them take tens of megabytes.
+    for one in found:
+        clear = np.sign(one) * np.maximum(np.abs(one) - _NOISE, 0)
+        one[...] = np.tanh(clear / _DEEPEST)
+    return found
 
 
 class FoldShading:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -19,6 +18,7 @@ _BRIDGED_S = 0.3
 _EASE_OUT_S = 0.5
 _EASE_IN_S = 0.4
 _WINDOW_S = 0.24
+_POINTS_AT_ONCE = 64
 _STANDS_OUT = 4.0  # how much further than usual the head goes at a cut
 _SHORTEST_S = 0.2  # a face that is seen for less between longer gaps is not trusted
 
@@ -42,13 +42,25 @@ def smoothed(values: Values, trusted: Mask, window: int, noise: float = np.inf) 
     """
     result = values.copy()
     for first, end in runs(trusted):
-        if end - first >= window:
-            even = _parabolas(values[first:end], window)
-            away = values[first:end] - even
-            length = np.linalg.norm(away, axis=2, keepdims=True) if away.ndim == 3 else np.abs(away)
-            kept = np.clip((length - noise) / (1.5 * noise), 0, 1) if noise < np.inf else 0.0
-            result[first:end] = even + kept * away
+        if end - first < window:
+            continue
+        # Some points at a time: all of them take tens of megabytes.
+        width = values.shape[1] if values.ndim > 1 else 1
+        for left in range(0, width, _POINTS_AT_ONCE):
+            part = (slice(first, end), slice(left, left + _POINTS_AT_ONCE))[: values.ndim]
+            result[part] = _smoothed(values[part], window, noise)
     return result
+
+
+def _smoothed(
+    values: npt.NDArray[np.floating[Any]], window: int, noise: float
+) -> npt.NDArray[np.floating[Any]]:
+    even = _parabolas(values, window)
+    if noise == np.inf:
+        return even
+    away = values - even
+    length = np.linalg.norm(away, axis=2, keepdims=True) if away.ndim == 3 else np.abs(away)
+    return even + np.clip((length - noise) / (1.5 * noise), 0, 1) * away
 
 
 def _parabolas(values: Values, window: int) -> Values:
@@ -56,8 +68,10 @@ def _parabolas(values: Values, window: int) -> Values:
     half = window // 2
     powers = np.vander(np.arange(-half, half + 1), 3)
     fits = (powers @ np.linalg.pinv(powers)).astype(values.dtype)
-    result: Values = np.empty_like(values)
-    result[half:-half] = sliding_window_view(values, window, axis=0) @ fits[half]
+    result: Values = np.zeros_like(values)
+    count = len(values) - window + 1
+    for offset, share in enumerate(fits[half]):
+        result[half:-half] += share * values[offset : offset + count]
     result[:half] = np.tensordot(fits[:half], values[:window], 1)
     result[-half:] = np.tensordot(fits[-half:], values[-window:], 1)
     return result

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.topology import CHEEKS, FACE_POINTS
+from inference.faces.topology import CHEEKS, FACE_POINTS
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -59,6 +59,18 @@ class Tone:
         luma, levels = colour @ LUMA, np.arange(256)
         channels = [np.interp(luma, levels, self.hues[:, channel]) for channel in range(3)]
         return np.stack(channels, axis=-1).astype(np.float32)
+
+
+def shaded(colour: Floats, left: Floats) -> Floats:
+    """Return colours (h, w, 3) of skin of whose light a share (h, w) is left.
+
+    They become more saturated, since light shines through skin.
+    """
+    dark = left < 0.995  # few pixels: powers are slow
+    seen, share = np.maximum(colour[dark], 1), left[dark][:, None]
+    result = colour.copy()
+    result[dark] = seen * share * (seen / (seen @ LUMA)[:, None]) ** (1 - share)
+    return result
 
 
 def pixels_inside(picture: Picture, outline: Doubles, margin_px: int = 0) -> Floats:

@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 
 VERSION = 3
-"""Of the file's format; files of another one are measured again."""
+"""Of the file's format and of how it is measured; clips of other versions are measured again."""
 _MAX_FRAMES = 3600
 _MAX_SIDE_PX = 16_384
 # What numpy and zipfile raise for a file that is not what it should be.
@@ -54,8 +54,11 @@ class _Form(NamedTuple):
     high: float
 
     def cut(self, values: npt.NDArray[np.floating[Any]]) -> Any:
-        """Return values of that type, within the limits."""
-        return np.clip(np.nan_to_num(values), self.low, self.high).astype(self.dtype)
+        """Return the values (n, ...) of all frames in that type, within the limits."""
+        result = np.empty(values.shape, self.dtype)
+        for index, of_frame in enumerate(values):
+            result[index] = np.clip(np.nan_to_num(of_frame), self.low, self.high)
+        return result
 
 
 @dataclass(frozen=True, eq=False)

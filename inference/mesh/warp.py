@@ -12,13 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.faces.head import EyeFrame
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.expressions import Doubles, smoothstep
-from inference.mesh.head import EyeFrame
-from inference.mesh.hidden_skin import HiddenSkin
-from inference.mesh.placing import RINGS, Posed
-from inference.mesh.raster import Flags, Floats, Triangles, at_pixels
-from inference.mesh.topology import (
+from inference.faces.topology import (
     FACE_POINTS,
     LOWER_LIDS,
     LOWER_OUTER_LIP,
@@ -27,6 +23,10 @@ from inference.mesh.topology import (
     UPPER_OUTER_LIP,
     Indices,
 )
+from inference.mesh.expressions import Doubles, smoothstep
+from inference.mesh.hidden_skin import HiddenSkin
+from inference.mesh.placing import RINGS, Posed
+from inference.mesh.raster import Flags, Floats, Triangles, at_pixels
 from jobs.model import CropBox
 
 _NODES, _WINDOW_NODES = 128, 256  # across the face, about

@@ -217,7 +217,7 @@ def render_wish(
     limits = LookLimits.of_clip(PhotoLimits(), clip_limits, _RECORDED_MAX_S)
     if engine.weights is not None:
         limits = replace(limits, checkpoints_dir=engine.weights.folder)
-    source = TemplateSource(templates_dir, folder, limits)
+    source = TemplateSource(templates_dir, folder, limits, keeps_tracks=True)
     video = animate_photo(wish, engine, folder / RESULT_NAME, source, listener)
     write_thumbnail(folder / RESULT_NAME, folder / THUMBNAIL_NAME)
     return video

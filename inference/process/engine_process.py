@@ -1,7 +1,7 @@
 """The parent's side of the engine process: one at a time, kept warm, killed when it must be.
 
     async with EngineProcess(setup) as engine:
-        video = await engine.render(wish, "flow", Path("out.mp4"))
+        video = await engine.render(wish, "mesh", Path("out.mp4"))
 
 The process starts with the first request. It is killed when it hangs, when it ignores a cancel, and
 after an unexpected error; the next request starts a fresh one. `engine_main.py` describes the

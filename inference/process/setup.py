@@ -13,6 +13,9 @@ RESULT_NAME = "result.mp4"
 THUMBNAIL_NAME = "thumbnail.jpg"
 """Name of the thumbnail in the same folder."""
 
+TRACK_SUFFIX = ".npz"
+"""The track of a clip is kept beside the clip, under its name with this suffix."""
+
 LINE_LIMIT_BYTES = 1 << 18
 """The longest line of a response."""
 

@@ -169,10 +169,6 @@ class WeightsStore:
         can_fetch = not self.is_offline and not missing_neural()
         self.file(name, may_fetch=can_fetch)
 
-    def has_file(self, name: str) -> bool:
-        """Return whether `file` would probably find it, judged by its size."""
-        return any(self._placed(wanted) for wanted in self.catalogue.with_file(name))
-
     # --- for the owner ----------------------------------------------------------------------------
 
     def fetch(self, wanted: WeightsFile) -> Path:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
+from jobs.engines import current_name
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
-from jobs.queues.keys import DELIVER, INTAKE, LOOK, engine_of
+from jobs.queues.keys import DELIVER, is_engine_queue, queue_label
 from jobs.queues.outcomes import UNFINISHED, QueueStatistics
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
@@ -68,17 +69,14 @@ class QueueMetrics:
         """
         queues = self._queues
         try:
-            engine_queues = await queues.known_engine_queues()
-            found = {
-                engine_of(queue): await queues.statistics(queue)
-                for queue in (INTAKE, LOOK, *engine_queues)
-            }
+            found = await queues.all_statistics()
             deliver, workers = await queues.statistics(DELIVER), await self._workers.living()
         except QueueUnavailable:
             self._last = None
             raise
-        engines = tuple(map(engine_of, engine_queues))
-        self._last = _Snapshot(found, engines, deliver, workers, self._clock())
+        labelled = {queue_label(queue): one for queue, one in found.items()}
+        engines = tuple(queue_label(queue) for queue in found if is_engine_queue(queue))
+        self._last = _Snapshot(labelled, engines, deliver, workers, self._clock())
 
     def describe(self) -> Iterator[Metric]:
         """Yield the metrics without values; called by the registry."""
@@ -129,7 +127,8 @@ def _fill(families: dict[str, GaugeMetricFamily], last: _Snapshot) -> None:
     for engine in last.engines:
         tag = last.queues[engine].virtual_time
         families["animato_queue_virtual_time"].add_metric((engine,), tag)
-        states = Counter(one.state for one in last.workers if engine in one.engine_names)
+        name = current_name(engine)
+        states = Counter(one.state for one in last.workers if name in one.engine_names)
         for state in WorkerState:
             families["animato_workers"].add_metric((engine, state), states[state])
     families["animato_deliver_backlog"].add_metric((), last.deliver.unfinished)

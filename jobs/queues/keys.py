@@ -6,6 +6,8 @@ BullMQ's keys are never written, except for the fields named in `queues.py` and 
 
 from dataclasses import dataclass
 
+from jobs.engines import FORMER_NAMES, current_name
+
 INTAKE = "intake"
 LOOK = "look"
 DELIVER = "deliver"
@@ -58,9 +60,25 @@ def is_engine_queue(queue: str) -> bool:
     return queue.startswith(_ENGINE_QUEUE)
 
 
-def engine_of(queue: str) -> str:
-    """The metrics label `engine` of a queue: the engine's name, or other queues' own."""
+def engine_queues(engine: str) -> tuple[str, ...]:
+    """The queues whose orders an engine makes: its own, and those of its former names."""
+    former = [old for old, name in FORMER_NAMES.items() if name == engine]
+    return tuple(map(engine_queue, (engine, *former)))
+
+
+def is_former_queue(queue: str) -> bool:
+    """Whether a queue holds orders of an engine under a former name."""
+    return queue_label(queue) in FORMER_NAMES
+
+
+def queue_label(queue: str) -> str:
+    """The short name of a queue: that of its engine, or other queues' own."""
     return queue.removeprefix(_ENGINE_QUEUE)
+
+
+def engine_of(queue: str) -> str:
+    """The metrics label `engine` of a queue's jobs: today's name of its engine."""
+    return current_name(queue_label(queue))
 
 
 def prefix_of(queue: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from jobs.connection import queue_errors
-from jobs.engines import EngineInfo
+from jobs.engines import EngineInfo, current_name
 from jobs.orders import Record
 from jobs.queues.keys import KNOWN_ENGINES
 from jobs.service_errors import RecordError
@@ -50,19 +50,27 @@ class KnownEngines:
         """Return their names: our own first, then the others in alphabetical order."""
         with queue_errors(self._client):
             found = await self._client.hkeys(KNOWN_ENGINES)
-        return (*self._own, *sorted(set(map(str, found)) - set(self._own)))
+        others = {current_name(str(name)) for name in found} - set(self._own)
+        return (*self._own, *sorted(others))
 
     async def all(self) -> list[KnownEngine]:
-        """Return them, except those written by a newer version of this program."""
+        """Return them, except those written by a newer version of this program.
+
+        Of today's name and former ones, what was advertised last counts.
+        """
         with queue_errors(self._client):
             texts = await self._client.hvals(KNOWN_ENGINES)
-        found = []
+        found: dict[str, KnownEngine] = {}
         for text in texts:
             try:
-                found.append(KnownEngine.read(text))
+                one = KnownEngine.read(text)
             except RecordError:
                 continue
-        return found
+            name = current_name(one.info.name)
+            if name not in found or one.seen_s > found[name].seen_s:
+                info = one.info.model_copy(update={"name": name})
+                found[name] = one.model_copy(update={"info": info})
+        return list(found.values())
 
     async def add(self, name: str) -> None:
         """Add an engine that orders are accepted for, unless it is known already."""

@@ -29,9 +29,10 @@ from jobs.queues.keys import (
     accepted_key,
     cancel_key,
     day_key,
-    engine_queue,
+    engine_queues,
     fair_key,
     is_engine_queue,
+    is_former_queue,
     open_key,
     photos_key,
     prefix_of,
@@ -83,7 +84,7 @@ class Queues:
         self._metrics = metrics or OrderMetrics()
         self.client: Redis = connect(url, is_worker=False, watch=self._metrics.connection)
         self._known = KnownEngines(self.client, engines)
-        self.engine_queues = tuple(map(engine_queue, engines))
+        self.engine_queues = _queues_of(engines)
         self.limits = limits or OrderLimits()
         self.clock = clock
         self.admission = Admission(self.client)
@@ -102,7 +103,7 @@ class Queues:
 
     async def known_engine_queues(self) -> tuple[str, ...]:
         """Return the queues of all engines that were advertised or ordered."""
-        return tuple(map(engine_queue, await self._known.names()))
+        return _queues_of(await self._known.names())
 
     async def submit(self, order: Order, limits: OrderLimits | None = None) -> Submitted:
         """Add an order, once; submitting it again changes nothing.
@@ -268,6 +269,19 @@ class Queues:
         is_empty = tag is None or not any(counts[state] for state in UNFINISHED)
         return QueueStatistics(counts, oldest_ms, _FIRST_TAG if is_empty else float(tag))
 
+    async def all_statistics(self) -> dict[str, QueueStatistics]:
+        """Return the jobs of `intake`, `look` and the engines' queues in numbers, by queue.
+
+        Those of former names are left out while they have no unfinished jobs.
+        """
+        queues = (INTAKE, LOOK, *await self.known_engine_queues())
+        found = {queue: await self.statistics(queue) for queue in queues}
+        return {
+            queue: one
+            for queue, one in found.items()
+            if one.unfinished or not is_former_queue(queue)
+        }
+
     async def waits(self, queue: str) -> bool:
         """Return whether a queue has jobs that may be taken now; delayed ones count once due."""
         due = (round(self.clock() * 1000) + 1) << _DELAYED_COUNTER_BITS
@@ -377,3 +391,7 @@ class Queues:
             await self.client.zrem(day_key(order.person), ref.job_id)
             await self.admission.refund(self.request_of(order))
         return True
+
+
+def _queues_of(engines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(queue for engine in engines for queue in engine_queues(engine))

@@ -2,10 +2,13 @@
 
     inputs/<draft>/<name>              a photo or a clip as it was sent
     looks/<draft>/<name>               normalised photos and clips, numbered sheets
+    tracks/<clip>/track.npz            how a clip's face moves; shared by all drafts with that clip
     results/<order>/<start>.mp4        the result of the worker's n-th start
     results/<order>/<start>.jpg        its thumbnail, until it is delivered
 
-The files of a draft or an order are deleted together: the deadline is that of their folder.
+The files of a draft or an order are deleted together: the deadline is that of their folder. A track
+is deleted with the last draft that holds its clip; `<clip>` is the SHA-256 (hex) of the normalised
+clip, which its key in `looks` ends in.
 """
 
 import re
@@ -17,6 +20,9 @@ _KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT}){{0,9}}")
 INPUTS = "inputs"
 LOOKS = "looks"
 RESULTS = "results"
+TRACKS = "tracks"
+
+_CLIP_KEY = re.compile(rf"{LOOKS}/{_SEGMENT}/.+-([0-9a-f]{{64}})\.mp4")
 
 
 def input_key(draft: str, name: str) -> str:
@@ -27,6 +33,21 @@ def input_key(draft: str, name: str) -> str:
 def look_key(draft: str, name: str) -> str:
     """Return the key of a normalised photo or clip, or a numbered sheet."""
     return check_key(f"{LOOKS}/{_segment(draft)}/{_segment(name)}")
+
+
+def clip_key(draft: str, look_id: str, digest: str) -> str:
+    """Return the key of a normalised clip; `digest` is the SHA-256 (hex) of its content."""
+    return look_key(draft, f"{look_id}-{digest}.mp4")
+
+
+def track_key(clip: str) -> str | None:
+    """Return the key of the track of a clip; None if the key does not name the clip's content.
+
+    Args:
+        clip: the key of a normalised clip; that of an earlier version has no digest.
+    """
+    found = _CLIP_KEY.fullmatch(clip)
+    return None if found is None else f"{TRACKS}/{found[1]}/track.npz"
 
 
 def result_key(order: str, start_number: int) -> str:

@@ -2,6 +2,7 @@
 
     a photo arrives      put_input    its draft's files are kept for `input_s`
     a tap                touch        they are kept for `input_s` from now
+    a clip is looked at  hold         its track is kept as long as a draft that holds the clip
     an order is open     keep         they are kept while it is open, however long the queue is
     Delete               forget       they are deleted at once
     a result is sent     delivered    it is deleted after `result_s`, other attempts' files at once
@@ -25,16 +26,19 @@ from jobs.store.keys import (
     INPUTS,
     LOOKS,
     RESULTS,
+    TRACKS,
     draft_folders,
     folder_of,
     input_key,
     order_of,
     result_folder,
+    track_key,
 )
 
 log = logging.getLogger(__name__)
 
 EXPIRY_KEY = "animato:expiry"
+_HOLDERS = "animato:holders:"  # the drafts that hold the clip of a track; its folder follows
 _BATCH = 100
 _DAY_S = 86_400.0
 _LATE_S = 3600.0
@@ -112,6 +116,22 @@ class Retention:
         """
         await self._live_until(draft_folders(draft), until)
 
+    async def hold(self, draft: str, clip: str, now: float) -> None:
+        """Keep a clip's track as long as the draft, and as long as other drafts with that clip.
+
+        Call this before a worker can store the track.
+
+        Args:
+            draft: it has the clip.
+            clip: the key of the normalised clip.
+            now: unix time.
+        """
+        track = track_key(clip)
+        if track is not None:
+            # First, so that the track has a deadline whatever happens.
+            await self._live_until([folder_of(track)], now + self._input_s)
+            await self._redis.sadd(_HOLDERS + folder_of(track), draft)
+
     async def delivered(self, order: str, now: float, result: str = "") -> None:
         """Keep the result of an order for `result_s`; delete other attempts' files at once.
 
@@ -161,6 +181,8 @@ class Retention:
             if not due:
                 break
             folder = str(due[0])
+            if folder.startswith(f"{TRACKS}/") and await self._is_held(folder, now):
+                continue
             try:
                 files += await self._delete(folder, now)
             except StoreError as exc:
@@ -186,7 +208,7 @@ class Retention:
         """
         before = now - max(self._input_s, self._result_s) - _DAY_S
         swept = Swept(files=await self._store.clear_unfinished(before))
-        for top in (INPUTS, LOOKS, RESULTS):
+        for top in (INPUTS, LOOKS, TRACKS, RESULTS):
             old = [file.key async for file in self._store.listing(top) if file.modified_s < before]
             for folders in _batches(sorted(old)):
                 if top == RESULTS:
@@ -208,9 +230,35 @@ class Retention:
     async def _delete(self, folder: str, now: float) -> int:
         """Delete a folder, then its deadline if it is still past; return the number of files."""
         keys = [file.key async for file in self._store.listing(folder)]
+        # First, so that after a kill the clips' keys still tell which tracks are to be released.
+        for track in {folder_of(key) for key in map(track_key, keys) if key}:
+            await self._release(track, folder.split("/")[1], now)
         await self._store.delete(keys)
         await self._forget_if_due(keys=[EXPIRY_KEY], args=[folder, now])
         return len(keys)
+
+    async def _release(self, track: str, draft: str, now: float) -> None:
+        """Delete the track of a deleted draft's clip, unless other drafts hold that clip."""
+        await self._redis.srem(_HOLDERS + track, draft)
+        if not await self._is_held(track, now):
+            await self._store.delete([file.key async for file in self._store.listing(track)])
+            # A render in progress may still store it.
+            await self._redis.zadd(EXPIRY_KEY, {track: now + _LATE_S})
+
+    async def _is_held(self, track: str, now: float) -> bool:
+        """Whether a draft still holds the clip of a track.
+
+        Then the track gets the deadline of that draft, which may have been moved since `hold`.
+        """
+        drafts = await self._redis.smembers(_HOLDERS + track)
+        folders = [draft_folders(str(draft))[1] for draft in drafts]
+        deadlines = await self._redis.zmscore(EXPIRY_KEY, folders) if folders else []
+        latest = max((deadline for deadline in deadlines if deadline), default=0.0)
+        if latest > now:
+            await self._redis.zadd(EXPIRY_KEY, {track: latest})
+            return True
+        await self._redis.delete(_HOLDERS + track)
+        return False
 
     async def _delete_leaks(self, folders: dict[str, list[str]]) -> Swept:
         """Delete the given files of folders that have no deadline."""

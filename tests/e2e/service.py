@@ -143,10 +143,10 @@ class Person(Chatter):
         """Sends a photo and taps on a button of its card; the order."""
         photo = await self.send(portrait())
         card = await self.card(photo)
-        if engine == "flow":
-            await self.tap("Sharper (flow)", card)
+        if engine == "mesh":
+            await self.tap("Sharper (mesh)", card)
         await self.tap(label, card)
-        return order_of(photo, engine="flow" if label == SHOW_ALL else engine)
+        return order_of(photo, engine="mesh" if label == SHOW_ALL else engine)
 
     async def count_of_videos(self) -> int:
         """How many videos there are right now."""
@@ -306,7 +306,7 @@ async def until(holds: Callable[[], Any], what: str) -> None:
 
 @asynccontextmanager
 async def service(
-    folder: Path, *, engines: str = "flow,still", code: Path | None = None, **settings: str
+    folder: Path, *, engines: str = "mesh,still", code: Path | None = None, **settings: str
 ) -> AsyncIterator[Service]:
     """Everything at work; nothing of it outlives the block.
 

@@ -26,7 +26,7 @@ def test_template_animates_the_whole_photo(animato: Animato, photo: Path, tmp_pa
     )
     assert ended.code == 0, ended.err
     said = json.loads(ended.out)
-    assert (said["path"], said["engine"]) == ("me.mp4", "flow")
+    assert (said["path"], said["engine"]) == ("me.mp4", "mesh")
     assert (said["width"], said["height"], said["frames"]) == (400, 400, 75)
     with ClipReader(tmp_path / "me.mp4") as frames:
         shown = list(frames)
@@ -35,7 +35,17 @@ def test_template_animates_the_whole_photo(animato: Animato, photo: Path, tmp_pa
     assert np.abs(shown[0].astype(int) - source).mean() < 4
     assert np.abs(shown[15].astype(int) - shown[0]).max() > 40  # the eyes are shut
     assert "75/75" in ended.err
-    assert "engine: flow" in ended.err
+    assert "engine: mesh" in ended.err
+
+
+def test_former_name_of_an_engine_works_with_a_note(animato: Animato, photo: Path) -> None:
+    ended = animato(
+        *("animate", "--source_image", photo, "--template", "blink", "--output", "me.mp4"),
+        *("--engine", "flow", "--json"),
+    )
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["engine"] == "mesh"
+    assert "note: the engine flow is now mesh" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -92,11 +102,11 @@ def test_only_the_moving_part_is_shown_without_paste_back(
 ) -> None:
     ended = animato(
         *("animate", "--source_image", photo, "--template", "blink", "--output", "me.mp4"),
-        *("--face_box", "170,110,210,150", "--no-paste_back", "--json"),
+        *("--face_box", "115,70,212,167", "--no-paste_back", "--json"),
     )
     assert ended.code == 0, ended.err
     said = json.loads(ended.out)
-    assert said["width"] < 200
+    assert said["width"] < 350
     assert probe(tmp_path / "me.mp4").width == said["width"]
 
 
@@ -162,8 +172,11 @@ def test_photo_without_a_face_says_what_to_do(animato: Animato, faceless: Path) 
     assert "No face was found in wall.png" in refused.err
     assert "--face_box" in refused.err
     assert "Traceback" not in refused.err
-    assert animato(*common, "--face", "centre").code == 0
-    assert animato(*common, "--face_box", "100,100,200,200").code == 0
+    for place in (("--face", "centre"), ("--face_box", "100,100,200,200")):
+        refused = animato(*common, *place)
+        assert refused.code == 1
+        assert "No face can be made out in the chosen part" in refused.err
+    assert animato(*common, "--face", "centre", "--engine", "still").code == 0
 
 
 def test_face_that_is_not_there_is_refused(animato: Animato, photo: Path) -> None:
@@ -260,7 +273,7 @@ def test_stopping_leaves_no_file_and_no_process(
 ) -> None:
     command = [sys.executable, "-m", "animato", "animate", "--source_image", str(photo)]
     command += ["--driving_video", str(clip), "--output", "me.mp4", "--start", "0.0"]
-    wanted = b"engine: flow" if moment == "while it looks" else b"/60 "
+    wanted = b"engine: mesh" if moment == "while it looks" else b"/60 "
     with subprocess.Popen(
         command,
         cwd=tmp_path,

@@ -62,7 +62,7 @@ def test_photo_without_a_face_is_told(animato: Animato, faceless: Path) -> None:
 def test_engines_are_listed_with_what_they_need(animato: Animato) -> None:
     ended = animato("engines")
     assert ended.code == 0
-    assert re.search(r"^flow\s+ready$", ended.out, re.MULTILINE)
+    assert re.search(r"^mesh\s+ready$", ended.out, re.MULTILINE)
     assert re.search(r"^still\s+ready$", ended.out, re.MULTILINE)
 
 
@@ -186,7 +186,7 @@ def test_help_loads_no_heavy_library() -> None:
     assert not (NEURAL | {"cv2", "skimage", "scipy", "av", "numpy"}) & set(loaded)
 
 
-@pytest.mark.parametrize("engine", ["flow", "still"])
+@pytest.mark.parametrize("engine", ["mesh", "still"])
 def test_engines_without_networks_load_no_network_library(
     engine: str, photo: Path, tmp_path: Path
 ) -> None:

@@ -33,6 +33,15 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
             yield found
 
 
+def movements(video: bytes) -> tuple[float, ...]:
+    """How far the left and the right half differ from the first frame at most, grey levels."""
+    first, *later = (frame.astype(int) for frame in media.frames(video))
+    return tuple(
+        max(float(abs(frame[:, half] - first[:, half]).mean()) for frame in later)
+        for half in (slice(0, 200), slice(200, 400))
+    )
+
+
 async def test_first_photo_of_a_newcomer_becomes_an_mp4(service: Service) -> None:
     carol = await service.newcomer()
     photo = await carol.send(portrait())
@@ -65,14 +74,22 @@ async def test_face_that_is_chosen_among_several_moves(service: Service) -> None
     await dora.tap("2", card)
     await dora.tap("Blink", await dora.sees("Which movement?"))
     (video,) = await dora.videos()
-    frames = media.frames(await dora.file_of(video))
     assert media.shown(await dora.file_of(video)) == (400, 200, BLINK_FRAMES)
-    still, closed = frames[0].astype(int), [frame.astype(int) for frame in frames]
-    left, right = (
-        max(abs(frame[:, half] - still[:, half]).mean() for frame in closed)
-        for half in (slice(0, 200), slice(200, 400))
-    )
+    left, right = movements(await dora.file_of(video))
     assert min(left, right) * 2 < max(left, right), "one of them moves, and the other does not"
+
+
+async def test_everybody_moves_and_then_a_little_more(service: Service) -> None:
+    dora = await service.regular()
+    await dora.send(two_portraits())
+    await dora.tap("All of them", await dora.sees("I found 2 faces"))
+    await dora.tap("Blink", await dora.sees("2 faces will move: 2 times the work of one."))
+    (video,) = await dora.videos()
+    assert "Blink, 2 faces\n" in video["caption"]
+    assert min(movements(await dora.file_of(video))) > 0.5, "both move"
+    await dora.tap("A little more", video)
+    stronger = (await dora.videos(count=2))[1]
+    assert "Blink, 2 faces, strength 125 %\n" in stronger["caption"]
 
 
 async def test_photo_without_a_face_is_no_dead_end(service: Service) -> None:
@@ -80,7 +97,10 @@ async def test_photo_without_a_face_is_no_dead_end(service: Service) -> None:
     await dora.send(wall())
     await dora.tap("5", await dora.sees("I found no face"))
     await dora.tap("Blink", await dora.sees("Which movement?"))
-    await dora.videos()
+    await dora.tap("Another part", await dora.sees("I see no face in this part"))
+    await dora.tap("4", await dora.sees("I found no face"))
+    await dora.tap("Blink", await dora.sees("Which movement?"))
+    await dora.sees("I see no face in this part", count=2)
 
 
 async def test_two_people_at_once_and_each_gets_their_own(service: Service) -> None:

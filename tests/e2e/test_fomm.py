@@ -177,10 +177,10 @@ def test_template_moves_the_photo_and_is_measured_for_the_next_time(
 @pytest.mark.parametrize(
     ("arguments", "flag"),
     [
-        (("--engine", "flow", "--relative"), "--relative"),
-        (("--engine", "flow", "--cpu"), "--cpu"),
+        (("--engine", "mesh", "--smooth", "0.1"), "--smooth"),
+        (("--engine", "mesh", "--cpu"), "--cpu"),
         (("--engine", "still", "--no-crop_image"), "--crop_image"),
-        (("--engine", "flow", "--best_frame", "0"), "--best_frame"),
+        (("--engine", "mesh", "--best_frame", "0"), "--best_frame"),
         (("--checkpoint", "none.pth.tar"), "--checkpoint"),
     ],
 )
@@ -218,7 +218,7 @@ def test_unknown_engine_is_the_fault_of_who_named_it(
     assert ended.code == code
     (said,) = ended.err.splitlines()
     assert sentence in said
-    assert "flow" in said
+    assert "mesh" in said
 
 
 def test_engine_that_is_set_is_taken(quick_animato: Animato, photo: Path) -> None:

@@ -83,7 +83,7 @@ async def test_new_engine_is_offered_ordered_rendered_and_delivered(
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    async with service(tmp_path, engines="flow,still,blue", code=code) as whole:
+    async with service(tmp_path, engines="mesh,still,blue", code=code) as whole:
         ann = await whole.person("Ann")
         photo, later = await ann.send(portrait()), await ann.send(portrait())
         card, later_card = await ann.card(photo), await ann.card(later)

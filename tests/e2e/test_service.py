@@ -1,7 +1,7 @@
 """The whole service against all that can befall it: real bot, worker and Valkey, killed and back.
 
 Most orders are of the engine `still`, which is quick; those that must be caught in the middle are
-of `flow`. Each test has people of its own, and in the end nothing is left to do.
+of `mesh`. Each test has people of its own, and in the end nothing is left to do.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ async def whole(running: Service) -> AsyncIterator[Service]:
 
 async def test_photo_and_movement_become_an_animation_with_every_frame(whole: Service) -> None:
     ann = await whole.person("Ann")
-    order = await ann.orders("Blink", engine="flow")
+    order = await ann.orders("Blink", engine="mesh")
     (video,) = await ann.videos()
     shown = video["animation"]
     assert (shown["width"], shown["height"], shown["duration"]) == (200, 200, BLINK_S)
@@ -157,10 +157,10 @@ async def test_one_wish_does_not_wait_for_all_the_wishes_of_somebody_else(whole:
     whole.worker.freeze()
     for one in cards:
         await greedy.tap(SHOW_ALL, one)
-    await modest.tap("Sharper (flow)", card)
+    await modest.tap("Sharper (mesh)", card)
     await modest.tap("Blink", card)
     whole.worker.thaw()
-    first, second, single = (order_of(one, engine="flow") for one in (*photos, photo))
+    first, second, single = (order_of(one, engine="mesh") for one in (*photos, photo))
     await whole.is_in(OrderState.RUNNING, first)
     await greedy.tap("Cancel", await greedy.card(photos[0], "9 movements\n"))
     await whole.is_in(OrderState.DONE, single)
@@ -221,7 +221,7 @@ async def test_chat_that_must_be_silent_delays_no_other(whole: Service) -> None:
 
 async def test_outage_of_telegram_costs_time_and_nothing_else(whole: Service) -> None:
     ann = await whole.person("Ann")
-    order = await ann.orders(engine="flow")
+    order = await ann.orders(engine="mesh")
     await whole.is_in(OrderState.RUNNING, order)
     await whole.desk.post("outage", seconds=LONG_S)
     await whole.is_in(OrderState.DONE, order)
@@ -251,7 +251,7 @@ async def test_bot_that_dies_at_five_points_forgets_nobody(whole: Service) -> No
     await told.videos()
     # One order runs, and another one waits behind it.
     card = await waiting.card(behind := await waiting.send(portrait()))
-    begun = await seeing.orders(engine="flow")
+    begun = await seeing.orders(engine="mesh")
     await whole.is_in(OrderState.RUNNING, begun)
     whole.worker.freeze()
     await waiting.tap("Blink", card)
@@ -311,10 +311,10 @@ async def test_video_that_was_being_sent_does_not_outlive_a_killed_bot(whole: Se
 
 async def test_order_of_a_killed_worker_is_made_by_the_next_one(whole: Service) -> None:
     ann = await whole.person("Ann")
-    order = await ann.orders(engine="flow")
+    order = await ann.orders(engine="mesh")
     await whole.is_in(OrderState.RUNNING, order)
     await whole.worker.kill()
-    await whole.locks_pass(engine_queue("flow"))
+    await whole.locks_pass(engine_queue("mesh"))
     await whole.begin(whole.worker)
     await ann.sees("Blink: done in")
     assert await ann.count_of_videos() == 1
@@ -323,7 +323,7 @@ async def test_order_of_a_killed_worker_is_made_by_the_next_one(whole: Service) 
 
 async def test_death_of_the_server_of_the_queues_is_not_noticed(whole: Service) -> None:
     ann = await whole.person("Ann")
-    order = await ann.orders(engine="flow")
+    order = await ann.orders(engine="mesh")
     await whole.is_in(OrderState.RUNNING, order)
     os.kill(whole.server.pid, signal.SIGKILL)
     await ann.sees("Blink: done in")

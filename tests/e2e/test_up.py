@@ -80,7 +80,7 @@ async def up(folder: Path, sandbox: Sandbox, *words: str) -> AsyncIterator[Proce
                 "ANIMATO_BOT_API_URL": sandbox.url,
                 # Too long for a socket in it: the Redis server takes a port and a password.
                 "ANIMATO_DATA_DIR": str(folder / ("d" * 120)),
-                "ANIMATO_ENGINES": "still,flow",
+                "ANIMATO_ENGINES": "still,mesh",
                 "ANIMATO_OPEN": "true",
                 "ANIMATO_ADMINS": "4242",
                 "ANIMATO_MIN_FREE_GB": "0",

@@ -30,7 +30,7 @@ from tests.integration.sandbox.desk import Desk, Part
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
-ENGINES = ("flow", "still")
+ENGINES = ("mesh", "still")
 Message = dict[str, Any]
 
 

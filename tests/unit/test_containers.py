@@ -70,7 +70,7 @@ def test_only_the_program_and_what_builds_it_is_sent_to_the_builder(tmp_path: Pa
     unwanted = {
         *(".env", ".git/config", ".venv/bin/python", "checkpoints/vox-cpk.pth.tar"),
         *("data/files/photo.jpg", "out/demo.mp4", "tests/unit/test_it.py", "test/02.png"),
-        *("bot/__pycache__/it.pyc", "inference/flow/__pycache__/it.pyc", "generated.mp4"),
+        *("bot/__pycache__/it.pyc", "inference/mesh/__pycache__/it.pyc", "generated.mp4"),
     }
     for name in wanted | unwanted:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

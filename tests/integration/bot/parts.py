@@ -44,7 +44,7 @@ from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
 from jobs.show_all import MAX_TILES
 from jobs.store.files import FileStore
-from jobs.store.keys import look_key, result_key, result_thumbnail_key
+from jobs.store.keys import clip_key, look_key, result_key, result_thumbnail_key
 from jobs.store.retention import Retention
 from jobs.tasks import end_tasks
 from jobs.templates import Catalogue
@@ -67,6 +67,7 @@ RULES = WorkRules(
 SPEED_UP = 60.0
 FACE = Face(number=1, box=CropBox(left=10, upper=10, right=60, lower=60), votes=3)
 CATALOGUE = Catalogue.load()
+CLIP_DIGEST = "c1" * 32  # everybody's clip is the same
 SMILE = Movement(template="smile")
 NINE = Movement(templates=tuple(template.name for template in CATALOGUE)[:MAX_TILES])
 
@@ -178,7 +179,7 @@ async def bot_parts(
     metrics, clock = RecordedMetrics(), Clock()
     async with AsyncExitStack() as stack:
         queues = await stack.enter_async_context(
-            Queues(url, ["flow", "fomm"], limits, metrics=metrics)
+            Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
         )
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
@@ -272,9 +273,9 @@ class Maker:
         await self.store.put(key, b"a photo")
         clip = None
         if order.clip_key:
-            clip_key = look_key(order.draft, f"{order.look_id}-clip.mp4")
-            await self.store.put(clip_key, b"a clip")
-            clip = make_clip(clip_key, frame_count=self.clip_frames)
+            clip_file = clip_key(order.draft, order.look_id, CLIP_DIGEST)
+            await self.store.put(clip_file, b"a clip")
+            clip = make_clip(clip_file, frame_count=self.clip_frames)
         photo = make_photo(
             key, sheet=key, width=160, height=120, faces=self.faces, warnings=self.warnings
         )
@@ -317,7 +318,7 @@ class Maker:
 
 
 @asynccontextmanager
-async def working(parts: BotParts, maker: Maker, engine: str = "flow") -> AsyncIterator[None]:
+async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncIterator[None]:
     """A worker that lives, looks and makes."""
     queues = parts.services.queues
     workers = WorkerRegistry(queues.client)
@@ -336,7 +337,9 @@ async def working(parts: BotParts, maker: Maker, engine: str = "flow") -> AsyncI
 
 
 ENGINE_INFOS = {
-    "flow": EngineInfo(name="flow", button="Sharper", preference=10),
+    "mesh": EngineInfo(
+        name="mesh", button="Sharper", preference=10, options=("strength",), max_faces=8
+    ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
@@ -402,7 +405,7 @@ async def clip_added(parts: BotParts, draft: Draft, name: str = "clip.mp4") -> D
     clip = draft.photo.model_copy(update={"name": name})
     seen = len(parts.shown.drafts)
     renewed = await parts.drafts.change(
-        draft.draft_id, lambda found: found.renewed(clip=clip, face_box=found.face_box)
+        draft.draft_id, lambda found: found.renewed(clip=clip, face_boxes=found.face_boxes)
     )
     assert renewed is not None
     await parts.intake.begin(renewed)

@@ -101,10 +101,10 @@ class ServedBot:
     async def working(self) -> AsyncIterator[None]:
         """A worker lives, looks and makes videos."""
         url = self.queues.url
-        await WorkerRegistry(self.queues.client).beat(heartbeat("flow"), time.time())
+        await WorkerRegistry(self.queues.client).beat(heartbeat("mesh"), time.time())
         async with (
             QueueWorker(url, LOOK, self.worker.look, RULES),
-            QueueWorker(url, engine_queue("flow"), self.worker.make, RULES),
+            QueueWorker(url, engine_queue("mesh"), self.worker.make, RULES),
         ):
             yield
 
@@ -123,7 +123,7 @@ async def serve_bot(
     }
     ending, store = asyncio.Event(), local_store(folder)
     async with AsyncExitStack() as stack:
-        queues = await stack.enter_async_context(Queues(url, ["flow"]))
+        queues = await stack.enter_async_context(Queues(url, ["mesh"]))
         served_bot = ServedBot(desk, queues, store, Painter(store))
         work = asyncio.create_task(
             serve(settings_for(server, **facts), store, ending, served_bot.told.append)

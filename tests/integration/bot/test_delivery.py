@@ -100,8 +100,12 @@ async def test_result_answers_the_photo_and_says_what_it_is(
     animation = result["animation"]
     assert (animation["width"], animation["height"]) == (96, 64)
     assert shown(await desk.file(animation["file_id"]))[:2] == (96, 64)
-    labels = [button["text"] for row in result["reply_markup"]["inline_keyboard"] for button in row]
-    assert labels == ["🔁 Another movement", "📄 As file", "🗑 Delete"]
+    keyboard = result["reply_markup"]["inline_keyboard"]
+    assert [[button["text"] for button in row] for row in keyboard] == [
+        ["🔁 Another movement"],
+        ["🔽 A little less", "🔼 A little more"],
+        ["📄 As file", "🗑 Delete"],
+    ]
     after = await parts.draft(draft.draft_id)
     assert (after.number, after.card) == (2, None)
     assert parts.metrics.outcomes.count(DeliveryOutcome.SENT) == 1
@@ -240,9 +244,9 @@ async def test_details_of_our_failures_stay_with_us(
     async with delivering(parts), working(parts, maker):
         draft = await ordered(parts, desk)
         await until(lambda: maker.looks)
-        maker.errors = [EngineFailed(name="flow", reason="a secret") for _ in range(3)]
+        maker.errors = [EngineFailed(name="mesh", reason="a secret") for _ in range(3)]
         while len(maker.orders) < 3:
-            await hurry(redis, "animate-flow")
+            await hurry(redis, "animate-mesh")
             await asyncio.sleep(0.02)
         told = await desk.sees("went wrong on our side")
     assert draft.order_id in told

@@ -37,7 +37,7 @@ async def test_photo_is_fetched_looked_at_and_shown(
     async with working(parts, maker):
         draft = await looked_at(parts, await photo_sent(parts, desk))
     assert draft.look is not None
-    assert draft.face_box == FACE.box
+    assert draft.face_boxes == (FACE.box,)
     (look,) = maker.looks
     assert look.photo_key == f"inputs/{draft.draft_id}/photo-1.jpg"
     (shown,) = [one for one in await desk.messages() if one.get("photo")]

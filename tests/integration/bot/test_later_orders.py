@@ -58,7 +58,7 @@ async def test_retry_that_was_cut_off_is_made_up_for(
 ) -> None:
     async with working(parts, maker):
         draft = await failed(parts, maker, desk)
-    async with Dying(valkey, ["flow"]) as queues:
+    async with Dying(valkey, ["mesh"]) as queues:
         services = replace(parts.services, queues=queues)
         ordering = Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1)
         dying = LaterOrders(services, ordering, parts.status_cards)

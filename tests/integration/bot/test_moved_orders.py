@@ -19,6 +19,7 @@ from jobs.service_errors import QueueFull, QueueUnavailable
 from jobs.store.files import FileStore
 from tests.integration.bot.parts import (
     CATALOGUE,
+    FACE,
     NINE,
     BotParts,
     Maker,
@@ -45,7 +46,7 @@ async def waiting(parts: BotParts, maker: Maker, desk: Desk) -> Draft:
         wish = (await parts.with_movement(draft.draft_id)).model_copy(update={"engine": "fomm"})
         await parts.ordering.place(wish)
         shown = await desk.sees("No worker is online for this right now. Your place is kept.")
-        assert "Use flow instead" in shown
+        assert "Use mesh instead" in shown
     return await parts.draft(draft.draft_id)
 
 
@@ -53,7 +54,7 @@ async def states(parts: BotParts, draft: Draft) -> dict[str, OrderState]:
     """How the draft's orders stand, by their engines; those that were taken back are left out."""
     found = {}
     for number in range(1, 9):
-        for engine in ("flow", "fomm"):
+        for engine in ("mesh", "fomm"):
             ref = JobRef(f"animate-{engine}", draft.order_id_of(number))
             if not await parts.services.queues.client.exists(ref.key):
                 continue
@@ -63,18 +64,38 @@ async def states(parts: BotParts, draft: Draft) -> dict[str, OrderState]:
     return found
 
 
+async def test_order_for_several_faces_stays_with_an_engine_that_moves_them(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    async def only_fomm() -> bool:
+        return (await parts.services.offers.now()).engines == ("fomm",)
+
+    async with working(parts, maker, "fomm"):
+        async with working(parts, maker):
+            draft = await looked_at(parts, await photo_sent(parts, desk))
+        await until(only_fomm)
+        wish = await parts.with_movement(draft.draft_id)
+        boxes = (FACE.box, FACE.box.scaled(2))
+        await parts.ordering.place(wish.model_copy(update={"face_boxes": boxes}))
+        shown = await desk.sees("No worker is online for this right now. Your place is kept.")
+        assert "instead" not in shown
+        draft = await parts.draft(draft.draft_id)
+        assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
+        assert await states(parts, draft) == {"mesh 1": OrderState.WAITING}
+
+
 async def test_moved_order_is_made_elsewhere_and_the_earlier_card_says_so(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     draft = await waiting(parts, maker, desk)
-    moved = await parts.later_orders.use_engine(draft, 1, "flow")
+    moved = await parts.later_orders.use_engine(draft, 1, "mesh")
     assert moved.is_new, "the person has no more open orders than before"
-    assert not (await parts.later_orders.use_engine(draft, 1, "flow")).is_new
+    assert not (await parts.later_orders.use_engine(draft, 1, "mesh")).is_new
     await desk.sees("Smile: see the result below.")
     async with working(parts, maker):
         await desk.sees("Made with AI")
     (order,) = maker.orders
-    assert order.engine == "flow"
+    assert order.engine == "mesh"
     await until(lambda: nothing_is_open(parts))
     assert "Smile: see the result below." in await desk.transcript()
 
@@ -88,11 +109,11 @@ async def test_moved_order_leaves_an_order_that_has_the_next_number_alone(
     assert shown is not None
     wish = await parts.with_movement(draft.draft_id)
     await parts.ordering.place(wish.model_copy(update={"engine": "fomm"}))
-    moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
+    moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
     assert moved.is_new
     assert await states(parts, draft) == {
         "fomm 2": OrderState.WAITING,
-        f"flow {moved.card.number if moved.card else 0}": OrderState.WAITING,
+        f"mesh {moved.card.number if moved.card else 0}": OrderState.WAITING,
     }
 
 
@@ -124,7 +145,7 @@ async def test_order_that_may_not_go_elsewhere_keeps_its_place(
         await parts.later_orders.use_engine(draft, 1, "gone")
     await parts.services.people.pause(is_paused=True)
     with pytest.raises(OrdersPaused):
-        await parts.later_orders.use_engine(draft, 1, "flow")
+        await parts.later_orders.use_engine(draft, 1, "mesh")
     assert await states(parts, draft) == {"fomm 1": OrderState.WAITING}
 
 
@@ -140,13 +161,13 @@ async def test_order_that_is_refused_elsewhere_keeps_its_place(
     parts: BotParts, maker: Maker, desk: Desk, valkey: str
 ) -> None:
     draft = await waiting(parts, maker, desk)
-    async with Full(valkey, ["flow", "fomm"]) as queues:
+    async with Full(valkey, ["mesh", "fomm"]) as queues:
         with pytest.raises(QueueFull):
-            await later_orders_with(parts, queues).use_engine(draft, 1, "flow")
+            await later_orders_with(parts, queues).use_engine(draft, 1, "mesh")
     assert await states(parts, draft) == {"fomm 1": OrderState.WAITING}
     assert len(await parts.ordering.open_orders(ALICE)) == 1
     assert (
-        await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
+        await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
     ).is_new
 
 
@@ -155,9 +176,9 @@ async def test_order_whose_files_are_gone_is_moved_all_the_same(
 ) -> None:
     draft = await waiting(parts, maker, desk)
     await store.delete([file.key async for file in store.listing()])
-    moved = await parts.later_orders.use_engine(draft, 1, "flow")
+    moved = await parts.later_orders.use_engine(draft, 1, "mesh")
     assert moved.card is not None
-    assert list(await states(parts, draft)) == [f"flow {moved.card.number}"]
+    assert list(await states(parts, draft)) == [f"mesh {moved.card.number}"]
 
 
 async def test_all_movements_at_once_stay_with_the_engine_that_can_make_them(
@@ -167,7 +188,7 @@ async def test_all_movements_at_once_stay_with_the_engine_that_can_make_them(
         draft = await looked_at(parts, await photo_sent(parts, desk))
     await parts.ordering.place(draft.model_copy(update={"movement": NINE}))
     assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
-    assert await states(parts, draft) == {"flow 1": OrderState.WAITING}
+    assert await states(parts, draft) == {"mesh 1": OrderState.WAITING}
 
 
 # --- the bot dies in between ----------------------------------------------------------------------
@@ -202,10 +223,10 @@ def later_orders_with(parts: BotParts, queues: Queues) -> LaterOrders:
 
 
 async def cut_off(parts: BotParts, draft: Draft, url: str, point: str) -> None:
-    async with Dying(url, ["flow", "fomm"], OrderLimits(open_orders=1)) as queues:
+    async with Dying(url, ["mesh", "fomm"], OrderLimits(open_orders=1)) as queues:
         queues.point = point
         with pytest.raises(QueueUnavailable):
-            await later_orders_with(parts, queues).use_engine(draft, 1, "flow")
+            await later_orders_with(parts, queues).use_engine(draft, 1, "mesh")
 
 
 async def both_are_shown(parts: BotParts) -> bool:
@@ -226,9 +247,9 @@ async def test_move_that_was_cut_off_leaves_an_order_and_is_made_up_for(
     assert await states(parts, draft), "an accepted order is always there"
     if point == "after removing":
         await desk.sees("Smile: see the result below.")
-    moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
+    moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
     assert moved.card is not None
-    left = {f"flow {moved.card.number}": OrderState.WAITING}
+    left = {f"mesh {moved.card.number}": OrderState.WAITING}
     assert await states(parts, draft) == left
     async with working(parts, maker):
         await desk.sees("Made with AI")
@@ -251,7 +272,7 @@ async def test_order_that_began_while_it_was_moved_is_made_once(
     maker.before_video = wait
     async with working(parts, maker, "fomm"):
         await until(lambda: maker.orders)
-        moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
+        moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
         assert not moved.is_new
         await desk.sees("Smile: the first one has already started and continues.")
         go.set()
@@ -275,9 +296,9 @@ async def test_of_two_that_began_the_one_that_was_wished_for_goes_on(
     maker.before_video = wait
     async with working(parts, maker, "fomm"), working(parts, maker):
         await until(lambda: len(maker.orders) == 2)
-        moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "flow")
+        moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
         assert moved.card is not None
-        assert moved.card.order.engine == "flow"
+        assert moved.card.order.engine == "mesh"
         await desk.sees("Smile: see the result below.")
         go.set()
         await desk.sees("Made with AI")

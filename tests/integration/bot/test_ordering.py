@@ -12,8 +12,12 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.keys import accepted_key, open_key
 from jobs.service_errors import TooManyOpenOrders
 from jobs.store.files import FileStore
+from jobs.store.keys import clip_key
+from jobs.templates import CurveMotion
 from jobs.wish import Movement
 from tests.integration.bot.parts import (
+    CATALOGUE,
+    CLIP_DIGEST,
     FACE,
     NINE,
     SMILE,
@@ -54,7 +58,10 @@ async def test_wish_becomes_an_order_and_the_card_its_status(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert (order.engine, order.wish.face_box, order.wish.cost_frames) == ("flow", FACE.box, 100)
+    assert (order.engine, order.wish.face_boxes) == ("mesh", (FACE.box,))
+    smile = CATALOGUE.get("smile").motion
+    assert isinstance(smile, CurveMotion)
+    assert order.wish.cost_frames == smile.frame_count
     assert order.lane is Lane.FAIR
 
 
@@ -115,9 +122,10 @@ async def test_files_that_were_swept_are_fetched_again_and_the_wish_is_kept(
         await desk.sees("done in")
     (order,) = maker.orders
     assert order.order_id == draft.order_id
-    assert order.wish.face_box == FACE.box
+    assert order.wish.face_boxes == (FACE.box,)
     assert order.wish.clip is not None
-    assert order.wish.clip.file == f"looks/{draft.draft_id}/look-{draft.draft_id}-2-clip.mp4"
+    look_id = f"look-{draft.draft_id}-2"
+    assert order.wish.clip.file == clip_key(draft.draft_id, look_id, CLIP_DIGEST)
     assert order.wish.cost_frames == 25
     assert len(maker.looks) == 2
 
@@ -153,7 +161,7 @@ async def test_card_of_an_order_that_was_lost_and_is_refused_now_says_why(
     await desk.sees("Smile: 2 of your videos are still being made")
 
 
-async def test_show_all_is_limited_and_made_by_flow_with_low_priority(
+async def test_show_all_is_limited_and_made_by_mesh_with_low_priority(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     async with working(parts, maker):
@@ -167,7 +175,7 @@ async def test_show_all_is_limited_and_made_by_flow_with_low_priority(
         await parts.ordering.place((await parts.with_movement(draft.draft_id)).shown_again())
         await until(lambda: len(maker.orders) == 2)
     order, one = maker.orders
-    assert order.engine == "flow"
+    assert order.engine == "mesh"
     assert len(order.wish.movement.templates) == 9
     per_frame = one.estimated_cost_s / one.wish.cost_frames
     assert order.estimated_cost_s == pytest.approx(3 * order.wish.cost_frames * per_frame)

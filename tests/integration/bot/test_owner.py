@@ -194,18 +194,18 @@ async def ordered(served_bot: ServedBot) -> str:
 
 async def listed(served_bot: ServedBot) -> list[str]:
     """The orders that wait."""
-    waiting = f"{prefix_of('animate-flow')}prioritized"
+    waiting = f"{prefix_of('animate-mesh')}prioritized"
     return list(map(str, await served_bot.queues.client.zrange(waiting, 0, -1)))
 
 
 async def test_status_leads_to_an_order_which_can_be_cancelled(served_bot: ServedBot) -> None:
     order = await ordered(served_bot)
     await served_bot.says("/status", ADMIN)
-    status = await served_bot.shows("flow: 1 waiting", ADMIN)
-    assert "maker-flow" not in text_of(status)
-    assert "here, cpu: idle; flow" in text_of(status)
+    status = await served_bot.shows("mesh: 1 waiting", ADMIN)
+    assert "maker-mesh" not in text_of(status)
+    assert "here, cpu: idle; mesh" in text_of(status)
     await served_bot.tap("Jobs", status, ADMIN)
-    jobs = await served_bot.shows(f"1. place 1, 0 s: smile by flow, person {ALICE}", ADMIN)
+    jobs = await served_bot.shows(f"1. place 1, 0 s: smile by mesh, person {ALICE}", ADMIN)
     lines = ("2026-11-23 10:00:00 the last words", "Traceback (most recent call last):")
     await served_bot.queues.client.rpush(log_key(order), *lines)
     await served_bot.tap("1", jobs, ADMIN)
@@ -220,7 +220,7 @@ async def test_status_leads_to_an_order_which_can_be_cancelled(served_bot: Serve
 
 async def test_failed_order_is_listed_with_its_error_and_tried_again(served_bot: ServedBot) -> None:
     await ordered(served_bot)
-    served_bot.worker.errors += [EngineFailed(name="flow", reason="the wheel came off")] * 3
+    served_bot.worker.errors += [EngineFailed(name="mesh", reason="the wheel came off")] * 3
     async with served_bot.working():
         await until(lambda: failed(served_bot))
         await served_bot.says("/jobs", ADMIN)
@@ -235,7 +235,7 @@ async def test_failed_order_is_listed_with_its_error_and_tried_again(served_bot:
 
 async def failed(served_bot: ServedBot) -> bool:
     """Whether an order has come to nothing; its further attempts come at once."""
-    await hurry(served_bot.queues.client, "animate-flow")
+    await hurry(served_bot.queues.client, "animate-mesh")
     return bool(await served_bot.queues.dead_letters())
 
 

@@ -118,7 +118,7 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
     assert draft.card is not None
     if not has_card:
         await parts.services.messenger.delete(ALICE, draft.card.message_id)
-    async with Dying(valkey, ["flow"]) as queues:
+    async with Dying(valkey, ["mesh"]) as queues:
         services = replace(parts.services, queues=queues)
         with pytest.raises(QueueUnavailable):
             await Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1).place(

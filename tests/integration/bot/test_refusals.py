@@ -113,7 +113,7 @@ async def test_file_whose_answer_is_lost_is_sent_again_only_after_a_minute(
         await hurry(parts.services.queues.client, "deliver")
         await until(lambda: parts.metrics.outcomes.count(DeliveryOutcome.AGAIN) == 2)
         assert len(await desk.calls("sendDocument")) == 1
-    name = DeliveryJob(queue="animate-flow", job_id=draft.order_id, finished_ms=0, tap="77")
+    name = DeliveryJob(queue="animate-mesh", job_id=draft.order_id, finished_ms=0, tap="77")
     mark = await read_record(parts.services.queues, name.delivery_id)
     assert mark.tries == 1
 

@@ -1,19 +1,22 @@
 """Buttons: each tap does its work once, for the person whose it is, and is answered at once."""
 
 import asyncio
+import time
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction
 from bot.drafts.draft import Draft
+from jobs.engines import EngineInfo
 from jobs.errors import NoFaceInBox
 from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
 from jobs.queues.assignment import Assignment
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import draft_key
 from jobs.templates import Catalogue
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import FACE
+from tests.integration.bot.parts import FACE, heartbeat
 from tests.integration.bot.running import until
 from tests.integration.bot.talk import Message, Talk, data_of, labels, tap_of, text_of
 from tests.integration.sandbox import media
@@ -49,14 +52,46 @@ async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
     card = await talk.shows("I found 2 faces. Which one should I animate?")
     assert card["photo"]
     assert "The face is small" in card["caption"]
-    assert labels(card) == [["1", "2"], ["✖️ Cancel"]]
+    assert labels(card) == [["1", "2"], ["👥 All of them"], ["✖️ Cancel"]]
     await talk.tap("2", card)
     card = await talk.shows("Which movement?")
     assert card["photo"]
-    assert (await talk.draft_of(photo)).face_box == SECOND.box
+    assert (await talk.draft_of(photo)).face_boxes == (SECOND.box,)
     await talk.tap("😊", card)
     await talk.videos()
-    assert talk.worker.orders[0].wish.face_box == SECOND.box
+    assert talk.worker.orders[0].wish.face_boxes == (SECOND.box,)
+
+
+async def test_everybody_moves_in_one_video(talk: Talk) -> None:
+    talk.worker.faces = (FACE, SECOND)
+    photo = await talk.photo()
+    await talk.tap("All of them", await talk.shows("Which one should I animate?"))
+    card = await talk.shows("2 faces will move: 2 times the work of one.\nWhich movement?")
+    assert (await talk.draft_of(photo)).face_boxes == (FACE.box, SECOND.box)
+    await talk.tap("😊", card)
+    (video,) = await talk.videos()
+    assert text_of(video).startswith("😊 Smile, 2 faces\n")
+    (order,) = talk.worker.orders
+    assert order.wish.face_boxes == (FACE.box, SECOND.box)
+    assert order.wish.cost_frames == 2 * order.wish.movement.frames
+    # Another movement is for everybody, too.
+    await talk.tap("Another movement", video)
+    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.videos(count=2)
+    assert talk.worker.orders[1].wish.face_boxes == (FACE.box, SECOND.box)
+
+
+async def test_everybody_is_not_offered_where_no_engine_can_move_them(talk: Talk) -> None:
+    workers = WorkerRegistry(talk.parts.services.queues.client)
+    alone = heartbeat("mesh").model_copy(update={"engines": (EngineInfo(name="mesh"),)})
+    await workers.beat(alone, time.time())
+    talk.worker.faces = (FACE, SECOND)
+    photo = await talk.photo()
+    card = await talk.shows("Which one should I animate?")
+    assert labels(card) == [["1", "2"], ["✖️ Cancel"]]
+    draft = await talk.draft_of(photo)
+    answer = await talk.tap_data(tap_of(ButtonAction.FACE, draft, "all"))
+    assert "No worker can make this yet" in answer["text"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +104,7 @@ async def test_photo_without_a_face_is_no_dead_end(talk: Talk, label: str, box: 
     assert labels(card)[:3] == [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]]
     await talk.tap(label, card)
     await talk.shows("Which movement?")
-    assert (await talk.draft_of(photo)).face_box == box
+    assert (await talk.draft_of(photo)).face_boxes == (box,)
 
 
 async def test_part_without_a_face_is_no_dead_end(talk: Talk) -> None:
@@ -83,7 +118,7 @@ async def test_part_without_a_face_is_no_dead_end(talk: Talk) -> None:
     await talk.tap("2", await talk.shows("I found no face"))
     await talk.tap("😊", await talk.shows("Which movement?"))
     await talk.videos()
-    assert talk.worker.orders[-1].wish.face_box == grid_box(160, 120, 2)
+    assert talk.worker.orders[-1].wish.face_boxes == (grid_box(160, 120, 2),)
 
 
 async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk) -> None:
@@ -96,15 +131,96 @@ async def test_movement_of_a_link_is_ordered_when_the_face_is_chosen(talk: Talk)
 
 async def test_engine_is_chosen_where_there_are_several(talk: Talk) -> None:
     card = await card_of(talk)
-    assert "(flow)" not in str(labels(card))
+    assert "(mesh)" not in str(labels(card))
     draft = await talk.parts.drafts.draft_of_message(ALICE, card["message_id"])
     assert draft is not None
     await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "fomm"))
     await until(lambda: _has_engine(talk, draft, "fomm"))
 
 
+async def test_engine_is_chosen_by_a_button_of_the_version_before(talk: Talk) -> None:
+    card = await card_of(talk)
+    draft = await talk.parts.drafts.draft_of_message(ALICE, card["message_id"])
+    assert draft is not None
+    await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "flow"))
+    await until(lambda: _has_engine(talk, draft, "mesh"))
+
+
+async def test_order_is_moved_by_a_button_of_the_version_before(talk: Talk) -> None:
+    card = await card_of(talk)
+    draft = await talk.parts.drafts.draft_of_message(ALICE, card["message_id"])
+    assert draft is not None
+    await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "fomm"))
+    await until(lambda: _has_engine(talk, draft, "fomm"))
+    await talk.tap("😊", await talk.shows("Which movement?"))
+    await talk.shows("Another engine is available")
+    await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "flow"))
+    await talk.videos()
+    assert [order.engine for order in talk.worker.orders] == ["mesh"]
+
+
 async def _has_engine(talk: Talk, draft: Draft, engine: str) -> bool:
     return (await talk.parts.draft(draft.draft_id)).engine == engine
+
+
+# --- a little more, a little less -----------------------------------------------------------------
+
+
+async def test_a_result_is_made_again_stronger_once_for_each_button(talk: Talk) -> None:
+    video = await ordered(talk)
+    assert ["🔽 A little less", "🔼 A little more"] in labels(video)
+    first, second = await asyncio.gather(
+        talk.tap("A little more", video), talk.tap("A little more", video)
+    )
+    assert sorted(one.get("text") or "" for one in (first, second)) == [
+        "",
+        "You have ordered this already.",
+    ]
+    stronger = (await talk.videos(count=2))[1]
+    assert text_of(stronger).startswith("😊 Smile, strength 125 %\n")
+    await talk.tap("A little more", stronger)
+    most = (await talk.videos(count=3))[2]
+    assert ["🔽 A little less"] in labels(most)
+    assert "A little more" not in str(labels(most))
+    await talk.tap("A little less", video)
+    await talk.videos(count=4)
+    assert [order.wish.options for order in talk.worker.orders] == [
+        {},
+        {"strength": 1.25},
+        {"strength": 1.5},
+        {"strength": 0.8},
+    ]
+    wishes = [order.wish.model_copy(update={"options": {}}) for order in talk.worker.orders]
+    assert wishes == [wishes[0]] * 4
+
+
+async def test_files_that_are_gone_are_fetched_again_for_a_stronger_video_only(talk: Talk) -> None:
+    video = await ordered(talk)
+    (order,) = talk.worker.orders
+    await talk.parts.services.store.delete([order.wish.photo.file])
+    answer = await talk.tap("A little more", video)
+    assert "fetching the photo again" in answer["text"]
+    stronger = (await talk.videos(count=2))[1]
+    assert talk.worker.orders[1].wish.options == {"strength": 1.25}
+    await talk.tap("Another movement", stronger)
+    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.videos(count=3)
+    assert talk.worker.orders[2].wish.options == {}
+
+
+async def test_only_the_person_who_ordered_makes_it_stronger(talk: Talk) -> None:
+    photo = await talk.photo()
+    await talk.tap("😊", await talk.shows("Which movement?"))
+    await talk.videos()
+    draft = await talk.draft_of(photo)
+    await talk.desk.post("members", chat_id=FAMILY, status="member")
+    shared = draft.model_copy(update={"draft_id": "familydraft"[:10], "chat_id": FAMILY})
+    await talk.parts.drafts.begin(shared)
+    # An admin may use all other buttons.
+    data = tap_of(ButtonAction.STRENGTH, shared, "more")
+    answer = await talk.tap_data(data, ADMIN, chat=FAMILY)
+    assert "Only the person who asked can use these buttons." in answer["text"]
+    assert len(talk.worker.orders) == 1
 
 
 # --- whose, how old -------------------------------------------------------------------------------
@@ -292,74 +408,6 @@ async def test_photo_that_was_swept_is_fetched_again(talk: Talk) -> None:
     assert talk.worker.orders[0].wish.movement.template == "smile"
 
 
-# --- the end --------------------------------------------------------------------------------------
-
-
-async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
-    photo = await talk.photo()
-    card = await talk.shows("Which movement?")
-    draft = await talk.draft_of(photo)
-    answers = await asyncio.gather(talk.tap("Cancel", card), talk.tap("Cancel", card))
-    assert not any(answer.get("show_alert") for answer in answers)
-    await talk.shows("The photo is deleted")
-    assert await talk.parts.drafts.read(draft.draft_id) is None
-    assert draft.look is not None
-    assert not await talk.parts.services.store.exists(draft.look.photo.file)
-
-
-async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:
-    video = await ordered(talk)
-    await talk.tap("Another movement", video)
-    card = await talk.shows("Which movement?")
-    assert labels(card)[-1] == ["✖️ Close"]
-    await talk.tap("Close", card)
-    await talk.gone(card)
-    await talk.tap("Another movement", video)
-    await talk.shows("Which movement?")
-
-
-async def test_video_comes_as_a_file_and_is_deleted(talk: Talk) -> None:
-    video = await ordered(talk)
-    await talk.tap("As file", video)
-    await until(lambda: _files(talk))
-    (file,) = await _files(talk)
-    assert text_of(file) == text_of(video)
-    await until(lambda: _is_noted(talk, file))
-    answer = await talk.tap("Delete", video)
-    assert answer["text"].startswith("Deleted")
-    await talk.gone(video)
-    await talk.gone(file)
-    # And what is left of its buttons is nobody's fault.
-    assert not (await talk.tap_data(data_of(video, "Delete"))).get("show_alert")
-
-
-async def test_tap_that_comes_twice_sends_one_file(talk: Talk) -> None:
-    video = await ordered(talk)
-    await talk.desk.fault(method="answerCallbackQuery", drop=True)
-    await talk.tap("As file", video)
-    await until(lambda: _files(talk))
-    await until(lambda: _are_answered(talk, 3))  # the movement; the file, twice
-    await talk.desk.say("/help", user_id=ALICE, chat_id=ALICE)
-    await talk.shows("/cancel")
-    assert len(await talk.desk.calls("sendDocument")) == 1
-
-
-async def test_photo_that_stays_for_another_order_is_not_said_to_be_deleted(talk: Talk) -> None:
-    video = await ordered(talk)
-    await talk.shows("done in")
-    hold = asyncio.Event()
-
-    async def wait(_assignment: Assignment) -> None:
-        await hold.wait()
-
-    talk.worker.before_video = wait
-    await talk.tap("Another movement", video)
-    await talk.tap("😉", await talk.shows("Which movement?"))
-    assert "Photo and clip stay" in (await talk.tap("Delete", video))["text"]
-    hold.set()
-    await talk.shows("Wink: done in")
-
-
 async def test_profile_picture_is_a_photo(talk: Talk) -> None:
     await talk.desk.post("persons", Part("photo", media.photo()), user_id=ALICE)
     (hello,) = await talk.said()
@@ -370,16 +418,3 @@ async def test_profile_picture_is_a_photo(talk: Talk) -> None:
     await talk.tap("😊", await talk.shows("Which movement?"))
     await talk.videos()
     assert len(talk.worker.looks) == 1
-
-
-async def _are_answered(talk: Talk, count: int) -> bool:
-    return len(await talk.desk.calls("answerCallbackQuery")) >= count
-
-
-async def _files(talk: Talk) -> list[Message]:
-    return [one for one in await talk.said() if "document" in one and "animation" not in one]
-
-
-async def _is_noted(talk: Talk, file: Message) -> bool:
-    card = await talk.parts.services.order_cards.read(talk.worker.orders[0].order_id)
-    return card is not None and file["message_id"] in card.files

@@ -54,7 +54,7 @@ async def main():
         def tell(done, total):
             print(engine.pid, flush=True)
         wish = Wish.model_validate_json(wish)
-        await engine.render(wish, sys.argv[1], Path("out.mp4").resolve(), on_progress=tell)
+        await engine.render(wish, sys.argv[1], Path(sys.argv[4]), on_progress=tell)
         await asyncio.sleep(1000)
 
 asyncio.run(main())
@@ -108,7 +108,7 @@ async def test_job_becomes_a_video_and_the_process_stays_for_the_next(
     engine: EngineProcess, make_job: MakeJob, folder: Path
 ) -> None:
     seen: list[tuple[int, int]] = []
-    job = make_job("flow")
+    job = make_job("mesh")
     first = await engine.render(*job, on_progress=lambda done, total: seen.append((done, total)))
     pid = engine.pid
     assert pid is not None
@@ -120,8 +120,8 @@ async def test_job_becomes_a_video_and_the_process_stays_for_the_next(
     assert first.duration_s == pytest.approx(shown.duration_s)
     assert first.size_bytes == job.output.stat().st_size
     assert not first.has_sound
-    assert (first.engine, first.frames_per_second > 0) == ("flow", True)
-    assert "computer vision" in first.label
+    assert (first.engine, first.frames_per_second > 0) == ("mesh", True)
+    assert "landmarks" in first.label
     assert seen[0][0] < seen[0][1] == first.frame_count
     assert seen == sorted(seen)
     second = await engine.render(*make_job("still"))
@@ -147,8 +147,9 @@ async def test_engines_are_offered_with_their_options(setup: EngineSetup, requir
     offer = await offered_engines(setup)
     found = {engine.name: engine for engine in offer.engines}
     assert offer.device == "cpu"
-    assert {"flow", "still", "crashing"} <= found.keys()
-    assert found["flow"].options == found["flow"].missing_files == ()
+    assert {"mesh", "still", "crashing"} <= found.keys()
+    assert found["still"].options == found["mesh"].missing_files == ()
+    assert found["mesh"].options == ("relative", "strength")
     require("fomm" in found, "the extra neural is not installed")
     assert "find_best_frame" in found["fomm"].options
     assert "animato weights fetch" in found["fomm"].missing_files[0]
@@ -156,12 +157,12 @@ async def test_engines_are_offered_with_their_options(setup: EngineSetup, requir
 
 async def test_only_engines_that_are_named_are_asked(setup: EngineSetup) -> None:
     async with EngineProcess(setup) as engine:
-        offer = await engine.offer(["still", "flow", "still"])
-        assert [one.name for one in offer.engines] == ["still", "flow"]
+        offer = await engine.offer(["still", "mesh", "still"])
+        assert [one.name for one in offer.engines] == ["still", "mesh"]
         if sys.platform.startswith("linux"):
             assert "torch" not in Path(f"/proc/{engine.pid}/maps").read_text()
-        with pytest.raises(UnknownEngine, match=r"never: choose one of auto, .*flow"):
-            await engine.offer(["flow", "never"])
+        with pytest.raises(UnknownEngine, match=r"never: choose one of auto, .*mesh"):
+            await engine.offer(["mesh", "never"])
 
 
 def test_parent_loads_no_picture_library() -> None:
@@ -328,7 +329,8 @@ async def test_nothing_outlives_a_killed_parent(
     (tmp_path / "setup.json").write_text(setup.model_dump_json())
     (tmp_path / "wish.json").write_text(make_job(name).wish.model_dump_json())
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, name, tmp_path / "setup.json", tmp_path / "wish.json"],
+        [sys.executable, "-c", PARENT, name]
+        + [tmp_path / file for file in ("setup.json", "wish.json", "out.mp4")],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -48,7 +48,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def queues(valkey: str, clock: Clock) -> AsyncIterator[Queues]:
     limits = OrderLimits(open_orders=3, per_day=6, queue=10)
-    async with Queues(valkey, ["still", "flow"], limits, clock) as opened:
+    async with Queues(valkey, ["still", "mesh"], limits, clock) as opened:
         yield opened
 
 
@@ -80,7 +80,7 @@ async def test_repeated_update_finds_the_finished_order(queues: Queues, hand: Ha
 
 async def test_same_tap_with_another_engine_is_the_same_order(queues: Queues) -> None:
     await queues.submit(make_order(2))
-    again = await queues.submit(make_order(2, engine="flow"))
+    again = await queues.submit(make_order(2, engine="mesh"))
     assert not again.is_new
     assert again.status.ref.queue == QUEUE
 
@@ -107,7 +107,7 @@ async def test_failing_and_ordering_again_works(queues: Queues, hand: Hand) -> N
 
 
 async def test_order_for_an_engine_without_a_queue_is_refused(queues: Queues) -> None:
-    with pytest.raises(UnknownEngine, match="choose one of still, flow"):
+    with pytest.raises(UnknownEngine, match="choose one of still, mesh"):
         await queues.submit(make_order(2, engine="fomm"))
 
 
@@ -144,7 +144,7 @@ async def test_order_that_was_half_taken_does_not_stand_in_its_own_way(
 
 
 async def test_fourth_open_order_is_refused_over_all_engines(queues: Queues) -> None:
-    for number, engine in ((1, "still"), (2, "flow"), (3, "still")):
+    for number, engine in ((1, "still"), (2, "mesh"), (3, "still")):
         await queues.submit(make_order(2, number, engine=engine))
     with pytest.raises(TooManyOpenOrders, match="3 of your videos are still being made"):
         await queues.submit(make_order(2, 4))
@@ -227,7 +227,7 @@ async def test_order_that_was_cancelled_before_it_began_is_not_counted(
 
 async def test_full_queue_refuses_and_says_how_many_wait(queues: Queues, hand: Hand) -> None:
     for person in range(2, 12):
-        engine = "still" if person % 2 else "flow"
+        engine = "still" if person % 2 else "mesh"
         await queues.submit(make_order(person, engine=engine))
     await hand.take()  # what runs counts
     with pytest.raises(QueueFull, match="10 videos are waiting"):

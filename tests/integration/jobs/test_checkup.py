@@ -24,7 +24,7 @@ def sign(**others: object) -> Heartbeat:
         "worker": "w1",
         "host": "desk",
         "device": "cpu",
-        "engines": ({"name": "flow"},),
+        "engines": ({"name": "mesh"},),
         "version": version("animato"),
         "state": WorkerState.IDLE,
     }
@@ -84,7 +84,7 @@ async def test_workers_are_none_then_one_then_of_another_version_then_all_paused
     states = [one.state for one in found]
     assert states == [State.MISSING, State.OK, State.WRONG, State.WRONG]
     assert "animato worker" in found[0].says
-    assert found[1].says == f"desk (cpu: flow; version {version('animato')}) is idle"
+    assert found[1].says == f"desk (cpu: mesh; version {version('animato')}) is idle"
     assert "version 0.0.1" in found[2].says
     assert not any(one.is_in_the_way for one in found)
 

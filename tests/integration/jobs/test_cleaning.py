@@ -44,7 +44,7 @@ class Service:
 
 @pytest.fixture
 async def queues(valkey: str) -> AsyncIterator[Queues]:
-    async with Queues(valkey, [ENGINE, "flow"]) as opened:
+    async with Queues(valkey, [ENGINE, "mesh"]) as opened:
         yield opened
 
 

@@ -136,7 +136,7 @@ async def test_queues_are_told_as_they_stand(
     await redis.hset(JobRef(DELIVER, str(delivery)).key, "timestamp", "1090000")
     workers = WorkerRegistry(redis)
     for number, state in enumerate((WorkerState.IDLE, WorkerState.IDLE, WorkerState.PAUSED)):
-        await workers.beat(sign(f"w{number}", state, ENGINE, "flow"), 0)
+        await workers.beat(sign(f"w{number}", state, ENGINE, "mesh"), 0)
     metrics = QueueMetrics(queues, registry, lambda: 1100.0)
     await metrics.refresh()
     told = numbers(registry)

@@ -46,7 +46,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def queues(valkey: str) -> AsyncIterator[Queues]:
-    async with Queues(valkey, [ENGINE, "flow"]) as opened:
+    async with Queues(valkey, [ENGINE, "mesh"]) as opened:
         yield opened
 
 
@@ -75,11 +75,11 @@ async def test_every_end_is_delivered_once(
 ) -> None:
     for person in (2, 3, 4):
         await queues.submit(make_order(person))
-    await queues.submit(make_order(5, engine="flow"))
+    await queues.submit(make_order(5, engine="mesh"))
     await hand.finish(await hand.take())
     await hand.fail(await hand.take(), UnrecoverableError("?"))
     await hand.fail(await hand.take(), UnrecoverableError(CANCELLED))
-    await Hand(redis, "animate-flow").work_through()
+    await Hand(redis, "animate-mesh").work_through()
     assert [await outbox.sweep() for _ in range(3)] == [4, 0, 0]
     assert sorted(await delivered(postman)) == ["c2-7-1", "c3-7-1", "c4-7-1", "c5-7-1"]
     assert await outbox.sweep() == 0

@@ -185,9 +185,9 @@ async def test_dead_draining_and_other_workers_do_not_count(redis: Redis) -> Non
     await workers.beat(heartbeat("dies"), 0)
     await workers.beat(heartbeat("leaves"), 0)
     await workers.beat(heartbeat("drains", state=WorkerState.DRAINING), 0)
-    await workers.beat(heartbeat("flows", engines=({"name": "flow"},)), 0)
+    await workers.beat(heartbeat("meshes", engines=({"name": "mesh"},)), 0)
     await workers.leave("leaves")
     await redis.delete("animato:worker:dies")
     living = await workers.living()
-    assert {one.worker for one in living} == {"lives", "drains", "flows"}
+    assert {one.worker for one in living} == {"lives", "drains", "meshes"}
     assert [one.worker for one in living if one.serves(ENGINE)] == ["lives"]

@@ -37,7 +37,7 @@ redis = servers.redis
 valkey = servers.valkey
 
 LIMIT_S = 60.0
-ENGINES = ("chatty", "crashing", "flow", "steady", "still", "waiting")
+ENGINES = ("chatty", "crashing", "mesh", "steady", "still", "waiting")
 QUICK = WorkRules(beat_s=0.1, stop_s=3.0, idle_s=0.1)
 PHOTO, CLIP, WALL = "inputs/7/photo.png", "inputs/7/clip.mp4", "inputs/7/wall.png"
 
@@ -129,9 +129,9 @@ async def queues(valkey: str) -> AsyncIterator[Queues]:
 
 
 def offer_of(*engines: str) -> EngineOffer:
-    return EngineOffer(
-        device="cpu", engines=tuple(OfferedEngine(name=name, options=()) for name in engines)
-    )
+    abilities: dict[str, Any] = {"mesh": {"options": ("strength",), "max_faces": 8}}
+    offered = (OfferedEngine(name=name, **abilities.get(name, {})) for name in engines)
+    return EngineOffer(device="cpu", engines=tuple(offered))
 
 
 @dataclass

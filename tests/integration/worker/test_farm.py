@@ -139,7 +139,7 @@ async def farm_worker(farm: Farm, name: str) -> AsyncIterator[FarmWorker]:
     }
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "animato", "worker", "--verbose", "--engines", "flow"),
+            *(sys.executable, "-m", "animato", "worker", "--verbose", "--engines", "mesh"),
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), **settings},
             stdout=log,
@@ -170,7 +170,7 @@ async def test_one_does_the_work_of_the_other_that_is_killed_and_no_secret_is_to
     Image.fromarray(ASTRONAUT).save(tmp_path / "photo.png")
     await store.put(PHOTO, tmp_path / "photo.png")
     async with (
-        Queues(farm.url, ["flow"]) as queues,
+        Queues(farm.url, ["mesh"]) as queues,
         farm_worker(farm, "one") as one,
         farm_worker(farm, "two") as two,
     ):
@@ -184,7 +184,7 @@ async def test_one_does_the_work_of_the_other_that_is_killed_and_no_secret_is_to
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
         facts = {"photo_key": found.photo.file, "face_box": found.faces[0].box}
 
-        broken_off = await ordered(queues, 2, "flow", **facts)
+        broken_off = await ordered(queues, 2, "mesh", **facts)
 
         async def somebody_is_in_the_middle() -> bool:
             return one.is_encoding() or two.is_encoding()
@@ -193,7 +193,7 @@ async def test_one_does_the_work_of_the_other_that_is_killed_and_no_secret_is_to
         killed, other = (one, two) if one.is_encoding() else (two, one)
         # It shall not be quicker than we are.
         os.kill(killed.engines()[0], signal.SIGSTOP)
-        undisturbed = await ordered(queues, 3, "flow", **facts)
+        undisturbed = await ordered(queues, 3, "mesh", **facts)
         first = (await until(queues, undisturbed.ref, OrderState.DONE)).video()
         signs = await workers.living()
         killed.process.kill()

@@ -44,7 +44,7 @@ ASTRONAUT, HER_FACE = "looks/8/photo.png", CropBox(left=170, upper=55, right=276
 
 async def waiting(queues: Queues) -> int:
     counts = [
-        (await queues.statistics(queue)).counts for queue in ("animate-flow", "animate-still")
+        (await queues.statistics(queue)).counts for queue in ("animate-mesh", "animate-still")
     ]
     return sum(one["wait"] + one["prioritized"] for one in counts)
 
@@ -57,9 +57,9 @@ async def test_photo_without_a_face_is_told_while_two_hundred_videos_wait(
     orders = [
         await ordered(queues, 2 + person, engine, photo_key=ASTRONAUT, face_box=HER_FACE, draft="8")
         for person in range(VIDEOS // 2)
-        for engine in ("still", "flow")
+        for engine in ("still", "mesh")
     ]
-    async with working(plan, "flow", "still"):
+    async with working(plan, "mesh", "still"):
         await until(queues, orders[0].ref, OrderState.DONE)
         engines = engine_processes(os.getpid())
         before = await waiting(queues)
@@ -74,7 +74,7 @@ async def test_photo_without_a_face_is_told_while_two_hundred_videos_wait(
 
 async def test_look_needs_no_engine(queues: Queues, plan: WorkerPlan) -> None:
     look = await look_ordered(queues)
-    async with working(plan, "flow", "still"):
+    async with working(plan, "mesh", "still"):
         await until(queues, look.ref, OrderState.DONE)
         assert engine_processes(os.getpid()) == []
 

@@ -116,8 +116,8 @@ async def test_order_of_a_killed_worker_is_done_by_another_and_nothing_is_left_o
 async def test_command_gives_back_what_it_has_in_hand_when_a_signal_comes(
     queues: Queues, plan: WorkerPlan, redis: Redis, number: signal.Signals, code: int, words: str
 ) -> None:
-    order = await ordered(queues, 2, "flow")
-    async with command(plan, "--engines", "flow", ANIMATO_ENGINES="still") as worker:
+    order = await ordered(queues, 2, "mesh")
+    async with command(plan, "--engines", "mesh", ANIMATO_ENGINES="still") as worker:
         await until(queues, order.ref, OrderState.RUNNING)
 
         async def has_engine() -> bool:
@@ -159,13 +159,13 @@ async def test_what_cannot_be_used_is_one_sentence(plan: WorkerPlan, tmp_path: P
         said_without({"ANIMATO_REDIS_URL": ""}),
         said_without({"ANIMATO_REDIS_URL": f"unix://{tmp_path}/no"}),
         said_without({"ANIMATO_STORE_URL": str(tmp_path / "file")}),
-        said_without({"ANIMATO_ENGINES": "flow,never"}),
+        said_without({"ANIMATO_ENGINES": "mesh,never"}),
     )
     sentences = (
         "set ANIMATO_REDIS_URL",
         "does not answer",
         "file exists",
-        "ANIMATO_ENGINES cannot be used: There is no engine called never: choose one of auto, flow",
+        "ANIMATO_ENGINES cannot be used: There is no engine called never: choose one of auto, fomm",
     )
     for words, sentence in zip(said, sentences, strict=True):
         assert sentence in words

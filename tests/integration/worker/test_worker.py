@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from inference.engines.still import StillEngine
 from inference.media.video import ClipReader
-from jobs.errors import UnknownTemplate, UnsupportedMedia, UserError
+from jobs.errors import NoFaceInBox, UnknownTemplate, UnsupportedMedia, UserError
 from jobs.model import grid_box
 from jobs.orders import LookResult, Order, OrderState
 from jobs.queues.heartbeats import WorkerRegistry, WorkerState
@@ -107,7 +107,7 @@ async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
     queues: Queues, plan: WorkerPlan
 ) -> None:
     look = await look_ordered(queues, clip_key=CLIP)
-    async with working(replace(plan, clip_max_s=0.4), "flow"):
+    async with working(replace(plan, clip_max_s=0.4), "mesh"):
         found = LookResult.read((await until(queues, look.ref, OrderState.DONE)).result or "")
         clip = found.clip
         assert clip is not None
@@ -116,7 +116,7 @@ async def test_what_the_gate_made_of_photo_and_clip_can_be_ordered(
         order = await ordered(
             queues,
             2,
-            "flow",
+            "mesh",
             photo_key=found.photo.file,
             face_box=found.faces[0].box,
             motion=Movement.of_clip(clip),
@@ -130,12 +130,12 @@ async def test_several_movements_are_shown_in_one_video_of_the_chosen_face(
 ) -> None:
     names = ("blink", "wink")
     frames = work_frames([Catalogue.load().get(name) for name in names])
-    order = await ordered(queues, 2, "flow", motion=Movement(templates=names), frames=frames)
-    async with working(plan, "flow"):
+    order = await ordered(queues, 2, "mesh", motion=Movement(templates=names), frames=frames)
+    async with working(plan, "mesh"):
         video = (await until(queues, order.ref, OrderState.DONE)).video()
-        await seen(lambda: redis.exists("animato:ewma:cpu:flow"))
+        await seen(lambda: redis.exists("animato:ewma:cpu:mesh"))
     assert (video.width, video.height, video.frame_count) == (478, 236, 80)
-    assert (video.duration_s, video.has_sound, video.engine) == (3.2, False, "flow")
+    assert (video.duration_s, video.has_sound, video.engine) == (3.2, False, "mesh")
     await store.fetch(video.key, plan.place.parent / "video.mp4")
     with ClipReader(plan.place.parent / "video.mp4") as shown:
         pictures = list(shown)
@@ -147,13 +147,29 @@ async def test_several_movements_are_shown_in_one_video_of_the_chosen_face(
     assert left != right
 
 
-async def test_cell_of_the_grid_can_be_ordered_of_a_photo_without_a_face(
+async def test_order_that_waits_under_the_engines_former_name_is_made(
+    queues: Queues, plan: WorkerPlan, redis: Redis
+) -> None:
+    order = await ordered(queues, 2, "flow", face_box=FACE_BOX)
+    assert order.ref.queue == "animate-flow"
+    plain = json.loads(order.to_json()) | {"engine": "flow"}
+    del plain["queue"]
+    await redis.hset(order.ref.key, "data", json.dumps(plain))
+    async with working(plan, "still", "mesh"):
+        video = (await until(queues, order.ref, OrderState.DONE)).video()
+    assert (video.engine, video.frame_count) == ("mesh", 75)
+
+
+async def test_cell_of_the_grid_can_be_ordered_if_it_has_a_face(
     queues: Queues, plan: WorkerPlan
 ) -> None:
-    order = await ordered(queues, 2, "flow", photo_key=WALL, face_box=grid_box(512, 512, 6))
-    async with working(plan, "flow"):
+    order = await ordered(queues, 2, "mesh", face_box=grid_box(200, 200, 5))
+    empty = await ordered(queues, 3, "mesh", photo_key=WALL, face_box=grid_box(512, 512, 6))
+    async with working(plan, "mesh"):
         video = (await until(queues, order.ref, OrderState.DONE)).video()
-    assert (video.width, video.height, video.frame_count) == (512, 512, 75)
+        refused = await until(queues, empty.ref, OrderState.FAILED)
+    assert (video.width, video.height, video.frame_count) == (200, 200, 75)
+    assert isinstance(refused.error, NoFaceInBox)
 
 
 @pytest.mark.parametrize(
@@ -318,11 +334,11 @@ async def test_order_of_an_earlier_version_is_made_or_refused_for_its_person(
     queues: Queues, plan: WorkerPlan, redis: Redis
 ) -> None:
     box = FACE_BOX.model_dump()
-    template, clip = await ordered(queues, 2, "flow"), await ordered(queues, 3, "flow")
+    template, clip = await ordered(queues, 2, "mesh"), await ordered(queues, 3, "mesh")
     motion: dict[str, Any] = {"template": "blink", "clip_key": None, "templates": []}
     await made_old(redis, template, motion=motion, face_box=box, options={})
     await made_old(redis, clip, face_box=box, options={})
-    async with working(plan, "flow"):
+    async with working(plan, "mesh"):
         done = await until(queues, template.ref, OrderState.DONE)
         refused = await until(queues, clip.ref, OrderState.FAILED)
     assert done.video().width == 200

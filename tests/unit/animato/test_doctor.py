@@ -46,7 +46,7 @@ def test_unknown_setting_is_wrong_and_its_neighbour_is_named(
 def test_engine_that_does_not_exist_is_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ANIMATO_ENGINES", "flow,flew")
+    monkeypatch.setenv("ANIMATO_ENGINES", "mesh,flew")
     state, says = report(capsys)["settings"]
     assert state == "wrong"
     assert "flew" in says

@@ -8,10 +8,15 @@ from jobs.errors import ExtraMissing
 
 def test_arguments_of_a_worker() -> None:
     parsed = make_parser().parse_args(
-        ["worker", "--engines", "fomm, flow", "--device", "cuda:1", "--once", "-v"]
+        ["worker", "--engines", "fomm, mesh", "--device", "cuda:1", "--once", "-v"]
     )
-    assert (parsed.engines, parsed.device) == (("fomm", "flow"), "cuda:1")
+    assert (parsed.engines, parsed.device) == (("fomm", "mesh"), "cuda:1")
     assert (parsed.once, parsed.verbose) == (True, True)
+
+
+def test_engine_is_named_as_before() -> None:
+    parsed = make_parser().parse_args(["worker", "--engines", "still,flow"])
+    assert parsed.engines == ("still", "mesh")
 
 
 def test_nothing_needs_to_be_said() -> None:
@@ -25,7 +30,7 @@ def test_nothing_needs_to_be_said() -> None:
     ("words", "said"),
     [
         (["--device", "gpu"], "'gpu' is none of auto, cpu"),
-        (["--engines", "flow,"], "not a list of engines"),
+        (["--engines", "mesh,"], "not a list of engines"),
         (["--engines", ""], "not a list of engines"),
     ],
 )

@@ -19,7 +19,7 @@ def make_order(**changes: Any) -> Order:
         "chat": chat,
         "draft": "k3f9a2b1cd",
         "number": number,
-        "engine": "flow",
+        "engine": "mesh",
         "wish": make_wish(
             "looks/k3f9a2b1cd/photo.png",
             changes.pop("motion", Movement(template="smile")),
@@ -49,7 +49,7 @@ def make_result(**changes: Any) -> Result:
         "height": 192,
         "frame_count": 100,
         "has_sound": False,
-        "engine": "flow",
+        "engine": "mesh",
         "label": "Made with AI software: a photo warped by computer vision",
         "digital_source_type": "https://example.org/type",
         "attempt": 1,

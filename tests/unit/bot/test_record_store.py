@@ -10,6 +10,7 @@ from bot.drafts.draft_store import Conversation
 from bot.drafts.intake import IntakeJob
 from bot.orders.order_cards import OrderCard
 from bot.record_store import BotRecord
+from jobs.model import CropBox
 from tests.old_records import old_record
 from tests.unit.bot.cards import make_card
 
@@ -67,8 +68,18 @@ def test_draft_is_read_and_written_under_its_stored_names() -> None:
     assert (draft.draft_id, draft.chat_id, draft.person_id) == ("7", 5, 5)
     assert draft.movement is not None
     assert (draft.movement.template, draft.reserved_number, draft.order_chat_id) == ("smile", 3, -9)
-    # Its names were not stored with the wish for all movements.
-    assert json.loads(draft.to_json()).keys() == stored.keys() - {"is_all_wanted"}
+    written = json.loads(draft.to_json())
+    # The names of all movements were not stored with the wish for them.
+    assert written.keys() == stored.keys() - {"face_box", "is_all_wanted"} | {"face_boxes"}
+    assert written["schema_version"] == 2
+    assert Draft.read(draft.to_json()) == draft
+
+
+def test_face_of_an_earlier_draft_is_still_chosen() -> None:
+    stored = old_record("draft_of_template")
+    box = CropBox.model_validate(stored["face_box"])
+    assert Draft.read(json.dumps(stored)).face_boxes == (box,)
+    assert Draft.read(json.dumps(stored | {"face_box": None})).face_boxes == ()
 
 
 def test_order_card_is_read_and_written_under_its_stored_names() -> None:

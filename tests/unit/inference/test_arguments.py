@@ -17,6 +17,7 @@ from inference.argument_types import (
     seconds,
     side_px,
     smoothing_s,
+    strength,
     video_path,
 )
 from inference.arguments import (
@@ -158,6 +159,7 @@ def test_boxes_numbers_and_paths_are_read() -> None:
     assert crop_box("40,30,200,190") == CropBox(left=40, upper=30, right=200, lower=190)
     assert face_choice("3") == 3
     assert face_choice("centre") == face_choice("center") == "centre"
+    assert face_choice("all") == "all"
     assert video_path("folder/A.MP4") == Path("folder/A.MP4")
     for name in ("a.mkv", "a.gif", "a.webp"):
         assert video_path(name) == Path(name)
@@ -180,7 +182,7 @@ def test_boxes_numbers_and_paths_are_read() -> None:
             (crop_box, text)
             for text in ("", "1,2,3", "1,2,3,4,5", "a,b,c,d", "9,9,3,20", "1.5,2,3,4")
         ),
-        *((face_choice, text) for text in ("0", "-1", "1.5", "all", "")),
+        *((face_choice, text) for text in ("0", "-1", "1.5", "both", "")),
         *((video_path, text) for text in ("out.avi", "out", "mp4", "out.mp4/")[:3]),
         *((side_px, text) for text in ("63", "-1", "1e3", "12.5", "")),
         *((seconds, text) for text in ("-1", "nan", "inf", "soon", "1e9", "")),
@@ -190,6 +192,7 @@ def test_boxes_numbers_and_paths_are_read() -> None:
         *((frame_number, text) for text in ("-1", "first", "1.0", "")),
         *((margin, text) for text in ("0.9", "5", "nan", "inf", "")),
         *((smoothing_s, text) for text in ("-0.1", "2", "nan", "")),
+        *((strength, text) for text in ("0.4", "1.6", "nan", "more", "")),
     ],
 )
 def test_nonsense_is_refused_with_the_text_named(read: Callable[[str], object], text: str) -> None:
@@ -202,6 +205,8 @@ def test_nonsense_is_refused_with_the_text_named(read: Callable[[str], object], 
 def test_nonsense_on_the_command_line_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, *PHOTO, *CLIP, *OUTPUT, "--face_box", "1,2")
     assert "'1,2' is not left,upper,right,lower" in said
+    said = refused(capsys, *PHOTO, *CLIP, *OUTPUT, "--strength", "2")
+    assert "'2' is not a number from 0.5 to 1.5" in said
 
 
 # --- what is asked of the engine ------------------------------------------------------------------
@@ -268,6 +273,12 @@ def test_each_option_of_the_engine_is_taken(
     assert type(getattr(found, option)) is type(value) or isinstance(value, Path)
 
 
+def test_strength_is_an_option_of_animate_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked("--strength", "1.5").strength == 1.5
+    assert (asked().strength, asked(defaults=PREPARE).strength) == (1.0, 1.0)
+    assert "--strength" in refused(capsys, *PHOTO, *CLIP, "--strength", "1", defaults=PREPARE)
+
+
 def test_padding_goes_with_cropping(capsys: pytest.CaptureFixture[str]) -> None:
     padding = ("-cip", "1", "2", "3", "4")
     assert asked(*padding).crop_image_padding == (1, 2, 3, 4)
@@ -309,11 +320,23 @@ def test_samples_that_are_there_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_an_option_that_an_engine_does_not_understand_is_a_usage_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    parser = argparse.ArgumentParser()
-    check_engine_options(parser, frozenset({"device", "relative"}), find_engine("fomm"))
-    check_engine_options(parser, frozenset(), find_engine("still"))
+    parser, plain = argparse.ArgumentParser(), parsed(*PHOTO, *CLIP, *OUTPUT)
+    options = frozenset({"device", "relative"})
+    check_engine_options(parser, plain, options, find_engine("fomm"))
+    check_engine_options(parser, plain, frozenset({"relative", "strength"}), find_engine("mesh"))
     for option, flag in (("smooth", "--smooth"), ("device", "--cpu")):
         with pytest.raises(SystemExit) as ended:
-            check_engine_options(parser, frozenset({option}), find_engine("still"))
+            check_engine_options(parser, plain, frozenset({option}), find_engine("mesh"))
         assert ended.value.code == 2
-        assert f"{flag} goes with the engine fomm, not with still" in capsys.readouterr().err
+        assert f"{flag} goes with the engine fomm, not with mesh" in capsys.readouterr().err
+
+
+def test_all_faces_go_with_an_engine_that_moves_several(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parser, everybody = argparse.ArgumentParser(), parsed(*PHOTO, *CLIP, *OUTPUT, "--face", "all")
+    check_engine_options(parser, everybody, frozenset(), find_engine("mesh"))
+    with pytest.raises(SystemExit) as ended:
+        check_engine_options(parser, everybody, frozenset(), find_engine("fomm"))
+    assert ended.value.code == 2
+    assert "--face all goes with the engine mesh, not with fomm" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from inference.engine import (
 from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
 from inference.extras import missing_neural
-from inference.flow.track import Track
+from inference.mesh.track import Track
 from jobs.errors import EngineUnavailable, UnknownEngine
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion
@@ -52,7 +52,7 @@ def lame_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_there_is_an_engine_for_every_file() -> None:
     files = {path.stem for path in Path(next(iter(engines.__path__))).glob("[!_]*.py")}
     assert set(engine_names()) == files
-    assert {"flow", "fomm", "still"} <= files
+    assert {"fomm", "mesh", "still"} <= files
 
 
 @pytest.mark.parametrize("name", engine_names())
@@ -81,19 +81,21 @@ def automatic(store: NoStore | None, chosen: EngineOptions | None = None) -> str
     return ready_engine("auto", chosen, store).name  # type: ignore[arg-type]  # all that is asked
 
 
+@pytest.mark.usefixtures("landmarker")
 def test_auto_is_the_preferred_engine_that_needs_nothing(require: Require) -> None:
-    assert automatic(None) == automatic(NoStore(None)) == "flow"
+    assert automatic(None) == automatic(NoStore(None)) == "mesh"
     require(not missing_neural(), "the extra neural is not installed")
     assert automatic(NoStore(Path("checkpoints/vox-cpk.pth.tar"))) == "fomm"
 
 
+@pytest.mark.usefixtures("landmarker")
 def test_auto_goes_by_the_checkpoint_that_is_asked_for(require: Require) -> None:
     require(not missing_neural(), "the extra neural is not installed")
     mine = Path("mine.pth.tar")
     assert automatic(NoStore(mine), EngineOptions(checkpoint=mine)) == "fomm"
-    assert automatic(NoStore(mine)) == "flow"
+    assert automatic(NoStore(mine)) == "mesh"
     vox = NoStore(Path("checkpoints/vox-cpk.pth.tar"))
-    assert automatic(vox, EngineOptions(checkpoint=mine)) == "flow"
+    assert automatic(vox, EngineOptions(checkpoint=mine)) == "mesh"
 
 
 def test_an_engine_that_is_asked_for_by_name_may_lack_files(require: Require) -> None:
@@ -101,12 +103,12 @@ def test_an_engine_that_is_asked_for_by_name_may_lack_files(require: Require) ->
     assert ready_engine("fomm").name == "fomm"
     (needed,) = find_engine("fomm").missing_files(EngineOptions(), None)
     assert "animato weights fetch vox-cpk" in needed
-    assert find_engine("flow").missing_files(EngineOptions(), None) == ()
+    assert find_engine("still").missing_files(EngineOptions(), None) == ()
 
 
-@pytest.mark.parametrize("name", ["nope", "auto", "Flow", "", "../engine", "flow.py", "os"])
+@pytest.mark.parametrize("name", ["nope", "auto", "Mesh", "", "../engine", "mesh.py", "os"])
 def test_an_unknown_engine_is_refused_with_the_known_ones_named(name: str) -> None:
-    with pytest.raises(UnknownEngine, match="auto, flow, fomm, mesh, still"):
+    with pytest.raises(UnknownEngine, match="auto, fomm, mesh, still"):
         find_engine(name)
 
 
@@ -137,6 +139,7 @@ def test_new_file_is_what_auto_takes_if_it_is_preferred(
     assert (info.name, info.button, info.preference) == ("keen", "Keener", 99)
 
 
+@pytest.mark.usefixtures("landmarker")
 def test_movements_are_drawn_by_an_engine_that_evaluates_curves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

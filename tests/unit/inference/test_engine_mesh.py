@@ -1,9 +1,11 @@
 """The engine `mesh`: drawn movements, clips and several faces."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,9 +14,10 @@ import pytest
 from inference.engine import Driving, EngineCrop, Picture
 from inference.engine_options import EngineOptions
 from inference.engines.mesh import MeshEngine
+from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import Landmarker, Landmarks
-from inference.mesh.head import Head, fit_head
 from inference.mesh.measuring import measure_track
+from inference.mesh.track import Track, read_track, write_track
 from jobs.errors import NoFaceInClip
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion
@@ -110,6 +113,86 @@ def test_a_clip_that_cannot_be_read_again_moves_the_photo_too(
     assert not np.array_equal(frames[0], frames[-1])
 
 
+def followed(photo: Picture, clip: list[Picture], track_file: Path) -> list[Picture]:
+    """The frames of a clip whose track is kept in a file."""
+    engine = MeshEngine()
+    engine.prepare(photo, [FACE])
+    kept = replace(driving(clip), track_file=track_file, frame_count=len(clip))
+    return [frame for batch in engine.animate(kept, None) for frame in batch]
+
+
+def test_the_track_of_a_clip_is_kept_and_used_again(
+    astronaut: Picture, going_right: list[Picture], tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.npz"
+    first = followed(astronaut, going_right, path)
+    written = path.stat()
+
+    again = followed(astronaut, going_right, path)
+
+    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+    assert [file.name for file in tmp_path.iterdir()] == ["clip.npz"]
+
+
+def test_a_clip_with_a_track_is_not_measured(
+    landmarker: Landmarker, astronaut: Picture, going_right: list[Picture], tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.npz"
+    followed(astronaut, [astronaut] * len(going_right), path)
+
+    frames = followed(astronaut, going_right, path)
+
+    # It stands still like the clip that was measured.
+    crop = MeshEngine().crop_for([FACE], astronaut)
+    x = [_nose_x(landmarker, pasted(astronaut, frames[index], crop)) for index in (0, -1)]
+    assert x[1] - x[0] == pytest.approx(0, abs=1)
+
+
+def shorter(track: Track) -> Track:
+    fields = {name: getattr(track, name)[:-1] for name in Track.FORMS}
+    return replace(track, **fields)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path, _track: path.write_bytes(b"PK no track"),
+        lambda path, _track: path.write_bytes(b""),
+        lambda path, track: write_track(shorter(track), path),
+        lambda path, track: write_track(replace(track, frame_rate=Fraction(24)), path),
+        lambda path, track: write_track(replace(track, frame_size=(640, 480)), path),
+    ],
+    ids=["broken", "empty", "another length", "another rate", "another size"],
+)
+def test_a_track_that_is_broken_or_of_another_clip_is_measured_anew(
+    astronaut: Picture,
+    going_right: list[Picture],
+    tmp_path: Path,
+    change: Callable[[Path, Track], object],
+) -> None:
+    path = tmp_path / "clip.npz"
+    right = followed(astronaut, going_right, path)
+    measured = path.read_bytes()
+    change(path, read_track(path))
+    assert path.read_bytes() != measured
+
+    frames = followed(astronaut, going_right, path)
+
+    assert len(frames) == len(going_right)
+    assert all(np.array_equal(one, other) for one, other in zip(frames, right, strict=True))
+    assert read_track(path).frame_count == len(going_right)
+    assert read_track(path).frame_size == (512, 512)
+
+
+def test_a_track_that_cannot_be_written_is_no_failure(
+    astronaut: Picture, going_right: list[Picture], tmp_path: Path
+) -> None:
+    frames = followed(astronaut, going_right, tmp_path / "no folder" / "clip.npz")
+
+    assert len(frames) == len(going_right)
+
+
 def test_a_clip_without_a_face_is_refused(astronaut: Picture) -> None:
     engine = MeshEngine()
     engine.prepare(astronaut, [FACE])
@@ -176,6 +259,28 @@ def test_all_faces_move_one_later_than_the_other(pair: Picture) -> None:
     assert second[-1] > 0
     middle = np.stack(frames)[:, :, 250:350]
     assert np.array_equal(middle, np.broadcast_to(own[:, 250:350], middle.shape))
+
+
+def test_a_face_that_stays_is_not_pulled_along(astronaut: Picture) -> None:
+    pair = np.hstack([astronaut[:, 154:294], astronaut[:, 154:294]])
+    left, right = (
+        Face(number=1, box=FACE.box.model_copy(update={"left": x, "right": x + 100}), votes=5)
+        for x in (20, 160)
+    )
+    motion = curves(yaw=((0.0, 0.0), (0.5, 0.35), (1.0, 0.35)))
+
+    def change_beside(*still: Face) -> float:
+        engine = MeshEngine()
+        engine.still_faces = still
+        box = engine.crop_for([left], pair).box
+        engine.prepare(pair, [left])
+        frames = [frame for batch in engine.animate(None, motion) for frame in batch]
+        after = pasted(pair, frames[-1], EngineCrop(box)).astype(int)
+        part = slice(66, 166), slice(right.box.left + 20, right.box.right)
+        return float(np.abs(after[part] - pair[part]).max())
+
+    assert change_beside() > 10
+    assert change_beside(right) < 4
 
 
 def _head(landmarker: Landmarker, picture: Picture) -> Head:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from inference.flow.procedural import parameters_at
+from inference.mesh.curves import values_at
 from inference.motion import (
     Keypoints,
     adapt_scale,
@@ -15,7 +15,7 @@ from inference.motion import (
     pose_distance,
     smooth,
 )
-from jobs.templates import Catalogue, CurveMotion
+from jobs.templates import Catalogue, CurveMotion, CurveName
 
 FPS = 25.0
 JITTER = 0.005
@@ -222,9 +222,9 @@ def nod(fps: float = FPS, seconds: float = 4.0) -> Keypoints:
     motion = Catalogue.load().get("nod").motion
     assert isinstance(motion, CurveMotion)
     times = np.arange(round(seconds * fps)) / fps
-    moments = [parameters_at(motion, time) for time in times]
-    pitch = np.array([moment.pitch for moment in moments])
-    roll = np.array([moment.roll for moment in moments])
+    moments = [values_at(motion, time) for time in times]
+    pitch = np.array([moment[CurveName.PITCH] for moment in moments])
+    roll = np.array([moment[CurveName.ROLL] for moment in moments])
     base = np.random.default_rng(3).uniform(-0.6, 0.6, (10, 2))
     value = np.repeat(base[None], len(times), axis=0)
     value[..., 1] += pitch[:, None] * (1 - 0.5 * base[:, 1])

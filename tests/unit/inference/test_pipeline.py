@@ -14,13 +14,12 @@ import skimage.data
 
 from inference.choose import TemplateSource
 from inference.engine import Driving, Engine, EngineCrop, Picture
-from inference.engines.flow import FlowEngine
+from inference.engines.mesh import MeshEngine
 from inference.engines.still import StillEngine
-from inference.flow.placement import place_face
-from inference.flow.procedural import Parameters, ProceduralMotion
-from inference.flow.renderer import FaceMotion, FaceRenderer
-from inference.flow.track import Track
+from inference.faces.landmarker import Landmarker
 from inference.media.writer import VideoWriter
+from inference.mesh.measuring import measure_track
+from inference.mesh.track import Track, write_track
 from inference.pipeline import COMMENT, Listener, animate_photo
 from jobs.errors import BrokenTrack, Cancelled, MediaDamaged, OutputNotWritable
 from jobs.model import CropBox, Face
@@ -61,17 +60,10 @@ def photo(picture: Picture, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clip(picture: Picture, tmp_path_factory: pytest.TempPathFactory) -> ClipFindings:
     """Seven frames of the astronaut moving to the right, 350 x 300 px at film rate."""
     even = np.ascontiguousarray(picture[:300, :350])
-    placement = place_face(even, FACE.box)
-    renderer, motion = FaceRenderer(even, placement), ProceduralMotion(placement.anchors)
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     with VideoWriter(path, 350, 300, FILM_RATE, comment="a test") as writer:
         for index in range(7):
-            now = Parameters(tx=2.0 * index, yaw=0.02 * index)
-            frame = even.copy()
-            box = renderer.box
-            rendered = renderer.render(FaceMotion(motion.pose(now), motion.field(now)))
-            frame[box.upper : box.lower, box.left : box.right] = rendered
-            writer.write(frame)
+            writer.write(moved_right(even, 2.0 * index))
     return ClipFindings(
         file=str(path),
         width=350,
@@ -83,6 +75,13 @@ def clip(picture: Picture, tmp_path_factory: pytest.TempPathFactory) -> ClipFind
         has_sound=False,
         faces=(FACE,),
     )
+
+
+def moved_right(picture: Picture, px: float) -> Picture:
+    height, width = picture.shape[:2]
+    turn = np.array([[1.0, 0.0, px], [0.0, 1.0, 0.0]])
+    moved = cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
 
 
 @pytest.fixture
@@ -158,11 +157,12 @@ class SpotEngine(StillEngine):
             yield [white]
 
 
+@pytest.mark.usefixtures("landmarker")
 def test_a_template_becomes_an_mp4_of_the_whole_photo(
     photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource
 ) -> None:
     output = tmp_path / "nod.mp4"
-    result = animate_photo(wish_of(photo, NOD), FlowEngine(), output, source)
+    result = animate_photo(wish_of(photo, NOD), MeshEngine(), output, source)
     frames = decoded(output)
     assert files_in(tmp_path) == ["nod.mp4"]
     assert len(frames) == result.frame_count == 12
@@ -177,11 +177,12 @@ def test_a_template_becomes_an_mp4_of_the_whole_photo(
     assert near(frames[6][face], picture[face]) > 2 * near(frames[0][face], picture[face])
 
 
+@pytest.mark.usefixtures("landmarker")
 def test_a_clip_leads_the_photo_at_its_own_exact_rate(
     photo: Path, picture: Picture, clip: ClipFindings, tmp_path: Path, source: TemplateSource
 ) -> None:
     output = tmp_path / "led.mp4"
-    result = animate_photo(wish_of(photo, clip), FlowEngine(), output, source)
+    result = animate_photo(wish_of(photo, clip), MeshEngine(), output, source)
     frames = decoded(output)
     assert len(frames) == result.frame_count == 7
     assert rate_of(output) == result.frame_rate == FILM_RATE
@@ -190,11 +191,12 @@ def test_a_clip_leads_the_photo_at_its_own_exact_rate(
     assert near(led[face], wanted[face]) < 0.5 * near(picture[:300, :350][face], wanted[face])
 
 
+@pytest.mark.usefixtures("landmarker")
 def test_without_paste_back_only_the_engines_part_is_shown(
     photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource
 ) -> None:
     output = tmp_path / "part.mp4"
-    engine = FlowEngine()
+    engine = MeshEngine()
     box = engine.crop_for([FACE], picture).box
     tall = np.vstack([picture, picture[::-1], picture])  # more room than the engine's box takes
     path = tmp_path / "tall.png"
@@ -232,21 +234,13 @@ def test_the_still_engine_gives_the_photo_for_every_frame(
 
 
 def test_a_track_is_a_movement_too(
-    photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource
+    photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource, landmarker: Landmarker
 ) -> None:
-    rest = np.repeat(np.eye(2, 3, dtype=np.float32)[None], 4, axis=0)
-    rest[1:, 0, 2] = (4, 8, 12)
-    track = Track(
-        Fraction(30),
-        rest,
-        np.zeros((4, 40, 2), np.float32),
-        np.zeros((4, 40, 2, 2), np.float32),
-        np.ones((4, 40), np.float32),
-        place_face(picture, FACE.box).anchors,
-    )
-    track.save(source.folder / "track.npz")
+    clip = [moved_right(picture, px) for px in (0, 0, 0, 12)]
+    track = measure_track(clip, FACE, Fraction(30), landmarker)
+    write_track(track, source.folder / "track.npz")
     output = tmp_path / "track.mp4"
-    result = animate_photo(wish_of(photo, Movement(template="track")), FlowEngine(), output, source)
+    result = animate_photo(wish_of(photo, Movement(template="track")), MeshEngine(), output, source)
     frames = decoded(output)
     assert len(frames) == result.frame_count == 4
     assert rate_of(output) == 30
@@ -261,6 +255,28 @@ def test_a_movement_is_repeated_as_often_as_wanted(
     assert len(decoded(output)) == result.frame_count == 36
 
 
+class SeveralFaces(StillEngine):
+    max_faces = 2
+
+
+def test_several_faces_count_as_so_many_times_the_work(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
+    other = CropBox(left=10, upper=10, right=60, lower=60)
+    boxes = (FACE.box, other)
+    wish = wish_of(photo, NOD, face_boxes=boxes)
+    assert animate_photo(wish, SeveralFaces(), tmp_path / "a.mp4", source).work_frames == 24
+
+
+def test_faces_that_do_not_move_are_told_to_the_engine(
+    photo: Path, tmp_path: Path, source: TemplateSource
+) -> None:
+    other = CropBox(left=10, upper=10, right=60, lower=60)
+    engine = SeveralFaces()
+    animate_photo(wish_of(photo, NOD, face_boxes=(other,)), engine, tmp_path / "a.mp4", source)
+    assert engine.still_faces == (FACE,)
+
+
 def test_the_file_says_that_it_was_made_by_a_machine(
     photo: Path, tmp_path: Path, source: TemplateSource
 ) -> None:
@@ -271,11 +287,12 @@ def test_the_file_says_that_it_was_made_by_a_machine(
     assert COMMENT.startswith("AI-generated")
 
 
+@pytest.mark.usefixtures("landmarker")
 def test_progress_rises_to_the_end(photo: Path, tmp_path: Path, source: TemplateSource) -> None:
     reports: list[tuple[int, int]] = []
     animate_photo(
         wish_of(photo, NOD),
-        FlowEngine(),
+        MeshEngine(),
         tmp_path / "a.mp4",
         source,
         Listener(lambda done, total: reports.append((done, total))),
@@ -283,7 +300,8 @@ def test_progress_rises_to_the_end(photo: Path, tmp_path: Path, source: Template
     assert reports == [(5, 12), (10, 12), (12, 12)]
 
 
-@pytest.mark.parametrize("engine", [FlowEngine, StillEngine])
+@pytest.mark.usefixtures("landmarker")
+@pytest.mark.parametrize("engine", [MeshEngine, StillEngine])
 def test_a_cancelled_animation_leaves_no_file_and_no_thread(
     photo: Path, clip: ClipFindings, tmp_path: Path, engine: type[Engine], source: TemplateSource
 ) -> None:

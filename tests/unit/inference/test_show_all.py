@@ -11,12 +11,12 @@ import skimage.data
 
 from inference.choose import TemplateSource
 from inference.engine import Driving, Picture
-from inference.engines.flow import FlowEngine
+from inference.engines.mesh import MeshEngine
 from inference.engines.still import StillEngine
-from inference.flow.track import Track
 from inference.media.photo import write_png
 from inference.media.probe import probe
 from inference.media.video import ClipReader
+from inference.mesh.track import Track
 from inference.pipeline import Listener, animate_photo
 from inference.show_all import TILE_PX, CloseUp, close_up, sheets
 from jobs.errors import Cancelled, EngineUnavailable
@@ -116,10 +116,11 @@ def test_tiles_stand_in_rows_of_three_with_their_numbers() -> None:
     assert narrow.shape == (TILE_PX, 2 * TILE_PX + 6, 3)
 
 
+@pytest.mark.usefixtures("landmarker")
 def test_drawn_movements_begin_with_the_photo_and_move_only_the_head() -> None:
     close = close_up(ASTRONAUT, FACE)
     still, *_ = sheets(close, [movement(0.6)], StillEngine())
-    frames = list(sheets(close, [movement(0.6)], FlowEngine()))
+    frames = list(sheets(close, [movement(0.6)], MeshEngine()))
     assert np.array_equal(frames[0], still)
     change = np.abs(frames[7].astype(int) - still).max(axis=2)
     assert change[90:150, 90:150].max() > 40
@@ -202,13 +203,14 @@ def wish(tmp_path: Path) -> Wish:
     return Wish(photo=photo, movement=Movement(templates=NAMES))
 
 
+@pytest.mark.usefixtures("landmarker")
 def test_video_is_silent_small_and_told_as_it_is(
     wish: Wish, source: TemplateSource, tmp_path: Path
 ) -> None:
     told: list[tuple[int, int]] = []
     path = tmp_path / "all.mp4"
     listener = Listener(lambda done, total: told.append((done, total)))
-    made = animate_photo(wish, FlowEngine(), path, source, listener)
+    made = animate_photo(wish, MeshEngine(), path, source, listener)
     assert told == [(done, 25) for done in range(1, 26)]
     assert made.work_frames == round(0.6 * (25 + 15))
     assert (made.width, made.height, made.frame_count, made.has_sound) == (478, 236, 25, False)

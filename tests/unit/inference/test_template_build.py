@@ -1,5 +1,6 @@
 """Building templates; above all: that the committed files are what the catalogue says."""
 
+import hashlib
 import json
 import shutil
 from fractions import Fraction
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
+from inference.faces.landmarker import Landmarker
 from inference.media.probe import probe
 from inference.media.video import ClipReader
+from inference.media.writer import VideoWriter
+from inference.mesh.track import read_track
 from inference.template_build import (
     BUILT_NAME,
     PREVIEW_SIDE_PX,
@@ -21,6 +25,7 @@ from inference.template_build import (
     is_up_to_date,
     source_hash,
 )
+from jobs.errors import BrokenTrack
 from jobs.templates import SHIPPED_TEMPLATES, Catalogue, CurveMotion, Template
 
 SHIPPED = Catalogue.load()
@@ -108,3 +113,43 @@ def test_only_what_is_out_of_date_is_built(tmp_path: Path) -> None:
     (folder / "wink.preview.mp4").unlink()
     built = list(build_templates(Catalogue.load(folder)))
     assert built == ["wink.mp4", "wink.preview.mp4"]
+
+
+RECORDED = """
+- name: wave
+  emoji: W
+  title: {en: Wave}
+  licence: ours
+  motion: {clip: wave.mp4, track: wave.npz}
+"""
+
+
+def test_track_of_the_format_before_is_told_and_built_again(
+    tmp_path: Path, landmarker: Landmarker
+) -> None:
+    assert landmarker is not None
+    (tmp_path / "templates.yaml").write_text(RECORDED, "utf-8")
+    with (
+        ClipReader(SHIPPED_TEMPLATES / "blink.mp4") as frames,
+        VideoWriter(tmp_path / "wave.mp4", 512, 512, Fraction(25), comment="a test") as writer,
+    ):
+        for frame in islice(frames, 8):
+            writer.write(frame)
+    digest = hashlib.sha256((tmp_path / "wave.mp4").read_bytes()).hexdigest()
+    # As the engine flow wrote them.
+    (tmp_path / BUILT_NAME).write_text(json.dumps({"wave": digest}), "utf-8")
+    (tmp_path / "wave.preview.mp4").write_bytes(b"")
+    pose = np.repeat(np.eye(2, 3, dtype=np.float32)[None], 8, axis=0)
+    np.savez_compressed(
+        tmp_path / "wave.npz", version=np.int64(1), frame_rate=np.array([25, 1]), pose=pose
+    )
+    (wave,) = Catalogue.load(tmp_path).templates
+    assert not is_up_to_date(wave, tmp_path)
+    with pytest.raises(BrokenTrack, match=r"wave\.npz .*: run `animato templates build`"):
+        read_track(tmp_path / "wave.npz")
+
+    built = list(build_templates(Catalogue.load(tmp_path)))
+
+    assert built == ["wave.npz", "wave.preview.mp4"]
+    assert is_up_to_date(wave, tmp_path)
+    assert read_track(tmp_path / "wave.npz").frame_count == 8

@@ -28,7 +28,7 @@ def test_order_of_a_template_can_be_made() -> None:
     order = Order.read(stored("order_of_template"))
     order.check_complete()
     wish = order.wish
-    assert (order.order_id, order.engine) == ("g1001234567890-7-2", "flow")
+    assert (order.order_id, order.engine) == ("g1001234567890-7-2", "mesh")
     assert (wish.photo.file, wish.face_boxes) == ("looks/7/photo.png", (BOX,))
     assert (wish.movement.template, wish.cost_frames) == ("smile", 75)
     assert wish.options == {"relative": True}

@@ -65,7 +65,7 @@ ORDER = Order(
     chat=-1001234567890,
     draft="7",
     number=2,
-    engine="flow",
+    engine="mesh",
     wish=Wish(photo=PHOTO, face_boxes=(BOX,), movement=Movement.of_clip(CLIP), options=OPTIONS),
     estimated_cost_s=12.3,
 )
@@ -78,7 +78,7 @@ RECORDS: list[Record] = [
         message_id=3,
         photo=FILE,
         look=LOOK,
-        face_box=BOX,
+        face_boxes=(BOX,),
         movement=Movement(template="smile"),
         options={"whole": 1.0, "one": 1},
     ),
@@ -101,7 +101,7 @@ RECORDS: list[Record] = [
         work_frames=75,
         render_s=1.5,
         has_sound=True,
-        engine="flow",
+        engine="mesh",
         label="Made with AI software: a photo warped by computer vision",
         digital_source_type="http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic",
         attempt=1,
@@ -212,9 +212,9 @@ def test_each_keyboard_that_is_shown_makes_a_new_wish() -> None:
 
 
 def test_order_knows_its_queue() -> None:
-    assert ORDER.ref == JobRef("animate-flow", "g1001234567890-7-2")
-    assert ORDER.ref.key == "bull:animate-flow:g1001234567890-7-2"
-    assert ORDER.ref.lock_key == "bull:animate-flow:g1001234567890-7-2:lock"
+    assert ORDER.ref == JobRef("animate-mesh", "g1001234567890-7-2")
+    assert ORDER.ref.key == "bull:animate-mesh:g1001234567890-7-2"
+    assert ORDER.ref.lock_key == "bull:animate-mesh:g1001234567890-7-2:lock"
 
 
 # --- the rest -------------------------------------------------------------------------------------

@@ -41,8 +41,8 @@ def test_settings_of_weights_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_engines_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.load().engines == ()
-    monkeypatch.setenv("ANIMATO_ENGINES", "fomm, flow")
-    assert Settings.load().engines == ("fomm", "flow")
+    monkeypatch.setenv("ANIMATO_ENGINES", "fomm, mesh")
+    assert Settings.load().engines == ("fomm", "mesh")
     assert Settings(engines=("still",)).engines == ("still",)
 
 
@@ -136,8 +136,8 @@ def test_unknown_name_in_the_file_is_told_too(tmp_path: Path) -> None:
         ("ANIMATO_CLIP_MAX_S", "0"),
         ("ANIMATO_CLIP_MAX_S", "nan"),
         ("ANIMATO_CLIP_MAX_S", "1e9"),
-        ("ANIMATO_DEFAULT_ENGINE", "../flow"),
-        ("ANIMATO_ENGINES", "flow;fomm"),
+        ("ANIMATO_DEFAULT_ENGINE", "../mesh"),
+        ("ANIMATO_ENGINES", "mesh;fomm"),
         ("ANIMATO_DEVICE", "gpu"),
         ("ANIMATO_DEVICE", "cuda:x"),
         ("ANIMATO_WEIGHTS_MIRROR", "ftp://example.org"),
@@ -163,7 +163,7 @@ def test_bad_value_is_one_sentence_with_its_variable(
         ("ANIMATO_WEIGHTS_MIRROR", "ftp://x", "https://example.org/weights"),
         ("ANIMATO_OFFLINE", "maybe", "true or false"),
         ("ANIMATO_DEFAULT_ENGINE", "no engine", "animato engines"),
-        ("ANIMATO_ENGINES", "flow,", "such as fomm,flow"),
+        ("ANIMATO_ENGINES", "mesh,", "such as fomm,mesh"),
     ],
 )
 def test_bad_value_is_told_in_plain_words_what_is_taken(

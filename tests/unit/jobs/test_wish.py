@@ -51,6 +51,14 @@ def test_wish_costs_the_frames_of_its_movement() -> None:
     assert Wish(photo=PHOTO, movement=once, face_boxes=(BOX,)).cost_frames == 50
 
 
+def test_wish_for_several_faces_costs_as_many_times_the_work() -> None:
+    nod, all_in_one = Movement(template="nod", frames=50), Movement(templates=("nod",), frames=50)
+    assert Wish(photo=PHOTO, movement=nod, face_boxes=(BOX,) * 3).cost_frames == 150
+    assert Wish(photo=PHOTO, movement=all_in_one, face_boxes=(BOX,) * 3).cost_frames == 50
+    with pytest.raises(ValidationError, match="at most 8"):
+        Wish(photo=PHOTO, movement=nod, face_boxes=(BOX,) * 9)
+
+
 def test_wish_survives_json_and_a_change_of_its_files() -> None:
     wish = Wish(
         photo=PHOTO,
@@ -75,7 +83,7 @@ def test_video_survives_json_and_knows_its_duration_and_speed() -> None:
         frame_rate=Fraction(24000, 1001),
         size_bytes=1,
         has_sound=False,
-        engine="flow",
+        engine="mesh",
         label="a",
         digital_source_type="https://example.org/b",
         work_frames=24,

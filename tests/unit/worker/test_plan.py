@@ -18,7 +18,7 @@ OFFER = EngineOffer(
             options=("checkpoint", "config", "device", "relative"),
             missing_files=("weights: fetch them",),
         ),
-        OfferedEngine(name="flow", options=()),
+        OfferedEngine(name="mesh", options=()),
         OfferedEngine(name="still", options=()),
     ),
 )
@@ -27,7 +27,7 @@ OFFER = EngineOffer(
 def test_engines_that_lack_files_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         left = without_lacking(OFFER)
-    assert [engine.name for engine in left.engines] == ["flow", "still"]
+    assert [engine.name for engine in left.engines] == ["mesh", "still"]
     assert caplog.messages == ["fomm is not offered: weights: fetch them"]
     nothing = OFFER.model_copy(update={"engines": OFFER.engines[:1]})
     with pytest.raises(EngineUnavailable):
@@ -35,7 +35,7 @@ def test_engines_that_lack_files_are_left_out(caplog: pytest.LogCaptureFixture) 
 
 
 def test_orders_may_not_name_files_and_devices_of_the_machine() -> None:
-    assert orderable_options(OFFER) == {"fomm": ("relative",), "flow": (), "still": ()}
+    assert orderable_options(OFFER) == {"fomm": ("relative",), "mesh": (), "still": ()}
 
 
 def test_asking_again_is_urgent() -> None:

@@ -36,6 +36,7 @@ from tests.wishes import make_photo
 CATALOGUE = Catalogue.load()
 FILE = MediaFile(file_id="x", name="photo.jpg")
 LONGEST_NAME = "n" * 32
+BOX = CropBox(left=0, upper=0, right=9, lower=9)
 
 
 def draft_of(**changes: Any) -> Draft:
@@ -51,8 +52,7 @@ def draft_of(**changes: Any) -> Draft:
 
 
 def look_of(faces: int = 1, *warnings: MediaWarning) -> LookResult:
-    box = CropBox(left=0, upper=0, right=9, lower=9)
-    found = tuple(Face(number=number + 1, box=box, votes=3) for number in range(faces))
+    found = tuple(Face(number=number + 1, box=BOX, votes=3) for number in range(faces))
     return LookResult(photo=make_photo("p", faces=found, warnings=warnings))
 
 
@@ -62,7 +62,7 @@ def choice_of(count: int = 9, *engines: str, **changes: Any) -> Choice:
         pattern.model_copy(update={"name": f"move{number}", "title": {"en": f"Move {number}"}})
         for number in range(count)
     ]
-    return Choice(templates=templates, engines=engines or ("flow",), **changes)
+    return Choice(templates=templates, engines=engines or ("mesh",), **changes)
 
 
 def labels(keyboard: Keyboard) -> list[list[str]]:
@@ -149,11 +149,11 @@ def test_warnings_stand_above_whatever_is_asked() -> None:
 
 
 def test_engine_is_asked_for_only_where_there_are_several() -> None:
-    one = movement_content(draft_of(), choice_of(2, "flow", engine="flow"), ENGLISH)
+    one = movement_content(draft_of(), choice_of(2, "mesh", engine="mesh"), ENGLISH)
     assert not [tap for tap in taps(one) if tap.action is ButtonAction.ENGINE]
-    choice = choice_of(2, "fomm", "flow", engine="flow", buttons={"fomm": "Livelier", "flow": ""})
+    choice = choice_of(2, "fomm", "mesh", engine="mesh", buttons={"fomm": "Livelier", "mesh": ""})
     two = movement_content(draft_of(), choice, ENGLISH)
-    assert ["Livelier (fomm)", "✓ flow"] in labels(two.keyboard)
+    assert ["Livelier (fomm)", "✓ mesh"] in labels(two.keyboard)
 
 
 def test_nobody_at_work_is_told_and_orders_are_taken_all_the_same() -> None:
@@ -192,6 +192,25 @@ def test_faces_are_spread_evenly_and_end_somewhere() -> None:
     ]
     assert rows == [[2, 1], [3, 2, 1], [3, 3, 3, 1], [4, 4, 4, 1]]
     assert MOST_FACES == 12
+
+
+def test_all_faces_are_offered_as_far_as_an_engine_moves_them() -> None:
+    def row(count: int, max_faces: int) -> list[str]:
+        content = faces_content(draft_of(look=look_of(count)), ENGLISH, max_faces)
+        return labels(content.keyboard)[-2]
+
+    assert row(3, 8) == ["👥 All of them"]
+    assert row(8, 8) == ["👥 All of them"]
+    assert row(9, 8) == ["👥 The 8 largest"]
+    assert row(3, 1) == ["1", "2", "3"]
+
+
+def test_card_says_how_much_work_several_faces_are() -> None:
+    draft = draft_of(face_boxes=(BOX, BOX.scaled(2), BOX.scaled(3)))
+    text = movement_content(draft, choice_of(), ENGLISH).text
+    assert text == "3 faces will move: 3 times the work of one.\nWhich movement?"
+    one = movement_content(draft_of(face_boxes=(BOX,)), choice_of(), ENGLISH).text
+    assert one == "Which movement?"
 
 
 def test_trouble_with_a_clip_leaves_the_photo() -> None:
@@ -233,7 +252,7 @@ def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
 
 def test_every_button_fits_even_with_the_longest_names() -> None:
     draft = draft_of(number=10**6, clip=FILE, movement=Movement(template="move1"))
-    choice = choice_of(30, "fomm", "flow", shows_all=True)
+    choice = choice_of(30, "fomm", "mesh", shows_all=True)
     longest = choice.templates[0].model_copy(
         update={"name": LONGEST_NAME, "title": {"en": "t" * 200}}
     )
@@ -242,7 +261,7 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
         movement_content(draft, choice, ENGLISH, 2),
         movement_content(draft, Choice(templates=[longest]), ENGLISH),
         grid_content(draft, ENGLISH),
-        faces_content(draft_of(number=10**6, look=look_of(40)), ENGLISH),
+        faces_content(draft_of(number=10**6, look=look_of(40)), ENGLISH, 8),
         consent_content(draft.draft_id, 24, ENGLISH),
         MessageContent("", numbers_keyboard(order)),
     ]

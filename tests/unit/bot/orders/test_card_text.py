@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.callback_data import ButtonAction, ButtonData
+from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.gateway.messenger import Keyboard, MessageContent
 from bot.orders.card_text import (
     GROUP,
@@ -19,6 +19,7 @@ from bot.orders.card_text import (
     status_content,
     time_text,
 )
+from bot.orders.order_cards import OrderCard
 from bot.texts import ENGLISH
 from jobs.errors import EngineFailed, NoFaceInBox, NoFaceInClip
 from jobs.orders import OrderState, Progress, Stage
@@ -26,7 +27,7 @@ from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
 from jobs.wish import Movement
-from tests.unit.bot.cards import NOW_S, make_card, make_result
+from tests.unit.bot.cards import NOW_S, make_card, make_order, make_result
 from tests.wishes import make_clip
 
 SHOWN = {"edits": 1, "edited_s": NOW_S - 100, "shown_phase": "waiting"}
@@ -51,7 +52,7 @@ def test_place_and_time_are_told_and_cancel_is_offered() -> None:
 
 def test_place_never_counts_up_and_it_is_said_why() -> None:
     card = make_card(shown=ShownPlace(place=2))
-    standing = standing_of(card, status(OrderState.WAITING, ahead=4), ("flow",))
+    standing = standing_of(card, status(OrderState.WAITING, ahead=4), ("mesh",))
     content = status_content(card, standing, ENGLISH)
     assert "Your place in the queue: 2" in content.text
     assert "fewer recent videos" in content.text
@@ -69,7 +70,7 @@ def test_order_that_nobody_attends_to_keeps_its_place_and_offers_who_is_there() 
 
 def test_work_is_told_in_per_cent() -> None:
     progress = Progress(stage=Stage.ANIMATING, frames_done=40, frames_total=100)
-    standing = standing_of(make_card(), status(OrderState.RUNNING, progress=progress), ("flow",))
+    standing = standing_of(make_card(), status(OrderState.RUNNING, progress=progress), ("mesh",))
     assert "Animating: 40 %" in status_content(make_card(), standing, ENGLISH).text
 
 
@@ -86,13 +87,13 @@ def test_work_is_told_in_per_cent() -> None:
 def test_every_standing_has_its_words(
     state: OrderState, ahead: int | None, progress: Progress | None, said: str
 ) -> None:
-    standing = standing_of(make_card(), status(state, ahead, progress), ("flow",))
+    standing = standing_of(make_card(), status(state, ahead, progress), ("mesh",))
     assert said in status_content(make_card(), standing, ENGLISH).text
 
 
 def test_order_that_is_stopping_cannot_be_cancelled_again() -> None:
     card = make_card(is_stopping=True)
-    standing = standing_of(card, status(OrderState.RUNNING), ("flow",))
+    standing = standing_of(card, status(OrderState.RUNNING), ("mesh",))
     assert status_content(card, standing, ENGLISH) == MessageContent("😊 Smile\nStopping ...")
 
 
@@ -196,8 +197,27 @@ def test_another_frame_is_offered_for_ones_own_clip_if_the_engine_can() -> None:
     assert ButtonAction.BEST_FRAME not in taps(result_buttons(make_card(), 3, BEST_FRAME, ENGLISH))
 
 
+def test_a_little_more_and_less_are_offered_as_far_as_they_go() -> None:
+    def steps(card: OrderCard, *options: str) -> list[str]:
+        found = [button.data for row in result_buttons(card, 3, options, ENGLISH) for button in row]
+        return [tap.argument for tap in found if tap.action is ButtonAction.STRENGTH]
+
+    assert steps(make_card(), "strength") == ["less", "more"]
+    assert steps(make_card()) == [], "the engine cannot"
+    assert steps(strong(1.5), "strength") == ["less"]
+    assert steps(strong(0.5), "strength") == ["more"]
+    all_in_one = make_card(motion=Movement(templates=("nod", "wink")))
+    assert steps(all_in_one, "strength") == []
+
+
+def strong(strength: float) -> OrderCard:
+    order = make_order()
+    wish = order.wish.model_copy(update={"options": {"strength": strength}})
+    return make_card(wish=wish)
+
+
 def test_failure_of_ours_tells_the_order_and_offers_another_try() -> None:
-    error = EngineFailed(name="flow", reason="a secret path /etc")
+    error = EngineFailed(name="mesh", reason="a secret path /etc")
     content = failure_content(make_card(), error, 3, ENGLISH)
     assert "c7-k3f9a2b1cd-2" in content.text
     assert "secret" not in content.text
@@ -212,12 +232,10 @@ def test_failure_that_would_come_again_offers_another_movement_only() -> None:
     assert taps(content.keyboard).keys() == {ButtonAction.AGAIN}
 
 
-def test_part_without_a_face_can_be_chosen_anew() -> None:
+def test_part_without_a_face_can_be_chosen_again() -> None:
     content = failure_content(make_card(), NoFaceInBox(), 3, ENGLISH)
-    assert "no face in this part" in content.text
-    (part,), (movement,) = content.keyboard
-    assert part.text == "🔲 Another part of the photo"
-    assert movement.text == "🔁 Another movement"
+    assert [button.text for row in content.keyboard for button in row] == ["🔁 Another part"]
+    assert taps(content.keyboard)[ButtonAction.AGAIN].argument == ANOTHER_FACE
 
 
 def test_file_that_is_gone_is_told_honestly() -> None:

@@ -38,14 +38,14 @@ def test_draft_and_revision_are_told_by_the_jobs_id() -> None:
 
 
 def test_single_face_is_chosen_and_several_are_not() -> None:
-    assert with_look(make_draft(), make_look(faces=FACES[:1])).face_box == FACES[0].box
-    assert with_look(make_draft(), make_look(faces=FACES)).face_box is None
-    assert with_look(make_draft(), make_look()).face_box is None
+    assert with_look(make_draft(), make_look(faces=FACES[:1])).face_boxes == (FACES[0].box,)
+    assert with_look(make_draft(), make_look(faces=FACES)).face_boxes == ()
+    assert with_look(make_draft(), make_look()).face_boxes == ()
 
 
 def test_face_that_was_chosen_before_stays() -> None:
-    draft = make_draft(face_box=BOX.scaled(3))
-    assert with_look(draft, make_look(faces=FACES[:1])).face_box == BOX.scaled(3)
+    draft = make_draft(face_boxes=(BOX.scaled(3), BOX))
+    assert with_look(draft, make_look(faces=FACES[:1])).face_boxes == draft.face_boxes
 
 
 def test_wish_for_a_clip_follows_the_clip_to_its_new_key() -> None:
@@ -59,10 +59,10 @@ def test_wish_for_a_clip_follows_the_clip_to_its_new_key() -> None:
 
 def test_draft_is_ready_when_look_face_and_movement_are_there() -> None:
     smile = Movement(template="smile")
-    ready = make_draft(look=make_look(), face_box=BOX, movement=smile)
+    ready = make_draft(look=make_look(), face_boxes=(BOX,), movement=smile)
     assert is_ready(ready)
     assert is_ready(ready.model_copy(update={"movement": Movement(templates=("nod", "wink"))}))
-    for missing in ({"look": None}, {"face_box": None}, {"movement": None}):
+    for missing in ({"look": None}, {"face_boxes": ()}, {"movement": None}):
         assert not is_ready(ready.model_copy(update=missing))
 
 

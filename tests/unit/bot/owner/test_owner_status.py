@@ -22,7 +22,7 @@ from tests.wishes import make_clip
 HEARTBEAT = Heartbeat(
     worker="w1", host="attic", device="cuda:0", engines=(), version="1", state=WorkerState.IDLE
 )
-WORKER = LiveWorker(HEARTBEAT, 4.2, {"fomm": 12.34, "flow": None})
+WORKER = LiveWorker(HEARTBEAT, 4.2, {"fomm": 12.34, "mesh": None})
 IDLE = QueueStatistics({"wait": 0, "prioritized": 0, "active": 0, "delayed": 0}, None, 0)
 BUSY = QueueStatistics(
     {"wait": 1, "prioritized": 2, "active": 1, "delayed": 2}, round(1000 * (NOW_S - 190)), 0
@@ -63,7 +63,7 @@ def test_status_tells_everything_that_an_owner_asks_for() -> None:
     assert content.text.split("\n\n") == [
         "New orders are accepted.",
         "Queues:\nfomm: 3 waiting, 1 running, 2 to retry; the oldest for 3 min",
-        "Workers:\nattic, cuda:0: idle; fomm 12.3 fps, flow; last heartbeat 4 s ago",
+        "Workers:\nattic, cuda:0: idle; fomm 12.3 fps, mesh; last heartbeat 4 s ago",
         "Orders within 24 hours: 12 ended, 1 of them failed.",
         "Files: /data/files, 12.3 GB free\nRedis memory: 3 MB",
     ]
@@ -125,8 +125,8 @@ def test_list_has_a_line_and_a_button_for_each_order() -> None:
     running = listed(OrderState.RUNNING, 300.0, clip, progress=progress)
     content = list_content([waiting, running], 0, 1, ENGLISH)
     assert content.text.splitlines() == [
-        "1. place 3, 42 s: smile by flow, person 7",
-        "2. running, 40 %, 5 min: own clip by flow, person 7",
+        "1. place 3, 42 s: smile by mesh, person 7",
+        "2. running, 40 %, 5 min: own clip by mesh, person 7",
     ]
     assert deeds(content) == [OwnerAction.JOB, OwnerAction.JOB, OwnerAction.STATUS]
 
@@ -148,7 +148,7 @@ def test_failed_order_shows_its_error_and_log_and_can_be_tried_again() -> None:
     assert content.text.splitlines() == [
         "c7-k3f9a2b1cd-2",
         "Person 7, chat 7",
-        "smile by flow, 100 frames",
+        "smile by mesh, 100 frames",
         "failed; ordered 60 s ago",
         str(MediaDamaged(name="a.jpg")),
         "",

@@ -1,6 +1,7 @@
 """The landmark network in the gate's child: found, limited, or missing."""
 
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import skimage.data
 from PIL import Image
 
 from inference.faces.landmarker import Landmarker
-from inference.media.gate import LookLimits, look_at_photo
+from inference.media.gate import ClipWish, LookLimits, look_at, look_at_photo
+from inference.media.writer import VideoWriter
 from jobs.errors import LandmarkLibraryMissing, WeightsCorrupt, WeightsMissing
 
 
@@ -61,6 +63,13 @@ def test_faces_need_no_network_where_none_are_looked_for(
     (tmp_path / "face_landmarker.task").write_bytes(b"something else")
     limits = LookLimits(checkpoints_dir=tmp_path)
     assert look_at_photo(photo, folder, limits, find_faces=False).faces == ()
+    still = tmp_path / "still.mp4"
+    with VideoWriter(still, 200, 200, Fraction(25), comment="test") as writer:
+        for _ in range(6):
+            writer.write(np.full((200, 200, 3), 90, np.uint8))
+    _, clip = look_at(photo, ClipWish(still, find_face=False), folder, limits, find_faces=False)
+    assert clip is not None
+    assert (clip.faces, clip.warnings) == ((), ())
 
 
 def test_library_that_is_missing_is_one_sentence(photo: Path, folder: Path) -> None:

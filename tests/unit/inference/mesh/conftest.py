@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
+from inference.faces.head import Head, fit_head, rotation_of
 from inference.faces.landmarker import POINTS, SCORES, Landmarker, Landmarks
-from inference.mesh.expressions import Doubles
-from inference.mesh.head import Head, fit_head, rotation_of
-from inference.mesh.renderer import FaceRenderer
-from inference.mesh.topology import (
+from inference.faces.topology import (
     FACE_POINTS,
     IRIS_CENTRES,
     LOWER_INNER_LIP,
@@ -16,6 +14,8 @@ from inference.mesh.topology import (
     UPPER_INNER_LIP,
     UPPER_LIDS,
 )
+from inference.mesh.expressions import Doubles
+from inference.mesh.renderer import FaceRenderer
 
 
 @pytest.fixture(scope="session")

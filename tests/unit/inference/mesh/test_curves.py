@@ -7,9 +7,9 @@ import pytest
 
 from inference.faces.loading import model_path
 from inference.faces.model_file import FaceModel
+from inference.faces.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.curves import CurveShapes, moment_at, values_at
 from inference.mesh.moment import Doubles, Moment
-from inference.mesh.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from jobs.templates import CurveMotion, CurveName
 
 Show = Callable[..., Moment]
@@ -105,12 +105,17 @@ def test_the_head_turns_nods_tilts_shifts_and_comes_nearer(show: Show) -> None:
 def test_eyes_follow_their_channels(show: Show) -> None:
     np.testing.assert_allclose(show(blink_left=1).lids, [0, 1])
     np.testing.assert_allclose(show(blink_right=0.4).lids, [1, 0.6])
-    assert (show(wide=1).lids > 1.2).all()
+    assert (show(wide=1).lids > 1.1).all()
+    assert (show(wide=1, gaze_y=-1).lids < 1.2).all()  # wider eyes stare
     assert (show(squint=1).lids < 0.7).all()
     right_and_up = show(gaze_x=1, gaze_y=-1)
     assert right_and_up.gaze[0] > 0 > right_and_up.gaze[1]
     assert (right_and_up.lids > 1).all()
     assert (show(gaze_y=1).lids < 0.8).all()
+
+
+def test_pressed_lips_shut_a_toothy_smile(show: Show) -> None:
+    assert show(press=0.7).gaps.max() < -0.25
 
 
 def test_a_smile_pulls_the_corners_of_the_mouth_out_and_up(show: Show) -> None:

@@ -1,17 +1,18 @@
 """Eyes of the sample portrait, shut, half shut, wide and turned."""
 
+import cv2
 import numpy as np
 import pytest
 
 from inference.engine import Picture
+from inference.faces.head import EyeFrame
 from inference.faces.landmarker import SCORES, Landmarker, Landmarks
+from inference.faces.topology import IRIS_CENTRES, LOWER_LIDS, UPPER_LIDS
 from inference.mesh.eyes import Eyes
-from inference.mesh.head import EyeFrame
 from inference.mesh.lids import LidLines, refined_lids
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer
 from inference.mesh.tone import LUMA
-from inference.mesh.topology import LOWER_LIDS, UPPER_LIDS
 
 STILL = np.zeros(2)
 OPEN = np.ones(2)
@@ -160,6 +161,46 @@ def test_the_iris_moves_with_the_gaze(
             dark = np.maximum(140 - picture[y, x] @ LUMA, 0)
             middles.append(float((a * dark).sum() / dark.sum()))
         assert (middles[1] - middles[0]) * np.sign(shift) > 0.03
+
+
+def test_eyes_that_look_up_leave_white_below_the_iris(
+    astronaut: Picture, eyes: Eyes, points: np.ndarray
+) -> None:
+    frame = astronaut.copy()
+    eyes.draw(frame, CORNER, points, OPEN, np.array([0.0, -0.3]))
+
+    for eye in (0, 1):
+        lines = LidLines.of(points, eye)
+        a, b = lines.frame.inside(points[IRIS_CENTRES[eye], :2])
+        bottom = lines.lower_at(np.array([a], np.float32))[0]
+        spots = lines.frame.outside(np.array([[a, b], [a, bottom - 0.05]]))
+        (x, y), (bottom_x, bottom_y) = np.rint(spots).astype(int)
+        assert frame[bottom_y, bottom_x] @ LUMA > 1.5 * (astronaut[bottom_y, bottom_x] @ LUMA)
+        assert frame[y - 2, x] @ LUMA < 90
+
+
+def test_the_line_of_small_shut_eyes_is_not_darker(
+    landmarker: Landmarker,
+    astronaut: Picture,
+    astronaut_landmarks: Landmarks,
+    astronaut_renderer: FaceRenderer,
+    no_scores: np.ndarray,
+) -> None:
+    shut = Moment(lids=np.zeros(2))
+
+    def small(picture: Picture) -> Picture:
+        return np.asarray(cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
+
+    smaller = Landmarks(astronaut_landmarks.points * 0.5 - (0.25, 0.25, 0), 1.0)
+    renderer = FaceRenderer(small(astronaut), smaller, no_scores, landmarker.mesh)
+    drawn = rendered(small(astronaut), renderer, shut)
+    expected = small(rendered(astronaut, astronaut_renderer, shut))
+
+    for eye in (0, 1):
+        lids = np.concatenate([UPPER_LIDS[eye], LOWER_LIDS[eye]])
+        x, y = np.rint(smaller.points[lids, :2]).astype(int).T
+        area = slice(y.min(), y.max() + 3), slice(x.min() + 1, x.max())
+        assert (drawn[area] @ LUMA).min() > 0.85 * (expected[area] @ LUMA).min()
 
 
 def test_eyes_outside_the_frame_are_left_out(eyes: Eyes, points: np.ndarray) -> None:

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
+from inference.faces.head import Head
 from inference.faces.landmarker import Landmarker, Landmarks
 from inference.mesh.expressions import Doubles, expression_fields
 from inference.mesh.glasses import glasses_of
-from inference.mesh.head import Head
 from inference.mesh.moment import Moment
 from inference.mesh.retarget import Retargeter
 

@@ -5,8 +5,8 @@ import pytest
 
 from inference.engine import Picture
 from inference.faces.landmarker import Landmarks
+from inference.faces.topology import UPPER_LIDS
 from inference.mesh.lids import LidLines, refined_lids
-from inference.mesh.topology import UPPER_LIDS
 
 
 def test_upper_lids_move_up_to_the_lashes(

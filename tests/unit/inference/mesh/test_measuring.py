@@ -187,6 +187,6 @@ def test_what_is_measured_can_be_written_and_read(plain: Track, tmp_path: Path) 
     assert path.stat().st_size / plain.frame_count < 4000
 
 
-def test_lids_that_nearly_meet_are_shut_and_wide_ones_open_less() -> None:
+def test_lids_that_nearly_meet_are_shut_and_half_shut_or_wide_ones_open_less() -> None:
     measured = np.array([0.1, 0.32, 0.66, 1.0, 1.5, 3.0])
-    np.testing.assert_allclose(_lids(measured), [0, 0, 0.5, 1, 1.4, 1.48])
+    np.testing.assert_allclose(_lids(measured), [0, 0, 0.425, 1, 1.4, 1.48])

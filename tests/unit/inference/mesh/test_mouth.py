@@ -7,19 +7,20 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
-from inference.faces.landmarker import Landmarks
-from inference.mesh.expressions import Doubles
-from inference.mesh.head import Head, lip_gaps, mouth_width
-from inference.mesh.moment import DrivenMouth
-from inference.mesh.mouth import Mouth
-from inference.mesh.mouth_cover import is_mouth_covered
-from inference.mesh.tone import LUMA
-from inference.mesh.topology import (
+from inference.faces.head import Head, lip_gaps, mouth_width
+from inference.faces.landmarker import Landmarker, Landmarks
+from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
+from inference.mesh.expressions import Doubles
+from inference.mesh.moment import DrivenMouth, Moment
+from inference.mesh.mouth import Mouth
+from inference.mesh.mouth_cover import is_mouth_covered
+from inference.mesh.renderer import FaceRenderer
+from inference.mesh.tone import LUMA
 
 CORNER = (0, 0)
 SKIN = (200, 150, 130)
@@ -213,6 +214,83 @@ def test_own_lower_teeth_go_down_with_the_lip(plain_head: Head) -> None:
     assert len(begins) == 1  # two rows, with the cavity between them
     assert ends[0] == pytest.approx(0.5 * height, abs=3)
     assert len(bright) - begins[0] == pytest.approx(0.35 * height, abs=4)
+
+
+def painted(head: Head, *parts: tuple[Doubles, Doubles, tuple[int, int, int]]) -> Picture:
+    """A photo of red lips, with parts between two lines each over them, (N, 2) px."""
+    flat = head.projected(head.points)[:, :2]
+    photo = two_hued()
+    lips = (flat[UPPER_OUTER_LIP], flat[LOWER_OUTER_LIP], (190, 70, 70))
+    for upper, lower, colour in (lips, *parts):
+        outline = np.concatenate([upper, lower[::-1]])
+        cv2.fillPoly(photo, [np.rint(outline).astype(np.int32)], colour)
+    return photo
+
+
+def test_few_own_teeth_become_a_whole_row_when_the_mouth_opens(plain_head: Head) -> None:
+    head, _ = opened(plain_head, 0.7)
+    flat = head.projected(head.points)[:, :2]
+    upper, lower = flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP]
+    middle = slice(3, 8)
+    photo = painted(
+        head, (upper, lower, (40, 15, 15)), (upper[middle], lower[middle], (200, 190, 180))
+    )
+
+    frame = filled(photo, head, 0.8)
+
+    for column in (2, 8):
+        x, y = np.rint(upper[column] + [0, 4]).astype(int)
+        assert photo[y, x] @ LUMA < 60
+        assert frame[y, x] @ LUMA > 90
+
+
+def test_lips_that_shut_cover_the_teeth(
+    astronaut: Picture, astronaut_landmarks: Landmarks, astronaut_renderer: FaceRenderer
+) -> None:
+    moment = Moment(gaps=np.full(11, -0.3))
+    frame = astronaut_renderer.render(moment)
+
+    box, posed = astronaut_renderer.box, astronaut_renderer.pose(moment)
+    lips = np.rint(posed.points[UPPER_INNER_LIP[3:8], :2] - [box.left, box.upper]).astype(int)
+    teeth = astronaut_landmarks.points[[13, 14], :2].mean(axis=0).round().astype(int)
+    lightest = max(frame[y, x] @ LUMA for x, y in lips)
+    assert lightest < 0.75 * float(astronaut[teeth[1], teeth[0]] @ LUMA)
+
+
+def test_shut_lips_and_eyes_of_a_grey_photo_are_grey(
+    landmarker: Landmarker, astronaut: Picture, astronaut_landmarks: Landmarks, no_scores: Doubles
+) -> None:
+    grey = np.repeat(np.rint(astronaut @ LUMA).astype(np.uint8)[..., None], 3, axis=2)
+    renderer = FaceRenderer(grey, astronaut_landmarks, no_scores, landmarker.mesh)
+
+    frame = renderer.render(Moment(gaps=np.full(11, -0.3), lids=np.zeros(2)))
+
+    assert np.ptp(frame.astype(int), axis=2).max() <= 1
+
+
+def test_lips_are_drawn_without_the_teeth_beyond_their_lines(plain_head: Head) -> None:
+    """The landmarks are in the middle of the teeth, and the lip becomes thicker."""
+    head, _ = opened(plain_head, 1.2)
+    flat = head.projected(head.points)[:, :2]
+    upper, outer = flat[UPPER_INNER_LIP], flat[UPPER_OUTER_LIP]
+    lower = flat[LOWER_INNER_LIP]
+    photo = painted(
+        head,
+        (upper, lower, (150, 60, 70)),
+        (upper + 0.3 * (outer - upper), upper + 0.2 * (lower - upper), (215, 210, 195)),
+    )
+    points = head.points.copy()
+    points[UPPER_INNER_LIP, 1] += 0.6 * PROFILE
+    target = replace(head, points=points)
+    frame = photo.copy()
+    Mouth(photo, head.projected(head.points), head).draw(
+        frame, CORNER, target, lip_gaps(points) / mouth_width(points), None
+    )
+
+    lip = target.projected(points)[UPPER_INNER_LIP[5], :2]
+    x, y = np.rint(lip).astype(int)
+    begins = round(outer[5, 1] + 0.5 * (lip[1] - outer[5, 1]))
+    assert (frame[begins : y - 1, x] @ LUMA).max() < 150
 
 
 def test_an_open_mouth_at_rest_is_not_drawn(

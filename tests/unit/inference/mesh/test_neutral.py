@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from inference.faces.head import lip_gaps, mouth_width
 from inference.faces.landmarker import POINTS, SCORES, Landmarker
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import expression_fields
-from inference.mesh.head import lip_gaps, mouth_width
 from inference.mesh.neutral import Movement, find_neutral
 
 COUNT = 40

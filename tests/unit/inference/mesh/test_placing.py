@@ -1,11 +1,12 @@
 """Pose within limits, and the rings around the face."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from inference.mesh.head import Head
+from inference.faces.head import Head, rotation_of
 from inference.mesh.moment import Moment
 from inference.mesh.placing import RINGS, Placing, limited_turn
 from inference.mesh.retarget import Shape
@@ -76,3 +77,14 @@ def test_shift_and_zoom_are_bounded(astronaut_head: Head, shape: Shape) -> None:
 
     assert posed.head.scale < 1.25 * astronaut_head.scale
     assert (posed.head.neck - astronaut_head.neck)[0] <= 0.32 * astronaut_head.face_width
+
+
+def test_a_face_on_its_side_moves_along_its_own_axes(plain_head: Head) -> None:
+    lying = replace(plain_head, rotation=rotation_of(np.array([0, 0, math.pi / 2])))
+    shape = Shape(lying.points, lying.gaps, 0.0)
+
+    posed = Placing(lying).place(shape, Moment(shift=np.array([1.0, 0.0])))
+
+    moved = posed.head.neck - lying.neck
+    assert moved[1] > 0.9 * lying.scale
+    assert moved[0] == pytest.approx(0, abs=1e-6)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
+from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import SCORES, Landmarker, Landmarks
 from inference.mesh.expressions import expression_fields
-from inference.mesh.head import Head, fit_head
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.mesh.head import Head, rotation_of
+from inference.faces.head import Head, rotation_of
 from inference.mesh.teeth import Arch, PaintedTeeth
 from inference.mesh.tone import LUMA, Tone
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inference.faces.head import Head
 from inference.faces.landmarker import Landmarker
-from inference.mesh.head import Head
+from inference.faces.topology import OVAL
 from inference.mesh.moment import Moment
 from inference.mesh.placing import Placing, Posed
 from inference.mesh.retarget import Shape
-from inference.mesh.topology import OVAL
 from inference.mesh.warp import MeshWarp
 
 

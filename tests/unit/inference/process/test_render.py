@@ -10,10 +10,10 @@ from PIL import Image
 
 from inference.engines.still import StillEngine
 from inference.extras import missing_neural
-from inference.flow.placement import place_face
-from inference.flow.track import measure_track
 from inference.media.gate import look_at, look_at_clip
 from inference.media.video import ClipReader
+from inference.mesh.measuring import measure_track
+from inference.mesh.track import write_track
 from inference.pipeline import Listener
 from inference.process.engine_main import load_engine, render_wish
 from inference.process.offer import offer_of
@@ -224,10 +224,8 @@ def test_recorded_template_is_shown_beside_a_drawn_one(
     )
     (folder / "templates.yaml").write_text(f"{shipped}\n{recorded}", "utf-8")
     with ClipReader(clip.path) as frames:
-        first = next(frames)
-    with ClipReader(clip.path) as frames:
-        placement = place_face(first, clip.faces[0].box)
-        measure_track(frames, placement, clip.frame_rate).save(folder / "wave.npz")
+        track = measure_track(frames, clip.faces[0], clip.frame_rate)
+    write_track(track, folder / "wave.npz")
     both = Movement(templates=("wave", "blink"))
     wish = wish_of(photo, movement=both, face_boxes=(FACE_BOX,))
     elsewhere = setup.model_copy(update={"templates_dir": folder})
@@ -258,6 +256,6 @@ def test_engine_with_unmet_needs_is_not_offered_and_a_missing_device_is_told(
         offer_of(setup, ["looking", "limping"])
     require(not missing_neural(), "the extra neural is not installed")
     elsewhere = setup.model_copy(update={"device": "cuda:77"})
-    assert offer_of(elsewhere, ["flow"]).device == "cpu"
+    assert offer_of(elsewhere, ["mesh"]).device == "cpu"
     with pytest.raises(DeviceUnavailable, match="cuda:77"):
         offer_of(elsewhere)

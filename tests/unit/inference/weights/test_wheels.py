@@ -66,7 +66,6 @@ def test_file_of_an_installed_package_is_used_where_it_lies(
     path = install(site, "carrier-two", "carrier_two/small.task", CONTENT)
     assert store.file("small.task") == path
     assert store.fetch(wanted) == path
-    assert store.has_file("small.task")
     assert store.state_of(wanted) == f"there, installed ({path})"
     (verified,) = store.verify()
     assert verified.is_right

@@ -4,6 +4,7 @@ import pytest
 
 from jobs.store.keys import (
     check_key,
+    clip_key,
     draft_folders,
     folder_of,
     input_key,
@@ -11,7 +12,10 @@ from jobs.store.keys import (
     look_key,
     result_folder,
     result_key,
+    track_key,
 )
+
+DIGEST = "0123456789abcdef" * 4
 
 
 def test_layout_is_the_documented_one() -> None:
@@ -26,6 +30,27 @@ def test_every_file_of_a_draft_or_an_order_is_in_its_folder() -> None:
     assert (
         folder_of(result_key("7-1", 1)) == folder_of(result_key("7-1", 2)) == result_folder("7-1")
     )
+
+
+def test_same_clip_of_two_drafts_has_one_track() -> None:
+    clips = [clip_key(draft, f"look-{draft}-1", DIGEST) for draft in ("7", "8")]
+    assert clips[0] == f"looks/7/look-7-1-{DIGEST}.mp4"
+    assert {track_key(clip) for clip in clips} == {f"tracks/{DIGEST}/track.npz"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "looks/7/look-7-1-clip.mp4",
+        f"looks/7/look-7-1-{DIGEST}.png",
+        f"looks/7/look-7-1-{DIGEST[:-1]}.mp4",
+        f"looks/7/look-7-1-{DIGEST[:-1]}G.mp4",
+        f"inputs/7/clip-{DIGEST}.mp4",
+        f"looks/7/look-7-1-{DIGEST}.mp4\n",
+    ],
+)
+def test_other_files_have_no_track(key: str) -> None:
+    assert track_key(key) is None
 
 
 @pytest.mark.parametrize(

@@ -50,5 +50,4 @@ CHEEKS = (
 )
 """Polygons of plain skin."""
 SKIN_BELOW_EYES = (_indices(119, 118, 117, 230, 229), _indices(348, 347, 346, 450, 449))
-SKIN_BELOW_BROWS = (_indices(52, 53, 65, 222, 223), _indices(282, 283, 295, 442, 443))
 NOSTRILS = _indices(2, 97, 98, 326, 327, 60, 290, 20, 250, 79, 309, 166, 392, 75, 305, 240, 460)

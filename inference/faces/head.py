@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.topology import (
+from inference.faces.topology import (
     IRIS_CENTRES,
     LOWER_INNER_LIP,
     LOWER_LIDS,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.faces.head import fit_head
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.head import fit_head
-from inference.mesh.topology import CHEEKS, FACE_POINTS
+from inference.faces.topology import CHEEKS, FACE_POINTS
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from inference.faces.landmarker import Landmarker, Landmarks
-from inference.mesh.head import (
+from inference.faces.head import (
     EyeFrame,
     Head,
     angles_of,
@@ -10,6 +9,7 @@ from inference.mesh.head import (
     fit_similarity,
     rotation_of,
 )
+from inference.faces.landmarker import Landmarker, Landmarks
 
 
 @pytest.fixture(scope="module")

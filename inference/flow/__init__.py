@@ -1,1 +1,0 @@
-"""The parts of the `flow` engine: motion measured by optical flow, a photo warped by it."""

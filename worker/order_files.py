@@ -1,0 +1,76 @@
+"""The files of an order: its photo, its clip, and the clip's track.
+
+A track is measured by the first render of a clip, and shared through the file store. The engine
+reads and writes it beside the clip. It can always be measured again, so no order fails because of
+it.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from inference.process.setup import TRACK_SUFFIX
+from jobs.service_errors import StoreError
+from jobs.store.files import FileStore
+from jobs.store.keys import folder_of, track_key
+from jobs.wish import Wish
+
+log = logging.getLogger(__name__)
+
+MAX_TRACK_BYTES = 1 << 25
+"""More than the longest track has: 3600 frames, 7.2 KB each before compression."""
+
+
+@asynccontextmanager
+async def order_files(wish: Wish, store: FileStore, folder: Path) -> AsyncIterator[Wish]:
+    """Fetch a wish's files; yield it with their paths.
+
+    If the block writes another track of the clip, that is stored.
+
+    Raises:
+        StoreError: photo or clip cannot be fetched.
+        DiskFull: there is no space for a file.
+    """
+    photo, clip = folder / "photo.png", folder / "clip.mp4"
+    await store.fetch(wish.photo.file, photo)
+    fetched = wish.with_files(str(photo), str(clip))
+    if wish.clip is None:
+        yield fetched
+        return
+    await store.fetch(wish.clip.file, clip)
+    async with _track(wish.clip.file, store, clip.with_suffix(TRACK_SUFFIX)):
+        yield fetched
+
+
+@asynccontextmanager
+async def _track(clip: str, store: FileStore, path: Path) -> AsyncIterator[None]:
+    """Fetch a clip's track to `path`, if it is stored; store it if the block replaces the file."""
+    key = track_key(clip)
+    if key is None:
+        yield
+        return
+    try:
+        async for file in store.listing(folder_of(key)):
+            if file.key == key and file.size_bytes <= MAX_TRACK_BYTES:
+                await store.fetch(key, path)
+    except StoreError as error:
+        log.warning("the clip is measured anew: %s", error)
+    before = _version(path)
+    yield
+    try:
+        is_new = _version(path) not in (before, None) and path.stat().st_size <= MAX_TRACK_BYTES
+        # A clip that is gone was deleted during the render, and its track with it.
+        if is_new and await store.exists(clip):
+            await store.put(key, path)
+    except StoreError as error:
+        log.warning("the clip's track is not stored: %s", error)
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """What changes when the file is replaced; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
