@@ -3,7 +3,7 @@
     detect   a whole picture -> boxes of faces, found coarsely
     look     a picture and a square round one face -> its points, scores, and whether it is a face
 
-The networks run in TensorFlow Lite on one thread; equal input gives bit-equal results. An instance
+The networks run in TensorFlow Lite; equal input gives bit-equal results. An instance
 is not thread-safe.
 """
 
@@ -132,7 +132,7 @@ class Landmarker:
         self.mesh: CanonicalMesh = model.mesh
         with _quiet():
             self._detector = _interpreter(model.detector)
-            self._landmarks = _interpreter(model.landmarks)
+            self._landmarks = _interpreter(model.landmarks, threads=2)
             self._scores = _interpreter(model.scores)
 
     def detect(self, picture: Picture) -> list[Detection]:
@@ -299,10 +299,10 @@ def _range(centre: float, reach: float, size: int) -> tuple[int, int]:
 # --- TensorFlow Lite -----------------------------------------------------------------------------
 
 
-def _interpreter(content: bytes) -> Any:
+def _interpreter(content: bytes, threads: int = 1) -> Any:
     from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - slow to import
 
-    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter = Interpreter(model_content=content, num_threads=threads)
     interpreter.allocate_tensors()
     return interpreter
 
