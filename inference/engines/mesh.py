@@ -192,7 +192,9 @@ def _kept_track(driving: Driving, first: Sequence[Picture]) -> Track | None:
     try:
         track = read_track(driving.track_file)
     except BrokenTrack as error:
-        log.warning("the clip is measured anew: %s", error)
+        log.warning(
+            "the clip is measured anew: its track is unusable (%s)", error.__cause__ or error
+        )
         return None
     found = track.frame_rate, track.frame_count, [track.frame_size]
     if found != (driving.frame_rate, driving.frame_count, [one.shape[1::-1] for one in first]):

@@ -316,7 +316,10 @@ def _run(interpreter: Any, value: Floats) -> list[Floats]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the library prints while it loads off stderr: it greets at every start."""
+    """Keep what the library prints while it loads off stderr: it greets at every start.
+
+    Changes the stderr of the whole process: call it under a lock.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
     try:

@@ -35,7 +35,7 @@ def landmarker(checkpoints_dir: Path | None = None) -> Landmarker:
         with _lock:
             if not _models:
                 _models.append(FaceModel.read(model_path(checkpoints_dir)))
-        _of_thread.landmarker = Landmarker(_models[0])
+            _of_thread.landmarker = Landmarker(_models[0])
     found: Landmarker = _of_thread.landmarker
     return found
 

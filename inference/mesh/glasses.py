@@ -50,7 +50,7 @@ def _rim(photo: Picture, points: Doubles, eye: int) -> float:
     places = frame.outside(np.stack(np.broadcast_arrays(_COLUMNS[:, None], b), axis=-1))
     around = np.concatenate([places.reshape(-1, 2), points[CHEEKS[eye]]])
     low = np.maximum(np.floor(around.min(axis=0)).astype(int) - 8, 0)
-    high = np.ceil(around.max(axis=0)).astype(int) + 9
+    high = np.maximum(np.ceil(around.max(axis=0)).astype(int) + 9, low)
     part = photo[low[1] : high[1], low[0] : high[0]]
     if not part.size:
         return 0.0

@@ -96,7 +96,7 @@ def _lash_line(grey: Picture, lines: LidLines) -> float:
     b = upper + _OFFSETS[:, None] * _bow(a)
     spots = frame.outside(np.stack([np.broadcast_to(a, b.shape), b], axis=-1))
     low = np.maximum(np.floor(spots.min(axis=(0, 1))).astype(int) - 8, 0)
-    high = np.ceil(spots.max(axis=(0, 1))).astype(int) + 9
+    high = np.maximum(np.ceil(spots.max(axis=(0, 1))).astype(int) + 9, low)
     part = grey[low[1] : high[1], low[0] : high[0]].astype(np.float32)
     if part.size == 0:
         return 0.0

@@ -116,7 +116,7 @@ def _starts(photo: Picture, inner: Doubles, outer: Doubles) -> Doubles:
     shares = np.linspace(_INSIDE, _LIP, 37)
     places = inner + shares[:, None, None] * (outer - inner)
     low = np.maximum(np.floor(places.min(axis=(0, 1))).astype(int) - 4, 0)
-    high = np.ceil(places.max(axis=(0, 1))).astype(int) + 5
+    high = np.maximum(np.ceil(places.max(axis=(0, 1))).astype(int) + 5, low)
     part = photo[low[1] : high[1], low[0] : high[0]]
     if not part.size:
         return np.zeros(len(inner))

@@ -54,8 +54,6 @@ class FaceRenderer:
     Attributes:
         box: the part of the photo that can change; frames cover exactly this box.
         head: the face, measured.
-        share: (h, w) float32, how much each pixel of the box follows this face and not another
-            one; None for wholly.
     """
 
     def __init__(
@@ -69,7 +67,6 @@ class FaceRenderer:
         height, width = photo.shape[:2]
         self._warp = MeshWarp(self._placing.at_rest, mesh, (width, height))
         self.box: CropBox = self._warp.box
-        self.share: Floats | None = None
         self._eyes = Eyes(photo, landmarks.points)
         self._mouth = Mouth(photo, landmarks.points, self.head)
         self._folds = FoldShading(photo, landmarks.points, mesh)
@@ -85,11 +82,17 @@ class FaceRenderer:
             moment = replace(moment, turn=moment.turn + rest - self.head.angles)
         return self._placing.place(shape, moment)
 
-    def displacement(self, posed: Posed) -> Displacement | None:
-        """Return where the pixels round the posed face are read; None if nothing moves."""
+    def displacement(self, posed: Posed, share: Floats | None) -> Displacement | None:
+        """Return where the pixels round the posed face are read; None if nothing moves.
+
+        Args:
+            posed: the face.
+            share: (h, w), how much each pixel of the box follows this face and not another one;
+                None for wholly.
+        """
         moved = self._warp.displacement(posed)
-        if moved is not None and self.share is not None:
-            moved.offsets[...] *= _cut(self.share, self.box, moved.part)[..., None]
+        if moved is not None and share is not None:
+            moved.offsets[...] *= _cut(share, self.box, moved.part)[..., None]
         return moved
 
     def unfold(self, places: Floats, part: CropBox, posed: Posed, moment: Moment) -> None:
@@ -144,7 +147,7 @@ class PhotoRenderer:
             right=max(face.box.right for face in faces),
             lower=max(face.box.lower for face in faces),
         )
-        _share_out(faces, still)
+        self._shares = _shares(faces, still)
 
     def render(self, moments: Sequence[Moment], rest: Doubles | None = None) -> Picture:
         """Return one frame of `box`, uint8 (h, w, 3) RGB; at rest exactly the photo's pixels.
@@ -163,7 +166,10 @@ class PhotoRenderer:
             (face, face.pose(moment, rest), moment)
             for face, moment in zip(self._faces, moments, strict=True)
         ]
-        moved = [face.displacement(posed) for face, posed, _ in faces]
+        moved = [
+            face.displacement(posed, share)
+            for (face, posed, _), share in zip(faces, self._shares, strict=True)
+        ]
         for index, one in enumerate(moved):
             if one is None:
                 continue
@@ -198,24 +204,28 @@ def _places(own: Displacement, others: Sequence[Displacement]) -> Floats:
     return places
 
 
-def _share_out(faces: Sequence[FaceRenderer], still: Sequence[CropBox]) -> None:
-    """Set the shares of faces whose boxes meet: a pixel follows the nearest face.
+def _shares(faces: Sequence[FaceRenderer], still: Sequence[CropBox]) -> list[Floats | None]:
+    """How much the pixels of each face's box follow it: where boxes meet, the nearest face.
 
-    Distances are in face widths. The shares change softly half-way between two faces.
+    None where no other box is met. Distances are in face widths. The shares change softly half-way
+    between two faces.
     """
     resting = [(box, _Place(*box.centre, box.width)) for box in still]
     moving = [(face.box, _place_of(face.head)) for face in faces]
+    shares: list[Floats | None] = []
     for index, face in enumerate(faces):
         others = [*moving[:index], *moving[index + 1 :], *resting]
         near = [place for box, place in others if common_part(face.box, box)]
         if not near:
+            shares.append(None)
             continue
         own = _distance(_place_of(face.head), face.box)
         share = np.ones_like(own)
         for other in near:
             from_other = _distance(other, face.box)
             share *= smoothstep(0.5 + (from_other - own) / (from_other + own) / (2 * _SEAM))
-        face.share = share.astype(np.float32)
+        shares.append(share.astype(np.float32))
+    return shares
 
 
 def _place_of(head: Head) -> _Place:

@@ -32,10 +32,12 @@ _MAX_FRAMES = 3600
 _MAX_SIDE_PX = 16_384
 # What numpy and zipfile raise for a file that is not what it should be.
 _UNREADABLE = (
-    *(OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, MemoryError),
-    *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(OSError, ValueError, TypeError, LookupError, ArithmeticError, EOFError),
+    *(RuntimeError, MemoryError, SyntaxError, tokenize.TokenError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
 _LIP_POINTS = 11  # of each inner lip
+_LEAST_MOUTH_PX = 2.0
 
 
 class _Form(NamedTuple):
@@ -156,13 +158,14 @@ class Track:
             yield self.moment(index, mouth)
 
     def _mouth(self, frame: Picture, index: int) -> DrivenMouth | None:
-        """The lips in a frame and some px around them; None if they lie outside."""
+        """The lips in a frame and some px around them; None if they lie outside or are tiny."""
         lips = self.lips[index].astype(np.float64)
         reach = 0.15 * float(np.ptp(lips[:, 0])) + 2
         left, upper = np.maximum(np.floor(lips.min(axis=0) - reach), 0).astype(int)
         right, lower = np.ceil(lips.max(axis=0) + reach).astype(int)
         picture = frame[upper : max(upper, lower), left : max(left, right)].copy()
-        if not picture.size:
+        width = np.linalg.norm(lips[_LIP_POINTS - 1] - lips[0])
+        if not picture.size or width < _LEAST_MOUTH_PX:
             return None
         lips -= left, upper
         return DrivenMouth(picture, lips[:_LIP_POINTS], lips[_LIP_POINTS:], self.skin[index])
@@ -171,17 +174,20 @@ class Track:
 def write_track(track: Track, path: Path) -> None:
     """Write a track as a compressed npz file, about 3 KB per frame."""
     part = path.with_name(f".{path.name}.part.npz")
-    np.savez_compressed(
-        part,
-        allow_pickle=False,
-        version=np.array([VERSION], np.int64),
-        frame_rate=np.array(track.frame_rate.as_integer_ratio(), np.int64),
-        frame_size=np.array(track.frame_size, np.int64),
-        rest_angles=track.rest_angles.astype(np.float32),
-        mouth_width=np.array([track.mouth_width], np.float32),
-        **{name: getattr(track, name).astype(form.dtype) for name, form in track.FORMS.items()},
-    )
-    part.replace(path)
+    try:
+        np.savez_compressed(
+            part,
+            allow_pickle=False,
+            version=np.array([VERSION], np.int64),
+            frame_rate=np.array(track.frame_rate.as_integer_ratio(), np.int64),
+            frame_size=np.array(track.frame_size, np.int64),
+            rest_angles=track.rest_angles.astype(np.float32),
+            mouth_width=np.array([track.mouth_width], np.float32),
+            **{name: getattr(track, name).astype(form.dtype) for name, form in track.FORMS.items()},
+        )
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_track(path: Path) -> Track:

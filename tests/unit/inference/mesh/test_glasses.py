@@ -7,6 +7,7 @@ import pytest
 from inference.engine import Picture
 from inference.faces.head import Head
 from inference.faces.landmarker import Landmarker, Landmarks
+from inference.faces.topology import LOWER_LIDS
 from inference.mesh.expressions import Doubles, expression_fields
 from inference.mesh.glasses import glasses_of
 from inference.mesh.moment import Moment
@@ -41,6 +42,19 @@ def test_a_face_outside_the_photo_wears_none(
     astronaut: Picture, astronaut_landmarks: Landmarks
 ) -> None:
     assert glasses_of(astronaut, astronaut_landmarks.points + 5000) == 0
+
+
+def test_a_face_left_of_the_photo_wears_none(
+    astronaut: Picture, astronaut_landmarks: Landmarks
+) -> None:
+    left = np.array([330.0, 0.0, 0.0])
+    picture = np.full_like(astronaut, 200)
+    for lid in LOWER_LIDS:
+        y = int(astronaut_landmarks.points[lid[4], 1]) + 12
+        picture[y : y + 2] = 40
+    assert glasses_of(picture, astronaut_landmarks.points) == 1
+
+    assert glasses_of(picture, astronaut_landmarks.points - left) == 0
 
 
 @pytest.mark.parametrize(("name", "fixed", "free"), [("browInnerUp", 65, 66), ("jawOpen", 50, 14)])

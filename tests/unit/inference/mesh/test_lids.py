@@ -40,6 +40,18 @@ def test_lids_of_a_face_outside_the_photo_stay(
     assert np.array_equal(found.points, points)
 
 
+def test_lids_of_a_face_left_of_the_photo_stay(
+    astronaut: Picture, astronaut_landmarks: Landmarks
+) -> None:
+    points = astronaut_landmarks.points - np.array([330.0, 0.0, 0.0])
+    picture = np.full_like(astronaut, 200)
+    picture[int(points[UPPER_LIDS[0][4], 1]) - 2 :] = 40
+
+    found = refined_lids(picture, Landmarks(points, 1.0))
+
+    assert np.array_equal(found.points, points)
+
+
 def test_a_line_passes_near_its_points(astronaut_landmarks: Landmarks) -> None:
     lines = LidLines.of(astronaut_landmarks.points, 1)
     a, b = lines.frame.inside(astronaut_landmarks.points[UPPER_LIDS[1], :2]).T

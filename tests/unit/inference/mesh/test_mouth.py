@@ -16,6 +16,7 @@ from inference.faces.topology import (
     UPPER_OUTER_LIP,
 )
 from inference.mesh.expressions import Doubles
+from inference.mesh.lip_edges import _starts
 from inference.mesh.moment import DrivenMouth, Moment
 from inference.mesh.mouth import Mouth
 from inference.mesh.mouth_cover import is_mouth_covered
@@ -291,6 +292,14 @@ def test_lips_are_drawn_without_the_teeth_beyond_their_lines(plain_head: Head) -
     x, y = np.rint(lip).astype(int)
     begins = round(outer[5, 1] + 0.5 * (lip[1] - outer[5, 1]))
     assert (frame[begins : y - 1, x] @ LUMA).max() < 150
+
+
+def test_lips_left_of_the_photo_begin_at_their_lines(plain_head: Head) -> None:
+    flat = plain_head.projected(plain_head.points)[:, :2] - [350, 0]
+
+    starts = _starts(two_hued(), flat[UPPER_INNER_LIP], flat[UPPER_OUTER_LIP])
+
+    assert not starts.any()
 
 
 def test_an_open_mouth_at_rest_is_not_drawn(

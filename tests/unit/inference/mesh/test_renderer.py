@@ -56,6 +56,18 @@ def test_a_frame_does_not_depend_on_those_before(astronaut_renderer: FaceRendere
     assert np.array_equal(astronaut_renderer.render(TURNED), first)
 
 
+def test_a_face_alone_does_not_give_way_to_those_it_was_rendered_with(
+    astronaut: Picture, astronaut_renderer: FaceRenderer
+) -> None:
+    alone = astronaut_renderer.render(TURNED)
+    beside = PhotoRenderer(astronaut, [astronaut_renderer], [astronaut_renderer.box])
+    shared = beside.render([TURNED])
+    assert not np.array_equal(shared, alone)
+
+    assert np.array_equal(astronaut_renderer.render(TURNED), alone)
+    assert np.array_equal(beside.render([TURNED]), shared)
+
+
 def test_a_turned_head_measures_as_turned(
     landmarker: Landmarker,
     astronaut: Picture,

@@ -64,6 +64,16 @@ def test_a_track_written_and_read_is_the_same(track: Track, saved: Path) -> None
     assert [path.name for path in saved.parent.iterdir()] == ["wave.npz"]
 
 
+def test_a_track_that_cannot_be_kept_leaves_nothing(track: Track, tmp_path: Path) -> None:
+    path = tmp_path / "wave.npz"
+    path.mkdir()
+
+    with pytest.raises(OSError, match="wave"):
+        write_track(track, path)
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_numpy_reads_the_file_without_pickles(saved: Path) -> None:
     with np.load(saved, allow_pickle=False) as stored:
         assert stored["expression"].shape == (COUNT, POINTS, 3)
@@ -135,6 +145,14 @@ def test_lips_at_the_border_and_outside_the_frame(track: Track) -> None:
     assert at_border is not None
     assert at_border.picture.shape[0] > 5
     assert outside is None
+
+
+@pytest.mark.parametrize("width", [0.0, 1.5])
+def test_lips_that_coincide_are_not_cut_out(track: Track, width: float) -> None:
+    track.lips[1, :, 0] = np.tile(np.linspace(60, 60 + width, 11), 2)
+    track.lips[1, :, 1] = 60
+
+    assert list(track.moments(frames()))[1].mouth is None
 
 
 Contents = dict[str, Any]
@@ -245,7 +263,11 @@ def test_a_header_that_promises_much_takes_no_memory(saved: Path, count: int) ->
 
 
 @pytest.mark.parametrize(
-    "header", ["{'descr': '<f4', 'shape': ((", "(" * 5000, "'", "[]", "{}", ""]
+    "header",
+    [
+        "{'descr': (), 'fortran_order': False, 'shape': (5,)}",
+        *("{'descr': '<f4', 'shape': ((", "(" * 5000, "'", "[]", "{}", ""),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:Reading")
 def test_a_header_that_is_none_is_refused(saved: Path, header: str) -> None:
