@@ -1,7 +1,7 @@
 """The 68 landmarks of each face, by the library face-alignment with weights from our store.
 
-It finds faces that the votes of `inference/faces/finder.py` miss. On a CPU it takes seconds per
-picture, so it is used for photos and a few frames of a clip.
+It finds faces that `inference/faces/finder.py` misses. On a CPU it takes seconds per picture, so it
+is used for photos and a few frames of a clip.
 """
 
 import tempfile

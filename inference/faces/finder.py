@@ -24,9 +24,11 @@ from inference.faces.landmarker import (
     Square,
     box_iou,
     cut_out,
+    points_apart,
     to_picture,
 )
 from inference.faces.loading import landmarker
+from inference.faces.topology import FACE_POINTS
 from jobs.errors import FaceBoxOutside, NoFaceFound, NoFaceInBox, NoSuchFace
 from jobs.model import CropBox, Face, square_inside, whole_box
 
@@ -40,8 +42,8 @@ MIN_FACE_PX = 24  # of boxes drawn by hand
 _TILES = (1.0, 0.5, 0.25)  # sides, relative to the picture's short side
 _MIN_TILE_PX = 32
 _SAME_FACE_IOU = 0.3
-# What is a face (docs/faces.md). Faces get up to 0.95 from the detector, and unrest below 0.01.
-_MIN_SCORE, _MIN_PRESENCE, _MAX_UNREST = 0.65, 0.5, 0.018
+# What is a face (docs/faces.md): faces score up to 0.95, and their instability is below 0.01.
+_MIN_SCORE, _MIN_PRESENCE, _MAX_INSTABILITY = 0.65, 0.5, 0.018
 # The copy that is searched if there is no face: its blur, of the picture's short side.
 _SMOOTHING, _MIN_SCORE_SMOOTHED = 0.01, 0.75
 # A candidate's surroundings, in which it is detected again.
@@ -52,7 +54,7 @@ _BOX_CM, _BOX_BELOW_EYES = 15.6, 0.1
 _LOOK_SIDE, _LOOK_BELOW_BOX = 1.7, 0.107
 # For boxes drawn by hand: the sizes and angles that are tried, and what is accepted.
 _SIZES, _ROLLS_DEG = (1.0, 0.75, 1.35), (0.0, 30.0, -30.0, 90.0, -90.0, 180.0)
-_MAX_UNREST_BY_HAND = 0.03
+_MAX_INSTABILITY_BY_HAND = 0.03
 _LEAST_OVERLAP = 0.15
 # In another frame of a clip: how far a face is looked for, and how its size may differ.
 _REACH, _MAX_GROWTH = 2.5, 2.0
@@ -119,17 +121,17 @@ def look_at_face(network: Landmarker, picture: Picture, face: Face) -> Landmarks
     """
     square = square_of(face)
     if face.votes:
-        landmarks, unrest = look_again(network, picture, square)
-        if unrest < _MAX_UNREST and _is_in(landmarks, network, face.box):
+        landmarks, instability = look_again(network, picture, square)
+        if instability < _MAX_INSTABILITY and _is_in(landmarks, network, face.box):
             return landmarks
-    detected = _turned_right(network, picture, square)
+    detected = _turned_upright(network, picture, square)
     squares = [*([detected[1]] if detected else []), *_variants(square)]
-    best, least_unrest = None, _MAX_UNREST_BY_HAND
+    best, least_instability = None, _MAX_INSTABILITY_BY_HAND
     for square in squares:
-        landmarks, unrest = look_again(network, picture, square)
-        if unrest < least_unrest and _is_in(landmarks, network, face.box):
-            best, least_unrest = landmarks, unrest
-            if unrest < _MAX_UNREST:
+        landmarks, instability = look_again(network, picture, square)
+        if instability < least_instability and _is_in(landmarks, network, face.box):
+            best, least_instability = landmarks, instability
+            if instability < _MAX_INSTABILITY:
                 break
     if best is None:
         raise NoFaceInBox
@@ -154,8 +156,8 @@ def find_again(network: Landmarker, picture: Picture, face: Face) -> Face | None
         squares.append(Square(float(x), float(y), side, found.square.angle))
     squares += [found.square for found in network.detect(picture)]
     for square in squares:
-        landmarks, unrest = look_again(network, picture, square)
-        if landmarks.presence > _MIN_PRESENCE and unrest < _MAX_UNREST:
+        landmarks, instability = look_again(network, picture, square)
+        if landmarks.presence > _MIN_PRESENCE and instability < _MAX_INSTABILITY:
             again = face_of(landmarks, network, face.votes)
             if 1 / _MAX_GROWTH < again.box.width / face.box.width < _MAX_GROWTH:
                 return again
@@ -172,9 +174,7 @@ def look_again(network: Landmarker, picture: Picture, square: Square) -> tuple[L
     first = network.look(picture, square)
     second = network.look(picture, first.square)
     third = network.look(picture, second.square)
-    apart = np.linalg.norm(third.points[:468, :2] - second.points[:468, :2], axis=1).mean()
-    left, right = third.points[OUTER_EYE_CORNERS, :2]
-    return third, float(apart / max(1e-9, float(np.linalg.norm(right - left))))
+    return third, points_apart(second, third)
 
 
 def choose_face(faces: Sequence[Face], number: int | None, name: str) -> Face:
@@ -202,7 +202,7 @@ def choose_face(faces: Sequence[Face], number: int | None, name: str) -> Face:
 def face_from_box(box: CropBox, width: int, height: int, scale: float = 1.0) -> Face:
     """Return the face for a box drawn by hand: a square of the same area and centre.
 
-    For a box from hairline to chin, this is about the box of the detector. Near the picture's edge
+    For a box from hairline to chin, this is about the box of `find_faces`. Near the picture's edge
     the square is moved inside.
 
     Args:
@@ -239,13 +239,13 @@ def _search(network: Landmarker, picture: Picture, min_score: float) -> list[tup
     accepted: list[tuple[Landmarks, int]] = []
     boxes = np.empty((0, 4))
     for candidate, votes in _candidates(network, picture):
-        detected = _turned_right(network, picture, candidate.square)
+        detected = _turned_upright(network, picture, candidate.square)
         if detected is None or detected[0] <= min_score:
             continue
-        landmarks, unrest = look_again(network, picture, detected[1])
-        if landmarks.presence <= _MIN_PRESENCE or unrest >= _MAX_UNREST:
+        landmarks, instability = look_again(network, picture, detected[1])
+        if landmarks.presence <= _MIN_PRESENCE or instability >= _MAX_INSTABILITY:
             continue
-        points = landmarks.points[:468, :2]
+        points = landmarks.points[:FACE_POINTS, :2]
         box = np.concatenate([points.min(axis=0), points.max(axis=0)])
         if not np.any(box_iou(boxes, box) > _SAME_FACE_IOU):
             accepted.append((landmarks, votes))
@@ -298,7 +298,7 @@ def _moved(detection: Detection, left: int, upper: int) -> Detection:
     )
 
 
-def _turned_right(
+def _turned_upright(
     network: Landmarker, picture: Picture, square: Square
 ) -> tuple[float, Square] | None:
     """The surest detection in the square's surroundings, from all four sides: score and square.

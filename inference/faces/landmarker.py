@@ -3,8 +3,8 @@
     detect   a whole picture -> boxes of faces, found coarsely
     look     a picture and a square round one face -> its points, scores, and whether it is a face
 
-The networks run in TensorFlow Lite; equal input gives bit-equal results. An instance
-is not thread-safe.
+The networks run in TensorFlow Lite; equal input gives bit-equal results. An instance is not
+thread-safe.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.model_file import CanonicalMesh, FaceModel
+from inference.faces.topology import FACE_POINTS
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -112,10 +113,17 @@ class Landmarks:
         across = right - left
         angle = math.atan2(across[1], across[0])
         turn = _rotation(angle)
-        upright = self.points[:468, :2] @ turn  # turned by -angle
+        upright = self.points[:FACE_POINTS, :2] @ turn  # turned by -angle
         low, high = upright.min(axis=0), upright.max(axis=0)
         x, y = turn @ ((low + high) / 2)
         return Square(float(x), float(y), _MARGIN * float((high - low).max()), angle)
+
+
+def points_apart(before: Landmarks, after: Landmarks) -> float:
+    """Return the mean distance of a face's points, in distances of the outer eye corners."""
+    left, right = after.points[OUTER_EYE_CORNERS, :2]
+    moved = np.linalg.norm((after.points - before.points)[:FACE_POINTS, :2], axis=1)
+    return float(moved.mean() / max(1e-9, float(np.linalg.norm(right - left))))
 
 
 class Landmarker:
@@ -193,7 +201,10 @@ class Landmarker:
 
 
 def _anchors() -> Doubles:
-    """Centres of the detector's anchors, (896, 2), in shares of the picture."""
+    """Centres of the detector's anchors (BlazeFace; Bazarevsky et al. 2019), (896, 2).
+
+    In shares of the picture.
+    """
     parts = []
     for cells, each in ((16, 2), (8, 6)):
         centres = (np.arange(cells) + 0.5) / cells
@@ -276,8 +287,8 @@ def _reduced(
     """
     reach = square.side * 0.75
     height, width = picture.shape[:2]
-    left, right = _range(square.x, reach, width)
-    upper, lower = _range(square.y, reach, height)
+    left, right = span(square.x, reach, width)
+    upper, lower = span(square.y, reach, height)
     factor = min(factor, right - left, lower - upper)
     columns, rows = (right - left) // factor, (lower - upper) // factor
     part = picture[upper : upper + rows * factor, left : left + columns * factor]
@@ -290,8 +301,8 @@ def _reduced(
     return np.asarray(small, np.uint8), moved
 
 
-def _range(centre: float, reach: float, size: int) -> tuple[int, int]:
-    """A part of `size` px round a centre; at least one px of it."""
+def span(centre: float, reach: float, size: int) -> tuple[int, int]:
+    """Return a part of `size` px round a centre; at least one px of it."""
     first = min(max(0, math.floor(centre - reach)), size - 1)
     return first, max(first + 1, min(size, math.ceil(centre + reach)))
 

@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from inference.faces.finder import square_of
 from inference.faces.landmarker import (
-    OUTER_EYE_CORNERS,
     Landmarker,
     Landmarks,
     Square,
     box_iou,
+    points_apart,
+    span,
 )
 from inference.faces.person import Looks, Person
 from inference.faces.topology import FACE_POINTS
@@ -121,7 +122,7 @@ class FaceFollower:
         moved = np.hypot(square.x - self._place.x, square.y - self._place.y) / self._place.side
         if found.presence < _DOUBTFUL or moved > 0.05:
             again = self._landmarker.look(frame, square)
-            if _apart(found, again) > _MAX_UNSTABLE_MOVING:
+            if points_apart(found, again) > _MAX_UNSTABLE_MOVING:
                 return None
             found = again
         growth = found.square.side / last.square.side
@@ -163,8 +164,8 @@ class FaceFollower:
     def _detected(self, frame: Picture) -> Iterator[Square]:
         reach = 1.5 * self._place.side
         height, width = frame.shape[:2]
-        left, right = _range(self._place.x, reach, width)
-        upper, lower = _range(self._place.y, reach, height)
+        left, right = span(self._place.x, reach, width)
+        upper, lower = span(self._place.y, reach, height)
         for found in self._landmarker.detect(frame[upper:lower, left:right]):
             square = found.square
             yield Square(square.x + left, square.y + upper, square.side, square.angle)
@@ -178,7 +179,7 @@ class FaceFollower:
             return None
         again = self._landmarker.look(frame, once.square)
         third = self._landmarker.look(frame, again.square)
-        return third if _apart(again, third) < _MAX_UNSTABLE else None
+        return third if points_apart(again, third) < _MAX_UNSTABLE else None
 
     def _looks(self, frame: Picture, face: Landmarks) -> Looks | None:
         """What a face looks like; None unless it is surely one, lit, and nearly whole."""
@@ -193,16 +194,9 @@ class FaceFollower:
 
 def _distance(square: Square, other: Square) -> float:
     """How far a face is from another place, in its sides; a change of size counts too."""
-    moved = float(np.hypot(square.x - other.x, square.y - other.y)) / other.side
-    return moved + 0.3 * abs(float(np.log(max(square.side, 1e-6) / other.side)))
-
-
-def _apart(one: Landmarks, other: Landmarks) -> float:
-    """The mean distance of two faces' points, in eye distances."""
-    left, right = other.points[OUTER_EYE_CORNERS, :2]
-    between = np.linalg.norm(right - left)
-    moved = np.linalg.norm((one.points - other.points)[:FACE_POINTS, :2], axis=1)
-    return float(moved.mean() / max(float(between), 1e-6))
+    side = max(other.side, 1e-6)
+    moved = float(np.hypot(square.x - other.x, square.y - other.y)) / side
+    return moved + 0.3 * abs(float(np.log(max(square.side, 1e-6) / side)))
 
 
 def _overlap(one: Landmarks, other: Landmarks) -> float:
@@ -212,9 +206,3 @@ def _overlap(one: Landmarks, other: Landmarks) -> float:
 def _bounds(face: Landmarks) -> Doubles:
     points = face.points[:FACE_POINTS, :2]
     return np.concatenate([points.min(axis=0), points.max(axis=0)])
-
-
-def _range(centre: float, reach: float, size: int) -> tuple[int, int]:
-    """A part of `size` px round a centre; at least one px of it."""
-    first = min(max(0, int(centre - reach)), size - 1)
-    return first, max(first + 1, min(size, int(centre + reach)))

@@ -76,7 +76,10 @@ def _normals(points: Doubles, triangles: Indices) -> Doubles:
 
 
 def _spread(points: Doubles, trust: Doubles, triangles: Indices) -> Doubles:
-    """Points that are not trusted, drawn to the mean of their neighbours; from the others on."""
+    """Move points that are not trusted to the mean of their neighbours.
+
+    Step by step, from the trusted ones.
+    """
     near = np.zeros((len(points), len(points)))
     for i, j in ((0, 1), (1, 2), (2, 0)):
         near[triangles[:, i], triangles[:, j]] = near[triangles[:, j], triangles[:, i]] = 1

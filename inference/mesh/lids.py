@@ -19,6 +19,8 @@ _SAMPLES = np.linspace(0, 1, 65)
 _OFFSETS = np.arange(-0.20, 0.0801, 0.01)
 _STEP = 3  # offsets between the two levels that are compared
 _MIN_FALL = 3.0  # grey levels
+# The nine points of a lid are joined by straight lines; this rounds the corners.
+_SMOOTHING = np.hanning(11)[1:-1] / np.hanning(11).sum()
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +56,6 @@ class LidLines:
     def lower_at(self, a: Floats) -> Floats:
         """Return b of the lower lid at each a."""
         return np.interp(a, _SAMPLES, self.lower).astype(np.float32)
-
-
-# The nine points of a lid are joined by straight lines; this rounds the corners.
-_SMOOTHING = np.hanning(11)[1:-1] / np.hanning(11).sum()
 
 
 def refined_lids(photo: Picture, landmarks: Landmarks) -> Landmarks:

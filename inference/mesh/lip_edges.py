@@ -88,7 +88,8 @@ class LipEdges:
                 continue
             sign = 2 * number - 1
             thickness, beyond = (sign * (line - edges[number]) for line in (outer, area.b))
-            column = np.interp(area.a, inner[number][:, 0], np.arange(11)).clip(*_COLUMNS)
+            along = np.maximum.accumulate(inner[number][:, 0])
+            column = np.interp(area.a, along, np.arange(11)).clip(*_COLUMNS)
             was = np.interp(column, np.arange(11), self._thicknesses[number])
             stretch = smooth((thickness * area.width / np.maximum(was, 1) - 1) / 0.4)
             share = beyond / np.maximum(thickness, 1 / area.width)

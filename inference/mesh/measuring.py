@@ -16,7 +16,7 @@ from inference.faces.loading import landmarker
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.driver import FaceFollower, Picture, Sight
-from inference.mesh.neutral import Movement, Neutral, find_neutral
+from inference.mesh.neutral import HeadMovement, Neutral, find_neutral
 from inference.mesh.shading import Folds, folds
 from inference.mesh.smoothing import (
     bridged,
@@ -48,8 +48,8 @@ _LEAST_CONTRAST = 0.15  # with less, the colours of a face are gone and its poin
 _NOISE_CM, _NOISE_RAD, _NOISE_SCALE, _NOISE_NECK_CM = 0.04, 0.01, 0.004, 0.15
 _NOISE_APERTURE, _NOISE_GAZE = 0.007, 0.008
 _FAST_CM, _FAST_ZOOM = 2.5, 0.08  # from one frame to the next
-# Measured lids: an eye is shut at this share of its opening; half shut, it is less open than it
-# measures, and wide open too.
+# Of measured lids: at this share of its opening an eye is shut; half shut and wide open, an eye is
+# less open than measured.
 _SHUT, _HALF_SHUT, _WIDENING, _WIDEST = 0.32, 0.3, 0.8, 1.6
 
 
@@ -61,14 +61,12 @@ class TrackRecorder:
     Args:
         face: in one of the first frames.
         frame_rate: frames per second, exact.
-        measures: the landmark network; this thread's if None.
+        network: the landmark network; this thread's if None.
     """
 
-    def __init__(
-        self, face: Face, frame_rate: Fraction, measures: Landmarker | None = None
-    ) -> None:
+    def __init__(self, face: Face, frame_rate: Fraction, network: Landmarker | None = None) -> None:
         self._frame_rate = frame_rate
-        self._landmarker = measures or landmarker()
+        self._landmarker = network or landmarker()
         self._follower = FaceFollower(self._landmarker, face, float(frame_rate))
         self._sights: list[Sight | None] = []
         self._size = (0, 0)
@@ -131,14 +129,14 @@ def measure_track(
     frames: Iterable[Picture],
     face: Face,
     frame_rate: Fraction,
-    measures: Landmarker | None = None,
+    network: Landmarker | None = None,
 ) -> Track:
     """Return the track of a clip; see `TrackRecorder`.
 
     Raises:
         NoFaceInClip: the face is in none of the frames, or in very few.
     """
-    recorder = TrackRecorder(face, frame_rate, measures)
+    recorder = TrackRecorder(face, frame_rate, network)
     for frame in frames:
         recorder.see(frame)
     return recorder.track()
@@ -161,7 +159,7 @@ def _evenly_lit(light: Doubles, trusted: Mask) -> Mask:
 
 def _movement(
     sights: Sequence[Sight], known: Frames, shown: Mask, window: int, mesh: CanonicalMesh
-) -> Movement:
+) -> HeadMovement:
     """The head's movement in all frames, bridged and smoothed."""
     points = np.empty((len(sights), POINTS, 3), np.float32)
     angles, scale, neck, apertures, gaze = [], [], [], [], []
@@ -182,7 +180,7 @@ def _movement(
 
     usual_scale = float(np.median(scale))
     points = smoothed(bridged(points, known, len(shown)), shown, window, _NOISE_CM)
-    return Movement(
+    return HeadMovement(
         points=points,
         angles=even(list(np.unwrap(angles, axis=0)), _NOISE_RAD),
         scale=even(scale, _NOISE_SCALE * usual_scale),
@@ -198,7 +196,7 @@ def _gaps(points: Doubles) -> Doubles:
     return lip_gaps(points) / mouth_width(points)
 
 
-def _steps(movement: Movement) -> Doubles:
+def _steps(movement: HeadMovement) -> Doubles:
     """How far the head goes from frame to frame, (n - 1,); more than 1 is fast."""
     scale = movement.scale[1:]
     moved = np.linalg.norm(np.diff(movement.neck, axis=0), axis=1) / scale / _FAST_CM
@@ -206,7 +204,7 @@ def _steps(movement: Movement) -> Doubles:
 
 
 def _differences(
-    movement: Movement, neutral: Neutral, after_cut: Mask
+    movement: HeadMovement, neutral: Neutral, after_cut: Mask
 ) -> dict[str, Doubles | Floats]:
     """The movement as differences from the neutral face: 0 is rest.
 

@@ -76,11 +76,11 @@ class Mouth:
             driven: the driver's mouth; None: the inside is painted.
         """
         gap = float(gaps.max())
+        moved = moved_lips(target.points - self._head.points)
         if self._lip_edges is not None:
-            moved = moved_lips(target.points - self._head.points)
             self._lip_edges.draw(frame, offset, target, gap, float(smooth((moved - 0.02) / 0.12)))
-        strength = self._strength(target, gap)
-        if strength == 0:
+        opacity = self._opacity(gap, moved)
+        if opacity == 0:
             return
         area = MouthArea(frame.shape, offset, *self._lips(target))
         part = frame[area.rows, area.columns]
@@ -89,19 +89,18 @@ class Mouth:
         painted = 1.0 if driven is None or self._own else _stretched(driven, gap)
         colour = np.zeros(part.shape, np.float32)
         if painted > 0:
-            colour += painted * self._painted(area, target, gap)
+            colour += painted * self._painted(area, target, gap, moved)
         if driven is not None and painted < 1:
             colour += (1 - painted) * borrowed_mouth(area, driven, self._tone)
         colour = self._tone.kept_to_hue(np.clip(colour, 0, 255))
-        drawn = mixed(part.astype(np.float32), colour, strength * area.alpha)
+        drawn = mixed(part.astype(np.float32), colour, opacity * area.alpha)
         part[...] = np.clip(np.rint(drawn), 0, 255)
 
-    def _strength(self, target: Head, gap: float) -> float:
+    def _opacity(self, gap: float, moved: float) -> float:
         """How opaque the filling is, 0 to 1."""
         if self._is_covered:
             return 0.0
         if self._own is not None:
-            moved = moved_lips(target.points - self._head.points)
             return float(smooth((moved - 0.02) / 0.12) * smooth((gap - 0.01) / 0.02))
         if self._gap >= SHUT_GAP:
             return float(smooth((gap - 1.15 * self._gap - 0.03) / 0.08))
@@ -117,12 +116,11 @@ class Mouth:
             lower = lower + 0.12 * wide * (flat[LOWER_OUTER_LIP] - lower)
         return upper, lower
 
-    def _painted(self, area: MouthArea, target: Head, gap: float) -> Floats:
+    def _painted(self, area: MouthArea, target: Head, gap: float, moved: float) -> Floats:
         points = self._arch.at(target, area.places)
         cavity = painted_cavity(area, gap, self._tone)
         shown, own = float(smooth((gap - 0.03) / 0.08)), cavity
         if self._own is not None:
-            moved = moved_lips(target.points - self._head.points)
             shown = self._own.missing * float(smooth((moved - 0.1) / 0.6))
             if shown < 1:
                 own = self._own.over(cavity, points, target)

@@ -25,7 +25,7 @@ _MAX_LIPS, _MIN_HUE, _MIN_LUMA = 0.09, 0.12, 0.5
 
 
 def is_mouth_covered(photo: Picture, points: Doubles) -> bool:
-    """Return whether there are no lips, and what is there has not the skin's colour.
+    """Return whether no lips are seen there, and what is seen does not have the skin's colour.
 
     Args:
         photo: uint8 (H, W, 3) RGB.

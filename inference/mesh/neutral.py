@@ -18,12 +18,12 @@ Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _PER_DEGREE = 0.03  # energy of each degree that the head is turned from its usual pose
-_SHUT_GAP = 0.06  # lips that are nearer than this are shut, mouth widths
+_LARGEST_REST_GAP = 0.06  # mouth widths; lips farther apart are not at rest
 _EYES = (("eyeBlinkRight", "eyeWideRight"), ("eyeBlinkLeft", "eyeWideLeft"))  # left to right
 
 
 @dataclass(frozen=True, eq=False)
-class Movement:
+class HeadMovement:
     """What a head does in n frames, smoothed.
 
     Attributes:
@@ -49,7 +49,7 @@ class Movement:
 
 @dataclass(frozen=True, eq=False)
 class Neutral:
-    """A driver at rest, the mean of some `frames`; see `Movement`."""
+    """A driver at rest, the mean of some `frames`; see `HeadMovement`."""
 
     frames: npt.NDArray[np.intp]
     points: Doubles
@@ -66,7 +66,7 @@ class Neutral:
         return mouth_width(self.points)
 
 
-def find_neutral(movement: Movement, usable: Mask, mesh: CanonicalMesh) -> Neutral:
+def find_neutral(movement: HeadMovement, usable: Mask, mesh: CanonicalMesh) -> Neutral:
     """Return the driver's neutral face.
 
     Args:
@@ -135,5 +135,5 @@ def _gaps(
     at_rest = lip_gaps(mesh.points)
     removed = lip_gaps(mesh.points + left[: len(mesh.points)]) - at_rest
     corrected = gaps[calmest].mean(axis=0) - removed / mouth_width(mesh.points)
-    smallest = np.minimum(np.percentile(gaps[frames], 5, axis=0), _SHUT_GAP)
+    smallest = np.minimum(np.percentile(gaps[frames], 5, axis=0), _LARGEST_REST_GAP)
     return np.asarray(np.maximum(smallest, corrected), np.float64)

@@ -111,10 +111,9 @@ class OwnMouth:
         moved = target.points - self._head.points
         risen = np.array([0, _RISE * min(0.0, float(moved[UPPER_INNER_LIP[3:8], 1].mean())), 0])
         lip = LOWER_INNER_LIP
-        x = points[..., 0]
+        x, lip_x = points[..., 0], np.maximum.accumulate(target.points[lip, 0])
         lowered = np.stack(
-            [np.interp(x, target.points[lip, 0], moved[lip, axis]) for axis in (0, 1)]
-            + [np.zeros(x.shape)],
+            [np.interp(x, lip_x, moved[lip, axis]) for axis in (0, 1)] + [np.zeros(x.shape)],
             axis=-1,
         )
         a, b = self._seen_at(points - lowered)

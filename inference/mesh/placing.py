@@ -23,7 +23,7 @@ RINGS = (1.08, 1.18, 1.32, 1.5, 1.75, 2.1, 2.6)
 _LIMITS = np.radians([32.0, 24.0, 35.0])
 _LEAST_YAW_LIMIT, _YAW_LIMIT_LOSS = math.radians(8), 1.0
 _MAX_YAW = math.radians(48)
-_MAX_SHIFT, _MAX_LOG_ZOOM = 0.32, 0.22  # face widths
+_MAX_SHIFT, _MAX_LOG_ZOOM = 0.32, 0.22  # face widths; logarithm of the zoom
 _CENTRE_CM = np.array([0.0, 0.5, 2.0])
 _HEAD_CENTRE_CM = np.array([0.0, -2.0, 3.5])
 _DEPTH_REACH, _EXPRESSION_REACH = 0.6, 0.22
@@ -42,18 +42,18 @@ class Posed:
         points: (478, 3) float64, px of the picture.
         rings: (252, 3), the points around it, px: 36 for each of `RINGS`.
         gaps: (11,) how far the inner lips are apart, mouth widths.
-        overlap: see `Shape`.
     """
 
     head: Head
     points: Doubles
     rings: Doubles
     gaps: Doubles
-    overlap: float
 
 
 def limited_turn(turn: Doubles, own: Doubles) -> Doubles:
-    """Return the turn (yaw, pitch, roll), radians, bounded smoothly.
+    """Return the turn (yaw, pitch, roll), radians, bounded by L tanh(x / L).
+
+    Only a yaw beyond 48 degrees from the front is cut off.
 
     Args:
         turn: how far the head shall turn.
@@ -83,7 +83,7 @@ class Placing:
         self._head = head
         points = head.projected(head.points)
         self._rings = _Rings.of(head, points)
-        self.at_rest = Posed(head, points, self._rings.points, head.gaps, 0.0)
+        self.at_rest = Posed(head, points, self._rings.points, head.gaps)
 
     def place(self, shape: Shape, moment: Moment) -> Posed:
         """Return the face of that shape with the moment's pose."""
@@ -99,7 +99,7 @@ class Placing:
         neck[:2] += _limited_shift(shift * own.scale, _MAX_SHIFT * own.face_width)
         head = Head(shape.points, rotation, scale, neck - scale * rotation @ NECK)
         rings = self._rings.placed(head, shape.points[OVAL] - own.points[OVAL])
-        return Posed(head, head.projected(shape.points), rings, shape.gaps, shape.overlap)
+        return Posed(head, head.projected(shape.points), rings, shape.gaps)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-Doubles = npt.NDArray[np.float64]
+from inference.mesh.expressions import Doubles, smoothstep
+
 Mask = npt.NDArray[np.bool_]
 Values = TypeVar("Values", bound=npt.NDArray[np.floating[Any]])
 
@@ -171,9 +172,9 @@ def eased(values: Values, shown: Mask, frame_rate: float, after_cut: Mask | None
         elif was_shown and not is_shown and index > 0:
             held, left_s = result[index - 1], 0.0
         left_s, back_s = left_s + 1 / frame_rate, back_s + 1 / frame_rate
-        result[index] = held * (1 - _smoothstep(left_s / _EASE_OUT_S))
+        result[index] = held * (1 - float(smoothstep(left_s / _EASE_OUT_S)))
         if is_shown:
-            result[index] += values[index] * _smoothstep(back_s / _EASE_IN_S)
+            result[index] += values[index] * float(smoothstep(back_s / _EASE_IN_S))
     return result
 
 
@@ -183,8 +184,3 @@ def last_shown(shown: Mask, frame_rate: float) -> npt.NDArray[np.int64]:
     last = np.maximum.accumulate(np.where(shown, frames, -1))
     is_at_rest = frames - last >= _EASE_OUT_S * frame_rate
     return np.where(is_at_rest, -1, last)
-
-
-def _smoothstep(value: float) -> float:
-    value = min(value, 1.0)
-    return value * value * (3 - 2 * value)

@@ -120,7 +120,7 @@ class MeshWarp:
     def _order(self, target: Doubles, moves: Flags) -> Indices:
         """The triangles in the order of drawing.
 
-        Those of the eyes that are flipped are left out, and what does not move around the face.
+        Left out are ring triangles that do not move, slivers, and flipped triangles of the eyes.
         """
         depth = target[self._triangles, 2].mean(axis=1)
         depth[: self._rings] = np.inf

@@ -8,7 +8,7 @@ from inference.faces.head import lip_gaps, mouth_width
 from inference.faces.landmarker import POINTS, SCORES, Landmarker
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import expression_fields
-from inference.mesh.neutral import Movement, find_neutral
+from inference.mesh.neutral import HeadMovement, find_neutral
 
 COUNT = 40
 Doubles = npt.NDArray[np.float64]
@@ -26,7 +26,7 @@ def identity(mesh: CanonicalMesh) -> Doubles:
     return points
 
 
-def movement(mesh: CanonicalMesh, strengths: dict[str, Doubles]) -> Movement:
+def movement(mesh: CanonicalMesh, strengths: dict[str, Doubles]) -> HeadMovement:
     fields = expression_fields(mesh)
     scores = np.zeros((COUNT, len(SCORES)))
     points = np.repeat(identity(mesh)[None], COUNT, axis=0)
@@ -34,7 +34,7 @@ def movement(mesh: CanonicalMesh, strengths: dict[str, Doubles]) -> Movement:
         scores[:, SCORES.index(name)] = strength
         if name in fields:
             points += strength[:, None, None] * fields[name]
-    return Movement(
+    return HeadMovement(
         points=points.astype(np.float32),
         angles=np.zeros((COUNT, 3)),
         scale=np.full(COUNT, 6.0),
