@@ -89,15 +89,15 @@ def faces_to_move(wish: Wish, engine: Engine, photo: Picture) -> tuple[Face, ...
     if wish.face_count > engine.max_faces:
         needs = f"an order for fewer faces: it moves {engine.max_faces}, let another move more"
         raise EngineUnavailable(name=engine.name, needs=needs)
-    drawn = tuple(Face(number=1, box=box, votes=0) for box in wish.face_boxes)
-    if drawn and wish.is_face_drawn:
-        return drawn
+    chosen = tuple(Face(number=1, box=box, votes=0) for box in wish.face_boxes)
+    if chosen and wish.is_face_drawn:
+        return chosen
     if not engine.needs_face:
         return (centre_face(photo.shape[1], photo.shape[0]),)
     faces = engine.faces_of(lambda: photo, wish.photo.faces)
-    if not drawn:
+    if not chosen:
         return (choose_face(faces, None, wish.photo.name or wish.photo.path.name),)
-    return tuple(_same_face(chosen, faces) for chosen in drawn)
+    return tuple(_same_face(one, faces) for one in chosen)
 
 
 def faces_to_spare(wish: Wish, moving: Sequence[Face]) -> tuple[Face, ...]:

@@ -19,7 +19,7 @@ from inference.engine import Engine, ready_engine
 from inference.faces.finder import choose_face, face_from_box
 from inference.faces.loading import prepare_looks
 from inference.media.file import check_file
-from inference.media.gate import ClipWish, LookLimits, look_at
+from inference.media.gate import ClipPart, LookLimits, look_at
 from inference.media.limits import ClipLimits, PhotoLimits
 from inference.media.writer import check_output
 from inference.opencv_build import gui_opencv_warning
@@ -156,7 +156,7 @@ def _look(
     if arguments.driving_video is not None:
         start_s, duration_s = arguments.start or 0.0, arguments.duration
         find_face = engine.needs_driving_face
-        clip = ClipWish(arguments.driving_video, start_s, duration_s, find_face)
+        clip = ClipPart(arguments.driving_video, start_s, duration_s, find_face)
     return look_at(arguments.source_image, clip, folder, limits, find_faces=engine.needs_face)
 
 

@@ -165,7 +165,7 @@ class LookResult(Record):
 
 
 class Order(Record):
-    """A wish, and who placed it, when, and at what cost.
+    """A wish, who placed it, and its estimated cost.
 
     Attributes:
         order_id: see `order_id()`.

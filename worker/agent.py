@@ -76,7 +76,7 @@ async def run_agent_with(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown)
         ending: says when to end.
 
     Raises:
-        FolderRefused: the folder for files of orders cannot be made.
+        FolderRefused: the folder for files of jobs in progress cannot be made.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -92,7 +92,7 @@ async def run_agent_with(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown)
         looks = await stack.enter_async_context(Looks(MAX_CONCURRENT_LOOKS))
         context = RenderContext(plan.store, engine_process, orderable_options(offer))
         look_runner = LookRunner(plan.store, looks, plan.clip_max_s, plan.setup.checkpoints_dir)
-        await Worker(plan, offer, queues, context, look_runner).take_orders(folder, ending)
+        await Worker(plan, offer, queues, context, look_runner).run(folder, ending)
 
 
 class Worker:
@@ -102,7 +102,7 @@ class Worker:
         plan: what it does.
         offer: its device and the engines that it offers.
         queues: those of the engines.
-        context: makes videos.
+        context: what videos are made with.
         look_runner: looks at photos and clips.
     """
 
@@ -122,7 +122,7 @@ class Worker:
         self._look_runner = look_runner
         self._schedule = DeviceSchedule(queues.engine_queues)
         self._queue_workers = QueueWorkers(plan.url, self._may_take, plan.metrics)
-        self._workers = WorkerRegistry(queues.client)
+        self._registry = WorkerRegistry(queues.client)
         self._background = Background()
         self._renderer = Renderer(
             self.name, context, offer.device, queues, self._background, plan.metrics
@@ -131,18 +131,18 @@ class Worker:
         self._shortage: str | None = None
         self._is_draining = False
 
-    async def take_orders(self, folder: Path, ending: Shutdown) -> None:
-        """Take orders until `ending` asks it to end.
+    async def run(self, folder: Path, ending: Shutdown) -> None:
+        """Take jobs until `ending` asks it to end.
 
         Args:
-            folder: for files of orders in progress.
+            folder: for files of jobs in progress.
             ending: says when.
         """
         self._folder = folder
         self._disk_space = DiskSpace(self._plan.store, folder, self._plan.min_free_bytes)
         await self._check_disk_space()
         # The bot offers what heartbeats name, so the first one comes before the first job.
-        await self._background.attempt(self._workers.beat(self.heartbeat(), time.time()))
+        await self._background.attempt(self._registry.beat(self.heartbeat(), time.time()))
         self._queue_workers.start(LOOK, self._handle_look_job, self._plan.look_rules)
         for queue in self._queues.engine_queues:
             self._queue_workers.start(queue, self._handle_order, self._plan.render_rules)
@@ -160,7 +160,7 @@ class Worker:
         finally:
             await self._end(ending, tasks)
 
-    # --- orders -----------------------------------------------------------------------------------
+    # --- jobs -------------------------------------------------------------------------------------
 
     async def _handle_look_job(self, assignment: Assignment) -> LookResult | None:
         await self._require_disk_space()
@@ -189,7 +189,7 @@ class Worker:
         finally:
             self._has_changed.set()
 
-    # --- which orders are taken -------------------------------------------------------------------
+    # --- which jobs are taken ---------------------------------------------------------------------
 
     def _may_take(self, queue: str) -> bool:
         return self._shortage is None and (queue == LOOK or self._schedule.may_take(queue))
@@ -222,12 +222,12 @@ class Worker:
             raise Later(0)
 
     async def _check_disk_space(self) -> None:
-        """Pause or resume taking orders according to the free disk space."""
+        """Pause or resume taking jobs according to the free disk space."""
         before, self._shortage = self._shortage, self._disk_space.shortage()
         if self._shortage is not None and before is None:
-            log.warning("no orders are taken for lack of room: %s", self._shortage)
+            log.warning("no jobs are taken for lack of room: %s", self._shortage)
         elif self._shortage is None and before is not None:
-            log.warning("there is room again, and orders are taken")
+            log.warning("there is room again, and jobs are taken")
         if (before is None) != (self._shortage is None):
             self._has_changed.set()
             await self._queue_workers.update()
@@ -277,7 +277,7 @@ class Worker:
             await self._check_disk_space()
             heartbeat = self.heartbeat()
             self._plan.metrics.set_free_bytes(heartbeat.free_bytes)
-            await self._background.attempt(self._workers.beat(heartbeat, time.time()))
+            await self._background.attempt(self._registry.beat(heartbeat, time.time()))
             await asyncio.sleep(min(_CHANGES_EVERY_S, self._plan.beat_s))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._has_changed.wait(), self._plan.beat_s)
@@ -287,11 +287,11 @@ class Worker:
         self._is_draining = True
         await end_tasks(tasks)
         urgent = asyncio.create_task(self._return_jobs_when_urgent(ending))
-        self._background.run(self._workers.beat(self.heartbeat(), time.time()))
+        self._background.run(self._registry.beat(self.heartbeat(), time.time()))
         await self._queue_workers.drain(self._plan.grace_s)
         await end_tasks([urgent])
         await self._background.end(_BACKGROUND_END_S)
-        await self._background.attempt(self._workers.leave(self.name))
+        await self._background.attempt(self._registry.leave(self.name))
         log.info("%s has ended", self.name)
 
     async def _return_jobs_when_urgent(self, ending: Shutdown) -> None:

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 from inference.media.gate import (
     FILE_NAMES,
-    ClipWish,
+    ClipPart,
     LookLimits,
     RunningLook,
     start_clip_look,
@@ -63,10 +63,10 @@ class Looks:
             child = start_photo_look(path, folder, limits)
             return await self._answer(child, PhotoFindings, folder)
 
-    async def clip(self, wish: ClipWish, folder: Path, limits: LookLimits) -> ClipFindings:
+    async def clip(self, part: ClipPart, folder: Path, limits: LookLimits) -> ClipFindings:
         """Look at a clip or a part of it; `clip.mp4` goes into `folder`."""
         async with self._slots:
-            child = start_clip_look(wish, folder, limits)
+            child = start_clip_look(part, folder, limits)
             return await self._answer(child, ClipFindings, folder)
 
     async def _answer(self, child: RunningLook, form: type[Found], folder: Path) -> Found:
@@ -166,7 +166,7 @@ class LookRunner:
         if job.clip_key is None:
             return None
         source = await self._fetch_file(job.clip_key, folder / "clip")
-        return await self._looks.clip(ClipWish(source), folder, limits)
+        return await self._looks.clip(ClipPart(source), folder, limits)
 
     async def _fetch_file(self, key: str, folder: Path) -> Path:
         """Fetch a file, under the name that errors tell the person."""

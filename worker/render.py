@@ -88,7 +88,7 @@ class Renderer:
         self._context = context
         self._device = device
         self._order_logs = OrderLogs(queues.client)
-        self._workers = WorkerRegistry(queues.client)
+        self._registry = WorkerRegistry(queues.client)
         self._background = background
         self._metrics = metrics
 
@@ -107,7 +107,7 @@ class Renderer:
             UserError, OperatorError: from the engine process and the store.
         """
         order = Order.read(assignment.text)
-        self._log(order, f"attempt {assignment.start_number} begun by {self._name}")
+        self._log(order, f"start {assignment.start_number} by {self._name}")
         engine_process = self._context.engine_process
         engine_process.clear_log()
         outcome = "given up at once"
@@ -125,7 +125,7 @@ class Renderer:
             self._log(order, outcome, engine_process.log_lines)
         self._metrics.record_speed(result.frames_per_second)
         seconds = 1 / result.frames_per_second
-        self._background.run(self._workers.record_speed(self._device, order.engine, seconds))
+        self._background.run(self._registry.record_speed(self._device, order.engine, seconds))
         log.info("done: %s", outcome)
         return result
 

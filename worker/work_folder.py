@@ -27,9 +27,9 @@ def work_folder(assignment: Assignment, parent: Path) -> Iterator[Path]:
     """
     # Each job has a task, and so a context, of its own.
     job_id.set(assignment.ref.job_id)
-    log.info("begun, attempt %d", assignment.start_number)
+    log.info("begun, start %d", assignment.start_number)
     try:
-        folder = Path(tempfile.mkdtemp(prefix="order-", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix="job-", dir=parent))
     except OSError as error:
         log.warning("put off: no place for its files: %s", error)
         raise Later(_LATER_S) from error

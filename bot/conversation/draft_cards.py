@@ -82,6 +82,10 @@ class DraftCards:
         """Whether the draft's number is an order's already, so that its card is that order's."""
         return await self._services.order_cards.read(draft.order_id) is not None
 
+    def all_on_page(self, page: int) -> Movement:
+        """Return the movement that shows all templates of a page in one video."""
+        return Movement(templates=tuple(one.name for one in on_page(tuple(self._catalogue), page)))
+
     async def _put(self, draft: Draft, content: MessageContent) -> None:
         messenger = self._services.messenger
         if draft.card is None or not await messenger.edit(draft.chat_id, draft.card, content):
@@ -114,10 +118,6 @@ class DraftCards:
         if not draft.face_boxes:
             return grid_content(draft, texts)
         return movement_content(draft, await self._choice(draft), texts, page)
-
-    def movements_on(self, page: int) -> Movement:
-        """Return the wish for all movements of a page in one animation."""
-        return Movement(templates=tuple(one.name for one in on_page(tuple(self._catalogue), page)))
 
     async def _choice(self, draft: Draft) -> Choice:
         """Return what can be chosen for a draft now."""

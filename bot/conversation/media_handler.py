@@ -138,23 +138,23 @@ class MediaHandler:
 
         The tapped message becomes the card of the last photo. Others that asked are deleted.
         """
-        services, chat_id, terms = self._services, tap.chat_id, tap.message_id
+        services, chat_id, question_id = self._services, tap.chat_id, tap.message_id
         await services.people.agree(tap.person_id)
         conversation = await services.drafts.change_conversation(
-            tap, lambda now: _with_questions(now, without=(terms,))
+            tap, lambda now: _with_questions(now, without=(question_id,))
         )
         waiting = conversation.unagreed
         last = await services.drafts.read(waiting[-1] if waiting else None)
-        shown = await services.drafts.draft_of_message(chat_id, terms)
-        card = CardMessage(message_id=terms)
-        if shown is not None and shown.card is not None and shown.card.message_id == terms:
+        shown = await services.drafts.draft_of_message(chat_id, question_id)
+        card = CardMessage(message_id=question_id)
+        if shown is not None and shown.card is not None and shown.card.message_id == question_id:
             pass  # a second tap: the message is that draft's card already
         elif last is None:
             await services.messenger.edit(chat_id, card, thanks_content(services.texts))
         elif last.card is None:
             await self._draft_cards.adopt(last, card)
         else:
-            await services.messenger.delete(chat_id, terms)
+            await services.messenger.delete(chat_id, question_id)
         await self._continue_agreed(tap)
 
     async def take_clip(self, incoming: IncomingMessage, clip: MediaFile) -> None:
@@ -221,17 +221,17 @@ class MediaHandler:
         drafts = self._services.drafts
         conversation = await drafts.conversation(owner)
         # Another task may handle the same draft. More photos of an album may still arrive.
-        while names := [name for name in conversation.unagreed if name not in self._continuing]:
-            self._continuing.add(names[0])
+        while draft_ids := [one for one in conversation.unagreed if one not in self._continuing]:
+            self._continuing.add(draft_ids[0])
             try:
-                draft = await drafts.read(names[0])
+                draft = await drafts.read(draft_ids[0])
                 if draft is not None:
                     await self.go_on(draft)
                 conversation = await drafts.change_conversation(
-                    owner, partial(_without_waiting, name=names[0])
+                    owner, partial(_without_waiting, draft_id=draft_ids[0])
                 )
             finally:
-                self._continuing.discard(names[0])
+                self._continuing.discard(draft_ids[0])
         questions = (await drafts.conversation(owner)).questions
         for question in questions:
             await self._services.messenger.delete(owner.chat_id, question)
@@ -299,9 +299,9 @@ class MediaHandler:
         await self._services.messenger.send(incoming.target, MessageContent(text, (row,)))
 
 
-def _without_waiting(conversation: Conversation, name: str) -> Conversation:
+def _without_waiting(conversation: Conversation, draft_id: str) -> Conversation:
     """Return the conversation without a draft that waited for the terms."""
-    left = tuple(waiting for waiting in conversation.unagreed if waiting != name)
+    left = tuple(waiting for waiting in conversation.unagreed if waiting != draft_id)
     return conversation.model_copy(update={"unagreed": left})
 
 

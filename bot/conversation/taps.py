@@ -37,14 +37,15 @@ _OTHERS_CARD_IN_GROUP = (
 _ORDERED = "You have ordered this already."
 _OLD_KEYBOARD = "These buttons are out of date: use the newest ones for this photo."
 # Taps on these are refused if their keyboard is not the newest one.
-_OF_THIS_KEYBOARD = {
+_ONLY_ON_NEWEST_KEYBOARD = {
     ButtonAction.FACE,
     ButtonAction.CELL,
     ButtonAction.PAGE,
     ButtonAction.SHOW_ALL,
     ButtonAction.CONTINUE,
 }
-_OF_A_KEYBOARD = {*_OF_THIS_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_CLIP}
+# TEMPLATE and OWN_CLIP check the number themselves.
+_ON_DRAFT_KEYBOARD = {*_ONLY_ON_NEWEST_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_CLIP}
 _WITHOUT_DRAFT = (ButtonAction.CONSENT, ButtonAction.PROFILE_PHOTO)
 
 
@@ -108,6 +109,8 @@ class Taps:
         except RecordError:
             draft = None
         if draft is not None and _is_on_current_card(incoming, button, draft):
+            # The number has risen since, but this keyboard is still the draft's card: the tap
+            # counts as its order.
             draft = draft.model_copy(update={"number": button.number})
         refusal = await self._refusal(incoming, button, draft) if draft else None
         if refusal is not None:
@@ -150,7 +153,7 @@ class Taps:
             return _OTHERS_CARD
         if not await self._may_use(draft, incoming.person_id):
             return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
-        is_old = button.action in _OF_THIS_KEYBOARD and button.number != draft.number
+        is_old = button.action in _ONLY_ON_NEWEST_KEYBOARD and button.number != draft.number
         return _OLD_KEYBOARD if is_old else None
 
     async def _may_use(self, draft: Draft, person_id: int) -> bool:
@@ -301,7 +304,7 @@ class Taps:
         )
 
     async def _show_all(self, tap: DraftTap) -> TapAnswer:
-        movement = self._draft_cards.movements_on(_page_of(tap.button))
+        movement = self._draft_cards.all_on_page(_page_of(tap.button))
         return await self._place(_choosing(tap.draft, movement))
 
     async def _again(self, tap: DraftTap) -> TapAnswer:
@@ -396,7 +399,7 @@ class Taps:
 def _is_on_current_card(incoming: IncomingTap, button: ButtonData, draft: Draft) -> bool:
     """Whether the tapped message is still the draft's card, though its number has risen since."""
     is_card = draft.card is not None and draft.card.message_id == incoming.message_id
-    return is_card and button.action in _OF_A_KEYBOARD and 0 < button.number < draft.number
+    return is_card and button.action in _ON_DRAFT_KEYBOARD and 0 < button.number < draft.number
 
 
 def _page_of(button: ButtonData) -> int:

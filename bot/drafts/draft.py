@@ -1,4 +1,10 @@
-"""What a person is putting together in a chat: a photo, perhaps a clip, a face, a movement."""
+"""What a person is putting together in a chat: a photo, perhaps a clip, a face, a movement.
+
+An order's id contains a number. A keyboard carries the draft's number at that time in its buttons,
+so that a repeated tap is the same order. The number rises when a keyboard is shown again below an
+order, and when an order has ended. `reserved_number` keeps the number of an order whose files are
+still being fetched.
+"""
 
 from typing import Self
 
@@ -117,6 +123,10 @@ class Draft(BotRecord):
         """Return the draft for a new keyboard: a tap on it is a new order."""
         return self.model_copy(update={"number": self.number + 1})
 
+    def after_order(self, number: int) -> Self:
+        """Return the draft after its order of that number: further taps are new orders."""
+        return self.model_copy(update={"number": max(self.number, number + 1)})
+
     def renewed(self, **changes: object) -> Self:
         """Return the draft with another photo or clip, to be looked at again."""
         fresh = {"look": None, "problem": None, "face_boxes": (), "revision": self.revision + 1}
@@ -125,5 +135,5 @@ class Draft(BotRecord):
 
 def draft_of_job(job_id: str) -> tuple[str, int]:
     """Return the draft's id and the revision in a job id that `Draft.job` made."""
-    _, name, revision = job_id.split("-")
-    return name, int(revision)
+    _, draft_id, revision = job_id.split("-")
+    return draft_id, int(revision)

@@ -77,7 +77,7 @@ class Intake:
             TooManyPhotos: too many photos of this person are waiting.
             QueueUnavailable: Redis does not answer.
         """
-        order = IntakeJob(
+        job = IntakeJob(
             draft_id=draft.draft_id,
             revision=draft.revision,
             chat_id=draft.chat_id,
@@ -85,7 +85,7 @@ class Intake:
             photo=draft.photo,
             clip=draft.clip,
         )
-        await self._services.queues.send(draft.job(INTAKE), order, draft.person_id, PHOTO_LIMITS)
+        await self._services.queues.send(draft.job(INTAKE), job, draft.person_id, PHOTO_LIMITS)
 
     async def work(self, assignment: Assignment) -> None:
         """Fetch the files of one draft.
@@ -95,13 +95,13 @@ class Intake:
             MediaError: a file is too large or gone.
             StoreError: it cannot be stored.
         """
-        order = IntakeJob.read(assignment.text)
-        draft = await self._services.drafts.read(order.draft_id)
-        if draft is None or draft.revision != order.revision:
+        job = IntakeJob.read(assignment.text)
+        draft = await self._services.drafts.read(job.draft_id)
+        if draft is None or draft.revision != job.revision:
             return
-        wanted = [(order.photo, "photo.jpg"), *([(order.clip, "clip.mp4")] if order.clip else ())]
+        wanted = [(job.photo, "photo.jpg"), *([(job.clip, "clip.mp4")] if job.clip else ())]
         fetching = [
-            asyncio.ensure_future(self._fetch_and_store(order, file, called, assignment))
+            asyncio.ensure_future(self._fetch_and_store(job, file, called, assignment))
             for file, called in wanted
         ]
         try:
@@ -111,15 +111,15 @@ class Intake:
             await end_tasks(fetching)
         look = LookJob(
             look_id=draft.job(LOOK).job_id,
-            person=order.person_id,
-            draft=order.draft_id,
+            person=job.person_id,
+            draft=job.draft_id,
             photo_key=photo_key,
             clip_key=clip_key[0] if clip_key else None,
         )
-        await self._services.queues.send(look.ref, look, order.person_id, follows=assignment.ref)
+        await self._services.queues.send(look.ref, look, job.person_id, follows=assignment.ref)
 
     async def _fetch_and_store(
-        self, order: IntakeJob, file: MediaFile, called: str, assignment: Assignment
+        self, job: IntakeJob, file: MediaFile, called: str, assignment: Assignment
     ) -> str:
         """Fetch and store a file; return its key."""
         self._check_size(file, file.size_bytes or 0)
@@ -136,12 +136,10 @@ class Intake:
                 raise TelegramSilent(name=file.name) from error
             raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.start_number)) from error
         self._check_size(file, len(content))
-        name = name_in_store(file.name, called, order.revision)
+        name = name_in_store(file.name, called, job.revision)
         services = self._services
         with queue_errors(services.queues.url):
-            return await services.retention.put_input(
-                order.draft_id, name, content, services.clock()
-            )
+            return await services.retention.put_input(job.draft_id, name, content, services.clock())
 
     def _check_size(self, file: MediaFile, size_bytes: int) -> None:
         if size_bytes > self._limit_bytes:

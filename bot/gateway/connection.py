@@ -188,7 +188,7 @@ async def _start(
         raise TelegramUnavailable(place=place, reason=exc.message) from exc
     await application.start()
     receiving = receiver.start()
-    log.info("@%s runs: its updates are %s", application.bot.username, receiver.way)
+    log.info("@%s runs: its updates are %s", application.bot.username, receiver.how)
     return receiving
 
 

@@ -19,14 +19,7 @@ from jobs.tasks import end_tasks
 log = logging.getLogger(__name__)
 
 # Without edits: an edited caption would begin a second animation.
-ALLOWED_UPDATES = (
-    "message",
-    "callback_query",
-    "inline_query",
-    "chosen_inline_result",
-    "my_chat_member",
-    "pre_checkout_query",
-)
+ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
 _SAID_AGAIN_S = 300.0
 _WAIT_S, _READ_S = 10, 15.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
@@ -107,7 +100,7 @@ class PollingBot(ExtBot[dict[str, Any]]):
             raise TelegramError(_NO_UPDATES)
         return found
 
-    def say(self, error: TelegramError) -> None:
+    def log_error(self, error: TelegramError) -> None:
         """Log why nothing is fetched, at most once in five minutes for each reason."""
         sentence, now_s = _reason(error), time.monotonic()
         if sentence != self._logged or now_s - self._logged_s > _SAID_AGAIN_S:
@@ -134,7 +127,7 @@ class Polling:
         health: notes when Telegram answers.
     """
 
-    way = "fetched"
+    how = "fetched"  # for the log line at the start
 
     def __init__(self, bot: PollingBot, inbox: Inbox, health: PollingHealth) -> None:
         self._bot = bot
@@ -174,7 +167,7 @@ class Polling:
             except InvalidToken:
                 raise
             except TelegramError as exc:
-                self._bot.say(exc)
+                self._bot.log_error(exc)
                 pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, 1.5 * pause_s))
                 asked_s = seconds(exc.retry_after) if isinstance(exc, RetryAfter) else 0.0
                 await asyncio.sleep(max(pause_s, asked_s))

@@ -49,7 +49,7 @@ class Webhook:
 class WebhookServer:
     """Stores pushed updates in the inbox; a request is answered after its update is stored."""
 
-    way = "pushed"
+    how = "pushed"  # for the log line at the start
 
     def __init__(self, webhook: Webhook, bot: PollingBot, inbox: Inbox) -> None:
         self._webhook = webhook

@@ -31,7 +31,6 @@ from bot.orders.card_text import (
 )
 from bot.orders.look_results import LookResults, TellAdmins
 from bot.orders.order_cards import FinalMessage, OrderCard
-from bot.orders.ordering import renumbered
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.orders.status_cards import StatusCards
@@ -259,7 +258,7 @@ def _draft_after(draft: Draft, card: OrderCard, status: Status) -> Draft:
 
     The card stays above the result; the next one is sent below.
     """
-    changed = renumbered(draft, card.number)
+    changed = draft.after_order(card.number)
     if status.state is OrderState.CANCELLED or draft.card != card.message:
         return changed
     return changed.model_copy(update={"card": None})

@@ -33,7 +33,7 @@ _LONGEST_WAIT_S = 5.0
 # for others. Further ones come again after a moment.
 _MOST_OF_A_CHAT = 2
 _NEXT_S = 1.0
-_LOOK_EVERY_S = 1.0
+_CHECK_EVERY_S = 1.0
 
 Show = Callable[[str], Coroutine[Any, Any, None]]
 TellAdmins = Callable[[str], Coroutine[Any, Any, None]]
@@ -64,10 +64,10 @@ class LookResults:
             Later: the chat is busy, or other results of it are being delivered.
             TelegramError, QueueUnavailable, StoreUnavailable: try again.
         """
-        name, revision = draft_of_job(ref.job_id)
+        draft_id, revision = draft_of_job(ref.job_id)
         status = await self._services.queues.status(ref)
         outcome = _outcome_of(ref, status) if status is not None and status.state.is_final else None
-        draft = await self._services.drafts.read(name)
+        draft = await self._services.drafts.read(draft_id)
         if outcome is None or draft is None or draft.revision != revision:
             return
         if self._chats[draft.chat_id] == _MOST_OF_A_CHAT:
@@ -85,10 +85,10 @@ class LookResults:
             services, clip = self._services, outcome.clip.file
             with queue_errors(services.queues.url):
                 await services.retention.hold(before.draft_id, clip, services.clock())
-        is_settled = False
+        has_nothing_to_read = False
 
         def updated(draft: Draft) -> Draft:
-            nonlocal is_settled
+            nonlocal has_nothing_to_read
             is_delivered = draft.look is not None or draft.problem is not None
             if draft.revision != before.revision or is_delivered:
                 return draft
@@ -97,8 +97,9 @@ class LookResults:
                 if isinstance(outcome, LookResult)
                 else _with_problem(draft, outcome)
             )
-            # The warnings were read when the face was chosen.
-            is_settled = bool(draft.face_boxes) or not (changed.look and changed.look.warnings)
+            # Unread warnings are shown first. With a chosen face, the person has seen them already.
+            has_warnings = changed.look is not None and bool(changed.look.warnings)
+            has_nothing_to_read = bool(draft.face_boxes) or not has_warnings
             return changed
 
         draft = await self._services.drafts.change(before.draft_id, updated)
@@ -113,7 +114,7 @@ class LookResults:
             and not draft.problem.is_clip
         ):
             await self._services.drafts.detach_draft(draft)
-        if not (is_settled and is_ready(draft) and await self._place_or_refuse(numbered)):
+        if not (has_nothing_to_read and is_ready(draft) and await self._place_or_refuse(numbered)):
             await self._show_when_free(draft)
         if isinstance(outcome, AnimatoError) and not isinstance(outcome, UserError):
             facts = {"job": ref.job_id, "error": outcome}
@@ -138,7 +139,7 @@ class LookResults:
         showing = asyncio.ensure_future(self._show(draft.draft_id))
         try:
             while not showing.done():
-                await asyncio.wait({showing}, timeout=_LOOK_EVERY_S)
+                await asyncio.wait({showing}, timeout=_CHECK_EVERY_S)
                 if not showing.done():
                     self._check_room(draft)
             showing.result()

@@ -175,7 +175,7 @@ class Ordering:
         if outcome is CancelOutcome.REMOVED:
             await services.order_cards.end(card.order_id, cancelled_message(card, services.texts))
             await services.drafts.change(
-                card.draft_id, lambda draft: renumbered(draft, card.number)
+                card.draft_id, lambda draft: draft.after_order(card.number)
             )
         elif outcome is CancelOutcome.TOLD:
             await services.order_cards.change(card.order_id, is_stopping=True)
@@ -262,22 +262,22 @@ class Ordering:
         if made_of is None:
             raise DraftUnready
         offer = await self._services.offers.now()
-        motion, templates = draft.movement, self._templates(draft)
-        if motion is None:
+        movement, templates = draft.movement, self._templates(draft)
+        if movement is None:
             raise DraftUnready
         engine = offer.engine_for(
             draft.engine,
-            is_all_wanted=bool(motion.templates),
+            is_all_wanted=bool(movement.templates),
             face_count=len(draft.face_boxes),
         )
         understood = offer.options(engine)
         options = {name: value for name, value in draft.options.items() if name in understood}
-        if motion.clip is not None and FIND_BEST_FRAME in understood:
+        if movement.clip is not None and FIND_BEST_FRAME in understood:
             options.setdefault(FIND_BEST_FRAME, True)
         wish = Wish(
             photo=made_of.photo,
             face_boxes=draft.face_boxes,
-            movement=motion.model_copy(update={"frames": _frames(motion, templates)}),
+            movement=movement.model_copy(update={"frames": _frames(movement, templates)}),
             options=options,
         )
         cost_s = await self._estimates.cost_s(engine, wish.cost_frames)
@@ -289,7 +289,7 @@ class Ordering:
             number=draft.number,
             engine=engine,
             wish=wish,
-            estimated_cost_s=cost_s * (_SHOW_ALL_COST if motion.templates else 1),
+            estimated_cost_s=cost_s * (_SHOW_ALL_COST if movement.templates else 1),
             lane=Lane.EXPRESS if role is Role.ADMIN else Lane.FAIR,
         )
 
@@ -380,11 +380,6 @@ class Ordering:
         return title
 
 
-def renumbered(draft: Draft, number: int) -> Draft:
-    """Return the draft after its order of that number: further taps are new orders."""
-    return draft.model_copy(update={"number": max(draft.number, number + 1)})
-
-
 def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]:
     """Return the files that a draft's order needs; empty while they are being looked at.
 
@@ -401,11 +396,11 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]
     return (made_of.photo.file, clip.file if clip else None)
 
 
-def _frames(motion: Movement, templates: Sequence[Template]) -> int:
+def _frames(movement: Movement, templates: Sequence[Template]) -> int:
     """How many frames of work an order is."""
-    if motion.templates:
+    if movement.templates:
         return work_frames(templates)
-    if motion.clip is not None:
-        return motion.clip.frame_count
-    drawn = templates[0].motion
-    return drawn.frame_count if isinstance(drawn, CurveMotion) else _RECORDED_FRAMES
+    if movement.clip is not None:
+        return movement.clip.frame_count
+    motion = templates[0].motion
+    return motion.frame_count if isinstance(motion, CurveMotion) else _RECORDED_FRAMES

@@ -80,26 +80,30 @@ class DeliverySender:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def begin(self, name: str) -> tuple[NextStep, DeliveryRecord]:
+    async def begin(self, delivery_id: str) -> tuple[NextStep, DeliveryRecord]:
         """Return what to do with a delivery, and its record for `send`.
 
         Raises:
             Later: an earlier message may still arrive.
             RecordError: the record was written by another version of this program.
         """
-        record = await read_record(self._services.queues, name)
+        record = await read_record(self._services.queues, delivery_id)
         step, wait_s = next_step(record, self._services.clock())
         if step is NextStep.WAIT:
             raise Later(wait_s)
         return step, record
 
     async def send(
-        self, name: str, record: DeliveryRecord, target: ChatTarget, message: OutgoingMessage
+        self,
+        delivery_id: str,
+        record: DeliveryRecord,
+        target: ChatTarget,
+        message: OutgoingMessage,
     ) -> int:
         """Send a message and return its id; record the state before and after.
 
         Args:
-            name: the delivery's.
+            delivery_id: the delivery's.
             record: what `begin` returned.
             target: where.
             message: what.
@@ -116,26 +120,26 @@ class DeliverySender:
         if message.video is not None and target.chat_id > 0:
             await _show_action(services.messenger, target)
         record = record.begun(services.clock())
-        await write_record(services.queues, name, record)
+        await write_record(services.queues, delivery_id, record)
         try:
             sent = await _send_somehow(services.messenger, target, message)
         except (ChatBusy, RetryAfter) as error:
-            await write_record(services.queues, name, record.refused())
+            await write_record(services.queues, delivery_id, record.refused())
             wait_s = error.wait_s if isinstance(error, ChatBusy) else seconds(error.retry_after)
             raise Later(max(_LEAST_PAUSE_S, wait_s)) from error
         except (Forbidden, BadRequest) as error:
-            await write_record(services.queues, name, record.refused())
+            await write_record(services.queues, delivery_id, record.refused())
             raise Refused(error) from error
         except NetworkError as error:
             if _is_too_large(error):
-                await write_record(services.queues, name, record.refused())
+                await write_record(services.queues, delivery_id, record.refused())
                 raise Refused(error) from error
             if was_never_sent(error):
-                await write_record(services.queues, name, record.refused())
+                await write_record(services.queues, delivery_id, record.refused())
                 raise
-            log.warning("%s: it may or may not have arrived: %s", name, error)
+            log.warning("%s: it may or may not have arrived: %s", delivery_id, error)
             raise Later(UNCERTAIN_S) from error
-        await write_record(services.queues, name, record.arrived(sent))
+        await write_record(services.queues, delivery_id, record.arrived(sent))
         services.metrics.delivered(DeliveryOutcome.SENT)
         return sent
 

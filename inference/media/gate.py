@@ -1,7 +1,10 @@
 """The gate: a stranger's photo or clip is decoded in a short-lived, limited child process.
 
-    look_at -> check the file -> start `python -m inference.media.gate_child` -> wait, or kill it
-            -> check its answer -> move the files it wrote to the caller's folder
+    start_photo_look, start_clip_look -> check the file -> start `inference.media.gate_child`
+    RunningLook.answer -> wait, or kill it -> check its answer -> move the files it wrote to the
+                          caller's folder
+
+`look_at` does all of it and waits; workers use the parts.
 
 Whatever the bytes do to a decoder happens in the child, which has limits on memory, time and files,
 no secrets in its environment and a folder of its own. Only its normalised photo and clip are used
@@ -60,7 +63,7 @@ FILE_NAMES: dict[type[PhotoFindings | ClipFindings], dict[str, str]] = {
     ClipFindings: {"file": "clip.mp4"},
 }
 
-Look = TypeVar("Look", PhotoFindings, ClipFindings)
+Found = TypeVar("Found", PhotoFindings, ClipFindings)
 Result = TypeVar("Result")
 
 
@@ -97,7 +100,7 @@ class LookLimits:
 
 
 @dataclass(frozen=True)
-class ClipWish:
+class ClipPart:
     """A clip and the part of it that is used.
 
     Attributes:
@@ -115,7 +118,7 @@ class ClipWish:
 
 def look_at(
     photo: Path,
-    clip: ClipWish | None,
+    clip: ClipPart | None,
     folder: Path,
     limits: LookLimits | None = None,
     *,
@@ -143,12 +146,12 @@ def look_at(
             if clip is None:
                 return photo_child.answer(PhotoFindings), None
             with start_clip_look(clip, folder, limits) as clip_child:
-                photo_look = photo_child.answer(PhotoFindings)
+                photo_found = photo_child.answer(PhotoFindings)
                 try:
-                    return photo_look, clip_child.answer(ClipFindings)
+                    return photo_found, clip_child.answer(ClipFindings)
                 except BaseException:
-                    photo_look.path.unlink(missing_ok=True)
-                    Path(photo_look.sheet).unlink(missing_ok=True)
+                    photo_found.path.unlink(missing_ok=True)
+                    Path(photo_found.sheet).unlink(missing_ok=True)
                     raise
 
     return _retried(both)
@@ -182,11 +185,11 @@ def look_at_clip(
     duration_s: float | None = None,
     child: Sequence[str] = CHILD,
 ) -> ClipFindings:
-    """Look at a clip alone; see `look_at` and `ClipWish`. `child` is for tests."""
-    wish = ClipWish(path, start_s, duration_s)
+    """Look at a clip alone; see `look_at` and `ClipPart`. `child` is for tests."""
+    part = ClipPart(path, start_s, duration_s)
 
     def one() -> ClipFindings:
-        with start_clip_look(wish, folder, limits or LookLimits(), command=child) as looking:
+        with start_clip_look(part, folder, limits or LookLimits(), command=child) as looking:
             return looking.answer(ClipFindings)
 
     return _retried(one)
@@ -220,7 +223,7 @@ def start_photo_look(
 
 
 def start_clip_look(
-    wish: ClipWish, folder: Path, limits: LookLimits, *, command: Sequence[str] = CHILD
+    part: ClipPart, folder: Path, limits: LookLimits, *, command: Sequence[str] = CHILD
 ) -> "RunningLook":
     """Start looking at a clip; see `look_at`.
 
@@ -228,15 +231,15 @@ def start_clip_look(
         MediaError: the file cannot be opened, or is too large.
         GateFailed: the child cannot be started.
     """
-    check_file(wish.path, limits.clip.max_bytes)
+    check_file(part.path, limits.clip.max_bytes)
     request = {
         "kind": "clip",
         "limits": asdict(limits.clip),
-        "start_s": wish.start_s,
-        "duration_s": wish.duration_s,
-        "find_faces": wish.find_face,
+        "start_s": part.start_s,
+        "duration_s": part.duration_s,
+        "find_faces": part.find_face,
     }
-    return RunningLook(wish.path, folder, limits, request, command)
+    return RunningLook(part.path, folder, limits, request, command)
 
 
 class RunningLook:
@@ -299,7 +302,7 @@ class RunningLook:
             self._kill()
         self._files.close()
 
-    def answer(self, form: type[Look]) -> Look:
+    def answer(self, form: type[Found]) -> Found:
         """Wait for the child's answer and move its files into the folder.
 
         Raises:
@@ -378,25 +381,25 @@ class RunningLook:
             return GateFailed(reason=last_line)
         return DecoderFailed(name=self._name, reason="it crashed")
 
-    def _take(self, look: Look) -> Look:
-        """The look, its files moved out of the child's folder.
+    def _take(self, found: Found) -> Found:
+        """What was found, its files moved out of the child's folder.
 
         Raises:
             ValueError: a path is not the expected one, or not a regular file.
         """
-        names = FILE_NAMES[type(look)]
+        names = FILE_NAMES[type(found)]
         for name, file_name in names.items():
             expected = self._work / file_name
             # A link could point to any file on this machine.
             is_plain = expected.is_file() and not expected.is_symlink()
-            if getattr(look, name) != str(expected) or not is_plain:
+            if getattr(found, name) != str(expected) or not is_plain:
                 message = f"{name} is not where it should have been written"
                 raise ValueError(message)
         moved = {
             name: str((self._work / file_name).replace(self._folder / file_name))
             for name, file_name in names.items()
         }
-        return look.model_copy(update=moved)
+        return found.model_copy(update=moved)
 
 
 def _text(file: IO[bytes]) -> str:

@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from inference.process.niceness import stand_back
+from inference.process.niceness import lower_priority
 
 if TYPE_CHECKING:
     from inference.media.photo import Photo
@@ -44,7 +44,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     answers = _own_answer_channel()
     _limit(request["memory_bytes"], request["cpu_s"], request["file_bytes"])
-    stand_back(request["niceness"])
+    lower_priority(request["niceness"])
     _end_in_time(request["parent"], request["cpu_s"])
     from jobs.errors import AnimatoError, DecoderFailed, DiskFull  # noqa: PLC0415
 

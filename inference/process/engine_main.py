@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference import engines
 from inference.extras import let_threads_sleep
-from inference.process.niceness import stand_back
+from inference.process.niceness import lower_priority
 from inference.process.pipe_log import TEXT_LIMIT, Say, log_to
 from inference.process.setup import END_MARK, RESULT_NAME, THUMBNAIL_NAME, EngineSetup
 from jobs.errors import AnimatoError, EngineFailed
@@ -138,7 +138,7 @@ def main() -> None:
     handler = log_to(responses.say)
     requests = RequestReader()
     setup = EngineSetup.model_validate(next(iter(requests)))
-    _lower_priority(setup.niceness)
+    _yield_cores_and_memory(setup.niceness)
     if setup.further_engines is not None:
         engines.__path__.append(str(setup.further_engines))
     for request in requests:
@@ -166,7 +166,7 @@ def _respond(
     from inference.process.offer import offer_of, weights_of  # noqa: PLC0415
 
     if request["kind"] == "offer":
-        prepare_looks(weights_of(setup))
+        prepare_looks(weights_of(setup))  # the gate's children cannot download it
         return offer_of(setup, request["engines"]).model_dump(mode="json")
     number, folder = request["number"], Path(request["folder"])
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
@@ -235,9 +235,9 @@ def _failure(told: AnimatoError, error: Exception, *, is_healthy: bool) -> dict[
     return {"error": told.to_dict(), "trace": trace, "is_healthy": is_healthy}
 
 
-def _lower_priority(niceness: int) -> None:
+def _yield_cores_and_memory(niceness: int) -> None:
     """Yield the cores to others, to looks above all, and the memory to the parent."""
-    stand_back(niceness)
+    lower_priority(niceness)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), "ascii")
     # Writing a core file of gigabytes would hide from the parent that we have crashed.

@@ -177,7 +177,7 @@ class EngineProcess:
             self._request.cancelled.set()
 
     async def offer(self, engines: Sequence[str]) -> EngineOffer:
-        """Return what this machine can do; the process may load torch to find out.
+        """Return what this machine can do, and provide the looks' landmark network; may load torch.
 
         Args:
             engines: names of engines; if empty, all that can run here.

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def stand_back(niceness: int) -> None:
+def lower_priority(niceness: int) -> None:
     """Lower this process's priority.
 
     Args:

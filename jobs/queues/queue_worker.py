@@ -303,7 +303,7 @@ class QueueWorker:
             if assignment.stop_reason is not None:
                 log.info("%s: stopped (%s): %r", job_id, assignment.stop_reason, error)
                 return None
-            log.exception("%s: attempt %d failed", job_id, assignment.start_number)
+            log.exception("%s: start %d failed", job_id, assignment.start_number)
             ours = error if isinstance(error, AnimatoError) else OrderFailed(order=job_id)
             raise RuntimeError(reason_of(ours)) from error
 

@@ -213,7 +213,7 @@ class Service:
         """How often a worker has begun an order."""
         logs = OrderLogs(self.queues.client)
         lines = await logs.last(ref.job_id, 200)
-        return sum(bool(re.search(r"attempt \d+ begun", line)) for line in lines)
+        return sum(bool(re.search(r"start \d+ by", line)) for line in lines)
 
     async def has_met(self, method: str) -> None:
         """Waits until no failure of a method is on order any more."""

@@ -19,7 +19,7 @@ def test_demo_makes_its_video_on_the_whole_way_and_ends(animato: Animato, tmp_pa
     assert ended.code == 0, ended.err
     (line,) = ended.out.splitlines()
     assert line.startswith("out/demo.mp4: ")
-    assert "begun, attempt 1" in ended.err
+    assert "begun, start 1" in ended.err
     assert "Traceback" not in ended.err
     found = probe(tmp_path / "out" / "demo.mp4")
     assert (found.width, found.height) == (512, 512)

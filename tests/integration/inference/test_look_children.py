@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.media.gate import ClipWish, LookLimits
+from inference.media.gate import ClipPart, LookLimits
 from inference.media.limits import PhotoLimits
 from jobs.errors import FileMissing, PhotoTooManyPixels, UnsupportedMedia
 from jobs.templates import SHIPPED_TEMPLATES
@@ -34,10 +34,10 @@ def look_children() -> list[Path]:
 
 
 async def test_photo_and_clip_are_looked_at_side_by_side(photo: Path, folder: Path) -> None:
-    wish = ClipWish(SHIPPED_TEMPLATES / "blink.mp4", duration_s=0.4)
+    part = ClipPart(SHIPPED_TEMPLATES / "blink.mp4", duration_s=0.4)
     async with Looks(2) as looks:
         seen, clip = await asyncio.gather(
-            looks.photo(photo, folder, LookLimits()), looks.clip(wish, folder, LookLimits())
+            looks.photo(photo, folder, LookLimits()), looks.clip(part, folder, LookLimits())
         )
     assert len(seen.faces) == 1
     assert (seen.path, clip.path) == (folder / "photo.png", folder / "clip.mp4")
@@ -63,12 +63,12 @@ async def test_findings_and_limits_are_those_of_the_gate(photo: Path, folder: Pa
 async def test_no_more_than_so_many_at_once_and_a_cancelled_one_leaves_nothing(
     folder: Path,
 ) -> None:
-    wish = ClipWish(SHIPPED_TEMPLATES / "look_around.mp4")
+    part = ClipPart(SHIPPED_TEMPLATES / "look_around.mp4")
     folders = [folder / str(number) for number in range(3)]
     for place in folders:
         place.mkdir()
     async with Looks(max_concurrent=1) as looks:
-        tasks = [asyncio.create_task(looks.clip(wish, place, LookLimits())) for place in folders]
+        tasks = [asyncio.create_task(looks.clip(part, place, LookLimits())) for place in folders]
         most = 0
         deadline = time.monotonic() + PATIENCE_S
         while not tasks[0].done() and time.monotonic() < deadline:

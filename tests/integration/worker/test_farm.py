@@ -77,7 +77,7 @@ class FarmWorker:
         return engine_processes(self.process.pid)
 
     def is_encoding(self) -> bool:
-        return any(self.folder.glob("data/work/*/order-*/**/*.mp4"))
+        return any(self.folder.glob("data/work/*/job-*/**/*.mp4"))
 
     def said(self) -> str:
         return (self.folder / "log").read_text("utf-8")
@@ -206,7 +206,7 @@ async def test_one_does_the_work_of_the_other_that_is_killed_and_no_secret_is_to
         assert (status.starts, first.attempt, second.attempt) == (2, 1, 2)
 
         lines = await OrderLogs(queues.client).last(broken_off.order_id, LINES_KEPT)
-        begun = [line for line in lines if "begun by" in line]
+        begun = [line for line in lines if " start " in line]
         pids = [killed.process.pid, other.process.pid]
         assert [f"-{pid}-" in line for pid, line in zip(pids, begun, strict=True)] == [True, True]
         await queues.client.save()
@@ -221,7 +221,7 @@ async def test_one_does_the_work_of_the_other_that_is_killed_and_no_secret_is_to
 
     kept = (tmp_path / "dump.rdb").read_bytes()
     assert broken_off.order_id.encode() in kept
-    assert "begun, attempt 1" in killed.said()
-    assert "begun, attempt 2" in other.said()
+    assert "begun, start 1" in killed.said()
+    assert "begun, start 2" in other.said()
     told = [one.said(), two.said(), *map(str, signs), repr(kept)]
     assert [secret for secret in SECRETS if any(secret in text for text in told)] == []

@@ -95,7 +95,7 @@ async def test_order_of_a_killed_worker_is_done_by_another_and_nothing_is_left_o
         # As if its lock had run out.
         await redis.delete(order.ref.lock_key)
         (abandoned,) = plan.place.iterdir()
-        assert list(abandoned.glob("order-*/photo.png"))
+        assert list(abandoned.glob("job-*/photo.png"))
     word.touch()
     async with working(replace(plan, render_rules=SHORT_LOCK), "waiting"):
         status = await until(queues, order.ref, OrderState.DONE)

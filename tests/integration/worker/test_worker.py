@@ -80,7 +80,7 @@ async def test_last_words_about_an_order_are_kept_for_a_day(
         await until(queues, bad.ref, OrderState.FAILED)
     logs = OrderLogs(redis)
     lines = await logs.last(good.order_id, 1000)
-    assert "attempt 1 begun by" in lines[0]
+    assert "start 1 by" in lines[0]
     assert "200 x 200 px, 75 frames" in lines[-1]
     assert "UnknownTemplate" in (await logs.last(bad.order_id, 1000))[-1]
     await OrderLogs(redis).add(good.order_id, [f"{number} " + "x" * 5000 for number in range(300)])

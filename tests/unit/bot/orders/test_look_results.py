@@ -6,7 +6,6 @@ from bot.drafts.draft import Draft, draft_of_job
 from bot.drafts.intake import name_in_store
 from bot.gateway.updates import MediaFile
 from bot.orders.look_results import is_ready, with_look
-from bot.orders.ordering import renumbered
 from jobs.model import CropBox, Face
 from jobs.orders import LookResult
 from jobs.queues.keys import INTAKE, LOOK, JobRef
@@ -67,10 +66,10 @@ def test_draft_is_ready_when_look_face_and_movement_are_there() -> None:
 
 
 def test_number_rises_after_an_order_once() -> None:
-    once = renumbered(make_draft(number=4), 4)
+    once = make_draft(number=4).after_order(4)
     assert once.number == 5
-    assert renumbered(once, 4) == once
-    assert renumbered(make_draft(number=9), 4).number == 9
+    assert once.after_order(4) == once
+    assert make_draft(number=9).after_order(4).number == 9
 
 
 def test_files_have_plain_names_in_the_store_that_differ_by_revision() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from inference.faces.finder import resize
 from inference.faces.landmarker import Landmarker
-from inference.media.gate import ClipWish, LookLimits, look_at, look_at_clip, look_at_photo
+from inference.media.gate import ClipPart, LookLimits, look_at, look_at_clip, look_at_photo
 from inference.media.limits import ClipLimits, PhotoLimits
 from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
@@ -142,7 +142,7 @@ def test_faces_of_a_large_clip_are_in_its_own_px(tmp_path: Path, folder: Path) -
 
 
 def test_photo_and_clip_are_looked_at_together(photo: Path, clip: Path, folder: Path) -> None:
-    photo_look, clip_look = look_at(photo, ClipWish(clip, duration_s=0.2), folder)
+    photo_look, clip_look = look_at(photo, ClipPart(clip, duration_s=0.2), folder)
     assert photo_look.faces
     assert clip_look is not None
     assert clip_look.frame_count == 5
@@ -152,7 +152,7 @@ def test_photo_and_clip_are_looked_at_together(photo: Path, clip: Path, folder: 
 def test_bad_clip_takes_the_good_photo_with_it(photo: Path, tmp_path: Path, folder: Path) -> None:
     (tmp_path / "text.mp4").write_text("no clip")
     with pytest.raises(UnsupportedClip):
-        look_at(photo, ClipWish(tmp_path / "text.mp4"), folder)
+        look_at(photo, ClipPart(tmp_path / "text.mp4"), folder)
     assert list(folder.iterdir()) == []
 
 

@@ -10,7 +10,7 @@ import skimage.data
 from PIL import Image
 
 from inference.faces.landmarker import Landmarker
-from inference.media.gate import ClipWish, LookLimits, look_at, look_at_photo
+from inference.media.gate import ClipPart, LookLimits, look_at, look_at_photo
 from inference.media.writer import VideoWriter
 from jobs.errors import LandmarkLibraryMissing, WeightsCorrupt, WeightsMissing
 
@@ -67,7 +67,7 @@ def test_faces_need_no_network_where_none_are_looked_for(
     with VideoWriter(still, 200, 200, Fraction(25), comment="test") as writer:
         for _ in range(6):
             writer.write(np.full((200, 200, 3), 90, np.uint8))
-    _, clip = look_at(photo, ClipWish(still, find_face=False), folder, limits, find_faces=False)
+    _, clip = look_at(photo, ClipPart(still, find_face=False), folder, limits, find_faces=False)
     assert clip is not None
     assert (clip.faces, clip.warnings) == ((), ())
 
