@@ -12,7 +12,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-warn-conflicts --constraint constraints.txt
 ARGS ?=
 
 # Set $$python to a usable Python, or exit with one sentence that says why there is none.
