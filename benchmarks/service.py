@@ -26,6 +26,7 @@ from skimage.data import astronaut, brick
 from benchmarks.run import CLI, row
 from inference.process.engine_process import EngineProcess
 from inference.process.setup import EngineSetup
+from jobs.findings import PhotoFindings
 from jobs.orders import LookJob, LookResult, Order, OrderState, order_id
 from jobs.queues.admission import NO_LIMITS
 from jobs.queues.keys import JobRef
@@ -34,7 +35,7 @@ from jobs.queues.waiting import Estimates
 from jobs.redis_server.server import RedisServer
 from jobs.store.files import FileStore
 from jobs.templates import SHIPPED_TEMPLATES
-from jobs.wish import Movement, PhotoFindings, Wish
+from jobs.wish import Movement, Wish
 
 _ENGINES = ("still", "mesh")
 _ROOT = Path(__file__).parents[1]
@@ -212,7 +213,8 @@ async def _overhead(
     alone_s, service_s = [], []
     async with EngineProcess(setup) as engine:
         for number in range(rounds + 1):
-            wish = _wish(portrait.photo).with_files(str(photo), None)
+            wish = _wish(portrait.photo)
+            wish = wish.with_files({wish.photo.file: str(photo)})
             started = time.perf_counter()
             await engine.render(wish, "still", folder / "alone.mp4")
             alone_s.append(time.perf_counter() - started)

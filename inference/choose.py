@@ -18,9 +18,10 @@ from inference.mesh.track import Track, read_track
 from inference.process.setup import TRACK_SUFFIX
 from inference.template_build import is_up_to_date
 from jobs.errors import EngineUnavailable, NoFaceInClip, TemplateNotBuilt
+from jobs.findings import ClipFindings
 from jobs.model import CropBox, Face
 from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
-from jobs.wish import ClipFindings, Wish
+from jobs.wish import Wish
 
 Motion = CurveMotion | Track
 """A movement that is evaluated, without a clip that shows it."""

@@ -27,9 +27,10 @@ from inference.pipeline import Listener, Report, animate_photo
 from inference.weights.store import WeightsStore
 from jobs.engines import current_name
 from jobs.errors import NotSeamless
+from jobs.findings import ClipFindings, PhotoFindings
 from jobs.model import CropBox, MediaWarning, whole_box
 from jobs.templates import Catalogue, CurveMotion, Template
-from jobs.wish import ClipFindings, Movement, PhotoFindings, Video, Wish
+from jobs.wish import Movement, Video, Wish
 
 Say = Callable[[str], None]
 

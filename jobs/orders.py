@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import from_json
 
 from jobs.engines import FORMER_NAMES, EngineName
+from jobs.findings import ClipFindings, PhotoFindings
 from jobs.model import Face, MediaWarning, Value
 from jobs.old_records import (
     Plain,
@@ -22,7 +23,7 @@ from jobs.old_records import (
 )
 from jobs.queues.keys import LOOK, JobRef, engine_queue, engine_queues
 from jobs.service_errors import BrokenRecord, OutdatedOrder, UnknownSchema
-from jobs.wish import ClipFindings, PhotoFindings, Seconds, Video, Wish
+from jobs.wish import Seconds, Video, Wish
 
 # As BullMQ's keys allow; a colon above all is not.
 JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")]

@@ -1,23 +1,20 @@
 """What a person wants and what comes of it: the values that travel from a tap to the mp4.
 
-    photo + clip -> gate -> PhotoFindings, ClipFindings -> Wish -> animate_photo -> Video
+    photo, clip, voice -> gate -> findings (`jobs/findings.py`) -> Wish -> animate_photo -> Video
 
-The command line, an order and the engine process use the same `Wish`. What the gate found travels
-in it, so that nothing is measured twice.
+The command line, an order and the engine process use the same `Wish`.
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from jobs.engines import AnyEngineName
-from jobs.model import CropBox, Face, MediaWarning, Value
+from jobs.findings import ClipFindings, FileRef, PhotoFindings, VoiceFindings
+from jobs.model import CropBox, Value
 from jobs.old_records import movement_before
-
-FileRef = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-"""A key of the file store while a value is queued, a path where it is made or rendered."""
 
 SourceType = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Seconds = Annotated[float, Field(ge=0)]
@@ -29,84 +26,15 @@ LEAST_STRENGTH, MOST_STRENGTH = 0.5, 1.5
 """The range of the engine option `strength`."""
 
 
-class Findings(Value):
-    """What the gate found in a photo or a clip, and the normalised file it wrote.
-
-    Attributes:
-        file: the normalised file.
-        name: the file's name as it came, for error messages.
-        width: of the normalised picture, px; 0 in a record of an earlier version that lacks it.
-        height: same for the height.
-        original_width: of the upright picture as it came, px; boxes drawn by people refer to it.
-        original_height: same for the height.
-        faces: largest first; of a clip those in its first frames.
-        warnings: what the person should know before going on.
-    """
-
-    file: FileRef
-    name: str = ""
-    width: int = Field(ge=0)
-    height: int = Field(ge=0)
-    original_width: int = Field(ge=0)
-    original_height: int = Field(ge=0)
-    faces: tuple[Face, ...] = ()
-    warnings: tuple[MediaWarning, ...] = ()
-
-    @property
-    def path(self) -> Path:
-        """The normalised file where it is a path."""
-        return Path(self.file)
-
-    @property
-    def scale(self) -> float:
-        """Size of the normalised picture / size as it came, by the longer side."""
-        longer = max(self.original_width, self.original_height)
-        return max(self.width, self.height) / longer
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing is missing, as it may be in a record of an earlier version."""
-        return self.width > 0
-
-
-class PhotoFindings(Findings):
-    """What the gate found in a photo; `file` is an upright RGB PNG without metadata.
-
-    Attributes:
-        sheet: the photo with its faces numbered, a PNG; with a numbered grid if it has none.
-    """
-
-    sheet: FileRef
-
-
-class ClipFindings(Findings):
-    """What the gate found in a clip; `file` is an mp4 (8-bit H.264, constant rate, AAC).
-
-    Attributes:
-        frame_rate: frames per second, exact.
-        frame_count: number of frames.
-        has_sound: whether it has sound.
-        later_faces: boxes of the largest face in a few later frames, in order; a frame in which it
-            was not found has none.
-    """
-
-    frame_rate: Fraction = Field(gt=0)
-    frame_count: int = Field(gt=0)
-    has_sound: bool
-    later_faces: tuple[CropBox, ...] = ()
-
-    @property
-    def duration_s(self) -> float:
-        """How long the clip plays, s."""
-        return float(self.frame_count / self.frame_rate)
-
-
 class Movement(Value):
-    """What leads the face: exactly one of a template, a clip and several templates.
+    """What leads the face: exactly one of a template, a clip, a voice and several templates.
+
+    With a voice, a template may lead everything but the mouth.
 
     Attributes:
         template: name of a template.
         clip: the person's own clip.
+        voice: a voice message; the mouth speaks it.
         templates: names of several templates that one video shows side by side, numbered from 1
             in this order (`jobs/show_all.py`).
         frames: work per face, in frames of an ordinary video; 0 while it is not known.
@@ -114,6 +42,8 @@ class Movement(Value):
 
     template: str | None = None
     clip: ClipFindings | None = None
+    # Not written if None, since workers of the version before do not know it.
+    voice: VoiceFindings | None = Field(default=None, exclude_if=lambda voice: voice is None)
     templates: tuple[str, ...] = ()
     frames: int = Field(default=0, ge=0)
 
@@ -123,10 +53,10 @@ class Movement(Value):
         return movement_before(plain)
 
     @model_validator(mode="after")
-    def _is_one_of_three(self) -> Self:
-        given = [self.template is not None, self.clip is not None, bool(self.templates)]
-        if sum(given) != 1:
-            message = "a movement is a template, a clip or several templates, and only one of these"
+    def _has_one_leader(self) -> Self:
+        of_one = self.template is not None or self.voice is not None
+        if sum([of_one, self.clip is not None, bool(self.templates)]) != 1:
+            message = "a movement is a template, a clip, a voice or several templates"
             raise ValueError(message)
         return self
 
@@ -134,6 +64,11 @@ class Movement(Value):
     def of_clip(cls, clip: ClipFindings) -> Self:
         """Return the movement of a person's own clip."""
         return cls(clip=clip, frames=clip.frame_count)
+
+    @classmethod
+    def of_voice(cls, voice: VoiceFindings, template: str | None = None) -> Self:
+        """Return the movement of a voice; a template may lead everything but the mouth."""
+        return cls(voice=voice, template=template, frames=voice.frame_count)
 
 
 class Wish(Value):
@@ -149,7 +84,7 @@ class Wish(Value):
             largest one.
         options: engine options by name, see `inference/engine_options.py`.
         paste_back: whether the video shows the whole photo; else only the part that moves.
-        audio: whether a clip's sound is kept.
+        audio: whether the sound of a clip or a voice is kept.
         loop: how many times a template's movement is shown.
     """
 
@@ -178,13 +113,26 @@ class Wish(Value):
         """The person's own clip, if that leads."""
         return self.movement.clip
 
-    def with_files(self, photo: str, clip: str | None) -> Self:
-        """Return the wish with other references to the same files."""
-        changes: dict[str, object] = {"photo": self.photo.model_copy(update={"file": photo})}
-        if self.clip is not None and clip is not None:
-            moved = self.clip.model_copy(update={"file": clip})
-            changes["movement"] = self.movement.model_copy(update={"clip": moved})
-        return self.model_copy(update=changes)
+    @property
+    def voice(self) -> VoiceFindings | None:
+        """The voice that the mouth speaks, if there is one."""
+        return self.movement.voice
+
+    def with_files(self, moved: Mapping[FileRef, FileRef]) -> Self:
+        """Return the wish with other references to the same files.
+
+        Args:
+            moved: the new reference by the old one; files that it lacks stay where they are.
+        """
+
+        def of(found: Any, *names: str) -> Any:
+            old = {name: getattr(found, name) for name in names} if found else {}
+            update = {name: moved.get(file, file) for name, file in old.items()}
+            return found.model_copy(update=update) if found else None
+
+        leaders = {"clip": of(self.clip, "file"), "voice": of(self.voice, "file", "curves")}
+        movement = self.movement.model_copy(update=leaders)
+        return self.model_copy(update={"photo": of(self.photo, "file"), "movement": movement})
 
 
 class Video(Value):

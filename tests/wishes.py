@@ -3,7 +3,8 @@
 from fractions import Fraction
 from typing import Any
 
-from jobs.wish import ClipFindings, Movement, PhotoFindings, Wish
+from jobs.findings import ClipFindings, PhotoFindings
+from jobs.wish import Movement, Wish
 
 
 def make_photo(file: str, **changes: Any) -> PhotoFindings:

@@ -19,12 +19,12 @@ from inference.media.gate import (
     start_photo_look,
 )
 from inference.media.limits import ClipLimits, PhotoLimits
+from jobs.findings import ClipFindings, PhotoFindings
 from jobs.orders import LookJob, LookResult
 from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
 from jobs.store.keys import clip_key, look_key
 from jobs.tasks import end_tasks
-from jobs.wish import ClipFindings, PhotoFindings
 
 FURTHER_LOOK_NICENESS = 10
 """Niceness of a person's further looks; videos are made at 5.

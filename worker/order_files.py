@@ -34,13 +34,13 @@ async def order_files(wish: Wish, store: FileStore, folder: Path) -> AsyncIterat
     """
     photo, clip = folder / "photo.png", folder / "clip.mp4"
     await store.fetch(wish.photo.file, photo)
-    fetched = wish.with_files(str(photo), str(clip))
+    moved = {wish.photo.file: str(photo)}
     if wish.clip is None:
-        yield fetched
+        yield wish.with_files(moved)
         return
     await store.fetch(wish.clip.file, clip)
     async with _track(wish.clip.file, store, clip.with_suffix(TRACK_SUFFIX)):
-        yield fetched
+        yield wish.with_files({**moved, wish.clip.file: str(clip)})
 
 
 @asynccontextmanager

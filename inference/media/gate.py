@@ -41,8 +41,8 @@ from jobs.errors import (
     ProcessKilled,
     WeightsError,
 )
+from jobs.findings import ClipFindings, PhotoFindings
 from jobs.service_errors import error_from_dict
-from jobs.wish import ClipFindings, PhotoFindings
 
 log = logging.getLogger(__name__)
 

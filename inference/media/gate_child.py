@@ -28,8 +28,8 @@ from inference.process.niceness import lower_priority
 
 if TYPE_CHECKING:
     from inference.media.photo import Photo
+    from jobs.findings import ClipFindings, PhotoFindings
     from jobs.model import Face, MediaWarning
-    from jobs.wish import ClipFindings, PhotoFindings
 
 _OPEN_FILES = 256
 _CPU_MARGIN_S = 5  # between the soft and the hard limit on processor time
@@ -157,7 +157,7 @@ def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "Phot
     from inference.media.limits import PhotoLimits  # noqa: PLC0415
     from inference.media.numbered_sheet import draw_faces, draw_grid  # noqa: PLC0415
     from inference.media.photo import read_photo, write_png  # noqa: PLC0415
-    from jobs.wish import PhotoFindings  # noqa: PLC0415
+    from jobs.findings import PhotoFindings  # noqa: PLC0415
 
     photo = read_photo(source, PhotoLimits(**request["limits"]))
     picture = photo.picture
@@ -200,8 +200,8 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipF
     from inference.media.limits import ClipLimits  # noqa: PLC0415
     from inference.media.probe import probe  # noqa: PLC0415
     from inference.media.video import ClipReader, normalise_clip  # noqa: PLC0415
+    from jobs.findings import ClipFindings  # noqa: PLC0415
     from jobs.model import MediaWarning  # noqa: PLC0415
-    from jobs.wish import ClipFindings  # noqa: PLC0415
 
     original = probe(source)
     clip = normalise_clip(

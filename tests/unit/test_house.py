@@ -29,7 +29,7 @@ def normal(name: str) -> str:
 
 
 def pins() -> dict[str, str]:
-    lines = (line.partition("#")[0].strip() for line in text_of("constraints.txt").splitlines())
+    lines = (re.split("[#;]", line)[0].strip() for line in text_of("constraints.txt").splitlines())
     pairs = (line.split("==") for line in lines if line)
     return {normal(name): version for name, version in pairs}
 
@@ -50,7 +50,9 @@ def test_no_python_file_is_longer_than_450_lines() -> None:
 
 def test_constraints_are_exact_and_name_no_place() -> None:
     for line in text_of("constraints.txt").splitlines():
-        assert re.fullmatch(r"(#.*|[A-Za-z0-9._-]+==[A-Za-z0-9.+]+|)", line), line
+        assert re.fullmatch(
+            r"(#.*|[A-Za-z0-9._-]+==[A-Za-z0-9.+]+(; python_version [!=]= '3\.\d+')?|)", line
+        ), line
 
 
 def test_constraints_pin_torch_and_everything_that_is_asked_for() -> None:

@@ -12,12 +12,12 @@ from PIL import Image
 from inference.media.gate import LookLimits
 from inference.process.setup import EngineSetup
 from jobs.errors import UnsupportedMedia
+from jobs.findings import PhotoFindings
 from jobs.model import CropBox
 from jobs.orders import LookJob, LookResult, OrderState
 from jobs.queues.assignment import Assignment
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
-from jobs.wish import PhotoFindings
 from tests.integration.worker.conftest import (
     LIMIT_S,
     PHOTO,

@@ -19,8 +19,9 @@ from inference.command import face_fields
 from inference.engine import Picture
 from inference.engines.still import StillEngine
 from jobs.errors import EngineUnavailable, NoFaceFound, NoSuchFace
+from jobs.findings import ClipFindings, PhotoFindings
 from jobs.model import CropBox, Face, whole_box
-from jobs.wish import ClipFindings, Movement, PhotoFindings, Wish
+from jobs.wish import Movement, Wish
 from tests.wishes import make_clip, make_photo
 
 

@@ -22,9 +22,10 @@ from inference.mesh.measuring import measure_track
 from inference.mesh.track import Track, write_track
 from inference.pipeline import COMMENT, Listener, animate_photo
 from jobs.errors import BrokenTrack, Cancelled, MediaDamaged, OutputNotWritable
+from jobs.findings import ClipFindings, PhotoFindings
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion
-from jobs.wish import ClipFindings, Movement, PhotoFindings, Wish
+from jobs.wish import Movement, Wish
 
 FACE = Face(number=1, box=CropBox(left=135, upper=62, right=231, lower=158), votes=5)
 NOD = Movement(template="nod")

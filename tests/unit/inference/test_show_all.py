@@ -20,9 +20,10 @@ from inference.mesh.track import Track
 from inference.pipeline import Listener, animate_photo
 from inference.show_all import TILE_PX, CloseUp, close_up, sheets
 from jobs.errors import Cancelled, EngineUnavailable
+from jobs.findings import PhotoFindings
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion, CurveName
-from jobs.wish import Movement, PhotoFindings, Wish
+from jobs.wish import Movement, Wish
 
 ASTRONAUT: Picture = skimage.data.astronaut()
 FACE = Face(number=1, box=CropBox(left=174, upper=68, right=272, lower=166), votes=9)

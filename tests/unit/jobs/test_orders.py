@@ -9,6 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from bot.drafts.draft import Draft
 from bot.gateway.updates import MediaFile
+from jobs.findings import ClipFindings, PhotoFindings
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import (
     LookJob,
@@ -23,7 +24,7 @@ from jobs.orders import (
 )
 from jobs.queues.keys import JobRef
 from jobs.service_errors import BrokenRecord, UnknownSchema
-from jobs.wish import ClipFindings, Movement, PhotoFindings, Wish
+from jobs.wish import Movement, Wish
 
 BOX = CropBox(left=-3, upper=4, right=90, lower=97)
 FACE = Face(number=1, box=BOX, votes=3)

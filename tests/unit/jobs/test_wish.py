@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 from jobs.model import CropBox
-from jobs.wish import ClipFindings, Movement, PhotoFindings, Video, Wish
+from jobs.wish import Movement, Video, Wish
 
 BOX = CropBox(left=1, upper=2, right=30, lower=40)
 PHOTO = PhotoFindings(
@@ -23,6 +24,7 @@ CLIP = ClipFindings(
     frame_count=75,
     has_sound=True,
 )
+VOICE = VoiceFindings(file="looks/a/v.m4a", curves="looks/a/v.npz", frame_count=50)
 
 
 @pytest.mark.parametrize(
@@ -33,10 +35,12 @@ CLIP = ClipFindings(
         {"template": "smile", "clip": CLIP},
         {"template": "smile", "templates": ("nod",)},
         {"clip": CLIP, "templates": ("nod", "smile")},
+        {"voice": VOICE, "clip": CLIP},
+        {"voice": VOICE, "templates": ("nod", "smile")},
     ],
 )
-def test_movement_is_a_template_or_a_clip_or_several_templates(movement: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="only one of these"):
+def test_movement_has_one_leader(movement: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="a movement is"):
         Movement(**movement)
 
 
@@ -67,12 +71,26 @@ def test_wish_survives_json_and_a_change_of_its_files() -> None:
         options={"best_frame": 3, "checkpoint": "x"},
     )
     assert Wish.model_validate_json(wish.model_dump_json()) == wish
-    moved = wish.with_files("/tmp/p.png", "/tmp/c.mp4")  # noqa: S108 - nothing is written
+    moved = wish.with_files({PHOTO.file: "work/p.png", CLIP.file: "work/c.mp4"})
     assert moved.clip is not None
-    assert (moved.photo.file, moved.clip.file) == ("/tmp/p.png", "/tmp/c.mp4")  # noqa: S108
-    assert moved.with_files(PHOTO.file, CLIP.file) == wish
+    assert (moved.photo.file, moved.clip.file) == ("work/p.png", "work/c.mp4")
+    assert moved.with_files({"work/p.png": PHOTO.file, "work/c.mp4": CLIP.file}) == wish
     template = wish.model_copy(update={"movement": Movement(template="nod")})
-    assert template.with_files("p.png", None).movement == template.movement
+    assert template.with_files({PHOTO.file: "p.png"}).movement == template.movement
+
+
+def test_wish_for_a_voice_moves_its_sound_and_its_curves_and_costs_its_frames() -> None:
+    wish = Wish(photo=PHOTO, movement=Movement.of_voice(VOICE, "nod"))
+    assert Wish.model_validate_json(wish.model_dump_json()) == wish
+    assert (wish.cost_frames, VOICE.duration_s) == (50, 2.0)
+    moved = wish.with_files({"looks/a/v.m4a": "v.m4a", "looks/a/v.npz": "v.npz"})
+    assert moved.voice is not None
+    assert (moved.voice.file, moved.voice.curves) == ("v.m4a", "v.npz")
+    assert moved.movement.template == "nod"
+
+
+def test_movement_without_a_voice_is_written_as_the_version_before_reads_it() -> None:
+    assert "voice" not in Movement(template="nod").model_dump()
 
 
 def test_video_survives_json_and_knows_its_duration_and_speed() -> None:

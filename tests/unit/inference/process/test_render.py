@@ -26,10 +26,11 @@ from jobs.errors import (
     UnknownEngine,
     UnknownTemplate,
 )
+from jobs.findings import ClipFindings, PhotoFindings
 from jobs.model import CropBox, Face
 from jobs.show_all import work_frames
 from jobs.templates import SHIPPED_TEMPLATES, Catalogue
-from jobs.wish import ClipFindings, Movement, PhotoFindings, Video, Wish
+from jobs.wish import Movement, Video, Wish
 from tests.conftest import Require
 from tests.wishes import make_photo
 

@@ -1,0 +1,1 @@
+"""Sound to speech: how a face speaks a voice message."""
