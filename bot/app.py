@@ -33,8 +33,8 @@ from bot.groups.chats import leave_chat, move_chat
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
 from bot.orders.delivery import DELIVER_RULES, Delivery
-from bot.orders.later_orders import LaterOrders
-from bot.orders.look_results import LookResults
+from bot.orders.follow_up_orders import FollowUpOrders
+from bot.orders.look_delivery import LookDelivery
 from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
@@ -183,7 +183,7 @@ def _put_together(
     intake = Intake(services, file_bytes)
     status_cards = StatusCards(services)
     ordering = Ordering(services, intake, status_cards, catalogue, settings.show_all_per_day)
-    later_orders = LaterOrders(services, ordering, status_cards)
+    follow_up_orders = FollowUpOrders(services, ordering, status_cards)
     draft_cards = DraftCards(services, catalogue)
     media_handler = MediaHandler(services, intake, draft_cards, terms)
     commands = Commands(services, ordering, draft_cards, catalogue, terms)
@@ -191,7 +191,7 @@ def _put_together(
     groups = Groups(services, media_handler, ordering, catalogue)
     command_lists = CommandLists(application.bot, services.texts)
     add_guard(application, Guard(services, settings.owner_contact))
-    owner_commands = OwnerCommands(services, ordering, later_orders, command_lists.write_for)
+    owner_commands = OwnerCommands(services, ordering, follow_up_orders, command_lists.write_for)
     add_owner_handlers(application, owner_commands)
     add_chat_handlers(
         application,
@@ -201,11 +201,11 @@ def _put_together(
     )
     add_group_handlers(application, groups)
     add_conversation_handlers(application, media_handler, albums, commands)
-    taps = Taps(services, media_handler, ordering, later_orders, draft_cards)
+    taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     add_tap_handlers(application, taps, albums, services.messenger)
     notes = AdminNotes(services)
-    look_results = LookResults(services, ordering, draft_cards.show, notes.tell)
-    delivery = Delivery(services, status_cards, look_results, notes.tell)
+    look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
+    delivery = Delivery(services, status_cards, look_delivery, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
     outbox = Outbox(services.queues)
     return Parts(services, intake, delivery, status_cards, albums, command_lists, outbox, registry)

@@ -17,6 +17,7 @@ _STORED_NAMES = {
     "chat_id": "chat",
     "draft_id": "draft",
     "earlier_draft_id": "earlier",
+    "findings": "look",
     "message": "card",
     "movement": "motion",
     "order_chat_id": "chat_of_ids",

@@ -110,7 +110,7 @@ class DraftCards:
         if draft.problem is not None:
             error = error_from_dict(dict[str, Any](draft.problem.error))
             return problem_content(draft, error, texts)
-        if draft.look is None:
+        if draft.findings is None:
             is_attended = not (await self._services.offers.now()).is_empty
             return looking_content(draft, texts, is_attended=is_attended)
         if not draft.face_boxes and draft.faces:
@@ -138,10 +138,10 @@ class DraftCards:
 
     async def _picture(self, draft: Draft) -> bytes | None:
         """Return the picture of numbered faces if the card needs it and does not show it yet."""
-        is_asking = draft.look is not None and not draft.face_boxes and draft.problem is None
-        if draft.look is None or not is_asking or (draft.card and draft.card.has_media):
+        is_asking = draft.findings is not None and not draft.face_boxes and draft.problem is None
+        if draft.findings is None or not is_asking or (draft.card and draft.card.has_media):
             return None
         try:
-            return await self._services.store.get(draft.look.photo.sheet)
+            return await self._services.store.get(draft.findings.photo.sheet)
         except StoreError:
             return None  # the text has to do

@@ -242,7 +242,7 @@ def _engine(draft: Draft, engine: str, choice: Choice, _: Texts) -> Button:
 
 
 def _after_warnings(draft: Draft, text: str, _: Texts) -> str:
-    warnings = draft.look.warnings if draft.look else ()
+    warnings = draft.findings.warnings if draft.findings else ()
     lines = [f"⚠️ {_(warning.value)}" for warning in warnings]
     return "\n".join([*lines, "", text] if lines else [text])
 

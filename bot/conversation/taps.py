@@ -14,7 +14,7 @@ from bot.error_text import error_text
 from bot.gateway.messenger import CardMessage, MessageContent
 from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile, TapAnswer
 from bot.orders.card_text import cancel_text
-from bot.orders.later_orders import LaterOrders
+from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.offers import NoEngine
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import ResultFiles
@@ -66,13 +66,13 @@ class Taps:
         services: Services,
         media_handler: MediaHandler,
         ordering: Ordering,
-        later_orders: LaterOrders,
+        follow_up_orders: FollowUpOrders,
         draft_cards: DraftCards,
     ) -> None:
         self._services = services
         self._media_handler = media_handler
         self._ordering = ordering
-        self._later_orders = later_orders
+        self._follow_up_orders = follow_up_orders
         self._draft_cards = draft_cards
         self._files = ResultFiles(services)
         self._handlers: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
@@ -191,7 +191,7 @@ class Taps:
             await self._media_handler.say(message, text)
             return
         known = await self._services.drafts.read(draft_id_of(message.chat_id, message.message_id))
-        if known is not None and known.look is not None:
+        if known is not None and known.findings is not None:
             await self._draft_cards.show_below(known)
             return
         photo = MediaFile(file_id=file_id, name="profile picture.jpg")
@@ -211,12 +211,13 @@ class Taps:
         return await self._settle_faces(tap, *(face.box for face in faces))
 
     async def _choose_cell(self, tap: DraftTap) -> TapAnswer:
-        look, cell = tap.draft.look, tap.button.argument
-        if look is None or cell not in set("0123456789"):
+        findings, cell = tap.draft.findings, tap.button.argument
+        if findings is None or cell not in set("0123456789"):
             return TapAnswer()
-        box = whole_box(look.photo.width, look.photo.height)
+        photo = findings.photo
+        box = whole_box(photo.width, photo.height)
         if cell != "0":
-            box = grid_box(look.photo.width, look.photo.height, int(cell))
+            box = grid_box(photo.width, photo.height, int(cell))
         return await self._settle_faces(tap, box)
 
     async def _settle_faces(self, tap: DraftTap, *boxes: CropBox) -> TapAnswer:
@@ -231,7 +232,7 @@ class Taps:
     async def _choose_engine(self, tap: DraftTap) -> TapAnswer:
         draft, engine = tap.draft, current_name(tap.button.argument)
         if await self._services.order_cards.read(draft.order_id_of(tap.button.number)) is not None:
-            placed = await self._later_orders.use_engine(draft, tap.button.number, engine)
+            placed = await self._follow_up_orders.use_engine(draft, tap.button.number, engine)
             return self._answer(draft, placed)
         return self._show(await self._services.drafts.update(draft, engine=engine))
 
@@ -258,7 +259,7 @@ class Taps:
             return TapAnswer(then=partial(self._take_waiting_clip, draft, conversation.clip))
         if tap.button.number != draft.number:
             return self._refuse(_OLD_KEYBOARD)
-        clip = draft.look.clip if draft.look else None
+        clip = draft.findings.clip if draft.findings else None
         if clip is not None and tap.button.argument == FOLLOW:
             return await self._place(_choosing(draft, Movement.of_clip(clip)))
         return TapAnswer(then=partial(self._ask_for_clip, draft))
@@ -300,7 +301,7 @@ class Taps:
     async def _choose_one_of_all(self, tap: DraftTap) -> TapAnswer:
         draft, button = tap.draft, tap.button
         return self._answer(
-            draft, await self._later_orders.one_of_all(draft, button.number, button.argument)
+            draft, await self._follow_up_orders.one_of_all(draft, button.number, button.argument)
         )
 
     async def _show_all(self, tap: DraftTap) -> TapAnswer:
@@ -314,20 +315,20 @@ class Taps:
         return TapAnswer(then=partial(show, tap.draft, asks_for_face=asks_for_face))
 
     async def _another_frame(self, tap: DraftTap) -> TapAnswer:
-        placed = await self._later_orders.another_frame(tap.draft, tap.button.number)
+        placed = await self._follow_up_orders.another_frame(tap.draft, tap.button.number)
         return self._answer(tap.draft, placed)
 
     async def _another_strength(self, tap: DraftTap) -> TapAnswer:
         if tap.button.argument not in (MORE, LESS):
             return TapAnswer()
-        placed = await self._later_orders.another_strength(
+        placed = await self._follow_up_orders.another_strength(
             tap.draft, tap.button.number, tap.button.argument
         )
         return self._answer(tap.draft, placed)
 
     async def _retry(self, tap: DraftTap) -> TapAnswer:
         card = CardMessage(message_id=tap.incoming.message_id)
-        placed = await self._later_orders.retry(tap.draft, tap.button.number, card)
+        placed = await self._follow_up_orders.retry(tap.draft, tap.button.number, card)
         return self._answer(tap.draft, placed)
 
     async def _cancel(self, tap: DraftTap) -> TapAnswer:
@@ -335,7 +336,7 @@ class Taps:
         return TapAnswer(cancel_text(outcome, self._services.texts))
 
     async def _place(self, draft: Draft) -> TapAnswer:
-        if draft.look is not None and not draft.face_boxes:
+        if draft.findings is not None and not draft.face_boxes:
             return self._show(draft)
         placed = await self._ordering.place(draft)
         conversation = await self._services.drafts.conversation(draft)

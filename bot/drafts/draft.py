@@ -51,7 +51,7 @@ class Draft(BotRecord):
         card: the message with its buttons, once sent.
         photo: the photo.
         clip: the person's own clip, or None.
-        look: what the gate found in this revision; None until then.
+        findings: what the gate found in this revision; None until then.
         problem: why this revision cannot be used, or None.
         face_boxes: the faces that will move, px of the normalised photo; empty until chosen.
         movement: what to order as soon as everything is chosen, or None.
@@ -74,7 +74,7 @@ class Draft(BotRecord):
     revision: int = Field(default=1, ge=1)
     card: CardMessage | None = None
     clip: MediaFile | None = None
-    look: LookResult | None = None
+    findings: LookResult | None = None
     problem: DraftProblem | None = None
     face_boxes: tuple[CropBox, ...] = ()
     movement: Movement | None = None
@@ -108,7 +108,7 @@ class Draft(BotRecord):
     @property
     def faces(self) -> tuple[Face, ...]:
         """Faces of the photo, largest first; empty before the look."""
-        return self.look.faces if self.look else ()
+        return self.findings.faces if self.findings else ()
 
     def with_reserved_number(self) -> Self:
         """Return the draft with the number of the order that it becomes."""
@@ -129,7 +129,7 @@ class Draft(BotRecord):
 
     def renewed(self, **changes: object) -> Self:
         """Return the draft with another photo or clip, to be looked at again."""
-        fresh = {"look": None, "problem": None, "face_boxes": (), "revision": self.revision + 1}
+        fresh = {"findings": None, "problem": None, "face_boxes": (), "revision": self.revision + 1}
         return self.model_copy(update={**fresh, **changes})
 
 

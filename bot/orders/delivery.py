@@ -1,6 +1,6 @@
 """Delivers the outcome of finished jobs to their chats, each once.
 
-    queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/orders/look_results.py
+    queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/orders/look_delivery.py
                                      -> of an order: send (bot/orders/sending.py), end the card
                                      -> a tap on "As file": send
 
@@ -29,7 +29,7 @@ from bot.orders.card_text import (
     refused_message,
     result_buttons,
 )
-from bot.orders.look_results import LookResults, TellAdmins
+from bot.orders.look_delivery import LookDelivery, TellAdmins
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
@@ -61,12 +61,12 @@ class Delivery:
         self,
         services: Services,
         status_cards: StatusCards,
-        look_results: LookResults,
+        look_delivery: LookDelivery,
         tell_admins: TellAdmins,
     ) -> None:
         self._services = services
         self._status_cards = status_cards
-        self._look_results = look_results
+        self._look_delivery = look_delivery
         self._tell_admins = tell_admins
         self._sender = DeliverySender(services)
         self._files = ResultFiles(services)
@@ -82,7 +82,7 @@ class Delivery:
         delivery = outbox.DeliveryJob.read(assignment.text)
         try:
             if delivery.queue in (INTAKE, LOOK):
-                await self._look_results.deliver(delivery.ref)
+                await self._look_delivery.deliver(delivery.ref)
             elif delivery.tap:
                 await self._deliver_file(delivery)
             else:
@@ -90,9 +90,9 @@ class Delivery:
         except (Forbidden, BadRequest) as error:
             # A message other than the result; refused results are handled where they are sent.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
-            self._services.metrics.delivered(DeliveryOutcome.GONE)
+            self._services.metrics.count_delivery(DeliveryOutcome.GONE)
         except (Later, TelegramError):
-            self._services.metrics.delivered(DeliveryOutcome.AGAIN)
+            self._services.metrics.count_delivery(DeliveryOutcome.AGAIN)
             raise
 
     async def _deliver(self, delivery: outbox.DeliveryJob) -> None:
@@ -121,7 +121,7 @@ class Delivery:
         self._status_cards.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
         with queue_errors(services.queues.url):
-            await services.retention.delivered(card.order_id, services.clock(), kept)
+            await services.retention.record_delivery(card.order_id, services.clock(), kept)
 
     async def _deliver_file(self, delivery: outbox.DeliveryJob) -> None:
         """Send a result as a file, or a message why that is impossible."""
@@ -200,7 +200,7 @@ class Delivery:
     async def _give_up(self, card: OrderCard) -> FinalMessage:
         """Tell the admins that sending failed for good; return the card's final message."""
         _ = self._services.texts
-        self._services.metrics.delivered(DeliveryOutcome.GIVEN_UP)
+        self._services.metrics.count_delivery(DeliveryOutcome.GIVEN_UP)
         await self._tell_admins(_("It is unknown whether {order} was sent.", order=card.order_id))
         text = _(
             "{title}: it is done, but could not be sent. Please order it again.",
@@ -213,7 +213,7 @@ class Delivery:
         _ = self._services.texts
         log.warning("%s: its chat refuses: %s", card.order_id, refused)
         outcome = DeliveryOutcome.GIVEN_UP if refused.is_too_large else DeliveryOutcome.GONE
-        self._services.metrics.delivered(outcome)
+        self._services.metrics.count_delivery(outcome)
         if not refused.is_blocked:
             await self._tell_admins(
                 _("{order} could not be sent: {error}", order=card.order_id, error=refused)

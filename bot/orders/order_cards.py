@@ -162,12 +162,12 @@ class OrderCards:
     async def note_later(
         self, order_id: str, button_key: str, number: int, known: int | None
     ) -> int:
-        """Store the number of a later order. Return the number that another call stored, if any.
+        """Store a follow-up order's number. Return the number that another call stored, if any.
 
         Args:
             order_id: the earlier order.
             button_key: names the button.
-            number: the later order's number.
+            number: the follow-up order's number.
             known: the stored number that is to be replaced, or None.
         """
 

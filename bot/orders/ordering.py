@@ -1,7 +1,7 @@
 """Places and cancels orders.
 
     place -> check access and limits -> store the order's card -> submit the order to its queue
-                                     -> files are gone: fetch them; `LookResults` places it later
+                                     -> files are gone: fetch them; `LookDelivery` places it later
 
 Each call may be repeated for the same tap: an order's id is made of its draft's id and a number.
 """
@@ -238,7 +238,7 @@ class Ordering:
         }
 
         def changed(found: Draft) -> Draft:
-            is_being_checked = found.look is None and found.problem is None
+            is_being_checked = found.findings is None and found.problem is None
             if is_being_checked and found.reserved_number not in (None, draft.number):
                 raise StillFetching
             is_as_read = found.revision == draft.revision and not is_being_checked
@@ -258,7 +258,7 @@ class Ordering:
             DraftUnready: a face or a movement is not chosen yet.
             NoEngine: no worker has ever offered an engine for it.
         """
-        made_of = earlier.order.wish if earlier is not None else draft.look
+        made_of = earlier.order.wish if earlier is not None else draft.findings
         if made_of is None:
             raise DraftUnready
         offer = await self._services.offers.now()
@@ -388,7 +388,7 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]
     """
     if draft.movement is None:
         raise DraftUnready
-    made_of = earlier.order.wish if earlier is not None else draft.look
+    made_of = earlier.order.wish if earlier is not None else draft.findings
     clip = draft.movement.clip
     # What an earlier version stored about a clip is too little: it is looked at again.
     if made_of is None or (clip is not None and not clip.is_complete):

@@ -140,7 +140,7 @@ class DeliverySender:
             log.warning("%s: it may or may not have arrived: %s", delivery_id, error)
             raise Later(UNCERTAIN_S) from error
         await write_record(services.queues, delivery_id, record.arrived(sent))
-        services.metrics.delivered(DeliveryOutcome.SENT)
+        services.metrics.count_delivery(DeliveryOutcome.SENT)
         return sent
 
 

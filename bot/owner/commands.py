@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from bot.callback_data import ButtonData
 from bot.gateway.messenger import CardMessage, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingTap
-from bot.orders.later_orders import LaterOrders
+from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
 from bot.owner.claim import CLAIM_LINK, Claims
@@ -21,7 +21,7 @@ class OwnerCommands:
 
     Args:
         ordering: cancels orders.
-        later_orders: retries orders.
+        follow_up_orders: retries orders.
         commands_shown: makes Telegram show an admin's commands in a chat.
     """
 
@@ -29,12 +29,12 @@ class OwnerCommands:
         self,
         services: Services,
         ordering: Ordering,
-        later_orders: LaterOrders,
+        follow_up_orders: FollowUpOrders,
         commands_shown: Callable[[int], Awaitable[None]],
     ) -> None:
         self._services = services
         self._commands_shown = commands_shown
-        self._jobs = Jobs(services, ordering, later_orders)
+        self._jobs = Jobs(services, ordering, follow_up_orders)
         self._admissions = Admissions(services, ordering)
         self._claims = Claims(services.queues.client, services.queues.url)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, MessageContent, in_rows
 from bot.orders.card_text import cancel_text
-from bot.orders.later_orders import LaterOrders
+from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
 from bot.owner.status import OwnerAction, age_text, owner_button
@@ -48,10 +48,12 @@ class ListedOrder:
 class Jobs:
     """Lists, cancels and retries orders. Its methods raise QueueUnavailable like `Queues`."""
 
-    def __init__(self, services: Services, ordering: Ordering, later_orders: LaterOrders) -> None:
+    def __init__(
+        self, services: Services, ordering: Ordering, follow_up_orders: FollowUpOrders
+    ) -> None:
         self._services = services
         self._ordering = ordering
-        self._later_orders = later_orders
+        self._follow_up_orders = follow_up_orders
         self._logs = OrderLogs(services.queues.client)
 
     async def list_page(self, page: int) -> MessageContent:
@@ -95,7 +97,7 @@ class Jobs:
         if card is None or draft is None:
             return _("Its photo was deleted, so it cannot be retried.")
         try:
-            placed = await self._later_orders.retry(draft, card.number, by=admin)
+            placed = await self._follow_up_orders.retry(draft, card.number, by=admin)
         except UserError as error:
             return error_text(error, _)
         return _("It will be tried again.") if placed.is_new else _("It has not failed.")

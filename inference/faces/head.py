@@ -67,9 +67,11 @@ class Head:
 
     @cached_property
     def gaze(self) -> Doubles:
-        """Where each iris is, (2, 2), in eye widths; see `EyeFrame`."""
+        """Where each iris is, (2, 2), in eye widths; see `CornerFrame`."""
         flat = self.points[:, :2]
-        return np.array([EyeFrame.of(flat, eye).inside(flat[IRIS_CENTRES[eye]]) for eye in (0, 1)])
+        return np.array(
+            [CornerFrame.of(flat, eye).inside(flat[IRIS_CENTRES[eye]]) for eye in (0, 1)]
+        )
 
     @cached_property
     def gaps(self) -> Doubles:
@@ -129,7 +131,7 @@ def angles_of(rotation: Doubles) -> Doubles:
 
 
 @dataclass(frozen=True, eq=False)
-class EyeFrame:
+class CornerFrame:
     """Coordinates (a, b) of an eye or a mouth: a from left to right corner, 0 to 1, b downwards.
 
     Attributes:
@@ -143,12 +145,12 @@ class EyeFrame:
     width: float
 
     @classmethod
-    def of(cls, points: Doubles, eye: int) -> "EyeFrame":
+    def of(cls, points: Doubles, eye: int) -> "CornerFrame":
         """Return the frame of eye 0 or 1 in (N, 2) points, px or cm."""
         return cls.between(*points[UPPER_LIDS[eye][[0, -1]]])
 
     @classmethod
-    def between(cls, left: Doubles, right: Doubles) -> "EyeFrame":
+    def between(cls, left: Doubles, right: Doubles) -> "CornerFrame":
         """Return the frame of two corners."""
         width = float(np.linalg.norm(right - left))
         return cls(left, (right - left) / width, width)

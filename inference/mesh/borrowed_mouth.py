@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.head import EyeFrame
+from inference.faces.head import CornerFrame
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth_area import MouthArea, line_at
 from inference.mesh.painted_mouth import CAVITY, TONGUE
@@ -25,7 +25,7 @@ _OWN_HUE = 0.3  # share of the driver's colour in what is no tooth
 
 def borrowed_mouth(area: MouthArea, driven: DrivenMouth, tone: Tone) -> Floats:
     """Return the driver's mouth for the pixels of an area, (h, w, 3) RGB."""
-    frame = EyeFrame.between(driven.upper[0], driven.upper[-1])
+    frame = CornerFrame.between(driven.upper[0], driven.upper[-1])
     a = _CORNERS + (1 - 2 * _CORNERS) * area.a
     upper = line_at(frame.inside(driven.upper), a)
     lower = line_at(frame.inside(driven.lower), a)

@@ -1,6 +1,6 @@
 """What one eye of the photo is made of: the lid's skin, its lashes, the white and the iris.
 
-All parts are pictures of one grid over the eye's frame (a, b), see `EyeFrame`.
+All parts are pictures of one grid over the eye's frame (a, b), see `CornerFrame`.
 """
 
 from dataclasses import dataclass

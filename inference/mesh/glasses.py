@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.head import EyeFrame
+from inference.faces.head import CornerFrame
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import CHEEKS, LOWER_LIDS, SKIN_BELOW_EYES
 from inference.mesh.expressions import Doubles, smoothstep
@@ -43,7 +43,7 @@ def rigid_skin(mesh: CanonicalMesh) -> Doubles:
 
 def _rim(photo: Picture, points: Doubles, eye: int) -> float:
     """How much darker than its surroundings the darkest line below an eye is; 1: black on white."""
-    frame = EyeFrame.of(points, eye)
+    frame = CornerFrame.of(points, eye)
     lid = frame.inside(points[LOWER_LIDS[eye]])
     b = np.interp(_COLUMNS, lid[:, 0], lid[:, 1])[:, None]
     b = b + np.linspace(_FROM_LID, _TO_CHEEK, _SAMPLES)

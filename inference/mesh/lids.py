@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.head import EyeFrame
+from inference.faces.head import CornerFrame
 from inference.faces.landmarker import Landmarks
 from inference.faces.topology import LOWER_LIDS, UPPER_LIDS
 from inference.mesh.sampling import blurred, sample
@@ -25,7 +25,7 @@ _SMOOTHING = np.hanning(11)[1:-1] / np.hanning(11).sum()
 
 @dataclass(frozen=True, eq=False)
 class LidLines:
-    """An eye's lids as functions b(a) in its frame, see `EyeFrame`.
+    """An eye's lids as functions b(a) in its frame, see `CornerFrame`.
 
     Attributes:
         frame: of the eye, px.
@@ -33,7 +33,7 @@ class LidLines:
         lower: likewise of the lower lid.
     """
 
-    frame: EyeFrame
+    frame: CornerFrame
     upper: Doubles
     lower: Doubles
 
@@ -41,7 +41,7 @@ class LidLines:
     def of(cls, points: Doubles, eye: int) -> "LidLines":
         """Return the lines of eye 0 or 1 in landmarks (478, 2 or more), px."""
         flat = points[:, :2]
-        frame = EyeFrame.of(flat, eye)
+        frame = CornerFrame.of(flat, eye)
         lines = []
         for lid in (UPPER_LIDS[eye], LOWER_LIDS[eye]):
             a, b = frame.inside(flat[lid]).T

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.head import EyeFrame, Head
+from inference.faces.head import CornerFrame, Head
 from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
@@ -76,7 +76,7 @@ class LipEdges:
         part = frame[area.rows, area.columns]
         if not part.size:
             return
-        places = EyeFrame.between(flat[UPPER_OUTER_LIP[0]], flat[UPPER_OUTER_LIP[-1]])
+        places = CornerFrame.between(flat[UPPER_OUTER_LIP[0]], flat[UPPER_OUTER_LIP[-1]])
         inner = [places.inside(flat[line]) for line, _ in _LIPS]
         upper, lower = (line_at(line, area.a) for line in inner)
         seam = (upper + lower) / 2

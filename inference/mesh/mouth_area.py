@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.head import EyeFrame
+from inference.faces.head import CornerFrame
 from inference.mesh.sampling import blurred
 
 Doubles = npt.NDArray[np.float64]
@@ -29,7 +29,7 @@ class MouthArea:
         rows: of the frame.
         columns: of the frame.
         places: (h, w, 2) float32, each pixel's place, px of the photo.
-        a: (h, w) float32, from the left (0) to the right corner (1), see `EyeFrame`.
+        a: (h, w) float32, from the left (0) to the right corner (1), see `CornerFrame`.
         b: (h, w) float32, downwards.
         upper: (h, w) float32, b of the upper lip there.
         lower: (h, w) float32, b of the lower lip there.
@@ -47,7 +47,7 @@ class MouthArea:
         self.rows, self.columns = slice(low[1], high[1]), slice(low[0], high[0])
         x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
         self.places = (np.stack([x, y], axis=-1) + np.array(offset)).astype(np.float32)
-        frame = EyeFrame.between(upper[0], upper[-1])
+        frame = CornerFrame.between(upper[0], upper[-1])
         self.width = frame.width
         inside = frame.inside(self.places).astype(np.float32)
         self.a, self.b = inside[..., 0], inside[..., 1]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.head import EyeFrame, Head
+from inference.faces.head import CornerFrame, Head
 from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
@@ -52,7 +52,7 @@ class OwnMouth:
     def __init__(self, photo: Picture, points: Doubles, head: Head, tone: Tone) -> None:
         self._photo, self._head, self._light = photo, head, tone.light
         flat = points[:, :2]
-        self._frame = EyeFrame.between(*flat[MOUTH_CORNERS])
+        self._frame = CornerFrame.between(*flat[MOUTH_CORNERS])
         self._upper = self._frame.inside(flat[UPPER_INNER_LIP])
         self._lower = self._frame.inside(flat[LOWER_INNER_LIP])
         self._margin = max(_LIP_MARGIN, 1.5 / self._frame.width)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.faces.head import EyeFrame, Head, mouth_width
+from inference.faces.head import CornerFrame, Head, mouth_width
 from inference.faces.landmarker import POINTS
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import (
@@ -181,7 +181,7 @@ class _Lid:
     def of(cls, points: Doubles, eye: int) -> "_Lid":
         upper, lower = UPPER_LIDS[eye], LOWER_LIDS[eye]
         heights = points[lower] - points[upper]
-        frame = EyeFrame.of(points[:, :2], eye)
+        frame = CornerFrame.of(points[:, :2], eye)
         lengths = np.maximum(np.linalg.norm(heights[1:-1], axis=1), 1e-9)
         crossings = heights[1:-1] * (_CROSSING * frame.width / lengths)[:, None]
         a, b = frame.inside(points[:FACE_POINTS, :2]).T

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.faces.head import EyeFrame
+from inference.faces.head import CornerFrame
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import (
     FACE_POINTS,
@@ -148,7 +148,7 @@ class MeshWarp:
         flat = posed.points[:, :2]
         windows = []
         for eye in (0, 1):
-            frame = EyeFrame.of(flat, eye)
+            frame = CornerFrame.of(flat, eye)
             centre = frame.outside(np.array([0.5, 0.0]))
             reach = frame.width * _EYE_WINDOW
             windows.append(np.concatenate([centre - reach, centre + reach]))

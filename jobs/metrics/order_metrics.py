@@ -74,13 +74,13 @@ class OrderMetrics:
             self._refused.labels(next(reasons, "other")).inc()
             raise
 
-    def submitted(self, queue: str, lane: str, *, is_new: bool) -> None:
+    def count_submission(self, queue: str, lane: str, *, is_new: bool) -> None:
         """Count an order that was accepted now, or had been before."""
         if is_new:
             self._submitted.labels(engine_of(queue), lane).inc()
         else:
             self._refused.labels("dup").inc()
 
-    def delivered(self, outcome: DeliveryOutcome) -> None:
+    def count_delivery(self, outcome: DeliveryOutcome) -> None:
         """Count an attempt to deliver."""
         self._deliveries.labels(outcome).inc()

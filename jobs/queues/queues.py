@@ -123,7 +123,7 @@ class Queues:
         with self._metrics.refusals(), queue_errors(self.client):
             limits = limits or self.limits
             is_new = await self._enqueue(request, limits, order, f"{order.wish.cost_frames} frames")
-            self._metrics.submitted(ref.queue, order.lane, is_new=is_new)
+            self._metrics.count_submission(ref.queue, order.lane, is_new=is_new)
             status = await self._status_of_accepted(ref)
         return Submitted(is_new, status)
 

@@ -132,7 +132,7 @@ class Retention:
             await self._live_until([folder_of(track)], now + self._input_s)
             await self._redis.sadd(_HOLDERS + folder_of(track), draft)
 
-    async def delivered(self, order: str, now: float, result: str = "") -> None:
+    async def record_delivery(self, order: str, now: float, result: str = "") -> None:
         """Keep the result of an order for `result_s`; delete other attempts' files at once.
 
         Args:

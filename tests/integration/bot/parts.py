@@ -21,8 +21,8 @@ from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.updates import MediaFile
 from bot.orders.delivery import Delivery
-from bot.orders.later_orders import LaterOrders
-from bot.orders.look_results import LookResults
+from bot.orders.follow_up_orders import FollowUpOrders
+from bot.orders.look_delivery import LookDelivery
 from bot.orders.offers import Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
@@ -111,7 +111,7 @@ class RecordedMetrics(OrderMetrics):
         super().__init__()
         self.outcomes: list[DeliveryOutcome] = []
 
-    def delivered(self, outcome: DeliveryOutcome) -> None:
+    def count_delivery(self, outcome: DeliveryOutcome) -> None:
         self.outcomes.append(outcome)
 
 
@@ -123,7 +123,7 @@ class BotParts:
     intake: Intake
     status_cards: StatusCards
     ordering: Ordering
-    later_orders: LaterOrders
+    follow_up_orders: FollowUpOrders
     delivery: Delivery
     clock: Clock
     shown: ShownDrafts
@@ -199,17 +199,17 @@ async def bot_parts(
         )
         intake, status_cards = Intake(services), StatusCards(services, tick_s=0.05)
         ordering = Ordering(services, intake, status_cards, CATALOGUE, show_all_per_day=1)
-        later_orders = LaterOrders(services, ordering, status_cards)
+        follow_up_orders = FollowUpOrders(services, ordering, status_cards)
         shown, admins = ShownDrafts(), SeenNotes()
-        news = LookResults(services, ordering, shown, admins)
-        delivery = Delivery(services, status_cards, news, admins)
+        look_delivery = LookDelivery(services, ordering, shown, admins)
+        delivery = Delivery(services, status_cards, look_delivery, admins)
         try:
             yield BotParts(
                 services,
                 intake,
                 status_cards,
                 ordering,
-                later_orders,
+                follow_up_orders,
                 delivery,
                 clock,
                 shown,

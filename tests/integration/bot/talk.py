@@ -30,7 +30,7 @@ from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.orders.delivery import Delivery
-from bot.orders.look_results import LookResults
+from bot.orders.look_delivery import LookDelivery
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
 from jobs.queues.assignment import Assignment
@@ -197,14 +197,14 @@ async def talking(
         )
         services = parts.services
         cards = DraftCards(services, CATALOGUE)
-        look_results = LookResults(services, parts.ordering, cards.show, parts.admins)
-        parts.delivery = Delivery(services, parts.status_cards, look_results, parts.admins)
+        look_delivery = LookDelivery(services, parts.ordering, cards.show, parts.admins)
+        parts.delivery = Delivery(services, parts.status_cards, look_delivery, parts.admins)
         media_handler = MediaHandler(services, parts.intake, cards, TERMS)
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)
         commands = Commands(services, parts.ordering, cards, CATALOGUE, TERMS)
         add_conversation_handlers(application, media_handler, albums, commands)
-        taps = Taps(services, media_handler, parts.ordering, parts.later_orders, cards)
+        taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
         add_tap_handlers(application, taps, albums, services.messenger)
         worker = Painter(store)
         await stack.enter_async_context(delivering(parts))

@@ -25,8 +25,8 @@ async def test_cancel_under_a_photo_deletes_it(talk: Talk) -> None:
     assert not any(answer.get("show_alert") for answer in answers)
     await talk.shows("The photo is deleted")
     assert await talk.parts.drafts.read(draft.draft_id) is None
-    assert draft.look is not None
-    assert not await talk.parts.services.store.exists(draft.look.photo.file)
+    assert draft.findings is not None
+    assert not await talk.parts.services.store.exists(draft.findings.photo.file)
 
 
 async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:
@@ -88,10 +88,10 @@ async def test_track_is_deleted_with_the_last_photo_that_has_the_clip(talk: Talk
         photo = await talk.photo(seed=count)
         await talk.clip(reply_to=photo["message_id"])
         cards.append(await talk.shows("Your clip, or another movement?", count=count))
-        look = (await talk.draft_of(photo)).look
-        assert look is not None
-        assert look.clip is not None
-        clips.append(look.clip.file)
+        findings = (await talk.draft_of(photo)).findings
+        assert findings is not None
+        assert findings.clip is not None
+        clips.append(findings.clip.file)
     track = str(track_key(clips[0]))
     await store.put(track, b"measured by a worker")
 

@@ -193,7 +193,7 @@ async def test_file_that_is_gone_is_told_and_can_be_made_anew(
         await settled(parts)
         assert not await results(desk)
         async with working(parts, maker):
-            again = await parts.later_orders.retry(await parts.draft(draft.draft_id), 1)
+            again = await parts.follow_up_orders.retry(await parts.draft(draft.draft_id), 1)
             assert again.is_new
             await until(lambda: results(desk))  # it may be done before it ever had a card
     assert "Smile failed." in await desk.transcript()
@@ -216,9 +216,9 @@ async def test_failed_order_is_told_once_and_can_be_tried_again(
         assert "Smile failed." in await desk.transcript()
         assert parts.admins.notes == [f"{draft.order_id} failed: " + str(FileGone(key="looks/x"))]
         again = await parts.draft(draft.draft_id)
-        placed = await parts.later_orders.retry(again, 1)
+        placed = await parts.follow_up_orders.retry(again, 1)
         assert placed.is_new
-        assert not (await parts.later_orders.retry(again, 1)).is_new
+        assert not (await parts.follow_up_orders.retry(again, 1)).is_new
         await until(lambda: results(desk))  # it may be done before it ever had a card
         await settled(parts)
     assert len(await results(desk)) == 1

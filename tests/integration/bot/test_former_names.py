@@ -47,7 +47,7 @@ async def test_order_is_made_and_delivered(parts: BotParts, maker: Maker, desk: 
 
 async def test_order_is_moved_to_another_engine(parts: BotParts, maker: Maker, desk: Desk) -> None:
     draft = await waiting(parts, maker, desk)
-    moved = await parts.later_orders.use_engine(draft, 1, "fomm")
+    moved = await parts.follow_up_orders.use_engine(draft, 1, "fomm")
     assert moved.is_new
     await desk.sees("Smile: see the result below.")
     assert not await parts.services.queues.waits(QUEUE)
@@ -60,7 +60,7 @@ async def test_order_stays_when_it_is_moved_to_its_own_engine(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     draft = await waiting(parts, maker, desk)
-    assert not (await parts.later_orders.use_engine(draft, 1, "mesh")).is_new
+    assert not (await parts.follow_up_orders.use_engine(draft, 1, "mesh")).is_new
     assert await parts.services.queues.waits(QUEUE)
 
 

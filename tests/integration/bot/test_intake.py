@@ -36,7 +36,7 @@ async def test_photo_is_fetched_looked_at_and_shown(
 ) -> None:
     async with working(parts, maker):
         draft = await looked_at(parts, await photo_sent(parts, desk))
-    assert draft.look is not None
+    assert draft.findings is not None
     assert draft.face_boxes == (FACE.box,)
     (look,) = maker.looks
     assert look.photo_key == f"inputs/{draft.draft_id}/photo-1.jpg"
@@ -105,7 +105,7 @@ async def test_photo_waits_while_telegram_is_away(
         while draft.draft_id not in parts.shown.drafts:
             await hurry(redis, INTAKE)
             await asyncio.sleep(0.02)
-    assert (await parts.draft(draft.draft_id)).look is not None
+    assert (await parts.draft(draft.draft_id)).findings is not None
     assert len(await desk.calls("getFile")) == 6
 
 
@@ -140,8 +140,8 @@ async def test_look_at_an_older_photo_changes_nothing(
         await until(lambda: count(parts, LOOK, "completed", 2))
         await until(lambda: count(parts, DELIVER, "completed", 4))
     assert seen == await parts.draft(draft.draft_id)
-    assert seen.look is not None
-    assert "-2-" in seen.look.photo.file
+    assert seen.findings is not None
+    assert "-2-" in seen.findings.photo.file
     assert parts.shown.drafts == [draft.draft_id]
 
 

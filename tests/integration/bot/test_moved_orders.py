@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.drafts.draft import Draft
-from bot.orders.later_orders import LaterOrders
+from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.ordering import Ordering, OrdersPaused
 from jobs.errors import UnknownEngine
 from jobs.orders import Order, OrderState
@@ -80,7 +80,7 @@ async def test_order_for_several_faces_stays_with_an_engine_that_moves_them(
         shown = await desk.sees("No worker is online for this right now. Your place is kept.")
         assert "instead" not in shown
         draft = await parts.draft(draft.draft_id)
-        assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
+        assert not (await parts.follow_up_orders.use_engine(draft, 1, "fomm")).is_new
         assert await states(parts, draft) == {"mesh 1": OrderState.WAITING}
 
 
@@ -88,9 +88,9 @@ async def test_moved_order_is_made_elsewhere_and_the_earlier_card_says_so(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     draft = await waiting(parts, maker, desk)
-    moved = await parts.later_orders.use_engine(draft, 1, "mesh")
+    moved = await parts.follow_up_orders.use_engine(draft, 1, "mesh")
     assert moved.is_new, "the person has no more open orders than before"
-    assert not (await parts.later_orders.use_engine(draft, 1, "mesh")).is_new
+    assert not (await parts.follow_up_orders.use_engine(draft, 1, "mesh")).is_new
     await desk.sees("Smile: see the result below.")
     async with working(parts, maker):
         await desk.sees("Made with AI")
@@ -109,7 +109,7 @@ async def test_moved_order_leaves_an_order_that_has_the_next_number_alone(
     assert shown is not None
     wish = await parts.with_movement(draft.draft_id)
     await parts.ordering.place(wish.model_copy(update={"engine": "fomm"}))
-    moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
+    moved = await parts.follow_up_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
     assert moved.is_new
     assert await states(parts, draft) == {
         "fomm 2": OrderState.WAITING,
@@ -131,7 +131,7 @@ async def test_order_that_runs_stays_where_it_is(parts: BotParts, maker: Maker, 
         draft = await looked_at(parts, await photo_sent(parts, desk))
         await parts.ordering.place(await parts.with_movement(draft.draft_id))
         await desk.sees("Starting now")
-        assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
+        assert not (await parts.follow_up_orders.use_engine(draft, 1, "fomm")).is_new
         go.set()
         await desk.sees("done in")
     assert len(maker.orders) == 1
@@ -142,10 +142,10 @@ async def test_order_that_may_not_go_elsewhere_keeps_its_place(
 ) -> None:
     draft = await waiting(parts, maker, desk)
     with pytest.raises(UnknownEngine):
-        await parts.later_orders.use_engine(draft, 1, "gone")
+        await parts.follow_up_orders.use_engine(draft, 1, "gone")
     await parts.services.people.pause(is_paused=True)
     with pytest.raises(OrdersPaused):
-        await parts.later_orders.use_engine(draft, 1, "mesh")
+        await parts.follow_up_orders.use_engine(draft, 1, "mesh")
     assert await states(parts, draft) == {"fomm 1": OrderState.WAITING}
 
 
@@ -163,11 +163,11 @@ async def test_order_that_is_refused_elsewhere_keeps_its_place(
     draft = await waiting(parts, maker, desk)
     async with Full(valkey, ["mesh", "fomm"]) as queues:
         with pytest.raises(QueueFull):
-            await later_orders_with(parts, queues).use_engine(draft, 1, "mesh")
+            await follow_up_orders_with(parts, queues).use_engine(draft, 1, "mesh")
     assert await states(parts, draft) == {"fomm 1": OrderState.WAITING}
     assert len(await parts.ordering.open_orders(ALICE)) == 1
     assert (
-        await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
+        await parts.follow_up_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
     ).is_new
 
 
@@ -176,7 +176,7 @@ async def test_order_whose_files_are_gone_is_moved_all_the_same(
 ) -> None:
     draft = await waiting(parts, maker, desk)
     await store.delete([file.key async for file in store.listing()])
-    moved = await parts.later_orders.use_engine(draft, 1, "mesh")
+    moved = await parts.follow_up_orders.use_engine(draft, 1, "mesh")
     assert moved.card is not None
     assert list(await states(parts, draft)) == [f"mesh {moved.card.number}"]
 
@@ -187,7 +187,7 @@ async def test_all_movements_at_once_stay_with_the_engine_that_can_make_them(
     async with working(parts, maker):
         draft = await looked_at(parts, await photo_sent(parts, desk))
     await parts.ordering.place(draft.model_copy(update={"movement": NINE}))
-    assert not (await parts.later_orders.use_engine(draft, 1, "fomm")).is_new
+    assert not (await parts.follow_up_orders.use_engine(draft, 1, "fomm")).is_new
     assert await states(parts, draft) == {"mesh 1": OrderState.WAITING}
 
 
@@ -216,17 +216,17 @@ class Dying(Queues):
             raise QueueUnavailable(place="here", reason="it died")
 
 
-def later_orders_with(parts: BotParts, queues: Queues) -> LaterOrders:
+def follow_up_orders_with(parts: BotParts, queues: Queues) -> FollowUpOrders:
     services = replace(parts.services, queues=queues)
     ordering = Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1)
-    return LaterOrders(services, ordering, parts.status_cards)
+    return FollowUpOrders(services, ordering, parts.status_cards)
 
 
 async def cut_off(parts: BotParts, draft: Draft, url: str, point: str) -> None:
     async with Dying(url, ["mesh", "fomm"], OrderLimits(open_orders=1)) as queues:
         queues.point = point
         with pytest.raises(QueueUnavailable):
-            await later_orders_with(parts, queues).use_engine(draft, 1, "mesh")
+            await follow_up_orders_with(parts, queues).use_engine(draft, 1, "mesh")
 
 
 async def both_are_shown(parts: BotParts) -> bool:
@@ -247,7 +247,7 @@ async def test_move_that_was_cut_off_leaves_an_order_and_is_made_up_for(
     assert await states(parts, draft), "an accepted order is always there"
     if point == "after removing":
         await desk.sees("Smile: see the result below.")
-    moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
+    moved = await parts.follow_up_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
     assert moved.card is not None
     left = {f"mesh {moved.card.number}": OrderState.WAITING}
     assert await states(parts, draft) == left
@@ -272,7 +272,9 @@ async def test_order_that_began_while_it_was_moved_is_made_once(
     maker.before_video = wait
     async with working(parts, maker, "fomm"):
         await until(lambda: maker.orders)
-        moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
+        moved = await parts.follow_up_orders.use_engine(
+            await parts.draft(draft.draft_id), 1, "mesh"
+        )
         assert not moved.is_new
         await desk.sees("Smile: the first one has already started and continues.")
         go.set()
@@ -296,7 +298,9 @@ async def test_of_two_that_began_the_one_that_was_wished_for_goes_on(
     maker.before_video = wait
     async with working(parts, maker, "fomm"), working(parts, maker):
         await until(lambda: len(maker.orders) == 2)
-        moved = await parts.later_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
+        moved = await parts.follow_up_orders.use_engine(
+            await parts.draft(draft.draft_id), 1, "mesh"
+        )
         assert moved.card is not None
         assert moved.card.order.engine == "mesh"
         await desk.sees("Smile: see the result below.")

@@ -31,13 +31,13 @@ pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("at_work")]
 
 async def made_old(parts: BotParts, draft: Draft) -> Draft:
     """The draft, stored as version 1 wrote it."""
-    assert draft.look is not None
-    assert draft.look.clip is not None
+    assert draft.findings is not None
+    assert draft.findings.clip is not None
     look = old_record(
         "look",
-        photo_key=draft.look.photo.file,
-        sheet_key=draft.look.photo.sheet,
-        clip_key=draft.look.clip.file,
+        photo_key=draft.findings.photo.file,
+        sheet_key=draft.findings.photo.sheet,
+        clip_key=draft.findings.clip.file,
         faces=[FACE.model_dump()],
         warnings=[],
     )
@@ -52,9 +52,9 @@ async def test_clip_of_an_old_draft_is_looked_at_again_before_it_is_ordered(
     async with working(parts, maker):
         draft = await looked_at(parts, await photo_sent(parts, desk))
         draft = await made_old(parts, await clip_added(parts, draft))
-        assert draft.look is not None
-        assert draft.look.clip is not None
-        movement = Movement.of_clip(draft.look.clip)
+        assert draft.findings is not None
+        assert draft.findings.clip is not None
+        movement = Movement.of_clip(draft.findings.clip)
         placed = await parts.ordering.place(await parts.with_movement(draft.draft_id, movement))
         assert placed.card is None
         await desk.sees("done in")
@@ -90,9 +90,9 @@ async def test_refused_order_of_an_old_card_is_told_and_can_be_tried_again(
             await is_old.wait()
 
         maker.before_video = wait_for_old_card
-        assert draft.look is not None
-        assert draft.look.clip is not None
-        wish = await parts.with_movement(draft.draft_id, Movement.of_clip(draft.look.clip))
+        assert draft.findings is not None
+        assert draft.findings.clip is not None
+        wish = await parts.with_movement(draft.draft_id, Movement.of_clip(draft.findings.clip))
         card = (await parts.ordering.place(wish)).card
         assert card is not None
         key = card_key(card.order_id)
@@ -108,6 +108,6 @@ async def test_refused_order_of_an_old_card_is_told_and_can_be_tried_again(
         is_old.set()
         await desk.sees("was placed before an update")
         await until(lambda: nothing_is_open(parts))
-        again = await parts.later_orders.retry(await parts.draft(draft.draft_id), card.number)
+        again = await parts.follow_up_orders.retry(await parts.draft(draft.draft_id), card.number)
         assert again.card is None  # photo and clip are looked at again first
         await desk.sees("done in")

@@ -261,6 +261,6 @@ async def test_photo_that_another_order_needs_is_not_deleted(
     draft = await delivered(parts, maker, desk)
     await parts.ordering.place(await parts.with_movement(draft.draft_id))
     assert not await ResultFiles(parts.services).delete(draft, 1)
-    assert draft.look is not None
-    assert await store.exists(draft.look.photo.file)
+    assert draft.findings is not None
+    assert await store.exists(draft.findings.photo.file)
     assert await parts.drafts.read(draft.draft_id) is not None

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from bot.conversation.draft_text import problem_content
 from bot.error_text import OURS
-from bot.orders.look_results import LookResults
+from bot.orders.look_delivery import LookDelivery
 from bot.orders.result_files import ResultFiles
 from jobs.errors import GateFailed, NoFaceFound, OperatorError, ProcessKilled
 from jobs.metrics.order_metrics import DeliveryOutcome
@@ -192,12 +192,12 @@ async def test_look_for_a_chat_in_back_off_is_given_back_at_once(
         parts.services.messenger.bot.send_message(ALICE, "closes the chat")
     )
     await until(lambda: parts.services.messenger.closed_s(ALICE) > 1000)
-    again = draft.model_copy(update={"look": None})
+    again = draft.model_copy(update={"findings": None})
     await parts.drafts.change(draft.draft_id, lambda _: again)
-    news = LookResults(parts.services, parts.ordering, parts.shown, parts.admins)
+    look_delivery = LookDelivery(parts.services, parts.ordering, parts.shown, parts.admins)
     parts.shown.drafts.clear()
     with pytest.raises(Later):
-        await news.deliver(draft.job(LOOK))
+        await look_delivery.deliver(draft.job(LOOK))
     assert parts.shown.drafts == []
     sending.cancel()
     await asyncio.wait({sending})

@@ -400,8 +400,8 @@ async def test_photo_that_was_swept_is_fetched_again(talk: Talk) -> None:
     photo = await talk.photo()
     card = await talk.shows("Which movement?")
     draft = await talk.draft_of(photo)
-    assert draft.look is not None
-    await talk.parts.services.store.delete([draft.look.photo.file])
+    assert draft.findings is not None
+    await talk.parts.services.store.delete([draft.findings.photo.file])
     answer = await talk.tap("😊", card)
     assert "fetching the photo again" in answer["text"]
     await talk.videos()

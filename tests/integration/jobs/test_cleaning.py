@@ -69,7 +69,7 @@ async def test_all_of_an_order_goes_in_its_time_and_nothing_is_left(
         await local_store.put(key, b"video")
     assert await service.outbox.sweep() == 1
     assert await service.clean_at(0) == NOTHING
-    await service.retention.delivered(order.order_id, service.now, video)
+    await service.retention.record_delivery(order.order_id, service.now, video)
     await Hand(redis, DELIVER).work_through()
     assert await keys(local_store) == [photo, video]
     assert await service.clean_at(23) == NOTHING

@@ -116,7 +116,7 @@ async def test_old_result_goes_when_its_order_is_not_known_any_more(
     for order in orders:
         await store.put(result_key(order, 1), b"")
     await store.put(result_key("1-2", 2), b"")
-    await retention.delivered("1-3", time.time() + 900 * DAY_S, result_key("1-3", 1))
+    await retention.record_delivery("1-3", time.time() + 900 * DAY_S, result_key("1-3", 1))
     asked: list[str] = []
 
     async def are_known(some: Sequence[str]) -> list[bool]:
@@ -214,7 +214,7 @@ async def test_delivered_result_lives_on_and_other_attempts_go_at_once(
     for attempt in (1, 2, 3):
         await store.put(result_key("1-1", attempt), b"")
     await store.put(result_key("1-2", 1), b"")
-    await retention.delivered("1-1", NOW, result_key("1-1", 2))
+    await retention.record_delivery("1-1", NOW, result_key("1-1", 2))
     assert await keys(store) == ["results/1-1/2.mp4", "results/1-2/1.mp4"]
     # A worker that was thought dead comes late.
     await store.put(result_key("1-1", 3), b"")
@@ -227,7 +227,7 @@ async def test_order_that_failed_for_good_leaves_no_result(
     retention: Retention, store: FileStore
 ) -> None:
     await store.put(result_key("1-1", 1), b"")
-    await retention.delivered("1-1", NOW)
+    await retention.record_delivery("1-1", NOW)
     assert await keys(store) == []
     await store.put(result_key("1-1", 2), b"")
     await retention.sweep(NOW + 12 * HOUR_S)

@@ -249,7 +249,7 @@ async def _store_is_right(night: Night, statuses: dict[str, Status]) -> int:
     for name, status in statuses.items():
         key = status.video().key if status.state is OrderState.DONE else ""
         winners |= {key} - {""}
-        await retention.delivered(name, now, key)
+        await retention.record_delivery(name, now, key)
     assert {file.key async for file in store.listing("results")} == winners
     path = night.folder / "video.mp4"
     for name, status in statuses.items():

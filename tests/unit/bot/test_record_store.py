@@ -11,6 +11,7 @@ from bot.drafts.intake import IntakeJob
 from bot.orders.order_cards import OrderCard
 from bot.record_store import BotRecord
 from jobs.model import CropBox
+from jobs.orders import LookResult
 from tests.old_records import old_record
 from tests.unit.bot.cards import make_card
 
@@ -72,6 +73,8 @@ def test_draft_is_read_and_written_under_its_stored_names() -> None:
     # The names of all movements were not stored with the wish for them.
     assert written.keys() == stored.keys() - {"face_box", "is_all_wanted"} | {"face_boxes"}
     assert written["schema_version"] == 2
+    assert written["look"]["photo"]["file"] == "looks/7/photo.png"
+    assert draft.findings == LookResult.read(json.dumps(written["look"]))
     assert Draft.read(draft.to_json()) == draft
 
 

@@ -208,9 +208,9 @@ def test_what_is_no_refusal_is_not_counted(registry: CollectorRegistry, error: E
 
 def test_orders_and_deliveries_are_counted(registry: CollectorRegistry) -> None:
     metrics = OrderMetrics(registry)
-    metrics.submitted(STILL, Lane.EXPRESS, is_new=True)
-    metrics.submitted(STILL, Lane.FAIR, is_new=False)
-    metrics.delivered(DeliveryOutcome.GONE)
+    metrics.count_submission(STILL, Lane.EXPRESS, is_new=True)
+    metrics.count_submission(STILL, Lane.FAIR, is_new=False)
+    metrics.count_delivery(DeliveryOutcome.GONE)
     assert [line for line in lines_of(registry) if line.endswith(" 1.0")] == [
         'animato_jobs_submitted_total{engine="still",lane="express"} 1.0',
         'animato_jobs_refused_total{reason="dup"} 1.0',

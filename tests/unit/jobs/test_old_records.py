@@ -82,8 +82,8 @@ def test_warning_of_an_earlier_version_is_read_as_todays(
 
 def test_draft_keeps_its_look_and_its_wish() -> None:
     draft = Draft.read(stored("draft_of_template"))
-    assert draft.look is not None
-    assert draft.look.photo.file == "looks/7/photo.png"
+    assert draft.findings is not None
+    assert draft.findings.photo.file == "looks/7/photo.png"
     assert draft.movement is not None
     assert draft.movement.template == "smile"
     led = Draft.read(stored("draft_of_clip"))

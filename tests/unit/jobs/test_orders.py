@@ -78,7 +78,7 @@ RECORDS: list[Record] = [
         person_id=5,
         message_id=3,
         photo=FILE,
-        look=LOOK,
+        findings=LOOK,
         face_boxes=(BOX,),
         movement=Movement(template="smile"),
         options={"whole": 1.0, "one": 1},

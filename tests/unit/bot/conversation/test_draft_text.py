@@ -46,7 +46,7 @@ def draft_of(**changes: Any) -> Draft:
         "person_id": 7,
         "message_id": 1,
         "photo": FILE,
-        "look": look_of(),
+        "findings": look_of(),
     }
     return Draft(**(facts | changes))
 
@@ -140,11 +140,11 @@ def show_all_taps(count: int, page: int) -> list[Button]:
 
 def test_warnings_stand_above_whatever_is_asked() -> None:
     for faces, content in ((0, grid_content), (2, faces_content)):
-        draft = draft_of(look=look_of(faces, MediaWarning.VERY_DARK, MediaWarning.SMALL_FACE))
+        draft = draft_of(findings=look_of(faces, MediaWarning.VERY_DARK, MediaWarning.SMALL_FACE))
         assert content(draft, ENGLISH).text.startswith(
             f"⚠️ {MediaWarning.VERY_DARK}\n⚠️ {MediaWarning.SMALL_FACE}"
         )
-    draft = draft_of(look=look_of(1, MediaWarning.HARD_CUTS))
+    draft = draft_of(findings=look_of(1, MediaWarning.HARD_CUTS))
     assert movement_content(draft, choice_of(), ENGLISH).text.startswith("⚠️ The clip has hard cuts")
 
 
@@ -187,7 +187,10 @@ def test_wish_that_waits_for_its_warnings_comes_first() -> None:
 
 def test_faces_are_spread_evenly_and_end_somewhere() -> None:
     rows = [
-        [len(row) for row in labels(faces_content(draft_of(look=look_of(count)), ENGLISH).keyboard)]
+        [
+            len(row)
+            for row in labels(faces_content(draft_of(findings=look_of(count)), ENGLISH).keyboard)
+        ]
         for count in (2, 5, 9, 40)
     ]
     assert rows == [[2, 1], [3, 2, 1], [3, 3, 3, 1], [4, 4, 4, 1]]
@@ -196,7 +199,7 @@ def test_faces_are_spread_evenly_and_end_somewhere() -> None:
 
 def test_all_faces_are_offered_as_far_as_an_engine_moves_them() -> None:
     def row(count: int, max_faces: int) -> list[str]:
-        content = faces_content(draft_of(look=look_of(count)), ENGLISH, max_faces)
+        content = faces_content(draft_of(findings=look_of(count)), ENGLISH, max_faces)
         return labels(content.keyboard)[-2]
 
     assert row(3, 8) == ["👥 All of them"]
@@ -261,7 +264,7 @@ def test_every_button_fits_even_with_the_longest_names() -> None:
         movement_content(draft, choice, ENGLISH, 2),
         movement_content(draft, Choice(templates=[longest]), ENGLISH),
         grid_content(draft, ENGLISH),
-        faces_content(draft_of(number=10**6, look=look_of(40)), ENGLISH, 8),
+        faces_content(draft_of(number=10**6, findings=look_of(40)), ENGLISH, 8),
         consent_content(draft.draft_id, 24, ENGLISH),
         MessageContent("", numbers_keyboard(order)),
     ]

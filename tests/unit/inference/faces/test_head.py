@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from inference.faces.head import (
-    EyeFrame,
+    CornerFrame,
     Head,
     angles_of,
     fit_head,
@@ -68,7 +68,7 @@ def test_positive_angles_turn_left_nod_down_and_lean_clockwise() -> None:
 def test_eye_coordinates_and_back(astronaut_landmarks: Landmarks) -> None:
     points = astronaut_landmarks.points[:, :2]
     for eye, (left, right) in enumerate(((33, 133), (362, 263))):
-        frame = EyeFrame.of(points, eye)
+        frame = CornerFrame.of(points, eye)
         assert np.allclose(frame.inside(points[[left, right]]), [(0, 0), (1, 0)])
         assert np.allclose(frame.outside(frame.inside(points)), points)
         assert frame.down[1] > 0

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
-from inference.faces.head import EyeFrame
+from inference.faces.head import CornerFrame
 from inference.faces.landmarker import SCORES, Landmarker, Landmarks
 from inference.faces.topology import IRIS_CENTRES, LOWER_LIDS, UPPER_LIDS
 from inference.mesh.eyes import Eyes
@@ -113,7 +113,7 @@ def test_a_wink_leaves_the_other_eye(
     astronaut: Picture, astronaut_renderer: FaceRenderer, points: np.ndarray
 ) -> None:
     frame = rendered(astronaut, astronaut_renderer, Moment(lids=np.array([0.0, 1.0])))
-    frames = [EyeFrame.of(points[:, :2], eye) for eye in (0, 1)]
+    frames = [CornerFrame.of(points[:, :2], eye) for eye in (0, 1)]
     changed = [
         np.abs(frame.astype(int) - astronaut)[
             round(eye.origin[1] - eye.width / 2) : round(eye.origin[1] + eye.width / 2),

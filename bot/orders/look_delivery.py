@@ -39,7 +39,7 @@ Show = Callable[[str], Coroutine[Any, Any, None]]
 TellAdmins = Callable[[str], Coroutine[Any, Any, None]]
 
 
-class LookResults:
+class LookDelivery:
     """Delivers the outcome of looks and of fetching files.
 
     Args:
@@ -89,7 +89,7 @@ class LookResults:
 
         def updated(draft: Draft) -> Draft:
             nonlocal has_nothing_to_read
-            is_delivered = draft.look is not None or draft.problem is not None
+            is_delivered = draft.findings is not None or draft.problem is not None
             if draft.revision != before.revision or is_delivered:
                 return draft
             changed = (
@@ -98,7 +98,7 @@ class LookResults:
                 else _with_problem(draft, outcome)
             )
             # Unread warnings are shown first. With a chosen face, the person has seen them already.
-            has_warnings = changed.look is not None and bool(changed.look.warnings)
+            has_warnings = changed.findings is not None and bool(changed.findings.warnings)
             has_nothing_to_read = bool(draft.face_boxes) or not has_warnings
             return changed
 
@@ -154,12 +154,12 @@ class LookResults:
 
 def is_ready(draft: Draft) -> bool:
     """Whether face and movement are chosen."""
-    return draft.movement is not None and draft.look is not None and bool(draft.face_boxes)
+    return draft.movement is not None and draft.findings is not None and bool(draft.face_boxes)
 
 
 def with_look(draft: Draft, look: LookResult) -> Draft:
     """Return the draft with what the gate found; a single face is chosen."""
-    changes: dict[str, Any] = {"look": look}
+    changes: dict[str, Any] = {"findings": look}
     if not draft.face_boxes and len(look.faces) == 1:
         changes["face_boxes"] = (look.faces[0].box,)
     if draft.movement is not None and draft.movement.clip is not None:

@@ -1,7 +1,7 @@
 """Orders that follow from an earlier one: the buttons of an order's card and of its result.
 
-Each call may be repeated for the same tap. A later order takes a number that no other order of the
-draft has; the earlier order's card stores it (`_with_number`).
+Each call may be repeated for the same tap. A follow-up order gets a number that no other order of
+the draft has; the earlier order's card stores it (`_with_number`).
 """
 
 from bot.drafts.draft import Draft
@@ -25,7 +25,7 @@ class OrderForgotten(OrderRefused):
     sentence = "This order is too old. Send the photo again and choose a movement."
 
 
-class LaterOrders:
+class FollowUpOrders:
     """Repeats, varies and moves earlier orders."""
 
     def __init__(self, services: Services, ordering: Ordering, status_cards: StatusCards) -> None:
@@ -150,7 +150,7 @@ class LaterOrders:
         return card
 
     async def _with_number(self, again: Draft, card: OrderCard, button_key: str) -> Draft:
-        """Return a draft with the number of a later order.
+        """Return a draft with the number of a follow-up order.
 
         The same button gives the same number, unless its order was cancelled or its video is lost.
 

@@ -5,7 +5,7 @@ from typing import Any
 from bot.drafts.draft import Draft, draft_of_job
 from bot.drafts.intake import name_in_store
 from bot.gateway.updates import MediaFile
-from bot.orders.look_results import is_ready, with_look
+from bot.orders.look_delivery import is_ready, with_look
 from jobs.model import CropBox, Face
 from jobs.orders import LookResult
 from jobs.queues.keys import INTAKE, LOOK, JobRef
@@ -58,10 +58,10 @@ def test_wish_for_a_clip_follows_the_clip_to_its_new_key() -> None:
 
 def test_draft_is_ready_when_look_face_and_movement_are_there() -> None:
     smile = Movement(template="smile")
-    ready = make_draft(look=make_look(), face_boxes=(BOX,), movement=smile)
+    ready = make_draft(findings=make_look(), face_boxes=(BOX,), movement=smile)
     assert is_ready(ready)
     assert is_ready(ready.model_copy(update={"movement": Movement(templates=("nod", "wink"))}))
-    for missing in ({"look": None}, {"face_boxes": ()}, {"movement": None}):
+    for missing in ({"findings": None}, {"face_boxes": ()}, {"movement": None}):
         assert not is_ready(ready.model_copy(update=missing))
 
 

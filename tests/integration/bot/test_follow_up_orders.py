@@ -6,7 +6,7 @@ import pytest
 
 from bot.drafts.draft import Draft
 from bot.groups.chats import move_chat
-from bot.orders.later_orders import LaterOrders, OrderForgotten
+from bot.orders.follow_up_orders import FollowUpOrders, OrderForgotten
 from bot.orders.ordering import Ordering, OrdersPaused
 from bot.orders.result_files import ResultFiles
 from jobs.errors import MediaDamaged
@@ -61,10 +61,10 @@ async def test_retry_that_was_cut_off_is_made_up_for(
     async with Dying(valkey, ["mesh"]) as queues:
         services = replace(parts.services, queues=queues)
         ordering = Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1)
-        dying = LaterOrders(services, ordering, parts.status_cards)
+        dying = FollowUpOrders(services, ordering, parts.status_cards)
         with pytest.raises(QueueUnavailable):
             await dying.retry(draft, 1)
-    await parts.later_orders.retry(draft, 1)
+    await parts.follow_up_orders.retry(draft, 1)
     assert len(await parts.ordering.open_orders(ALICE)) == 1
     async with working(parts, maker):
         await desk.sees("Made with AI")
@@ -77,8 +77,8 @@ async def test_admin_may_retry_while_orders_are_paused(
         draft = await failed(parts, maker, desk)
         await parts.services.people.pause(is_paused=True)
         with pytest.raises(OrdersPaused):
-            await parts.later_orders.retry(draft, 1)
-        assert (await parts.later_orders.retry(draft, 1, by=ADMIN)).is_new
+            await parts.follow_up_orders.retry(draft, 1)
+        assert (await parts.follow_up_orders.retry(draft, 1, by=ADMIN)).is_new
         await desk.sees("Made with AI")
 
 
@@ -172,9 +172,9 @@ async def test_button_of_a_forgotten_order_says_so(
     async with working(parts, maker):
         draft = await looked_at(parts, await photo_sent(parts, desk))
     with pytest.raises(OrderForgotten):
-        await parts.later_orders.retry(draft, 5)
+        await parts.follow_up_orders.retry(draft, 5)
     with pytest.raises(OrderForgotten):
-        await parts.later_orders.another_frame(draft, 5)
+        await parts.follow_up_orders.another_frame(draft, 5)
 
 
 async def test_another_frame_is_the_same_order_measured_otherwise(
@@ -183,13 +183,13 @@ async def test_another_frame_is_the_same_order_measured_otherwise(
     async with working(parts, maker), working(parts, maker, "fomm"):
         draft = await looked_at(parts, await photo_sent(parts, desk))
         draft = await clip_added(parts, draft)
-        assert draft.look is not None
-        assert draft.look.clip is not None
-        motion = Movement.of_clip(draft.look.clip)
+        assert draft.findings is not None
+        assert draft.findings.clip is not None
+        motion = Movement.of_clip(draft.findings.clip)
         await parts.ordering.place(await parts.with_movement(draft.draft_id, motion))
         await desk.sees("From another frame")
         for _ in range(2):
-            await parts.later_orders.another_frame(await parts.draft(draft.draft_id), 1)
+            await parts.follow_up_orders.another_frame(await parts.draft(draft.draft_id), 1)
         await until(lambda: len(maker.orders) == 2)
     first, second = maker.orders
     assert first.engine == second.engine == "fomm"
