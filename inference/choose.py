@@ -12,7 +12,7 @@ from pathlib import Path
 from inference.engine import Driving, Engine, Picture
 from inference.faces.finder import centre_face, choose_face, find_faces
 from inference.faces.loading import landmarker
-from inference.media.gate import LookLimits, look_at_clip
+from inference.media.gate import ClipPart, LookLimits, look_at_clip
 from inference.media.video import ClipReader
 from inference.mesh.track import Track, read_track
 from inference.process.setup import TRACK_SUFFIX
@@ -163,7 +163,7 @@ def _recorded(
     template: Template, motion: ClipMotion, engine: Engine, source: TemplateSource
 ) -> DrivingClip:
     """An operator's clip, which goes through the gate like any other."""
-    clip = look_at_clip(source.folder / motion.clip, source.work, source.limits)
+    clip = look_at_clip(ClipPart(source.folder / motion.clip), source.work, source.limits)
     # How much of it is seen, and how large, depends on the limits.
     identity = f"{template.source_hash()} {clip.frame_count} x {clip.width}"
     return _driving_clip(clip, engine, None, identity)

@@ -226,7 +226,6 @@ def _limits(arguments: argparse.Namespace, clip_max_s: float, *, is_original: bo
     return LookLimits.of_clip(
         PhotoLimits(max_side=arguments.max_side),
         ClipLimits(max_duration_s=clip_max_s, audio=has_audio),
-        clip_max_s,
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from inference.engine import Picture
 from inference.engines.mesh import MeshEngine
 from inference.faces.finder import find_faces
-from inference.media.gate import look_at_clip
+from inference.media.gate import ClipPart, look_at_clip
 from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
 from inference.mesh.measuring import measure_track
@@ -116,7 +116,7 @@ def _build_drawn(template: Template, motion: CurveMotion, folder: Path) -> Itera
 
 def _build_recorded(template: Template, motion: ClipMotion, folder: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="animato-") as name:
-        look = look_at_clip(folder / motion.clip, Path(name))
+        look = look_at_clip(ClipPart(folder / motion.clip), Path(name))
         if not look.faces:
             raise NoFaceInClip(name=motion.clip)
         with ClipReader(look.path) as frames:

@@ -108,7 +108,7 @@ class LookRunner:
         self._looks = looks
         self._ahead: set[int] = set()  # people with a look that runs ahead of videos
         clip = ClipLimits(max_duration_s=clip_max_s)
-        limits = LookLimits.of_clip(PhotoLimits(), clip, clip_max_s)
+        limits = LookLimits.of_clip(PhotoLimits(), clip)
         self._limits = replace(limits, checkpoints_dir=checkpoints_dir)
 
     async def look(self, assignment: Assignment, folder: Path) -> LookResult | None:

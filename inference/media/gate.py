@@ -92,10 +92,12 @@ class LookLimits:
     checkpoints_dir: Path = Path("checkpoints")
 
     @classmethod
-    def of_clip(cls, photo: PhotoLimits, clip: ClipLimits, max_duration_s: float) -> Self:
-        """Return limits whose processor time suffices for clips of that length."""
+    def of_clip(cls, photo: PhotoLimits, clip: ClipLimits) -> Self:
+        """Return limits with enough processor time for the longest clip that `clip` allows."""
+        if clip.max_duration_s is None:
+            raise ValueError("clips of any length need explicit limits")
         # A phone's clip in 4K at 60 frames per second and 10 bits takes 7 s per second.
-        cpu_s = 120.0 + 14.0 * max_duration_s
+        cpu_s = 120.0 + 14.0 * clip.max_duration_s
         return cls(photo, clip, cpu_s=cpu_s, time_s=5 * cpu_s)
 
 
@@ -162,34 +164,22 @@ def look_at_photo(
     folder: Path,
     limits: LookLimits | None = None,
     *,
-    find_faces: bool = True,
     child: Sequence[str] = CHILD,
 ) -> PhotoFindings:
     """Look at a photo alone; see `look_at`. `child` is the child's command line, for tests."""
 
     def one() -> PhotoFindings:
-        with start_photo_look(
-            path, folder, limits or LookLimits(), find_faces=find_faces, command=child
-        ) as looking:
+        with start_photo_look(path, folder, limits or LookLimits(), command=child) as looking:
             return looking.answer(PhotoFindings)
 
     return _retried(one)
 
 
-def look_at_clip(
-    path: Path,
-    folder: Path,
-    limits: LookLimits | None = None,
-    *,
-    start_s: float = 0.0,
-    duration_s: float | None = None,
-    child: Sequence[str] = CHILD,
-) -> ClipFindings:
-    """Look at a clip alone; see `look_at` and `ClipPart`. `child` is for tests."""
-    part = ClipPart(path, start_s, duration_s)
+def look_at_clip(part: ClipPart, folder: Path, limits: LookLimits | None = None) -> ClipFindings:
+    """Look at a clip alone; see `look_at`."""
 
     def one() -> ClipFindings:
-        with start_clip_look(part, folder, limits or LookLimits(), command=child) as looking:
+        with start_clip_look(part, folder, limits or LookLimits()) as looking:
             return looking.answer(ClipFindings)
 
     return _retried(one)
@@ -222,9 +212,7 @@ def start_photo_look(
     return RunningLook(path, folder, limits, request, command)
 
 
-def start_clip_look(
-    part: ClipPart, folder: Path, limits: LookLimits, *, command: Sequence[str] = CHILD
-) -> "RunningLook":
+def start_clip_look(part: ClipPart, folder: Path, limits: LookLimits) -> "RunningLook":
     """Start looking at a clip; see `look_at`.
 
     Raises:
@@ -239,7 +227,7 @@ def start_clip_look(
         "duration_s": part.duration_s,
         "find_faces": part.find_face,
     }
-    return RunningLook(part.path, folder, limits, request, command)
+    return RunningLook(part.path, folder, limits, request, CHILD)
 
 
 class RunningLook:

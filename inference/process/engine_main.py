@@ -214,7 +214,7 @@ def render_wish(
     from inference.pipeline import animate_photo  # noqa: PLC0415
 
     clip_limits = ClipLimits(max_duration_s=_RECORDED_MAX_S)
-    limits = LookLimits.of_clip(PhotoLimits(), clip_limits, _RECORDED_MAX_S)
+    limits = LookLimits.of_clip(PhotoLimits(), clip_limits)
     if engine.weights is not None:
         limits = replace(limits, checkpoints_dir=engine.weights.folder)
     source = TemplateSource(templates_dir, folder, limits, keeps_tracks=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.media.gate import look_at_clip
+from inference.media.gate import ClipPart, look_at_clip
 from inference.media.probe import probe
 from inference.process.engine_process import (
     LOG_LINES_KEPT,
@@ -131,7 +131,7 @@ async def test_job_becomes_a_video_and_the_process_stays_for_the_next(
 async def test_clip_leads_the_movement(
     engine: EngineProcess, make_job: MakeJob, tmp_path: Path
 ) -> None:
-    look = look_at_clip(SHIPPED_TEMPLATES / "blink.mp4", tmp_path, duration_s=0.4)
+    look = look_at_clip(ClipPart(SHIPPED_TEMPLATES / "blink.mp4", duration_s=0.4), tmp_path)
     rendered = await engine.render(*make_job("still", movement=Movement.of_clip(look)))
     assert rendered.frame_count == look.frame_count
     assert rendered.frame_rate == look.frame_rate

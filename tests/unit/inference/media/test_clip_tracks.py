@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from inference.media.gate import look_at_clip
+from inference.media.gate import ClipPart, look_at_clip
 from inference.media.probe import probe
 from inference.media.video import ClipReader
 from jobs.errors import MediaError, NoVideoStream, UnsupportedCodec
@@ -68,7 +68,7 @@ def test_without_a_decoder_for_its_sound_a_clip_is_silent_and_the_person_is_warn
     assert not clip.damaged
     folder = tmp_path / "folder"
     folder.mkdir()
-    assert MediaWarning.NO_PLAYABLE_SOUND in look_at_clip(source, folder).warnings
+    assert MediaWarning.NO_PLAYABLE_SOUND in look_at_clip(ClipPart(source), folder).warnings
 
 
 def test_a_silent_clip_is_not_warned_of(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_pictures_without_a_decoder_are_refused_and_the_codec_is_named(tmp_path:
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(UnsupportedCodec, match="brxq"):
-        look_at_clip(source, folder)
+        look_at_clip(ClipPart(source), folder)
 
 
 def test_a_known_codec_without_a_decoder_is_named_too(tmp_path: Path) -> None:

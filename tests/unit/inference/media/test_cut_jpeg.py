@@ -10,7 +10,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from inference.media.gate import look_at_photo
+from inference.media.gate import look_at
 from inference.media.photo import read_photo
 from jobs.errors import MediaDamaged
 from jobs.model import MediaWarning
@@ -110,5 +110,5 @@ def test_the_turn_and_the_profile_of_a_cut_jpeg_still_count(tmp_path: Path) -> N
 def test_the_person_is_warned_of_a_cut_jpeg(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    look = look_at_photo(cut(tmp_path, PORTRAIT, -2), folder, find_faces=False)
+    look, _ = look_at(cut(tmp_path, PORTRAIT, -2), None, folder, find_faces=False)
     assert MediaWarning.PHOTO_CUT in look.warnings

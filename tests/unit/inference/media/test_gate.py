@@ -111,7 +111,7 @@ def test_dark_photo_and_small_face_are_warned_of(tmp_path: Path, folder: Path) -
 
 
 def test_clip_is_normalised_and_its_face_found(clip: Path, folder: Path) -> None:
-    look = look_at_clip(clip, folder)
+    look = look_at_clip(ClipPart(clip), folder)
     assert look.path == folder / "clip.mp4"
     assert (look.width, look.height, look.frame_count) == (200, 200, 20)
     assert (look.original_width, look.original_height) == (200, 200)
@@ -125,15 +125,15 @@ def test_clip_is_normalised_and_its_face_found(clip: Path, folder: Path) -> None
 
 
 def test_part_of_a_clip_is_cut_and_a_shortened_one_warned_of(clip: Path, folder: Path) -> None:
-    assert look_at_clip(clip, folder, start_s=0.2, duration_s=0.4).frame_count == 10
-    look = look_at_clip(clip, folder, LookLimits(clip=ClipLimits(max_duration_s=0.2)))
+    assert look_at_clip(ClipPart(clip, 0.2, 0.4), folder).frame_count == 10
+    look = look_at_clip(ClipPart(clip), folder, LookLimits(clip=ClipLimits(max_duration_s=0.2)))
     assert look.frame_count == 5
     assert MediaWarning.CLIP_SHORTENED in look.warnings
 
 
 def test_faces_of_a_large_clip_are_in_its_own_px(tmp_path: Path, folder: Path) -> None:
     write_clip(tmp_path / "large.mp4", [resize(HEAD, 4)] * 2)
-    look = look_at_clip(tmp_path / "large.mp4", folder)
+    look = look_at_clip(ClipPart(tmp_path / "large.mp4"), folder)
     assert look.faces[0].box.width == pytest.approx(4 * 96, abs=80)
     assert look.faces[0].box.left == pytest.approx(4 * 55, abs=60)
     (later,) = look.later_faces
@@ -163,9 +163,9 @@ def test_findings_of_the_child_come_back_as_the_same_error(
         look_at_photo(photo, folder, LookLimits(photo=PhotoLimits(max_pixels=9999)))
     assert caught.value.fields["width"] == 200
     with pytest.raises(StartBeyondEnd):
-        look_at_clip(clip, folder, start_s=10)
+        look_at_clip(ClipPart(clip, start_s=10), folder)
     with pytest.raises((NoVideoStream, UnsupportedClip)):
-        look_at_clip(photo, folder)
+        look_at_clip(ClipPart(photo), folder)
     assert list(folder.iterdir()) == []
 
 
@@ -176,7 +176,7 @@ def test_files_are_checked_before_a_child_is_started(photo: Path, folder: Path) 
     with pytest.raises(MediaTooLarge):
         look_at_photo(photo, folder, LookLimits(photo=PhotoLimits(max_bytes=10)), child=nothing)
     with pytest.raises(MediaTooLarge):
-        look_at_clip(photo, folder, LookLimits(clip=ClipLimits(max_bytes=10)), child=nothing)
+        look_at_clip(ClipPart(photo), folder, LookLimits(clip=ClipLimits(max_bytes=10)))
 
 
 # --- children that go wrong ----------------------------------------------------------------------
@@ -324,22 +324,22 @@ def test_processor_time_of_ffmpeg_counts(
     busy.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(busy))
     with pytest.raises(DecoderFailed, match="it took too long"):
-        look_at_clip(clip, folder, LookLimits(cpu_s=2))
+        look_at_clip(ClipPart(clip), folder, LookLimits(cpu_s=2))
     assert list(folder.iterdir()) == []
 
 
 def test_processor_time_of_the_child_counts(clip: Path, folder: Path) -> None:
     # Loading the libraries and looking for faces takes longer than that.
     with pytest.raises(DecoderFailed, match="it took too long"):
-        look_at_clip(clip, folder, LookLimits(cpu_s=0.1))
+        look_at_clip(ClipPart(clip), folder, LookLimits(cpu_s=0.1))
     assert list(folder.iterdir()) == []
 
 
 def test_the_limit_on_the_clock_leaves_room_for_a_busy_machine() -> None:
-    for limits in (LookLimits(), LookLimits.of_clip(PhotoLimits(), ClipLimits(), 15)):
+    for limits in (LookLimits(), LookLimits.of_clip(PhotoLimits(), ClipLimits())):
         assert limits.time_s >= 5 * limits.cpu_s
     # 14 s in 4K at 60 frames per second and 10 bits were seen to need 95 s.
-    assert LookLimits.of_clip(PhotoLimits(), ClipLimits(), 14).cpu_s >= 3 * 95
+    assert LookLimits.of_clip(PhotoLimits(), ClipLimits(max_duration_s=14)).cpu_s >= 3 * 95
 
 
 def test_program_that_cannot_be_started_is_our_fault(photo: Path, folder: Path) -> None:

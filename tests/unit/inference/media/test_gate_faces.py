@@ -62,7 +62,7 @@ def test_faces_need_no_network_where_none_are_looked_for(
 ) -> None:
     (tmp_path / "face_landmarker.task").write_bytes(b"something else")
     limits = LookLimits(checkpoints_dir=tmp_path)
-    assert look_at_photo(photo, folder, limits, find_faces=False).faces == ()
+    assert look_at(photo, None, folder, limits, find_faces=False)[0].faces == ()
     still = tmp_path / "still.mp4"
     with VideoWriter(still, 200, 200, Fraction(25), comment="test") as writer:
         for _ in range(6):

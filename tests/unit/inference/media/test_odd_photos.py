@@ -17,7 +17,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from inference.media.gate import look_at_photo
+from inference.media.gate import look_at, look_at_photo
 from inference.media.photo import read_photo
 from jobs.errors import (
     CameraRaw,
@@ -357,7 +357,7 @@ def test_odd_photo_goes_through_the_gate(tmp_path: Path, name: str) -> None:
     make(tmp_path / name)
     folder = tmp_path / "folder"
     folder.mkdir()
-    look = look_at_photo(tmp_path / name, folder, find_faces=False)
+    look, _ = look_at(tmp_path / name, None, folder, find_faces=False)
     written = np.asarray(Image.open(look.path))
     assert np.abs(written.astype(np.int16) - expected).mean() <= tolerance
     assert sorted(path.name for path in folder.iterdir()) == ["photo.png", "sheet.png"]

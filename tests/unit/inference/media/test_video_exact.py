@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from inference.media.ffmpeg import executable
-from inference.media.gate import LookLimits, look_at_clip
+from inference.media.gate import ClipPart, LookLimits, look_at_clip
 from inference.media.limits import ClipLimits
 from inference.media.probe import probe
 from inference.media.video import ClipReader, normalise_clip
@@ -63,7 +63,7 @@ def test_lossless_frames_pass_the_gate_bit_by_bit(tmp_path: Path, width: int, he
     source = write(tmp_path / "source.mkv", frames)
     (tmp_path / "out").mkdir()
     limits = LookLimits(clip=ClipLimits(exact=True, max_side=32))
-    look = look_at_clip(source, tmp_path / "out", limits)
+    look = look_at_clip(ClipPart(source), tmp_path / "out", limits)
     assert look.path == tmp_path / "out" / "clip.mp4"
     assert (look.width, look.height, look.frame_count) == (width, height, len(frames))
     assert (look.frame_rate, look.scale) == (NTSC, 1.0)
@@ -177,7 +177,7 @@ def test_a_clip_that_grows_beyond_the_limit_is_refused_and_leaves_nothing(tmp_pa
     (tmp_path / "out").mkdir()
     limits = LookLimits(clip=EXACT, file_bytes=200_000)
     with pytest.raises(DecoderFailed, match="too large a file"):
-        look_at_clip(source, tmp_path / "out", limits)
+        look_at_clip(ClipPart(source), tmp_path / "out", limits)
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from inference.engines.still import StillEngine
 from inference.extras import missing_neural
-from inference.media.gate import look_at, look_at_clip
+from inference.media.gate import ClipPart, look_at, look_at_clip
 from inference.media.video import ClipReader
 from inference.mesh.measuring import measure_track
 from inference.mesh.track import write_track
@@ -91,7 +91,7 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> ClipFindings:
     folder = tmp_path_factory.mktemp("clip")
-    return look_at_clip(SHIPPED_TEMPLATES / "blink.mp4", folder, duration_s=0.4)
+    return look_at_clip(ClipPart(SHIPPED_TEMPLATES / "blink.mp4", duration_s=0.4), folder)
 
 
 def wish_of(photo: Path | PhotoFindings, **changes: object) -> Wish:
