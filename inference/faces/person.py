@@ -13,6 +13,7 @@ from inference.faces.head import fit_head
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import CHEEKS, FACE_POINTS
+from inference.luma import LUMA
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -30,7 +31,6 @@ _SHAPE_CM, _PATTERN = 0.28, 0.3
 _MAX_UNLIKE = 1.65
 _MAX_UNLIKE_FOLLOWED = 2.3  # of a face at the place where the person's just was
 _MIN_PATTERN = 0.65  # below, something is in front of the face
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Looks:
         points = face.points[:FACE_POINTS, :2]
         reach = 0.01 * face.square.side
         around = reach * np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)])
-        grey = (_colours(frame, points[:, None] + around) @ _LUMA).mean(axis=1)
+        grey = (_colours(frame, points[:, None] + around) @ LUMA).mean(axis=1)
         return cls(
             shape=fit_head(face, mesh).points[_BONES],
             pattern=(grey - grey.mean()) / (grey.std() + 1e-6),

@@ -5,12 +5,13 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.head import CornerFrame
+from inference.luma import LUMA
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth_area import MouthArea, line_at
 from inference.mesh.painted_mouth import CAVITY, TONGUE
-from inference.mesh.sampling import blurred, mixed, sample, smooth
+from inference.mesh.sampling import blurred, mixed, sample, smoothstep
 from inference.mesh.teeth import ENAMEL
-from inference.mesh.tone import LUMA, Tone
+from inference.mesh.tone import Tone
 
 Floats = npt.NDArray[np.float32]
 
@@ -51,15 +52,16 @@ def _relit(seen: Floats, driven: DrivenMouth, tone: Tone, zoom: float) -> Floats
     if zoom > 1.2:  # a small clip is soft; its dark parts have more noise than detail
         soft = blurred(level, 0.6 * zoom)
         detail = np.clip(_SHARPENED * (level - soft), -0.08 * light, 0.12 * light)
-        sharp = level + smooth((soft / light - 0.4) / 0.3) * detail
+        sharp = level + smoothstep((soft / light - 0.4) / 0.3) * detail
     relative = np.clip(sharp / light, 0, 1.5)
     redness = (seen[..., 0] - seen[..., 1]) / np.maximum(level, 8)
     usual = max(0.05, float(skin[0] - skin[1]) / light)
-    teeth = smooth((relative - 0.5) / 0.25) * smooth((1.05 * usual - redness) / (0.5 * usual))
+    teeth = smoothstep((relative - 0.5) / 0.25)
+    teeth *= smoothstep((1.05 * usual - redness) / (0.5 * usual))
     relative *= teeth + (1 - teeth) * 0.88 * np.minimum(1.3 * relative, 1) ** 0.35
 
     cavity, tongue, enamel = (_hue(tone.painted(rgb)) for rgb in (CAVITY, TONGUE, ENAMEL))
-    hue = cavity + smooth((relative - 0.15) / 0.35)[..., None] * (tongue - cavity)
+    hue = cavity + smoothstep((relative - 0.15) / 0.35)[..., None] * (tongue - cavity)
     hue += _OWN_HUE * (seen / np.maximum(level, 8)[..., None] - hue)
     hue = mixed(hue, enamel, teeth)
     least = _MIN_GAIN * min(1.0, tone.light / _DARK)

@@ -18,6 +18,7 @@ from inference.faces.topology import (
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
+from inference.mesh.sampling import smoothstep
 
 Doubles = npt.NDArray[np.float64]
 
@@ -31,12 +32,6 @@ _FLOORS = {
     "jawOpen": 0.05,
     "mouthPucker": 0.06,
 }
-
-
-def smoothstep(value: Doubles | float) -> Doubles:
-    """Return 3 v^2 - 2 v^3 of the value cut to [0, 1]."""
-    cut = np.clip(value, 0, 1)
-    return np.asarray(cut * cut * (3 - 2 * cut), np.float64)
 
 
 def expression_fields(mesh: CanonicalMesh) -> dict[str, Doubles]:

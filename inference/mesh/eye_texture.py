@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from inference.faces.topology import IRIS_CENTRES, IRIS_RINGS
 from inference.mesh.lids import LidLines
-from inference.mesh.sampling import blurred, mixed, sample, smooth
+from inference.mesh.sampling import blurred, mixed, sample, smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -97,19 +97,20 @@ def _skin(grid: _Grid) -> Floats:
     kernel = np.ones((1, 2 * round(0.06 * grid.scale) + 1), np.uint8)
     closed = blurred(cv2.morphologyEx(grid.photo, cv2.MORPH_CLOSE, kernel), 0.03 * grid.scale)
     above = grid.upper - grid.b
-    bare = smooth((LASHES_ABOVE - above) / 0.04) * smooth((grid.from_corners + 0.08) / 0.12)
+    bare = smoothstep((LASHES_ABOVE - above) / 0.04) * smoothstep((grid.from_corners + 0.08) / 0.12)
     skin = mixed(grid.photo, closed, bare)
 
     from_crease = _CREASE - above
     from_bottom = grid.lower + _SKIN_BELOW - grid.b
     hole = (from_crease > 0) & (from_bottom > 0) & (grid.from_corners > -0.06)
     level = closed.mean(axis=-1)
-    bare = smooth((level / np.median(level[~hole]) - 0.24) / 0.2)  # beside the eye, lashes are dark
+    # Beside the eye, lashes are dark.
+    bare = smoothstep((level / np.median(level[~hole]) - 0.24) / 0.2)
     bare = np.where(hole, 0, np.maximum(bare, grid.from_corners > 0.1))
     fill = _spread(closed, bare, grid.scale) + _grain(grid)
-    fill *= 1 - 0.05 * smooth((grid.lower - grid.b) / 0.3)[..., None]
-    covered = smooth(from_crease / 0.06) * smooth(from_bottom / 0.05)
-    return mixed(skin, fill, covered * smooth((grid.from_corners + 0.07) / 0.06))
+    fill *= 1 - 0.05 * smoothstep((grid.lower - grid.b) / 0.3)[..., None]
+    covered = smoothstep(from_crease / 0.06) * smoothstep(from_bottom / 0.05)
+    return mixed(skin, fill, covered * smoothstep((grid.from_corners + 0.07) / 0.06))
 
 
 def _grain(grid: _Grid) -> Floats:
@@ -123,7 +124,7 @@ def _grain(grid: _Grid) -> Floats:
 def _lashes(grid: _Grid, skin: Floats) -> Floats:
     brightness = grid.photo.mean(axis=-1) / np.maximum(skin.mean(axis=-1), 1)
     below = grid.b - grid.upper
-    near = smooth((below + LASHES_ABOVE) / 0.04) * smooth((LASHES_BELOW - below) / 0.05)
+    near = smoothstep((below + LASHES_ABOVE) / 0.04) * smoothstep((LASHES_BELOW - below) / 0.05)
     left = 1 + near * (np.clip(brightness, _DARKEST_LASHES, 1) - 1)
     return np.asarray(left, np.float32)
 
@@ -157,7 +158,7 @@ def _ball(grid: _Grid, centre: Doubles, radius: float) -> tuple[Floats, Floats]:
     white = _spread(grid.photo, known, grid.scale)
     if known.any():  # what lid and iris hide is no shadow, since these move
         lit = np.maximum(white, 0.85 * np.percentile(grid.photo[known], 60, axis=0))
-        hidden = np.maximum(smooth((grid.upper + 0.05 - grid.b) / 0.06), distance < _WHITE_FROM)
+        hidden = np.maximum(smoothstep((grid.upper + 0.05 - grid.b) / 0.06), distance < _WHITE_FROM)
         white = mixed(
             white, lit.astype(np.float32), blurred(hidden.astype(np.float32), 0.03 * grid.scale)
         )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from inference.faces.topology import BROWS
 from inference.mesh.eye_texture import LASHES_ABOVE, LASHES_BELOW, EyeTexture
 from inference.mesh.lids import LidLines
-from inference.mesh.sampling import mixed, smooth
+from inference.mesh.sampling import mixed, smoothstep
 from inference.mesh.tone import shaded
 
 Picture = npt.NDArray[np.uint8]
@@ -83,7 +83,7 @@ class Eyes:
         """
         most = np.where(gaze < 0, (_MAX_GAZE[0], _MAX_GAZE_UP), _MAX_GAZE)
         shift = most * np.tanh(gaze * (1, 0.8) / most)
-        shift *= smooth((lids.mean() - 0.2) / 0.4)  # landmarks of shut eyes say nothing
+        shift *= smoothstep((lids.mean() - 0.2) / 0.4)  # landmarks of shut eyes say nothing
         looks = np.hypot(*gaze) / _ALL_GAZE
         for eye, lid in zip(self._eyes, lids, strict=True):
             amount = min(1.0, max(abs(1 - lid) / _ALL_LID, looks))
@@ -150,9 +150,9 @@ class _Eye:
     def unfold(self, source: Floats, area: _Area, closing: float, amount: float) -> None:
         """Mix into `source` the place of the skin between lid and brow."""
         height = self._skin_height(area)
-        kept = smooth((0.95 - (area.was_upper - area.b) / height) / 0.35)
-        kept *= smooth((area.lower + 0.1 - area.b) / 0.1)
-        kept *= smooth((area.from_corners + _BEYOND) / 0.15)
+        kept = smoothstep((0.95 - (area.was_upper - area.b) / height) / 0.35)
+        kept *= smoothstep((area.lower + 0.1 - area.b) / 0.1)
+        kept *= smoothstep((area.from_corners + _BEYOND) / 0.15)
         own = self._lines.frame.outside(np.stack([area.a, self._lid_b(area, closing)], axis=-1))
         source += amount * kept[..., None] * (own.astype(np.float32) - source)
 
@@ -174,16 +174,16 @@ class _Eye:
     def drawn(self, frame: Floats, area: _Area, closing: float, shift: Doubles) -> Floats:
         """Return the frame's part with this eye drawn."""
         texture, below = self._texture, area.below
-        shut = smooth((closing - 0.45) / 0.45)
+        shut = smoothstep((closing - 0.45) / 0.45)
         skin = texture.sample(texture.skin, area.a, self._lid_b(area, closing))
         seen = mixed(frame, self._ball(area, closing, shift), self._ball_alpha(area, shift))
         # Remains of the squeezed eye lie beneath the lashes of a shut one.
-        remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06)
+        remains = shut * smoothstep((area.lower + 0.1 - area.b) / 0.06)
         seen = mixed(seen, skin, remains * (below > -0.03))
 
         own = texture.sample(texture.photo, area.a, area.was_upper + below)
         own += shut * (shaded(seen, self._hanging_lashes(area)) - own)
-        strip = smooth((LASHES_BELOW - below) / max(0.03, 1.5 / area.width)) * smooth(
+        strip = smoothstep((LASHES_BELOW - below) / max(0.03, 1.5 / area.width)) * smoothstep(
             area.from_corners / 0.06
         )
         seen = mixed(seen, own, strip * (below > -0.03))
@@ -191,8 +191,8 @@ class _Eye:
         skin *= (self._lashes(area, below) ** (1 - shut))[..., None]
         covered = np.clip(0.5 - area.width * below, 0, 1)
         above = np.minimum(area.was_upper, area.upper) - area.b
-        covered *= smooth((LASHES_ABOVE + 0.06 - above) / 0.03)
-        seen = mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
+        covered *= smoothstep((LASHES_ABOVE + 0.06 - above) / 0.03)
+        seen = mixed(seen, skin, covered * smoothstep((area.from_corners + 0.08) / 0.1))
         return shaded(seen, 1 - shut * self._gap_shade(area))
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:
@@ -204,20 +204,20 @@ class _Eye:
         ends = [area.was_upper + 0.8 * area.below, area.was_upper - area.below]
         lashes = np.prod([texture.sample(texture.fringe, area.a, b) for b in ends], axis=0)
         from_nose = 1 - area.a if self._number == 0 else area.a
-        strength = (1 - _MIN_HANGING) * (0.3 + 0.7 * smooth(from_nose / 0.5))
+        strength = (1 - _MIN_HANGING) * (0.3 + 0.7 * smoothstep(from_nose / 0.5))
         strength *= min(1.0, 0.45 + 0.55 * area.width / _FINE_PX)
         return np.asarray(1 - strength * (1 - lashes), np.float32)
 
     def _gap_shade(self, area: _Area) -> Floats:
         """How dark the line is in which shut lids meet; lashes alone may be thin."""
         width = max(_GAP_WIDTH, 0.7 / area.width)
-        line = np.exp(-((area.below / width) ** 2)) * smooth(area.from_corners / 0.2)
+        line = np.exp(-((area.below / width) ** 2)) * smoothstep(area.from_corners / 0.2)
         return np.asarray(_GAP_SHADE * _GAP_WIDTH / width * line, np.float32)
 
     def _ball_alpha(self, area: _Area, shift: Doubles) -> Floats:
         # Where an iris that moved was, none of it remains above the lower lid.
-        lashes = _LOWER_LASHES * (1 - smooth(float(np.hypot(*shift)) / 0.05))
-        bottom = area.lower - lashes * smooth(area.from_corners / 0.12)
+        lashes = _LOWER_LASHES * (1 - smoothstep(float(np.hypot(*shift)) / 0.05))
+        bottom = area.lower - lashes * smoothstep(area.from_corners / 0.12)
         alpha = np.clip(area.width * np.minimum(area.below, bottom - area.b) + 0.5, 0, 1)
         return np.asarray(alpha * np.clip(area.width * area.from_corners, 0, 1), np.float32)
 
@@ -227,9 +227,9 @@ class _Eye:
         iris = texture.sample(texture.iris, area.a - shift[0], area.b - shift[1])
         ball = mixed(white, iris[..., :3], iris[..., 3])
         # Until the iris moves, the photo itself shows the ball best.
-        still = 1 - smooth(float(np.hypot(*shift)) / 0.03)
-        still *= smooth((area.b - area.was_upper - 0.03) / 0.04)
-        still *= smooth((area.was_lower - area.b + 0.01) / 0.03)
+        still = smoothstep((area.b - area.was_upper - 0.03) / 0.04)
+        still *= 1 - smoothstep(float(np.hypot(*shift)) / 0.03)
+        still *= smoothstep((area.was_lower - area.b + 0.01) / 0.03)
         ball = mixed(ball, texture.sample(texture.photo, area.a, area.b), still)
         shadow = 0.25 * min(1.0, max(closing, -8 * closing)) * np.clip(1 - area.below / 0.12, 0, 1)
         return np.asarray(ball * (1 - shadow[..., None]), np.float32)

@@ -7,7 +7,8 @@ import numpy.typing as npt
 from inference.faces.head import CornerFrame
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import CHEEKS, LOWER_LIDS, SKIN_BELOW_EYES
-from inference.mesh.expressions import Doubles, smoothstep
+from inference.mesh.expressions import Doubles
+from inference.mesh.sampling import smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -29,7 +30,7 @@ def glasses_of(photo: Picture, points: Doubles) -> float:
         points: (478, 2 or more) landmarks in it, px.
     """
     rims = [_rim(photo, points[:, :2], eye) for eye in (0, 1)]
-    return float(smoothstep((min(rims) - _NONE) / (_SURE - _NONE)))
+    return smoothstep((min(rims) - _NONE) / (_SURE - _NONE))
 
 
 def rigid_skin(mesh: CanonicalMesh) -> Doubles:

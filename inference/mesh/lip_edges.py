@@ -17,7 +17,7 @@ from inference.faces.topology import (
     UPPER_OUTER_LIP,
 )
 from inference.mesh.mouth_area import MouthArea, line_at
-from inference.mesh.sampling import blurred, mixed, sample, smooth
+from inference.mesh.sampling import blurred, mixed, sample, smoothstep
 from inference.mesh.tone import shaded
 
 Picture = npt.NDArray[np.uint8]
@@ -65,7 +65,7 @@ class LipEdges:
             strength: 0 to 1.
         """
         flat = target.projected(target.points)[:, :2]
-        shut = 1 - float(smooth(gap / _SHUT))
+        shut = 1 - smoothstep(gap / _SHUT)
         thicker = [
             (np.linalg.norm(flat[outer] - flat[inner], axis=1) > was).any()
             for (inner, outer), was in zip(_LIPS, self._thicknesses, strict=True)
@@ -82,7 +82,7 @@ class LipEdges:
         seam = (upper + lower) / 2
         edges = (np.minimum(upper, seam), np.maximum(lower, seam))
         drawn = part.astype(np.float32)
-        ends = smooth(np.minimum(area.a, 1 - area.a) / 0.12 - 0.25)
+        ends = smoothstep(np.minimum(area.a, 1 - area.a) / 0.12 - 0.25)
         for number, outer in enumerate((area.upper, area.lower)):
             if not (shut or thicker[number]):
                 continue
@@ -90,16 +90,16 @@ class LipEdges:
             thickness, beyond = (sign * (line - edges[number]) for line in (outer, area.b))
             along = np.maximum.accumulate(inner[number][:, 0])
             column = np.interp(area.a, along, np.arange(11)).clip(*_COLUMNS)
-            was = np.interp(column, np.arange(11), self._thicknesses[number])
-            stretch = smooth((thickness * area.width / np.maximum(was, 1) - 1) / 0.4)
+            was = np.interp(column, np.arange(11), self._thicknesses[number]).astype(np.float32)
+            stretch = smoothstep((thickness * area.width / np.maximum(was, 1) - 1) / 0.4)
             share = beyond / np.maximum(thickness, 1 / area.width)
-            alpha = ends * np.maximum(stretch, shut) * smooth((1 - share) / _FADE)
+            alpha = ends * np.maximum(stretch, shut) * smoothstep((1 - share) / _FADE)
             alpha *= np.clip(beyond * area.width + 0.5, 0, 1) * (thickness * area.width > 1)
             drawn = mixed(drawn, self._seen(number, column, share), strength * alpha)
         width = max(_SEAM_WIDTH, 0.8 / area.width)
         shade = strength * shut * _SEAM_SHADE * ends
         shade *= np.exp(-(((area.b - seam) / width) ** 2))
-        part[...] = np.clip(np.rint(shaded(drawn, 1 - shade)), 0, 255)
+        part[...] = np.clip(np.rint(shaded(drawn, (1 - shade).astype(np.float32))), 0, 255)
 
     def _seen(self, number: int, column: Doubles, share: Doubles) -> Floats:
         """The photo's lip at columns 0 to 10 and shares of the way to its outer line."""

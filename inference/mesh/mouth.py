@@ -25,7 +25,7 @@ from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.own_mouth import OwnMouth, moved_lips, shows_teeth
 from inference.mesh.painted_mouth import painted_cavity
 from inference.mesh.retarget import SHUT_GAP
-from inference.mesh.sampling import mixed, smooth
+from inference.mesh.sampling import mixed, smoothstep
 from inference.mesh.teeth import Arch, PaintedTeeth
 from inference.mesh.tone import Tone
 
@@ -78,7 +78,7 @@ class Mouth:
         gap = float(gaps.max())
         moved = moved_lips(target.points - self._head.points)
         if self._lip_edges is not None:
-            self._lip_edges.draw(frame, offset, target, gap, float(smooth((moved - 0.02) / 0.12)))
+            self._lip_edges.draw(frame, offset, target, gap, smoothstep((moved - 0.02) / 0.12))
         opacity = self._opacity(gap, moved)
         if opacity == 0:
             return
@@ -101,17 +101,17 @@ class Mouth:
         if self._is_covered:
             return 0.0
         if self._own is not None:
-            return float(smooth((moved - 0.02) / 0.12) * smooth((gap - 0.01) / 0.02))
+            return smoothstep((moved - 0.02) / 0.12) * smoothstep((gap - 0.01) / 0.02)
         if self._gap >= SHUT_GAP:
-            return float(smooth((gap - 1.15 * self._gap - 0.03) / 0.08))
-        return float(smooth((gap - 0.012) / 0.05))
+            return smoothstep((gap - 1.15 * self._gap - 0.03) / 0.08)
+        return smoothstep((gap - 0.012) / 0.05)
 
     def _lips(self, target: Head) -> tuple[Doubles, Doubles]:
         """The outline of the opening; wider, where stretched teeth must be covered."""
         flat = target.projected(target.points)[:, :2]
         upper, lower = flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP]
         if self._gap >= SHUT_GAP and self._own is None:
-            wide = float(smooth((self._gap - 0.04) / 0.06))
+            wide = smoothstep((self._gap - 0.04) / 0.06)
             upper = upper + 0.3 * wide * (flat[UPPER_OUTER_LIP] - upper)
             lower = lower + 0.12 * wide * (flat[LOWER_OUTER_LIP] - lower)
         return upper, lower
@@ -119,15 +119,15 @@ class Mouth:
     def _painted(self, area: MouthArea, target: Head, gap: float, moved: float) -> Floats:
         points = self._arch.at(target, area.places)
         cavity = painted_cavity(area, gap, self._tone)
-        shown, own = float(smooth((gap - 0.03) / 0.08)), cavity
+        shown, own = smoothstep((gap - 0.03) / 0.08), cavity
         if self._own is not None:
-            shown = self._own.missing * float(smooth((moved - 0.1) / 0.6))
+            shown = self._own.missing * smoothstep((moved - 0.1) / 0.6)
             if shown < 1:
                 own = self._own.over(cavity, points, target)
-                own *= 1 - _NARROW_SHADE * (1 - smooth(gap / _NARROW))
+                own *= 1 - _NARROW_SHADE * (1 - smoothstep(gap / _NARROW))
         if shown == 0:
             return own
-        lit = 0.4 + 0.6 * smooth(np.minimum(area.a, 1 - area.a) / 0.22)
+        lit = 0.4 + 0.6 * smoothstep(np.minimum(area.a, 1 - area.a) / 0.22)
         colour = mixed(cavity, self._teeth.over(cavity, points), lit)
         shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
         return np.asarray(own + shown * (colour * (1 - shadow[..., None]) - own), np.float32)
@@ -135,6 +135,6 @@ class Mouth:
 
 def _stretched(driven: DrivenMouth, gap: float) -> float:
     """Whether the driver's mouth would be stretched too far in a photo's open one, 0 to 1."""
-    own = np.linalg.norm(driven.lower - driven.upper, axis=1).max()
-    width = np.linalg.norm(driven.upper[-1] - driven.upper[0])
-    return float(smooth((gap * width / max(own, 1e-6) - 1.4) / 0.4))
+    own = float(np.linalg.norm(driven.lower - driven.upper, axis=1).max())
+    width = float(np.linalg.norm(driven.upper[-1] - driven.upper[0]))
+    return smoothstep((gap * width / max(own, 1e-6) - 1.4) / 0.4)

@@ -10,7 +10,7 @@ from inference.faces.topology import (
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
-from inference.mesh.tone import LUMA
+from inference.luma import LUMA
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

@@ -13,9 +13,10 @@ from inference.faces.topology import (
     MOUTH_CORNERS,
     UPPER_INNER_LIP,
 )
+from inference.luma import LUMA
 from inference.mesh.mouth_area import line_at
-from inference.mesh.sampling import mixed, sample, smooth
-from inference.mesh.tone import LUMA, Tone, pixels_inside
+from inference.mesh.sampling import mixed, sample, smoothstep
+from inference.mesh.tone import Tone, pixels_inside
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -57,7 +58,7 @@ class OwnMouth:
         self._lower = self._frame.inside(flat[LOWER_INNER_LIP])
         self._margin = max(_LIP_MARGIN, 1.5 / self._frame.width)
         self._edge, self._sides = self._teeth_edge(_reddest_teeth(photo, flat, tone))
-        self.missing = float(smooth((_WHOLE_ROW - np.ptp(self._sides)) / 0.15))
+        self.missing = smoothstep((_WHOLE_ROW - np.ptp(self._sides)) / 0.15)
         self.enamel, self.edge = self._middle_teeth()
 
     def _teeth_edge(self, reddest: float) -> tuple[Doubles, tuple[float, float]]:
@@ -129,7 +130,7 @@ class OwnMouth:
         """The edge of the upper teeth, b; where they end; whether they meet the lip, 0 to 1."""
         _, last = self._ends(a)
         edge = np.polyval(self._edge, a).astype(np.float32)
-        reach = smooth((edge - last) / _EDGE + 2)
+        reach = smoothstep((edge - last) / _EDGE + 2)
         return edge, edge + reach * np.maximum(last + self._margin - edge, 0), reach
 
     def _seen_at(self, points: Doubles) -> tuple[Floats, Floats]:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.mesh.mouth_area import MouthArea
-from inference.mesh.sampling import mixed, smooth
+from inference.mesh.sampling import mixed, smoothstep
 from inference.mesh.tone import Tone
 
 Floats = npt.NDArray[np.float32]
@@ -29,9 +29,9 @@ def painted_cavity(area: MouthArea, gap: float, tone: Tone) -> Floats:
     depth = 0.75 + 0.5 * height + 0.25 * x**2
     cavity = tone.painted(CAVITY) * min(0.3 + 0.5 * light, _MAX_GAIN * light) * depth[..., None]
     from_edge = height - 0.52 - 0.35 * x**2
-    groove = np.exp(-((x / 0.07) ** 2)) * smooth(from_edge / 0.4)
-    lit = (0.62 + 0.45 * smooth(from_edge / 0.45)) * (1 - 0.16 * groove)
-    lit *= 1 - 0.15 * smooth((height - 0.88) / 0.12)
+    groove = np.exp(-((x / 0.07) ** 2)) * smoothstep(from_edge / 0.4)
+    lit = (0.62 + 0.45 * smoothstep(from_edge / 0.45)) * (1 - 0.16 * groove)
+    lit *= 1 - 0.15 * smoothstep((height - 0.88) / 0.12)
     tongue = tone.painted(TONGUE) * min(0.25 + 0.6 * light, _MAX_GAIN * light) * lit[..., None]
-    alpha = smooth(from_edge / 0.16) * smooth((1 - 1.15 * np.abs(x)) / 0.25)
-    return mixed(cavity, tongue, alpha * smooth((gap - 0.14) / 0.2))
+    alpha = smoothstep(from_edge / 0.16) * smoothstep((1 - 1.15 * np.abs(x)) / 0.25)
+    return mixed(cavity, tongue, alpha * smoothstep((gap - 0.14) / 0.2))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.expressions import Doubles, smoothstep
+from inference.mesh.expressions import Doubles
 from inference.mesh.eyes import Eyes
 from inference.mesh.glasses import glasses_of
 from inference.mesh.lids import refined_lids
@@ -24,6 +24,7 @@ from inference.mesh.mouth import Mouth
 from inference.mesh.placing import Placing, Posed
 from inference.mesh.raster import Floats
 from inference.mesh.retarget import Retargeter
+from inference.mesh.sampling import smoothstep
 from inference.mesh.shading import FoldShading
 from inference.mesh.warp import Displacement, MeshWarp, common_part
 from jobs.model import CropBox

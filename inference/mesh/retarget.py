@@ -25,10 +25,10 @@ from inference.mesh.expressions import (
     Doubles,
     expression_fields,
     expression_of,
-    smoothstep,
 )
 from inference.mesh.glasses import rigid_skin
 from inference.mesh.moment import Moment
+from inference.mesh.sampling import smoothstep
 
 SHUT_GAP = 0.05
 """Lips whose largest gap is smaller, in mouth widths, are shut."""

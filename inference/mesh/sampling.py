@@ -1,12 +1,13 @@
-"""Pictures read between their pixels, and soft edges; all in float32."""
+"""Read pictures between their pixels, blur and blend them, in float32."""
 
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+F = TypeVar("F", bound=np.floating[Any])
 
 
 def sample(
@@ -25,10 +26,17 @@ def blurred(picture: npt.NDArray[Any], sigma: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
 
 
-def smooth(value: npt.NDArray[Any] | float) -> Floats:
-    """Return a smooth step: 0 up to 0, 1 from 1 on."""
-    cut = np.clip(np.asarray(value, np.float32), 0, 1)
-    return np.asarray(cut * cut * (3 - 2 * cut), np.float32)
+@overload
+def smoothstep(value: npt.NDArray[F]) -> npt.NDArray[F]: ...
+@overload
+def smoothstep(value: float) -> float: ...
+
+
+def smoothstep(value: npt.NDArray[F] | float) -> npt.NDArray[F] | float:
+    """Return 3 v^2 - 2 v^3 of the value clipped to [0, 1]; an array keeps its dtype."""
+    clipped = np.clip(value, 0, 1)
+    step = clipped * clipped * (3 - 2 * clipped)
+    return step if isinstance(value, np.ndarray) else float(step)
 
 
 def mixed(one: npt.NDArray[Any], other: npt.NDArray[Any], share: npt.NDArray[Any]) -> Floats:

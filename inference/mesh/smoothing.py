@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.expressions import Doubles, smoothstep
+from inference.mesh.expressions import Doubles
+from inference.mesh.sampling import smoothstep
 
 Mask = npt.NDArray[np.bool_]
 Values = TypeVar("Values", bound=npt.NDArray[np.floating[Any]])
@@ -172,9 +173,9 @@ def eased(values: Values, shown: Mask, frame_rate: float, after_cut: Mask | None
         elif was_shown and not is_shown and index > 0:
             held, left_s = result[index - 1], 0.0
         left_s, back_s = left_s + 1 / frame_rate, back_s + 1 / frame_rate
-        result[index] = held * (1 - float(smoothstep(left_s / _EASE_OUT_S)))
+        result[index] = held * (1 - smoothstep(left_s / _EASE_OUT_S))
         if is_shown:
-            result[index] += values[index] * float(smoothstep(back_s / _EASE_IN_S))
+            result[index] += values[index] * smoothstep(back_s / _EASE_IN_S)
     return result
 
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from inference.faces.head import Head
 from inference.faces.topology import UPPER_INNER_LIP
+from inference.luma import LUMA
 from inference.mesh.sampling import mixed, sample
-from inference.mesh.tone import LUMA, Tone
+from inference.mesh.tone import Tone
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.topology import CHEEKS, FACE_POINTS
+from inference.luma import LUMA
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _USUAL_SKIN = np.array([205.0, 160.0, 138.0])
 _CAST = 0.45  # how far a painted colour follows the cast of the light
 # How far the colours of one hue stray, levels: JPEG's errors, and a share of the luma.

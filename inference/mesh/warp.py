@@ -23,10 +23,11 @@ from inference.faces.topology import (
     UPPER_OUTER_LIP,
     Indices,
 )
-from inference.mesh.expressions import Doubles, smoothstep
+from inference.mesh.expressions import Doubles
 from inference.mesh.hidden_skin import HiddenSkin
 from inference.mesh.placing import RINGS, Posed
 from inference.mesh.raster import Flags, Floats, Triangles, at_pixels
+from inference.mesh.sampling import smoothstep
 from jobs.model import CropBox
 
 _NODES, _WINDOW_NODES = 128, 256  # across the face, about

@@ -8,11 +8,11 @@ from inference.engine import Picture
 from inference.faces.head import CornerFrame
 from inference.faces.landmarker import SCORES, Landmarker, Landmarks
 from inference.faces.topology import IRIS_CENTRES, LOWER_LIDS, UPPER_LIDS
+from inference.luma import LUMA
 from inference.mesh.eyes import Eyes
 from inference.mesh.lids import LidLines, refined_lids
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer
-from inference.mesh.tone import LUMA
 
 STILL = np.zeros(2)
 OPEN = np.ones(2)

@@ -15,13 +15,13 @@ from inference.faces.topology import (
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
+from inference.luma import LUMA
 from inference.mesh.expressions import Doubles
 from inference.mesh.lip_edges import _starts
 from inference.mesh.moment import DrivenMouth, Moment
 from inference.mesh.mouth import Mouth
 from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.renderer import FaceRenderer
-from inference.mesh.tone import LUMA
 
 CORNER = (0, 0)
 SKIN = (200, 150, 130)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from inference.faces.head import Head, rotation_of
+from inference.luma import LUMA
 from inference.mesh.teeth import Arch, PaintedTeeth
-from inference.mesh.tone import LUMA, Tone
+from inference.mesh.tone import Tone
 
 
 @pytest.mark.parametrize("angles", [(0.0, 0.0, 0.0), (0.4, -0.2, 0.3)])

@@ -6,7 +6,8 @@ import pytest
 
 from inference.engine import Picture
 from inference.faces.landmarker import Landmarks
-from inference.mesh.tone import LUMA, Tone
+from inference.luma import LUMA
+from inference.mesh.tone import Tone
 
 SEPIA = np.array([1.0, 0.85, 0.65])
 
