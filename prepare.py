@@ -1,4 +1,4 @@
-"""The command line of 2021, with its flags unchanged: python prepare.py --help."""
+"""The command line of 2021, with the same flags. Run `python prepare.py --help`."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""The `animato` command line: the parser of all commands.
+"""The `animato` command line.
 
-Commands import what they need when they run, so that help is quick.
+Commands import what they need when they run, so that `--help` is fast.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from inference.arguments import add_animate_arguments, check_animate_arguments, 
 from inference.extras import need_extras
 from jobs.engines import current_name
 
-_ENDED = "everything has ended; unfinished orders continue at the next start"
+_ENDED = "everything was stopped; unfinished orders continue at the next start"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; a usage error exits with 2 at once."""
+    """Run a command and return its exit code. Usage errors raise SystemExit(2)."""
     parser = make_parser()
     parsed = parser.parse_args(arguments)
     stopped = getattr(parsed, "stopped", NOTHING_WRITTEN)
@@ -29,13 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+    """Return the parser with all commands."""
     parser = argparse.ArgumentParser(
         prog="animato",
-        description="Brings portraits to life: a photo and a movement become an mp4.",
+        description="Animate portraits: a photo and a movement become a video.",
     )
     parser.add_argument("--version", action="version", version=f"animato {version('animato')}")
-    parser.add_argument("--verbose", action="store_true", help="log what happens, to stderr")
+    parser.add_argument("--verbose", action="store_true", help="log to stderr")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_animate(commands)
     _add_faces(commands)
@@ -57,13 +57,13 @@ def _add_animate(commands: Any) -> None:
     parser = commands.add_parser(
         "animate",
         help="animate a photo",
-        description="Animates the face of a photo with the movement of a clip or of a template.",
+        description="Animate the face in a photo with the movement of a clip or a template.",
     )
     add_animate_arguments(parser)
 
     def run(arguments: argparse.Namespace) -> None:
         check_animate_arguments(parser, arguments)
-        from animato.surroundings import load_surroundings  # noqa: PLC0415 - help must be quick
+        from animato.surroundings import load_surroundings  # noqa: PLC0415 - keeps --help fast
         from inference.command import animate  # noqa: PLC0415
 
         animate(parser, arguments, load_surroundings(is_quiet=arguments.quiet))
@@ -74,12 +74,15 @@ def _add_animate(commands: Any) -> None:
 def _add_faces(commands: Any) -> None:
     parser = commands.add_parser(
         "faces",
-        help="number the faces of a photo",
-        description="Lists the faces of a photo, largest first; --output draws them numbered.",
+        help="find and number the faces in a photo",
+        description="List the faces in a photo, largest first, numbered for `animate --face`.",
     )
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="the photo to search")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="the photo")
     parser.add_argument(
-        "--output", type=png_path, metavar="PNG", help="the photo with numbered faces"
+        "--output",
+        type=png_path,
+        metavar="PNG",
+        help="also write the photo with the faces numbered",
     )
     parser.add_argument("--json", action="store_true", help="print the faces as JSON")
 
@@ -87,7 +90,7 @@ def _add_faces(commands: Any) -> None:
         from animato.faces import print_faces  # noqa: PLC0415
 
         if arguments.output is not None and is_same_file(arguments.photo, arguments.output):
-            parser.error("--output would overwrite the photo: choose another name")
+            parser.error("--output would overwrite the photo; choose another name")
         print_faces(arguments.photo, arguments.output, is_json=arguments.json)
 
     parser.set_defaults(run=run)
@@ -95,7 +98,9 @@ def _add_faces(commands: Any) -> None:
 
 def _add_engines(commands: Any) -> None:
     parser = commands.add_parser(
-        "engines", help="list the engines", description="Lists the engines and what they need."
+        "engines",
+        help="list the engines",
+        description="List the engines and what each one needs to run.",
     )
 
     def run(_arguments: argparse.Namespace) -> None:
@@ -109,8 +114,8 @@ def _add_engines(commands: Any) -> None:
 def _add_templates(commands: Any) -> None:
     parser = commands.add_parser(
         "templates",
-        help="list, check, build and preview the templates",
-        description="The catalogue of movements (templates.yaml and the files beside it).",
+        help="manage the catalogue of movements",
+        description="Manage the catalogue of movements (templates.yaml and its files).",
     )
 
     def run(arguments: argparse.Namespace) -> None:
@@ -121,27 +126,29 @@ def _add_templates(commands: Any) -> None:
         ACTIONS[arguments.action](folder, arguments)
 
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    folder_help = "the templates' folder (default: ANIMATO_TEMPLATES_DIR)"
+    folder_help = "the folder of the templates (default: ANIMATO_TEMPLATES_DIR)"
     for name, help_text in (
         ("list", "list the movements"),
-        ("check", "report what is wrong with the catalogue, with file and line"),
-        ("build", "render driving videos and previews, and track recorded clips"),
-        ("preview", "show a photo's largest face with all movements side by side"),
+        ("check", "check the catalogue and report each error with its file and line"),
+        ("build", "render driving videos and previews, and track the faces in recorded clips"),
+        ("preview", "animate a photo with all movements, side by side in one video"),
     ):
         action = _add_action(actions, name, help_text, folder_help)
         if name == "preview":
             action.add_argument("photo", type=Path, metavar="PHOTO", help="the photo to animate")
-            action.add_argument("output", type=video_path, metavar="MP4", help="the result")
+            action.add_argument("output", type=video_path, metavar="MP4", help="the file to write")
         if name == "build":
-            action.add_argument("--force", action="store_true", help="build what is up to date too")
+            action.add_argument(
+                "--force", action="store_true", help="rebuild files that are up to date"
+            )
         action.set_defaults(run=run)
 
 
 def _add_weights(commands: Any) -> None:
     parser = commands.add_parser(
         "weights",
-        help="list, fetch and check the weights of network engines",
-        description="The weights that network engines need; docs/weights.md explains them.",
+        help="manage the weights of network engines",
+        description="Manage the weights that network engines need. See docs/weights.md.",
     )
 
     def run(arguments: argparse.Namespace) -> None:
@@ -155,30 +162,31 @@ def _add_weights(commands: Any) -> None:
         ACTIONS[arguments.action](store, arguments)
 
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    folder_help = "the weights' folder (default: ANIMATO_CHECKPOINTS_DIR)"
+    folder_help = "the folder of the weights (default: ANIMATO_CHECKPOINTS_DIR)"
     for name, help_text in (
-        ("list", "list the known weights, where to get them, and what is there"),
-        ("fetch", "download weights, verify them, and make them ready for use"),
-        ("verify", "compare all stored weights with their hashes"),
-        ("convert", "make a published checkpoint ready for use, without changing it"),
-        ("import", "trust a checkpoint: check it, record its hash, make it ready for use"),
-        ("check", "run a checkpoint on a portrait to see whether it is a model of faces"),
+        ("list", "list the known weights, their sources, and which are installed"),
+        ("fetch", "download weights, verify them, and prepare them for use"),
+        ("verify", "check all installed weights against their hashes"),
+        ("convert", "prepare a published checkpoint for use, leaving the file unchanged"),
+        ("import", "trust another checkpoint: check it, record its hash, prepare it for use"),
+        ("check", "run a checkpoint on a portrait to see whether it can animate faces"),
     ):
         action = _add_action(actions, name, help_text, folder_help)
         if name == "fetch":
-            names_help = "which (animato weights list; default: vox-cpk)"
+            names_help = "names from `animato weights list` (default: vox-cpk)"
             action.add_argument("names", nargs="*", metavar="NAME", help=names_help)
-            action.add_argument("--quiet", action="store_true", help="no progress")
+            action.add_argument("--quiet", action="store_true", help="print no progress")
         elif name in ("convert", "import"):
             action.add_argument("path", type=Path, metavar="PATH", help="the .pth.tar file")
         elif name == "check":
             _add_check_arguments(action)
-        kept = "what has been downloaded is kept, and continued next time"
+        kept = "the partial download is kept and resumed next time"
         action.set_defaults(run=run, stopped=NOTHING_WRITTEN if name == "check" else kept)
 
 
 def _add_action(actions: Any, name: str, text: str, folder_help: str) -> argparse.ArgumentParser:
-    action: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
+    description = f"{text[0].upper()}{text[1:]}."
+    action: argparse.ArgumentParser = actions.add_parser(name, help=text, description=description)
     action.add_argument("--folder", type=Path, metavar="FOLDER", help=folder_help)
     action.set_defaults(action=name)
     return action
@@ -186,7 +194,7 @@ def _add_action(actions: Any, name: str, text: str, folder_help: str) -> argpars
 
 def _add_check_arguments(action: argparse.ArgumentParser) -> None:
     for flag, metavar, help_text in (
-        ("config", "YAML", "network config (default: that of vox-256)"),
+        ("config", "YAML", "network config (default: vox-256)"),
         ("checkpoint", "FILE", "network weights (default: vox-cpk)"),
     ):
         action.add_argument(f"--{flag}", type=Path, metavar=metavar, help=help_text)
@@ -195,7 +203,7 @@ def _add_check_arguments(action: argparse.ArgumentParser) -> None:
         type=png_path,
         default=Path("weights-check.png"),
         metavar="PNG",
-        help="the pictures to look at (default: ./weights-check.png)",
+        help="the contact sheet to write (default: ./weights-check.png)",
     )
     action.add_argument(
         "--cpu",
@@ -213,18 +221,18 @@ def _add_worker(commands: Any) -> None:
     parser = commands.add_parser(
         "worker",
         help="render queued videos",
-        description="Takes orders from the queues (ANIMATO_REDIS_URL), renders their videos and "
-        "puts them into the file store (ANIMATO_STORE_URL). Several workers share the work. Ctrl-C "
-        "or SIGTERM stops it: orders that are nearly done are finished, the others returned to the "
-        "queues; a second signal returns all of them at once.",
+        description="Take orders from the queues (ANIMATO_REDIS_URL), render their videos and put "
+        "them into the file store (ANIMATO_STORE_URL). Several workers share the work. Ctrl-C or "
+        "SIGTERM stops a worker: it finishes orders that are nearly done and returns the others to "
+        "the queues. A second signal returns all orders at once.",
     )
     parser.add_argument(
         "--engines",
         type=_names,
         default=(),
         metavar="NAMES",
-        help="the engines to offer, such as fomm,mesh (default: ANIMATO_ENGINES, or all that are "
-        "ready)",
+        help="comma-separated engines to offer, such as fomm,mesh (default: ANIMATO_ENGINES, or "
+        "all that can run)",
     )
     parser.add_argument(
         "--device",
@@ -238,7 +246,7 @@ def _add_worker(commands: Any) -> None:
         *("-v", "--verbose"),
         action="store_true",
         default=argparse.SUPPRESS,
-        help="log what happens, to stderr",
+        help="log to stderr",
     )
 
     def run(arguments: argparse.Namespace) -> None:
@@ -258,9 +266,9 @@ def _add_worker(commands: Any) -> None:
 def _add_bot(commands: Any) -> None:
     parser = commands.add_parser(
         "bot",
-        help="talk to people on Telegram",
-        description="Receives photos and orders on Telegram (ANIMATO_BOT_TOKEN), puts them into "
-        "the queues (ANIMATO_REDIS_URL) and sends the videos back. One bot, any number of workers.",
+        help="run the Telegram bot",
+        description="Receive photos and orders on Telegram (ANIMATO_BOT_TOKEN), queue them "
+        "(ANIMATO_REDIS_URL) and send the videos back. Run one bot and any number of workers.",
     )
     _add_healthy(parser)
 
@@ -282,11 +290,11 @@ def _add_up(commands: Any) -> None:
     parser = commands.add_parser(
         "up",
         help="run the whole service on this machine: queues, bot and workers",
-        description="Starts Valkey or Redis (unless ANIMATO_REDIS_URL is set), the bot "
-        "(ANIMATO_BOT_TOKEN) and workers, keeps them running, and shows their log.",
+        description="Start Valkey or Redis (unless ANIMATO_REDIS_URL is set), the bot "
+        "(ANIMATO_BOT_TOKEN) and workers. Restart them if they fail, and show their logs.",
     )
     parser.add_argument(
-        "--workers", type=_count, default=1, metavar="N", help="how many (default: 1)"
+        "--workers", type=_count, default=1, metavar="N", help="number of workers (default: 1)"
     )
 
     def run(arguments: argparse.Namespace) -> None:
@@ -302,42 +310,43 @@ def _add_demo(commands: Any) -> None:
     parser = commands.add_parser(
         "demo",
         help="try the whole service in the browser, without a Telegram account",
-        description="Runs queues, bot and worker with a chat page in the browser in place of "
-        "Telegram. First a sample portrait is animated: out/demo.mp4. Nothing else is kept.",
+        description="Run the queues, the bot and a worker, with a chat page in the browser "
+        "instead of Telegram. Animates a sample portrait first (out/demo.mp4). Nothing else is "
+        "kept.",
     )
     parser.add_argument(
         "--once",
         action="store_true",
-        help="end after the first video, as it does without a terminal",
+        help="exit after the first video (always the case without a terminal)",
     )
     parser.add_argument(
-        "--port", type=int, default=0, help="of the chat page (default: a free one)"
+        "--port", type=int, default=0, help="port of the chat page (default: any free port)"
     )
 
     def run(arguments: argparse.Namespace) -> None:
         need_extras("animato demo", "bot", "sandbox", "service")
         from animato.demo import run_demo  # noqa: PLC0415
 
-        # Without a terminal nobody could end it or read the page's address.
+        # Without a terminal, nobody could stop it or see the page's address.
         is_once = arguments.once or not sys.stdout.isatty()
         run_demo(is_once=is_once, port=arguments.port)
 
-    parser.set_defaults(run=run, stopped="everything has ended, and nothing is kept")
+    parser.set_defaults(run=run, stopped="everything was stopped, and nothing is kept")
 
 
 def _add_doctor(commands: Any) -> None:
     parser = commands.add_parser(
         "doctor",
-        help="check whether the service can run here, and what to do if not",
-        description="Checks everything that the service needs: packages, settings, queues, file "
-        "store, engines, workers. Test files are removed again. Exits with 0 if the service can "
-        "run, else with 3.",
+        help="check whether the service can run here",
+        description="Check everything that the service needs: packages, settings, queues, file "
+        "store, engines, workers. Test files are deleted again. Exit with 0 if the service can "
+        "run, otherwise with 3.",
     )
     parser.add_argument(
         "--live",
         action="store_true",
-        help="also contact Telegram, send the first admin three small files and fetch them back; "
-        "best while the bot is not running",
+        help="also contact Telegram: send the first admin three small files and download them; "
+        "stop the bot first",
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
@@ -353,7 +362,7 @@ def _add_healthy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--healthy",
         action="store_true",
-        help="check the one running on this machine; exit with 0 if it is healthy",
+        help="check the process running on this machine; exit with 0 if it is healthy",
     )
 
 

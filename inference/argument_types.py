@@ -1,4 +1,4 @@
-"""Types of command-line options: each function reads a value or raises ArgumentTypeError."""
+"""Argument types for argparse: each function parses a value or raises ArgumentTypeError."""
 
 import argparse
 import math
@@ -9,7 +9,7 @@ from jobs.wish import LEAST_STRENGTH, MOST_STRENGTH
 
 
 def crop_box(text: str) -> CropBox:
-    """Read a box written as `left,upper,right,lower`."""
+    """Parse a box written as `left,upper,right,lower`."""
     parts = text.split(",")
     try:
         left, upper, right, lower = (int(part) for part in parts)
@@ -20,14 +20,14 @@ def crop_box(text: str) -> CropBox:
 
 
 def face_choice(text: str) -> int | str:
-    """Read a face's number from 1, `all` or `centre`."""
+    """Parse the number of a face (from 1), `all` or `centre`."""
     if text in ("all", "centre", "center"):
         return text.replace("center", "centre")
-    return _whole_number(text, 1, None, "a face's number (1, 2, ...), all or centre")
+    return _whole_number(text, 1, None, "the number of a face (1, 2, ...), all or centre")
 
 
 def video_path(text: str) -> Path:
-    """Read a path that ends in .mp4, .mkv (lossless), .gif or .webp."""
+    """Parse a path that ends in .mp4, .mkv (lossless), .gif or .webp."""
     path = Path(text)
     if path.suffix.lower() not in (".mp4", ".mkv", ".gif", ".webp"):
         message = f"'{text}' must end in .mp4, .mkv (lossless), .gif or .webp"
@@ -36,21 +36,21 @@ def video_path(text: str) -> Path:
 
 
 def png_path(text: str) -> Path:
-    """Read a path that ends in .png."""
+    """Parse a path that ends in .png."""
     path = Path(text)
     if path.suffix.lower() != ".png":
-        message = f"'{text}' must end in .png, the only format that is written"
+        message = f"'{text}' must end in .png"
         raise argparse.ArgumentTypeError(message)
     return path
 
 
 def side_px(text: str) -> int:
-    """Read a side in px: 0, or at least 64."""
+    """Parse a side in px: 0, or at least 64."""
     return 0 if text == "0" else _whole_number(text, 64, None, "0 or a whole number of px from 64")
 
 
 def seconds(text: str) -> float:
-    """Read a time in s, 0 or more."""
+    """Parse a time in s, 0 or more."""
     try:
         value = float(text)
     except ValueError:
@@ -62,7 +62,7 @@ def seconds(text: str) -> float:
 
 
 def positive_seconds(text: str) -> float:
-    """Read a time in s, more than 0."""
+    """Parse a time in s, more than 0."""
     value = seconds(text)
     if value == 0:
         message = "a duration must be more than 0 seconds"
@@ -71,32 +71,32 @@ def positive_seconds(text: str) -> float:
 
 
 def positive_count(text: str) -> int:
-    """Read a whole number from 1 to 100."""
+    """Parse a whole number from 1 to 100."""
     return _whole_number(text, 1, 100, "a whole number from 1 to 100")
 
 
 def padding_px(text: str) -> int:
-    """Read a padding in px, 0 to 5000: the padded picture is held in memory."""
+    """Parse a padding in px, 0 to 5000; the limit bounds the memory of the padded picture."""
     return _whole_number(text, 0, 5000, "a whole number of px from 0 to 5000")
 
 
 def frame_number(text: str) -> int:
-    """Read a frame's number, from 0."""
-    return _whole_number(text, 0, 999_999, "a frame's number (0, 1, 2, ...)")
+    """Parse the number of a frame, from 0."""
+    return _whole_number(text, 0, 999_999, "the number of a frame (0, 1, 2, ...)")
 
 
 def margin(text: str) -> float:
-    """Read a margin as a multiple of the face's size, 1 to 4."""
+    """Parse a margin as a multiple of the face's size, 1 to 4."""
     return _number_between(text, 1, 4)
 
 
 def strength(text: str) -> float:
-    """Read the strength of a movement, 0.5 to 1.5."""
+    """Parse the strength of a movement, 0.5 to 1.5."""
     return _number_between(text, LEAST_STRENGTH, MOST_STRENGTH)
 
 
 def smoothing_s(text: str) -> float:
-    """Read a smoothing time in s, 0 to 1."""
+    """Parse a smoothing time in s, 0 to 1."""
     return _number_between(text, 0, 1)
 
 

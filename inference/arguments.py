@@ -1,7 +1,4 @@
-"""The options of `animato animate` and `prepare.py`, named as in the field.
-
-One parser with two sets of defaults.
-"""
+"""Options of `animato animate` and `prepare.py`: one set of options, two sets of defaults."""
 
 import argparse
 from dataclasses import dataclass, field, fields, replace
@@ -30,16 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What is taken where nothing is said; the two command lines differ in this alone.
+    """Default values, the only difference between the two command lines.
 
     Attributes:
-        source_image: None: the option is required.
-        driving_video: None: the option, or a template, is required.
-        output: None: the option is required.
-        engine: None: the operator's choice.
-        paste_back: whether the whole photo is shown.
-        is_original: whether clips are taken whole and to the bit, as the program of 2021 did.
-        engine_options: what is asked of the engine beside what the person says.
+        source_image: the photo; None makes the option required.
+        driving_video: the clip; None makes it or a template required.
+        output: the file to write; None makes the option required.
+        engine: the engine; None adds `--engine`, whose default is in the settings.
+        paste_back: whether the result shows the whole photo.
+        is_original: whether to behave like the program of 2021: whole clips, decoded bit-exactly.
+        engine_options: used for engine options that are not given.
     """
 
     source_image: Path | None = None
@@ -52,7 +49,7 @@ class Defaults:
 
 
 ANIMATE = Defaults()
-"""Those of `animato animate`."""
+"""Defaults of `animato animate`."""
 
 PREPARE = Defaults(
     source_image=Path("./test/02.png"),
@@ -65,11 +62,11 @@ PREPARE = Defaults(
         crop_image=False, crop_video=False, crop_margin=1.6, precision="float32"
     ),
 )
-"""Those of `prepare.py`: its flags alone give what the program of 2021 gave."""
+"""Defaults of `prepare.py`: the same flags give the same result as in 2021."""
 
 
 def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = ANIMATE) -> None:
-    """Adds all options of animating one photo to `parser`."""
+    """Add all options to `parser`."""
     parser.add_argument(
         "--source_image",
         type=Path,
@@ -82,41 +79,43 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         "--driving_video",
         type=Path,
         metavar="CLIP",
-        help="a clip whose face drives the movement" + _shown(defaults.driving_video),
+        help="a clip of a face whose movement is transferred" + _shown(defaults.driving_video),
     )
     movement.add_argument(
-        "--template", metavar="NAME", help="a movement of the catalogue (animato templates list)"
+        "--template",
+        metavar="NAME",
+        help="a movement from the catalogue; see `animato templates list`",
     )
     parser.add_argument(
         "--output",
         type=video_path,
         **_needed(defaults.output),
         metavar="FILE",
-        help="where the result goes: a name ending in .mp4, .mkv (lossless), .gif or .webp"
+        help="the file to write, ending in .mp4, .mkv (lossless), .gif or .webp"
         + _shown(defaults.output),
     )
     if defaults.engine is None:
         parser.add_argument(
             "--engine",
             metavar="NAME",
-            help="which engine (animato engines); auto takes the best that can run (default: auto)",
+            help="the engine, see `animato engines`; auto: the best that can run (default: auto)",
         )
     _add_picture_arguments(parser, defaults)
     _add_clip_arguments(parser)
     if defaults.engine is None:
-        note = "an option that the chosen engine does not support is an error"
-        group = parser.add_argument_group("options of some engines", note)
+        note = "Not every engine supports all of these; an unsupported option is an error."
+        group = parser.add_argument_group("engine options", note)
     else:
-        group = parser.add_argument_group(f"options of the engine {defaults.engine}")
+        group = parser.add_argument_group(f"options of the {defaults.engine} engine")
     _add_engine_arguments(group, defaults.engine_options)
     if defaults.engine is None:
         group.add_argument(
             "--strength",
             type=strength,
             metavar="X",
-            help="strength of the movement, 0.5 to 1.5 (default: 1)",
+            help="scale the movement by X, 0.5 to 1.5 (default: 1)",
         )
-    parser.add_argument("--quiet", action="store_true", help="no progress and no warnings")
+    parser.add_argument("--quiet", action="store_true", help="print no progress and no warnings")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -126,43 +125,47 @@ def _add_picture_arguments(parser: argparse.ArgumentParser, defaults: Defaults) 
         "--face",
         type=face_choice,
         metavar="N",
-        help="which face, as numbered by `animato faces`; `all`: up to eight, if the"
-        " engine can; `centre`: the middle of the picture (default: the largest)",
+        help="the face to animate, as numbered by `animato faces`; all: up to eight faces, if the"
+        " engine can; centre: the centre of the photo, without detection (default: the largest"
+        " face)",
     )
     face.add_argument(
         "--face_box",
         type=crop_box,
         metavar="L,U,R,D",
-        help="a box drawn round the face: left,upper,right,lower in px of the photo",
+        help="box around the face to animate: left,upper,right,lower, px of the photo",
     )
     parser.add_argument(
         "--driving_face_box",
         type=crop_box,
         metavar="L,U,R,D",
-        help="a box drawn round the face in the clip's first frame, px of the clip",
+        help="box around the driving face in the clip's first frame, px of the clip",
     )
     parser.add_argument(
         "--paste_back",
         action=argparse.BooleanOptionalAction,
         default=defaults.paste_back,
-        help=f"show the whole photo, not only the part that moves{_on_off(defaults.paste_back)}",
+        help=f"show the whole photo, not only the animated crop{_on_off(defaults.paste_back)}",
     )
     parser.add_argument(
         "--max_side",
         type=side_px,
         default=0 if defaults.is_original else 1280,
         metavar="PX",
-        help="reduce larger photos to this; 0: keep their size"
+        help="scale down photos whose longer side exceeds PX; 0: never"
         f" (default: {0 if defaults.is_original else 1280})",
     )
 
 
 def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--start", type=seconds, metavar="S", help="begin this far into the clip, s (default: 0)"
+        "--start", type=seconds, metavar="S", help="start S seconds into the clip (default: 0)"
     )
     parser.add_argument(
-        "--duration", type=positive_seconds, metavar="S", help="use this much of the clip, s"
+        "--duration",
+        type=positive_seconds,
+        metavar="S",
+        help="use S seconds of the clip (default: up to its end)",
     )
     parser.add_argument(
         "--audio",
@@ -175,12 +178,12 @@ def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_count,
         default=1,
         metavar="N",
-        help="show a template's movement N times (default: 1)",
+        help="repeat the template's movement N times (default: 1)",
     )
 
 
 def _add_engine_arguments(engine: Any, defaults: EngineOptions) -> None:
-    """Adds the fields of `EngineOptions` to a group; what is not given stays None."""
+    """Add the fields of `EngineOptions` to a group; an option that is not given is None."""
     engine.add_argument(
         "--config",
         type=Path,
@@ -191,7 +194,7 @@ def _add_engine_arguments(engine: Any, defaults: EngineOptions) -> None:
         "--checkpoint",
         type=Path,
         metavar="FILE",
-        help="network weights; known ones are downloaded if missing"
+        help="network weights; published ones are downloaded if missing"
         " (default: ./checkpoints/vox-cpk.pth.tar)",
     )
     _add_crop_arguments(engine, defaults)
@@ -199,9 +202,10 @@ def _add_engine_arguments(engine: Any, defaults: EngineOptions) -> None:
     engine.add_argument(
         "--precision",
         choices=("auto", "float32", "bfloat16", "float16"),
-        help=f"compute precision; auto: fastest at equal quality (default: {defaults.precision})",
+        help="compute precision; auto: the fastest of equal quality"
+        f" (default: {defaults.precision})",
     )
-    text = "sample as the weights were trained, not as the published code does"
+    text = "sample with align_corners=True, as in training, unlike the published code"
     _add_switch(engine, "align_corners", text, defaults)
     engine.add_argument(
         "--cpu",
@@ -213,7 +217,7 @@ def _add_engine_arguments(engine: Any, defaults: EngineOptions) -> None:
 
 
 def _add_crop_arguments(engine: Any, defaults: EngineOptions) -> None:
-    text = "cut a square round the photo's face; without it the photo is squeezed into a square"
+    text = "crop a square around the photo's face instead of squeezing the photo into a square"
     _add_switch(engine, "crop_image", text, defaults, "-ci")
     engine.add_argument(
         "--crop_image_padding",
@@ -221,48 +225,48 @@ def _add_crop_arguments(engine: Any, defaults: EngineOptions) -> None:
         type=padding_px,
         nargs=4,
         metavar=("L", "U", "R", "D"),
-        help="px of the photo, 0 to 5000, to add to that square: left, above, right, below"
-        " (default: none)",
+        help="px of the photo, 0 to 5000, to add to that square on each side: left, upper, right,"
+        " lower (default: none)",
     )
-    text = "cut one square round the clip's face; without it the frames are squeezed into a square"
+    text = "crop one square around the clip's face instead of squeezing the frames"
     _add_switch(engine, "crop_video", text, defaults, "-cv")
     engine.add_argument(
         "--crop_margin",
         type=margin,
         metavar="X",
-        help="side of these squares relative to the face's, 1 to 4"
+        help="side of these squares relative to the face, 1 to 4"
         f" (default: {defaults.crop_margin:g})",
     )
     engine.add_argument(
         "--face_detector",
         choices=("auto", "lbp", "face-alignment"),
-        help="face detector; face-alignment is slower, and fetches its weights; lbp is accepted and"
-        " means auto (default: auto)",
+        help="face detector; face-alignment is slower and downloads its weights; lbp now means auto"
+        " (default: auto)",
     )
 
 
 def _add_motion_arguments(engine: Any, defaults: EngineOptions) -> None:
-    _add_switch(engine, "relative", "transfer movements, not positions", defaults)
-    text = "scale movements by the sizes of the two faces"
+    _add_switch(engine, "relative", "transfer relative movements, not positions", defaults)
+    text = "scale movements to the size of the photo's face"
     _add_switch(engine, "adapt_scale", text, defaults)
-    text = "measure movements from the frame that is most like the photo"
+    text = "measure movements relative to the frame whose pose is nearest the photo"
     _add_switch(engine, "find_best_frame", text, defaults)
     engine.add_argument(
         "--best_frame",
         type=frame_number,
         metavar="N",
-        help="measure movements from frame N, counted from 0; overrides --find_best_frame",
+        help="measure movements relative to frame N, from 0; overrides --find_best_frame",
     )
     engine.add_argument(
         "--smooth",
         type=smoothing_s,
         metavar="S",
-        help="reduce jitter by averaging over S seconds, 0 to 1, such as 0.1 (default: 0)",
+        help="reduce jitter by smoothing over S seconds, 0 to 1, such as 0.1 (default: 0)",
     )
 
 
 def _add_switch(group: Any, name: str, text: str, defaults: EngineOptions, *short: str) -> None:
-    """Adds `--name` and `--no-name`."""
+    """Add `--name` and `--no-name`."""
     group.add_argument(
         f"--{name}",
         *short,
@@ -275,63 +279,65 @@ def _add_switch(group: Any, name: str, text: str, defaults: EngineOptions, *shor
 def engine_options_of(
     arguments: argparse.Namespace, defaults: EngineOptions
 ) -> tuple[EngineOptions, frozenset[str]]:
-    """What is asked of the engine, and the names of what was said and not only taken."""
-    # Some options are for orders only, or for one of the two command lines.
+    """Return the engine's options, and the names of those given on the command line."""
+    # Some options exist only for orders, or on only one of the two command lines.
     names = {option.name for option in fields(EngineOptions)} & set(vars(arguments))
-    said = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    if "crop_image_padding" in said:
-        said["crop_image_padding"] = tuple(said["crop_image_padding"])
-    return replace(defaults, **said), frozenset(said)
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if "crop_image_padding" in given:
+        given["crop_image_padding"] = tuple(given["crop_image_padding"])
+    return replace(defaults, **given), frozenset(given)
 
 
 def check_engine_options(
     parser: argparse.ArgumentParser,
     arguments: argparse.Namespace,
-    said: frozenset[str],
+    given: frozenset[str],
     engine: "type[Engine]",
 ) -> None:
-    """Ends with a usage error if the engine does not support what was asked for."""
-    # Imported late: numpy is not needed to read the command line.
+    """Exit with a usage error if the engine does not support a given option."""
+    # Imported late, because parsing the command line does not need numpy.
     from inference.engine import find_engine  # noqa: PLC0415
     from inference.engine_names import engine_names  # noqa: PLC0415
 
-    for option in sorted(said - engine.options):
+    for option in sorted(given - engine.options):
         flag = "cpu" if option == "device" else option
         able = [name for name in engine_names() if option in find_engine(name).options]
-        parser.error(f"--{flag} goes with the engine {' or '.join(able)}, not with {engine.name}")
+        parser.error(f"the engine {engine.name} does not support --{flag}; use {' or '.join(able)}")
     if arguments.face == "all" and engine.max_faces == 1:
         able = [name for name in engine_names() if find_engine(name).max_faces > 1]
-        parser.error(f"--face all goes with the engine {' or '.join(able)}, not with {engine.name}")
+        parser.error(
+            f"the engine {engine.name} does not support --face all; use {' or '.join(able)}"
+        )
 
 
 def check_animate_arguments(
     parser: argparse.ArgumentParser, arguments: argparse.Namespace, defaults: Defaults = ANIMATE
 ) -> None:
-    """Takes defaults that are files, and ends with a usage error where options contradict."""
+    """Apply the default clip, and exit with a usage error if options contradict each other."""
     if arguments.driving_video is None and arguments.template is None:
         arguments.driving_video = defaults.driving_video
     for name in ("source_image", "driving_video"):
-        given, default = getattr(arguments, name), getattr(defaults, name)
-        if given is None:
+        path, default = getattr(arguments, name), getattr(defaults, name)
+        if path is None:
             continue
-        # The program of 2021 brought its samples along; what is not there was not meant.
-        if given == default and not given.exists():
-            parser.error(f"there is no {given}: name a file with --{name}")
-        if is_same_file(given, arguments.output):
-            parser.error(f"--output would overwrite --{name}: choose another name")
+        # The sample files of 2021 are not shipped, so the default may not exist.
+        if path == default and not path.exists():
+            parser.error(f"{path} does not exist; pass a file with --{name}")
+        if is_same_file(path, arguments.output):
+            parser.error(f"--output would overwrite --{name}; choose another name")
     for name in ("start", "duration", "audio", "driving_face_box"):
         if arguments.template is not None and getattr(arguments, name) is not None:
-            parser.error(f"--{name} goes with --driving_video, not with --template")
+            parser.error(f"--{name} cannot be used with --template, only with --driving_video")
     if arguments.template is None and arguments.loop > 1:
-        parser.error("--loop goes with --template, not with --driving_video")
-    options, said = engine_options_of(arguments, defaults.engine_options)
-    # In 2021 it was no mistake to give what then has no effect.
-    if "crop_image_padding" in said and not options.crop_image and not defaults.is_original:
-        parser.error("--crop_image_padding goes with --crop_image")
+        parser.error("--loop cannot be used with --driving_video, only with --template")
+    options, given = engine_options_of(arguments, defaults.engine_options)
+    # The program of 2021 accepted this and ignored it.
+    if "crop_image_padding" in given and not options.crop_image and not defaults.is_original:
+        parser.error("--crop_image_padding requires --crop_image")
 
 
 def is_same_file(source: Path, output: Path) -> bool:
-    """Whether writing `output` would overwrite `source`, also through links or another spelling."""
+    """Return whether writing `output` would overwrite `source`, even through a link."""
     try:
         return source.samefile(output)
     except OSError:

@@ -1,4 +1,4 @@
-"""What `animato animate` and `prepare.py` do: look at the input, choose, animate, tell."""
+"""Run `animato animate` and `prepare.py`: check the input, choose, animate, print the result."""
 
 import argparse
 import json
@@ -40,7 +40,7 @@ _OF_DRIVING_FACE = {
     MediaWarning.FACE_HIDDEN,
     MediaWarning.CLIP_DARK,
 }
-# For the owner's own clips on the owner's own machine.
+# For trusted clips on one's own machine.
 _ORIGINAL_BYTES = 4_000_000_000
 _ORIGINAL_FILE_BYTES = 64 << 30
 _ORIGINAL_TIME_S = 3600.0
@@ -49,14 +49,14 @@ _ORIGINAL_CPU_S = 8 * _ORIGINAL_TIME_S
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the operator has set, as values.
+    """The settings that animating uses.
 
     Attributes:
-        templates_dir: where the catalogue of movements lies.
+        templates_dir: the folder of the templates.
         clip_max_s: longer clips are cut to this, s.
-        default_engine: the engine where none is named.
-        device: what networks compute on.
-        weights: where weights are found.
+        default_engine: used unless `--engine` is given.
+        device: the device for networks.
+        weights: where to find weights.
     """
 
     templates_dir: Path
@@ -72,13 +72,13 @@ def animate(
     surroundings: Surroundings,
     defaults: Defaults = ANIMATE,
 ) -> None:
-    """Make the video that the arguments ask for and print what was made.
+    """Make one video and print a line about it.
 
     Args:
-        parser: for usage errors that show only when the engine is known.
-        arguments: as `inference.arguments` defines them.
-        surroundings: what the operator has set.
-        defaults: used where the arguments say nothing.
+        parser: reports usage errors that depend on the engine.
+        arguments: the options of `inference.arguments`.
+        surroundings: the settings.
+        defaults: the defaults of the command line.
 
     Raises:
         UserError: the input cannot be used.
@@ -87,16 +87,16 @@ def animate(
     started = time.monotonic()
     say = _speaker(is_quiet=arguments.quiet)
     options = replace(defaults.engine_options, device=surroundings.device)
-    options, said = engine_options_of(arguments, options)
+    options, given = engine_options_of(arguments, options)
     if options.face_detector == "lbp":
-        say("warning: --face_detector lbp is no more; the landmark network finds faces instead")
+        say("warning: --face_detector lbp no longer exists; using auto")
         options = replace(options, face_detector="auto")
-    given = defaults.engine or arguments.engine or surroundings.default_engine
-    name = current_name(given)
-    if name != given:
-        say(f"note: the engine {given} is now {name}")
+    chosen = defaults.engine or arguments.engine or surroundings.default_engine
+    name = current_name(chosen)
+    if name != chosen:
+        say(f"note: the engine {chosen} is now called {name}")
     engine_class = ready_engine(name, options, surroundings.weights)
-    check_engine_options(parser, arguments, said, engine_class)
+    check_engine_options(parser, arguments, given, engine_class)
     engine = engine_class(options, surroundings.weights)
     with tempfile.TemporaryDirectory(prefix="animato-") as folder:
         check_output(arguments.output)
@@ -107,12 +107,12 @@ def animate(
         template = _template(arguments, surroundings.templates_dir)
         _check_files(arguments, limits)
         if not engine_class.missing_files(options, surroundings.weights):
-            # Broken weights are reported before anybody's files are looked at ...
+            # Report broken weights before decoding the input ...
             engine.load()
         if engine.needs_face or engine.needs_driving_face:
             prepare_looks(surroundings.weights)
         photo, clip = _look(arguments, Path(folder), limits, engine)
-        # ... and an unusable photo before a long download.
+        # ... and an unusable photo before downloading weights.
         engine.load()
         for warning in _worth_saying(arguments, engine, photo, clip):
             say(f"warning: {warning}")
@@ -133,7 +133,7 @@ def animate(
 
 
 def _template(arguments: argparse.Namespace, folder: Path) -> Template | None:
-    """The template that is asked for, if one is."""
+    """Return the template of `--template`, if given."""
     if arguments.template is None:
         return None
     template = Catalogue.load(folder).get(arguments.template)
@@ -143,7 +143,7 @@ def _template(arguments: argparse.Namespace, folder: Path) -> Template | None:
 
 
 def _check_files(arguments: argparse.Namespace, limits: LookLimits) -> None:
-    """Raise unless both files are there: a slip must not show only after a long download."""
+    """Raise unless both files exist; a typo should not be reported only after a long download."""
     check_file(arguments.source_image, limits.photo.max_bytes)
     if arguments.driving_video is not None:
         check_file(arguments.driving_video, limits.clip.max_bytes)
@@ -152,7 +152,7 @@ def _check_files(arguments: argparse.Namespace, limits: LookLimits) -> None:
 def _look(
     arguments: argparse.Namespace, folder: Path, limits: LookLimits, engine: Engine
 ) -> tuple[PhotoFindings, ClipFindings | None]:
-    """What the gate finds in both files, side by side."""
+    """Look at the photo and the clip at the same time."""
     clip = None
     if arguments.driving_video is not None:
         start_s, duration_s = arguments.start or 0.0, arguments.duration
@@ -164,11 +164,11 @@ def _look(
 def face_fields(
     arguments: argparse.Namespace, photo: PhotoFindings, engine: Engine
 ) -> dict[str, Any]:
-    """Return the fields of `Wish` that say which faces move.
+    """Return the fields of `Wish` for the faces to animate.
 
     Raises:
-        FaceBoxOutside: the drawn box does not lie in the photo.
-        NoFaceFound, NoSuchFace: no face has the number that is asked for.
+        FaceBoxOutside: the drawn box is outside the photo.
+        NoFaceFound, NoSuchFace: no face has that number.
     """
     if arguments.face_box is not None:
         size = photo.original_width, photo.original_height
@@ -180,7 +180,7 @@ def face_fields(
         return {}
     if arguments.face == "all" and photo.faces:
         return {"face_boxes": tuple(face.box for face in photo.faces[: engine.max_faces])}
-    # The number is one of the sheet that the person has seen.
+    # The number is the one that `animato faces` shows.
     number = None if arguments.face == "all" else arguments.face
     return {"face_boxes": (choose_face(photo.faces, number, photo.name).box,)}
 
@@ -197,7 +197,7 @@ def _movement(template: Template | None, clip: ClipFindings | None) -> Movement:
 def _driving_face_box(
     arguments: argparse.Namespace, clip: ClipFindings | None, engine: Engine
 ) -> CropBox | None:
-    """The box drawn round the clip's face, px of the normalised clip."""
+    """Return the box drawn around the clip's face, px of the normalised clip."""
     given = arguments.driving_face_box
     if given is None or clip is None or not engine.needs_driving_face:
         return None
@@ -205,10 +205,10 @@ def _driving_face_box(
 
 
 def _limits(arguments: argparse.Namespace, clip_max_s: float, *, is_original: bool) -> LookLimits:
-    """How much of photo and clip is used."""
+    """Return the limits of photo and clip."""
     has_audio = arguments.audio is not False
     if is_original:
-        # All of it, every pixel as it is, as the program of 2021 took it.
+        # The whole clip with unchanged pixels, like the program of 2021.
         clip = ClipLimits(
             max_bytes=_ORIGINAL_BYTES,
             max_duration_s=None,
@@ -232,7 +232,7 @@ def _limits(arguments: argparse.Namespace, clip_max_s: float, *, is_original: bo
 def _worth_saying(
     arguments: argparse.Namespace, engine: Engine, photo: PhotoFindings, clip: ClipFindings | None
 ) -> Iterator[str]:
-    """The warnings that do not speak of a face that is not used, or of another one."""
+    """Yield the warnings that concern the faces in use."""
     found = {*photo.warnings, *(clip.warnings if clip else ())}
     is_largest_used = arguments.face in (None, "all") and arguments.face_box is None
     if not (is_largest_used and engine.needs_face):
@@ -241,7 +241,7 @@ def _worth_saying(
         yield f"of {len(photo.faces)} faces, the {engine.max_faces} largest move"
     if not engine.needs_driving_face:
         found -= _OF_DRIVING_FACE
-    # Without a face there is an error; with a box drawn by hand there is a face.
+    # Without a face, animating fails anyway; with a drawn box, no face is needed.
     found.discard(MediaWarning.NO_FACE_IN_CLIP)
     yield from sorted(found)
     opencv = gui_opencv_warning()
@@ -259,7 +259,7 @@ def _speaker(*, is_quiet: bool) -> Say:
 
 @contextmanager
 def _progress(frame_count: int, *, is_quiet: bool) -> Iterator[Report]:
-    """A bar on stderr with frames per second and the time left."""
+    """Show a progress bar on stderr."""
     with tqdm(
         total=frame_count or None,
         unit=" frames",
@@ -276,7 +276,7 @@ def _progress(frame_count: int, *, is_quiet: bool) -> Iterator[Report]:
 
 
 def _print_result(path: Path, video: Video, elapsed_s: float, *, is_json: bool) -> None:
-    """One line for people or one JSON object for machines, on stdout."""
+    """Print one line, or one JSON object, to stdout."""
     if is_json:
         plain = {
             "path": str(path),

@@ -17,7 +17,7 @@ class EngineOptions:
             of vox-256.
         device: `auto`, `cpu`, `mps`, `cuda` or `cuda:1`.
         precision: `auto`, `float32`, `bfloat16` or `float16`.
-        align_corners: sample as the published weights were trained, not as the published code does
+        align_corners: sample as in training (`grid_sample`), unlike the published code
             on today's torch.
         crop_image: crop a square around the photo's face; otherwise the whole photo is resized.
         crop_image_padding: added to that square: left, upper, right and lower, photo px.

@@ -193,9 +193,9 @@ def test_face_that_is_not_there_is_refused(animato: Animato, photo: Path) -> Non
     [
         (["--template", "blink", "--driving_video", "x.mp4"], "not allowed with"),
         ([], "one of the arguments"),
-        (["--template", "blink", "--start", "1"], "--start goes with --driving_video"),
-        (["--template", "blink", "--no-audio"], "--audio goes with --driving_video"),
-        (["--driving_video", "x.mp4", "--loop", "2"], "--loop goes with --template"),
+        (["--template", "blink", "--start", "1"], "--start cannot be used with --template"),
+        (["--template", "blink", "--no-audio"], "--audio cannot be used with --template"),
+        (["--driving_video", "x.mp4", "--loop", "2"], "--loop cannot be used with --driving_video"),
         (["--template", "blink", "--loop", "0"], "whole number from 1"),
         (["--template", "blink", "--face_box", "1,2,3"], "left,upper,right,lower"),
         (["--template", "blink", "--face_box", "9,9,2,2"], "left,upper,right,lower"),

@@ -152,7 +152,7 @@ def test_face_detector_of_earlier_versions_is_accepted_with_a_warning(
         ANIMATO_CHECKPOINTS_DIR=str(networks.store),
     )
     assert ended.code == 0, ended.err
-    assert "warning: --face_detector lbp is no more" in ended.err
+    assert "warning: --face_detector lbp no longer exists" in ended.err
 
 
 def test_template_moves_the_photo_and_is_measured_for_the_next_time(
@@ -192,7 +192,7 @@ def test_option_of_another_engine_is_a_usage_error(
         *arguments,
     )
     assert ended.code == 2
-    assert f"{flag} goes with the engine fomm, not with " in ended.err
+    assert f"does not support {flag}; use fomm" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def flat(typed: dict[str, object]) -> list[object]:
 def test_program_says_which_sample_is_missing(prepare: Animato) -> None:
     ended = prepare()
     assert ended.code == 2
-    assert "there is no test/02.png: name a file with --source_image" in ended.err
+    assert "test/02.png does not exist; pass a file with --source_image" in ended.err
     assert "Traceback" not in ended.err
 
 

@@ -127,12 +127,12 @@ def test_an_option_for_clips_is_refused_with_a_template(
     capsys: pytest.CaptureFixture[str], option: list[str], name: str
 ) -> None:
     said = refused(capsys, *PHOTO, *TEMPLATE, *OUTPUT, *option)
-    assert f"{name} goes with --driving_video, not with --template" in said
+    assert f"{name} cannot be used with --template, only with --driving_video" in said
 
 
 def test_a_clip_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, *PHOTO, *CLIP, *OUTPUT, "--loop", "2")
-    assert "--loop goes with --template" in said
+    assert "--loop cannot be used with --driving_video" in said
 
 
 def test_the_output_never_overwrites_the_clip(
@@ -283,7 +283,7 @@ def test_padding_goes_with_cropping(capsys: pytest.CaptureFixture[str]) -> None:
     padding = ("-cip", "1", "2", "3", "4")
     assert asked(*padding).crop_image_padding == (1, 2, 3, 4)
     said = refused(capsys, *PHOTO, *CLIP, *OUTPUT, *padding, "--no-crop_image")
-    assert "--crop_image_padding goes with --crop_image" in said
+    assert "--crop_image_padding requires --crop_image" in said
 
 
 def test_in_2021_padding_without_cropping_did_nothing_and_was_no_mistake() -> None:
@@ -305,7 +305,7 @@ def test_samples_that_are_not_there_are_a_usage_error_with_the_flag(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said = refused(capsys, *arguments, defaults=PREPARE)
-    assert f"there is no {missing}: name a file with {flag}" in said
+    assert f"{missing} does not exist; pass a file with {flag}" in said
 
 
 def test_samples_that_are_there_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_an_option_that_an_engine_does_not_understand_is_a_usage_error(
         with pytest.raises(SystemExit) as ended:
             check_engine_options(parser, plain, frozenset({option}), find_engine("mesh"))
         assert ended.value.code == 2
-        assert f"{flag} goes with the engine fomm, not with mesh" in capsys.readouterr().err
+        assert f"the engine mesh does not support {flag}; use fomm" in capsys.readouterr().err
 
 
 def test_all_faces_go_with_an_engine_that_moves_several(
@@ -339,4 +339,4 @@ def test_all_faces_go_with_an_engine_that_moves_several(
     with pytest.raises(SystemExit) as ended:
         check_engine_options(parser, everybody, frozenset(), find_engine("fomm"))
     assert ended.value.code == 2
-    assert "--face all goes with the engine mesh, not with fomm" in capsys.readouterr().err
+    assert "the engine fomm does not support --face all; use mesh" in capsys.readouterr().err
