@@ -45,7 +45,7 @@ def test_former_name_of_an_engine_works_with_a_note(animato: Animato, photo: Pat
     )
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["engine"] == "mesh"
-    assert "note: the engine flow is now mesh" in ended.err
+    assert "note: the engine flow is now called mesh" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_face_that_is_not_there_is_refused(animato: Animato, photo: Path) -> Non
         (["--template", "blink", "--loop", "0"], "whole number from 1"),
         (["--template", "blink", "--face_box", "1,2,3"], "left,upper,right,lower"),
         (["--template", "blink", "--face_box", "9,9,2,2"], "left,upper,right,lower"),
-        (["--template", "blink", "--face", "0"], "not a face's number"),
+        (["--template", "blink", "--face", "0"], "not the number of a face"),
         (["--template", "blink", "--max_side", "12"], "from 64"),
         (["--template", "blink", "--nonsense"], "unrecognized arguments"),
     ],
