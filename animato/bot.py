@@ -1,4 +1,4 @@
-"""`animato bot`: talks to people on Telegram."""
+"""`animato bot`: run the Telegram bot."""
 
 import asyncio
 import logging

@@ -8,7 +8,7 @@ from jobs.settings import Settings, variable_of
 
 
 def check_default_engine(settings: Settings, advertised: Collection[str] = ()) -> None:
-    """Raise unless the default engine exists here or is among `advertised`, those of workers.
+    """Raise unless the default engine is installed here or `advertised` by a worker.
 
     Raises:
         BadSettings: there is no such engine.

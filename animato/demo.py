@@ -1,7 +1,7 @@
 """`make demo`: the whole service with the sandbox in place of Telegram.
 
-First the sample portrait is sent as a person would: photo, consent, a tap on a movement. The video
-that comes back is `out/demo.mp4`. Then the chat page is open for visitors.
+First it sends the sample portrait, agrees to the terms, taps a movement and saves the video as
+`out/demo.mp4`. Then the chat page is open to visitors.
 """
 
 import asyncio
@@ -48,14 +48,14 @@ class PortTaken(OperatorError):
 
     sentence = (
         "The port {port} is not available ({reason}): choose another one with --port, or "
-        "leave it out for a free one."
+        "omit --port to use any free one."
     )
 
 
 class DemoFailed(OperatorError):
     """The video of the sample portrait did not come back."""
 
-    sentence = "The sample portrait was not animated within {seconds:g} s: see the log above."
+    sentence = "The sample portrait was not animated within {seconds:g} s: check the log above."
 
 
 def run_demo(*, is_once: bool, port: int) -> None:
@@ -63,7 +63,7 @@ def run_demo(*, is_once: bool, port: int) -> None:
 
     Args:
         is_once: whether to end after the first video.
-        port: of the chat page; 0 takes a free one.
+        port: of the chat page; 0 for any free one.
 
     Raises:
         DemoFailed: no video arrived.

@@ -77,7 +77,7 @@ def _all(*, is_live: bool) -> tuple[list[CheckResult], "Sequence[Trip]"]:
         weights = load_surroundings(is_quiet=True).weights
         needed = _needed_engines(settings)
     except AnimatoError as error:
-        says = f"{error} What depends on the settings was not checked."
+        says = f"{error} Checks that depend on the settings were skipped."
         return [*machine, CheckResult("settings", State.WRONG, says, is_needed=True)], ()
     findings = [
         *machine,

@@ -30,8 +30,8 @@ class NoHeartbeat(OperatorError):
     """A program hangs, cannot reach Redis, or is not running."""
 
     sentence = (
-        "No {program} on this machine ({host}) has written a heartbeat within {seconds:g} s: see "
-        "its log, and start it again."
+        "No {program} on this machine ({host}) has written a heartbeat within {seconds:g} s: "
+        "check its log and restart it."
     )
 
 
@@ -39,7 +39,7 @@ class NothingFetched(OperatorError):
     """The bot is running, but gets no updates from Telegram."""
 
     sentence = (
-        "The bot on this machine ({host}) could not fetch updates from Telegram for a minute or "
+        "The bot on this machine ({host}) has not fetched updates from Telegram for a minute or "
         "longer: its log says why."
     )
 
@@ -96,7 +96,7 @@ async def _check(program: str) -> None:
     if not url:
         reason = f"The heartbeats of the {program} are in Redis: set ANIMATO_REDIS_URL."
         raise BadSettings(reason=reason)
-    # Without retries, unlike the client below: the answer is wanted now.
+    # No retries, unlike the client below: somebody is waiting for the answer.
     await check_server(url, wait_s=0)
     host = socket.gethostname()
     async with connect(url, is_worker=False) as client:

@@ -1,6 +1,6 @@
-"""Runs a command as a process: logging, signals, errors and exit codes.
+"""Run a command as a process: logging, signals, errors and exit codes.
 
-Exit codes: 0 success, 1 the person's input, 2 usage, 3 ours, 130 stopped by Ctrl-C.
+Exit codes: 0 success, 1 unusable input, 2 usage error, 3 operator error or bug, 130 Ctrl-C.
 """
 
 import io
@@ -27,7 +27,7 @@ def run(
     Args:
         work: the command.
         is_verbose: whether to log everything.
-        stopped: printed when somebody stops it.
+        stopped: printed when it is interrupted.
     """
     logging.basicConfig(
         level=logging.DEBUG if is_verbose else logging.WARNING,
@@ -60,7 +60,7 @@ def _exit_code(work: Callable[[], None], stopped: str) -> int:
     except KeyboardInterrupt:
         code = _print_error(f"stopped; {stopped}", _STOPPED)
     except BrokenPipeError:
-        # Whoever read our output has gone.
+        # The reader of our output has exited.
         sys.stderr.close()
         code = 0
     except OSError as error:
@@ -77,9 +77,7 @@ def _exit_code(work: Callable[[], None], stopped: str) -> int:
     except Exception as error:
         # Our errors exit with 3; Python's own code would be 1.
         log.exception("unexpected error")
-        code = _print_error(
-            _why(error) or "this should not have happened; please report the lines above", 3
-        )
+        code = _print_error(_why(error) or "this is a bug; please report the lines above", 3)
     else:
         code = 0
     return code

@@ -29,7 +29,7 @@ def run_up(*, workers: int) -> None:
     Raises:
         BadSettings: a setting is invalid, or there is no token.
         QueueError, FolderRefused: Redis cannot be used or started.
-        ProgramFailed: bot or worker does not stay up.
+        ProgramFailed: the bot or a worker keeps failing.
     """
     settings = Settings.load(Path(".env"))
     if not settings.bot_token.get_secret_value():
@@ -57,7 +57,7 @@ async def supervise(
     When this returns or is cancelled, all programs have ended.
 
     Raises:
-        ProgramFailed: one of them does not stay up.
+        ProgramFailed: one of them keeps failing.
         Exception: what `beside` raised.
     """
     supervising = asyncio.ensure_future(Supervisor(programs, tell).run(ending))

@@ -17,7 +17,7 @@ Kill = Callable[["asyncio.Task[None]"], object]
 
 
 def exit_at_once(_work: "asyncio.Task[None]") -> NoReturn:
-    """Exit without clean-up; child processes notice and end too."""
+    """Exit without clean-up. Child processes notice and exit too."""
     os._exit(_STOPPED)
 
 
@@ -56,7 +56,7 @@ async def _until_signal(
             kill(task)
             return
         if received == [signal.SIGINT]:
-            log.warning("ending; press Ctrl-C again to hurry, and a third time to stop at once")
+            log.warning("stopping; press Ctrl-C again to stop sooner, a third time to stop at once")
         ask()
         if len(received) == 2:
             loop.call_later(HURRY_S, kill, task)
@@ -70,5 +70,5 @@ async def _until_signal(
     except asyncio.CancelledError:
         if len(received) < 2:
             raise
-    log.info("everything has ended")
+    log.info("stopped")
     return received[0] if received else None

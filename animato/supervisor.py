@@ -18,14 +18,14 @@ from jobs.tasks import Shutdown, end_tasks, run_shielded
 
 
 class ProgramFailed(OperatorError):
-    """A part of the service that does not stay up."""
+    """A program of the service keeps failing."""
 
-    sentence = "{name} ended with code {code} {how}: see its last log lines above."
+    sentence = "{name} ended with code {code} {how}: check its last log lines above."
 
 
 @dataclass(frozen=True)
 class Program:
-    """A part of the service that is a process of its own.
+    """A program of the service, run as a process.
 
     Attributes:
         name: written before its lines in the log.
@@ -82,7 +82,7 @@ class Supervisor:
         They get SIGTERM, and once more when it becomes urgent. When cancelled, kill them.
 
         Raises:
-            ProgramFailed: a program does not stay up; the others are ended first.
+            ProgramFailed: a program keeps failing; the others are stopped first.
         """
         keepers = [asyncio.create_task(self._keep(program)) for program in self._programs]
         asked = asyncio.create_task(ending.asked.wait())
@@ -107,7 +107,7 @@ class Supervisor:
         """Run a program again and again, until all are to end.
 
         Raises:
-            ProgramFailed: it does not stay up.
+            ProgramFailed: it keeps failing.
         """
 
         def tell(code: int) -> None:
@@ -142,7 +142,7 @@ class Supervisor:
         is_first = program.name not in self._started
         self._started.add(program.name)
         is_early = time.monotonic() - begun_s < self._timeouts.begin_s
-        # A signal came from the system or a person, and says nothing about the program.
+        # A signal comes from outside and says nothing about the program.
         if is_first and is_early and code > 0 and not self._ending.is_set():
             raise ProgramFailed(name=program.name, code=code, how="as soon as it was started")
         return code

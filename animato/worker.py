@@ -28,7 +28,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
 
     Args:
         engines: those that are offered; empty: those of the settings.
-        device: what networks compute on; None: that of the settings.
+        device: the device for networks; None: that of the settings.
         is_once: whether to exit when the queues are empty.
 
     Raises:
@@ -78,7 +78,7 @@ async def _check_and_run(plan: WorkerPlan, ending: Shutdown) -> None:
     try:
         await plan.store.check()
     except StoreFull as error:
-        # It starts all the same, and takes orders as soon as there is space.
+        # It starts anyway, and takes orders once there is space.
         logging.getLogger(__name__).warning("%s", error)
     await run_agent(plan, ending)
 

@@ -54,8 +54,8 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
     ClipTooLong: ("This clip is longer than the {limit_s:g} s that I accept. Send a shorter one."),
     StartBeyondEnd: "The clip has no picture there. Send another clip.",
     MediaTooLarge: (
-        "{name} has {size_mb} MB, and I can take {limit_mb} MB at most. Send it as a photo, not as "
-        "a file, or a smaller picture."
+        "{name} is {size_mb} MB, but I can accept at most {limit_mb} MB. Send it as a photo, not "
+        "as a file, or send a smaller picture."
     ),
     UnsupportedMedia: (
         "I cannot read {name} as a picture. Send a photo, or a JPEG, PNG, WebP, BMP, TIFF, GIF or "
@@ -70,7 +70,7 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
 }
 _OF_A_CLIP: dict[type[AnimatoError], str] = {
     MediaTooLarge: (
-        "{name} has {size_mb} MB, and I can take {limit_mb} MB at most. Send a shorter clip, or "
+        "{name} is {size_mb} MB, but I can accept at most {limit_mb} MB. Send a shorter clip, or "
         "one with fewer pixels."
     ),
 }

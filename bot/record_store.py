@@ -1,4 +1,4 @@
-"""Records in Redis, one per key, changed without losing a change that somebody else makes."""
+"""Records in Redis, one per key, changed by optimistic transactions."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -12,7 +12,7 @@ from jobs.orders import Record
 
 R = TypeVar("R", bound=Record)
 
-# Fields that are stored under another name, which records in Redis have had from the beginning.
+# Fields that are stored under the name that they had in the first version.
 _STORED_NAMES = {
     "chat_id": "chat",
     "draft_id": "draft",
@@ -42,7 +42,7 @@ class RecordStore(Generic[R]):
 
     Args:
         parse: reads a stored record.
-        default: makes the record of a key that has none yet; None: such a key stays without.
+        default: creates the record of a missing key; None: `read` and `change` return None.
         kept_s: how long a record is kept after its last change; None: its expiry stays as it is.
     """
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Services:
-    """What taking, showing and delivering orders share.
+    """What the parts of the bot share.
 
     Attributes:
         queues: the queues of orders.
         drafts: the drafts and conversations.
-        order_cards: the orders as their persons see them.
+        order_cards: the cards of orders.
         people: roles and consent.
         offers: the engines that can be ordered.
         messenger: sends and edits messages.

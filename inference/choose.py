@@ -1,6 +1,6 @@
-"""What a wish means for one engine: which faces move, which face leads, and by which movement.
+"""Choose the faces that move, the driving face and the movement of a wish, for one engine.
 
-The command line and the engine process choose alike, because both come through here.
+The command line and the engine process both use this.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,15 +24,15 @@ from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
 from jobs.wish import Wish
 
 Motion = CurveMotion | Track
-"""A movement that is evaluated, without a clip that shows it."""
+"""A movement that an engine evaluates without a clip."""
 
-# Face finders differ in what belongs to a face, but not by half of it.
+# The boxes of two face finders for the same face overlap by more than half.
 _SAME_FACE_OVERLAP = 0.25
 
 
 @dataclass(frozen=True)
 class TemplateSource:
-    """Where movements by name come from.
+    """Where templates are loaded from.
 
     Attributes:
         folder: the catalogue and its files.
@@ -61,7 +61,7 @@ class DrivingClip:
 
     @contextmanager
     def opened(self) -> Iterator[Driving]:
-        """The clip as an engine takes it, while the block lasts."""
+        """Open the clip for an engine while the block lasts."""
         with ClipReader(self.path) as frames:
             yield Driving(
                 frames,
@@ -162,7 +162,7 @@ def _motion_of(template: Template, folder: Path) -> Motion:
 def _recorded(
     template: Template, motion: ClipMotion, engine: Engine, source: TemplateSource
 ) -> DrivingClip:
-    """An operator's clip, which goes through the gate like any other."""
+    """A recorded template's clip; it goes through the gate like any other."""
     clip = look_at_clip(ClipPart(source.folder / motion.clip), source.work, source.limits)
     # How much of it is seen, and how large, depends on the limits.
     identity = f"{template.source_hash()} {clip.frame_count} x {clip.width}"

@@ -10,7 +10,7 @@ _OWN_SIGNALS = {
 
 
 def outside_signal(status: int) -> str | None:
-    """Return the name of the signal with which somebody else ended a process.
+    """Return the name of the signal by which a process was killed from outside.
 
     The out-of-memory killer sends SIGKILL, and an operator may, too. A process that we killed
     ourselves looks the same; the caller knows whether it did.

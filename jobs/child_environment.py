@@ -21,10 +21,10 @@ ENGINE = (*PYTHON, *_NETWORK, *_DEVICES)
 """For engine processes, which may download weights."""
 
 SERVICE = (*ENGINE, "ANIMATO_*")
-"""For the bot and the workers: our settings, among them secrets."""
+"""For the bot and the workers: our settings, including secrets."""
 
 STORES = ("REDIS_URL", "STORE_URL", "AWS_*")
-"""What opens the queues and the file store under names that are not ours; secret."""
+"""Variables of other software that give access to Redis or the file store; secret."""
 
 
 def child_environment(*names: str, **values: str) -> dict[str, str]:

@@ -118,7 +118,7 @@ class ChildProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it runs no more."""
+        """Whether it has ended."""
         return self._process.returncode is not None
 
     async def wait(self) -> int:

@@ -7,10 +7,10 @@ from pydantic import AfterValidator, Field, StringConstraints
 from jobs.model import Value
 
 FORMER_NAMES = {"flow": "mesh"}
-"""Today's name of each engine that once had another one.
+"""Current names of renamed engines, by former name.
 
-Settings, the command line, buttons and stored records may still name it so, and orders may wait in
-the queue of that name.
+Settings, command lines, buttons and stored records may still use a former name, and orders may wait
+in its queue.
 """
 
 

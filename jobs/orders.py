@@ -120,8 +120,8 @@ class LookJob(Record):
         look_id: its id in the queue.
         person: who sent it.
         draft: the draft it belongs to.
-        photo_key: file key of the photo as it came.
-        clip_key: file key of the clip as it came, or None.
+        photo_key: file key of the original photo.
+        clip_key: file key of the original clip, or None.
     """
 
     schema_version: int = 2

@@ -7,5 +7,5 @@ page/           the chat page, which uses only `/sim/...`
 world/          people, chats, messages, updates: the state behind both sides
 formatting/     texts and keyboards
 media/          uploaded files
-faults, limits, watching    faults on order, flood limits, the call log and events
+faults, limits, watching    injected faults, flood limits, the call log and events
 """

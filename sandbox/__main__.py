@@ -16,8 +16,8 @@ from sandbox.world.telegram import Settings
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="A Bot API server on loopback with a chat page, for trying a bot. "
-        "Everything is kept in memory only.",
+        description="Run a local Bot API server with a chat page, for trying a bot. "
+        "Everything is kept in memory.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (%(default)s)")
     parser.add_argument("--port", type=int, default=0, help="0 for a free one (%(default)s)")
@@ -59,7 +59,7 @@ async def _serve(options: SandboxOptions) -> None:
         print(f"Bot API     {sandbox.base_url}<token>/<method>")
         print(f"Files       {sandbox.base_file_url}<token>/<path>")
         print(f"Token       {sandbox.token}")
-        print("Ctrl-C ends it; nothing is saved.", flush=True)
+        print("Press Ctrl-C to stop. Nothing is saved.", flush=True)
         await ended.wait()
 
 

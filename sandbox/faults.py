@@ -1,4 +1,4 @@
-"""Faults on order: matching calls fail, are delayed, or lose their connection."""
+"""Injected faults: matching calls fail, are delayed, or lose their connection."""
 
 import itertools
 import time
@@ -94,7 +94,7 @@ class Fault:
 
 
 class Faults:
-    """The faults on order, oldest first."""
+    """The active faults, oldest first."""
 
     def __init__(self) -> None:
         self._ordered: list[Fault] = []
@@ -104,7 +104,7 @@ class Faults:
         """Add a fault.
 
         Raises:
-            SimError: the order is incomplete or out of range.
+            SimError: a field is missing or out of range.
         """
         if unknown := set(order) - FIELDS:
             known = ", ".join(sorted(FIELDS))
@@ -161,6 +161,6 @@ class Faults:
         ]
 
     def as_json(self) -> list[JsonObject]:
-        """Return the faults on order."""
+        """Return the active faults."""
         self._forget_old()
         return [asdict(fault) for fault in self._ordered]

@@ -144,7 +144,7 @@ class Sandbox:
         self._port = runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """End all waiting and close all connections."""
+        """Stop all waiting and close all connections."""
         if self._runner is None:
             return
         for site in list(self._runner.sites):

@@ -12,7 +12,7 @@ from sandbox.parameters import Parameters
 
 CALLS_KEPT = 5_000
 PLAIN_TEXTS = frozenset({"text", "caption", "description"})
-EVENTS_AHEAD = 2_000  # a watcher further behind is disconnected
+EVENTS_AHEAD = 2_000  # a slower watcher is disconnected
 
 
 @dataclass(frozen=True)

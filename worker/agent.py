@@ -41,7 +41,7 @@ from worker.work_folder import work_folder
 
 log = logging.getLogger(__name__)
 
-# On an engine's turn another worker may have been quicker; then any queue may be served again.
+# A turn ends after this if another worker has taken the order first.
 _TURN_S = 1.0
 _CHANGES_EVERY_S = 0.5
 _BACKGROUND_END_S = 5.0
@@ -148,7 +148,13 @@ class Worker:
             self._queue_workers.start(queue, self._handle_order, self._plan.render_rules)
         self._background.run(self._choose_turn())
         names = ", ".join(self._queues.engine_queues)
-        log.info("%s works on %s at the queues %s, %s", self.name, self._offer.device, LOOK, names)
+        log.info(
+            "worker %s on %s takes jobs from the queues %s, %s",
+            self.name,
+            self._offer.device,
+            LOOK,
+            names,
+        )
         tasks: list[asyncio.Task[Any]]
         tasks = [asyncio.create_task(ending.asked.wait()), asyncio.create_task(self._beat())]
         if self._plan.is_once:
@@ -195,7 +201,7 @@ class Worker:
         return self._shortage is None and (queue == LOOK or self._schedule.may_take(queue))
 
     async def _choose_turn(self) -> None:
-        """The device is free: choose the queue that is served next."""
+        """Choose the queue to serve next, now that the device is free."""
         if not self._schedule.is_undecided:
             return
         await self._queue_workers.update()
@@ -225,9 +231,9 @@ class Worker:
         """Pause or resume taking jobs according to the free disk space."""
         before, self._shortage = self._shortage, self._disk_space.shortage()
         if self._shortage is not None and before is None:
-            log.warning("no jobs are taken for lack of room: %s", self._shortage)
+            log.warning("not taking jobs, too little disk space: %s", self._shortage)
         elif self._shortage is None and before is not None:
-            log.warning("there is room again, and jobs are taken")
+            log.warning("enough disk space again, taking jobs")
         if (before is None) != (self._shortage is None):
             self._has_changed.set()
             await self._queue_workers.update()
@@ -292,7 +298,7 @@ class Worker:
         await end_tasks([urgent])
         await self._background.end(_BACKGROUND_END_S)
         await self._background.attempt(self._registry.leave(self.name))
-        log.info("%s has ended", self.name)
+        log.info("worker %s has stopped", self.name)
 
     async def _return_jobs_when_urgent(self, ending: Shutdown) -> None:
         await ending.is_urgent.wait()

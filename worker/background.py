@@ -1,4 +1,4 @@
-"""Work that nobody waits for, such as writing a log line to Redis."""
+"""Background work, such as writing a log line to Redis."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Background:
-    """Runs coroutines beside the work. Where Redis does not answer, that is only logged."""
+    """Runs coroutines beside the work. If Redis does not answer, that is only logged."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

@@ -29,7 +29,7 @@ from jobs.tasks import end_tasks
 FURTHER_LOOK_NICENESS = 10
 """Niceness of a person's further looks; videos are made at 5.
 
-One look of each person runs ahead of videos. If all of them did, one person could slow down
+One look of each person takes precedence over videos. If all did, one person could slow down
 everybody's videos; if none did, further looks would block other people's for long.
 """
 
@@ -58,13 +58,13 @@ class Looks:
         self._threads.shutdown(wait=False)
 
     async def photo(self, path: Path, folder: Path, limits: LookLimits) -> PhotoFindings:
-        """Look at a photo; `photo.png` and `sheet.png` go into `folder`, its own."""
+        """Look at a photo; write `photo.png` and `sheet.png` to `folder`."""
         async with self._slots:
             child = start_photo_look(path, folder, limits)
             return await self._answer(child, PhotoFindings, folder)
 
     async def clip(self, part: ClipPart, folder: Path, limits: LookLimits) -> ClipFindings:
-        """Look at a clip or a part of it; `clip.mp4` goes into `folder`."""
+        """Look at a clip or a part of it; write `clip.mp4` to `folder`."""
         async with self._slots:
             child = start_clip_look(part, folder, limits)
             return await self._answer(child, ClipFindings, folder)

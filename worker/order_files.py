@@ -55,7 +55,7 @@ async def _track(clip: str, store: FileStore, path: Path) -> AsyncIterator[None]
             if file.key == key and file.size_bytes <= MAX_TRACK_BYTES:
                 await store.fetch(key, path)
     except StoreError as error:
-        log.warning("the clip is measured anew: %s", error)
+        log.warning("measuring the clip again: %s", error)
     before = _version(path)
     yield
     try:
@@ -64,11 +64,11 @@ async def _track(clip: str, store: FileStore, path: Path) -> AsyncIterator[None]
         if is_new and await store.exists(clip):
             await store.put(key, path)
     except StoreError as error:
-        log.warning("the clip's track is not stored: %s", error)
+        log.warning("could not store the clip's track: %s", error)
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """What changes when the file is replaced; None if there is none."""
+    """Return a value that changes when the file is replaced; None if there is no file."""
     try:
         found = path.stat()
     except FileNotFoundError:

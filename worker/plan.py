@@ -1,4 +1,4 @@
-"""What a worker does, with what, and until when."""
+"""The configuration of a worker."""
 
 import logging
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from jobs.store.files import MIN_FREE_BYTES, FileStore
 
 log = logging.getLogger(__name__)
 
-# Some, so that a photo does not wait for people's clips; few, for each takes memory.
+# Several, so that a photo need not wait for clips; few, because each takes memory.
 MAX_CONCURRENT_LOOKS = 3
 # An idle queue worker is woken by new jobs; it polls only now and then.
 _RENDER_RULES = WorkRules(idle_s=5.0)
@@ -24,12 +24,12 @@ _LOOK_RULES = WorkRules(max_concurrent=MAX_CONCURRENT_LOOKS, idle_s=5.0)
 
 @dataclass(frozen=True)
 class WorkerPlan:
-    """What a worker does and with what.
+    """The configuration of a worker.
 
     Attributes:
         url: the Redis address.
         store: the file store.
-        place: the folder where workers of this machine have their own folders.
+        place: the parent of the folders of this machine's workers.
         setup: what the engine process is started with.
         limits: time limits of the engine process.
         engines: those it offers; empty: all that are ready.

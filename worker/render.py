@@ -32,9 +32,9 @@ from worker.order_files import order_files
 
 log = logging.getLogger(__name__)
 
-# They name files and devices of this machine, which are not for people to choose.
+# Files and devices of this machine: orders must not choose them.
 _OPERATORS_OWN = frozenset({"config", "checkpoint", "device"})
-# An order is given up after so many times its estimated time, but not before this time.
+# An order may take this many times its estimate, and at least this long.
 _TIMES_ESTIMATED = 5
 _SHORTEST_LIMIT_S = 600.0
 _CANCEL_AGAIN_S = 0.2
@@ -42,12 +42,12 @@ _CANCEL_AGAIN_S = 0.2
 
 @dataclass(frozen=True)
 class RenderContext:
-    """What videos are made with.
+    """What rendering needs.
 
     Attributes:
         store: source of photos and clips, target of videos.
-        engine_process: makes them.
-        options: what an order may ask of each engine, by its name.
+        engine_process: renders.
+        options: the options that an order may set, by engine.
     """
 
     store: FileStore
@@ -56,7 +56,7 @@ class RenderContext:
 
 
 def orderable_options(offer: EngineOffer) -> dict[str, tuple[str, ...]]:
-    """Return what an order may ask of each engine, by its name."""
+    """Return the options that an order may set, by engine."""
     return {
         engine.name: tuple(name for name in engine.options if name not in _OPERATORS_OWN)
         for engine in offer.engines
@@ -68,7 +68,7 @@ class Renderer:
 
     Args:
         name: the worker's.
-        context: what videos are made with.
+        context: what rendering needs.
         device: what the engine process computes on.
         queues: the connection to Redis.
         background: where records about orders are written.
@@ -118,7 +118,7 @@ class Renderer:
             outcome = f"stopped: {assignment.stop_reason}"
             raise
         except Exception as error:
-            # An admin reads it in a chat, which is no place for a traceback.
+            # Admins read this in a chat, where a traceback is too long.
             outcome = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise
         finally:
@@ -151,7 +151,7 @@ class Renderer:
     async def _run_engine(
         self, order: Order, wish: Wish, assignment: Assignment, path: Path
     ) -> Video:
-        """Make the video; cancel that when the assignment is stopped."""
+        """Make the video; cancel it when the assignment is stopped."""
 
         def report(done: int, total: int) -> None:
             assignment.report(
@@ -167,7 +167,7 @@ class Renderer:
         try:
             await asyncio.wait({rendering, stopping}, return_when=asyncio.FIRST_COMPLETED)
             while not rendering.done():
-                # Again: the request may not have begun yet.
+                # Repeat: the request may not have started yet.
                 engine_process.cancel()
                 await asyncio.wait({rendering}, timeout=_CANCEL_AGAIN_S)
             return rendering.result()

@@ -1,4 +1,4 @@
-"""A folder for the files of one job, and jobs put off when there is no place for files."""
+"""A folder for the files of one job; the job is delayed if files cannot be stored."""
 
 import logging
 import shutil
@@ -14,7 +14,7 @@ from worker.job_log import job_id
 
 log = logging.getLogger(__name__)
 
-# When the store is down, jobs are put off: so many starts are two hours.
+# While the store is down, a job is delayed: this many starts take two hours.
 _LATER_S, _LONGEST_LATER_S, _STARTS = 15.0, 300.0, 30
 
 
@@ -31,14 +31,14 @@ def work_folder(assignment: Assignment, parent: Path) -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="job-", dir=parent))
     except OSError as error:
-        log.warning("put off: no place for its files: %s", error)
+        log.warning("delayed: no folder for its files: %s", error)
         raise Later(_LATER_S) from error
     try:
         yield folder
     except (StoreUnavailable, StoreFull, DiskFull) as error:
         if assignment.start_number >= _STARTS:
             raise
-        log.warning("put off: %s", error)
+        log.warning("delayed: %s", error)
         after_s = min(_LONGEST_LATER_S, _LATER_S * assignment.start_number)
         raise Later(after_s) from error
     finally:

@@ -1,1 +1,1 @@
-"""In and out of Telegram: what comes is kept at once, what goes out takes its turn."""
+"""Telegram: incoming updates are stored first, outgoing messages are rate-limited."""

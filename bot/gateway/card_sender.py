@@ -1,4 +1,4 @@
-"""Sends cards, so that none is left behind even if the answer to its sending is lost.
+"""Sends cards without leaving duplicates when the reply to a send is lost.
 
 Telegram has no idempotency key for messages. So a card is sent in these steps:
 

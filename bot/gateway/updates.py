@@ -39,7 +39,7 @@ _NO_FILE = "Send me a photo with a face, and I bring it to life."
 
 
 class MediaFile(Value):
-    """A file at Telegram, with all that is needed to fetch it again.
+    """A file at Telegram, with everything needed to fetch it again.
 
     Attributes:
         file_id: Telegram's id of it for this bot.

@@ -1,1 +1,1 @@
-"""The owner's side: who becomes an admin, who is served, how everything stands."""
+"""For the owner: admins, access, and the state of the service."""

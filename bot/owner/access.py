@@ -76,7 +76,7 @@ class CommandAttempt:
 
 
 class Guard:
-    """Admits updates, or tells people why not.
+    """Lets updates through, or tells people why not.
 
     Args:
         contact: the owner's contact; may be empty.

@@ -34,7 +34,7 @@ class Overview:
     """The state of the service.
 
     Attributes:
-        now_s: when this was the state, unix time.
+        now_s: the time of this state, unix time.
         is_paused: whether new orders are paused.
         queues: all queues, by name.
         workers: the live workers.

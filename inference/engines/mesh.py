@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BATCH = 5
-# Several faces are no clones: how much later each moves, s, and how strongly.
+# Several faces should not move in unison: how much later each moves, s, and how strongly.
 _DELAYS_S = (0.0, 0.16, 0.28, 0.08, 0.36, 0.2, 0.12, 0.24)
 _STRENGTHS = (1.0, 0.85, 1.1, 0.95, 0.9, 1.05, 0.8, 1.0)
 
@@ -193,12 +193,14 @@ def _kept_track(driving: Driving, first: Sequence[Picture]) -> Track | None:
         track = read_track(driving.track_file)
     except BrokenTrack as error:
         log.warning(
-            "the clip is measured anew: its track is unusable (%s)", error.__cause__ or error
+            "measuring the clip again: its track is unusable (%s)", error.__cause__ or error
         )
         return None
     found = track.frame_rate, track.frame_count, [track.frame_size]
     if found != (driving.frame_rate, driving.frame_count, [one.shape[1::-1] for one in first]):
-        log.warning("the clip is measured anew: %s is of another one", driving.track_file.name)
+        log.warning(
+            "measuring the clip again: %s is the track of another clip", driving.track_file.name
+        )
         return None
     log.info("the clip was measured before")
     return track
@@ -211,7 +213,7 @@ def _keep(track: Track, path: Path | None) -> None:
     try:
         write_track(track, path)
     except OSError as error:
-        log.warning("the clip's track is not kept: %s", error)
+        log.warning("could not write the clip's track: %s", error)
 
 
 def _face_renderer(photo: Picture, face: Face, network: Landmarker) -> FaceRenderer:

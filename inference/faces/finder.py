@@ -3,9 +3,9 @@
     tiles of the picture -> detector -> candidates, with votes
     candidate -> turned upright -> three looks -> a face, if the last two agree -> box and roll
 
-The detector misses faces smaller than a fifth of its picture, so it also sees tiles. It takes other
-things for faces, so each candidate is measured three times, each time where the time before has
-found it: on a face the points stay, elsewhere they wander.
+The detector misses faces smaller than a fifth of its picture, so it also searches tiles. It has
+false positives, so each candidate is measured three times, each time where the previous measurement
+placed it: on a face the points stay, elsewhere they drift.
 """
 
 import math
@@ -235,7 +235,7 @@ def centre_face(width: int, height: int) -> Face:
 
 
 def _search(network: Landmarker, picture: Picture, min_score: float) -> list[tuple[Landmarks, int]]:
-    """The faces and their votes, the surest first."""
+    """The faces and their votes, the most confident first."""
     accepted: list[tuple[Landmarks, int]] = []
     boxes = np.empty((0, 4))
     for candidate, votes in _candidates(network, picture):
@@ -254,7 +254,7 @@ def _search(network: Landmarker, picture: Picture, min_score: float) -> list[tup
 
 
 def _candidates(network: Landmarker, picture: Picture) -> list[tuple[Detection, int]]:
-    """What the detector takes for faces, and in how many tiles; the surest first."""
+    """The detections and in how many tiles each was found; the most confident first."""
     height, width = picture.shape[:2]
     found = list(network.detect(picture))
     for left, upper, side in _tiles(width, height):
@@ -303,8 +303,8 @@ def _turned_upright(
 ) -> tuple[float, Square] | None:
     """The surest detection in the square's surroundings, from all four sides: score and square.
 
-    The detector also sees faces that lie on their sides, but mistakes which way up they are. It is
-    surest of upright ones.
+    The detector also finds faces on their sides, but not their orientation. It is most confident
+    about upright ones.
     """
     best: tuple[float, Square] | None = None
     for quarters in range(4):

@@ -144,7 +144,7 @@ class Landmarker:
             self._scores = _interpreter(model.scores)
 
     def detect(self, picture: Picture) -> list[Detection]:
-        """Find faces that fill at least about a fifth of the picture's side, the surest first.
+        """Find faces of at least about a fifth of the picture's side, the most confident first.
 
         Args:
             picture: uint8 (H, W, 3) RGB.
@@ -327,7 +327,7 @@ def _run(interpreter: Any, value: Floats) -> list[Floats]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the library prints while it loads off stderr: it greets at every start.
+    """Discard what the library prints to stderr while loading.
 
     Changes the stderr of the whole process: call it under a lock.
     """

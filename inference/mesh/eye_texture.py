@@ -55,7 +55,7 @@ class EyeTexture:
 
     @classmethod
     def of(cls, photo: Picture, points: Doubles, eye: int) -> "EyeTexture":
-        """Take eye 0 or 1 of a photo apart."""
+        """Split eye 0 or 1 of a photo into its parts."""
         lines = LidLines.of(points, eye)
         scale = float(np.clip(1.5 * lines.frame.width, _MIN_SCALE, _MAX_SCALE))
         a, b = np.meshgrid(

@@ -1,4 +1,4 @@
-"""The parent's side of the engine process: one at a time, kept warm, killed when it must be.
+"""The parent's side of the engine process: kept warm, killed when it hangs.
 
     async with EngineProcess(setup) as engine:
         video = await engine.render(wish, "mesh", Path("out.mp4"))

@@ -128,7 +128,7 @@ async def go_down(telegram: Telegram, call: Parameters) -> JsonObject:
 
 
 async def order_fault(telegram: Telegram, call: Parameters) -> JsonObject:
-    """Order a fault."""
+    """Add a fault."""
     method = call.text("method") or ANY
     if method not in {ANY, DOWNLOAD} and name_of(method) is None:
         raise SimError(f"There is no method {method!r}.")

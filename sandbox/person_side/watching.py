@@ -51,7 +51,7 @@ class Watching:
         return web.json_response({"calls": found, "polls": log.polls})
 
     async def faults(self, _: web.Request) -> web.Response:
-        """Return the faults on order."""
+        """Return the active faults."""
         return web.json_response({"faults": self._telegram.faults.as_json()})
 
     async def file(self, request: web.Request) -> web.Response:

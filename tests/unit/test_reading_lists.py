@@ -8,7 +8,7 @@ from tests.unit.test_house import text_of
 
 # The most files, and the most lines of all of them together.
 LIMITS = {
-    "The way of a photo": (16, 4_500),
+    "The path of a photo": (16, 4_500),
     "From `run_job` to the mp4": (8, 1_700),
 }
 

@@ -363,7 +363,7 @@ async def test_clip_over_the_limit_is_refused_before_it_is_fetched(talk: Talk) -
     await talk.shows("I have your clip")
     large = {**clip, "file_size": 21_000_000, "file_name": "party.mp4"}
     await talk.desk.post("message", content=json.dumps({"video": large}))
-    told = await talk.shows("party.mp4 has 21.0 MB, and I can take 20 MB at most")
+    told = await talk.shows("party.mp4 is 21.0 MB, but I can accept at most 20 MB")
     assert "Send a shorter clip" in text_of(told)
     assert await talk.desk.calls("getFile") == []
 

@@ -269,8 +269,8 @@ async def test_full_disk_pauses_the_worker_until_there_is_room(
         await seen(is_not_paused)
     assert await redis.hget(order.ref.key, "ats") == "1"
     said = [record.message for record in caplog.records if record.name == "worker.agent"]
-    assert any("for lack of room" in line and "0 MB left" in line for line in said)
-    assert any("there is room again" in line for line in said)
+    assert any("too little disk space" in line and "0 MB left" in line for line in said)
+    assert any("enough disk space again" in line for line in said)
 
 
 async def test_disk_that_is_full_at_the_end_costs_no_attempt(
