@@ -175,7 +175,8 @@ def _side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> Iterato
     """The face with several movements side by side (`inference/show_all.py`)."""
     motions = motions_side_by_side(wish, engine, source)
     photo = read_normalised(wish.photo.path)
-    close = close_up(photo, faces_to_move(wish, engine, photo)[0])
+    face = faces_to_move(wish, engine, photo)[0]
+    close = close_up(photo, face, faces_to_spare(wish, [face]))
     lengths = lengths_of(motions)
     with closing(sheets(close, motions, engine)) as frames:
         yield FrameStream(

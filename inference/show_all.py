@@ -48,11 +48,13 @@ class CloseUp:
         picture: uint8 (h, w, 3) RGB.
         face: the same face, in px of `picture`.
         tile: the part that is shown, `TILE_PX` square.
+        still: the photo's other faces, which stay as they are.
     """
 
     picture: Picture
     face: Face
     tile: CropBox
+    still: tuple[Face, ...] = ()
 
 
 def lengths_of(motions: Iterable[CurveMotion | Track]) -> list[int]:
@@ -66,12 +68,13 @@ def sheet_size(count: int) -> tuple[int, int]:
     return columns * (TILE_PX + _GAP_PX) - _GAP_PX, rows * (TILE_PX + _GAP_PX) - _GAP_PX
 
 
-def close_up(photo: Picture, face: Face) -> CloseUp:
+def close_up(photo: Picture, face: Face, still: Sequence[Face] = ()) -> CloseUp:
     """The square about a face that a tile shows, and what lies around it, reduced or enlarged.
 
     Args:
         photo: uint8 (H, W, 3) RGB.
         face: in px of the photo.
+        still: the photo's other faces.
     """
     height, width = photo.shape[:2]
     shown = square_inside(face.box.centre, _SHOWN * face.box.width, width, height)
@@ -86,13 +89,17 @@ def close_up(photo: Picture, face: Face) -> CloseUp:
         picture.shape[1],
         picture.shape[0],
     )
-    box = CropBox(
-        left=face.box.left - left,
-        upper=face.box.upper - upper,
-        right=face.box.right - left,
-        lower=face.box.lower - upper,
-    )
-    return CloseUp(picture, face.model_copy(update={"box": box.scaled(factor)}), tile)
+
+    def moved(one: Face) -> Face:
+        box = CropBox(
+            left=one.box.left - left,
+            upper=one.box.upper - upper,
+            right=one.box.right - left,
+            lower=one.box.lower - upper,
+        )
+        return one.model_copy(update={"box": box.scaled(factor)})
+
+    return CloseUp(picture, moved(face), tile, tuple(map(moved, still)))
 
 
 def sheets(
@@ -105,6 +112,7 @@ def sheets(
         movements: at least one.
         engine: one that evaluates motions; it animates all of them at the same time.
     """
+    engine.still_faces = close.still
     crop = engine.crop_for([close.face], close.picture)
     engine.prepare(close.picture, [close.face])
     rows, columns = (slice(*ends) for ends in _sides(close.tile))

@@ -43,6 +43,8 @@ OVAL = _indices(
 )
 # fmt: on
 """The border of the mesh, clockwise from the forehead's middle."""
+TEMPLES = _indices(127, 356)
+"""The border's points beside the eyes."""
 
 CHEEKS = (
     _indices(50, 187, 207, 216, 206, 203, 36),

@@ -2,7 +2,8 @@
 
 photo with a shut mouth    the driver's mouth, or a painted one
 photo that shows teeth     its own teeth over a painted cavity, so that there is one row only; where
-                           it shows few, they fade into a painted row when the lips move
+                           it shows few, a painted row in their light replaces them as soon as
+                           the lips move
 other open mouths          as shut ones, when they open much wider than in the photo
 covered mouths             nothing: the mask moves with the face
 """
@@ -57,6 +58,7 @@ class Mouth:
         self._arch = Arch(head, edge)
         self._lip_edges = LipEdges(photo, points) if self._gap >= SHUT_GAP else None
         self._teeth = PaintedTeeth(self._arch, head.scale, self._tone, enamel)
+        self._shade = np.float32(1) if enamel is None else enamel / self._teeth.enamel
 
     def draw(
         self,
@@ -121,7 +123,7 @@ class Mouth:
         cavity = painted_cavity(area, gap, self._tone)
         shown, own = smoothstep((gap - 0.03) / 0.08), cavity
         if self._own is not None:
-            shown = self._own.missing * smoothstep((moved - 0.1) / 0.6)
+            shown = self._own.missing * smoothstep((moved - 0.05) / 0.25)
             if shown < 1:
                 own = self._own.over(cavity, points, target)
                 own *= 1 - _NARROW_SHADE * (1 - smoothstep(gap / _NARROW))
@@ -129,6 +131,8 @@ class Mouth:
             return own
         lit = 0.4 + 0.6 * smoothstep(np.minimum(area.a, 1 - area.a) / 0.22)
         colour = mixed(cavity, self._teeth.over(cavity, points), lit)
+        if self._own is not None:  # at first in the light in which the photo's teeth are
+            colour *= self._shade + (1 - self._shade) * smoothstep((moved - 0.15) / 0.6)
         shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
         return np.asarray(own + shown * (colour * (1 - shadow[..., None]) - own), np.float32)
 

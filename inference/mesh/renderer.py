@@ -26,6 +26,7 @@ from inference.mesh.raster import Floats
 from inference.mesh.retarget import Retargeter
 from inference.mesh.sampling import smoothstep
 from inference.mesh.shading import FoldShading
+from inference.mesh.temples import Temples
 from inference.mesh.warp import Displacement, MeshWarp, common_part
 from jobs.model import CropBox
 
@@ -71,6 +72,7 @@ class FaceRenderer:
         self._eyes = Eyes(photo, landmarks.points)
         self._mouth = Mouth(photo, landmarks.points, self.head)
         self._folds = FoldShading(photo, landmarks.points, mesh)
+        self._temples = Temples(photo, landmarks.points)
 
     def render(self, moment: Moment) -> Picture:
         """Return one frame of `box` in which only this face moves, see `PhotoRenderer.render`."""
@@ -107,9 +109,11 @@ class FaceRenderer:
         """
         self._eyes.unfold(places, (part.left, part.upper), posed.points, moment.lids)
 
-    def shaded(self, photo: Picture, moment: Moment) -> Picture:
-        """Return the photo (H, W, 3) with the folds of a moment drawn into this face."""
-        return photo if moment.folds is None else self._folds.shaded(photo, moment.folds)
+    def shaded(self, photo: Picture, posed: Posed, moment: Moment) -> Picture:
+        """Return the photo (H, W, 3) with what a moment changes in this face's skin."""
+        if moment.folds is not None:
+            photo = self._folds.shaded(photo, moment.folds)
+        return self._temples.without_lashes(photo, posed.points, posed.head.scale / self.head.scale)
 
     def draw(self, frame: Picture, corner: tuple[int, int], posed: Posed, moment: Moment) -> None:
         """Draw eyes and mouth into a warped photo, in place.
@@ -158,15 +162,14 @@ class PhotoRenderer:
             rest: (3,) yaw, pitch and roll of the driver at rest, radians, if the faces take over
                 its pose and expression as they are; None: only how they change.
         """
-        photo = self._photo
-        for face, moment in zip(self._faces, moments, strict=True):
-            photo = face.shaded(photo, moment)
-        box = self.box
-        frame = photo[box.upper : box.lower, box.left : box.right].copy()
+        photo, box = self._photo, self.box
         faces = [
             (face, face.pose(moment, rest), moment)
             for face, moment in zip(self._faces, moments, strict=True)
         ]
+        for face, posed, moment in faces:
+            photo = face.shaded(photo, posed, moment)
+        frame = photo[box.upper : box.lower, box.left : box.right].copy()
         moved = [
             face.displacement(posed, share)
             for (face, posed, _), share in zip(faces, self._shares, strict=True)

@@ -86,6 +86,7 @@ class Retargeter:
         lips = head.points[_LIPS].mean(axis=0)
         self._near_mouth = _bell(head.points, lips, _SIZE_REACH_CM)[:, None]
         self._lids = [_Lid.of(head.points, eye) for eye in (0, 1)]
+        self._jaw = expression_fields(mesh)["jawOpen"]
 
     def shape(self, moment: Moment, *, absolute: bool = False) -> Shape:
         """Return the face at a moment.
@@ -107,6 +108,7 @@ class Retargeter:
             offsets = offsets * (1 + (size - 1) * self._near_mouth)
         offsets = offsets * self._free
         points = self._head.points + offsets
+        points -= self._closed_jaw(points, change)
         for lid, opening in zip(self._lids, moment.lids, strict=True):
             lid.move(points, self._head.points, offsets, float(opening))
         gaps, distances = self._gaps(change, overlap)
@@ -122,6 +124,26 @@ class Retargeter:
         # Only what the moment moves too: a shut smile does not take back the photo's bared teeth.
         shown = np.where(offsets * self._own > 0, np.minimum(np.abs(offsets), abs(self._own)), 0)
         return offsets - overlap * np.sign(offsets) * shown, overlap
+
+    def _closed_jaw(self, points: Doubles, change: Doubles) -> Doubles:
+        """How far the jaw goes up when an open mouth shuts, (478, 3) cm; else its lips would swell.
+
+        Args:
+            points: with the moment's expression, whose own jaw may close the mouth already.
+            change: of the gaps, mouth widths.
+        """
+        if self._head.gaps.max() < SHUT_GAP:
+            return np.zeros(1)
+        inner = slice(1, -1)
+        upper, lower = UPPER_INNER_LIP[inner], LOWER_INNER_LIP[inner]
+        own = self._head.gaps[inner]
+        wanted = mouth_width(points) * np.maximum(0, own + np.minimum(0, change[inner]))
+        shuts = np.maximum(0, mouth_width(self._head.points) * own - wanted)
+        too_far = np.clip(points[lower, 1] - points[upper, 1] - wanted, 0, shuts)
+        share = too_far / (self._jaw[lower, 1] - self._jaw[upper, 1])
+        along = np.maximum.accumulate(self._head.points[upper, 0])
+        share = np.interp(self._head.points[:, 0], along, share)
+        return np.asarray(share[:, None] * self._jaw, np.float64)
 
     def _with_brows(self, offsets: Doubles) -> Doubles:
         """Amplify the brows, which the network measures too small, and bound them."""

@@ -78,6 +78,9 @@ class PaintedTeeth:
         scale: px per cm in the photo.
         tone: of the photo.
         enamel: (3,) RGB of the middle teeth; None where the photo does not show them.
+
+    Attributes:
+        enamel: (3,) float32 RGB, as it is painted.
     """
 
     def __init__(self, arch: Arch, scale: float, tone: Tone, enamel: Floats | None = None) -> None:
@@ -87,6 +90,7 @@ class PaintedTeeth:
         usual = min(_LIGHTEST, _LIGHTER_THAN_SKIN * tone.light) * tone.painted(ENAMEL)
         # What the photo shows of them between narrow lips is in their shade.
         enamel = usual if enamel is None else 0.25 * enamel + 0.75 * usual
+        self.enamel = np.asarray(enamel, np.float32)
         painted = _painted(max(32.0, 2 * self._scale), arch.crown, tone, enamel)
         shrunk = cv2.resize(painted, (int(width), int(height)), interpolation=cv2.INTER_AREA)
         self._texture = np.asarray(shrunk, np.float32)

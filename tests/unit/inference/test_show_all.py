@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -159,6 +160,22 @@ def test_face_is_found_again_where_it_was() -> None:
     )
 
 
+def test_other_faces_stay_as_they_are() -> None:
+    pair = np.hstack([ASTRONAUT, ASTRONAUT])
+    other = FACE.model_copy(update={"box": FACE.box.model_copy(update={"left": 686, "right": 784})})
+    engine = StillEngine()
+    engine.still_faces = (FACE, FACE)  # of the video before
+
+    with closing(sheets(close_up(pair, FACE, [other]), [movement(1)], engine)) as frames:
+        next(frames)
+
+    (still,) = list(engine.still_faces)
+    factor = TILE_PX / (2.1 * FACE.box.width)
+    moved = close_up(pair, FACE).face.box
+    assert still.box.left - moved.left == pytest.approx(512 * factor, abs=2)
+    assert (still.box.upper, still.box.lower) == (moved.upper, moved.lower)
+
+
 def grey_at(close: CloseUp, box: CropBox) -> float:
     return float(close.picture[box.upper : box.lower, box.left : box.right].mean())
 
@@ -202,6 +219,19 @@ def wish(tmp_path: Path) -> Wish:
         faces=(FACE,),
     )
     return Wish(photo=photo, movement=Movement(templates=NAMES))
+
+
+def test_faces_that_do_not_move_are_told_to_the_engine(
+    wish: Wish, source: TemplateSource, tmp_path: Path
+) -> None:
+    other = Face(number=2, box=CropBox(left=10, upper=10, right=60, lower=60), votes=3)
+    photo = wish.photo.model_copy(update={"faces": (FACE, other)})
+    engine = StillEngine()
+
+    wish = wish.model_copy(update={"photo": photo, "face_boxes": (FACE.box,)})
+    animate_photo(wish, engine, tmp_path / "all.mp4", source)
+
+    assert [face.number for face in engine.still_faces] == [2]
 
 
 @pytest.mark.usefixtures("landmarker")

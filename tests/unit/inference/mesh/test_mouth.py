@@ -228,21 +228,43 @@ def painted(head: Head, *parts: tuple[Doubles, Doubles, tuple[int, int, int]]) -
     return photo
 
 
-def test_few_own_teeth_become_a_whole_row_when_the_mouth_opens(plain_head: Head) -> None:
-    head, _ = opened(plain_head, 0.7)
+def with_few_teeth(head: Head, colour: tuple[int, int, int]) -> Picture:
+    """A photo that shows the middle teeth only."""
     flat = head.projected(head.points)[:, :2]
     upper, lower = flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP]
     middle = slice(3, 8)
-    photo = painted(
-        head, (upper, lower, (40, 15, 15)), (upper[middle], lower[middle], (200, 190, 180))
-    )
+    return painted(head, (upper, lower, (40, 15, 15)), (upper[middle], lower[middle], colour))
 
-    frame = filled(photo, head, 0.8)
+
+@pytest.mark.parametrize("by_cm", [0.3, 0.8])
+def test_few_own_teeth_become_a_whole_row_when_the_mouth_opens(
+    plain_head: Head, by_cm: float
+) -> None:
+    head, _ = opened(plain_head, 0.7)
+    photo = with_few_teeth(head, (200, 190, 180))
+
+    frame = filled(photo, head, by_cm)
 
     for column in (2, 8):
-        x, y = np.rint(upper[column] + [0, 4]).astype(int)
+        x, y = np.rint(head.projected(head.points)[UPPER_INNER_LIP[column], :2] + [0, 4]).astype(
+            int
+        )
         assert photo[y, x] @ LUMA < 60
         assert frame[y, x] @ LUMA > 90
+
+
+def test_a_painted_row_begins_in_the_light_of_the_teeth_it_replaces(plain_head: Head) -> None:
+    head, _ = opened(plain_head, 0.7)
+    photo = with_few_teeth(head, (135, 110, 110))
+    own = float(column(photo, head, 0.0).max(axis=0) @ LUMA)
+
+    little, far = (
+        float((column(filled(photo, head, by_cm), head, by_cm) @ LUMA).max())
+        for by_cm in (0.3, 1.2)
+    )
+
+    assert little == pytest.approx(own, rel=0.2)
+    assert far > 1.4 * own
 
 
 def test_lips_that_shut_cover_the_teeth(

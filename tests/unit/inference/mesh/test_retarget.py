@@ -130,3 +130,32 @@ def test_a_wider_mouth_moves_more(
 
     assert moved(0.0) == pytest.approx(moved(width))
     assert moved(width / 1.2) > moved(width) > moved(width * 1.2)
+
+
+def test_lips_of_an_open_mouth_that_shuts_do_not_swell(
+    plain_head: Head, no_scores: Doubles, landmarker: Landmarker
+) -> None:
+    points = plain_head.points + expression_fields(landmarker.mesh)["jawOpen"]
+    head = replace(plain_head, points=points)
+    retargeter = Retargeter(head, no_scores, landmarker.mesh)
+
+    shut = retargeter.shape(Moment(gaps=np.full(11, -0.5)))
+
+    assert shut.gaps[5] < head.gaps[5] - 0.4
+    for inner, outer in ((13, 0), (14, 17)):
+        was, now = (np.linalg.norm(one[inner] - one[outer]) for one in (points, shut.points))
+        assert now == pytest.approx(was, rel=0.25)
+    assert shut.points[152, 1] < points[152, 1] - 0.5  # the chin
+
+
+def test_a_driver_whose_jaw_shuts_moves_it_only_once(
+    plain_head: Head, no_scores: Doubles, landmarker: Landmarker
+) -> None:
+    jaw = expression_fields(landmarker.mesh)["jawOpen"]
+    head = replace(plain_head, points=plain_head.points + jaw)
+    change = plain_head.gaps - head.gaps
+    retargeter = Retargeter(head, no_scores, landmarker.mesh)
+
+    shut = retargeter.shape(Moment(expression=-jaw, gaps=change))
+
+    assert shut.points[152] == pytest.approx(plain_head.points[152], abs=0.1)  # the chin

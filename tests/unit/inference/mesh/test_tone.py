@@ -16,6 +16,13 @@ def in_sepia(photo: Picture) -> Picture:
     return np.asarray(np.rint((photo @ LUMA)[..., None] * SEPIA), np.uint8)
 
 
+def as_jpeg(photo: Picture, quality: int) -> Picture:
+    bgr = np.ascontiguousarray(photo[..., ::-1])
+    _, coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])
+
+
 def test_a_colour_photo_has_many_hues(astronaut: Picture, astronaut_landmarks: Landmarks) -> None:
     tone = Tone.of(astronaut, astronaut_landmarks.points)
     colour = np.full((2, 2, 3), (150, 60, 60), np.float32)
@@ -34,15 +41,20 @@ def test_a_dark_colour_photo_has_many_hues(
     assert Tone.of(dark, astronaut_landmarks.points).hues is None
 
 
-@pytest.mark.parametrize("light", [1.0, 0.35])
-def test_a_sepia_jpeg_keeps_its_hue(
-    astronaut: Picture, astronaut_landmarks: Landmarks, light: float
+@pytest.mark.parametrize("quality", [30, 70])
+def test_a_colour_jpeg_has_many_hues(
+    astronaut: Picture, astronaut_landmarks: Landmarks, quality: int
 ) -> None:
-    sepia = np.ascontiguousarray(in_sepia((astronaut * light).astype(np.uint8))[..., ::-1])
-    _, coded = cv2.imencode(".jpg", sepia, [cv2.IMWRITE_JPEG_QUALITY, 70])
-    photo = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+    assert Tone.of(as_jpeg(astronaut, quality), astronaut_landmarks.points).hues is None
 
-    tone = Tone.of(np.ascontiguousarray(photo), astronaut_landmarks.points)
+
+@pytest.mark.parametrize(("light", "quality"), [(1.0, 70), (0.35, 70), (1.0, 30), (0.7, 30)])
+def test_a_sepia_jpeg_keeps_its_hue(
+    astronaut: Picture, astronaut_landmarks: Landmarks, light: float, quality: int
+) -> None:
+    photo = as_jpeg(in_sepia((astronaut * light).astype(np.uint8)), quality)
+
+    tone = Tone.of(photo, astronaut_landmarks.points)
 
     red, green, blue = tone.kept_to_hue(light * np.full((1, 1, 3), (150, 60, 60), np.float32))[0, 0]
     assert green / red == pytest.approx(0.85, abs=0.05)
