@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.faces.head import EyeFrame
+from inference.faces.head import CornerFrame
 from inference.faces.topology import TEMPLES, UPPER_LIDS
-from inference.mesh.expressions import smoothstep
-from inference.mesh.sampling import blurred, sample, smooth
+from inference.mesh.sampling import blurred, sample, smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -67,7 +66,7 @@ def _widths(points: Doubles) -> Doubles:
 
 def _without_lashes(photo: Picture, points: Doubles, eye: int) -> tuple[int, int, Floats]:
     """Left and upper edge of the part beside an eye, and how much lighter it is without lashes."""
-    frame = EyeFrame.of(points, eye)
+    frame = CornerFrame.of(points, eye)
     ends = (-_REACH, -_BEGIN) if eye == 0 else (1 + _BEGIN, 1 + _REACH)
     a, b = np.meshgrid(np.arange(*ends, 1 / _PX), np.arange(-2 * _HEIGHT, 2 * _HEIGHT, 1 / _PX))
     seen = sample(photo, frame.outside(np.stack([a, b], axis=-1))) + 1
@@ -77,8 +76,8 @@ def _without_lashes(photo: Picture, points: Doubles, eye: int) -> tuple[int, int
     )
     lighter = blurred(closed, _BLUR * _PX) / seen - 1
     out = -a if eye == 0 else a - 1
-    inside = smooth((out - _BEGIN) / _FADE) * smooth((_REACH - out) / _FADE)
-    lighter *= (inside * smooth((_HEIGHT - np.abs(b)) / _FADE))[..., None]
+    inside = smoothstep((out - _BEGIN) / _FADE) * smoothstep((_REACH - out) / _FADE)
+    lighter *= (inside * smoothstep((_HEIGHT - np.abs(b)) / _FADE))[..., None]
 
     corners = frame.outside(np.array([[x, y] for x in ends for y in (-_HEIGHT, _HEIGHT)]))
     limit = photo.shape[1::-1]
