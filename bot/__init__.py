@@ -1,4 +1,4 @@
-"""Telegram: updates come in and messages go out; everything between them lies in Redis.
+"""Telegram: updates come in and messages go out; everything in between is stored in Redis.
 
 Of our packages, it imports only `jobs`. It never opens a picture.
 """

@@ -85,7 +85,7 @@ def faces_to_move(wish: Wish, engine: Engine, photo: Picture) -> tuple[Face, ...
 
     Raises:
         NoFaceFound: no face was chosen, and there is none.
-        EngineUnavailable: the engine cannot move so many.
+        EngineUnavailable: the engine cannot move that many.
     """
     if wish.face_count > engine.max_faces:
         needs = f"an order for fewer faces: it moves {engine.max_faces}, let another move more"

@@ -82,7 +82,7 @@ def animate(
 
     Raises:
         UserError: the input cannot be used.
-        OperatorError: something of ours is missing or failed.
+        OperatorError: an engine, weights or a file cannot be used.
     """
     started = time.monotonic()
     say = _speaker(is_quiet=arguments.quiet)

@@ -92,7 +92,7 @@ def animate_photo(
         listener: follows the work and may stop it.
 
     Raises:
-        Cancelled: the listener wanted it.
+        Cancelled: the listener requested it.
         UserError: photo, clip, face or template cannot be used.
         OutputNotWritable, DiskFull, EncoderFailed: the video cannot be written.
     """

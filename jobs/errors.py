@@ -5,7 +5,7 @@
     |  +- MediaError      about one file: EmptyFile, MediaTooLarge, UnsupportedMedia, ...
     |  +- NoFaceFound, NoSuchFace, FaceBoxOutside, UnknownTemplate, UnknownEngine, ...
     |  +- OrderRefused    an order that is not accepted (jobs/service_errors.py)
-    +- OperatorError      ours to fix: BrokenTemplate, EngineUnavailable, EncoderFailed, ...
+    +- OperatorError      for the operator to fix: BrokenTemplate, EngineUnavailable, ...
     |  +- WeightsError    about weight files: WeightsMissing, WeightsCorrupt, DownloadFailed, ...
     |  +- QueueError      about Redis/Valkey (jobs/service_errors.py)
     |  +- StoreError      about the file store (jobs/service_errors.py)
@@ -55,15 +55,15 @@ def os_reason(error: OSError) -> str:
 
 
 class UserError(AnimatoError):
-    """The person's input; the sentence is all that is shown."""
+    """Caused by the person's input; only the sentence is shown."""
 
 
 class OperatorError(AnimatoError):
-    """Ours to fix; shown to the operator, with the traceback in the log."""
+    """For the operator to fix; shown to them, with the traceback in the log."""
 
 
 class Cancelled(AnimatoError):
-    """The work was stopped because somebody asked for it."""
+    """The work was cancelled."""
 
     sentence = "Cancelled."
 
@@ -276,7 +276,7 @@ class OutputNotWritable(UserError):
     sentence = "{path} cannot be written ({reason}): choose another --output."
 
 
-# --- ours ---
+# --- for the operator ---
 
 
 class BrokenTemplate(OperatorError):

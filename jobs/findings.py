@@ -26,10 +26,10 @@ class Findings(Value):
 
     Attributes:
         file: the normalised file.
-        name: the file's name as it came, for error messages.
+        name: the original file name, for error messages.
         width: of the normalised picture, px; 0 in a record of an earlier version that lacks it.
         height: same for the height.
-        original_width: of the upright picture as it came, px; boxes drawn by people refer to it.
+        original_width: of the upright original, px; boxes drawn by people refer to it.
         original_height: same for the height.
         faces: largest first; of a clip those in its first frames.
         warnings: what the person should know before going on.
@@ -51,7 +51,7 @@ class Findings(Value):
 
     @property
     def scale(self) -> float:
-        """Size of the normalised picture / size as it came, by the longer side."""
+        """Size of the normalised picture / size of the original, by the longer side."""
         longer = max(self.original_width, self.original_height)
         return max(self.width, self.height) / longer
 
@@ -99,7 +99,7 @@ class VoiceFindings(Value):
     Attributes:
         file: the sound that the video gets, AAC in an m4a file.
         curves: how a mouth speaks it, see `inference/voice/speech.py`.
-        name: the file's name as it came, for error messages.
+        name: the original file name, for error messages.
         frame_count: number of frames of `SPEECH_FRAME_RATE` that cover the sound.
         warnings: what the person should know before going on.
     """

@@ -186,6 +186,6 @@ def error_from_dict(data: dict[str, Any]) -> AnimatoError:
     """Return the error that `AnimatoError.to_dict` wrote.
 
     Raises:
-        KeyError: `data` names no error of ours, or a field of its sentence is missing.
+        KeyError: `data` names an unknown error, or a field of its sentence is missing.
     """
     return _STORED[data["error"]](**data["fields"])

@@ -26,7 +26,7 @@ class DiskSpace:
         self._is_short = False
 
     def shortage(self) -> str | None:
-        """Return what is short, in words for the operator; None if nothing is."""
+        """Return where space is short, as text for the operator; None if nowhere."""
         limit_bytes = self._min_free_bytes * (_MARGIN if self._is_short else 1.0)
         reason = None
         try:

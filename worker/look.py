@@ -121,7 +121,7 @@ class LookRunner:
         Raises:
             MediaError: the photo or the clip cannot be used.
             RecordError: the job cannot be read.
-            GateFailed, ProcessKilled, StoreError: ours.
+            GateFailed, ProcessKilled, StoreError: not the fault of the files.
         """
         job = LookJob.read(assignment.text)
         looking = asyncio.ensure_future(self._look(job, folder))

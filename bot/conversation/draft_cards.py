@@ -1,4 +1,4 @@
-"""The cards of drafts: edited in place, or sent anew if they are gone."""
+"""The cards of drafts: edited in place, or sent again if they are gone."""
 
 from functools import partial
 from typing import Any
@@ -96,7 +96,7 @@ class DraftCards:
         if draft.card is not None:
             card = await messenger.edit_media(draft.chat_id, draft.card, picture, content)
         if card is None:
-            # First as a text: one that nobody knows to have arrived can be told from a result.
+            # First as a text: if it may not have arrived, it can be told apart from a result.
             sent = await self._send(draft, content)
             card = await messenger.edit_media(draft.chat_id, sent, picture, content) or sent
         await self.adopt(draft, card)

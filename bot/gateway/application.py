@@ -172,7 +172,7 @@ class BotApplication(_Base):
             error = await self._try(update)
             if error is None or isinstance(error, Forbidden):
                 if error is not None:
-                    log.info("nobody can be answered about the update %d", update.update_id)
+                    log.info("cannot reply to the update %d", update.update_id)
                 await self.inbox.done(update)
                 return
             if is_temporary(error) and time.monotonic() - began_s < self.backoff.outage_s:

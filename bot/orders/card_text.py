@@ -87,7 +87,7 @@ def standing_of(card: OrderCard, status: Status, engines: tuple[str, ...]) -> Or
         return OrderStanding(stage, percent=round(100 * progress.share) if progress else 0)
     place = card.shown.updated(status.ahead)
     if card.order.engine not in engines:
-        # All movements at once are made by one engine alone.
+        # Only one engine can show all movements at once.
         others = () if card.order.wish.movement.templates else engines
         return OrderStanding("unattended", place, others=others)
     return OrderStanding("retrying" if status.state is OrderState.RETRYING else "waiting", place)
@@ -273,7 +273,7 @@ def done_message(card: OrderCard, now_s: float, _: Texts) -> FinalMessage:
 
 
 def failed_message(card: OrderCard, _: Texts) -> FinalMessage:
-    """The card's final message after a message of its own has told the failure."""
+    """The card's final message after the failure was sent as a separate message."""
     return FinalMessage(text=_("{title} failed.", title=card.title))
 
 

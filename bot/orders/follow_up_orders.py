@@ -36,7 +36,7 @@ class FollowUpOrders:
     async def retry(
         self, draft: Draft, number: int, message: CardMessage | None = None, by: int | None = None
     ) -> PlacedOrder:
-        """Try a failed order again; place it anew if it or its files are gone.
+        """Retry a failed order; place it again if it or its files are gone.
 
         Args:
             draft: whose order it is.

@@ -130,7 +130,7 @@ class LookDelivery:
                 content = MessageContent(error_text(error, self._services.texts))
                 await self._services.messenger.send(draft.target, content, droppable=True)
             except ChatBusy:
-                log.info("%s: the person was not told", draft.order_id)
+                log.info("%s: could not notify the person", draft.order_id)
             await self._services.drafts.change(draft.draft_id, Draft.without_movement)
             return False
 

@@ -69,14 +69,14 @@ class Offer:
         return min(MAX_FACES, max((self.known[name].max_faces for name in names), default=1))
 
     def moves(self, engine: str, face_count: int) -> bool:
-        """Whether an engine moves so many faces in one video."""
+        """Whether an engine can move `face_count` faces in one video."""
         info = self.known.get(engine)
         return face_count <= (1 if info is None else info.max_faces)
 
     def engine_or_default(self, wanted: str | None = None, face_count: int = 1) -> str | None:
         """Return the engine for an order: the wanted one even if no worker offers it now.
 
-        An engine that cannot move so many faces is passed over. None: there is no other one.
+        An engine that cannot move that many faces is skipped. None: there is no other one.
         """
         setting = None if self.default == AUTO else self.default
         ranked = filter(None, (wanted, setting, *self.engines, *self.last))

@@ -34,7 +34,7 @@ from jobs.wish import Movement, Wish
 _DAY_S = 86_400.0
 # An estimate: the length of a recorded movement is known to the worker only.
 _RECORDED_FRAMES = 250
-# Showing all movements is less urgent: it queues as if it were so many times the work.
+# Showing all movements is less urgent: it queues as if it were this many times the work.
 _SHOW_ALL_COST = 3.0
 
 

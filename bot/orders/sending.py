@@ -1,4 +1,4 @@
-"""Sends a delivery once, as far as Telegram allows, and says what each error means.
+"""Sends a delivery once, as far as Telegram allows, and classifies each error.
 
     DeliverySender.begin -> what to do now (`jobs/queues/delivery_records.py`)
     DeliverySender.send  -> record, send, record the receipt

@@ -7,7 +7,7 @@ STRENGTH = "strength"
 
 MORE, LESS = "more", "less"
 _FACTORS = {MORE: 1.25, LESS: 1 / 1.25}
-# A smaller step is not worth a video: nobody would see it.
+# A smaller step would not be visible.
 _LEAST_STEP = 0.05
 
 

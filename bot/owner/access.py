@@ -187,7 +187,7 @@ class Admissions:
         try:
             await self._services.messenger.send(ChatTarget(person_id), content)
         except TelegramError as error:
-            log.info("a person was not told of the access: %s", type(error).__name__)
+            log.info("could not notify a person of the access: %s", type(error).__name__)
             return False
         return True
 

@@ -47,7 +47,7 @@ class AdminNotes:
                     ChatTarget(admin), MessageContent(text), droppable=True
                 )
             except (TelegramError, ChatBusy) as error:
-                log.info("an admin was not told: %s", type(error).__name__)
+                log.info("could not notify an admin: %s", type(error).__name__)
 
 
 class ErrorReporter:

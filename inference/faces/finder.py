@@ -56,7 +56,7 @@ _LOOK_SIDE, _LOOK_BELOW_BOX = 1.7, 0.107
 _SIZES, _ROLLS_DEG = (1.0, 0.75, 1.35), (0.0, 30.0, -30.0, 90.0, -90.0, 180.0)
 _MAX_INSTABILITY_BY_HAND = 0.03
 _LEAST_OVERLAP = 0.15
-# In another frame of a clip: how far a face is looked for, and how its size may differ.
+# In another frame of a clip: how far away a face is searched, and how its size may differ.
 _REACH, _MAX_GROWTH = 2.5, 2.0
 
 

@@ -97,7 +97,7 @@ class Person:
         self._pattern = self._pattern + share * (looks.pattern - self._pattern)
 
     def forget(self) -> None:
-        """Learn the face anew from its next sight; what it looked like is known again later."""
+        """Learn the face again from its next sighting; its earlier looks are still recognised."""
         if self.is_known and self._former is None:
             self._former = self._shape, self._pattern
         self.sights = 0
@@ -109,7 +109,7 @@ class Person:
     def is_same(self, looks: Looks, *, is_followed: bool) -> bool:
         """Return whether a face may be the person's.
 
-        Less is asked of one that is followed: it may be covered, or in another light.
+        The test is weaker for a face that is followed: it may be covered, or in another light.
         """
         if is_followed:
             fits = self.unlike(looks) < _MAX_UNLIKE_FOLLOWED or self._away(looks) < _SHAPE_CM
@@ -122,7 +122,7 @@ class Person:
         return self._correlation(looks) < _MIN_PATTERN and not self._recalls(looks)
 
     def _recalls(self, looks: Looks) -> bool:
-        """Whether the face looks again as it did before `forget`; then that is known again."""
+        """Whether the face looks as it did before `forget`; then restore that."""
         if self._former is None:
             return False
         now = self._shape, self._pattern

@@ -142,7 +142,7 @@ class Hourglass(nn.Module):
 def heads(
     features: Tensor, first: nn.Conv2d, second: nn.Conv2d | None
 ) -> tuple[Tensor, Tensor | None]:
-    """What two convolutions of one shape make of the same features, float32; in one go."""
+    """Outputs of two convolutions of one shape on the same features, float32; computed together."""
     if second is None:
         return cast(Tensor, first(features)).float(), None
     weight = torch.cat([first.weight, second.weight])

@@ -55,7 +55,7 @@ def expression_fields(mesh: CanonicalMesh) -> dict[str, Doubles]:
 
 
 def expression_of(scores: Doubles, fields: Mapping[str, Doubles]) -> Doubles:
-    """Return the offsets (478, 3) cm that scores (52,) stand for, above those of a face at rest."""
+    """Return the offsets (478, 3) cm of scores (52,), relative to a face at rest."""
     offsets = np.zeros((POINTS, 3))
     for name, field in fields.items():
         excess = scores[SCORES.index(name)] - _FLOORS.get(name, 0.0)

@@ -1,4 +1,4 @@
-"""The engine process as a child of this one: start it, write and read lines, end it for certain."""
+"""The engine process as a child of this one: start it, exchange lines with it, kill it."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ class ChildHandle:
 
     @property
     def lives(self) -> bool:
-        """Whether it still runs, as far as is known."""
+        """Whether it is running, as far as is known."""
         return self.process.returncode is None
 
     def send(self, request: dict[str, Any]) -> None:

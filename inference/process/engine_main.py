@@ -203,9 +203,9 @@ def render_wish(
     """Make the video as `result.mp4` in `folder`, and its thumbnail beside it.
 
     Raises:
-        Cancelled: the listener wanted it.
+        Cancelled: the listener requested it.
         UserError: the input cannot be used.
-        OperatorError: something of ours is missing or failed.
+        OperatorError: an engine, weights or a file cannot be used.
     """
     from inference.choose import TemplateSource  # noqa: PLC0415
     from inference.media.gate import LookLimits  # noqa: PLC0415

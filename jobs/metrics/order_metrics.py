@@ -41,7 +41,7 @@ class OrderMetrics:
     """Counts submitted orders and deliveries.
 
     Args:
-        registry: where the metrics are registered; None: one that nobody serves.
+        registry: where the metrics are registered; None: an unserved one.
 
     Attributes:
         connection: metrics of the Redis connection.

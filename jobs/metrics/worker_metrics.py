@@ -28,7 +28,7 @@ class WorkerMetrics:
     """Counts and times of a worker's jobs.
 
     Args:
-        registry: where the metrics are registered; None: one that nobody serves.
+        registry: where the metrics are registered; None: an unserved one.
 
     Attributes:
         connection: metrics of the Redis connection.

@@ -34,6 +34,6 @@ class OrderLogs:
                 await pipe.execute()
 
     async def last(self, order_id: str, lines: int) -> list[str]:
-        """Return at most so many lines about an order, the newest one last."""
+        """Return the last `lines` lines about an order, the newest one last."""
         with queue_errors(self._client):
             return list(map(str, await self._client.lrange(log_key(order_id), -lines, -1)))

@@ -50,7 +50,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A job that failed for a reason of ours, after all its attempts.
+    """A job that failed after all its attempts, not because of its input.
 
     Attributes:
         status: with its error.

@@ -1,4 +1,4 @@
-"""Queue workers that run for as long as the program does, whatever happens to the connection."""
+"""Queue workers that are reopened when the connection is lost."""
 
 import asyncio
 import logging

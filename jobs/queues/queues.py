@@ -233,7 +233,7 @@ class Queues:
                 await pipe.execute()
 
     async def dead_letters(self, at_most: int = 100) -> list[DeadLetter]:
-        """Return the jobs that failed for a reason of ours, the latest first."""
+        """Return the jobs that failed, but not because of their input, the latest first."""
         found = []
         for queue in (INTAKE, LOOK, *await self.known_engine_queues()):
             with queue_errors(self.client):

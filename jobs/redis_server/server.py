@@ -46,7 +46,7 @@ _USUAL = ("overcommit", "bye bye", "scheduling shutdown")  # warnings of every s
 
 @dataclass(frozen=True)
 class ServerTimeouts(RestartPolicy):
-    """How long the server is waited for, and when it is restarted.
+    """How long to wait for the server, and when to restart it.
 
     Attributes:
         lock_s: until a folder that is in use is refused; the last server may still be ending.
@@ -101,7 +101,7 @@ class RedisServer:
     Args:
         data_dir: its files are in the folder `redis` there, which is created if necessary.
         program: the server program; None: find one.
-        timeouts: how long it is waited for, and when it is restarted.
+        timeouts: how long to wait for it.
 
     Attributes:
         url: its address, which stays the same over restarts.

@@ -1,11 +1,11 @@
 """How long files are kept: a deadline in Redis for the folder of each draft and each order.
 
-    a photo arrives      put_input    its draft's files are kept for `input_s`
-    a tap                touch        they are kept for `input_s` from now
-    a clip is looked at  hold         its track is kept as long as a draft that holds the clip
-    an order is open     keep         they are kept while it is open, however long the queue is
-    Delete               forget       they are deleted at once
-    a result is sent     delivered    it is deleted after `result_s`, other attempts' files at once
+    a photo arrives      put_input        its draft's files are kept for `input_s`
+    a tap                touch            they are kept for `input_s` from now
+    a clip is looked at  hold             its track is kept as long as a draft with the clip
+    an order is open     keep             they are kept while it is open, however long the queue is
+    Delete               forget           they are deleted at once
+    a result is sent     record_delivery  kept for `result_s`; other attempts' files are deleted
 
 A folder without a deadline is kept: a result that was not delivered is never deleted, unless its
 order is no longer known (`sweep_leaks`). Deadlines are removed after the files, so that a sweep

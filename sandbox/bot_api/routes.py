@@ -58,7 +58,7 @@ class _BotApi:
         return _answer(status, body)
 
     async def _is_lost(self, fault: Fault | None) -> bool:
-        """Delay the answer if a fault asks for it; return whether it is never to be sent."""
+        """Delay the answer if a fault says so; return whether to drop it."""
         if fault is not None:
             await self._telegram.hold(fault.hold_s)
         return self._telegram.is_down or (fault is not None and fault.drops)

@@ -24,7 +24,7 @@ _album_numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message, and the update that told the bot, or why it was not told."""
+    """A message, and its update for the bot, or why there is none."""
 
     message: Message
     update: JsonObject | None
@@ -137,7 +137,7 @@ async def _media(telegram: Telegram, call: Parameters, uploads: list[Upload]) ->
 
 
 async def delete(telegram: Telegram, call: Parameters) -> JsonObject:
-    """Delete a message; bots are not told."""
+    """Delete a message; bots get no update."""
     chat = chat_of(telegram, call, None)
     telegram.delete(message_of(chat, call, "message_id"))
     return {"deleted": True}

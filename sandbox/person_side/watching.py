@@ -55,7 +55,7 @@ class Watching:
         return web.json_response({"faults": self._telegram.faults.as_json()})
 
     async def file(self, request: web.Request) -> web.Response:
-        """Return a file, or the range that is asked for."""
+        """Return a file, or the requested range."""
         try:
             stored = self._telegram.files.get(request.match_info["file_id"])
         except ApiError:

@@ -190,7 +190,7 @@ class Telegram:
     def post(
         self, chat: Chat, author: Person | Bot, content: JsonObject, **details: Any
     ) -> Message:
-        """Add a message and show it on the page; the bot is not told here."""
+        """Add a message and show it on the page; this adds no update for the bot."""
         message = self.put(chat, author, content, **details)
         self.show(message)
         return message

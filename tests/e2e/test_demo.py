@@ -34,4 +34,4 @@ def test_port_that_is_taken_is_told_with_the_way_out(animato: Animato) -> None:
     assert (ended.code, ended.out) == (3, "")
     (said,) = ended.err.splitlines()
     assert said.startswith(f"animato: The port {port} is not available (Address already")
-    assert said.endswith("choose another one with --port, or leave it out for a free one.")
+    assert said.endswith("choose another one with --port, or omit --port to use any free one.")
