@@ -182,7 +182,7 @@ def _add_clip_arguments(parser: argparse.ArgumentParser, leader: str) -> None:
         "--audio",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help=f"keep the {leader}'s sound (default: on)",
+        help="keep the sound (default: on)",
     )
     parser.add_argument(
         "--loop",
