@@ -57,7 +57,7 @@ def _add_animate(commands: Any) -> None:
     parser = commands.add_parser(
         "animate",
         help="animate a photo",
-        description="Animate the face in a photo with the movement of a clip or a template.",
+        description="Animate the face in a photo with a clip, a template or a voice.",
     )
     add_animate_arguments(parser)
 

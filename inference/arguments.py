@@ -20,6 +20,7 @@ from inference.argument_types import (
     video_path,
 )
 from inference.engine_options import EngineOptions
+from jobs.findings import VOICE_MAX_S
 
 if TYPE_CHECKING:
     from inference.engine import Engine
@@ -74,7 +75,7 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         metavar="PHOTO",
         help="the photo to animate" + _shown(defaults.source_image),
     )
-    movement = parser.add_mutually_exclusive_group(required=defaults.driving_video is None)
+    movement = parser.add_mutually_exclusive_group()
     movement.add_argument(
         "--driving_video",
         type=Path,
@@ -86,6 +87,16 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         metavar="NAME",
         help="a movement from the catalogue; see `animato templates list`",
     )
+    if defaults.engine is None:
+        parser.add_argument(
+            "--voice",
+            type=Path,
+            metavar="SOUND",
+            help="a voice message, or any other file with sound, that the face speaks, at most"
+            f" {VOICE_MAX_S:g} s; a template then leads all but the mouth",
+        )
+    else:
+        parser.set_defaults(voice=None)
     parser.add_argument(
         "--output",
         type=video_path,
@@ -101,7 +112,7 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
             help="the engine, see `animato engines`; auto: the best that can run (default: auto)",
         )
     _add_picture_arguments(parser, defaults)
-    _add_clip_arguments(parser)
+    _add_clip_arguments(parser, "clip" if defaults.engine else "clip or voice")
     if defaults.engine is None:
         note = "Not every engine supports all of these; an unsupported option is an error."
         group = parser.add_argument_group("engine options", note)
@@ -157,21 +168,24 @@ def _add_picture_arguments(parser: argparse.ArgumentParser, defaults: Defaults) 
     )
 
 
-def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_clip_arguments(parser: argparse.ArgumentParser, leader: str) -> None:
     parser.add_argument(
-        "--start", type=seconds, metavar="S", help="start S seconds into the clip (default: 0)"
+        "--start",
+        type=seconds,
+        metavar="S",
+        help=f"start S seconds into the {leader} (default: 0)",
     )
     parser.add_argument(
         "--duration",
         type=positive_seconds,
         metavar="S",
-        help="use S seconds of the clip (default: up to its end)",
+        help=f"use S seconds of the {leader} (default: up to its end)",
     )
     parser.add_argument(
         "--audio",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="keep the clip's sound (default: on)",
+        help="keep the sound (default: on)",
     )
     parser.add_argument(
         "--loop",
@@ -314,10 +328,12 @@ def check_animate_arguments(
     parser: argparse.ArgumentParser, arguments: argparse.Namespace, defaults: Defaults = ANIMATE
 ) -> None:
     """Apply the default clip, and exit with a usage error if options contradict each other."""
-    if arguments.driving_video is None and arguments.template is None:
+    if (arguments.driving_video, arguments.template, arguments.voice) == (None, None, None):
         arguments.driving_video = defaults.driving_video
-    for name in ("source_image", "driving_video"):
-        path, default = getattr(arguments, name), getattr(defaults, name)
+        if arguments.driving_video is None:
+            parser.error("one of the arguments --driving_video --template --voice is required")
+    for name in ("source_image", "driving_video", "voice"):
+        path, default = getattr(arguments, name), getattr(defaults, name, None)
         if path is None:
             continue
         # The sample files of 2021 are not shipped, so the default may not exist.
@@ -325,15 +341,25 @@ def check_animate_arguments(
             parser.error(f"{path} does not exist; pass a file with --{name}")
         if is_same_file(path, arguments.output):
             parser.error(f"--output would overwrite --{name}; choose another name")
-    for name in ("start", "duration", "audio", "driving_face_box"):
-        if arguments.template is not None and getattr(arguments, name) is not None:
-            parser.error(f"--{name} cannot be used with --template, only with --driving_video")
-    if arguments.template is None and arguments.loop > 1:
-        parser.error("--loop cannot be used with --driving_video, only with --template")
+    _check_movement(parser, arguments)
     options, given = engine_options_of(arguments, defaults.engine_options)
     # The program of 2021 accepted this and ignored it.
     if "crop_image_padding" in given and not options.crop_image and not defaults.is_original:
         parser.error("--crop_image_padding requires --crop_image")
+
+
+def _check_movement(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Exit with a usage error if an option cannot be used with what leads the face."""
+    if arguments.voice is not None and arguments.driving_video is not None:
+        parser.error("--voice cannot be used with --driving_video, only alone or with --template")
+    if arguments.driving_video is None and arguments.driving_face_box is not None:
+        parser.error("--driving_face_box requires --driving_video")
+    for name in ("start", "duration", "audio"):
+        is_drawn = arguments.driving_video is None and arguments.voice is None
+        if is_drawn and getattr(arguments, name) is not None:
+            parser.error(f"--{name} requires --driving_video or --voice")
+    if arguments.loop > 1 and (arguments.template is None or arguments.voice is not None):
+        parser.error("--loop requires --template, without --voice")
 
 
 def is_same_file(source: Path, output: Path) -> bool:

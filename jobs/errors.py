@@ -180,36 +180,36 @@ class ClipTooLong(MediaError):
     )
 
 
+class StartBeyondEnd(MediaError):
+    sentence = "{name} has no picture at {start_s:g} s: choose an earlier start."
+
+
 class UnsupportedSound(MediaError):
-    """Not a sound that we read, or a format that may open other files."""
+    """Neither a sound nor a video that we read, or a format that may open other files."""
 
-    sentence = (
-        "{name} is not a sound that can be read: send a voice message, or an OGG, MP3, M4A or WAV "
-        "file."
-    )
+    sentence = "{name} is not a sound that can be read: send an OGG, MP3, M4A, WAV or video file."
 
 
-class NoSoundTrack(MediaError):
-    sentence = "{name} has no sound: send a voice message, or a file with sound."
+class NoSound(MediaError):
+    sentence = "{name} has no sound: send a voice message, or a video with sound."
+
+
+class UnsupportedSoundCodec(MediaError):
+    sentence = "The sound of {name} cannot be decoded: save it as MP3 or WAV and send that."
 
 
 class SoundTooShort(MediaError):
-    sentence = "{name} has only {duration_s:.2f} s of sound: send at least {minimum_s:g} s."
+    sentence = "{name} is shorter than {limit_s:g} s: send a longer sound."
 
 
 class SoundTooLong(MediaError):
     sentence = (
-        "{name} has more than {limit_s:g} s of sound: send a shorter one, or choose a part with "
-        "a start and a duration."
+        "{name} is longer than {limit_s:g} s: send a shorter sound, or cut it with --duration."
     )
 
 
-class SilentSound(MediaError):
-    sentence = "Nothing can be heard in {name}: record it again, a little louder."
-
-
-class StartBeyondEnd(MediaError):
-    sentence = "{name} has no picture at {start_s:g} s: choose an earlier start."
+class StartBeyondSound(MediaError):
+    sentence = "{name} has no sound at {start_s:g} s: choose an earlier start."
 
 
 # --- the person's choices ---
@@ -256,6 +256,14 @@ class NotSeamless(UserError):
     """A loop of a movement whose end does not meet its beginning."""
 
     sentence = "{name} does not end where it begins and cannot be repeated: leave out --loop."
+
+
+class RecordedHead(UserError):
+    """A recorded movement cannot lead the head while a voice leads the mouth."""
+
+    sentence = (
+        "{name} is a recorded movement, and only a drawn one can go with a voice: choose another."
+    )
 
 
 class UnknownEngine(UserError):

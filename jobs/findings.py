@@ -18,7 +18,7 @@ SPEECH_FRAME_RATE = 25
 """Frames per second of a face that speaks."""
 
 VOICE_MAX_S = 60
-"""The longest sound that a face speaks, s."""
+"""The longest voice message or other sound that a face speaks, s."""
 
 
 class Findings(Value):
@@ -114,6 +114,11 @@ class VoiceFindings(Value):
     def path(self) -> Path:
         """The sound where it is a path."""
         return Path(self.file)
+
+    @property
+    def curves_path(self) -> Path:
+        """The curves where they are a path."""
+        return Path(self.curves)
 
     @property
     def duration_s(self) -> float:

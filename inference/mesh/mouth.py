@@ -20,7 +20,7 @@ from inference.faces.topology import (
 )
 from inference.mesh.borrowed_mouth import borrowed_mouth
 from inference.mesh.lip_edges import LipEdges
-from inference.mesh.moment import DrivenMouth
+from inference.mesh.moment import DrivenMouth, Moment
 from inference.mesh.mouth_area import MouthArea
 from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.own_mouth import OwnMouth, moved_lips, shows_teeth
@@ -35,6 +35,7 @@ Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 _NARROW, _NARROW_SHADE = 0.08, 0.6  # gap, mouth widths: teeth are in the shade of the lips
+_WARM_SHADE = np.array([0, 0.5, 0.55], np.float32)  # where lips close: red light is left
 
 
 class Mouth:
@@ -66,7 +67,7 @@ class Mouth:
         offset: tuple[int, int],
         target: Head,
         gaps: Doubles,
-        driven: DrivenMouth | None,
+        moment: Moment,
     ) -> None:
         """Fill the opening between the lips in the warped photo, in place; nothing at rest.
 
@@ -75,8 +76,9 @@ class Mouth:
             offset: left and upper edge of the frame in the photo, px.
             target: the head to draw, in the photo's px.
             gaps: (11,) distances of its inner lips, mouth widths.
-            driven: the driver's mouth; None: the inside is painted.
+            moment: its mouth is drawn between the lips; without one, the inside is painted.
         """
+        driven = moment.mouth
         gap = float(gaps.max())
         moved = moved_lips(target.points - self._head.points)
         if self._lip_edges is not None:
@@ -91,7 +93,7 @@ class Mouth:
         painted = 1.0 if driven is None or self._own else _stretched(driven, gap)
         colour = np.zeros(part.shape, np.float32)
         if painted > 0:
-            colour += painted * self._painted(area, target, gap, moved)
+            colour += painted * self._painted(area, target, moment, gap)
         if driven is not None and painted < 1:
             colour += (1 - painted) * borrowed_mouth(area, driven, self._tone)
         colour = self._tone.kept_to_hue(np.clip(colour, 0, 255))
@@ -118,23 +120,33 @@ class Mouth:
             lower = lower + 0.12 * wide * (flat[LOWER_OUTER_LIP] - lower)
         return upper, lower
 
-    def _painted(self, area: MouthArea, target: Head, gap: float, moved: float) -> Floats:
+    def _painted(self, area: MouthArea, target: Head, moment: Moment, gap: float) -> Floats:
         points = self._arch.at(target, area.places)
-        cavity = painted_cavity(area, gap, self._tone)
-        shown, own = smoothstep((gap - 0.03) / 0.08), cavity
-        if self._own is not None:
-            shown = self._own.missing * smoothstep((moved - 0.05) / 0.25)
-            if shown < 1:
-                own = self._own.over(cavity, points, target)
-                own *= 1 - _NARROW_SHADE * (1 - smoothstep(gap / _NARROW))
+        inside = painted_cavity(area, gap, self._tone)
+        if moment.teeth > 0:
+            inside = self._teeth.lower_over(inside, points, moment.teeth)
+        moved = moved_lips(target.points - self._head.points)
+        shown, own = self._painted_share(moment, gap, moved), inside
+        if self._own is not None and shown < 1:
+            own = self._own.over(inside, points, target)
+            left = 1 - _NARROW_SHADE * (1 - smoothstep(gap / _NARROW))
+            own *= left ** (1 + moment.closing * _WARM_SHADE)
         if shown == 0:
             return own
         lit = 0.4 + 0.6 * smoothstep(np.minimum(area.a, 1 - area.a) / 0.22)
-        colour = mixed(cavity, self._teeth.over(cavity, points), lit)
+        colour = mixed(inside, self._teeth.over(inside, points), lit)
         if self._own is not None:  # at first in the light in which the photo's teeth are
             colour *= self._shade + (1 - self._shade) * smoothstep((moved - 0.15) / 0.6)
         shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
         return np.asarray(own + shown * (colour * (1 - shadow[..., None]) - own), np.float32)
+
+    def _painted_share(self, moment: Moment, gap: float, moved: float) -> float:
+        """How much of painted upper teeth is seen, 0 to 1."""
+        if self._own is None:
+            return max(smoothstep((gap - 0.03) / 0.08), moment.teeth * smoothstep(gap / 0.04))
+        # A face that speaks keeps the painted teeth also where its lips pass the photo's.
+        share = max(smoothstep((moved - 0.05) / 0.25), smoothstep(2.5 * moment.closing))
+        return float(self._own.missing * share)
 
 
 def _stretched(driven: DrivenMouth, gap: float) -> float:
