@@ -11,7 +11,7 @@ import numpy.typing as npt
 from inference.faces.head import Head
 from inference.faces.topology import UPPER_INNER_LIP
 from inference.luma import LUMA
-from inference.mesh.sampling import mixed, sample
+from inference.mesh.sampling import mixed, sample, smoothstep
 from inference.mesh.tone import Tone
 
 Doubles = npt.NDArray[np.float64]
