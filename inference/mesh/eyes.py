@@ -17,7 +17,7 @@ import numpy.typing as npt
 from inference.faces.topology import BROWS
 from inference.mesh.eye_texture import LASHES_ABOVE, LASHES_BELOW, EyeTexture
 from inference.mesh.lids import LidLines, lids_at
-from inference.mesh.sampling import Along, mixed, smooth
+from inference.mesh.sampling import Along, for_colours, mixed, smooth
 from inference.mesh.tone import shaded
 
 Picture = npt.NDArray[np.uint8]
@@ -198,23 +198,24 @@ class _Eye:
         shut = smooth((closing - 0.45) / 0.45)
         skin = texture.sample(texture.skin, area.a, area.lid_b)
         seen = mixed(frame, self._ball(area, closing, shift), self._ball_alpha(area, shift))
-        # Remains of the squeezed eye lie beneath the lashes of a shut one.
-        remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06)
-        seen = mixed(seen, skin, remains * (below > -0.03))
-
         own = texture.sample(texture.photo, area.a, area.was_upper + below)
-        own += shut * (shaded(seen, self._hanging_lashes(area)) - own)
+        if shut > 0:
+            # Remains of the squeezed eye lie beneath the lashes of a shut one.
+            remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06)
+            seen = mixed(seen, skin, remains * (below > -0.03))
+            own += shut * (shaded(seen, self._hanging_lashes(area)) - own)
         strip = smooth((LASHES_BELOW - below) / max(0.03, 1.5 / area.width)) * smooth(
             area.from_corners / 0.06
         )
         seen = mixed(seen, own, strip * (below > -0.03))
 
-        skin *= (self._lashes(area, below) ** (1 - shut))[..., None]
+        if shut < 1:
+            skin *= for_colours(self._lashes(area, below) ** (1 - shut))
         covered = np.clip(0.5 - area.width * below, 0, 1)
         above = np.minimum(area.was_upper, area.upper) - area.b
         covered *= smooth((LASHES_ABOVE + 0.06 - above) / 0.03)
         seen = mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
-        return shaded(seen, 1 - shut * self._gap_shade(area))
+        return shaded(seen, 1 - shut * self._gap_shade(area)) if shut > 0 else seen
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:
         return self._texture.sample(self._texture.lashes, area.a, area.was_upper + below)
@@ -254,4 +255,4 @@ class _Eye:
         still *= smooth((area.was_lower - area.b + 0.01) / 0.03)
         ball = mixed(ball, texture.sample(texture.photo, area.a, area.b), still)
         shadow = 0.25 * min(1.0, max(closing, -8 * closing)) * np.clip(1 - area.below / 0.12, 0, 1)
-        return np.asarray(ball * (1 - shadow[..., None]), np.float32)
+        return np.asarray(ball * for_colours(1 - shadow), np.float32)

@@ -65,6 +65,12 @@ def smooth(value: npt.NDArray[Any] | float) -> Floats:
 
 def mixed(one: npt.NDArray[Any], other: npt.NDArray[Any], share: npt.NDArray[Any]) -> Floats:
     """Return colours (h, w, 3): `one` where the share (h, w) is 0, `other` where it is 1."""
-    # One share for each colour: arrays of one shape are several times faster.
-    shares = cv2.cvtColor(share.astype(np.float32, copy=False), cv2.COLOR_GRAY2RGB)
-    return np.asarray(one + shares * (other - one), np.float32)
+    return np.asarray(one + for_colours(share) * (other - one), np.float32)
+
+
+def for_colours(share: npt.NDArray[Any]) -> Floats:
+    """Return (h, w, 3) with each of the values (h, w) three times.
+
+    Arithmetic with arrays of one shape is several times as fast as with `share[..., None]`.
+    """
+    return np.asarray(cv2.cvtColor(share.astype(np.float32, copy=False), cv2.COLOR_GRAY2RGB))
