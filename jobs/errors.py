@@ -180,6 +180,34 @@ class ClipTooLong(MediaError):
     )
 
 
+class UnsupportedSound(MediaError):
+    """Not a sound that we read, or a format that may open other files."""
+
+    sentence = (
+        "{name} is not a sound that can be read: send a voice message, or an OGG, MP3, M4A or WAV "
+        "file."
+    )
+
+
+class NoSoundTrack(MediaError):
+    sentence = "{name} has no sound: send a voice message, or a file with sound."
+
+
+class SoundTooShort(MediaError):
+    sentence = "{name} has only {duration_s:.2f} s of sound: send at least {minimum_s:g} s."
+
+
+class SoundTooLong(MediaError):
+    sentence = (
+        "{name} has more than {limit_s:g} s of sound: send a shorter one, or choose a part with "
+        "a start and a duration."
+    )
+
+
+class SilentSound(MediaError):
+    sentence = "Nothing can be heard in {name}: record it again, a little louder."
+
+
 class StartBeyondEnd(MediaError):
     sentence = "{name} has no picture at {start_s:g} s: choose an earlier start."
 
@@ -259,6 +287,10 @@ class BrokenTemplate(OperatorError):
 
 class BrokenTrack(OperatorError):
     sentence = "{name} is not a usable track ({reason}): run `animato templates build`."
+
+
+class BrokenSpeech(OperatorError):
+    sentence = "{name} does not hold the curves of a speech ({reason})."
 
 
 class EngineUnavailable(OperatorError):

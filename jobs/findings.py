@@ -17,6 +17,9 @@ FileRef = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 SPEECH_FRAME_RATE = 25
 """Frames per second of a face that speaks."""
 
+VOICE_MAX_S = 60
+"""The longest sound that a face speaks, s."""
+
 
 class Findings(Value):
     """What the gate found in a photo or a clip, and the normalised file it wrote.
