@@ -92,10 +92,12 @@ class LipEdges:
             columns = Along(column.clip(*_COLUMNS), 11)
             was = columns.on(self._thicknesses[number])
             stretch = smoothstep((thickness * area.width / np.maximum(was, 1) - 1) / 0.4)
-            share = beyond / np.maximum(thickness, np.float32(1 / area.width))
+            share = beyond / np.maximum(thickness, 1 / area.width)
             alpha = ends * np.maximum(stretch, shut) * smoothstep((1 - share) / _FADE)
             alpha *= np.clip(beyond * area.width + 0.5, 0, 1) * (thickness * area.width > 1)
-            drawn = mixed(drawn, self._seen(number, columns, share), strength * alpha)
+            drawn = mixed(
+                drawn, self._seen(number, columns, share.astype(np.float32)), strength * alpha
+            )
         width = max(_SEAM_WIDTH, 0.8 / area.width)
         shade = strength * shut * _SEAM_SHADE * ends
         shade *= np.exp(-(((area.b - seam) / width) ** 2))

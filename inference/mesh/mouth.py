@@ -25,7 +25,7 @@ from inference.mesh.mouth_area import MouthArea
 from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.own_mouth import OwnMouth, moved_lips, shows_teeth
 from inference.mesh.painted_mouth import painted_cavity
-from inference.mesh.retarget import SHUT_GAP
+from inference.mesh.retarget import SHUT_GAP, SHUT_NOISE
 from inference.mesh.sampling import mixed, smoothstep
 from inference.mesh.teeth import Arch, PaintedTeeth
 from inference.mesh.tone import Tone
@@ -83,10 +83,11 @@ class Mouth:
         moved = moved_lips(target.points - self._head.points)
         if self._lip_edges is not None:
             self._lip_edges.draw(frame, offset, target, gap, smoothstep((moved - 0.02) / 0.12))
-        opacity = self._opacity(gap, moved)
+        speaks = smoothstep(2.5 * moment.closing)
+        opacity = self._opacity(gap, moved, speaks)
         if opacity == 0:
             return
-        area = MouthArea(frame.shape, offset, *self._lips(target))
+        area = MouthArea(frame.shape, offset, *self._lips(target, speaks))
         part = frame[area.rows, area.columns]
         if not part.size:
             return
@@ -100,22 +101,23 @@ class Mouth:
         drawn = mixed(part.astype(np.float32), colour, opacity * area.alpha)
         part[...] = np.clip(np.rint(drawn), 0, 255)
 
-    def _opacity(self, gap: float, moved: float) -> float:
+    def _opacity(self, gap: float, moved: float, speaks: float) -> float:
         """How opaque the filling is, 0 to 1."""
         if self._is_covered:
             return 0.0
         if self._own is not None:
             return smoothstep((moved - 0.02) / 0.12) * smoothstep((gap - 0.01) / 0.02)
         if self._gap >= SHUT_GAP:
-            return smoothstep((gap - 1.15 * self._gap - 0.03) / 0.08)
-        return smoothstep((gap - 0.012) / 0.05)
+            wider = smoothstep((gap - 1.15 * self._gap - 0.03) / 0.08)
+            return max(wider, speaks * smoothstep((gap - 0.012) / 0.05))
+        return smoothstep((gap - max(0.012, self._gap - SHUT_NOISE)) / 0.05)
 
-    def _lips(self, target: Head) -> tuple[Doubles, Doubles]:
+    def _lips(self, target: Head, speaks: float) -> tuple[Doubles, Doubles]:
         """The outline of the opening; wider, where stretched teeth must be covered."""
         flat = target.projected(target.points)[:, :2]
         upper, lower = flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP]
         if self._gap >= SHUT_GAP and self._own is None:
-            wide = smoothstep((self._gap - 0.04) / 0.06)
+            wide = (1 - speaks) * smoothstep((self._gap - 0.04) / 0.06)
             upper = upper + 0.3 * wide * (flat[UPPER_OUTER_LIP] - upper)
             lower = lower + 0.12 * wide * (flat[LOWER_OUTER_LIP] - lower)
         return upper, lower
@@ -136,7 +138,8 @@ class Mouth:
         lit = 0.4 + 0.6 * smoothstep(np.minimum(area.a, 1 - area.a) / 0.22)
         colour = mixed(inside, self._teeth.over(inside, points), lit)
         if self._own is not None:  # at first in the light in which the photo's teeth are
-            colour *= self._shade + (1 - self._shade) * smoothstep((moved - 0.15) / 0.6)
+            lighter = max(smoothstep((moved - 0.15) / 0.6), smoothstep(2.5 * moment.closing))
+            colour *= self._shade + (1 - self._shade) * np.float32(lighter)
         shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
         return np.asarray(own + shown * (colour * (1 - shadow[..., None]) - own), np.float32)
 
