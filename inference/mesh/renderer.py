@@ -32,7 +32,7 @@ from jobs.model import CropBox
 
 Picture = npt.NDArray[np.uint8]
 
-_SEAM = 0.35
+_SEAM = 0.5
 _NO_MAP = np.empty(0, np.float32)  # x and y are in one array
 
 

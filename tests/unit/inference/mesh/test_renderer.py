@@ -8,7 +8,7 @@ import pytest
 from inference.engine import Picture
 from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import SCORES, Landmarker, Landmarks
-from inference.mesh.expressions import expression_fields
+from inference.mesh.expressions import Doubles, expression_fields
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
 
@@ -169,3 +169,25 @@ def test_faces_side_by_side_do_not_move_each_other(
     x, y = (faces[1].head.projected(np.zeros(3))[:2] - [box.left, box.upper]).astype(int)
     assert changed[y - 40 : y + 40, x - 120 : x - 100].any()
     assert not changed[y - 30 : y + 30, x - 25 : x + 40].any()
+
+
+def test_what_is_between_faces_that_move_apart_is_stretched_evenly(
+    landmarker: Landmarker, astronaut_landmarks: Landmarks, no_scores: Doubles
+) -> None:
+    ramp = np.broadcast_to(np.arange(280, dtype=np.float64)[None, :, None] * 0.9, (250, 280, 3))
+    photo = np.ascontiguousarray(ramp.astype(np.uint8))
+    faces = []
+    for left in (-150, 0):
+        moved = replace(
+            astronaut_landmarks, points=astronaut_landmarks.points + np.array([left, 0, 0])
+        )
+        faces.append(FaceRenderer(photo, moved, no_scores, landmarker.mesh))
+    renderer = PhotoRenderer(photo, faces)
+
+    frame = renderer.render([Moment(shift=np.array([-3.0, 0])), Moment(shift=np.array([3.0, 0]))])
+
+    places = [face.head.projected(np.zeros(3))[:2] for face in faces]
+    y = int(places[0][1]) - renderer.box.upper
+    left, right = (int(place[0]) - renderer.box.left for place in places)
+    row = frame[y, left:right, 0].astype(float) / 0.9
+    assert (row[10:] - row[:-10]).min() / 10 > 0.18  # at most 5.5 times as wide
