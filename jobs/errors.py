@@ -184,6 +184,34 @@ class StartBeyondEnd(MediaError):
     sentence = "{name} has no picture at {start_s:g} s: choose an earlier start."
 
 
+class UnsupportedSound(MediaError):
+    """Neither a sound nor a video that we read, or a format that may open other files."""
+
+    sentence = "{name} is not a sound that can be read: send an OGG, MP3, M4A, WAV or video file."
+
+
+class NoSound(MediaError):
+    sentence = "{name} has no sound: send a voice message, or a video with sound."
+
+
+class UnsupportedSoundCodec(MediaError):
+    sentence = "The sound of {name} cannot be decoded: save it as MP3 or WAV and send that."
+
+
+class SoundTooShort(MediaError):
+    sentence = "{name} is shorter than {limit_s:g} s: send a longer sound."
+
+
+class SoundTooLong(MediaError):
+    sentence = (
+        "{name} is longer than {limit_s:g} s: send a shorter sound, or cut it with --duration."
+    )
+
+
+class StartBeyondSound(MediaError):
+    sentence = "{name} has no sound at {start_s:g} s: choose an earlier start."
+
+
 # --- the person's choices ---
 
 

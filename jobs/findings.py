@@ -17,6 +17,9 @@ FileRef = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 SPEECH_FRAME_RATE = 25
 """Frames per second of a face that speaks."""
 
+VOICE_MAX_S = 60.0
+"""The longest voice message or other sound that a face speaks."""
+
 
 class Findings(Value):
     """What the gate found in a photo or a clip, and the normalised file it wrote.
