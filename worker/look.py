@@ -10,15 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-from inference.media.gate import (
-    FILE_NAMES,
-    ClipPart,
-    LookLimits,
-    RunningLook,
-    start_clip_look,
-    start_photo_look,
-)
+from inference.media.gate import ClipPart, LookLimits, start_clip_look, start_photo_look
 from inference.media.limits import ClipLimits, PhotoLimits
+from inference.media.running_look import FILE_NAMES, RunningLook
 from jobs.findings import ClipFindings, PhotoFindings
 from jobs.orders import LookJob, LookResult
 from jobs.queues.assignment import Assignment
