@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
-from sandbox.media.clips import Clip, read_clip, sound_duration_s
+from sandbox.media.clips import Clip, as_ogg, read_clip, sound_duration_s
 from sandbox.media.files import Attachment, FileStore, Kind, StoredFile
 from sandbox.media.pictures import Picture, photo_sizes, picture_type, thumbnail
 from sandbox.parameters import Upload
@@ -101,15 +101,16 @@ def _sticker(store: FileStore, upload: Upload) -> Attachment:
 
 def _sound(store: FileStore, kind: Kind, upload: Upload) -> Attachment:
     """A voice message or an audio file; as audio, a file without sound becomes a document."""
-    duration = sound_duration_s(upload.content)
+    content = as_ogg(upload.content) if kind == "voice" else upload.content
+    duration = sound_duration_s(content)
     if duration is None:
         if kind == "audio":
             return _document(store, upload)
         raise bad_request("can't use the file as a voice message: it has no sound")
-    types = (_content_type(upload), upload.content_type, "audio/ogg")
-    content_type = next(one for one in types if one.startswith("audio/"))
+    types = (_content_type(upload), upload.content_type) if content is upload.content else ()
+    content_type = next((one for one in types if one.startswith("audio/")), "audio/ogg")
     suffix = ".oga" if kind == "voice" else PurePath(upload.file_name).suffix[:16]
-    stored = store.add(upload.content, kind, suffix, content_type)
+    stored = store.add(content, kind, suffix, content_type)
     shown = stored.as_json() | {"duration": duration, "mime_type": content_type}
     if kind == "audio":
         shown["file_name"] = upload.file_name

@@ -70,6 +70,25 @@ def sound_duration_s(content: bytes) -> int | None:
         return None
 
 
+def as_ogg(content: bytes) -> bytes:
+    """Return Opus sound in an OGG container, as voice messages are; any other one as it is."""
+    file = BytesIO()
+    try:
+        with _opened(content) as source:
+            sound = source.streams.audio[0]
+            if sound.codec_context.name != "opus" or source.format.name == "ogg":
+                return content
+            with av.open(file, "w", format="ogg") as target:
+                stream = target.add_stream_from_template(sound)
+                for packet in source.demux(sound):
+                    if packet.dts is not None:
+                        packet.stream = stream
+                        target.mux(packet)
+    except _UNREADABLE:
+        return content
+    return file.getvalue()
+
+
 @contextmanager
 def _opened(content: bytes) -> Iterator[InputContainer]:
     options = {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
