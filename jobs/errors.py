@@ -258,6 +258,14 @@ class NotSeamless(UserError):
     sentence = "{name} does not end where it begins and cannot be repeated: leave out --loop."
 
 
+class RecordedHead(UserError):
+    """A recorded movement cannot lead the head while a voice leads the mouth."""
+
+    sentence = (
+        "{name} is a recorded movement, and only a drawn one can go with a voice: choose another."
+    )
+
+
 class UnknownEngine(UserError):
     sentence = "There is no engine called {name}: choose one of {known}."
 

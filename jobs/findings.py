@@ -116,6 +116,11 @@ class VoiceFindings(Value):
         return Path(self.file)
 
     @property
+    def curves_path(self) -> Path:
+        """The curves where they are a path."""
+        return Path(self.curves)
+
+    @property
     def duration_s(self) -> float:
         """How long it is, s."""
         return self.frame_count / SPEECH_FRAME_RATE

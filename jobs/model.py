@@ -159,6 +159,8 @@ class MediaWarning(StrEnum):
     CLIP_SHORTENED = "The clip is longer than the maximum; only its beginning is used."
     CLIP_DAMAGED = "The clip is cut off; only what could be decoded is used."
     NO_PLAYABLE_SOUND = "The clip's sound cannot be decoded; the video will be silent."
+    SOUND_DAMAGED = "The sound is cut off or damaged; only what could be decoded is used."
+    NO_VOICE = "No voice can be heard in the sound; the mouth stays shut."
 
     @classmethod
     def _missing_(cls, value: object) -> "MediaWarning | None":

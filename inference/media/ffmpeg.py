@@ -26,6 +26,7 @@ from jobs.child_environment import child_environment
 from jobs.errors import FfmpegMissing, ProcessKilled
 
 READABLE_FORMATS = "mov,matroska,webm,avi,gif,webp_anim,mpegts,mpeg,flv,ogg,asf"
+READABLE_SOUND = f"{READABLE_FORMATS},wav,w64,mp3,aac,flac,aiff,caf,amr"
 THREADS = 2
 
 # ffmpeg's own exit status after SIGTERM, SIGINT or SIGQUIT, which it handles.
@@ -61,10 +62,10 @@ def _widen(pipe: IO[bytes] | None) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-def input_arguments(path: Path) -> list[str]:
+def input_arguments(path: Path, formats: str = READABLE_FORMATS) -> list[str]:
     """Return the arguments with which ffmpeg reads this file and no other."""
     return [
-        *("-protocol_whitelist", "file", "-format_whitelist", READABLE_FORMATS),
+        *("-protocol_whitelist", "file", "-format_whitelist", formats),
         *("-threads", str(THREADS), "-i", file_url(path)),
     ]
 

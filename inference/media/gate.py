@@ -1,13 +1,14 @@
-"""The gate: a stranger's photo or clip is decoded in a short-lived, limited child process.
+"""The gate: a stranger's photo, clip or sound is decoded in a short-lived, limited child process.
 
-    start_photo_look, start_clip_look -> check the file -> start `inference.media.gate_child`
+    start_photo_look, start_clip_look, start_voice_look -> check the file
+                          -> start `inference.media.gate_child`
     RunningLook.answer (`running_look.py`) -> wait, or kill it -> check its answer -> move the
                           files it wrote to the caller's folder
 
 `look_at` does all of it and waits; workers use the parts.
 
 Whatever the bytes do to a decoder happens in the child, which has limits on memory, time and files,
-no secrets in its environment and a folder of its own. Only its normalised photo and clip are used
+no secrets in its environment and a folder of its own. Only the normalised files are used
 afterwards. The protocol is described in `inference/media/gate_child.py`.
 """
 
@@ -19,10 +20,10 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from inference.media.file import check_file
-from inference.media.limits import ClipLimits, PhotoLimits
+from inference.media.limits import ClipLimits, PhotoLimits, SoundLimits
 from inference.media.running_look import ChildLimits, RunningLook
 from jobs.errors import ProcessKilled
-from jobs.findings import ClipFindings, PhotoFindings
+from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 
 CHILD = (sys.executable, "-P", "-m", "inference.media.gate_child")
 # A look whose process is killed from outside is attempted this many times.
@@ -33,15 +34,17 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class LookLimits(ChildLimits):
-    """What a photo and a clip may be, and what looking at one of them may cost.
+    """What a photo, a clip and a voice may be, and what looking at one of them may cost.
 
     Attributes:
         photo: limits of the photo.
         clip: limits of the clip.
+        voice: limits of the voice.
     """
 
     photo: PhotoLimits = field(default_factory=PhotoLimits)
     clip: ClipLimits = field(default_factory=ClipLimits)
+    voice: SoundLimits = field(default_factory=SoundLimits)
 
     @classmethod
     def of_clip(cls, photo: PhotoLimits, clip: ClipLimits, max_duration_s: float) -> Self:
@@ -68,20 +71,39 @@ class ClipPart:
     find_face: bool = True
 
 
+@dataclass(frozen=True)
+class VoicePart:
+    """A voice message, or any other file with sound, and the part of it that is used.
+
+    Attributes:
+        path: the original file.
+        start_s: the beginning of the part, s.
+        duration_s: its length, s; None for all.
+    """
+
+    path: Path
+    start_s: float = 0.0
+    duration_s: float | None = None
+
+
+Lead = ClipPart | VoicePart
+"""What leads the face."""
+
+
 def look_at(
     photo: Path,
-    clip: ClipPart | None,
+    lead: Lead | None,
     folder: Path,
     limits: LookLimits | None = None,
     *,
     find_faces: bool = True,
-) -> tuple[PhotoFindings, ClipFindings | None]:
-    """Look at a photo and, if there is one, at a clip; both at the same time.
+) -> tuple[PhotoFindings, ClipFindings | VoiceFindings | None]:
+    """Look at a photo and, if there is one, at a clip or a voice; both at the same time.
 
     Args:
         photo: the original photo.
-        clip: the wanted part of a clip, or None.
-        folder: where `photo.png`, `sheet.png` and `clip.mp4` are put; it exists.
+        lead: the wanted part of a clip or a voice, or None.
+        folder: where `photo.png`, `sheet.png` and the files of the lead are put; it exists.
         limits: the defaults if None.
         find_faces: whether to look for faces in the photo.
 
@@ -93,14 +115,19 @@ def look_at(
     """
     limits = limits or LookLimits()
 
-    def both() -> tuple[PhotoFindings, ClipFindings | None]:
+    def both() -> tuple[PhotoFindings, ClipFindings | VoiceFindings | None]:
         with start_photo_look(photo, folder, limits, find_faces=find_faces) as photo_child:
-            if clip is None:
+            if lead is None:
                 return photo_child.answer(PhotoFindings), None
-            with start_clip_look(clip, folder, limits) as clip_child:
+            form: type[ClipFindings | VoiceFindings]
+            if isinstance(lead, VoicePart):
+                lead_child, form = start_voice_look(lead, folder, limits), VoiceFindings
+            else:
+                lead_child, form = start_clip_look(lead, folder, limits), ClipFindings
+            with lead_child:
                 photo_found = photo_child.answer(PhotoFindings)
                 try:
-                    return photo_found, clip_child.answer(ClipFindings)
+                    return photo_found, lead_child.answer(form)
                 except BaseException:
                     photo_found.path.unlink(missing_ok=True)
                     Path(photo_found.sheet).unlink(missing_ok=True)
@@ -143,6 +170,22 @@ def look_at_clip(
     def one() -> ClipFindings:
         with start_clip_look(part, folder, limits or LookLimits(), command=child) as looking:
             return looking.answer(ClipFindings)
+
+    return _retried(one)
+
+
+def look_at_voice(
+    part: VoicePart,
+    folder: Path,
+    limits: LookLimits | None = None,
+    *,
+    child: Sequence[str] = CHILD,
+) -> VoiceFindings:
+    """Look at a voice alone; `voice.m4a` and `voice.npz` go into `folder`; see `look_at`."""
+
+    def one() -> VoiceFindings:
+        with start_voice_look(part, folder, limits or LookLimits(), command=child) as looking:
+            return looking.answer(VoiceFindings)
 
     return _retried(one)
 
@@ -190,5 +233,24 @@ def start_clip_look(
         "start_s": part.start_s,
         "duration_s": part.duration_s,
         "find_faces": part.find_face,
+    }
+    return RunningLook(part.path, folder, limits, request, command)
+
+
+def start_voice_look(
+    part: VoicePart, folder: Path, limits: LookLimits, *, command: Sequence[str] = CHILD
+) -> RunningLook:
+    """Start looking at a voice; see `look_at`.
+
+    Raises:
+        MediaError: the file cannot be opened, or is too large.
+        GateFailed: the child cannot be started.
+    """
+    check_file(part.path, limits.voice.max_bytes)
+    request = {
+        "kind": "voice",
+        "limits": asdict(limits.voice),
+        "start_s": part.start_s,
+        "duration_s": part.duration_s,
     }
     return RunningLook(part.path, folder, limits, request, command)

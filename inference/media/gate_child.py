@@ -1,9 +1,10 @@
 """The gate's child: decodes one stranger's file under limits and reports what it found.
 
-    stdin   {"kind": "photo" | "clip", "source", "folder", "limits", "memory_bytes", "cpu_s",
-             "file_bytes", "niceness", "checkpoints_dir", ...}
+    stdin   {"kind": "photo" | "clip" | "voice", "source", "folder", "limits", "memory_bytes",
+             "cpu_s", "file_bytes", "niceness", "checkpoints_dir", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
-            PhotoFindings or ClipFindings or {"error", "fields"} if the file cannot be used
+            PhotoFindings, ClipFindings or VoiceFindings; {"error", "fields"} if the file cannot be
+            used
 
 It writes only into `folder`. `inference/media/gate.py` starts it and kills it if it hangs. It ends
 by itself if its parent dies or `cpu_s` of processor time are used up. The limits are set before any
@@ -28,7 +29,7 @@ from inference.process.niceness import lower_priority
 
 if TYPE_CHECKING:
     from inference.media.photo import Photo
-    from jobs.findings import ClipFindings, PhotoFindings
+    from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
     from jobs.model import Face, MediaWarning
 
 _OPEN_FILES = 256
@@ -37,6 +38,8 @@ _DARK = 40  # mean luminance of the face, of 255
 _SMALL_FACE_PX = 64
 # Longer side of the frames in which faces and cuts are searched.
 _CLIP_VIEW_PX = 640
+# A mouth that opens no further than this has found no voice to speak; music alone makes it flicker.
+_SHUT = 0.15
 
 
 def main() -> None:
@@ -131,6 +134,10 @@ def _load(request: dict[str, Any]) -> Any:
     Raises:
         OperatorError: the landmark network cannot be loaded.
     """
+    if request["kind"] == "voice":
+        import inference.voice.analysis  # noqa: F401, PLC0415
+
+        return _look_at_voice
     import cv2  # noqa: PLC0415
 
     # Each thread reserves address space, which is limited.
@@ -237,6 +244,36 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipF
             *(warning for warning, is_true in found.items() if is_true),
             *findings.warnings,
         ),
+    )
+
+
+def _look_at_voice(source: Path, folder: Path, request: dict[str, Any]) -> "VoiceFindings":
+    from inference.media.limits import SoundLimits  # noqa: PLC0415
+    from inference.media.sound import normalise_sound  # noqa: PLC0415
+    from inference.voice.analysis import analyse, read_sound  # noqa: PLC0415
+    from inference.voice.speech import SpeechChannel, write_speech  # noqa: PLC0415
+    from jobs.findings import VoiceFindings  # noqa: PLC0415
+    from jobs.model import MediaWarning  # noqa: PLC0415
+
+    sound = normalise_sound(
+        source,
+        folder / "voice.m4a",
+        SoundLimits(**request["limits"]),
+        start_s=request["start_s"],
+        duration_s=request["duration_s"],
+    )
+    speech = analyse(read_sound(sound.path))
+    write_speech(speech, folder / "voice.npz")
+    found = {
+        MediaWarning.SOUND_DAMAGED: sound.damaged,
+        MediaWarning.NO_VOICE: speech.curve(SpeechChannel.JAW).max() < _SHUT,
+    }
+    return VoiceFindings(
+        file=str(sound.path),
+        curves=str(folder / "voice.npz"),
+        name=source.name,
+        frame_count=speech.frame_count,
+        warnings=tuple(warning for warning, is_true in found.items() if is_true),
     )
 
 

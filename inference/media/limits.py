@@ -1,6 +1,8 @@
-"""Limits of photos and clips: plain values, quick to import."""
+"""Limits of photos, clips and sounds: plain values, quick to import."""
 
 from dataclasses import dataclass
+
+from jobs.findings import VOICE_MAX_S
 
 MAX_CLIP_PIXELS = 4096 * 2304
 """Of one frame of an original clip."""
@@ -50,3 +52,18 @@ class ClipLimits:
     max_side: int | None = 1280
     audio: bool = True
     exact: bool = False
+
+
+@dataclass(frozen=True)
+class SoundLimits:
+    """Limits of a voice message or any other sound.
+
+    Attributes:
+        max_bytes: of the original file; uncompressed sound and videos are large.
+        max_duration_s: of the part that is used.
+        min_duration_s: likewise.
+    """
+
+    max_bytes: int = 200_000_000
+    max_duration_s: float = VOICE_MAX_S
+    min_duration_s: float = 0.3

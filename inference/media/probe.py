@@ -116,7 +116,7 @@ def examine(
         max_pixels: of one frame.
         max_rate: limit of a constant frame rate, frames per second; None for no limit.
     """
-    head = _read_head(path)
+    head = read_head(path)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return _facts_of_webp(path, max_pixels, max_rate)
     if head.startswith(b"GIF8"):
@@ -127,7 +127,7 @@ def examine(
         container = _open(path)
     except (FFmpegError, UnicodeError) as exc:
         log.info("the clip cannot be opened: %s", exc)
-        raised = MediaDamaged if _is_known_format(head) else UnsupportedClip
+        raised = MediaDamaged if is_known_format(head) else UnsupportedClip
         raise raised(name=path.name) from exc
     with container:
         return _facts_of_streams(container, path, max_pixels, max_rate)
@@ -155,7 +155,7 @@ def _facts_of_streams(
     max_rate: Fraction | None,
 ) -> ClipFacts:
     stream = _picture_track(container, path)
-    sound = next(filter(_is_playable, container.streams.audio), None)
+    sound = next(filter(is_playable, container.streams.audio), None)
     codec = stream.codec_context
     _check_pixels(path, codec.width, codec.height, max_pixels)
     codec.options = {"max_pixels": str(max_pixels)}
@@ -192,7 +192,7 @@ def _facts_of_streams(
         is_thinned=scan.frame_rate(None) > rate,
         picture_track=stream.index,
         sound_track=None if sound is None else sound.index,
-        lacks_sound_decoder=sound is None and not all(map(_has_decoder, container.streams.audio)),
+        lacks_sound_decoder=sound is None and not all(map(has_decoder, container.streams.audio)),
     )
 
 
@@ -263,22 +263,24 @@ def _picture_track(container: av.container.InputContainer, path: Path) -> av.Vid
     ]
     if not tracks:
         raise NoVideoStream(name=path.name)
-    playable = next(filter(_has_decoder, tracks), None)
+    playable = next(filter(has_decoder, tracks), None)
     if playable is None:
         raise UnsupportedCodec(name=path.name, codec=_codec_name(path, tracks[0].index))
     return playable
 
 
-def _has_decoder(stream: av.VideoStream | av.AudioStream) -> bool:
+def has_decoder(stream: av.VideoStream | av.AudioStream) -> bool:
+    """Return whether there is a decoder for the track."""
     # PyAV's value is None without a decoder, contrary to its stubs.
     context: object = stream.codec_context
     return context is not None
 
 
-def _is_playable(audio: av.AudioStream) -> bool:
+def is_playable(audio: av.AudioStream) -> bool:
+    """Return whether the track can be decoded."""
     # ffmpeg fails on a track that is declared but never described (zero channels).
     codec = audio.codec_context
-    return _has_decoder(audio) and codec.sample_rate > 0 and codec.channels > 0
+    return has_decoder(audio) and codec.sample_rate > 0 and codec.channels > 0
 
 
 def _codec_name(path: Path, track: int) -> str:
@@ -323,14 +325,15 @@ def _check_pixels(path: Path, width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def _read_head(path: Path) -> bytes:
+def read_head(path: Path) -> bytes:
+    """Return the first bytes of the file, by which its format is recognised."""
     check_file(path, sys.maxsize)
     with path.open("rb") as file:
         return file.read(192 * 2)
 
 
-def _is_known_format(head: bytes) -> bool:
-    """Whether the first bytes are those of a supported format."""
+def is_known_format(head: bytes) -> bool:
+    """Return whether the first bytes are those of a supported format."""
     starts = (b"\x1aE\xdf\xa3", b"GIF8", b"FLV", b"OggS", b"\x30\x26\xb2\x75", b"\0\0\x01\xba")
     if head.startswith(starts) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free"}:
         return True

@@ -31,6 +31,7 @@ from jobs.errors import (
     WeightsError,
 )
 from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
+from jobs.model import Value
 from jobs.service_errors import error_from_dict
 
 log = logging.getLogger(__name__)
@@ -44,13 +45,13 @@ _REPORTED = (
 )
 
 # The names under which the child writes its files.
-FILE_NAMES: dict[type[PhotoFindings | ClipFindings | VoiceFindings], dict[str, str]] = {
+FILE_NAMES: dict[type[Value], dict[str, str]] = {
     PhotoFindings: {"file": "photo.png", "sheet": "sheet.png"},
     ClipFindings: {"file": "clip.mp4"},
     VoiceFindings: {"file": "voice.m4a", "curves": "voice.npz"},
 }
 
-Found = TypeVar("Found", PhotoFindings, ClipFindings, VoiceFindings)
+Found = TypeVar("Found", bound=Value)
 
 
 @dataclass(frozen=True, kw_only=True)

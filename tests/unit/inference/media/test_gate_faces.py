@@ -13,6 +13,7 @@ from inference.faces.landmarker import Landmarker
 from inference.media.gate import ClipPart, LookLimits, look_at, look_at_photo
 from inference.media.writer import VideoWriter
 from jobs.errors import LandmarkLibraryMissing, WeightsCorrupt, WeightsMissing
+from jobs.findings import ClipFindings
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_faces_need_no_network_where_none_are_looked_for(
         for _ in range(6):
             writer.write(np.full((200, 200, 3), 90, np.uint8))
     _, clip = look_at(photo, ClipPart(still, find_face=False), folder, limits, find_faces=False)
-    assert clip is not None
+    assert isinstance(clip, ClipFindings)
     assert (clip.faces, clip.warnings) == ((), ())
 
 
