@@ -71,7 +71,8 @@ class Commands:
         text = _(
             "Hello! I bring portraits to life.\n\n"
             "1. Send me a photo with a face: a selfie, an old picture, a painting.\n"
-            "2. Choose a movement, send a clip of your own, or a voice message: it says it.\n"
+            "2. Choose a movement, or send a clip for it to follow or a voice message for it to "
+            "say.\n"
             "3. A little later you get the video.\n\n"
             "/templates shows the movements, /help explains more."
         )
@@ -147,8 +148,8 @@ class Commands:
             "Photos, clips and recordings are deleted {input_h:g} h after your last tap, videos "
             "{result_h:g} h after they were sent; at once with Delete under a video or Cancel "
             "under a photo. The movement that was measured in a clip or a recording is deleted "
-            "with it. No voice is copied or learned: the video has the recording itself as its "
-            "sound.\n\n"
+            "with it. No voice is cloned or learned: the sound of the video is the recording "
+            "itself.\n\n"
             "Your choices and Telegram's ids of your files are kept for 30 days; a message that "
             "could not be handled, with its text, for 7 days.\n\n"
             "Your files reach only the machines and the storage that the owner of this bot "
