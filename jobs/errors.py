@@ -297,6 +297,10 @@ class BrokenTrack(OperatorError):
     sentence = "{name} is not a usable track ({reason}): run `animato templates build`."
 
 
+class BrokenSpeech(OperatorError):
+    sentence = "{name} does not hold the curves of a speech ({reason})."
+
+
 class EngineUnavailable(OperatorError):
     sentence = "The engine {name} cannot run here; it needs {needs}."
 

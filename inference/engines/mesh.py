@@ -26,8 +26,10 @@ from inference.mesh.expressions import Doubles
 from inference.mesh.measuring import TrackRecorder
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
+from inference.mesh.speech import SpeechShapes
 from inference.mesh.track import Track, read_track, write_track
 from inference.overlap import ahead
+from inference.voice.speech import Speech
 from jobs.errors import BrokenTrack, WeightsCorrupt, WeightsMissing
 from jobs.model import Face
 from jobs.templates import CurveMotion
@@ -99,11 +101,13 @@ class MeshEngine(Engine):
         self._shapes = CurveShapes.of(self._network.mesh)
 
     def animate(
-        self, driving: Driving | None, motion: "CurveMotion | Track | None"
+        self, driving: Driving | None, motion: "CurveMotion | Track | Speech | None"
     ) -> Iterator[Sequence[Picture]]:
         """Yield frames, five at a time; empty batches while a clip is measured."""
         if isinstance(motion, CurveMotion):
             yield from self._rendered(self._moments_of_curves(motion))
+        elif isinstance(motion, Speech):
+            yield from self._rendered(self._moments_of_speech(motion))
         elif isinstance(motion, Track):
             yield from self._of_track(motion, motion.moments())
         elif driving is not None:
@@ -149,6 +153,17 @@ class MeshEngine(Engine):
             if motion.seamless:
                 times = [time_s % duration_s for time_s in times]
             yield self._scaled([moment_at(motion, time_s, self._shapes) for time_s in times])
+
+    def _moments_of_speech(self, speech: Speech) -> Iterator[list[Moment]]:
+        """The moments of each face: the mouths are in step with the sound, the heads may be late.
+
+        A head that is late begins with its first frame.
+        """
+        shapes = SpeechShapes(self._network.mesh)
+        delays = [round(delay * speech.frame_rate) for delay in self._delays_s]
+        for index in range(speech.frame_count):
+            heads = [max(0, index - delay) for delay in delays]
+            yield self._scaled([shapes.moment(speech, index, head) for head in heads])
 
     def _moments_of_track(self, track: Track, moments: Iterator[Moment]) -> Iterator[list[Moment]]:
         """The moments of each face; those that are late begin with the first one."""

@@ -26,7 +26,7 @@ from jobs.child_environment import child_environment
 from jobs.errors import FfmpegMissing, ProcessKilled
 
 READABLE_FORMATS = "mov,matroska,webm,avi,gif,webp_anim,mpegts,mpeg,flv,ogg,asf"
-READABLE_SOUND = f"{READABLE_FORMATS},wav,w64,mp3,aac,flac,aiff,caf,amr"
+SOUND_FORMATS = f"{READABLE_FORMATS},wav,w64,mp3,aac,flac,aiff,caf,au,amr,wv"
 THREADS = 2
 
 # ffmpeg's own exit status after SIGTERM, SIGINT or SIGQUIT, which it handles.

@@ -250,7 +250,8 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipF
 def _look_at_voice(source: Path, folder: Path, request: dict[str, Any]) -> "VoiceFindings":
     from inference.media.limits import SoundLimits  # noqa: PLC0415
     from inference.media.sound import normalise_sound  # noqa: PLC0415
-    from inference.voice.analysis import analyse, read_sound  # noqa: PLC0415
+    from inference.voice.analysis import analyse  # noqa: PLC0415
+    from inference.voice.sound import read_sound  # noqa: PLC0415
     from inference.voice.speech import SpeechChannel, write_speech  # noqa: PLC0415
     from jobs.findings import VoiceFindings  # noqa: PLC0415
     from jobs.model import MediaWarning  # noqa: PLC0415

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 from av.error import FFmpegError
 
-from inference.media.ffmpeg import READABLE_SOUND, Ffmpeg, file_url, input_arguments
+from inference.media.ffmpeg import SOUND_FORMATS, Ffmpeg, file_url, input_arguments
 from inference.media.file import check_file
 from inference.media.limits import SoundLimits
 from inference.media.probe import has_decoder, is_known_format, is_playable, read_head
@@ -85,7 +85,7 @@ def normalise_sound(
     most_s = limits.max_duration_s + 2 * _TOLERANCE_S
     part_s = most_s if duration_s is None else min(duration_s, most_s)
     arguments = [
-        *input_arguments(source, READABLE_SOUND),
+        *input_arguments(source, SOUND_FORMATS),
         *("-map", f"0:{track}", "-af", _FILTER, "-c:a", "aac", "-b:a", "128k"),
         *("-ss", f"{start_s:.6f}", "-t", f"{part_s:.6f}"),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-f", "mp4", "-y", file_url(target)),
@@ -114,7 +114,7 @@ def normalise_sound(
 
 def _sound_track(path: Path) -> int:
     """The index of the first audio track that can be decoded."""
-    options = {"protocol_whitelist": "file", "format_whitelist": READABLE_SOUND}
+    options = {"protocol_whitelist": "file", "format_whitelist": SOUND_FORMATS}
     try:
         container = av.open(file_url(path), options=options, metadata_errors="replace")
     except (FFmpegError, UnicodeError) as exc:

@@ -33,8 +33,8 @@ _LID_SINKS, _LID_RISES = 0.45, 0.12
 _SQUINT, _WIDE = 0.5, 0.28
 _WIDEST = 0.2  # beyond rest; eyes that are wider stare
 _PRESS = 0.4  # mouth widths by which pressed lips approach each other
-# The shape of an open mouth: distances of the inner lips' points / that in the middle.
-_OPEN_SHAPE = np.array([0, 0.46, 0.72, 0.9, 0.98, 1, 0.98, 0.9, 0.72, 0.46, 0])
+OPEN_SHAPE = np.array([0, 0.46, 0.72, 0.9, 0.98, 1, 0.98, 0.9, 0.72, 0.46, 0])
+"""The shape of an open mouth: distances of the inner lips' points / that in the middle."""
 _OPENING = (CurveName.JAW, CurveName.UPPER_LIP, CurveName.LOWER_LIP, CurveName.SNEER)
 # A channel of both sides, and those of one side each, whose values are added to it.
 _SIDES = {
@@ -137,7 +137,7 @@ class CurveShapes:
         if any(values[name] for name in _OPENING):
             middle = lip_gaps(self.points + expression)[5] - lip_gaps(self.points)[5]
             opening = float(middle) / width
-        gaps = opening * _OPEN_SHAPE - _PRESS * values[CurveName.PRESS]
+        gaps = opening * OPEN_SHAPE - _PRESS * values[CurveName.PRESS]
         shift = np.array([values[CurveName.TX], values[CurveName.TY]])
         gaze = np.array([values[CurveName.GAZE_X], values[CurveName.GAZE_Y]])
         return Moment(

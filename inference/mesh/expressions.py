@@ -45,7 +45,7 @@ def expression_fields(mesh: CanonicalMesh) -> dict[str, Doubles]:
     `browInnerUp` stands for all raising of the brows.
     """
     x, y = mesh.points[:, 0], mesh.points[:, 1]
-    lower = _lower_share(x, y)
+    lower = lower_share(x, y)
     fields = {
         "jawOpen": _jaw_open(x, y, lower),
         "mouthPucker": _mouth_pucker(x, y),
@@ -113,8 +113,8 @@ def _of_side(x: Doubles, y: Doubles, lower: Doubles, side: float) -> dict[str, D
     return {name: np.stack(part, axis=1) for name, part in parts.items()}
 
 
-def _lower_share(x: Doubles, y: Doubles) -> Doubles:
-    """How much each vertex belongs to the lower jaw, (468,), 0 to 1."""
+def lower_share(x: Doubles, y: Doubles) -> Doubles:
+    """Return how much each vertex of the mesh belongs to the lower jaw, (468,), 0 to 1."""
     share = _sigmoid((y - _MOUTH_Y) / (0.15 + 0.5 * np.maximum(0, np.abs(x) - 2)))
     for lines, value in (
         ((UPPER_INNER_LIP, UPPER_OUTER_LIP), 0.0),

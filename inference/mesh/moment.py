@@ -43,6 +43,8 @@ class Moment:
         lids: (2,) opening of each eye / opening at rest: 0 shut, 1 at rest, more is wider.
         gaze: (2,) how far the irises moved, right and down, eye widths; mean of both eyes.
         gaps: (11,) change of the distances of the inner lips, mouth widths.
+        closing: how much of the photo's own opening of the lips is closed, 0 to 1.
+        teeth: how near the rows of teeth are to each other, 0 to 1 for together.
         mouth_width: of the driver at rest, cm; 0 for that of the photo.
         mouth: pixels for the inside of the mouth; None: it is painted.
         folds: (64, 64) int8, where the skin gets brighter and darker, see `FoldShading`; None for
@@ -56,6 +58,8 @@ class Moment:
     lids: Doubles = field(default_factory=lambda: np.ones(2))
     gaze: Doubles = field(default_factory=lambda: _zeros(2))
     gaps: Doubles = field(default_factory=lambda: _zeros(11))
+    closing: float = 0.0
+    teeth: float = 0.0
     mouth_width: float = 0.0
     mouth: DrivenMouth | None = None
     folds: npt.NDArray[np.int8] | None = None
@@ -64,11 +68,8 @@ class Moment:
         """Return the moment with a weaker or stronger movement.
 
         Args:
-            strength: factor of all differences. Eyes that are shut stay shut.
+            strength: factor of all differences. Eyes and lips that are shut stay shut.
         """
-        closing = 1 - self.lids
-        shut = np.clip(closing, 0, 1)
-        closing = strength * closing + max(0.0, 1 - strength) * shut**2
         folds = self.folds
         if folds is not None:
             folds = np.clip(np.rint(strength * folds), -127, 127).astype(np.int8)
@@ -78,8 +79,16 @@ class Moment:
             turn=strength * self.turn,
             zoom=self.zoom**strength,
             shift=strength * self.shift,
-            lids=np.maximum(0, 1 - closing),
+            lids=np.maximum(0, 1 - _scaled_closing(1 - self.lids, strength)),
             gaze=strength * self.gaze,
             gaps=strength * self.gaps,
+            closing=float(np.clip(_scaled_closing(np.array(self.closing), strength), 0, 1)),
+            teeth=min(1.0, strength * self.teeth),
             folds=folds,
         )
+
+
+def _scaled_closing(closing: Doubles, strength: float) -> Doubles:
+    """A weaker or stronger closing; 1, shut, does not get weaker."""
+    shut = np.clip(closing, 0, 1)
+    return np.asarray(strength * closing + max(0.0, 1 - strength) * shut**2, np.float64)

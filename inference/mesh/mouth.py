@@ -19,7 +19,7 @@ from inference.faces.topology import (
 )
 from inference.mesh.borrowed_mouth import borrowed_mouth
 from inference.mesh.lip_edges import LipEdges
-from inference.mesh.moment import DrivenMouth
+from inference.mesh.moment import DrivenMouth, Moment
 from inference.mesh.mouth_area import MouthArea
 from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.own_mouth import OwnMouth, moved_lips, shows_teeth
@@ -64,7 +64,7 @@ class Mouth:
         offset: tuple[int, int],
         target: Head,
         gaps: Doubles,
-        driven: DrivenMouth | None,
+        moment: Moment,
     ) -> None:
         """Fill the opening between the lips in the warped photo, in place; nothing at rest.
 
@@ -73,8 +73,9 @@ class Mouth:
             offset: left and upper edge of the frame in the photo, px.
             target: the head to draw, in the photo's px.
             gaps: (11,) distances of its inner lips, mouth widths.
-            driven: the driver's mouth; None: the inside is painted.
+            moment: its mouth is drawn between the lips; without one, the inside is painted.
         """
+        driven = moment.mouth
         gap = float(gaps.max())
         moved = moved_lips(target.points - self._head.points)
         if self._lip_edges is not None:
@@ -89,7 +90,7 @@ class Mouth:
         painted = 1.0 if driven is None or self._own else _stretched(driven, gap)
         colour = np.zeros(part.shape, np.float32)
         if painted > 0:
-            colour += painted * self._painted(area, target, gap, moved)
+            colour += painted * self._painted(area, target, moment, gap)
         if driven is not None and painted < 1:
             colour += (1 - painted) * borrowed_mouth(area, driven, self._tone)
         colour = self._tone.kept_to_hue(np.clip(colour, 0, 255))
@@ -116,21 +117,30 @@ class Mouth:
             lower = lower + 0.12 * wide * (flat[LOWER_OUTER_LIP] - lower)
         return upper, lower
 
-    def _painted(self, area: MouthArea, target: Head, gap: float, moved: float) -> Floats:
+    def _painted(self, area: MouthArea, target: Head, moment: Moment, gap: float) -> Floats:
         points = self._arch.at(target, area.places)
-        cavity = painted_cavity(area, gap, self._tone)
-        shown, own = float(smooth((gap - 0.03) / 0.08)), cavity
-        if self._own is not None:
-            shown = self._own.missing * float(smooth((moved - 0.1) / 0.6))
-            if shown < 1:
-                own = self._own.over(cavity, points, target)
-                own *= 1 - _NARROW_SHADE * (1 - smooth(gap / _NARROW))
+        inside = painted_cavity(area, gap, self._tone)
+        if moment.teeth > 0:
+            inside = self._teeth.lower_over(inside, points, moment.teeth)
+        shown, own = self._painted_share(target, moment, gap), inside
+        if self._own is not None and shown < 1:
+            own = self._own.over(inside, points, target)
+            own *= 1 - _NARROW_SHADE * (1 - smooth(gap / _NARROW))
         if shown == 0:
             return own
         lit = 0.4 + 0.6 * smooth(np.minimum(area.a, 1 - area.a) / 0.22)
-        colour = mixed(cavity, self._teeth.over(cavity, points), lit)
+        colour = mixed(inside, self._teeth.over(inside, points), lit)
         shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
         return np.asarray(own + shown * (colour * (1 - shadow[..., None]) - own), np.float32)
+
+    def _painted_share(self, target: Head, moment: Moment, gap: float) -> float:
+        """How much of painted upper teeth is seen, 0 to 1."""
+        if self._own is None:
+            return max(float(smooth((gap - 0.03) / 0.08)), moment.teeth * float(smooth(gap / 0.04)))
+        moved = moved_lips(target.points - self._head.points)
+        # A face that speaks keeps the painted teeth also where its lips pass the photo's.
+        share = max(float(smooth((moved - 0.1) / 0.6)), float(smooth(2.5 * moment.closing)))
+        return self._own.missing * share
 
 
 def _stretched(driven: DrivenMouth, gap: float) -> float:

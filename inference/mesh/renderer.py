@@ -120,7 +120,7 @@ class FaceRenderer:
             moment: the moment it shows.
         """
         self._eyes.draw(frame, corner, posed.points, moment.lids, moment.gaze)
-        self._mouth.draw(frame, corner, posed.head, posed.gaps, moment.mouth)
+        self._mouth.draw(frame, corner, posed.head, posed.gaps, moment)
 
 
 class PhotoRenderer:

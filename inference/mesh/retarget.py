@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.faces.head import EyeFrame, Head, mouth_width
-from inference.faces.landmarker import POINTS
+from inference.faces.landmarker import POINTS, SCORES
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import (
     BROWS,
@@ -25,6 +25,7 @@ from inference.mesh.expressions import (
     Doubles,
     expression_fields,
     expression_of,
+    lower_share,
     smoothstep,
 )
 from inference.mesh.glasses import rigid_skin
@@ -44,6 +45,10 @@ _LID_SKIN_SHARE, _LEAST_LID_SKIN = 0.85, 0.05
 _GAP_NOISE = 0.008
 _SHUT_NOISE, _LEAST_GAP = 0.025, 0.012
 _NEAR_LIPS_CM = 0.25
+_LIP_BODY_CM = 1.1
+_UPPER_CLOSES, _LOWER_CLOSES = 0.24, 0.56  # shares of the distance
+_USUAL_OPENING = 0.25  # of lips, mouth widths; those that are open wider close more
+_YIELDING = 0.65  # share of the photo's own expression that lips lose when they close
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +82,14 @@ class Retargeter:
         self._head = head
         canonical = np.zeros((POINTS, 3))
         canonical[:FACE_POINTS] = mesh.points
-        near = _bell(canonical, canonical[_LIPS].mean(axis=0), _MOUTH_REACH_CM)
-        self._expression = expression_of(scores, expression_fields(mesh))
+        self._near = near = _bell(canonical, canonical[_LIPS].mean(axis=0), _MOUTH_REACH_CM)
+        fields = expression_fields(mesh)
+        self._expression = expression_of(scores, fields)
         self._own = self._expression * near[:, None]
+        only_jaw = np.where(np.arange(len(SCORES)) == SCORES.index("jawOpen"), scores, 0)
+        self._own_jaw = expression_of(only_jaw, fields)
+        self._lip_bodies = _lip_bodies(mesh)
+        self._eagerness = max(1.0, float(head.gaps.max()) / _USUAL_OPENING)
         self._free = np.ones((POINTS, 1))
         self._free[:FACE_POINTS, 0] -= glasses * rigid_skin(mesh)
         self._brows = _brow_weights(canonical[:, 1])
@@ -95,12 +105,13 @@ class Retargeter:
             absolute: the driver's expression replaces that of the photo, and is not added to it.
         """
         change = moment.gaps
+        closing = 1 - (1 - moment.closing) ** self._eagerness
         if absolute:
             offsets, overlap = moment.expression - self._expression, 0.0
             change = change - self._head.gaps
         else:
             offsets, overlap = self._without_own(moment.expression)
-        offsets = self._with_brows(offsets)
+        offsets = self._with_brows(offsets) - self._yielding(closing)
         if moment.mouth_width > 0:
             ratio = mouth_width(self._head.points) / moment.mouth_width
             size = float(np.clip(ratio, *_MOUTH_SIZES))
@@ -109,8 +120,10 @@ class Retargeter:
         points = self._head.points + offsets
         for lid, opening in zip(self._lids, moment.lids, strict=True):
             lid.move(points, self._head.points, offsets, float(opening))
-        gaps, distances = self._gaps(change, overlap)
-        self._part_lips(points, distances * mouth_width(points))
+        gaps, distances = self._gaps(change, overlap, closing)
+        distances = distances * mouth_width(points)
+        self._close_lips(points, distances, closing)
+        self._part_lips(points, distances, closing)
         return Shape(points, gaps, overlap)
 
     def _without_own(self, offsets: Doubles) -> tuple[Doubles, float]:
@@ -131,11 +144,11 @@ class Retargeter:
         offsets[:, 1] = down + self._brows * (bounded - down)
         return offsets
 
-    def _gaps(self, change: Doubles, overlap: float) -> tuple[Doubles, Doubles]:
+    def _gaps(self, change: Doubles, overlap: float, closing: float) -> tuple[Doubles, Doubles]:
         """Return the gaps of the lips, and the distances of the points; mouth widths."""
-        own = self._head.gaps
+        own = self._head.gaps * (1 - closing)
         change = np.sign(change) * np.maximum(np.abs(change) - _GAP_NOISE, 0)
-        if own.max() >= SHUT_GAP:
+        if self._head.gaps.max() >= SHUT_GAP:
             gaps = np.maximum(0, own + change - overlap * np.minimum(own, np.maximum(change, 0)))
             return gaps, gaps
         gaps = np.maximum(0, np.maximum(own - _SHUT_NOISE, 0) + change)
@@ -143,7 +156,20 @@ class Retargeter:
         # Points of shut lips are not on one line: they keep their places until the lips part.
         return gaps, np.maximum(own, gaps)
 
-    def _part_lips(self, points: Doubles, distances: Doubles) -> None:
+    def _yielding(self, closing: float) -> Doubles:
+        """What lips that close take back of the photo's own expression, (478, 3) cm."""
+        own_lips = self._own - self._own_jaw * self._near[:, None]
+        return closing * self._own_jaw + _YIELDING * closing**2 * own_lips
+
+    def _close_lips(self, points: Doubles, distances: Doubles, closing: float) -> None:
+        """Move the lips as a whole towards each other, or they would swell when they close."""
+        lips = self._head.points[UPPER_INNER_LIP]
+        too_far = points[LOWER_INNER_LIP, 1] - points[UPPER_INNER_LIP, 1] - distances
+        along = np.maximum.accumulate(lips[:, 0])
+        share = np.interp(self._head.points[:, 0], along, np.maximum(too_far, 0))
+        points[:, 1] += closing * share * self._lip_bodies
+
+    def _part_lips(self, points: Doubles, distances: Doubles, closing: float) -> None:
         """Set the distances of the inner lips' points, cm, and keep the middles."""
         inner = slice(1, -1)
         upper, lower = UPPER_INNER_LIP[inner], LOWER_INNER_LIP[inner]
@@ -155,6 +181,7 @@ class Retargeter:
         along[(lengths < _NEAR_LIPS_CM) | (apart[:, 1] < 0)] = 0, 1, 0
         # Added to the photo's own vector, so that lips at rest are not moved.
         half = (own + along * (distances[inner] - own_lengths)[:, None]) / 2
+        half += closing * (along * distances[inner, None] / 2 - half)
         middle = (points[lower] + points[upper]) / 2
         points[upper], points[lower] = middle - half, middle + half
 
@@ -208,6 +235,16 @@ class _Lid:
         points[upper[inner]] = own[upper[inner]] + shift + down[inner] + beyond
         points[lower[inner]] = own[lower[inner]] + shift - _LOWER_LID_RISE * down[inner]
         points[self.skin] += self.follow @ down
+
+
+def _lip_bodies(mesh: CanonicalMesh) -> Doubles:
+    """How far each point moves down when the lips above or below it close, (478,), for 1."""
+    share = np.zeros(POINTS)
+    x, y = mesh.points[:, 0], mesh.points[:, 1]
+    of_jaw = lower_share(x, y)
+    share[:FACE_POINTS] = _UPPER_CLOSES * (1 - of_jaw) - _LOWER_CLOSES * of_jaw
+    share[:FACE_POINTS] *= np.exp(-(((y - y[_LIPS].mean()) / _LIP_BODY_CM) ** 2) / 2)
+    return share
 
 
 def _bell(points: Doubles, centre: Doubles, reach: float) -> Doubles:

@@ -1,4 +1,4 @@
-"""Upper teeth: where they lie in a head, and painted ones.
+"""Teeth: where the upper ones lie in a head, and painted ones.
 
 Upper teeth belong to the skull: they keep their place in the head's frame while the lips move over
 them. Their surface is a parabolic arch, z = z0 + bend x^2.
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from inference.faces.head import Head
 from inference.faces.topology import UPPER_INNER_LIP
-from inference.mesh.sampling import mixed, sample
+from inference.mesh.sampling import mixed, sample, smooth
 from inference.mesh.tone import LUMA, Tone
 
 Doubles = npt.NDArray[np.float64]
@@ -29,6 +29,10 @@ _UNDER_LIP = 0.5  # of their crowns, in an open mouth
 _WIDTHS = np.array([0.85, 0.66, 0.76, 0.68, 0.66, 0.95], np.float32)  # from the middle outwards
 _CROWNS = np.array([1.0, 0.86, 0.96, 0.84, 0.78, 0.7], np.float32)
 _RAISED = np.array([0.0, 0.06, 0.01, 0.07, 0.12, 0.18], np.float32)
+# Of the lower teeth: their widths and light / those of the upper ones; how far their edge is below
+# that of the upper ones when the rows are apart, and above it when they are together.
+_LOWER_WIDTH, _LOWER_LIGHT = 0.72, 0.7
+_LOWER_APART, _OVERBITE = 0.35, 0.16
 _REACH_X, _TOP, _BOTTOM = 2.9, -1.8, 0.25  # of the texture, round the edge of the middle teeth
 
 
@@ -70,7 +74,7 @@ class Arch:
 
 
 class PaintedTeeth:
-    """A row of upper teeth with their gums.
+    """A row of upper teeth with their gums, and of lower ones like it.
 
     Args:
         arch: where they are.
@@ -81,6 +85,7 @@ class PaintedTeeth:
 
     def __init__(self, arch: Arch, scale: float, tone: Tone, enamel: Floats | None = None) -> None:
         self._scale = float(np.clip(1.5 * scale, 8, 80))
+        self._middle, self._edge = arch.middle, arch.edge
         self._corner = np.array([arch.middle - _REACH_X, arch.edge + _TOP])
         width, height = np.rint(np.array([2 * _REACH_X, _BOTTOM - _TOP]) * self._scale).astype(int)
         usual = min(_LIGHTEST, _LIGHTER_THAN_SKIN * tone.light) * tone.painted(ENAMEL)
@@ -92,9 +97,28 @@ class PaintedTeeth:
 
     def over(self, colour: Floats, points: Floats) -> Floats:
         """Return `colour` (h, w, 3) with the teeth over it; `points` from `Arch.at`."""
-        places = (points[..., :2] - self._corner) * self._scale - 0.5
-        seen = sample(self._texture, places, border=cv2.BORDER_CONSTANT)
-        return np.asarray(colour * (1 - seen[..., 3:]) + seen[..., :3], np.float32)
+        return self._over(colour, points[..., :2])
+
+    def lower_over(self, colour: Floats, points: Floats, together: float) -> Floats:
+        """Return `colour` with the lower teeth over it, as `over` does with the upper ones.
+
+        Args:
+            colour: what lies behind them.
+            points: from `Arch.at`.
+            together: how near they are to the upper ones, 0 to 1 for behind their edge.
+        """
+        edge = self._edge + _LOWER_APART * (1 - together) - _OVERBITE
+        x = self._middle + (points[..., 0] - self._middle) / _LOWER_WIDTH
+        mirrored = np.stack([x, self._edge + edge - points[..., 1]], axis=-1)
+        return self._over(colour, mirrored, _LOWER_LIGHT, float(smooth(2 * together)))
+
+    def _over(
+        self, colour: Floats, places: Floats, light: float = 1.0, opacity: float = 1.0
+    ) -> Floats:
+        """The colour with the teeth at places (h, w, 2), cm, of the texture over it."""
+        places = (places - self._corner) * self._scale - 0.5
+        seen = opacity * sample(self._texture, places, border=cv2.BORDER_CONSTANT)
+        return np.asarray(colour * (1 - seen[..., 3:]) + light * seen[..., :3], np.float32)
 
 
 def _painted(scale: float, crown_cm: float, tone: Tone, enamel: Floats) -> Floats:

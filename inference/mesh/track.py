@@ -4,19 +4,17 @@ It holds no pictures. The inside of a driver's mouth is cut from the clip's fram
 rendered; a track without its clip is rendered with a painted mouth.
 """
 
-import lzma
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from inference.checked_npz import UNREADABLE, ArrayForm, demand, read_array, read_count, write_npz
 from inference.faces.landmarker import POINTS
 from inference.mesh.moment import DrivenMouth, Moment
 from inference.mesh.shading import SIDE, Folds
@@ -30,37 +28,8 @@ VERSION = 3
 """Of the file's format and of how it is measured; clips of other versions are measured again."""
 _MAX_FRAMES = 3600
 _MAX_SIDE_PX = 16_384
-# What numpy and zipfile raise for a file that is not what it should be.
-_UNREADABLE = (
-    *(OSError, ValueError, TypeError, LookupError, ArithmeticError, EOFError),
-    *(RuntimeError, MemoryError, SyntaxError, tokenize.TokenError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-)
 _LIP_POINTS = 11  # of each inner lip
 _LEAST_MOUTH_PX = 2.0
-
-
-class _Form(NamedTuple):
-    """An array of a track.
-
-    Attributes:
-        dtype: of its values.
-        shape: of one frame's values.
-        low: the smallest value.
-        high: the largest one.
-    """
-
-    dtype: Any
-    shape: tuple[int, ...]
-    low: float
-    high: float
-
-    def cut(self, values: npt.NDArray[np.floating[Any]]) -> Any:
-        """Return the values (n, ...) of all frames in that type, within the limits."""
-        result = np.empty(values.shape, self.dtype)
-        for index, of_frame in enumerate(values):
-            result[index] = np.clip(np.nan_to_num(of_frame), self.low, self.high)
-        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,18 +70,18 @@ class Track:
     folds: Folds
     mouth_frames: npt.NDArray[np.int32]
 
-    FORMS: ClassVar[dict[str, _Form]] = {
-        "expression": _Form(np.float16, (POINTS, 3), -8, 8),
-        "turn": _Form(np.float32, (3,), -10, 10),
-        "log_zoom": _Form(np.float32, (), -4, 4),
-        "shift": _Form(np.float32, (2,), -1000, 1000),
-        "opening": _Form(np.float32, (2,), -1, 1),
-        "gaze": _Form(np.float32, (2,), -4, 4),
-        "gaps": _Form(np.float32, (_LIP_POINTS,), -4, 4),
-        "lips": _Form(np.float32, (2 * _LIP_POINTS, 2), -2 * _MAX_SIDE_PX, 3 * _MAX_SIDE_PX),
-        "skin": _Form(np.float32, (3,), 0, 255),
-        "folds": _Form(np.int8, (SIDE, SIDE), -127, 127),
-        "mouth_frames": _Form(np.int32, (), -1, _MAX_FRAMES),
+    FORMS: ClassVar[dict[str, ArrayForm]] = {
+        "expression": ArrayForm(np.float16, (POINTS, 3), -8, 8),
+        "turn": ArrayForm(np.float32, (3,), -10, 10),
+        "log_zoom": ArrayForm(np.float32, (), -4, 4),
+        "shift": ArrayForm(np.float32, (2,), -1000, 1000),
+        "opening": ArrayForm(np.float32, (2,), -1, 1),
+        "gaze": ArrayForm(np.float32, (2,), -4, 4),
+        "gaps": ArrayForm(np.float32, (_LIP_POINTS,), -4, 4),
+        "lips": ArrayForm(np.float32, (2 * _LIP_POINTS, 2), -2 * _MAX_SIDE_PX, 3 * _MAX_SIDE_PX),
+        "skin": ArrayForm(np.float32, (3,), 0, 255),
+        "folds": ArrayForm(np.int8, (SIDE, SIDE), -127, 127),
+        "mouth_frames": ArrayForm(np.int32, (), -1, _MAX_FRAMES),
     }
 
     @property
@@ -173,21 +142,15 @@ class Track:
 
 def write_track(track: Track, path: Path) -> None:
     """Write a track as a compressed npz file, about 3 KB per frame."""
-    part = path.with_name(f".{path.name}.part.npz")
-    try:
-        np.savez_compressed(
-            part,
-            allow_pickle=False,
-            version=np.array([VERSION], np.int64),
-            frame_rate=np.array(track.frame_rate.as_integer_ratio(), np.int64),
-            frame_size=np.array(track.frame_size, np.int64),
-            rest_angles=track.rest_angles.astype(np.float32),
-            mouth_width=np.array([track.mouth_width], np.float32),
-            **{name: getattr(track, name).astype(form.dtype) for name, form in track.FORMS.items()},
-        )
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_npz(
+        path,
+        version=np.array([VERSION], np.int64),
+        frame_rate=np.array(track.frame_rate.as_integer_ratio(), np.int64),
+        frame_size=np.array(track.frame_size, np.int64),
+        rest_angles=track.rest_angles.astype(np.float32),
+        mouth_width=np.array([track.mouth_width], np.float32),
+        **{name: getattr(track, name).astype(form.dtype) for name, form in track.FORMS.items()},
+    )
 
 
 def read_track(path: Path) -> Track:
@@ -199,61 +162,25 @@ def read_track(path: Path) -> Track:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read(archive)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise BrokenTrack(name=path.name, reason=str(error) or "unreadable") from error
 
 
 def _read(archive: zipfile.ZipFile) -> Track:
-    """The track in an open file; raises one of `_UNREADABLE` with what is wrong with it."""
-    (version,) = _array(archive, "version", _Form(np.int64, (), 0, 1000), 1)
-    _demand(version == VERSION, "its version is not known")
-    rate = _array(archive, "frame_rate", _Form(np.int64, (), 1, 10_000_000), 2)
-    size = _array(archive, "frame_size", _Form(np.int64, (), 1, _MAX_SIDE_PX), 2)
-    (mouth_width,) = _array(archive, "mouth_width", _Form(np.float32, (), 0.1, 20), 1)
-    count = _count(archive)
-    arrays = {name: _array(archive, name, form, count) for name, form in Track.FORMS.items()}
+    """The track in an open file; raises one of `UNREADABLE` with what is wrong with it."""
+    (version,) = read_array(archive, "version", ArrayForm(np.int64, (), 0, 1000), 1)
+    demand(version == VERSION, "its version is not known")
+    rate = read_array(archive, "frame_rate", ArrayForm(np.int64, (), 1, 10_000_000), 2)
+    size = read_array(archive, "frame_size", ArrayForm(np.int64, (), 1, _MAX_SIDE_PX), 2)
+    (mouth_width,) = read_array(archive, "mouth_width", ArrayForm(np.float32, (), 0.1, 20), 1)
+    count = read_count(archive, "log_zoom", _MAX_FRAMES)
+    arrays = {name: read_array(archive, name, form, count) for name, form in Track.FORMS.items()}
     is_past = (arrays["mouth_frames"] <= np.arange(count)).all()
-    _demand(is_past, "mouth_frames has a wrong value")
+    demand(is_past, "mouth_frames has a wrong value")
     return Track(
         frame_rate=Fraction(int(rate[0]), int(rate[1])),
         frame_size=(int(size[0]), int(size[1])),
-        rest_angles=_array(archive, "rest_angles", _Form(np.float32, (), -10, 10), 3),
+        rest_angles=read_array(archive, "rest_angles", ArrayForm(np.float32, (), -10, 10), 3),
         mouth_width=float(mouth_width),
         **arrays,
     )
-
-
-def _count(archive: zipfile.ZipFile) -> int:
-    """The number of frames, from the header of one array."""
-    with archive.open("log_zoom.npy") as file:
-        shape, _ = _header(file)
-    _demand(len(shape) == 1 and 1 <= shape[0] <= _MAX_FRAMES, f"its shape is {shape}")
-    return shape[0]
-
-
-def _array(archive: zipfile.ZipFile, name: str, form: _Form, count: int) -> Any:
-    """Read an array of `count` values of that form; nothing larger is unpacked."""
-    wanted = np.dtype(form.dtype)
-    shape = (count, *form.shape)
-    with archive.open(f"{name}.npy") as file:
-        _demand(_header(file) == (shape, wanted), f"{name} has a wrong shape or type")
-        size = int(np.prod(shape)) * wanted.itemsize
-        content = file.read(size + 1)
-    _demand(len(content) == size, f"{name} has a wrong length")
-    array = np.frombuffer(content, wanted).reshape(shape)
-    # False for NaN too.
-    _demand(((array >= form.low) & (array <= form.high)).all(), f"{name} has a wrong value")
-    return array
-
-
-def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of an array in the npy format, version 1.0, in C order."""
-    _demand(np.lib.format.read_magic(file) == (1, 0), "its arrays are of an unknown version")
-    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    _demand(not is_fortran or len(shape) < 2, "its arrays are in another order")
-    return shape, dtype
-
-
-def _demand(condition: object, reason: str) -> None:
-    if not condition:
-        raise ValueError(reason)

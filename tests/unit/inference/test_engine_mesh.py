@@ -18,6 +18,7 @@ from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import Landmarker, Landmarks
 from inference.mesh.measuring import measure_track
 from inference.mesh.track import Track, read_track, write_track
+from inference.voice.speech import Speech, SpeechChannel
 from jobs.errors import NoFaceInClip
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion
@@ -31,7 +32,7 @@ def curves(**keys: tuple[tuple[float, float], ...]) -> CurveMotion:
     return CurveMotion.model_validate({"fps": 10, "duration_s": 1.0, "curves": keys})
 
 
-def played(engine: MeshEngine, photo: Picture, motion: CurveMotion) -> list[Picture]:
+def played(engine: MeshEngine, photo: Picture, motion: CurveMotion | Speech) -> list[Picture]:
     engine.prepare(photo, [FACE])
     return [frame for batch in engine.animate(None, motion) for frame in batch]
 
@@ -259,6 +260,66 @@ def test_all_faces_move_one_later_than_the_other(pair: Picture) -> None:
     assert second[-1] > 0
     middle = np.stack(frames)[:, :, 250:350]
     assert np.array_equal(middle, np.broadcast_to(own[:, 250:350], middle.shape))
+
+
+def spoken(count: int, **values: float) -> Speech:
+    """A face at rest in its first frame, and with these values in all others."""
+    frames = np.zeros((count, len(SpeechChannel)), np.float32)
+    for name, value in values.items():
+        frames[1:, list(SpeechChannel).index(SpeechChannel(name))] = value
+    return Speech(frames)
+
+
+def test_a_voice_moves_the_photo_from_rest(astronaut: Picture) -> None:
+    engine = MeshEngine()
+    box = engine.crop_for([FACE], astronaut).box
+
+    frames = played(engine, astronaut, spoken(7, jaw=1.0, speaking=1.0))
+
+    assert len(frames) == 7
+    assert np.array_equal(frames[0], astronaut[box.upper : box.lower, box.left : box.right])
+    assert not np.array_equal(frames[1], frames[0])
+
+
+def test_all_mouths_are_in_step_with_the_voice_and_heads_may_be_late(pair: Picture) -> None:
+    faces = [
+        FACE.model_copy(
+            update={"box": FACE.box.model_copy(update={"left": x + 74, "right": x + 174})}
+        )
+        for x in (0, 400)
+    ]
+    engine = MeshEngine()
+    engine.prepare(pair, faces)
+    box = engine.crop_for(faces, pair).box
+
+    def first_change(speech: Speech, left: int, rows: slice) -> int:
+        whole = [
+            pasted(pair, frame, EngineCrop(box))[rows, left : left + 200]
+            for batch in engine.animate(None, speech)
+            for frame in batch
+        ]
+        return next(index for index, one in enumerate(whole) if not np.array_equal(one, whole[0]))
+
+    mouth, brows = slice(135, 150), slice(85, 100)
+    speech = spoken(8, jaw=1.0, brow=1.0, speaking=1.0)
+    assert [first_change(speech, left, mouth) for left in (0, 400)] == [1, 1]
+    assert [first_change(speech, left, brows) for left in (0, 400)] == [1, 5]
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.5])
+def test_strength_changes_the_opening_of_a_voice_and_not_its_shut_lips(
+    landmarker: Landmarker, astronaut: Picture, strength: float
+) -> None:
+    def gap(speech: Speech, of: float) -> float:
+        engine = MeshEngine(EngineOptions(strength=of))
+        frames = played(engine, astronaut, speech)
+        crop = engine.crop_for([FACE], astronaut)
+        return float(_head(landmarker, pasted(astronaut, frames[1], crop)).gaps.max())
+
+    opened = spoken(2, jaw=1.0, speaking=1.0)
+    sealed = spoken(2, seal=1.0, jaw=0.2, speaking=1.0)
+    assert (gap(opened, strength) - gap(opened, 1.0)) * (strength - 1) > 0.02
+    assert gap(sealed, strength) < 0.6 * gap(opened, 0.5)
 
 
 def test_a_face_that_stays_is_not_pulled_along(astronaut: Picture) -> None:

@@ -51,3 +51,14 @@ def test_lids_close_the_more_the_stronger() -> None:
     lids = [moment().scaled(strength).lids[0] for strength in (0.5, 1.0, 1.5)]
 
     assert lids[0] > lids[1] > lids[2]
+
+
+@pytest.mark.parametrize("strength", [0.5, 0.8, 1.0, 1.5])
+def test_lips_that_shut_do_so_at_any_strength(strength: float) -> None:
+    assert Moment(closing=1.0).scaled(strength).closing == 1
+    assert 0 < Moment(closing=0.5).scaled(strength).closing < 1
+
+
+def test_rows_of_teeth_are_together_at_most() -> None:
+    assert Moment(teeth=0.8).scaled(0.5).teeth == pytest.approx(0.4)
+    assert Moment(teeth=0.8).scaled(1.5).teeth == 1

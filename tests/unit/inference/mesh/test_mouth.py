@@ -46,7 +46,9 @@ def two_hued(colour: tuple[int, int, int] = SKIN) -> Picture:
 def filled(photo: Picture, head: Head, by_cm: float, driven: DrivenMouth | None = None) -> Picture:
     target, gaps = opened(head, by_cm)
     frame = photo.copy()
-    Mouth(photo, head.projected(head.points), head).draw(frame, CORNER, target, gaps, driven)
+    Mouth(photo, head.projected(head.points), head).draw(
+        frame, CORNER, target, gaps, Moment(mouth=driven)
+    )
     return frame
 
 
@@ -166,7 +168,7 @@ def test_own_teeth_stay_when_the_mouth_opens(
     target, gaps = opened(astronaut_head, 2.5)
     frame = astronaut.copy()
     mouth = Mouth(astronaut, astronaut_landmarks.points, astronaut_head)
-    mouth.draw(frame, CORNER, target, gaps, driven)
+    mouth.draw(frame, CORNER, target, gaps, Moment(mouth=driven))
 
     photo = astronaut_head.projected(astronaut_head.points)
     upper, lower = photo[UPPER_INNER_LIP[5], :2], photo[LOWER_INNER_LIP[5], :2]
@@ -186,7 +188,7 @@ def test_own_teeth_reach_a_lower_lip_that_stays(
     points[lips, 0] += 0.15
     frame = astronaut.copy()
     mouth = Mouth(astronaut, astronaut_landmarks.points, astronaut_head)
-    mouth.draw(frame, CORNER, replace(astronaut_head, points=points), astronaut_head.gaps, None)
+    mouth.draw(frame, CORNER, replace(astronaut_head, points=points), astronaut_head.gaps, Moment())
 
     above_lip = astronaut_landmarks.points[LOWER_INNER_LIP[3:8], :2] - [0, 1]
     x, y = np.rint(above_lip).astype(int).T
@@ -285,7 +287,7 @@ def test_lips_are_drawn_without_the_teeth_beyond_their_lines(plain_head: Head) -
     target = replace(head, points=points)
     frame = photo.copy()
     Mouth(photo, head.projected(head.points), head).draw(
-        frame, CORNER, target, lip_gaps(points) / mouth_width(points), None
+        frame, CORNER, target, lip_gaps(points) / mouth_width(points), Moment()
     )
 
     lip = target.projected(points)[UPPER_INNER_LIP[5], :2]
@@ -307,7 +309,7 @@ def test_an_open_mouth_at_rest_is_not_drawn(
 ) -> None:
     frame = astronaut.copy()
     mouth = Mouth(astronaut, astronaut_landmarks.points, astronaut_head)
-    mouth.draw(frame, CORNER, astronaut_head, astronaut_head.gaps, None)
+    mouth.draw(frame, CORNER, astronaut_head, astronaut_head.gaps, Moment())
 
     assert np.array_equal(frame, astronaut)
 
@@ -329,7 +331,7 @@ def test_no_mouth_is_drawn_on_a_mask(
     frame = masked.copy()
 
     mouth = Mouth(masked, astronaut_landmarks.points, astronaut_head)
-    mouth.draw(frame, CORNER, target, gaps, driven)
+    mouth.draw(frame, CORNER, target, gaps, Moment(mouth=driven))
 
     assert np.array_equal(frame, masked)
 
@@ -353,7 +355,7 @@ def test_a_mouth_outside_the_frame_is_left_out(plain_head: Head) -> None:
     target, gaps = opened(plain_head, 2.0)
     frame = np.zeros((20, 20, 3), np.uint8)
     Mouth(photo, plain_head.projected(plain_head.points), plain_head).draw(
-        frame, CORNER, target, gaps, None
+        frame, CORNER, target, gaps, Moment()
     )
 
     assert not frame.any()
