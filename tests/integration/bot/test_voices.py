@@ -1,8 +1,10 @@
 """Voice messages and other recordings: the photo that is meant says them."""
 
+import asyncio
 import json
 
 import pytest
+from redis.asyncio import Redis
 
 from bot.orders.offers import Offers
 from jobs.engines import EngineInfo
@@ -11,7 +13,7 @@ from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.known_engines import KnownEngines
 from tests.integration.bot import parts as fakes
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import FACE
+from tests.integration.bot.parts import FACE, hurry
 from tests.integration.bot.running import until
 from tests.integration.bot.talk import Message, Talk, labels, text_of
 from tests.integration.sandbox import media
@@ -84,6 +86,25 @@ async def test_deleted_recording_is_fetched_again_for_another_video(talk: Talk) 
     assert "fetching the photo again" in answer["text"]
     await talk.videos(count=2)
     assert talk.worker.orders[-1].wish.voice is not None
+
+
+async def test_deleted_recording_is_fetched_again_to_try_again(talk: Talk, redis: Redis) -> None:
+    photo = await talk.photo()
+    await talk.voice()
+    card = await talk.shows(SAY_THIS)
+    talk.worker.errors = [RuntimeError("a secret")] * 3
+    await talk.tap("Say this", card)
+    while talk.worker.errors:
+        await hurry(redis, "animate-mesh")
+        await asyncio.sleep(0.02)
+    failed = await talk.shows("something went wrong on our side")
+    look = (await talk.draft_of(photo)).look
+    assert look is not None
+    assert look.voice is not None
+    await talk.parts.services.store.delete([look.voice.curves])
+    await talk.tap("Try again", failed)
+    await talk.videos()
+    assert len(talk.worker.looks) == 3
 
 
 async def test_movement_can_be_made_though_there_is_a_recording(talk: Talk) -> None:
