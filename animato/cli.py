@@ -57,7 +57,7 @@ def _add_animate(commands: Any) -> None:
     parser = commands.add_parser(
         "animate",
         help="animate a photo",
-        description="Animates the face of a photo with the movement of a clip or of a template.",
+        description="Animates the face of a photo with a clip, with a template or with a voice.",
     )
     add_animate_arguments(parser)
 

@@ -23,6 +23,7 @@ from inference.argument_types import (
     video_path,
 )
 from inference.engine_options import EngineOptions
+from jobs.findings import VOICE_MAX_S
 
 if TYPE_CHECKING:
     from inference.engine import Engine
@@ -77,7 +78,7 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         metavar="PHOTO",
         help="the photo to animate" + _shown(defaults.source_image),
     )
-    movement = parser.add_mutually_exclusive_group(required=defaults.driving_video is None)
+    movement = parser.add_mutually_exclusive_group()
     movement.add_argument(
         "--driving_video",
         type=Path,
@@ -87,6 +88,16 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
     movement.add_argument(
         "--template", metavar="NAME", help="a movement of the catalogue (animato templates list)"
     )
+    if defaults.engine is None:
+        parser.add_argument(
+            "--voice",
+            type=Path,
+            metavar="SOUND",
+            help="a voice message, or any other file with sound, that the face speaks, at most"
+            f" {VOICE_MAX_S:g} s; a template then leads all but the mouth",
+        )
+    else:
+        parser.set_defaults(voice=None)
     parser.add_argument(
         "--output",
         type=video_path,
@@ -102,7 +113,7 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
             help="which engine (animato engines); auto takes the best that can run (default: auto)",
         )
     _add_picture_arguments(parser, defaults)
-    _add_clip_arguments(parser)
+    _add_clip_arguments(parser, "clip" if defaults.engine else "clip or voice")
     if defaults.engine is None:
         note = "an option that the chosen engine does not support is an error"
         group = parser.add_argument_group("options of some engines", note)
@@ -157,18 +168,21 @@ def _add_picture_arguments(parser: argparse.ArgumentParser, defaults: Defaults) 
     )
 
 
-def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_clip_arguments(parser: argparse.ArgumentParser, leader: str) -> None:
     parser.add_argument(
-        "--start", type=seconds, metavar="S", help="begin this far into the clip, s (default: 0)"
+        "--start",
+        type=seconds,
+        metavar="S",
+        help=f"begin this far into the {leader}, s (default: 0)",
     )
     parser.add_argument(
-        "--duration", type=positive_seconds, metavar="S", help="use this much of the clip, s"
+        "--duration", type=positive_seconds, metavar="S", help=f"use this much of the {leader}, s"
     )
     parser.add_argument(
         "--audio",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="keep the clip's sound (default: on)",
+        help="keep the sound (default: on)",
     )
     parser.add_argument(
         "--loop",
@@ -308,10 +322,13 @@ def check_animate_arguments(
     parser: argparse.ArgumentParser, arguments: argparse.Namespace, defaults: Defaults = ANIMATE
 ) -> None:
     """Takes defaults that are files, and ends with a usage error where options contradict."""
-    if arguments.driving_video is None and arguments.template is None:
+    leaders = (arguments.driving_video, arguments.template, arguments.voice)
+    if leaders == (None, None, None):
         arguments.driving_video = defaults.driving_video
-    for name in ("source_image", "driving_video"):
-        given, default = getattr(arguments, name), getattr(defaults, name)
+        if arguments.driving_video is None:
+            parser.error("one of the arguments --driving_video --template --voice is required")
+    for name in ("source_image", "driving_video", "voice"):
+        given, default = getattr(arguments, name), getattr(defaults, name, None)
         if given is None:
             continue
         # The program of 2021 brought its samples along; what is not there was not meant.
@@ -319,15 +336,25 @@ def check_animate_arguments(
             parser.error(f"there is no {given}: name a file with --{name}")
         if is_same_file(given, arguments.output):
             parser.error(f"--output would overwrite --{name}: choose another name")
-    for name in ("start", "duration", "audio", "driving_face_box"):
-        if arguments.template is not None and getattr(arguments, name) is not None:
-            parser.error(f"--{name} goes with --driving_video, not with --template")
-    if arguments.template is None and arguments.loop > 1:
-        parser.error("--loop goes with --template, not with --driving_video")
+    _check_movement(parser, arguments)
     options, said = engine_options_of(arguments, defaults.engine_options)
     # In 2021 it was no mistake to give what then has no effect.
     if "crop_image_padding" in said and not options.crop_image and not defaults.is_original:
         parser.error("--crop_image_padding goes with --crop_image")
+
+
+def _check_movement(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Ends with a usage error where an option does not go with what leads the face."""
+    if arguments.voice is not None and arguments.driving_video is not None:
+        parser.error("--voice goes with --template, not with --driving_video")
+    if arguments.driving_video is None and arguments.driving_face_box is not None:
+        parser.error("--driving_face_box goes with --driving_video alone")
+    for name in ("start", "duration", "audio"):
+        is_drawn = arguments.driving_video is None and arguments.voice is None
+        if is_drawn and getattr(arguments, name) is not None:
+            parser.error(f"--{name} goes with --driving_video or --voice, not with --template")
+    if arguments.loop > 1 and (arguments.template is None or arguments.voice is not None):
+        parser.error("--loop goes with --template alone")
 
 
 def is_same_file(source: Path, output: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Checks of what rendering needs: video, OpenCV, engines, weights, movements."""
+"""Checks of what rendering needs: video, OpenCV, engines, weights, voices, movements."""
 
 from collections.abc import Collection
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from inference.faces.loading import landmarker, model_path
 from inference.opencv_build import gui_opencv_warning
 from inference.sample_videos import write_samples
 from inference.template_build import is_up_to_date
+from inference.voice.phones import has_phones
 from inference.weights.store import WeightsStore
 from jobs.check_results import CheckResult, State
 from jobs.errors import AnimatoError
@@ -84,6 +85,20 @@ def check_faces(weights: WeightsStore) -> CheckResult:
         return CheckResult.of(about, error)
     says = f"found with ai-edge-litert {version('ai-edge-litert')} and {path}"
     return CheckResult(about, State.OK, says, is_needed=True)
+
+
+def check_phones() -> CheckResult:
+    """Check whether voices are heard well enough to shut the lips on m, b and p."""
+    about = "phones"
+    if has_phones():
+        says = f"recognised with pocketsphinx {version('pocketsphinx')}, in voice messages"
+        return CheckResult(about, State.OK, says)
+    says = (
+        "not recognised without pocketsphinx: faces speak by loudness alone, and do not shut their "
+        "lips on m, b and p. Run `.venv/bin/pip install -c constraints.txt --only-binary :all: "
+        "pocketsphinx`; some systems and versions of Python have no build of it"
+    )
+    return CheckResult(about, State.MISSING, says)
 
 
 def check_templates(folder: Path) -> list[CheckResult]:

@@ -9,22 +9,20 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from inference.engine import Driving, Engine, Picture
+from inference.engine import Driving, Engine, Motion, Picture
 from inference.faces.finder import centre_face, choose_face, find_faces
 from inference.faces.loading import landmarker
 from inference.media.gate import LookLimits, look_at_clip
 from inference.media.video import ClipReader
 from inference.mesh.track import Track, read_track
 from inference.process.setup import TRACK_SUFFIX
+from inference.speaking import ShownSpeech, speech_of
 from inference.template_build import is_up_to_date
 from jobs.errors import EngineUnavailable, NoFaceInClip, TemplateNotBuilt
 from jobs.findings import ClipFindings
 from jobs.model import CropBox, Face
 from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
 from jobs.wish import Wish
-
-Motion = CurveMotion | Track
-"""A movement that is evaluated, without a clip that shows it."""
 
 # Face finders differ in what belongs to a face, but not by half of it.
 _SAME_FACE_OVERLAP = 0.25
@@ -110,7 +108,9 @@ def faces_to_spare(wish: Wish, moving: Sequence[Face]) -> tuple[Face, ...]:
     )
 
 
-def motions_side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> tuple[Motion, ...]:
+def motions_side_by_side(
+    wish: Wish, engine: Engine, source: TemplateSource
+) -> tuple[CurveMotion | Track, ...]:
     """Return the movements that one video shows side by side.
 
     Raises:
@@ -126,12 +126,15 @@ def motions_side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> 
     return tuple(_motion_of(template, source.folder) for template in templates)
 
 
-def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingClip | Motion:
-    """Return the movement of a clip or one template, in the form that the engine takes.
+def one_movement(
+    wish: Wish, engine: Engine, source: TemplateSource
+) -> "DrivingClip | ShownSpeech | Motion":
+    """Return the movement of a clip, a voice or one template, in the form that the engine takes.
 
     Raises:
         UnknownTemplate: it is not in the catalogue.
-        BrokenTrack: a recorded one's track cannot be used.
+        BrokenTrack: a recorded one's track or a voice's curves cannot be used.
+        RecordedHead: it goes with a voice, and is a recorded one.
         TemplateNotBuilt: its driving video is missing or out of date, and the engine needs it.
         NoFaceInClip: the clip shows no face at its beginning, and the engine needs one.
     """
@@ -140,7 +143,12 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
         if source.keeps_tracks and wish.driving_face_box is None:  # a track belongs to one face
             return replace(found, track_file=found.path.with_suffix(TRACK_SUFFIX))
         return found
-    template = Catalogue.load(source.folder).get(wish.movement.template or "")
+    name = wish.movement.template
+    template = Catalogue.load(source.folder).get(name) if name else None
+    if wish.voice is not None:
+        speech, weights = speech_of(wish.voice, template), source.limits.checkpoints_dir
+        return speech if engine.evaluates_motions else ShownSpeech.of(speech, weights)
+    assert template is not None  # noqa: S101 - see Movement
     if engine.evaluates_motions:
         return _motion_of(template, source.folder)
     if isinstance(template.motion, ClipMotion):
@@ -154,7 +162,7 @@ def one_movement(wish: Wish, engine: Engine, source: TemplateSource) -> DrivingC
     return DrivingClip(path, face, motion.frame_rate, motion.frame_count, (), identity)
 
 
-def _motion_of(template: Template, folder: Path) -> Motion:
+def _motion_of(template: Template, folder: Path) -> CurveMotion | Track:
     motion = template.motion
     return motion if isinstance(motion, CurveMotion) else read_track(folder / motion.track)
 

@@ -19,15 +19,16 @@ from inference.engine import Engine, ready_engine
 from inference.faces.finder import choose_face, face_from_box
 from inference.faces.loading import prepare_looks
 from inference.media.file import check_file
-from inference.media.gate import ClipPart, LookLimits, look_at
+from inference.media.gate import ClipPart, Lead, LookLimits, VoicePart, look_at
 from inference.media.limits import ClipLimits, PhotoLimits
 from inference.media.writer import check_output
 from inference.opencv_build import gui_opencv_warning
 from inference.pipeline import Listener, Report, animate_photo
+from inference.speaking import head_of
 from inference.weights.store import WeightsStore
 from jobs.engines import current_name
 from jobs.errors import NotSeamless
-from jobs.findings import ClipFindings, PhotoFindings
+from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 from jobs.model import CropBox, MediaWarning, whole_box
 from jobs.templates import Catalogue, CurveMotion, Template
 from jobs.wish import Movement, Video, Wish
@@ -111,16 +112,16 @@ def animate(
             engine.load()
         if engine.needs_face or engine.needs_driving_face:
             prepare_looks(surroundings.weights)
-        photo, clip = _look(arguments, Path(folder), limits, engine)
+        photo, lead = _look(arguments, Path(folder), limits, engine)
         # ... and an unusable photo before a long download.
         engine.load()
-        for warning in _worth_saying(arguments, engine, photo, clip):
+        for warning in _worth_saying(arguments, engine, photo, lead):
             say(f"warning: {warning}")
         wish = Wish(
             photo=photo,
             **face_fields(arguments, photo, engine),
-            movement=_movement(template, clip),
-            driving_face_box=_driving_face_box(arguments, clip, engine),
+            movement=_movement(template, lead),
+            driving_face_box=_driving_face_box(arguments, lead, engine),
             paste_back=arguments.paste_back,
             audio=arguments.audio is not False,
             loop=arguments.loop,
@@ -139,26 +140,31 @@ def _template(arguments: argparse.Namespace, folder: Path) -> Template | None:
     template = Catalogue.load(folder).get(arguments.template)
     if arguments.loop > 1 and not template.seamless:
         raise NotSeamless(name=template.name)
+    if arguments.voice is not None:
+        head_of(template)  # a recorded one is refused before anything is looked at
     return template
 
 
 def _check_files(arguments: argparse.Namespace, limits: LookLimits) -> None:
-    """Raise unless both files are there: a slip must not show only after a long download."""
+    """Raise unless all files are there: a slip must not show only after a long download."""
     check_file(arguments.source_image, limits.photo.max_bytes)
     if arguments.driving_video is not None:
         check_file(arguments.driving_video, limits.clip.max_bytes)
+    if arguments.voice is not None:
+        check_file(arguments.voice, limits.voice.max_bytes)
 
 
 def _look(
     arguments: argparse.Namespace, folder: Path, limits: LookLimits, engine: Engine
-) -> tuple[PhotoFindings, ClipFindings | None]:
+) -> tuple[PhotoFindings, ClipFindings | VoiceFindings | None]:
     """What the gate finds in both files, side by side."""
-    clip = None
-    if arguments.driving_video is not None:
-        start_s, duration_s = arguments.start or 0.0, arguments.duration
-        find_face = engine.needs_driving_face
-        clip = ClipPart(arguments.driving_video, start_s, duration_s, find_face)
-    return look_at(arguments.source_image, clip, folder, limits, find_faces=engine.needs_face)
+    lead: Lead | None = None
+    start_s, duration_s = arguments.start or 0.0, arguments.duration
+    if arguments.voice is not None:
+        lead = VoicePart(arguments.voice, start_s, duration_s)
+    elif arguments.driving_video is not None:
+        lead = ClipPart(arguments.driving_video, start_s, duration_s, engine.needs_driving_face)
+    return look_at(arguments.source_image, lead, folder, limits, find_faces=engine.needs_face)
 
 
 def face_fields(
@@ -185,23 +191,25 @@ def face_fields(
     return {"face_boxes": (choose_face(photo.faces, number, photo.name).box,)}
 
 
-def _movement(template: Template | None, clip: ClipFindings | None) -> Movement:
-    if template is None:
-        assert clip is not None  # noqa: S101 - the parser demands one of the two
-        return Movement.of_clip(clip)
+def _movement(template: Template | None, lead: ClipFindings | VoiceFindings | None) -> Movement:
+    if isinstance(lead, VoiceFindings):
+        return Movement.of_voice(lead, None if template is None else template.name)
+    if lead is not None:
+        return Movement.of_clip(lead)
+    assert template is not None  # noqa: S101 - the parser demands one of the three
     motion = template.motion
     frames = motion.frame_count if isinstance(motion, CurveMotion) else 0
     return Movement(template=template.name, frames=frames)
 
 
 def _driving_face_box(
-    arguments: argparse.Namespace, clip: ClipFindings | None, engine: Engine
+    arguments: argparse.Namespace, lead: ClipFindings | VoiceFindings | None, engine: Engine
 ) -> CropBox | None:
     """The box drawn round the clip's face, px of the normalised clip."""
     given = arguments.driving_face_box
-    if given is None or clip is None or not engine.needs_driving_face:
+    if given is None or not isinstance(lead, ClipFindings) or not engine.needs_driving_face:
         return None
-    return face_from_box(given, clip.original_width, clip.original_height, clip.scale).box
+    return face_from_box(given, lead.original_width, lead.original_height, lead.scale).box
 
 
 def _limits(arguments: argparse.Namespace, clip_max_s: float, *, is_original: bool) -> LookLimits:
@@ -231,10 +239,13 @@ def _limits(arguments: argparse.Namespace, clip_max_s: float, *, is_original: bo
 
 
 def _worth_saying(
-    arguments: argparse.Namespace, engine: Engine, photo: PhotoFindings, clip: ClipFindings | None
+    arguments: argparse.Namespace,
+    engine: Engine,
+    photo: PhotoFindings,
+    lead: ClipFindings | VoiceFindings | None,
 ) -> Iterator[str]:
     """The warnings that do not speak of a face that is not used, or of another one."""
-    found = {*photo.warnings, *(clip.warnings if clip else ())}
+    found = {*photo.warnings, *(lead.warnings if lead else ())}
     is_largest_used = arguments.face in (None, "all") and arguments.face_box is None
     if not (is_largest_used and engine.needs_face):
         found.discard(MediaWarning.SMALL_FACE)

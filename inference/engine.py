@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,15 @@ from jobs.model import CropBox, Face
 
 if TYPE_CHECKING:
     from inference.mesh.track import Track
+    from inference.voice.speech import Speech
     from inference.weights.store import WeightsStore
     from jobs.templates import CurveMotion
 
 Picture = npt.NDArray[np.uint8]
 """RGB, (H, W, 3)."""
+
+Motion: TypeAlias = "CurveMotion | Track | Speech"
+"""A movement that is evaluated, without a clip that shows it."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Engine(ABC):
         label: the sentence under a result that says how it was made.
         digital_source_type: the IPTC term for how a result was made.
         options: the fields of `EngineOptions` that it supports.
-        evaluates_motions: whether it takes curves and tracks; otherwise it needs a driving clip.
+        evaluates_motions: whether it takes a `Motion`; otherwise it needs a driving clip.
         max_faces: how many faces of a photo it can move at the same time.
         still_faces: the photo's other faces, which stay as they are; set before `crop_for`.
     """
@@ -200,7 +204,7 @@ class Engine(ABC):
 
     @abstractmethod
     def animate(
-        self, driving: Driving | None, motion: "CurveMotion | Track | None"
+        self, driving: Driving | None, motion: "Motion | None"
     ) -> Iterator[Sequence[Picture]]:
         """Yield batches of frames, each uint8 (h, w, 3) RGB in the frame size of `crop_for`.
 

@@ -13,18 +13,18 @@ from pathlib import Path
 
 from inference.choose import (
     DrivingClip,
-    Motion,
     TemplateSource,
     faces_to_move,
     faces_to_spare,
     motions_side_by_side,
     one_movement,
 )
-from inference.engine import Driving, Engine, Picture
+from inference.engine import Driving, Engine, Motion, Picture
 from inference.media.photo import read_normalised
 from inference.media.writer import VideoWriter
 from inference.paste import paste_back
 from inference.show_all import CRF, close_up, lengths_of, sheet_size, sheets
+from inference.speaking import ShownSpeech
 from jobs.errors import Cancelled
 from jobs.show_all import FRAME_RATE, frame_count, work_for_lengths
 from jobs.wish import Video, Wish
@@ -60,7 +60,7 @@ class FrameStream:
         frame_count: number of frames, as far as is known.
         face_count: how many faces move.
         work_frames: work in frames of an ordinary video; None: as many as are written x faces.
-        audio_from: the clip whose sound it gets, or None.
+        audio_from: the clip or voice whose sound it gets, or None.
         crf: quality, as `VideoWriter` takes it.
     """
 
@@ -147,16 +147,14 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
     if wish.paste_back:
         height, width = photo.shape[:2]
 
-    def shown(driving: Driving | None, motion: Motion | None) -> Generator[Iterable[Picture]]:
+    def shown(driving: Driving | None, motion: "Motion | None") -> Generator[Iterable[Picture]]:
         for batch in engine.animate(driving, motion):
             yield (paste_back(photo, frame, crop) if wish.paste_back else frame for frame in batch)
 
     with ExitStack() as stack:
-        driving, motion, audio_from = None, None, None
-        if isinstance(movement, DrivingClip):
+        driving, motion = None, None
+        if isinstance(movement, DrivingClip | ShownSpeech):
             driving = stack.enter_context(movement.opened())
-            if wish.clip is not None and wish.clip.has_sound and wish.audio:
-                audio_from = movement.path
         else:
             motion = movement
         yield FrameStream(
@@ -166,8 +164,14 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
             movement.frame_rate,
             movement.frame_count,
             len(faces),
-            audio_from=audio_from,
+            audio_from=_sound_of(wish),
         )
+
+
+def _sound_of(wish: Wish) -> Path | None:
+    """The file with the sound that the video gets."""
+    leader = wish.voice or (wish.clip if wish.clip is not None and wish.clip.has_sound else None)
+    return leader.path if leader is not None and wish.audio else None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ Drawn movements are rendered on the portrait of astronaut Eileen Collins that sc
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from inference.media.writer import VideoWriter
 from inference.mesh.measuring import measure_track
 from inference.mesh.track import VERSION, write_track
 from inference.paste import paste_back
+from inference.voice.speech import Speech
 from jobs.errors import NoFaceInClip
 from jobs.templates import Catalogue, ClipMotion, CurveMotion, Template
 
@@ -85,8 +86,8 @@ def driving_portrait() -> Picture:
     return np.asarray(cv2.resize(square, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC))
 
 
-def drawn_frames(motion: CurveMotion) -> Iterator[Picture]:
-    """Render a drawn movement on the driving portrait: frames, uint8 (512, 512, 3) RGB."""
+def drawn_frames(motion: CurveMotion | Speech) -> Generator[Picture]:
+    """Render a movement on the driving portrait: frames, uint8 (512, 512, 3) RGB."""
     portrait = driving_portrait()
     face = find_faces(portrait)[0]
     engine = MeshEngine()

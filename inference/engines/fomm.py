@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.engine import Driving, Engine, EngineCrop, Picture
+from inference.engine import Driving, Engine, EngineCrop, Motion, Picture
 from inference.engine_options import EngineOptions
 from inference.extras import NEURAL_COMMAND, let_threads_sleep, missing_neural
 from inference.faces.face_alignment import unmet_landmark_needs
@@ -51,9 +51,7 @@ from jobs.model import CropBox, Face
 if TYPE_CHECKING:
     from inference.faces.face_alignment import LandmarkFinder
     from inference.fomm.model import FommModel
-    from inference.mesh.track import Track
     from inference.weights.store import WeightsStore
-    from jobs.templates import CurveMotion
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +171,7 @@ class FommEngine(Engine):
     def animate(
         self,
         driving: Driving | None,
-        motion: "CurveMotion | Track | None",  # noqa: ARG002 - the interface's signature
+        motion: "Motion | None",  # noqa: ARG002 - the interface's signature
     ) -> Iterator[Sequence[Picture]]:
         """Yield frames; reading, the network and the caller's work run concurrently."""
         if driving is None:

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from inference.engine import Driving, Engine, EngineCrop, Picture
-from inference.mesh.track import Track
+from inference.engine import Driving, Engine, EngineCrop, Motion, Picture
 from jobs.model import CropBox, Face
-from jobs.templates import CurveMotion
 
 
 class StillEngine(Engine):
@@ -39,7 +37,7 @@ class StillEngine(Engine):
         self._photo = photo
 
     def animate(
-        self, driving: Driving | None, motion: CurveMotion | Track | None
+        self, driving: Driving | None, motion: "Motion | None"
     ) -> Iterator[Sequence[Picture]]:
         """Yield the photo once per frame."""
         if driving is not None:

@@ -196,6 +196,8 @@ def test_face_that_is_not_there_is_refused(animato: Animato, photo: Path) -> Non
         (["--template", "blink", "--start", "1"], "--start goes with --driving_video"),
         (["--template", "blink", "--no-audio"], "--audio goes with --driving_video"),
         (["--driving_video", "x.mp4", "--loop", "2"], "--loop goes with --template"),
+        (["--driving_video", "x.mp4", "--voice", "x.ogg"], "not with --driving_video"),
+        (["--voice", "x.ogg", "--driving_face_box", "1,1,80,80"], "with --driving_video alone"),
         (["--template", "blink", "--loop", "0"], "whole number from 1"),
         (["--template", "blink", "--face_box", "1,2,3"], "left,upper,right,lower"),
         (["--template", "blink", "--face_box", "9,9,2,2"], "left,upper,right,lower"),

@@ -1,4 +1,4 @@
-"""Nothing calls out: looking at a photo and a clip, and making a video, open no connection.
+"""Nothing calls out: looking at photo, clip and voice, and making a video, open no connection.
 
 The program runs in a network namespace that has no route to anywhere. There, the kernel counts each
 connection and each datagram that a process tries to send by IPv4, name lookups included, whichever
@@ -17,8 +17,11 @@ from PIL import Image
 from skimage.data import astronaut
 
 from inference.media.writer import VideoWriter
+from inference.voice.features import SAMPLE_RATE
 from tests.conftest import Require
 from tests.e2e.conftest import clean_environment
+from tests.unit.inference.media.sounds import encode
+from tests.unit.inference.voice.sounds import vowels
 
 # Prints how many sendings the kernel refused in this namespace, then what the program ended with.
 COUNTED = """
@@ -95,6 +98,18 @@ def test_looks_and_a_video_from_a_clip_call_nobody(photo: Path, clip: Path, scra
         scratch,
         *(sys.executable, "-m", "animato", "animate", "--source_image", photo),
         *("--driving_video", clip, "--output", "me.mp4", "--quiet"),
+    )
+    assert line == "refused 0 status 0"
+
+
+def test_looks_and_a_video_from_a_voice_call_nobody(
+    photo: Path, scratch: Path, tmp_path: Path
+) -> None:
+    voice = encode(tmp_path / "voice.ogg", vowels(), rate=SAMPLE_RATE)
+    line = counted(
+        scratch,
+        *(sys.executable, "-m", "animato", "animate", "--source_image", photo),
+        *("--voice", voice, "--output", "me.mp4", "--quiet"),
     )
     assert line == "refused 0 status 0"
 

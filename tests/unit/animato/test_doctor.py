@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from animato.doctor import NotReady, run_doctor
+from inference.checks import check_phones
+from inference.voice.phones import has_phones
 
 SECRET = "4242:not-to-be-shown"  # noqa: S105 - of this test
 
@@ -67,6 +69,19 @@ def test_secrets_are_told_as_set_and_never_shown(
     assert "ANIMATO_CLIP_MAX_S=10" in printed
     assert SECRET not in printed
     assert "hunter2" not in printed
+
+
+def test_whether_phones_are_recognised_is_told_and_is_not_in_the_way(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if has_phones():
+        assert report(capsys)["phones"][0] == "ok"
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    state, says = report(capsys)["phones"]
+    assert state == "missing"
+    assert "do not shut their lips on m, b and p" in says
+    assert "pip install" in says
+    assert not check_phones().is_in_the_way
 
 
 def test_library_and_file_that_find_faces_are_told(

@@ -36,6 +36,7 @@ from jobs.model import CropBox
 PHOTO = ["--source_image", "me.jpg"]
 CLIP = ["--driving_video", "clip.mp4"]
 TEMPLATE = ["--template", "nod"]
+VOICE = ["--voice", "say.ogg"]
 OUTPUT = ["--output", "out.mp4"]
 
 
@@ -63,6 +64,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
     assert found.driving_video == Path("clip.mp4")
     assert found.output == Path("out.mp4")
     assert found.template is None
+    assert found.voice is None
     assert found.engine is None
     assert found.face is None
     assert found.face_box is None
@@ -120,14 +122,45 @@ def test_what_is_missing_or_said_twice_is_a_usage_error(
         (["--duration", "2"], "--duration"),
         (["--audio"], "--audio"),
         (["--no-audio"], "--audio"),
-        (["--driving_face_box", "1,1,50,50"], "--driving_face_box"),
     ],
 )
-def test_an_option_for_clips_is_refused_with_a_template(
+def test_an_option_for_clips_and_voices_is_refused_with_a_template(
     capsys: pytest.CaptureFixture[str], option: list[str], name: str
 ) -> None:
     said = refused(capsys, *PHOTO, *TEMPLATE, *OUTPUT, *option)
-    assert f"{name} goes with --driving_video, not with --template" in said
+    assert f"{name} goes with --driving_video or --voice, not with --template" in said
+    assert parsed(*PHOTO, *VOICE, *TEMPLATE, *OUTPUT, *option).voice == Path("say.ogg")
+
+
+@pytest.mark.parametrize("leader", ["TEMPLATE", "VOICE"])
+def test_only_a_clip_has_a_driving_face(capsys: pytest.CaptureFixture[str], leader: str) -> None:
+    box = ["--driving_face_box", "1,1,50,50"]
+    said = refused(capsys, *PHOTO, *(TEMPLATE if leader == "TEMPLATE" else VOICE), *OUTPUT, *box)
+    assert "--driving_face_box goes with --driving_video alone" in said
+
+
+def test_a_template_goes_with_a_voice_and_a_clip_does_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert parsed(*PHOTO, *VOICE, *TEMPLATE, *OUTPUT).template == "nod"
+    said = refused(capsys, *PHOTO, *VOICE, *CLIP, *OUTPUT)
+    assert "--voice goes with --template, not with --driving_video" in said
+
+
+def test_a_voice_is_not_repeated_nor_overwritten(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said = refused(capsys, *PHOTO, *VOICE, *TEMPLATE, *OUTPUT, "--loop", "2")
+    assert "--loop goes with --template alone" in said
+    (tmp_path / "a.mp4").touch()
+    same = str(tmp_path / "a.mp4")
+    said = refused(capsys, *PHOTO, "--voice", same, "--output", same)
+    assert "--output would overwrite --voice" in said
+
+
+def test_the_program_of_2021_knows_no_voice(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, *PHOTO, *CLIP, *OUTPUT, *VOICE, defaults=PREPARE)
+    assert "unrecognized arguments: --voice" in said
 
 
 def test_a_clip_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from inference.engine import (
     Driving,
     Engine,
     EngineCrop,
+    Motion,
     Picture,
     find_engine,
     motion_engine,
@@ -19,7 +20,6 @@ from inference.engine import (
 from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
 from inference.extras import missing_neural
-from inference.mesh.track import Track
 from jobs.errors import EngineUnavailable, UnknownEngine
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion
@@ -168,7 +168,7 @@ def test_an_engine_without_its_parts_cannot_be_made() -> None:
         Half()  # type: ignore[abstract]
 
 
-def still_frames(driving: Driving | None, motion: CurveMotion | Track | None) -> list[Picture]:
+def still_frames(driving: Driving | None, motion: "Motion | None") -> list[Picture]:
     engine = find_engine("still")()
     engine.prepare(PHOTO, [FACE])
     batches: Iterator[Sequence[Picture]] = engine.animate(driving, motion)

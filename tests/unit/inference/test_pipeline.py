@@ -13,18 +13,17 @@ import pytest
 import skimage.data
 
 from inference.choose import TemplateSource
-from inference.engine import Driving, Engine, EngineCrop, Picture
+from inference.engine import Driving, Engine, EngineCrop, Motion, Picture
 from inference.engines.mesh import MeshEngine
 from inference.engines.still import StillEngine
 from inference.faces.landmarker import Landmarker
 from inference.media.writer import VideoWriter
 from inference.mesh.measuring import measure_track
-from inference.mesh.track import Track, write_track
+from inference.mesh.track import write_track
 from inference.pipeline import COMMENT, Listener, animate_photo
 from jobs.errors import BrokenTrack, Cancelled, MediaDamaged, OutputNotWritable
 from jobs.findings import ClipFindings, PhotoFindings
 from jobs.model import CropBox, Face
-from jobs.templates import CurveMotion
 from jobs.wish import Movement, Wish
 
 FACE = Face(number=1, box=CropBox(left=135, upper=62, right=231, lower=158), votes=5)
@@ -135,7 +134,7 @@ class FailingEngine(StillEngine):
     name = "failing"
 
     def animate(
-        self, driving: Driving | None, motion: CurveMotion | Track | None
+        self, driving: Driving | None, motion: "Motion | None"
     ) -> Iterator[Sequence[Picture]]:
         for batch, _ in zip(super().animate(driving, motion), range(2), strict=False):
             yield batch
@@ -151,7 +150,7 @@ class SpotEngine(StillEngine):
         return EngineCrop(CropBox(left=-20, upper=40, right=100, lower=161), feather_px=10)
 
     def animate(
-        self, driving: Driving | None, motion: CurveMotion | Track | None
+        self, driving: Driving | None, motion: "Motion | None"
     ) -> Iterator[Sequence[Picture]]:
         white = np.full((121, 120, 3), 255, np.uint8)
         for _ in super().animate(driving, motion):
@@ -372,7 +371,7 @@ class CountingEngine(StillEngine):
         self.made = 0
 
     def animate(
-        self, driving: Driving | None, motion: CurveMotion | Track | None
+        self, driving: Driving | None, motion: "Motion | None"
     ) -> Iterator[Sequence[Picture]]:
         for batch in super().animate(driving, motion):
             self.made += 1

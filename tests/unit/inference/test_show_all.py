@@ -10,13 +10,12 @@ import pytest
 import skimage.data
 
 from inference.choose import TemplateSource
-from inference.engine import Driving, Picture
+from inference.engine import Driving, Motion, Picture
 from inference.engines.mesh import MeshEngine
 from inference.engines.still import StillEngine
 from inference.media.photo import write_png
 from inference.media.probe import probe
 from inference.media.video import ClipReader
-from inference.mesh.track import Track
 from inference.pipeline import Listener, animate_photo
 from inference.show_all import TILE_PX, CloseUp, close_up, sheets
 from jobs.errors import Cancelled, EngineUnavailable
@@ -33,7 +32,7 @@ class CountingEngine(StillEngine):
     """Shows the frame's number as a shade of grey."""
 
     def animate(
-        self, driving: Driving | None, motion: CurveMotion | Track | None
+        self, driving: Driving | None, motion: "Motion | None"
     ) -> Iterator[Sequence[Picture]]:
         assert driving is None
         assert motion is not None

@@ -54,21 +54,3 @@ def click_errors_ms(path: Path) -> list[float]:
         first = int(np.argmax(part > 0.3 * part.max()))
         errors.append(1000 * ((begin + first) / RATE - time_s))
     return errors
-
-
-def vowel(length_s: float = 1.0, rate: int = 16_000) -> Samples:
-    """An open vowel "a": a pulse train of 120 Hz through four resonators, between silences."""
-    count = round(length_s * rate)
-    sound = np.zeros(count)
-    sound[:: round(rate / 120)] = 1.0
-    for frequency, width in ((730, 80), (1090, 100), (2440, 120), (3400, 150)):
-        radius = np.exp(-np.pi * width / rate)
-        first = 2 * radius * np.cos(2 * np.pi * frequency / rate)
-        filtered = np.zeros(count + 2)
-        for index in range(count):
-            earlier = first * filtered[index + 1] - radius**2 * filtered[index]
-            filtered[index + 2] = sound[index] + earlier
-        sound = filtered[2:]
-    rest = np.zeros(round(0.4 * rate))
-    whole = np.concatenate([rest, 0.5 * sound / np.abs(sound).max(), rest])
-    return np.asarray(whole, np.float32)

@@ -50,9 +50,9 @@ def normalised(
         raise
     with av.open(str(found.path)) as m4a:
         (stream,) = m4a.streams
-        assert stream.codec_context.name == "aac"
-        assert (stream.codec_context.sample_rate, stream.start_time) == (48_000, 0)
-        assert stream.codec_context.channels in (1, 2)
+        codec = m4a.streams.audio[0].codec_context
+        assert (codec.name, codec.sample_rate, stream.start_time) == ("aac", 48_000, 0)
+        assert codec.channels in (1, 2)
     return found
 
 
