@@ -25,7 +25,7 @@ class ButtonAction(StrEnum):
     PAGE = "p"  # that page of movements
     TEMPLATE = "t"  # that movement
     ONE_OF_ALL = "s"  # that movement of an animation that shows several
-    OWN_CLIP = "c"  # the person's own clip
+    OWN_CLIP = "c"  # the person's own clip or recording
     SHOW_ALL = "a"  # all movements of a page in one animation
     ENGINE = "e"  # that engine for this draft
     CONTINUE = "n"  # look again, or without the clip
@@ -36,7 +36,7 @@ class ButtonAction(StrEnum):
     BEST_FRAME = "b"  # again, from another best frame of the clip
     STRENGTH = "h"  # again, with the movement a little stronger or weaker
     AS_FILE = "d"  # the video as an untouched file
-    DELETE = "z"  # delete the result, photo and clip
+    DELETE = "z"  # delete the result, and the files that it was made from
     RETRY = "r"  # try a failed order again
     OWNER = "w"  # an admin's button; the argument says which
 

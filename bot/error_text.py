@@ -16,13 +16,17 @@ from jobs.errors import (
     NoFaceFound,
     NoFaceInBox,
     NoFaceInClip,
+    NoSound,
     NoSuchFace,
     NotSeamless,
+    SoundTooLong,
+    SoundTooShort,
     StartBeyondEnd,
     UnknownEngine,
     UnknownTemplate,
     UnsupportedClip,
     UnsupportedMedia,
+    UnsupportedSound,
     UserError,
 )
 
@@ -52,6 +56,14 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
     UnknownTemplate: "This movement is no longer available. Choose another one.",
     UnknownEngine: "This engine is no longer available. Choose a movement again.",
     ClipTooLong: ("This clip is longer than the {limit_s:g} s that I accept. Send a shorter one."),
+    UnsupportedSound: (
+        "I cannot hear anything in {name}. Send a voice message, or an OGG, MP3, M4A or WAV file."
+    ),
+    NoSound: "{name} has no sound. Send a voice message, or an audio file with a voice.",
+    SoundTooShort: "This recording is too short to be said. Send a longer one.",
+    SoundTooLong: (
+        "This recording is longer than the {limit_s:g} s that I accept. Send a shorter one."
+    ),
     StartBeyondEnd: "The clip has no picture there. Send another clip.",
     MediaTooLarge: (
         "{name} is {size_mb} MB, but I can accept at most {limit_mb} MB. Send it as a photo, not "
@@ -68,6 +80,11 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
     EmptyFile: "{name} is empty. Send it again.",
     MediaDamaged: "{name} is cut off or damaged. Send it again.",
 }
+_OF_A_VOICE: dict[type[AnimatoError], str] = {
+    MediaTooLarge: (
+        "{name} has {size_mb} MB, and I can take {limit_mb} MB at most. Send a shorter recording."
+    ),
+}
 _OF_A_CLIP: dict[type[AnimatoError], str] = {
     MediaTooLarge: (
         "{name} is {size_mb} MB, but I can accept at most {limit_mb} MB. Send a shorter clip, or "
@@ -76,14 +93,19 @@ _OF_A_CLIP: dict[type[AnimatoError], str] = {
 }
 
 
-def error_text(error: AnimatoError, _: Texts, *, is_clip: bool = False) -> str:
+def error_text(
+    error: AnimatoError, _: Texts, *, is_clip: bool = False, is_voice: bool = False
+) -> str:
     """Return the sentence for the person.
 
     Args:
         error: what went wrong.
         is_clip: whether it is about a clip instead of a photo.
+        is_voice: whether it is about a recording instead of a clip.
     """
-    sentences = _IN_A_CHAT | _OF_A_CLIP if is_clip else _IN_A_CHAT
+    sentences = _IN_A_CHAT
+    if is_clip:
+        sentences = _IN_A_CHAT | (_OF_A_VOICE if is_voice else _OF_A_CLIP)
     for kind, sentence in sentences.items():
         if isinstance(error, kind):
             return _(sentence, **error.fields)

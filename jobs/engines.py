@@ -22,6 +22,13 @@ def current_name(name: str) -> str:
 AnyEngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 """As it was given, perhaps by an earlier version."""
 
+VOICE = "voice"
+"""In the options of an engine as workers advertise it: orders may have a voice.
+
+Workers of the version before could read neither such orders nor such looks. So the bot takes voices
+only if all live workers advertise this. It is no option that an order names.
+"""
+
 EngineName = Annotated[AnyEngineName, AfterValidator(current_name)]
 """Today's name; a former one is read as today's."""
 

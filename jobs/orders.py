@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import from_json
 
 from jobs.engines import FORMER_NAMES, EngineName
-from jobs.findings import ClipFindings, PhotoFindings
+from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 from jobs.model import Face, MediaWarning, Value
 from jobs.old_records import (
     Plain,
@@ -23,7 +23,7 @@ from jobs.old_records import (
 )
 from jobs.queues.keys import LOOK, JobRef, engine_queue, engine_queues
 from jobs.service_errors import BrokenRecord, OutdatedOrder, UnknownSchema
-from jobs.wish import Seconds, Video, Wish
+from jobs.wish import Movement, Seconds, Video, Wish
 
 # As BullMQ's keys allow; a colon above all is not.
 JobId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")]
@@ -114,7 +114,7 @@ class Lane(StrEnum):
 
 
 class LookJob(Record):
-    """A photo and perhaps a clip to look at.
+    """A photo to look at, and perhaps a clip or a voice message.
 
     Attributes:
         look_id: its id in the queue.
@@ -122,6 +122,7 @@ class LookJob(Record):
         draft: the draft it belongs to.
         photo_key: file key of the original photo.
         clip_key: file key of the original clip, or None.
+        voice_key: file key of the original voice message, or None.
     """
 
     schema_version: int = 2
@@ -132,6 +133,8 @@ class LookJob(Record):
     draft: DraftId
     photo_key: FileKey
     clip_key: FileKey | None = None
+    # Not written if None, since workers of the version before do not know it.
+    voice_key: FileKey | None = Field(default=None, exclude_if=lambda key: key is None)
 
     @property
     def ref(self) -> JobRef:
@@ -146,6 +149,7 @@ class LookResult(Record):
         photo: in the photo; its sheet has the numbered faces or, without any, the numbered grid of
             `jobs.model.grid_box`.
         clip: in the clip, or None.
+        voice: in the voice message, or None.
     """
 
     schema_version: int = 2
@@ -153,6 +157,8 @@ class LookResult(Record):
 
     photo: PhotoFindings
     clip: ClipFindings | None = None
+    # Not written if None, since a bot of the version before does not know it.
+    voice: VoiceFindings | None = Field(default=None, exclude_if=lambda voice: voice is None)
 
     @property
     def faces(self) -> tuple[Face, ...]:
@@ -160,9 +166,17 @@ class LookResult(Record):
         return self.photo.faces
 
     @property
+    def own_movement(self) -> Movement | None:
+        """The movement of the clip or the voice message, or None."""
+        if self.voice is not None:
+            return Movement.of_voice(self.voice)
+        return None if self.clip is None else Movement.of_clip(self.clip)
+
+    @property
     def warnings(self) -> tuple[MediaWarning, ...]:
-        """What the person should know about photo and clip."""
-        return self.photo.warnings + (self.clip.warnings if self.clip else ())
+        """What the person should know about photo, clip and voice message."""
+        found = (self.photo, self.clip, self.voice)
+        return tuple(warning for one in found if one is not None for warning in one.warnings)
 
 
 class Order(Record):

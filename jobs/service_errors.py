@@ -128,6 +128,15 @@ class QueueFull(OrderRefused):
     sentence = "The queue is full: {waiting} videos are waiting. Try again later."
 
 
+class VoicesNotTaken(OrderRefused):
+    """Some workers are of a version that cannot make photos speak."""
+
+    sentence = (
+        "Photos cannot speak here yet: the owner of this bot has to update all its workers first. "
+        "Choose a movement, or send a clip."
+    )
+
+
 class TooManyPhotos(OrderRefused):
     sentence = (
         "I am still looking at {count} of your photos, which is the limit. This one is kept: try "

@@ -70,6 +70,13 @@ class Movement(Value):
         """Return the movement of a voice; a template may lead everything but the mouth."""
         return cls(voice=voice, template=template, frames=voice.frame_count)
 
+    @property
+    def files(self) -> tuple[FileRef, ...]:
+        """The files of a clip or a voice; a template has none."""
+        if self.voice is not None:
+            return self.voice.file, self.voice.curves
+        return () if self.clip is None else (self.clip.file,)
+
 
 class Wish(Value):
     """One video to make: which faces, which movement, in which form.

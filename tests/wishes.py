@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from jobs.findings import ClipFindings, PhotoFindings
+from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 from jobs.wish import Movement, Wish
 
 
@@ -33,6 +33,16 @@ def make_clip(file: str = "looks/7/clip.mp4", **changes: Any) -> ClipFindings:
         "has_sound": False,
     }
     return ClipFindings(**(facts | changes))
+
+
+def make_voice(folder: str = "looks/7", **changes: Any) -> VoiceFindings:
+    """A recording of two seconds, as the gate describes it."""
+    facts: dict[str, Any] = {
+        "file": f"{folder}/voice.m4a",
+        "curves": f"{folder}/voice.npz",
+        "frame_count": 50,
+    }
+    return VoiceFindings(**(facts | changes))
 
 
 def make_wish(photo: str, movement: Movement, frames: int = 75, **changes: Any) -> Wish:

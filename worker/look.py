@@ -1,4 +1,4 @@
-"""Look jobs: a photo and perhaps a clip go through the gate, and its output into the store.
+"""Look jobs: a photo, and perhaps a clip or a voice, go through the gate and into the store.
 
 Each look is a short-lived child of `inference/media/gate.py`, under its limits; it loads no model.
 """
@@ -10,10 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-from inference.media.gate import ClipPart, LookLimits, start_clip_look, start_photo_look
+from inference.media.gate import (
+    ClipPart,
+    LookLimits,
+    VoicePart,
+    start_clip_look,
+    start_photo_look,
+    start_voice_look,
+)
 from inference.media.limits import ClipLimits, PhotoLimits
 from inference.media.running_look import FILE_NAMES, RunningLook
-from jobs.findings import ClipFindings, PhotoFindings
+from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 from jobs.orders import LookJob, LookResult
 from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
@@ -27,7 +34,7 @@ One look of each person takes precedence over videos. If all did, one person cou
 everybody's videos; if none did, further looks would block other people's for long.
 """
 
-Found = TypeVar("Found", PhotoFindings, ClipFindings)
+Found = TypeVar("Found", PhotoFindings, ClipFindings, VoiceFindings)
 
 
 class Looks:
@@ -63,6 +70,12 @@ class Looks:
             child = start_clip_look(part, folder, limits)
             return await self._answer(child, ClipFindings, folder)
 
+    async def voice(self, part: VoicePart, folder: Path, limits: LookLimits) -> VoiceFindings:
+        """Look at a voice message; `voice.m4a` and `voice.npz` go into `folder`."""
+        async with self._slots:
+            child = start_voice_look(part, folder, limits)
+            return await self._answer(child, VoiceFindings, folder)
+
     async def _answer(self, child: RunningLook, form: type[Found], folder: Path) -> Found:
         """Return the child's answer; the child is gone afterwards in any case."""
         answer: asyncio.Future[Found] | None = None
@@ -85,7 +98,7 @@ class LookRunner:
     """Works on look jobs.
 
     Args:
-        store: source of photos and clips, target of what the gate wrote.
+        store: source of the files that people sent, target of what the gate wrote.
         looks: runs the gate.
         clip_max_s: longer clips are cut to this, s.
         checkpoints_dir: where the landmark network may lie.
@@ -113,7 +126,7 @@ class LookRunner:
             folder: for this job's files alone.
 
         Raises:
-            MediaError: the photo or the clip cannot be used.
+            MediaError: the photo, the clip or the voice cannot be used.
             RecordError: the job cannot be read.
             GateFailed, ProcessKilled, StoreError: not the fault of the files.
         """
@@ -134,13 +147,14 @@ class LookRunner:
         looks = (
             asyncio.ensure_future(self._photo(job.photo_key, folder, limits)),
             asyncio.ensure_future(self._clip(job, folder, limits)),
+            asyncio.ensure_future(self._voice(job, folder, limits)),
         )
         try:
-            photo, clip = await asyncio.gather(*looks)
+            photo, clip, voice = await asyncio.gather(*looks)
         finally:
             if not is_further:
                 self._ahead.remove(job.person)
-            # If one of them cannot be used, the other is not needed.
+            # If one of them cannot be used, the others are not needed.
             await end_tasks(looks)
         files = {
             "file": await self._put_file(job, photo.file, "photo.png"),
@@ -150,7 +164,13 @@ class LookRunner:
             key = clip_key(job.draft, job.look_id, await asyncio.to_thread(_digest, clip.path))
             await self._store.put(key, clip.path)
             clip = clip.model_copy(update={"file": key})
-        return LookResult(photo=photo.model_copy(update=files), clip=clip)
+        if voice is not None:
+            of_voice = {
+                "file": await self._put_file(job, voice.file, "voice.m4a"),
+                "curves": await self._put_file(job, voice.curves, "voice.npz"),
+            }
+            voice = voice.model_copy(update=of_voice)
+        return LookResult(photo=photo.model_copy(update=files), clip=clip, voice=voice)
 
     async def _photo(self, key: str, folder: Path, limits: LookLimits) -> PhotoFindings:
         source = await self._fetch_file(key, folder / "photo")
@@ -161,6 +181,12 @@ class LookRunner:
             return None
         source = await self._fetch_file(job.clip_key, folder / "clip")
         return await self._looks.clip(ClipPart(source), folder, limits)
+
+    async def _voice(self, job: LookJob, folder: Path, limits: LookLimits) -> VoiceFindings | None:
+        if job.voice_key is None:
+            return None
+        source = await self._fetch_file(job.voice_key, folder / "voice")
+        return await self._looks.voice(VoicePart(source), folder, limits)
 
     async def _fetch_file(self, key: str, folder: Path) -> Path:
         """Fetch a file, under the name that errors tell the person."""

@@ -1,4 +1,4 @@
-"""The files of an order: its photo, its clip, and the clip's track.
+"""The files of an order: its photo, its clip with its track, its voice with how that is spoken.
 
 A track is measured by the first render of a clip, and shared through the file store. The engine
 reads and writes it beside the clip. It can always be measured again, so no order fails because of
@@ -29,18 +29,23 @@ async def order_files(wish: Wish, store: FileStore, folder: Path) -> AsyncIterat
     If the block writes another track of the clip, that is stored.
 
     Raises:
-        StoreError: photo or clip cannot be fetched.
+        StoreError: a file cannot be fetched; a track can be missing.
         DiskFull: there is no space for a file.
     """
-    photo, clip = folder / "photo.png", folder / "clip.mp4"
-    await store.fetch(wish.photo.file, photo)
-    moved = {wish.photo.file: str(photo)}
-    if wish.clip is None:
-        yield wish.with_files(moved)
+    wanted = {wish.photo.file: folder / "photo.png"}
+    if wish.clip is not None:
+        wanted[wish.clip.file] = folder / "clip.mp4"
+    if wish.voice is not None:
+        wanted[wish.voice.file] = folder / "voice.m4a"
+        wanted[wish.voice.curves] = folder / "voice.npz"
+    for key, path in wanted.items():
+        await store.fetch(key, path)
+    moved = wish.with_files({key: str(path) for key, path in wanted.items()})
+    if wish.clip is None or moved.clip is None:
+        yield moved
         return
-    await store.fetch(wish.clip.file, clip)
-    async with _track(wish.clip.file, store, clip.with_suffix(TRACK_SUFFIX)):
-        yield wish.with_files({**moved, wish.clip.file: str(clip)})
+    async with _track(wish.clip.file, store, moved.clip.path.with_suffix(TRACK_SUFFIX)):
+        yield moved
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ class AlbumPart(BotRecord):
         message_id: its id in the chat.
         thread_id: the forum topic, or None.
         photo: its picture, or None.
-        clip: its clip, or None.
+        clip: its clip or recording, or None.
         refusal: why it is neither, a msgid.
         name: the file's name, for that sentence.
     """
@@ -73,7 +73,7 @@ class Album(Value):
 
     @property
     def clip(self) -> MediaFile | None:
-        """The first clip among the messages, or None."""
+        """The first clip or recording among the messages, or None."""
         return next((part.clip for part in self.parts if part.clip), None)
 
 

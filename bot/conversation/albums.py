@@ -2,7 +2,7 @@
 
 Telegram does not say where an album ends, so it counts as complete after a second without another
 message. Albums wait in Redis, and one task handles all of them, so that a restart loses none. An
-album with one photo is treated as a photo; a clip among the pictures is the one that they follow.
+album with one photo is treated as a photo; a clip or a recording among the pictures leads them.
 """
 
 import asyncio

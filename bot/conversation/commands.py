@@ -14,6 +14,7 @@ from bot.orders.ordering import Ordering
 from bot.services import Services
 from bot.texts import Texts
 from jobs.errors import UnknownTemplate
+from jobs.findings import VOICE_MAX_S
 from jobs.orders import OrderState
 from jobs.templates import Catalogue
 
@@ -70,7 +71,8 @@ class Commands:
         text = _(
             "Hello! I bring portraits to life.\n\n"
             "1. Send me a photo with a face: a selfie, an old picture, a painting.\n"
-            "2. Choose a movement, or send a clip of your own.\n"
+            "2. Choose a movement, or send a clip for it to follow or a voice message for it to "
+            "say.\n"
             "3. A little later you get the video.\n\n"
             "/templates shows the movements, /help explains more."
         )
@@ -126,11 +128,16 @@ class Commands:
             "A clip of your own (video, video message, GIF): one face from the front, in one take "
             "without cuts, shoulders still. It may last {most:g} s; I use the first {seconds:g} s "
             "and keep its sound.\n\n"
-            "In groups: reply to a photo with /animate.\n\n"
+            "A voice message or an audio file, before or after the photo: the face says or sings "
+            "it, in any language, with your recording as its sound. Up to {voice:g} s; one clear "
+            "voice without music works best.\n\n"
+            "In groups: reply to a photo with /animate; then reply to my message with a clip or a "
+            "voice message.\n\n"
             "/queue shows your orders, /cancel cancels one, /privacy says what is stored.",
             mb=terms.file_bytes // _MB,
             seconds=terms.clip_s,
             most=LONG_CLIP * terms.clip_s,
+            voice=VOICE_MAX_S,
         )
         await self._say(incoming, text)
 
@@ -138,12 +145,14 @@ class Commands:
         """Explain what is stored, for how long, and how to delete it."""
         _, terms = self._services.texts, self._terms
         text = _(
-            "Photos and clips are deleted {input_h:g} h after your last tap, videos {result_h:g} h "
-            "after they were sent; at once with Delete under a video or Cancel under a photo. "
-            "The movement that was measured in a clip is deleted with the clip.\n\n"
+            "Photos, clips and recordings are deleted {input_h:g} h after your last tap, videos "
+            "{result_h:g} h after they were sent; at once with Delete under a video or Cancel "
+            "under a photo. The movement that was measured in a clip or a recording is deleted "
+            "with it. No voice is cloned or learned: the sound of the video is the recording "
+            "itself.\n\n"
             "Your choices and Telegram's ids of your files are kept for 30 days; a message that "
             "could not be handled, with its text, for 7 days.\n\n"
-            "Your pictures reach only the machines and the storage that the owner of this bot "
+            "Your files reach only the machines and the storage that the owner of this bot "
             "uses, which may be rented. Every video says that it was made with AI. Your consent "
             "and its date are stored with your Telegram id.",
             input_h=terms.retain_input_h,
@@ -164,6 +173,10 @@ class Commands:
             _("Animato, free software (MIT licence)."),
             "\n".join(engines),
             _("Faces are found with MediaPipe's face landmarker (Google, Apache 2.0)."),
+            _(
+                "The sounds of speech are found with PocketSphinx (Carnegie Mellon University, "
+                "BSD 2-Clause)."
+            ),
             _("Every video's caption says how it was made."),
             self._contact(),
         )

@@ -134,6 +134,7 @@ class DraftCards:
             buttons={name: info.button for name, info in offer.known.items()},
             engine=chosen,
             shows_all=offer.shows_all is not None,
+            takes_voices=offer.takes_voices,
         )
 
     async def _picture(self, draft: Draft) -> bytes | None:

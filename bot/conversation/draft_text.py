@@ -13,6 +13,7 @@ from bot.gateway.messenger import Button, Keyboard, MessageContent, even_width, 
 from bot.orders.card_text import title_of
 from bot.texts import Texts
 from jobs.errors import AnimatoError, UserError
+from jobs.findings import VOICE_MAX_S
 from jobs.service_errors import TooManyPhotos
 from jobs.show_all import MAX_TILES
 from jobs.templates import Template
@@ -23,9 +24,10 @@ _NUMBERS_IN_A_ROW = 3  # as in the pictures
 _FACES_IN_A_ROW = 4
 MOST_FACES = 12
 _LABEL_CHARACTERS = 30
-# Arguments of the button for all faces, and of those for clips.
+# Arguments of the button for all faces, and of those for clips and recordings.
 ALL_FACES = "all"
 FOLLOW = "go"
+VOICE = "voice"
 WAITING_CLIP = "use"
 WITHOUT_CLIP = "alone"
 
@@ -40,6 +42,7 @@ class Choice:
         buttons: the button text of each engine; a msgid, or empty.
         engine: the chosen one.
         shows_all: whether several movements can be shown in one animation.
+        takes_voices: whether the face can say a recording.
     """
 
     templates: Sequence[Template]
@@ -47,6 +50,7 @@ class Choice:
     buttons: Mapping[str, str] = field(default_factory=dict)
     engine: str | None = None
     shows_all: bool = False
+    takes_voices: bool = True
 
 
 def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
@@ -54,12 +58,12 @@ def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
 
     Args:
         draft_id: one that waits for it; only its person may tap.
-        retain_h: how long photos and clips are kept after the last tap, h.
+        retain_h: how long photos, clips and recordings are kept after the last tap, h.
     """
     text = _(
-        "Before we begin: send only pictures that you may use, of people who agree. Every video is "
-        "labelled as made with AI. Photos and clips are deleted {hours:g} h after your last tap. "
-        "More: /privacy",
+        "Before we begin: send only pictures and recordings that you may use, of people who agree. "
+        "Every video is labelled as made with AI. Photos, clips and recordings are deleted "
+        "{hours:g} h after your last tap. More: /privacy",
         hours=retain_h,
     )
     return MessageContent(
@@ -73,11 +77,13 @@ def thanks_content(_: Texts) -> MessageContent:
 
 
 def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> MessageContent:
-    """Photo and clip are being looked at; `is_attended`: whether a worker is online."""
+    """The files are being looked at; `is_attended`: whether a worker is online."""
     if not is_attended:
         text = _(
             "No worker is online right now. Your photo is kept; I continue as soon as one is back."
         )
+    elif draft.has_voice:
+        text = _("Looking at your photo and listening to your recording ...")
     elif draft.clip:
         text = _("Looking at your photo and your clip ...")
     else:
@@ -86,19 +92,22 @@ def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> Mess
 
 
 def problem_content(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent:
-    """Why the photo or the clip cannot be used, and what to do next."""
+    """Why the photo, the clip or the recording cannot be used, and what to do next."""
     is_clip = draft.problem is not None and draft.problem.is_clip
     can_retry = isinstance(error, TooManyPhotos) or not isinstance(error, UserError)
     is_over = not can_retry and not is_clip
     rows = [(_tap(draft, _("OK"), ButtonAction.DROP),) if is_over else _drop_row(draft, _)]
     if is_clip:
         another = _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_CLIP)
-        rows.insert(
-            0, (another, _tap(draft, _("Without the clip"), ButtonAction.CONTINUE, WITHOUT_CLIP))
-        )
+        without = _("Without the clip")
+        if draft.has_voice:
+            another = _tap(draft, _("🎤 Another recording"), ButtonAction.OWN_CLIP, VOICE)
+            without = _("Without it")
+        rows.insert(0, (another, _tap(draft, without, ButtonAction.CONTINUE, WITHOUT_CLIP)))
     if can_retry:
         rows.insert(0, (_tap(draft, _("↻ Try again"), ButtonAction.CONTINUE),))
-    return MessageContent(error_text(error, _, is_clip=is_clip), tuple(rows))
+    text = error_text(error, _, is_clip=is_clip, is_voice=is_clip and draft.has_voice)
+    return MessageContent(text, tuple(rows))
 
 
 def grid_content(draft: Draft, _: Texts) -> MessageContent:
@@ -134,7 +143,11 @@ def faces_content(draft: Draft, _: Texts, max_faces: int = 1) -> MessageContent:
 
 def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> MessageContent:
     """Ask for the movement, below the warnings."""
-    text = _("Your clip, or another movement?") if draft.clip else _("Which movement?")
+    text = _("Which movement?")
+    if draft.has_voice:
+        text = _("Shall it say this, or make a movement?")
+    elif draft.clip:
+        text = _("Your clip, or another movement?")
     count = len(draft.face_boxes)
     if count > 1:
         cost = _("{count} faces will move: {count} times the work of one.", count=count)
@@ -148,23 +161,62 @@ def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> M
 
 
 def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Keyboard:
-    """The buttons for movements on pages, the own clip, all in one, the engine, and closing.
+    """The buttons for movements on pages, own files, all in one, the engine, and closing.
 
-    The movement that was chosen before the warnings comes first, as does the draft's clip.
+    The movement that was chosen before the warnings comes first, as does the draft's clip or
+    recording.
     """
-    first, own = (
+    first, clip_label, voice_label = (
         _continue_row(draft, choice, _),
-        _tap(draft, _("🎬 My own clip"), ButtonAction.OWN_CLIP),
+        _("🎬 My own clip"),
+        _("🎤 A voice message"),
     )
-    if draft.clip is not None:
-        clip = _tap(draft, _("🎬 Follow my clip"), ButtonAction.OWN_CLIP, FOLLOW)
-        first, own = (*first, clip), _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_CLIP)
+    if draft.has_voice:
+        first = (*first, _tap(draft, _("🎤 Say this"), ButtonAction.OWN_CLIP, FOLLOW))
+        voice_label = _("🎤 Another recording")
+    elif draft.clip is not None:
+        first = (*first, _tap(draft, _("🎬 Follow my clip"), ButtonAction.OWN_CLIP, FOLLOW))
+        clip_label = _("🎬 Another clip")
+    own = [_tap(draft, clip_label, ButtonAction.OWN_CLIP)]
+    if choice.takes_voices:
+        own.append(_tap(draft, voice_label, ButtonAction.OWN_CLIP, VOICE))
     rows: list[tuple[Button, ...]] = [(button,) for button in first]
-    rows += _movement_rows(draft, choice, page)
-    rows.append((own, *_show_all(draft, choice, _, page)))
+    rows += [*_movement_rows(draft, choice, page), tuple(own), _show_all(draft, choice, _, page)]
     if len(choice.engines) > 1:
         rows.append(tuple(_engine(draft, engine, choice, _) for engine in choice.engines))
-    return (*rows, _drop_row(draft, _))
+    return (*filter(None, rows), _drop_row(draft, _))
+
+
+def ask_for_clip(clip_s: float, _: Texts, *, in_group: bool) -> str:
+    """Ask for a clip, of which `clip_s` seconds are used."""
+    text = _(
+        "Send me the clip: a video, a video message or a GIF with one face seen from the front. I "
+        "use the first {seconds:g} s.",
+        seconds=clip_s,
+    )
+    if in_group:
+        text = _(
+            "Reply to this message with the clip: a video or a GIF with one face seen from the "
+            "front. I use the first {seconds:g} s.",
+            seconds=clip_s,
+        )
+    return text
+
+
+def ask_for_voice(_: Texts, *, in_group: bool) -> str:
+    """Ask for a recording."""
+    text = _(
+        "Hold the microphone and speak or sing, or send an audio file: up to {seconds:g} s. The "
+        "face will say it.",
+        seconds=VOICE_MAX_S,
+    )
+    if in_group:
+        text = _(
+            "Reply to this message with a voice message or an audio file of up to {seconds:g} s. "
+            "The face will say it.",
+            seconds=VOICE_MAX_S,
+        )
+    return text
 
 
 def on_page(templates: Sequence[Template], page: int) -> Sequence[Template]:

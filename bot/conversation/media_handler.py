@@ -1,9 +1,10 @@
-"""Takes photos and clips, in any order, before and after the person agrees to the terms.
+"""Takes photos, clips and recordings, before and after the person agrees to the terms.
 
 A photo begins a draft, whose id is made from its message, so that a repeated update begins no
 second one. A clip belongs to the photo that it replies to, else to the one whose clip was asked
 for, else to the last photo if that is recent and has no movement yet; else it waits for the next
-photo, and a button gives it to the last one.
+photo, and a button gives it to the last one. A recording takes the place of a clip, and is meant
+wherever this module speaks of clips.
 """
 
 from dataclasses import dataclass
@@ -26,9 +27,10 @@ from bot.gateway.updates import (
     PhotoMedia,
 )
 from bot.services import Services
-from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge
+from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge, SoundTooLong
+from jobs.findings import VOICE_MAX_S
 from jobs.queues.admission import MOST_PHOTOS
-from jobs.service_errors import TooManyPhotos
+from jobs.service_errors import TooManyPhotos, VoicesNotTaken
 
 _MB = 1_000_000
 # Clips longer than this many times the part that is used are refused, as sent by mistake.
@@ -43,7 +45,7 @@ class ServiceTerms:
 
     Attributes:
         owner: the owner's contact; may be empty.
-        retain_input_h: how long photos and clips are kept after the last tap, h.
+        retain_input_h: how long photos, clips and recordings are kept after the last tap, h.
         retain_result_h: how long results are kept after they were sent, h.
         clip_s: the part of a clip that is used, s.
         file_bytes: the size of the largest file.
@@ -62,13 +64,15 @@ class ServiceTerms:
             size_mb = f"{size_bytes / _MB:.1f}"
             return MediaTooLarge(name=file.name, size_mb=size_mb, limit_mb=limit_bytes // _MB)
         duration_s, limit_s = file.duration_s or 0.0, LONG_CLIP * self.clip_s
-        if duration_s > limit_s:
+        if file.is_voice and duration_s > VOICE_MAX_S:
+            return SoundTooLong(name=file.name, limit_s=VOICE_MAX_S)
+        if not file.is_voice and duration_s > limit_s:
             return ClipTooLong(name=file.name, duration_s=duration_s, limit_s=limit_s)
         return None
 
 
 class MediaHandler:
-    """Handles photos and clips."""
+    """Handles photos, clips and recordings."""
 
     def __init__(
         self, services: Services, intake: Intake, draft_cards: DraftCards, terms: ServiceTerms
@@ -80,7 +84,7 @@ class MediaHandler:
         self._continuing: set[str] = set()
 
     async def take(self, incoming: IncomingMessage, media: Media) -> None:
-        """Handle a photo or a clip, or say why it cannot be used."""
+        """Handle a photo, a clip or a recording, or say why it cannot be used."""
         if isinstance(media, ClipMedia):
             await self.take_clip(incoming, media.file)
         elif media.clip is not None and await self._asking_draft(incoming):
@@ -123,7 +127,7 @@ class MediaHandler:
             await self._ask_to_agree(draft)
             return
         for file, is_clip in ((draft.photo, False), (draft.clip, True)):
-            error = self.terms.refusal(file) if file else None
+            error = await self._refusal(file) if file else None
             if error is not None:
                 await self._refuse(draft, error, is_clip=is_clip)
                 return
@@ -160,9 +164,10 @@ class MediaHandler:
     async def take_clip(self, incoming: IncomingMessage, clip: MediaFile) -> None:
         """Give a clip to the photo that it belongs to, or keep it for the next one."""
         services, _ = self._services, self._services.texts
-        refused = self.terms.refusal(clip)
+        refused = await self._refusal(clip)
         if refused is not None:
-            await self.say(incoming, error_text(refused, _, is_clip=True))
+            text = error_text(refused, _, is_clip=True, is_voice=clip.is_voice)
+            await self.say(incoming, text)
             return
         conversation = await services.drafts.conversation(incoming)
         asked = await self._asking_draft(incoming)
@@ -176,7 +181,7 @@ class MediaHandler:
             )
             return
         await services.drafts.update_conversation(incoming, clip=clip)
-        await self._ask_for_photo(incoming, conversation)
+        await self._ask_for_photo(incoming, conversation, clip)
 
     async def add_clip(self, draft: Draft, clip: MediaFile | None) -> None:
         """Replace or remove a draft's clip and look at it again; its card moves to the bottom."""
@@ -215,6 +220,12 @@ class MediaHandler:
         await self._services.messenger.send(incoming.target, MessageContent(text))
 
     # --- inside -----------------------------------------------------------------------------------
+
+    async def _refusal(self, file: MediaFile) -> AnimatoError | None:
+        """Return why a file is refused before it is downloaded, or None."""
+        if file.is_voice and not (await self._services.offers.now()).takes_voices:
+            return VoicesNotTaken()
+        return self.terms.refusal(file)
 
     async def _continue_agreed(self, owner: InChat) -> None:
         """Continue the drafts that waited for the terms, and delete the remaining questions."""
@@ -288,9 +299,13 @@ class MediaHandler:
         is_unusable = last.problem is not None and not last.problem.is_clip
         return None if is_unusable else last
 
-    async def _ask_for_photo(self, incoming: IncomingMessage, conversation: Conversation) -> None:
+    async def _ask_for_photo(
+        self, incoming: IncomingMessage, conversation: Conversation, clip: MediaFile
+    ) -> None:
         _ = self._services.texts
         text = _("I have your clip. Now send me the photo that should follow it.")
+        if clip.is_voice:
+            text = _("I have your recording. Now send me the photo that should say it.")
         last = await self._services.drafts.read(conversation.draft_id)
         row: tuple[Button, ...] = ()
         if last is not None:

@@ -6,7 +6,15 @@ from functools import partial
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.draft_text import ALL_FACES, FOLLOW, WAITING_CLIP, WITHOUT_CLIP
+from bot.conversation.draft_text import (
+    ALL_FACES,
+    FOLLOW,
+    VOICE,
+    WAITING_CLIP,
+    WITHOUT_CLIP,
+    ask_for_clip,
+    ask_for_voice,
+)
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id_of
@@ -247,42 +255,36 @@ class Taps:
             then=partial(self._draft_cards.show, draft.draft_id, page), only_shows=True
         )
 
-    # --- clips ------------------------------------------------------------------------------------
+    # --- clips and recordings ---------------------------------------------------------------------
 
     async def _choose_clip(self, tap: DraftTap) -> TapAnswer:
-        """Follow the draft's clip, take the one that waits, or ask for one."""
+        """Follow the draft's clip or recording, take the one that waits, or ask for one."""
         draft, _ = tap.draft, self._services.texts
         if tap.button.argument == WAITING_CLIP:
             conversation = await self._services.drafts.conversation(draft)
             if conversation.clip is None:
-                return TapAnswer(_("This clip is in use already, or too old. Send it again."))
+                return TapAnswer(_("It is in use already, or too old. Send it again."))
             return TapAnswer(then=partial(self._take_waiting_clip, draft, conversation.clip))
         if tap.button.number != draft.number:
             return self._refuse(_OLD_KEYBOARD)
-        clip = draft.findings.clip if draft.findings else None
-        if clip is not None and tap.button.argument == FOLLOW:
-            return await self._place(_choosing(draft, Movement.of_clip(clip)))
-        return TapAnswer(then=partial(self._ask_for_clip, draft))
+        movement = draft.findings.own_movement if draft.findings else None
+        if movement is not None and tap.button.argument == FOLLOW:
+            return await self._place(_choosing(draft, movement))
+        is_voice = tap.button.argument == VOICE
+        return TapAnswer(then=partial(self._ask_for_clip, draft, is_voice=is_voice))
 
     async def _take_waiting_clip(self, draft: Draft, clip: MediaFile) -> None:
         await self._media_handler.add_clip(draft, clip)
         await self._services.drafts.update_conversation(draft, clip=None)
 
-    async def _ask_for_clip(self, draft: Draft) -> None:
+    async def _ask_for_clip(self, draft: Draft, *, is_voice: bool) -> None:
         drafts, _ = self._services.drafts, self._services.texts
         await drafts.update_conversation(draft, wants_clip=draft.draft_id)
-        seconds = self._media_handler.terms.clip_s
-        text = _(
-            "Send me the clip: a video, a video message or a GIF with one face seen from the "
-            "front. I use the first {seconds:g} s.",
-            seconds=seconds,
-        )
-        if draft.is_group:
-            text = _(
-                "Reply to this message with the clip: a video or a GIF with one face seen from the "
-                "front. I use the first {seconds:g} s.",
-                seconds=seconds,
-            )
+        if is_voice:
+            text = ask_for_voice(_, in_group=draft.is_group)
+        else:
+            seconds = self._media_handler.terms.clip_s
+            text = ask_for_clip(seconds, _, in_group=draft.is_group)
         sent = await self._services.messenger.send(draft.target, MessageContent(text))
         await drafts.note_card(draft.chat_id, sent, draft.draft_id)
 
@@ -373,10 +375,10 @@ class Taps:
         card = await self._services.order_cards.read(tap.draft.order_id_of(tap.button.number))
         messages = (incoming.message_id, *(card.files if card else ()))
         if await self._files.delete(tap.draft, tap.button.number):
-            text = _("Deleted: the video here, and photo and clip on the server.")
+            text = _("Deleted: the video here, and its files on the server.")
         else:
             text = _(
-                "The video is deleted. Photo and clip stay while another order of yours needs them."
+                "The video is deleted. Its files stay while another order of yours needs them."
             )
         return TapAnswer(text, then=partial(self._delete_messages, incoming.chat_id, messages))
 

@@ -1,1 +1,1 @@
-"""Photos and clips before there is an order: kept, fetched, looked at."""
+"""Photos, clips and recordings before there is an order: kept, fetched, looked at."""

@@ -24,11 +24,11 @@ _JOB_PREFIXES = {INTAKE: "in", LOOK: "look"}
 
 
 class DraftProblem(Value):
-    """Why a photo or a clip cannot be used, or an order failed.
+    """Why a photo, a clip or a recording cannot be used, or an order failed.
 
     Attributes:
         error: an error's class and fields, as `AnimatoError.to_dict` writes it.
-        is_clip: whether it is about the clip, so another clip solves it.
+        is_clip: whether it is about the clip or the recording, so another one solves it.
     """
 
     error: dict[str, JsonValue]
@@ -50,7 +50,7 @@ class Draft(BotRecord):
         revision: of photo and clip; rises with each new look at them.
         card: the message with its buttons, once sent.
         photo: the photo.
-        clip: the person's own clip, or None.
+        clip: the person's own clip, or a recording in its place (`MediaFile.is_voice`), or None.
         findings: what the gate found in this revision; None until then.
         problem: why this revision cannot be used, or None.
         face_boxes: the faces that will move, px of the normalised photo; empty until chosen.
@@ -104,6 +104,11 @@ class Draft(BotRecord):
     def job(self, queue: str) -> JobRef:
         """Return the job of the queue `intake` or `look` for the current photo and clip."""
         return JobRef(queue, f"{_JOB_PREFIXES[queue]}-{self.draft_id}-{self.revision}")
+
+    @property
+    def has_voice(self) -> bool:
+        """Whether it has a recording in the place of a clip."""
+        return self.clip is not None and self.clip.is_voice
 
     @property
     def faces(self) -> tuple[Face, ...]:

@@ -34,8 +34,8 @@ class Conversation(BotRecord):
         draft_id: of the last photo, or None.
         earlier_draft_id: of the photo before that, or None.
         photo_s: when the last photo was sent, unix time.
-        wants_clip: the draft whose clip was asked for, or None.
-        clip: a clip that waits for a photo, or None.
+        wants_clip: the draft whose clip or recording was asked for, or None.
+        clip: a clip or a recording that waits for a photo, or None.
         template: a movement that waits for a photo (from a link), or None.
         unagreed: drafts that wait until the person agrees to the terms.
         questions: the messages that ask for consent.

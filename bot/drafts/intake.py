@@ -1,4 +1,4 @@
-"""Fetches photos and clips from Telegram into the file store, and has them looked at.
+"""Fetches photos, clips and recordings from Telegram into the file store, and has them looked at.
 
     Intake.begin -> queue `intake` -> Intake.work -> store -> queue `look` (any worker)
 
@@ -48,7 +48,7 @@ class IntakeJob(BotRecord):
         chat_id: where they were sent.
         person_id: who sent them.
         photo: the photo.
-        clip: the clip, or None.
+        clip: the clip or the recording, or None.
     """
 
     draft_id: DraftId
@@ -99,22 +99,27 @@ class Intake:
         draft = await self._services.drafts.read(job.draft_id)
         if draft is None or draft.revision != job.revision:
             return
-        wanted = [(job.photo, "photo.jpg"), *([(job.clip, "clip.mp4")] if job.clip else ())]
+        wanted = [(job.photo, "photo.jpg")]
+        if job.clip is not None:
+            wanted.append((job.clip, "voice.ogg" if job.clip.is_voice else "clip.mp4"))
         fetching = [
             asyncio.ensure_future(self._fetch_and_store(job, file, called, assignment))
             for file, called in wanted
         ]
         try:
-            photo_key, *clip_key = await asyncio.gather(*fetching)
+            photo_key, *further_keys = await asyncio.gather(*fetching)
         finally:
             # If one fails, the other is not awaited.
             await end_tasks(fetching)
+        further_key = next(iter(further_keys), None)
+        is_voice = job.clip is not None and job.clip.is_voice
         look = LookJob(
             look_id=draft.job(LOOK).job_id,
             person=job.person_id,
             draft=job.draft_id,
             photo_key=photo_key,
-            clip_key=clip_key[0] if clip_key else None,
+            clip_key=None if is_voice else further_key,
+            voice_key=further_key if is_voice else None,
         )
         await self._services.queues.send(look.ref, look, job.person_id, follows=assignment.ref)
 
@@ -156,7 +161,7 @@ def name_in_store(name: str, called: str, revision: int) -> str:
 
     Args:
         name: the person's name for it; only a valid suffix is used.
-        called: `photo.jpg` or `clip.mp4`.
+        called: `photo.jpg`, `clip.mp4` or `voice.ogg`.
         revision: of the draft, so that the files of different revisions never mix.
     """
     ours = PurePosixPath(called)

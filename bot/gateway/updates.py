@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from pydantic import Field
 from telegram import (
     Animation,
+    Audio,
     CallbackQuery,
     Document,
     ExternalReplyInfo,
@@ -15,6 +16,7 @@ from telegram import (
     Sticker,
     Video,
     VideoNote,
+    Voice,
 )
 
 from bot.gateway.messenger import ChatTarget
@@ -24,6 +26,21 @@ from jobs.wish import Seconds
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 _CLIPS = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".gif", ".3gp")
+_SOUNDS = (
+    ".mp3",
+    ".m4a",
+    ".aac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".wav",
+    ".flac",
+    ".aif",
+    ".aiff",
+    ".wma",
+)
+
+_DEFAULT_NAMES = {"video": "clip", "audio": "recording"}
 
 _MOVING_STICKER = (
     "Animated stickers cannot be used: send a photo, a picture file or a sticker that does not "
@@ -32,8 +49,8 @@ _MOVING_STICKER = (
 _STORY = "Bots cannot open stories: save the picture or the video and send it to me."
 _PAID = "Bots cannot open paid media: send the picture itself."
 _OTHER_FILE = (
-    "{name} is neither a picture nor a video: send a photo (JPEG, PNG, WebP, HEIC ...), or a clip "
-    "(MP4, MOV, WebM, GIF) for it to follow."
+    "{name} is neither a picture nor a video nor a sound: send a photo (JPEG, PNG, WebP, HEIC "
+    "...), a clip (MP4, MOV, WebM, GIF) for it to follow, or a sound (OGG, MP3, M4A, WAV) to say."
 )
 _NO_FILE = "Send me a photo with a face, and I bring it to life."
 
@@ -45,16 +62,20 @@ class MediaFile(Value):
         file_id: Telegram's id of it for this bot.
         name: file name with a suffix, for error messages.
         size_bytes: its size; None if unknown.
-        duration_s: duration of a clip, s; None if unknown.
+        duration_s: duration of a clip or a recording, s; None if unknown.
+        is_voice: whether it is a recording for the face to say. It takes the place of a clip: a
+            photo has one or the other.
     """
 
     file_id: str
     name: str
     size_bytes: int | None = Field(default=None, ge=0)
     duration_s: Seconds | None = None
+    # Not written if False, since the version before does not know it.
+    is_voice: bool = Field(default=False, exclude_if=lambda is_voice: not is_voice)
 
 
-Moving = Animation | LivePhoto | Video | VideoNote
+Timed = Animation | Audio | LivePhoto | Video | VideoNote | Voice
 
 
 @dataclass(frozen=True)
@@ -100,7 +121,7 @@ class PhotoMedia:
 
 @dataclass(frozen=True)
 class ClipMedia:
-    """A clip whose movement can be followed."""
+    """A clip whose movement can be followed, or a recording that can be said."""
 
     file: MediaFile
 
@@ -197,7 +218,7 @@ def incoming_tap(query: CallbackQuery) -> IncomingTap | None:
 
 
 def media_of(message: Message | ExternalReplyInfo) -> Media | None:
-    """Return a message's picture, clip or unusable media; None if it has only text.
+    """Return a message's picture, clip, recording or unusable media; None if it has only text.
 
     Args:
         message: a message, or the one that it quotes from another chat.
@@ -206,19 +227,18 @@ def media_of(message: Message | ExternalReplyInfo) -> Media | None:
         largest = message.photo[-1]
         photo = MediaFile(file_id=largest.file_id, name="photo.jpg", size_bytes=largest.file_size)
         live = message.live_photo
-        return PhotoMedia(photo, _moving(live, "live photo.mp4") if live else None)
+        return PhotoMedia(photo, _timed(live, "live photo.mp4") if live else None)
     if message.sticker:
         return _of_sticker(message.sticker)
     # An animation has `document` set as well.
-    clip = message.animation or message.video or message.video_note
-    if clip:
-        return ClipMedia(_moving(clip, getattr(clip, "file_name", None) or "clip.mp4"))
+    if clip := message.animation or message.video or message.video_note:
+        return ClipMedia(_timed(clip, getattr(clip, "file_name", None) or "clip.mp4"))
+    if voice := message.voice or message.audio:
+        name = getattr(voice, "file_name", None) or "recording"
+        return ClipMedia(_timed(voice, name, is_voice=True))
     if message.document:
         return _of_document(message.document)
-    if message.story or message.paid_media:
-        return UnusableMedia(_STORY if message.story else _PAID)
-    is_something = isinstance(message, Message) and message.effective_attachment
-    return UnusableMedia(_NO_FILE) if is_something else None
+    return _unusable(message)
 
 
 def quoted_media_of(message: Message) -> Media | None:
@@ -227,12 +247,20 @@ def quoted_media_of(message: Message) -> Media | None:
     return media_of(quoted) if quoted else None
 
 
-def _moving(clip: Moving, name: str) -> MediaFile:
+def _unusable(message: Message | ExternalReplyInfo) -> UnusableMedia | None:
+    if message.story or message.paid_media:
+        return UnusableMedia(_STORY if message.story else _PAID)
+    is_something = isinstance(message, Message) and message.effective_attachment
+    return UnusableMedia(_NO_FILE) if is_something else None
+
+
+def _timed(media: Timed, name: str, *, is_voice: bool = False) -> MediaFile:
     return MediaFile(
-        file_id=clip.file_id,
+        file_id=media.file_id,
         name=name,
-        size_bytes=clip.file_size,
-        duration_s=seconds(clip.duration),
+        size_bytes=media.file_size,
+        duration_s=seconds(media.duration),
+        is_voice=is_voice,
     )
 
 
@@ -250,13 +278,16 @@ def _of_sticker(sticker: Sticker) -> Media:
 def _of_document(document: Document) -> Media:
     mime = (document.mime_type or "").lower()
     suffix = PurePosixPath(document.file_name or "").suffix.lower()
+    default_name = _DEFAULT_NAMES.get(mime.partition("/")[0], "picture")
     file = MediaFile(
         file_id=document.file_id,
-        name=document.file_name or ("clip" if mime.startswith("video/") else "picture"),
+        name=document.file_name or default_name,
         size_bytes=document.file_size,
     )
     if mime == "image/gif" or mime.startswith("video/") or suffix in _CLIPS:
         return ClipMedia(file)
     if mime.startswith("image/") or suffix in _PICTURES:
         return PhotoMedia(file)
+    if mime.startswith("audio/") or suffix in _SOUNDS:
+        return ClipMedia(file.model_copy(update={"is_voice": True}))
     return UnusableMedia(_OTHER_FILE, file.name)

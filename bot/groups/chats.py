@@ -26,7 +26,7 @@ async def move_chat(drafts: DraftStore, order_cards: OrderCards, old: int, new: 
 
 
 async def leave_chat(services: Services, ordering: Ordering, chat_id: int) -> None:
-    """Cancel the orders of a chat and delete its photos and clips; may be called again.
+    """Cancel the orders of a chat and delete its files; may be called again.
 
     Raises:
         QueueUnavailable, StoreUnavailable: try again later.

@@ -64,7 +64,7 @@ class Groups:
             await self._media_handler.go_on(await self._services.drafts.begin(draft))
 
     async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
-        """Take a clip that replies to a card of the same person; ignore anything else."""
+        """Take a clip or a recording that replies to a card of the same person; ignore the rest."""
         if not isinstance(media, ClipMedia):
             return
         draft = await self._services.drafts.draft_of_message(incoming.chat_id, incoming.reply_to)

@@ -188,9 +188,17 @@ def title_of(template: Template) -> str:
     return f"{template.emoji} {template.title['en']}"
 
 
-def caption(title: str, result: Result, _: Texts) -> str:
-    """The caption of a result: its title, and the engine's label of how it was made."""
-    return "\n".join((title, _(result.label)))[:_CAPTION_CHARACTERS]
+def caption(card: OrderCard, result: Result, _: Texts) -> str:
+    """The caption of a result: its title, and how picture and sound were made."""
+    lines = [card.title, _(result.label)]
+    if card.order.wish.voice is not None:
+        lines.append(
+            _(
+                "The voice comes from the recording that was sent; it moves the lips. Nothing was "
+                "cloned."
+            )
+        )
+    return "\n".join(lines)[:_CAPTION_CHARACTERS]
 
 
 def result_buttons(card: OrderCard, number: int, options: Iterable[str], _: Texts) -> Keyboard:
@@ -282,7 +290,7 @@ def refused_message(card: OrderCard, refused: Refused, _: Texts) -> FinalMessage
     if refused.is_too_large:
         text = _(
             "{title}: it is done, but the file is too large to be sent here. Choose a shorter "
-            "clip, or another movement.",
+            "clip or recording, or another movement.",
             title=card.title,
         )
     else:

@@ -149,7 +149,7 @@ class Delivery:
         with TemporaryDirectory(prefix="animato-") as folder:
             try:
                 result, video = await self._files.fetch(card, Path(folder))
-                content = MessageContent(caption(card.title, result, _))
+                content = MessageContent(caption(card, result, _))
                 message = OutgoingMessage(content, video, is_file=True)
             except ResultGone as gone:
                 message = OutgoingMessage(MessageContent(error_text(gone, _)))
@@ -183,7 +183,7 @@ class Delivery:
                 keyboard = result_buttons(card, number, options, _)
                 if draft is not None and card.order.wish.movement.templates:
                     keyboard = (*numbers_keyboard(card.order), *keyboard)
-                content = MessageContent(caption(card.title, result, _), keyboard)
+                content = MessageContent(caption(card, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
                 return OutgoingMessage(content, video), self._final_message(card, status)
         return OutgoingMessage(failure_content(card, error, number, _)), failed_message(card, _)

@@ -53,7 +53,7 @@ class FollowUpOrders:
         status = await services.queues.status(card.ref)
         wish = card.order.wish
         is_there = wish.clip is None or wish.clip.is_complete
-        files = (wish.photo.file, wish.clip.file if wish.clip else None)
+        files = (wish.photo.file, *wish.movement.files)
         is_there = is_there and await ordering.are_stored(files)
         if not is_there or await self._is_lost(status):
             again = await self._with_number(_again(draft, card, message), card, "retry")
@@ -232,7 +232,7 @@ def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) ->
         "face_boxes": wish.face_boxes,
         "engine": card.order.engine,
         "options": wish.options,
-        "clip": card.clip if card.clip and wish.clip else draft.clip,
+        "clip": card.clip if card.clip and wish.movement.files else draft.clip,
         "card": message,
     }
     return draft.model_copy(update=changes)

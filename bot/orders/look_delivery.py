@@ -23,7 +23,6 @@ from jobs.queues.keys import LOOK, JobRef
 from jobs.queues.status import Status
 from jobs.service_errors import OrderFailed
 from jobs.tasks import end_tasks
-from jobs.wish import Movement
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +33,9 @@ _LONGEST_WAIT_S = 5.0
 _MOST_OF_A_CHAT = 2
 _NEXT_S = 1.0
 _CHECK_EVERY_S = 1.0
+
+# What `Intake` calls clips and recordings in the store.
+_NAMES_OF_CLIPS = ("clip-", "voice-")
 
 Show = Callable[[str], Coroutine[Any, Any, None]]
 TellAdmins = Callable[[str], Coroutine[Any, Any, None]]
@@ -162,8 +164,8 @@ def with_look(draft: Draft, look: LookResult) -> Draft:
     changes: dict[str, Any] = {"findings": look}
     if not draft.face_boxes and len(look.faces) == 1:
         changes["face_boxes"] = (look.faces[0].box,)
-    if draft.movement is not None and draft.movement.clip is not None:
-        changes["movement"] = Movement.of_clip(look.clip) if look.clip else None
+    if draft.movement is not None and draft.movement.files:
+        changes["movement"] = look.own_movement
     return draft.model_copy(update=changes)
 
 
@@ -180,7 +182,7 @@ def _with_problem(draft: Draft, error: AnimatoError) -> Draft:
     """Return the draft with its problem, which names the person's file."""
     name = str(error.fields.get("name", ""))
     clip = draft.clip
-    is_clip = clip is not None and (name.startswith("clip-") or name == clip.name)
+    is_clip = clip is not None and (name.startswith(_NAMES_OF_CLIPS) or name == clip.name)
     file = clip if is_clip else draft.photo
     if isinstance(error, MediaError) and file is not None:
         error = type(error)(**{**error.fields, "name": file.name})

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobs.engines import EngineInfo
+from jobs.engines import VOICE, EngineInfo
 from jobs.errors import UserError
 from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
@@ -53,6 +53,15 @@ class Offer:
     def shows_all(self) -> str | None:
         """The engine that shows all movements at once, or None."""
         return next(filter(self._can_show_all, self.engines), None)
+
+    @property
+    def takes_voices(self) -> bool:
+        """Whether all workers can look at voices and animate them.
+
+        While no worker is online, those that were last online count.
+        """
+        options = self.understood.values() or [self.known[name].options for name in self.last]
+        return all(VOICE in one for one in options)
 
     def options(self, engine: str) -> frozenset[str]:
         """Return the options that every worker with that engine supports."""

@@ -45,7 +45,8 @@ class OrderCard(BotRecord):
         reply_to: the message that the result replies to, or None.
         moved_to: the new id of a group that migrated after the order's id was made, or None.
         message: the one that shows the status; None before it is sent, or if it is gone.
-        clip: the person's clip that it follows, in case it must be fetched again; or None.
+        clip: the person's clip or recording that it follows, in case it must be fetched again; or
+            None.
         later: the numbers of the orders placed by its buttons, by button.
         replaced_by: the number of the order that replaces it in another queue, or None.
         files: the messages that brought the result as a file.

@@ -26,7 +26,7 @@ from jobs.queues.admission import NO_LIMITS, OrderLimits
 from jobs.queues.keys import show_all_key
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.waiting import Estimates
-from jobs.service_errors import OrderRefused
+from jobs.service_errors import OrderRefused, VoicesNotTaken
 from jobs.show_all import work_frames
 from jobs.templates import Catalogue, CurveMotion, Template
 from jobs.wish import Movement, Wish
@@ -125,7 +125,7 @@ class Ordering:
         Args:
             draft: what is wanted.
             by: the admin who orders it for the draft's person; None: that person.
-            earlier: an order of the draft whose photo and clip are used; None: the draft's own.
+            earlier: an order of the draft whose files are used; None: the draft's own.
 
         Raises:
             OrderRefused: the person may not order; the sentence says why.
@@ -206,9 +206,9 @@ class Ordering:
             raise OrdersPaused
         return role
 
-    async def are_stored(self, keys: Sequence[str | None]) -> bool:
-        """Whether the file store has all of these; None stands for no file."""
-        return all([await self._services.store.exists(key) for key in keys if key])
+    async def are_stored(self, keys: Sequence[str]) -> bool:
+        """Whether the file store has all of these."""
+        return all([await self._services.store.exists(key) for key in keys])
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -257,6 +257,7 @@ class Ordering:
         Raises:
             DraftUnready: a face or a movement is not chosen yet.
             NoEngine: no worker has ever offered an engine for it.
+            VoicesNotTaken: it has a voice, and not all workers can make photos speak.
         """
         made_of = earlier.order.wish if earlier is not None else draft.findings
         if made_of is None:
@@ -265,6 +266,8 @@ class Ordering:
         movement, templates = draft.movement, self._templates(draft)
         if movement is None:
             raise DraftUnready
+        if movement.voice is not None and not offer.takes_voices:
+            raise VoicesNotTaken
         engine = offer.engine_for(
             draft.engine,
             is_all_wanted=bool(movement.templates),
@@ -306,7 +309,7 @@ class Ordering:
                 reply_to=draft.message_id,
                 moved_to=draft.chat_id if draft.order_chat_id else None,
                 message=draft.card,
-                clip=draft.clip if order.wish.clip else None,
+                clip=draft.clip if order.wish.movement.files else None,
                 begun_s=services.clock(),
             )
         )
@@ -372,7 +375,8 @@ class Ordering:
             if len(templates) == len(self._catalogue):
                 return _("✨ All movements")
             return _("✨ {count} movements", count=len(templates))
-        title = title_of(templates[0]) if templates else _("🎬 Your clip")
+        own = _("🎤 Your recording") if wish.voice else _("🎬 Your clip")
+        title = title_of(templates[0]) if templates else own
         if wish.face_count > 1:
             title = _("{title}, {count} faces", title=title, count=wish.face_count)
         if strength != 1:
@@ -380,7 +384,7 @@ class Ordering:
         return title
 
 
-def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]:
+def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str, ...]:
     """Return the files that a draft's order needs; empty while they are being looked at.
 
     Raises:
@@ -389,18 +393,19 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str | None, ...]
     if draft.movement is None:
         raise DraftUnready
     made_of = earlier.order.wish if earlier is not None else draft.findings
-    clip = draft.movement.clip
+    movement = draft.movement
     # What an earlier version stored about a clip is too little: it is looked at again.
-    if made_of is None or (clip is not None and not clip.is_complete):
+    if made_of is None or (movement.clip is not None and not movement.clip.is_complete):
         return ()
-    return (made_of.photo.file, clip.file if clip else None)
+    return (made_of.photo.file, *movement.files)
 
 
 def _frames(movement: Movement, templates: Sequence[Template]) -> int:
     """How many frames of work an order is."""
     if movement.templates:
         return work_frames(templates)
-    if movement.clip is not None:
-        return movement.clip.frame_count
+    own = movement.clip or movement.voice
+    if own is not None:
+        return own.frame_count
     motion = templates[0].motion
     return motion.frame_count if isinstance(motion, CurveMotion) else _RECORDED_FRAMES

@@ -70,9 +70,9 @@ class ResultFiles:
         return result, video_of(card, result, path)
 
     async def delete(self, draft: Draft, number: int) -> bool:
-        """Delete the result of a draft's order, and the draft with its photo and clip.
+        """Delete the result of a draft's order, and the draft with its files.
 
-        Photo and clip stay while another order needs them: then return False. The caller deletes
+        The files stay while another order needs them: then return False. The caller deletes
         the messages.
 
         Raises:

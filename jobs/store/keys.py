@@ -1,7 +1,8 @@
 """The keys of files in the file store.
 
-    inputs/<draft>/<name>              a photo or a clip as it was sent
-    looks/<draft>/<name>               normalised photos and clips, numbered sheets
+    inputs/<draft>/<name>              a photo, a clip or a voice message as it was sent
+    looks/<draft>/<name>               normalised photos, clips and voices, numbered sheets, and how
+                                       a mouth speaks the voices
     tracks/<clip>/track.npz            how a clip's face moves; shared by all drafts with that clip
     results/<order>/<start>.mp4        the result of the worker's n-th start
     results/<order>/<start>.jpg        its thumbnail, until it is delivered
@@ -26,12 +27,12 @@ _CLIP_KEY = re.compile(rf"{LOOKS}/{_SEGMENT}/.+-([0-9a-f]{{64}})\.mp4")
 
 
 def input_key(draft: str, name: str) -> str:
-    """Return the key of a photo or a clip as it was sent."""
+    """Return the key of a photo, a clip or a voice message as it was sent."""
     return check_key(f"{INPUTS}/{_segment(draft)}/{_segment(name)}")
 
 
 def look_key(draft: str, name: str) -> str:
-    """Return the key of a normalised photo or clip, or a numbered sheet."""
+    """Return the key of a file that the gate wrote, other than a clip."""
     return check_key(f"{LOOKS}/{_segment(draft)}/{_segment(name)}")
 
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
-from sandbox.media.clips import Clip, read_clip, voice_duration_s
+from sandbox.media.clips import Clip, as_ogg, read_clip, sound_duration_s
 from sandbox.media.files import Attachment, FileStore, Kind, StoredFile
 from sandbox.media.pictures import Picture, photo_sizes, picture_type, thumbnail
 from sandbox.parameters import Upload
@@ -56,8 +56,8 @@ def _attach(store: FileStore, kind: Kind, upload: Upload, options: MediaOptions)
         return _photo(store, upload)
     if kind == "sticker":
         return _sticker(store, upload)
-    if kind == "voice":
-        return _voice(store, upload)
+    if kind in {"voice", "audio"}:
+        return _sound(store, kind, upload)
     if kind == "document":
         return _document(store, upload)
     return _moving(store, kind, upload, options)
@@ -99,15 +99,22 @@ def _sticker(store: FileStore, upload: Upload) -> Attachment:
     return store.attach(Attachment("sticker", {"sticker": shown}), stored)
 
 
-def _voice(store: FileStore, upload: Upload) -> Attachment:
-    duration = voice_duration_s(upload.content)
+def _sound(store: FileStore, kind: Kind, upload: Upload) -> Attachment:
+    """A voice message or an audio file; as audio, a file without sound becomes a document."""
+    content = as_ogg(upload.content) if kind == "voice" else upload.content
+    duration = sound_duration_s(content)
     if duration is None:
+        if kind == "audio":
+            return _document(store, upload)
         raise bad_request("can't use the file as a voice message: it has no sound")
-    is_audio = upload.content_type.startswith("audio/")
-    content_type = upload.content_type if is_audio else "audio/ogg"
-    stored = store.add(upload.content, "voice", ".oga", content_type)
+    types = (_content_type(upload), upload.content_type) if content is upload.content else ()
+    content_type = next((one for one in types if one.startswith("audio/")), "audio/ogg")
+    suffix = ".oga" if kind == "voice" else PurePath(upload.file_name).suffix[:16]
+    stored = store.add(content, kind, suffix, content_type)
     shown = stored.as_json() | {"duration": duration, "mime_type": content_type}
-    return store.attach(Attachment("voice", {"voice": shown}), stored)
+    if kind == "audio":
+        shown["file_name"] = upload.file_name
+    return store.attach(Attachment(kind, {str(kind): shown}), stored)
 
 
 def _document(store: FileStore, upload: Upload) -> Attachment:

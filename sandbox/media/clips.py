@@ -1,4 +1,4 @@
-"""Reads size, length and first frame of videos, and the length of voice messages."""
+"""Reads size, length and first frame of videos, and the length of recordings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from av.error import FFmpegError
 from sandbox.media.pictures import THUMBNAIL_SIDE_PX, Picture, as_jpeg
 
 # Playlists and other formats that may open further files are not among them.
-_FORMATS = "mov,matroska,webm,avi,gif,mpegts,mpeg,flv,ogg,mp3,wav,asf"
+_FORMATS = "mov,matroska,webm,avi,gif,mpegts,mpeg,flv,ogg,mp3,wav,asf,flac,aac,aiff"
 _MAX_PIXELS = 8192 * 4320
 # What PyAV raises for damaged files.
 _UNREADABLE = (FFmpegError, OSError, ValueError, TypeError, LookupError, AttributeError)
@@ -61,13 +61,32 @@ def read_clip(content: bytes) -> Clip | None:
         return None
 
 
-def voice_duration_s(content: bytes) -> int | None:
+def sound_duration_s(content: bytes) -> int | None:
     """Return the length of a recording; None if it has no sound."""
     try:
         with _opened(content) as container:
             return _duration_s(container) if container.streams.audio else None
     except _UNREADABLE:
         return None
+
+
+def as_ogg(content: bytes) -> bytes:
+    """Return Opus sound in an OGG container, as voice messages are; any other one as it is."""
+    file = BytesIO()
+    try:
+        with _opened(content) as source:
+            sound = source.streams.audio[0]
+            if sound.codec_context.name != "opus" or source.format.name == "ogg":
+                return content
+            with av.open(file, "w", format="ogg") as target:
+                stream = target.add_stream_from_template(sound)
+                for packet in source.demux(sound):
+                    if packet.dts is not None:
+                        packet.stream = stream
+                        target.mux(packet)
+    except _UNREADABLE:
+        return content
+    return file.getvalue()
 
 
 @contextmanager

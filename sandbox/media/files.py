@@ -10,7 +10,7 @@ from typing import Literal
 from sandbox.errors import bad_request
 from sandbox.json_types import JsonObject
 
-Kind = Literal["photo", "video", "animation", "video_note", "voice", "document", "sticker"]
+Kind = Literal["photo", "video", "animation", "video_note", "voice", "audio", "document", "sticker"]
 DOWNLOAD_LIMIT_BYTES = 20 * 2**20
 
 

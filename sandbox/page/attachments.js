@@ -13,10 +13,11 @@ const WAYS = {
   file: { label: "File", icon: "file", accept: "", kind: "document" },
   round: { label: "Round video", icon: "circle", accept: "video/*", kind: "video_note" },
   voice: { label: "Voice message", icon: "sound", accept: "audio/*", kind: "voice" },
+  audio: { label: "Audio file", icon: "sound", accept: "audio/*", kind: "audio" },
   sticker: { label: "Sticker", icon: "sticker", accept: "image/*,video/webm,.tgs", kind: "sticker" },
 };
 
-const NAMES = { animation: "GIF", video_note: "round video", document: "file" };
+const NAMES = { animation: "GIF", video_note: "round video", voice: "voice message", document: "file" };
 
 /** `{file, kind, address}`, where `address` is of a preview. */
 let attached = [];
@@ -27,7 +28,8 @@ export const hasFiles = () => attached.length > 0;
 function kindOf(file) {
   if (file.type === "image/gif") return "animation";
   if (file.type.startsWith("image/")) return "photo";
-  return file.type.startsWith("video/") ? "video" : "document";
+  const kind = file.type.split("/")[0];
+  return ["video", "audio"].includes(kind) ? kind : "document";
 }
 
 /** Attaches files. @param {keyof WAYS} way */
@@ -59,9 +61,10 @@ export function returnFiles(files) {
   draw();
 }
 
-/** Splits files into messages: photos and videos form albums, files too, all else stands alone. */
+/** Splits files into messages: photos and videos form albums, audio and files too, all else not. */
 export function groupsOf(items) {
-  const family = (kind) => ({ photo: "media", video: "media", document: "document" })[kind];
+  const families = { photo: "media", video: "media", audio: "audio", document: "document" };
+  const family = (kind) => families[kind];
   const groups = [];
   for (const item of items) {
     const last = groups.at(-1);
@@ -83,7 +86,7 @@ export function forgetPreviews(files) {
 }
 
 function pictureOf({ file, address }) {
-  if (!address) return icon("file");
+  if (!address) return icon(file.type.startsWith("audio/") ? "sound" : "file");
   if (file.type.startsWith("video/")) return make("video", { src: address, muted: true });
   return make("img", { src: address, alt: "" });
 }

@@ -16,6 +16,7 @@ import {
 import { icon, iconButton, make, narrow } from "./dom.js";
 import { nameOf, summaryOf } from "./names.js";
 import { attempt, toast } from "./notices.js";
+import { recordButton } from "./recorder.js";
 import * as store from "./store.js";
 import { state } from "./store.js";
 import { Suggestions } from "./suggestions.js";
@@ -44,7 +45,12 @@ const sendButton = iconButton("send", "Send", {
   on: { click: send },
 });
 const commandButton = iconButton("menu", "Commands", { on: { click: toggleCommands } });
-const field = make("div", { class: "field" }, commandButton, attachButton(), input, sendButton);
+const microphone = recordButton((file) => {
+  addFiles([file], "voice");
+  send();
+});
+const tools = [commandButton, attachButton(), input, microphone, sendButton];
+const field = make("div", { class: "field" }, ...tools);
 const card = make("div", { class: "card" }, context, attachmentStrip(), field);
 const big = make(
   "button",
@@ -67,6 +73,7 @@ function onInput() {
 function renderSend() {
   input.placeholder = hasFiles() ? "Add a caption" : "Message";
   sendButton.disabled = !input.value.trim() && !hasFiles();
+  microphone.hidden = !sendButton.disabled;
 }
 
 /** Empties the field at once, and sends what was in it after what is under way. */

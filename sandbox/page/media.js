@@ -143,15 +143,24 @@ function file(medium) {
   );
 }
 
+/** A player; above that of an audio file stands its name. */
+function sound(medium) {
+  const label = `${medium.name ?? "Voice message"}, ${durationOf(medium.duration)}`;
+  const player = { src: medium.address, controls: true, preload: "metadata", "aria-label": label };
+  return make(
+    "div",
+    { class: "sound", data: { testid: "sound" } },
+    medium.name ? make("span", { class: "file-name", dir: "auto" }, medium.name) : null,
+    make("audio", player),
+  );
+}
+
 /** Builds any medium. */
 export function mediumNode(medium) {
   if (isVisual(medium)) return visual(medium);
   if (medium.kind === "video_note") return roundVideo(medium);
   if (medium.kind === "sticker") return sticker(medium);
-  if (medium.kind === "voice") {
-    return make("audio", { src: medium.address, controls: true, preload: "metadata" });
-  }
-  return file(medium);
+  return ["voice", "audio"].includes(medium.kind) ? sound(medium) : file(medium);
 }
 
 /** Returns how many pictures are in each row of an album: up to three, fewer ones first. */

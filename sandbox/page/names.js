@@ -89,6 +89,7 @@ const KINDS = {
   photo: "Photo",
   sticker: "Sticker",
   voice: "Voice message",
+  audio: "Audio file",
   document: "File",
 };
 

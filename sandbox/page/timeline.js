@@ -34,8 +34,9 @@ function rowsOf(messages) {
       rows.push({ kind: "service", key: `m${message.message_id}`, text });
       continue;
     }
-    // Documents of an album are shown one below the other.
-    const album = message.document ? undefined : message.media_group_id;
+    // Documents and audio files of an album are shown one below the other.
+    const isListed = message.document || message.audio;
+    const album = isListed ? undefined : message.media_group_id;
     if (album && before.album === album) before.messages.push(message);
     else rows.push({ kind: "message", key: `m${message.message_id}`, album, messages: [message] });
   }

@@ -2,7 +2,7 @@
 
 from sandbox.world.chats import Chat, Message
 
-MEDIA = ("photo", "video", "animation", "video_note", "voice", "document", "sticker")
+MEDIA = ("photo", "video", "animation", "video_note", "voice", "audio", "document", "sticker")
 
 
 def transcript(chat: Chat) -> str:

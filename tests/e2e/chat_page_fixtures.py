@@ -15,7 +15,11 @@ from tests.echo_bot import EchoBot, echo_bot
 from tests.integration.sandbox.desk import Desk
 from tests.integration.sandbox.raw_bot import RawBot
 
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"),
+    # A microphone that beeps, and may be used without asking.
+    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -18,7 +18,7 @@ from tests.e2e.chat_page import (
 )
 from tests.echo_bot import echo_bot
 from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk, Part
-from tests.integration.sandbox.media import clip, photo
+from tests.integration.sandbox.media import clip, photo, voice
 from tests.integration.sandbox.raw_bot import RawBot
 
 pytest_plugins = ["tests.e2e.chat_page_fixtures"]
@@ -212,6 +212,34 @@ async def test_round_video_is_round_and_a_silent_clip_loops(desktop: Desktop, de
     )
     assert "50%" in corner or "999" in corner
     assert box < 1
+
+
+async def test_audio_file_is_attached_and_can_be_played(desktop: Desktop, desk: Desk) -> None:
+    await desk.say("/start")
+    screen = await desktop.open()
+    song = FilePayload(name="song.ogg", mimeType="audio/ogg", buffer=voice())
+    await screen.at("attach-audio").set_input_files(song)
+    await screen.at("send-button").click()
+    player = screen.message(2).locator("audio")
+    await player.wait_for()
+    await expect(screen.message(2)).to_contain_text("song.ogg")
+    assert (await desk.messages())[-1]["audio"]["file_name"] == "song.ogg"
+    await screen.page.wait_for_function("document.querySelector('audio').duration > 0.9")
+
+
+async def test_voice_is_recorded_with_the_microphone(desktop: Desktop, desk: Desk) -> None:
+    await desk.say("/start")
+    screen = await desktop.open()
+    button = screen.at("record-button")
+    await button.click()
+    await expect(button).to_have_attribute("title", "Send the voice message")
+    await screen.page.wait_for_timeout(500)  # what is recorded
+    await button.click()
+    await screen.message(2).locator("audio").wait_for()
+    voice_message = (await desk.messages())[-1]["voice"]
+    assert (await desk.file(voice_message["file_id"])).startswith(b"OggS")
+    await screen.at("composer-input").fill("text")
+    await expect(button).not_to_be_visible()
 
 
 async def test_reply_commands_and_links_are_typed_for_the_person(

@@ -29,7 +29,7 @@ from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.people import People
 from bot.services import Services
-from jobs.engines import EngineInfo
+from jobs.engines import VOICE, EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookJob, LookResult, Order, Record, Result
@@ -53,7 +53,7 @@ from sandbox.server import Sandbox
 from tests.integration.bot.running import until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
-from tests.wishes import make_clip, make_photo
+from tests.wishes import make_clip, make_photo, make_voice
 
 RULES = WorkRules(
     max_concurrent=4,
@@ -276,10 +276,18 @@ class Maker:
             clip_file = clip_key(order.draft, order.look_id, CLIP_DIGEST)
             await self.store.put(clip_file, b"a clip")
             clip = make_clip(clip_file, frame_count=self.clip_frames)
+        voice = None
+        if order.voice_key:
+            await self.store.get(order.voice_key)  # it was fetched
+            names = (f"{order.look_id}-voice.{suffix}" for suffix in ("m4a", "npz"))
+            sound, curves = (look_key(order.draft, name) for name in names)
+            await self.store.put(sound, b"a sound")
+            await self.store.put(curves, b"how a mouth speaks it")
+            voice = make_voice(file=sound, curves=curves)
         photo = make_photo(
             key, sheet=key, width=160, height=120, faces=self.faces, warnings=self.warnings
         )
-        return LookResult(photo=photo, clip=clip)
+        return LookResult(photo=photo, clip=clip, voice=voice)
 
     async def make(self, assignment: Assignment) -> Record | None:
         order = Order.read(assignment.text)
@@ -290,7 +298,8 @@ class Maker:
             return None
         if self.errors:
             raise self.errors.pop(0)
-        key, content = result_key(order.order_id, assignment.start_number), self.content()
+        key = result_key(order.order_id, assignment.start_number)
+        content = self.content() if order.wish.voice is None else media.clip(has_sound=True)
         await self.store.put(key, content)
         thumbnail_key = None
         if self.thumbnail:
@@ -305,7 +314,7 @@ class Maker:
             width=96,
             height=64,
             frame_count=25,
-            has_sound=self.has_sound,
+            has_sound=self.has_sound or order.wish.voice is not None,
             engine=order.engine,
             label="Made with AI software: a test",
             digital_source_type="https://example.org/type",
@@ -338,13 +347,13 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
 
 ENGINE_INFOS = {
     "mesh": EngineInfo(
-        name="mesh", button="Sharper", preference=10, options=("strength",), max_faces=8
+        name="mesh", button="Sharper", preference=10, options=("strength", VOICE), max_faces=8
     ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
         preference=20,
-        options=("best_frame_rank", "find_best_frame"),
+        options=("best_frame_rank", "find_best_frame", VOICE),
         evaluates_motions=False,
     ),
 }

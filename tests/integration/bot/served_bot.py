@@ -91,7 +91,7 @@ class ServedBot:
         found: list[Message] = []
 
         async def is_there() -> bool:
-            found[:] = [one for one in await self.said(chat) if one.get("animation")]
+            found[:] = [one for one in await self.said(chat) if {"animation", "video"} & set(one)]
             return bool(found)
 
         await until(is_there)

@@ -83,6 +83,10 @@ class Talk:
         part = Part(kind, media.clip(), f"{kind}.mp4")
         return await self.sent(part, person=person, **where)
 
+    async def voice(self, person: int = ALICE, kind: str = "voice", **where: Any) -> Message:
+        """Sends a recording; its message."""
+        return await self.sent(Part(kind, media.voice(), f"{kind}.ogg"), person=person, **where)
+
     async def sent(self, *parts: Part, person: int = ALICE, **where: Any) -> Message:
         answer = await self.desk.send(*parts, user_id=person, chat_id=person, **where)
         message: Message = answer.get("message") or answer["messages"][0]

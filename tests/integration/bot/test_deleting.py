@@ -77,7 +77,7 @@ async def test_photo_that_stays_for_another_order_is_not_said_to_be_deleted(talk
     talk.worker.before_video = wait
     await talk.tap("Another movement", video)
     await talk.tap("😉", await talk.shows("Which movement?"))
-    assert "Photo and clip stay" in (await talk.tap("Delete", video))["text"]
+    assert "Its files stay" in (await talk.tap("Delete", video))["text"]
     hold.set()
     await talk.shows("Wink: done in")
 

@@ -14,7 +14,7 @@ from tests.integration.bot.running import until
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
 from tests.integration.bot.talk import text_of
 from tests.integration.sandbox.desk import ALICE, BOB, CLUB, FAMILY, Desk, Part
-from tests.integration.sandbox.media import clip
+from tests.integration.sandbox.media import clip, voice
 
 pytestmark = pytest.mark.local_sockets
 HERE = {"chat_id": FAMILY}
@@ -125,6 +125,20 @@ async def test_clip_that_answers_to_the_card_belongs_to_its_photo(served_bot: Se
     part = Part("video", clip(), "clip.mp4")
     await served_bot.desk.send(part, user_id=BOB, **HERE, reply_to=card["message_id"])
     await served_bot.shows("Your clip, or another movement?", FAMILY)
+
+
+async def test_voice_that_answers_to_the_card_is_said_by_its_photo(served_bot: ServedBot) -> None:
+    await asked(served_bot, "/animate@animato_bot")
+    card = await served_bot.shows("Which movement?", FAMILY)
+    await served_bot.tap("A voice message", card, BOB)
+    question = await served_bot.shows("Reply to this message with a voice message", FAMILY)
+    part = Part("voice", voice(), "voice.ogg")
+    where = {"user_id": BOB, **HERE}
+    unheard = await served_bot.desk.send(part, **where)
+    assert not unheard["delivered"], "privacy mode hides what is no answer to the bot"
+    await served_bot.desk.send(part, **where, reply_to=question["message_id"])
+    await served_bot.tap("Say this", await served_bot.shows("Shall it say this", FAMILY), BOB)
+    assert "video" in await served_bot.video(FAMILY)
 
 
 async def test_nobody_is_asked_to_speak_as_a_group(served_bot: ServedBot) -> None:

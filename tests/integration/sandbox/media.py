@@ -90,10 +90,10 @@ def _saved(image: Image.Image, kind: str) -> bytes:
 
 
 @cache
-def voice() -> bytes:
-    """A recording of one second."""
+def voice(container_format: str = "ogg") -> bytes:
+    """A recording of one second, with Opus."""
     file = BytesIO()
-    with av.open(file, "w", format="ogg") as container:
+    with av.open(file, "w", format=container_format) as container:
         audio = container.add_stream("libopus", rate=SOUND_RATE_HZ)
         container.mux(audio.encode(_tone()))
         container.mux(audio.encode(None))

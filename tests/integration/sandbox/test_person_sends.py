@@ -52,6 +52,23 @@ async def test_recording_is_a_voice_message(bot: RawBot, desk: Desk) -> None:
         await desk.send(Part("voice", clip(), "silent.mp4"))
 
 
+async def test_audio_file_keeps_its_name_and_one_without_sound_is_a_file(
+    bot: RawBot, desk: Desk
+) -> None:
+    await desk.send(Part("audio", voice(), "song.ogg"))
+    await desk.send(Part("audio", b"no sound", "song.mp3"))
+    sent, silent = await bot.call("getUpdates")
+    shown = sent["message"]["audio"]
+    assert (shown["duration"], shown["mime_type"], shown["file_name"]) == (
+        1,
+        "audio/ogg",
+        "song.ogg",
+    )
+    assert (await bot.call("getFile", file_id=shown["file_id"]))["file_size"] == len(voice())
+    assert await desk.file(shown["file_id"]) == voice()
+    assert silent["message"]["document"]["file_name"] == "song.mp3"
+
+
 @pytest.mark.parametrize(
     ("content", "name", "flags"),
     [(webm(), "me.webm", (False, True)), (b"\x1f\x8b drawing", "me.tgs", (True, False))],

@@ -16,10 +16,14 @@ from jobs.errors import (
     NoFaceFound,
     NoFaceInBox,
     NoFaceInClip,
+    NoSound,
     NoSuchFace,
     NotSeamless,
     PhotoTooSmall,
+    SoundTooLong,
+    SoundTooShort,
     UnknownTemplate,
+    UnsupportedSound,
 )
 from jobs.queues.outcomes import CancelOutcome
 from jobs.service_errors import OrderStalled, QueueFull, StoreUnavailable
@@ -33,6 +37,10 @@ PERSONS_OWN: list[AnimatoError] = [
     NotSeamless(name="nod"),
     UnknownTemplate(name="nod", known="shake"),
     ClipTooLong(name="a.mp4", duration_s=20.0, limit_s=15.0),
+    UnsupportedSound(name="a.ogg"),
+    NoSound(name="a.ogg"),
+    SoundTooShort(name="a.ogg", limit_s=0.3),
+    SoundTooLong(name="a.ogg", limit_s=60.0),
     EmptyFile(name="a.jpg"),
     MediaTooLarge(name="a.jpg", size_mb="21.0", limit_mb=20),
     PhotoTooSmall(name="a.jpg", width=9, height=9, minimum=64),
@@ -72,6 +80,8 @@ def test_limit_is_told_in_numbers() -> None:
 def test_file_that_is_too_large_gets_the_advice_for_its_kind() -> None:
     error = MediaTooLarge(name="a", size_mb="21.0", limit_mb=20)
     photo, clip = (error_text(error, ENGLISH, is_clip=is_clip) for is_clip in (False, True))
+    voice = error_text(error, ENGLISH, is_clip=True, is_voice=True)
+    assert voice.endswith("Send a shorter recording.")
     assert ("as a photo" in photo, "shorter clip" in photo) == (True, False)
     assert ("as a photo" in clip, "shorter clip" in clip) == (False, True)
 

@@ -25,6 +25,7 @@ from jobs.orders import (
 from jobs.queues.keys import JobRef
 from jobs.service_errors import BrokenRecord, UnknownSchema
 from jobs.wish import Movement, Wish
+from tests.wishes import make_voice
 
 BOX = CropBox(left=-3, upper=4, right=90, lower=97)
 FACE = Face(number=1, box=BOX, votes=3)
@@ -116,6 +117,22 @@ def test_result_of_an_earlier_version_has_no_thumbnail() -> None:
     plain = json.loads(next(record for record in RECORDS if isinstance(record, Result)).to_json())
     del plain["thumbnail_key"]
     assert Result.read(json.dumps(plain)).thumbnail_key is None
+
+
+def test_look_without_a_voice_is_written_as_the_version_before_reads_it() -> None:
+    job = next(record for record in RECORDS if isinstance(record, LookJob))
+    assert "voice_key" not in job.model_dump()
+    assert "voice" not in LOOK.model_dump()
+
+
+def test_look_at_a_voice_knows_its_warnings_and_its_movement() -> None:
+    voice = make_voice(warnings=(MediaWarning.CLIP_SHORTENED,))
+    look = LookResult(photo=PHOTO, voice=voice)
+    assert LookResult.read(look.to_json()) == look
+    assert look.warnings == (MediaWarning.SMALL_FACE, MediaWarning.CLIP_SHORTENED)
+    assert look.own_movement == Movement.of_voice(voice)
+    assert LookResult(photo=PHOTO, clip=CLIP).own_movement == Movement.of_clip(CLIP)
+    assert LookResult(photo=PHOTO).own_movement is None
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)

@@ -10,6 +10,7 @@ from bot.conversation.albums import album_content
 from bot.conversation.draft_text import (
     MOST_FACES,
     Choice,
+    ask_for_voice,
     consent_content,
     faces_content,
     grid_content,
@@ -35,6 +36,7 @@ from tests.wishes import make_photo
 
 CATALOGUE = Catalogue.load()
 FILE = MediaFile(file_id="x", name="photo.jpg")
+RECORDING = MediaFile(file_id="v", name="recording", is_voice=True)
 LONGEST_NAME = "n" * 32
 BOX = CropBox(left=0, upper=0, right=9, lower=9)
 
@@ -75,8 +77,8 @@ def taps(content: MessageContent) -> list[ButtonData]:
 
 def test_nine_movements_stand_as_in_their_animation_on_one_page() -> None:
     keyboard = labels(movement_content(draft_of(), choice_of(9), ENGLISH).keyboard)
-    assert [len(row) for row in keyboard] == [3, 3, 3, 1, 1]
-    assert keyboard[-2:] == [["🎬 My own clip"], ["✖️ Cancel"]]
+    assert [len(row) for row in keyboard] == [3, 3, 3, 2, 1]
+    assert keyboard[-2:] == [["🎬 My own clip", "🎤 A voice message"], ["✖️ Cancel"]]
 
 
 def test_long_titles_stand_in_pairs() -> None:
@@ -85,7 +87,7 @@ def test_long_titles_stand_in_pairs() -> None:
     keyboard = labels(
         movement_content(draft_of(), Choice([long, *choice.templates[1:]]), ENGLISH).keyboard
     )
-    assert [len(row) for row in keyboard] == [2, 2, 1, 1]
+    assert [len(row) for row in keyboard] == [2, 2, 2, 1]
 
 
 def test_shipped_movements_stand_in_rows_of_three() -> None:
@@ -164,6 +166,8 @@ def test_nobody_at_work_is_told_and_orders_are_taken_all_the_same() -> None:
 
 def test_photo_that_nobody_can_look_at_now_is_kept() -> None:
     assert looking_content(draft_of(), ENGLISH).text == "Looking at your photo ..."
+    heard = looking_content(draft_of(clip=RECORDING), ENGLISH).text
+    assert heard == "Looking at your photo and listening to your recording ..."
     content = looking_content(draft_of(), ENGLISH, is_attended=False)
     assert content.text.startswith("No worker is online right now. Your photo is kept")
     assert labels(content.keyboard) == [["✖️ Cancel"]]
@@ -173,7 +177,28 @@ def test_clip_that_is_there_comes_first() -> None:
     content = movement_content(draft_of(clip=FILE), choice_of(2, shows_all=True), ENGLISH)
     keyboard = labels(content.keyboard)
     assert keyboard[0] == ["🎬 Follow my clip"]
-    assert keyboard[-2] == ["🎬 Another clip", "✨ Show me all"]
+    assert keyboard[-3:-1] == [["🎬 Another clip", "🎤 A voice message"], ["✨ Show me all"]]
+
+
+def test_recording_that_is_there_comes_first() -> None:
+    content = movement_content(draft_of(clip=RECORDING), choice_of(2), ENGLISH)
+    assert content.text == "Shall it say this, or make a movement?"
+    keyboard = labels(content.keyboard)
+    assert keyboard[0] == ["🎤 Say this"]
+    assert keyboard[-2] == ["🎬 My own clip", "🎤 Another recording"]
+
+
+def test_recording_is_asked_for_only_where_it_can_be_said() -> None:
+    content = movement_content(draft_of(), choice_of(2, takes_voices=False), ENGLISH)
+    assert labels(content.keyboard)[-2] == ["🎬 My own clip"]
+
+
+def test_recording_is_asked_for_by_how_it_is_sent() -> None:
+    private, group = (ask_for_voice(ENGLISH, in_group=in_group) for in_group in (False, True))
+    assert private.startswith("Hold the microphone and speak")
+    assert group.startswith("Reply to this message with a voice message")
+    assert "up to 60 s" in private
+    assert "up to 60 s" in group
 
 
 def test_wish_that_waits_for_its_warnings_comes_first() -> None:
@@ -221,6 +246,12 @@ def test_trouble_with_a_clip_leaves_the_photo() -> None:
     with_clip = draft_of(problem=DraftProblem(error=error.to_dict(), is_clip=True))
     assert labels(problem_content(with_clip, error, ENGLISH).keyboard) == [
         ["🎬 Another clip", "Without the clip"],
+        ["✖️ Cancel"],
+    ]
+    problem = DraftProblem(error=error.to_dict(), is_clip=True)
+    with_voice = draft_of(clip=RECORDING, problem=problem)
+    assert labels(problem_content(with_voice, error, ENGLISH).keyboard) == [
+        ["🎤 Another recording", "Without it"],
         ["✖️ Cancel"],
     ]
     photo = draft_of(problem=DraftProblem(error=error.to_dict()))

@@ -73,6 +73,30 @@ def test_clips(content: dict[str, Any], name: str) -> None:
     assert media.file.duration_s == (None if list(content) == ["document"] else 3)
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ({"voice": {**FILE, "duration": 3}}, "recording"),
+        ({"audio": {**FILE, "duration": 3, "file_name": "song.mp3"}}, "song.mp3"),
+        ({"audio": {**FILE, "duration": 3}}, "recording"),
+        ({"document": {**FILE, "mime_type": "audio/mpeg"}}, "recording"),
+        ({"document": {**FILE, "file_name": "Speech.WAV"}}, "Speech.WAV"),
+    ],
+)
+def test_recordings(content: dict[str, Any], name: str) -> None:
+    media = media_of(message_of(**content))
+    assert isinstance(media, ClipMedia)
+    assert media.file.is_voice
+    assert (media.file.name, media.file.size_bytes) == (name, 5)
+    assert media.file.duration_s == (None if list(content) == ["document"] else 3)
+
+
+def test_clip_is_written_as_the_version_before_reads_it() -> None:
+    media = media_of(message_of(video=MOVING))
+    assert isinstance(media, ClipMedia)
+    assert "is_voice" not in media.file.model_dump()
+
+
 def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
     media = media_of(message_of(photo=SIZES, live_photo={**MOVING, "file_id": "live"}))
     assert isinstance(media, PhotoMedia)
@@ -87,7 +111,7 @@ def test_live_photo_is_a_photo_that_can_serve_as_a_clip() -> None:
         ({"sticker": {**STICKER, "is_video": True}}, "Animated stickers", True),
         ({"story": {"id": 1, "chat": CHAT}}, "cannot open stories", False),
         ({"paid_media": {"star_count": 1, "paid_media": []}}, "cannot open paid", False),
-        ({"voice": {**FILE, "duration": 3}}, "Send me a photo", False),
+        ({"contact": {"phone_number": "1", "first_name": "A"}}, "Send me a photo", False),
         ({"document": {**FILE, "file_name": "a.pdf"}}, "{name} is neither", False),
     ],
 )

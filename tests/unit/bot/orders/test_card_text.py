@@ -28,7 +28,7 @@ from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
 from jobs.wish import Movement
 from tests.unit.bot.cards import NOW_S, make_card, make_order, make_result
-from tests.wishes import make_clip
+from tests.wishes import make_clip, make_voice
 
 SHOWN = {"edits": 1, "edited_s": NOW_S - 100, "shown_phase": "waiting"}
 
@@ -174,12 +174,21 @@ def taps(keyboard: Keyboard) -> dict[ButtonAction, ButtonData]:
 
 
 def test_caption_names_the_movement_and_says_truthfully_how_it_was_made() -> None:
-    told = caption("😊 Smile", make_result(), ENGLISH)
+    told = caption(make_card(), make_result(), ENGLISH)
     assert told == "😊 Smile\nMade with AI software: a photo warped by computer vision"
 
 
 def test_caption_fits_however_long_a_label_is() -> None:
-    assert len(caption("😊 Smile", make_result(label="x" * 5000), ENGLISH)) == 1024
+    assert len(caption(make_card(), make_result(label="x" * 5000), ENGLISH)) == 1024
+
+
+def test_caption_says_whose_voice_it_is() -> None:
+    card = make_card(motion=Movement.of_voice(make_voice()), title="🎤 Your recording")
+    assert caption(card, make_result(label="Made with AI"), ENGLISH).split("\n") == [
+        "🎤 Your recording",
+        "Made with AI",
+        "The voice comes from the recording that was sent; it moves the lips. Nothing was cloned.",
+    ]
 
 
 def test_next_movement_is_a_new_wish_and_the_file_is_the_orders() -> None:

@@ -10,7 +10,7 @@ from jobs.model import CropBox, Face
 from jobs.orders import LookResult
 from jobs.queues.keys import INTAKE, LOOK, JobRef
 from jobs.wish import Movement
-from tests.wishes import make_clip, make_photo
+from tests.wishes import make_clip, make_photo, make_voice
 
 BOX = CropBox(left=0, upper=0, right=100, lower=100)
 FACES = tuple(Face(number=number, box=BOX.scaled(number), votes=1) for number in (1, 2))
@@ -54,6 +54,12 @@ def test_wish_for_a_clip_follows_the_clip_to_its_new_key() -> None:
     assert with_look(draft, make_look()).movement is None
     smile = Movement(template="smile")
     assert with_look(make_draft(movement=smile), make_look()).movement == smile
+
+
+def test_wish_for_a_voice_speaks_what_was_found_anew() -> None:
+    draft = make_draft(movement=Movement.of_voice(make_voice("looks/a/old")))
+    found = make_look().model_copy(update={"voice": make_voice("looks/a/new")})
+    assert with_look(draft, found).movement == Movement.of_voice(make_voice("looks/a/new"))
 
 
 def test_draft_is_ready_when_look_face_and_movement_are_there() -> None:

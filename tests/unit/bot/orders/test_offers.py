@@ -3,7 +3,7 @@
 import pytest
 
 from bot.orders.offers import NoEngine, Offer
-from jobs.engines import EngineInfo
+from jobs.engines import VOICE, EngineInfo
 from jobs.wish import MAX_FACES
 
 BOTH = Offer(("fomm", "mesh"), understood={"fomm": frozenset({"find_best_frame"})})
@@ -52,6 +52,19 @@ def test_all_movements_are_shown_by_an_engine_that_needs_no_clip(
     engines: tuple[str, ...], engine: str | None
 ) -> None:
     assert Offer(engines, known=KNOWN).shows_all == engine
+
+
+def test_voices_are_taken_if_all_workers_can_make_photos_speak() -> None:
+    able, unable = frozenset({"strength", VOICE}), frozenset({"strength"})
+    assert Offer(("mesh",), understood={"mesh": able, "fomm": able}).takes_voices
+    assert not Offer(("mesh",), understood={"mesh": able, "fomm": unable}).takes_voices
+    assert Offer(()).takes_voices, "nothing is known yet"
+
+
+def test_without_any_worker_those_that_were_there_last_decide_about_voices() -> None:
+    able = KNOWN["mesh"].model_copy(update={"options": (VOICE,)})
+    assert Offer((), known=KNOWN | {"mesh": able}, last=("mesh",)).takes_voices
+    assert not Offer((), known=KNOWN, last=("mesh",)).takes_voices
 
 
 def test_several_faces_go_to_an_engine_that_moves_so_many() -> None:

@@ -6,7 +6,7 @@ import av
 import pytest
 from PIL import Image
 
-from sandbox.media.clips import read_clip, voice_duration_s
+from sandbox.media.clips import as_ogg, read_clip, sound_duration_s
 from tests.integration.sandbox import media
 
 
@@ -59,6 +59,14 @@ def test_what_is_not_a_video_is_not_read(content: bytes) -> None:
 
 
 def test_length_of_a_recording_is_read() -> None:
-    assert voice_duration_s(media.voice()) == 1
-    assert voice_duration_s(media.clip()) is None
-    assert voice_duration_s(b"no sound") is None
+    assert sound_duration_s(media.voice()) == 1
+    assert sound_duration_s(media.clip()) is None
+    assert sound_duration_s(b"no sound") is None
+
+
+def test_recording_of_a_browser_becomes_ogg() -> None:
+    in_browser = media.voice("webm")
+    assert as_ogg(in_browser).startswith(b"OggS")
+    assert sound_duration_s(as_ogg(in_browser)) == 1
+    for other in (media.voice(), media.clip(has_sound=True), b"no sound"):
+        assert as_ogg(other) == other
