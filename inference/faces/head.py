@@ -5,8 +5,10 @@
 In the head's frame, x points right, y down and z into the picture, as in the canonical mesh.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,7 @@ from inference.faces.topology import (
 )
 
 Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 
 NECK = np.array([0.0, 6.0, 6.5])
 """The point about which the head turns, cm."""
@@ -162,6 +165,26 @@ class EyeFrame:
         """Return the coordinates (..., 2) of points (..., 2)."""
         offset = points - self.origin
         return np.stack([offset @ self.across, offset @ self.down], axis=-1) / self.width
+
+    def of_pixels(self, low: Sequence[int], high: Sequence[int]) -> tuple[Floats, Floats]:
+        """Return the coordinates of pixels from `low` (x, y) up to `high`, exclusive.
+
+        Returns:
+            a and b, each (h, w).
+        """
+        x, y = (
+            np.arange(low[axis], high[axis]) / self.width - self.origin[axis] / self.width
+            for axis in (0, 1)
+        )
+        cosine, sine = self.across
+        a = (cosine * x).astype(np.float32) + (sine * y).astype(np.float32)[:, None]
+        b = (-sine * x).astype(np.float32) + (cosine * y).astype(np.float32)[:, None]
+        return a, b
+
+    def places(self, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> tuple[Any, Any]:
+        """Return x and y of coordinates a and b; in float32 if they are."""
+        (left, upper), (cosine, sine) = self.origin.tolist(), (self.width * self.across).tolist()
+        return left + cosine * a - sine * b, upper + sine * a + cosine * b
 
     def outside(self, coordinates: Doubles) -> Doubles:
         """Return the points (..., 2) of coordinates (..., 2)."""

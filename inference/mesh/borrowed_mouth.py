@@ -6,9 +6,9 @@ import numpy.typing as npt
 
 from inference.faces.head import EyeFrame
 from inference.mesh.moment import DrivenMouth
-from inference.mesh.mouth_area import MouthArea, line_at
+from inference.mesh.mouth_area import MouthArea, lines_at
 from inference.mesh.painted_mouth import CAVITY, TONGUE
-from inference.mesh.sampling import blurred, mixed, sample, smooth
+from inference.mesh.sampling import blurred, mixed, sample_at, smooth
 from inference.mesh.teeth import ENAMEL
 from inference.mesh.tone import LUMA, Tone
 
@@ -27,11 +27,9 @@ def borrowed_mouth(area: MouthArea, driven: DrivenMouth, tone: Tone) -> Floats:
     """Return the driver's mouth for the pixels of an area, (h, w, 3) RGB."""
     frame = EyeFrame.between(driven.upper[0], driven.upper[-1])
     a = _CORNERS + (1 - 2 * _CORNERS) * area.a
-    upper = line_at(frame.inside(driven.upper), a)
-    lower = line_at(frame.inside(driven.lower), a)
+    upper, lower = lines_at(a, frame.inside(driven.upper), frame.inside(driven.lower))
     b = upper + (_TOP + (1 - _TOP - _BOTTOM) * area.share) * (lower - upper)
-    places = frame.outside(np.stack([a, b], axis=-1))
-    seen = sample(driven.picture, places, cv2.INTER_CUBIC)
+    seen = sample_at(driven.picture, frame.places(a, b), cv2.INTER_CUBIC)
     colour = _relit(seen, driven, tone, area.width / frame.width)
     shade = 0.3 * np.clip(1 - area.below / 0.04, 0, 1)
     shade += 0.2 * np.clip(1 - (area.lower - area.b) / 0.05, 0, 1)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.topology import IRIS_CENTRES, IRIS_RINGS
-from inference.mesh.lids import LidLines
-from inference.mesh.sampling import blurred, mixed, sample, smooth
+from inference.mesh.lids import LidLines, lids_at
+from inference.mesh.sampling import blurred, mixed, sample, sample_at, smooth
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -62,8 +62,8 @@ class EyeTexture:
             np.arange(_LEFT, _RIGHT, 1 / scale).astype(np.float32),
             np.arange(_TOP, _BOTTOM, 1 / scale).astype(np.float32),
         )
-        places = lines.frame.outside(np.stack([a, b], axis=-1))
-        grid = _Grid(sample(photo, places, cv2.INTER_CUBIC), a, b, lines, scale)
+        seen = sample_at(photo, lines.frame.places(a, b), cv2.INTER_CUBIC)
+        grid = _Grid(seen, a, b, lines, scale)
         skin = _skin(grid)
         white, iris = _ball(grid, *_iris(points, lines, eye))
         lashes = _lashes(grid, skin)
@@ -71,7 +71,7 @@ class EyeTexture:
 
     def sample(self, part: Floats, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Floats:
         """Return a part's values at (a, b)."""
-        return sample(part, np.stack([a - _LEFT, b - _TOP], axis=-1) * self.scale)
+        return sample_at(part, ((a - _LEFT) * self.scale, (b - _TOP) * self.scale))
 
 
 class _Grid:
@@ -80,7 +80,7 @@ class _Grid:
     def __init__(self, photo: Floats, a: Floats, b: Floats, lines: LidLines, scale: float) -> None:
         self.photo, self.a, self.b, self.scale = photo, a, b, scale
         self.px = scale / lines.frame.width  # of the photo
-        self.upper, self.lower = lines.upper_at(a), lines.lower_at(a)
+        self.upper, self.lower = lids_at(a, lines)
 
     @property
     def from_corners(self) -> Floats:

@@ -8,13 +8,16 @@ frame:
     draw     lays the eyeball into the opening afterwards, and the lid's skin and lashes over it
 """
 
+from copy import copy
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from inference.faces.topology import BROWS
 from inference.mesh.eye_texture import LASHES_ABOVE, LASHES_BELOW, EyeTexture
-from inference.mesh.lids import LidLines
-from inference.mesh.sampling import mixed, smooth
+from inference.mesh.lids import LidLines, lids_at
+from inference.mesh.sampling import Along, for_colours, mixed, smooth
 from inference.mesh.tone import shaded
 
 Picture = npt.NDArray[np.uint8]
@@ -32,6 +35,7 @@ _MIN_HANGING = 0.36  # brightness below the darkest lashes of a shut eye
 _GAP_WIDTH, _GAP_SHADE = 0.028, 0.36
 _FINE_PX = 22  # width of an eye from which on lashes are no blur
 _ALL_LID, _ALL_GAZE = 0.06, 0.015  # changes from which on the whole eye is drawn anew
+_BROW_A = np.linspace(-0.2, 1.2, 141)  # a at which the brow is known
 
 
 class Eyes:
@@ -59,10 +63,9 @@ class Eyes:
         for eye, lid in zip(self._eyes, lids, strict=True):
             amount = min(1.0, abs(1 - lid) / _ALL_LID)
             if amount > 0:
-                area = eye.area(source.shape, offset, points)
-                part = source[area.rows, area.columns]
+                area, part = eye.area(points, 1 - lid).inside(source, offset)
                 if part.size:
-                    eye.unfold(part, area, 1 - lid, amount)
+                    eye.unfold(part, area, amount)
 
     def draw(
         self,
@@ -89,8 +92,7 @@ class Eyes:
             amount = min(1.0, max(abs(1 - lid) / _ALL_LID, looks))
             if amount == 0:
                 continue
-            area = eye.area(frame.shape, offset, points)
-            part = frame[area.rows, area.columns]
+            area, part = eye.area(points, 1 - lid).inside(frame, offset)
             if not part.size:
                 continue
             before = part.astype(np.float32)
@@ -99,35 +101,65 @@ class Eyes:
 
 
 class _Area:
-    """The pixels of a box round an eye: where they are in the frame, and (a, b) of each.
+    """The pixels of a box round an eye: where they are in the photo, and (a, b) of each.
 
     Args:
-        shape: of the frame.
-        offset: left and upper edge of the frame in the photo, px.
         lines: the lids to draw.
         own: the lids in the photo.
+        brow: b of the photo's brow at `_BROW_A`.
+        closing: how far the eye is shut, 0 to 1; less than 0: opened wide.
     """
 
-    def __init__(
-        self, shape: tuple[int, ...], offset: tuple[int, int], lines: LidLines, own: LidLines
-    ) -> None:
+    def __init__(self, lines: LidLines, own: LidLines, brow: Floats, closing: float) -> None:
         frame = lines.frame
         b = np.concatenate([lines.upper, lines.lower, own.upper])
         ends = (b.min() - _MAX_LID_SKIN, b.max() + 0.12)
         corners = np.array([[a, end] for a in (-_BEYOND, 1 + _BEYOND) for end in ends])
-        places = frame.outside(corners) - offset
-        limit = [shape[1], shape[0]]
-        low = np.clip(np.floor(places.min(axis=0)).astype(int), 0, limit)
-        high = np.clip(np.ceil(places.max(axis=0)).astype(int) + 1, low, limit)
-        self.rows, self.columns = slice(low[1], high[1]), slice(low[0], high[0])
-        x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
-        inside = frame.inside(np.stack([x, y], axis=-1) + np.array(offset)).astype(np.float32)
-        self.a, self.b = inside[..., 0], inside[..., 1]
+        places = frame.outside(corners)
+        self.corner = np.floor(places.min(axis=0)).astype(int)
+        self.a, self.b = frame.of_pixels(
+            self.corner.tolist(), (np.ceil(places.max(axis=0)).astype(int) + 1).tolist()
+        )
         self.width = frame.width
-        self.upper, self.lower = lines.upper_at(self.a), lines.lower_at(self.a)
+        self.upper, self.lower, self.was_upper, self.was_lower = lids_at(self.a, lines, own)
         self.from_corners = np.minimum(self.a, 1 - self.a)
-        self.was_upper, self.was_lower = own.upper_at(self.a), own.lower_at(self.a)
         self.below = self.b - self.upper
+        brow_b = Along((self.a - _BROW_A[0]) / (_BROW_A[1] - _BROW_A[0]), len(_BROW_A)).on(brow)
+        self.skin_height = np.clip(self.was_upper - brow_b, 0.1, _MAX_LID_SKIN)
+        self.lid_b = self._lid_b(closing)
+
+    def _lid_b(self, closing: float) -> Floats:
+        """Where in the photo the lid's skin is, b: the crease sinks a little with the lid."""
+        line, height = self.was_upper, 0.95 * self.skin_height
+        drop = _CREASE_DROP * max(0.0, closing) * (self.was_lower - line)
+        above = line - (line + drop - self.b) * height / (height + drop)
+        room = np.maximum(self.upper - line - drop, 1e-3)
+        below = line + (self.b - line - drop) * (self.upper - line) / room
+        moved = np.where(self.b < line + drop, above, below)
+        is_lid = (self.b > line - height) & (self.b < self.upper) & (drop > 0)
+        return np.where(is_lid, moved, self.b).astype(np.float32)
+
+    def inside(
+        self, frame: npt.NDArray[Any], offset: tuple[int, int]
+    ) -> tuple["_Area", npt.NDArray[Any]]:
+        """Return the part of the area inside a frame (h, w, ...), and that of the frame.
+
+        Args:
+            frame: a part of the photo.
+            offset: its left and upper edge in the photo, px.
+        """
+        corner = self.corner - offset
+        size = np.array(self.a.shape[::-1])
+        first, last = np.maximum(-corner, 0), np.minimum(size, frame.shape[1::-1] - corner)
+        last = np.maximum(first, last)
+        rows, columns = (slice(corner[i] + first[i], corner[i] + last[i]) for i in (1, 0))
+        if (last - first == size).all():
+            return self, frame[rows, columns]
+        part = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray) and value.ndim == 2:
+                setattr(part, name, value[first[1] : last[1], first[0] : last[0]])
+        return part, frame[rows, columns]
 
 
 class _Eye:
@@ -136,64 +168,54 @@ class _Eye:
     def __init__(self, photo: Picture, points: Doubles, eye: int) -> None:
         self._number = eye
         self._lines = LidLines.of(points, eye)
-        self._drawn = (points, self._lines)  # the last lids; both steps of a frame ask for them
         self._texture = EyeTexture.of(photo, points, eye)
         brow = self._lines.frame.inside(points[BROWS[eye], :2])
-        self._brow = brow[np.argsort(brow[:, 0])]
+        brow = brow[np.argsort(brow[:, 0])]
+        self._brow = np.interp(_BROW_A, brow[:, 0], brow[:, 1]).astype(np.float32)
+        self._area: tuple[Doubles, float, _Area] | None = None
 
-    def area(self, shape: tuple[int, ...], offset: tuple[int, int], points: Doubles) -> _Area:
-        drawn = self._drawn
-        if drawn[0] is not points:
-            drawn = self._drawn = (points, LidLines.of(points, self._number))
-        return _Area(shape, offset, drawn[1], self._lines)
+    def area(self, points: Doubles, closing: float) -> _Area:
+        """Return the pixels round the eye; both steps of a frame ask for the same ones."""
+        last = self._area
+        if last is None or last[0] is not points or last[1] != closing:
+            lines = LidLines.of(points, self._number)
+            area = _Area(lines, self._lines, self._brow, closing)
+            last = self._area = (points, closing, area)
+        return last[2]
 
-    def unfold(self, source: Floats, area: _Area, closing: float, amount: float) -> None:
+    def unfold(self, source: Floats, area: _Area, amount: float) -> None:
         """Mix into `source` the place of the skin between lid and brow."""
-        height = self._skin_height(area)
-        kept = smooth((0.95 - (area.was_upper - area.b) / height) / 0.35)
+        kept = smooth((0.95 - (area.was_upper - area.b) / area.skin_height) / 0.35)
         kept *= smooth((area.lower + 0.1 - area.b) / 0.1)
         kept *= smooth((area.from_corners + _BEYOND) / 0.15)
-        own = self._lines.frame.outside(np.stack([area.a, self._lid_b(area, closing)], axis=-1))
-        source += amount * kept[..., None] * (own.astype(np.float32) - source)
-
-    def _skin_height(self, area: _Area) -> Floats:
-        brow = np.interp(area.a, self._brow[:, 0], self._brow[:, 1])
-        return np.clip(area.was_upper - brow, 0.1, _MAX_LID_SKIN).astype(np.float32)
-
-    def _lid_b(self, area: _Area, closing: float) -> Floats:
-        """Where in the photo the lid's skin is, b: the crease sinks a little with the lid."""
-        line, height = area.was_upper, 0.95 * self._skin_height(area)
-        drop = _CREASE_DROP * max(0.0, closing) * (area.was_lower - line)
-        above = line - (line + drop - area.b) * height / (height + drop)
-        room = np.maximum(area.upper - line - drop, 1e-3)
-        below = line + (area.b - line - drop) * (area.upper - line) / room
-        moved = np.where(area.b < line + drop, above, below)
-        is_lid = (area.b > line - height) & (area.b < area.upper) & (drop > 0)
-        return np.where(is_lid, moved, area.b).astype(np.float32)
+        kept *= amount
+        for axis, own in enumerate(self._lines.frame.places(area.a, area.lid_b)):
+            source[..., axis] += kept * (own - source[..., axis])
 
     def drawn(self, frame: Floats, area: _Area, closing: float, shift: Doubles) -> Floats:
         """Return the frame's part with this eye drawn."""
         texture, below = self._texture, area.below
         shut = smooth((closing - 0.45) / 0.45)
-        skin = texture.sample(texture.skin, area.a, self._lid_b(area, closing))
+        skin = texture.sample(texture.skin, area.a, area.lid_b)
         seen = mixed(frame, self._ball(area, closing, shift), self._ball_alpha(area, shift))
-        # Remains of the squeezed eye lie beneath the lashes of a shut one.
-        remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06)
-        seen = mixed(seen, skin, remains * (below > -0.03))
-
         own = texture.sample(texture.photo, area.a, area.was_upper + below)
-        own += shut * (shaded(seen, self._hanging_lashes(area)) - own)
+        if shut > 0:
+            # Remains of the squeezed eye lie beneath the lashes of a shut one.
+            remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06)
+            seen = mixed(seen, skin, remains * (below > -0.03))
+            own += shut * (shaded(seen, self._hanging_lashes(area)) - own)
         strip = smooth((LASHES_BELOW - below) / max(0.03, 1.5 / area.width)) * smooth(
             area.from_corners / 0.06
         )
         seen = mixed(seen, own, strip * (below > -0.03))
 
-        skin *= (self._lashes(area, below) ** (1 - shut))[..., None]
+        if shut < 1:
+            skin *= for_colours(self._lashes(area, below) ** (1 - shut))
         covered = np.clip(0.5 - area.width * below, 0, 1)
         above = np.minimum(area.was_upper, area.upper) - area.b
         covered *= smooth((LASHES_ABOVE + 0.06 - above) / 0.03)
         seen = mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
-        return shaded(seen, 1 - shut * self._gap_shade(area))
+        return shaded(seen, 1 - shut * self._gap_shade(area)) if shut > 0 else seen
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:
         return self._texture.sample(self._texture.lashes, area.a, area.was_upper + below)
@@ -202,7 +224,8 @@ class _Eye:
         """What the lashes of a shut eye leave of the brightness; they are thin near the nose."""
         texture = self._texture
         ends = [area.was_upper + 0.8 * area.below, area.was_upper - area.below]
-        lashes = np.prod([texture.sample(texture.fringe, area.a, b) for b in ends], axis=0)
+        one, other = (texture.sample(texture.fringe, area.a, b) for b in ends)
+        lashes = one * other
         from_nose = 1 - area.a if self._number == 0 else area.a
         strength = (1 - _MIN_HANGING) * (0.3 + 0.7 * smooth(from_nose / 0.5))
         strength *= min(1.0, 0.45 + 0.55 * area.width / _FINE_PX)
@@ -232,4 +255,4 @@ class _Eye:
         still *= smooth((area.was_lower - area.b + 0.01) / 0.03)
         ball = mixed(ball, texture.sample(texture.photo, area.a, area.b), still)
         shadow = 0.25 * min(1.0, max(closing, -8 * closing)) * np.clip(1 - area.below / 0.12, 0, 1)
-        return np.asarray(ball * (1 - shadow[..., None]), np.float32)
+        return np.asarray(ball * for_colours(1 - shadow), np.float32)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from inference.faces.head import EyeFrame
 from inference.faces.landmarker import Landmarks
 from inference.faces.topology import LOWER_LIDS, UPPER_LIDS
-from inference.mesh.sampling import blurred, sample
+from inference.mesh.sampling import Along, blurred, sample
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
@@ -46,16 +46,16 @@ class LidLines:
         for lid in (UPPER_LIDS[eye], LOWER_LIDS[eye]):
             a, b = frame.inside(flat[lid]).T
             line = np.interp(_SAMPLES, np.maximum.accumulate(a), b)
-            lines.append(np.convolve(np.pad(line, 4, mode="edge"), _SMOOTHING, mode="valid"))
+            ends = np.repeat(line[[0, -1]], 4)
+            longer = np.concatenate([ends[:4], line, ends[4:]])  # `np.pad` takes ten times as long
+            lines.append(np.convolve(longer, _SMOOTHING, mode="valid"))
         return cls(frame, lines[0], lines[1])
 
-    def upper_at(self, a: Floats) -> Floats:
-        """Return b of the upper lid at each a."""
-        return np.interp(a, _SAMPLES, self.upper).astype(np.float32)
 
-    def lower_at(self, a: Floats) -> Floats:
-        """Return b of the lower lid at each a."""
-        return np.interp(a, _SAMPLES, self.lower).astype(np.float32)
+def lids_at(a: Floats, *lines: LidLines) -> list[Floats]:
+    """Return b of the upper and of the lower lid of each of the lines at each a."""
+    along = Along(a * (len(_SAMPLES) - 1), len(_SAMPLES))
+    return [along.on(lid) for one in lines for lid in (one.upper, one.lower)]
 
 
 def refined_lids(photo: Picture, landmarks: Landmarks) -> Landmarks:

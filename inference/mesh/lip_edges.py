@@ -16,8 +16,8 @@ from inference.faces.topology import (
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
-from inference.mesh.mouth_area import MouthArea, line_at
-from inference.mesh.sampling import blurred, mixed, sample, smooth
+from inference.mesh.mouth_area import MouthArea, lines_at
+from inference.mesh.sampling import Along, blurred, mixed, sample, sample_at, smooth
 from inference.mesh.tone import shaded
 
 Picture = npt.NDArray[np.uint8]
@@ -78,7 +78,7 @@ class LipEdges:
             return
         places = EyeFrame.between(flat[UPPER_OUTER_LIP[0]], flat[UPPER_OUTER_LIP[-1]])
         inner = [places.inside(flat[line]) for line, _ in _LIPS]
-        upper, lower = (line_at(line, area.a) for line in inner)
+        upper, lower = lines_at(area.a, *inner)
         seam = (upper + lower) / 2
         edges = (np.minimum(upper, seam), np.maximum(lower, seam))
         drawn = part.astype(np.float32)
@@ -88,28 +88,29 @@ class LipEdges:
                 continue
             sign = 2 * number - 1
             thickness, beyond = (sign * (line - edges[number]) for line in (outer, area.b))
-            along = np.maximum.accumulate(inner[number][:, 0])
-            column = np.interp(area.a, along, np.arange(11)).clip(*_COLUMNS)
-            was = np.interp(column, np.arange(11), self._thicknesses[number])
+            (column,) = lines_at(area.a, np.stack([inner[number][:, 0], np.arange(11)], axis=1))
+            columns = Along(column.clip(*_COLUMNS), 11)
+            was = columns.on(self._thicknesses[number])
             stretch = smooth((thickness * area.width / np.maximum(was, 1) - 1) / 0.4)
             share = beyond / np.maximum(thickness, 1 / area.width)
             alpha = ends * np.maximum(stretch, shut) * smooth((1 - share) / _FADE)
             alpha *= np.clip(beyond * area.width + 0.5, 0, 1) * (thickness * area.width > 1)
-            drawn = mixed(drawn, self._seen(number, column, share), strength * alpha)
+            drawn = mixed(drawn, self._seen(number, columns, share), strength * alpha)
         width = max(_SEAM_WIDTH, 0.8 / area.width)
         shade = strength * shut * _SEAM_SHADE * ends
         shade *= np.exp(-(((area.b - seam) / width) ** 2))
         part[...] = np.clip(np.rint(shaded(drawn, 1 - shade)), 0, 255)
 
-    def _seen(self, number: int, column: Doubles, share: Doubles) -> Floats:
+    def _seen(self, number: int, columns: Along, share: Floats) -> Floats:
         """The photo's lip at columns 0 to 10 and shares of the way to its outer line."""
-        start = np.interp(column, np.arange(11), self._starts[number])
+        start = columns.on(self._starts[number])
         share = start + (1 - start) * np.clip(share, 0, 1)
-        inner, outer = (
-            np.stack([np.interp(column, np.arange(11), line[:, axis]) for axis in (0, 1)], axis=-1)
-            for line in self._lips[number]
+        inner, outer = self._lips[number]
+        x, y = (
+            columns.on(inner[:, axis]) + share * columns.on(outer[:, axis] - inner[:, axis])
+            for axis in (0, 1)
         )
-        return sample(self._photo, inner + share[..., None] * (outer - inner))
+        return sample_at(self._photo, (x, y))
 
 
 def _starts(photo: Picture, inner: Doubles, outer: Doubles) -> Doubles:

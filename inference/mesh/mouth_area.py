@@ -1,5 +1,6 @@
 """The opening between the lips to draw."""
 
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -7,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.head import EyeFrame
-from inference.mesh.sampling import blurred
+from inference.mesh.sampling import Along, blurred
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 _MARGIN_PX = 4
 _EDGE = 0.008  # mouth widths
+_SAMPLES = np.linspace(0, 1, 129)  # of lines
 
 
 class MouthArea:
@@ -28,7 +30,6 @@ class MouthArea:
     Attributes:
         rows: of the frame.
         columns: of the frame.
-        places: (h, w, 2) float32, each pixel's place, px of the photo.
         a: (h, w) float32, from the left (0) to the right corner (1), see `EyeFrame`.
         b: (h, w) float32, downwards.
         upper: (h, w) float32, b of the upper lip there.
@@ -45,21 +46,27 @@ class MouthArea:
         low = np.clip(np.floor(lips.min(axis=0)).astype(int) - _MARGIN_PX, 0, limit)
         high = np.clip(np.ceil(lips.max(axis=0)).astype(int) + _MARGIN_PX + 1, low, limit)
         self.rows, self.columns = slice(low[1], high[1]), slice(low[0], high[0])
-        x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
-        self.places = (np.stack([x, y], axis=-1) + np.array(offset)).astype(np.float32)
         frame = EyeFrame.between(upper[0], upper[-1])
         self.width = frame.width
-        inside = frame.inside(self.places).astype(np.float32)
-        self.a, self.b = inside[..., 0], inside[..., 1]
-        self.upper = line_at(frame.inside(upper), self.a)
-        self.lower = np.maximum(line_at(frame.inside(lower), self.a), self.upper)
-        outline = np.concatenate([_rounded(upper), _rounded(lower)[::-1]]) - offset - low
+        self._low, self._high = (low + offset).tolist(), (high + offset).tolist()
+        self.a, self.b = frame.of_pixels(self._low, self._high)
+        self.upper, under = lines_at(self.a, frame.inside(upper), frame.inside(lower))
+        self.lower = np.maximum(under, self.upper)
+        outline = np.concatenate([_ROUNDED @ upper, (_ROUNDED @ lower)[::-1]]) - offset - low
         mask = np.zeros(self.a.shape, np.uint8)
         soft = mask.astype(np.float32)
         if mask.size:
             cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
             soft = blurred(mask, max(0.6, _EDGE * self.width))
         self.alpha = soft / 255
+
+    @cached_property
+    def places(self) -> Floats:
+        """Each pixel's place, (h, w, 2), px of the photo."""
+        x, y = (
+            np.arange(*ends, dtype=np.float32) for ends in zip(self._low, self._high, strict=True)
+        )
+        return np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)
 
     @property
     def below(self) -> Floats:
@@ -73,14 +80,17 @@ class MouthArea:
         return np.clip(self.below / apart, 0, 1)
 
 
-def line_at(points: Doubles, a: npt.NDArray[Any]) -> Floats:
-    """Return b of a line through points (N, 2), from left to right, at each a."""
-    b = np.interp(a, np.maximum.accumulate(points[:, 0]), points[:, 1])
-    return np.asarray(b, np.float32)
+def lines_at(a: npt.NDArray[Any], *lines: Doubles) -> list[Floats]:
+    """Return b of lines through points (N, 2), from left (0) to right (1), at each a."""
+    along = Along(a * (len(_SAMPLES) - 1), len(_SAMPLES))
+    return [
+        along.on(np.interp(_SAMPLES, np.maximum.accumulate(line[:, 0]), line[:, 1]))
+        for line in lines
+    ]
 
 
 def _rounded(line: Doubles) -> Doubles:
-    """A smooth line through (N, 2) points (Catmull-Rom)."""
+    """A smooth line through points (N, k) (Catmull-Rom)."""
     ends = np.concatenate([line[:1], line, line[-1:]])
     before, start, end, after = ends[:-3], ends[1:-2], ends[2:-1], ends[3:]
     parts = [
@@ -90,4 +100,8 @@ def _rounded(line: Doubles) -> Doubles:
         + (3 * start - before - 3 * end + after) * t**3 / 2
         for t in (0.0, 0.25, 0.5, 0.75)
     ]
-    return np.concatenate([np.stack(parts, axis=1).reshape(-1, 2), line[-1:]])
+    return np.concatenate([np.stack(parts, axis=1).reshape(-1, line.shape[1]), line[-1:]])
+
+
+_ROUNDED = _rounded(np.eye(11))
+"""From the points of a lip to those of its smooth line."""

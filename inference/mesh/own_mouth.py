@@ -13,8 +13,8 @@ from inference.faces.topology import (
     MOUTH_CORNERS,
     UPPER_INNER_LIP,
 )
-from inference.mesh.mouth_area import line_at
-from inference.mesh.sampling import mixed, sample, smooth
+from inference.mesh.mouth_area import lines_at
+from inference.mesh.sampling import mixed, sample_at, smooth
 from inference.mesh.tone import LUMA, Tone, pixels_inside
 
 Picture = npt.NDArray[np.uint8]
@@ -55,6 +55,9 @@ class OwnMouth:
         self._frame = EyeFrame.between(*flat[MOUTH_CORNERS])
         self._upper = self._frame.inside(flat[UPPER_INNER_LIP])
         self._lower = self._frame.inside(flat[LOWER_INNER_LIP])
+        axes = np.stack([self._frame.across, self._frame.down]) / self._frame.width
+        self._linear = head.scale * axes @ head.rotation[:2]
+        self._shift = axes @ (head.translation[:2] - self._frame.origin)
         self._margin = max(_LIP_MARGIN, 1.5 / self._frame.width)
         self._edge, self._sides = self._teeth_edge(_reddest_teeth(photo, flat, tone))
         self.missing = float(smooth((_WHOLE_ROW - np.ptp(self._sides)) / 0.15))
@@ -94,7 +97,7 @@ class OwnMouth:
         b = first + np.linspace(0, 0.8, 9)[:, None] * (np.minimum(edge, last) - first)
         seen = self._seen(np.broadcast_to(a, b.shape), b).reshape(-1, 3)
         bright = seen[seen @ LUMA >= np.percentile(seen @ LUMA, 60)]
-        ends, meets = self._teeth_end(a.astype(np.float32))[1:]
+        _, ends, meets = self._teeth_end(a, last)
         place = self._frame.outside(np.array([0.5, ends[4] + meets[4] * _HIDDEN]))
         return np.median(bright, axis=0).astype(np.float32), place
 
@@ -111,35 +114,39 @@ class OwnMouth:
         moved = target.points - self._head.points
         risen = np.array([0, _RISE * min(0.0, float(moved[UPPER_INNER_LIP[3:8], 1].mean())), 0])
         lip = LOWER_INNER_LIP
-        x, lip_x = points[..., 0], np.maximum.accumulate(target.points[lip, 0])
-        lowered = np.stack(
-            [np.interp(x, lip_x, moved[lip, axis]) for axis in (0, 1)] + [np.zeros(x.shape)],
-            axis=-1,
-        )
-        a, b = self._seen_at(points - lowered)
-        edge, end, reach = self._teeth_end(a)
-        seen, alpha = self._read(a, b)
+        left, right = target.points[lip[[0, -1]], 0]
+        lip_x = (target.points[lip, 0] - left) / (right - left)
+        x = (points[..., 0] - left) / (right - left)
+        lowered = lines_at(x, *(np.stack([lip_x, moved[lip, axis]], axis=1) for axis in (0, 1)))
+        a, b = self._seen_at(points - np.stack([*lowered, np.zeros_like(x)], axis=-1))
+        ends = self._ends(a)
+        edge, end, reach = self._teeth_end(a, ends[1])
+        seen, alpha = self._read(a, b, ends)
         drawn = mixed(colour, seen, alpha * (1 - reach) * np.clip((b - edge) / _EDGE - 0.5, 0, 1))
         a, b = self._seen_at(points - risen)
-        edge, end, reach = self._teeth_end(a)
-        seen, alpha = self._read(a, np.where(reach > 0, np.minimum(b, edge), b))
+        ends = self._ends(a)
+        edge, end, reach = self._teeth_end(a, ends[1])
+        seen, alpha = self._read(a, np.where(reach > 0, np.minimum(b, edge), b), ends)
         return mixed(drawn, seen, alpha * np.clip((end - b) / _EDGE + 1.5, 0, 1))
 
-    def _teeth_end(self, a: Floats) -> tuple[Floats, Floats, Floats]:
+    def _teeth_end(self, a: npt.NDArray[Any], last: Floats) -> tuple[Floats, Floats, Floats]:
         """The edge of the upper teeth, b; where they end; whether they meet the lip, 0 to 1."""
-        _, last = self._ends(a)
         edge = np.polyval(self._edge, a).astype(np.float32)
         reach = smooth((edge - last) / _EDGE + 2)
         return edge, edge + reach * np.maximum(last + self._margin - edge, 0), reach
 
     def _seen_at(self, points: Doubles) -> tuple[Floats, Floats]:
         """Where points (h, w, 3) cm are in the photo: (a, b) in the mouth's frame."""
-        inside = self._frame.inside(self._head.projected(points)[..., :2]).astype(np.float32)
-        return inside[..., 0], inside[..., 1]
+        a, b = self._linear @ points.reshape(-1, 3).T + self._shift[:, None]
+        height, width = points.shape[:2]
+        return (
+            a.reshape(height, width).astype(np.float32),
+            b.reshape(height, width).astype(np.float32),
+        )
 
-    def _read(self, a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    def _read(self, a: Floats, b: Floats, ends: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
         """The photo between the lips at (a, b), (h, w, 3), and how much it counts, (h, w)."""
-        first, last = self._ends(a)
+        first, last = ends
         seen = self._seen(a, np.clip(b, first, last))
         # Beneath the lip, teeth go on; the dark beside them does not.
         bright = np.clip((seen @ LUMA) / self._light * 6 - 1.5, 0, 1)
@@ -149,14 +156,13 @@ class OwnMouth:
 
     def _ends(self, a: npt.NDArray[Any]) -> tuple[Floats, Floats]:
         """The first and the last b between the lips, without their margins."""
-        upper, lower = line_at(self._upper, a), line_at(self._lower, a)
+        upper, lower = lines_at(a, self._upper, self._lower)
         first = np.minimum(upper + self._margin, (upper + lower) / 2)
         return first, np.maximum(lower - self._margin, first)
 
     def _seen(self, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Floats:
         """The photo at (a, b)."""
-        places = self._frame.outside(np.stack([a, b], axis=-1))
-        return sample(self._photo, places, cv2.INTER_CUBIC)
+        return sample_at(self._photo, self._frame.places(a, b), cv2.INTER_CUBIC)
 
 
 def moved_lips(moved: Doubles) -> float:

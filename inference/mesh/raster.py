@@ -1,6 +1,9 @@
-"""Draw triangles with a displacement at each corner into a grid."""
+"""Draw triangles with a displacement at each corner into a grid.
 
-from functools import cached_property
+All triangles are drawn together: first their rows in the grid, then the nodes of all rows.
+"""
+
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,7 +16,25 @@ from jobs.model import CropBox
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
-_FRACTION_BITS = 4
+_REACH = 0.5  # nodes beyond its edges that a triangle covers
+# Corners that edges begin and end at, from top to bottom: the long one, the upper and lower short.
+_BEGIN, _END = np.array([0, 0, 1]), np.array([2, 1, 2])
+
+
+class _Rows(NamedTuple):
+    """Rows of triangles in a grid, in the order of the triangles.
+
+    Attributes:
+        number: of the triangle.
+        row: of the grid.
+        begin: first node in the row.
+        count: of nodes; may be 0.
+    """
+
+    number: Indices
+    row: Indices
+    begin: Indices
+    count: Indices
 
 
 class Triangles:
@@ -27,22 +48,27 @@ class Triangles:
     """
 
     def __init__(self, points: Doubles, offsets: Doubles, corners: Indices, moves: Flags) -> None:
-        self._corners = points[corners]
         self._moves = moves
-        first, across, along = np.moveaxis(self._corners, 1, 0)
-        across, along = across - first, along - first
+        self._largest = np.float32(np.abs(offsets).max())
+        downwards = np.argsort(points[:, 1], kind="stable")
+        rank = np.empty_like(downwards)
+        rank[downwards] = np.arange(len(rank))
+        corners = downwards[np.sort(rank[corners], axis=1)].T
+        x, y = points[:, 0][corners], points[:, 1][corners]
         # Pairs (x, y) as complex numbers: half the operations.
         shift = np.ascontiguousarray(offsets).view(np.complex128)[:, 0][corners]
-        area = across[:, 0] * along[:, 1] - across[:, 1] * along[:, 0]
-        by_across, by_along = shift[:, 1] - shift[:, 0], shift[:, 2] - shift[:, 0]
-        self._by_x = (by_across * along[:, 1] - by_along * across[:, 1]) / area
-        self._by_y = (by_along * across[:, 0] - by_across * along[:, 0]) / area
-        self._at_first = shift[:, 0]
-        self._largest = np.float32(np.abs(offsets).max())
+        self._by_x, self._by_y = _slopes(x, y, shift)
+        self._at_origin = shift[0] - self._by_x * x[0] - self._by_y * y[0]
+        self._left, self._right, self._y = x.min(axis=0), x.max(axis=0), y
+        heights = y[_END] - y[_BEGIN]
+        self._lean = (x[_END] - x[_BEGIN]) / np.where(heights > 0, heights, 1)
+        self._at_top = x[_BEGIN] - self._lean * y[_BEGIN]
+        self._edges_x = np.minimum(x[_BEGIN], x[_END]), np.maximum(x[_BEGIN], x[_END])
 
     def move_in(self, part: CropBox) -> bool:
         """Return whether a triangle with a displacement lies in a part of the picture."""
-        return bool((self._touches(part) & self._moves).any())
+        touches = self._touches(part.left, part.right) & self._moves
+        return bool((touches & (self._y[0] <= part.lower) & (self._y[2] >= part.upper)).any())
 
     def at_nodes(self, part: CropBox, step: int, blur: float) -> Floats:
         """Return the displacement (h, w, 2) at nodes in the middle of squares of `step` px.
@@ -52,49 +78,83 @@ class Triangles:
             step: px.
             blur: deviation of a Gaussian, nodes.
         """
-        corner = np.array([part.left, part.upper])
-        size = (-(-part.height // step), -(-part.width // step))
-        drawn = np.flatnonzero(self._touches(part))
-        numbers = self._numbers(drawn, corner, step, size)
-        first = self._corners[drawn, 0] - corner
-        by_x, by_y = self._by_x[drawn], self._by_y[drawn]
-        at_corner = self._at_first[drawn] - by_x * first[:, 0] - by_y * first[:, 1]
-        table = np.zeros((3, len(drawn) + 1), np.complex64)
-        table[:, 1:] = by_x, by_y, at_corner
-        x, y = (np.float32(step) * np.arange(n, dtype=np.float32) for n in reversed(size))
-        middle = np.float32(0.5 * step - 0.5)
-        found = table[0].take(numbers)
-        found *= x + middle
-        part_of_y = table[1].take(numbers)
-        part_of_y *= (y + middle)[:, None]
-        found += part_of_y
-        found += table[2].take(numbers)
-        nodes = found.view(np.float32).reshape(*size, 2)
-        # Narrow triangles, drawn a little too wide, would reach far beyond their corners.
+        first = part.left + 0.5 * step - 0.5, part.upper + 0.5 * step - 0.5
+        height, width = -(-part.height // step), -(-part.width // step)
+        rows = self._rows(first, step, (width, height))
+        number = rows.number
+        at_first = self._at_origin + self._by_x * first[0] + self._by_y * first[1]
+        by_node = (step * self._by_x)[number]
+        at_begin = at_first[number] + by_node * rows.begin + (step * self._by_y)[number] * rows.row
+        nodes = _drawn(rows, (width, height), at_begin, by_node)
+        # Narrow triangles would reach far beyond their corners.
         np.clip(nodes, -self._largest, self._largest, out=nodes)
-        width = 2 * round(3 * blur) + 1
-        blurred = cv2.GaussianBlur(nodes, (width, width), blur, borderType=cv2.BORDER_REPLICATE)
+        size = 2 * round(3 * blur) + 1
+        blurred = cv2.GaussianBlur(nodes, (size, size), blur, borderType=cv2.BORDER_REPLICATE)
         return np.asarray(blurred, np.float32)
 
-    def _numbers(
-        self, drawn: Indices, corner: Doubles, step: int, size: tuple[int, int]
-    ) -> npt.NDArray[np.int32]:
-        """The number of the triangle at each node, from 1; 0 for none."""
-        numbers = np.zeros(size, np.int32)
-        scaled = ((self._corners[drawn] - corner + 0.5) / step - 0.5) * (1 << _FRACTION_BITS)
-        outlines = np.rint(scaled).astype(np.int32)
-        for number, outline in enumerate(outlines, start=1):
-            cv2.fillConvexPoly(numbers, outline, number, cv2.LINE_8, _FRACTION_BITS)
-        return numbers
+    def _rows(self, first: tuple[float, float], step: int, size: tuple[int, int]) -> _Rows:
+        """The rows in a grid of `size` (width, height), whose first node lies at `first`, px."""
+        (left, upper), (width, height) = first, size
+        top, middle, bottom = (self._y - upper) / step
+        begin_row = np.ceil(top - _REACH).clip(0, height).astype(np.intp)
+        end_row = np.floor(bottom + _REACH).clip(-1, height - 1).astype(np.intp) + 1
+        counts = np.maximum(end_row - begin_row, 0)
+        counts *= self._touches(left - step, left + step * width)
+        number = np.repeat(np.arange(counts.size), counts)
+        row = np.arange(number.size) - (np.cumsum(counts) - counts - begin_row)[number]
+        # In each row from the long edge to one of the short ones.
+        at_first_row = (self._at_top + self._lean * upper - left) / step
+        reach = _REACH * np.maximum(np.abs(self._lean), 1)
+        lows, highs = ((ends - left) / step for ends in self._edges_x)
+        table = [each.ravel() for each in (at_first_row, self._lean, reach, lows, highs)]
+        begin, end = np.full(row.size, np.inf), np.full(row.size, -np.inf)
+        for edge in (number, number + counts.size * (1 + (row > middle[number]))):
+            at_zero, lean, reach, low, high = (each[edge] for each in table)
+            place = at_zero + lean * row
+            begin = np.minimum(begin, np.maximum(place - reach, low - _REACH))
+            end = np.maximum(end, np.minimum(place + reach, high + _REACH))
+        begin_node = np.ceil(begin).clip(0, width).astype(np.intp)
+        end_node = np.floor(end).clip(-1, width - 1).astype(np.intp) + 1
+        return _Rows(number, row, begin_node, np.maximum(end_node - begin_node, 0))
 
-    def _touches(self, part: CropBox) -> Flags:
-        low, high = self._extent
-        right_lower, left_upper = [part.right, part.lower], [part.left, part.upper]
-        return np.asarray(((low <= right_lower) & (high >= left_upper)).all(axis=1))
+    def _touches(self, left: float, right: float) -> Flags:
+        return np.asarray((self._left <= right) & (self._right >= left))
 
-    @cached_property
-    def _extent(self) -> tuple[Doubles, Doubles]:
-        return self._corners.min(axis=1), self._corners.max(axis=1)
+
+def _slopes(x: Doubles, y: Doubles, values: npt.NDArray[Any]) -> tuple[Any, Any]:
+    """How values at the corners (3, T) of triangles grow with x and y."""
+    across_x, along_x = x[1] - x[0], x[2] - x[0]
+    across_y, along_y = y[1] - y[0], y[2] - y[0]
+    across, along = values[1] - values[0], values[2] - values[0]
+    area = across_x * along_y - across_y * along_x
+    return (
+        (across * along_y - along * across_y) / area,
+        (along * across_x - across * along_x) / area,
+    )
+
+
+def _drawn(
+    rows: _Rows, size: tuple[int, int], at_begin: npt.NDArray[Any], by_node: npt.NDArray[Any]
+) -> Floats:
+    """A grid (h, w, 2) of `size` (width, height) with rows drawn one over another.
+
+    Args:
+        rows: of the grid.
+        size: of the grid.
+        at_begin: the pair at the first node of each row.
+        by_node: how much it grows from node to node.
+    """
+    width, height = size
+    nodes = np.zeros(width * height, np.complex64)
+    before = np.cumsum(rows.count) - rows.count
+    place = np.arange(rows.count.sum())
+    along = (place - np.repeat(before, rows.count)).astype(np.float32)
+    place += np.repeat(rows.row * width + rows.begin - before, rows.count)
+    values = np.repeat(by_node.astype(np.complex64), rows.count)
+    values *= along
+    values += np.repeat(at_begin.astype(np.complex64), rows.count)
+    nodes[place] = values
+    return nodes.view(np.float32).reshape(height, width, 2)
 
 
 def at_pixels(nodes: Floats, step: int, size: tuple[int, int]) -> Floats:

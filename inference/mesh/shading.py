@@ -42,7 +42,7 @@ _LIGHT_BLUR, _NOISE_BLUR = 0.086, 0.012  # sides
 _TIME_BLUR = 1.2  # frames
 _EDGE = 0.14  # logarithm of the brightness between neighbours, that is no skin
 _STRENGTH, _BRIGHTER = 1.3, 0.5
-_WARM = np.array([0.8, 1.08, 1.15], np.float32)  # shade on skin is reddish
+_WARM = np.array([[0.8], [1.08], [1.15]], np.float32)  # shade on skin is reddish
 _BROW_SHARE = 0.25
 
 
@@ -139,7 +139,7 @@ class FoldShading:
     """
 
     def __init__(self, photo: Picture, points: Doubles, mesh: CanonicalMesh) -> None:
-        self._warm = _WARM if Tone.of(photo, points).hues is None else np.float32(1)
+        self._warm = _WARM if Tone.of(photo, points).hues is None else np.ones((3, 1), np.float32)
         size = (photo.shape[1], photo.shape[0])
         flat = points[:FACE_POINTS, :2]
         low = np.clip(np.floor(flat.min(axis=0)).astype(int), 0, size)
@@ -159,10 +159,10 @@ class FoldShading:
         depth = shading.astype(np.float32) * (_STRENGTH * _DEEPEST / 127)
         depth[depth > 0] *= _BRIGHTER
         change = sample(depth, self._places, border=cv2.BORDER_CONSTANT)
-        gain = np.exp(change[..., None] * self._warm)
+        gain = cv2.exp(cv2.transform(change, self._warm))
         drawn = photo.copy()
         part = drawn[self._rows, self._columns]
-        part[...] = np.clip(np.rint(part * gain), 0, 255)
+        part[...] = cv2.multiply(part, gain, dtype=cv2.CV_8U)
         return drawn
 
 

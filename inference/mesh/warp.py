@@ -111,11 +111,11 @@ class MeshWarp:
     def _fade(self, field: Floats, part: CropBox) -> None:
         """Let the displacement end at the box's border, which only extreme poses reach."""
         across = self._across[part.left - self.box.left : part.right - self.box.left]
-        if across.min() < 1:
-            field *= across[:, None]
+        faded = np.flatnonzero(across < 1)
+        field[:, faded] *= across[faded, None]
         down = self._down[part.upper - self.box.upper : part.lower - self.box.upper]
-        if down.min() < 1:
-            field *= down[:, None, None]
+        faded = np.flatnonzero(down < 1)
+        field[faded] *= down[faded, None, None]
 
     def _order(self, target: Doubles, moves: Flags) -> Indices:
         """The triangles in the order of drawing.

@@ -9,7 +9,7 @@ from inference.faces.head import EyeFrame
 from inference.faces.landmarker import SCORES, Landmarker, Landmarks
 from inference.faces.topology import IRIS_CENTRES, LOWER_LIDS, UPPER_LIDS
 from inference.mesh.eyes import Eyes
-from inference.mesh.lids import LidLines, refined_lids
+from inference.mesh.lids import LidLines, lids_at, refined_lids
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer
 from inference.mesh.tone import LUMA
@@ -39,7 +39,8 @@ def brightness(picture: Picture, points: np.ndarray, eye: int, a: float, share: 
     """Luma of a few pixels at a, and at a share of the way from the upper to the lower lid."""
     lines = LidLines.of(points, eye)
     spot = np.array([a], np.float32)
-    b = (1 - share) * lines.upper_at(spot) + share * lines.lower_at(spot)
+    upper, lower = lids_at(spot, lines)
+    b = (1 - share) * upper + share * lower
     x, y = np.rint(lines.frame.outside(np.array([a, b[0]]))).astype(int)
     return float((picture[y - 1 : y + 2, x - 1 : x + 2] @ LUMA).mean())
 
@@ -154,7 +155,8 @@ def test_the_iris_moves_with_the_gaze(
     for eye in (0, 1):
         lines = LidLines.of(points, eye)
         a = np.linspace(0.15, 0.85, 60).astype(np.float32)
-        b = (lines.upper_at(a) + 2 * lines.lower_at(a)) / 3
+        upper, lower = lids_at(a, lines)
+        b = (upper + 2 * lower) / 3
         x, y = np.rint(lines.frame.outside(np.stack([a, b], axis=-1))).astype(int).T
         middles = []
         for picture in (astronaut, frame):
@@ -172,7 +174,7 @@ def test_eyes_that_look_up_leave_white_below_the_iris(
     for eye in (0, 1):
         lines = LidLines.of(points, eye)
         a, b = lines.frame.inside(points[IRIS_CENTRES[eye], :2])
-        bottom = lines.lower_at(np.array([a], np.float32))[0]
+        bottom = lids_at(np.array([a], np.float32), lines)[1][0]
         spots = lines.frame.outside(np.array([[a, b], [a, bottom - 0.05]]))
         (x, y), (bottom_x, bottom_y) = np.rint(spots).astype(int)
         assert frame[bottom_y, bottom_x] @ LUMA > 1.5 * (astronaut[bottom_y, bottom_x] @ LUMA)

@@ -6,7 +6,7 @@ import pytest
 from inference.engine import Picture
 from inference.faces.landmarker import Landmarks
 from inference.faces.topology import UPPER_LIDS
-from inference.mesh.lids import LidLines, refined_lids
+from inference.mesh.lids import LidLines, lids_at, refined_lids
 
 
 def test_upper_lids_move_up_to_the_lashes(
@@ -56,4 +56,4 @@ def test_a_line_passes_near_its_points(astronaut_landmarks: Landmarks) -> None:
     lines = LidLines.of(astronaut_landmarks.points, 1)
     a, b = lines.frame.inside(astronaut_landmarks.points[UPPER_LIDS[1], :2]).T
 
-    assert lines.upper_at(a.astype(np.float32)) == pytest.approx(b, abs=0.03)
+    assert lids_at(a.astype(np.float32), lines)[0] == pytest.approx(b, abs=0.03)
