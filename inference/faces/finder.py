@@ -60,12 +60,16 @@ _LEAST_OVERLAP = 0.15
 _REACH, _MAX_GROWTH = 2.5, 2.0
 
 
-def find_faces(picture: Picture, network: Landmarker | None = None) -> tuple[Face, ...]:
+def find_faces(
+    picture: Picture, network: Landmarker | None = None, *, with_small: bool = True
+) -> tuple[Face, ...]:
     """Find faces, also on their sides and upside down; number them from 1, the largest first.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
         network: the network, loaded; None: this thread's.
+        with_small: whether small faces are looked for even if there are larger ones, which takes
+            most of the time.
 
     Raises:
         OperatorError: the network cannot be loaded.
@@ -73,9 +77,12 @@ def find_faces(picture: Picture, network: Landmarker | None = None) -> tuple[Fac
     network = network or landmarker()
     scale = min(1.0, LONG_SIDE_PX / max(picture.shape[:2]))
     small = resize(picture, scale) if scale < 1 else np.ascontiguousarray(picture)
+    seen = [] if with_small else _search(network, small, _MIN_SCORE, _TILES[:-1])
     # A smoothed copy shows faces behind grain and in faded prints.
-    seen = _search(network, small, _MIN_SCORE) or _search(
-        network, _smoothed(small), _MIN_SCORE_SMOOTHED
+    seen = (
+        seen
+        or _search(network, small, _MIN_SCORE)
+        or _search(network, _smoothed(small), _MIN_SCORE_SMOOTHED)
     )
     found = [face_of(_enlarged(landmarks, 1 / scale), network, votes) for landmarks, votes in seen]
     found.sort(key=lambda face: face.box.width, reverse=True)
@@ -138,29 +145,20 @@ def look_at_face(network: Landmarker, picture: Picture, face: Face) -> Landmarks
     return best
 
 
-def find_again(network: Landmarker, picture: Picture, face: Face) -> Face | None:
-    """Find a face again in another frame of a clip; None if it is not seen there.
+def find_again(network: Landmarker, picture: Picture, face: Face) -> tuple[Face, Landmarks] | None:
+    """Find a face again in another frame of a clip, and measure it; None if it is not seen there.
 
     Args:
         network: the network, loaded.
         picture: uint8 (H, W, 3) RGB, the other frame.
         face: the face as it was seen last.
     """
-    last = square_of(face)
-    around = Square(last.x, last.y, _REACH * last.side)
-    back = to_picture(around, _CUT_PX)
-    squares = [last]
-    for found in network.detect(cut_out(picture, around, _CUT_PX)):
-        x, y = back @ (found.square.x, found.square.y, 1.0)
-        side = found.square.side * around.side / _CUT_PX
-        squares.append(Square(float(x), float(y), side, found.square.angle))
-    squares += [found.square for found in network.detect(picture)]
-    for square in squares:
+    for square in _likely_squares(network, picture, square_of(face)):
         landmarks, instability = look_again(network, picture, square)
         if landmarks.presence > _MIN_PRESENCE and instability < _MAX_INSTABILITY:
             again = face_of(landmarks, network, face.votes)
             if 1 / _MAX_GROWTH < again.box.width / face.box.width < _MAX_GROWTH:
-                return again
+                return again, landmarks
     return None
 
 
@@ -234,11 +232,13 @@ def centre_face(width: int, height: int) -> Face:
 # --- search --------------------------------------------------------------------------------------
 
 
-def _search(network: Landmarker, picture: Picture, min_score: float) -> list[tuple[Landmarks, int]]:
+def _search(
+    network: Landmarker, picture: Picture, min_score: float, tiles: Sequence[float] = _TILES
+) -> list[tuple[Landmarks, int]]:
     """The faces and their votes, the most confident first."""
     accepted: list[tuple[Landmarks, int]] = []
     boxes = np.empty((0, 4))
-    for candidate, votes in _candidates(network, picture):
+    for candidate, votes in _candidates(network, picture, tiles):
         detected = _turned_upright(network, picture, candidate.square)
         if detected is None or detected[0] <= min_score:
             continue
@@ -253,11 +253,13 @@ def _search(network: Landmarker, picture: Picture, min_score: float) -> list[tup
     return accepted
 
 
-def _candidates(network: Landmarker, picture: Picture) -> list[tuple[Detection, int]]:
+def _candidates(
+    network: Landmarker, picture: Picture, tiles: Sequence[float]
+) -> list[tuple[Detection, int]]:
     """The detections and in how many tiles each was found; the most confident first."""
     height, width = picture.shape[:2]
     found = list(network.detect(picture))
-    for left, upper, side in _tiles(width, height):
+    for left, upper, side in _tiles(width, height, tiles):
         tile = picture[upper : upper + side, left : left + side]
         found += [_moved(one, left, upper) for one in network.detect(tile)]
     found.sort(key=lambda one: one.score, reverse=True)
@@ -270,9 +272,9 @@ def _candidates(network: Landmarker, picture: Picture) -> list[tuple[Detection, 
     return candidates
 
 
-def _tiles(width: int, height: int) -> Iterator[tuple[int, int, int]]:
+def _tiles(width: int, height: int, shares: Sequence[float]) -> Iterator[tuple[int, int, int]]:
     """Left, upper and side of squares that overlap by half."""
-    for share in _TILES:
+    for share in shares:
         side = round(share * min(width, height))
         if side < _MIN_TILE_PX:
             return
@@ -319,6 +321,19 @@ def _turned_upright(
             side = found.square.side * seen.side / _CUT_PX
             best = found.score, Square(float(x), float(y), side, angle + found.square.angle)
     return best
+
+
+def _likely_squares(network: Landmarker, picture: Picture, last: Square) -> Iterator[Square]:
+    """Where a face may be in another frame: where it was, around there, anywhere."""
+    yield last
+    around = Square(last.x, last.y, _REACH * last.side)
+    back = to_picture(around, _CUT_PX)
+    for found in network.detect(cut_out(picture, around, _CUT_PX)):
+        x, y = back @ (found.square.x, found.square.y, 1.0)
+        side = found.square.side * around.side / _CUT_PX
+        yield Square(float(x), float(y), side, found.square.angle)
+    for found in network.detect(picture):
+        yield found.square
 
 
 def _variants(square: Square) -> Iterator[Square]:

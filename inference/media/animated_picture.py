@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
@@ -102,6 +101,8 @@ class AnimatedPicture:
             exif = Image.Exif()
             exif[ExifTags.Base.ImageDescription] = comment
             options["exif"] = exif.tobytes()
+        import imageio.v3 as iio  # noqa: PLC0415 - slow to import
+
         with iio.imopen(path, "w", plugin="pillow") as file:
             while self._frames:
                 file.write(self._frames.popleft(), **options)

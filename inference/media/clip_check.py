@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.faces.finder import find_again, find_faces, square_of
+from inference.faces.landmarker import Landmarks
 from inference.faces.loading import landmarker
 from inference.faces.person import Looks, Person
+from inference.media.clip_frames import ClipFrame
 from jobs.model import CropBox, Face, MediaWarning
 
 Picture = npt.NDArray[np.uint8]
@@ -34,7 +36,8 @@ _BLACK, _WHITE = 32, 235  # mean luminance of blank frames; a plain wall is betw
 _FADED, _NEARER = 0.5, 0.6
 _FADE_FRAMES = 4
 _EDGE = 0.15  # a face closer than this to the frame's edge, in face sides, is about to leave
-_THUMBNAIL_PX = 24
+# Light is measured in a small copy, cuts in a smaller one.
+_SMALL_PX, _THUMBNAIL_PX = 72, 24
 _FLASH_FRAMES = 5  # a change that is undone within these is a flash, not a cut
 _LEAST_CHANGE = 0.06
 _STEADINESS = 5.0  # a cut changes this many times more than the frames around it
@@ -46,7 +49,7 @@ class ClipCheck:
 
     Attributes:
         faces: of the first frame in which there are any, out of those that were looked at; the
-            largest first.
+            largest first. Beside larger ones, small ones may be left out.
         later_faces: boxes of the largest one in later frames, in order; at most twelve. Frames in
             which it was not seen have none.
         warnings: what is wrong with the clip.
@@ -57,11 +60,13 @@ class ClipCheck:
     warnings: tuple[MediaWarning, ...] = ()
 
 
-def check_clip(frames: Iterable[Picture], frame_count: int, *, find_face: bool = True) -> ClipCheck:
+def check_clip(
+    frames: Iterable[ClipFrame], frame_count: int, *, find_face: bool = True
+) -> ClipCheck:
     """Check a clip in one pass.
 
     Args:
-        frames: uint8 (H, W, 3) RGB, all of one size; at least one.
+        frames: all of one size; at least one.
         frame_count: their approximate number.
         find_face: whether a face is looked for; if not, none is missed.
 
@@ -75,13 +80,14 @@ def check_clip(frames: Iterable[Picture], frame_count: int, *, find_face: bool =
     to_follow, to_search = {*spread[1:]}, {*_FIRST_LOOKS, *spread[2::2]}
     lights: list[_Light] = []
     for index, frame in enumerate(frames):
-        light = _Light.of(frame)
+        small = frame.small(_SMALL_PX)
+        light = _Light.of(small)
         lights.append(light)
         if not light.is_flat:
-            cuts.see(frame)
+            cuts.see(small)
         is_looked_at = index in (to_follow if face.faces else to_search)
         if find_face and is_looked_at and not light.is_blank:
-            face.see(frame, index)
+            face.see(frame.picture(), index)
     warnings = face.warnings() if find_face else []
     fades = MediaWarning.FACE_LEAVES not in warnings and _fades(lights)
     if find_face and (_is_often_blank(lights) or fades):
@@ -114,18 +120,21 @@ class _FaceWatch:
     def see(self, frame: Picture, index: int) -> None:
         """Look at a frame."""
         if self._last is None:
-            self.faces = find_faces(frame)
+            self.faces = find_faces(frame, with_small=False)
             if self.faces:
                 self._first_index = index
-                self._remember(frame, self.faces[0], self._looks(frame, self.faces[0]))
+                landmarks = landmarker().look(frame, square_of(self.faces[0]))
+                self._remember(frame, self.faces[0], self._looks(frame, landmarks))
             return
         found = find_again(landmarker(), frame, self._last)
-        looks = None if found is None else self._looks(frame, found)
-        if found and looks and self._person.is_same(looks, is_followed=True):
-            self._remember(frame, found, looks)
-            self.later.append(found.box)
-        else:
-            self._losses["left" if _is_at_edge(self._last.box, frame) else "hidden"] += 1
+        if found is not None:
+            face, landmarks = found
+            looks = self._looks(frame, landmarks)
+            if self._person.is_same(looks, is_followed=True):
+                self._remember(frame, face, looks)
+                self.later.append(face.box)
+                return
+        self._losses["left" if _is_at_edge(self._last.box, frame) else "hidden"] += 1
 
     def warnings(self) -> list[MediaWarning]:
         """Return what was wrong with the face."""
@@ -139,9 +148,8 @@ class _FaceWatch:
         }
         return [warning for warning, is_true in found.items() if is_true]
 
-    def _looks(self, frame: Picture, face: Face) -> Looks:
-        network = landmarker()
-        return Looks.of(frame, network.look(frame, square_of(face)), network.mesh)
+    def _looks(self, frame: Picture, landmarks: Landmarks) -> Looks:
+        return Looks.of(frame, landmarks, landmarker().mesh)
 
     def _remember(self, frame: Picture, face: Face, looks: Looks) -> None:
         self._last = face
@@ -168,10 +176,9 @@ class _Light(NamedTuple):
     is_blank: bool
 
     @classmethod
-    def of(cls, frame: Picture) -> "_Light":
-        """Measure a frame."""
-        small = cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA)
-        luminance = _luminance(np.asarray(small, np.uint8))
+    def of(cls, small: Picture) -> "_Light":
+        """Measure a frame in a small copy."""
+        luminance = _luminance(small)
         mean, is_flat = float(luminance.mean()), bool(np.ptp(luminance) < _FLAT)
         is_blank = is_flat and not _BLACK < mean < _WHITE
         return cls(mean, float(luminance.std()), is_flat, is_blank)
@@ -215,9 +222,9 @@ class _CutWatch:
         # Row i: differences of frame i from i - 1, i - 2, ...; infinite where there is none.
         self._rows: list[list[float]] = []
 
-    def see(self, frame: Picture) -> None:
-        """Add the next frame."""
-        newest = _thumbnail(frame)
+    def see(self, small: Picture) -> None:
+        """Add a small copy of the next frame."""
+        newest = _thumbnail(small)
         row = [_difference(earlier, newest) for earlier in reversed(self._recent)]
         self._rows.append(row + [np.inf] * (_FLASH_FRAMES + 1 - len(row)))
         self._recent.append(newest)
@@ -244,11 +251,11 @@ class _CutWatch:
         return False
 
 
-def _thumbnail(frame: Picture) -> Thumbnail:
+def _thumbnail(small: Picture) -> Thumbnail:
     """The frame as (24, 24, 3) float32 minus its mean colour; small movements vanish in it."""
     size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
-    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    blurred = cv2.GaussianBlur(small, (0, 0), 1.0)
+    smaller = cv2.resize(small, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    blurred = cv2.GaussianBlur(smaller, (0, 0), 1.0)
     return np.asarray(blurred - blurred.mean(axis=(0, 1)), dtype=np.float32)
 
 

@@ -6,6 +6,7 @@ and `-format_whitelist` (demuxers that read only the one file).
 """
 
 import fcntl
+import os
 import re
 import resource
 import signal
@@ -15,11 +16,10 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Self
-
-import imageio_ffmpeg
 
 from inference.exit_status import outside_signal
 from jobs.child_environment import child_environment
@@ -48,6 +48,14 @@ def executable() -> str:
     Raises:
         FfmpegMissing: there is none.
     """
+    package = find_spec("imageio_ffmpeg")
+    if "IMAGEIO_FFMPEG_EXE" not in os.environ and package is not None and package.origin:
+        programs = [*(Path(package.origin).parent / "binaries").glob("ffmpeg-*")]
+        if len(programs) == 1:
+            return str(programs[0])
+    # It runs the program that it finds, to see whether it can.
+    import imageio_ffmpeg  # noqa: PLC0415 - slow to import
+
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as exc:

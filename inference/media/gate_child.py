@@ -21,7 +21,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -135,21 +136,31 @@ def _load(request: dict[str, Any]) -> Any:
         OperatorError: the landmark network cannot be loaded.
     """
     if request["kind"] == "voice":
-        import inference.voice.analysis  # noqa: F401, PLC0415
+        import inference.voice.analysis  # noqa: PLC0415
 
         return _look_at_voice
     import cv2  # noqa: PLC0415
 
     # Each thread reserves address space, which is limited.
     cv2.setNumThreads(2)
+    if request["kind"] == "clip":
+        import inference.media.video  # noqa: F401, PLC0415
+
+        return _look_at_clip
+    _load_network(request)
+    return _look_at_photo
+
+
+def _load_network(request: dict[str, Any]) -> None:
+    """Load the landmark network, if faces are looked for.
+
+    Raises:
+        OperatorError: it cannot be loaded.
+    """
     if request["find_faces"]:
         from inference.faces.loading import landmarker  # noqa: PLC0415
 
         landmarker(Path(request["checkpoints_dir"]))
-    if request["kind"] == "photo":
-        return _look_at_photo
-
-    return _look_at_clip
 
 
 def _refusal(error: Exception) -> Any:
@@ -203,25 +214,30 @@ def _photo_warnings(photo: "Photo", faces: "tuple[Face, ...]") -> "tuple[MediaWa
 
 
 def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipFindings":
-    from inference.media.clip_check import check_clip  # noqa: PLC0415
     from inference.media.limits import ClipLimits  # noqa: PLC0415
-    from inference.media.probe import probe  # noqa: PLC0415
-    from inference.media.video import ClipReader, normalise_clip  # noqa: PLC0415
-    from jobs.findings import ClipFindings  # noqa: PLC0415
-    from jobs.model import MediaWarning  # noqa: PLC0415
+    from inference.media.video import normalise_clip  # noqa: PLC0415
 
-    original = probe(source)
-    clip = normalise_clip(
-        source,
-        folder / "clip.mp4",
-        ClipLimits(**request["limits"]),
-        start_s=request["start_s"],
-        duration_s=request["duration_s"],
-    )
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        normalising = beside.submit(
+            normalise_clip,
+            source,
+            folder / "clip.mp4",
+            ClipLimits(**request["limits"]),
+            start_s=request["start_s"],
+            duration_s=request["duration_s"],
+        )
+        # Meanwhile, what the rest needs is loaded.
+        _load_network(request)
+        from inference.media.clip_check import check_clip  # noqa: PLC0415
+        from inference.media.clip_frames import clip_frames  # noqa: PLC0415
+        from jobs.findings import ClipFindings  # noqa: PLC0415
+        from jobs.model import MediaWarning  # noqa: PLC0415
+
+        clip = normalising.result()
     reduction = min(1.0, _CLIP_VIEW_PX / max(clip.width, clip.height))
     width, height = max(1, round(clip.width * reduction)), max(1, round(clip.height * reduction))
     scale = clip.width / width
-    with ClipReader(clip.path, width=width, height=height) as frames:
+    with closing(clip_frames(clip.path, width, height)) as frames:
         findings = check_clip(frames, clip.frame_count, find_face=request["find_faces"])
     found = {
         MediaWarning.CLIP_SHORTENED: clip.shortened,
@@ -233,8 +249,8 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipF
         name=source.name,
         width=clip.width,
         height=clip.height,
-        original_width=original.width,
-        original_height=original.height,
+        original_width=clip.original_width,
+        original_height=clip.original_height,
         frame_rate=clip.frame_rate,
         frame_count=clip.frame_count,
         has_sound=clip.has_audio,
@@ -289,3 +305,5 @@ def _enlarged(face: "Face", scale: float) -> "Face":
 
 if __name__ == "__main__":
     main()
+    # The answer is written. To take the libraries down in order takes longer than a look at a face.
+    os._exit(0)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 import pillow_heif
@@ -140,7 +139,7 @@ def write_png(picture: Picture, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    iio.imwrite(path, picture, plugin="pillow", extension=".png", compress_level=1)
+    Image.fromarray(picture).save(path, format="PNG", compress_level=1)
 
 
 # --- before decoding -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -144,13 +145,18 @@ class RunningLook:
             ProcessKilled: it was killed from outside.
         """
         remaining_s = self._started + self._limits.time_s - time.monotonic()
+        is_late = threading.Event()
+        # `wait` with a limit would look for the end 20 times a second.
+        limit = threading.Timer(max(0.01, remaining_s), self._end_late, (is_late,))
+        limit.start()
         try:
-            status = self._process.wait(max(0.01, remaining_s))
-        except subprocess.TimeoutExpired:
-            raise DecoderFailed(name=self._name, reason=_TOO_LONG) from None
+            status = self._process.wait()
         finally:
+            limit.cancel()
             # Also on Ctrl-C; processes that the child started may have outlived it.
             self._kill()
+        if is_late.is_set():
+            raise DecoderFailed(name=self._name, reason=_TOO_LONG)
         lines = _text(self._stdout).splitlines()
         if status != 0 or len(lines) < 2:
             raise self._failure(status, is_ready=bool(lines))
@@ -194,6 +200,10 @@ class RunningLook:
 
     def _open_file(self) -> IO[bytes]:
         return self._files.enter_context(tempfile.TemporaryFile(dir=self._work))
+
+    def _end_late(self, is_late: threading.Event) -> None:
+        is_late.set()
+        self._kill()
 
     def _kill(self) -> None:
         # macOS raises PermissionError if only zombies are left in the group.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import imageio.v3 as iio
+from PIL import Image
 
 from inference.media.probe import probe
 from inference.media.video import ClipReader
@@ -25,4 +25,4 @@ def write_thumbnail(video: Path, target: Path) -> None:
     scale = min(1.0, THUMBNAIL_SIDE_PX / max(shown.width, shown.height))
     width, height = (max(1, round(side * scale)) for side in (shown.width, shown.height))
     with ClipReader(video, width=width, height=height) as frames:
-        iio.imwrite(target, next(frames), plugin="pillow", extension=".jpg", quality=_QUALITY)
+        Image.fromarray(next(frames)).save(target, format="JPEG", quality=_QUALITY)

@@ -55,6 +55,8 @@ class NormalisedClip:
         path: an mp4: 8-bit H.264, yuv420p BT.709 (lossless RGB if `exact`), sound as AAC.
         width: px; even unless `exact`.
         height: likewise.
+        original_width: of the source as it is displayed, px.
+        original_height: likewise.
         frame_rate: frames per second, exact; at most 60 unless `exact`.
         frame_count: at least 1.
         has_audio: whether it has sound.
@@ -66,6 +68,8 @@ class NormalisedClip:
     path: Path
     width: int
     height: int
+    original_width: int
+    original_height: int
     frame_rate: Fraction
     frame_count: int
     has_audio: bool
@@ -135,6 +139,8 @@ def normalise_clip(
         path=target,
         width=width,
         height=height,
+        original_width=shown.width,
+        original_height=shown.height,
         frame_rate=shown.frame_rate,
         frame_count=frame_count,
         has_audio=has_audio,

@@ -67,6 +67,19 @@ def test_boxes_are_in_px_of_the_picture_at_any_size(landmarker: Landmarker) -> N
     assert iou(back, HER_FACE) > 0.8
 
 
+def test_small_faces_may_be_left_out_beside_a_large_one(landmarker: Landmarker) -> None:
+    wide = np.full((512, 900, 3), 200, np.uint8)
+    wide[30:480, 20:470] = resize(np.ascontiguousarray(ASTRONAUT[0:300, 100:400]), 1.5)
+    alone = np.full_like(wide, 200)
+    small = resize(np.ascontiguousarray(ASTRONAUT[10:210, 120:320]), 0.2)
+    for picture in (wide, alone):
+        picture[200:240, 700:740] = small
+    assert len(find_faces(wide, landmarker)) == 2
+    (large,) = find_faces(wide, landmarker, with_small=False)
+    assert iou(large.box, find_faces(wide, landmarker)[0].box) > 0.9
+    assert find_faces(alone, landmarker, with_small=False) == find_faces(alone, landmarker)
+
+
 def test_faces_are_numbered_from_1_the_largest_first(landmarker: Landmarker) -> None:
     wide = np.full((512, 900, 3), 200, np.uint8)
     head = ASTRONAUT[0:300, 100:400]

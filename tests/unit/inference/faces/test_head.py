@@ -75,7 +75,7 @@ def test_eye_coordinates_and_back(astronaut_landmarks: Landmarks) -> None:
 
 
 def test_pixels_have_the_coordinates_of_their_places() -> None:
-    frame = EyeFrame.between(np.array([412.5, 230.2]), np.array([455.0, 211.7]))
+    frame = CornerFrame.between(np.array([412.5, 230.2]), np.array([455.0, 211.7]))
     x, y = np.meshgrid(np.arange(400, 470), np.arange(190, 260))
     wanted = frame.inside(np.stack([x, y], axis=-1).astype(np.float64))
 

@@ -1,3 +1,4 @@
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -7,6 +8,7 @@ import skimage.data
 from inference.faces.finder import resize, rotate
 from inference.faces.landmarker import Landmarker
 from inference.media.clip_check import ClipCheck, check_clip
+from inference.media.clip_frames import ClipFrame
 from jobs.model import CropBox, MediaWarning
 from tests.unit.inference.mesh.driving import portrait, stranger, with_hand
 
@@ -39,7 +41,9 @@ def other(count: int) -> list[Picture]:
 
 
 def seen(frames: list[Picture]) -> ClipCheck:
-    return check_clip(iter(frames), len(frames))
+    height, width = frames[0].shape[:2]
+    clip = (ClipFrame(av.VideoFrame.from_ndarray(frame), width, height) for frame in frames)
+    return check_clip(clip, len(frames))
 
 
 def has_cuts(frames: list[Picture]) -> bool:

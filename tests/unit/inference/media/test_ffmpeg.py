@@ -7,10 +7,11 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from inference.media.ffmpeg import Ffmpeg, input_arguments
+from inference.media.ffmpeg import Ffmpeg, executable, input_arguments
 from inference.media.limits import ClipLimits
 from inference.media.video import ClipReader, normalise_clip
 from inference.media.writer import VideoWriter
@@ -18,6 +19,10 @@ from jobs.errors import ProcessKilled
 from jobs.templates import SHIPPED_TEMPLATES
 
 CLIP = SHIPPED_TEMPLATES / "blink.mp4"
+
+
+def test_program_is_the_one_that_imageio_would_find() -> None:
+    assert executable() == imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def endless() -> Ffmpeg:

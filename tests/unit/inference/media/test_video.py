@@ -117,7 +117,7 @@ def test_probe_does_not_believe_an_endless_file_name(tmp_path: Path) -> None:
 def test_a_normal_clip_keeps_its_frames_and_says_what_it_is(tmp_path: Path) -> None:
     clip = normalise_clip(make_plain(tmp_path / "a.mp4"), tmp_path / "n.mp4", ClipLimits())
     assert clip == NormalisedClip(
-        tmp_path / "n.mp4", 96, 64, Fraction(25), 50, True, damaged=False, shortened=False
+        tmp_path / "n.mp4", 96, 64, 96, 64, Fraction(25), 50, True, damaged=False, shortened=False
     )
     with av.open(str(clip.path)) as mp4:
         video = mp4.streams.video[0]
