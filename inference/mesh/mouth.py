@@ -80,11 +80,11 @@ class Mouth:
         """
         driven = moment.mouth
         gap = float(gaps.max())
-        moved = moved_lips(target.points - self._head.points)
+        speaks = _speaks(moment)
+        moves = max(speaks, smoothstep((self._moved(target) - 0.02) / 0.12))
         if self._lip_edges is not None:
-            self._lip_edges.draw(frame, offset, target, gap, smoothstep((moved - 0.02) / 0.12))
-        speaks = smoothstep(2.5 * moment.closing)
-        opacity = self._opacity(gap, moved, speaks)
+            self._lip_edges.draw(frame, offset, target, gap, moves)
+        opacity = self._opacity(gap, moves, speaks)
         if opacity == 0:
             return
         area = MouthArea(frame.shape, offset, *self._lips(target, speaks))
@@ -101,12 +101,12 @@ class Mouth:
         drawn = mixed(part.astype(np.float32), colour, opacity * area.alpha)
         part[...] = np.clip(np.rint(drawn), 0, 255)
 
-    def _opacity(self, gap: float, moved: float, speaks: float) -> float:
+    def _opacity(self, gap: float, moves: float, speaks: float) -> float:
         """How opaque the filling is, 0 to 1."""
         if self._is_covered:
             return 0.0
         if self._own is not None:
-            return smoothstep((moved - 0.02) / 0.12) * smoothstep((gap - 0.01) / 0.02)
+            return moves * smoothstep((gap - 0.01) / 0.02)
         if self._gap >= SHUT_GAP:
             wider = smoothstep((gap - 1.15 * self._gap - 0.03) / 0.08)
             return max(wider, speaks * smoothstep((gap - 0.012) / 0.05))
@@ -127,29 +127,38 @@ class Mouth:
         inside = painted_cavity(area, gap, self._tone)
         if moment.teeth > 0:
             inside = self._teeth.lower_over(inside, points, moment.teeth)
-        moved = moved_lips(target.points - self._head.points)
+        moved = self._moved(target)
         shown, own = self._painted_share(moment, gap, moved), inside
         if self._own is not None and shown < 1:
             own = self._own.over(inside, points, target)
             left = 1 - _NARROW_SHADE * (1 - smoothstep(gap / _NARROW))
             own *= left ** (1 + moment.closing * _WARM_SHADE)
-        if shown == 0:
-            return own
-        lit = 0.4 + 0.6 * smoothstep(np.minimum(area.a, 1 - area.a) / 0.22)
-        colour = mixed(inside, self._teeth.over(inside, points), lit)
-        if self._own is not None:  # at first in the light in which the photo's teeth are
-            lighter = max(smoothstep((moved - 0.15) / 0.6), smoothstep(2.5 * moment.closing))
-            colour *= self._shade + (1 - self._shade) * np.float32(lighter)
-        shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
-        return np.asarray(own + shown * (colour * (1 - shadow[..., None]) - own), np.float32)
+        if shown > 0:
+            lit = 0.4 + 0.6 * smoothstep(np.minimum(area.a, 1 - area.a) / 0.22)
+            colour = mixed(inside, self._teeth.over(inside, points), lit)
+            if self._own is not None:  # at first in the light in which the photo's teeth are
+                lighter = max(smoothstep((moved - 0.15) / 0.6), _speaks(moment))
+                colour *= self._shade + (1 - self._shade) * np.float32(lighter)
+            shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
+            own = own + shown * (colour * (1 - shadow[..., None]) - own)
+        return np.asarray(own, np.float32)
 
     def _painted_share(self, moment: Moment, gap: float, moved: float) -> float:
         """How much of painted upper teeth is seen, 0 to 1."""
         if self._own is None:
             return max(smoothstep((gap - 0.03) / 0.08), moment.teeth * smoothstep(gap / 0.04))
         # A face that speaks keeps the painted teeth also where its lips pass the photo's.
-        share = max(smoothstep((moved - 0.05) / 0.25), smoothstep(2.5 * moment.closing))
+        share = max(smoothstep((moved - 0.05) / 0.25), _speaks(moment))
         return float(self._own.missing * share)
+
+    def _moved(self, target: Head) -> float:
+        """How far the lips are from those of the photo, cm."""
+        return moved_lips(target.points - self._head.points)
+
+
+def _speaks(moment: Moment) -> float:
+    """Whether a face speaks, 0 to 1; then all of the mouth's inside is drawn, in all frames."""
+    return smoothstep(2.5 * moment.closing)
 
 
 def _stretched(driven: DrivenMouth, gap: float) -> float:

@@ -340,7 +340,7 @@ def test_a_template_leads_the_head_and_the_sound_the_mouth(
     landmarker: Landmarker, shapes: SpeechShapes
 ) -> None:
     template = drawn(0, yaw=0.2, brow=1.0, blink_left=1.0, jaw=1.0, smile=1.0, cheeks=1.0)
-    speech = spoken(*[U | {"yaw": 20.0, "brow": 1.0}] * 25, head=template)
+    speech = spoken(*[U | {"yaw": 20.0, "brow": 1.0}] * 25, *[{}] * 20, head=template)
 
     led = shapes.moment(speech, 12, 12)
 
@@ -354,15 +354,17 @@ def test_a_template_leads_the_head_and_the_sound_the_mouth(
 
 
 def test_a_template_is_repeated(shapes: SpeechShapes) -> None:
-    speech = spoken(*[{}] * 80, head=drawn(0, yaw=0.2))
-    yaws = [shapes.moment(speech, index, index).turn[0] for index in range(80)]
+    speech = spoken(*[{}] * 90, head=drawn(0, yaw=0.2))
+    yaws = [shapes.moment(speech, index, index).turn[0] for index in range(90)]
 
     assert yaws[25:75] == pytest.approx(yaws[:25] * 2)
+    assert yaws[-1] == 0
+    assert np.abs(np.diff(yaws)).max() < 0.03
     assert min(yaws) == pytest.approx(-0.2, abs=0.01)
 
 
 def test_a_template_that_does_not_end_at_rest_goes_back(shapes: SpeechShapes) -> None:
-    speech = spoken(*[{}] * 60, head=drawn(yaw=0.2))
+    speech = spoken(*[{}] * 80, head=drawn(yaw=0.2))
     yaws = np.array([shapes.moment(speech, index, index).turn[0] for index in range(60)])
 
     assert np.abs(np.diff(yaws)).max() < 0.03
