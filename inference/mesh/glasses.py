@@ -1,12 +1,14 @@
 """Glasses in a photo: they move with the head, and not with the brows and cheeks behind them."""
 
+import math
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from inference.faces.head import CornerFrame
 from inference.faces.model_file import CanonicalMesh
-from inference.faces.topology import CHEEKS, LOWER_LIDS, SKIN_BELOW_EYES
+from inference.faces.topology import CHEEKS, LOWER_LIDS, SKIN_BELOW_EYES, UPPER_LIDS
 from inference.mesh.expressions import Doubles
 from inference.mesh.sampling import smoothstep
 
@@ -20,17 +22,27 @@ _RIM = 4  # samples to each side of a rim that must be brighter than it
 _BLUR = 0.045  # eye widths
 # How much darker than the skin a rim is: certainly none, certainly one.
 _NONE, _SURE = 0.010, 0.022
+# The same of a bridge; lines down the nose between the eyes, in the frame of their inner corners.
+_NO_BRIDGE, _BRIDGE = 0.032, 0.052
+_ACROSS_NOSE = np.linspace(0.35, 0.65, 9)
+_NOISE_PEAK = 1.4  # deviations by which the darkest of many samples is darker
+_FROM_BROWS, _TO_NOSE, _THICKNESS, _BRIDGE_BLUR = -0.45, 0.5, 8, 0.03
 
 
 def glasses_of(photo: Picture, points: Doubles) -> float:
-    """Return how surely a face wears glasses, 0 to 1: a dark rim crosses the skin below both eyes.
+    """Return how surely a face wears glasses, 0 to 1.
+
+    A dark rim crosses the skin below both eyes, or a bridge the nose: glasses may be rimless.
 
     Args:
         photo: uint8 (H, W, 3) RGB.
         points: (478, 2 or more) landmarks in it, px.
     """
-    rims = [_rim(photo, points[:, :2], eye) for eye in (0, 1)]
-    return smoothstep((min(rims) - _NONE) / (_SURE - _NONE))
+    flat = points[:, :2]
+    rims = min(_rim(photo, flat, eye) for eye in (0, 1))
+    rims = (rims - _NONE) / (_SURE - _NONE)
+    bridge = (_bridge(photo, flat) - _NO_BRIDGE) / (_BRIDGE - _NO_BRIDGE)
+    return smoothstep(max(rims, bridge))
 
 
 def rigid_skin(mesh: CanonicalMesh) -> Doubles:
@@ -49,20 +61,54 @@ def _rim(photo: Picture, points: Doubles, eye: int) -> float:
     b = np.interp(_COLUMNS, lid[:, 0], lid[:, 1])[:, None]
     b = b + np.linspace(_FROM_LID, _TO_CHEEK, _SAMPLES)
     places = frame.outside(np.stack(np.broadcast_arrays(_COLUMNS[:, None], b), axis=-1))
-    around = np.concatenate([places.reshape(-1, 2), points[CHEEKS[eye]]])
+    skin = np.concatenate([points[CHEEKS[eye]], points[SKIN_BELOW_EYES[eye]]])
+    return _darkest_line(photo, places, skin, _BLUR * frame.width, _RIM)
+
+
+def _bridge(photo: Picture, points: Doubles) -> float:
+    """The same of the line that crosses the nose between the eyes."""
+    frame = CornerFrame.between(points[UPPER_LIDS[0][-1]], points[UPPER_LIDS[1][0]])
+    b = np.linspace(_FROM_BROWS, _TO_NOSE, _SAMPLES)
+    lines = np.broadcast_arrays(_ACROSS_NOSE[:, None], b)
+    places = frame.outside(np.stack(lines, axis=-1))
+    return _darkest_line(
+        photo, places, places.reshape(-1, 2), _BRIDGE_BLUR * frame.width, _THICKNESS
+    )
+
+
+def _darkest_line(
+    photo: Picture, places: Doubles, skin: Doubles, blur_px: float, reach: int
+) -> float:
+    """How much darker than what is `reach` samples beside it the darkest place of lines is.
+
+    Args:
+        photo: uint8 (H, W, 3) RGB.
+        places: (lines, samples, 2), px; the median of all lines is returned.
+        skin: (n, 2), px, whose light is 1.
+        blur_px: deviation.
+        reach: samples.
+    """
+    around = np.concatenate([places.reshape(-1, 2), skin])
     low = np.maximum(np.floor(around.min(axis=0)).astype(int) - 8, 0)
     high = np.maximum(np.ceil(around.max(axis=0)).astype(int) + 9, low)
     part = photo[low[1] : high[1], low[0] : high[0]]
     if not part.size:
         return 0.0
     grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    soft = cv2.GaussianBlur(grey, (0, 0), max(0.5, _BLUR * frame.width))
+    blur_px = max(0.5, blur_px)
+    soft = cv2.GaussianBlur(grey, (0, 0), blur_px)
     levels = _levels(soft, places - low)
-    skin = np.concatenate([points[CHEEKS[eye]], points[SKIN_BELOW_EYES[eye]]]) - low
-    usual = float(np.median(_levels(soft, skin[None])))
-    middle = levels[:, _RIM:-_RIM]
-    darker = np.minimum(levels[:, : -2 * _RIM], levels[:, 2 * _RIM :]) - middle
-    return float(np.median(darker.max(axis=1))) / max(usual, 1.0)
+    usual = float(np.median(_levels(soft, (skin - low)[None])))
+    middle = levels[:, reach:-reach]
+    darker = np.minimum(levels[:, : -2 * reach], levels[:, 2 * reach :]) - middle
+    noise = _noise(grey) / (2 * math.sqrt(math.pi) * blur_px)
+    return (float(np.median(darker.max(axis=1))) - _NOISE_PEAK * noise) / max(usual, 1.0)
+
+
+def _noise(grey: Floats) -> float:
+    """The noise's standard deviation, grey levels (Immerkaer 1996, with a median)."""
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    return float(np.median(np.abs(cv2.filter2D(grey, -1, kernel)))) / (0.6745 * 6)
 
 
 def _levels(grey: "npt.NDArray[np.integer | np.floating]", places: Doubles) -> Floats:

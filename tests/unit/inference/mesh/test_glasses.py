@@ -24,6 +24,34 @@ def with_glasses(photo: Picture, points: Doubles) -> Picture:
     return drawn
 
 
+def with_bridge(photo: Picture, points: Doubles) -> Picture:
+    """Rimless glasses, of which only the bridge is seen."""
+    drawn = photo.copy()
+    (left, upper), (right, lower) = points[[133, 362], :2]
+    middle, half = ((left + right) / 2, (upper + lower) / 2 - 2), (right - left) / 4
+    start, end = ((int(middle[0] + side), int(middle[1])) for side in (-half, half))
+    cv2.line(drawn, start, end, (110, 105, 100), 1, cv2.LINE_AA)
+    return drawn
+
+
+def test_a_bridge_over_the_nose_belongs_to_glasses_without_rims(
+    astronaut: Picture, astronaut_landmarks: Landmarks
+) -> None:
+    points = astronaut_landmarks.points
+
+    assert glasses_of(with_bridge(astronaut, points), points) > 0.9
+
+
+@pytest.mark.parametrize("spread", [0, 12])
+def test_a_dark_or_noisy_photo_wears_no_glasses(
+    astronaut: Picture, astronaut_landmarks: Landmarks, spread: float
+) -> None:
+    noise = np.random.default_rng(1).normal(0, spread, astronaut.shape)
+    photo = np.clip(0.7 * astronaut + noise, 0, 255).astype(np.uint8)
+
+    assert glasses_of(photo, astronaut_landmarks.points) < 0.1
+
+
 def test_a_face_without_glasses_has_none(
     astronaut: Picture, astronaut_landmarks: Landmarks
 ) -> None:
