@@ -233,7 +233,7 @@ def _limits(arguments: argparse.Namespace, clip_max_s: float, *, is_original: bo
         )
     return LookLimits.of_clip(
         PhotoLimits(max_side=arguments.max_side),
-        ClipLimits(max_duration_s=clip_max_s, audio=has_audio),
+        ClipLimits(max_duration_s=clip_max_s, audio=has_audio, compact=False),
         clip_max_s,
     )
 
