@@ -10,8 +10,8 @@ from pathlib import Path
 
 from animato.surroundings import load_surroundings
 from inference.faces.loading import prepare_looks
+from inference.media.file import check_output
 from inference.media.gate import LookLimits, look_at_photo
-from inference.media.writer import check_output
 from jobs.errors import DiskFull, NoFaceFound, OutputNotWritable, os_reason
 
 

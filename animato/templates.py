@@ -8,8 +8,8 @@ from pathlib import Path
 
 from inference.choose import TemplateSource
 from inference.engine import motion_engine
+from inference.media.file import check_output
 from inference.media.gate import look_at_photo
-from inference.media.writer import check_output
 from inference.mesh.track import read_track
 from inference.pipeline import animate_photo
 from inference.template_build import build_templates, is_up_to_date

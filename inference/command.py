@@ -9,22 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from inference.arguments import ANIMATE, Defaults, check_engine_options, engine_options_of
-from inference.choose import TemplateSource
 from inference.engine import Engine, ready_engine
 from inference.faces.finder import choose_face, face_from_box
-from inference.faces.loading import prepare_looks
-from inference.media.file import check_file
+from inference.faces.model_file import FILE_NAME
+from inference.media.file import check_file, check_output
 from inference.media.gate import ClipPart, Lead, LookLimits, VoicePart, look_at
 from inference.media.limits import ClipLimits, PhotoLimits
-from inference.media.writer import check_output
 from inference.opencv_build import gui_opencv_warning
-from inference.pipeline import Listener, Report, animate_photo
-from inference.speaking import head_of
 from inference.weights.store import WeightsStore
 from jobs.engines import current_name
 from jobs.errors import NotSeamless
@@ -32,6 +28,9 @@ from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 from jobs.model import CropBox, MediaWarning, whole_box
 from jobs.templates import Catalogue, CurveMotion, Template
 from jobs.wish import Movement, Video, Wish
+
+if TYPE_CHECKING:
+    from inference.pipeline import Report
 
 Say = Callable[[str], None]
 
@@ -107,13 +106,17 @@ def animate(
         limits = replace(limits, checkpoints_dir=surroundings.weights.folder)
         template = _template(arguments, surroundings.templates_dir)
         _check_files(arguments, limits)
-        if not engine_class.missing_files(options, surroundings.weights):
-            # Report broken weights before decoding the input ...
-            engine.load()
         if engine.needs_face or engine.needs_driving_face:
-            prepare_looks(surroundings.weights)
-        photo, lead = _look(arguments, Path(folder), limits, engine)
-        # ... and an unusable photo before downloading weights.
+            surroundings.weights.provide(FILE_NAME)  # the gate's children cannot download it
+
+        def prepare() -> None:
+            import inference.pipeline  # noqa: F401, PLC0415
+
+            if not engine_class.missing_files(options, surroundings.weights):
+                engine.load()
+
+        # Broken weights are reported before an unusable photo, but that before a long download.
+        photo, lead = _look(arguments, Path(folder), limits, engine, prepare)
         engine.load()
         for warning in _worth_saying(arguments, engine, photo, lead):
             say(f"warning: {warning}")
@@ -126,6 +129,9 @@ def animate(
             audio=arguments.audio is not False,
             loop=arguments.loop,
         )
+        from inference.choose import TemplateSource  # noqa: PLC0415 - slow, see `prepare`
+        from inference.pipeline import Listener, animate_photo  # noqa: PLC0415
+
         source = TemplateSource(surroundings.templates_dir, Path(folder), limits)
         with _progress(wish.movement.frames, is_quiet=arguments.quiet) as report:
             video = animate_photo(wish, engine, arguments.output, source, Listener(report))
@@ -141,6 +147,8 @@ def _template(arguments: argparse.Namespace, folder: Path) -> Template | None:
     if arguments.loop > 1 and not template.seamless:
         raise NotSeamless(name=template.name)
     if arguments.voice is not None:
+        from inference.speaking import head_of  # noqa: PLC0415 - slow
+
         head_of(template)  # a recorded one is refused before anything is looked at
     return template
 
@@ -155,7 +163,11 @@ def _check_files(arguments: argparse.Namespace, limits: LookLimits) -> None:
 
 
 def _look(
-    arguments: argparse.Namespace, folder: Path, limits: LookLimits, engine: Engine
+    arguments: argparse.Namespace,
+    folder: Path,
+    limits: LookLimits,
+    engine: Engine,
+    meanwhile: Callable[[], None],
 ) -> tuple[PhotoFindings, ClipFindings | VoiceFindings | None]:
     """Look at the photo and at what leads the face at the same time."""
     lead: Lead | None = None
@@ -164,7 +176,8 @@ def _look(
         lead = VoicePart(arguments.voice, start_s, duration_s)
     elif arguments.driving_video is not None:
         lead = ClipPart(arguments.driving_video, start_s, duration_s, engine.needs_driving_face)
-    return look_at(arguments.source_image, lead, folder, limits, find_faces=engine.needs_face)
+    photo, find_faces = arguments.source_image, engine.needs_face
+    return look_at(photo, lead, folder, limits, find_faces=find_faces, meanwhile=meanwhile)
 
 
 def face_fields(
@@ -233,7 +246,7 @@ def _limits(arguments: argparse.Namespace, clip_max_s: float, *, is_original: bo
         )
     return LookLimits.of_clip(
         PhotoLimits(max_side=arguments.max_side),
-        ClipLimits(max_duration_s=clip_max_s, audio=has_audio),
+        ClipLimits(max_duration_s=clip_max_s, audio=has_audio, compact=False),
     )
 
 
@@ -269,7 +282,7 @@ def _speaker(*, is_quiet: bool) -> Say:
 
 
 @contextmanager
-def _progress(frame_count: int, *, is_quiet: bool) -> Iterator[Report]:
+def _progress(frame_count: int, *, is_quiet: bool) -> "Iterator[Report]":
     """Show a progress bar on stderr."""
     with tqdm(
         total=frame_count or None,

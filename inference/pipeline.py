@@ -42,10 +42,12 @@ class Listener:
     Attributes:
         report: called after every batch.
         is_cancelled: asked after every batch.
+        show: called with the first frame of the video.
     """
 
     report: Report = lambda _done, _total: None
     is_cancelled: Callable[[], bool] = lambda: False
+    show: Callable[[Picture], None] = lambda _frame: None
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def animate_photo(
         for batch in stream.batches:
             for frame in batch:
                 writer.write(frame)
+                if writer.frame_count == 1:
+                    listener.show(frame)
             listener.report(writer.frame_count, stream.frame_count)
             if listener.is_cancelled():
                 raise Cancelled

@@ -143,9 +143,10 @@ class Renderer:
         assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
         start_number = assignment.start_number
         key = result_key(order.order_id, start_number)
-        await store.put(key, path)
         thumbnail_key = result_thumbnail_key(order.order_id, start_number)
-        await store.put(thumbnail_key, path.with_suffix(".jpg"))
+        await asyncio.gather(
+            store.put(key, path), store.put(thumbnail_key, path.with_suffix(".jpg"))
+        )
         return Result(**dict(video), key=key, attempt=start_number, thumbnail_key=thumbnail_key)
 
     async def _run_engine(

@@ -29,8 +29,8 @@ from inference.fomm.plausibility import (
     judge_places,
     judge_spread,
 )
+from inference.media.file import check_output
 from inference.media.video import ClipReader
-from inference.media.writer import check_output
 from inference.motion import Keypoints, adapt_scale, normalise
 from inference.square_crop import clip_square, crop_square, face_square
 from inference.template_build import driving_portrait, is_up_to_date

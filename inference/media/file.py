@@ -1,9 +1,10 @@
-"""Check that a person's file can be opened, before a decoder reads it."""
+"""Check that a person's file can be opened, before a decoder reads it, and a result written."""
 
 import errno
 import math
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from jobs.errors import (
@@ -60,3 +61,25 @@ def check_file(path: Path, max_bytes: int) -> None:
             size_mb=math.ceil(facts.st_size / 100_000) / 10,
             limit_mb=max_bytes // 100_000 / 10,
         )
+
+
+def check_output(target: Path) -> None:
+    """Raise unless a file can be written at `target`; called before a long computation.
+
+    Raises:
+        OutputNotWritable: the folder is missing or cannot be written, or `target` is a folder.
+        DiskFull: the disk is full.
+    """
+    folder = target.parent
+    try:
+        if not folder.is_dir():
+            reason = f"there is no folder {folder}"
+        elif target.is_dir():
+            reason = "it is a folder"
+        else:
+            # Unnamed where the system supports it, so that nothing can be left behind.
+            with tempfile.TemporaryFile(dir=folder):
+                return
+    except OSError as exc:
+        raise write_error(target, exc) from exc
+    raise OutputNotWritable(path=str(target), reason=reason)

@@ -99,6 +99,7 @@ def look_at(
     limits: LookLimits | None = None,
     *,
     find_faces: bool = True,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> tuple[PhotoFindings, ClipFindings | VoiceFindings | None]:
     """Look at a photo and, if there is one, at a clip or a voice; both at the same time.
 
@@ -108,6 +109,7 @@ def look_at(
         folder: where `photo.png`, `sheet.png` and the files of the lead are put; it exists.
         limits: the defaults if None.
         find_faces: whether to look for faces in the photo.
+        meanwhile: called after the children have started; what it raises ends them.
 
     Raises:
         MediaError: one of the two cannot be used; then nothing is left in `folder`.
@@ -120,6 +122,7 @@ def look_at(
     def both() -> tuple[PhotoFindings, ClipFindings | VoiceFindings | None]:
         with start_photo_look(photo, folder, limits, find_faces=find_faces) as photo_child:
             if lead is None:
+                meanwhile()
                 return photo_child.answer(PhotoFindings), None
             form: type[ClipFindings | VoiceFindings]
             if isinstance(lead, VoicePart):
@@ -127,6 +130,7 @@ def look_at(
             else:
                 lead_child, form = start_clip_look(lead, folder, limits), ClipFindings
             with lead_child:
+                meanwhile()
                 photo_found = photo_child.answer(PhotoFindings)
                 try:
                     return photo_found, lead_child.answer(form)

@@ -40,6 +40,8 @@ class ClipLimits:
         max_frames: of the part that is used; None for no limit.
         max_side: the longer side of the normalised frames, px; None for no limit.
         audio: whether the sound is kept.
+        compact: whether the normalised file is compressed well, to be kept. If not, it is as good
+            and made in half the time, but five times as large.
         exact: whether the normalised frames are bit-exact, as ffmpeg decodes them by default: in
             their own size whatever `max_side` says, all frames of a constant rate however high it
             is, alpha dropped. The file is many times larger.
@@ -51,6 +53,7 @@ class ClipLimits:
     max_frames: int | None = 36_000
     max_side: int | None = 1280
     audio: bool = True
+    compact: bool = True
     exact: bool = False
 
 

@@ -1,11 +1,11 @@
-"""Thumbnails of finished videos in the form that Telegram accepts."""
+"""Thumbnails of videos in the form that Telegram accepts."""
 
 from pathlib import Path
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
-
-from inference.media.probe import probe
-from inference.media.video import ClipReader
 
 THUMBNAIL_SIDE_PX = 320
 """Telegram ignores thumbnails that are larger, and those of 200 kB and more."""
@@ -14,15 +14,14 @@ THUMBNAIL_SIDE_PX = 320
 _QUALITY = 80
 
 
-def write_thumbnail(video: Path, target: Path) -> None:
-    """Write the first frame of one of our own mp4 files as a small JPEG.
+def write_thumbnail(frame: npt.NDArray[np.uint8], target: Path) -> None:
+    """Write a frame, uint8 (H, W, 3) RGB, as a small JPEG.
 
     Raises:
-        MediaError: the video cannot be read.
         OSError: `target` cannot be written.
     """
-    shown = probe(video)
-    scale = min(1.0, THUMBNAIL_SIDE_PX / max(shown.width, shown.height))
-    width, height = (max(1, round(side * scale)) for side in (shown.width, shown.height))
-    with ClipReader(video, width=width, height=height) as frames:
-        Image.fromarray(next(frames)).save(target, format="JPEG", quality=_QUALITY)
+    height, width = frame.shape[:2]
+    scale = min(1.0, THUMBNAIL_SIDE_PX / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    Image.fromarray(np.asarray(small, np.uint8)).save(target, format="JPEG", quality=_QUALITY)

@@ -33,7 +33,7 @@ from jobs.errors import (
 )
 
 # Visually lossless; the normalised clip is deleted with the order.
-_NEARLY_LOSSLESS = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "14", "-profile:v", "high")
+_NEARLY_LOSSLESS = ("-c:v", "libx264", "-crf", "14", "-profile:v", "high", "-preset")
 _LOSSLESS = ("-c:v", "libx264rgb", "-preset", "ultrafast", "-crf", "0")
 # In MPEG streams ffmpeg may seek into the middle of a group of pictures, whose first frames are
 # broken then. So it seeks to this much earlier, or not at all if the start is earlier than that.
@@ -122,7 +122,8 @@ def normalise_clip(
         coding = [*_LOSSLESS, "-vf", _exact_filter(shown)]
     else:
         width, height = _even_size(width, height, limits.max_side)
-        coding = [*_NEARLY_LOSSLESS, "-vf", _picture_filter(facts, (width, height))]
+        preset = "veryfast" if limits.compact else "ultrafast"
+        coding = [*_NEARLY_LOSSLESS, preset, "-vf", _picture_filter(facts, (width, height))]
     arguments = _normalising(source, facts, coding, cut)
     try:
         size_limit = ["-max_pixels", str(limits.max_pixels)]

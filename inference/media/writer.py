@@ -1,7 +1,6 @@
 """Write frames, with the driving clip's sound, to an mp4, a lossless mkv, a GIF or a WebP."""
 
 import secrets
-import tempfile
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -13,8 +12,8 @@ import numpy.typing as npt
 
 from inference.media.animated_picture import ANIMATION_SUFFIXES, AnimatedPicture
 from inference.media.ffmpeg import THREADS, Ffmpeg, file_url, input_arguments
-from inference.media.file import write_error
-from jobs.errors import AnimatoError, DiskFull, EncoderFailed, OutputNotWritable
+from inference.media.file import check_output, write_error
+from jobs.errors import AnimatoError, DiskFull, EncoderFailed
 
 # The filter that tags the pictures' colour space; ffmpeg's encoder copies the tags.
 BT709 = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
@@ -26,28 +25,6 @@ _ONE_KEY_FRAME = ("-x264-params", "keyint=infinite:scenecut=0")
 LOSSLESS_SUFFIX = ".mkv"
 # A sound track may end this much later than the pictures and still be copied.
 _SOUND_TOLERANCE_S = Fraction(1, 1000)
-
-
-def check_output(target: Path) -> None:
-    """Raise unless a file can be written at `target`; called before a long computation.
-
-    Raises:
-        OutputNotWritable: the folder is missing or cannot be written, or `target` is a folder.
-        DiskFull: the disk is full.
-    """
-    folder = target.parent
-    try:
-        if not folder.is_dir():
-            reason = f"there is no folder {folder}"
-        elif target.is_dir():
-            reason = "it is a folder"
-        else:
-            # Unnamed where the system supports it, so that nothing can be left behind.
-            with tempfile.TemporaryFile(dir=folder):
-                return
-    except OSError as exc:
-        raise write_error(target, exc) from exc
-    raise OutputNotWritable(path=str(target), reason=reason)
 
 
 class VideoWriter:

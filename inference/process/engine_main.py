@@ -218,9 +218,8 @@ def render_wish(
     if engine.weights is not None:
         limits = replace(limits, checkpoints_dir=engine.weights.folder)
     source = TemplateSource(templates_dir, folder, limits, keeps_tracks=True)
-    video = animate_photo(wish, engine, folder / RESULT_NAME, source, listener)
-    write_thumbnail(folder / RESULT_NAME, folder / THUMBNAIL_NAME)
-    return video
+    listener = replace(listener, show=lambda frame: write_thumbnail(frame, folder / THUMBNAIL_NAME))
+    return animate_photo(wish, engine, folder / RESULT_NAME, source, listener)
 
 
 def _mark_end(number: int) -> None:

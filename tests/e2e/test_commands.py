@@ -186,6 +186,15 @@ def test_help_loads_no_heavy_library() -> None:
     assert not (NEURAL | {"cv2", "skimage", "scipy", "av", "numpy"}) & set(loaded)
 
 
+def test_what_makes_videos_is_loaded_only_while_the_input_is_looked_at() -> None:
+    code = "import sys, animato.surroundings, inference.engines.mesh; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "inference.command" in loaded
+    assert not {"av", "imageio", "PIL", "inference.pipeline", "ai_edge_litert"} & set(loaded)
+
+
 @pytest.mark.parametrize("engine", ["mesh", "still"])
 def test_engines_without_networks_load_no_network_library(
     engine: str, photo: Path, tmp_path: Path

@@ -300,6 +300,16 @@ def test_progress_rises_to_the_end(photo: Path, tmp_path: Path, source: Template
     assert reports == [(5, 12), (10, 12), (12, 12)]
 
 
+def test_first_frame_alone_is_shown_to_the_listener(
+    photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource
+) -> None:
+    shown: list[Picture] = []
+    listener = Listener(show=shown.append)
+    animate_photo(wish_of(photo, NOD), StillEngine(), tmp_path / "a.mp4", source, listener)
+    assert len(shown) == 1
+    np.testing.assert_array_equal(shown[0], picture)
+
+
 @pytest.mark.usefixtures("landmarker")
 @pytest.mark.parametrize("engine", [MeshEngine, StillEngine])
 def test_a_cancelled_animation_leaves_no_file_and_no_thread(

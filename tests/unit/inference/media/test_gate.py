@@ -30,6 +30,7 @@ from jobs.errors import (
     ProcessKilled,
     StartBeyondEnd,
     UnsupportedClip,
+    WeightsMissing,
 )
 from jobs.model import MediaWarning
 
@@ -147,6 +148,25 @@ def test_photo_and_clip_are_looked_at_together(photo: Path, clip: Path, folder: 
     assert clip_look is not None
     assert clip_look.frame_count == 5
     assert look_at(photo, None, folder)[1] is None
+
+
+def test_caller_works_while_both_are_looked_at(photo: Path, clip: Path, folder: Path) -> None:
+    running = []
+    found = look_at(
+        photo, ClipPart(clip), folder, meanwhile=lambda: running.extend(folder.glob("look-*"))
+    )
+    assert len(running) == 2
+    assert found[1] is not None
+
+
+def test_failure_of_the_caller_ends_the_looks(photo: Path, clip: Path, folder: Path) -> None:
+    def fail() -> None:
+        raise WeightsMissing(path="a.pt", hint="fetch it")
+
+    for lead in (None, ClipPart(clip)):
+        with pytest.raises(WeightsMissing):
+            look_at(photo, lead, folder, meanwhile=fail)
+        assert list(folder.iterdir()) == []
 
 
 def test_bad_clip_takes_the_good_photo_with_it(photo: Path, tmp_path: Path, folder: Path) -> None:

@@ -27,6 +27,7 @@ from jobs.errors import (
     NoFrameDecoded,
     StartBeyondEnd,
 )
+from jobs.templates import SHIPPED_TEMPLATES
 
 TEST_PICTURES = "testsrc2=s=96x64:r=25:d=2"
 TONE = "sine=440:d=2"
@@ -126,6 +127,19 @@ def test_a_normal_clip_keeps_its_frames_and_says_what_it_is(tmp_path: Path) -> N
         assert video.codec_context.pix_fmt == "yuv420p"
         times = sorted(p.pts * video.time_base for p in mp4.demux(video) if p.pts is not None)
     assert times == [Fraction(index, 25) for index in range(50)]
+
+
+def test_clip_that_is_not_kept_is_larger_and_no_worse(tmp_path: Path) -> None:
+    source = SHIPPED_TEMPLATES / "blink.mp4"
+    original = np.array(frames_of(source), int)
+    sizes, errors = [], []
+    for compact in (True, False):
+        limits = ClipLimits(max_side=None, compact=compact)
+        clip = normalise_clip(source, tmp_path / f"{compact}.mp4", limits)
+        sizes.append(clip.path.stat().st_size)
+        errors.append(float(((np.array(frames_of(clip.path), int) - original) ** 2).mean()))
+    assert sizes[1] > 2 * sizes[0]
+    assert errors[1] < 1.1 * errors[0]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import pytest
 import skimage.data
 
 from inference.media.ffmpeg import executable
+from inference.media.file import check_output
 from inference.media.video import ClipReader, normalise_clip
-from inference.media.writer import VideoWriter, check_output
+from inference.media.writer import VideoWriter
 from jobs.errors import DiskFull, EncoderFailed, OutputNotWritable
 
 
