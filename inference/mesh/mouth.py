@@ -34,6 +34,7 @@ Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 _NARROW, _NARROW_SHADE = 0.08, 0.6  # gap, mouth widths: teeth are in the shade of the lips
+_WARM_SHADE = np.array([0, 0.5, 0.55], np.float32)  # where lips close: red light is left
 
 
 class Mouth:
@@ -125,7 +126,8 @@ class Mouth:
         shown, own = self._painted_share(target, moment, gap), inside
         if self._own is not None and shown < 1:
             own = self._own.over(inside, points, target)
-            own *= 1 - _NARROW_SHADE * (1 - smooth(gap / _NARROW))
+            left = 1 - _NARROW_SHADE * (1 - smooth(gap / _NARROW))
+            own *= left ** (1 + moment.closing * _WARM_SHADE)
         if shown == 0:
             return own
         lit = 0.4 + 0.6 * smooth(np.minimum(area.a, 1 - area.a) / 0.22)

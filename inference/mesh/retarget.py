@@ -179,6 +179,8 @@ class Retargeter:
         lengths = np.linalg.norm(apart, axis=1)
         along = apart / np.maximum(lengths, 1e-9)[:, None]
         along[(lengths < _NEAR_LIPS_CM) | (apart[:, 1] < 0)] = 0, 1, 0
+        # A lower lip behind the teeth lies behind the upper lip, too.
+        along += min(1.0, 2 * closing) * (np.array([0, 1, 0]) - along)
         # Added to the photo's own vector, so that lips at rest are not moved.
         half = (own + along * (distances[inner] - own_lengths)[:, None]) / 2
         half += closing * (along * distances[inner, None] / 2 - half)

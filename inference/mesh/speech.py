@@ -51,8 +51,9 @@ _HEAD_CURVES = frozenset(
 _PROFILE = np.sin(np.linspace(0, np.pi, 11))
 # Mouth widths: how far rounded lips stay apart, and lips of which the lower one is at the teeth.
 _ROUND_HOLE, _BITE_GAP = 0.11, 0.095
-# Shares of the photo's own opening that a face closes when it speaks, and at the teeth.
-_SPEAKING_CLOSES, _BITE_CLOSES = 0.55, 0.6
+# Shares of the photo's own opening that close when a face speaks, by rounded lips, at the teeth.
+_SPEAKING_CLOSES, _ROUND_CLOSES, _BITE_CLOSES = 0.55, 0.5, 0.9
+_FADE_FRAMES = 6.0  # from the film's ends, which show the photo
 
 
 class SpeechShapes:
@@ -81,13 +82,17 @@ class SpeechShapes:
         amounts = _amounts_of(speech, index)
         head = self._shapes.moment(_head_values(speech, head_index))
         parted = _summed(amounts, self._parting)
-        seal, bite = amounts[SpeechChannel.SEAL], amounts[SpeechChannel.BITE]
-        opens = (1 - seal) * (1 - _SPEAKING_CLOSES * amounts[SpeechChannel.SPEAKING])
+        from_end = min(index, speech.frame_count - 1 - index) / _FADE_FRAMES
+        speaking = amounts[SpeechChannel.SPEAKING] * float(smoothstep(from_end))
+        kept = 1 - amounts[SpeechChannel.SEAL]
+        kept *= 1 - _SPEAKING_CLOSES * speaking
+        kept *= 1 - _ROUND_CLOSES * amounts[SpeechChannel.ROUND]
+        kept *= 1 - _BITE_CLOSES * amounts[SpeechChannel.BITE]
         return replace(
             head,
             expression=head.expression + parted + _summed(amounts, self._meeting),
             gaps=self._gaps(amounts, parted),
-            closing=1 - opens * (1 - _BITE_CLOSES * bite),
+            closing=1 - kept,
             teeth=amounts[SpeechChannel.TEETH],
         )
 

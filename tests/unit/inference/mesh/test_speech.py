@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inference.engine import Picture
-from inference.faces.head import Head
+from inference.faces.head import Head, mouth_width
 from inference.faces.landmarker import Landmarker, Landmarks
 from inference.faces.topology import (
     IRIS_RINGS,
@@ -52,8 +52,9 @@ def shapes(landmarker: Landmarker) -> SpeechShapes:
     return SpeechShapes(landmarker.mesh)
 
 
-def moment(shapes: SpeechShapes, sounds: Sounds, *, head: CurveMotion | None = None) -> Moment:
-    return shapes.moment(spoken(sounds, head=head), 0, 0)
+def moment(shapes: SpeechShapes, sounds: Sounds) -> Moment:
+    """The moment in the middle of a long sound."""
+    return shapes.moment(spoken(*[sounds] * 21), 10, 10)
 
 
 @pytest.fixture
@@ -210,6 +211,33 @@ def test_an_open_mouth_closes_partly_while_its_face_speaks(
     assert pause.gaps.max() == pytest.approx(0.45 * astronaut_renderer.head.gaps.max())
 
 
+def test_an_open_mouth_is_the_photos_at_both_ends(
+    shapes: SpeechShapes, astronaut_renderer: FaceRenderer
+) -> None:
+    speech = spoken(*[{"speaking": 1.0}] * 20)
+    gaps = [
+        astronaut_renderer.pose(shapes.moment(speech, index, index)).gaps.max()
+        for index in range(20)
+    ]
+
+    own = astronaut_renderer.head.gaps.max()
+    assert gaps[0] == gaps[-1] == own
+    assert np.abs(np.diff(gaps)).max() < 0.2 * own
+
+
+def test_lips_stay_apart_downwards_when_one_is_behind_the_other(
+    shapes: SpeechShapes, plain_head: Head, landmarker: Landmarker, no_scores: Doubles
+) -> None:
+    points = plain_head.points.copy()
+    points[LOWER_INNER_LIP[1:-1], 2] += 0.5
+    head = replace(plain_head, points=points)
+
+    shape = Retargeter(head, no_scores, landmarker.mesh).shape(moment(shapes, F))
+
+    down = (shape.points[LOWER_INNER_LIP] - shape.points[UPPER_INNER_LIP])[3:8, 1]
+    assert (down > 0.8 * shape.gaps[3:8] * mouth_width(shape.points)).all()
+
+
 def test_a_mouth_that_is_wide_open_closes_more(
     shapes: SpeechShapes, plain_head: Head, landmarker: Landmarker, no_scores: Doubles
 ) -> None:
@@ -286,8 +314,7 @@ def test_a_template_leads_the_head_and_the_sound_the_mouth(
     landmarker: Landmarker, shapes: SpeechShapes
 ) -> None:
     template = drawn(0, yaw=0.2, brow=1.0, blink_left=1.0, jaw=1.0, smile=1.0, cheeks=1.0)
-    at_peak = [{"yaw": 20.0, "brow": 1.0}] * 12 + [U | {"yaw": 20.0, "brow": 1.0}]
-    speech = spoken(*at_peak, head=template)
+    speech = spoken(*[U | {"yaw": 20.0, "brow": 1.0}] * 25, head=template)
 
     led = shapes.moment(speech, 12, 12)
 
