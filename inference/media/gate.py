@@ -175,7 +175,7 @@ def look_at_voice(
     *,
     child: Sequence[str] = CHILD,
 ) -> VoiceFindings:
-    """Look at a voice alone; `voice.m4a` and `voice.npz` go into `folder`; see `look_at`."""
+    """Look at a voice alone; its files go into `folder`; see `look_at`. `child` is for tests."""
 
     def one() -> VoiceFindings:
         with start_voice_look(part, folder, limits or LookLimits(), command=child) as looking:
