@@ -108,9 +108,10 @@ def onset_s(sound: Doubles) -> float:
 
 def mouth_gaps(video: bytes) -> Doubles:
     """How far the lips are apart in each picture, in mouth widths, as the landmarks say."""
-    network, gaps = landmarker(), []
-    for frame in media.frames(video):
-        points = look_at_face(network, frame, find_faces(frame, network)[0]).points
+    network, gaps, frames = landmarker(), [], list(media.frames(video))
+    face = find_faces(frames[0], network)[0]
+    for frame in frames:
+        points = look_at_face(network, frame, face).points
         gaps.append(lip_gaps(points).max() / mouth_width(points))
     return np.array(gaps)
 
