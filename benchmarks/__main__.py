@@ -1,4 +1,4 @@
-"""`make bench`: speed and memory of the command line, the engines and the service, as tables.
+"""`make bench`: speed and memory of the command line, engines, voices and service, as tables.
 
 Whole runs are timed from outside, from process start to exit; each figure is the median of several.
 `--quick` does one run of each.
@@ -22,6 +22,7 @@ from benchmarks.fomm_memory import measure_memory
 from benchmarks.mesh_parts import measure_parts
 from benchmarks.run import CLI, Run, row, run
 from benchmarks.service import tell_service
+from benchmarks.voice import measure_voice
 from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
 from jobs.templates import SHIPPED_TEMPLATES
@@ -72,6 +73,9 @@ def main() -> None:
         )
         row("peak memory, 150 frames", f"{short_run.peak_mb:.0f} MB")
         row("peak memory, 1500 frames", f"{long_run.peak_mb:.0f} MB")
+        sys.stdout.write("\nvoice, per second of sound\n")
+        for label, *cells in measure_voice(photo, min(count, 3)):
+            row(label, *cells)
         sys.stdout.write("\nengine fomm\n")
         for label, *cells in measure_fomm(max(count, 2)):
             row(label, *cells)
