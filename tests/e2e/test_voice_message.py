@@ -53,9 +53,9 @@ async def test_photo_then_voice_message_then_a_video_that_says_it(
     await dora.tap("Say this", await dora.sees("Shall it say this"))
     (message,) = await dora.videos()
     assert "video" in message, "an animation would have lost its sound"
-    assert message["caption"].startswith("🎤 Your recording\nMade with AI")
+    assert message["caption"].startswith("🎤 Speaking\nMade with AI")
     assert "The voice comes from the recording that was sent" in message["caption"]
-    await dora.sees("Your recording: done in")
+    await dora.sees("Speaking: done in")
 
     film = tmp_path / "film.mp4"
     film.write_bytes(await dora.file_of(message))

@@ -47,10 +47,10 @@ async def test_voice_after_its_photo_becomes_a_video_with_sound(talk: Talk) -> N
     assert "video" in video
     assert [call["method"] for call in await talk.desk.calls("sendAnimation")] == []
     title, *label = text_of(video).split("\n")
-    assert title == "🎤 Your recording"
+    assert title == "🎤 Speaking"
     assert label[-1].startswith("The voice comes from the recording that was sent")
     assert ["🔽 A little less", "🔼 A little more"] in labels(video)
-    await talk.shows("🎤 Your recording: done in")
+    await talk.shows("🎤 Speaking: done in")
 
 
 async def test_every_kind_of_recording_finds_the_photo_before_it(talk: Talk) -> None:
