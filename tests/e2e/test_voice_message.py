@@ -16,7 +16,7 @@ from jobs.findings import SPEECH_FRAME_RATE
 from tests.e2e.whole_service import Service, portrait, whole_service
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import Part
-from tests.unit.inference.media.sounds import RATE, decode, encode
+from tests.unit.inference.media.sounds import RATE, Samples, decode, encode
 from tests.unit.inference.voice.sounds import silence, vowel
 
 pytestmark = [pytest.mark.local_sockets, pytest.mark.asyncio(loop_scope="module")]
@@ -93,7 +93,7 @@ async def test_text_file_called_ogg_is_told_by_its_name(service: Service) -> Non
     await dora.sees("I cannot hear anything in voice.ogg")
 
 
-def delay_s(before: Doubles, after: Doubles) -> float:
+def delay_s(before: Samples, after: Samples) -> float:
     """How much later the same sound is heard, s; both 48 kHz."""
     size = len(before) + len(after)
     product = np.fft.rfft(after, size) * np.fft.rfft(before, size).conjugate()
@@ -101,7 +101,7 @@ def delay_s(before: Doubles, after: Doubles) -> float:
     return (lag - size if lag > size / 2 else lag) / RATE
 
 
-def onset_s(sound: Doubles) -> float:
+def onset_s(sound: Samples) -> float:
     """When a sound begins, s."""
     return float(np.argmax(np.abs(sound) > 0.1 * np.abs(sound).max())) / RATE
 
