@@ -146,6 +146,18 @@ async def test_voice_that_answers_a_card_belongs_to_its_photo(talk: Talk) -> Non
     assert (await talk.draft_of(second)).clip is None
 
 
+async def test_voice_that_answers_a_video_is_said_by_the_same_photo(talk: Talk) -> None:
+    video = await said_by(talk)
+    await talk.shows("done in")
+    await talk.photo(seed=2)
+    await talk.shows("Which movement?")
+    await talk.voice(reply_to=video["message_id"])
+    await talk.tap("Say this", await talk.shows(SAY_THIS))
+    await talk.videos(count=2)
+    first, second = talk.worker.orders
+    assert second.draft == first.draft
+
+
 async def test_voice_goes_to_the_card_that_asked_for_it(talk: Talk) -> None:
     first = await talk.photo(seed=1)
     card = await talk.shows("Which movement?")
