@@ -124,7 +124,7 @@ def examine(
         width, height = struct.unpack_from("<HH", head.ljust(10, b"\0"), 6)
         _check_pixels(path, width, height, max_pixels)
     try:
-        container = _open(path)
+        container = open_container(path)
     except (FFmpegError, UnicodeError) as exc:
         log.info("the clip cannot be opened: %s", exc)
         raised = MediaDamaged if is_known_format(head) else UnsupportedClip
@@ -133,8 +133,13 @@ def examine(
         return _facts_of_streams(container, path, max_pixels, max_rate)
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    options = {"protocol_whitelist": "file", "format_whitelist": READABLE_FORMATS}
+def open_container(path: Path, formats: str = READABLE_FORMATS) -> av.container.InputContainer:
+    """Open a file in one of these formats, and no other file.
+
+    Raises:
+        FFmpegError, UnicodeError: it cannot be opened.
+    """
+    options = {"protocol_whitelist": "file", "format_whitelist": formats}
     try:
         # In effect while the streams are probed, before we know their size.
         limit: list[Any] = [{"max_pixels": str(_MAX_PROBED_PIXELS)}] * 8  # PyAV's stub says str

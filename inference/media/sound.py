@@ -14,8 +14,14 @@ from av.error import FFmpegError
 
 from inference.media.ffmpeg import SOUND_FORMATS, Ffmpeg, file_url, input_arguments
 from inference.media.file import check_file
-from inference.media.limits import SoundLimits
-from inference.media.probe import has_decoder, is_known_format, is_playable, read_head
+from inference.media.limits import MAX_CLIP_PIXELS, SoundLimits
+from inference.media.probe import (
+    has_decoder,
+    is_known_format,
+    is_playable,
+    open_container,
+    read_head,
+)
 from jobs.errors import (
     DecoderFailed,
     DiskFull,
@@ -30,8 +36,10 @@ from jobs.errors import (
 
 # Recorders round lengths up, and encoders add a little at the end.
 _TOLERANCE_S = 0.1
-# Gaps and a late beginning are filled with silence, so that the sound begins at zero.
-_FILTER = "aresample=async=1:first_pts=0,aformat=sample_rates=48000:channel_layouts=mono|stereo"
+_FORM = "aformat=sample_rates=48000:channel_layouts=mono|stereo"
+# Gaps are filled with silence. A late beginning only if there is one: where a file goes on at
+# another rate, ffmpeg would fill it a second time.
+_FILTERS = (f"aresample=async=1,{_FORM}", f"aresample=async=1:first_pts=0,{_FORM}")
 
 
 @dataclass(frozen=True)
@@ -84,16 +92,14 @@ def normalise_sound(
     # A little more, to find out whether there is more.
     most_s = limits.max_duration_s + 2 * _TOLERANCE_S
     part_s = most_s if duration_s is None else min(duration_s, most_s)
-    arguments = [
-        *input_arguments(source, SOUND_FORMATS),
-        *("-map", f"0:{track}", "-af", _FILTER, "-c:a", "aac", "-b:a", "128k"),
-        *("-ss", f"{start_s:.6f}", "-t", f"{part_s:.6f}"),
-        *("-map_metadata", "-1", "-map_chapters", "-1", "-f", "mp4", "-y", file_url(target)),
-    ]
+    part = ["-ss", f"{start_s:.6f}", "-t", f"{part_s:.6f}"]
     try:
-        with Ffmpeg(arguments) as ffmpeg:
-            status = ffmpeg.finish()
-        length_s = _length_s(target)
+        for filters in _FILTERS:
+            with Ffmpeg(_normalising(source, track, [*part, "-af", filters], target)) as ffmpeg:
+                status = ffmpeg.finish()
+            begin_s, length_s = _times_s(target)
+            if begin_s == 0:
+                break
         if status == -signal.SIGXCPU:
             raise DecoderFailed(name=source.name, reason="it took too long")
         if ffmpeg.said("No space left on device"):
@@ -112,11 +118,20 @@ def normalise_sound(
     return NormalisedSound(target, length_s, damaged=status != 0 or ffmpeg.error_count > 0)
 
 
+def _normalising(source: Path, track: int, options: list[str], target: Path) -> list[str]:
+    """The ffmpeg arguments."""
+    return [
+        *("-max_pixels", str(MAX_CLIP_PIXELS)),  # of cover art
+        *input_arguments(source, SOUND_FORMATS),
+        *("-map", f"0:{track}", *options, "-c:a", "aac", "-b:a", "128k"),
+        *("-map_metadata", "-1", "-map_chapters", "-1", "-f", "mp4", "-y", file_url(target)),
+    ]
+
+
 def _sound_track(path: Path) -> int:
     """The index of the first audio track that can be decoded."""
-    options = {"protocol_whitelist": "file", "format_whitelist": SOUND_FORMATS}
     try:
-        container = av.open(file_url(path), options=options, metadata_errors="replace")
+        container = open_container(path, SOUND_FORMATS)
     except (FFmpegError, UnicodeError) as exc:
         raised = MediaDamaged if is_known_format(read_head(path)) else UnsupportedSound
         raise raised(name=path.name) from exc
@@ -130,13 +145,14 @@ def _sound_track(path: Path) -> int:
         raise UnsupportedSoundCodec(name=path.name)
 
 
-def _length_s(target: Path) -> float:
-    """The length of our own m4a, s; 0 if there is nothing in it."""
+def _times_s(target: Path) -> tuple[float, float]:
+    """Beginning and length of our own m4a, s; (0, 0) if there is nothing in it."""
     try:
         with av.open(file_url(target), format="mp4", options={"protocol_whitelist": "file"}) as m4a:
             track = next(iter(m4a.streams.audio), None)
             if track is None or track.duration is None or track.time_base is None:
-                return 0.0
-            return float(track.duration * track.time_base)
+                return 0.0, 0.0
+            begin, length = track.start_time or 0, track.duration
+            return float(begin * track.time_base), float(length * track.time_base)
     except (FFmpegError, OSError):
-        return 0.0
+        return 0.0, 0.0

@@ -24,7 +24,7 @@ from inference.mesh.mouth_area import MouthArea
 from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.own_mouth import OwnMouth, moved_lips, shows_teeth
 from inference.mesh.painted_mouth import painted_cavity
-from inference.mesh.retarget import SHUT_GAP
+from inference.mesh.retarget import SHUT_GAP, SHUT_NOISE
 from inference.mesh.sampling import mixed, smooth
 from inference.mesh.teeth import Arch, PaintedTeeth
 from inference.mesh.tone import Tone
@@ -78,13 +78,14 @@ class Mouth:
         """
         driven = moment.mouth
         gap = float(gaps.max())
-        moved = moved_lips(target.points - self._head.points)
+        speaks = _speaks(moment)
+        moves = max(speaks, float(smooth((self._moved(target) - 0.02) / 0.12)))
         if self._lip_edges is not None:
-            self._lip_edges.draw(frame, offset, target, gap, float(smooth((moved - 0.02) / 0.12)))
-        opacity = self._opacity(gap, moved)
+            self._lip_edges.draw(frame, offset, target, gap, moves)
+        opacity = self._opacity(gap, moves, speaks)
         if opacity == 0:
             return
-        area = MouthArea(frame.shape, offset, *self._lips(target))
+        area = MouthArea(frame.shape, offset, *self._lips(target, speaks))
         part = frame[area.rows, area.columns]
         if not part.size:
             return
@@ -98,22 +99,23 @@ class Mouth:
         drawn = mixed(part.astype(np.float32), colour, opacity * area.alpha)
         part[...] = np.clip(np.rint(drawn), 0, 255)
 
-    def _opacity(self, gap: float, moved: float) -> float:
+    def _opacity(self, gap: float, moves: float, speaks: float) -> float:
         """How opaque the filling is, 0 to 1."""
         if self._is_covered:
             return 0.0
         if self._own is not None:
-            return float(smooth((moved - 0.02) / 0.12) * smooth((gap - 0.01) / 0.02))
+            return float(moves * smooth((gap - 0.01) / 0.02))
         if self._gap >= SHUT_GAP:
-            return float(smooth((gap - 1.15 * self._gap - 0.03) / 0.08))
-        return float(smooth((gap - 0.012) / 0.05))
+            wider = float(smooth((gap - 1.15 * self._gap - 0.03) / 0.08))
+            return max(wider, speaks * float(smooth((gap - 0.012) / 0.05)))
+        return float(smooth((gap - max(0.012, self._gap - SHUT_NOISE)) / 0.05))
 
-    def _lips(self, target: Head) -> tuple[Doubles, Doubles]:
+    def _lips(self, target: Head, speaks: float) -> tuple[Doubles, Doubles]:
         """The outline of the opening; wider, where stretched teeth must be covered."""
         flat = target.projected(target.points)[:, :2]
         upper, lower = flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP]
         if self._gap >= SHUT_GAP and self._own is None:
-            wide = float(smooth((self._gap - 0.04) / 0.06))
+            wide = (1 - speaks) * float(smooth((self._gap - 0.04) / 0.06))
             upper = upper + 0.3 * wide * (flat[UPPER_OUTER_LIP] - upper)
             lower = lower + 0.12 * wide * (flat[LOWER_OUTER_LIP] - lower)
         return upper, lower
@@ -128,21 +130,29 @@ class Mouth:
             own = self._own.over(inside, points, target)
             left = 1 - _NARROW_SHADE * (1 - smooth(gap / _NARROW))
             own *= left ** (1 + moment.closing * _WARM_SHADE)
-        if shown == 0:
-            return own
-        lit = 0.4 + 0.6 * smooth(np.minimum(area.a, 1 - area.a) / 0.22)
-        colour = mixed(inside, self._teeth.over(inside, points), lit)
-        shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
-        return np.asarray(own + shown * (colour * (1 - shadow[..., None]) - own), np.float32)
+        if shown > 0:
+            lit = 0.4 + 0.6 * smooth(np.minimum(area.a, 1 - area.a) / 0.22)
+            colour = mixed(inside, self._teeth.over(inside, points), lit)
+            shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
+            own = own + shown * (colour * (1 - shadow[..., None]) - own)
+        return np.asarray(own, np.float32)
 
     def _painted_share(self, target: Head, moment: Moment, gap: float) -> float:
         """How much of painted upper teeth is seen, 0 to 1."""
         if self._own is None:
             return max(float(smooth((gap - 0.03) / 0.08)), moment.teeth * float(smooth(gap / 0.04)))
-        moved = moved_lips(target.points - self._head.points)
         # A face that speaks keeps the painted teeth also where its lips pass the photo's.
-        share = max(float(smooth((moved - 0.1) / 0.6)), float(smooth(2.5 * moment.closing)))
+        share = max(float(smooth((self._moved(target) - 0.1) / 0.6)), _speaks(moment))
         return self._own.missing * share
+
+    def _moved(self, target: Head) -> float:
+        """How far the lips are from those of the photo, cm."""
+        return moved_lips(target.points - self._head.points)
+
+
+def _speaks(moment: Moment) -> float:
+    """Whether a face speaks, 0 to 1; then all of the mouth's inside is drawn, in all frames."""
+    return float(smooth(2.5 * moment.closing))
 
 
 def _stretched(driven: DrivenMouth, gap: float) -> float:

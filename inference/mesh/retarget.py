@@ -33,6 +33,8 @@ from inference.mesh.moment import Moment
 
 SHUT_GAP = 0.05
 """Lips whose largest gap is smaller, in mouth widths, are shut."""
+SHUT_NOISE = 0.025
+"""Gaps of shut lips that are not seen."""
 _LIPS = np.array([13, 14])
 _MOUTH_REACH_CM, _SIZE_REACH_CM = 3.5, 3.2
 _LEAST_OVERLAP_CM2 = 1.0
@@ -43,7 +45,7 @@ _CROSSING = 0.03 * np.array([0.5, 0.9, 1, 1, 1, 0.9, 0.5])
 _LOWER_LID_RISE = 0.05
 _LID_SKIN_SHARE, _LEAST_LID_SKIN = 0.85, 0.05
 _GAP_NOISE = 0.008
-_SHUT_NOISE, _LEAST_GAP = 0.025, 0.012
+_LEAST_GAP = 0.012
 _NEAR_LIPS_CM = 0.25
 _LIP_BODY_CM = 1.1
 _UPPER_CLOSES, _LOWER_CLOSES = 0.24, 0.56  # shares of the distance
@@ -151,7 +153,7 @@ class Retargeter:
         if self._head.gaps.max() >= SHUT_GAP:
             gaps = np.maximum(0, own + change - overlap * np.minimum(own, np.maximum(change, 0)))
             return gaps, gaps
-        gaps = np.maximum(0, np.maximum(own - _SHUT_NOISE, 0) + change)
+        gaps = np.maximum(0, np.maximum(own - SHUT_NOISE, 0) + change)
         gaps[gaps < _LEAST_GAP] = 0
         # Points of shut lips are not on one line: they keep their places until the lips part.
         return gaps, np.maximum(own, gaps)

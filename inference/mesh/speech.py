@@ -53,7 +53,8 @@ _PROFILE = np.sin(np.linspace(0, np.pi, 11))
 _ROUND_HOLE, _BITE_GAP = 0.11, 0.095
 # Shares of the photo's own opening that close when a face speaks, by rounded lips, at the teeth.
 _SPEAKING_CLOSES, _ROUND_CLOSES, _BITE_CLOSES = 0.55, 0.5, 0.9
-_FADE_FRAMES = 6.0  # from the film's ends, which show the photo
+# From the film's ends, which show the photo.
+_FADE_FRAMES, _HEAD_FADE_FRAMES = 6.0, 12.0
 
 
 class SpeechShapes:
@@ -115,7 +116,8 @@ def _head_values(speech: Speech, index: int) -> Values:
     """The values of the curves that move head, eyes and brows."""
     if speech.head is not None:
         values = values_at(speech.head, _repeated_s(speech.head, index / SPEECH_FRAME_RATE))
-        return {name: value if name in _HEAD_CURVES else 0.0 for name, value in values.items()}
+        share = float(smoothstep((speech.frame_count - 1 - index) / _HEAD_FADE_FRAMES))
+        return {name: share * value * (name in _HEAD_CURVES) for name, value in values.items()}
     amounts = _amounts_of(speech, index)
     yaw, pitch, roll = (
         float(np.radians(amounts[name]))

@@ -10,6 +10,8 @@ import pytest
 from inference.media.ffmpeg import executable
 from inference.media.limits import SoundLimits
 from inference.media.sound import NormalisedSound, normalise_sound
+from inference.voice.features import SAMPLE_RATE
+from inference.voice.sound import read_sound
 from jobs.errors import (
     DiskFull,
     EmptyFile,
@@ -124,6 +126,30 @@ def test_sound_of_a_video_that_begins_late_begins_with_silence(tmp_path: Path) -
     heard = np.abs(decode(normalised(video(tmp_path / "a.mkv", *late)).path))
     assert heard[: round(0.45 * RATE)].max() < 0.01
     assert heard[round(0.55 * RATE) : RATE].max() > 0.1
+
+
+def test_gap_in_a_sound_is_silence(tmp_path: Path) -> None:
+    gap = ("-af", "aselect='not(between(t,1,1.999))'", "-c:a", "libopus")
+    found = normalised(encode(tmp_path / "a.webm", tone(3), *gap))
+    assert found.duration_s == pytest.approx(3, abs=0.03)
+    heard = np.abs(read_sound(found.path))  # without regard to times
+    assert len(heard) / SAMPLE_RATE == pytest.approx(3, abs=0.03)
+    assert heard[round(1.1 * SAMPLE_RATE) : round(1.9 * SAMPLE_RATE)].max() < 0.01
+    assert heard[round(2.1 * SAMPLE_RATE) : round(2.9 * SAMPLE_RATE)].max() > 0.1
+
+
+def test_file_that_goes_on_at_another_rate_is_heard_to_its_end(tmp_path: Path) -> None:
+    parts = [
+        encode(tmp_path / "1.mp3", tone(2), "-ar", "44100"),
+        encode(tmp_path / "2.mp3", tone(2), "-ar", "22050", "-ac", "2"),
+    ]
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    found = normalised(joined)
+    heard = np.abs(decode(found.path))
+    assert len(heard) / RATE == pytest.approx(4, abs=0.15)
+    for second in (0, 1, 2, 3):
+        assert heard[round((second + 0.3) * RATE) : round((second + 0.7) * RATE)].max() > 0.1
 
 
 def test_cover_art_does_not_cut_the_sound(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from inference.mesh.moment import DrivenMouth, Moment
 from inference.mesh.mouth import Mouth
 from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.renderer import FaceRenderer
+from inference.mesh.retarget import Retargeter
 from inference.mesh.tone import LUMA
 
 CORNER = (0, 0)
@@ -77,6 +78,21 @@ def test_shut_lips_are_not_filled(plain_head: Head) -> None:
     photo = two_hued()
 
     assert np.array_equal(filled(photo, plain_head, 0.0), photo)
+
+
+@pytest.mark.parametrize("parted_cm", [0.1, 0.16, 0.18, 0.21])
+def test_lips_that_are_a_little_apart_are_not_filled_at_rest(
+    plain_head: Head, landmarker: Landmarker, no_scores: Doubles, parted_cm: float
+) -> None:
+    head, gaps = opened(plain_head, parted_cm)
+    photo = two_hued()
+    at_rest = Retargeter(head, no_scores, landmarker.mesh).shape(Moment())
+    frame = photo.copy()
+    mouth = Mouth(photo, head.projected(head.points), head)
+    mouth.draw(frame, CORNER, head, at_rest.gaps, Moment())
+
+    assert gaps.max() < 0.05
+    assert np.array_equal(frame, photo)
 
 
 def test_a_painted_mouth_is_dark_below_its_teeth(plain_head: Head) -> None:

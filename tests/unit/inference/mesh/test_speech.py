@@ -57,11 +57,17 @@ def moment(shapes: SpeechShapes, sounds: Sounds) -> Moment:
     return shapes.moment(spoken(*[sounds] * 21), 10, 10)
 
 
+def skin() -> Picture:
+    """A photo of skin of two hues."""
+    photo = np.full((512, 512, 3), (200, 150, 130), np.uint8)
+    photo[np.arange(512) // 32 % 2 == 0] = 230, 135, 129
+    return photo
+
+
 @pytest.fixture
 def plain_renderer(plain_head: Head, landmarker: Landmarker, no_scores: Doubles) -> FaceRenderer:
-    """The canonical face, in skin of two hues, with shut lips."""
-    photo = np.full((512, 512, 3), (200, 150, 130), np.uint8)
-    photo[np.arange(512) // 32 % 2 == 0] += np.array([10, 0, 5], np.uint8)
+    """The canonical face, with shut lips."""
+    photo = skin()
     points = plain_head.projected(plain_head.points)
     for ring in IRIS_RINGS:
         points[ring, :2] += [[5, 0], [0, -5], [-5, 0], [0, 5]]
@@ -255,8 +261,7 @@ def test_teeth_do_not_change_while_a_face_speaks(plain_head: Head) -> None:
     points[[*LOWER_INNER_LIP[1:-1], *LOWER_OUTER_LIP[1:-1]], 1] += 0.7
     head = replace(plain_head, points=points)
     flat = head.projected(points)[:, :2]
-    photo = np.full((512, 512, 3), (200, 150, 130), np.uint8)
-    photo[np.arange(512) // 32 % 2 == 0] += np.array([10, 0, 5], np.uint8)
+    photo = skin()
     upper, lower = flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP]
     for part, colour in ((slice(None), (60, 20, 20)), (slice(4, 7), (180, 180, 120))):
         outline = np.concatenate([upper[part], lower[part][::-1]])
@@ -274,6 +279,27 @@ def test_teeth_do_not_change_while_a_face_speaks(plain_head: Head) -> None:
     x, y = np.rint(upper[5] + [3, 3]).astype(int)
     colours = np.array([frame[y, x] for frame in frames]).astype(float)
     assert np.ptp(colours[1:], axis=0).max() < 12
+
+
+@pytest.mark.parametrize("opening_cm", [0.3, 0.6, 1.2])
+def test_what_an_open_mouth_shows_does_not_change_while_its_face_speaks(
+    plain_head: Head, opening_cm: float
+) -> None:
+    """A photo's mouth without teeth is painted at all openings, not only when it opens wider."""
+    lower = [*LOWER_INNER_LIP[1:-1], *LOWER_OUTER_LIP[1:-1]]
+    points, moved = plain_head.points.copy(), plain_head.points.copy()
+    points[lower, 1] += 1.0
+    moved[lower, 1] += opening_cm
+    head, target = replace(plain_head, points=points), replace(plain_head, points=moved)
+    flat = head.projected(points)[:, :2]
+    photo = skin()
+    outline = np.concatenate([flat[UPPER_INNER_LIP], flat[LOWER_INNER_LIP][::-1]])
+    cv2.fillPoly(photo, [np.rint(outline).astype(np.int32)], (20, 90, 20))
+    frame = photo.copy()
+    Mouth(photo, flat, head).draw(frame, (0, 0), target, target.gaps, Moment(closing=0.55))
+
+    x, y = np.rint(target.projected(moved)[[13, 14], :2].mean(axis=0)).astype(int)
+    assert frame[y, x, 0] > frame[y, x, 1]
 
 
 @pytest.mark.parametrize("sounds", [M, A, U, F, S, LOUD])
@@ -314,7 +340,7 @@ def test_a_template_leads_the_head_and_the_sound_the_mouth(
     landmarker: Landmarker, shapes: SpeechShapes
 ) -> None:
     template = drawn(0, yaw=0.2, brow=1.0, blink_left=1.0, jaw=1.0, smile=1.0, cheeks=1.0)
-    speech = spoken(*[U | {"yaw": 20.0, "brow": 1.0}] * 25, head=template)
+    speech = spoken(*[U | {"yaw": 20.0, "brow": 1.0}] * 25, *[{}] * 20, head=template)
 
     led = shapes.moment(speech, 12, 12)
 
@@ -328,15 +354,17 @@ def test_a_template_leads_the_head_and_the_sound_the_mouth(
 
 
 def test_a_template_is_repeated(shapes: SpeechShapes) -> None:
-    speech = spoken(*[{}] * 80, head=drawn(0, yaw=0.2))
-    yaws = [shapes.moment(speech, index, index).turn[0] for index in range(80)]
+    speech = spoken(*[{}] * 90, head=drawn(0, yaw=0.2))
+    yaws = [shapes.moment(speech, index, index).turn[0] for index in range(90)]
 
     assert yaws[25:75] == pytest.approx(yaws[:25] * 2)
+    assert yaws[-1] == 0
+    assert np.abs(np.diff(yaws)).max() < 0.03
     assert min(yaws) == pytest.approx(-0.2, abs=0.01)
 
 
 def test_a_template_that_does_not_end_at_rest_goes_back(shapes: SpeechShapes) -> None:
-    speech = spoken(*[{}] * 60, head=drawn(yaw=0.2))
+    speech = spoken(*[{}] * 80, head=drawn(yaw=0.2))
     yaws = np.array([shapes.moment(speech, index, index).turn[0] for index in range(60)])
 
     assert np.abs(np.diff(yaws)).max() < 0.03
