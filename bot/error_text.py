@@ -19,6 +19,7 @@ from jobs.errors import (
     NoSound,
     NoSuchFace,
     NotSeamless,
+    NoVideoStream,
     SoundTooLong,
     SoundTooShort,
     StartBeyondEnd,
@@ -56,6 +57,10 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
     UnknownTemplate: "This movement is no longer available. Choose another one.",
     UnknownEngine: "This engine is no longer available. Choose a movement again.",
     ClipTooLong: ("This clip is longer than the {limit_s:g} s that I accept. Send a shorter one."),
+    NoVideoStream: (
+        "{name} has sound but no picture. Send a video; or send it as an audio file for the photo "
+        "to say."
+    ),
     UnsupportedSound: (
         "I cannot hear anything in {name}. Send a voice message, or an OGG, MP3, M4A or WAV file."
     ),

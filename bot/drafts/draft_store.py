@@ -137,12 +137,12 @@ class DraftStore:
             await self._redis.delete(draft_key(draft_id))
 
     async def note_card(self, chat_id: int, message_id: int, draft_id: str) -> None:
-        """Store whose card a message is, for replies to it."""
+        """Store whose card or result a message is, for replies to it."""
         with queue_errors(self._url):
             await self._redis.set(shown_key(chat_id, message_id), draft_id, ex=_DRAFT_KEPT_S)
 
     async def draft_of_message(self, chat_id: int, message_id: int | None) -> Draft | None:
-        """Return the draft whose photo or card a message is, or None."""
+        """Return the draft whose photo, card or result a message is, or None."""
         if message_id is None:
             return None
         with queue_errors(self._url):

@@ -110,7 +110,11 @@ class Delivery:
             with TemporaryDirectory(prefix="animato-") as folder:
                 message, final = await self._result_message(card, draft, status, Path(folder))
                 try:
-                    await self._sender.send(delivery.delivery_id, record, card.target, message)
+                    sent = await self._sender.send(
+                        delivery.delivery_id, record, card.target, message
+                    )
+                    # A clip or a recording may reply to it.
+                    await services.drafts.note_card(card.chat_id, sent, card.draft_id)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
                     final = refused_message(card, refused, services.texts)

@@ -375,7 +375,7 @@ class Ordering:
             if len(templates) == len(self._catalogue):
                 return _("✨ All movements")
             return _("✨ {count} movements", count=len(templates))
-        own = _("🎤 Your recording") if wish.voice else _("🎬 Your clip")
+        own = _("🎤 Speaking") if wish.voice else _("🎬 Your clip")
         title = title_of(templates[0]) if templates else own
         if wish.face_count > 1:
             title = _("{title}, {count} faces", title=title, count=wish.face_count)

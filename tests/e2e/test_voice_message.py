@@ -16,7 +16,7 @@ from jobs.findings import SPEECH_FRAME_RATE
 from tests.e2e.whole_service import Service, portrait, whole_service
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import Part
-from tests.unit.inference.media.sounds import RATE, decode, encode
+from tests.unit.inference.media.sounds import RATE, Samples, decode, encode
 from tests.unit.inference.voice.sounds import silence, vowel
 
 pytestmark = [pytest.mark.local_sockets, pytest.mark.asyncio(loop_scope="module")]
@@ -53,9 +53,9 @@ async def test_photo_then_voice_message_then_a_video_that_says_it(
     await dora.tap("Say this", await dora.sees("Shall it say this"))
     (message,) = await dora.videos()
     assert "video" in message, "an animation would have lost its sound"
-    assert message["caption"].startswith("🎤 Your recording\nMade with AI")
+    assert message["caption"].startswith("🎤 Speaking\nMade with AI")
     assert "The voice comes from the recording that was sent" in message["caption"]
-    await dora.sees("Your recording: done in")
+    await dora.sees("Speaking: done in")
 
     film = tmp_path / "film.mp4"
     film.write_bytes(await dora.file_of(message))
@@ -93,7 +93,7 @@ async def test_text_file_called_ogg_is_told_by_its_name(service: Service) -> Non
     await dora.sees("I cannot hear anything in voice.ogg")
 
 
-def delay_s(before: Doubles, after: Doubles) -> float:
+def delay_s(before: Samples, after: Samples) -> float:
     """How much later the same sound is heard, s; both 48 kHz."""
     size = len(before) + len(after)
     product = np.fft.rfft(after, size) * np.fft.rfft(before, size).conjugate()
@@ -101,16 +101,17 @@ def delay_s(before: Doubles, after: Doubles) -> float:
     return (lag - size if lag > size / 2 else lag) / RATE
 
 
-def onset_s(sound: Doubles) -> float:
+def onset_s(sound: Samples) -> float:
     """When a sound begins, s."""
     return float(np.argmax(np.abs(sound) > 0.1 * np.abs(sound).max())) / RATE
 
 
 def mouth_gaps(video: bytes) -> Doubles:
     """How far the lips are apart in each picture, in mouth widths, as the landmarks say."""
-    network, gaps = landmarker(), []
-    for frame in media.frames(video):
-        points = look_at_face(network, frame, find_faces(frame, network)[0]).points
+    network, gaps, frames = landmarker(), [], list(media.frames(video))
+    face = find_faces(frames[0], network)[0]
+    for frame in frames:
+        points = look_at_face(network, frame, face).points
         gaps.append(lip_gaps(points).max() / mouth_width(points))
     return np.array(gaps)
 

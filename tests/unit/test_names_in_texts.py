@@ -25,7 +25,7 @@ ENDINGS = "py|md|lua|ya?ml|toml|js|css|html"
 FILE = re.compile(rf"(?<![\w./<>*-])[\w./-]*\w\.(?:{ENDINGS})\b(?![\w/*-])")
 # `Engine.animate`, `jobs.model`
 DOTTED = re.compile(
-    rf"`(?![^`]*\.(?:{ENDINGS}|jpg|png|mp4)`)([A-Za-z_]\w*(?:\.\w+)+)(?:\([^`]*\))?`"
+    rf"`(?![^`]*\.(?:{ENDINGS}|jpg|png|mp4|m4a|ogg|npz)`)([A-Za-z_]\w*(?:\.\w+)+)(?:\([^`]*\))?`"
 )
 # In examples: texts.plural(...)
 CALL = re.compile(r"(?<![\w.`])([a-z_]\w*)\.([a-z_]\w*)\(")

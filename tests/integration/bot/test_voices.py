@@ -47,10 +47,10 @@ async def test_voice_after_its_photo_becomes_a_video_with_sound(talk: Talk) -> N
     assert "video" in video
     assert [call["method"] for call in await talk.desk.calls("sendAnimation")] == []
     title, *label = text_of(video).split("\n")
-    assert title == "🎤 Your recording"
+    assert title == "🎤 Speaking"
     assert label[-1].startswith("The voice comes from the recording that was sent")
     assert ["🔽 A little less", "🔼 A little more"] in labels(video)
-    await talk.shows("🎤 Your recording: done in")
+    await talk.shows("🎤 Speaking: done in")
 
 
 async def test_every_kind_of_recording_finds_the_photo_before_it(talk: Talk) -> None:
@@ -144,6 +144,18 @@ async def test_voice_that_answers_a_card_belongs_to_its_photo(talk: Talk) -> Non
     await talk.voice(reply_to=card["message_id"])
     await talk.shows(SAY_THIS)
     assert (await talk.draft_of(second)).clip is None
+
+
+async def test_voice_that_answers_a_video_is_said_by_the_same_photo(talk: Talk) -> None:
+    video = await said_by(talk)
+    await talk.shows("done in")
+    await talk.photo(seed=2)
+    await talk.shows("Which movement?")
+    await talk.voice(reply_to=video["message_id"])
+    await talk.tap("Say this", await talk.shows(SAY_THIS))
+    await talk.videos(count=2)
+    first, second = talk.worker.orders
+    assert second.draft == first.draft
 
 
 async def test_voice_goes_to_the_card_that_asked_for_it(talk: Talk) -> None:

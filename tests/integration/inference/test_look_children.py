@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from inference.media.gate import ClipPart, LookLimits
+from inference.media.gate import ClipPart, LookLimits, VoicePart
 from inference.media.limits import PhotoLimits
+from inference.voice.features import SAMPLE_RATE
 from jobs.errors import FileMissing, PhotoTooManyPixels, UnsupportedMedia
 from jobs.templates import SHIPPED_TEMPLATES
+from tests.unit.inference.media.sounds import encode
+from tests.unit.inference.voice.sounds import vowels
 from worker.look import Looks
 
 pytestmark = pytest.mark.local_sockets
@@ -44,6 +47,15 @@ async def test_photo_and_clip_are_looked_at_side_by_side(photo: Path, folder: Pa
     assert clip.frame_count == 10
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["clip.mp4", "photo.png", "sheet.png"]
+
+
+async def test_voice_is_looked_at_as_a_photo_is(folder: Path) -> None:
+    path = encode(folder.parent / "hello.ogg", vowels(), "-c:a", "libopus", rate=SAMPLE_RATE)
+    async with Looks(1) as looks:
+        voice = await looks.voice(VoicePart(path), folder, LookLimits())
+    assert (voice.path, voice.curves_path) == (folder / "voice.m4a", folder / "voice.npz")
+    assert (voice.name, voice.frame_count, voice.warnings) == ("hello.ogg", 65, ())
+    assert sorted(path.name for path in folder.iterdir()) == ["voice.m4a", "voice.npz"]
 
 
 async def test_findings_and_limits_are_those_of_the_gate(photo: Path, folder: Path) -> None:

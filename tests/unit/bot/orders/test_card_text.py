@@ -183,9 +183,9 @@ def test_caption_fits_however_long_a_label_is() -> None:
 
 
 def test_caption_says_whose_voice_it_is() -> None:
-    card = make_card(motion=Movement.of_voice(make_voice()), title="🎤 Your recording")
+    card = make_card(motion=Movement.of_voice(make_voice()), title="🎤 Speaking")
     assert caption(card, make_result(label="Made with AI"), ENGLISH).split("\n") == [
-        "🎤 Your recording",
+        "🎤 Speaking",
         "Made with AI",
         "The voice comes from the recording that was sent; it moves the lips. Nothing was cloned.",
     ]
