@@ -28,7 +28,7 @@ class _Rows(NamedTuple):
         number: of the triangle.
         row: of the grid.
         begin: first node in the row.
-        length: in nodes; may be 0.
+        length: number of nodes; may be 0.
     """
 
     number: Indices

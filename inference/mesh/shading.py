@@ -9,6 +9,7 @@ matters:
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -104,7 +105,7 @@ class SkinMap:
         return mapped
 
 
-def folds(maps: Sequence[Halves], calm: npt.NDArray[np.bool_], skin: Floats) -> Halves:
+def folds(maps: Sequence[npt.NDArray[Any]], calm: npt.NDArray[np.bool_], skin: Floats) -> Halves:
     """Return what brightens and darkens the skin, (n, 64, 64), -1 to 1: 1 for 35 % brighter.
 
     Args:
@@ -112,7 +113,8 @@ def folds(maps: Sequence[Halves], calm: npt.NDArray[np.bool_], skin: Floats) -> 
         calm: (n,) the neutral frames.
         skin: see `SkinMap`.
     """
-    neutral = np.mean([maps[index] for index in np.flatnonzero(calm)], axis=0, dtype=np.float32)
+    calm_maps = np.array([one for one, is_calm in zip(maps, calm, strict=True) if is_calm])
+    neutral = calm_maps.mean(axis=0, dtype=np.float32)
     slope = np.hypot(
         cv2.Sobel(neutral, -1, 1, 0, scale=0.25), cv2.Sobel(neutral, -1, 0, 1, scale=0.25)
     )
