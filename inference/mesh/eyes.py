@@ -175,10 +175,11 @@ class _Eye:
         """Return the frame's part with this eye drawn."""
         texture, below = self._texture, area.below
         shut = smooth((closing - 0.45) / 0.45)
+        beside = smooth((area.from_corners + 0.08) / 0.1)  # nothing far from the corners is drawn
         skin = texture.sample(texture.skin, area.a, self._lid_b(area, closing))
         seen = mixed(frame, self._ball(area, closing, shift), self._ball_alpha(area, shift))
         # Remains of the squeezed eye lie beneath the lashes of a shut one.
-        remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06)
+        remains = shut * smooth((area.lower + 0.1 - area.b) / 0.06) * beside
         seen = mixed(seen, skin, remains * (below > -0.03))
 
         own = texture.sample(texture.photo, area.a, area.was_upper + below)
@@ -192,7 +193,7 @@ class _Eye:
         covered = np.clip(0.5 - area.width * below, 0, 1)
         above = np.minimum(area.was_upper, area.upper) - area.b
         covered *= smooth((LASHES_ABOVE + 0.06 - above) / 0.03)
-        seen = mixed(seen, skin, covered * smooth((area.from_corners + 0.08) / 0.1))
+        seen = mixed(seen, skin, covered * beside)
         return shaded(seen, 1 - shut * self._gap_shade(area))
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:
