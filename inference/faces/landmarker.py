@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -106,7 +107,7 @@ class Landmarks:
     points: Doubles
     presence: float
 
-    @property
+    @cached_property
     def square(self) -> Square:
         """Where to look at the face again, or in the next frame."""
         left, right = self.points[OUTER_EYE_CORNERS, :2]
@@ -139,9 +140,9 @@ class Landmarker:
     def __init__(self, model: FaceModel) -> None:
         self.mesh: CanonicalMesh = model.mesh
         with _quiet():
-            self._detector = _interpreter(model.detector)
-            self._landmarks = _interpreter(model.landmarks, threads=2)
-            self._scores = _interpreter(model.scores)
+            self._detector = _Network(model.detector)
+            self._landmarks = _Network(model.landmarks, threads=2)
+            self._scores = _Network(model.scores)
 
     def detect(self, picture: Picture) -> list[Detection]:
         """Find faces that fill at least about a fifth of the picture's side, the surest first.
@@ -158,7 +159,7 @@ class Landmarker:
         left, upper = (_DETECTOR_PX - small_width) // 2, (_DETECTOR_PX - small_height) // 2
         padded = np.zeros((_DETECTOR_PX, _DETECTOR_PX, 3), np.float32)
         padded[upper : upper + small_height, left : left + small_width] = small
-        raw, logits = _run(self._detector, padded[None] / np.float32(127.5) - np.float32(1))
+        raw, logits = self._detector.run(padded[None] / np.float32(127.5) - np.float32(1))
         scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0].astype(np.float64), -80, 80)))
         kept = scores > _MIN_SCORE
         values = raw[0, kept].astype(np.float64)
@@ -182,7 +183,7 @@ class Landmarker:
             square: where the face is, see `Landmarks.square` and `Detection.square`.
         """
         part = cut_out(picture, square, _LOOK_PX)
-        flat, logit, _ = _run(self._landmarks, part[None].astype(np.float32) / np.float32(255))
+        flat, logit, _ = self._landmarks.run(part[None].astype(np.float32) / np.float32(255))
         inside = flat.reshape(POINTS, 3).astype(np.float64)
         turn = to_picture(square, _LOOK_PX)
         points = np.empty_like(inside)
@@ -194,7 +195,7 @@ class Landmarker:
     def scores(self, landmarks: Landmarks) -> Doubles:
         """Return the expression scores (52,) float64, each 0 to 1, named by `SCORES`."""
         points = landmarks.points[_SCORED_POINTS, :2].astype(np.float32)
-        return _run(self._scores, points[None])[0].ravel().astype(np.float64)
+        return self._scores.run(points[None])[0].ravel().astype(np.float64)
 
 
 # --- the detector's boxes ------------------------------------------------------------------------
@@ -310,19 +311,27 @@ def span(centre: float, reach: float, size: int) -> tuple[int, int]:
 # --- TensorFlow Lite -----------------------------------------------------------------------------
 
 
-def _interpreter(content: bytes, threads: int = 1) -> Any:
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - slow to import
+class _Network:
+    """A network, loaded.
 
-    interpreter = Interpreter(model_content=content, num_threads=threads)
-    interpreter.allocate_tensors()
-    return interpreter
+    Args:
+        content: of its file.
+        threads: that it uses.
+    """
 
+    def __init__(self, content: bytes, threads: int = 1) -> None:
+        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - slow to import
 
-def _run(interpreter: Any, value: Floats) -> list[Floats]:
-    """Return copies of the outputs, in order."""
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], value)
-    interpreter.invoke()
-    return [interpreter.get_tensor(output["index"]) for output in interpreter.get_output_details()]
+        self._interpreter: Any = Interpreter(model_content=content, num_threads=threads)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._outputs = [one["index"] for one in self._interpreter.get_output_details()]
+
+    def run(self, value: Floats) -> list[Floats]:
+        """Return copies of the outputs, in order."""
+        self._interpreter.set_tensor(self._input, value)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(number) for number in self._outputs]
 
 
 @contextlib.contextmanager

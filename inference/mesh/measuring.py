@@ -116,12 +116,13 @@ class TrackRecorder:
 
     def _folds(self, sights: Sequence[Sight], known: Frames, shown: Mask, calm: Frames) -> Folds:
         """The folds of the face in all frames, (n, 64, 64)."""
-        maps = np.array([sight.skin_map for sight in sights])
+        maps = [sight.skin_map for sight in sights]
         of_known = folds(maps, np.isin(known, calm), self._follower.skin_map.skin)
-        whole = bridged(of_known, known, len(shown))
-        found = np.empty(whole.shape, np.int8)
-        for index, of_frame in enumerate(eased(whole, shown, float(self._frame_rate))):
-            found[index] = np.rint(127 * of_frame)
+        found = np.empty((len(shown), *of_known.shape[1:]), np.int8)
+        # A row of all frames at a time: all rows take tens of megabytes.
+        for row in range(found.shape[1]):
+            whole = bridged(of_known[:, row].astype(np.float32), known, len(shown))
+            found[:, row] = np.rint(127 * eased(whole, shown, float(self._frame_rate)))
         return found
 
 
@@ -179,7 +180,7 @@ def _movement(
         return smoothed(whole(values), shown, window, noise)
 
     usual_scale = float(np.median(scale))
-    points = smoothed(bridged(points, known, len(shown)), shown, window, _NOISE_CM)
+    points = smoothed(bridged(points, known, len(shown)), shown, window, _NOISE_CM, in_place=True)
     return HeadMovement(
         points=points,
         angles=even(list(np.unwrap(angles, axis=0)), _NOISE_RAD),
@@ -217,7 +218,8 @@ def _differences(
         for first, end in pairwise(bounds):
             scale[first:end] = np.median(movement.scale[first:end])
             neck[first:end] = np.median(movement.neck[first:end], axis=0)
-    expression = movement.points - neutral.points.astype(np.float32)
+    expression = movement.points  # changed in place: a copy takes 6 KB per frame
+    expression -= neutral.points.astype(np.float32)
     for index in range(len(expression)):
         length = np.linalg.norm(expression[index], axis=1, keepdims=True)
         expression[index] *= np.minimum(1.0, _LONGEST_OFFSET_CM / np.maximum(length, 1e-9))

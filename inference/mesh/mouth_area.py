@@ -35,7 +35,6 @@ class MouthArea:
         upper: (h, w) float32, b of the upper lip there.
         lower: (h, w) float32, b of the lower lip there.
         width: of the mouth, px.
-        alpha: (h, w) float32, 1 between the lips, 0 outside.
     """
 
     def __init__(
@@ -52,13 +51,18 @@ class MouthArea:
         self.a, self.b = frame.of_pixels(self._low, self._high)
         self.upper, under = lines_at(self.a, frame.inside(upper), frame.inside(lower))
         self.lower = np.maximum(under, self.upper)
-        outline = np.concatenate([_ROUNDED @ upper, (_ROUNDED @ lower)[::-1]]) - offset - low
+        self._lips = upper, lower
+
+    @cached_property
+    def alpha(self) -> Floats:
+        """(h, w), 1 between the lips, 0 outside."""
         mask = np.zeros(self.a.shape, np.uint8)
-        soft = mask.astype(np.float32)
-        if mask.size:
-            cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-            soft = blurred(mask, max(0.6, _EDGE * self.width))
-        self.alpha = soft / 255
+        if not mask.size:
+            return mask.astype(np.float32)
+        upper, lower = (_ROUNDED @ lip - self._low for lip in self._lips)
+        outline = np.rint(np.concatenate([upper, lower[::-1]]) * 16).astype(np.int32)
+        cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, shift=4)
+        return blurred(mask, max(0.6, _EDGE * self.width)) / np.float32(255)
 
     @cached_property
     def places(self) -> Floats:

@@ -28,13 +28,13 @@ class _Rows(NamedTuple):
         number: of the triangle.
         row: of the grid.
         begin: first node in the row.
-        count: of nodes; may be 0.
+        length: number of nodes; may be 0.
     """
 
     number: Indices
     row: Indices
     begin: Indices
-    count: Indices
+    length: Indices
 
 
 class Triangles:
@@ -146,13 +146,13 @@ def _drawn(
     """
     width, height = size
     nodes = np.zeros(width * height, np.complex64)
-    before = np.cumsum(rows.count) - rows.count
-    place = np.arange(rows.count.sum())
-    along = (place - np.repeat(before, rows.count)).astype(np.float32)
-    place += np.repeat(rows.row * width + rows.begin - before, rows.count)
-    values = np.repeat(by_node.astype(np.complex64), rows.count)
+    before = np.cumsum(rows.length) - rows.length
+    place = np.arange(rows.length.sum())
+    along = (place - np.repeat(before, rows.length)).astype(np.float32)
+    place += np.repeat(rows.row * width + rows.begin - before, rows.length)
+    values = np.repeat(by_node.astype(np.complex64), rows.length)
     values *= along
-    values += np.repeat(at_begin.astype(np.complex64), rows.count)
+    values += np.repeat(at_begin.astype(np.complex64), rows.length)
     nodes[place] = values
     return nodes.view(np.float32).reshape(height, width, 2)
 

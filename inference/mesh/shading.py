@@ -8,6 +8,7 @@ matters:
     FoldShading        folds -> the photo, brighter and darker
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -33,6 +34,7 @@ from inference.mesh.tone import Tone
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 Folds = npt.NDArray[np.int8]
 
 SIDE = 64
@@ -94,38 +96,47 @@ class SkinMap:
     def _map(self, values: Doubles) -> Floats:
         """The values (468, k) of the vertices, interpolated: (64, 64, k)."""
         mapped = np.zeros((SIDE, SIDE, values.shape[1]), np.float32)
-        mapped[self._on_face] = (values[self._corners] * self._weights[..., None]).sum(axis=1)
+        # Vertex by vertex: a sum over an axis of three takes much longer.
+        of_corners = (
+            weights[:, None] * values[corners]
+            for corners, weights in zip(self._corners.T, self._weights.T, strict=True)
+        )
+        mapped[self._on_face] = sum(of_corners)
         return mapped
 
 
-def folds(maps: npt.NDArray[np.floating[Any]], calm: npt.NDArray[np.bool_], skin: Floats) -> Floats:
+def folds(maps: Sequence[npt.NDArray[Any]], calm: npt.NDArray[np.bool_], skin: Floats) -> Halves:
     """Return what brightens and darkens the skin, (n, 64, 64), -1 to 1: 1 for 35 % brighter.
 
     Args:
-        maps: (n, 64, 64) from `SkinMap.of_frame`, also in float16.
+        maps: of n frames, (64, 64) from `SkinMap.of_frame`.
         calm: (n,) the neutral frames.
         skin: see `SkinMap`.
     """
-    neutral = maps[calm].mean(axis=0, dtype=np.float32)
+    calm_maps = np.array([one for one, is_calm in zip(maps, calm, strict=True) if is_calm])
+    neutral = calm_maps.mean(axis=0, dtype=np.float32)
     slope = np.hypot(
         cv2.Sobel(neutral, -1, 1, 0, scale=0.25), cv2.Sobel(neutral, -1, 0, 1, scale=0.25)
     )
     smooth = np.exp(-((slope / _EDGE) ** 2))
     weights = skin * cv2.erode(smooth.astype(np.float32), np.ones((3, 3), np.uint8))
     total = np.maximum(blurred(weights, _LIGHT_BLUR * SIDE), 1e-3)
-    found = np.empty(maps.shape, np.float32)
+    found = np.empty((len(maps), SIDE, SIDE), np.float16)
     for index, one in enumerate(maps):
         change = one - neutral
         change -= blurred(change * weights, _LIGHT_BLUR * SIDE) / total
         found[index] = blurred(change * weights, _NOISE_BLUR * SIDE)
-    flat = found.reshape(len(found), -1)
-    cv2.GaussianBlur(
-        flat, (0, 0), sigmaX=1e-3, dst=flat, sigmaY=_TIME_BLUR, borderType=cv2.BORDER_REPLICATE
-    )
-    # One frame at a time: all of them take tens of megabytes.
-    for one in found:
-        clear = np.sign(one) * np.maximum(np.abs(one) - _NOISE, 0)
-        one[...] = np.tanh(clear / _DEEPEST)
+    # A row of all frames at a time: all rows take tens of megabytes.
+    for row in np.moveaxis(found, 1, 0):
+        smooth = cv2.GaussianBlur(
+            row.astype(np.float32),
+            (0, 0),
+            sigmaX=1e-3,
+            sigmaY=_TIME_BLUR,
+            borderType=cv2.BORDER_REPLICATE,
+        )
+        clear = np.sign(smooth) * np.maximum(np.abs(smooth) - _NOISE, 0)
+        row[...] = np.tanh(clear / _DEEPEST)
     return found
 
 

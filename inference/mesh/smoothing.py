@@ -29,7 +29,9 @@ def window_frames(frame_rate: float) -> int:
     return 2 * max(2, round(_WINDOW_S * frame_rate / 2)) + 1
 
 
-def smoothed(values: Values, trusted: Mask, window: int, noise: float = np.inf) -> Values:
+def smoothed(
+    values: Values, trusted: Mask, window: int, noise: float = np.inf, *, in_place: bool = False
+) -> Values:
     """Smooth (n, ...) values: parabolas fitted to `window` frames (Savitzky and Golay 1964).
 
     Each run of trusted frames is smoothed alone; runs shorter than the window are left as they are.
@@ -40,8 +42,9 @@ def smoothed(values: Values, trusted: Mask, window: int, noise: float = np.inf) 
         window: frames, odd.
         noise: what is further from the parabola is movement, as of lips that shut for a moment, and
             is kept; wholly from 2.5 times this on.
+        in_place: change `values`, and return them.
     """
-    result = values.copy()
+    result = values if in_place else values.copy()
     for first, end in runs(trusted):
         if end - first < window:
             continue

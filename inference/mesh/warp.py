@@ -85,17 +85,21 @@ class MeshWarp:
         self._rings = len(self._triangles) - len(mesh.triangles)
         self._over = np.isin(self._triangles, [lid[1:-1] for lid in UPPER_LIDS]).any(axis=1)
         self._eyes = _eye_triangles(self._triangles)
-        self._facing = np.sign(_doubled_areas(self._own[self._triangles, :2]))
+        # One array for each corner: sums over a short last axis are slow.
+        self._corners = np.ascontiguousarray(self._triangles.T)
+        self._facing = np.sign(_doubled_areas(self._own, self._corners))
 
     def displacement(self, posed: Posed) -> Displacement | None:
         """Return the displacement of everything that moves; None if nothing does."""
         target = _vertices(posed)
         offsets = self._hidden.sources(self._own, posed.head)[:, :2] - target[:, :2]
         moved = np.abs(offsets).max(axis=1) > _STILL_PX
-        moves = moved[self._triangles].any(axis=1)
+        moves = moved[self._corners].any(axis=0)
         if not moves.any():
             return None
-        part = self._part(_bounds(target[self._triangles[moves], :2]), self._step, _ROOM_NODES)
+        touched = np.zeros(len(target), np.bool_)
+        touched[self._triangles[moves]] = True
+        part = self._part(_bounds(target[touched, :2]), self._step, _ROOM_NODES)
         if part is None:
             return None
         order = self._order(target, moves)
@@ -122,11 +126,11 @@ class MeshWarp:
 
         Left out are ring triangles that do not move, slivers, and flipped triangles of the eyes.
         """
-        depth = target[self._triangles, 2].mean(axis=1)
+        depth = target[:, 2][self._corners].sum(axis=0)
         depth[: self._rings] = np.inf
         depth[self._over] -= _UPPER_LIDS_LAST
         order = np.argsort(-depth, kind="stable")
-        areas = _doubled_areas(target[self._triangles, :2])
+        areas = _doubled_areas(target, self._corners)
         useless = (np.arange(len(areas)) < self._rings) & ~moves
         unusable = (
             useless | (np.abs(areas) < _LEAST_AREA_PX2) | (self._eyes & (areas * self._facing < 0))
@@ -205,10 +209,16 @@ def _eye_triangles(triangles: Indices) -> Flags:
     return np.asarray(inside[0] | inside[1])
 
 
-def _doubled_areas(corners: Doubles) -> Doubles:
-    """Twice the areas of triangles (N, 3, 2), negative for those that turn the other way."""
-    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    return np.asarray(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0], np.float64)
+def _doubled_areas(points: Doubles, corners: Indices) -> Doubles:
+    """Twice the areas of triangles, negative for those that turn the other way.
+
+    Args:
+        points: (N, 2 or more).
+        corners: (3, T), numbers of points.
+    """
+    x, y = points[:, 0][corners], points[:, 1][corners]
+    doubled = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
+    return np.asarray(doubled, np.float64)
 
 
 def _bounds(points: Doubles) -> Doubles:

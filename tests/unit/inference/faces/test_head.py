@@ -72,3 +72,17 @@ def test_eye_coordinates_and_back(astronaut_landmarks: Landmarks) -> None:
         assert np.allclose(frame.inside(points[[left, right]]), [(0, 0), (1, 0)])
         assert np.allclose(frame.outside(frame.inside(points)), points)
         assert frame.down[1] > 0
+
+
+def test_pixels_have_the_coordinates_of_their_places() -> None:
+    frame = EyeFrame.between(np.array([412.5, 230.2]), np.array([455.0, 211.7]))
+    x, y = np.meshgrid(np.arange(400, 470), np.arange(190, 260))
+    wanted = frame.inside(np.stack([x, y], axis=-1).astype(np.float64))
+
+    a, b = frame.of_pixels((400, 190), (470, 260))
+
+    assert a.dtype == b.dtype == np.float32
+    np.testing.assert_allclose(a, wanted[..., 0], atol=1e-5)
+    np.testing.assert_allclose(b, wanted[..., 1], atol=1e-5)
+    for found, place in zip(frame.places(a, b), (x, y), strict=True):
+        np.testing.assert_allclose(found, place, atol=1e-3)

@@ -37,6 +37,13 @@ def test_a_parabola_is_kept_and_noise_is_not() -> None:
     assert smoothed(noise, all_frames, 7).std() < 0.7 * noise.std()
 
 
+def test_values_can_be_smoothed_in_place() -> None:
+    values = np.random.default_rng(2).normal(0, 1, (20, 100, 3)).astype(np.float32)
+    wanted = smoothed(values, mask("ooooooooo..ooooooooo"), 7, noise=0.5)
+    assert smoothed(values, mask("ooooooooo..ooooooooo"), 7, noise=0.5, in_place=True) is values
+    np.testing.assert_array_equal(values, wanted)
+
+
 def test_frames_on_both_sides_of_a_gap_are_not_mixed() -> None:
     shown = mask("oooooooo..oooooooo")
     values = np.where(np.arange(18) < 9, 0.0, 10.0)
