@@ -55,7 +55,10 @@ class ShownSpeech:
                 frames,
                 self.face,
                 frame_rate=self.frame_rate,
-                reopen=lambda: closing(drawn_frames(self.speech)),
+                reopen=lambda part: closing(
+                    frame[part.upper : part.lower, part.left : part.right]
+                    for frame in drawn_frames(self.speech)
+                ),
                 frame_count=self.frame_count,
             )
 
