@@ -14,16 +14,17 @@ import os, subprocess, sys, time
 started = time.perf_counter()
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 _, status, usage = os.wait4(process.pid, 0)
-print(time.perf_counter() - started, usage.ru_maxrss)
+print(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: seconds, and the peak memory of its largest process."""
+    """One run: seconds, processor time of all processes, peak memory of the largest one."""
 
     elapsed_s: float
+    cpu_s: float
     peak_mb: float
 
 
@@ -40,8 +41,10 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Ru
         check=True,
         env={**os.environ, **(environment or {})},
     )
-    elapsed_s, peak = launched.stdout.split()
-    return Run(float(elapsed_s), int(peak) * (1 if sys.platform == "darwin" else 1024) / 1e6)
+    elapsed_s, cpu_s, peak = launched.stdout.split()
+    return Run(
+        float(elapsed_s), float(cpu_s), int(peak) * (1 if sys.platform == "darwin" else 1024) / 1e6
+    )
 
 
 def row(*cells: str) -> None:
