@@ -17,6 +17,8 @@ from inference.voice.shapes import targets_of
 from inference.voice.speech import CURVES, Speech, SpeechChannel
 from jobs.findings import SPEECH_FRAME_RATE
 
+_FEW_VOWELS = 0.1  # as a share of what is loud; speech has more than twice as many
+
 
 def analyse(samples: Samples) -> Speech:
     """Return how a face speaks a sound; the same samples give the same curves, bit for bit.
@@ -31,6 +33,8 @@ def analyse(samples: Samples) -> Speech:
         sound = without_steady_noise(sound)
         features = Features.of(sound)
     targets = targets_of(recognise_phones(sound), features)
+    if features.is_one_voice and targets.vowel[features.is_loud].mean() < _FEW_VOWELS:
+        targets = targets_of(recognise_phones(sound, adapt=False), features)
     count = math.ceil(len(samples) * SPEECH_FRAME_RATE / SAMPLE_RATE)
     mouth = articulate(targets, features, count)
     curves = {

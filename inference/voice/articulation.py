@@ -15,7 +15,6 @@ from inference.voice.shapes import Mask, Targets
 from inference.voice.smoothing import Curve, smooth, smooth_step
 from jobs.findings import SPEECH_FRAME_RATE
 
-_LOUD = 0.1
 _VOWEL_MEMORY = 80  # frames over which the share of vowels is taken
 _MUSIC_SHARE, _SPEECH_SHARE = 0.06, 0.18
 _GATE = 0.14
@@ -64,7 +63,7 @@ def articulate(targets: Targets, features: Features, picture_count: int) -> Arti
         picture_count: how many pictures cover the sound, `SPEECH_FRAME_RATE` per second.
     """
     loudness = features.loudness
-    voice = _voice(targets, loudness)
+    voice = _voice(targets, features.is_loud)
     gate = smooth_step(smooth(loudness, 4, 7) / _GATE) * voice
     touch = smooth_step(smooth(loudness, 8, 10) / 0.1) * smooth_step(voice / 0.5)
     closures = [_grown(start - 1, end) for start, end in _runs(targets.shut)]
@@ -105,9 +104,8 @@ def _limited(values: Curve) -> Curve:
     return result
 
 
-def _voice(targets: Targets, loudness: Curve) -> Curve:
+def _voice(targets: Targets, is_loud: Mask) -> Curve:
     """Whether it is a voice, by the share of vowels in what is loud; music has few."""
-    is_loud = loudness > _LOUD
     loud = np.maximum(smooth(is_loud, _VOWEL_MEMORY), 0.02)
     share = smooth(is_loud & targets.vowel, _VOWEL_MEMORY) / loud
     return smooth_step((share - _MUSIC_SHARE) / (_SPEECH_SHARE - _MUSIC_SHARE))

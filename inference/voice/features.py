@@ -34,11 +34,14 @@ _QUIET, _LOUD = 30.0, 2.0
 _NEARBY_S, _NEARBY_STEP_S = 4.0, 0.5
 _SMALLEST_RANGE_DB = 6.0
 _HEARD = 0.15
+_AUDIBLE = 0.1
 _STEADY_DB = 2.6
 _PITCH_WINDOW = 320  # at half the sample rate
 _LOWEST_HZ, _HIGHEST_HZ = 70, 450
 _VOICED = 0.45
 _OCTAVE_COST = 0.03
+_CLEAR = 0.8
+_TONE, _ONE_VOICE = 0.9, 0.5  # shares of frames of one clear pitch, of all and of the loud ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,7 @@ class Features:
         brightness: 0..1, energy of the third formant against the first.
         middle: 0..1, energy of the second formant against the first.
         hiss: 0..1, energy above the formants.
+        is_clear: whether one pitch explains the sound; none does in drums and chords.
     """
 
     bands: dict[str, Curve]
@@ -62,16 +66,30 @@ class Features:
     brightness: Curve
     middle: Curve
     hiss: Curve
+    is_clear: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.loudness)
 
     @property
+    def is_loud(self) -> npt.NDArray[np.bool_]:
+        """Which frames are loud for this sound."""
+        return self.loudness > _AUDIBLE
+
+    @property
     def has_steady_noise(self) -> bool:
         """Whether a hiss that does not change is heard behind everything else."""
+        if _is_tone(self.is_clear):
+            return False
         smoothed = (smooth(self.bands[name], 2) for name in ("mid", "f3", "hi"))
         spreads = [float(np.subtract(*np.percentile(band, (25, 3)))) for band in smoothed]
         return sum(spreads) / len(spreads) < _STEADY_DB
+
+    @property
+    def is_one_voice(self) -> bool:
+        """Whether what is loud mostly has one pitch."""
+        clear = self.is_clear[self.is_loud]
+        return len(clear) > 0 and float(clear.mean()) > _ONE_VOICE
 
     @classmethod
     def of(cls, samples: Samples) -> "Features":
@@ -81,19 +99,28 @@ class Features:
             samples: (m,) in -1..1, `SAMPLE_RATE` per second.
         """
         bands = _bands(samples)
+        pitch, is_clear = _pitch(samples)
         loudness = (
-            np.zeros(len(bands["voice"])) if is_silent(samples) else _loudness(bands["voice"])
+            np.zeros(len(bands["voice"]))
+            if is_silent(samples)
+            else _loudness(bands["voice"], has_pauses=not _is_tone(is_clear))
         )
         heard = loudness > _HEARD
         return cls(
             bands,
             loudness,
-            np.where(loudness > 0.05, _pitch(samples), 0.0),
+            np.where(loudness > 0.05, pitch, 0.0),
             openness=_relative(bands["f1"] - bands["low"], heard),
             brightness=_relative(bands["f3"] - bands["f1"], heard),
             middle=_relative(bands["mid"] - bands["f1"], heard),
             hiss=smooth_step((bands["hi"] - bands["f1"] - 3) / 8),
+            is_clear=is_clear,
         )
+
+
+def _is_tone(is_clear: npt.NDArray[np.bool_]) -> bool:
+    """Whether there is one pitch nearly all the time, such as in a long vowel without pauses."""
+    return float(is_clear.mean()) > _TONE
 
 
 def is_silent(samples: Samples) -> bool:
@@ -127,9 +154,11 @@ def _bands(samples: Samples) -> dict[str, Curve]:
     return dict(zip(_BANDS_HZ, levels.T, strict=True))
 
 
-def _loudness(voice: Curve) -> Curve:
+def _loudness(voice: Curve, *, has_pauses: bool) -> Curve:
     level = smooth(voice, 2)
-    noise, peak = np.percentile(level, (10, 95))
+    quiet, peak = np.percentile(level, (10, 95))
+    # Without pauses, what is quietest is not the background.
+    noise = quiet if has_pauses else -np.inf
     reach, step = round(_NEARBY_S * FRAME_RATE), round(_NEARBY_STEP_S * FRAME_RATE)
     centres = np.arange(0, len(level) + step, step)
     nearby = [np.percentile(level[max(0, at - reach) : at + reach + 1], 95) for at in centres]
@@ -147,8 +176,8 @@ def _relative(difference: Curve, heard: npt.NDArray[np.bool_]) -> Curve:
     return np.asarray(np.clip((smoothed - low) / scale, 0, 1), np.float64)
 
 
-def _pitch(samples: Samples) -> Curve:
-    """The fundamental frequency by autocorrelation, Hz; 0 where there is none."""
+def _pitch(samples: Samples) -> tuple[Curve, npt.NDArray[np.bool_]]:
+    """The fundamental frequency by autocorrelation, Hz, 0 where there is none; and is it clear."""
     even = len(samples) // 2 * 2
     half = samples[:even].reshape(-1, 2).mean(axis=1)
     rate = SAMPLE_RATE // 2
@@ -156,13 +185,14 @@ def _pitch(samples: Samples) -> Curve:
     bell = np.hanning(_PITCH_WINDOW)
     of_bell = np.correlate(bell, bell, "full")[_PITCH_WINDOW - 1 :]
     of_bell = of_bell / of_bell[0]
-    found = []
+    found, clear = [], []
     for block in windows(half, _PITCH_WINDOW, HOP // 2):
         power = np.square(np.abs(np.fft.rfft(block, _FFT)))
         correlation = np.fft.irfft(power, _FFT)
         heights = correlation[:, lags] / np.maximum(correlation[:, :1], 1e-9) / of_bell[lags]
         # Whatever repeats after a lag does so after its multiples.
         best = (heights - _OCTAVE_COST * np.log2(lags)).argmax(axis=1)
-        is_voiced = heights[np.arange(len(best)), best] > _VOICED
-        found.append(np.where(is_voiced, rate / lags[best], 0.0))
-    return np.asarray(np.concatenate(found), np.float64)
+        height = heights[np.arange(len(best)), best]
+        found.append(np.where(height > _VOICED, rate / lags[best], 0.0))
+        clear.append(height > _CLEAR)
+    return np.concatenate(found), np.concatenate(clear)

@@ -18,6 +18,7 @@ _PIECE_S = 20
 _CUT_WITHIN = 0.4  # the last share of a piece, in which it is cut where it is quietest
 _CUT_SAMPLES = SAMPLE_RATE // 20
 _DITHER_DB = -50.0
+_USUAL_LEVEL = 0.05 * 32768
 
 
 class Phone(NamedTuple):
@@ -39,20 +40,24 @@ def has_phones() -> bool:
     return _decoder() is not None
 
 
-def recognise_phones(samples: Samples) -> list[Phone] | None:
+def recognise_phones(samples: Samples, *, adapt: bool = True) -> list[Phone] | None:
     """Return the phones of a sound in order, or None if they cannot be recognised.
 
     Args:
         samples: (m,) in -1..1, `SAMPLE_RATE` per second.
+        adapt: compare the sound with its own mean, as suits unknown voices and microphones. A sound
+            of one vowel is its own mean; it has to be compared with the mean of the model.
     """
     # A new one for each sound: it adapts to what it hears.
-    decoder = _decoder()
+    decoder = _decoder(adapt=adapt)
     if decoder is None:
         return None
     found: list[Phone] = []
     whole = np.clip(np.round(samples * 32768), -32768, 32767)
     heard = whole[whole != 0]
     level = np.sqrt(np.square(heard).mean()) if len(heard) else 0.0
+    if level and not adapt:
+        whole, level = whole * (_USUAL_LEVEL / level), _USUAL_LEVEL
     # Closures of digital silence are misread; so they get a little noise.
     random = np.random.default_rng(1)
     for start, end in pieces(samples):
@@ -60,7 +65,7 @@ def recognise_phones(samples: Samples) -> list[Phone] | None:
         piece = np.clip(np.round(whole[start:end] + noise), -32768, 32767).astype("<i2")
         try:
             decoder.start_utt()
-            decoder.process_raw(piece.tobytes(), no_search=False, full_utt=True)
+            decoder.process_raw(piece.tobytes(), no_search=False, full_utt=adapt)
             decoder.end_utt()
             segments = list(decoder.seg() or ())
         except RuntimeError as error:
@@ -74,7 +79,7 @@ def recognise_phones(samples: Samples) -> list[Phone] | None:
     return found
 
 
-def _decoder() -> Any:
+def _decoder(*, adapt: bool = True) -> Any:
     """A new recogniser of phones, or None if there is none on this machine."""
     try:
         from pocketsphinx import Decoder, get_model_path  # noqa: PLC0415 - not on all machines
@@ -87,6 +92,7 @@ def _decoder() -> Any:
             lw=1.5,
             beam=1e-20,
             pbeam=1e-20,
+            cmn="batch" if adapt else "live",
             logfn=os.devnull,
         )
     except (ImportError, RuntimeError, ValueError) as error:

@@ -21,6 +21,7 @@ from tests.unit.inference.voice.sounds import (
     silence,
     strings,
     times,
+    vowel,
     vowels,
 )
 
@@ -77,6 +78,31 @@ def test_vowels_have_their_shapes() -> None:
     assert peak(speech, SpeechChannel.WIDE, AT_U) < 0.1
     for gap in GAPS:
         assert speech.curve(SpeechChannel.JAW)[gap] < 0.2
+
+
+@pytest.mark.usefixtures("phones")
+@pytest.mark.parametrize("lead_s", [0.0, 0.4])
+@pytest.mark.parametrize("duration_s", [0.5, 2.0])
+def test_a_single_vowel_opens_the_mouth(duration_s: float, lead_s: float) -> None:
+    lead = silence(lead_s)
+    speech = analyse(np.concatenate([lead, vowel("a", duration_s), lead]))
+    jaw = speech.curve(SpeechChannel.JAW)
+    assert jaw[len(jaw) // 2] > 0.8
+    assert peak(speech, SpeechChannel.ROUND, slice(None)) < 0.1
+
+
+@pytest.mark.usefixtures("phones")
+def test_a_vowel_said_three_times_opens_the_mouth_three_times() -> None:
+    said = np.concatenate([silence(0.4), *[vowel("a"), silence(0.3)] * 3, silence(0.4)])
+    jaw = analyse(said).curve(SpeechChannel.JAW)
+    assert all(jaw[start + 10 : start + 22].max() > 0.8 for start in (0, 20, 40))
+    assert all(jaw[gap] < 0.2 for gap in (26, 46))
+
+
+@pytest.mark.usefixtures("phones")
+def test_a_tone_without_formants_opens_no_mouth() -> None:
+    tone = 0.05 * np.sin(2 * np.pi * 100 * times(4))
+    assert not analyse(tone.astype(np.float32)).curve(SpeechChannel.JAW).any()
 
 
 @pytest.mark.usefixtures("no_phones")
