@@ -199,11 +199,12 @@ class Messenger:
         media = await _media(video)
         if video.thumbnail is not None:
             facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
+        send: Callable[..., Coroutine[Any, Any, Message]] = self.bot.send_animation
         if video.has_sound:
-            facts["supports_streaming"] = True
-            send, facts["video"] = self.bot.send_video, media
+            send = self.bot.send_video
+            facts |= {"supports_streaming": True, "video": media}
         else:
-            send, facts["animation"] = self.bot.send_animation, media
+            facts["animation"] = media
         return (await self._send(target, send, droppable=True, **facts)).message_id
 
     async def send_file(

@@ -90,7 +90,7 @@ def articulate(targets: Targets, features: Features, picture_count: int) -> Arti
         bite=bitten,
         speaking=pictures.of(smooth_step(smooth(loudness, 25) / 0.1) * voice),
         gate=pictures.of(gate),
-        sung=_sung(targets, loudness),
+        sung=_sung(targets, features.is_loud),
     )
 
 
@@ -116,10 +116,9 @@ def _voice(targets: Targets, is_loud: Mask) -> Curve:
     return smooth_step((share - _MUSIC_SHARE) / (_SPEECH_SHARE - _MUSIC_SHARE))
 
 
-def _sung(targets: Targets, loudness: Curve) -> float:
+def _sung(targets: Targets, is_loud: Mask) -> float:
     """How much of it is sung: vowels are held."""
-    vowels = targets.vowel & (loudness > _LOUD)
-    lengths = [end - start for start, end in _runs(vowels)]
+    lengths = [end - start for start, end in _runs(targets.vowel & is_loud)]
     held = sum(length for length in lengths if length >= _HELD)
     share = held / max(sum(lengths), 1)
     low, high = _SUNG_SHARES
