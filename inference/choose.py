@@ -67,7 +67,7 @@ class DrivingClip:
                 self.later_faces,
                 self.frame_rate,
                 self.identity,
-                reopen=lambda: ClipReader(self.path),
+                reopen=lambda part: ClipReader(self.path, part=part),
                 frame_count=self.frame_count,
                 track_file=self.track_file,
             )

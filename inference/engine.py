@@ -73,7 +73,8 @@ class Driving:
         later_faces: its boxes in a few later frames.
         frame_rate: frames per second, exact.
         identity: a hash of the frames, for clips that are used repeatedly: the engine's cache key.
-        reopen: opens the frames again from the first one; None if they can be read only once.
+        reopen: opens a part of the frames again, from the first one; its sides are even. None if
+            they can be read only once.
         frame_count: the number of frames; None if it is not known.
         track_file: where what an engine measures of this face in this clip may be kept; it is read
             if it is there, and may be anything. None: it is not kept.
@@ -84,7 +85,7 @@ class Driving:
     later_faces: tuple[CropBox, ...] = ()
     frame_rate: Fraction = Fraction(25)
     identity: str | None = None
-    reopen: Callable[[], AbstractContextManager[Iterator[Picture]]] | None = None
+    reopen: Callable[[CropBox], AbstractContextManager[Iterator[Picture]]] | None = None
     frame_count: int | None = None
     track_file: Path | None = None
 

@@ -55,7 +55,6 @@ class ShownSpeech:
                 frames,
                 self.face,
                 frame_rate=self.frame_rate,
-                reopen=lambda: closing(drawn_frames(self.speech)),
                 frame_count=self.frame_count,
             )
 

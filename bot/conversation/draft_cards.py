@@ -75,7 +75,7 @@ class DraftCards:
     async def adopt(self, draft: Draft, card: CardMessage) -> Draft:
         """Make a message of the bot the draft's card, and return the draft."""
         drafts = self._services.drafts
-        await drafts.note_card(draft.chat_id, card.message_id, draft.draft_id)
+        await drafts.note_message(draft.chat_id, card.message_id, draft.draft_id)
         return await drafts.update(draft, card=card)
 
     async def is_ordered(self, draft: Draft) -> bool:

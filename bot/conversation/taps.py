@@ -17,7 +17,7 @@ from bot.conversation.draft_text import (
 )
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft import Draft
-from bot.drafts.draft_store import draft_id_of
+from bot.drafts.draft_store import draft_id_of, forget_draft
 from bot.error_text import error_text
 from bot.gateway.messenger import CardMessage, MessageContent
 from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile, TapAnswer
@@ -29,7 +29,6 @@ from bot.orders.result_files import ResultFiles
 from bot.orders.strength import LESS, MORE
 from bot.people import Role
 from bot.services import Services
-from jobs.connection import queue_errors
 from jobs.engines import current_name
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
@@ -286,7 +285,7 @@ class Taps:
             seconds = self._media_handler.terms.clip_s
             text = ask_for_clip(seconds, _, in_group=draft.is_group)
         sent = await self._services.messenger.send(draft.target, MessageContent(text))
-        await drafts.note_card(draft.chat_id, sent, draft.draft_id)
+        await drafts.note_message(draft.chat_id, sent, draft.draft_id)
 
     # --- orders -----------------------------------------------------------------------------------
 
@@ -394,9 +393,7 @@ class Taps:
         conversation = await services.drafts.conversation(draft)
         if draft.draft_id in (conversation.draft_id, conversation.wants_clip):
             await services.drafts.update_conversation(draft, draft_id=None, wants_clip=None)
-        await services.drafts.forget(draft.draft_id)
-        with queue_errors(services.queues.url):
-            await services.retention.forget(draft.draft_id, services.clock())
+        await forget_draft(services, draft.draft_id)
 
 
 def _is_on_current_card(incoming: IncomingTap, button: ButtonData, draft: Draft) -> bool:

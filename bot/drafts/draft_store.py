@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from bot.drafts.draft import Draft
 from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile
 from bot.record_store import BotRecord, RecordStore
+from bot.services import Services
 from jobs.connection import queue_errors
 from jobs.orders import DraftId
 from jobs.queues.keys import conversation_key, draft_key, drafts_key, shown_key
@@ -77,7 +78,10 @@ def new_draft(
 
 
 class DraftStore:
-    """Reads and changes them. Its methods raise QueueUnavailable if Redis does not answer."""
+    """Reads and changes drafts and conversations.
+
+    Its methods raise QueueUnavailable if Redis does not answer.
+    """
 
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
@@ -136,13 +140,13 @@ class DraftStore:
         with queue_errors(self._url):
             await self._redis.delete(draft_key(draft_id))
 
-    async def note_card(self, chat_id: int, message_id: int, draft_id: str) -> None:
-        """Store whose card or result a message is, for replies to it."""
+    async def note_message(self, chat_id: int, message_id: int, draft_id: str) -> None:
+        """Store which draft a message of the bot belongs to, for replies to it."""
         with queue_errors(self._url):
             await self._redis.set(shown_key(chat_id, message_id), draft_id, ex=_DRAFT_KEPT_S)
 
     async def draft_of_message(self, chat_id: int, message_id: int | None) -> Draft | None:
-        """Return the draft whose photo, card or result a message is, or None."""
+        """Return the draft that a message belongs to: its photo, or one of the bot's; or None."""
         if message_id is None:
             return None
         with queue_errors(self._url):
@@ -182,6 +186,17 @@ class DraftStore:
         """Change a conversation and return it; see `RecordStore.change`."""
         changed = await self._conversations.change(_conversation_key(owner), change)
         return changed or Conversation()
+
+
+async def forget_draft(services: Services, draft_id: str) -> None:
+    """Delete a draft and its files.
+
+    Raises:
+        QueueUnavailable, StoreUnavailable: some of it may be deleted.
+    """
+    await services.drafts.forget(draft_id)
+    with queue_errors(services.queues.url):
+        await services.retention.forget(draft_id, services.clock())
 
 
 def _moved(draft: Draft, new: int) -> Draft:

@@ -6,6 +6,7 @@ that changes nothing or a message that is gone, are ignored.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -21,7 +22,7 @@ from telegram import (
     ReplyParameters,
 )
 from telegram.constants import ChatMemberStatus
-from telegram.error import BadRequest, ChatMigrated, Forbidden
+from telegram.error import BadRequest, ChatMigrated, TelegramError
 from telegram.ext import ExtBot
 
 from bot.callback_data import ButtonData
@@ -174,21 +175,20 @@ class Messenger:
         message = await self._send(
             target,
             self.bot.send_message,
-            droppable,
+            droppable=droppable,
             text=content.text,
             reply_markup=markup(content.keyboard),
         )
         return message.message_id
 
     async def send_video(
-        self,
-        target: ChatTarget,
-        video: OutgoingVideo,
-        content: MessageContent,
-        *,
-        droppable: bool = False,
+        self, target: ChatTarget, video: OutgoingVideo, content: MessageContent
     ) -> int:
-        """Send a video that plays in the chat. See `send`."""
+        """Send a video that plays in the chat; return the message's id.
+
+        Raises:
+            ChatBusy: the rate limit leaves no room now.
+        """
         facts: dict[str, Any] = {
             "width": video.width,
             "height": video.height,
@@ -199,27 +199,22 @@ class Messenger:
         media = await _media(video)
         if video.thumbnail is not None:
             facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
+        send: Callable[..., Coroutine[Any, Any, Message]] = self.bot.send_animation
         if video.has_sound:
-            facts["supports_streaming"] = True
-            message = await self._send(target, self.bot.send_video, droppable, video=media, **facts)
+            send = self.bot.send_video
+            facts |= {"supports_streaming": True, "video": media}
         else:
-            send = self.bot.send_animation
-            message = await self._send(target, send, droppable, animation=media, **facts)
-        return message.message_id
+            facts["animation"] = media
+        return (await self._send(target, send, droppable=True, **facts)).message_id
 
     async def send_file(
-        self,
-        target: ChatTarget,
-        video: OutgoingVideo,
-        content: MessageContent,
-        *,
-        droppable: bool = False,
+        self, target: ChatTarget, video: OutgoingVideo, content: MessageContent
     ) -> int:
-        """Send a video as a file, which Telegram leaves unchanged. See `send`."""
+        """Send a video as a file, which Telegram leaves unchanged; see `send_video`."""
         message = await self._send(
             target,
             self.bot.send_document,
-            droppable,
+            droppable=True,
             document=await _media(video),
             caption=content.text,
             disable_content_type_detection=True,
@@ -267,17 +262,15 @@ class Messenger:
             if not any(phrase in str(error).lower() for phrase in _QUERY_OVER):
                 raise
 
-    async def show_action(self, target: ChatTarget, action: str) -> None:
-        """Show for five seconds what the bot is doing, if there is room."""
-        await _harmless(
-            self.bot.send_chat_action(
+    async def show_uploading(self, target: ChatTarget) -> None:
+        """Show for five seconds that a video is being uploaded, if that is possible now."""
+        with suppress(TelegramError):
+            await self.bot.send_chat_action(
                 target.chat_id,
-                action,
+                "upload_video",
                 message_thread_id=target.thread_id,
                 rate_limit_args=DROPPABLE,
-            ),
-            any_refusal=True,
-        )
+            )
 
     def closed_s(self, chat_id: int) -> float:
         """Return the least time that a message to a chat must wait now, s."""
@@ -311,7 +304,8 @@ class Messenger:
         self,
         target: ChatTarget,
         send: Callable[..., Coroutine[Any, Any, Message | bool]],
-        droppable: bool = False,
+        *,
+        droppable: bool,
         **what: Any,
     ) -> Message:
         """Send a message; if the group has migrated, send it to the new one."""
@@ -359,19 +353,15 @@ def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup(rows) if rows else None
 
 
-async def _harmless(call: Coroutine[Any, Any, Any], *, any_refusal: bool = False) -> bool:
+async def _harmless(call: Coroutine[Any, Any, Any]) -> bool:
     """Make a call. Return False if Telegram refused it harmlessly."""
     try:
         await call
-    except Forbidden:
-        if not any_refusal:
-            raise
-        return False
     except BadRequest as error:
         text = str(error).lower()
         if _UNCHANGED in text:
             return True
-        if any_refusal or any(phrase in text for phrase in _GONE):
+        if any(phrase in text for phrase in _GONE):
             return False
         raise
     return True

@@ -1,10 +1,9 @@
 """Chats that change: groups that migrate, and chats that the bot has to leave."""
 
-from bot.drafts.draft_store import DraftStore
+from bot.drafts.draft_store import DraftStore, forget_draft
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.services import Services
-from jobs.connection import queue_errors
 
 # Resets a card that is shown in a new chat, which has none of the earlier messages.
 _UNSHOWN = {"message": None, "reply_to": None, "thread_id": None, "edits": 0}
@@ -22,7 +21,7 @@ async def move_chat(drafts: DraftStore, order_cards: OrderCards, old: int, new: 
     await drafts.move(old, new)
     for card in await order_cards.all_unsettled():
         if card.chat_id == old:
-            await order_cards.change(card.order_id, moved_to=new, **_UNSHOWN)
+            await order_cards.update(card.order_id, moved_to=new, **_UNSHOWN)
 
 
 async def leave_chat(services: Services, ordering: Ordering, chat_id: int) -> None:
@@ -35,7 +34,5 @@ async def leave_chat(services: Services, ordering: Ordering, chat_id: int) -> No
         if card.chat_id == chat_id:
             await ordering.cancel_order(card)
     for draft_id in await services.drafts.of_chat(chat_id):
-        await services.drafts.forget(draft_id)
-        with queue_errors(services.queues.url):
-            await services.retention.forget(draft_id, services.clock())
+        await forget_draft(services, draft_id)
     await services.drafts.forget_chat(chat_id)

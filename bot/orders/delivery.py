@@ -39,10 +39,10 @@ from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, UserError
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, OrderState
-from jobs.queues import outbox
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.delivery_records import NextStep
 from jobs.queues.keys import INTAKE, LOOK
+from jobs.queues.outbox import DeliveryJob
 from jobs.queues.queue_worker import WorkRules
 from jobs.queues.status import Status
 from jobs.service_errors import FileGone, OrderFailed, RecordError
@@ -79,7 +79,7 @@ class Delivery:
             TelegramError, QueueUnavailable, StoreError: try again.
             RecordError: it cannot be read.
         """
-        delivery = outbox.DeliveryJob.read(assignment.text)
+        delivery = DeliveryJob.read(assignment.text)
         try:
             if delivery.queue in (INTAKE, LOOK):
                 await self._look_delivery.deliver(delivery.ref)
@@ -95,7 +95,7 @@ class Delivery:
             self._services.metrics.count_delivery(DeliveryOutcome.AGAIN)
             raise
 
-    async def _deliver(self, delivery: outbox.DeliveryJob) -> None:
+    async def _deliver(self, delivery: DeliveryJob) -> None:
         services = self._services
         step, record = await self._sender.begin(delivery.delivery_id)
         status = await services.queues.status(delivery.ref)
@@ -114,7 +114,7 @@ class Delivery:
                         delivery.delivery_id, record, card.target, message
                     )
                     # A clip or a recording may reply to it.
-                    await services.drafts.note_card(card.chat_id, sent, card.draft_id)
+                    await services.drafts.note_message(card.chat_id, sent, card.draft_id)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
                     final = refused_message(card, refused, services.texts)
@@ -127,7 +127,7 @@ class Delivery:
         with queue_errors(services.queues.url):
             await services.retention.record_delivery(card.order_id, services.clock(), kept)
 
-    async def _deliver_file(self, delivery: outbox.DeliveryJob) -> None:
+    async def _deliver_file(self, delivery: DeliveryJob) -> None:
         """Send a result as a file, or a message why that is impossible."""
         services, _ = self._services, self._services.texts
         step, record = await self._sender.begin(delivery.delivery_id)
@@ -232,7 +232,7 @@ class Delivery:
         except RecordError:
             return None
 
-    async def _card_of(self, delivery: outbox.DeliveryJob) -> OrderCard:
+    async def _card_of(self, delivery: DeliveryJob) -> OrderCard:
         """Return the order's card, or a substitute if it is lost."""
         services = self._services
         card = await services.order_cards.read(delivery.job_id)
@@ -251,7 +251,7 @@ class Delivery:
         )
 
 
-def _is_current(delivery: outbox.DeliveryJob, status: Status) -> bool:
+def _is_current(delivery: DeliveryJob, status: Status) -> bool:
     """Whether the order's outcome is still the one to deliver."""
     ended_ms = round((status.finished_s or 0) * 1000)
     return status.state.is_final and ended_ms <= delivery.finished_ms + 1

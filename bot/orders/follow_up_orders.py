@@ -198,7 +198,7 @@ class FollowUpOrders:
         """Remove an order whose successor was placed; or the successor, if the order has begun."""
         services, new = self._services, placed.card
         assert new is not None  # noqa: S101 - `move` fetches no files
-        await services.order_cards.change(card.order_id, replaced_by=new.number)
+        await services.order_cards.update(card.order_id, replaced_by=new.number)
         old = card.model_copy(update={"replaced_by": new.number})
         if await services.queues.remove_waiting(card.ref):
             await services.order_cards.end(card.order_id, cancelled_message(old, services.texts))
@@ -207,7 +207,7 @@ class FollowUpOrders:
         if await services.queues.remove_waiting(new.ref):
             _ = services.texts
             text = _("{title}: the first one has already started and continues.", title=card.title)
-            await services.order_cards.change(card.order_id, replaced_by=None)
+            await services.order_cards.update(card.order_id, replaced_by=None)
             await services.order_cards.end(new.order_id, FinalMessage(text=text))
             self._status_cards.wake(new.order_id)
             return PlacedOrder(card)

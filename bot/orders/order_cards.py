@@ -147,9 +147,9 @@ class OrderCards:
         """
         return await self._records.read(card_key(order_id))
 
-    async def change(self, order_id: str, **changes: object) -> OrderCard | None:
+    async def update(self, order_id: str, **changes: object) -> OrderCard | None:
         """Change fields of a card. Return the card, or None if it is not stored."""
-        return await self._changed(order_id, lambda card: card.model_copy(update=changes))
+        return await self._change(order_id, lambda card: card.model_copy(update=changes))
 
     async def note_file(self, order_id: str, message_id: int) -> None:
         """Add a message that brought the result as a file; it may be called again."""
@@ -158,7 +158,7 @@ class OrderCards:
             files = tuple(dict.fromkeys((*card.files, message_id)))
             return card.model_copy(update={"files": files})
 
-        await self._changed(order_id, with_file)
+        await self._change(order_id, with_file)
 
     async def note_later(
         self, order_id: str, button_key: str, number: int, known: int | None
@@ -177,10 +177,10 @@ class OrderCards:
                 return card
             return card.model_copy(update={"later": {**card.later, button_key: number}})
 
-        card = await self._changed(order_id, noted)
+        card = await self._change(order_id, noted)
         return number if card is None else card.later[button_key]
 
-    async def _changed(
+    async def _change(
         self, order_id: str, change: Callable[[OrderCard], OrderCard]
     ) -> OrderCard | None:
         return await self._records.change(card_key(order_id), change)
@@ -205,18 +205,18 @@ class OrderCards:
             "shown_percent": 0,
             "edits": 0,
         }
-        return await self.open(await self.change(known.order_id, **fresh) or known)
+        return await self.open(await self.update(known.order_id, **fresh) or known)
 
     async def end(self, order_id: str, message: FinalMessage) -> None:
         """Store how the order ended; `StatusCards` shows it."""
-        await self.change(order_id, ended=message)
+        await self.update(order_id, ended=message)
 
     async def all_open(self) -> list[OrderCard]:
         """Return the cards of orders that have not ended, the oldest first."""
         return [card for card in await self.all_unsettled() if card.ended is None]
 
     async def all_unsettled(self) -> list[OrderCard]:
-        """Return these, and those whose final message is not shown yet."""
+        """Return the open cards, and those whose final message is not shown yet."""
         with queue_errors(self._url):
             names = list(map(str, await self._redis.smembers(OPEN_CARDS)))
             texts = await self._redis.mget([card_key(name) for name in names]) if names else []

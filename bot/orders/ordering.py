@@ -178,7 +178,7 @@ class Ordering:
                 card.draft_id, lambda draft: draft.after_order(card.number)
             )
         elif outcome is CancelOutcome.TOLD:
-            await services.order_cards.change(card.order_id, is_stopping=True)
+            await services.order_cards.update(card.order_id, is_stopping=True)
         self._status_cards.wake(card.order_id)
         return outcome
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from bot.drafts.draft import Draft
+from bot.drafts.draft_store import forget_draft
 from bot.gateway.messenger import OutgoingVideo
 from bot.orders.order_cards import OrderCard
 from bot.services import Services
-from jobs.connection import queue_errors
 from jobs.errors import UserError
 from jobs.orders import OrderState, Result
 from jobs.queues.outbox import DeliveryJob, hand_in
@@ -84,9 +84,7 @@ class ResultFiles:
         await services.store.delete(found)
         if any(card.draft_id == draft.draft_id for card in await services.order_cards.all_open()):
             return False
-        await services.drafts.forget(draft.draft_id)
-        with queue_errors(services.queues.url):
-            await services.retention.forget(draft.draft_id, services.clock())
+        await forget_draft(services, draft.draft_id)
         return True
 
 

@@ -118,7 +118,7 @@ class DeliverySender:
             # An attempt counts only while Telegram answers at all: there are few of them.
             await services.messenger.ask_for_answer()
         if message.video is not None and target.chat_id > 0:
-            await _show_action(services.messenger, target)
+            await services.messenger.show_uploading(target)
         record = record.begun(services.clock())
         await write_record(services.queues, delivery_id, record)
         try:
@@ -148,14 +148,6 @@ def _is_too_large(error: TelegramError) -> bool:
     return _TOO_LARGE in str(error).lower()
 
 
-async def _show_action(messenger: Messenger, target: ChatTarget) -> None:
-    """Show that a video is being uploaded, if possible."""
-    try:
-        await messenger.show_action(target, "upload_video")
-    except TelegramError as error:
-        log.info("the chat action was not shown: %s", type(error).__name__)
-
-
 async def _send_somehow(messenger: Messenger, target: ChatTarget, message: OutgoingMessage) -> int:
     """Send a message in the first way that the chat accepts."""
     while True:
@@ -176,4 +168,4 @@ async def _send_as(messenger: Messenger, target: ChatTarget, message: OutgoingMe
     if message.video is None:
         return await messenger.send(target, message.content, droppable=True)
     send = messenger.send_file if message.is_file else messenger.send_video
-    return await send(target, message.video, message.content, droppable=True)
+    return await send(target, message.video, message.content)

@@ -45,12 +45,12 @@ class StatusCards:
     """Keeps the cards up to date.
 
     Args:
-        tick_s: how often all open cards are checked.
+        poll_s: how often all open cards are checked.
     """
 
-    def __init__(self, services: Services, tick_s: float = 1.0) -> None:
+    def __init__(self, services: Services, poll_s: float = 1.0) -> None:
         self._services = services
-        self._tick_s = tick_s
+        self._poll_s = poll_s
         self._estimates = Estimates(services.queues.client)
         self._writing: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -60,18 +60,18 @@ class StatusCards:
     async def run(self) -> None:
         """Check the open cards until cancelled (by `end_tasks`), then `close`."""
         try:
-            await self.tick()
+            await self.poll()
         finally:
             await self.close()
 
-    async def tick(self) -> None:
-        """Poll the open cards until cancelled. Pending edits continue: `close` ends them."""
+    async def poll(self) -> None:
+        """Check the open cards until cancelled. Pending edits continue: `close` ends them."""
         while True:
             try:
                 await self._check_all()
             except AnimatoError as error:
                 log.warning("status cards: %s", error)
-            await asyncio.sleep(self._tick_s)
+            await asyncio.sleep(self._poll_s)
 
     async def close(self) -> None:
         """Stop editing. Pending edits have a moment to finish."""
@@ -156,7 +156,7 @@ class StatusCards:
         except (Forbidden, BadRequest) as error:
             log.info("%s: its card cannot be written: %s", card.order_id, error)
             shown = None
-        await self._services.order_cards.change(
+        await self._services.order_cards.update(
             card.order_id,
             message=shown,
             shown=standing.place,
@@ -187,7 +187,7 @@ class StatusCards:
                     draft.model_copy(update={"card": sent}) if is_gone and is_its_order else draft
                 )
 
-            await self._services.order_cards.change(card.order_id, message=sent)
+            await self._services.order_cards.update(card.order_id, message=sent)
             with suppress(RecordError):  # an unreadable draft must not cause a second card
                 await self._services.drafts.change(card.draft_id, with_card)
 

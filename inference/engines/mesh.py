@@ -129,9 +129,10 @@ class MeshEngine(Engine):
                     yield ()
             track = recorder.track()
             _keep(track, driving.track_file)
-        reopened = driving.reopen() if driving.reopen else nullcontext(iter(()))
+        part = track.mouth_part
+        reopened = driving.reopen(part) if part and driving.reopen else nullcontext(iter(()))
         with reopened as again:
-            yield from self._of_track(track, track.moments(again))
+            yield from self._of_track(track, track.moments(again, part))
 
     def _of_track(self, track: Track, moments: Iterator[Moment]) -> Generator[Sequence[Picture]]:
         rest = None if self.chosen.relative else track.rest_angles.astype(np.float64)

@@ -31,6 +31,7 @@ from jobs.errors import (
     NoFrameDecoded,
     StartBeyondEnd,
 )
+from jobs.model import CropBox
 
 # Visually lossless; the normalised clip is deleted with the order.
 _NEARLY_LOSSLESS = ("-c:v", "libx264", "-crf", "14", "-profile:v", "high", "-preset")
@@ -312,8 +313,10 @@ class ClipReader:
 
     Args:
         path: the clip.
-        width: of the frames, px; the clip's own if None.
+        width: of the frames, px; the clip's own, or that of the part, if None.
         height: likewise.
+        part: of the clip's frames that is read, inside them; all if None. Its sides are even, or
+            the clip is an exact one.
 
     Raises:
         FileMissing: there is no such file.
@@ -323,15 +326,25 @@ class ClipReader:
         MediaError: as `probe`, if width or height are not given.
     """
 
-    def __init__(self, path: Path, *, width: int | None = None, height: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        part: CropBox | None = None,
+    ) -> None:
         if not path.is_file():
             raise FileMissing(name=path.name)
+        if part is not None:
+            width, height = width or part.width, height or part.height
         if width is None or height is None:
             shown = probe(path)
             width, height = width or shown.width, height or shown.height
         self.path = path
         self.width = width
         self.height = height
+        self._part = part
         self._ffmpeg: Ffmpeg | None = None
         self._frames_read = 0
         self._ended = False
@@ -375,6 +388,9 @@ class ClipReader:
             # Planar RGB first: the same values, and half the processor time of direct conversion.
             ":flags=bicubic+accurate_rnd+full_chroma_int,format=gbrp,format=rgb24"
         )
+        part = self._part
+        if part is not None:
+            scale = f"crop={part.width}:{part.height}:{part.left}:{part.upper},{scale}"
         return Ffmpeg(
             [
                 *input_arguments(self.path),

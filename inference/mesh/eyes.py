@@ -196,12 +196,13 @@ class _Eye:
         """Return the frame's part with this eye drawn."""
         texture, below = self._texture, area.below
         shut = smoothstep((closing - 0.45) / 0.45)
+        beside = smoothstep((area.from_corners + 0.08) / 0.1)  # nothing far from the corners
         skin = texture.sample(texture.skin, area.a, area.lid_b)
         seen = mixed(frame, self._ball(area, closing, shift), self._ball_alpha(area, shift))
         own = texture.sample(texture.photo, area.a, area.was_upper + below)
         if shut > 0:
             # Remains of the squeezed eye lie beneath the lashes of a shut one.
-            remains = shut * smoothstep((area.lower + 0.1 - area.b) / 0.06)
+            remains = shut * smoothstep((area.lower + 0.1 - area.b) / 0.06) * beside
             seen = mixed(seen, skin, remains * (below > -0.03))
             own += shut * (shaded(seen, self._hanging_lashes(area)) - own)
         strip = smoothstep((LASHES_BELOW - below) / max(0.03, 1.5 / area.width)) * smoothstep(
@@ -214,7 +215,7 @@ class _Eye:
         covered = np.clip(0.5 - area.width * below, 0, 1)
         above = np.minimum(area.was_upper, area.upper) - area.b
         covered *= smoothstep((LASHES_ABOVE + 0.06 - above) / 0.03)
-        seen = mixed(seen, skin, covered * smoothstep((area.from_corners + 0.08) / 0.1))
+        seen = mixed(seen, skin, covered * beside)
         return shaded(seen, 1 - shut * self._gap_shade(area)) if shut > 0 else seen
 
     def _lashes(self, area: _Area, below: Floats) -> Floats:

@@ -5,6 +5,8 @@ both sides of them: lips that shut or become thicker would have streaks of teeth
 between its outer line and the place at which it really begins.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +105,7 @@ class LipEdges:
         shade *= np.exp(-(((area.b - seam) / width) ** 2))
         part[...] = np.clip(np.rint(shaded(drawn, (1 - shade).astype(np.float32))), 0, 255)
 
-    def _seen(self, number: int, columns: Along, share: Floats) -> Floats:
+    def _seen(self, number: int, columns: Along, share: npt.NDArray[Any]) -> Floats:
         """The photo's lip at columns 0 to 10 and shares of the way to its outer line."""
         start = columns.on(self._starts[number])
         share = start + (1 - start) * np.clip(share, 0, 1)

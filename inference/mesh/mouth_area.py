@@ -62,7 +62,7 @@ class MouthArea:
         upper, lower = (_ROUNDED @ lip - self._low for lip in self._lips)
         outline = np.rint(np.concatenate([upper, lower[::-1]]) * 16).astype(np.int32)
         cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, shift=4)
-        return blurred(mask, max(0.6, _EDGE * self.width)) / 255
+        return blurred(mask, max(0.6, _EDGE * self.width)) / np.float32(255)
 
     @cached_property
     def places(self) -> Floats:

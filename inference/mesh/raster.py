@@ -28,7 +28,7 @@ class _Rows(NamedTuple):
         number: of the triangle.
         row: of the grid.
         begin: first node in the row.
-        length: in nodes; may be 0.
+        length: number of nodes; may be 0.
     """
 
     number: Indices
@@ -153,7 +153,7 @@ def _drawn(
     values = np.repeat(by_node.astype(np.complex64), rows.length)
     values *= along
     values += np.repeat(at_begin.astype(np.complex64), rows.length)
-    nodes[place] = values
+    nodes[place] = values  # in order: later triangles cover earlier ones
     return nodes.view(np.float32).reshape(height, width, 2)
 
 

@@ -155,6 +155,8 @@ class Retargeter:
         wanted = mouth_width(points) * np.maximum(0, own + np.minimum(0, change[inner]))
         shuts = np.maximum(0, mouth_width(self._head.points) * own - wanted)
         too_far = np.clip(points[lower, 1] - points[upper, 1] - wanted, 0, shuts)
+        # Lips that are pursed become thicker.
+        too_far *= smoothstep((mouth_width(points) / mouth_width(self._head.points) - 0.4) / 0.6)
         share = too_far / (self._jaw[lower, 1] - self._jaw[upper, 1])
         along = np.maximum.accumulate(self._head.points[upper, 0])
         share = np.interp(self._head.points[:, 0], along, share)

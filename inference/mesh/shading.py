@@ -9,6 +9,7 @@ matters:
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,6 +42,7 @@ SIDE = 64
 _DEEPEST, _NOISE = 0.30, 0.02  # logarithm of the brightness
 _LIGHT_BLUR, _NOISE_BLUR = 0.086, 0.012  # sides
 _TIME_BLUR = 1.2  # frames
+_PARTS = 16  # of the places that are smoothed together
 _EDGE = 0.14  # logarithm of the brightness between neighbours, that is no skin
 _STRENGTH, _BRIGHTER = 1.3, 0.5
 _WARM = np.array([[0.8], [1.08], [1.15]], np.float32)  # shade on skin is reddish
@@ -104,7 +106,7 @@ class SkinMap:
         return mapped
 
 
-def folds(maps: Sequence[Halves], calm: npt.NDArray[np.bool_], skin: Floats) -> Halves:
+def folds(maps: Sequence[npt.NDArray[Any]], calm: npt.NDArray[np.bool_], skin: Floats) -> Halves:
     """Return what brightens and darkens the skin, (n, 64, 64), -1 to 1: 1 for 35 % brighter.
 
     Args:
@@ -112,7 +114,8 @@ def folds(maps: Sequence[Halves], calm: npt.NDArray[np.bool_], skin: Floats) -> 
         calm: (n,) the neutral frames.
         skin: see `SkinMap`.
     """
-    neutral = np.mean([maps[index] for index in np.flatnonzero(calm)], axis=0, dtype=np.float32)
+    calm_maps = np.array([one for one, is_calm in zip(maps, calm, strict=True) if is_calm])
+    neutral = calm_maps.mean(axis=0, dtype=np.float32)
     slope = np.hypot(
         cv2.Sobel(neutral, -1, 1, 0, scale=0.25), cv2.Sobel(neutral, -1, 0, 1, scale=0.25)
     )
@@ -124,17 +127,14 @@ def folds(maps: Sequence[Halves], calm: npt.NDArray[np.bool_], skin: Floats) -> 
         change = one - neutral
         change -= blurred(change * weights, _LIGHT_BLUR * SIDE) / total
         found[index] = blurred(change * weights, _NOISE_BLUR * SIDE)
-    # A row of all frames at a time: all rows take tens of megabytes.
-    for row in np.moveaxis(found, 1, 0):
-        smooth = cv2.GaussianBlur(
-            row.astype(np.float32),
-            (0, 0),
-            sigmaX=1e-3,
-            sigmaY=_TIME_BLUR,
-            borderType=cv2.BORDER_REPLICATE,
+    # Some places of all frames at a time: all of them take tens of megabytes.
+    for part in np.split(found.reshape(len(found), -1), _PARTS, axis=1):
+        even = part.astype(np.float32)
+        cv2.GaussianBlur(
+            even, (0, 0), sigmaX=1e-3, dst=even, sigmaY=_TIME_BLUR, borderType=cv2.BORDER_REPLICATE
         )
-        clear = np.sign(smooth) * np.maximum(np.abs(smooth) - _NOISE, 0)
-        row[...] = np.tanh(clear / _DEEPEST)
+        clear = np.sign(even) * np.maximum(np.abs(even) - _NOISE, 0)
+        part[...] = np.tanh(clear / _DEEPEST)
     return found
 
 

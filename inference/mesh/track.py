@@ -19,10 +19,12 @@ from inference.faces.landmarker import POINTS
 from inference.mesh.moment import DrivenMouth, Moment
 from inference.mesh.shading import SIDE, Folds
 from jobs.errors import BrokenTrack
+from jobs.model import CropBox
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
+Corner = npt.NDArray[np.int64]
 
 VERSION = 3
 """Of the file's format and of how it is measured; clips of other versions are measured again."""
@@ -30,6 +32,7 @@ _MAX_FRAMES = 3600
 _MAX_SIDE_PX = 16_384
 _LIP_POINTS = 11  # of each inner lip
 _LEAST_MOUTH_PX = 2.0
+_MOUTH_ROOM_PX = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,34 +112,66 @@ class Track:
             folds=self.folds[index] if self.folds[index].any() else None,
         )
 
-    def moments(self, frames: Iterable[Picture] = ()) -> Iterator[Moment]:
+    @property
+    def mouth_part(self) -> CropBox | None:
+        """The part of the clip's frames that shows the mouth; None if it never does.
+
+        Its sides are even, and there are some px around the mouth, so that the colours of a clip
+        that stores them at half the resolution are the same as those of whole frames.
+        """
+        whole = np.array(self.frame_size)
+        boxes = [self._mouth_box(index) for index in np.unique(self.mouth_frames) if index >= 0]
+        shown = [(low, high) for low, high in boxes if (low < np.minimum(high, whole)).all()]
+        if not shown:
+            return None
+        lows, highs = (np.array(corners) for corners in zip(*shown, strict=True))
+        left, upper = np.maximum(lows.min(axis=0) - _MOUTH_ROOM_PX, 0) // 2 * 2
+        right, lower = np.minimum((highs.max(axis=0) + _MOUTH_ROOM_PX + 1) // 2 * 2, whole)
+        return CropBox(left=left, upper=upper, right=right, lower=lower)
+
+    def moments(
+        self, frames: Iterable[Picture] = (), part: CropBox | None = None
+    ) -> Iterator[Moment]:
         """Yield the moment of each frame.
 
         Args:
             frames: of the clip, uint8 (h, w, 3) RGB, in order, for the mouth; frames of another
                 size are not used, and none are needed.
+            part: of the clip's frames that `frames` show; None for all.
         """
         pictures = iter(frames)
+        size = self.frame_size if part is None else (part.width, part.height)
+        corner = (0, 0) if part is None else (part.left, part.upper)
         mouth: DrivenMouth | None = None
         for index, source in enumerate(self.mouth_frames):
             frame = next(pictures, None)
-            if source < 0 or frame is None or frame.shape[1::-1] != self.frame_size:
+            if source < 0 or frame is None or frame.shape[1::-1] != size:
                 mouth = None
             elif source == index:
-                mouth = self._mouth(frame, index)
+                mouth = self._mouth(frame, corner, index)
             yield self.moment(index, mouth)
 
-    def _mouth(self, frame: Picture, index: int) -> DrivenMouth | None:
-        """The lips in a frame and some px around them; None if they lie outside or are tiny."""
-        lips = self.lips[index].astype(np.float64)
+    def _mouth_box(self, index: int) -> tuple[Corner, Corner]:
+        """The lips in a frame and some px around them: the left upper corner, the right lower one.
+
+        The latter may be outside the frame, and even left of the former or above it.
+        """
+        lips = self.lips[index]
         reach = 0.15 * float(np.ptp(lips[:, 0])) + 2
-        left, upper = np.maximum(np.floor(lips.min(axis=0) - reach), 0).astype(int)
-        right, lower = np.ceil(lips.max(axis=0) + reach).astype(int)
-        picture = frame[upper : max(upper, lower), left : max(left, right)].copy()
+        low = np.maximum(np.floor(lips.min(axis=0) - reach), 0).astype(np.int64)
+        return low, np.ceil(lips.max(axis=0) + reach).astype(np.int64)
+
+    def _mouth(self, frame: Picture, corner: tuple[int, int], index: int) -> DrivenMouth | None:
+        """The lips in a frame whose left upper corner is given; None if outside, or tiny."""
+        low, high = self._mouth_box(index)
+        left, upper = low - corner
+        right, lower = np.maximum(low, high) - corner
+        picture = frame[upper:lower, left:right].copy()
+        lips = self.lips[index].astype(np.float64)
         width = np.linalg.norm(lips[_LIP_POINTS - 1] - lips[0])
         if not picture.size or width < _LEAST_MOUTH_PX:
             return None
-        lips -= left, upper
+        lips -= low
         return DrivenMouth(picture, lips[:_LIP_POINTS], lips[_LIP_POINTS:], self.skin[index])
 
 

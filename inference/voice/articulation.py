@@ -18,6 +18,8 @@ from jobs.findings import SPEECH_FRAME_RATE
 _VOWEL_MEMORY = 80  # frames over which the share of vowels is taken
 _MUSIC_SHARE, _SPEECH_SHARE = 0.06, 0.18
 _GATE = 0.14
+_HELD = 35  # frames of a vowel that is held; the share of them in speech and in song
+_SUNG_SHARES = (0.3, 0.7)
 _SHORTEST_CLOSURE = 4  # frames
 _CLOSING, _OPENING = 4, 3  # frames of the ramps of closed lips
 _BITING = 4
@@ -40,6 +42,7 @@ class Articulation:
         bite: teeth on the lower lip.
         speaking: whether somebody speaks; slow.
         gate: likewise; fast.
+        sung: 0..1, how much of it is sung; one number, by the share of long vowels.
     """
 
     jaw: Curve
@@ -52,6 +55,7 @@ class Articulation:
     bite: Curve
     speaking: Curve
     gate: Curve
+    sung: float
 
 
 def articulate(targets: Targets, features: Features, picture_count: int) -> Articulation:
@@ -86,6 +90,7 @@ def articulate(targets: Targets, features: Features, picture_count: int) -> Arti
         bite=bitten,
         speaking=pictures.of(smooth_step(smooth(loudness, 25) / 0.1) * voice),
         gate=pictures.of(gate),
+        sung=_sung(targets, features.is_loud),
     )
 
 
@@ -109,6 +114,15 @@ def _voice(targets: Targets, is_loud: Mask) -> Curve:
     loud = np.maximum(smooth(is_loud, _VOWEL_MEMORY), 0.02)
     share = smooth(is_loud & targets.vowel, _VOWEL_MEMORY) / loud
     return smooth_step((share - _MUSIC_SHARE) / (_SPEECH_SHARE - _MUSIC_SHARE))
+
+
+def _sung(targets: Targets, is_loud: Mask) -> float:
+    """How much of it is sung: vowels are held."""
+    lengths = [end - start for start, end in _runs(targets.vowel & is_loud)]
+    held = sum(length for length in lengths if length >= _HELD)
+    share = held / max(sum(lengths), 1)
+    low, high = _SUNG_SHARES
+    return float(smooth_step((share - low) / (high - low)))
 
 
 def _weighted(targets: Targets, field: str, width: tuple[float, float]) -> Curve:

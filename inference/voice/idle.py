@@ -1,4 +1,4 @@
-"""What a speaking face does besides its mouth: nods and raised brows, sway, blinks.
+"""What a speaking face does besides its mouth: nods, raised brows, sway, breaths, blinks, glances.
 
 All of it depends on the sound alone, so that the same message always gives the same picture.
 """
@@ -22,6 +22,12 @@ _MOST_BROW = 0.6
 _BLINK_S = 0.115
 _BLINK_ROOM_S = 0.3  # from the ends
 _PAUSE_LOUDNESS, _PAUSE_S = 0.06, 0.25
+# Where a phrase ends, the eyes sometimes wander off: how far of 1, to a side and downwards.
+_GLANCE_SHARE, _BETWEEN_GLANCES_S = 0.6, 4.0
+_GLANCE_S, _GLANCE_ASIDE, _GLANCE_DOWN = (0.5, 0.9), (0.25, 0.5), (-0.05, 0.2)
+_SACCADE_S = 0.06
+_BREATH = 0.5  # degrees by which the head rises before a phrase
+_SUNG_NODS = 0.45  # nods in a song against those in speech
 # Amplitude in degrees and frequencies in Hz of the sway; each frequency has a weight.
 _SWAY = {
     SpeechChannel.YAW: (2.6, (0.11, 0.23, 0.41)),
@@ -64,15 +70,20 @@ def idle_curves(
     }
     brow = np.zeros(count)
     brows_at_s = -math.inf
-    for time_s, strength in stresses(features, mouth.gate):
+    calm = 1 - (1 - _SUNG_NODS) * mouth.sung
+    for time_s, full_strength in stresses(features, mouth.gate):
+        strength = calm * full_strength
         nod = 2.0 * _bump(times - time_s, 0.16, 0.04, 0.34)
         nod -= 0.7 * _bump(times - time_s - 0.3, 0.2, 0.0, 0.2)
         curves[SpeechChannel.PITCH] += strength * nod
         side = random.choice((-0.6, 0.6))
         curves[SpeechChannel.ROLL] += strength * side * _bump(times - time_s, 0.25, 0.1, 0.6)
-        if strength > 0.55 and time_s - brows_at_s > _BETWEEN_BROWS_S:
+        if full_strength > 0.55 and time_s - brows_at_s > _BETWEEN_BROWS_S:
             brow += 0.42 * strength * _bump(times - time_s + 0.04, 0.18, 0.12, 0.45)
             brows_at_s = time_s
+    pauses = pauses_of(features.loudness)
+    for _, end_s in pauses:
+        curves[SpeechChannel.PITCH] -= _BREATH * _bump(times - end_s + 0.1, 0.3, 0.05, 0.4)
     curves[SpeechChannel.BROW] = np.minimum(brow, _MOST_BROW)
     curves[SpeechChannel.TX] = -3.5 * np.radians(curves[SpeechChannel.YAW])
     curves[SpeechChannel.TY] = 2.0 * np.radians(curves[SpeechChannel.PITCH])
@@ -80,10 +91,15 @@ def idle_curves(
     fade = smooth_step(times / _FADE_S) * smooth_step((duration_s - times) / _FADE_S)
     curves = {channel: curve * fade for channel, curve in curves.items()}
     blink = np.zeros(count)
-    for blink_s in _blinks(features.loudness, duration_s, random):
+    for blink_s in _blinks(pauses, duration_s, random):
         blink = np.maximum(blink, np.exp(-(((times - blink_s) / _BLINK_S) ** 4)))
     curves[SpeechChannel.BLINK] = np.where(blink > 0.001, blink, 0.0)
-    return curves
+    aside, down = np.zeros(count), np.zeros(count)
+    for start_s, end_s in _glances(pauses, duration_s, random):
+        away = _bump(times - start_s, _SACCADE_S, end_s - start_s, 2 * _SACCADE_S)
+        aside += away * random.choice((-1, 1)) * random.uniform(*_GLANCE_ASIDE)
+        down += away * random.uniform(*_GLANCE_DOWN)
+    return {**curves, SpeechChannel.GAZE_X: aside, SpeechChannel.GAZE_Y: down}
 
 
 def stresses(features: Features, gate: Curve) -> list[Stress]:
@@ -137,13 +153,14 @@ def _sway(
     return np.asarray(amplitude * total, np.float64)
 
 
-def _blinks(loudness: Curve, duration_s: float, random: np.random.Generator) -> Iterator[float]:
-    """Yield the middles of blinks, s."""
-    pauses = pauses_of(loudness)
+def _blinks(
+    pauses: list[tuple[float, float]], duration_s: float, random: np.random.Generator
+) -> Iterator[float]:
+    """Yield the middles of blinks, s; a blink waits for a pause that is near."""
     time_s = random.uniform(0.6, 2.0)
     while time_s < duration_s:
-        near = pauses[(pauses >= time_s) & (pauses <= time_s + 0.7)]
-        time_s = float(near[0]) + 0.08 if len(near) else time_s
+        near = [start_s for start_s, _ in pauses if time_s <= start_s <= time_s + 0.7]
+        time_s = near[0] + 0.08 if near else time_s
         doubled = (time_s, time_s + 0.34) if random.random() < 0.08 else (time_s,)
         for blink_s in doubled:
             if _BLINK_ROOM_S <= blink_s <= duration_s - _BLINK_ROOM_S:
@@ -151,8 +168,26 @@ def _blinks(loudness: Curve, duration_s: float, random: np.random.Generator) -> 
         time_s += min(max(random.lognormal(math.log(3.1), 0.5), 1.2), 8.0)
 
 
-def pauses_of(loudness: Curve) -> Curve:
-    """Return the times at which pauses begin, s."""
+def _glances(
+    pauses: list[tuple[float, float]], duration_s: float, random: np.random.Generator
+) -> Iterator[tuple[float, float]]:
+    """Yield when the eyes look away, and when they look back, s."""
+    last_s = -math.inf
+    for pause_s, _ in pauses:
+        start_s, end_s = pause_s + 0.1, pause_s + 0.1 + random.uniform(*_GLANCE_S)
+        is_inside = start_s >= _FADE_S and end_s <= duration_s - _FADE_S
+        is_due = start_s - last_s >= _BETWEEN_GLANCES_S and random.random() < _GLANCE_SHARE
+        if is_inside and is_due:
+            yield start_s, end_s
+            last_s = end_s
+
+
+def pauses_of(loudness: Curve) -> list[tuple[float, float]]:
+    """Return the beginnings and ends of pauses, s."""
     quiet = np.concatenate([[0], (loudness < _PAUSE_LOUDNESS).astype(np.int8), [0]])
-    starts, ends = (np.flatnonzero(np.diff(quiet) == step) for step in (1, -1))
-    return np.asarray(starts[ends - starts >= _PAUSE_S * FRAME_RATE] / FRAME_RATE, np.float64)
+    starts, ends = (np.flatnonzero(np.diff(quiet) == step) / FRAME_RATE for step in (1, -1))
+    return [
+        (float(start), float(end))
+        for start, end in zip(starts, ends, strict=True)
+        if end - start >= _PAUSE_S - 1e-9
+    ]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from inference.voice.bilabials import reconsider_lips
 from inference.voice.features import FRAME_RATE, SAMPLE_RATE, Samples
 
 log = logging.getLogger(__name__)
@@ -68,13 +69,14 @@ def recognise_phones(samples: Samples, *, adapt: bool = True) -> list[Phone] | N
             decoder.process_raw(piece.tobytes(), no_search=False, full_utt=adapt)
             decoder.end_utt()
             segments = list(decoder.seg() or ())
+            labels = reconsider_lips(decoder, [part.word for part in segments], piece.tobytes())
         except RuntimeError as error:
             log.warning("the phones cannot be recognised (%s); loudness moves the mouth", error)
             return None
         first = round(start * FRAME_RATE / SAMPLE_RATE)
         found += [
-            Phone(str(part.word), first + part.start_frame, first + part.end_frame + 1)
-            for part in segments
+            Phone(label, first + part.start_frame, first + part.end_frame + 1)
+            for label, part in zip(labels, segments, strict=True)
         ]
     return found
 
@@ -93,6 +95,7 @@ def _decoder(*, adapt: bool = True) -> Any:
             beam=1e-20,
             pbeam=1e-20,
             cmn="batch" if adapt else "live",
+            bestpath=False,  # takes minutes in music
             logfn=os.devnull,
         )
     except (ImportError, RuntimeError, ValueError) as error:

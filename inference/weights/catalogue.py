@@ -22,6 +22,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from inference.media.file import reason_of
 from jobs.errors import BrokenWeightsCatalogue, UnknownWeights, WeightsCorrupt
 from jobs.model import Value
+from jobs.yaml_lines import load_yaml
 
 SHIPPED_CATALOGUE = Path(__file__).parents[2] / "checkpoints" / "weights.yaml"
 
@@ -241,7 +242,7 @@ class WeightsCatalogue(Value):
             BrokenWeightsCatalogue: it cannot be read, or one of its entries is invalid.
         """
         try:
-            entries = yaml.safe_load(path.read_text("utf-8-sig"))
+            entries = load_yaml(path.read_text("utf-8-sig"))
         except OSError as exc:
             reason = f"it cannot be read ({reason_of(exc)})"
             raise BrokenWeightsCatalogue(file=path.name, reason=reason) from exc

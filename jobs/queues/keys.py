@@ -177,7 +177,7 @@ def conversation_key(chat: int, person: int) -> str:
 
 
 def shown_key(chat: int, message_id: int) -> str:
-    """Which draft or order a message shows."""
+    """The draft that a message of the bot belongs to."""
     return f"animato:shown:{chat}:{message_id}"
 
 

@@ -18,6 +18,7 @@ import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
@@ -117,13 +118,8 @@ class FileStore:
         if self._folder is None:
             with self._errors():
                 await self._store.put_async(key, content, max_concurrency=_CONCURRENT_UPLOADS)
-        elif isinstance(content, bytes):
-            with self._errors():
-                await local_files.write(self._folder, key, content)
         else:
-            async with aiofiles.open(content, "rb") as source:
-                with self._errors():
-                    await local_files.write(self._folder, key, source)
+            await asyncio.to_thread(self._write, self._folder, key, content)
 
     async def get(self, key: str) -> bytes:
         """Return the content of a small file.
@@ -224,6 +220,12 @@ class FileStore:
         return free_bytes is not None and free_bytes < self._min_free_bytes
 
     # --- inside -----------------------------------------------------------------------------------
+
+    def _write(self, folder: Path, key: str, content: Path | bytes) -> None:
+        """Write a file in one go, in a thread of its own."""
+        source = BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+        with source, self._errors():
+            local_files.write(folder, key, source)
 
     async def _chunks(self, key: str) -> AsyncGenerator[bytes, None]:
         with self._errors(key):

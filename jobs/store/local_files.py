@@ -3,14 +3,12 @@
 obstore's own put into a folder is atomic too, but does not wait for the disk.
 """
 
-import asyncio
 import os
 import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
-
-import aiofiles
-from aiofiles.threadpool.binary import AsyncBufferedReader
+from typing import IO
 
 _CHUNK_BYTES = 1 << 20
 _ATTEMPTS = 500  # of microseconds each
@@ -18,8 +16,8 @@ _ATTEMPTS = 500  # of microseconds each
 _INCOMING = ".incoming"
 
 
-async def write(folder: Path, key: str, source: AsyncBufferedReader | bytes) -> None:
-    """Store an open file, read to its end, or bytes as the file `key` of the folder.
+def write(folder: Path, key: str, source: IO[bytes]) -> None:
+    """Store an open file, read to its end, as the file `key` of the folder.
 
     Raises:
         OSError: the system refused; the file is unchanged.
@@ -28,15 +26,11 @@ async def write(folder: Path, key: str, source: AsyncBufferedReader | bytes) -> 
     incoming.mkdir(mode=0o700, exist_ok=True)
     part = incoming / secrets.token_hex(8)
     try:
-        async with aiofiles.open(part, "xb") as file:
-            if isinstance(source, bytes):
-                await file.write(source)
-            else:
-                while chunk := await source.read(_CHUNK_BYTES):
-                    await file.write(chunk)
-            await file.flush()
-            await asyncio.to_thread(os.fsync, file.fileno())
-        await asyncio.to_thread(_publish, part, folder, key)
+        with part.open("xb") as file:
+            shutil.copyfileobj(source, file, _CHUNK_BYTES)
+            file.flush()
+            os.fsync(file.fileno())
+        _publish(part, folder, key)
     finally:
         part.unlink(missing_ok=True)
 

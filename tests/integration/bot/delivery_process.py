@@ -27,16 +27,11 @@ class Dying(Messenger):
     point = ""
 
     async def send_video(
-        self,
-        target: ChatTarget,
-        video: OutgoingVideo,
-        content: MessageContent,
-        *,
-        droppable: bool = False,
+        self, target: ChatTarget, video: OutgoingVideo, content: MessageContent
     ) -> int:
         if self.point == "before":
             await hang()
-        sent = await super().send_video(target, video, content, droppable=droppable)
+        sent = await super().send_video(target, video, content)
         if self.point == "after":
             await hang()
         return sent

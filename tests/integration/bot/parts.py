@@ -197,7 +197,7 @@ async def bot_parts(
             metrics=metrics,
             clock=clock,
         )
-        intake, status_cards = Intake(services), StatusCards(services, tick_s=0.05)
+        intake, status_cards = Intake(services), StatusCards(services, poll_s=0.05)
         ordering = Ordering(services, intake, status_cards, CATALOGUE, show_all_per_day=1)
         follow_up_orders = FollowUpOrders(services, ordering, status_cards)
         shown, admins = ShownDrafts(), SeenNotes()
@@ -234,7 +234,7 @@ async def delivering(
                 await outbox.sweep()
             await asyncio.sleep(0.02)
 
-    tasks = [asyncio.create_task(sweep()), asyncio.create_task(parts.status_cards.tick())]
+    tasks = [asyncio.create_task(sweep()), asyncio.create_task(parts.status_cards.poll())]
     try:
         async with (
             QueueWorker(queues.url, INTAKE, parts.intake.work, rules),

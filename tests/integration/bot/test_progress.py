@@ -84,7 +84,7 @@ async def test_bot_that_starts_again_says_the_last_words_that_its_dead_self_owed
     await desk.sees("No worker is online")
     await parts.services.order_cards.end(draft.order_id, FinalMessage(text="That was it."))
     assert "That was it." not in await desk.transcript()
-    progress = StatusCards(parts.services, tick_s=0.01)
+    progress = StatusCards(parts.services, poll_s=0.01)
     running = asyncio.create_task(progress.run())
     try:
         await desk.sees("That was it.")

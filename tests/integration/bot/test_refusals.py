@@ -52,7 +52,7 @@ async def test_result_for_a_closed_topic_goes_to_the_chat_itself(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     (draft,) = await finished(parts, maker, desk, ALICE)
-    await parts.services.order_cards.change(draft.order_id, thread_id=5)
+    await parts.services.order_cards.update(draft.order_id, thread_id=5)
     await desk.fault(method="sendAnimation", code=400, description="Bad Request: TOPIC_CLOSED")
     async with delivering(parts):
         await settled(parts)

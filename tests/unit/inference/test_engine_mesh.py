@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -50,7 +50,11 @@ def shifted(picture: Picture, right: float) -> Picture:
 
 
 def driving(clip: list[Picture]) -> Driving:
-    return Driving(iter(clip), FACE, reopen=lambda: nullcontext(iter(clip)))
+    def reopen(part: CropBox) -> AbstractContextManager[Iterator[Picture]]:
+        rows, columns = slice(part.upper, part.lower), slice(part.left, part.right)
+        return nullcontext(frame[rows, columns] for frame in clip)
+
+    return Driving(iter(clip), FACE, reopen=reopen)
 
 
 @pytest.fixture

@@ -171,18 +171,6 @@ def test_engine_that_needs_a_clip_sees_the_portrait_speak(
     assert max(changes) > 4 * max(changes[1], changes[-2])
 
 
-@pytest.mark.usefixtures("landmarker")
-def test_portrait_can_be_seen_twice(photo: Path, tmp_path: Path, source: TemplateSource) -> None:
-    shown = one_movement(wish_of(photo, hummed(tmp_path, 8)), NeedsClip(), source)
-    assert isinstance(shown, ShownSpeech)
-    with shown.opened() as driving:
-        first = list(driving.frames)
-        assert driving.reopen is not None
-        with driving.reopen() as again:
-            assert np.array_equal(list(again), first)
-    assert len(first) == driving.frame_count == 8
-
-
 # --- the video ------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,11 @@
 """The line-keeping YAML reader, beyond what the catalogue's own tests show."""
 
-from jobs.yaml_lines import Entry, YamlProblem, read_entries
+import pytest
+import yaml
+
+from jobs import yaml_lines
+from jobs.templates import SHIPPED_TEMPLATES
+from jobs.yaml_lines import Entry, YamlProblem, load_yaml, read_entries
 
 
 def test_every_place_has_its_line() -> None:
@@ -60,3 +65,29 @@ def test_aliases_that_would_fill_the_memory_are_refused() -> None:
 def test_brackets_without_end_are_a_problem() -> None:
     (problem,) = read_entries("- " + "[" * 100_000)
     assert isinstance(problem, YamlProblem)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- " + "[" * 20_000,
+        "- " + "{a: " * 20_000,
+        "- " * 20_000,
+        "- " + "? " * 20_000,
+        "- a:\n" + "\n".join(" " * depth + "a:" for depth in range(2, 1500)),
+    ],
+)
+def test_nesting_of_any_depth_is_a_problem_and_no_crash(text: str) -> None:
+    (problem,) = read_entries(text)
+    assert isinstance(problem, YamlProblem)
+    assert problem.reason == "this is nested too deeply"
+
+
+def test_data_and_lines_are_the_same_by_either_loader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = (SHIPPED_TEMPLATES / "templates.yaml").read_text("utf-8")
+    entries, plain = read_entries(text), load_yaml(text)
+    monkeypatch.setattr(yaml_lines, "_FAST_LOADER", yaml.SafeLoader)
+    assert read_entries(text) == entries
+    assert load_yaml(text) == plain

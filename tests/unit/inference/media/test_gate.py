@@ -151,7 +151,7 @@ def test_photo_and_clip_are_looked_at_together(photo: Path, clip: Path, folder: 
 
 
 def test_caller_works_while_both_are_looked_at(photo: Path, clip: Path, folder: Path) -> None:
-    running = []
+    running: list[Path] = []
     found = look_at(
         photo, ClipPart(clip), folder, meanwhile=lambda: running.extend(folder.glob("look-*"))
     )

@@ -27,6 +27,7 @@ from jobs.errors import (
     NoFrameDecoded,
     StartBeyondEnd,
 )
+from jobs.model import CropBox
 from jobs.templates import SHIPPED_TEMPLATES
 
 TEST_PICTURES = "testsrc2=s=96x64:r=25:d=2"
@@ -321,6 +322,22 @@ def test_frames_come_in_order_and_are_the_callers_own(tmp_path: Path) -> None:
     frames = frames_of(tmp_path / "a.mp4")
     assert [round(frame.mean() / 10) for frame in frames] == list(range(1, 21))
     assert all(frame.shape == (48, 64, 3) and frame.flags.writeable for frame in frames)
+
+
+def test_a_part_of_the_frames_is_that_of_the_whole_frames(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    noise = np.random.default_rng(4).integers(0, 255, (5, 24, 32, 3), np.uint8)
+    with VideoWriter(clip, 128, 96, Fraction(25), comment="test") as writer:
+        for frame in noise:
+            writer.write(frame.repeat(4, axis=0).repeat(4, axis=1))
+    part = CropBox(left=16, upper=30, right=76, lower=64)
+
+    with ClipReader(clip) as whole, ClipReader(clip, part=part) as cut:
+        for frame, found in zip(whole, cut, strict=True):
+            assert found.shape == (34, 60, 3)
+            # At its border, colours stored at half the resolution have other neighbours.
+            wanted = frame[34:60, 20:72]
+            np.testing.assert_array_equal(found[4:-4, 4:-4], wanted)
 
 
 def test_a_reader_closed_early_leaves_no_process(tmp_path: Path) -> None:

@@ -211,3 +211,26 @@ def test_eyes_outside_the_frame_are_left_out(eyes: Eyes, points: np.ndarray) -> 
     eyes.unfold(np.zeros((20, 20, 2), np.float32), CORNER, points, np.zeros(2))
 
     assert not frame.any()
+
+
+def test_nothing_is_drawn_far_from_the_corners_of_tilted_eyes(
+    astronaut: Picture, points: np.ndarray
+) -> None:
+    turn = cv2.getRotationMatrix2D((230.0, 120.0), 35, 1)
+    tilted = points.copy()
+    tilted[:, :2] = points[:, :2] @ turn[:, :2].T + turn[:, 2]
+    photo = np.asarray(cv2.warpAffine(astronaut, turn, (512, 512)), np.uint8)
+    shut = tilted.copy()
+    for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
+        shut[upper] = tilted[lower]
+    frame = np.full_like(photo, 255)  # whatever is drawn is darker
+
+    Eyes(photo, tilted).draw(frame, CORNER, shut, np.zeros(2), STILL)
+
+    y, x = np.nonzero((frame < 250).any(axis=-1))
+    places = np.stack([x, y], axis=-1).astype(float)
+    for eye in (0, 1):
+        a = LidLines.of(shut, eye).frame.inside(places)
+        near = a[(np.abs(a[:, 1]) < 0.6) & (np.abs(a[:, 0] - 0.5) < 1)]
+        assert near[:, 0].min() > -0.13
+        assert near[:, 0].max() < 1.13

@@ -30,8 +30,8 @@ def test_a_linear_displacement_is_drawn_exactly_over_a_mesh() -> None:
     for point in points.astype(np.float32):
         mesh.insert((float(point[0]), float(point[1])))
     corners = [
-        [int(np.abs(points - corner).sum(axis=1).argmin()) for corner in np.reshape(flat, (3, 2))]
-        for flat in mesh.getTriangleList()
+        [int(np.abs(points - corner).sum(axis=1).argmin()) for corner in flat.reshape(3, 2)]
+        for flat in np.array(mesh.getTriangleList())
         if np.abs(flat).max() < 250
     ]
     gradient = np.array([[0.02, -0.01], [0.03, 0.04]])

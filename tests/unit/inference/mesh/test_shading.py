@@ -44,7 +44,7 @@ def test_folds_are_dark_where_the_frame_is(
 ) -> None:
     points = astronaut_landmarks.points
     frames = [astronaut] * 6 + [with_folds(astronaut, points)] * 6
-    maps = np.array([skin_map.of_frame(frame, points) for frame in frames])
+    maps = [skin_map.of_frame(frame, points) for frame in frames]
 
     found = folds(maps, np.arange(12) < 3, skin_map.skin)
 
@@ -59,7 +59,7 @@ def test_another_light_makes_no_folds(
 ) -> None:
     darker = (astronaut * 0.7).astype(np.uint8)
     frames = [astronaut] * 6 + [darker] * 6
-    maps = np.array([skin_map.of_frame(frame, astronaut_landmarks.points) for frame in frames])
+    maps = [skin_map.of_frame(frame, astronaut_landmarks.points) for frame in frames]
 
     assert np.abs(folds(maps, np.arange(12) < 3, skin_map.skin)[11]).max() < 0.06
 

@@ -3,6 +3,7 @@
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,35 @@ def test_the_mouth_is_cut_from_the_clips_frames(track: Track) -> None:
     assert 40 < width < 70
     assert 10 < height < 40
     np.testing.assert_array_equal(mouth.skin, 180)
+
+
+def test_the_part_with_the_mouth_is_enough(track: Track) -> None:
+    part = track.mouth_part
+    assert part is not None
+    assert part.width < 120
+    assert part.height < 80
+    assert not any(side % 2 for side in (part.left, part.upper, part.right, part.lower))
+    cut = [frame[part.upper : part.lower, part.left : part.right] for frame in frames()]
+    for found, wanted in zip(track.moments(cut, part), track.moments(frames()), strict=True):
+        assert (found.mouth is None) == (wanted.mouth is None)
+        if found.mouth is not None and wanted.mouth is not None:
+            np.testing.assert_array_equal(found.mouth.picture, wanted.mouth.picture)
+            np.testing.assert_array_equal(found.mouth.upper, wanted.mouth.upper)
+            np.testing.assert_array_equal(found.mouth.lower, wanted.mouth.lower)
+
+
+def test_the_part_with_the_mouth_lies_inside_the_frames(track: Track) -> None:
+    track.lips[1], track.lips[2] = lips_at(-15, 112), lips_at(900, 60)
+    part = track.mouth_part
+    assert part is not None
+    assert (part.left, part.lower) == (0, 120)
+    assert part.right < 80
+
+
+def test_a_clip_that_never_shows_the_mouth_is_not_read_again(track: Track) -> None:
+    outside = replace(track, lips=np.stack([lips_at(900, 60)] * COUNT))
+    assert outside.mouth_part is None
+    assert replace(track, mouth_frames=np.full(COUNT, -1, np.int32)).mouth_part is None
 
 
 def test_the_mouth_does_not_keep_the_frame_in_memory(track: Track) -> None:

@@ -95,3 +95,8 @@ def test_a_jaw_never_jumps() -> None:
     assert np.abs(np.diff(jaw)).max() <= 0.34 + 1e-9
     # As late as it is early.
     np.testing.assert_allclose(jaw[:9], jaw[8::-1], atol=1e-9)
+
+
+def test_held_vowels_are_a_song_and_short_ones_are_not() -> None:
+    assert spoken(("AA", 0.8), ("N", 0.1), ("OW", 0.9)).sung == 1
+    assert spoken(("AA", 0.2), ("N", 0.1), ("OW", 0.25), ("T", 0.1)).sung == 0
