@@ -112,7 +112,7 @@ def _limited(values: Curve) -> Curve:
 def _voice(targets: Targets, is_loud: Mask) -> Curve:
     """Whether it is a voice, by the share of vowels in what is loud; music has few."""
     loud = np.maximum(smooth(is_loud, _VOWEL_MEMORY), 0.02)
-    share = smooth(is_loud & targets.vowel, _VOWEL_MEMORY) / loud
+    share = smooth(is_loud & (targets.vowel | targets.sung), _VOWEL_MEMORY) / loud
     return smooth_step((share - _MUSIC_SHARE) / (_SPEECH_SHARE - _MUSIC_SHARE))
 
 

@@ -40,7 +40,7 @@ _PITCH_WINDOW = 320  # at half the sample rate
 _LOWEST_HZ, _HIGHEST_HZ = 70, 450
 _VOICED = 0.45
 _OCTAVE_COST = 0.03
-_CLEAR = 0.8
+_CLEAR, _HUM_DB = 0.8, 30.0  # a hum has nothing above its pitch
 _TONE, _ONE_VOICE = 0.9, 0.5  # shares of frames of one clear pitch, of all and of the loud ones
 
 
@@ -100,6 +100,7 @@ class Features:
         """
         bands = _bands(samples)
         pitch, is_clear = _pitch(samples)
+        is_clear &= bands["f1"] > bands["low"] - _HUM_DB
         loudness = (
             np.zeros(len(bands["voice"]))
             if is_silent(samples)

@@ -105,12 +105,14 @@ class Targets:
         shut: (n,), whether the lips touch each other.
         bitten: (n,), whether the teeth touch the lower lip.
         vowel: (n,), whether it is a vowel.
+        sung: (n,), whether it is no phone, but has one clear pitch, as high or long vowels do.
     """
 
     shapes: Curve
     shut: Mask
     bitten: Mask
     vowel: Mask
+    sung: Mask
 
     def of(self, field: str) -> Curve:
         """Return one field of `Shape` over time, (n,)."""
@@ -127,9 +129,9 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
     count = len(features)
     heard = _heard_shapes(features)
     shapes = np.tile(Shape(jaw_weight=_NO_WEIGHT, lip_weight=_NO_WEIGHT), (count, 1))
-    shut, bitten, vowel = (np.zeros(count, np.bool_) for _ in range(3))
+    shut, bitten, vowel, sung = (np.zeros(count, np.bool_) for _ in range(4))
     if phones is None:
-        return Targets(heard, shut, bitten, ~vowel)
+        return Targets(heard, shut, bitten, ~vowel, sung)
     labels = [phone.label for phone in phones]
     for (label, start, end), after in zip(phones, [*labels[1:], "SIL"], strict=True):
         part = slice(start, end)
@@ -144,6 +146,7 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
             shapes[part] = _SHAPES[label]
         else:
             shapes[part] = heard[part]
+            sung[part] = features.is_clear[part]
         if label in _VOWELS:
             shortest, longest = _LONG_FRAMES
             length = (end - start - shortest) / (longest - shortest)
@@ -151,7 +154,7 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
         shut[part] = label in _SHUT
         bitten[part] = label in _BITTEN
         vowel[part] = label in _VOWELS
-    return Targets(shapes, shut, bitten, vowel)
+    return Targets(shapes, shut, bitten, vowel, sung)
 
 
 def _heard_shapes(features: Features) -> Curve:

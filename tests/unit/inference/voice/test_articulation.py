@@ -90,6 +90,10 @@ def test_a_noise_that_is_no_phone_takes_the_shape_that_is_heard() -> None:
     assert mouth.jaw[19:21].min() > 0.1
 
 
+def test_a_clear_pitch_without_a_phone_is_a_voice() -> None:
+    assert spoken(("+SPN+", 2.0)).jaw[20:50].min() > 0.1
+
+
 def test_a_jaw_never_jumps() -> None:
     jaw = limit_speed(np.array([0.0, 0, 1.2, 1.2, 1.2, 1.2, 1.2, 0, 0, 0, 0, 0]))
     assert np.abs(np.diff(jaw)).max() <= 0.34 + 1e-9
