@@ -136,8 +136,8 @@ class Albums:
         for part in new:
             await self._take(album, part)
         first = album.parts[0]
-        if not album.photos and album.clip is not None:
-            await self._media_handler.take_clip(_message_of(first), album.clip)
+        if not album.photos and album.lead is not None:
+            await self._media_handler.take_lead(_message_of(first), album.lead)
         elif not album.photos:
             text = self._services.texts(first.refusal, name=first.name)
             await self._media_handler.say(_message_of(first), text)
@@ -157,7 +157,7 @@ class Albums:
 
     async def _take(self, album: Album, part: AlbumPart) -> None:
         if part.photo is not None:
-            await self._media_handler.begin(_message_of(part), part.photo, album.clip)
+            await self._media_handler.begin(_message_of(part), part.photo, album.lead)
             # Last, so that an interrupted photo is begun again.
             await self._store.note_begun(album.album_id, part.message_id)
 

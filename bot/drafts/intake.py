@@ -48,7 +48,7 @@ class IntakeJob(BotRecord):
         chat_id: where they were sent.
         person_id: who sent them.
         photo: the photo.
-        clip: the clip or the recording, or None.
+        lead: the clip or the recording, or None.
     """
 
     draft_id: DraftId
@@ -56,7 +56,7 @@ class IntakeJob(BotRecord):
     chat_id: int
     person_id: int
     photo: MediaFile
-    clip: MediaFile | None = None
+    lead: MediaFile | None = None
 
 
 class Intake:
@@ -83,7 +83,7 @@ class Intake:
             chat_id=draft.chat_id,
             person_id=draft.person_id,
             photo=draft.photo,
-            clip=draft.clip,
+            lead=draft.lead,
         )
         await self._services.queues.send(draft.job(INTAKE), job, draft.person_id, PHOTO_LIMITS)
 
@@ -100,8 +100,8 @@ class Intake:
         if draft is None or draft.revision != job.revision:
             return
         wanted = [(job.photo, "photo.jpg")]
-        if job.clip is not None:
-            wanted.append((job.clip, "voice.ogg" if job.clip.is_voice else "clip.mp4"))
+        if job.lead is not None:
+            wanted.append((job.lead, "voice.ogg" if job.lead.is_voice else "clip.mp4"))
         fetching = [
             asyncio.ensure_future(self._fetch_and_store(job, file, called, assignment))
             for file, called in wanted
@@ -112,7 +112,7 @@ class Intake:
             # If one fails, the other is not awaited.
             await end_tasks(fetching)
         further_key = next(iter(further_keys), None)
-        is_voice = job.clip is not None and job.clip.is_voice
+        is_voice = job.lead is not None and job.lead.is_voice
         look = LookJob(
             look_id=draft.job(LOOK).job_id,
             person=job.person_id,

@@ -201,9 +201,9 @@ class Messenger:
             facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
         if video.has_sound:
             facts["supports_streaming"] = True
-            send, facts["video"] = self.bot.send_video, media
+            send = partial(self.bot.send_video, video=media)
         else:
-            send, facts["animation"] = self.bot.send_animation, media
+            send = partial(self.bot.send_animation, animation=media)
         return (await self._send(target, send, droppable=True, **facts)).message_id
 
     async def send_file(

@@ -232,7 +232,7 @@ def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) ->
         "face_boxes": wish.face_boxes,
         "engine": card.order.engine,
         "options": wish.options,
-        "clip": card.clip if card.clip and wish.movement.files else draft.clip,
+        "lead": card.lead if card.lead and wish.movement.files else draft.lead,
         "card": message,
     }
     return draft.model_copy(update=changes)
