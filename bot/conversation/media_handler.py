@@ -14,7 +14,7 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import WAITING_LEAD, consent_content, thanks_content
 from bot.drafts.draft import Draft, DraftProblem
 from bot.drafts.draft_store import Conversation, InChat, new_draft
-from bot.drafts.intake import Intake
+from bot.drafts.intake import Intake, check_size
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, CardMessage, MessageContent
 from bot.gateway.updates import (
@@ -26,12 +26,11 @@ from bot.gateway.updates import (
     PhotoMedia,
 )
 from bot.services import Services
-from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge, SoundTooLong
+from jobs.errors import ClipTooLong, SoundTooLong, UserError
 from jobs.findings import VOICE_MAX_S
 from jobs.queues.admission import MOST_PHOTOS
 from jobs.service_errors import TooManyPhotos, VoicesNotTaken
 
-_MB = 1_000_000
 # Clips longer than this many times the part that is used are refused, as sent by mistake.
 LONG_CLIP = 4
 # A lead sent within this time after a photo belongs to it.
@@ -56,18 +55,18 @@ class ServiceTerms:
     clip_s: float
     file_bytes: int
 
-    def refusal(self, file: MediaFile) -> AnimatoError | None:
-        """Return why a file is refused before it is downloaded, or None."""
-        size_bytes, limit_bytes = file.size_bytes or 0, self.file_bytes
-        if size_bytes > limit_bytes:
-            size_mb = f"{size_bytes / _MB:.1f}"
-            return MediaTooLarge(name=file.name, size_mb=size_mb, limit_mb=limit_bytes // _MB)
+    def check(self, file: MediaFile) -> None:
+        """Raise if a file is refused before it is downloaded.
+
+        Raises:
+            MediaTooLarge, ClipTooLong, SoundTooLong: it is too large or too long.
+        """
+        check_size(file, file.size_bytes or 0, self.file_bytes)
         duration_s, limit_s = file.duration_s or 0.0, LONG_CLIP * self.clip_s
         if file.is_voice and duration_s > VOICE_MAX_S:
-            return SoundTooLong(name=file.name, limit_s=VOICE_MAX_S)
+            raise SoundTooLong(name=file.name, limit_s=VOICE_MAX_S)
         if not file.is_voice and duration_s > limit_s:
-            return ClipTooLong(name=file.name, duration_s=duration_s, limit_s=limit_s)
-        return None
+            raise ClipTooLong(name=file.name, duration_s=duration_s, limit_s=limit_s)
 
 
 class MediaHandler:
@@ -118,16 +117,18 @@ class MediaHandler:
             template=None,
             wants_lead=None,
         )
-        await self.go_on(draft)
+        await self.look_at(draft)
 
-    async def go_on(self, draft: Draft) -> None:
+    async def look_at(self, draft: Draft) -> None:
         """Have a draft's files looked at, after its person has agreed to the terms."""
         if not (await self._services.people.person(draft.person_id)).has_agreed:
             await self._ask_to_agree(draft)
             return
         for file, is_lead in ((draft.photo, False), (draft.lead, True)):
-            error = await self._refusal(file) if file else None
-            if error is not None:
+            try:
+                if file is not None:
+                    await self._check(file)
+            except UserError as error:
                 await self._refuse(draft, error, is_lead=is_lead)
                 return
         await self._draft_cards.show(draft.draft_id)
@@ -163,10 +164,10 @@ class MediaHandler:
     async def take_lead(self, incoming: IncomingMessage, lead: MediaFile) -> None:
         """Give a lead to the photo that it belongs to, or keep it for the next one."""
         services, _ = self._services, self._services.texts
-        refused = await self._refusal(lead)
-        if refused is not None:
-            text = error_text(refused, _, lead)
-            await self.say(incoming, text)
+        try:
+            await self._check(lead)
+        except UserError as error:
+            await self.say(incoming, error_text(error, _, lead))
             return
         conversation = await services.drafts.conversation(incoming)
         asked = await self._asking_draft(incoming)
@@ -204,7 +205,7 @@ class MediaHandler:
                 )
 
             draft = await services.drafts.change(draft.draft_id, with_lead) or draft
-        await self.go_on(draft)
+        await self.look_at(draft)
 
     async def retry(self, draft: Draft) -> None:
         """Look at the same photo and lead again."""
@@ -212,7 +213,7 @@ class MediaHandler:
         def renewed(now: Draft) -> Draft:
             return now.renewed() if now.revision == draft.revision else now
 
-        await self.go_on(await self._services.drafts.change(draft.draft_id, renewed) or draft)
+        await self.look_at(await self._services.drafts.change(draft.draft_id, renewed) or draft)
 
     async def say(self, incoming: IncomingMessage, text: str) -> None:
         """Reply to a message."""
@@ -220,11 +221,11 @@ class MediaHandler:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    async def _refusal(self, file: MediaFile) -> AnimatoError | None:
-        """Return why a file is refused before it is downloaded, or None."""
+    async def _check(self, file: MediaFile) -> None:
+        """Raise `UserError` if a file is refused before it is downloaded."""
         if file.is_voice and not (await self._services.offers.now()).takes_voices:
-            return VoicesNotTaken()
-        return self.terms.refusal(file)
+            raise VoicesNotTaken
+        self.terms.check(file)
 
     async def _continue_agreed(self, owner: InChat) -> None:
         """Continue the drafts that waited for the terms, and delete the remaining questions."""
@@ -236,7 +237,7 @@ class MediaHandler:
             try:
                 draft = await drafts.read(draft_ids[0])
                 if draft is not None:
-                    await self.go_on(draft)
+                    await self.look_at(draft)
                 conversation = await drafts.change_conversation(
                     owner, partial(_without_waiting, draft_id=draft_ids[0])
                 )
@@ -274,7 +275,7 @@ class MediaHandler:
             # An earlier question was tapped while this one was being sent.
             await self._continue_agreed(draft)
 
-    async def _refuse(self, draft: Draft, error: AnimatoError, *, is_lead: bool = False) -> None:
+    async def _refuse(self, draft: Draft, error: UserError, *, is_lead: bool = False) -> None:
         problem = DraftProblem(error=error.to_dict(), is_lead=is_lead)
         await self._services.drafts.update(draft, problem=problem)
         if not is_lead and not isinstance(error, TooManyPhotos):

@@ -61,7 +61,7 @@ class Groups:
             await self._media_handler.say(incoming, text)
         else:
             draft = new_draft(incoming, media.file, template=template.name if template else None)
-            await self._media_handler.go_on(await self._services.drafts.begin(draft))
+            await self._media_handler.look_at(await self._services.drafts.begin(draft))
 
     async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
         """Take a clip or a recording that replies to a card of the same person; ignore the rest."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import nullcontext
 
 import pytest
 from redis.asyncio import Redis
@@ -354,8 +355,14 @@ async def test_what_is_our_fault_can_be_tried_again(talk: Talk, redis: Redis) ->
 def test_limits_are_told_before_anything_is_fetched(
     file: MediaFile, kind: type[Exception] | None
 ) -> None:
-    refusal = TERMS.refusal(file)
-    assert (type(refusal) if refusal else None) is kind
+    with pytest.raises(kind) if kind else nullcontext():
+        TERMS.check(file)
+
+
+def test_file_just_above_the_limit_is_not_said_to_be_at_it() -> None:
+    with pytest.raises(MediaTooLarge) as refusal:
+        TERMS.check(MediaFile(file_id="x", name="a.mov", size_bytes=20_000_001))
+    assert refusal.value.fields == {"name": "a.mov", "size_mb": "20.1", "limit_mb": 20}
 
 
 async def test_clip_over_the_limit_is_refused_before_it_is_fetched(talk: Talk) -> None:
