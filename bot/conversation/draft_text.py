@@ -24,12 +24,12 @@ _NUMBERS_IN_A_ROW = 3  # as in the pictures
 _FACES_IN_A_ROW = 4
 MOST_FACES = 12
 _LABEL_CHARACTERS = 30
-# Arguments of the button for all faces, and of those for clips and recordings.
-ALL_FACES = "all"
-FOLLOW = "go"
-VOICE = "voice"
+ALL_FACES = "all"  # an argument of FACE
+# Arguments of OWN_LEAD; without one, it asks for a clip.
+FOLLOW = "go"  # or say it
+ASK_FOR_VOICE = "voice"
 WAITING_LEAD = "use"
-WITHOUT_LEAD = "alone"
+WITHOUT_LEAD = "alone"  # an argument of CONTINUE
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
 
 
 def thanks_content(_: Texts) -> MessageContent:
-    """The same message after consent, if no photo is waiting."""
+    """Thank for the consent, and ask for a photo: none is waiting."""
     return MessageContent(_("Thank you. Now send me a photo with a face."))
 
 
@@ -101,7 +101,7 @@ def problem_content(draft: Draft, error: AnimatoError, _: Texts) -> MessageConte
         another = _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_LEAD)
         without = _("Without the clip")
         if lead.is_voice:
-            another = _tap(draft, _("🎤 Another recording"), ButtonAction.OWN_LEAD, VOICE)
+            another = _tap(draft, _("🎤 Another recording"), ButtonAction.OWN_LEAD, ASK_FOR_VOICE)
             without = _("Without it")
         rows.insert(0, (another, _tap(draft, without, ButtonAction.CONTINUE, WITHOUT_LEAD)))
     if can_retry:
@@ -179,7 +179,7 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
         clip_label = _("🎬 Another clip")
     own = [_tap(draft, clip_label, ButtonAction.OWN_LEAD)]
     if choice.takes_voices:
-        own.append(_tap(draft, voice_label, ButtonAction.OWN_LEAD, VOICE))
+        own.append(_tap(draft, voice_label, ButtonAction.OWN_LEAD, ASK_FOR_VOICE))
     rows: list[tuple[Button, ...]] = [(button,) for button in first]
     rows += [*_movement_rows(draft, choice, page), tuple(own), _show_all(draft, choice, _, page)]
     if len(choice.engines) > 1:

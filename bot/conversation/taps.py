@@ -8,8 +8,8 @@ from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import (
     ALL_FACES,
+    ASK_FOR_VOICE,
     FOLLOW,
-    VOICE,
     WAITING_LEAD,
     WITHOUT_LEAD,
     ask_for_clip,
@@ -269,7 +269,7 @@ class Taps:
         movement = draft.findings.own_movement if draft.findings else None
         if movement is not None and tap.button.argument == FOLLOW:
             return await self._place(_choosing(draft, movement))
-        is_voice = tap.button.argument == VOICE
+        is_voice = tap.button.argument == ASK_FOR_VOICE
         return TapAnswer(then=partial(self._ask_for_lead, draft, is_voice=is_voice))
 
     async def _take_waiting_lead(self, draft: Draft, lead: MediaFile) -> None:
