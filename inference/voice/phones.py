@@ -89,7 +89,7 @@ def _decoder() -> Any:
             lw=1.5,
             beam=1e-20,
             pbeam=1e-20,
-            bestpath=False,  # takes minutes in music
+            wbeam=1e-10,  # with the usual one, the second decoding takes minutes in music
             logfn=os.devnull,
         )
     except (ImportError, RuntimeError, ValueError) as error:
