@@ -90,6 +90,8 @@ _DIPHTHONGS = {
 }
 _VOWELS = {"AA", "AE", "AH", "AO", "EH", "ER", "IH", "IY", "UH", "UW", *_DIPHTHONGS}
 _SHUT, _BITTEN = {"M", "B", "P"}, {"F", "V"}
+_PAUSES = {"SIL", "+NSN+"}
+_SHORTEST_LAST = 6  # frames of shut lips before a pause; a shorter p is the end of a vowel
 _UNKNOWN_WEIGHT, _NO_WEIGHT = 0.5, 0.2
 _SUNG, _LONG_FRAMES = 0.35, (18, 48)  # long vowels open further
 
@@ -128,8 +130,11 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
     shut, bitten, vowel = (np.zeros(count, np.bool_) for _ in range(3))
     if phones is None:
         return Targets(heard, shut, bitten, ~vowel)
-    for label, start, end in phones:
+    labels = [phone.label for phone in phones]
+    for (label, start, end), after in zip(phones, [*labels[1:], "SIL"], strict=True):
         part = slice(start, end)
+        if label in _SHUT and after in _PAUSES and end - start < _SHORTEST_LAST:
+            label = "SIL"  # noqa: PLW2901
         if label in _DIPHTHONGS:
             first, second, share = _DIPHTHONGS[label]
             middle = start + round(share * (end - start))

@@ -54,6 +54,12 @@ def test_a_short_vowel_between_shut_lips_is_seen() -> None:
     assert of_vowel.min() < 0.1
 
 
+def test_vowel_that_fades_into_a_pause_shuts_no_lips_but_a_last_p_does() -> None:
+    assert spoken(("AA", 0.3), ("P", 0.04)).seal.max() == 0
+    assert spoken(("AA", 0.3), ("P", 0.04), ("AA", 0.2)).seal.max() > 0.99
+    assert spoken(("AA", 0.3), ("P", 0.08)).seal.max() > 0.9
+
+
 def test_u_between_vowels_rounds_the_lips() -> None:
     mouth = spoken(("AA", 0.2), ("UW", 0.3), ("AA", 0.2))
     assert mouth.round.max() > 0.95
