@@ -17,8 +17,8 @@ from jobs.settings import BOT_SECRETS, Settings
 from jobs.store.files import FileStore
 from jobs.tasks import Shutdown
 from worker.agent import run_agent
-from worker.job_log import JobIdFilter
 from worker.plan import WorkerPlan
+from worker.work_folder import JobIdFilter
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(job_id)s]: %(message)s"
 

@@ -216,7 +216,7 @@ async def _overhead(
             wish = _wish(portrait.photo)
             wish = wish.with_files({wish.photo.file: str(photo)})
             started = time.perf_counter()
-            await engine.render(wish, "still", folder / "alone.mp4")
+            await engine.render(wish, "still", folder)
             alone_s.append(time.perf_counter() - started)
             order = _order(100 + number, "still", portrait)
             started = time.perf_counter()

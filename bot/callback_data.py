@@ -25,10 +25,10 @@ class ButtonAction(StrEnum):
     PAGE = "p"  # that page of movements
     TEMPLATE = "t"  # that movement
     ONE_OF_ALL = "s"  # that movement of an animation that shows several
-    OWN_CLIP = "c"  # the person's own clip or recording
+    OWN_LEAD = "c"  # the person's own clip or recording
     SHOW_ALL = "a"  # all movements of a page in one animation
     ENGINE = "e"  # that engine for this draft
-    CONTINUE = "n"  # look again, or without the clip
+    CONTINUE = "n"  # look again, or without the clip or recording
     ALBUM = "l"  # of an album: the photo of that number, or `each`
     DROP = "x"  # delete the draft
     CANCEL = "k"  # cancel the order

@@ -4,6 +4,7 @@ A `UserError` says what is wrong and what to do next; where its sentence is abou
 the chat has another one. An `OperatorError` is only called our mistake, without any detail.
 """
 
+from bot.gateway.updates import MediaFile
 from bot.texts import Texts
 from jobs.errors import (
     AnimatoError,
@@ -98,19 +99,16 @@ _OF_A_CLIP: dict[type[AnimatoError], str] = {
 }
 
 
-def error_text(
-    error: AnimatoError, _: Texts, *, is_clip: bool = False, is_voice: bool = False
-) -> str:
+def error_text(error: AnimatoError, _: Texts, lead: MediaFile | None = None) -> str:
     """Return the sentence for the person.
 
     Args:
         error: what went wrong.
-        is_clip: whether it is about a clip instead of a photo.
-        is_voice: whether it is about a recording instead of a clip.
+        lead: the clip or the recording that it is about; None: it is about something else.
     """
     sentences = _IN_A_CHAT
-    if is_clip:
-        sentences = _IN_A_CHAT | (_OF_A_VOICE if is_voice else _OF_A_CLIP)
+    if lead is not None:
+        sentences = _IN_A_CHAT | (_OF_A_VOICE if lead.is_voice else _OF_A_CLIP)
     for kind, sentence in sentences.items():
         if isinstance(error, kind):
             return _(sentence, **error.fields)

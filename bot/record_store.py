@@ -12,29 +12,36 @@ from jobs.orders import Record
 
 R = TypeVar("R", bound=Record)
 
-# Fields that are stored under the name that they had in the first version.
+# Fields that are stored under the name that they had in an earlier version.
 _STORED_NAMES = {
     "chat_id": "chat",
     "draft_id": "draft",
     "earlier_draft_id": "earlier",
     "findings": "look",
+    "is_lead": "is_clip",
+    "lead": "clip",
     "message": "card",
     "movement": "motion",
     "order_chat_id": "chat_of_ids",
     "person_id": "person",
     "problem": "trouble",
     "reserved_number": "wish_number",
+    "wants_lead": "wants_clip",
 }
 
 
-class BotRecord(Record):
-    """Base of the bot's own records: some of their fields have other names in Redis."""
+STORED_NAMES = ConfigDict(
+    alias_generator=lambda name: _STORED_NAMES.get(name, name),
+    populate_by_name=True,
+    serialize_by_alias=True,
+)
+"""The configuration of values some of whose fields have other names in Redis."""
 
-    model_config = ConfigDict(
-        alias_generator=lambda name: _STORED_NAMES.get(name, name),
-        populate_by_name=True,
-        serialize_by_alias=True,
-    )
+
+class BotRecord(Record):
+    """Base of the bot's own records."""
+
+    model_config = STORED_NAMES
 
 
 class RecordStore(Generic[R]):

@@ -133,7 +133,7 @@ def one_movement(
 
     Raises:
         UnknownTemplate: it is not in the catalogue.
-        BrokenTrack: a recorded one's track or a voice's curves cannot be used.
+        BrokenTrack, BrokenSpeech: a recorded one's track or a voice's curves cannot be used.
         RecordedHead: it goes with a voice, and is a recorded one.
         TemplateNotBuilt: its driving video is missing or out of date, and the engine needs it.
         NoFaceInClip: the clip shows no face at its beginning, and the engine needs one.

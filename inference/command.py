@@ -244,9 +244,9 @@ def _limits(arguments: argparse.Namespace, clip_max_s: float, *, is_original: bo
             time_s=_ORIGINAL_TIME_S,
             file_bytes=_ORIGINAL_FILE_BYTES,
         )
-    return LookLimits.of_clip(
-        PhotoLimits(max_side=arguments.max_side),
+    return LookLimits.for_clips(
         ClipLimits(max_duration_s=clip_max_s, audio=has_audio, compact=False),
+        PhotoLimits(max_side=arguments.max_side),
     )
 
 

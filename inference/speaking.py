@@ -68,7 +68,7 @@ def speech_of(voice: VoiceFindings, template: Template | None) -> Speech:
 
     Raises:
         RecordedHead: the template is a recorded one.
-        BrokenTrack: the curves cannot be used.
+        BrokenSpeech: the curves cannot be used.
     """
     speech = read_speech(voice.curves_path)
     return speech if template is None else replace(speech, head=head_of(template))

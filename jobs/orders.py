@@ -242,7 +242,7 @@ class Order(Record):
         Raises:
             OutdatedOrder: an earlier version placed it, which kept too little about its clip.
         """
-        if self.wish.clip is not None and not self.wish.clip.is_complete:
+        if not self.wish.movement.is_complete:
             raise OutdatedOrder
 
 

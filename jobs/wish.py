@@ -71,6 +71,11 @@ class Movement(Value):
         return cls(voice=voice, template=template, frames=voice.frame_count)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing, as it may be in a record of an earlier version."""
+        return self.clip is None or self.clip.is_complete
+
+    @property
     def files(self) -> tuple[FileRef, ...]:
         """The files of a clip or a voice; a template has none."""
         if self.voice is not None:
@@ -124,6 +129,11 @@ class Wish(Value):
     def voice(self) -> VoiceFindings | None:
         """The voice that the mouth speaks, if there is one."""
         return self.movement.voice
+
+    @property
+    def files(self) -> tuple[FileRef, ...]:
+        """The files that the video is made of, those of templates aside."""
+        return (self.photo.file, *self.movement.files)
 
     def with_files(self, moved: Mapping[FileRef, FileRef]) -> Self:
         """Return the wish with other references to the same files.

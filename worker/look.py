@@ -18,7 +18,7 @@ from inference.media.gate import (
     start_photo_look,
     start_voice_look,
 )
-from inference.media.limits import ClipLimits, PhotoLimits
+from inference.media.limits import ClipLimits
 from inference.media.running_look import FILE_NAMES, RunningLook
 from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 from jobs.orders import LookJob, LookResult
@@ -114,8 +114,7 @@ class LookRunner:
         self._store = store
         self._looks = looks
         self._ahead: set[int] = set()  # people with a look that runs ahead of videos
-        clip = ClipLimits(max_duration_s=clip_max_s)
-        limits = LookLimits.of_clip(PhotoLimits(), clip)
+        limits = LookLimits.for_clips(ClipLimits(max_duration_s=clip_max_s))
         self._limits = replace(limits, checkpoints_dir=checkpoints_dir)
 
     async def look(self, assignment: Assignment, folder: Path) -> LookResult | None:

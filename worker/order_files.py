@@ -1,4 +1,4 @@
-"""The files of an order: its photo, its clip with its track, its voice with how that is spoken.
+"""The files of an order: its photo, its clip and that clip's track, its voice and its curves.
 
 A track is measured by the first render of a clip, and shared through the file store. The engine
 reads and writes it beside the clip. It can always be measured again, so no order fails because of

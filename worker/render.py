@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from inference.engine_options import parse_options
 from inference.process.engine_process import EngineProcess
 from inference.process.offer import EngineOffer
+from inference.process.setup import RESULT_NAME, THUMBNAIL_NAME
 from jobs.errors import Cancelled
 from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.orders import Order, Progress, Result, Stage
@@ -134,23 +135,22 @@ class Renderer:
         order.check_complete()
         _check_options(order, self._context.options.get(order.engine, ()))
         assignment.report(Progress(stage=Stage.PREPARING))
-        path = folder / "video.mp4"
         async with order_files(order.wish, store, folder) as wish:
             if assignment.stop_reason is not None:
                 raise Cancelled
-            video = await self._run_engine(order, wish, assignment, path)
+            video = await self._run_engine(order, wish, assignment, folder)
         frames = video.frame_count
         assignment.report(Progress(stage=Stage.STORING, frames_done=frames, frames_total=frames))
         start_number = assignment.start_number
         key = result_key(order.order_id, start_number)
         thumbnail_key = result_thumbnail_key(order.order_id, start_number)
         await asyncio.gather(
-            store.put(key, path), store.put(thumbnail_key, path.with_suffix(".jpg"))
+            store.put(key, folder / RESULT_NAME), store.put(thumbnail_key, folder / THUMBNAIL_NAME)
         )
         return Result(**dict(video), key=key, attempt=start_number, thumbnail_key=thumbnail_key)
 
     async def _run_engine(
-        self, order: Order, wish: Wish, assignment: Assignment, path: Path
+        self, order: Order, wish: Wish, assignment: Assignment, folder: Path
     ) -> Video:
         """Make the video; cancel it when the assignment is stopped."""
 
@@ -162,7 +162,7 @@ class Renderer:
         engine_process = self._context.engine_process
         limit_s = max(_SHORTEST_LIMIT_S, _TIMES_ESTIMATED * order.estimated_cost_s)
         rendering = asyncio.ensure_future(
-            engine_process.render(wish, order.engine, path, limit_s, report)
+            engine_process.render(wish, order.engine, folder, limit_s, report)
         )
         stopping = asyncio.ensure_future(assignment.wait_for_stop())
         try:

@@ -1,21 +1,36 @@
-"""A folder for the files of one job; the job is delayed if files cannot be stored."""
+"""A folder for the files of one job, whose id its log lines carry.
+
+The job is delayed if files cannot be stored.
+"""
 
 import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from jobs.errors import DiskFull
 from jobs.queues.assignment import Assignment, Later
 from jobs.service_errors import StoreFull, StoreUnavailable
-from worker.job_log import job_id
 
 log = logging.getLogger(__name__)
 
 # While the store is down, a job is delayed: this many starts take two hours.
 _LATER_S, _LONGEST_LATER_S, _STARTS = 15.0, 300.0, 30
+
+job_id: ContextVar[str] = ContextVar("job_id", default="-")
+"""The job that a log line belongs to; `-` if there is none."""
+
+
+class JobIdFilter(logging.Filter):
+    """Gives every record the attribute `job_id`, for a handler's format."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always true."""
+        record.job_id = job_id.get()
+        return True
 
 
 @contextmanager

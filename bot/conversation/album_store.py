@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from bot.gateway.messenger import CardMessage
-from bot.gateway.updates import ClipMedia, IncomingMessage, Media, MediaFile, PhotoMedia
+from bot.gateway.updates import IncomingMessage, LeadMedia, Media, MediaFile, PhotoMedia
 from bot.record_store import BotRecord
 from jobs.connection import queue_errors
 from jobs.model import Value
@@ -31,7 +31,7 @@ class AlbumPart(BotRecord):
         message_id: its id in the chat.
         thread_id: the forum topic, or None.
         photo: its picture, or None.
-        clip: its clip or recording, or None.
+        lead: its clip or recording, or None.
         refusal: why it is neither, a msgid.
         name: the file's name, for that sentence.
     """
@@ -41,7 +41,7 @@ class AlbumPart(BotRecord):
     message_id: int
     thread_id: int | None = None
     photo: MediaFile | None = None
-    clip: MediaFile | None = None
+    lead: MediaFile | None = None
     refusal: str = ""
     name: str = ""
 
@@ -72,9 +72,9 @@ class Album(Value):
         return tuple(part for part in self.photos if part.message_id not in self.begun)
 
     @property
-    def clip(self) -> MediaFile | None:
+    def lead(self) -> MediaFile | None:
         """The first clip or recording among the messages, or None."""
-        return next((part.clip for part in self.parts if part.clip), None)
+        return next((part.lead for part in self.parts if part.lead), None)
 
 
 def album_id_of(chat_id: int, group: str) -> str:
@@ -94,8 +94,8 @@ def part_of(incoming: IncomingMessage, media: Media) -> AlbumPart:
     match media:
         case PhotoMedia(file):
             return part.model_copy(update={"photo": file})
-        case ClipMedia(file):
-            return part.model_copy(update={"clip": file})
+        case LeadMedia(file):
+            return part.model_copy(update={"lead": file})
     return part.model_copy(update={"refusal": media.sentence, "name": media.name})
 
 

@@ -69,20 +69,21 @@ class Albums:
         finally:
             await end_tasks(self._in_progress.values())
 
-    async def tap(self, tapped: IncomingTap) -> TapAnswer:
+    async def tap(self, tap: IncomingTap) -> TapAnswer:
         """Handle a tap on an album's card.
 
         Raises:
             QueueUnavailable: try again later.
         """
-        _, tap = self._services.texts, ButtonData.decode(tapped.data)
-        album = await self._store.read(tap.draft_id) if tap else None
-        if tap is None or album is None or album.parts[0].chat_id != tapped.chat_id:
+        _, button = self._services.texts, ButtonData.decode(tap.data)
+        # In the place of a draft's id it has the album's.
+        album = await self._store.read(button.draft_id) if button else None
+        if button is None or album is None or album.parts[0].chat_id != tap.chat_id:
             text = _("These photos are not kept any more. Send them again.")
             return TapAnswer(text, is_alert=True)
-        if tap.argument == EACH:
+        if button.argument == EACH:
             return TapAnswer(then=partial(self._begin, album, album.photos))
-        number = int(tap.argument) if tap.argument.isdecimal() else 0
+        number = int(button.argument) if button.argument.isdecimal() else 0
         if 1 <= number <= len(album.photos):
             return TapAnswer(then=partial(self._begin, album, album.photos[number - 1 : number]))
         return TapAnswer(then=partial(self._drop, album))
@@ -136,8 +137,8 @@ class Albums:
         for part in new:
             await self._take(album, part)
         first = album.parts[0]
-        if not album.photos and album.clip is not None:
-            await self._media_handler.take_clip(_message_of(first), album.clip)
+        if not album.photos and album.lead is not None:
+            await self._media_handler.take_lead(_message_of(first), album.lead)
         elif not album.photos:
             text = self._services.texts(first.refusal, name=first.name)
             await self._media_handler.say(_message_of(first), text)
@@ -157,7 +158,7 @@ class Albums:
 
     async def _take(self, album: Album, part: AlbumPart) -> None:
         if part.photo is not None:
-            await self._media_handler.begin(_message_of(part), part.photo, album.clip)
+            await self._media_handler.begin(_message_of(part), part.photo, album.lead)
             # Last, so that an interrupted photo is begun again.
             await self._store.note_begun(album.album_id, part.message_id)
 

@@ -108,7 +108,7 @@ class Commands:
         open_cards = await self._ordering.open_orders(incoming.person_id)
         if not open_cards:
             await self._services.drafts.update_conversation(
-                incoming, clip=None, template=None, wants_clip=None
+                incoming, lead=None, template=None, wants_lead=None
             )
             text = _("You have no open orders. Send me a photo at any time.")
             await self._say(incoming, text)

@@ -24,12 +24,12 @@ _NUMBERS_IN_A_ROW = 3  # as in the pictures
 _FACES_IN_A_ROW = 4
 MOST_FACES = 12
 _LABEL_CHARACTERS = 30
-# Arguments of the button for all faces, and of those for clips and recordings.
-ALL_FACES = "all"
-FOLLOW = "go"
-VOICE = "voice"
-WAITING_CLIP = "use"
-WITHOUT_CLIP = "alone"
+ALL_FACES = "all"  # an argument of FACE
+# Arguments of OWN_LEAD; without one, it asks for a clip.
+FOLLOW = "go"  # or say it
+ASK_FOR_VOICE = "voice"
+WAITING_LEAD = "use"
+WITHOUT_LEAD = "alone"  # an argument of CONTINUE
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
 
 
 def thanks_content(_: Texts) -> MessageContent:
-    """The same message after consent, if no photo is waiting."""
+    """Thank for the consent, and ask for a photo: none is waiting."""
     return MessageContent(_("Thank you. Now send me a photo with a face."))
 
 
@@ -84,7 +84,7 @@ def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> Mess
         )
     elif draft.has_voice:
         text = _("Looking at your photo and listening to your recording ...")
-    elif draft.clip:
+    elif draft.lead:
         text = _("Looking at your photo and your clip ...")
     else:
         text = _("Looking at your photo ...")
@@ -93,20 +93,20 @@ def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> Mess
 
 def problem_content(draft: Draft, error: AnimatoError, _: Texts) -> MessageContent:
     """Why the photo, the clip or the recording cannot be used, and what to do next."""
-    is_clip = draft.problem is not None and draft.problem.is_clip
+    lead = draft.lead if draft.problem is not None and draft.problem.is_lead else None
     can_retry = isinstance(error, TooManyPhotos) or not isinstance(error, UserError)
-    is_over = not can_retry and not is_clip
+    is_over = not can_retry and lead is None
     rows = [(_tap(draft, _("OK"), ButtonAction.DROP),) if is_over else _drop_row(draft, _)]
-    if is_clip:
-        another = _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_CLIP)
+    if lead is not None:
+        another = _tap(draft, _("🎬 Another clip"), ButtonAction.OWN_LEAD)
         without = _("Without the clip")
-        if draft.has_voice:
-            another = _tap(draft, _("🎤 Another recording"), ButtonAction.OWN_CLIP, VOICE)
+        if lead.is_voice:
+            another = _tap(draft, _("🎤 Another recording"), ButtonAction.OWN_LEAD, ASK_FOR_VOICE)
             without = _("Without it")
-        rows.insert(0, (another, _tap(draft, without, ButtonAction.CONTINUE, WITHOUT_CLIP)))
+        rows.insert(0, (another, _tap(draft, without, ButtonAction.CONTINUE, WITHOUT_LEAD)))
     if can_retry:
         rows.insert(0, (_tap(draft, _("↻ Try again"), ButtonAction.CONTINUE),))
-    text = error_text(error, _, is_clip=is_clip, is_voice=is_clip and draft.has_voice)
+    text = error_text(error, _, lead)
     return MessageContent(text, tuple(rows))
 
 
@@ -146,7 +146,7 @@ def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> M
     text = _("Which movement?")
     if draft.has_voice:
         text = _("Shall it say this, or make a movement?")
-    elif draft.clip:
+    elif draft.lead:
         text = _("Your clip, or another movement?")
     count = len(draft.face_boxes)
     if count > 1:
@@ -172,14 +172,14 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
         _("🎤 A voice message"),
     )
     if draft.has_voice:
-        first = (*first, _tap(draft, _("🎤 Say this"), ButtonAction.OWN_CLIP, FOLLOW))
+        first = (*first, _tap(draft, _("🎤 Say this"), ButtonAction.OWN_LEAD, FOLLOW))
         voice_label = _("🎤 Another recording")
-    elif draft.clip is not None:
-        first = (*first, _tap(draft, _("🎬 Follow my clip"), ButtonAction.OWN_CLIP, FOLLOW))
+    elif draft.lead is not None:
+        first = (*first, _tap(draft, _("🎬 Follow my clip"), ButtonAction.OWN_LEAD, FOLLOW))
         clip_label = _("🎬 Another clip")
-    own = [_tap(draft, clip_label, ButtonAction.OWN_CLIP)]
+    own = [_tap(draft, clip_label, ButtonAction.OWN_LEAD)]
     if choice.takes_voices:
-        own.append(_tap(draft, voice_label, ButtonAction.OWN_CLIP, VOICE))
+        own.append(_tap(draft, voice_label, ButtonAction.OWN_LEAD, ASK_FOR_VOICE))
     rows: list[tuple[Button, ...]] = [(button,) for button in first]
     rows += [*_movement_rows(draft, choice, page), tuple(own), _show_all(draft, choice, _, page)]
     if len(choice.engines) > 1:

@@ -1,10 +1,9 @@
 """Takes photos, clips and recordings, before and after the person agrees to the terms.
 
 A photo begins a draft, whose id is made from its message, so that a repeated update begins no
-second one. A clip belongs to the photo that it replies to, else to the one whose clip was asked
-for, else to the last photo if that is recent and has no movement yet; else it waits for the next
-photo, and a button gives it to the last one. A recording takes the place of a clip, and is meant
-wherever this module speaks of clips.
+second one. A clip or a recording is its lead: it leads the face. It belongs to the photo that
+it replies to, else to the one whose lead was asked for, else to the last photo if that is recent
+and has no movement yet; else it waits for the next photo, and a button gives it to the last one.
 """
 
 from dataclasses import dataclass
@@ -12,30 +11,29 @@ from functools import partial
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.draft_text import WAITING_CLIP, consent_content, thanks_content
+from bot.conversation.draft_text import WAITING_LEAD, consent_content, thanks_content
 from bot.drafts.draft import Draft, DraftProblem
 from bot.drafts.draft_store import Conversation, InChat, new_draft
-from bot.drafts.intake import Intake
+from bot.drafts.intake import Intake, check_size
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, CardMessage, MessageContent
 from bot.gateway.updates import (
-    ClipMedia,
     IncomingMessage,
     IncomingTap,
+    LeadMedia,
     Media,
     MediaFile,
     PhotoMedia,
 )
 from bot.services import Services
-from jobs.errors import AnimatoError, ClipTooLong, MediaTooLarge, SoundTooLong
+from jobs.errors import ClipTooLong, SoundTooLong, UserError
 from jobs.findings import VOICE_MAX_S
 from jobs.queues.admission import MOST_PHOTOS
 from jobs.service_errors import TooManyPhotos, VoicesNotTaken
 
-_MB = 1_000_000
 # Clips longer than this many times the part that is used are refused, as sent by mistake.
 LONG_CLIP = 4
-# A clip sent within this time after a photo belongs to it.
+# A lead sent within this time after a photo belongs to it.
 _FRESH_S = 600.0
 
 
@@ -57,18 +55,18 @@ class ServiceTerms:
     clip_s: float
     file_bytes: int
 
-    def refusal(self, file: MediaFile) -> AnimatoError | None:
-        """Return why a file is refused before it is downloaded, or None."""
-        size_bytes, limit_bytes = file.size_bytes or 0, self.file_bytes
-        if size_bytes > limit_bytes:
-            size_mb = f"{size_bytes / _MB:.1f}"
-            return MediaTooLarge(name=file.name, size_mb=size_mb, limit_mb=limit_bytes // _MB)
+    def check(self, file: MediaFile) -> None:
+        """Raise if a file is refused before it is downloaded.
+
+        Raises:
+            MediaTooLarge, ClipTooLong, SoundTooLong: it is too large or too long.
+        """
+        check_size(file, file.size_bytes or 0, self.file_bytes)
         duration_s, limit_s = file.duration_s or 0.0, LONG_CLIP * self.clip_s
         if file.is_voice and duration_s > VOICE_MAX_S:
-            return SoundTooLong(name=file.name, limit_s=VOICE_MAX_S)
+            raise SoundTooLong(name=file.name, limit_s=VOICE_MAX_S)
         if not file.is_voice and duration_s > limit_s:
-            return ClipTooLong(name=file.name, duration_s=duration_s, limit_s=limit_s)
-        return None
+            raise ClipTooLong(name=file.name, duration_s=duration_s, limit_s=limit_s)
 
 
 class MediaHandler:
@@ -85,28 +83,28 @@ class MediaHandler:
 
     async def take(self, incoming: IncomingMessage, media: Media) -> None:
         """Handle a photo, a clip or a recording, or say why it cannot be used."""
-        if isinstance(media, ClipMedia):
-            await self.take_clip(incoming, media.file)
+        if isinstance(media, LeadMedia):
+            await self.take_lead(incoming, media.file)
         elif media.clip is not None and await self._asking_draft(incoming):
-            await self.take_clip(incoming, media.clip)
+            await self.take_lead(incoming, media.clip)
         elif isinstance(media, PhotoMedia):
             await self.begin(incoming, media.file)
         else:
             await self.say(incoming, self._services.texts(media.sentence, name=media.name))
 
     async def begin(
-        self, incoming: IncomingMessage, photo: MediaFile, clip: MediaFile | None = None
+        self, incoming: IncomingMessage, photo: MediaFile, lead: MediaFile | None = None
     ) -> None:
-        """Begin a draft with a photo, and with the clip or movement that waits for one.
+        """Begin a draft with a photo, and with the lead or movement that waits for one.
 
         Args:
             incoming: the photo's message.
             photo: the photo.
-            clip: the clip of the same album.
+            lead: the clip or recording of the same album.
         """
         drafts = self._services.drafts
         conversation = await drafts.conversation(incoming)
-        new = new_draft(incoming, photo, clip or conversation.clip, conversation.template)
+        new = new_draft(incoming, photo, lead or conversation.lead, conversation.template)
         draft = await drafts.begin(new)
         is_repeated = conversation.draft_id == draft.draft_id
         earlier_id = conversation.earlier_draft_id if is_repeated else conversation.draft_id
@@ -115,21 +113,23 @@ class MediaHandler:
             draft_id=draft.draft_id,
             earlier_draft_id=earlier_id,
             photo_s=self._services.clock(),
-            clip=None,
+            lead=None,
             template=None,
-            wants_clip=None,
+            wants_lead=None,
         )
-        await self.go_on(draft)
+        await self.look_at(draft)
 
-    async def go_on(self, draft: Draft) -> None:
+    async def look_at(self, draft: Draft) -> None:
         """Have a draft's files looked at, after its person has agreed to the terms."""
         if not (await self._services.people.person(draft.person_id)).has_agreed:
             await self._ask_to_agree(draft)
             return
-        for file, is_clip in ((draft.photo, False), (draft.clip, True)):
-            error = await self._refusal(file) if file else None
-            if error is not None:
-                await self._refuse(draft, error, is_clip=is_clip)
+        for file, is_lead in ((draft.photo, False), (draft.lead, True)):
+            try:
+                if file is not None:
+                    await self._check(file)
+            except UserError as error:
+                await self._refuse(draft, error, is_lead=is_lead)
                 return
         await self._draft_cards.show(draft.draft_id)
         try:
@@ -161,59 +161,59 @@ class MediaHandler:
             await services.messenger.delete(chat_id, question_id)
         await self._continue_agreed(tap)
 
-    async def take_clip(self, incoming: IncomingMessage, clip: MediaFile) -> None:
-        """Give a clip to the photo that it belongs to, or keep it for the next one."""
+    async def take_lead(self, incoming: IncomingMessage, lead: MediaFile) -> None:
+        """Give a lead to the photo that it belongs to, or keep it for the next one."""
         services, _ = self._services, self._services.texts
-        refused = await self._refusal(clip)
-        if refused is not None:
-            text = error_text(refused, _, is_clip=True, is_voice=clip.is_voice)
-            await self.say(incoming, text)
+        try:
+            await self._check(lead)
+        except UserError as error:
+            await self.say(incoming, error_text(error, _, lead))
             return
         conversation = await services.drafts.conversation(incoming)
         asked = await self._asking_draft(incoming)
         draft = asked or await self._fresh_draft(conversation)
         if draft is not None:
-            await self.add_clip(draft, clip)
-            # A clip that was not asked for may also be meant for the next photo.
-            kept = None if asked else clip
+            await self.set_lead(draft, lead)
+            # A lead that was not asked for may also be meant for the next photo.
+            kept = None if asked else lead
             await services.drafts.update_conversation(
-                incoming, draft_id=draft.draft_id, wants_clip=None, clip=kept
+                incoming, draft_id=draft.draft_id, wants_lead=None, lead=kept
             )
             return
-        await services.drafts.update_conversation(incoming, clip=clip)
-        await self._ask_for_photo(incoming, conversation, clip)
+        await services.drafts.update_conversation(incoming, lead=lead)
+        await self._ask_for_photo(incoming, conversation, lead)
 
-    async def add_clip(self, draft: Draft, clip: MediaFile | None) -> None:
-        """Replace or remove a draft's clip and look at it again; its card moves to the bottom."""
+    async def set_lead(self, draft: Draft, lead: MediaFile | None) -> None:
+        """Replace or remove a draft's lead and look at it again; its card moves to the bottom."""
         services = self._services
-        if draft.clip != clip:
+        if draft.lead != lead:
             has_order = await self._draft_cards.is_ordered(draft)
             if draft.card is not None and not has_order:
                 await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
-            def with_clip(now: Draft) -> Draft:
-                if now.clip == clip:
+            def with_lead(now: Draft) -> Draft:
+                if now.lead == lead:
                     return now
                 fresh = now.shown_again() if has_order else now
                 # The photo is the same, and so is the chosen face.
                 return fresh.renewed(
-                    clip=clip,
+                    lead=lead,
                     card=None,
                     movement=None,
                     reserved_number=None,
                     face_boxes=now.face_boxes,
                 )
 
-            draft = await services.drafts.change(draft.draft_id, with_clip) or draft
-        await self.go_on(draft)
+            draft = await services.drafts.change(draft.draft_id, with_lead) or draft
+        await self.look_at(draft)
 
     async def retry(self, draft: Draft) -> None:
-        """Look at the same photo and clip again."""
+        """Look at the same photo and lead again."""
 
         def renewed(now: Draft) -> Draft:
             return now.renewed() if now.revision == draft.revision else now
 
-        await self.go_on(await self._services.drafts.change(draft.draft_id, renewed) or draft)
+        await self.look_at(await self._services.drafts.change(draft.draft_id, renewed) or draft)
 
     async def say(self, incoming: IncomingMessage, text: str) -> None:
         """Reply to a message."""
@@ -221,11 +221,11 @@ class MediaHandler:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    async def _refusal(self, file: MediaFile) -> AnimatoError | None:
-        """Return why a file is refused before it is downloaded, or None."""
+    async def _check(self, file: MediaFile) -> None:
+        """Raise `UserError` if a file is refused before it is downloaded."""
         if file.is_voice and not (await self._services.offers.now()).takes_voices:
-            return VoicesNotTaken()
-        return self.terms.refusal(file)
+            raise VoicesNotTaken
+        self.terms.check(file)
 
     async def _continue_agreed(self, owner: InChat) -> None:
         """Continue the drafts that waited for the terms, and delete the remaining questions."""
@@ -237,7 +237,7 @@ class MediaHandler:
             try:
                 draft = await drafts.read(draft_ids[0])
                 if draft is not None:
-                    await self.go_on(draft)
+                    await self.look_at(draft)
                 conversation = await drafts.change_conversation(
                     owner, partial(_without_waiting, draft_id=draft_ids[0])
                 )
@@ -275,20 +275,20 @@ class MediaHandler:
             # An earlier question was tapped while this one was being sent.
             await self._continue_agreed(draft)
 
-    async def _refuse(self, draft: Draft, error: AnimatoError, *, is_clip: bool = False) -> None:
-        problem = DraftProblem(error=error.to_dict(), is_clip=is_clip)
+    async def _refuse(self, draft: Draft, error: UserError, *, is_lead: bool = False) -> None:
+        problem = DraftProblem(error=error.to_dict(), is_lead=is_lead)
         await self._services.drafts.update(draft, problem=problem)
-        if not is_clip and not isinstance(error, TooManyPhotos):
+        if not is_lead and not isinstance(error, TooManyPhotos):
             await self._services.drafts.detach_draft(draft)
         await self._draft_cards.show(draft.draft_id)
 
     async def _asking_draft(self, incoming: IncomingMessage) -> Draft | None:
-        """Return the draft that was replied to, or whose clip was asked for."""
+        """Return the draft that was replied to, or whose lead was asked for."""
         drafts = self._services.drafts
         found = await drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
         if found is not None and found.person_id == incoming.person_id:
             return found
-        return await drafts.read((await drafts.conversation(incoming)).wants_clip)
+        return await drafts.read((await drafts.conversation(incoming)).wants_lead)
 
     async def _fresh_draft(self, conversation: Conversation) -> Draft | None:
         """Return the last photo's draft if the photo is recent and nothing was ordered from it."""
@@ -296,20 +296,20 @@ class MediaHandler:
         is_old = self._services.clock() - conversation.photo_s > _FRESH_S
         if last is None or is_old or last.number > 1 or await self._draft_cards.is_ordered(last):
             return None
-        is_unusable = last.problem is not None and not last.problem.is_clip
+        is_unusable = last.problem is not None and not last.problem.is_lead
         return None if is_unusable else last
 
     async def _ask_for_photo(
-        self, incoming: IncomingMessage, conversation: Conversation, clip: MediaFile
+        self, incoming: IncomingMessage, conversation: Conversation, lead: MediaFile
     ) -> None:
         _ = self._services.texts
         text = _("I have your clip. Now send me the photo that should follow it.")
-        if clip.is_voice:
+        if lead.is_voice:
             text = _("I have your recording. Now send me the photo that should say it.")
         last = await self._services.drafts.read(conversation.draft_id)
         row: tuple[Button, ...] = ()
         if last is not None:
-            tap = ButtonData(ButtonAction.OWN_CLIP, last.draft_id, 0, WAITING_CLIP)
+            tap = ButtonData(ButtonAction.OWN_LEAD, last.draft_id, 0, WAITING_LEAD)
             row = (Button(_("Use the last photo"), tap),)
         await self._services.messenger.send(incoming.target, MessageContent(text, (row,)))
 

@@ -8,10 +8,10 @@ from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import (
     ALL_FACES,
+    ASK_FOR_VOICE,
     FOLLOW,
-    VOICE,
-    WAITING_CLIP,
-    WITHOUT_CLIP,
+    WAITING_LEAD,
+    WITHOUT_LEAD,
     ask_for_clip,
     ask_for_voice,
 )
@@ -51,8 +51,8 @@ _ONLY_ON_NEWEST_KEYBOARD = {
     ButtonAction.SHOW_ALL,
     ButtonAction.CONTINUE,
 }
-# TEMPLATE and OWN_CLIP check the number themselves.
-_ON_DRAFT_KEYBOARD = {*_ONLY_ON_NEWEST_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_CLIP}
+# TEMPLATE and OWN_LEAD check the number themselves.
+_ON_DRAFT_KEYBOARD = {*_ONLY_ON_NEWEST_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_LEAD}
 _WITHOUT_DRAFT = (ButtonAction.CONSENT, ButtonAction.PROFILE_PHOTO)
 
 
@@ -88,7 +88,7 @@ class Taps:
             ButtonAction.PAGE: self._turn_page,
             ButtonAction.TEMPLATE: self._choose_movement,
             ButtonAction.ONE_OF_ALL: self._choose_one_of_all,
-            ButtonAction.OWN_CLIP: self._choose_clip,
+            ButtonAction.OWN_LEAD: self._choose_lead,
             ButtonAction.SHOW_ALL: self._show_all,
             ButtonAction.ENGINE: self._choose_engine,
             ButtonAction.CONTINUE: self._look_again,
@@ -245,8 +245,8 @@ class Taps:
 
     async def _look_again(self, tap: DraftTap) -> TapAnswer:
         """Look at the photo without the clip, or at the same files again."""
-        if tap.button.argument == WITHOUT_CLIP:
-            return TapAnswer(then=partial(self._media_handler.add_clip, tap.draft, None))
+        if tap.button.argument == WITHOUT_LEAD:
+            return TapAnswer(then=partial(self._media_handler.set_lead, tap.draft, None))
         return TapAnswer(then=partial(self._media_handler.retry, tap.draft))
 
     def _show(self, draft: Draft, page: int = 0) -> TapAnswer:
@@ -256,29 +256,29 @@ class Taps:
 
     # --- clips and recordings ---------------------------------------------------------------------
 
-    async def _choose_clip(self, tap: DraftTap) -> TapAnswer:
+    async def _choose_lead(self, tap: DraftTap) -> TapAnswer:
         """Follow the draft's clip or recording, take the one that waits, or ask for one."""
         draft, _ = tap.draft, self._services.texts
-        if tap.button.argument == WAITING_CLIP:
+        if tap.button.argument == WAITING_LEAD:
             conversation = await self._services.drafts.conversation(draft)
-            if conversation.clip is None:
+            if conversation.lead is None:
                 return TapAnswer(_("It is in use already, or too old. Send it again."))
-            return TapAnswer(then=partial(self._take_waiting_clip, draft, conversation.clip))
+            return TapAnswer(then=partial(self._take_waiting_lead, draft, conversation.lead))
         if tap.button.number != draft.number:
             return self._refuse(_OLD_KEYBOARD)
         movement = draft.findings.own_movement if draft.findings else None
         if movement is not None and tap.button.argument == FOLLOW:
             return await self._place(_choosing(draft, movement))
-        is_voice = tap.button.argument == VOICE
-        return TapAnswer(then=partial(self._ask_for_clip, draft, is_voice=is_voice))
+        is_voice = tap.button.argument == ASK_FOR_VOICE
+        return TapAnswer(then=partial(self._ask_for_lead, draft, is_voice=is_voice))
 
-    async def _take_waiting_clip(self, draft: Draft, clip: MediaFile) -> None:
-        await self._media_handler.add_clip(draft, clip)
-        await self._services.drafts.update_conversation(draft, clip=None)
+    async def _take_waiting_lead(self, draft: Draft, lead: MediaFile) -> None:
+        await self._media_handler.set_lead(draft, lead)
+        await self._services.drafts.update_conversation(draft, lead=None)
 
-    async def _ask_for_clip(self, draft: Draft, *, is_voice: bool) -> None:
+    async def _ask_for_lead(self, draft: Draft, *, is_voice: bool) -> None:
         drafts, _ = self._services.drafts, self._services.texts
-        await drafts.update_conversation(draft, wants_clip=draft.draft_id)
+        await drafts.update_conversation(draft, wants_lead=draft.draft_id)
         if is_voice:
             text = ask_for_voice(_, in_group=draft.is_group)
         else:
@@ -341,9 +341,9 @@ class Taps:
             return self._show(draft)
         placed = await self._ordering.place(draft)
         conversation = await self._services.drafts.conversation(draft)
-        if conversation.clip is not None and conversation.clip == draft.clip:
-            # The clip is used now, so the next photo does not get it.
-            await self._services.drafts.update_conversation(draft, clip=None)
+        if conversation.lead is not None and conversation.lead == draft.lead:
+            # It is used now, so the next photo does not get it.
+            await self._services.drafts.update_conversation(draft, lead=None)
         return self._answer(draft, placed)
 
     def _answer(self, draft: Draft, placed: PlacedOrder) -> TapAnswer:
@@ -391,8 +391,8 @@ class Taps:
             content = MessageContent(_("The photo is deleted. Send another one at any time."))
             await services.messenger.edit(draft.chat_id, draft.card, content)
         conversation = await services.drafts.conversation(draft)
-        if draft.draft_id in (conversation.draft_id, conversation.wants_clip):
-            await services.drafts.update_conversation(draft, draft_id=None, wants_clip=None)
+        if draft.draft_id in (conversation.draft_id, conversation.wants_lead):
+            await services.drafts.update_conversation(draft, draft_id=None, wants_lead=None)
         await forget_draft(services, draft.draft_id)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue
 
 from bot.gateway.messenger import CardMessage, ChatTarget
 from bot.gateway.updates import MediaFile
-from bot.record_store import BotRecord
+from bot.record_store import STORED_NAMES, BotRecord
 from jobs.engines import EngineName
 from jobs.model import CropBox, Face, Value
 from jobs.old_records import draft_before
@@ -28,11 +28,13 @@ class DraftProblem(Value):
 
     Attributes:
         error: an error's class and fields, as `AnimatoError.to_dict` writes it.
-        is_clip: whether it is about the clip or the recording, so another one solves it.
+        is_lead: whether it is about the clip or the recording, so another one solves it.
     """
 
+    model_config = STORED_NAMES
+
     error: dict[str, JsonValue]
-    is_clip: bool = False
+    is_lead: bool = False
 
 
 class Draft(BotRecord):
@@ -47,10 +49,10 @@ class Draft(BotRecord):
         message_id: the person's message that results reply to.
         thread_id: the topic of a forum, or None.
         number: number of its next order; rises whenever its keyboard is shown again.
-        revision: of photo and clip; rises with each new look at them.
+        revision: of photo and lead; rises with each new look at them.
         card: the message with its buttons, once sent.
         photo: the photo.
-        clip: the person's own clip, or a recording in its place (`MediaFile.is_voice`), or None.
+        lead: the person's own clip or recording that leads the face, or None.
         findings: what the gate found in this revision; None until then.
         problem: why this revision cannot be used, or None.
         face_boxes: the faces that will move, px of the normalised photo; empty until chosen.
@@ -73,7 +75,7 @@ class Draft(BotRecord):
     number: int = Field(default=1, ge=1)
     revision: int = Field(default=1, ge=1)
     card: CardMessage | None = None
-    clip: MediaFile | None = None
+    lead: MediaFile | None = None
     findings: LookResult | None = None
     problem: DraftProblem | None = None
     face_boxes: tuple[CropBox, ...] = ()
@@ -102,13 +104,13 @@ class Draft(BotRecord):
         return order_id(self.order_chat_id or self.chat_id, self.draft_id, number)
 
     def job(self, queue: str) -> JobRef:
-        """Return the job of the queue `intake` or `look` for the current photo and clip."""
+        """Return the job of the queue `intake` or `look` for the current photo and lead."""
         return JobRef(queue, f"{_JOB_PREFIXES[queue]}-{self.draft_id}-{self.revision}")
 
     @property
     def has_voice(self) -> bool:
-        """Whether it has a recording in the place of a clip."""
-        return self.clip is not None and self.clip.is_voice
+        """Whether it has a recording, not a clip."""
+        return self.lead is not None and self.lead.is_voice
 
     @property
     def faces(self) -> tuple[Face, ...]:
@@ -133,7 +135,7 @@ class Draft(BotRecord):
         return self.model_copy(update={"number": max(self.number, number + 1)})
 
     def renewed(self, **changes: object) -> Self:
-        """Return the draft with another photo or clip, to be looked at again."""
+        """Return the draft with another photo or lead, to be looked at again."""
         fresh = {"findings": None, "problem": None, "face_boxes": (), "revision": self.revision + 1}
         return self.model_copy(update={**fresh, **changes})
 

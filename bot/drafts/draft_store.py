@@ -35,8 +35,8 @@ class Conversation(BotRecord):
         draft_id: of the last photo, or None.
         earlier_draft_id: of the photo before that, or None.
         photo_s: when the last photo was sent, unix time.
-        wants_clip: the draft whose clip or recording was asked for, or None.
-        clip: a clip or a recording that waits for a photo, or None.
+        wants_lead: the draft whose clip or recording was asked for, or None.
+        lead: a clip or a recording that waits for a photo, or None.
         template: a movement that waits for a photo (from a link), or None.
         unagreed: drafts that wait until the person agrees to the terms.
         questions: the messages that ask for consent.
@@ -45,8 +45,8 @@ class Conversation(BotRecord):
     draft_id: DraftId | None = None
     earlier_draft_id: DraftId | None = None
     photo_s: float = 0.0
-    wants_clip: DraftId | None = None
-    clip: MediaFile | None = None
+    wants_lead: DraftId | None = None
+    lead: MediaFile | None = None
     template: str | None = Field(default=None, max_length=64)
     unagreed: tuple[DraftId, ...] = ()
     questions: tuple[int, ...] = ()
@@ -61,7 +61,7 @@ def draft_id_of(chat_id: int, message_id: int) -> str:
 def new_draft(
     incoming: IncomingMessage,
     photo: MediaFile,
-    clip: MediaFile | None = None,
+    lead: MediaFile | None = None,
     template: str | None = None,
 ) -> Draft:
     """Return the draft that a message begins."""
@@ -72,7 +72,7 @@ def new_draft(
         message_id=incoming.message_id,
         thread_id=incoming.thread_id,
         photo=photo,
-        clip=clip,
+        lead=lead,
         movement=Movement(template=template) if template else None,
     )
 
@@ -164,10 +164,10 @@ class DraftStore:
         )
 
     async def detach_draft(self, draft: Draft) -> None:
-        """Remove an unusable photo from its conversation; its clip waits for another one."""
+        """Remove an unusable photo from its conversation; its lead waits for another one."""
 
         def without(conversation: Conversation) -> Conversation:
-            changes: dict[str, object] = {"clip": conversation.clip or draft.clip}
+            changes: dict[str, object] = {"lead": conversation.lead or draft.lead}
             if conversation.draft_id == draft.draft_id:
                 changes |= {
                     "draft_id": conversation.earlier_draft_id,

@@ -33,6 +33,8 @@ _MB = 1_000_000
 CLOUD_LIMIT_BYTES = 20 * _MB
 # A local server has no limit, but several files are in memory at the same time.
 LOCAL_LIMIT_BYTES = 200 * _MB
+# The names of files in the store; the revision is added, and the suffix may be another one.
+_PHOTO, _CLIP, _VOICE = "photo.jpg", "clip.mp4", "voice.ogg"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _TOO_BIG = "file is too big"
 _LONGEST_PAUSE_S = 60.0
@@ -48,7 +50,7 @@ class IntakeJob(BotRecord):
         chat_id: where they were sent.
         person_id: who sent them.
         photo: the photo.
-        clip: the clip or the recording, or None.
+        lead: the clip or the recording, or None.
     """
 
     draft_id: DraftId
@@ -56,7 +58,7 @@ class IntakeJob(BotRecord):
     chat_id: int
     person_id: int
     photo: MediaFile
-    clip: MediaFile | None = None
+    lead: MediaFile | None = None
 
 
 class Intake:
@@ -83,7 +85,7 @@ class Intake:
             chat_id=draft.chat_id,
             person_id=draft.person_id,
             photo=draft.photo,
-            clip=draft.clip,
+            lead=draft.lead,
         )
         await self._services.queues.send(draft.job(INTAKE), job, draft.person_id, PHOTO_LIMITS)
 
@@ -99,12 +101,12 @@ class Intake:
         draft = await self._services.drafts.read(job.draft_id)
         if draft is None or draft.revision != job.revision:
             return
-        wanted = [(job.photo, "photo.jpg")]
-        if job.clip is not None:
-            wanted.append((job.clip, "voice.ogg" if job.clip.is_voice else "clip.mp4"))
+        wanted = [(job.photo, _PHOTO)]
+        if job.lead is not None:
+            wanted.append((job.lead, _VOICE if job.lead.is_voice else _CLIP))
         fetching = [
-            asyncio.ensure_future(self._fetch_and_store(job, file, called, assignment))
-            for file, called in wanted
+            asyncio.ensure_future(self._fetch_and_store(job, file, default, assignment))
+            for file, default in wanted
         ]
         try:
             photo_key, *further_keys = await asyncio.gather(*fetching)
@@ -112,7 +114,7 @@ class Intake:
             # If one fails, the other is not awaited.
             await end_tasks(fetching)
         further_key = next(iter(further_keys), None)
-        is_voice = job.clip is not None and job.clip.is_voice
+        is_voice = job.lead is not None and job.lead.is_voice
         look = LookJob(
             look_id=draft.job(LOOK).job_id,
             person=job.person_id,
@@ -124,15 +126,15 @@ class Intake:
         await self._services.queues.send(look.ref, look, job.person_id, follows=assignment.ref)
 
     async def _fetch_and_store(
-        self, job: IntakeJob, file: MediaFile, called: str, assignment: Assignment
+        self, job: IntakeJob, file: MediaFile, default: str, assignment: Assignment
     ) -> str:
         """Fetch and store a file; return its key."""
-        self._check_size(file, file.size_bytes or 0)
+        check_size(file, file.size_bytes or 0, self._limit_bytes)
         try:
             content = await self._services.messenger.download(file.file_id)
         except BadRequest as error:
             if _TOO_BIG in str(error).lower():
-                raise self._too_large(file, file.size_bytes or 0) from error
+                raise _too_large(file, file.size_bytes or 0, self._limit_bytes) from error
             raise FileLost(name=file.name) from error
         except RetryAfter as error:
             raise Later(seconds(error.retry_after)) from error
@@ -140,30 +142,41 @@ class Intake:
             if assignment.start_number >= _MOST_STARTS:
                 raise TelegramSilent(name=file.name) from error
             raise Later(min(_LONGEST_PAUSE_S, 2.0**assignment.start_number)) from error
-        self._check_size(file, len(content))
-        name = name_in_store(file.name, called, job.revision)
+        check_size(file, len(content), self._limit_bytes)
+        name = name_in_store(file.name, default, job.revision)
         services = self._services
         with queue_errors(services.queues.url):
             return await services.retention.put_input(job.draft_id, name, content, services.clock())
 
-    def _check_size(self, file: MediaFile, size_bytes: int) -> None:
-        if size_bytes > self._limit_bytes:
-            raise self._too_large(file, size_bytes)
 
-    def _too_large(self, file: MediaFile, size_bytes: int) -> MediaTooLarge:
-        limit_bytes = self._limit_bytes
-        size_mb = max(size_bytes, limit_bytes + _MB // 10) / _MB
-        return MediaTooLarge(name=file.name, size_mb=f"{size_mb:.1f}", limit_mb=limit_bytes // _MB)
+def check_size(file: MediaFile, size_bytes: int, limit_bytes: int) -> None:
+    """Raise if a file is too large.
+
+    Raises:
+        MediaTooLarge: it is.
+    """
+    if size_bytes > limit_bytes:
+        raise _too_large(file, size_bytes, limit_bytes)
 
 
-def name_in_store(name: str, called: str, revision: int) -> str:
+def _too_large(file: MediaFile, size_bytes: int, limit_bytes: int) -> MediaTooLarge:
+    size_mb = max(size_bytes, limit_bytes + _MB // 10) / _MB
+    return MediaTooLarge(name=file.name, size_mb=f"{size_mb:.1f}", limit_mb=limit_bytes // _MB)
+
+
+def name_in_store(name: str, default: str, revision: int) -> str:
     """Return a file's name in the store, such as `photo-1.png`.
 
     Args:
         name: the person's name for it; only a valid suffix is used.
-        called: `photo.jpg`, `clip.mp4` or `voice.ogg`.
+        default: `photo.jpg`, `clip.mp4` or `voice.ogg`.
         revision: of the draft, so that the files of different revisions never mix.
     """
-    ours = PurePosixPath(called)
+    ours = PurePosixPath(default)
     suffix = PurePosixPath(name).suffix
     return f"{ours.stem}-{revision}{suffix if _SUFFIX.fullmatch(suffix) else ours.suffix}"
+
+
+def is_lead_in_store(name: str) -> bool:
+    """Whether `name_in_store` returned a name for a clip or a recording."""
+    return name.startswith(tuple(f"{PurePosixPath(default).stem}-" for default in (_CLIP, _VOICE)))

@@ -199,12 +199,11 @@ class Messenger:
         media = await _media(video)
         if video.thumbnail is not None:
             facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
-        send: Callable[..., Coroutine[Any, Any, Message]] = self.bot.send_animation
         if video.has_sound:
-            send = self.bot.send_video
-            facts |= {"supports_streaming": True, "video": media}
+            facts["supports_streaming"] = True
+            send = partial(self.bot.send_video, video=media)
         else:
-            facts["animation"] = media
+            send = partial(self.bot.send_animation, animation=media)
         return (await self._send(target, send, droppable=True, **facts)).message_id
 
     async def send_file(

@@ -63,8 +63,7 @@ class MediaFile(Value):
         name: file name with a suffix, for error messages.
         size_bytes: its size; None if unknown.
         duration_s: duration of a clip or a recording, s; None if unknown.
-        is_voice: whether it is a recording for the face to say. It takes the place of a clip: a
-            photo has one or the other.
+        is_voice: whether it is a recording for the face to say, not a clip to follow.
     """
 
     file_id: str
@@ -120,8 +119,8 @@ class PhotoMedia:
 
 
 @dataclass(frozen=True)
-class ClipMedia:
-    """A clip whose movement can be followed, or a recording that can be said."""
+class LeadMedia:
+    """What can lead the face: a clip to follow, or a recording to say."""
 
     file: MediaFile
 
@@ -141,7 +140,7 @@ class UnusableMedia:
     clip: MediaFile | None = None
 
 
-Media = PhotoMedia | ClipMedia | UnusableMedia
+Media = PhotoMedia | LeadMedia | UnusableMedia
 
 
 @dataclass(frozen=True)
@@ -232,10 +231,10 @@ def media_of(message: Message | ExternalReplyInfo) -> Media | None:
         return _of_sticker(message.sticker)
     # An animation has `document` set as well.
     if clip := message.animation or message.video or message.video_note:
-        return ClipMedia(_timed(clip, getattr(clip, "file_name", None) or "clip.mp4"))
+        return LeadMedia(_timed(clip, getattr(clip, "file_name", None) or "clip.mp4"))
     if voice := message.voice or message.audio:
         name = getattr(voice, "file_name", None) or "recording"
-        return ClipMedia(_timed(voice, name, is_voice=True))
+        return LeadMedia(_timed(voice, name, is_voice=True))
     if message.document:
         return _of_document(message.document)
     return _unusable(message)
@@ -285,9 +284,9 @@ def _of_document(document: Document) -> Media:
         size_bytes=document.file_size,
     )
     if mime == "image/gif" or mime.startswith("video/") or suffix in _CLIPS:
-        return ClipMedia(file)
+        return LeadMedia(file)
     if mime.startswith("image/") or suffix in _PICTURES:
         return PhotoMedia(file)
     if mime.startswith("audio/") or suffix in _SOUNDS:
-        return ClipMedia(file.model_copy(update={"is_voice": True}))
+        return LeadMedia(file.model_copy(update={"is_voice": True}))
     return UnusableMedia(_OTHER_FILE, file.name)

@@ -6,7 +6,7 @@ Only messages for the bot are handled, whatever else it can read there.
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import new_draft
 from bot.gateway.messenger import ChatTarget, MessageContent
-from bot.gateway.updates import ClipMedia, IncomingMessage, Media, PhotoMedia, UnusableMedia
+from bot.gateway.updates import IncomingMessage, LeadMedia, Media, PhotoMedia, UnusableMedia
 from bot.orders.card_text import cancel_text
 from bot.orders.ordering import Ordering
 from bot.services import Services
@@ -61,15 +61,15 @@ class Groups:
             await self._media_handler.say(incoming, text)
         else:
             draft = new_draft(incoming, media.file, template=template.name if template else None)
-            await self._media_handler.go_on(await self._services.drafts.begin(draft))
+            await self._media_handler.look_at(await self._services.drafts.begin(draft))
 
     async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
         """Take a clip or a recording that replies to a card of the same person; ignore the rest."""
-        if not isinstance(media, ClipMedia):
+        if not isinstance(media, LeadMedia):
             return
         draft = await self._services.drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
         if draft is not None and draft.person_id == incoming.person_id:
-            await self._media_handler.take_clip(incoming, media.file)
+            await self._media_handler.take_lead(incoming, media.file)
 
     async def help(self, incoming: IncomingMessage) -> None:
         """Explain how to use the bot in a group."""

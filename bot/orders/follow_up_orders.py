@@ -52,9 +52,7 @@ class FollowUpOrders:
         await ordering.check_access(draft.person_id if by is None else by)
         status = await services.queues.status(card.ref)
         wish = card.order.wish
-        is_there = wish.clip is None or wish.clip.is_complete
-        files = (wish.photo.file, *wish.movement.files)
-        is_there = is_there and await ordering.are_stored(files)
+        is_there = wish.movement.is_complete and await ordering.are_stored(wish.files)
         if not is_there or await self._is_lost(status):
             again = await self._with_number(_again(draft, card, message), card, "retry")
             return await ordering.place(again, by, card)
@@ -232,7 +230,7 @@ def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) ->
         "face_boxes": wish.face_boxes,
         "engine": card.order.engine,
         "options": wish.options,
-        "clip": card.clip if card.clip and wish.movement.files else draft.clip,
+        "lead": card.lead if card.lead and wish.movement.files else draft.lead,
         "card": message,
     }
     return draft.model_copy(update=changes)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bot.drafts.draft import Draft, DraftProblem, draft_of_job
+from bot.drafts.intake import is_lead_in_store
 from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
 from bot.orders.ordering import Ordering
@@ -33,9 +34,6 @@ _LONGEST_WAIT_S = 5.0
 _MOST_OF_A_CHAT = 2
 _NEXT_S = 1.0
 _CHECK_EVERY_S = 1.0
-
-# What `Intake` calls clips and recordings in the store.
-_NAMES_OF_CLIPS = ("clip-", "voice-")
 
 Show = Callable[[str], Coroutine[Any, Any, None]]
 TellAdmins = Callable[[str], Coroutine[Any, Any, None]]
@@ -113,7 +111,7 @@ class LookDelivery:
         if (
             isinstance(outcome, UserError)
             and draft.problem is not None
-            and not draft.problem.is_clip
+            and not draft.problem.is_lead
         ):
             await self._services.drafts.detach_draft(draft)
         if not (has_nothing_to_read and is_ready(draft) and await self._place_or_refuse(numbered)):
@@ -181,11 +179,11 @@ def _outcome_of(ref: JobRef, status: Status) -> LookResult | AnimatoError | None
 def _with_problem(draft: Draft, error: AnimatoError) -> Draft:
     """Return the draft with its problem, which names the person's file."""
     name = str(error.fields.get("name", ""))
-    clip = draft.clip
-    is_clip = clip is not None and (name.startswith(_NAMES_OF_CLIPS) or name == clip.name)
-    file = clip if is_clip else draft.photo
+    lead = draft.lead
+    is_lead = lead is not None and (is_lead_in_store(name) or name == lead.name)
+    file = lead if is_lead else draft.photo
     if isinstance(error, MediaError) and file is not None:
         error = type(error)(**{**error.fields, "name": file.name})
     return draft.model_copy(
-        update={"problem": DraftProblem(error=error.to_dict(), is_clip=is_clip)}
+        update={"problem": DraftProblem(error=error.to_dict(), is_lead=is_lead)}
     )

@@ -83,9 +83,9 @@ class Offer:
         return face_count <= (1 if info is None else info.max_faces)
 
     def engine_or_default(self, wanted: str | None = None, face_count: int = 1) -> str | None:
-        """Return the engine for an order: the wanted one even if no worker offers it now.
+        """Return the wanted engine, else that of the settings, else the best one; or None.
 
-        An engine that cannot move that many faces is skipped. None: there is no other one.
+        No worker need offer it now. Engines that cannot move that many faces are skipped.
         """
         setting = None if self.default == AUTO else self.default
         ranked = filter(None, (wanted, setting, *self.engines, *self.last))

@@ -45,7 +45,7 @@ class OrderCard(BotRecord):
         reply_to: the message that the result replies to, or None.
         moved_to: the new id of a group that migrated after the order's id was made, or None.
         message: the one that shows the status; None before it is sent, or if it is gone.
-        clip: the person's clip or recording that it follows, in case it must be fetched again; or
+        lead: the person's clip or recording that it follows, in case it must be fetched again; or
             None.
         later: the numbers of the orders placed by its buttons, by button.
         replaced_by: the number of the order that replaces it in another queue, or None.
@@ -66,7 +66,7 @@ class OrderCard(BotRecord):
     reply_to: int | None = None
     moved_to: int | None = None
     message: CardMessage | None = None
-    clip: MediaFile | None = None
+    lead: MediaFile | None = None
     later: dict[str, int] = Field(default_factory=dict)
     replaced_by: int | None = None
     files: tuple[int, ...] = ()

@@ -234,7 +234,7 @@ class Ordering:
             "reserved_number": draft.number,
             "engine": draft.engine,
             "options": draft.options,
-            "clip": draft.clip,
+            "lead": draft.lead,
         }
 
         def changed(found: Draft) -> Draft:
@@ -242,7 +242,7 @@ class Ordering:
             if is_being_checked and found.reserved_number not in (None, draft.number):
                 raise StillFetching
             is_as_read = found.revision == draft.revision and not is_being_checked
-            if is_as_read or found.clip != draft.clip:
+            if is_as_read or found.lead != draft.lead:
                 # The photo is the same, and so is the chosen face.
                 return found.renewed(face_boxes=draft.face_boxes, **choices)
             return found.model_copy(update=choices)
@@ -309,7 +309,7 @@ class Ordering:
                 reply_to=draft.message_id,
                 moved_to=draft.chat_id if draft.order_chat_id else None,
                 message=draft.card,
-                clip=draft.clip if order.wish.movement.files else None,
+                lead=draft.lead if order.wish.movement.files else None,
                 begun_s=services.clock(),
             )
         )
@@ -395,7 +395,7 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str, ...]:
     made_of = earlier.order.wish if earlier is not None else draft.findings
     movement = draft.movement
     # What an earlier version stored about a clip is too little: it is looked at again.
-    if made_of is None or (movement.clip is not None and not movement.clip.is_complete):
+    if made_of is None or not movement.is_complete:
         return ()
     return (made_of.photo.file, *movement.files)
 

@@ -180,7 +180,8 @@ def _state_text(status: Status | None, _: Texts) -> str:
 
 def _order_fields(order: Order, _: Texts) -> dict[str, object]:
     movement = order.wish.movement
-    wish = _("all movements") if movement.templates else movement.template or _("own clip")
+    own = _("own clip") if movement.clip else _("own recording")
+    wish = _("all movements") if movement.templates else movement.template or own
     return {"wish": wish, "engine": order.engine, "frames": order.wish.cost_frames}
 
 

@@ -16,12 +16,13 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 from inference.media.file import check_file
 from inference.media.limits import ClipLimits, PhotoLimits, SoundLimits
-from inference.media.running_look import ChildLimits, RunningLook
+from inference.media.running_look import ChildLimits, Found, RunningLook
 from jobs.errors import ProcessKilled
 from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 
@@ -47,13 +48,13 @@ class LookLimits(ChildLimits):
     voice: SoundLimits = field(default_factory=SoundLimits)
 
     @classmethod
-    def of_clip(cls, photo: PhotoLimits, clip: ClipLimits) -> Self:
+    def for_clips(cls, clip: ClipLimits, photo: PhotoLimits | None = None) -> Self:
         """Return limits with enough processor time for the longest clip that `clip` allows."""
         if clip.max_duration_s is None:
             raise ValueError("clips of any length need explicit limits")
         # A phone's clip in 4K at 60 frames per second and 10 bits takes 7 s per second.
         cpu_s = 120.0 + 14.0 * clip.max_duration_s
-        return cls(photo, clip, cpu_s=cpu_s, time_s=5 * cpu_s)
+        return cls(photo or PhotoLimits(), clip, cpu_s=cpu_s, time_s=5 * cpu_s)
 
 
 @dataclass(frozen=True)
@@ -150,22 +151,14 @@ def look_at_photo(
     child: Sequence[str] = CHILD,
 ) -> PhotoFindings:
     """Look at a photo alone; see `look_at`. `child` is the child's command line, for tests."""
-
-    def one() -> PhotoFindings:
-        with start_photo_look(path, folder, limits or LookLimits(), command=child) as looking:
-            return looking.answer(PhotoFindings)
-
-    return _retried(one)
+    start = partial(start_photo_look, path, folder, limits or LookLimits(), command=child)
+    return _answer(start, PhotoFindings)
 
 
 def look_at_clip(part: ClipPart, folder: Path, limits: LookLimits | None = None) -> ClipFindings:
     """Look at a clip alone; see `look_at`."""
-
-    def one() -> ClipFindings:
-        with start_clip_look(part, folder, limits or LookLimits()) as looking:
-            return looking.answer(ClipFindings)
-
-    return _retried(one)
+    start = partial(start_clip_look, part, folder, limits or LookLimits())
+    return _answer(start, ClipFindings)
 
 
 def look_at_voice(
@@ -176,10 +169,14 @@ def look_at_voice(
     child: Sequence[str] = CHILD,
 ) -> VoiceFindings:
     """Look at a voice alone; its files go into `folder`; see `look_at`. `child` is for tests."""
+    start = partial(start_voice_look, part, folder, limits or LookLimits(), command=child)
+    return _answer(start, VoiceFindings)
 
-    def one() -> VoiceFindings:
-        with start_voice_look(part, folder, limits or LookLimits(), command=child) as looking:
-            return looking.answer(VoiceFindings)
+
+def _answer(start: Callable[[], RunningLook], form: type[Found]) -> Found:
+    def one() -> Found:
+        with start() as looking:
+            return looking.answer(form)
 
     return _retried(one)
 

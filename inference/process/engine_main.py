@@ -209,12 +209,11 @@ def render_wish(
     """
     from inference.choose import TemplateSource  # noqa: PLC0415
     from inference.media.gate import LookLimits  # noqa: PLC0415
-    from inference.media.limits import ClipLimits, PhotoLimits  # noqa: PLC0415
+    from inference.media.limits import ClipLimits  # noqa: PLC0415
     from inference.media.thumbnail import write_thumbnail  # noqa: PLC0415
     from inference.pipeline import animate_photo  # noqa: PLC0415
 
-    clip_limits = ClipLimits(max_duration_s=_RECORDED_MAX_S)
-    limits = LookLimits.of_clip(PhotoLimits(), clip_limits)
+    limits = LookLimits.for_clips(ClipLimits(max_duration_s=_RECORDED_MAX_S))
     if engine.weights is not None:
         limits = replace(limits, checkpoints_dir=engine.weights.folder)
     source = TemplateSource(templates_dir, folder, limits, keeps_tracks=True)

@@ -1,7 +1,7 @@
 """The parent's side of the engine process: kept warm, killed when it hangs.
 
     async with EngineProcess(setup) as engine:
-        video = await engine.render(wish, "mesh", Path("out.mp4"))
+        video = await engine.render(wish, "mesh", folder)
 
 The process starts with the first request. It is killed when it hangs, when it ignores a cancel, and
 after an unexpected error; the next request starts a fresh one. `engine_main.py` describes the
@@ -9,11 +9,8 @@ messages. Nothing here loads a picture library.
 """
 
 import asyncio
-import errno
 import json
 import logging
-import shutil
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,11 +20,10 @@ from typing import Any, Self
 
 from inference.process.child_handle import ChildHandle
 from inference.process.offer import EngineOffer
-from inference.process.setup import RESULT_NAME, THUMBNAIL_NAME, EngineSetup
+from inference.process.setup import EngineSetup
 from jobs.errors import (
     AnimatoError,
     Cancelled,
-    DiskFull,
     EngineDied,
     EngineFailed,
     EngineHung,
@@ -131,11 +127,11 @@ class EngineProcess:
         self,
         wish: Wish,
         engine: str,
-        output: Path,
+        folder: Path,
         time_limit_s: float = 3600.0,
         on_progress: OnProgress = lambda _done, _total: None,
     ) -> Video:
-        """Make a video; it appears at `output` whole or not at all, with a thumbnail beside it.
+        """Make a video, `result.mp4` in a folder, and its thumbnail, `thumbnail.jpg`.
 
         One video at a time: others wait. Cancelling this task kills the process; `cancel` is
         gentler.
@@ -143,7 +139,7 @@ class EngineProcess:
         Args:
             wish: what is wanted; its files are paths.
             engine: name of the engine.
-            output: the mp4; its folder exists. The thumbnail has the same name with `.jpg`.
+            folder: for this video alone. After an error, temporary files may be left in it.
             time_limit_s: the process is killed after this time.
             on_progress: called now and then.
 
@@ -154,22 +150,14 @@ class EngineProcess:
             UserError, OperatorError: from the pipeline; the latter caused by `ChildTraceback`.
         """
         async with self._turn:
-            work = _make_scratch_folder(engine, output)
-            try:
-                request = {
-                    "kind": "render",
-                    "engine": engine,
-                    "wish": wish.model_dump(mode="json"),
-                    "folder": str(work),
-                }
-                result = await self._ask(
-                    request, _Request(engine, self._limits, time_limit_s, on_progress)
-                )
-                (work / THUMBNAIL_NAME).replace(output.with_suffix(".jpg"))
-                (work / RESULT_NAME).replace(output)
-                return Video.model_validate(result)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
+            request = _Request(engine, self._limits, time_limit_s, on_progress)
+            plain = {
+                "kind": "render",
+                "engine": engine,
+                "wish": wish.model_dump(mode="json"),
+                "folder": str(folder.absolute()),
+            }
+            return Video.model_validate(await self._ask(plain, request))
 
     def cancel(self) -> None:
         """Make the current request end with `Cancelled`, unless it is done first."""
@@ -188,8 +176,8 @@ class EngineProcess:
         """
         async with self._turn:
             request = _Request("process", self._limits, self._limits.load_s)
-            question = {"kind": "offer", "engines": list(engines)}
-            return EngineOffer.model_validate(await self._ask(question, request))
+            plain = {"kind": "offer", "engines": list(engines)}
+            return EngineOffer.model_validate(await self._ask(plain, request))
 
     async def close(self) -> None:
         """End the process; the current request and those waiting end with `Cancelled`."""
@@ -393,22 +381,6 @@ def _result_of(response: dict[str, Any], engine: str) -> dict[str, Any]:
     if isinstance(error, UserError | Cancelled):
         raise error
     raise error from ChildTraceback("\n" + response["trace"])
-
-
-def _make_scratch_folder(engine: str, output: Path) -> Path:
-    """Make a folder beside `output` for everything that is written until the video is done.
-
-    Raises:
-        DiskFull, EngineFailed: it cannot be made.
-    """
-    folder = output.absolute().parent
-    try:
-        return Path(tempfile.mkdtemp(prefix=".render-", dir=folder))
-    except OSError as exc:
-        if exc.errno == errno.ENOSPC:
-            raise DiskFull(path=str(folder)) from exc
-        reason = f"no place for its files ({os_reason(exc)})"
-        raise EngineFailed(name=engine, reason=reason) from exc
 
 
 def _now_s() -> float:

@@ -15,10 +15,10 @@ _SIMILAR = (
 )
 _SHUT = {"M", "B", "P"}
 _STOPS = {"N", "NG", "D", "G", "T", "K"}  # what shut lips may have been instead
-# Probability of what was found; the rest is shared. Teeth on a lip are heard well.
+# Probability of what was found; the rest is shared.
+_KEPT = {"M": 0.999, "B": 0.999, "P": 0.999, "V": 0.99}
 _OTHERS_KEPT = 0.5
-_KEPT = {"F": 0.9, "V": 0.9, "M": 0.9, "B": 0.9, "P": 0.9}
-_SHUT_BIAS = 6.0  # lips that should be shut and are not are noticed more than the opposite
+_CERTAIN = {"F"}
 _SILENCE = "<sil>"
 _GRAPH = "choices"
 
@@ -78,12 +78,12 @@ def _arcs(decoder: Any, phones: Sequence[str]) -> Iterator[Arc]:
 
 def _choices(phone: str) -> dict[str, float]:
     """What a phone may have been, with probabilities."""
+    if phone in _CERTAIN:
+        return {phone: 1.0}
     others = set().union(*(group for group in _SIMILAR if phone in group)) - {phone}
     if phone in _SHUT:
         others &= _STOPS
+    if not others:
+        return {phone: 1.0}
     kept = _KEPT.get(phone, _OTHERS_KEPT)
-    weights = {phone: kept, **dict.fromkeys(sorted(others), (1 - kept) / max(len(others), 1))}
-    weights = {
-        name: weight * (_SHUT_BIAS if name in _SHUT else 1) for name, weight in weights.items()
-    }
-    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+    return {phone: kept, **dict.fromkeys(sorted(others), (1 - kept) / len(others))}

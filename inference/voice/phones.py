@@ -95,7 +95,7 @@ def _decoder(*, adapt: bool = True) -> Any:
             beam=1e-20,
             pbeam=1e-20,
             cmn="batch" if adapt else "live",
-            bestpath=False,  # takes minutes in music
+            wbeam=1e-10,  # with the usual one, the second decoding takes minutes in music
             logfn=os.devnull,
         )
     except (ImportError, RuntimeError, ValueError) as error:

@@ -414,7 +414,7 @@ async def clip_added(parts: BotParts, draft: Draft, name: str = "clip.mp4") -> D
     clip = draft.photo.model_copy(update={"name": name})
     seen = len(parts.shown.drafts)
     renewed = await parts.drafts.change(
-        draft.draft_id, lambda found: found.renewed(clip=clip, face_boxes=found.face_boxes)
+        draft.draft_id, lambda found: found.renewed(lead=clip, face_boxes=found.face_boxes)
     )
     assert renewed is not None
     await parts.intake.begin(renewed)

@@ -75,9 +75,9 @@ async def test_looks_of_a_busy_chat_leave_places_to_those_of_others(
 
 async def test_clip_that_is_too_large_is_told_by_its_own_name(parts: BotParts, desk: Desk) -> None:
     clip = MediaFile(file_id="x", name="holiday.mov", size_bytes=21_000_000)
-    draft = await looked_at(parts, await photo_sent(parts, desk, clip=clip))
+    draft = await looked_at(parts, await photo_sent(parts, desk, lead=clip))
     assert draft.problem is not None
-    assert draft.problem.is_clip
+    assert draft.problem.is_lead
     error = error_from_dict(draft.problem.error)
     assert isinstance(error, MediaTooLarge)
     assert error.fields == {"name": "holiday.mov", "size_mb": "21.0", "limit_mb": 20}
@@ -93,7 +93,7 @@ async def test_what_telegram_does_not_hand_out_is_told(
     draft = await looked_at(parts, await photo_sent(parts, desk))
     assert draft.problem is not None
     assert draft.problem.error["error"] == error
-    assert not draft.problem.is_clip
+    assert not draft.problem.is_lead
 
 
 async def test_photo_waits_while_telegram_is_away(

@@ -166,8 +166,8 @@ async def test_repeated_order_whose_files_are_gone_has_its_own_clip_fetched_agai
     for _ in range(2):
         assert (await parts.follow_up_orders.another_frame(draft, 1)).card is None
     fetched = await parts.draft(draft.draft_id)
-    assert fetched.clip is not None
-    assert fetched.clip.name == "clip.mp4"
+    assert fetched.lead is not None
+    assert fetched.lead.name == "clip.mp4"
     with pytest.raises(StillFetching):
         await parts.follow_up_orders.retry(fetched, 1)
     maker.clip_frames = 25

@@ -50,7 +50,7 @@ async def test_clip_after_a_photo_too_many_goes_to_no_other_photo(talk: Talk) ->
     await talk.shows(TOO_MANY)
     await talk.clip()
     await talk.shows("I have your clip")
-    assert [(await talk.draft_of(photo)).clip for photo in photos] == [None] * len(photos)
+    assert [(await talk.draft_of(photo)).lead for photo in photos] == [None] * len(photos)
     is_free.set()
 
 

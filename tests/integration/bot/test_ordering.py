@@ -111,7 +111,7 @@ async def test_files_that_were_swept_are_fetched_again_and_the_wish_is_kept(
         draft = await looked_at(parts, draft)
         clip = clip.model_copy(update={"file_id": photo.file_id})
         await parts.drafts.change(
-            draft.draft_id, lambda found: found.model_copy(update={"clip": clip})
+            draft.draft_id, lambda found: found.model_copy(update={"lead": clip})
         )
         await store.delete([file.key async for file in store.listing()])
         old = Movement.of_clip(make_clip(f"looks/{draft.draft_id}/old-clip.mp4"))

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+from contextlib import nullcontext
 
 import pytest
 from redis.asyncio import Redis
 
-from bot.gateway.updates import ClipMedia, IncomingMessage, MediaFile, PhotoMedia
+from bot.gateway.updates import IncomingMessage, LeadMedia, MediaFile, PhotoMedia
 from jobs.errors import ClipTooLong, MediaDamaged, MediaTooLarge, NoFaceInClip
 from jobs.model import MediaWarning
 from jobs.queues.assignment import Assignment
@@ -48,7 +49,7 @@ async def test_every_kind_of_clip_finds_the_photo_before_it(talk: Talk) -> None:
         await talk.clip(kind=kind, reply_to=photo["message_id"])
         card = await talk.shows(YOUR_CLIP, count=count)
         assert labels(card)[0] == ["🎬 Follow my clip"]
-        assert (await talk.draft_of(photo)).clip is not None
+        assert (await talk.draft_of(photo)).lead is not None
 
 
 async def test_clip_after_its_photo_is_followed(talk: Talk) -> None:
@@ -174,11 +175,11 @@ async def test_clip_whose_update_comes_twice_is_looked_at_once(talk: Talk) -> No
     photo = await talk.photo()
     clip = await talk.clip(reply_to=photo["message_id"])
     await talk.shows(YOUR_CLIP)
-    file = (await talk.draft_of(photo)).clip
+    file = (await talk.draft_of(photo)).lead
     assert file is not None
     looks = len(talk.worker.looks)
     incoming = IncomingMessage(ALICE, ALICE, clip["message_id"], reply_to=photo["message_id"])
-    await talk.media_handler.take(incoming, ClipMedia(file))
+    await talk.media_handler.take(incoming, LeadMedia(file))
     assert (len(talk.worker.looks), len(await talk.said())) == (looks, 2)
 
 
@@ -211,7 +212,7 @@ async def test_clip_that_answers_a_card_belongs_to_its_photo(talk: Talk) -> None
     await talk.shows("Which movement?", count=2)
     await talk.clip(reply_to=card["message_id"])
     await talk.shows(YOUR_CLIP)
-    assert (await talk.draft_of(second)).clip is None
+    assert (await talk.draft_of(second)).lead is None
 
 
 async def test_clip_goes_to_the_card_that_asked_for_it(talk: Talk) -> None:
@@ -223,7 +224,7 @@ async def test_clip_goes_to_the_card_that_asked_for_it(talk: Talk) -> None:
     await talk.shows("Send me the clip")
     await talk.clip()
     await talk.shows(YOUR_CLIP)
-    assert (await talk.draft_of(first)).clip is not None
+    assert (await talk.draft_of(first)).lead is not None
 
 
 async def test_clip_long_after_the_last_photo_waits_or_is_given_to_it_by_a_button(
@@ -234,7 +235,7 @@ async def test_clip_long_after_the_last_photo_waits_or_is_given_to_it_by_a_butto
     talk.parts.clock.ahead_s = 3600
     await talk.clip()
     waiting = await talk.shows("I have your clip")
-    assert (await talk.draft_of(photo)).clip is None
+    assert (await talk.draft_of(photo)).lead is None
     await talk.tap("Use the last photo", waiting)
     card = await talk.shows(YOUR_CLIP)
     assert card["reply_to_message"]["message_id"] == photo["message_id"]
@@ -259,7 +260,7 @@ async def test_clip_shortly_before_its_photo_serves_both_photos(talk: Talk) -> N
     await talk.shows(YOUR_CLIP)
     second = await talk.photo(seed=2)
     await talk.shows(YOUR_CLIP, count=2)
-    assert (await talk.draft_of(first)).clip == (await talk.draft_of(second)).clip
+    assert (await talk.draft_of(first)).lead == (await talk.draft_of(second)).lead
 
 
 async def test_clip_whose_photo_was_animated_serves_no_other(talk: Talk) -> None:
@@ -354,8 +355,14 @@ async def test_what_is_our_fault_can_be_tried_again(talk: Talk, redis: Redis) ->
 def test_limits_are_told_before_anything_is_fetched(
     file: MediaFile, kind: type[Exception] | None
 ) -> None:
-    refusal = TERMS.refusal(file)
-    assert (type(refusal) if refusal else None) is kind
+    with pytest.raises(kind) if kind else nullcontext():
+        TERMS.check(file)
+
+
+def test_file_just_above_the_limit_is_not_said_to_be_at_it() -> None:
+    with pytest.raises(MediaTooLarge) as refusal:
+        TERMS.check(MediaFile(file_id="x", name="a.mov", size_bytes=20_000_001))
+    assert refusal.value.fields == {"name": "a.mov", "size_mb": "20.1", "limit_mb": 20}
 
 
 async def test_clip_over_the_limit_is_refused_before_it_is_fetched(talk: Talk) -> None:

@@ -11,7 +11,7 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.intake import Intake
 from bot.gateway.messenger import ChatTarget, MessageContent, Messenger
-from bot.gateway.updates import ClipMedia, IncomingMessage, IncomingTap, MediaFile
+from bot.gateway.updates import IncomingMessage, IncomingTap, LeadMedia, MediaFile
 from tests.integration.bot import talk as talks
 from tests.integration.bot.parts import CATALOGUE, card_sender_of
 from tests.integration.bot.running import until
@@ -54,7 +54,7 @@ async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_c
     media_handler = MediaHandler(services, Intake(services), cards, talk.media_handler.terms)
     clip = MediaFile(file_id=photo["photo"][-1]["file_id"], name="clip.mp4")
     incoming = IncomingMessage(chat_id=ALICE, person_id=ALICE, message_id=photo["message_id"] + 1)
-    taking = asyncio.create_task(media_handler.take(incoming, ClipMedia(clip)))
+    taking = asyncio.create_task(media_handler.take(incoming, LeadMedia(clip)))
     await held.asking.wait()
     await media_handler.accept_terms(IncomingTap(ALICE, ALICE, first["message_id"], None, "", ""))
     held.go.set()

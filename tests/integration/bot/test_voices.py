@@ -143,7 +143,7 @@ async def test_voice_that_answers_a_card_belongs_to_its_photo(talk: Talk) -> Non
     await talk.shows("Which movement?", count=2)
     await talk.voice(reply_to=card["message_id"])
     await talk.shows(SAY_THIS)
-    assert (await talk.draft_of(second)).clip is None
+    assert (await talk.draft_of(second)).lead is None
 
 
 async def test_voice_that_answers_a_video_is_said_by_the_same_photo(talk: Talk) -> None:

@@ -26,7 +26,7 @@ class Job(NamedTuple):
 
     wish: Wish
     engine: str
-    output: Path
+    folder: Path
     time_limit_s: float = 3600.0
 
 
@@ -162,7 +162,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_job(photo: Path, folder: Path) -> MakeJob:
-    """Makes jobs whose output is `out.mp4` in `folder`."""
+    """Makes jobs whose videos go into `folder`."""
 
     def make(engine: str, time_limit_s: float = 3600.0, **changes: object) -> Job:
         facts: dict[str, object] = {
@@ -171,6 +171,6 @@ def make_job(photo: Path, folder: Path) -> MakeJob:
             "movement": Movement(template="blink"),
         }
         wish = Wish.model_validate(facts | changes)
-        return Job(wish, engine, folder / "out.mp4", time_limit_s)
+        return Job(wish, engine, folder, time_limit_s)
 
     return make

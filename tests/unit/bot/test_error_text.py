@@ -3,6 +3,7 @@
 import pytest
 
 from bot.error_text import OURS, error_text
+from bot.gateway.updates import MediaFile
 from bot.orders.card_text import cancel_text
 from bot.texts import ENGLISH
 from jobs.errors import (
@@ -79,8 +80,12 @@ def test_limit_is_told_in_numbers() -> None:
 
 def test_file_that_is_too_large_gets_the_advice_for_its_kind() -> None:
     error = MediaTooLarge(name="a", size_mb="21.0", limit_mb=20)
-    photo, clip = (error_text(error, ENGLISH, is_clip=is_clip) for is_clip in (False, True))
-    voice = error_text(error, ENGLISH, is_clip=True, is_voice=True)
+    leads = (
+        None,
+        MediaFile(file_id="a", name="a"),
+        MediaFile(file_id="a", name="a", is_voice=True),
+    )
+    photo, clip, voice = (error_text(error, ENGLISH, lead) for lead in leads)
     assert voice.endswith("Send a shorter recording.")
     assert ("as a photo" in photo, "shorter clip" in photo) == (True, False)
     assert ("as a photo" in clip, "shorter clip" in clip) == (False, True)

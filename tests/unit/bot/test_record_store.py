@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.conversation.album_store import AlbumPart
-from bot.drafts.draft import Draft
+from bot.drafts.draft import Draft, DraftProblem
 from bot.drafts.draft_store import Conversation
 from bot.drafts.intake import IntakeJob
 from bot.orders.order_cards import OrderCard
@@ -59,6 +59,15 @@ def test_record_is_read_and_written_under_its_stored_names(
     record = kind.read(json.dumps(stored))
     assert json.loads(record.to_json()) == stored
     assert kind.read(record.to_json()) == record
+
+
+def test_problem_of_a_lead_and_the_lead_keep_the_names_of_clips() -> None:
+    stored = old_record("draft_of_template", clip=FILE, trouble={"error": {}, "is_clip": True})
+    draft = Draft.read(json.dumps(stored))
+    assert draft.lead is not None
+    assert draft.problem == DraftProblem(error={}, is_lead=True)
+    written = json.loads(draft.to_json())
+    assert (written["clip"], written["trouble"]) == (FILE, {"error": {}, "is_clip": True})
 
 
 def test_draft_is_read_and_written_under_its_stored_names() -> None:

@@ -166,7 +166,7 @@ def test_nobody_at_work_is_told_and_orders_are_taken_all_the_same() -> None:
 
 def test_photo_that_nobody_can_look_at_now_is_kept() -> None:
     assert looking_content(draft_of(), ENGLISH).text == "Looking at your photo ..."
-    heard = looking_content(draft_of(clip=RECORDING), ENGLISH).text
+    heard = looking_content(draft_of(lead=RECORDING), ENGLISH).text
     assert heard == "Looking at your photo and listening to your recording ..."
     content = looking_content(draft_of(), ENGLISH, is_attended=False)
     assert content.text.startswith("No worker is online right now. Your photo is kept")
@@ -174,14 +174,14 @@ def test_photo_that_nobody_can_look_at_now_is_kept() -> None:
 
 
 def test_clip_that_is_there_comes_first() -> None:
-    content = movement_content(draft_of(clip=FILE), choice_of(2, shows_all=True), ENGLISH)
+    content = movement_content(draft_of(lead=FILE), choice_of(2, shows_all=True), ENGLISH)
     keyboard = labels(content.keyboard)
     assert keyboard[0] == ["🎬 Follow my clip"]
     assert keyboard[-3:-1] == [["🎬 Another clip", "🎤 A voice message"], ["✨ Show me all"]]
 
 
 def test_recording_that_is_there_comes_first() -> None:
-    content = movement_content(draft_of(clip=RECORDING), choice_of(2), ENGLISH)
+    content = movement_content(draft_of(lead=RECORDING), choice_of(2), ENGLISH)
     assert content.text == "Shall it say this, or make a movement?"
     keyboard = labels(content.keyboard)
     assert keyboard[0] == ["🎤 Say this"]
@@ -243,13 +243,13 @@ def test_card_says_how_much_work_several_faces_are() -> None:
 
 def test_trouble_with_a_clip_leaves_the_photo() -> None:
     error = MediaDamaged(name="a.mp4")
-    with_clip = draft_of(problem=DraftProblem(error=error.to_dict(), is_clip=True))
+    with_clip = draft_of(lead=FILE, problem=DraftProblem(error=error.to_dict(), is_lead=True))
     assert labels(problem_content(with_clip, error, ENGLISH).keyboard) == [
         ["🎬 Another clip", "Without the clip"],
         ["✖️ Cancel"],
     ]
-    problem = DraftProblem(error=error.to_dict(), is_clip=True)
-    with_voice = draft_of(clip=RECORDING, problem=problem)
+    problem = DraftProblem(error=error.to_dict(), is_lead=True)
+    with_voice = draft_of(lead=RECORDING, problem=problem)
     assert labels(problem_content(with_voice, error, ENGLISH).keyboard) == [
         ["🎤 Another recording", "Without it"],
         ["✖️ Cancel"],
@@ -285,7 +285,7 @@ def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
 
 
 def test_every_button_fits_even_with_the_longest_names() -> None:
-    draft = draft_of(number=10**6, clip=FILE, movement=Movement(template="move1"))
+    draft = draft_of(number=10**6, lead=FILE, movement=Movement(template="move1"))
     choice = choice_of(30, "fomm", "mesh", shows_all=True)
     longest = choice.templates[0].model_copy(
         update={"name": LONGEST_NAME, "title": {"en": "t" * 200}}

@@ -6,8 +6,8 @@ import pytest
 from telegram import CallbackQuery, Message
 
 from bot.gateway.updates import (
-    ClipMedia,
     IncomingTap,
+    LeadMedia,
     PhotoMedia,
     UnusableMedia,
     incoming_message,
@@ -68,7 +68,7 @@ def test_pictures(content: dict[str, Any], name: str) -> None:
 )
 def test_clips(content: dict[str, Any], name: str) -> None:
     media = media_of(message_of(**content))
-    assert isinstance(media, ClipMedia)
+    assert isinstance(media, LeadMedia)
     assert (media.file.name, media.file.size_bytes) == (name, 5)
     assert media.file.duration_s == (None if list(content) == ["document"] else 3)
 
@@ -85,7 +85,7 @@ def test_clips(content: dict[str, Any], name: str) -> None:
 )
 def test_recordings(content: dict[str, Any], name: str) -> None:
     media = media_of(message_of(**content))
-    assert isinstance(media, ClipMedia)
+    assert isinstance(media, LeadMedia)
     assert media.file.is_voice
     assert (media.file.name, media.file.size_bytes) == (name, 5)
     assert media.file.duration_s == (None if list(content) == ["document"] else 3)
@@ -93,7 +93,7 @@ def test_recordings(content: dict[str, Any], name: str) -> None:
 
 def test_clip_is_written_as_the_version_before_reads_it() -> None:
     media = media_of(message_of(video=MOVING))
-    assert isinstance(media, ClipMedia)
+    assert isinstance(media, LeadMedia)
     assert "is_voice" not in media.file.model_dump()
 
 

@@ -17,7 +17,7 @@ from jobs.queues.outcomes import QueueStatistics
 from jobs.queues.status import Status
 from jobs.wish import Movement
 from tests.unit.bot.cards import NOW_S, make_card
-from tests.wishes import make_clip
+from tests.wishes import make_clip, make_voice
 
 HEARTBEAT = Heartbeat(
     worker="w1", host="attic", device="cuda:0", engines=(), version="1", state=WorkerState.IDLE
@@ -129,6 +129,8 @@ def test_list_has_a_line_and_a_button_for_each_order() -> None:
         "2. running, 40 %, 5 min: own clip by mesh, person 7",
     ]
     assert deeds(content) == [OwnerAction.JOB, OwnerAction.JOB, OwnerAction.STATUS]
+    speaking = listed(OrderState.WAITING, card=make_card(motion=Movement.of_voice(make_voice())))
+    assert "own recording by mesh" in list_content([speaking], 0, 1, ENGLISH).text
 
 
 def test_list_of_many_pages_leads_around() -> None:

@@ -356,10 +356,10 @@ def test_processor_time_of_the_child_counts(clip: Path, folder: Path) -> None:
 
 
 def test_the_limit_on_the_clock_leaves_room_for_a_busy_machine() -> None:
-    for limits in (LookLimits(), LookLimits.of_clip(PhotoLimits(), ClipLimits())):
+    for limits in (LookLimits(), LookLimits.for_clips(ClipLimits())):
         assert limits.time_s >= 5 * limits.cpu_s
     # 14 s in 4K at 60 frames per second and 10 bits were seen to need 95 s.
-    assert LookLimits.of_clip(PhotoLimits(), ClipLimits(max_duration_s=14)).cpu_s >= 3 * 95
+    assert LookLimits.for_clips(ClipLimits(max_duration_s=14)).cpu_s >= 3 * 95
 
 
 def test_program_that_cannot_be_started_is_our_fault(photo: Path, folder: Path) -> None:
