@@ -83,12 +83,13 @@ class Looks:
             with child:
                 loop = asyncio.get_running_loop()
                 answer = loop.run_in_executor(self._threads, child.answer, form)
+                # A repeated cancellation ends the waiting below; asyncio must not log the outcome.
+                answer.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
                 return await asyncio.shield(answer)
         except asyncio.CancelledError:
             # The child is dead, so its thread ends at once; the outcome does not matter.
             if answer is not None:
                 await asyncio.wait({answer})
-                answer.exception()
             for name in FILE_NAMES[form].values():
                 (folder / name).unlink(missing_ok=True)
             raise
