@@ -24,12 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from benchmarks.run import row
 from inference.voice.analysis import analyse
-from inference.voice.features import FRAME_RATE, Features, Samples
+from inference.voice.features import FRAME_RATE, SAMPLE_RATE, Features, Samples
 from inference.voice.phones import has_phones
-from inference.voice.sound import read_sound
 from inference.voice.speech import SpeechChannel
 from jobs.findings import SPEECH_FRAME_RATE
 
@@ -147,7 +147,7 @@ def recordings(folder: Path) -> Iterator[Utterance]:
         samples: Samples = (
             np.fromfile(path, "<i2").astype(np.float32) / np.float32(32768)
             if path.suffix == ".raw"
-            else read_sound(path)
+            else samples_of(path)
         )
         content = np.round(samples * 32767).astype("<i2").tobytes()
         decoder = Decoder(lm=None, loglevel="FATAL")
@@ -180,7 +180,15 @@ def festival(name: str) -> Iterator[Utterance]:
             _run("festival", "-b", f"{base}.scm")
             lines = base.with_suffix(".segs").read_text(encoding).partition("#\n")[2].splitlines()
             ends = [(line.split()[2], float(line.split()[0])) for line in lines]
-            yield Utterance(read_sound(base.with_suffix(".wav")), _from_ends(ends))
+            yield Utterance(samples_of(base.with_suffix(".wav")), _from_ends(ends))
+
+
+def samples_of(path: Path) -> Samples:
+    """Return the samples of a sound, mono, `SAMPLE_RATE` per second."""
+    command = [get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-ac", "1", "-ar"]
+    command += [str(SAMPLE_RATE), "-f", "s16le", "-"]
+    content = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
+    return np.frombuffer(content, "<i2").astype(np.float32) / np.float32(32768)
 
 
 def flite(voice: str) -> Iterator[Utterance]:
@@ -190,7 +198,7 @@ def flite(voice: str) -> Iterator[Utterance]:
         for sentence in _ENGLISH:
             said = _run("flite", "-voice", voice, "-psdur", "-t", sentence, "-o", str(path))
             ends = [(part.split(":")[0], float(part.split(":")[1])) for part in said.split()]
-            yield Utterance(read_sound(path), _from_ends(ends))
+            yield Utterance(samples_of(path), _from_ends(ends))
 
 
 def russian() -> Iterator[Utterance]:
@@ -199,7 +207,7 @@ def russian() -> Iterator[Utterance]:
         sound = _RUSSIAN / "wav" / f"{path.stem}.wav"
         lines = path.read_text("latin-1").partition("#\n")[2].splitlines()
         ends = [(line.split()[2], float(line.split()[0])) for line in lines if line.split()]
-        yield Utterance(read_sound(sound), _from_ends(ends))
+        yield Utterance(samples_of(sound), _from_ends(ends))
 
 
 def _from_ends(ends: list[tuple[str, float]]) -> list[tuple[str, float, float]]:
