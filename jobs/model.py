@@ -161,6 +161,7 @@ class MediaWarning(StrEnum):
     NO_PLAYABLE_SOUND = "The clip's sound cannot be decoded; the video will be silent."
     SOUND_DAMAGED = "The sound is cut off or damaged; only what could be decoded is used."
     NO_VOICE = "No voice can be heard in the sound; the mouth stays shut."
+    NO_PHONES = "The sounds of speech are not recognised here; the lips follow the loudness alone."
 
     @classmethod
     def _missing_(cls, value: object) -> "MediaWarning | None":

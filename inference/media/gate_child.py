@@ -267,6 +267,7 @@ def _look_at_voice(source: Path, folder: Path, request: dict[str, Any]) -> "Voic
     from inference.media.limits import SoundLimits  # noqa: PLC0415
     from inference.media.sound import normalise_sound  # noqa: PLC0415
     from inference.voice.analysis import analyse  # noqa: PLC0415
+    from inference.voice.phones import has_phones  # noqa: PLC0415
     from inference.voice.sound import read_sound  # noqa: PLC0415
     from inference.voice.speech import SpeechChannel, write_speech  # noqa: PLC0415
     from jobs.findings import VoiceFindings  # noqa: PLC0415
@@ -284,6 +285,7 @@ def _look_at_voice(source: Path, folder: Path, request: dict[str, Any]) -> "Voic
     found = {
         MediaWarning.SOUND_DAMAGED: sound.damaged,
         MediaWarning.NO_VOICE: speech.curve(SpeechChannel.JAW).max() < _SHUT,
+        MediaWarning.NO_PHONES: not has_phones(),
     }
     return VoiceFindings(
         file=str(sound.path),
