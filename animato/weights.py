@@ -7,8 +7,8 @@ from pathlib import Path
 from inference.engine_options import EngineOptions
 from inference.weights.catalogue import Mirror, WeightsFile
 from inference.weights.store import WeightsStore
-from jobs.errors import WeightsCorrupt
 from jobs.settings import Settings
+from jobs.weights_errors import WeightsCorrupt
 
 _DEFAULT = "vox-cpk"
 

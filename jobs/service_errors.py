@@ -11,12 +11,12 @@
     +- FolderRefused, TelegramUnavailable, OrderFailed, OrderStalled
 
 They are part of the tree of `jobs/errors.py`. Errors that end a job must be defined in one of these
-two files: `error_from_dict` reads no others.
+files or in `jobs/weights_errors.py`: `error_from_dict` reads no others.
 """
 
 from typing import Any
 
-from jobs import errors
+from jobs import errors, weights_errors
 from jobs.errors import AnimatoError, MediaError, OperatorError, UserError
 
 
@@ -186,7 +186,7 @@ class OrderStalled(OperatorError):
 
 _STORED = {
     name: kind
-    for name, kind in (vars(errors) | globals()).items()
+    for name, kind in (vars(errors) | vars(weights_errors) | globals()).items()
     if isinstance(kind, type) and issubclass(kind, AnimatoError)
 }
 

@@ -45,8 +45,9 @@ from inference.motion import (
 )
 from inference.overlap import ahead
 from inference.square_crop import clip_square, crop_square, face_square, squeeze
-from jobs.errors import EngineUnavailable, WeightsMismatch, WeightsMissing
+from jobs.errors import EngineUnavailable
 from jobs.model import CropBox, Face
+from jobs.weights_errors import WeightsMismatch, WeightsMissing
 
 if TYPE_CHECKING:
     from inference.faces.face_alignment import LandmarkFinder

@@ -30,9 +30,10 @@ from inference.mesh.speech import SpeechShapes
 from inference.mesh.track import Track, read_track, write_track
 from inference.overlap import ahead
 from inference.voice.speech import Speech
-from jobs.errors import BrokenTrack, WeightsCorrupt, WeightsMissing
+from jobs.errors import BrokenTrack
 from jobs.model import Face
 from jobs.templates import CurveMotion
+from jobs.weights_errors import WeightsCorrupt, WeightsMissing
 
 if TYPE_CHECKING:
     from inference.weights.store import WeightsStore

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from inference.faces.landmarker import Landmarker
 from inference.faces.model_file import FILE_NAME, NAME, FaceModel
 from inference.weights.catalogue import WeightsCatalogue
-from jobs.errors import LandmarkLibraryMissing, WeightsMissing
+from jobs.errors import LandmarkLibraryMissing
+from jobs.weights_errors import WeightsMissing
 
 if TYPE_CHECKING:
     from inference.weights.store import WeightsStore

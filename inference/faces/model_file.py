@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from jobs.errors import WeightsCorrupt
+from jobs.weights_errors import WeightsCorrupt
 
 Doubles = npt.NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from inference.fomm.config import FommConfig
 from inference.fomm.generator import Generator
 from inference.fomm.keypoint_detector import KeypointDetector
 from inference.weights.checkpoint_file import read_converted
-from jobs.errors import WeightsMismatch
+from jobs.weights_errors import WeightsMismatch
 
 # Keys that may be missing: a fixed kernel, and a counter of training steps.
 _OPTIONAL = ("down.weight", "num_batches_tracked")

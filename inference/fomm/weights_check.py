@@ -35,8 +35,9 @@ from inference.motion import Keypoints, adapt_scale, normalise
 from inference.square_crop import clip_square, crop_square, face_square
 from inference.template_build import driving_portrait, is_up_to_date
 from inference.weights.store import WeightsStore
-from jobs.errors import TemplateNotBuilt, WeightsDoubtful
+from jobs.errors import TemplateNotBuilt
 from jobs.templates import SHIPPED_TEMPLATES, Catalogue
+from jobs.weights_errors import WeightsDoubtful
 
 if TYPE_CHECKING:
     from inference.fomm.model import FommModel, Source

@@ -29,11 +29,11 @@ from jobs.errors import (
     LandmarkLibraryMissing,
     MediaError,
     ProcessKilled,
-    WeightsError,
 )
 from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 from jobs.model import Value
 from jobs.service_errors import error_from_dict
+from jobs.weights_errors import WeightsError
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,9 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from inference.media.file import reason_of
-from jobs.errors import BrokenWeightsCatalogue, UnknownWeights, WeightsCorrupt
+from jobs.errors import UnknownWeights
 from jobs.model import Value
+from jobs.weights_errors import BrokenWeightsCatalogue, WeightsCorrupt
 from jobs.yaml_lines import load_yaml
 
 SHIPPED_CATALOGUE = Path(__file__).parents[2] / "checkpoints" / "weights.yaml"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from inference.media.file import check_file, reason_of
 from inference.weights.catalogue import Digests, digests_of
 from inference.weights.folder import check_free_space, whole, writing
-from jobs.errors import WeightsCorrupt
+from jobs.weights_errors import WeightsCorrupt
 
 if TYPE_CHECKING:
     import torch

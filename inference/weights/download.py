@@ -19,7 +19,7 @@ from tqdm import tqdm
 from inference.weights.catalogue import Digests, WeightsFile, digests_of
 from inference.weights.checkpoint_file import WEB_PAGE, unexpected_content
 from inference.weights.folder import Say, writing
-from jobs.errors import DownloadFailed
+from jobs.weights_errors import DownloadFailed
 
 if TYPE_CHECKING:
     import httpx

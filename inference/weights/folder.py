@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from inference.media.file import reason_of
-from jobs.errors import DiskFull, TooLittleRoom, WeightsFolderRefused
+from jobs.errors import DiskFull
+from jobs.weights_errors import TooLittleRoom, WeightsFolderRefused
 
 Say = Callable[[str], None]
 

@@ -28,7 +28,7 @@ from inference.weights.checkpoint_file import (
 )
 from inference.weights.download import Download, RetryPolicy
 from inference.weights.folder import Say, check_free_space, locked, rename_new, writing
-from jobs.errors import (
+from jobs.weights_errors import (
     WeightsCorrupt,
     WeightsFolderRefused,
     WeightsMissing,

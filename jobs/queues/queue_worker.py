@@ -21,14 +21,7 @@ from typing import Self
 from redis.exceptions import RedisError
 
 from jobs.connection import connect, queue_errors
-from jobs.errors import (
-    AnimatoError,
-    Cancelled,
-    EngineUnavailable,
-    ExtraMissing,
-    UserError,
-    WeightsError,
-)
+from jobs.errors import AnimatoError, Cancelled, EngineUnavailable, ExtraMissing, UserError
 from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.orders import Record
 from jobs.queues.admission import lua
@@ -50,6 +43,7 @@ from jobs.queues.failures import CANCELLED, reason_of
 from jobs.queues.keys import CANCEL_CHANNEL, RESULT_FIELD, JobRef, cancel_key
 from jobs.service_errors import FileGone, OrderFailed, RecordError
 from jobs.tasks import end_tasks, run_shielded
+from jobs.weights_errors import WeightsError
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import pytest
 
 from inference.weights.catalogue import WeightsCatalogue
 from inference.weights.store import WeightsStore
-from jobs.errors import DownloadFailed
+from jobs.weights_errors import DownloadFailed
 from tests.integration.conftest import CONTENT, HASTY, Make, fetched, known, part_of, visible
 from tests.integration.file_server import (
     Answer,

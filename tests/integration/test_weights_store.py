@@ -11,7 +11,8 @@ import pytest
 
 from inference.weights.catalogue import WeightsCatalogue, digests_of
 from inference.weights.store import WeightsStore
-from jobs.errors import DiskFull, WeightsCorrupt, WeightsFolderRefused
+from jobs.errors import DiskFull
+from jobs.weights_errors import WeightsCorrupt, WeightsFolderRefused
 from tests.conftest import Require
 from tests.integration.conftest import CONTENT, HASTY, Make, fetched, known, part_of, visible
 from tests.integration.file_server import (

@@ -20,7 +20,8 @@ from inference.weights.checkpoint_file import (
     read_checkpoint,
     write_converted,
 )
-from jobs.errors import BrokenConfig, FileMissing, WeightsCorrupt, WeightsMismatch
+from jobs.errors import BrokenConfig, FileMissing
+from jobs.weights_errors import WeightsCorrupt, WeightsMismatch
 from tests.parity.golden_recipe import GOLDENS
 from tests.parity.networks import TINY, difference, model_params, networks
 

@@ -20,7 +20,8 @@ from inference.fomm.keypoint_detector import KeypointDetector
 from inference.fomm.plausibility import Finding
 from inference.fomm.weights_check import MOVEMENTS, check_weights, tell
 from inference.weights.store import WeightsStore
-from jobs.errors import OutputNotWritable, WeightsDoubtful, WeightsMissing
+from jobs.errors import OutputNotWritable
+from jobs.weights_errors import WeightsDoubtful, WeightsMissing
 from tests import see_through
 from tests.parity.golden_recipe import GOLDENS
 from tests.parity.networks import config_of, filled, model_params

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from jobs.errors import EngineFailed, NoFaceFound, WeightsMissing
+from jobs.errors import EngineFailed, NoFaceFound
 from jobs.orders import Order, OrderState, Progress, Record, Stage
 from jobs.queues.assignment import Assignment, Later, Stop
 from jobs.queues.keys import RESULT_FIELD, prefix_of
@@ -16,6 +16,7 @@ from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
 from jobs.service_errors import OrderFailed, UnknownSchema
 from jobs.tasks import end_tasks
+from jobs.weights_errors import WeightsMissing
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, make_order, make_result
 

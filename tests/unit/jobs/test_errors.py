@@ -5,7 +5,7 @@ from string import Formatter
 
 import pytest
 
-from jobs import errors, service_errors
+from jobs import errors, service_errors, weights_errors
 from jobs.errors import AnimatoError, OperatorError, UserError
 from jobs.service_errors import error_from_dict
 
@@ -14,7 +14,7 @@ def classes_below(base: type[AnimatoError]) -> list[type[AnimatoError]]:
     found = [base]
     for child in base.__subclasses__():
         found += classes_below(child)
-    ours = (errors.__name__, service_errors.__name__)
+    ours = (errors.__name__, service_errors.__name__, weights_errors.__name__)
     return [error for error in found if error.__module__ in ours]
 
 

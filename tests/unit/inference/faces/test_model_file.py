@@ -5,7 +5,7 @@ import pytest
 
 from inference.faces.loading import model_path
 from inference.faces.model_file import FaceModel
-from jobs.errors import WeightsCorrupt
+from jobs.weights_errors import WeightsCorrupt
 
 
 def test_mesh_of_the_file_is_a_face_in_cm() -> None:

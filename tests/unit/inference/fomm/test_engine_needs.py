@@ -16,6 +16,8 @@ from jobs.errors import (
     EngineUnavailable,
     FileMissing,
     MediaDamaged,
+)
+from jobs.weights_errors import (
     WeightsCorrupt,
     WeightsError,
     WeightsMismatch,

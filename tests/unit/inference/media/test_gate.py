@@ -30,9 +30,9 @@ from jobs.errors import (
     ProcessKilled,
     StartBeyondEnd,
     UnsupportedClip,
-    WeightsMissing,
 )
 from jobs.model import MediaWarning
+from jobs.weights_errors import WeightsMissing
 
 Picture = npt.NDArray[np.uint8]
 

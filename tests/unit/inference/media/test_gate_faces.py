@@ -12,8 +12,9 @@ from PIL import Image
 from inference.faces.landmarker import Landmarker
 from inference.media.gate import ClipPart, LookLimits, look_at, look_at_photo
 from inference.media.writer import VideoWriter
-from jobs.errors import LandmarkLibraryMissing, WeightsCorrupt, WeightsMissing
+from jobs.errors import LandmarkLibraryMissing
 from jobs.findings import ClipFindings
+from jobs.weights_errors import WeightsCorrupt, WeightsMissing
 
 
 @pytest.fixture

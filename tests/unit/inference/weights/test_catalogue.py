@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from inference.weights.catalogue import Digests, WeightsCatalogue, WeightsFile, digests_of
-from jobs.errors import BrokenWeightsCatalogue, UnknownWeights
+from jobs.errors import UnknownWeights
+from jobs.weights_errors import BrokenWeightsCatalogue
 
 CONTENT = b"weights" * 100
 FACTS = {

@@ -20,7 +20,8 @@ from inference.weights.checkpoint_file import (
     read_origin,
     write_converted,
 )
-from jobs.errors import EmptyFile, FileMissing, WeightsCorrupt, WeightsFolderRefused
+from jobs.errors import EmptyFile, FileMissing
+from jobs.weights_errors import WeightsCorrupt, WeightsFolderRefused
 from tests.conftest import Require
 from tests.unit.inference.checkpoints import published, write_checkpoint
 

@@ -7,7 +7,8 @@ import pytest
 
 from animato.cli import make_parser
 from inference.extras import missing_neural
-from jobs.errors import UnknownWeights, WeightsCorrupt, WeightsNeverFetched, WeightsOffline
+from jobs.errors import UnknownWeights
+from jobs.weights_errors import WeightsCorrupt, WeightsNeverFetched, WeightsOffline
 from tests.conftest import Require
 from tests.unit.inference.checkpoints import write_checkpoint
 

@@ -10,10 +10,8 @@ import pytest
 from inference.extras import missing_neural
 from inference.weights.catalogue import Digests, WeightsCatalogue, WeightsFile, digests_of
 from inference.weights.store import WeightsStore
-from jobs.errors import (
-    ExtraMissing,
-    FileMissing,
-    FileUnreadable,
+from jobs.errors import ExtraMissing, FileMissing, FileUnreadable
+from jobs.weights_errors import (
     TooLittleRoom,
     WeightsCorrupt,
     WeightsFolderRefused,

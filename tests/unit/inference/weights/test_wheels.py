@@ -10,7 +10,7 @@ from inference.faces.loading import model_path
 from inference.faces.model_file import FILE_NAME, NAME, SHA256
 from inference.weights.catalogue import WeightsCatalogue, WeightsFile
 from inference.weights.store import WeightsStore
-from jobs.errors import WeightsCorrupt, WeightsMissing
+from jobs.weights_errors import WeightsCorrupt, WeightsMissing
 
 CONTENT = b"network" * 100
 
