@@ -71,7 +71,7 @@ async def test_it_prints_where_it_is_and_ends_with_the_signal(number: signal.Sig
             events.close()
     assert process.returncode == 0
     assert errors == b""
-    assert b"ends it" in output
+    assert b"to stop" in output
 
 
 async def test_options_are_obeyed() -> None:
