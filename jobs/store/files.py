@@ -22,7 +22,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Self
 
-import aiofiles
+from aiofiles.threadpool import wrap
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from jobs.errors import DiskFull
@@ -144,7 +144,9 @@ class FileStore:
         try:
             async with aclosing(self._chunks(key)) as chunks:
                 first = await anext(chunks, b"")
-                async with aiofiles.open(part, "xb", opener=_private) as file:
+                # Opened here: what a thread opens for a call that is cancelled stays open.
+                with open(part, "xb", opener=_private) as plain:
+                    file = wrap(plain)
                     await file.write(first)
                     async for chunk in chunks:
                         await file.write(chunk)

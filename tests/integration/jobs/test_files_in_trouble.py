@@ -1,12 +1,13 @@
 """The file store when things go wrong: kills, full disks, refusals, servers that are gone."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
 import traceback
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -110,6 +111,24 @@ async def test_fetch_to_a_full_disk_is_told_and_leaves_no_part(
         said, _ = process.communicate(timeout=PATIENCE_S)
     assert said.startswith(DiskFull.__name__)
     assert list((tmp_path / "work").iterdir()) == []
+
+
+async def test_fetch_that_is_cancelled_at_any_moment_leaves_no_part_and_no_open_file(
+    local_store: FileStore, tmp_path: Path
+) -> None:
+    await local_store.put("inputs/1/photo", CONTENT)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    for number in range(150):
+        fetching = asyncio.ensure_future(local_store.fetch("inputs/1/photo", folder / "photo"))
+        await asyncio.sleep(number * 2e-5)
+        fetching.cancel()
+        with suppress(asyncio.CancelledError):
+            await fetching
+            (folder / "photo").unlink()
+    await asyncio.sleep(0.1)  # what a thread opens late would be seen now
+    assert list(folder.iterdir()) == []
+    gc.collect()
 
 
 async def test_folder_that_refuses_is_told(tmp_path: Path) -> None:
