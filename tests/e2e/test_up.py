@@ -49,13 +49,17 @@ class Children:
         while more := {pid for pid, parent in parents.items() if parent in family} - family:
             family |= more
         for pid in family - {self._root}:
+            of_process = [Path(f"/proc/{pid}/{name}") for name in ("cmdline", "environ", "cmdline")]
             try:
-                environment = Path(f"/proc/{pid}/environ").read_text("utf-8", "replace")
-                command = Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
+                command, environment, later = (
+                    path.read_text("utf-8", "replace") for path in of_process
+                )
             except OSError:
                 continue
-            # A child that has not begun its program yet has its parent's command line, too.
-            self.environments[command.replace("\0", " ").strip()] = environment
+            # A child that has not begun its program yet has command line and environment of its
+            # parent; if it begins meanwhile, the two do not belong together.
+            if command == later:
+                self.environments[command.replace("\0", " ").strip()] = environment
         return family - {self._root}
 
     async def watch(self) -> None:
