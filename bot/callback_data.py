@@ -38,6 +38,12 @@ class ButtonAction(StrEnum):
     AS_FILE = "d"  # the video as an untouched file
     DELETE = "z"  # delete the result, and the files that it was made from
     RETRY = "r"  # try a failed order again
+    MORE = "q"  # show more choices for a draft or a result
+    OPTION = "j"  # one of these choices; the argument says which
+    FORM = "v"  # the result in another form
+    HISTORY = "i"  # an entry of the history; the argument says what to do
+    SETTINGS = "S"  # a setting of the person or the group; the argument says which
+    REPORT = "u"  # report a result
     OWNER = "w"  # an admin's button; the argument says which
 
 

@@ -34,12 +34,20 @@ class Person(Record):
         consent_s: when, unix time.
         is_allowed: whether an admin has given access.
         is_banned: whether an admin has banned the person.
+        language: the chosen language, or None.
+        client_language: the language of the person's Telegram, as last seen, or None.
+        orders_per_day: how many orders an admin allows the person, or None for the usual number.
+        open_orders: same for the orders that may be open at the same time.
     """
 
     consent_version: int = 0
     consent_s: float = 0.0
     is_allowed: bool = False
     is_banned: bool = False
+    language: str | None = None
+    client_language: str | None = None
+    orders_per_day: int | None = None
+    open_orders: int | None = None
 
     @property
     def has_agreed(self) -> bool:

@@ -11,6 +11,7 @@ from jobs.engines import FORMER_NAMES, current_name
 INTAKE = "intake"
 LOOK = "look"
 DELIVER = "deliver"
+MEDIA = "media"
 
 CANCEL_CHANNEL = "animato:cancel"
 WORKERS = "animato:workers"
@@ -214,3 +215,13 @@ def card_key(order: str) -> str:
 def show_all_key(person: int) -> str:
     """The show-all orders of a person within the last 24 hours."""
     return f"animato:all:{person}"
+
+
+def group_key(chat: int) -> str:
+    """The settings of a group."""
+    return f"animato:group:{chat}"
+
+
+def history_key(person: int) -> str:
+    """The last results of a person."""
+    return f"animato:history:{person}"

@@ -1,0 +1,48 @@
+"""What the admins of a group have set for it."""
+
+from enum import StrEnum
+
+from redis.asyncio import Redis
+
+from bot.record_store import BotRecord, RecordStore
+from jobs.queues.keys import group_key
+
+
+class WhoMayAsk(StrEnum):
+    """Who may order videos in a group."""
+
+    EVERYONE = "everyone"
+    ADMINS = "admins"
+
+
+class GroupSettings(BotRecord):
+    """The settings of a group.
+
+    Attributes:
+        language: the language of the bot's messages there, or None for the default.
+        is_on: whether the bot takes orders there.
+        orders_per_day: how many orders it takes there within 24 hours, or None for no limit.
+        who_may_ask: who may order.
+    """
+
+    language: str | None = None
+    is_on: bool = True
+    orders_per_day: int | None = None
+    who_may_ask: WhoMayAsk = WhoMayAsk.EVERYONE
+
+
+class GroupSettingsStore:
+    """Reads and changes the settings. Its methods raise QueueUnavailable if Redis fails."""
+
+    def __init__(self, redis: Redis, url: str) -> None:
+        self._records = RecordStore(redis, url, GroupSettings.read, GroupSettings)
+
+    async def read(self, chat_id: int) -> GroupSettings:
+        """Return the settings of a group."""
+        return await self._records.read(group_key(chat_id)) or GroupSettings()
+
+    async def change(self, chat_id: int, **changes: object) -> GroupSettings:
+        """Change fields of a group's settings and return them."""
+        key = group_key(chat_id)
+        changed = await self._records.change(key, lambda known: known.model_copy(update=changes))
+        return changed or GroupSettings()
