@@ -30,8 +30,9 @@ from bot.gateway.connection import build_application, run
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingHealth
 from bot.groups.chats import leave_chat, move_chat
+from bot.groups.group_settings import GroupSettingsStore
 from bot.groups.groups import Groups
-from bot.groups.handlers import add_chat_handlers, add_group_handlers
+from bot.groups.handlers import add_chat_handlers, add_flood_guard, add_group_handlers
 from bot.orders.delivery import DELIVER_RULES, Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
@@ -144,7 +145,8 @@ def _services(
 ) -> Services:
     client, url = queues.client, queues.url
     drafts, order_cards = DraftStore(client, url), OrderCards(client, url)
-    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards))
+    groups = GroupSettingsStore(client, url)
+    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards, groups))
     card_sender = CardSender(client, url, messenger)
     messenger.around_text = card_sender.record
     return Services(
@@ -152,6 +154,7 @@ def _services(
         drafts=drafts,
         order_cards=order_cards,
         people=People(client, url, frozenset(settings.admins), is_open=settings.open),
+        groups=groups,
         offers=Offers(WorkerRegistry(client), KnownEngines(client), settings.default_engine),
         messenger=messenger,
         card_sender=card_sender,
@@ -190,16 +193,17 @@ def _put_together(
     albums = Albums(services, AlbumStore(client, url), media_handler)
     groups = Groups(services, media_handler, ordering, catalogue)
     command_lists = CommandLists(application.bot, services.texts)
+    add_flood_guard(application, services)
     add_guard(application, Guard(services, settings.owner_contact))
     owner_commands = OwnerCommands(services, ordering, follow_up_orders, command_lists.write_for)
     add_owner_handlers(application, owner_commands)
     add_chat_handlers(
         application,
-        partial(move_chat, services.drafts, services.order_cards),
+        partial(move_chat, services.drafts, services.order_cards, services.groups),
         partial(leave_chat, services, ordering),
         groups,
     )
-    add_group_handlers(application, groups)
+    add_group_handlers(application, groups, services)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     add_tap_handlers(application, taps, albums, services.messenger)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bot.drafts.draft_store import DraftStore
     from bot.gateway.card_sender import CardSender
     from bot.gateway.messenger import Messenger
+    from bot.groups.group_settings import GroupSettingsStore
     from bot.orders.offers import Offers
     from bot.orders.order_cards import OrderCards
     from bot.people import People
@@ -30,6 +31,7 @@ class Services:
         drafts: the drafts and conversations.
         order_cards: the cards of orders.
         people: roles and consent.
+        groups: the settings of groups.
         offers: the engines that can be ordered.
         messenger: sends and edits messages.
         card_sender: sends messages that are edited later.
@@ -44,6 +46,7 @@ class Services:
     drafts: "DraftStore"
     order_cards: "OrderCards"
     people: "People"
+    groups: "GroupSettingsStore"
     offers: "Offers"
     messenger: "Messenger"
     card_sender: "CardSender"

@@ -47,23 +47,36 @@ def add_tap_handlers(
 ) -> None:
     """Register the handlers of buttons, in private chats and in groups."""
 
-    def handler(
-        tap: Callable[[IncomingTap], Awaitable[TapAnswer]], action: ButtonAction | None = None
-    ) -> CallbackQueryHandler[Context, None]:
-        async def handle(update: Update, _context: Context) -> None:
-            query = update.callback_query
-            found = incoming_tap(query) if query else None
-            if query is None or found is None:
-                return
-            answer = await tap(found)
-            await messenger.answer(query.id, answer.text, is_alert=answer.is_alert)
-            if answer.only_shows:
-                allow_early_release()
-            if answer.then is not None:
-                await answer.then()
+    def pattern_of(action: ButtonAction) -> str:
+        return rf"^{VERSION}\|{action}\|"
 
-        pattern = rf"^{VERSION}\|{action}\|" if action else None
-        return CallbackQueryHandler(handle, pattern)
+    application.add_handler(tap_handler(albums.tap, messenger, pattern_of(ButtonAction.ALBUM)))
+    application.add_handler(tap_handler(taps.tap, messenger))
 
-    application.add_handler(handler(albums.tap, ButtonAction.ALBUM))
-    application.add_handler(handler(taps.tap))
+
+def tap_handler(
+    tap: Callable[[IncomingTap], Awaitable[TapAnswer]],
+    messenger: Messenger,
+    pattern: str | None = None,
+) -> CallbackQueryHandler[Context, None]:
+    """Return the handler of some buttons.
+
+    Args:
+        tap: handles a tap.
+        messenger: answers it.
+        pattern: of the buttons' data; None: of all.
+    """
+
+    async def handle(update: Update, _context: Context) -> None:
+        query = update.callback_query
+        found = incoming_tap(query) if query else None
+        if query is None or found is None:
+            return
+        answer = await tap(found)
+        await messenger.answer(query.id, answer.text, is_alert=answer.is_alert)
+        if answer.only_shows:
+            allow_early_release()
+        if answer.then is not None:
+            await answer.then()
+
+    return CallbackQueryHandler(handle, pattern)

@@ -16,6 +16,13 @@ from bot.conversation.draft_text import (
     ask_for_voice,
 )
 from bot.conversation.media_handler import MediaHandler
+from bot.conversation.permissions import (
+    DRAFT_GONE,
+    OLD_KEYBOARD,
+    ONLY_ON_NEWEST_KEYBOARD,
+    Permissions,
+    is_of_chat,
+)
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id_of, forget_draft
 from bot.error_text import error_text
@@ -27,7 +34,6 @@ from bot.orders.offers import NoEngine
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import ResultFiles
 from bot.orders.strength import LESS, MORE
-from bot.people import Role
 from bot.services import Services
 from jobs.engines import current_name
 from jobs.errors import UserError
@@ -36,23 +42,9 @@ from jobs.service_errors import RecordError
 from jobs.wish import Movement
 
 _OLD_BUTTON = "This button is too old. Send the photo again."
-_DRAFT_GONE = "This photo is not kept any more. Send it again."
-_OTHERS_CARD = "Only the person who asked can use these buttons."
-_OTHERS_CARD_IN_GROUP = (
-    "Only the person who asked, or an admin of this group, can use these buttons."
-)
 _ORDERED = "You have ordered this already."
-_OLD_KEYBOARD = "These buttons are out of date: use the newest ones for this photo."
-# Taps on these are refused if their keyboard is not the newest one.
-_ONLY_ON_NEWEST_KEYBOARD = {
-    ButtonAction.FACE,
-    ButtonAction.CELL,
-    ButtonAction.PAGE,
-    ButtonAction.SHOW_ALL,
-    ButtonAction.CONTINUE,
-}
 # TEMPLATE and OWN_LEAD check the number themselves.
-_ON_DRAFT_KEYBOARD = {*_ONLY_ON_NEWEST_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_LEAD}
+_ON_DRAFT_KEYBOARD = {*ONLY_ON_NEWEST_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_LEAD}
 _WITHOUT_DRAFT = (ButtonAction.CONSENT, ButtonAction.PROFILE_PHOTO)
 
 
@@ -82,6 +74,7 @@ class Taps:
         self._follow_up_orders = follow_up_orders
         self._draft_cards = draft_cards
         self._files = ResultFiles(services)
+        self._permissions = Permissions(services)
         self._handlers: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
             ButtonAction.FACE: self._choose_face,
             ButtonAction.CELL: self._choose_cell,
@@ -119,9 +112,12 @@ class Taps:
             # The number has risen since, but this keyboard is still the draft's card: the tap
             # counts as its order.
             draft = draft.model_copy(update={"number": button.number})
-        refusal = await self._refusal(incoming, button, draft) if draft else None
+        refusal = await self._permissions.refusal(incoming, button, draft) if draft else None
         if refusal is not None:
             return self._refuse(refusal)
+        if draft is not None and is_of_chat(draft):
+            # Whoever taps agrees for the anonymous admin, or the channel, that asked.
+            incoming = replace(incoming, person_id=draft.person_id)
         if draft is None or button.action in _WITHOUT_DRAFT:
             return self._without_draft(incoming, button)
         return await self._of_draft(DraftTap(incoming, button, draft))
@@ -146,32 +142,6 @@ class Taps:
     def _refuse(self, sentence: str) -> TapAnswer:
         return TapAnswer(self._services.texts(sentence), is_alert=True)
 
-    async def _refusal(self, incoming: IncomingTap, button: ButtonData, draft: Draft) -> str | None:
-        """Return why a tap is refused, a msgid; None if it is not."""
-        if (
-            button.action in (ButtonAction.CANCEL, ButtonAction.CONSENT)
-            and draft.person_id == incoming.person_id
-        ):
-            return None  # in any chat: /cancel lists all orders of a person
-        if draft.chat_id != incoming.chat_id:
-            return _DRAFT_GONE
-        is_personal = button.action in (ButtonAction.CONSENT, ButtonAction.STRENGTH)
-        if is_personal and draft.person_id != incoming.person_id:
-            return _OTHERS_CARD
-        if not await self._may_use(draft, incoming.person_id):
-            return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
-        is_old = button.action in _ONLY_ON_NEWEST_KEYBOARD and button.number != draft.number
-        return _OLD_KEYBOARD if is_old else None
-
-    async def _may_use(self, draft: Draft, person_id: int) -> bool:
-        if (
-            draft.person_id == person_id
-            or await self._services.people.role(person_id) is Role.ADMIN
-        ):
-            return True
-        is_chat_admin = self._services.messenger.is_chat_admin
-        return draft.is_group and await is_chat_admin(draft.chat_id, person_id)
-
     # --- without a draft --------------------------------------------------------------------------
 
     def _without_draft(self, incoming: IncomingTap, button: ButtonData) -> TapAnswer:
@@ -185,7 +155,7 @@ class Taps:
                 return TapAnswer(then=partial(self._take_profile_photo, incoming))
             case ButtonAction.DROP | ButtonAction.DELETE:
                 return TapAnswer(_("It is already deleted."))
-        return self._refuse(_DRAFT_GONE)
+        return self._refuse(DRAFT_GONE)
 
     async def _take_profile_photo(self, incoming: IncomingTap) -> None:
         message = IncomingMessage(
@@ -265,7 +235,7 @@ class Taps:
                 return TapAnswer(_("It is in use already, or too old. Send it again."))
             return TapAnswer(then=partial(self._take_waiting_lead, draft, conversation.lead))
         if tap.button.number != draft.number:
-            return self._refuse(_OLD_KEYBOARD)
+            return self._refuse(OLD_KEYBOARD)
         movement = draft.findings.own_movement if draft.findings else None
         if movement is not None and tap.button.argument == FOLLOW:
             return await self._place(_choosing(draft, movement))
@@ -295,7 +265,7 @@ class Taps:
             known = await self._services.order_cards.read(draft.order_id_of(number))
             if known is not None:
                 return TapAnswer(self._services.texts(_ORDERED))
-            return self._refuse(_OLD_KEYBOARD)
+            return self._refuse(OLD_KEYBOARD)
         movement = Movement(template=tap.button.argument)
         return await self._place(_choosing(draft, movement))
 

@@ -45,7 +45,8 @@ class Draft(BotRecord):
         chat_id: its chat.
         order_chat_id: the chat id in the ids of its orders: a group's first id if it has changed
             since; None: `chat_id`.
-        person_id: its owner.
+        person_id: its owner; negative: a chat, whose anonymous admin or channel asked.
+        photo_author_id: who had sent the photo if somebody else asked for it; or None.
         message_id: the person's message that results reply to.
         thread_id: the topic of a forum, or None.
         number: number of its next order; rises whenever its keyboard is shown again.
@@ -69,6 +70,8 @@ class Draft(BotRecord):
     chat_id: int
     order_chat_id: int | None = None
     person_id: int
+    # Not written if None, since the version before does not know it.
+    photo_author_id: int | None = Field(default=None, exclude_if=lambda found: found is None)
     message_id: int
     photo: MediaFile
     thread_id: int | None = None

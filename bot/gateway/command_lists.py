@@ -87,6 +87,7 @@ def group_commands(_: Texts) -> Commands:
         ("animate", _("Reply to a photo to bring it to life")),
         ("cancel", _("Cancel your orders")),
         ("help", _("How to use this bot here")),
+        ("settings", _("Settings of this group")),
     )
 
 

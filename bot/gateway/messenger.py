@@ -30,6 +30,8 @@ from bot.gateway.rate_limiter import ChatRateLimiter
 from jobs.model import Value
 
 DROPPABLE = {"droppable": True}
+SEEN, DONE = "👀", "👍"
+"""Reactions."""
 # Telegram's error texts.
 _UNCHANGED = "not modified"
 _GONE = ("message to edit not found", "message can't be edited", "message to delete not found")
@@ -269,6 +271,13 @@ class Messenger:
                 "upload_video",
                 message_thread_id=target.thread_id,
                 rate_limit_args=DROPPABLE,
+            )
+
+    async def react(self, chat_id: int, message_id: int, emoji: str) -> None:
+        """React to a message, if there is room and the chat allows it: a receipt without a text."""
+        with suppress(TelegramError):
+            await self.bot.set_message_reaction(
+                chat_id, message_id, emoji, rate_limit_args=DROPPABLE
             )
 
     def closed_s(self, chat_id: int) -> float:

@@ -246,6 +246,19 @@ def quoted_media_of(message: Message) -> Media | None:
     return media_of(quoted) if quoted else None
 
 
+def quoted_author_of(message: Message) -> int | None:
+    """Return who wrote the message that this one replies to, in the same chat; None for a bot."""
+    quoted = message.reply_to_message
+    if (
+        quoted is None
+        or (sender := quoted.from_user) is None
+        or quoted.sender_chat
+        or sender.is_bot
+    ):
+        return None
+    return sender.id
+
+
 def _unusable(message: Message | ExternalReplyInfo) -> UnusableMedia | None:
     if message.story or message.paid_media:
         return UnusableMedia(_STORY if message.story else _PAID)

@@ -18,7 +18,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.drafts.draft import Draft
 from bot.error_text import error_text
-from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.gateway.messenger import DONE, ChatBusy, MessageContent
 from bot.orders.card_text import (
     cancelled_message,
     caption,
@@ -115,6 +115,8 @@ class Delivery:
                     )
                     # A clip or a recording may reply to it.
                     await services.drafts.note_message(card.chat_id, sent, card.draft_id)
+                    if message.video is not None and card.is_group and card.reply_to is not None:
+                        await services.messenger.react(card.chat_id, card.reply_to, DONE)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
                     final = refused_message(card, refused, services.texts)

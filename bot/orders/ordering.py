@@ -13,9 +13,10 @@ from typing import Any
 from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
-from bot.orders.card_text import cancelled_message, error_message, title_of
+from bot.orders.card_text import cancelled_message, error_message, time_text, title_of
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
+from bot.orders.order_counts import OrderCounts
 from bot.orders.status_cards import StatusCards
 from bot.orders.strength import strength_of
 from bot.people import Role
@@ -23,15 +24,13 @@ from bot.services import Services
 from jobs.connection import queue_errors
 from jobs.orders import Lane, Order
 from jobs.queues.admission import NO_LIMITS, OrderLimits
-from jobs.queues.keys import show_all_key
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.waiting import Estimates
-from jobs.service_errors import OrderRefused, VoicesNotTaken
+from jobs.service_errors import OrderRefused, TooManyOpenOrders, VoicesNotTaken
 from jobs.show_all import work_frames
 from jobs.templates import Catalogue, CurveMotion, Template
 from jobs.wish import Movement, Wish
 
-_DAY_S = 86_400.0
 # An estimate: the length of a recorded movement is known to the worker only.
 _RECORDED_FRAMES = 250
 # Showing all movements is less urgent: it queues as if it were this many times the work.
@@ -56,6 +55,15 @@ class OrdersPaused(OrderRefused):
     sentence = "The owner has paused new videos. Please try again later."
 
 
+class NoOpenPlace(TooManyOpenOrders):
+    """The person has too many unfinished orders; says when the first of them will be done."""
+
+    sentence = (
+        "{count} of your videos are still being made, and the limit is {limit}. The next place is "
+        "free in {time}, or as soon as you cancel one."
+    )
+
+
 class DraftUnready(OrderRefused):
     """A face or a movement is not chosen yet."""
 
@@ -66,15 +74,6 @@ class StillFetching(OrderRefused):
     """The draft's files are being fetched for another order."""
 
     sentence = "The photo is being fetched again for another video. Tap again in a moment."
-
-
-class TooManyShowAlls(OrderRefused):
-    """The person has seen all movements as often as the daily limit allows."""
-
-    sentence = (
-        "You can see all movements at once {limit} times in 24 hours. Choose one of them, or come "
-        "back tomorrow."
-    )
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class Ordering:
         self._intake = intake
         self._status_cards = status_cards
         self._catalogue = catalogue
-        self._show_all_per_day = show_all_per_day
+        self._counts = OrderCounts(services, show_all_per_day)
         self._estimates = Estimates(services.queues.client)
 
     async def place(
@@ -140,8 +139,7 @@ class Ordering:
             await self._fetch(draft)
             return PlacedOrder(None)
         order = await self._order(draft, earlier, role)
-        if order.wish.movement.templates and role is not Role.ADMIN:
-            await self._count_show_all(order)
+        await self._counts.take(order, draft.chat_id)
         return await self._submit(draft, order, self._limits(order.lane))
 
     async def move(self, draft: Draft, earlier: OrderCard) -> PlacedOrder:
@@ -173,6 +171,7 @@ class Ordering:
         services = self._services
         outcome = await services.queues.cancel(card.ref)
         if outcome is CancelOutcome.REMOVED:
+            await self._counts.give_back(card.order, card.chat_id)
             await services.order_cards.end(card.order_id, cancelled_message(card, services.texts))
             await services.drafts.change(
                 card.draft_id, lambda draft: draft.after_order(card.number)
@@ -326,8 +325,8 @@ class Ordering:
                 self._status_cards.wake(order.order_id)
             else:
                 await services.order_cards.forget(order.order_id)
-            await self._uncount_show_all(order)
-            raise
+            await self._counts.give_back(order, draft.chat_id)
+            raise await self._with_time(order.person, error) from None
 
         def ordered(found: Draft) -> Draft:
             if found.number != order.number and found.card == card.message:
@@ -340,27 +339,18 @@ class Ordering:
         self._status_cards.wake(order.order_id)
         return PlacedOrder(card, submitted.is_new)
 
-    async def _count_show_all(self, order: Order) -> None:
-        """Count an order of all movements against the person's daily limit.
-
-        Raises:
-            TooManyShowAlls: the limit is reached.
-        """
-        key, now_s = show_all_key(order.person), self._services.clock()
-        with queue_errors(self._services.queues.url):
-            async with self._services.queues.client.pipeline(transaction=True) as pipe:
-                pipe.zremrangebyscore(key, "-inf", now_s - _DAY_S)
-                pipe.zadd(key, {order.order_id: now_s}, nx=True)
-                pipe.zcard(key)
-                pipe.expire(key, round(_DAY_S))
-                _, is_new, count, _ = await pipe.execute()
-        if is_new and count > self._show_all_per_day:
-            await self._uncount_show_all(order)
-            raise TooManyShowAlls(limit=self._show_all_per_day)
-
-    async def _uncount_show_all(self, order: Order) -> None:
-        with queue_errors(self._services.queues.url):
-            await self._services.queues.client.zrem(show_all_key(order.person), order.order_id)
+    async def _with_time(self, person_id: int, error: OrderRefused) -> OrderRefused:
+        """Return the error with the time until the first of the person's open orders is done."""
+        if not isinstance(error, TooManyOpenOrders):
+            return error
+        times = [
+            await self._estimates.until_done(card.ref, card.order.engine)
+            for card in await self.open_orders(person_id)
+        ]
+        first = min(filter(None, times), key=lambda time: time.high_s, default=None)
+        if first is None:
+            return error
+        return NoOpenPlace(**error.fields, time=time_text(first, self._services.texts))
 
     def _templates(self, draft: Draft) -> list[Template]:
         """The movements that a draft asks for."""

@@ -28,7 +28,7 @@ OWNER_COMMANDS = ("status", "jobs", "pause", "resume", "allow", "ban", "unban")
 _TOLD_AGAIN_S = {"text": 60, "file": 5}
 _MOST_LISTED = 100
 # Commands that work in a group without the bot's name; others may be meant for another bot.
-_BARE_COMMANDS = ("animate", "help", "start", "cancel")
+_BARE_COMMANDS = ("animate", "help", "start", "cancel", "settings")
 # Everybody may cancel and delete what is theirs.
 _ALWAYS = (ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE)
 

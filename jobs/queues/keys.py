@@ -225,3 +225,13 @@ def group_key(chat: int) -> str:
 def history_key(person: int) -> str:
     """The last results of a person."""
     return f"animato:history:{person}"
+
+
+def group_orders_key(chat: int) -> str:
+    """The orders of a group within the last 24 hours."""
+    return f"animato:group-day:{chat}"
+
+
+def greeted_key(chat: int) -> str:
+    """Set after the bot has explained itself in a group."""
+    return f"animato:greeted:{chat}"

@@ -20,6 +20,7 @@ from bot.gateway.card_sender import CardSender
 from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.updates import MediaFile
+from bot.groups.group_settings import GroupSettingsStore
 from bot.orders.delivery import Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
@@ -189,6 +190,7 @@ async def bot_parts(
             drafts=DraftStore(client, url),
             order_cards=OrderCards(client, url),
             people=People(client, url, frozenset({ADMIN}), is_open=True),
+            groups=GroupSettingsStore(client, url),
             offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),

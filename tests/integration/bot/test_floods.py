@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -11,6 +12,8 @@ from bot.gateway.application import Backoff, Context
 from bot.gateway.update_processor import allow_early_release
 from sandbox.server import Sandbox
 from tests.integration.bot.running import built, left_in_inbox, running, until
+from tests.integration.bot.served_bot import serve_bot
+from tests.integration.bot.talk import text_of
 from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk
 
 pytestmark = pytest.mark.local_sockets
@@ -76,3 +79,21 @@ async def test_person_in_a_busy_group_is_heard_before_a_flood_of_another_is_over
         go.set()
         await until(lambda: len(heard) > FLOOD)
     assert heard.index(BOB) < 10
+
+
+async def test_group_flooded_with_commands_answers_another_person_among_the_first(
+    sandbox: Sandbox, valkey: str, desk: Desk, tmp_path: Path
+) -> None:
+    async with serve_bot(sandbox, valkey, desk, tmp_path) as served_bot, served_bot.working():
+        await served_bot.people.agree(BOB)
+        photo = await served_bot.photo(BOB, chat_id=FAMILY)
+        says = (desk.say("/help@animato_bot", user_id=ALICE, chat_id=FAMILY) for _ in range(FLOOD))
+        await asyncio.gather(*says)
+        reply = {"chat_id": FAMILY, "reply_to": photo["message_id"]}
+        await served_bot.says("/animate@animato_bot", BOB, **reply)
+        card = await served_bot.shows("Which movement?", FAMILY)
+        taps = (served_bot.tap("▶️", card, ALICE) for _ in range(2))
+        for answer in await asyncio.gather(*taps):
+            assert "too many taps" in answer["text"]
+        said = [text_of(one) for one in await served_bot.said(FAMILY)]
+    assert sum("Reply to a photo" in text for text in said) == 12

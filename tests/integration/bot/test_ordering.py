@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from bot.gateway.updates import MediaFile
-from bot.orders.ordering import DraftUnready, OrdersPaused, ShutOut, TooManyShowAlls
+from bot.orders.order_counts import TooManyShowAlls
+from bot.orders.ordering import DraftUnready, OrdersPaused, ShutOut
 from jobs.model import MediaWarning
 from jobs.orders import Lane
 from jobs.queues.assignment import Assignment
