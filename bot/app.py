@@ -14,12 +14,18 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from bot.callback_data import ButtonAction
 from bot.conversation.album_store import AlbumStore
 from bot.conversation.albums import Albums
 from bot.conversation.commands import Commands
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
+from bot.conversation.handlers import (
+    add_conversation_handlers,
+    add_settings_commands,
+    add_tap_handlers,
+)
 from bot.conversation.media_handler import MediaHandler, ServiceTerms
+from bot.conversation.settings import SettingsCommands, language_of_group, language_of_person
 from bot.conversation.taps import Taps
 from bot.drafts.draft_store import DraftStore
 from bot.drafts.intake import CLOUD_LIMIT_BYTES, INTAKE_RULES, LOCAL_LIMIT_BYTES, Intake
@@ -30,9 +36,12 @@ from bot.gateway.connection import build_application, run
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingHealth
 from bot.groups.chats import leave_chat, move_chat
+from bot.groups.group_choices import settings_of_group
 from bot.groups.group_settings import GroupSettingsStore
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_flood_guard, add_group_handlers
+from bot.languages import Languages, add_language_handler
+from bot.orders.card_text import with_title
 from bot.orders.delivery import DELIVER_RULES, Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
@@ -48,6 +57,8 @@ from bot.owner.handlers import add_guard, add_owner_handlers
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
 from bot.services import Services
+from bot.texts import speaking
+from bot.translations import translated_texts
 from jobs.cleaning import Cleaning
 from jobs.metrics.order_metrics import OrderMetrics
 from jobs.metrics.queue_metrics import REFRESH_EVERY_S, QueueMetrics
@@ -126,6 +137,7 @@ async def serve(
     url = settings.redis_url.get_secret_value()
     metrics = OrderMetrics(registry)
     async with AsyncExitStack() as stack:
+        stack.enter_context(speaking(settings.language))  # where no other language is known
         stack.enter_context(serve_metrics(registry, settings.metrics_host, settings.metrics_port))
         # The engine of the settings takes orders even if no worker has offered it yet.
         engines = () if settings.default_engine == AUTO else (settings.default_engine,)
@@ -144,21 +156,26 @@ def _services(
     metrics: OrderMetrics,
 ) -> Services:
     client, url = queues.client, queues.url
-    drafts, order_cards = DraftStore(client, url), OrderCards(client, url)
-    groups = GroupSettingsStore(client, url)
-    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards, groups))
-    card_sender = CardSender(client, url, messenger)
+    texts, catalogue = translated_texts(), Catalogue.load(settings.templates_dir)
+    titles = partial(with_title, catalogue=catalogue, texts=texts)
+    drafts, order_cards = DraftStore(client, url), OrderCards(client, url, titles)
+    group_settings = GroupSettingsStore(client, url)
+    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards, group_settings))
+    card_sender = CardSender(client, url, messenger, texts)
     messenger.around_text = card_sender.record
+    people = People(client, url, frozenset(settings.admins), is_open=settings.open)
     return Services(
         queues=queues,
         drafts=drafts,
         order_cards=order_cards,
-        people=People(client, url, frozenset(settings.admins), is_open=settings.open),
-        groups=groups,
+        people=people,
+        group_settings=group_settings,
+        languages=Languages(people, group_settings, texts, settings.language),
         offers=Offers(WorkerRegistry(client), KnownEngines(client), settings.default_engine),
         messenger=messenger,
         card_sender=card_sender,
         store=store,
+        catalogue=catalogue,
         retention=Retention(
             client,
             store,
@@ -166,6 +183,7 @@ def _services(
             result_s=settings.retain_result_h * _HOUR_S,
         ),
         metrics=metrics,
+        texts=texts,
     )
 
 
@@ -174,7 +192,7 @@ def _put_together(
 ) -> Parts:
     """Create all parts, and add the handlers to the application."""
     client, url = services.queues.client, services.queues.url
-    catalogue = Catalogue.load(settings.templates_dir)
+    catalogue = services.catalogue
     file_bytes = LOCAL_LIMIT_BYTES if settings.bot_api_local else CLOUD_LIMIT_BYTES
     terms = ServiceTerms(
         owner=settings.owner_contact,
@@ -192,21 +210,30 @@ def _put_together(
     commands = Commands(services, ordering, draft_cards, catalogue, terms)
     albums = Albums(services, AlbumStore(client, url), media_handler)
     groups = Groups(services, media_handler, ordering, catalogue)
-    command_lists = CommandLists(application.bot, services.texts)
+    command_lists = CommandLists(application.bot, services)
+    settings_commands = SettingsCommands(
+        services,
+        private=[language_of_person(services)],
+        group=[language_of_group(services), *settings_of_group(services)],
+        language_chosen=command_lists.write_for,
+    )
+    add_language_handler(application, services.languages)
     add_flood_guard(application, services)
     add_guard(application, Guard(services, settings.owner_contact))
     owner_commands = OwnerCommands(services, ordering, follow_up_orders, command_lists.write_for)
     add_owner_handlers(application, owner_commands)
     add_chat_handlers(
         application,
-        partial(move_chat, services.drafts, services.order_cards, services.groups),
+        partial(move_chat, services.drafts, services.order_cards, services.group_settings),
         partial(leave_chat, services, ordering),
         groups,
     )
-    add_group_handlers(application, groups, services)
+    add_group_handlers(application, groups)
+    add_settings_commands(application, settings_commands)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
-    add_tap_handlers(application, taps, albums, services.messenger)
+    by_action = {ButtonAction.ALBUM: albums.tap, ButtonAction.SETTINGS: settings_commands.tap}
+    add_tap_handlers(application, services.messenger, taps, by_action)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
     delivery = Delivery(services, status_cards, look_delivery, notes.tell)

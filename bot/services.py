@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.gateway.card_sender import CardSender
     from bot.gateway.messenger import Messenger
     from bot.groups.group_settings import GroupSettingsStore
+    from bot.languages import Languages
     from bot.orders.offers import Offers
     from bot.orders.order_cards import OrderCards
     from bot.people import People
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jobs.queues.queues import Queues
     from jobs.store.files import FileStore
     from jobs.store.retention import Retention
+    from jobs.templates import Catalogue
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,13 @@ class Services:
         drafts: the drafts and conversations.
         order_cards: the cards of orders.
         people: roles and consent.
-        groups: the settings of groups.
+        group_settings: what the admins of groups have set.
+        languages: which language a text is in.
         offers: the engines that can be ordered.
         messenger: sends and edits messages.
         card_sender: sends messages that are edited later.
         store: the files.
+        catalogue: the movements.
         retention: when files are deleted.
         metrics: counts orders and deliveries.
         texts: what the bot says.
@@ -46,11 +50,13 @@ class Services:
     drafts: "DraftStore"
     order_cards: "OrderCards"
     people: "People"
-    groups: "GroupSettingsStore"
+    group_settings: "GroupSettingsStore"
+    languages: "Languages"
     offers: "Offers"
     messenger: "Messenger"
     card_sender: "CardSender"
     store: "FileStore"
+    catalogue: "Catalogue"
     retention: "Retention"
     metrics: "OrderMetrics"
     texts: Texts = ENGLISH

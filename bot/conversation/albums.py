@@ -19,7 +19,7 @@ from bot.gateway.application import describe_error
 from bot.gateway.messenger import Button, ChatTarget, MessageContent, even_width, in_rows
 from bot.gateway.updates import IncomingMessage, IncomingTap, Media, TapAnswer
 from bot.services import Services
-from bot.texts import Texts
+from bot.texts import Texts, speaking
 from jobs.errors import AnimatoError
 from jobs.service_errors import RecordError
 from jobs.tasks import end_tasks
@@ -116,7 +116,10 @@ class Albums:
         try:
             album = await self._store.read(name)
             if album is not None:
-                await self._ask(album)
+                first = album.parts[0]
+                language = await self._services.languages.of(first.chat_id, first.person_id)
+                with speaking(language):
+                    await self._ask(album)
         except (Forbidden, BadRequest) as error:
             log.warning("an album's chat refuses: %s", error)
         except RecordError as error:

@@ -10,7 +10,6 @@ from bot.drafts.draft_store import new_draft
 from bot.gateway.messenger import SEEN, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingMessage, LeadMedia, Media, PhotoMedia, UnusableMedia
 from bot.groups.group_settings import WhoMayAsk
-from bot.groups.settings_page import settings_content
 from bot.orders.card_text import cancel_text
 from bot.orders.order_cards import OrderCard
 from bot.orders.order_counts import GroupIsOff
@@ -90,16 +89,10 @@ class Groups:
 
     async def greet(self, chat_id: int) -> None:
         """Explain the same when the bot joins a group, once within a day."""
-        groups = self._services.groups
+        groups = self._services.group_settings
         if not await groups.is_greeted(chat_id):
             await self._services.messenger.send(ChatTarget(chat_id), MessageContent(self._how_to()))
             await groups.note_greeting(chat_id)
-
-    async def settings(self, incoming: IncomingMessage) -> None:
-        """Show the group's settings; its admins may tap."""
-        group = await self._services.groups.read(incoming.chat_id)
-        content = settings_content(group, self._services.texts)
-        await self._services.messenger.send(incoming.target, content)
 
     async def cancel(self, incoming: IncomingMessage) -> None:
         """Cancel the person's orders in this group."""
@@ -119,7 +112,7 @@ class Groups:
 
     async def _refusal(self, incoming: IncomingMessage) -> str | None:
         """Return why nobody, or not this person, may ask in this group, a msgid; else None."""
-        group = await self._services.groups.read(incoming.chat_id)
+        group = await self._services.group_settings.read(incoming.chat_id)
         if not group.is_on:
             return GroupIsOff.sentence
         if group.who_may_ask is WhoMayAsk.EVERYONE or incoming.person_id == incoming.chat_id:

@@ -13,16 +13,13 @@ from telegram.ext import (
     filters,
 )
 
-from bot.callback_data import VERSION, ButtonAction
-from bot.conversation.handlers import tap_handler
 from bot.gateway.application import AnyApplication, Context, on_message
 from bot.gateway.updates import incoming_message, media_of, quoted_author_of, quoted_media_of
 from bot.groups.flood_guard import FloodGuard
 from bot.groups.groups import ANIMATE, Groups
-from bot.groups.settings_page import GROUP, SettingsPage
 from bot.services import Services
 
-_BEFORE_ALL_OTHERS = -2
+_BEFORE_THE_GUARD = -2
 _GROUPS = ("group", "supergroup")
 _IN_GROUPS = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
 # `CommandHandler` ignores captions.
@@ -47,7 +44,7 @@ def add_flood_guard(application: AnyApplication, services: Services) -> None:
             await services.messenger.answer(query.id, text)
         raise ApplicationHandlerStop
 
-    application.add_handler(TypeHandler(Update, check), group=_BEFORE_ALL_OTHERS)
+    application.add_handler(TypeHandler(Update, check), group=_BEFORE_THE_GUARD)
 
 
 def is_wish(message: Message | None, bot_id: int) -> bool:
@@ -60,8 +57,8 @@ def is_wish(message: Message | None, bot_id: int) -> bool:
     return quoted is not None and quoted.from_user is not None and quoted.from_user.id == bot_id
 
 
-def add_group_handlers(application: AnyApplication, groups: Groups, services: Services) -> None:
-    """Register the handlers of what people write in groups, and of the page of settings."""
+def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
+    """Register the handlers of what people write in groups."""
 
     async def animate(message: Message) -> None:
         author_id = quoted_author_of(message)
@@ -74,9 +71,6 @@ def add_group_handlers(application: AnyApplication, groups: Groups, services: Se
     async def show_help(message: Message) -> None:
         await groups.help(incoming_message(message))
 
-    async def settings(message: Message) -> None:
-        await groups.settings(incoming_message(message))
-
     async def cancel(message: Message) -> None:
         await groups.cancel(incoming_message(message))
 
@@ -88,14 +82,10 @@ def add_group_handlers(application: AnyApplication, groups: Groups, services: Se
         CommandHandler(ANIMATE, on_message(animate), filters=_IN_GROUPS),
         MessageHandler(_IN_GROUPS & _CAPTION, on_message(animate_this)),
         CommandHandler(("help", "start"), on_message(show_help), filters=_IN_GROUPS),
-        CommandHandler("settings", on_message(settings), filters=_IN_GROUPS),
         CommandHandler("cancel", on_message(cancel), filters=_IN_GROUPS),
         MessageHandler(_IN_GROUPS & is_answer, on_message(answer)),
     ):
         application.add_handler(handler)
-    page = SettingsPage(services)
-    pattern = rf"^{VERSION}\|{ButtonAction.SETTINGS}\|\|0\|{GROUP}"
-    application.add_handler(tap_handler(page.tap, services.messenger, pattern))
 
 
 def add_chat_handlers(

@@ -14,15 +14,16 @@ from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
-from bot.orders.strength import LESS, MORE, STRENGTH, next_strength
-from bot.texts import Texts
-from jobs.errors import AnimatoError, NoFaceInBox, UserError
+from bot.orders.strength import LESS, MORE, STRENGTH, next_strength, strength_of
+from bot.texts import DEFAULT_LANGUAGE, Texts, current_language
+from jobs.errors import AnimatoError, BrokenTemplate, NoFaceInBox, UnknownTemplate, UserError
 from jobs.orders import Order, OrderState, Result, Stage
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
-from jobs.templates import Template
+from jobs.templates import Catalogue, Template
+from jobs.wish import Wish
 
 _NEAR = 3  # places from here on are worth an edit each
 _MINUTE_S, _HOUR_S = 60, 3600
@@ -185,7 +186,38 @@ def _button(card: OrderCard, label: str, action: ButtonAction, argument: str = "
 
 def title_of(template: Template) -> str:
     """A movement's emoji and title."""
-    return f"{template.emoji} {template.title['en']}"
+    title = template.title.get(current_language()) or template.title[DEFAULT_LANGUAGE]
+    return f"{template.emoji} {title}"
+
+
+def order_title(wish: Wish, catalogue: Catalogue, _: Texts) -> str:
+    """What an order makes.
+
+    Raises:
+        UnknownTemplate, BrokenTemplate: its movement is not offered any more.
+    """
+    movement, strength = wish.movement, strength_of(wish)
+    if movement.templates:
+        if len(movement.templates) == len(catalogue):
+            return _("✨ All movements")
+        return _("✨ {count} movements", count=len(movement.templates))
+    if movement.template:
+        title = title_of(catalogue.get(movement.template))
+    else:
+        title = _("🎤 Speaking") if wish.voice else _("🎬 Your clip")
+    if wish.face_count > 1:
+        title = _("{title}, {count} faces", title=title, count=wish.face_count)
+    if strength != 1:
+        title = _("{title}, strength {percent} %", title=title, percent=round(100 * strength))
+    return title
+
+
+def with_title(card: OrderCard, catalogue: Catalogue, texts: Texts) -> OrderCard:
+    """Return a card with its title in the current language, if its movement is still offered."""
+    try:
+        return card.model_copy(update={"title": order_title(card.order.wish, catalogue, texts)})
+    except (UnknownTemplate, BrokenTemplate):
+        return card
 
 
 def caption(card: OrderCard, result: Result, _: Texts) -> str:

@@ -35,6 +35,7 @@ from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, vi
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
+from bot.texts import msgid, speaking
 from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, UserError
 from jobs.metrics.order_metrics import DeliveryOutcome
@@ -83,10 +84,10 @@ class Delivery:
         try:
             if delivery.queue in (INTAKE, LOOK):
                 await self._look_delivery.deliver(delivery.ref)
-            elif delivery.tap:
-                await self._deliver_file(delivery)
             else:
-                await self._deliver(delivery)
+                with speaking(await self._language_of(delivery)):
+                    deliver = self._deliver_file if delivery.tap else self._deliver
+                    await deliver(delivery)
         except (Forbidden, BadRequest) as error:
             # A message other than the result; refused results are handled where they are sent.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
@@ -94,6 +95,15 @@ class Delivery:
         except (Later, TelegramError):
             self._services.metrics.count_delivery(DeliveryOutcome.AGAIN)
             raise
+
+    async def _language_of(self, delivery: DeliveryJob) -> str:
+        card, languages = (
+            await self._services.order_cards.read(delivery.job_id),
+            self._services.languages,
+        )
+        if card is None:
+            return languages.default
+        return await languages.of(card.chat_id, card.person_id)
 
     async def _deliver(self, delivery: DeliveryJob) -> None:
         services = self._services
@@ -121,8 +131,8 @@ class Delivery:
                     await self._note_refusal(card, refused)
                     final = refused_message(card, refused, services.texts)
             if status.error is not None and not isinstance(status.error, UserError):
-                facts = {"order": card.order_id, "error": status.error}
-                await self._tell_admins(services.texts("{order} failed: {error}", **facts))
+                note = msgid("{order} failed: {error}")
+                await self._tell_admins(note, order=card.order_id, error=status.error)
         await services.order_cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
@@ -207,7 +217,8 @@ class Delivery:
         """Tell the admins that sending failed for good; return the card's final message."""
         _ = self._services.texts
         self._services.metrics.count_delivery(DeliveryOutcome.GIVEN_UP)
-        await self._tell_admins(_("It is unknown whether {order} was sent.", order=card.order_id))
+        note = msgid("It is unknown whether {order} was sent.")
+        await self._tell_admins(note, order=card.order_id)
         text = _(
             "{title}: it is done, but could not be sent. Please order it again.",
             title=card.title,
@@ -216,14 +227,12 @@ class Delivery:
 
     async def _note_refusal(self, card: OrderCard, refused: Refused) -> None:
         """Count a refusal, and tell the admins unless the bot is blocked."""
-        _ = self._services.texts
         log.warning("%s: its chat refuses: %s", card.order_id, refused)
         outcome = DeliveryOutcome.GIVEN_UP if refused.is_too_large else DeliveryOutcome.GONE
         self._services.metrics.count_delivery(outcome)
         if not refused.is_blocked:
-            await self._tell_admins(
-                _("{order} could not be sent: {error}", order=card.order_id, error=refused)
-            )
+            note = msgid("{order} could not be sent: {error}")
+            await self._tell_admins(note, order=card.order_id, error=refused)
 
     async def _update_draft(self, card: OrderCard, status: Status) -> Draft | None:
         """Update the draft after its order; return None if it is gone or unreadable."""

@@ -75,7 +75,7 @@ class OrderCounts:
             key = show_all_key(order.person)
             counts.append(_Count(key, self._show_all_per_day, TooManyShowAlls))
         if chat_id < 0:
-            group = await self._services.groups.read(chat_id)
+            group = await self._services.group_settings.read(chat_id)
             if not group.is_on:
                 raise GroupIsOff
             if group.orders_per_day is not None:

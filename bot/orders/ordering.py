@@ -13,14 +13,14 @@ from typing import Any
 from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
-from bot.orders.card_text import cancelled_message, error_message, time_text, title_of
+from bot.orders.card_text import cancelled_message, error_message, order_title, time_text
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
 from bot.orders.order_counts import OrderCounts
 from bot.orders.status_cards import StatusCards
-from bot.orders.strength import strength_of
 from bot.people import Role
 from bot.services import Services
+from bot.texts import speaking
 from jobs.connection import queue_errors
 from jobs.orders import Lane, Order
 from jobs.queues.admission import NO_LIMITS, OrderLimits
@@ -172,7 +172,11 @@ class Ordering:
         outcome = await services.queues.cancel(card.ref)
         if outcome is CancelOutcome.REMOVED:
             await self._counts.give_back(card.order, card.chat_id)
-            await services.order_cards.end(card.order_id, cancelled_message(card, services.texts))
+            # An admin may have cancelled it, in another language.
+            with speaking(await services.languages.of(card.chat_id, card.person_id)):
+                card = services.order_cards.in_language(card)
+                message = cancelled_message(card, services.texts)
+            await services.order_cards.end(card.order_id, message)
             await services.drafts.change(
                 card.draft_id, lambda draft: draft.after_order(card.number)
             )
@@ -303,7 +307,7 @@ class Ordering:
         card = await services.order_cards.open(
             OrderCard(
                 order=order,
-                title=self._title(draft, order.wish),
+                title=order_title(order.wish, self._catalogue, services.texts),
                 thread_id=draft.thread_id,
                 reply_to=draft.message_id,
                 moved_to=draft.chat_id if draft.order_chat_id else None,
@@ -357,21 +361,6 @@ class Ordering:
         movement = draft.movement
         names = (movement.template, *movement.templates) if movement else ()
         return [self._catalogue.get(name) for name in names if name]
-
-    def _title(self, draft: Draft, wish: Wish) -> str:
-        _, strength = self._services.texts, strength_of(wish)
-        templates = self._templates(draft)
-        if wish.movement.templates:
-            if len(templates) == len(self._catalogue):
-                return _("✨ All movements")
-            return _("✨ {count} movements", count=len(templates))
-        own = _("🎤 Speaking") if wish.voice else _("🎬 Your clip")
-        title = title_of(templates[0]) if templates else own
-        if wish.face_count > 1:
-            title = _("{title}, {count} faces", title=title, count=wish.face_count)
-        if strength != 1:
-            title = _("{title}, strength {percent} %", title=title, percent=round(100 * strength))
-        return title
 
 
 def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from bot.orders.ordering import Ordering
 from bot.owner.claim import CLAIM_LINK
 from bot.people import Person, Role
 from bot.services import Services
-from bot.texts import Texts
+from bot.texts import Texts, speaking
 from jobs.connection import queue_errors
 from jobs.queues.keys import refused_key
 
@@ -183,7 +183,8 @@ class Admissions:
     async def _has_told(self, person_id: int) -> bool:
         """Tell a person about the new access. Return whether that worked."""
         _ = self._services.texts
-        content = MessageContent(_("You may use this bot now. Send me a photo."))
+        with speaking(await self._services.languages.of(person_id, person_id)):
+            content = MessageContent(_("You may use this bot now. Send me a photo."))
         try:
             await self._services.messenger.send(ChatTarget(person_id), content)
         except TelegramError as error:

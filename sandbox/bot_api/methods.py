@@ -13,6 +13,7 @@ METHODS: dict[str, Method] = {
     "getMe": profile.get_me,
     "setMyCommands": profile.set_my_commands,
     "getMyCommands": profile.get_my_commands,
+    "deleteMyCommands": profile.delete_my_commands,
     "getMyName": profile.get_my_name,
     "setMyDescription": profile.text_setter("description"),
     "getMyDescription": profile.text_getter("description"),

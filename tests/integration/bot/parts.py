@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.updates import MediaFile
 from bot.groups.group_settings import GroupSettingsStore
+from bot.languages import Languages
+from bot.orders.card_text import with_title
 from bot.orders.delivery import Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
@@ -30,6 +33,7 @@ from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.people import People
 from bot.services import Services
+from bot.texts import ENGLISH, Texts
 from jobs.engines import VOICE, EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
@@ -101,8 +105,8 @@ class SeenNotes:
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    async def __call__(self, text: str) -> None:
-        self.notes.append(text)
+    async def __call__(self, message: str, **fields: object) -> None:
+        self.notes.append(ENGLISH(message, **fields))
 
 
 class RecordedMetrics(OrderMetrics):
@@ -175,6 +179,7 @@ async def bot_parts(
     *,
     messenger: Callable[[Any], Messenger] = Messenger,
     limits: OrderLimits | None = None,
+    texts: Texts = ENGLISH,
 ) -> AsyncIterator[BotParts]:
     """The parts, not yet at work."""
     metrics, clock = RecordedMetrics(), Clock()
@@ -185,18 +190,24 @@ async def bot_parts(
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
         sender = messenger(bot)
+        people = People(client, url, frozenset({ADMIN}), is_open=True)
+        group_settings = GroupSettingsStore(client, url)
+        titles = partial(with_title, catalogue=CATALOGUE, texts=texts)
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
-            order_cards=OrderCards(client, url),
-            people=People(client, url, frozenset({ADMIN}), is_open=True),
-            groups=GroupSettingsStore(client, url),
+            order_cards=OrderCards(client, url, titles),
+            people=people,
+            group_settings=group_settings,
+            languages=Languages(people, group_settings, texts),
             offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),
             store=store,
+            catalogue=CATALOGUE,
             retention=Retention(client, store, input_s=3600, result_s=3600),
             metrics=metrics,
+            texts=texts,
             clock=clock,
         )
         intake, status_cards = Intake(services), StatusCards(services, poll_s=0.05)

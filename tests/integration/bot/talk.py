@@ -19,18 +19,26 @@ from bot.conversation.album_store import AlbumStore
 from bot.conversation.albums import Albums
 from bot.conversation.commands import Commands
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
+from bot.conversation.handlers import (
+    add_conversation_handlers,
+    add_settings_commands,
+    add_tap_handlers,
+)
 from bot.conversation.media_handler import MediaHandler, ServiceTerms
+from bot.conversation.settings import SettingsCommands, language_of_group, language_of_person
 from bot.conversation.taps import Taps
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id_of
 from bot.drafts.intake import CLOUD_LIMIT_BYTES
+from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.languages import add_language_handler
 from bot.orders.delivery import Delivery
 from bot.orders.look_delivery import LookDelivery
+from bot.texts import ENGLISH, Texts
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
 from jobs.queues.assignment import Assignment
@@ -189,7 +197,12 @@ def tap_of(action: ButtonAction, draft: Draft, argument: str = "", number: int =
 
 @asynccontextmanager
 async def talking(
-    server: Sandbox, url: str, client: Redis, store: FileStore, desk: Desk
+    server: Sandbox,
+    url: str,
+    client: Redis,
+    store: FileStore,
+    desk: Desk,
+    texts: Texts = ENGLISH,
 ) -> AsyncIterator[Talk]:
     """The whole bot but for its owner's part; with few limits, so that tests are quick."""
     async with AsyncExitStack() as stack:
@@ -197,7 +210,9 @@ async def talking(
         await stack.enter_async_context(bot)
         limits = admission.OrderLimits(open_orders=4)
         parts = await stack.enter_async_context(
-            bot_parts(server, url, store, messenger=lambda _: Messenger(bot), limits=limits)
+            bot_parts(
+                server, url, store, messenger=lambda _: Messenger(bot), limits=limits, texts=texts
+            )
         )
         services = parts.services
         cards = DraftCards(services, CATALOGUE)
@@ -207,9 +222,18 @@ async def talking(
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)
         commands = Commands(services, parts.ordering, cards, CATALOGUE, TERMS)
+        settings = SettingsCommands(
+            services,
+            private=[language_of_person(services)],
+            group=[language_of_group(services)],
+            language_chosen=CommandLists(bot, services).write_for,
+        )
+        add_language_handler(application, services.languages)
+        add_settings_commands(application, settings)
         add_conversation_handlers(application, media_handler, albums, commands)
         taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
-        add_tap_handlers(application, taps, albums, services.messenger)
+        by_action = {ButtonAction.ALBUM: albums.tap, ButtonAction.SETTINGS: settings.tap}
+        add_tap_handlers(application, services.messenger, taps, by_action)
         worker = Painter(store)
         await stack.enter_async_context(delivering(parts))
         await stack.enter_async_context(working(parts, worker))

@@ -87,7 +87,7 @@ async def test_admin_may_retry_while_orders_are_paused(
 
 def of_chats(parts: BotParts) -> tuple[DraftStore, OrderCards, GroupSettingsStore]:
     """What moves with a group."""
-    return parts.drafts, parts.services.order_cards, parts.services.groups
+    return parts.drafts, parts.services.order_cards, parts.services.group_settings
 
 
 async def test_orders_of_a_group_that_got_a_new_number_are_found(

@@ -8,6 +8,7 @@ import pytest
 from bot.groups.group_settings import GroupSettingsStore, WhoMayAsk
 from sandbox.server import Sandbox
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
+from tests.integration.bot.talk import text_of
 from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk
 
 pytestmark = pytest.mark.local_sockets
@@ -36,17 +37,24 @@ async def asks(served_bot: ServedBot, person: int = BOB, chat: int = FAMILY) -> 
 
 
 async def test_only_admins_of_the_group_change_its_settings(served_bot: ServedBot) -> None:
-    await served_bot.says("/settings@animato_bot", BOB, **HERE)
+    await served_bot.says("/settings@animato_bot", ALICE, **HERE)
     page = await served_bot.shows("The settings of this group", FAMILY)
-    refused = await served_bot.tap("On: I take orders here", page, BOB)
+    refused = await served_bot.tap("Orders here", page, BOB)
     assert refused["show_alert"] is True
-    assert (await groups(served_bot).read(FAMILY)).is_on
-    await served_bot.tap("On: I take orders here", page, ALICE)
-    assert not (await groups(served_bot).read(FAMILY)).is_on
-    await served_bot.tap("Everybody may ask", page, ALICE)
-    await served_bot.tap("Videos in 24 h", page, ALICE)
+    for setting, question, choice in (
+        ("Orders here", "Should I take orders", "Off"),
+        ("Who may ask", "Who may ask me", "Only admins"),
+        ("Videos in 24 hours", "How many videos", "5"),
+    ):
+        await served_bot.tap(setting, page, ALICE)
+        choices = await served_bot.shows(question, FAMILY)
+        await served_bot.tap(choice, choices, ALICE)
+        page = await served_bot.shows(choice, FAMILY)
     found = await groups(served_bot).read(FAMILY)
+    assert not found.is_on
     assert (found.who_may_ask, found.orders_per_day) == (WhoMayAsk.ADMINS, 5)
+    text = "Who may ask: Only admins\n📅 Videos in 24 hours: 5"
+    assert text in text_of(await served_bot.shows(text, FAMILY))
 
 
 async def test_group_that_is_off_is_told_so_in_one_sentence(served_bot: ServedBot) -> None:
