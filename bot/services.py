@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from bot.drafts.draft_store import DraftStore
     from bot.gateway.card_sender import CardSender
     from bot.gateway.messenger import Messenger
+    from bot.limits import Limits
     from bot.orders.offers import Offers
     from bot.orders.order_cards import OrderCards
     from bot.people import People
+    from bot.statistics import Statistics
     from jobs.metrics.order_metrics import OrderMetrics
     from jobs.queues.queues import Queues
     from jobs.store.files import FileStore
@@ -30,6 +32,8 @@ class Services:
         drafts: the drafts and conversations.
         order_cards: the cards of orders.
         people: roles and consent.
+        limits: how much may be ordered.
+        statistics: what happened on each day.
         offers: the engines that can be ordered.
         messenger: sends and edits messages.
         card_sender: sends messages that are edited later.
@@ -44,6 +48,8 @@ class Services:
     drafts: "DraftStore"
     order_cards: "OrderCards"
     people: "People"
+    limits: "Limits"
+    statistics: "Statistics"
     offers: "Offers"
     messenger: "Messenger"
     card_sender: "CardSender"

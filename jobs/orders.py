@@ -123,6 +123,7 @@ class LookJob(Record):
         photo_key: file key of the original photo.
         clip_key: file key of the original clip, or None.
         voice_key: file key of the original voice message, or None.
+        clip_s: how much of the clip is used, s; None for as much as the worker's settings allow.
     """
 
     schema_version: int = 2
@@ -135,6 +136,7 @@ class LookJob(Record):
     clip_key: FileKey | None = None
     # Not written if None, since workers of the version before do not know it.
     voice_key: FileKey | None = Field(default=None, exclude_if=lambda key: key is None)
+    clip_s: float | None = Field(default=None, gt=0, exclude_if=lambda clip_s: clip_s is None)
 
     @property
     def ref(self) -> JobRef:

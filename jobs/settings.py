@@ -47,6 +47,7 @@ _EXPECTED = {
     "weights_mirror": "a base URL, such as https://example.org/weights",
     "offline": "true or false",
     "open": "true or false",
+    "broadcast": "true or false",
     "redis_url": "redis://host:port, rediss://host:port or unix:///path",
     "store_url": "a folder (/folder or ./folder), file:///folder or s3://bucket/prefix",
 }
@@ -103,6 +104,7 @@ class Settings(BaseSettings):
         bot_token: the token from @BotFather; secret. Empty: there is no bot.
         admins: the Telegram user ids of the admins.
         open: whether everybody may use the bot; else only admins and those whom they let in.
+        broadcast: whether admins may write to everybody who uses the bot.
         owner_contact: how people can reach the owner; empty: not shown.
         bot_api_url: the server of the Bot API.
         bot_api_local: whether that server runs with `--local`, on this machine.
@@ -154,6 +156,7 @@ class Settings(BaseSettings):
     bot_token: Annotated[SecretStr, _matching(r"\d+:[A-Za-z0-9_-]+")] = SecretStr("")
     admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)] = ()
     open: bool = False
+    broadcast: bool = False
     owner_contact: Annotated[str, StringConstraints(max_length=200)] = ""
     bot_api_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]\S*$")] = (
         "https://api.telegram.org"

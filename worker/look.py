@@ -180,6 +180,9 @@ class LookRunner:
         if job.clip_key is None:
             return None
         source = await self._fetch_file(job.clip_key, folder / "clip")
+        if job.clip_s is not None:
+            most_s = min(job.clip_s, limits.clip.max_duration_s or job.clip_s)
+            limits = replace(limits, clip=replace(limits.clip, max_duration_s=most_s))
         return await self._looks.clip(ClipPart(source), folder, limits)
 
     async def _voice(self, job: LookJob, folder: Path, limits: LookLimits) -> VoiceFindings | None:

@@ -35,6 +35,7 @@ from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, vi
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
+from bot.statistics import CANCELLED, DONE, FAILED, UNUSABLE, Ended
 from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, UserError
 from jobs.metrics.order_metrics import DeliveryOutcome
@@ -121,6 +122,7 @@ class Delivery:
             if status.error is not None and not isinstance(status.error, UserError):
                 facts = {"order": card.order_id, "error": status.error}
                 await self._tell_admins(services.texts("{order} failed: {error}", **facts))
+        await services.statistics.count_end(delivery.delivery_id, _ended(card, status))
         await services.order_cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
         kept = status.video().key if status.state is OrderState.DONE else ""
@@ -255,6 +257,17 @@ def _is_current(delivery: DeliveryJob, status: Status) -> bool:
     """Whether the order's outcome is still the one to deliver."""
     ended_ms = round((status.finished_s or 0) * 1000)
     return status.state.is_final and ended_ms <= delivery.finished_ms + 1
+
+
+def _ended(card: OrderCard, status: Status) -> Ended:
+    """Return how an order ended, for the statistics."""
+    engine = card.order.engine
+    if status.state is OrderState.DONE:
+        made_s = (status.finished_s or 0.0) - card.begun_s
+        return Ended(DONE, engine, max(0.0, made_s - status.video().render_s))
+    if status.state is OrderState.CANCELLED:
+        return Ended(CANCELLED, engine)
+    return Ended(UNUSABLE if isinstance(status.error, UserError) else FAILED, engine)
 
 
 def _draft_after(draft: Draft, card: OrderCard, status: Status) -> Draft:

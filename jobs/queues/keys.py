@@ -20,6 +20,11 @@ PEOPLE_ADMINS_KEY = "animato:admins"
 PEOPLE = "animato:person:"
 CLAIM_KEY = "animato:claim"
 PAUSED_KEY = "animato:paused"
+LIMITS_KEY = "animato:limits"
+FAILURES_KEY = "animato:failures"
+ALERTS_KEY = "animato:alerts"
+BROADCAST_KEY = "animato:broadcast"
+BROADCAST_PEOPLE_KEY = "animato:broadcast:people"
 OPEN_CARDS = "animato:cards"
 DUE_ALBUMS = "animato:albums"
 
@@ -225,3 +230,23 @@ def group_key(chat: int) -> str:
 def history_key(person: int) -> str:
     """The last results of a person."""
     return f"animato:history:{person}"
+
+
+def statistics_key(day: str) -> str:
+    """The counters of a day, such as 2026-01-31."""
+    return f"animato:stats:{day}"
+
+
+def people_of_day_key(day: str) -> str:
+    """How many people ordered on a day."""
+    return f"animato:people:{day}"
+
+
+def counted_key(delivery_id: str) -> str:
+    """Set when the end of an order was counted."""
+    return f"animato:counted:{delivery_id}"
+
+
+def alert_key(name: str) -> str:
+    """Set when the admins were told something."""
+    return f"animato:alerts:{name}"

@@ -20,6 +20,7 @@ from bot.gateway.card_sender import CardSender
 from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.updates import MediaFile
+from bot.limits import Limits
 from bot.orders.delivery import Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
@@ -29,6 +30,7 @@ from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.people import People
 from bot.services import Services
+from bot.statistics import Statistics
 from jobs.engines import VOICE, EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
@@ -189,6 +191,8 @@ async def bot_parts(
             drafts=DraftStore(client, url),
             order_cards=OrderCards(client, url),
             people=People(client, url, frozenset({ADMIN}), is_open=True),
+            limits=Limits(client, url, queues.limits, clip_s=15),
+            statistics=Statistics(client, url, clock),
             offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),

@@ -51,7 +51,7 @@ from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
 
 FASTER = 200
-TERMS = ServiceTerms("@owner", 24, 24, clip_s=15, file_bytes=CLOUD_LIMIT_BYTES)
+TERMS = ServiceTerms("@owner", 24, 24, file_bytes=CLOUD_LIMIT_BYTES)
 Message = dict[str, Any]
 
 
