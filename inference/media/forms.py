@@ -21,7 +21,6 @@ from PIL import Image
 from inference.media.animated_picture import AnimatedPicture
 from inference.media.clip_frames import clip_frames
 from inference.media.ffmpeg import THREADS, Ffmpeg, file_url, input_arguments
-from inference.media.numbered_sheet import Picture
 from inference.media.probe import VideoProbe, probe
 from inference.media.thumbnail import write_thumbnail
 from inference.media.writer import BT709
@@ -37,9 +36,12 @@ _STICKER_MOST_S, _STICKER_FPS, _STICKER_BYTES = 2.95, 30, 256_000
 # A seamless movement is shown faster, up to this, so that the sticker can loop.
 _STICKER_FASTEST = 1.5
 _STICKER_RATES_KBIT = (600, 420, 280, 160, 80)
-# The side of the square around a face, in sides of the face's box.
-_FACE_SHARE = 2.4
-_LEAST_SQUARE_PX = 128
+# The side of the square around a face, in sides of the face's box; video notes are shown round.
+_ROUND_SHARE, _STICKER_SHARE = 2.4, 2.04
+_LEAST_SQUARE_PX = 96
+# The half axes of the oval around a head, in the same unit; and how much of them there must be.
+_OVAL, _OVAL_LEAST = (0.82, 1.0), 0.8
+_RIM_PX = 10
 
 
 def make_form(task: MakeForm, folder: Path) -> Made:
@@ -91,23 +93,17 @@ def _video(result: _Result, folder: Path) -> Made:
     if result.task.is_seamless and not shown.has_audio:
         times = max(1, math.ceil(_VIDEO_LEAST_S / result.duration_s))
     inputs = ["-stream_loop", str(times - 1), *input_arguments(result.path)]
-    sound = ["-c:a", "copy"]
+    sound = ["-map", "0:a:0", "-c:a", "copy"]
     if not shown.has_audio:
         # Telegram turns silent videos into animations.
         inputs += ["-f", "lavfi", "-i", "anullsrc=r=48000:cl=mono"]
         sound = ["-map", "1:a:0", "-c:a", "aac", "-b:a", "32k", "-shortest"]
-    else:
-        sound = ["-map", "0:a:0", "-c:a", "copy"]
-    _run(
-        result,
-        [*inputs, "-map", "0:v:0", "-c:v", "copy", *sound, *_mp4(result)],
-        target,
-    )
+    _run([*inputs, "-map", "0:v:0", "-c:v", "copy", *sound, *_mp4(result)], target)
     return _made(target, (shown.width, shown.height), result.duration_s * times, has_sound=True)
 
 
 def _round(result: _Result, folder: Path) -> Made:
-    target, square = folder / "round.mp4", _square(result)
+    target, square = folder / "round.mp4", _square(result, _ROUND_SHARE)
     side = min(_ROUND_MOST_PX, max(_ROUND_LEAST_PX, square.width)) // 2 * 2
     sound = ["-map", "0:a:0", "-c:a", "aac", "-b:a", "128k"] if result.shown.has_audio else ["-an"]
     arguments = [
@@ -117,7 +113,7 @@ def _round(result: _Result, folder: Path) -> Made:
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-profile:v", "high"),
         *("-threads", str(THREADS), *_mp4(result)),
     ]
-    _run(result, arguments, target)
+    _run(arguments, target)
     duration_s = min(_ROUND_MOST_S, result.duration_s)
     return _made(target, (side, side), duration_s, has_sound=result.shown.has_audio)
 
@@ -145,49 +141,54 @@ def _gif(result: _Result, folder: Path) -> Made:
 
 
 def _sticker(result: _Result, folder: Path) -> Made:
-    target, square = folder / "sticker.webm", _square(result)
-    mask = folder / "mask.png"
-    Image.fromarray(_mask(square, result.task.face_box)).save(mask)
+    target, mask, rim = (folder / name for name in ("sticker.webm", "mask.png", "rim.png"))
+    square = _square(result, _STICKER_SHARE)
+    _draw_outline(square, result.task.face_box, mask, rim)
     faster = 1.0
     if result.task.is_seamless:
         faster = min(_STICKER_FASTEST, max(1.0, result.duration_s / _STICKER_MOST_S))
     duration_s = min(_STICKER_MOST_S, result.duration_s / faster)
     rate = min(Fraction(_STICKER_FPS), result.shown.frame_rate)
     pictures = (
-        f"[0:v]{_crop(square, STICKER_PX)},setpts=PTS/{faster:.6f},fps={rate},format=yuva420p[v];"
-        "[1:v]format=gray[m];[v][m]alphamerge"
+        f"[0:v]{_crop(square, STICKER_PX)},setpts=PTS/{faster:.6f},fps={rate}[v];"
+        "[v][2:v]overlay=format=auto,format=yuva420p[w];[1:v]format=gray[m];[w][m]alphamerge"
     )
     for rate_kbit in _STICKER_RATES_KBIT:
         arguments = [
             *input_arguments(result.path),
             *("-f", "image2", "-loop", "1", "-i", file_url(mask)),
+            *("-f", "image2", "-loop", "1", "-i", file_url(rim)),
             *("-filter_complex", pictures, "-an", "-t", f"{duration_s:.6f}"),
             *("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-auto-alt-ref", "0"),
-            *("-b:v", f"{rate_kbit}k", "-deadline", "good", "-cpu-used", "3"),
+            *("-b:v", f"{rate_kbit}k", "-deadline", "good", "-cpu-used", "4", "-row-mt", "1"),
             *("-threads", str(THREADS), "-map_metadata", "-1"),
-            *("-metadata", f"comment={result.comment}", "-f", "webm", "-y"),
+            *("-metadata", f"comment={result.comment}", "-f", "webm"),
         ]
-        _run(result, arguments, target)
+        _run(arguments, target)
         size_bytes = target.stat().st_size
         if size_bytes <= _STICKER_BYTES:
-            side = STICKER_PX
             return Made(
                 names=(target.name,),
                 size_bytes=size_bytes,
-                width=side,
-                height=side,
+                width=STICKER_PX,
+                height=STICKER_PX,
                 duration_s=duration_s,
             )
     raise EncoderFailed(reason=f"the sticker has {size_bytes} bytes")
 
 
-def _square(result: _Result) -> CropBox:
-    """Return a square part around the face, inside the picture."""
+def _square(result: _Result, share: float) -> CropBox:
+    """Return a square part around the face, inside the picture.
+
+    Args:
+        result: with the face.
+        share: the side of the square, in sides of the face's box.
+    """
     width, height = result.shown.width, result.shown.height
     side = most = min(width, height)
     x, y = width / 2, height / 2
     if (box := result.task.face_box) is not None:
-        side = round(min(most, max(_LEAST_SQUARE_PX, _FACE_SHARE * max(box.width, box.height))))
+        side = round(min(most, max(_LEAST_SQUARE_PX, share * max(box.width, box.height))))
         x, y = box.centre
     left = round(min(max(0, x - side / 2), width - side))
     upper = round(min(max(0, y - side / 2), height - side))
@@ -200,29 +201,58 @@ def _crop(square: CropBox, side: int) -> str:
     return f"crop={size}:exact=1,scale={side}:{side}:flags=lanczos"
 
 
-def _mask(square: CropBox, face_box: CropBox | None) -> Picture:
-    """Return the opaque part of a sticker: a head's shape, or a square with round corners.
+def _draw_outline(square: CropBox, face_box: CropBox | None, mask: Path, rim: Path) -> None:
+    """Draw a sticker's outline: an oval around the head, or a square with round corners.
 
-    Returns:
-        uint8 (STICKER_PX, STICKER_PX).
+    Args:
+        square: the part of the video that becomes the sticker.
+        face_box: the face, px of the video.
+        mask: what is opaque; a PNG, grey.
+        rim: the white rim inside of it; a PNG with alpha.
     """
-    scale = STICKER_PX / square.width
-    mask = np.zeros((STICKER_PX, STICKER_PX), np.uint8)
-    if face_box is None:
+    outer = np.zeros((STICKER_PX, STICKER_PX), np.uint8)
+    inner = outer.copy()
+    oval = _oval(square, face_box)
+    for picture, inset in ((outer, 0), (inner, _RIM_PX)):
+        if oval is not None:
+            centre, (width, height) = oval
+            axes = width - inset, height - inset
+            cv2.ellipse(picture, centre, axes, 0, 0, 360, (255,), -1, cv2.LINE_AA)
+            continue
         radius = STICKER_PX // 8
-        inner = (radius, STICKER_PX - radius)
-        cv2.rectangle(mask, (inner[0], 0), (inner[1], STICKER_PX), 255, -1)
-        cv2.rectangle(mask, (0, inner[0]), (STICKER_PX, inner[1]), 255, -1)
-        for x in inner:
-            for y in inner:
-                cv2.circle(mask, (x, y), radius, 255, -1, cv2.LINE_AA)
-        return mask
+        ends = inset + radius, STICKER_PX - inset - radius
+        sides = inset, STICKER_PX - 1 - inset
+        cv2.rectangle(picture, (ends[0], sides[0]), (ends[1], sides[1]), (255,), -1)
+        cv2.rectangle(picture, (sides[0], ends[0]), (sides[1], ends[1]), (255,), -1)
+        for x in ends:
+            for y in ends:
+                cv2.circle(picture, (x, y), radius, (255,), -1, cv2.LINE_AA)
+    Image.fromarray(outer).save(mask)
+    white = np.full((STICKER_PX, STICKER_PX, 4), 255, np.uint8)
+    white[..., 3] = 255 - inner
+    Image.fromarray(white).save(rim)
+
+
+def _oval(
+    square: CropBox, face_box: CropBox | None
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return centre and half axes of an oval around the head, px of the sticker.
+
+    None if there is no face, or not enough picture around it.
+    """
+    if face_box is None:
+        return None
+    scale = STICKER_PX / square.width
     side = max(face_box.width, face_box.height) * scale
-    centre_x, centre_y = face_box.centre
-    centre = round((centre_x - square.left) * scale), round((centre_y - square.upper) * scale)
-    axes = round(0.8 * side), round(side)
-    cv2.ellipse(mask, centre, axes, angle=0, startAngle=0, endAngle=360, color=255, thickness=-1)
-    return mask
+    x = round((face_box.centre[0] - square.left) * scale)
+    y = round((face_box.centre[1] - square.upper) * scale)
+    width, height = (
+        min(half * side, place, STICKER_PX - 1 - place)
+        for half, place in zip(_OVAL, (x, y), strict=True)
+    )
+    if width < _OVAL_LEAST * _OVAL[0] * side or height < _OVAL_LEAST * _OVAL[1] * side:
+        return None
+    return (x, y), (round(width), round(height))
 
 
 def _made(target: Path, size: tuple[int, int], duration_s: float, *, has_sound: bool) -> Made:
@@ -246,14 +276,13 @@ def _mp4(result: _Result) -> list[str]:
     return ["-map_metadata", "-1", "-metadata", comment, "-movflags", "+faststart", "-f", "mp4"]
 
 
-def _run(result: _Result, arguments: list[str], target: Path) -> None:
+def _run(arguments: list[str], target: Path) -> None:
     """Run ffmpeg.
 
     Raises:
         DiskFull: no room.
         EncoderFailed: it failed.
     """
-    _ = result
     with Ffmpeg([*arguments, "-y", file_url(target)]) as ffmpeg:
         status = ffmpeg.finish()
     if ffmpeg.said("No space left on device"):
