@@ -36,6 +36,7 @@ from bot.limits import Limits
 from bot.orders.delivery import DELIVER_RULES, Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
+from bot.orders.media_delivery import MediaDelivery, MediaReceiver
 from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
@@ -222,7 +223,9 @@ def _put_together(
     add_tap_handlers(application, taps, albums, services.messenger)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
-    delivery = Delivery(services, status_cards, look_delivery, notes.tell)
+    receivers: dict[str, MediaReceiver] = {}
+    media_delivery = MediaDelivery(services, receivers, notes.tell)
+    delivery = Delivery(services, status_cards, look_delivery, media_delivery, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
     outbox = Outbox(services.queues)
     return Parts(

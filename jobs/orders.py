@@ -254,8 +254,8 @@ class Result(Record, Video):
     Attributes:
         key: its key in the file store.
         attempt: the number of the start that made it, from 1.
-        thumbnail_key: key of its first frame, a JPEG of at most 320 px, until the video is
-            delivered; None in records of earlier versions.
+        thumbnail_key: key of its first frame, a JPEG of at most 320 px; None in records of earlier
+            versions.
     """
 
     schema_version: int = 2
@@ -264,6 +264,11 @@ class Result(Record, Video):
     key: FileKey
     attempt: int = Field(ge=1)
     thumbnail_key: FileKey | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the video and its thumbnail."""
+        return (self.key,) if self.thumbnail_key is None else (self.key, self.thumbnail_key)
 
 
 class Stage(StrEnum):

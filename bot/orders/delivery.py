@@ -1,6 +1,7 @@
 """Delivers the outcome of finished jobs to their chats, each once.
 
     queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/orders/look_delivery.py
+                                     -> of `media`: bot/orders/media_delivery.py
                                      -> of an order: send (bot/orders/sending.py), end the card
                                      -> a tap on "As file": send
 
@@ -30,6 +31,7 @@ from bot.orders.card_text import (
     result_buttons,
 )
 from bot.orders.look_delivery import LookDelivery, TellAdmins
+from bot.orders.media_delivery import MediaDelivery
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
@@ -42,7 +44,7 @@ from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, OrderState
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.delivery_records import NextStep
-from jobs.queues.keys import INTAKE, LOOK
+from jobs.queues.keys import INTAKE, LOOK, MEDIA
 from jobs.queues.outbox import DeliveryJob
 from jobs.queues.queue_worker import WorkRules
 from jobs.queues.status import Status
@@ -63,11 +65,13 @@ class Delivery:
         services: Services,
         status_cards: StatusCards,
         look_delivery: LookDelivery,
+        media_delivery: MediaDelivery,
         tell_admins: TellAdmins,
     ) -> None:
         self._services = services
         self._status_cards = status_cards
         self._look_delivery = look_delivery
+        self._media_delivery = media_delivery
         self._tell_admins = tell_admins
         self._sender = DeliverySender(services)
         self._files = ResultFiles(services)
@@ -84,6 +88,8 @@ class Delivery:
         try:
             if delivery.queue in (INTAKE, LOOK):
                 await self._look_delivery.deliver(delivery.ref)
+            elif delivery.queue == MEDIA:
+                await self._media_delivery.deliver(delivery)
             elif delivery.tap:
                 await self._deliver_file(delivery)
             else:
@@ -125,9 +131,9 @@ class Delivery:
         await services.statistics.count_end(delivery.delivery_id, _ended(card, status))
         await services.order_cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
-        kept = status.video().key if status.state is OrderState.DONE else ""
+        kept = status.video().keys if status.state is OrderState.DONE else ()
         with queue_errors(services.queues.url):
-            await services.retention.record_delivery(card.order_id, services.clock(), kept)
+            await services.retention.record_delivery(card.order_id, services.clock(), *kept)
 
     async def _deliver_file(self, delivery: DeliveryJob) -> None:
         """Send a result as a file, or a message why that is impossible."""

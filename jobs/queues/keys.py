@@ -12,6 +12,10 @@ INTAKE = "intake"
 LOOK = "look"
 DELIVER = "deliver"
 MEDIA = "media"
+# Those whose jobs any worker takes, ahead of the engines' orders.
+SHORT_QUEUES = (LOOK, MEDIA)
+# The queues of jobs whose outcome is delivered, besides those of engines.
+DELIVERED_QUEUES = (INTAKE, *SHORT_QUEUES)
 
 CANCEL_CHANNEL = "animato:cancel"
 WORKERS = "animato:workers"
@@ -105,6 +109,11 @@ def open_key(person: int) -> str:
 def photos_key(person: int) -> str:
     """The photos of a person that are being fetched or looked at, or wait for that."""
     return f"animato:photos:{person}"
+
+
+def media_jobs_key(person: int) -> str:
+    """The unfinished jobs of a person in the queue `media`."""
+    return f"animato:media:{person}"
 
 
 def day_key(person: int) -> str:

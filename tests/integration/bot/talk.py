@@ -31,6 +31,7 @@ from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.orders.delivery import Delivery
 from bot.orders.look_delivery import LookDelivery
+from bot.orders.media_delivery import MediaDelivery
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
 from jobs.queues.assignment import Assignment
@@ -202,7 +203,10 @@ async def talking(
         services = parts.services
         cards = DraftCards(services, CATALOGUE)
         look_delivery = LookDelivery(services, parts.ordering, cards.show, parts.admins)
-        parts.delivery = Delivery(services, parts.status_cards, look_delivery, parts.admins)
+        media_delivery = MediaDelivery(services, parts.receivers, parts.admins)
+        parts.delivery = Delivery(
+            services, parts.status_cards, look_delivery, media_delivery, parts.admins
+        )
         media_handler = MediaHandler(services, parts.intake, cards, TERMS)
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)
