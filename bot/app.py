@@ -41,22 +41,29 @@ from bot.groups.group_settings import GroupSettingsStore
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_flood_guard, add_group_handlers
 from bot.languages import Languages, add_language_handler
+from bot.limits import Limits
 from bot.orders.card_text import with_title
 from bot.orders.delivery import DELIVER_RULES, Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
+from bot.orders.media_delivery import MediaDelivery, MediaReceiver
 from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.owner.access import Guard
 from bot.owner.admin_notes import AdminNotes, ErrorReporter
+from bot.owner.alerts import CHECK_EVERY_S, Alerts
+from bot.owner.broadcasts import Broadcasts
 from bot.owner.claim import Claims, claim_text, first_link
 from bot.owner.commands import OwnerCommands
-from bot.owner.handlers import add_guard, add_owner_handlers
+from bot.owner.desk import OwnerDesk
+from bot.owner.handlers import add_guard, add_news_handlers, add_owner_handlers
+from bot.owner.limit_commands import LimitCommands
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
 from bot.services import Services
+from bot.statistics import Statistics
 from bot.texts import speaking
 from bot.translations import translated_texts
 from jobs.cleaning import Cleaning
@@ -80,6 +87,7 @@ log = logging.getLogger(__name__)
 _HOUR_S = 3600.0
 _SWEEP_EVERY_S = 0.5
 _CLEAN_EVERY_S = 300.0
+_BROADCASTS_EVERY_S = 1.0
 _print = partial(print, flush=True)
 
 
@@ -95,6 +103,8 @@ class Parts:
         albums: asks about several photos at once.
         command_lists: what Telegram shows of the bot.
         outbox: finds finished jobs.
+        broadcasts: sends the owner's messages to everybody.
+        alerts: tells the admins what they should look at.
         registry: the metrics.
     """
 
@@ -105,6 +115,8 @@ class Parts:
     albums: Albums
     command_lists: CommandLists
     outbox: Outbox
+    broadcasts: Broadcasts
+    alerts: Alerts
     registry: CollectorRegistry
 
 
@@ -171,6 +183,8 @@ def _services(
         people=people,
         group_settings=group_settings,
         languages=Languages(people, group_settings, texts, settings.language),
+        limits=Limits(client, url, queues.limits, settings.clip_max_s),
+        statistics=Statistics(client, url, time.time),
         offers=Offers(WorkerRegistry(client), KnownEngines(client), settings.default_engine),
         messenger=messenger,
         card_sender=card_sender,
@@ -198,7 +212,6 @@ def _put_together(
         owner=settings.owner_contact,
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
-        clip_s=settings.clip_max_s,
         file_bytes=file_bytes,
     )
     intake = Intake(services, file_bytes)
@@ -220,8 +233,13 @@ def _put_together(
     add_language_handler(application, services.languages)
     add_flood_guard(application, services)
     add_guard(application, Guard(services, settings.owner_contact))
-    owner_commands = OwnerCommands(services, ordering, follow_up_orders, command_lists.write_for)
+    broadcasts = Broadcasts(services, is_on=settings.broadcast)
+    desk = OwnerDesk(services, LimitCommands(services, settings.clip_max_s), broadcasts)
+    owner_commands = OwnerCommands(
+        services, ordering, follow_up_orders, command_lists.write_for, desk
+    )
     add_owner_handlers(application, owner_commands)
+    add_news_handlers(application, services)
     add_chat_handlers(
         application,
         partial(move_chat, services.drafts, services.order_cards, services.group_settings),
@@ -236,10 +254,23 @@ def _put_together(
     add_tap_handlers(application, services.messenger, taps, by_action)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
-    delivery = Delivery(services, status_cards, look_delivery, notes.tell)
+    receivers: dict[str, MediaReceiver] = {}
+    media_delivery = MediaDelivery(services, receivers, notes.tell)
+    delivery = Delivery(services, status_cards, look_delivery, media_delivery, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
     outbox = Outbox(services.queues)
-    return Parts(services, intake, delivery, status_cards, albums, command_lists, outbox, registry)
+    return Parts(
+        services,
+        intake,
+        delivery,
+        status_cards,
+        albums,
+        command_lists,
+        outbox,
+        broadcasts,
+        Alerts(services, notes),
+        registry,
+    )
 
 
 async def _run(
@@ -293,6 +324,8 @@ async def _background(parts: Parts, failed: Callable[[BaseException], None]) -> 
         run_periodically("outbox", _SWEEP_EVERY_S, parts.outbox.sweep),
         run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
         run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
+        run_periodically("broadcasts", _BROADCASTS_EVERY_S, parts.broadcasts.work),
+        run_periodically("alerts", CHECK_EVERY_S, parts.alerts.check),
         parts.status_cards.run(),
         parts.albums.run(),
         parts.command_lists.write(admins),

@@ -4,6 +4,7 @@ Admins come from the settings, or are stored after they opened the link of the f
 """
 
 import time
+from collections.abc import Callable
 from enum import StrEnum
 
 from redis.asyncio import Redis
@@ -38,6 +39,8 @@ class Person(Record):
         client_language: the language of the person's Telegram, as last seen, or None.
         orders_per_day: how many orders an admin allows the person, or None for the usual number.
         open_orders: same for the orders that may be open at the same time.
+        wants_news: whether the person gets the owner's messages to everybody.
+        has_blocked: whether the person has blocked the bot.
     """
 
     consent_version: int = 0
@@ -48,6 +51,8 @@ class Person(Record):
     client_language: str | None = None
     orders_per_day: int | None = None
     open_orders: int | None = None
+    wants_news: bool = True
+    has_blocked: bool = False
 
     @property
     def has_agreed(self) -> bool:
@@ -82,12 +87,32 @@ class People:
 
     async def allowed_or_banned(self) -> dict[int, Person]:
         """Return the people whom admins have allowed or banned. It scans all stored people."""
+        return await self._scan(lambda known: known.is_allowed or known.is_banned)
+
+    async def with_own_limits(self) -> dict[int, Person]:
+        """Return the people whose limits admins have changed. It scans all stored people."""
+        return await self._scan(
+            lambda known: known.open_orders is not None or known.orders_per_day is not None
+        )
+
+    async def reachable(self) -> list[int]:
+        """Return who has used the bot and may be written to. It scans all stored people."""
+        found = await self._scan(
+            lambda known: (
+                known.consent_version > 0
+                and known.wants_news
+                and not (known.is_banned or known.has_blocked)
+            )
+        )
+        return [person for person in found if person > 0]
+
+    async def _scan(self, is_wanted: Callable[[Person], bool]) -> dict[int, Person]:
         found = {}
         with queue_errors(self._url):
             async for key in self._redis.scan_iter(match=f"{PEOPLE}*", count=1000):
                 person_id = int(str(key).removeprefix(PEOPLE))
                 known = await self.person(person_id)
-                if known.is_allowed or known.is_banned:
+                if is_wanted(known):
                     found[person_id] = known
         return dict(sorted(found.items()))
 

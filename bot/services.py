@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from bot.gateway.messenger import Messenger
     from bot.groups.group_settings import GroupSettingsStore
     from bot.languages import Languages
+    from bot.limits import Limits
     from bot.orders.offers import Offers
     from bot.orders.order_cards import OrderCards
     from bot.people import People
+    from bot.statistics import Statistics
     from jobs.metrics.order_metrics import OrderMetrics
     from jobs.queues.queues import Queues
     from jobs.store.files import FileStore
@@ -35,6 +37,8 @@ class Services:
         people: roles and consent.
         group_settings: what the admins of groups have set.
         languages: which language a text is in.
+        limits: how much may be ordered.
+        statistics: what happened on each day.
         offers: the engines that can be ordered.
         messenger: sends and edits messages.
         card_sender: sends messages that are edited later.
@@ -52,6 +56,8 @@ class Services:
     people: "People"
     group_settings: "GroupSettingsStore"
     languages: "Languages"
+    limits: "Limits"
+    statistics: "Statistics"
     offers: "Offers"
     messenger: "Messenger"
     card_sender: "CardSender"

@@ -29,6 +29,10 @@ Workers of the version before could read neither such orders nor such looks. So 
 only if all live workers advertise this. It is no option that an order names.
 """
 
+MEDIA_OPTION = "media-"
+MEDIA_TASKS = tuple(MEDIA_OPTION + kind for kind in ("form", "sheet"))
+"""Likewise: the kinds of tasks (`jobs/media_tasks.py`) that it takes from the queue `media`."""
+
 EngineName = Annotated[AnyEngineName, AfterValidator(current_name)]
 """Today's name; a former one is read as today's."""
 

@@ -48,6 +48,7 @@ _EXPECTED = {
     "offline": "true or false",
     "open": "true or false",
     "language": "a two-letter code, such as en or de",
+    "broadcast": "true or false",
     "redis_url": "redis://host:port, rediss://host:port or unix:///path",
     "store_url": "a folder (/folder or ./folder), file:///folder or s3://bucket/prefix",
 }
@@ -105,6 +106,7 @@ class Settings(BaseSettings):
         admins: the Telegram user ids of the admins.
         open: whether everybody may use the bot; else only admins and those whom they let in.
         language: the language of people and groups for whom no other is known.
+        broadcast: whether admins may write to everybody who uses the bot.
         owner_contact: how people can reach the owner; empty: not shown.
         bot_api_url: the server of the Bot API.
         bot_api_local: whether that server runs with `--local`, on this machine.
@@ -157,6 +159,7 @@ class Settings(BaseSettings):
     admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)] = ()
     open: bool = False
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
+    broadcast: bool = False
     owner_contact: Annotated[str, StringConstraints(max_length=200)] = ""
     bot_api_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]\S*$")] = (
         "https://api.telegram.org"

@@ -6,11 +6,13 @@ from itertools import accumulate
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.media_handler import LONG_CLIP, ServiceTerms
+from bot.gateway.command_lists import owner_commands
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import IncomingMessage
 from bot.orders.card_text import cancel_text, title_of
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
+from bot.people import Role
 from bot.services import Services
 from bot.texts import Texts
 from jobs.errors import UnknownTemplate
@@ -121,6 +123,7 @@ class Commands:
     async def help(self, incoming: IncomingMessage) -> None:
         """Explain what works well, and which files are accepted."""
         _, terms = self._services.texts, self._terms
+        clip_s = (await self._services.limits.now()).clip_s
         text = _(
             "Send me a photo, a picture file or a sticker (up to {mb} MB), then choose a movement."
             "\n\n"
@@ -135,10 +138,13 @@ class Commands:
             "voice message.\n\n"
             "/queue shows your orders, /cancel cancels one, /privacy says what is stored.",
             mb=terms.file_bytes // _MB,
-            seconds=terms.clip_s,
-            most=LONG_CLIP * terms.clip_s,
+            seconds=clip_s,
+            most=LONG_CLIP * clip_s,
             voice=VOICE_MAX_S,
         )
+        if await self._services.people.role(incoming.person_id) is Role.ADMIN:
+            lines = [f"/{name}: {description}" for name, description in owner_commands(_)]
+            text = "\n".join((text, "", _("For admins:"), *lines))
         await self._say(incoming, text)
 
     async def privacy(self, incoming: IncomingMessage) -> None:

@@ -45,24 +45,26 @@ class ServiceTerms:
         owner: the owner's contact; may be empty.
         retain_input_h: how long photos, clips and recordings are kept after the last tap, h.
         retain_result_h: how long results are kept after they were sent, h.
-        clip_s: the part of a clip that is used, s.
         file_bytes: the size of the largest file.
     """
 
     owner: str
     retain_input_h: float
     retain_result_h: float
-    clip_s: float
     file_bytes: int
 
-    def check(self, file: MediaFile) -> None:
+    def check(self, file: MediaFile, clip_s: float) -> None:
         """Raise if a file is refused before it is downloaded.
+
+        Args:
+            file: the file.
+            clip_s: the part of a clip that is used, s.
 
         Raises:
             MediaTooLarge, ClipTooLong, SoundTooLong: it is too large or too long.
         """
         check_size(file, file.size_bytes or 0, self.file_bytes)
-        duration_s, limit_s = file.duration_s or 0.0, LONG_CLIP * self.clip_s
+        duration_s, limit_s = file.duration_s or 0.0, LONG_CLIP * clip_s
         if file.is_voice and duration_s > VOICE_MAX_S:
             raise SoundTooLong(name=file.name, limit_s=VOICE_MAX_S)
         if not file.is_voice and duration_s > limit_s:
@@ -225,7 +227,7 @@ class MediaHandler:
         """Raise `UserError` if a file is refused before it is downloaded."""
         if file.is_voice and not (await self._services.offers.now()).takes_voices:
             raise VoicesNotTaken
-        self.terms.check(file)
+        self.terms.check(file, (await self._services.limits.now()).clip_s)
 
     async def _continue_agreed(self, owner: InChat) -> None:
         """Continue the drafts that waited for the terms, and delete the remaining questions."""

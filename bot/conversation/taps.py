@@ -252,7 +252,7 @@ class Taps:
         if is_voice:
             text = ask_for_voice(_, in_group=draft.is_group)
         else:
-            seconds = self._media_handler.terms.clip_s
+            seconds = (await self._services.limits.now()).clip_s
             text = ask_for_clip(seconds, _, in_group=draft.is_group)
         sent = await self._services.messenger.send(draft.target, MessageContent(text))
         await drafts.note_message(draft.chat_id, sent, draft.draft_id)

@@ -122,6 +122,7 @@ class Intake:
             photo_key=photo_key,
             clip_key=None if is_voice else further_key,
             voice_key=further_key if is_voice else None,
+            clip_s=(await self._services.limits.changed()).clip_s if job.lead else None,
         )
         await self._services.queues.send(look.ref, look, job.person_id, follows=assignment.ref)
 

@@ -140,6 +140,11 @@ def owner_commands(_: Texts) -> Commands:
         ("allow", _("Give people access")),
         ("ban", _("Ban people")),
         ("unban", _("Unban people")),
+        ("limits", _("How much people may order")),
+        ("stats", _("The last day and week in numbers")),
+        ("broadcast", _("Write to everybody who uses the bot")),
+        ("add_template", _("Add a movement: send it with a clip")),
+        ("templates_admin", _("Rename, hide or remove your movements")),
     )
 
 

@@ -30,7 +30,7 @@ from bot.gateway.rate_limiter import ChatRateLimiter
 from jobs.model import Value
 
 DROPPABLE = {"droppable": True}
-SEEN, DONE = "👀", "👍"
+SEEN_EMOJI, DONE_EMOJI = "👀", "👍"
 """Reactions."""
 # Telegram's error texts.
 _UNCHANGED = "not modified"

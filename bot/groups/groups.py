@@ -7,7 +7,7 @@ not documented. So captions are answered, but advised only if the bot receives a
 
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import new_draft
-from bot.gateway.messenger import SEEN, ChatTarget, MessageContent
+from bot.gateway.messenger import SEEN_EMOJI, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingMessage, LeadMedia, Media, PhotoMedia, UnusableMedia
 from bot.groups.group_settings import WhoMayAsk
 from bot.orders.card_text import cancel_text
@@ -123,7 +123,7 @@ class Groups:
         return _ONLY_ADMINS
 
     async def _see(self, incoming: IncomingMessage) -> None:
-        await self._services.messenger.react(incoming.chat_id, incoming.message_id, SEEN)
+        await self._services.messenger.react(incoming.chat_id, incoming.message_id, SEEN_EMOJI)
 
     def _template(self, name: str) -> Template | None:
         """Return the movement of that name or title, in any language, or None."""

@@ -1,6 +1,7 @@
 """Delivers the outcome of finished jobs to their chats, each once.
 
     queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/orders/look_delivery.py
+                                     -> of `media`: bot/orders/media_delivery.py
                                      -> of an order: send (bot/orders/sending.py), end the card
                                      -> a tap on "As file": send
 
@@ -18,7 +19,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.drafts.draft import Draft
 from bot.error_text import error_text
-from bot.gateway.messenger import DONE, ChatBusy, MessageContent
+from bot.gateway.messenger import DONE_EMOJI, ChatBusy, MessageContent
 from bot.orders.card_text import (
     cancelled_message,
     caption,
@@ -30,11 +31,13 @@ from bot.orders.card_text import (
     result_buttons,
 )
 from bot.orders.look_delivery import LookDelivery, TellAdmins
+from bot.orders.media_delivery import MediaDelivery
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
+from bot.statistics import CANCELLED, DONE, FAILED, UNUSABLE, Ended
 from bot.texts import msgid, speaking
 from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, UserError
@@ -42,7 +45,7 @@ from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, OrderState
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.delivery_records import NextStep
-from jobs.queues.keys import INTAKE, LOOK
+from jobs.queues.keys import INTAKE, LOOK, MEDIA
 from jobs.queues.outbox import DeliveryJob
 from jobs.queues.queue_worker import WorkRules
 from jobs.queues.status import Status
@@ -63,11 +66,13 @@ class Delivery:
         services: Services,
         status_cards: StatusCards,
         look_delivery: LookDelivery,
+        media_delivery: MediaDelivery,
         tell_admins: TellAdmins,
     ) -> None:
         self._services = services
         self._status_cards = status_cards
         self._look_delivery = look_delivery
+        self._media_delivery = media_delivery
         self._tell_admins = tell_admins
         self._sender = DeliverySender(services)
         self._files = ResultFiles(services)
@@ -84,6 +89,8 @@ class Delivery:
         try:
             if delivery.queue in (INTAKE, LOOK):
                 await self._look_delivery.deliver(delivery.ref)
+            elif delivery.queue == MEDIA:
+                await self._media_delivery.deliver(delivery)
             else:
                 with speaking(await self._language_of(delivery)):
                     deliver = self._deliver_file if delivery.tap else self._deliver
@@ -126,18 +133,19 @@ class Delivery:
                     # A clip or a recording may reply to it.
                     await services.drafts.note_message(card.chat_id, sent, card.draft_id)
                     if message.video is not None and card.is_group and card.reply_to is not None:
-                        await services.messenger.react(card.chat_id, card.reply_to, DONE)
+                        await services.messenger.react(card.chat_id, card.reply_to, DONE_EMOJI)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
                     final = refused_message(card, refused, services.texts)
             if status.error is not None and not isinstance(status.error, UserError):
                 note = msgid("{order} failed: {error}")
                 await self._tell_admins(note, order=card.order_id, error=status.error)
+        await services.statistics.count_end(delivery.delivery_id, _ended(card, status))
         await services.order_cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
-        kept = status.video().key if status.state is OrderState.DONE else ""
+        kept = status.video().keys if status.state is OrderState.DONE else ()
         with queue_errors(services.queues.url):
-            await services.retention.record_delivery(card.order_id, services.clock(), kept)
+            await services.retention.record_delivery(card.order_id, services.clock(), *kept)
 
     async def _deliver_file(self, delivery: DeliveryJob) -> None:
         """Send a result as a file, or a message why that is impossible."""
@@ -266,6 +274,17 @@ def _is_current(delivery: DeliveryJob, status: Status) -> bool:
     """Whether the order's outcome is still the one to deliver."""
     ended_ms = round((status.finished_s or 0) * 1000)
     return status.state.is_final and ended_ms <= delivery.finished_ms + 1
+
+
+def _ended(card: OrderCard, status: Status) -> Ended:
+    """Return how an order ended, for the statistics."""
+    engine = card.order.engine
+    if status.state is OrderState.DONE:
+        made_s = (status.finished_s or 0.0) - card.begun_s
+        return Ended(DONE, engine, max(0.0, made_s - status.video().render_s))
+    if status.state is OrderState.CANCELLED:
+        return Ended(CANCELLED, engine)
+    return Ended(UNUSABLE if isinstance(status.error, UserError) else FAILED, engine)
 
 
 def _draft_after(draft: Draft, card: OrderCard, status: Status) -> Draft:

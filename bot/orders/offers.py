@@ -36,6 +36,8 @@ class Offer:
         understood: the options of each engine that all its workers support.
         known: all engines that any worker has ever advertised, by name.
         last: those that people could choose when a worker was last online, the best first.
+        media_tasks: the kinds of tasks that all workers of the queue `media` take; none if there
+            is no such worker.
     """
 
     engines: tuple[str, ...]
@@ -43,6 +45,7 @@ class Offer:
     understood: Mapping[str, frozenset[str]] = field(default_factory=dict)
     known: Mapping[str, EngineInfo] = field(default_factory=dict)
     last: tuple[str, ...] = ()
+    media_tasks: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -155,7 +158,9 @@ class Offers:
 
     async def _read(self) -> Offer:
         understood: dict[str, frozenset[str]] = {}
-        for worker in await self._workers.living():
+        workers = await self._workers.living()
+        tasks = [worker.media_tasks for worker in workers if worker.media_tasks]
+        for worker in workers:
             for engine in worker.engines:
                 if worker.serves(engine.name):
                     options = frozenset(engine.options)
@@ -168,6 +173,7 @@ class Offers:
             understood=understood,
             known=infos,
             last=self._choosable(_seen_last(known)),
+            media_tasks=frozenset.intersection(*tasks) if tasks else frozenset(),
         )
 
     def _choosable(self, engines: Sequence[EngineInfo]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class TooManyGroupOrders(OrderRefused):
 
     sentence = (
         "This group has reached its limit: {limit} in 24 hours. The next video is possible in "
-        "{time}; the admins can change the limit in /settings."
+        "{time}."
     )
 
 
@@ -78,9 +78,11 @@ class OrderCounts:
             group = await self._services.group_settings.read(chat_id)
             if not group.is_on:
                 raise GroupIsOff
-            if group.orders_per_day is not None:
-                key = group_orders_key(chat_id)
-                counts.append(_Count(key, group.orders_per_day, TooManyGroupOrders))
+            # The owner's limit is for each group.
+            limits = (group.orders_per_day, (await self._services.limits.now()).group_per_day)
+            limit = min(filter(None, limits), default=None)
+            if limit is not None:
+                counts.append(_Count(group_orders_key(chat_id), limit, TooManyGroupOrders))
         if order.lane is Lane.EXPRESS:
             return
         try:

@@ -140,7 +140,7 @@ class Ordering:
             return PlacedOrder(None)
         order = await self._order(draft, earlier, role)
         await self._counts.take(order, draft.chat_id)
-        return await self._submit(draft, order, self._limits(order.lane))
+        return await self._submit(draft, order, await self._limits(order))
 
     async def move(self, draft: Draft, earlier: OrderCard) -> PlacedOrder:
         """Order a waiting order once more, for the engine and the number of a draft.
@@ -155,7 +155,7 @@ class Ordering:
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
         order = await self._order(draft, earlier, await self.check_access(draft.person_id))
-        return await self._submit(draft, order, self._limits(order.lane).with_one_more())
+        return await self._submit(draft, order, (await self._limits(order)).with_one_more())
 
     async def cancel(self, draft: Draft, number: int) -> CancelOutcome:
         """Cancel an order of a draft, and say so on its card.
@@ -223,8 +223,11 @@ class Ordering:
         # An order that never reached its queue may be submitted again.
         return None if await self._services.queues.status(known.ref) is None else known
 
-    def _limits(self, lane: Lane) -> OrderLimits:
-        return NO_LIMITS if lane is Lane.EXPRESS else self._services.queues.limits
+    async def _limits(self, order: Order) -> OrderLimits:
+        if order.lane is Lane.EXPRESS:
+            return NO_LIMITS
+        values, people = await self._services.limits.now(), self._services.people
+        return values.of_person(await people.person(order.person))
 
     async def _fetch(self, draft: Draft) -> None:
         """Fetch a draft's files, unless they are being fetched; keep what was chosen.
@@ -320,6 +323,8 @@ class Ordering:
             card = await services.order_cards.reopen(card, draft.card, services.clock())
         try:
             submitted = await services.queues.submit(order, limits)
+            if submitted.is_new:
+                await services.statistics.count_order(order.person)
         except OrderRefused as error:
             if card.edits:
                 # It was accepted once, and Redis has lost it.

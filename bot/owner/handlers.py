@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from telegram import Message, MessageOriginUser, Update
+from telegram.constants import ChatMemberStatus
 from telegram.ext import (
     ApplicationHandlerStop,
     CallbackQueryHandler,
+    ChatMemberHandler,
     CommandHandler,
     MessageHandler,
     TypeHandler,
@@ -21,8 +24,10 @@ from bot.gateway.updates import incoming_message, incoming_tap
 from bot.owner.access import CommandAttempt, Guard
 from bot.owner.claim import CLAIM_LINK
 from bot.owner.commands import OwnerCommands
+from bot.owner.desk import Command
+from bot.services import Services
 
-_BEFORE_ALL_OTHERS = -1
+_BEFORE_ALL_OTHERS, _AFTER_ALL_OTHERS = -1, 1
 
 
 def add_guard(application: AnyApplication, guard: Guard) -> None:
@@ -65,10 +70,44 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
     on_command("jobs", lambda message: commands.jobs(_target(message)), private)
     on_command("pause", lambda message: commands.pause(_target(message), is_paused=True), private)
     on_command("resume", lambda message: commands.pause(_target(message), is_paused=False), private)
+    for name, do in commands.desk.commands.items():
+        on_command(name, partial(_answer, do), private)
     for name in ("allow", "ban", "unban"):
         on_access(name)
     pattern = rf"^{VERSION}\|{ButtonAction.OWNER}\|"
     application.add_handler(CallbackQueryHandler(tap, pattern=pattern))
+
+
+async def _answer(do: Command, message: Message) -> None:
+    await do(incoming_message(message))
+
+
+def add_news_handlers(application: AnyApplication, services: Services) -> None:
+    """Register what people do about the owner's messages: switch them off, or block the bot."""
+
+    async def switch(update: Update, _context: Context) -> None:
+        query = update.callback_query
+        if query is None:
+            return
+        _, people = services.texts, services.people
+        wants_news = not (await people.person(query.from_user.id)).wants_news
+        await people.change(query.from_user.id, wants_news=wants_news)
+        text = _("You get no more of these messages. Tap again to get them.")
+        if wants_news:
+            text = _("You get these messages again.")
+        await services.messenger.answer(query.id, text, is_alert=True)
+
+    async def note_block(update: Update, _context: Context) -> None:
+        change = update.my_chat_member
+        if change is not None and change.chat.type == change.chat.PRIVATE:
+            has_blocked = change.new_chat_member.status == ChatMemberStatus.BANNED
+            await services.people.change(change.chat.id, has_blocked=has_blocked)
+
+    pattern = rf"^{VERSION}\|{ButtonAction.NEWS}\|"
+    application.add_handler(CallbackQueryHandler(switch, pattern=pattern))
+    # In a group of its own: other handlers see such changes too.
+    blocks = ChatMemberHandler(note_block, ChatMemberHandler.MY_CHAT_MEMBER)
+    application.add_handler(blocks, group=_AFTER_ALL_OTHERS)
 
 
 def attempt_of(update: Update, bot: str) -> CommandAttempt | None:

@@ -24,6 +24,8 @@ class OwnerAction(StrEnum):
     JOB = "job"  # that order
     CANCEL = "cancel"  # that order
     RETRY = "retry"  # that order
+    BROADCAST = "send"  # that message
+    STOP_BROADCAST = "stop"  # that message
 
 
 def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:

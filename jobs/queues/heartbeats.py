@@ -11,7 +11,7 @@ from pydantic import Field
 from redis.asyncio import Redis
 
 from jobs.connection import queue_errors
-from jobs.engines import EngineInfo
+from jobs.engines import MEDIA_OPTION, EngineInfo
 from jobs.orders import Record
 from jobs.queues.admission import lua
 from jobs.queues.keys import KNOWN_ENGINES, WORKERS, speed_key, worker_key
@@ -69,8 +69,18 @@ class Heartbeat(Record):
 
     def serves(self, engine: str) -> bool:
         """Whether it takes orders for an engine."""
-        is_up = self.state in (WorkerState.IDLE, WorkerState.WORKING)
-        return is_up and engine in self.engine_names
+        return self._is_up and engine in self.engine_names
+
+    @property
+    def media_tasks(self) -> frozenset[str]:
+        """The kinds of tasks that it takes from the queue `media`."""
+        options = {option for engine in self.engines for option in engine.options if self._is_up}
+        prefix = MEDIA_OPTION
+        return frozenset(one.removeprefix(prefix) for one in options if one.startswith(prefix))
+
+    @property
+    def _is_up(self) -> bool:
+        return self.state in (WorkerState.IDLE, WorkerState.WORKING)
 
 
 class WorkerRegistry:

@@ -12,6 +12,10 @@ INTAKE = "intake"
 LOOK = "look"
 DELIVER = "deliver"
 MEDIA = "media"
+# Those whose jobs any worker takes, ahead of the engines' orders.
+SHORT_QUEUES = (LOOK, MEDIA)
+# The queues of jobs whose outcome is delivered, besides those of engines.
+DELIVERED_QUEUES = (INTAKE, *SHORT_QUEUES)
 
 CANCEL_CHANNEL = "animato:cancel"
 WORKERS = "animato:workers"
@@ -20,6 +24,11 @@ PEOPLE_ADMINS_KEY = "animato:admins"
 PEOPLE = "animato:person:"
 CLAIM_KEY = "animato:claim"
 PAUSED_KEY = "animato:paused"
+LIMITS_KEY = "animato:limits"
+FAILURES_KEY = "animato:failures"
+ALERTS_KEY = "animato:alerts"
+BROADCAST_KEY = "animato:broadcast"
+BROADCAST_PEOPLE_KEY = "animato:broadcast:people"
 OPEN_CARDS = "animato:cards"
 DUE_ALBUMS = "animato:albums"
 
@@ -100,6 +109,11 @@ def open_key(person: int) -> str:
 def photos_key(person: int) -> str:
     """The photos of a person that are being fetched or looked at, or wait for that."""
     return f"animato:photos:{person}"
+
+
+def media_jobs_key(person: int) -> str:
+    """The unfinished jobs of a person in the queue `media`."""
+    return f"animato:media:{person}"
 
 
 def day_key(person: int) -> str:
@@ -235,3 +249,23 @@ def group_orders_key(chat: int) -> str:
 def greeted_key(chat: int) -> str:
     """Set after the bot has explained itself in a group."""
     return f"animato:greeted:{chat}"
+
+
+def statistics_key(day: str) -> str:
+    """The counters of a day, such as 2026-01-31."""
+    return f"animato:stats:{day}"
+
+
+def people_of_day_key(day: str) -> str:
+    """How many people ordered on a day."""
+    return f"animato:people:{day}"
+
+
+def counted_key(delivery_id: str) -> str:
+    """Set when the end of an order was counted."""
+    return f"animato:counted:{delivery_id}"
+
+
+def alert_key(name: str) -> str:
+    """Set when the admins were told something."""
+    return f"animato:alerts:{name}"

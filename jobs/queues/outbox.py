@@ -19,7 +19,7 @@ from jobs.connection import queue_errors
 from jobs.orders import JobId, Record
 from jobs.queues.bullmq_types import CAPPED_BACKOFF, JobQueue, open_queue
 from jobs.queues.durability import wait_until_durable
-from jobs.queues.keys import DELIVER, INTAKE, LOOK, JobRef
+from jobs.queues.keys import DELIVER, DELIVERED_QUEUES, JobRef
 from jobs.queues.outcomes import Finished
 from jobs.queues.queues import Queues
 
@@ -71,8 +71,8 @@ class Outbox:
 
     Args:
         queues: the queues.
-        swept: the names of those whose jobs are delivered; None: `intake`, `look` and those of all
-            known engines.
+        swept: the names of those whose jobs are delivered; None: `intake`, `look`, `media` and
+            those of all known engines.
         clock: unix time in s.
     """
 
@@ -128,7 +128,7 @@ class Outbox:
     async def _names(self) -> Sequence[str]:
         if self._swept is not None:
             return self._swept
-        return (INTAKE, LOOK, *await self._queues.known_engine_queues())
+        return (*DELIVERED_QUEUES, *await self._queues.known_engine_queues())
 
     def _older(self, finished: list[Finished], age_s: float) -> list[Finished]:
         before_ms = (self._clock() - age_s) * 1000

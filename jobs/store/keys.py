@@ -5,7 +5,8 @@
                                        a mouth speaks the voices
     tracks/<clip>/track.npz            how a clip's face moves; shared by all drafts with that clip
     results/<order>/<start>.mp4        the result of the worker's n-th start
-    results/<order>/<start>.jpg        its thumbnail, until it is delivered
+    results/<order>/<start>.jpg        its thumbnail
+    media/<job>/<name>                 the files of a job of the queue `media`, until its delivery
 
 The files of a draft or an order are deleted together: the deadline is that of their folder. A track
 is deleted with the last draft that holds its clip; `<clip>` is the SHA-256 (hex) of the normalised
@@ -22,6 +23,7 @@ INPUTS = "inputs"
 LOOKS = "looks"
 RESULTS = "results"
 TRACKS = "tracks"
+MEDIA_FILES = "media"
 
 _CLIP_KEY = re.compile(rf"{LOOKS}/{_SEGMENT}/.+-([0-9a-f]{{64}})\.mp4")
 
@@ -59,6 +61,16 @@ def result_key(order: str, start_number: int) -> str:
 def result_thumbnail_key(order: str, start_number: int) -> str:
     """Return the key of the thumbnail of that result."""
     return check_key(f"{RESULTS}/{_segment(order)}/{start_number}.jpg")
+
+
+def media_key(job: str, name: str) -> str:
+    """Return the key of a file of a job of the queue `media`."""
+    return check_key(f"{media_folder(job)}/{_segment(name)}")
+
+
+def media_folder(job: str) -> str:
+    """Return the folder of the files of a job of the queue `media`."""
+    return f"{MEDIA_FILES}/{_segment(job)}"
 
 
 def draft_folders(draft: str) -> tuple[str, str]:

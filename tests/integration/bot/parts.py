@@ -23,25 +23,29 @@ from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.updates import MediaFile
 from bot.groups.group_settings import GroupSettingsStore
 from bot.languages import Languages
+from bot.limits import Limits
 from bot.orders.card_text import with_title
 from bot.orders.delivery import Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
+from bot.orders.media_delivery import MediaDelivery, MediaReceiver
 from bot.orders.offers import Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.people import People
 from bot.services import Services
+from bot.statistics import Statistics
 from bot.texts import ENGLISH, Texts
-from jobs.engines import VOICE, EngineInfo
+from jobs.engines import MEDIA_TASKS, VOICE, EngineInfo
+from jobs.media_jobs import MediaJob
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookJob, LookResult, Order, Record, Result
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
-from jobs.queues.keys import DELIVER, INTAKE, LOOK, prefix_of
+from jobs.queues.keys import DELIVER, DELIVERED_QUEUES, INTAKE, LOOK, MEDIA, prefix_of
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
 from jobs.queues.queue_worker import QueueWorker, WorkRules
@@ -55,6 +59,7 @@ from jobs.tasks import end_tasks
 from jobs.templates import Catalogue
 from jobs.wish import Movement
 from sandbox.server import Sandbox
+from tests.integration.bot.media_maker import made_media
 from tests.integration.bot.running import until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
@@ -134,6 +139,7 @@ class BotParts:
     shown: ShownDrafts
     admins: SeenNotes
     metrics: RecordedMetrics
+    receivers: dict[str, MediaReceiver]
 
     @property
     def drafts(self) -> DraftStore:
@@ -200,6 +206,8 @@ async def bot_parts(
             people=people,
             group_settings=group_settings,
             languages=Languages(people, group_settings, texts),
+            limits=Limits(client, url, queues.limits, clip_s=15),
+            statistics=Statistics(client, url, clock),
             offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),
@@ -215,7 +223,9 @@ async def bot_parts(
         follow_up_orders = FollowUpOrders(services, ordering, status_cards)
         shown, admins = ShownDrafts(), SeenNotes()
         look_delivery = LookDelivery(services, ordering, shown, admins)
-        delivery = Delivery(services, status_cards, look_delivery, admins)
+        receivers: dict[str, MediaReceiver] = {}
+        media_delivery = MediaDelivery(services, receivers, admins)
+        delivery = Delivery(services, status_cards, look_delivery, media_delivery, admins)
         try:
             yield BotParts(
                 services,
@@ -228,6 +238,7 @@ async def bot_parts(
                 shown,
                 admins,
                 metrics,
+                receivers,
             )
         finally:
             await status_cards.close()
@@ -239,7 +250,7 @@ async def delivering(
 ) -> AsyncIterator[None]:
     """Ends are swept (those of orders, too, unless they are left) and delivered; files fetched."""
     queues = parts.services.queues
-    outbox = Outbox(queues, [LOOK, INTAKE, *(() if leaves_orders else queues.engine_queues)])
+    outbox = Outbox(queues, [*DELIVERED_QUEUES, *(() if leaves_orders else queues.engine_queues)])
 
     async def sweep() -> None:
         while True:
@@ -272,6 +283,7 @@ class Maker:
     max_concurrent: int = 4
     orders: list[Order] = field(default_factory=list)
     looks: list[LookJob] = field(default_factory=list)
+    media_jobs: list[MediaJob] = field(default_factory=list)
     before_look: Callable[[Assignment], Awaitable[None]] | None = None
     before_video: Callable[[Assignment], Awaitable[None]] | None = None
 
@@ -335,6 +347,13 @@ class Maker:
             thumbnail_key=thumbnail_key,
         )
 
+    async def make_media(self, assignment: Assignment) -> Record:
+        job = MediaJob.read(assignment.text)
+        self.media_jobs.append(job)
+        if self.errors:
+            raise self.errors.pop(0)
+        return await made_media(job, self.store)
+
     def content(self) -> bytes:
         return media.clip(has_sound=self.has_sound)
 
@@ -347,6 +366,7 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
     await workers.beat(heartbeat(engine), time.time())
     async with (
         QueueWorker(queues.url, LOOK, maker.look, RULES),
+        QueueWorker(queues.url, MEDIA, maker.make_media, RULES),
         QueueWorker(
             queues.url,
             f"animate-{engine}",
@@ -360,13 +380,17 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
 
 ENGINE_INFOS = {
     "mesh": EngineInfo(
-        name="mesh", button="Sharper", preference=10, options=("strength", VOICE), max_faces=8
+        name="mesh",
+        button="Sharper",
+        preference=10,
+        options=("strength", VOICE, *MEDIA_TASKS),
+        max_faces=8,
     ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
         preference=20,
-        options=("best_frame_rank", "find_best_frame", VOICE),
+        options=("best_frame_rank", "find_best_frame", VOICE, *MEDIA_TASKS),
         evaluates_motions=False,
     ),
 }

@@ -38,6 +38,7 @@ from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.languages import add_language_handler
 from bot.orders.delivery import Delivery
 from bot.orders.look_delivery import LookDelivery
+from bot.orders.media_delivery import MediaDelivery
 from bot.texts import ENGLISH, Texts
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
@@ -59,7 +60,7 @@ from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
 
 FASTER = 200
-TERMS = ServiceTerms("@owner", 24, 24, clip_s=15, file_bytes=CLOUD_LIMIT_BYTES)
+TERMS = ServiceTerms("@owner", 24, 24, file_bytes=CLOUD_LIMIT_BYTES)
 Message = dict[str, Any]
 
 
@@ -217,7 +218,10 @@ async def talking(
         services = parts.services
         cards = DraftCards(services, CATALOGUE)
         look_delivery = LookDelivery(services, parts.ordering, cards.show, parts.admins)
-        parts.delivery = Delivery(services, parts.status_cards, look_delivery, parts.admins)
+        media_delivery = MediaDelivery(services, parts.receivers, parts.admins)
+        parts.delivery = Delivery(
+            services, parts.status_cards, look_delivery, media_delivery, parts.admins
+        )
         media_handler = MediaHandler(services, parts.intake, cards, TERMS)
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)

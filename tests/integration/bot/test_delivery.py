@@ -122,7 +122,7 @@ async def test_result_with_sound_is_a_video(parts: BotParts, maker: Maker, desk:
 
 
 @pytest.mark.parametrize("has_sound", [False, True])
-async def test_result_comes_with_its_thumbnail_which_is_not_kept(
+async def test_result_comes_with_its_thumbnail_which_is_kept_as_long(
     parts: BotParts, maker: Maker, desk: Desk, store: FileStore, *, has_sound: bool
 ) -> None:
     kind, method = ("video", "sendVideo") if has_sound else ("animation", "sendAnimation")
@@ -137,7 +137,8 @@ async def test_result_comes_with_its_thumbnail_which_is_not_kept(
     assert await desk.file(thumbnail["file_id"]) == maker.thumbnail
     (call,) = await desk.calls(method)
     assert call["parameters"]["thumbnail"].startswith("attach://")
-    assert not await store.exists(result_thumbnail_key(draft.order_id, 1))
+    keys = [result_thumbnail_key(draft.order_id, 1), result_key(draft.order_id, 1)]
+    assert sorted([file.key async for file in store.listing("results")]) == keys
 
 
 async def test_result_whose_thumbnail_is_gone_is_delivered_without(

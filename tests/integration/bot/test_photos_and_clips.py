@@ -356,12 +356,12 @@ def test_limits_are_told_before_anything_is_fetched(
     file: MediaFile, kind: type[Exception] | None
 ) -> None:
     with pytest.raises(kind) if kind else nullcontext():
-        TERMS.check(file)
+        TERMS.check(file, 15)
 
 
 def test_file_just_above_the_limit_is_not_said_to_be_at_it() -> None:
     with pytest.raises(MediaTooLarge) as refusal:
-        TERMS.check(MediaFile(file_id="x", name="a.mov", size_bytes=20_000_001))
+        TERMS.check(MediaFile(file_id="x", name="a.mov", size_bytes=20_000_001), 15)
     assert refusal.value.fields == {"name": "a.mov", "size_mb": "20.1", "limit_mb": 20}
 
 

@@ -1,0 +1,42 @@
+"""The text of /stats."""
+
+from bot.owner.status import age_text
+from bot.statistics import CANCELLED, DONE, FAILED, UNUSABLE, Numbers
+from bot.texts import Texts
+
+
+def statistics_text(today: Numbers, week: Numbers, _: Texts) -> str:
+    """The numbers of today and of the last seven days; days are in UTC."""
+    sections = (
+        _section(_("Today (UTC):"), today, _),
+        _section(_("Last 7 days:"), week, _),
+    )
+    return "\n\n".join(sections)
+
+
+def _section(title: str, numbers: Numbers, _: Texts) -> str:
+    counts = numbers.counts
+    lines = [
+        title,
+        _("{orders} orders by {people} people", orders=numbers.ordered, people=numbers.people),
+        _(
+            "{done} done, {failed} failed, {unusable} could not be made from what was sent, "
+            "{cancelled} cancelled",
+            done=counts[DONE],
+            failed=counts[FAILED],
+            unusable=counts[UNUSABLE],
+            cancelled=counts[CANCELLED],
+        ),
+    ]
+    half, most = numbers.wait_s(0.5), numbers.wait_s(0.9)
+    if half is not None and most is not None:
+        line = _(
+            "Waiting: half began within {half}, nine in ten within {most}",
+            half=age_text(half, _),
+            most=age_text(most, _),
+        )
+        lines.append(line)
+    if numbers.engines:
+        engines = ", ".join(f"{name} {count}" for name, count in numbers.engines.items())
+        lines.append(_("Engines: {engines}", engines=engines))
+    return "\n".join(lines)
