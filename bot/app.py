@@ -14,6 +14,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from bot.callback_data import ButtonAction
 from bot.conversation.album_store import AlbumStore
 from bot.conversation.albums import Albums
 from bot.conversation.commands import Commands
@@ -32,7 +33,10 @@ from bot.gateway.polling import PollingHealth
 from bot.groups.chats import leave_chat, move_chat
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
-from bot.orders.delivery import DELIVER_RULES, Delivery
+from bot.history.handlers import add_history_handlers
+from bot.history.parts import HistoryParts
+from bot.history.store import HistoryStore
+from bot.orders.delivery import DELIVER_RULES, Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
 from bot.orders.media_delivery import MediaDelivery, MediaReceiver
@@ -163,6 +167,7 @@ def _services(
             input_s=settings.retain_input_h * _HOUR_S,
             result_s=settings.retain_result_h * _HOUR_S,
         ),
+        history=HistoryStore(client, url, time.time),
         metrics=metrics,
     )
 
@@ -203,12 +208,21 @@ def _put_together(
     add_group_handlers(application, groups)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
-    add_tap_handlers(application, taps, albums, services.messenger)
+    history = HistoryParts.create(services, catalogue, invites=settings.try_it_button)
+    add_history_handlers(application, history.pages, history.inline)
+    other_taps = {
+        ButtonAction.ALBUM: albums.tap,
+        ButtonAction.MORE: history.taps.more,
+        ButtonAction.FORM: history.taps.form,
+        ButtonAction.HISTORY: history.pages.tap,
+    }
+    add_tap_handlers(application, taps, other_taps, services.messenger)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
-    receivers: dict[str, MediaReceiver] = {}
+    receivers: dict[str, MediaReceiver] = {**history.receivers}
     media_delivery = MediaDelivery(services, receivers, notes.tell)
-    delivery = Delivery(services, status_cards, look_delivery, media_delivery, notes.tell)
+    others = deliverers(look_delivery, media_delivery, history.forms.deliver)
+    delivery = Delivery(services, status_cards, others, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
     outbox = Outbox(services.queues)
     return Parts(services, intake, delivery, status_cards, albums, command_lists, outbox, registry)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bot.drafts.draft_store import DraftStore
     from bot.gateway.card_sender import CardSender
     from bot.gateway.messenger import Messenger
+    from bot.history.store import HistoryStore
     from bot.orders.offers import Offers
     from bot.orders.order_cards import OrderCards
     from bot.people import People
@@ -35,6 +36,7 @@ class Services:
         card_sender: sends messages that are edited later.
         store: the files.
         retention: when files are deleted.
+        history: the last results of each person.
         metrics: counts orders and deliveries.
         texts: what the bot says.
         clock: returns unix time, s.
@@ -49,6 +51,7 @@ class Services:
     card_sender: "CardSender"
     store: "FileStore"
     retention: "Retention"
+    history: "HistoryStore"
     metrics: "OrderMetrics"
     texts: Texts = ENGLISH
     clock: Callable[[], float] = time.time

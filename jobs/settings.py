@@ -103,6 +103,7 @@ class Settings(BaseSettings):
         bot_token: the token from @BotFather; secret. Empty: there is no bot.
         admins: the Telegram user ids of the admins.
         open: whether everybody may use the bot; else only admins and those whom they let in.
+        try_it_button: whether results that are shared to groups have a button that opens the bot.
         owner_contact: how people can reach the owner; empty: not shown.
         bot_api_url: the server of the Bot API.
         bot_api_local: whether that server runs with `--local`, on this machine.
@@ -154,6 +155,7 @@ class Settings(BaseSettings):
     bot_token: Annotated[SecretStr, _matching(r"\d+:[A-Za-z0-9_-]+")] = SecretStr("")
     admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)] = ()
     open: bool = False
+    try_it_button: bool = False
     owner_contact: Annotated[str, StringConstraints(max_length=200)] = ""
     bot_api_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]\S*$")] = (
         "https://api.telegram.org"

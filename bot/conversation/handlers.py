@@ -1,6 +1,6 @@
 """Registers the handlers of private chats, and those of all buttons."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from telegram import Message, Update
 from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
@@ -14,6 +14,8 @@ from bot.gateway.application import AnyApplication, Context, on_message
 from bot.gateway.messenger import Messenger
 from bot.gateway.update_processor import allow_early_release
 from bot.gateway.updates import IncomingTap, TapAnswer, incoming_message, incoming_tap, media_of
+
+HandleTap = Callable[[IncomingTap], Awaitable[TapAnswer]]
 
 
 def add_conversation_handlers(
@@ -43,12 +45,22 @@ def add_conversation_handlers(
 
 
 def add_tap_handlers(
-    application: AnyApplication, taps: Taps, albums: Albums, messenger: Messenger
+    application: AnyApplication,
+    taps: Taps,
+    others: Mapping[ButtonAction, HandleTap],
+    messenger: Messenger,
 ) -> None:
-    """Register the handlers of buttons, in private chats and in groups."""
+    """Register the handlers of buttons, in private chats and in groups.
+
+    Args:
+        application: the application.
+        taps: handles all other actions.
+        others: handle one action each.
+        messenger: answers the taps.
+    """
 
     def handler(
-        tap: Callable[[IncomingTap], Awaitable[TapAnswer]], action: ButtonAction | None = None
+        tap: HandleTap, action: ButtonAction | None = None
     ) -> CallbackQueryHandler[Context, None]:
         async def handle(update: Update, _context: Context) -> None:
             query = update.callback_query
@@ -65,5 +77,6 @@ def add_tap_handlers(
         pattern = rf"^{VERSION}\|{action}\|" if action else None
         return CallbackQueryHandler(handle, pattern)
 
-    application.add_handler(handler(albums.tap, ButtonAction.ALBUM))
+    for action, tap in others.items():
+        application.add_handler(handler(tap, action))
     application.add_handler(handler(taps.tap))

@@ -25,9 +25,9 @@ from bot.orders.card_text import cancel_text
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.offers import NoEngine
 from bot.orders.ordering import Ordering, PlacedOrder
+from bot.orders.permissions import may_use
 from bot.orders.result_files import ResultFiles
 from bot.orders.strength import LESS, MORE
-from bot.people import Role
 from bot.services import Services
 from jobs.engines import current_name
 from jobs.errors import UserError
@@ -164,13 +164,7 @@ class Taps:
         return _OLD_KEYBOARD if is_old else None
 
     async def _may_use(self, draft: Draft, person_id: int) -> bool:
-        if (
-            draft.person_id == person_id
-            or await self._services.people.role(person_id) is Role.ADMIN
-        ):
-            return True
-        is_chat_admin = self._services.messenger.is_chat_admin
-        return draft.is_group and await is_chat_admin(draft.chat_id, person_id)
+        return await may_use(self._services, draft, person_id)
 
     # --- without a draft --------------------------------------------------------------------------
 
