@@ -40,10 +40,13 @@ from bot.groups.group_choices import settings_of_group
 from bot.groups.group_settings import GroupSettingsStore
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_flood_guard, add_group_handlers
+from bot.history.handlers import add_history_handlers
+from bot.history.parts import HistoryParts
+from bot.history.store import HistoryStore
 from bot.languages import Languages, add_language_handler
 from bot.limits import Limits
 from bot.orders.card_text import with_title
-from bot.orders.delivery import DELIVER_RULES, Delivery
+from bot.orders.delivery import DELIVER_RULES, Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
 from bot.orders.media_delivery import MediaDelivery, MediaReceiver
@@ -196,6 +199,7 @@ def _services(
             input_s=settings.retain_input_h * _HOUR_S,
             result_s=settings.retain_result_h * _HOUR_S,
         ),
+        history=HistoryStore(client, url, time.time),
         metrics=metrics,
         texts=texts,
     )
@@ -250,13 +254,22 @@ def _put_together(
     add_settings_commands(application, settings_commands)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
-    by_action = {ButtonAction.ALBUM: albums.tap, ButtonAction.SETTINGS: settings_commands.tap}
+    history = HistoryParts.create(services, catalogue, invites=settings.try_it_button)
+    add_history_handlers(application, history.pages, history.inline)
+    by_action = {
+        ButtonAction.ALBUM: albums.tap,
+        ButtonAction.MORE: history.taps.more,
+        ButtonAction.FORM: history.taps.form,
+        ButtonAction.HISTORY: history.pages.tap,
+        ButtonAction.SETTINGS: settings_commands.tap,
+    }
     add_tap_handlers(application, services.messenger, taps, by_action)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
-    receivers: dict[str, MediaReceiver] = {}
+    receivers: dict[str, MediaReceiver] = {**history.receivers}
     media_delivery = MediaDelivery(services, receivers, notes.tell)
-    delivery = Delivery(services, status_cards, look_delivery, media_delivery, notes.tell)
+    others = deliverers(look_delivery, media_delivery, history.forms.deliver)
+    delivery = Delivery(services, status_cards, others, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
     outbox = Outbox(services.queues)
     return Parts(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.gateway.card_sender import CardSender
     from bot.gateway.messenger import Messenger
     from bot.groups.group_settings import GroupSettingsStore
+    from bot.history.store import HistoryStore
     from bot.languages import Languages
     from bot.limits import Limits
     from bot.orders.offers import Offers
@@ -45,6 +46,7 @@ class Services:
         store: the files.
         catalogue: the movements.
         retention: when files are deleted.
+        history: the last results of each person.
         metrics: counts orders and deliveries.
         texts: what the bot says.
         clock: returns unix time, s.
@@ -64,6 +66,7 @@ class Services:
     store: "FileStore"
     catalogue: "Catalogue"
     retention: "Retention"
+    history: "HistoryStore"
     metrics: "OrderMetrics"
     texts: Texts = ENGLISH
     clock: Callable[[], float] = time.time

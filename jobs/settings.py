@@ -107,6 +107,7 @@ class Settings(BaseSettings):
         open: whether everybody may use the bot; else only admins and those whom they let in.
         language: the language of people and groups for whom no other is known.
         broadcast: whether admins may write to everybody who uses the bot.
+        try_it_button: whether results that are shared to groups have a button that opens the bot.
         owner_contact: how people can reach the owner; empty: not shown.
         bot_api_url: the server of the Bot API.
         bot_api_local: whether that server runs with `--local`, on this machine.
@@ -160,6 +161,7 @@ class Settings(BaseSettings):
     open: bool = False
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
     broadcast: bool = False
+    try_it_button: bool = False
     owner_contact: Annotated[str, StringConstraints(max_length=200)] = ""
     bot_api_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]\S*$")] = (
         "https://api.telegram.org"

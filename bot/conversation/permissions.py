@@ -3,7 +3,7 @@
 from bot.callback_data import ButtonAction, ButtonData
 from bot.drafts.draft import Draft
 from bot.gateway.updates import IncomingTap
-from bot.people import Role
+from bot.orders.permissions import may_remove, may_use
 from bot.services import Services
 
 DRAFT_GONE = "This photo is not kept any more. Send it again."
@@ -48,17 +48,8 @@ class Permissions:
         is_personal = button.action in _PERSONAL and not is_of_chat(draft)
         if is_personal and draft.person_id != incoming.person_id:
             return _OTHERS_CARD
-        if not await self._may_use(draft, incoming.person_id, button.action):
+        may = may_remove if button.action in _OF_PHOTO_AUTHOR else may_use
+        if not await may(self._services, draft, incoming.person_id):
             return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
         is_old = button.action in ONLY_ON_NEWEST_KEYBOARD and button.number != draft.number
         return OLD_KEYBOARD if is_old else None
-
-    async def _may_use(self, draft: Draft, person_id: int, action: ButtonAction) -> bool:
-        if draft.person_id == person_id:
-            return True
-        if draft.photo_author_id == person_id and action in _OF_PHOTO_AUTHOR:
-            return True
-        if await self._services.people.role(person_id) is Role.ADMIN:
-            return True
-        is_chat_admin = self._services.messenger.is_chat_admin
-        return draft.is_group and await is_chat_admin(draft.chat_id, person_id)

@@ -4,28 +4,27 @@ Droppable calls fail if their chat has no room; all others wait. Harmless errors
 that changes nothing or a message that is gone, are ignored.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
-    InputFile,
     InputMediaPhoto,
     Message,
     ReplyParameters,
+    SwitchInlineQueryChosenChat,
 )
 from telegram.constants import ChatMemberStatus
 from telegram.error import BadRequest, ChatMigrated, TelegramError
 from telegram.ext import ExtBot
 
-from bot.callback_data import ButtonData
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.outgoing import OutgoingVideo, SentVideo, sent_video, video_call
 from bot.gateway.rate_limiter import ChatRateLimiter
 from jobs.model import Value
 
@@ -53,12 +52,24 @@ class ChatTarget:
     reply_to: int | None = None
 
 
+_NO_DATA = ButtonData(ButtonAction.MORE)
+
+
 @dataclass(frozen=True)
 class Button:
-    """A button under a message."""
+    """A button under a message.
+
+    Attributes:
+        text: its label.
+        data: what a tap sends, unless it does one of the following.
+        share: chooses a chat, and begins this inline query there; None: it does not.
+        url: opens this address; empty: it does not.
+    """
 
     text: str
-    data: ButtonData
+    data: ButtonData = _NO_DATA
+    share: str | None = None
+    url: str = ""
 
 
 Keyboard = tuple[tuple[Button, ...], ...]
@@ -81,30 +92,6 @@ class MessageContent:
 
     text: str
     keyboard: Keyboard = ()
-
-
-@dataclass(frozen=True)
-class OutgoingVideo:
-    """A video to send.
-
-    Attributes:
-        media: the file.
-        width: px.
-        height: px.
-        duration_s: how long it plays, s.
-        has_sound: a video without sound is sent as an animation, which loops.
-        file_name: shown when the file is saved.
-        thumbnail: a JPEG of at most 320 px and 200 kB, or None. Telegram makes none for videos
-            over 10 MB.
-    """
-
-    media: Path
-    width: int
-    height: int
-    duration_s: float
-    has_sound: bool
-    file_name: str
-    thumbnail: Path | None = None
 
 
 class CardMessage(Value):
@@ -185,43 +172,15 @@ class Messenger:
 
     async def send_video(
         self, target: ChatTarget, video: OutgoingVideo, content: MessageContent
-    ) -> int:
-        """Send a video that plays in the chat; return the message's id.
+    ) -> SentVideo:
+        """Send a video in its form; return the ids of message and file.
 
         Raises:
             ChatBusy: the rate limit leaves no room now.
         """
-        facts: dict[str, Any] = {
-            "width": video.width,
-            "height": video.height,
-            "duration": round(video.duration_s),
-            "caption": content.text,
-            "reply_markup": markup(content.keyboard),
-        }
-        media = await _media(video)
-        if video.thumbnail is not None:
-            facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
-        if video.has_sound:
-            facts["supports_streaming"] = True
-            send = partial(self.bot.send_video, video=media)
-        else:
-            send = partial(self.bot.send_animation, animation=media)
-        return (await self._send(target, send, droppable=True, **facts)).message_id
-
-    async def send_file(
-        self, target: ChatTarget, video: OutgoingVideo, content: MessageContent
-    ) -> int:
-        """Send a video as a file, which Telegram leaves unchanged; see `send_video`."""
-        message = await self._send(
-            target,
-            self.bot.send_document,
-            droppable=True,
-            document=await _media(video),
-            caption=content.text,
-            disable_content_type_detection=True,
-            reply_markup=markup(content.keyboard),
-        )
-        return message.message_id
+        call = await video_call(self.bot, video, content.text)
+        keyboard = markup(content.keyboard)
+        return sent_video(await self._send(target, call, droppable=True, reply_markup=keyboard))
 
     async def edit(
         self, chat_id: int, card: CardMessage, content: MessageContent, *, droppable: bool = False
@@ -238,6 +197,13 @@ class Messenger:
         else:
             change = self.bot.edit_message_text(text=content.text, **which)
         return await _harmless(self._edit(chat_id, change))
+
+    async def edit_keyboard(self, chat_id: int, message_id: int, keyboard: Keyboard) -> bool:
+        """Change only the buttons of a message. Return False if it is gone."""
+        change = self.bot.edit_message_reply_markup(
+            chat_id=chat_id, message_id=message_id, reply_markup=markup(keyboard)
+        )
+        return await _harmless(change)
 
     async def edit_media(
         self, chat_id: int, card: CardMessage, picture: bytes, content: MessageContent
@@ -284,6 +250,11 @@ class Messenger:
         """Return the least time that a message to a chat must wait now, s."""
         limiter = self.bot.rate_limiter
         return limiter.closed_s(chat_id) if isinstance(limiter, ChatRateLimiter) else 0.0
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the bot is in inline mode, which its owner turns on at @BotFather."""
+        return bool(self.bot.supports_inline_queries)
 
     async def ask_for_answer(self) -> None:
         """Raise TelegramError unless Telegram answers."""
@@ -353,12 +324,22 @@ class _Whole(BytesIO):
 
 def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
     """Return the keyboard as Telegram's object; None for one without buttons."""
-    rows = [
-        [InlineKeyboardButton(one.text, callback_data=one.data.encode()) for one in row]
-        for row in keyboard
-        if row
-    ]
+    rows = [[_as_telegram(button) for button in row] for row in keyboard if row]
     return InlineKeyboardMarkup(rows) if rows else None
+
+
+def _as_telegram(button: Button) -> InlineKeyboardButton:
+    if button.url:
+        return InlineKeyboardButton(button.text, url=button.url)
+    if button.share is not None:
+        anywhere = SwitchInlineQueryChosenChat(
+            button.share,
+            allow_user_chats=True,
+            allow_group_chats=True,
+            allow_channel_chats=True,
+        )
+        return InlineKeyboardButton(button.text, switch_inline_query_chosen_chat=anywhere)
+    return InlineKeyboardButton(button.text, callback_data=button.data.encode())
 
 
 async def _harmless(call: Coroutine[Any, Any, Any]) -> bool:
@@ -373,8 +354,3 @@ async def _harmless(call: Coroutine[Any, Any, Any]) -> bool:
             return False
         raise
     return True
-
-
-async def _media(video: OutgoingVideo) -> InputFile:
-    content = await asyncio.to_thread(video.media.read_bytes)
-    return InputFile(content, filename=video.file_name)

@@ -12,6 +12,8 @@ INTAKE = "intake"
 LOOK = "look"
 DELIVER = "deliver"
 MEDIA = "media"
+# Only in deliveries: a result that was delivered before is sent again.
+HISTORY = "history"
 # Those whose jobs any worker takes, ahead of the engines' orders.
 SHORT_QUEUES = (LOOK, MEDIA)
 # The queues of jobs whose outcome is delivered, besides those of engines.

@@ -22,10 +22,12 @@ from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.updates import MediaFile
 from bot.groups.group_settings import GroupSettingsStore
+from bot.history.parts import HistoryParts
+from bot.history.store import HistoryStore
 from bot.languages import Languages
 from bot.limits import Limits
 from bot.orders.card_text import with_title
-from bot.orders.delivery import Delivery
+from bot.orders.delivery import Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
 from bot.orders.media_delivery import MediaDelivery, MediaReceiver
@@ -140,6 +142,7 @@ class BotParts:
     admins: SeenNotes
     metrics: RecordedMetrics
     receivers: dict[str, MediaReceiver]
+    history: HistoryParts
 
     @property
     def drafts(self) -> DraftStore:
@@ -214,6 +217,7 @@ async def bot_parts(
             store=store,
             catalogue=CATALOGUE,
             retention=Retention(client, store, input_s=3600, result_s=3600),
+            history=HistoryStore(client, url, clock),
             metrics=metrics,
             texts=texts,
             clock=clock,
@@ -223,9 +227,11 @@ async def bot_parts(
         follow_up_orders = FollowUpOrders(services, ordering, status_cards)
         shown, admins = ShownDrafts(), SeenNotes()
         look_delivery = LookDelivery(services, ordering, shown, admins)
-        receivers: dict[str, MediaReceiver] = {}
+        history = HistoryParts.create(services, CATALOGUE, invites=True)
+        receivers: dict[str, MediaReceiver] = {**history.receivers}
         media_delivery = MediaDelivery(services, receivers, admins)
-        delivery = Delivery(services, status_cards, look_delivery, media_delivery, admins)
+        others = deliverers(look_delivery, media_delivery, history.forms.deliver)
+        delivery = Delivery(services, status_cards, others, admins)
         try:
             yield BotParts(
                 services,
@@ -239,6 +245,7 @@ async def bot_parts(
                 admins,
                 metrics,
                 receivers,
+                history,
             )
         finally:
             await status_cards.close()

@@ -22,7 +22,7 @@ from bot.conversation.draft_text import (
 from bot.drafts.draft import Draft, DraftProblem
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import MediaFile
-from bot.orders.card_text import numbers_keyboard
+from bot.orders.result_keyboard import numbers_keyboard
 from bot.texts import ENGLISH
 from jobs.errors import MediaDamaged
 from jobs.model import CropBox, Face, MediaWarning
@@ -275,13 +275,6 @@ def test_first_keyboard_cancels_and_later_ones_close() -> None:
     for number, label in ((1, "✖️ Cancel"), (2, "✖️ Close")):
         content = looking_content(draft_of(number=number), ENGLISH)
         assert labels(content.keyboard) == [[label]]
-
-
-def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
-    keyboard = numbers_keyboard(make_order(motion=Movement(templates=("a", "b", "c", "d"))))
-    assert labels(keyboard) == [["1", "2", "3"], ["4"]]
-    assert keyboard[1][0].data == ButtonData(ButtonAction.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
-    assert MAX_TILES <= 30
 
 
 def test_every_button_fits_even_with_the_longest_names() -> None:
