@@ -29,6 +29,9 @@ Workers of the version before could read neither such orders nor such looks. So 
 only if all live workers advertise this. It is no option that an order names.
 """
 
+PARTS = "parts"
+"""Same as `VOICE`: orders may show a part of the photo, looks may use a later part of a clip."""
+
 EngineName = Annotated[AnyEngineName, AfterValidator(current_name)]
 """Today's name; a former one is read as today's."""
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
 from inference.process.offer import EngineOffer
-from jobs.engines import VOICE
+from jobs.engines import PARTS, VOICE
 from jobs.errors import os_reason
 from jobs.orders import LookResult, Result
 from jobs.queues.assignment import Assignment, Later
@@ -267,7 +267,7 @@ class Worker:
             host=socket.gethostname(),
             device=self._offer.device,
             engines=tuple(
-                engine.orderable((*self._context.options[engine.name], VOICE))
+                engine.orderable((*self._context.options[engine.name], PARTS, VOICE))
                 for engine in self._offer.engines
             ),
             version=version("animato"),

@@ -180,7 +180,7 @@ class LookRunner:
         if job.clip_key is None:
             return None
         source = await self._fetch_file(job.clip_key, folder / "clip")
-        return await self._looks.clip(ClipPart(source), folder, limits)
+        return await self._looks.clip(ClipPart(source, job.clip_start_s), folder, limits)
 
     async def _voice(self, job: LookJob, folder: Path, limits: LookLimits) -> VoiceFindings | None:
         if job.voice_key is None:

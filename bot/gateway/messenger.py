@@ -237,6 +237,14 @@ class Messenger:
             change = self.bot.edit_message_text(text=content.text, **which)
         return await _harmless(self._edit(chat_id, change))
 
+    async def edit_keyboard(self, chat_id: int, card: CardMessage, keyboard: Keyboard) -> bool:
+        """Change only a message's buttons. Return False if it is gone."""
+        return await _harmless(
+            self.bot.edit_message_reply_markup(
+                chat_id=chat_id, message_id=card.message_id, reply_markup=markup(keyboard)
+            )
+        )
+
     async def edit_media(
         self, chat_id: int, card: CardMessage, picture: bytes, content: MessageContent
     ) -> CardMessage | None:

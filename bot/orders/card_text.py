@@ -5,16 +5,16 @@ of the work, or when its turn comes near.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
+from bot.drafts.choices import STRENGTH, Choices
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
-from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
+from bot.orders.offers import Offer
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
-from bot.orders.strength import LESS, MORE, STRENGTH, next_strength
+from bot.orders.variations import strength_steps
 from bot.texts import Texts
 from jobs.errors import AnimatoError, NoFaceInBox, UserError
 from jobs.orders import Order, OrderState, Result, Stage
@@ -201,33 +201,35 @@ def caption(card: OrderCard, result: Result, _: Texts) -> str:
     return "\n".join(lines)[:_CAPTION_CHARACTERS]
 
 
-def result_buttons(card: OrderCard, number: int, options: Iterable[str], _: Texts) -> Keyboard:
+def result_keyboard(card: OrderCard, number: int, offer: Offer, _: Texts) -> Keyboard:
     """The buttons under a result.
 
     Args:
         card: the order's card.
         number: the draft's current number: the next order from it.
-        options: those that the engine supports.
+        offer: what workers can do.
+        _: the texts.
     """
-    rows: list[tuple[Button, ...]] = [(_another_movement(card, number, _),)]
-    is_clip = card.order.wish.clip is not None
-    if is_clip and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= set(options):
-        rows.append((_button(card, _("🎯 From another frame"), ButtonAction.BEST_FRAME),))
-    if STRENGTH in set(options) and not card.order.wish.movement.templates:
-        labels = {LESS: _("🔽 A little less"), MORE: _("🔼 A little more")}
-        rows.append(
-            tuple(
-                _button(card, label, ButtonAction.STRENGTH, step)
-                for step, label in labels.items()
-                if next_strength(card.order.wish, step) is not None
+    wish = card.order.wish
+    rows: list[tuple[Button, ...]] = [*numbers_keyboard(card.order)]
+    another = _another_movement(card, number, _)
+    if wish.movement.templates:
+        rows.append((another,))
+    else:
+        rows.append((another, _button(card, _("⚙️ More"), ButtonAction.MORE)))
+        if STRENGTH in offer.options(card.order.engine):
+            rows.append(
+                tuple(
+                    _button(card, step.label, ButtonAction.STRENGTH, step.argument)
+                    for step in strength_steps(Choices.of(wish), _)
+                )
             )
-        )
     as_file = _button(card, _("📄 As file"), ButtonAction.AS_FILE)
     return (*rows, (as_file, _button(card, _("🗑 Delete"), ButtonAction.DELETE)))
 
 
 def numbers_keyboard(order: Order) -> Keyboard:
-    """The numbered buttons under an animation of all movements."""
+    """The numbered buttons under an animation of several movements; none under other results."""
     buttons = [
         Button(str(number), ButtonData(ButtonAction.ONE_OF_ALL, order.draft, order.number, name))
         for number, name in enumerate(order.wish.movement.templates, start=1)
@@ -236,7 +238,7 @@ def numbers_keyboard(order: Order) -> Keyboard:
 
 
 def failure_content(card: OrderCard, error: AnimatoError, number: int, _: Texts) -> MessageContent:
-    """Why an order failed, and what to do next. Args: see `result_buttons`."""
+    """Why an order failed, and what to do next. Args: see `result_keyboard`."""
     again = _another_movement(card, number, _)
     if isinstance(error, NoFaceInBox):
         again_data = ButtonData(ButtonAction.AGAIN, card.draft_id, number, ANOTHER_FACE)

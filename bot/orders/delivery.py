@@ -25,9 +25,8 @@ from bot.orders.card_text import (
     done_message,
     failed_message,
     failure_content,
-    numbers_keyboard,
     refused_message,
-    result_buttons,
+    result_keyboard,
 )
 from bot.orders.look_delivery import LookDelivery, TellAdmins
 from bot.orders.order_cards import FinalMessage, OrderCard
@@ -183,10 +182,8 @@ class Delivery:
             except FileGone as gone:
                 error = gone
             else:
-                options = (await self._services.offers.now()).options(card.order.engine)
-                keyboard = result_buttons(card, number, options, _)
-                if draft is not None and card.order.wish.movement.templates:
-                    keyboard = (*numbers_keyboard(card.order), *keyboard)
+                offer = await self._services.offers.now()
+                keyboard = result_keyboard(card, number, offer, _)
                 content = MessageContent(caption(card, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
                 return OutgoingMessage(content, video), self._final_message(card, status)

@@ -4,6 +4,7 @@ Each call may be repeated for the same tap. A follow-up order gets a number that
 the draft has; the earlier order's card stores it (`_with_number`).
 """
 
+from bot.drafts.choices import RELATIVE, STRENGTH, Choices
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage
 from bot.orders.card_text import cancelled_message
@@ -11,7 +12,7 @@ from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.status_cards import StatusCards
-from bot.orders.strength import STRENGTH, next_strength
+from bot.orders.variations import ENGINE, varied
 from bot.services import Services
 from jobs.orders import OrderState
 from jobs.queues.status import Status
@@ -79,19 +80,36 @@ class FollowUpOrders:
         again = again.model_copy(update={"options": {**card.order.wish.options, **options}})
         return await self._ordering.place(again, earlier=card)
 
-    async def another_strength(self, draft: Draft, number: int, step: str) -> PlacedOrder:
-        """Order the same again, a little stronger or weaker (`MORE`, `LESS`).
+    async def varied(self, draft: Draft, number: int, argument: str) -> PlacedOrder:
+        """Order the same again with a variation (`bot/orders/variations.py`).
 
-        At the bound it is the same order. Errors: see `retry`.
+        If it changes nothing, it is the same order.
+
+        Raises:
+            UnknownEngine: it names an engine that does not exist.
+            OrderForgotten, OrderRefused, QueueUnavailable, StoreUnavailable: see `retry`.
         """
         card = await self._card(draft, number)
-        strength = next_strength(card.order.wish, step)
-        if strength is None:
+        again = wanted = _again(draft, card)
+        if argument.startswith(ENGINE):
+            wanted = again.model_copy(update={"engine": argument.removeprefix(ENGINE)})
+            await self._services.queues.check_engine(str(wanted.engine))
+        elif (choices := varied(again.choices, argument)) is not None:
+            wanted = again.model_copy(update={"choices": choices})
+        if wanted == again:
             return PlacedOrder(card)
-        again = await self._with_number(_again(draft, card), card, f"strength {step}")
-        options = {**card.order.wish.options, STRENGTH: strength}
-        again = again.model_copy(update={"options": options})
-        return await self._ordering.place(again, earlier=card)
+        wanted = await self._with_number(wanted, card, argument)
+        return await self._ordering.place(wanted, earlier=card)
+
+    async def as_ordered(self, draft: Draft, number: int) -> tuple[Draft, OrderCard]:
+        """Return the draft with the choices of one of its orders, and that order's card.
+
+        Raises:
+            OrderForgotten: the order is not stored any more.
+            QueueUnavailable: Redis does not answer.
+        """
+        card = await self._card(draft, number)
+        return _again(draft, card), card
 
     async def one_of_all(self, draft: Draft, number: int, template: str) -> PlacedOrder:
         """Order one movement of an animation that shows several.
@@ -103,6 +121,7 @@ class FollowUpOrders:
             "movement": Movement(template=template),
             "engine": draft.engine,
             "options": draft.options,
+            "choices": draft.choices,
         }
         again = await self._with_number(_again(draft, card), card, f"template {template}")
         return await self._ordering.place(again.model_copy(update=one), earlier=card)
@@ -225,11 +244,13 @@ class FollowUpOrders:
 def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) -> Draft:
     """Return the draft with the choices of one of its orders, and `message` as its card."""
     wish = card.order.wish
+    chosen = (STRENGTH, RELATIVE)
     changes = {
         "movement": wish.movement,
         "face_boxes": wish.face_boxes,
         "engine": card.order.engine,
-        "options": wish.options,
+        "options": {name: value for name, value in wish.options.items() if name not in chosen},
+        "choices": Choices.of(wish, draft.choices.clip_start_s),
         "lead": card.lead if card.lead and wish.movement.files else draft.lead,
         "card": message,
     }

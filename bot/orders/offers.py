@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobs.engines import VOICE, EngineInfo
+from jobs.engines import PARTS, VOICE, EngineInfo
 from jobs.errors import UserError
 from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
@@ -60,8 +60,16 @@ class Offer:
 
         While no worker is online, those that were last online count.
         """
+        return self._all_take(VOICE)
+
+    @property
+    def takes_parts(self) -> bool:
+        """Whether all workers can show a part of a photo, and use a later part of a clip."""
+        return self._all_take(PARTS)
+
+    def _all_take(self, option: str) -> bool:
         options = self.understood.values() or [self.known[name].options for name in self.last]
-        return all(VOICE in one for one in options)
+        return all(option in one for one in options)
 
     def options(self, engine: str) -> frozenset[str]:
         """Return the options that every worker with that engine supports."""

@@ -29,7 +29,7 @@ from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.people import People
 from bot.services import Services
-from jobs.engines import VOICE, EngineInfo
+from jobs.engines import PARTS, VOICE, EngineInfo
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookJob, LookResult, Order, Record, Result
@@ -252,6 +252,7 @@ class Maker:
     store: FileStore
     warnings: tuple[MediaWarning, ...] = ()
     faces: tuple[Face, ...] = (FACE,)
+    photo_size: tuple[int, int] = (160, 120)
     errors: list[Exception] = field(default_factory=list)
     has_sound: bool = False
     clip_frames: int = 25
@@ -275,7 +276,7 @@ class Maker:
         if order.clip_key:
             clip_file = clip_key(order.draft, order.look_id, CLIP_DIGEST)
             await self.store.put(clip_file, b"a clip")
-            clip = make_clip(clip_file, frame_count=self.clip_frames)
+            clip = make_clip(clip_file, frame_count=self.clip_frames, has_sound=self.has_sound)
         voice = None
         if order.voice_key:
             await self.store.get(order.voice_key)  # it was fetched
@@ -285,7 +286,12 @@ class Maker:
             await self.store.put(curves, b"how a mouth speaks it")
             voice = make_voice(file=sound, curves=curves)
         photo = make_photo(
-            key, sheet=key, width=160, height=120, faces=self.faces, warnings=self.warnings
+            key,
+            sheet=key,
+            width=self.photo_size[0],
+            height=self.photo_size[1],
+            faces=self.faces,
+            warnings=self.warnings,
         )
         return LookResult(photo=photo, clip=clip, voice=voice)
 
@@ -347,13 +353,17 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
 
 ENGINE_INFOS = {
     "mesh": EngineInfo(
-        name="mesh", button="Sharper", preference=10, options=("strength", VOICE), max_faces=8
+        name="mesh",
+        button="Sharper",
+        preference=10,
+        options=(PARTS, "relative", "strength", VOICE),
+        max_faces=8,
     ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
         preference=20,
-        options=("best_frame_rank", "find_best_frame", VOICE),
+        options=("best_frame_rank", "find_best_frame", PARTS, VOICE),
         evaluates_motions=False,
     ),
 }

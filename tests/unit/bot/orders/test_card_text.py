@@ -14,11 +14,12 @@ from bot.orders.card_text import (
     failed_message,
     failure_content,
     is_worth_an_edit,
-    result_buttons,
+    result_keyboard,
     standing_of,
     status_content,
     time_text,
 )
+from bot.orders.offers import Offer
 from bot.orders.order_cards import OrderCard
 from bot.texts import ENGLISH
 from jobs.errors import EngineFailed, NoFaceInBox, NoFaceInClip
@@ -28,7 +29,7 @@ from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
 from jobs.wish import Movement
 from tests.unit.bot.cards import NOW_S, make_card, make_order, make_result
-from tests.wishes import make_clip, make_voice
+from tests.wishes import make_voice
 
 SHOWN = {"edits": 1, "edited_s": NOW_S - 100, "shown_phase": "waiting"}
 
@@ -165,9 +166,6 @@ def test_whatever_happens_an_order_costs_few_edits(chat: int, most: int) -> None
     assert card.shown_percent >= 50
 
 
-BEST_FRAME = {"find_best_frame", "best_frame_rank"}
-
-
 def taps(keyboard: Keyboard) -> dict[ButtonAction, ButtonData]:
     found = [button.data for row in keyboard for button in row]
     return {tap.action: tap for tap in found}
@@ -191,24 +189,22 @@ def test_caption_says_whose_voice_it_is() -> None:
     ]
 
 
+def offer_of(*options: str) -> Offer:
+    """What workers offer whose engine supports these options."""
+    return Offer(("mesh",), understood={"mesh": frozenset(options)})
+
+
 def test_next_movement_is_a_new_wish_and_the_file_is_the_orders() -> None:
-    found = taps(result_buttons(make_card(number=2), 3, (), ENGLISH))
+    found = taps(result_keyboard(make_card(number=2), 3, offer_of(), ENGLISH))
     assert found[ButtonAction.AGAIN].number == 3
     assert found[ButtonAction.AS_FILE].number == found[ButtonAction.DELETE].number == 2
-
-
-def test_another_frame_is_offered_for_ones_own_clip_if_the_engine_can() -> None:
-    clip = make_card(motion=Movement.of_clip(make_clip("looks/a/clip.mp4")))
-    assert ButtonAction.BEST_FRAME in taps(result_buttons(clip, 3, BEST_FRAME, ENGLISH))
-    assert ButtonAction.BEST_FRAME not in taps(
-        result_buttons(clip, 3, {"find_best_frame"}, ENGLISH)
-    )
-    assert ButtonAction.BEST_FRAME not in taps(result_buttons(make_card(), 3, BEST_FRAME, ENGLISH))
+    assert found[ButtonAction.MORE].number == 2
 
 
 def test_a_little_more_and_less_are_offered_as_far_as_they_go() -> None:
     def steps(card: OrderCard, *options: str) -> list[str]:
-        found = [button.data for row in result_buttons(card, 3, options, ENGLISH) for button in row]
+        keyboard = result_keyboard(card, 3, offer_of(*options), ENGLISH)
+        found = [button.data for row in keyboard for button in row]
         return [tap.argument for tap in found if tap.action is ButtonAction.STRENGTH]
 
     assert steps(make_card(), "strength") == ["less", "more"]
