@@ -29,6 +29,7 @@ from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingHealth
+from bot.gateway.sent_messages import SentMessages
 from bot.groups.chats import leave_chat, move_chat
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
@@ -46,6 +47,8 @@ from bot.owner.commands import OwnerCommands
 from bot.owner.handlers import add_guard, add_owner_handlers
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
+from bot.privacy.deletion import Deletion
+from bot.privacy.handlers import add_privacy_handlers
 from bot.services import Services
 from jobs.cleaning import Cleaning
 from jobs.metrics.order_metrics import OrderMetrics
@@ -67,7 +70,7 @@ log = logging.getLogger(__name__)
 
 _HOUR_S = 3600.0
 _SWEEP_EVERY_S = 0.5
-_CLEAN_EVERY_S = 300.0
+_CLEAN_EVERY_S = 60.0
 _print = partial(print, flush=True)
 
 
@@ -147,6 +150,7 @@ def _services(
     messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards))
     card_sender = CardSender(client, url, messenger)
     messenger.around_text = card_sender.record
+    messenger.sent_messages = SentMessages(client, url)
     return Services(
         queues=queues,
         drafts=drafts,
@@ -177,6 +181,7 @@ def _put_together(
         owner=settings.owner_contact,
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
+        backup_days=settings.backup_days,
         clip_s=settings.clip_max_s,
         file_bytes=file_bytes,
     )
@@ -200,6 +205,8 @@ def _put_together(
         groups,
     )
     add_group_handlers(application, groups)
+    deletion = Deletion(services, ordering, settings.backup_days)
+    add_privacy_handlers(application, deletion, services.messenger)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     add_tap_handlers(application, taps, albums, services.messenger)

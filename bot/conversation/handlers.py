@@ -1,19 +1,17 @@
 """Registers the handlers of private chats, and those of all buttons."""
 
-from collections.abc import Awaitable, Callable
+from telegram import Message
+from telegram.ext import CommandHandler, MessageHandler, filters
 
-from telegram import Message, Update
-from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
-
-from bot.callback_data import VERSION, ButtonAction
+from bot.callback_data import ButtonAction
 from bot.conversation.albums import Albums
 from bot.conversation.commands import Commands
 from bot.conversation.media_handler import MediaHandler
 from bot.conversation.taps import Taps
-from bot.gateway.application import AnyApplication, Context, on_message
+from bot.gateway.application import AnyApplication, on_message
 from bot.gateway.messenger import Messenger
-from bot.gateway.update_processor import allow_early_release
-from bot.gateway.updates import IncomingTap, TapAnswer, incoming_message, incoming_tap, media_of
+from bot.gateway.tap_handler import tap_handler
+from bot.gateway.updates import incoming_message, media_of
 
 
 def add_conversation_handlers(
@@ -45,25 +43,6 @@ def add_conversation_handlers(
 def add_tap_handlers(
     application: AnyApplication, taps: Taps, albums: Albums, messenger: Messenger
 ) -> None:
-    """Register the handlers of buttons, in private chats and in groups."""
-
-    def handler(
-        tap: Callable[[IncomingTap], Awaitable[TapAnswer]], action: ButtonAction | None = None
-    ) -> CallbackQueryHandler[Context, None]:
-        async def handle(update: Update, _context: Context) -> None:
-            query = update.callback_query
-            found = incoming_tap(query) if query else None
-            if query is None or found is None:
-                return
-            answer = await tap(found)
-            await messenger.answer(query.id, answer.text, is_alert=answer.is_alert)
-            if answer.only_shows:
-                allow_early_release()
-            if answer.then is not None:
-                await answer.then()
-
-        pattern = rf"^{VERSION}\|{action}\|" if action else None
-        return CallbackQueryHandler(handle, pattern)
-
-    application.add_handler(handler(albums.tap, ButtonAction.ALBUM))
-    application.add_handler(handler(taps.tap))
+    """Register the handlers of buttons, in private chats and in groups; those of others first."""
+    application.add_handler(tap_handler(albums.tap, messenger, ButtonAction.ALBUM))
+    application.add_handler(tap_handler(taps.tap, messenger))

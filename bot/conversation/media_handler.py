@@ -46,6 +46,7 @@ class ServiceTerms:
         owner: the owner's contact; may be empty.
         retain_input_h: how long photos, clips and recordings are kept after the last tap, h.
         retain_result_h: how long results are kept after they were sent, h.
+        backup_days: how long the owner keeps backups; 0: there are none.
         clip_s: the part of a clip that is used, s.
         file_bytes: the size of the largest file.
     """
@@ -55,6 +56,7 @@ class ServiceTerms:
     retain_result_h: float
     clip_s: float
     file_bytes: int
+    backup_days: int = 0
 
     def check(self, file: MediaFile) -> None:
         """Raise if a file is refused before it is downloaded.

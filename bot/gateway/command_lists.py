@@ -77,6 +77,7 @@ def private_commands(_: Texts) -> Commands:
         ("cancel", _("Cancel an order")),
         ("help", _("What works well, and which files I accept")),
         ("privacy", _("What is stored, and for how long")),
+        ("delete_me", _("Delete everything about you")),
         ("about", _("About this bot, and licences")),
     )
 

@@ -19,6 +19,7 @@ from bot.drafts.intake import Intake
 from bot.gateway.card_sender import CardSender
 from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.gateway.sent_messages import SentMessages
 from bot.gateway.updates import MediaFile
 from bot.orders.delivery import Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
@@ -184,6 +185,7 @@ async def bot_parts(
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
         sender = messenger(bot)
+        sender.sent_messages = SentMessages(client, url)
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),

@@ -31,6 +31,8 @@ from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.orders.delivery import Delivery
 from bot.orders.look_delivery import LookDelivery
+from bot.privacy.deletion import Deletion
+from bot.privacy.handlers import add_privacy_handlers
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
 from jobs.queues.assignment import Assignment
@@ -207,6 +209,8 @@ async def talking(
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)
         commands = Commands(services, parts.ordering, cards, CATALOGUE, TERMS)
+        deletion = Deletion(services, parts.ordering, backup_days=0)
+        add_privacy_handlers(application, deletion, services.messenger)
         add_conversation_handlers(application, media_handler, albums, commands)
         taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
         add_tap_handlers(application, taps, albums, services.messenger)

@@ -1,0 +1,24 @@
+"""Registers the handlers of `/delete_me`."""
+
+from telegram import Message
+from telegram.ext import CommandHandler, filters
+
+from bot.callback_data import ButtonAction
+from bot.gateway.application import AnyApplication, on_message
+from bot.gateway.messenger import Messenger
+from bot.gateway.tap_handler import tap_handler
+from bot.gateway.updates import incoming_message
+from bot.privacy.deletion import Deletion
+
+
+def add_privacy_handlers(
+    application: AnyApplication, deletion: Deletion, messenger: Messenger
+) -> None:
+    """Register them, before those of all other messages."""
+
+    async def delete_me(message: Message) -> None:
+        await deletion.ask(incoming_message(message))
+
+    private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
+    application.add_handler(CommandHandler("delete_me", on_message(delete_me), filters=private))
+    application.add_handler(tap_handler(deletion.tap, messenger, ButtonAction.FORGET))
