@@ -35,6 +35,7 @@ from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingHealth
+from bot.gateway.sent_messages import SentMessages
 from bot.groups.chats import leave_chat, move_chat
 from bot.groups.group_choices import settings_of_group
 from bot.groups.group_settings import GroupSettingsStore
@@ -65,6 +66,8 @@ from bot.owner.handlers import add_guard, add_news_handlers, add_owner_handlers
 from bot.owner.limit_commands import LimitCommands
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
+from bot.privacy.deletion import Deletion
+from bot.privacy.handlers import add_privacy_handlers
 from bot.services import Services
 from bot.statistics import Statistics
 from bot.texts import speaking
@@ -89,7 +92,7 @@ log = logging.getLogger(__name__)
 
 _HOUR_S = 3600.0
 _SWEEP_EVERY_S = 0.5
-_CLEAN_EVERY_S = 300.0
+_CLEAN_EVERY_S = 60.0
 _BROADCASTS_EVERY_S = 1.0
 _print = partial(print, flush=True)
 
@@ -179,6 +182,7 @@ def _services(
     card_sender = CardSender(client, url, messenger, texts)
     messenger.around_text = card_sender.record
     people = People(client, url, frozenset(settings.admins), is_open=settings.open)
+    messenger.sent_messages = SentMessages(client, url)
     return Services(
         queues=queues,
         drafts=drafts,
@@ -216,6 +220,7 @@ def _put_together(
         owner=settings.owner_contact,
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
+        backup_days=settings.backup_days,
         file_bytes=file_bytes,
     )
     intake = Intake(services, file_bytes)
@@ -251,6 +256,8 @@ def _put_together(
         groups,
     )
     add_group_handlers(application, groups)
+    deletion = Deletion(services, ordering, settings.backup_days)
+    add_privacy_handlers(application, deletion)
     add_settings_commands(application, settings_commands)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
@@ -259,6 +266,7 @@ def _put_together(
     by_action = {
         ButtonAction.ALBUM: albums.tap,
         ButtonAction.MORE: history.taps.more,
+        ButtonAction.FORGET: deletion.tap,
         ButtonAction.FORM: history.taps.form,
         ButtonAction.HISTORY: history.pages.tap,
         ButtonAction.SETTINGS: settings_commands.tap,

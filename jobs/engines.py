@@ -32,6 +32,8 @@ only if all live workers advertise this. It is no option that an order names.
 MEDIA_OPTION = "media-"
 MEDIA_TASKS = tuple(MEDIA_OPTION + kind for kind in ("form", "sheet"))
 """Likewise: the kinds of tasks (`jobs/media_tasks.py`) that it takes from the queue `media`."""
+PARTS = "parts"
+"""Same as `VOICE`: orders may show a part of the photo, looks may use a later part of a clip."""
 
 EngineName = Annotated[AnyEngineName, AfterValidator(current_name)]
 """Today's name; a former one is read as today's."""

@@ -161,7 +161,7 @@ def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> M
 
 
 def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Keyboard:
-    """The buttons for movements on pages, own files, all in one, the engine, and closing.
+    """The buttons for movements on pages, own files, all in one, more choices, and closing.
 
     The movement that was chosen before the warnings comes first, as does the draft's clip or
     recording.
@@ -182,9 +182,8 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
         own.append(_tap(draft, voice_label, ButtonAction.OWN_LEAD, ASK_FOR_VOICE))
     rows: list[tuple[Button, ...]] = [(button,) for button in first]
     rows += [*_movement_rows(draft, choice, page), tuple(own), _show_all(draft, choice, _, page)]
-    if len(choice.engines) > 1:
-        rows.append(tuple(_engine(draft, engine, choice, _) for engine in choice.engines))
-    return (*filter(None, rows), _drop_row(draft, _))
+    more = _tap(draft, _("⋯ More"), ButtonAction.OPTION, "page")
+    return (*filter(None, rows), (more, *_drop_row(draft, _)))
 
 
 def ask_for_clip(clip_s: float, _: Texts, *, in_group: bool) -> str:
@@ -284,13 +283,6 @@ def label_of(template: Template) -> str:
 
 def _movement(draft: Draft, template: Template) -> Button:
     return _tap(draft, label_of(template), ButtonAction.TEMPLATE, template.name)
-
-
-def _engine(draft: Draft, engine: str, choice: Choice, _: Texts) -> Button:
-    button = choice.buttons.get(engine)
-    label = f"{_(button)} ({engine})" if button else engine
-    mark = "✓ " if engine == choice.engine else ""
-    return _tap(draft, f"{mark}{label}", ButtonAction.ENGINE, engine)
 
 
 def _after_warnings(draft: Draft, text: str, _: Texts) -> str:

@@ -109,6 +109,7 @@ def private_commands(_: Texts) -> Commands:
         ("language", _("The language I speak")),
         ("settings", _("Your settings")),
         ("privacy", _("What is stored, and for how long")),
+        ("delete_me", _("Delete everything about you")),
         ("about", _("About this bot, and licences")),
     )
 

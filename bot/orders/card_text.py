@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass, field
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
+from bot.drafts.choices import strength_of
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, MessageContent
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
-from bot.orders.strength import strength_of
 from bot.texts import DEFAULT_LANGUAGE, Texts, current_language
 from jobs.errors import AnimatoError, BrokenTemplate, NoFaceInBox, UnknownTemplate, UserError
 from jobs.orders import OrderState, Result, Stage

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.drafts.choices import Choices, view_box
 from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
@@ -240,6 +241,7 @@ class Ordering:
             "reserved_number": draft.number,
             "engine": draft.engine,
             "options": draft.options,
+            "reserved_choices": draft.choices,
             "lead": draft.lead,
         }
 
@@ -280,14 +282,20 @@ class Ordering:
             face_count=len(draft.face_boxes),
         )
         understood = offer.options(engine)
-        options = {name: value for name, value in draft.options.items() if name in understood}
+        choices = Choices() if movement.templates else draft.choices
+        wanted = draft.options | choices.options(has_clip=movement.clip is not None)
+        options = {name: value for name, value in wanted.items() if name in understood}
         if movement.clip is not None and FIND_BEST_FRAME in understood:
             options.setdefault(FIND_BEST_FRAME, True)
+        photo = made_of.photo
+        view = view_box(choices.view, draft.face_boxes, photo.width, photo.height)
         wish = Wish(
-            photo=made_of.photo,
+            photo=photo,
             face_boxes=draft.face_boxes,
             movement=movement.model_copy(update={"frames": _frames(movement, templates)}),
             options=options,
+            view=view if offer.takes_parts else None,
+            audio=not (choices.is_muted and movement.clip),
         )
         cost_s = await self._estimates.cost_s(engine, wish.cost_frames)
         return Order(

@@ -188,12 +188,12 @@ def drafts_key(chat: int) -> str:
     return f"animato:drafts:{chat}"
 
 
-def conversation_key(chat: int, person: int) -> str:
+def conversation_key(chat: int | str, person: int) -> str:
     """The state of the conversation with a person in a chat."""
     return f"animato:desk:{chat}:{person}"
 
 
-def shown_key(chat: int, message_id: int) -> str:
+def shown_key(chat: int | str, message_id: int | str) -> str:
     """The draft that a message of the bot belongs to."""
     return f"animato:shown:{chat}:{message_id}"
 
@@ -201,6 +201,11 @@ def shown_key(chat: int, message_id: int) -> str:
 def sending_key(chat: int) -> str:
     """The cards of a chat that are being sent and may have arrived."""
     return f"animato:sending:{chat}"
+
+
+def messages_key(chat: int) -> str:
+    """The bot's messages in a chat of the last 48 hours."""
+    return f"animato:messages:{chat}"
 
 
 def texts_key(chat: int) -> str:

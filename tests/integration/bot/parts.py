@@ -20,6 +20,7 @@ from bot.drafts.intake import Intake
 from bot.gateway.card_sender import CardSender
 from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.gateway.sent_messages import SentMessages
 from bot.gateway.updates import MediaFile
 from bot.groups.group_settings import GroupSettingsStore
 from bot.history.parts import HistoryParts
@@ -39,7 +40,7 @@ from bot.people import People
 from bot.services import Services
 from bot.statistics import Statistics
 from bot.texts import ENGLISH, Texts
-from jobs.engines import MEDIA_TASKS, VOICE, EngineInfo
+from jobs.engines import MEDIA_TASKS, PARTS, VOICE, EngineInfo
 from jobs.media_jobs import MediaJob
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
@@ -202,6 +203,7 @@ async def bot_parts(
         people = People(client, url, frozenset({ADMIN}), is_open=True)
         group_settings = GroupSettingsStore(client, url)
         titles = partial(with_title, catalogue=CATALOGUE, texts=texts)
+        sender.sent_messages = SentMessages(client, url)
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
@@ -283,6 +285,7 @@ class Maker:
     store: FileStore
     warnings: tuple[MediaWarning, ...] = ()
     faces: tuple[Face, ...] = (FACE,)
+    photo_size: tuple[int, int] = (160, 120)
     errors: list[Exception] = field(default_factory=list)
     has_sound: bool = False
     clip_frames: int = 25
@@ -307,7 +310,7 @@ class Maker:
         if order.clip_key:
             clip_file = clip_key(order.draft, order.look_id, CLIP_DIGEST)
             await self.store.put(clip_file, b"a clip")
-            clip = make_clip(clip_file, frame_count=self.clip_frames)
+            clip = make_clip(clip_file, frame_count=self.clip_frames, has_sound=self.has_sound)
         voice = None
         if order.voice_key:
             await self.store.get(order.voice_key)  # it was fetched
@@ -317,7 +320,12 @@ class Maker:
             await self.store.put(curves, b"how a mouth speaks it")
             voice = make_voice(file=sound, curves=curves)
         photo = make_photo(
-            key, sheet=key, width=160, height=120, faces=self.faces, warnings=self.warnings
+            key,
+            sheet=key,
+            width=self.photo_size[0],
+            height=self.photo_size[1],
+            faces=self.faces,
+            warnings=self.warnings,
         )
         return LookResult(photo=photo, clip=clip, voice=voice)
 
@@ -390,14 +398,14 @@ ENGINE_INFOS = {
         name="mesh",
         button="Sharper",
         preference=10,
-        options=("strength", VOICE, *MEDIA_TASKS),
+        options=(PARTS, "relative", "strength", VOICE, *MEDIA_TASKS),
         max_faces=8,
     ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
         preference=20,
-        options=("best_frame_rank", "find_best_frame", VOICE, *MEDIA_TASKS),
+        options=("best_frame_rank", "find_best_frame", PARTS, VOICE, *MEDIA_TASKS),
         evaluates_motions=False,
     ),
 }
