@@ -4,6 +4,8 @@ A `UserError` says what is wrong and what to do next; where its sentence is abou
 the chat has another one. An `OperatorError` is only called our mistake, without any detail.
 """
 
+from collections.abc import Mapping
+
 from bot.gateway.updates import MediaFile
 from bot.texts import Texts
 from jobs.errors import (
@@ -109,9 +111,14 @@ def error_text(error: AnimatoError, _: Texts, lead: MediaFile | None = None) -> 
     sentences = _IN_A_CHAT
     if lead is not None:
         sentences = _IN_A_CHAT | (_OF_A_VOICE if lead.is_voice else _OF_A_CLIP)
-    for kind, sentence in sentences.items():
-        if isinstance(error, kind):
-            return _(sentence, **error.fields)
-    if isinstance(error, UserError):
-        return _(type(error).sentence, **error.fields)
-    return _(OURS)
+    return _(sentence_in_chat(type(error), sentences) or OURS, **error.fields)
+
+
+def sentence_in_chat(
+    kind: type[AnimatoError], sentences: Mapping[type[AnimatoError], str] = _IN_A_CHAT
+) -> str | None:
+    """Return the sentence for a kind of error, a msgid; None if it is only called our mistake."""
+    for one, sentence in sentences.items():
+        if issubclass(kind, one):
+            return sentence
+    return kind.sentence if issubclass(kind, UserError) else None
