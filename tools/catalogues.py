@@ -38,6 +38,8 @@ def read_catalogue(language: str, folder: Path = LOCALES) -> Catalog:
 def updated(catalogue: Catalog, messages: Iterable[Message]) -> Catalog:
     """Return a catalogue of exactly these messages, with the translations that were there."""
     result = Catalog(locale=catalogue.locale)
+    # Babel's own rule has a form for millions in some languages.
+    result.mime_headers = [("Plural-Forms", catalogue.plural_forms)]
     for message in sorted(messages, key=lambda one: sorted(one.places)):
         known = catalogue.get(message.msgid)
         ids = (message.msgid, message.plural) if message.plural else message.msgid

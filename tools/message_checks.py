@@ -27,12 +27,10 @@ def problems_of(
             continue
         for problem in _problems_of_translation(message, found, catalogue):
             yield f"{language}: {problem}: {_shown(message.msgid)}"
-    for found in catalogue:
-        msgid = found.id[0] if isinstance(found.id, tuple) else found.id
+    for found in (*catalogue, *catalogue.obsolete.values()):
+        msgid = str(found.id[0] if isinstance(found.id, list | tuple) else found.id)
         if msgid and msgid not in messages:
             yield f"{language}: no longer used: {_shown(msgid)}"
-    for msgid in catalogue.obsolete:
-        yield f"{language}: no longer used: {_shown(str(msgid))}"
 
 
 def problems_of_english(messages: Mapping[str, Message]) -> Iterator[str]:

@@ -138,7 +138,7 @@ class _Reader:
             if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
         ]
         if len(literals) == count:
-            self._found.add(self._place, *literals)
+            self._found.add(self._place, literals[0], literals[1] if count > 1 else None)
         elif call.args and isinstance(call.args[0], ast.JoinedStr | ast.BinOp | ast.IfExp):
             line = f"{self._place}:{call.lineno}: a msgid must be a literal, with named fields"
             self._found.problems.append(line)
@@ -151,17 +151,16 @@ class _Reader:
                 of_module.update(ast.walk(statement.value))
         known.update(_others_than_texts(tree))
         for node in ast.walk(tree):
-            if node in known or not isinstance(node, ast.Constant) or not _is_sentence(node.value):
+            if node in known or not isinstance(node, ast.Constant):
+                continue
+            text = node.value
+            if not isinstance(text, str) or not _SENTENCE.fullmatch(text):
                 continue
             if node in of_module:
-                self._found.add(self._place, node.value)
-            elif node.value not in self._found.messages:
-                line = f'{self._place}:{node.lineno}: not translated: "{node.value[:50]}"'
+                self._found.add(self._place, text)
+            elif text not in self._found.messages:
+                line = f'{self._place}:{node.lineno}: not translated: "{text[:50]}"'
                 self._found.problems.append(line)
-
-
-def _is_sentence(value: object) -> bool:
-    return isinstance(value, str) and _SENTENCE.fullmatch(value) is not None
 
 
 def _others_than_texts(tree: ast.Module) -> Iterator[ast.AST]:
@@ -182,31 +181,32 @@ def _others_than_texts(tree: ast.Module) -> Iterator[ast.AST]:
 def _uses_in(tree: ast.Module) -> Iterator[tuple[Use, ast.AST]]:
     """Yield nodes whose texts are shown somewhere with a narrower limit than messages."""
     for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        if function.name.endswith("_commands"):
-            yield Use.COMMAND, function
-        if function.name == "caption":
-            yield Use.CAPTION, function
-        if function.name == "descriptions":
-            for node in ast.walk(function):
-                if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-                    yield from zip(
-                        (Use.DESCRIPTION, Use.SHORT_DESCRIPTION), node.value.elts, strict=True
-                    )
-        for use in (Use.BUTTON, Use.ANSWER):
-            calls = [
-                node
-                for node in ast.walk(function)
-                if isinstance(node, ast.Call) and _use_of(node) is use
-            ]
-            names = {
-                node.id for call in calls for node in ast.walk(call) if isinstance(node, ast.Name)
-            }
-            yield from ((use, call) for call in calls)
-            for node in ast.walk(function):
-                if isinstance(node, ast.Assign) and names & {*map(_name_of, _targets(node))}:
-                    yield use, node.value
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            if function.name.endswith("_commands"):
+                yield Use.COMMAND, function
+            elif function.name == "caption":
+                yield Use.CAPTION, function
+            elif function.name == "descriptions":
+                yield from _descriptions_in(function)
+            for use in (Use.BUTTON, Use.ANSWER):
+                yield from ((use, node) for node in _shown_by_calls(function, use))
+
+
+def _descriptions_in(function: ast.AST) -> Iterator[tuple[Use, ast.AST]]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+            yield from zip((Use.DESCRIPTION, Use.SHORT_DESCRIPTION), node.value.elts, strict=True)
+
+
+def _shown_by_calls(function: ast.AST, use: Use) -> Iterator[ast.AST]:
+    """Yield the calls that show texts so, and the values of the names that they are given."""
+    nodes = list(ast.walk(function))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and _use_of(node) is use]
+    yield from calls
+    names = {node.id for call in calls for node in ast.walk(call) if isinstance(node, ast.Name)}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and names & set(map(_name_of, node.targets)):
+            yield node.value
 
 
 def _use_of(call: ast.Call) -> Use | None:
@@ -214,12 +214,6 @@ def _use_of(call: ast.Call) -> Use | None:
     if name.endswith("button") or name == "_tap":
         return Use.BUTTON
     return Use.ANSWER if name in ("tapanswer", "answer", "_refuse") else None
-
-
-def _targets(node: ast.Assign) -> Iterator[ast.AST]:
-    for target in node.targets:
-        # With several targets it is not known which of the values goes where.
-        yield from () if isinstance(target, ast.Tuple) else (target,)
 
 
 def _literals_in(node: ast.AST) -> Iterator[str]:
@@ -238,11 +232,9 @@ def _name_of(node: ast.AST) -> str:
 def _add_published(found: Found) -> None:
     """Add what is not in the bot's code: what it shows of errors, workers and movements."""
     for module in pkgutil.walk_packages(bot.__path__, "bot."):
-        importlib.import_module(module.name)
+        importlib.import_module(module.name)  # defines errors of its own
     for error in _kinds_of(UserError):
-        sentence = sentence_in_chat(error)
-        if sentence:
-            found.add("jobs/errors.py", sentence, use=Use.ANSWER)
+        found.add("jobs/errors.py", sentence_in_chat(error) or "", use=Use.ANSWER)
     for warning in MediaWarning:
         found.add("jobs/model.py", warning.value)
     for state in (*OrderState, *WorkerState):
@@ -250,13 +242,11 @@ def _add_published(found: Found) -> None:
     for engine in map(find_engine, engine_names()):
         place = f"inference/engines/{engine.name}.py"
         found.add(place, engine.label, use=Use.CAPTION)
-        if engine.preference:
-            found.add(place, engine.credits or engine.title)
-        if engine.button:
-            found.add(place, engine.button, use=Use.BUTTON)
+        found.add(place, engine.credits or engine.title)
+        found.add(place, engine.button, use=Use.BUTTON)
     for template in Catalogue.load(SHIPPED_TEMPLATES):
-        if template.description:
-            found.add("templates/templates.yaml", template.description)
+        found.add("templates/templates.yaml", template.description)
+    found.messages.pop("", None)
 
 
 def _kinds_of(kind: type[UserError]) -> Iterable[type[UserError]]:
