@@ -3,6 +3,7 @@
 import string
 from collections.abc import Iterator, Mapping
 
+from babel.core import UnknownLocaleError
 from babel.messages.catalog import Catalog
 from babel.messages.catalog import Message as Translation
 
@@ -58,7 +59,7 @@ def problems_of_code(language: str) -> Iterator[str]:
         return
     try:
         language_name(language)
-    except ValueError:
+    except UnknownLocaleError:
         yield f"{language}: there is no such language"
 
 
@@ -80,7 +81,7 @@ def _problems_of_translation(
         # In a plural form for one thing, the number may be a word.
         if fields != wanted and not (message.plural and fields == wanted - {("count", "")}):
             yield f"its fields are not {_listed(wanted)} but {_listed(fields)}"
-        if problem := _too_long(message, text):
+        elif problem := _too_long(message, text):
             yield problem
 
 
@@ -91,7 +92,7 @@ def _too_long(message: Message, text: str) -> str | None:
     count = sum(len(literal) + (0 if name is None else width) for literal, name, _, _ in parts)
     if count <= message.limit:
         return None
-    return f"{count} characters, but a {narrowest.name.lower()} has {message.limit}"
+    return f"{count} characters, over the limit of {message.limit} ({narrowest.name.lower()})"
 
 
 def _strings_of(found: Translation) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from bot.callback_data import ButtonData
 from bot.gateway.rate_limiter import ChatRateLimiter
 from jobs.model import Value
 
+_ANSWER_CHARACTERS = 200  # what Telegram allows
 DROPPABLE = {"droppable": True}
 # Telegram's error texts.
 _UNCHANGED = "not modified"
@@ -254,7 +255,8 @@ class Messenger:
         return await _harmless(self.bot.delete_message(chat_id, message_id))
 
     async def answer(self, query_id: str, text: str = "", *, is_alert: bool = False) -> None:
-        """Answer a tap; ignore that it is too old."""
+        """Answer a tap; ignore that it is too old. A text that is too long is cut off."""
+        text = text[:_ANSWER_CHARACTERS]
         try:
             await self.bot.answer_callback_query(query_id, text or None, show_alert=is_alert)
         except BadRequest as error:
