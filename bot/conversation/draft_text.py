@@ -131,12 +131,16 @@ def faces_content(draft: Draft, _: Texts, max_faces: int = 1) -> MessageContent:
     """
     faces = draft.faces[:MOST_FACES]
     buttons = [_tap(draft, str(face.number), ButtonAction.FACE, str(face.number)) for face in faces]
-    text = _("I found {count} faces. Which one should I animate?", count=len(draft.faces))
+    text = _.plural(
+        "I found {count} face. Should I animate it?",
+        "I found {count} faces. Which one should I animate?",
+        len(draft.faces),
+    )
     rows = in_rows(buttons, even_width(len(buttons), _FACES_IN_A_ROW))
     if max_faces > 1:
         label = _("👥 All of them")
         if len(draft.faces) > max_faces:
-            label = _("👥 The {count} largest", count=max_faces)
+            label = _.plural("👥 The largest", "👥 The {count} largest", max_faces)
         rows.append((_tap(draft, label, ButtonAction.FACE, ALL_FACES),))
     return MessageContent(_after_warnings(draft, text, _), (*rows, _drop_row(draft, _)))
 
@@ -150,7 +154,11 @@ def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> M
         text = _("Your clip, or another movement?")
     count = len(draft.face_boxes)
     if count > 1:
-        cost = _("{count} faces will move: {count} times the work of one.", count=count)
+        cost = _.plural(
+            "{count} face will move.",
+            "{count} faces will move: {count} times the work of one.",
+            count,
+        )
         text = f"{cost}\n{text}"
     if not choice.engines:
         offline = _("No worker is online right now. Your order will wait for one.")

@@ -29,6 +29,7 @@ from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.sent_messages import SentMessages
 from jobs.model import Value
 
+_ANSWER_CHARACTERS = 200  # what Telegram allows
 DROPPABLE = {"droppable": True}
 SEEN_EMOJI, DONE_EMOJI = "👀", "👍"
 """Reactions."""
@@ -233,7 +234,8 @@ class Messenger:
                 await self.bot.delete_messages(chat_id, batch)
 
     async def answer(self, query_id: str, text: str = "", *, is_alert: bool = False) -> None:
-        """Answer a tap; ignore that it is too old."""
+        """Answer a tap; ignore that it is too old. A text that is too long is cut off."""
+        text = text[:_ANSWER_CHARACTERS]
         try:
             await self.bot.answer_callback_query(query_id, text or None, show_alert=is_alert)
         except BadRequest as error:

@@ -197,13 +197,15 @@ def order_title(wish: Wish, catalogue: Catalogue, _: Texts) -> str:
     if movement.templates:
         if len(movement.templates) == len(catalogue):
             return _("✨ All movements")
-        return _("✨ {count} movements", count=len(movement.templates))
+        return _.plural("✨ {count} movement", "✨ {count} movements", len(movement.templates))
     if movement.template:
         title = title_of(catalogue.get(movement.template))
     else:
         title = _("🎤 Speaking") if wish.voice else _("🎬 Your clip")
     if wish.face_count > 1:
-        title = _("{title}, {count} faces", title=title, count=wish.face_count)
+        title = _.plural(
+            "{title}, {count} face", "{title}, {count} faces", wish.face_count, title=title
+        )
     if strength != 1:
         title = _("{title}, strength {percent} %", title=title, percent=round(100 * strength))
     return title

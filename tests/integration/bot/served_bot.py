@@ -23,7 +23,7 @@ from tests.integration.bot.result_pages import with_button
 from tests.integration.bot.running import settings_for, until
 from tests.integration.bot.talk import Painter, data_of, text_of
 from tests.integration.sandbox import media
-from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk, Part
 
 Message = dict[str, Any]
 
@@ -114,7 +114,10 @@ class ServedBot:
 async def serve_bot(
     server: Sandbox, url: str, desk: Desk, folder: Path, **settings: Any
 ) -> AsyncIterator[ServedBot]:
-    """The bot at work; its admin is Admin, and everybody is served, unless told otherwise."""
+    """The bot at work; its admin is Admin, and everybody is served, unless told otherwise.
+
+    Everybody's language is English, Bob's too.
+    """
     facts: dict[str, Any] = {
         "redis_url": SecretStr(url),
         "admins": (ADMIN,),
@@ -124,6 +127,7 @@ async def serve_bot(
     }
     ending, store = asyncio.Event(), local_store(folder)
     async with AsyncExitStack() as stack:
+        await desk.post("persons", user_id=BOB, language_code="en")
         queues = await stack.enter_async_context(Queues(url, ["mesh"]))
         served_bot = ServedBot(desk, queues, store, Painter(store))
         work = asyncio.create_task(
