@@ -206,10 +206,10 @@ def _put_together(
         groups,
     )
     add_group_handlers(application, groups)
-    add_conversation_handlers(application, media_handler, albums, commands)
-    taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     history = HistoryParts.create(services, catalogue, invites=settings.try_it_button)
     add_history_handlers(application, history.pages, history.inline)
+    add_conversation_handlers(application, media_handler, albums, commands)
+    taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     other_taps = {
         ButtonAction.ALBUM: albums.tap,
         ButtonAction.MORE: history.taps.more,

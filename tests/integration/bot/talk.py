@@ -221,10 +221,10 @@ async def talking(
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)
         commands = Commands(services, parts.ordering, cards, CATALOGUE, TERMS)
-        add_conversation_handlers(application, media_handler, albums, commands)
-        taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
         history = parts.history
         add_history_handlers(application, history.pages, history.inline)
+        add_conversation_handlers(application, media_handler, albums, commands)
+        taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
         other_taps = {
             ButtonAction.ALBUM: albums.tap,
             ButtonAction.MORE: history.taps.more,
