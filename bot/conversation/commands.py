@@ -133,7 +133,8 @@ class Commands:
             "voice without music works best.\n\n"
             "In groups: reply to a photo with /animate; then reply to my message with a clip or a "
             "voice message.\n\n"
-            "/queue shows your orders, /cancel cancels one, /privacy says what is stored.",
+            "/history shows your last videos, /queue your orders; /cancel cancels one; /privacy "
+            "says what is stored.",
             mb=terms.file_bytes // _MB,
             seconds=terms.clip_s,
             most=LONG_CLIP * terms.clip_s,

@@ -7,15 +7,18 @@ import pytest
 from bot.history.pages import PAGE_SIZE
 from bot.history.store import KEPT_S, MOST_RESULTS, HistoryEntry, cached_as
 from jobs.media_tasks import DrawSheet, Form
+from jobs.queues.delivery_records import DeliveryRecord, write_record
 from jobs.queues.heartbeats import WorkerRegistry
+from jobs.queues.outbox import DeliveryJob
 from tests.integration.bot import talk as talks
 from tests.integration.bot.golden import check_transcript
-from tests.integration.bot.parts import BotParts
+from tests.integration.bot.parts import BotParts, Maker, delivering
 from tests.integration.bot.running import BOT, until
 from tests.integration.bot.talk import Message, Talk, labels, text_of
+from tests.integration.bot.test_delivery import finished, results, settled
 from tests.integration.bot.test_taps import ordered
 from tests.integration.sandbox import media
-from tests.integration.sandbox.desk import ALICE, BOB
+from tests.integration.sandbox.desk import ALICE, BOB, Desk
 
 pytestmark = pytest.mark.local_sockets
 
@@ -209,3 +212,34 @@ async def test_result_noted_twice_keeps_its_file_id(parts: BotParts) -> None:
     await history.add(ALICE, entry)
     await history.add(ALICE, entry.model_copy(update={"file_ids": {}}))
     assert (await history.read(ALICE)).entries == (entry,)
+
+
+async def test_deleted_result_leaves_the_history(talk: Talk) -> None:
+    video = await ordered(talk)
+    await talk.shows("done in")
+    await talk.tap("Delete", video)
+    await talk.gone(video)
+    assert (await talk.parts.services.history.read(ALICE)).entries == ()
+
+
+async def test_button_of_a_deleted_entry_says_so(talk: Talk) -> None:
+    (entry,) = await filled(talk.parts, 1)
+    shown = await opened(talk, "1. 😊 Smile 1, ")
+    await talk.parts.services.history.remove(ALICE, entry.order_id)
+    answer = await talk.tap("1", shown)
+    assert answer["text"] == "This result is not in your history any more."
+
+
+async def test_result_that_arrived_before_the_bot_died_is_in_the_history(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    (draft,) = await finished(parts, maker, desk, ALICE)
+    queues = parts.services.queues
+    (ended,) = await queues.finished_since(0, queues.engine_queues)
+    record = DeliveryRecord().begun(parts.clock()).arrived(77)
+    await write_record(queues, DeliveryJob.of(ended).delivery_id, record)
+    async with delivering(parts):
+        await settled(parts)
+    (entry,) = (await parts.services.history.read(ALICE)).entries
+    assert (entry.order_id, entry.message_id, entry.file_ids) == (draft.order_id, 77, {})
+    assert await results(desk) == []
