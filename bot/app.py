@@ -259,10 +259,10 @@ def _put_together(
     deletion = Deletion(services, ordering, settings.backup_days)
     add_privacy_handlers(application, deletion)
     add_settings_commands(application, settings_commands)
-    add_conversation_handlers(application, media_handler, albums, commands)
-    taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     history = HistoryParts.create(services, catalogue, invites=settings.try_it_button)
     add_history_handlers(application, history.pages, history.inline)
+    add_conversation_handlers(application, media_handler, albums, commands)
+    taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     by_action = {
         ButtonAction.ALBUM: albums.tap,
         ButtonAction.MORE: history.taps.more,

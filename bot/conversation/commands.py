@@ -137,8 +137,8 @@ class Commands:
             "voice without music works best.\n\n"
             "In groups: reply to a photo with /animate; then reply to my message with a clip or a "
             "voice message.\n\n"
-            "/queue shows your orders, /cancel cancels one, /privacy says what is stored, "
-            "/delete_me deletes it.",
+            "/history shows your last videos, /queue your orders; /cancel cancels one; /privacy "
+            "says what is stored, /delete_me deletes it.",
             mb=terms.file_bytes // _MB,
             seconds=clip_s,
             most=LONG_CLIP * clip_s,

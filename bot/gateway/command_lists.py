@@ -103,6 +103,7 @@ def private_commands(_: Texts) -> Commands:
     """For everybody, in private."""
     return (
         ("templates", _("The movements")),
+        ("history", _("Your last videos")),
         ("queue", _("Your orders")),
         ("cancel", _("Cancel an order")),
         ("help", _("What works well, and which files I accept")),

@@ -123,9 +123,13 @@ class RecordedMetrics(OrderMetrics):
     def __init__(self) -> None:
         super().__init__()
         self.outcomes: list[DeliveryOutcome] = []
+        self.shared = 0
 
     def count_delivery(self, outcome: DeliveryOutcome) -> None:
         self.outcomes.append(outcome)
+
+    def count_shared(self) -> None:
+        self.shared += 1
 
 
 @dataclass

@@ -248,10 +248,10 @@ async def talking(
         add_settings_commands(application, settings)
         deletion = Deletion(services, parts.ordering, backup_days=0)
         add_privacy_handlers(application, deletion)
-        add_conversation_handlers(application, media_handler, albums, commands)
-        taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
         history = parts.history
         add_history_handlers(application, history.pages, history.inline)
+        add_conversation_handlers(application, media_handler, albums, commands)
+        taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
         by_action = {
             ButtonAction.ALBUM: albums.tap,
             ButtonAction.MORE: history.taps.more,
