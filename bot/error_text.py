@@ -33,7 +33,7 @@ from jobs.errors import (
     UnsupportedSound,
     UserError,
 )
-from jobs.service_errors import TooManyOrdersToday
+from jobs.service_errors import PhotoBlocked, TooManyOrdersToday
 
 OURS = "Something went wrong on our side. Please try again in a few minutes."
 
@@ -123,7 +123,10 @@ def error_text(error: AnimatoError, _: Texts, lead: MediaFile | None = None) -> 
         if isinstance(error, kind):
             return _(sentence, **fields)
     if isinstance(error, UserError):
-        return _(type(error).sentence, **error.fields)
+        text = _(type(error).sentence, **error.fields)
+        if isinstance(error, PhotoBlocked) and (contact := error.fields["contact"]):
+            text += " " + _("The owner: {contact}", contact=contact)
+        return text
     return _(OURS)
 
 
