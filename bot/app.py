@@ -46,6 +46,7 @@ from bot.history.parts import HistoryParts
 from bot.history.store import HistoryStore
 from bot.languages import Languages, add_language_handler
 from bot.limits import Limits
+from bot.orders.blocked_photos import BlockedPhotos
 from bot.orders.card_text import with_title
 from bot.orders.delivery import DELIVER_RULES, Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
@@ -64,6 +65,7 @@ from bot.owner.commands import OwnerCommands
 from bot.owner.desk import OwnerDesk
 from bot.owner.handlers import add_guard, add_news_handlers, add_owner_handlers
 from bot.owner.limit_commands import LimitCommands
+from bot.owner.report_taps import ReportTaps
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
 from bot.privacy.deletion import Deletion
@@ -192,6 +194,7 @@ def _services(
         languages=Languages(people, group_settings, texts, settings.language),
         limits=Limits(client, url, queues.limits, settings.clip_max_s),
         statistics=Statistics(client, url, time.time),
+        blocked_photos=BlockedPhotos(client, url, store, settings.owner_contact),
         offers=Offers(WorkerRegistry(client), KnownEngines(client), settings.default_engine),
         messenger=messenger,
         card_sender=card_sender,
@@ -270,6 +273,7 @@ def _put_together(
         ButtonAction.FORM: history.taps.form,
         ButtonAction.HISTORY: history.pages.tap,
         ButtonAction.SETTINGS: settings_commands.tap,
+        ButtonAction.REPORT: ReportTaps(services, ordering).tap,
     }
     add_tap_handlers(application, services.messenger, taps, by_action)
     notes = AdminNotes(services)

@@ -34,7 +34,7 @@ from jobs.errors import (
     UnsupportedSound,
     UserError,
 )
-from jobs.service_errors import TooManyOrdersToday
+from jobs.service_errors import PhotoBlocked, TooManyOrdersToday
 
 OURS = "Something went wrong on our side. Please try again in a few minutes."
 
@@ -120,7 +120,10 @@ def error_text(error: AnimatoError, _: Texts, lead: MediaFile | None = None) -> 
         fields = {**fields, "time": wait_text(seconds, _)}
     if lead is not None:
         sentences = _IN_A_CHAT | (_OF_A_VOICE if lead.is_voice else _OF_A_CLIP)
-    return _(sentence_in_chat(type(error), sentences) or OURS, **fields)
+    text = _(sentence_in_chat(type(error), sentences) or OURS, **fields)
+    if isinstance(error, PhotoBlocked) and (contact := error.fields["contact"]):
+        text += " " + _("The owner: {contact}", contact=contact)
+    return text
 
 
 def sentence_in_chat(

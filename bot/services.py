@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bot.history.store import HistoryStore
     from bot.languages import Languages
     from bot.limits import Limits
+    from bot.orders.blocked_photos import BlockedPhotos
     from bot.orders.offers import Offers
     from bot.orders.order_cards import OrderCards
     from bot.people import People
@@ -40,6 +41,7 @@ class Services:
         languages: which language a text is in.
         limits: how much may be ordered.
         statistics: what happened on each day.
+        blocked_photos: those that the owner has blocked.
         offers: the engines that can be ordered.
         messenger: sends and edits messages.
         card_sender: sends messages that are edited later.
@@ -60,6 +62,7 @@ class Services:
     languages: "Languages"
     limits: "Limits"
     statistics: "Statistics"
+    blocked_photos: "BlockedPhotos"
     offers: "Offers"
     messenger: "Messenger"
     card_sender: "CardSender"

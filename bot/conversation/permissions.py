@@ -5,11 +5,12 @@ from bot.drafts.draft import Draft
 from bot.gateway.updates import IncomingTap
 from bot.orders.permissions import may_remove, may_use
 from bot.services import Services
+from bot.texts import msgid
 
-DRAFT_GONE = "This photo is not kept any more. Send it again."
-OLD_KEYBOARD = "These buttons are out of date: use the newest ones for this photo."
-_OTHERS_CARD = "Only the person who asked can use these buttons."
-_OTHERS_CARD_IN_GROUP = (
+DRAFT_GONE = msgid("This photo is not kept any more. Send it again.")
+OLD_KEYBOARD = msgid("These buttons are out of date: use the newest ones for this photo.")
+_OTHERS_CARD = msgid("Only the person who asked can use these buttons.")
+_OTHERS_CARD_IN_GROUP = msgid(
     "Only the person who asked, or an admin of this group, can use these buttons."
 )
 # Taps on these are refused if their keyboard is not the newest one.

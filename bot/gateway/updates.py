@@ -154,6 +154,7 @@ class IncomingTap:
         thread_id: the forum topic, or None.
         data: the button's data.
         query_id: the callback query's id, the same if the update is repeated.
+        chat_title: the group's title; empty in private.
     """
 
     chat_id: int
@@ -162,6 +163,7 @@ class IncomingTap:
     thread_id: int | None
     data: str
     query_id: str
+    chat_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,7 @@ def incoming_tap(query: CallbackQuery) -> IncomingTap | None:
         thread_id=thread_id,
         data=query.data,
         query_id=query.id,
+        chat_title=message.chat.title or "",
     )
 
 

@@ -15,13 +15,13 @@ from bot.orders.order_cards import OrderCard
 from bot.orders.order_counts import GroupIsOff
 from bot.orders.ordering import Ordering
 from bot.services import Services
-from bot.texts import Texts
+from bot.texts import Texts, msgid
 from jobs.queues.outcomes import CancelOutcome
 from jobs.templates import Catalogue, Template
 
 ANIMATE = "animate"
 _SHOWN_CHARACTERS = 40
-_ONLY_ADMINS = "In this group, only its admins may ask me for videos."
+_ONLY_ADMINS = msgid("In this group, only its admins may ask me for videos.")
 
 
 class Groups:

@@ -23,7 +23,7 @@ from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
 from jobs.queues.keys import LOOK, JobRef
 from jobs.queues.status import Status
-from jobs.service_errors import OrderFailed
+from jobs.service_errors import OrderFailed, PhotoBlocked
 from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,11 @@ class LookDelivery:
         language = await self._services.languages.of(draft.chat_id, draft.person_id)
         if self._chats[draft.chat_id] == _MOST_OF_A_CHAT:
             raise Later(_NEXT_S)
+        if isinstance(outcome, LookResult):
+            try:
+                await self._services.blocked_photos.check(outcome.photo.file)
+            except PhotoBlocked as error:
+                outcome = error
         self._chats[draft.chat_id] += 1
         try:
             with speaking(language):

@@ -140,6 +140,7 @@ class Ordering:
             await self._fetch(draft)
             return PlacedOrder(None)
         order = await self._order(draft, earlier, role)
+        await self._services.blocked_photos.check(order.wish.photo.file)
         await self._counts.take(order, draft.chat_id)
         return await self._submit(draft, order, await self._limits(order))
 

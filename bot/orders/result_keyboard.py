@@ -1,6 +1,6 @@
 """The buttons under a result: a short row, and the pages behind "More".
 
-SHORT    Share, More, Another movement
+SHORT    Share, More, Another movement; in groups, Report
 MORE     variations, each a new order; other forms, as file, delete
 FORMS    the forms
 """
@@ -61,7 +61,10 @@ class ResultButtons:
         number = self.card.number + 1 if self.number is None else self.number
         again = ButtonData(ButtonAction.AGAIN, self.card.draft_id, number)
         numbers = numbers_keyboard(self.card.order) if self.number is not None else ()
-        return (*numbers, first, (Button(_("🔁 Another movement"), again),))
+        last = [Button(_("🔁 Another movement"), again)]
+        if self.card.is_group:
+            last.append(self._button(_("⚠️ Report"), ButtonAction.REPORT))
+        return (*numbers, first, tuple(last))
 
     @property
     def _is_of_several(self) -> bool:

@@ -112,6 +112,8 @@ class Guard:
             return False
         if role is Role.GUEST or action in _ALWAYS:
             return True
+        if role is Role.STRANGER and action is ButtonAction.REPORT:
+            return True  # a result may show somebody who may not use the bot
         text = refusal(role, attempt.person_id, self._contact, self._services.texts)
         await self._services.messenger.answer(query, text, is_alert=True)
         return False

@@ -32,6 +32,7 @@ ALERTS_KEY = "animato:alerts"
 BROADCAST_KEY = "animato:broadcast"
 BROADCAST_PEOPLE_KEY = "animato:broadcast:people"
 OPEN_CARDS = "animato:cards"
+BLOCKED_PHOTOS = "animato:blocked-photos"
 DUE_ALBUMS = "animato:albums"
 
 _ENGINE_QUEUE = "animate-"
@@ -276,3 +277,18 @@ def counted_key(delivery_id: str) -> str:
 def alert_key(name: str) -> str:
     """Set when the admins were told something."""
     return f"animato:alerts:{name}"
+
+
+def report_key(report: str) -> str:
+    """A report of a result."""
+    return f"animato:report:{report}"
+
+
+def reported_key(order: str) -> str:
+    """Who has reported the result of an order."""
+    return f"animato:reported:{order}"
+
+
+def asked_report_key(order: str, person: int) -> str:
+    """Set while a person is asked why they report a result: its message."""
+    return f"animato:reporting:{order}:{person}"

@@ -27,6 +27,7 @@ from bot.history.parts import HistoryParts
 from bot.history.store import HistoryStore
 from bot.languages import Languages
 from bot.limits import Limits
+from bot.orders.blocked_photos import BlockedPhotos
 from bot.orders.card_text import with_title
 from bot.orders.delivery import Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
@@ -217,6 +218,7 @@ async def bot_parts(
             languages=Languages(people, group_settings, texts),
             limits=Limits(client, url, queues.limits, clip_s=15),
             statistics=Statistics(client, url, clock),
+            blocked_photos=BlockedPhotos(client, url, store, "@owner"),
             offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),

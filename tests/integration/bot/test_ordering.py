@@ -13,7 +13,7 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import accepted_key, open_key
 from jobs.queues.outcomes import CancelOutcome
-from jobs.service_errors import TooManyOpenOrders, TooManyOrdersToday
+from jobs.service_errors import PhotoBlocked, TooManyOpenOrders, TooManyOrdersToday
 from jobs.store.files import FileStore
 from jobs.store.keys import clip_key
 from jobs.templates import CurveMotion
@@ -197,6 +197,19 @@ async def test_owners_limit_of_groups_counts_where_it_is_the_lower_one(
             await parts.ordering.place(wish)
         parts.clock.ahead_s = 86_500
         await parts.ordering.place(wish)
+
+
+async def test_photo_that_was_blocked_after_it_was_looked_at_is_not_made(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+    assert draft.findings is not None
+    blocked = parts.services.blocked_photos
+    await blocked.block(await blocked.digest_of(draft.findings.photo.file))
+    with pytest.raises(PhotoBlocked):
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
+    assert await parts.services.order_cards.all_unsettled() == []
 
 
 async def test_order_that_is_cancelled_before_it_begins_is_not_counted_for_its_group(
