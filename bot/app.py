@@ -33,6 +33,8 @@ from bot.groups.chats import leave_chat, move_chat
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_group_handlers
 from bot.limits import Limits
+from bot.movements import REFRESH_EVERY_S as MOVEMENTS_EVERY_S
+from bot.movements import OfferedMovements
 from bot.orders.delivery import DELIVER_RULES, Delivery
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
@@ -50,6 +52,7 @@ from bot.owner.commands import OwnerCommands
 from bot.owner.desk import OwnerDesk
 from bot.owner.handlers import add_guard, add_news_handlers, add_owner_handlers
 from bot.owner.limit_commands import LimitCommands
+from bot.owner.own_templates import OwnTemplates
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
 from bot.services import Services
@@ -92,6 +95,7 @@ class Parts:
         command_lists: what Telegram shows of the bot.
         outbox: finds finished jobs.
         broadcasts: sends the owner's messages to everybody.
+        movements: those on offer.
         alerts: tells the admins what they should look at.
         registry: the metrics.
     """
@@ -104,6 +108,7 @@ class Parts:
     command_lists: CommandLists
     outbox: Outbox
     broadcasts: Broadcasts
+    movements: OfferedMovements
     alerts: Alerts
     registry: CollectorRegistry
 
@@ -185,7 +190,7 @@ def _put_together(
 ) -> Parts:
     """Create all parts, and add the handlers to the application."""
     client, url = services.queues.client, services.queues.url
-    catalogue = Catalogue.load(settings.templates_dir)
+    catalogue = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
     file_bytes = LOCAL_LIMIT_BYTES if settings.bot_api_local else CLOUD_LIMIT_BYTES
     terms = ServiceTerms(
         owner=settings.owner_contact,
@@ -205,7 +210,9 @@ def _put_together(
     command_lists = CommandLists(application.bot, services.texts)
     add_guard(application, Guard(services, settings.owner_contact))
     broadcasts = Broadcasts(services, is_on=settings.broadcast)
-    desk = OwnerDesk(services, LimitCommands(services, settings.clip_max_s), broadcasts)
+    own_templates = OwnTemplates(services, catalogue, file_bytes)
+    limit_commands = LimitCommands(services, settings.clip_max_s)
+    desk = OwnerDesk(services, limit_commands, broadcasts, own_templates)
     owner_commands = OwnerCommands(
         services, ordering, follow_up_orders, command_lists.write_for, desk
     )
@@ -223,7 +230,10 @@ def _put_together(
     add_tap_handlers(application, taps, albums, services.messenger)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
-    receivers: dict[str, MediaReceiver] = {}
+    receivers: dict[str, MediaReceiver] = {
+        "chart": desk.receive_chart,
+        "template": own_templates.receive,
+    }
     media_delivery = MediaDelivery(services, receivers, notes.tell)
     delivery = Delivery(services, status_cards, look_delivery, media_delivery, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
@@ -237,6 +247,7 @@ def _put_together(
         command_lists,
         outbox,
         broadcasts,
+        catalogue,
         Alerts(services, notes),
         registry,
     )
@@ -294,6 +305,7 @@ async def _background(parts: Parts, failed: Callable[[BaseException], None]) -> 
         run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
         run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
         run_periodically("broadcasts", _BROADCASTS_EVERY_S, parts.broadcasts.work),
+        run_periodically("movements", MOVEMENTS_EVERY_S, parts.movements.refresh),
         run_periodically("alerts", CHECK_EVERY_S, parts.alerts.check),
         parts.status_cards.run(),
         parts.albums.run(),

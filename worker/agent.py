@@ -95,7 +95,8 @@ async def run_agent_with(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown)
         looks = await stack.enter_async_context(Looks(MAX_CONCURRENT_LOOKS))
         context = RenderContext(plan.store, engine_process, orderable_options(offer))
         look_runner = LookRunner(plan.store, looks, plan.clip_max_s, plan.setup.checkpoints_dir)
-        short_jobs = {LOOK: look_runner.look, MEDIA: MediaRunner(plan.store, looks).make}
+        media_runner = MediaRunner(plan.store, looks, plan.setup.checkpoints_dir)
+        short_jobs = {LOOK: look_runner.look, MEDIA: media_runner.make}
         await Worker(plan, offer, queues, context, short_jobs).run(folder, ending)
 
 

@@ -9,6 +9,7 @@ from bot.conversation.media_handler import LONG_CLIP, ServiceTerms
 from bot.gateway.command_lists import owner_commands
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import IncomingMessage
+from bot.movements import Movements
 from bot.orders.card_text import cancel_text, title_of
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
@@ -18,7 +19,6 @@ from bot.texts import Texts
 from jobs.errors import UnknownTemplate
 from jobs.findings import VOICE_MAX_S
 from jobs.orders import OrderState
-from jobs.templates import Catalogue
 
 TEMPLATE_LINK = "tpl_"
 # Telegram allows 4096, but counts some characters twice.
@@ -35,7 +35,7 @@ class Commands:
         services: Services,
         ordering: Ordering,
         draft_cards: DraftCards,
-        catalogue: Catalogue,
+        catalogue: Movements,
         terms: ServiceTerms,
     ) -> None:
         self._services = services

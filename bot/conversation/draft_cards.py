@@ -9,21 +9,22 @@ from bot.conversation.draft_text import (
     grid_content,
     looking_content,
     movement_content,
-    on_page,
     problem_content,
+    shown_together,
 )
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage, MessageContent
+from bot.movements import Movements
 from bot.services import Services
 from jobs.service_errors import StoreError, error_from_dict
-from jobs.templates import Catalogue
+from jobs.templates import StoredTemplate
 from jobs.wish import Movement
 
 
 class DraftCards:
     """Shows drafts."""
 
-    def __init__(self, services: Services, catalogue: Catalogue) -> None:
+    def __init__(self, services: Services, catalogue: Movements) -> None:
         self._services = services
         self._catalogue = catalogue
 
@@ -84,7 +85,8 @@ class DraftCards:
 
     def all_on_page(self, page: int) -> Movement:
         """Return the movement that shows all templates of a page in one video."""
-        return Movement(templates=tuple(one.name for one in on_page(tuple(self._catalogue), page)))
+        shown = shown_together(tuple(self._catalogue), page)
+        return Movement(templates=tuple(one.name for one in shown))
 
     async def _put(self, draft: Draft, content: MessageContent) -> None:
         messenger = self._services.messenger
@@ -125,7 +127,11 @@ class DraftCards:
         face_count = len(draft.face_boxes)
         chosen = offer.engine_or_default(draft.engine, face_count)
         return Choice(
-            templates=tuple(self._catalogue),
+            templates=tuple(
+                one
+                for one in self._catalogue
+                if offer.takes_own_templates or not isinstance(one, StoredTemplate)
+            ),
             engines=tuple(
                 name
                 for name in offer.engines

@@ -16,7 +16,7 @@ from jobs.errors import AnimatoError, UserError
 from jobs.findings import VOICE_MAX_S
 from jobs.service_errors import TooManyPhotos
 from jobs.show_all import MAX_TILES
-from jobs.templates import Template
+from jobs.templates import StoredTemplate, Template
 
 _COLUMNS = 3  # as in the animation of a page
 _COLUMNS_OF_LONG_LABELS, _LONG_LABEL = 2, 14
@@ -225,6 +225,11 @@ def on_page(templates: Sequence[Template], page: int) -> Sequence[Template]:
     return templates[first : first + MAX_TILES]
 
 
+def shown_together(templates: Sequence[Template], page: int) -> Sequence[Template]:
+    """Return those of a page that one animation can show; workers know only shipped ones."""
+    return [one for one in on_page(templates, page) if not isinstance(one, StoredTemplate)]
+
+
 def _existing(page: int, templates: Sequence[Template]) -> int:
     return min(max(page, 0), _page_count(templates) - 1)
 
@@ -252,11 +257,12 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
 
 def _show_all(draft: Draft, choice: Choice, _: Texts, page: int) -> tuple[Button, ...]:
     """The button for all movements of a page in one animation."""
-    if not (choice.shows_all and choice.templates):
+    together = shown_together(choice.templates, page)
+    if not (choice.shows_all and together):
         return ()
     label = _("✨ Show me all")
     if _page_count(choice.templates) > 1:
-        label = _("✨ Show me all {count}", count=len(on_page(choice.templates, page)))
+        label = _("✨ Show me all {count}", count=len(together))
     number = str(_existing(page, choice.templates))
     return (_tap(draft, label, ButtonAction.SHOW_ALL, number),)
 

@@ -7,12 +7,13 @@ from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import new_draft
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.gateway.updates import IncomingMessage, LeadMedia, Media, PhotoMedia, UnusableMedia
+from bot.movements import Movements
 from bot.orders.card_text import cancel_text
 from bot.orders.ordering import Ordering
 from bot.services import Services
 from bot.texts import Texts
 from jobs.queues.outcomes import CancelOutcome
-from jobs.templates import Catalogue, Template
+from jobs.templates import Template
 
 ANIMATE = "animate"
 _SHOWN_CHARACTERS = 40
@@ -26,7 +27,7 @@ class Groups:
         services: Services,
         media_handler: MediaHandler,
         ordering: Ordering,
-        catalogue: Catalogue,
+        catalogue: Movements,
     ) -> None:
         self._services = services
         self._media_handler = media_handler

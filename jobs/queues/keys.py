@@ -27,6 +27,7 @@ PAUSED_KEY = "animato:paused"
 LIMITS_KEY = "animato:limits"
 FAILURES_KEY = "animato:failures"
 ALERTS_KEY = "animato:alerts"
+TEMPLATES_KEY = "animato:templates"
 BROADCAST_KEY = "animato:broadcast"
 BROADCAST_PEOPLE_KEY = "animato:broadcast:people"
 OPEN_CARDS = "animato:cards"
@@ -259,3 +260,8 @@ def counted_key(delivery_id: str) -> str:
 def alert_key(name: str) -> str:
     """Set when the admins were told something."""
     return f"animato:alerts:{name}"
+
+
+def adding_key(admin: int) -> str:
+    """The name of the movement whose clip an admin is about to send."""
+    return f"animato:adding:{admin}"

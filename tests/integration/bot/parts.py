@@ -184,9 +184,8 @@ async def bot_parts(
     """The parts, not yet at work."""
     metrics, clock = RecordedMetrics(), Clock()
     async with AsyncExitStack() as stack:
-        queues = await stack.enter_async_context(
-            Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
-        )
+        opened = Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
+        queues = await stack.enter_async_context(opened)
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
         sender = messenger(bot)
@@ -195,7 +194,7 @@ async def bot_parts(
             drafts=DraftStore(client, url),
             order_cards=OrderCards(client, url),
             people=People(client, url, frozenset({ADMIN}), is_open=True),
-            limits=Limits(client, url, queues.limits, clip_s=15),
+            limits=Limits(client, url, queues.limits, 15),
             statistics=Statistics(client, url, clock),
             offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=sender,
