@@ -5,6 +5,7 @@ from itertools import accumulate
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
+from bot.conversation.draft_text import paused_text
 from bot.conversation.media_handler import LONG_CLIP, ServiceTerms
 from bot.gateway.command_lists import owner_commands
 from bot.gateway.messenger import Button, Keyboard, MessageContent
@@ -68,6 +69,8 @@ class Commands:
                 return
             await self._services.drafts.update_conversation(incoming, template=template.name)
             text = _("{title}. Now send me a photo for it.", title=title_of(template))
+            if await self._services.people.is_paused_for(incoming.person_id):
+                text = f"{text}\n\n{paused_text(_)}"
             await self._say(incoming, text, (_profile_row(_),))
             return
         text = _(
@@ -78,6 +81,8 @@ class Commands:
             "3. A little later you get the video.\n\n"
             "/templates shows the movements, /help explains more."
         )
+        if await self._services.people.is_paused_for(incoming.person_id):
+            text = f"{text}\n\n{paused_text(_)}"
         await self._say(incoming, text, (_profile_row(_),))
 
     async def templates(self, incoming: IncomingMessage) -> None:

@@ -114,7 +114,8 @@ class DraftCards:
             return problem_content(draft, error, texts)
         if draft.findings is None:
             is_attended = not (await self._services.offers.now()).is_empty
-            return looking_content(draft, texts, is_attended=is_attended)
+            is_paused = await self._services.people.is_paused_for(draft.person_id)
+            return looking_content(draft, texts, is_attended=is_attended, is_paused=is_paused)
         if not draft.face_boxes and draft.faces:
             return faces_content(draft, texts, (await self._services.offers.now()).max_faces)
         if not draft.face_boxes:
@@ -141,6 +142,7 @@ class DraftCards:
             engine=chosen,
             shows_all=offer.shows_all is not None,
             takes_voices=offer.takes_voices,
+            is_paused=await self._services.people.is_paused_for(draft.person_id),
         )
 
     async def _picture(self, draft: Draft) -> bytes | None:

@@ -43,6 +43,7 @@ class Choice:
         engine: the chosen one.
         shows_all: whether several movements can be shown in one animation.
         takes_voices: whether the face can say a recording.
+        is_paused: whether no orders are taken from this person now.
     """
 
     templates: Sequence[Template]
@@ -51,6 +52,7 @@ class Choice:
     engine: str | None = None
     shows_all: bool = False
     takes_voices: bool = True
+    is_paused: bool = False
 
 
 def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
@@ -76,8 +78,21 @@ def thanks_content(_: Texts) -> MessageContent:
     return MessageContent(_("Thank you. Now send me a photo with a face."))
 
 
-def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> MessageContent:
-    """The files are being looked at; `is_attended`: whether a worker is online."""
+def paused_text(_: Texts) -> str:
+    """What is said before an order is refused for that reason."""
+    return _("⏸ The owner has paused new videos. You can choose already, and order later.")
+
+
+def looking_content(
+    draft: Draft, _: Texts, *, is_attended: bool = True, is_paused: bool = False
+) -> MessageContent:
+    """The files are being looked at.
+
+    Args:
+        draft: the draft.
+        is_attended: whether a worker is online.
+        is_paused: whether no orders are taken from this person now.
+    """
     if not is_attended:
         text = _(
             "No worker is online right now. Your photo is kept; I continue as soon as one is back."
@@ -88,6 +103,8 @@ def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> Mess
         text = _("Looking at your photo and your clip ...")
     else:
         text = _("Looking at your photo ...")
+    if is_paused:
+        text = f"{text}\n{paused_text(_)}"
     return MessageContent(text, (_drop_row(draft, _),))
 
 
@@ -155,6 +172,8 @@ def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> M
     if not choice.engines:
         offline = _("No worker is online right now. Your order will wait for one.")
         text = f"{offline}\n{text}"
+    if choice.is_paused:
+        text = f"{paused_text(_)}\n{text}"
     return MessageContent(
         _after_warnings(draft, text, _), movement_keyboard(draft, choice, _, page)
     )

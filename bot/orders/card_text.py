@@ -24,6 +24,8 @@ from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
 from jobs.templates import Template
 
+# A worker reports every 2 s; one that does not is gone, or its machine is.
+_SILENT_S = 10.0
 _NEAR = 3  # places from here on are worth an edit each
 _MINUTE_S, _HOUR_S = 60, 3600
 _CAPTION_CHARACTERS = 1024
@@ -35,8 +37,8 @@ class OrderStanding:
     """The state of an order, as its card shows it.
 
     Attributes:
-        phase: `waiting`, `unattended` (no live worker for its engine), `retrying`, a `Stage`, or
-            `stopping`.
+        phase: `waiting`, `unattended` (no live worker for its engine), `retrying`, a `Stage`,
+            `silent` (its worker does not answer), or `stopping`.
         place: in the queue.
         percent: of the work that is done.
         time: until it is done, or None if there is no estimate.
@@ -82,6 +84,8 @@ def standing_of(card: OrderCard, status: Status, engines: tuple[str, ...]) -> Or
     progress = status.progress
     if card.is_stopping:
         return OrderStanding("stopping", percent=card.shown_percent)
+    if status.state is OrderState.RUNNING and status.silent_s > _SILENT_S:
+        return OrderStanding("silent")
     if status.state is OrderState.RUNNING:
         stage = progress.stage if progress else Stage.PREPARING
         return OrderStanding(stage, percent=round(100 * progress.share) if progress else 0)
@@ -146,6 +150,10 @@ def _lines(standing: OrderStanding, _: Texts) -> list[str]:
             lines = [_with_time(text, standing, _)]
         case Stage.STORING:
             lines = [_("Almost done ...")]
+        case "silent":
+            lines = [
+                _("The worker stopped answering. Your order waits for another one, in first place.")
+            ]
         case "unattended":
             lines = [_("No worker is online for this right now. Your place is kept.")]
             if standing.others:

@@ -34,8 +34,9 @@ OPEN_CARDS = "animato:cards"
 DUE_ALBUMS = "animato:albums"
 
 _ENGINE_QUEUE = "animate-"
-# Our own field in BullMQ's hash of a job.
+# Our own fields in BullMQ's hash of a job.
 RESULT_FIELD = "animato:result"
+BEAT_FIELD = "animato:beat"  # when its worker last reported, unix time in s by Redis' clock
 
 
 @dataclass(frozen=True)
