@@ -46,6 +46,8 @@ from bot.history.parts import HistoryParts
 from bot.history.store import HistoryStore
 from bot.languages import Languages, add_language_handler
 from bot.limits import Limits
+from bot.movements import REFRESH_EVERY_S as MOVEMENTS_EVERY_S
+from bot.movements import OfferedMovements
 from bot.orders.blocked_photos import BlockedPhotos
 from bot.orders.card_text import with_title
 from bot.orders.delivery import DELIVER_RULES, Delivery, deliverers
@@ -65,6 +67,7 @@ from bot.owner.commands import OwnerCommands
 from bot.owner.desk import OwnerDesk
 from bot.owner.handlers import add_guard, add_news_handlers, add_owner_handlers
 from bot.owner.limit_commands import LimitCommands
+from bot.owner.own_templates import OwnTemplates
 from bot.owner.report_taps import ReportTaps
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
@@ -112,6 +115,7 @@ class Parts:
         command_lists: what Telegram shows of the bot.
         outbox: finds finished jobs.
         broadcasts: sends the owner's messages to everybody.
+        movements: those on offer.
         alerts: tells the admins what they should look at.
         registry: the metrics.
     """
@@ -124,6 +128,7 @@ class Parts:
     command_lists: CommandLists
     outbox: Outbox
     broadcasts: Broadcasts
+    movements: OfferedMovements
     alerts: Alerts
     registry: CollectorRegistry
 
@@ -176,7 +181,8 @@ def _services(
     metrics: OrderMetrics,
 ) -> Services:
     client, url = queues.client, queues.url
-    texts, catalogue = translated_texts(), Catalogue.load(settings.templates_dir)
+    texts = translated_texts()
+    catalogue = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
     titles = partial(with_title, catalogue=catalogue, texts=texts)
     drafts, order_cards = DraftStore(client, url), OrderCards(client, url, titles)
     group_settings = GroupSettingsStore(client, url)
@@ -246,7 +252,9 @@ def _put_together(
     add_flood_guard(application, services)
     add_guard(application, Guard(services, settings.owner_contact))
     broadcasts = Broadcasts(services, is_on=settings.broadcast)
-    desk = OwnerDesk(services, LimitCommands(services, settings.clip_max_s), broadcasts)
+    own_templates = OwnTemplates(services, catalogue, file_bytes)
+    limit_commands = LimitCommands(services, settings.clip_max_s)
+    desk = OwnerDesk(services, limit_commands, broadcasts, own_templates)
     owner_commands = OwnerCommands(
         services, ordering, follow_up_orders, command_lists.write_for, desk
     )
@@ -278,7 +286,11 @@ def _put_together(
     add_tap_handlers(application, services.messenger, taps, by_action)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
-    receivers: dict[str, MediaReceiver] = {**history.receivers}
+    receivers: dict[str, MediaReceiver] = {
+        **history.receivers,
+        "chart": desk.receive_chart,
+        "template": own_templates.receive,
+    }
     media_delivery = MediaDelivery(services, receivers, notes.tell)
     others = deliverers(look_delivery, media_delivery, history.forms.deliver)
     delivery = Delivery(services, status_cards, others, notes.tell)
@@ -293,6 +305,7 @@ def _put_together(
         command_lists,
         outbox,
         broadcasts,
+        catalogue,
         Alerts(services, notes),
         registry,
     )
@@ -350,6 +363,7 @@ async def _background(parts: Parts, failed: Callable[[BaseException], None]) -> 
         run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
         run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
         run_periodically("broadcasts", _BROADCASTS_EVERY_S, parts.broadcasts.work),
+        run_periodically("movements", MOVEMENTS_EVERY_S, parts.movements.refresh),
         run_periodically("alerts", CHECK_EVERY_S, parts.alerts.check),
         parts.status_cards.run(),
         parts.albums.run(),

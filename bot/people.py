@@ -151,6 +151,10 @@ class People:
         with queue_errors(self._url):
             return bool(await self._redis.exists(PAUSED_KEY))
 
+    async def is_paused_for(self, person_id: int) -> bool:
+        """Whether no orders are taken from a person because of the pause; admins' are."""
+        return await self.is_paused() and person_id not in await self.admins()
+
     async def pause(self, *, is_paused: bool) -> None:
         """Pause or resume new orders."""
         with queue_errors(self._url):

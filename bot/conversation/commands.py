@@ -5,11 +5,13 @@ from itertools import accumulate
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
+from bot.conversation.draft_text import paused_text
 from bot.conversation.media_handler import LONG_CLIP, ServiceTerms
 from bot.gateway.command_lists import owner_commands
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import IncomingMessage
 from bot.history.inline import TEMPLATE_LINK
+from bot.movements import Movements
 from bot.orders.card_text import cancel_text, title_of
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
@@ -20,7 +22,6 @@ from jobs.errors import UnknownTemplate
 from jobs.findings import VOICE_MAX_S
 from jobs.orders import OrderState
 from jobs.queues.outbox import KEPT_ORDER_S
-from jobs.templates import Catalogue
 
 # Telegram allows 4096, but counts some characters twice.
 _MOST_CHARACTERS = 3000
@@ -36,7 +37,7 @@ class Commands:
         services: Services,
         ordering: Ordering,
         draft_cards: DraftCards,
-        catalogue: Catalogue,
+        catalogue: Movements,
         terms: ServiceTerms,
     ) -> None:
         self._services = services
@@ -69,6 +70,8 @@ class Commands:
                 return
             await self._services.drafts.update_conversation(incoming, template=template.name)
             text = _("{title}. Now send me a photo for it.", title=title_of(template))
+            if await self._services.people.is_paused_for(incoming.person_id):
+                text = f"{text}\n\n{paused_text(_)}"
             await self._say(incoming, text, (_profile_row(_),))
             return
         text = _(
@@ -79,6 +82,8 @@ class Commands:
             "3. A little later you get the video.\n\n"
             "/templates shows the movements, /help explains more."
         )
+        if await self._services.people.is_paused_for(incoming.person_id):
+            text = f"{text}\n\n{paused_text(_)}"
         await self._say(incoming, text, (_profile_row(_),))
 
     async def templates(self, incoming: IncomingMessage) -> None:

@@ -9,16 +9,17 @@ from bot.conversation.draft_text import (
     grid_content,
     looking_content,
     movement_content,
-    on_page,
     problem_content,
+    shown_together,
 )
 from bot.conversation.more_page import draft_page
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage, MessageContent
+from bot.movements import Movements
 from bot.services import Services
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import StoreError, error_from_dict
-from jobs.templates import Catalogue
+from jobs.templates import StoredTemplate
 from jobs.wish import Movement
 
 # For the time that an order would take: a movement of six seconds.
@@ -28,7 +29,7 @@ _ORDINARY_FRAMES = 150
 class DraftCards:
     """Shows drafts."""
 
-    def __init__(self, services: Services, catalogue: Catalogue) -> None:
+    def __init__(self, services: Services, catalogue: Movements) -> None:
         self._services = services
         self._catalogue = catalogue
         self._estimates = Estimates(services.queues.client)
@@ -102,7 +103,8 @@ class DraftCards:
 
     def all_on_page(self, page: int) -> Movement:
         """Return the movement that shows all templates of a page in one video."""
-        return Movement(templates=tuple(one.name for one in on_page(tuple(self._catalogue), page)))
+        shown = shown_together(tuple(self._catalogue), page)
+        return Movement(templates=tuple(one.name for one in shown))
 
     async def _put(self, draft: Draft, content: MessageContent) -> None:
         messenger = self._services.messenger
@@ -130,7 +132,8 @@ class DraftCards:
             return problem_content(draft, error, texts)
         if draft.findings is None:
             is_attended = not (await self._services.offers.now()).is_empty
-            return looking_content(draft, texts, is_attended=is_attended)
+            is_paused = await self._services.people.is_paused_for(draft.person_id)
+            return looking_content(draft, texts, is_attended=is_attended, is_paused=is_paused)
         if not draft.face_boxes and draft.faces:
             return faces_content(draft, texts, (await self._services.offers.now()).max_faces)
         if not draft.face_boxes:
@@ -143,12 +146,17 @@ class DraftCards:
         face_count = len(draft.face_boxes)
         chosen = offer.engine_or_default(draft.engine, face_count)
         return Choice(
-            templates=tuple(self._catalogue),
+            templates=tuple(
+                one
+                for one in self._catalogue
+                if offer.takes_own_templates or not isinstance(one, StoredTemplate)
+            ),
             engines=offer.choosable(chosen, face_count),
             buttons={name: info.button for name, info in offer.known.items()},
             engine=chosen,
             shows_all=offer.shows_all is not None,
             takes_voices=offer.takes_voices,
+            is_paused=await self._services.people.is_paused_for(draft.person_id),
         )
 
     async def _picture(self, draft: Draft) -> bytes | None:

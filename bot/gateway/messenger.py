@@ -14,6 +14,7 @@ from typing import Any
 from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputMediaAnimation,
     InputMediaPhoto,
     Message,
     ReplyParameters,
@@ -211,11 +212,18 @@ class Messenger:
         return await _harmless(change)
 
     async def edit_media(
-        self, chat_id: int, card: CardMessage, picture: bytes, content: MessageContent
+        self,
+        chat_id: int,
+        card: CardMessage,
+        media: bytes,
+        content: MessageContent,
+        *,
+        is_animation: bool = False,
     ) -> CardMessage | None:
-        """Put a picture into a message. Return None if the message is gone."""
+        """Put a picture or an animation into a message. Return None if the message is gone."""
+        kind = InputMediaAnimation if is_animation else InputMediaPhoto
         change = self.bot.edit_message_media(
-            InputMediaPhoto(picture, caption=content.text),
+            kind(media, caption=content.text),
             chat_id=chat_id,
             message_id=card.message_id,
             reply_markup=markup(content.keyboard),

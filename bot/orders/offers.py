@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.texts import Texts
-from jobs.engines import PARTS, VOICE, EngineInfo
+from jobs.engines import OWN_TEMPLATES, PARTS, VOICE, EngineInfo
 from jobs.errors import UserError
 from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
@@ -74,6 +74,12 @@ class Offer:
     def _all_take(self, option: str) -> bool:
         options = self.understood.values() or [self.known[name].options for name in self.last]
         return all(option in one for one in options)
+
+    @property
+    def takes_own_templates(self) -> bool:
+        """Whether all workers can make videos of the owner's movements; see `takes_voices`."""
+        options = self.understood.values() or [self.known[name].options for name in self.last]
+        return all(OWN_TEMPLATES in one for one in options)
 
     def options(self, engine: str) -> frozenset[str]:
         """Return the options that every worker with that engine supports."""

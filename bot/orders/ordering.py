@@ -14,6 +14,7 @@ from bot.drafts.choices import Choices, view_box
 from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
+from bot.movements import Movements
 from bot.orders.card_text import cancelled_message, error_message, order_title, time_text
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
@@ -29,10 +30,10 @@ from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import OrderRefused, TooManyOpenOrders, VoicesNotTaken
 from jobs.show_all import work_frames
-from jobs.templates import Catalogue, CurveMotion, Template
+from jobs.templates import StoredTemplate, Template
 from jobs.wish import Movement, Wish
 
-# An estimate: the length of a recorded movement is known to the worker only.
+# Of a recorded movement whose track cannot be read here.
 _RECORDED_FRAMES = 250
 # Showing all movements is less urgent: it queues as if it were this many times the work.
 _SHOW_ALL_COST = 3.0
@@ -105,7 +106,7 @@ class Ordering:
         services: Services,
         intake: Intake,
         status_cards: StatusCards,
-        catalogue: Catalogue,
+        catalogue: Movements,
         show_all_per_day: int,
     ) -> None:
         self._services = services
@@ -275,6 +276,8 @@ class Ordering:
         movement, templates = draft.movement, self._templates(draft)
         if movement is None:
             raise DraftUnready
+        if templates and isinstance(templates[0], StoredTemplate):
+            movement = movement.model_copy(update={"clip": templates[0].clip})
         if movement.voice is not None and not offer.takes_voices:
             raise VoicesNotTaken
         engine = offer.engine_for(
@@ -400,5 +403,4 @@ def _frames(movement: Movement, templates: Sequence[Template]) -> int:
     own = movement.clip or movement.voice
     if own is not None:
         return own.frame_count
-    motion = templates[0].motion
-    return motion.frame_count if isinstance(motion, CurveMotion) else _RECORDED_FRAMES
+    return templates[0].motion.frame_count or _RECORDED_FRAMES

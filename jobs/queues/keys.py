@@ -29,6 +29,7 @@ PAUSED_KEY = "animato:paused"
 LIMITS_KEY = "animato:limits"
 FAILURES_KEY = "animato:failures"
 ALERTS_KEY = "animato:alerts"
+TEMPLATES_KEY = "animato:templates"
 BROADCAST_KEY = "animato:broadcast"
 BROADCAST_PEOPLE_KEY = "animato:broadcast:people"
 OPEN_CARDS = "animato:cards"
@@ -36,8 +37,9 @@ BLOCKED_PHOTOS = "animato:blocked-photos"
 DUE_ALBUMS = "animato:albums"
 
 _ENGINE_QUEUE = "animate-"
-# Our own field in BullMQ's hash of a job.
+# Our own fields in BullMQ's hash of a job.
 RESULT_FIELD = "animato:result"
+BEAT_FIELD = "animato:beat"  # when its worker last reported, unix time in s by Redis' clock
 
 
 @dataclass(frozen=True)
@@ -292,3 +294,8 @@ def reported_key(order: str) -> str:
 def asked_report_key(order: str, person: int) -> str:
     """Set while a person is asked why they report a result: its message."""
     return f"animato:reporting:{order}:{person}"
+
+
+def adding_key(admin: int) -> str:
+    """The name of the movement whose clip an admin is about to send."""
+    return f"animato:adding:{admin}"

@@ -27,6 +27,7 @@ from bot.history.parts import HistoryParts
 from bot.history.store import HistoryStore
 from bot.languages import Languages
 from bot.limits import Limits
+from bot.movements import OfferedMovements
 from bot.orders.blocked_photos import BlockedPhotos
 from bot.orders.card_text import with_title
 from bot.orders.delivery import Delivery, deliverers
@@ -199,9 +200,8 @@ async def bot_parts(
     """The parts, not yet at work."""
     metrics, clock = RecordedMetrics(), Clock()
     async with AsyncExitStack() as stack:
-        queues = await stack.enter_async_context(
-            Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
-        )
+        opened = Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
+        queues = await stack.enter_async_context(opened)
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
         sender = messenger(bot)
@@ -223,7 +223,7 @@ async def bot_parts(
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),
             store=store,
-            catalogue=CATALOGUE,
+            catalogue=OfferedMovements(CATALOGUE, client, url),
             retention=Retention(client, store, input_s=3600, result_s=3600),
             history=HistoryStore(client, url, clock),
             metrics=metrics,

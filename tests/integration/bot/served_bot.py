@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from bot.app import serve
 from bot.people import People
 from jobs.queues.heartbeats import WorkerRegistry
-from jobs.queues.keys import LOOK, engine_queue
+from jobs.queues.keys import LOOK, MEDIA, engine_queue
 from jobs.queues.queue_worker import QueueWorker
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
@@ -105,6 +105,7 @@ class ServedBot:
         await WorkerRegistry(self.queues.client).beat(heartbeat("mesh"), time.time())
         async with (
             QueueWorker(url, LOOK, self.worker.look, RULES),
+            QueueWorker(url, MEDIA, self.worker.make_media, RULES),
             QueueWorker(url, engine_queue("mesh"), self.worker.make, RULES),
         ):
             yield
