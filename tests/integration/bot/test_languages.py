@@ -1,5 +1,6 @@
 """The whole bot in other languages, with the shipped translations."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -10,6 +11,7 @@ import pytest
 
 from bot.translations import translated_texts
 from jobs.errors import BadSettings, EngineFailed
+from jobs.queues.assignment import Assignment
 from sandbox.server import Sandbox
 from tests.integration.bot.parts import hurry
 from tests.integration.bot.running import until
@@ -139,6 +141,27 @@ async def test_admin_who_cancels_does_not_change_the_language_of_a_card(
         await served_bot.says(f"/ban {ALICE}", ADMIN)
         await served_bot.shows("Gesperrt: 7", ADMIN)
         await served_bot.shows("😊 Sorrir: cancelado.", ALICE)
+
+
+async def test_running_order_that_an_admin_cancels_is_stopped_in_the_persons_language(
+    served_bot: ServedBot,
+) -> None:
+    hold = asyncio.Event()
+
+    async def wait(_: Assignment) -> None:
+        await hold.wait()
+
+    served_bot.worker.before_video = wait
+    await served_bot.people.agree(ALICE)
+    await speaks(served_bot, ALICE, "pt")
+    await served_bot.photo()
+    await served_bot.tap("Sorrir", await served_bot.shows("Qual movimento?", ALICE), ALICE)
+    await served_bot.shows("Começando agora", ALICE)
+    await speaks(served_bot, ADMIN, "de")
+    await served_bot.says(f"/ban {ALICE}", ADMIN)
+    await served_bot.shows("😊 Sorrir\nParando ...", ALICE)
+    hold.set()
+    await served_bot.shows("😊 Sorrir: cancelado.", ALICE)
 
 
 async def test_commands_and_descriptions_are_in_the_language_of_the_reader(
