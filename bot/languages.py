@@ -21,7 +21,7 @@ from jobs.errors import BadSettings
 if TYPE_CHECKING:
     from bot.groups.group_settings import GroupSettingsStore
 
-_BEFORE_ALL_OTHERS = -3
+_BEFORE_ALL_OTHERS = -4
 
 
 class Languages:

@@ -19,7 +19,7 @@ from bot.groups.flood_guard import FloodGuard
 from bot.groups.groups import ANIMATE, Groups
 from bot.services import Services
 
-_BEFORE_THE_GUARD = -2
+_BEFORE_THE_GUARD = -3
 _GROUPS = ("group", "supergroup")
 _IN_GROUPS = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
 # `CommandHandler` ignores captions.
