@@ -14,7 +14,7 @@ from functools import partial
 from telegram.error import BadRequest, Forbidden
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.gateway.messenger import Button, CardMessage, Keyboard, MessageContent, in_rows
+from bot.gateway.messenger import Button, CardMessage, Keyboard, MessageContent, even_width, in_rows
 from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
 from bot.history.result_taps import ResultTaps
 from bot.history.store import HistoryEntry
@@ -29,7 +29,7 @@ from jobs.service_errors import TooManyMediaJobs
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 9
-_NUMBERS_IN_A_ROW = 3
+_NUMBERS_IN_A_ROW = 3  # as in the sheet
 _REMEMBERED = 1000
 _GONE = "This result is not in your history any more."
 # What a button does; a `+` follows if its message has the sheet.
@@ -177,7 +177,8 @@ class HistoryPages:
             for label, number in (("«", page.number - 1), ("»", page.number + 1))
             if 0 <= number < page.count
         ]
-        keyboard = (*in_rows(numbers, _NUMBERS_IN_A_ROW), tuple(turns))
+        width = even_width(len(numbers), _NUMBERS_IN_A_ROW)
+        keyboard = (*in_rows(numbers, width), tuple(turns))
         return MessageContent("\n".join((head, "", *lines)), keyboard)
 
     async def _show_entry(
