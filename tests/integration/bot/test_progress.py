@@ -211,7 +211,7 @@ async def test_file_comes_byte_for_byte_as_it_is_stored(
     (message,) = await plain_files(desk)
     stored = await store.get(result_key(draft.order_id.removesuffix("2") + "1", 1))
     assert await desk.file(message["document"]["file_id"]) == stored
-    assert message["document"]["file_name"] == "smile.mp4"
+    assert message["document"]["file_name"] == "animato-smile.mp4"
 
 
 async def test_file_that_nobody_knows_to_have_arrived_is_not_passed_over_in_silence(
