@@ -35,6 +35,7 @@ from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingHealth
+from bot.gateway.sent_messages import SentMessages
 from bot.groups.chats import leave_chat, move_chat
 from bot.groups.group_choices import settings_of_group
 from bot.groups.group_settings import GroupSettingsStore
@@ -45,6 +46,8 @@ from bot.history.parts import HistoryParts
 from bot.history.store import HistoryStore
 from bot.languages import Languages, add_language_handler
 from bot.limits import Limits
+from bot.movements import REFRESH_EVERY_S as MOVEMENTS_EVERY_S
+from bot.movements import OfferedMovements
 from bot.orders.blocked_photos import BlockedPhotos
 from bot.orders.card_text import with_title
 from bot.orders.delivery import DELIVER_RULES, Delivery, deliverers
@@ -64,9 +67,12 @@ from bot.owner.commands import OwnerCommands
 from bot.owner.desk import OwnerDesk
 from bot.owner.handlers import add_guard, add_news_handlers, add_owner_handlers
 from bot.owner.limit_commands import LimitCommands
+from bot.owner.own_templates import OwnTemplates
 from bot.owner.report_taps import ReportTaps
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
+from bot.privacy.deletion import Deletion
+from bot.privacy.handlers import add_privacy_handlers
 from bot.services import Services
 from bot.statistics import Statistics
 from bot.texts import speaking
@@ -91,7 +97,7 @@ log = logging.getLogger(__name__)
 
 _HOUR_S = 3600.0
 _SWEEP_EVERY_S = 0.5
-_CLEAN_EVERY_S = 300.0
+_CLEAN_EVERY_S = 60.0
 _BROADCASTS_EVERY_S = 1.0
 _print = partial(print, flush=True)
 
@@ -109,6 +115,7 @@ class Parts:
         command_lists: what Telegram shows of the bot.
         outbox: finds finished jobs.
         broadcasts: sends the owner's messages to everybody.
+        movements: those on offer.
         alerts: tells the admins what they should look at.
         registry: the metrics.
     """
@@ -121,6 +128,7 @@ class Parts:
     command_lists: CommandLists
     outbox: Outbox
     broadcasts: Broadcasts
+    movements: OfferedMovements
     alerts: Alerts
     registry: CollectorRegistry
 
@@ -173,7 +181,8 @@ def _services(
     metrics: OrderMetrics,
 ) -> Services:
     client, url = queues.client, queues.url
-    texts, catalogue = translated_texts(), Catalogue.load(settings.templates_dir)
+    texts = translated_texts()
+    catalogue = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
     titles = partial(with_title, catalogue=catalogue, texts=texts)
     drafts, order_cards = DraftStore(client, url), OrderCards(client, url, titles)
     group_settings = GroupSettingsStore(client, url)
@@ -181,6 +190,7 @@ def _services(
     card_sender = CardSender(client, url, messenger, texts)
     messenger.around_text = card_sender.record
     people = People(client, url, frozenset(settings.admins), is_open=settings.open)
+    messenger.sent_messages = SentMessages(client, url)
     return Services(
         queues=queues,
         drafts=drafts,
@@ -219,6 +229,7 @@ def _put_together(
         owner=settings.owner_contact,
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
+        backup_days=settings.backup_days,
         file_bytes=file_bytes,
     )
     intake = Intake(services, file_bytes)
@@ -241,7 +252,9 @@ def _put_together(
     add_flood_guard(application, services)
     add_guard(application, Guard(services, settings.owner_contact))
     broadcasts = Broadcasts(services, is_on=settings.broadcast)
-    desk = OwnerDesk(services, LimitCommands(services, settings.clip_max_s), broadcasts)
+    own_templates = OwnTemplates(services, catalogue, file_bytes)
+    limit_commands = LimitCommands(services, settings.clip_max_s)
+    desk = OwnerDesk(services, limit_commands, broadcasts, own_templates)
     owner_commands = OwnerCommands(
         services, ordering, follow_up_orders, command_lists.write_for, desk
     )
@@ -254,14 +267,17 @@ def _put_together(
         groups,
     )
     add_group_handlers(application, groups)
+    deletion = Deletion(services, ordering, settings.backup_days)
+    add_privacy_handlers(application, deletion)
     add_settings_commands(application, settings_commands)
-    add_conversation_handlers(application, media_handler, albums, commands)
-    taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     history = HistoryParts.create(services, catalogue, invites=settings.try_it_button)
     add_history_handlers(application, history.pages, history.inline)
+    add_conversation_handlers(application, media_handler, albums, commands)
+    taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     by_action = {
         ButtonAction.ALBUM: albums.tap,
         ButtonAction.MORE: history.taps.more,
+        ButtonAction.FORGET: deletion.tap,
         ButtonAction.FORM: history.taps.form,
         ButtonAction.HISTORY: history.pages.tap,
         ButtonAction.SETTINGS: settings_commands.tap,
@@ -270,7 +286,11 @@ def _put_together(
     add_tap_handlers(application, services.messenger, taps, by_action)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
-    receivers: dict[str, MediaReceiver] = {**history.receivers}
+    receivers: dict[str, MediaReceiver] = {
+        **history.receivers,
+        "chart": desk.receive_chart,
+        "template": own_templates.receive,
+    }
     media_delivery = MediaDelivery(services, receivers, notes.tell)
     others = deliverers(look_delivery, media_delivery, history.forms.deliver)
     delivery = Delivery(services, status_cards, others, notes.tell)
@@ -285,6 +305,7 @@ def _put_together(
         command_lists,
         outbox,
         broadcasts,
+        catalogue,
         Alerts(services, notes),
         registry,
     )
@@ -342,6 +363,7 @@ async def _background(parts: Parts, failed: Callable[[BaseException], None]) -> 
         run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
         run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
         run_periodically("broadcasts", _BROADCASTS_EVERY_S, parts.broadcasts.work),
+        run_periodically("movements", MOVEMENTS_EVERY_S, parts.movements.refresh),
         run_periodically("alerts", CHECK_EVERY_S, parts.alerts.check),
         parts.status_cards.run(),
         parts.albums.run(),

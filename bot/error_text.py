@@ -5,6 +5,7 @@ the chat has another one. An `OperatorError` is only called our mistake, without
 """
 
 import math
+from collections.abc import Mapping
 
 from bot.gateway.updates import MediaFile
 from bot.texts import Texts
@@ -119,15 +120,20 @@ def error_text(error: AnimatoError, _: Texts, lead: MediaFile | None = None) -> 
         fields = {**fields, "time": wait_text(seconds, _)}
     if lead is not None:
         sentences = _IN_A_CHAT | (_OF_A_VOICE if lead.is_voice else _OF_A_CLIP)
-    for kind, sentence in sentences.items():
-        if isinstance(error, kind):
-            return _(sentence, **fields)
-    if isinstance(error, UserError):
-        text = _(type(error).sentence, **error.fields)
-        if isinstance(error, PhotoBlocked) and (contact := error.fields["contact"]):
-            text += " " + _("The owner: {contact}", contact=contact)
-        return text
-    return _(OURS)
+    text = _(sentence_in_chat(type(error), sentences) or OURS, **fields)
+    if isinstance(error, PhotoBlocked) and (contact := error.fields["contact"]):
+        text += " " + _("The owner: {contact}", contact=contact)
+    return text
+
+
+def sentence_in_chat(
+    kind: type[AnimatoError], sentences: Mapping[type[AnimatoError], str] = _IN_A_CHAT
+) -> str | None:
+    """Return the sentence for a kind of error, a msgid; None if it is only called our mistake."""
+    for one, sentence in sentences.items():
+        if issubclass(kind, one):
+            return sentence
+    return kind.sentence if issubclass(kind, UserError) else None
 
 
 def wait_text(seconds: float, _: Texts) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bot.history.store import HistoryStore
     from bot.languages import Languages
     from bot.limits import Limits
+    from bot.movements import OfferedMovements
     from bot.orders.blocked_photos import BlockedPhotos
     from bot.orders.offers import Offers
     from bot.orders.order_cards import OrderCards
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from jobs.queues.queues import Queues
     from jobs.store.files import FileStore
     from jobs.store.retention import Retention
-    from jobs.templates import Catalogue
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Services:
     messenger: "Messenger"
     card_sender: "CardSender"
     store: "FileStore"
-    catalogue: "Catalogue"
+    catalogue: "OfferedMovements"
     retention: "Retention"
     history: "HistoryStore"
     metrics: "OrderMetrics"

@@ -1,6 +1,7 @@
 """Reads the translations: `locales/<language>/messages.po`, as they are, without a compile step."""
 
 import gettext
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -13,8 +14,9 @@ LOCALES = Path(__file__).parent / "locales"
 CATALOGUE = "messages.po"
 
 
+@cache
 def translated_texts(folder: Path = LOCALES) -> Texts:
-    """Return the texts in all languages of a folder."""
+    """Return the texts in all languages of a folder, which is read once."""
     paths = sorted(folder.glob(f"*/{CATALOGUE}"))
     return Texts({path.parent.name: read_translation(path) for path in paths})
 

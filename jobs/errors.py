@@ -223,6 +223,15 @@ class NoFaceFound(UserError):
     )
 
 
+class FaceNotFollowed(MediaError):
+    """A clip for a movement of the owner's that shows no face, or one that cannot be followed."""
+
+    sentence = (
+        "No face can be followed in {name}: send a clip that shows one person from the front, from "
+        "its beginning, in good light."
+    )
+
+
 class NoFaceInClip(UserError):
     sentence = (
         "No face was found in {name}: choose a part that begins with a frontal face (--start), or "

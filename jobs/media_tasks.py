@@ -96,7 +96,54 @@ class DrawSheet(Task):
         return self.model_copy(update={"pictures": found})
 
 
-MediaTask = Annotated[MakeForm | DrawSheet, Field(discriminator="kind")]
+class ChartDay(Value):
+    """A day of a chart.
+
+    Attributes:
+        label: its date, in digits.
+        parts: how many orders were done, not made, and failed.
+        people: how many people ordered.
+    """
+
+    label: str = Field(max_length=20)
+    parts: tuple[int, int, int]
+    people: int = Field(ge=0)
+
+
+class DrawChart(Task):
+    """A chart of the last days.
+
+    Attributes:
+        days: the oldest first.
+    """
+
+    kind: Literal["chart"] = "chart"
+    days: tuple[ChartDay, ...] = Field(min_length=1, max_length=31)
+
+
+class CheckTemplate(Task):
+    """The files of a movement of the owner's, made from a clip.
+
+    Attributes:
+        clip: the clip as it was sent.
+        clip_s: how much of it is used, s.
+    """
+
+    kind: Literal["template"] = "template"
+    clip: FileRef
+    clip_s: float = Field(gt=0, le=60)
+
+    @property
+    def files(self) -> tuple[FileRef, ...]:
+        """The clip."""
+        return (self.clip,)
+
+    def with_files(self, moved: Mapping[FileRef, FileRef]) -> Self:
+        """Return the task with another reference to the clip."""
+        return self.model_copy(update={"clip": moved[self.clip]})
+
+
+MediaTask = Annotated[MakeForm | DrawSheet | DrawChart | CheckTemplate, Field(discriminator="kind")]
 
 
 class Made(Value):

@@ -95,6 +95,7 @@ class Settings(BaseSettings):
         data_dir: the folder of the embedded server's files and of the file store.
         retain_input_h: how long photos and clips are kept after the last tap of their draft, h.
         retain_result_h: how long results are kept after their delivery, h.
+        backup_days: how long the owner keeps backups, for `/privacy`; 0: there are none.
         min_free_gb: with less free space than this, nothing is put into the file store, GB.
         open_orders_per_person: the most unfinished orders of a person.
         orders_per_day: the most orders of a person within 24 hours.
@@ -149,6 +150,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     retain_input_h: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 24.0
     retain_result_h: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 24.0
+    backup_days: Annotated[int, Field(ge=0, le=3650)] = 0
     min_free_gb: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 2.0
     open_orders_per_person: Annotated[int, Field(ge=1, le=10_000)] = 3
     orders_per_day: Annotated[int, Field(ge=1, le=100_000)] = 30

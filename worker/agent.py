@@ -22,7 +22,7 @@ from typing import Any
 
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
 from inference.process.offer import EngineOffer
-from jobs.engines import MEDIA_TASKS, VOICE
+from jobs.engines import MEDIA_TASKS, PARTS, VOICE
 from jobs.errors import os_reason
 from jobs.orders import Record, Result
 from jobs.queues.assignment import Assignment, Later
@@ -95,7 +95,8 @@ async def run_agent_with(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown)
         looks = await stack.enter_async_context(Looks(MAX_CONCURRENT_LOOKS))
         context = RenderContext(plan.store, engine_process, orderable_options(offer))
         look_runner = LookRunner(plan.store, looks, plan.clip_max_s, plan.setup.checkpoints_dir)
-        short_jobs = {LOOK: look_runner.look, MEDIA: MediaRunner(plan.store, looks).make}
+        media_runner = MediaRunner(plan.store, looks, plan.setup.checkpoints_dir)
+        short_jobs = {LOOK: look_runner.look, MEDIA: media_runner.make}
         await Worker(plan, offer, queues, context, short_jobs).run(folder, ending)
 
 
@@ -134,6 +135,7 @@ class Worker:
         self._has_changed = asyncio.Event()
         self._shortage: str | None = None
         self._is_draining = False
+        self._at_work: list[Assignment] = []
 
     async def run(self, folder: Path, ending: Shutdown) -> None:
         """Take jobs until `ending` asks it to end.
@@ -171,7 +173,7 @@ class Worker:
 
     async def _handle_short_job(self, assignment: Assignment) -> Record | None:
         await self._require_disk_space()
-        with self._announce(), work_folder(assignment, self._folder) as folder:
+        with self._announce(assignment), work_folder(assignment, self._folder) as folder:
             return await self._short_jobs[assignment.ref.queue](assignment, folder)
 
     async def _handle_order(self, assignment: Assignment) -> Result | None:
@@ -181,19 +183,21 @@ class Worker:
         try:
             await self._queue_workers.update()
             await self._require_disk_space()
-            with self._announce(), work_folder(assignment, self._folder) as folder:
+            with self._announce(assignment), work_folder(assignment, self._folder) as folder:
                 return await self._renderer.run_job(assignment, folder)
         finally:
             self._schedule.release()
             self._background.run(self._choose_turn())
 
     @contextmanager
-    def _announce(self) -> Iterator[None]:
-        """Send a heartbeat soon after the block begins and ends."""
+    def _announce(self, assignment: Assignment) -> Iterator[None]:
+        """Send a heartbeat soon after the work in the block begins and ends."""
+        self._at_work.append(assignment)
         self._has_changed.set()
         try:
             yield
         finally:
+            self._at_work.remove(assignment)
             self._has_changed.set()
 
     # --- which jobs are taken ---------------------------------------------------------------------
@@ -255,19 +259,19 @@ class Worker:
 
     def heartbeat(self) -> Heartbeat:
         """Return what this worker does right now."""
-        videos = [job for job in self._queue_workers.in_progress if is_engine_queue(job.ref.queue)]
+        videos = [job for job in self._at_work if is_engine_queue(job.ref.queue)]
         if self._is_draining:
             state = WorkerState.DRAINING
         elif self._shortage is not None:
             state = WorkerState.PAUSED
         else:
-            state = WorkerState.WORKING if self._queue_workers.in_progress else WorkerState.IDLE
+            state = WorkerState.WORKING if self._at_work else WorkerState.IDLE
         return Heartbeat(
             worker=self.name,
             host=socket.gethostname(),
             device=self._offer.device,
             engines=tuple(
-                engine.orderable((*self._context.options[engine.name], VOICE, *MEDIA_TASKS))
+                engine.orderable((*self._context.options[engine.name], PARTS, VOICE, *MEDIA_TASKS))
                 for engine in self._offer.engines
             ),
             version=version("animato"),

@@ -26,13 +26,14 @@ class MediaRunner:
     Args:
         store: source of the files, target of what is made.
         looks: runs the children.
+        checkpoints_dir: where the landmark network may lie.
     """
 
-    def __init__(self, store: FileStore, looks: Looks) -> None:
+    def __init__(self, store: FileStore, looks: Looks, checkpoints_dir: Path) -> None:
         self._store = store
         self._looks = looks
         limits = LookLimits.for_clips(ClipLimits(max_duration_s=_LONGEST_S))
-        self._limits = replace(limits, time_s=_TIME_S)
+        self._limits = replace(limits, time_s=_TIME_S, checkpoints_dir=checkpoints_dir)
 
     async def make(self, assignment: Assignment, folder: Path) -> MediaResult | None:
         """Return what was made and stored; None if the assignment was stopped.

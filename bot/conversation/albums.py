@@ -176,10 +176,17 @@ def album_content(album: Album, _: Texts) -> MessageContent:
     """Ask which photos of an album to animate."""
     count, begun = len(album.photos), album.begun
     if not album.not_begun:
-        return MessageContent(_("I am working on all {count} photos.", count=count))
-    text = _("You sent {count} photos. Which one should I animate?", count=count)
+        text = _.plural("I am working on the photo.", "I am working on all {count} photos.", count)
+        return MessageContent(text)
+    text = _.plural(
+        "You sent {count} photo. Should I animate it?",
+        "You sent {count} photos. Which one should I animate?",
+        count,
+    )
     if begun:
-        text = _("You sent {count} photos. Another one?", count=count)
+        text = _.plural(
+            "You sent {count} photo. Another one?", "You sent {count} photos. Another one?", count
+        )
     buttons = [
         _button(album, f"{'✓ ' if part.message_id in begun else ''}{number}", str(number))
         for number, part in enumerate(album.photos, start=1)

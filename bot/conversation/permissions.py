@@ -23,7 +23,7 @@ ONLY_ON_NEWEST_KEYBOARD = {
 }
 # What the author of the photo may do even if somebody else asked.
 _OF_PHOTO_AUTHOR = {ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE}
-_PERSONAL = {ButtonAction.CONSENT, ButtonAction.STRENGTH}
+_PERSONAL = {ButtonAction.CONSENT, ButtonAction.STRENGTH, ButtonAction.OPTION}
 
 
 def is_of_chat(draft: Draft) -> bool:

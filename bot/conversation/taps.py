@@ -1,11 +1,12 @@
 """Handles taps on buttons: each is answered at once, and takes effect once if it is repeated."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
+from bot.conversation.draft_tap import DraftTap, DraftTapHandler, order_answer
 from bot.conversation.draft_text import (
     ALL_FACES,
     ASK_FOR_VOICE,
@@ -16,6 +17,7 @@ from bot.conversation.draft_text import (
     ask_for_voice,
 )
 from bot.conversation.media_handler import MediaHandler
+from bot.conversation.more_taps import MoreTaps
 from bot.conversation.permissions import (
     DRAFT_GONE,
     OLD_KEYBOARD,
@@ -33,7 +35,6 @@ from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.offers import NoEngine
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import ResultFiles
-from bot.orders.strength import LESS, MORE
 from bot.services import Services
 from jobs.engines import current_name
 from jobs.errors import UserError
@@ -46,15 +47,6 @@ _ORDERED = "You have ordered this already."
 # TEMPLATE and OWN_LEAD check the number themselves.
 _ON_DRAFT_KEYBOARD = {*ONLY_ON_NEWEST_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_LEAD}
 _WITHOUT_DRAFT = (ButtonAction.CONSENT, ButtonAction.PROFILE_PHOTO)
-
-
-@dataclass(frozen=True)
-class DraftTap:
-    """A tap on a draft's button, and the draft."""
-
-    incoming: IncomingTap
-    button: ButtonData
-    draft: Draft
 
 
 class Taps:
@@ -75,7 +67,9 @@ class Taps:
         self._draft_cards = draft_cards
         self._files = ResultFiles(services)
         self._permissions = Permissions(services)
-        self._handlers: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
+        more = MoreTaps(services, media_handler, follow_up_orders, draft_cards)
+        self._handlers: dict[ButtonAction, DraftTapHandler] = {
+            **more.handlers,
             ButtonAction.FACE: self._choose_face,
             ButtonAction.CELL: self._choose_cell,
             ButtonAction.PAGE: self._turn_page,
@@ -211,7 +205,9 @@ class Taps:
         if await self._services.order_cards.read(draft.order_id_of(tap.button.number)) is not None:
             placed = await self._follow_up_orders.use_engine(draft, tap.button.number, engine)
             return self._answer(draft, placed)
-        return self._show(await self._services.drafts.update(draft, engine=engine))
+        draft = await self._services.drafts.update(draft, engine=engine)
+        show = partial(self._draft_cards.show_more, draft.draft_id)
+        return TapAnswer(then=show, only_shows=True)
 
     async def _look_again(self, tap: DraftTap) -> TapAnswer:
         """Look at the photo without the clip, or at the same files again."""
@@ -290,9 +286,7 @@ class Taps:
         return self._answer(tap.draft, placed)
 
     async def _another_strength(self, tap: DraftTap) -> TapAnswer:
-        if tap.button.argument not in (MORE, LESS):
-            return TapAnswer()
-        placed = await self._follow_up_orders.another_strength(
+        placed = await self._follow_up_orders.varied(
             tap.draft, tap.button.number, tap.button.argument
         )
         return self._answer(tap.draft, placed)
@@ -317,11 +311,7 @@ class Taps:
         return self._answer(draft, placed)
 
     def _answer(self, draft: Draft, placed: PlacedOrder) -> TapAnswer:
-        _ = self._services.texts
-        if placed.card is None:
-            show = partial(self._draft_cards.show, draft.draft_id)
-            return TapAnswer(_("One moment: I am fetching the photo again."), then=show)
-        return TapAnswer("" if placed.is_new else _(_ORDERED))
+        return order_answer(draft, placed, self._draft_cards, self._services.texts)
 
     # --- the end ----------------------------------------------------------------------------------
 

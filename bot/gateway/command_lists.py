@@ -103,12 +103,14 @@ def private_commands(_: Texts) -> Commands:
     """For everybody, in private."""
     return (
         ("templates", _("The movements")),
+        ("history", _("Your last videos")),
         ("queue", _("Your orders")),
         ("cancel", _("Cancel an order")),
         ("help", _("What works well, and which files I accept")),
         ("language", _("The language I speak")),
         ("settings", _("Your settings")),
         ("privacy", _("What is stored, and for how long")),
+        ("delete_me", _("Delete everything about you")),
         ("about", _("About this bot, and licences")),
     )
 

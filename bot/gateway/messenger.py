@@ -14,23 +14,27 @@ from typing import Any
 from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputMediaAnimation,
     InputMediaPhoto,
     Message,
     ReplyParameters,
     SwitchInlineQueryChosenChat,
 )
 from telegram.constants import ChatMemberStatus
-from telegram.error import BadRequest, ChatMigrated, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 from telegram.ext import ExtBot
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.outgoing import OutgoingVideo, SentVideo, sent_video, video_call
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.gateway.sent_messages import SentMessages
 from jobs.model import Value
 
+_ANSWER_CHARACTERS = 200  # what Telegram allows
 DROPPABLE = {"droppable": True}
 SEEN_EMOJI, DONE_EMOJI = "👀", "👍"
 """Reactions."""
+_MOST_DELETED = 100  # by one call
 # Telegram's error texts.
 _UNCHANGED = "not modified"
 _GONE = ("message to edit not found", "message can't be edited", "message to delete not found")
@@ -130,6 +134,7 @@ class Messenger:
 
     Attributes:
         around_text: wraps the sending of every text; gets the chat and the call that sends.
+        sent_messages: notes each message, or None.
     """
 
     def __init__(
@@ -140,6 +145,7 @@ class Messenger:
         self.bot = bot
         self._migrated = migrated
         self.around_text: Callable[[int, SendText], Awaitable[int]] | None = None
+        self.sent_messages: SentMessages | None = None
 
     async def send(
         self, target: ChatTarget, content: MessageContent, *, droppable: bool = False
@@ -206,11 +212,18 @@ class Messenger:
         return await _harmless(change)
 
     async def edit_media(
-        self, chat_id: int, card: CardMessage, picture: bytes, content: MessageContent
+        self,
+        chat_id: int,
+        card: CardMessage,
+        media: bytes,
+        content: MessageContent,
+        *,
+        is_animation: bool = False,
     ) -> CardMessage | None:
-        """Put a picture into a message. Return None if the message is gone."""
+        """Put a picture or an animation into a message. Return None if the message is gone."""
+        kind = InputMediaAnimation if is_animation else InputMediaPhoto
         change = self.bot.edit_message_media(
-            InputMediaPhoto(picture, caption=content.text),
+            kind(media, caption=content.text),
             chat_id=chat_id,
             message_id=card.message_id,
             reply_markup=markup(content.keyboard),
@@ -221,8 +234,16 @@ class Messenger:
         """Delete a message. Return False if it is gone already."""
         return await _harmless(self.bot.delete_message(chat_id, message_id))
 
+    async def delete_all(self, chat_id: int, message_ids: Sequence[int]) -> None:
+        """Delete messages; those that are gone or too old are left out."""
+        for start in range(0, len(message_ids), _MOST_DELETED):
+            batch = message_ids[start : start + _MOST_DELETED]
+            with suppress(BadRequest, Forbidden):
+                await self.bot.delete_messages(chat_id, batch)
+
     async def answer(self, query_id: str, text: str = "", *, is_alert: bool = False) -> None:
-        """Answer a tap; ignore that it is too old."""
+        """Answer a tap; ignore that it is too old. A text that is too long is cut off."""
+        text = text[:_ANSWER_CHARACTERS]
         try:
             await self.bot.answer_callback_query(query_id, text or None, show_alert=is_alert)
         except BadRequest as error:
@@ -305,6 +326,8 @@ class Messenger:
             message = await send(chat_id=error.new_chat_id, **what)
         if isinstance(message, bool):
             raise ChatBusy(self.closed_s(target.chat_id))
+        if self.sent_messages is not None:
+            await self.sent_messages.note(message.chat.id, message.message_id)
         return message
 
     async def _edit(self, chat_id: int, change: Coroutine[Any, Any, Message | bool]) -> None:

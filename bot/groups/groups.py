@@ -10,6 +10,7 @@ from bot.drafts.draft_store import new_draft
 from bot.gateway.messenger import SEEN_EMOJI, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingMessage, LeadMedia, Media, PhotoMedia, UnusableMedia
 from bot.groups.group_settings import WhoMayAsk
+from bot.movements import Movements
 from bot.orders.card_text import cancel_text
 from bot.orders.order_cards import OrderCard
 from bot.orders.order_counts import GroupIsOff
@@ -17,7 +18,7 @@ from bot.orders.ordering import Ordering
 from bot.services import Services
 from bot.texts import Texts, msgid
 from jobs.queues.outcomes import CancelOutcome
-from jobs.templates import Catalogue, Template
+from jobs.templates import Template
 
 ANIMATE = "animate"
 _SHOWN_CHARACTERS = 40
@@ -32,7 +33,7 @@ class Groups:
         services: Services,
         media_handler: MediaHandler,
         ordering: Ordering,
-        catalogue: Catalogue,
+        catalogue: Movements,
     ) -> None:
         self._services = services
         self._media_handler = media_handler

@@ -18,6 +18,7 @@ from bot.error_text import error_text
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.gateway.outgoing import NO_CAPTION, OutgoingVideo, SentVideo
 from bot.history.store import HistoryEntry, cached_as
+from bot.movements import Movements
 from bot.orders.card_text import result_caption
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import request_media
@@ -31,7 +32,6 @@ from jobs.queues.delivery_records import NextStep
 from jobs.queues.keys import HISTORY
 from jobs.queues.outbox import DeliveryJob, Resend, hand_in
 from jobs.service_errors import FileGone
-from jobs.templates import Catalogue
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class _Sending:
 class Forms:
     """Sends results again."""
 
-    def __init__(self, services: Services, catalogue: Catalogue) -> None:
+    def __init__(self, services: Services, catalogue: Movements) -> None:
         self._services = services
         self._catalogue = catalogue
         self._sender = DeliverySender(services)

@@ -17,7 +17,7 @@ from bot.history.pages import HistoryPages
 def add_history_handlers(
     application: AnyApplication, pages: HistoryPages, inline: InlineResults
 ) -> None:
-    """Register them; those of the buttons are in `add_tap_handlers`."""
+    """Register them, before `add_conversation_handlers`; for the buttons see `add_tap_handlers`."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
 
     async def history(message: Message) -> None:

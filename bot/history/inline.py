@@ -13,11 +13,11 @@ from telegram.helpers import create_deep_linked_url
 from bot.gateway.messenger import Button, markup
 from bot.history.forms import caption_of
 from bot.history.store import HistoryEntry
+from bot.movements import Movements
 from bot.people import Role
 from bot.services import Services
 from jobs.errors import UnknownTemplate
 from jobs.media_tasks import Form
-from jobs.templates import Catalogue
 
 NEW = "new"
 """The payload of the button that opens the bot."""
@@ -39,7 +39,7 @@ class InlineResults:
         invites: whether results that are shared to groups have the button "Try it yourself".
     """
 
-    def __init__(self, services: Services, catalogue: Catalogue, *, invites: bool) -> None:
+    def __init__(self, services: Services, catalogue: Movements, *, invites: bool) -> None:
         self._services = services
         self._catalogue = catalogue
         self._invites = invites

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from telegram.error import BadRequest
+from telegram.error import BadRequest, Forbidden
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import Button, CardMessage, Keyboard, MessageContent, in_rows
@@ -227,7 +227,7 @@ class HistoryPages:
         if entry.message_id is not None:
             try:
                 await services.messenger.delete(entry.chat, entry.message_id)
-            except BadRequest as error:
+            except (BadRequest, Forbidden) as error:
                 log.info("a message stays: %s", error)
         await self._turn(incoming, ButtonData(button.action, "", 0, button.argument))
 

@@ -8,9 +8,9 @@ from bot.history.forms import Forms
 from bot.history.inline import InlineResults
 from bot.history.pages import HistoryPages
 from bot.history.result_taps import ResultTaps
+from bot.movements import Movements
 from bot.orders.media_delivery import MediaReceiver
 from bot.services import Services
-from jobs.templates import Catalogue
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class HistoryParts:
     inline: InlineResults
 
     @classmethod
-    def create(cls, services: Services, catalogue: Catalogue, *, invites: bool) -> Self:
+    def create(cls, services: Services, catalogue: Movements, *, invites: bool) -> Self:
         """Create them; see `InlineResults` for `invites`."""
         forms = Forms(services, catalogue)
         taps = ResultTaps(services, forms)

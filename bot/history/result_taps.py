@@ -9,6 +9,7 @@ from bot.gateway.messenger import Keyboard
 from bot.gateway.updates import IncomingTap, TapAnswer
 from bot.history.forms import Forms
 from bot.history.store import HistoryEntry
+from bot.orders.follow_up_orders import as_ordered
 from bot.orders.permissions import may_remove, may_use
 from bot.orders.result_keyboard import ResultButtons, ResultPage
 from bot.services import Services
@@ -112,8 +113,8 @@ class ResultTaps:
         card = await services.order_cards.read(draft.order_id_of(button.number))
         if card is None:
             return None
-        options = (await services.offers.now()).options(card.order.engine)
-        buttons = ResultButtons(card, draft.number, options, services.messenger.is_inline)
+        offer, again = await services.offers.now(), as_ordered(draft, card)
+        buttons = ResultButtons(card, draft.number, offer, services.messenger.is_inline, again)
         return buttons.page(ResultPage(button.argument), services.texts)
 
     def _refuse(self, sentence: str) -> TapAnswer:

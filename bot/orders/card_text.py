@@ -8,11 +8,12 @@ import math
 from dataclasses import dataclass, field
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
+from bot.drafts.choices import strength_of
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, MessageContent
+from bot.movements import Movements
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
-from bot.orders.strength import strength_of
 from bot.texts import DEFAULT_LANGUAGE, Texts, current_language
 from jobs.errors import AnimatoError, BrokenTemplate, NoFaceInBox, UnknownTemplate, UserError
 from jobs.orders import OrderState, Result, Stage
@@ -20,9 +21,11 @@ from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
-from jobs.templates import Catalogue, Template
+from jobs.templates import Template
 from jobs.wish import Wish
 
+# A worker reports every 2 s; one that does not is gone, or its machine is.
+_SILENT_S = 10.0
 _NEAR = 3  # places from here on are worth an edit each
 _MINUTE_S, _HOUR_S = 60, 3600
 _CAPTION_CHARACTERS = 1024
@@ -33,8 +36,8 @@ class OrderStanding:
     """The state of an order, as its card shows it.
 
     Attributes:
-        phase: `waiting`, `unattended` (no live worker for its engine), `retrying`, a `Stage`, or
-            `stopping`.
+        phase: `waiting`, `unattended` (no live worker for its engine), `retrying`, a `Stage`,
+            `silent` (its worker does not answer), or `stopping`.
         place: in the queue.
         percent: of the work that is done.
         time: until it is done, or None if there is no estimate.
@@ -80,6 +83,8 @@ def standing_of(card: OrderCard, status: Status, engines: tuple[str, ...]) -> Or
     progress = status.progress
     if card.is_stopping:
         return OrderStanding("stopping", percent=card.shown_percent)
+    if status.state is OrderState.RUNNING and status.silent_s > _SILENT_S:
+        return OrderStanding("silent")
     if status.state is OrderState.RUNNING:
         stage = progress.stage if progress else Stage.PREPARING
         return OrderStanding(stage, percent=round(100 * progress.share) if progress else 0)
@@ -144,6 +149,10 @@ def _lines(standing: OrderStanding, _: Texts) -> list[str]:
             lines = [_with_time(text, standing, _)]
         case Stage.STORING:
             lines = [_("Almost done ...")]
+        case "silent":
+            lines = [
+                _("The worker stopped answering. Your order waits for another one, in first place.")
+            ]
         case "unattended":
             lines = [_("No worker is online for this right now. Your place is kept.")]
             if standing.others:
@@ -187,7 +196,7 @@ def title_of(template: Template) -> str:
     return f"{template.emoji} {title}"
 
 
-def order_title(wish: Wish, catalogue: Catalogue, _: Texts) -> str:
+def order_title(wish: Wish, catalogue: Movements, _: Texts) -> str:
     """What an order makes.
 
     Raises:
@@ -197,19 +206,21 @@ def order_title(wish: Wish, catalogue: Catalogue, _: Texts) -> str:
     if movement.templates:
         if len(movement.templates) == len(catalogue):
             return _("✨ All movements")
-        return _("✨ {count} movements", count=len(movement.templates))
+        return _.plural("✨ {count} movement", "✨ {count} movements", len(movement.templates))
     if movement.template:
         title = title_of(catalogue.get(movement.template))
     else:
         title = _("🎤 Speaking") if wish.voice else _("🎬 Your clip")
     if wish.face_count > 1:
-        title = _("{title}, {count} faces", title=title, count=wish.face_count)
+        title = _.plural(
+            "{title}, {count} face", "{title}, {count} faces", wish.face_count, title=title
+        )
     if strength != 1:
         title = _("{title}, strength {percent} %", title=title, percent=round(100 * strength))
     return title
 
 
-def with_title(card: OrderCard, catalogue: Catalogue, texts: Texts) -> OrderCard:
+def with_title(card: OrderCard, catalogue: Movements, texts: Texts) -> OrderCard:
     """Return a card with its title in the current language, if its movement is still offered."""
     try:
         return card.model_copy(update={"title": order_title(card.order.wish, catalogue, texts)})

@@ -230,9 +230,9 @@ class Delivery:
             except FileGone as gone:
                 error = gone
             else:
-                options = (await self._services.offers.now()).options(card.order.engine)
+                offer = await self._services.offers.now()
                 can_share = self._services.messenger.is_inline
-                buttons = ResultButtons(card, draft.number if draft else None, options, can_share)
+                buttons = ResultButtons(card, draft.number if draft else None, offer, can_share)
                 keyboard = buttons.page(ResultPage.SHORT, _)
                 content = MessageContent(caption(card, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.drafts.choices import Choices, view_box
 from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
+from bot.movements import Movements
 from bot.orders.card_text import cancelled_message, error_message, order_title, time_text
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
@@ -28,10 +30,10 @@ from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import OrderRefused, TooManyOpenOrders, VoicesNotTaken
 from jobs.show_all import work_frames
-from jobs.templates import Catalogue, CurveMotion, Template
+from jobs.templates import StoredTemplate, Template
 from jobs.wish import Movement, Wish
 
-# An estimate: the length of a recorded movement is known to the worker only.
+# Of a recorded movement whose track cannot be read here.
 _RECORDED_FRAMES = 250
 # Showing all movements is less urgent: it queues as if it were this many times the work.
 _SHOW_ALL_COST = 3.0
@@ -104,7 +106,7 @@ class Ordering:
         services: Services,
         intake: Intake,
         status_cards: StatusCards,
-        catalogue: Catalogue,
+        catalogue: Movements,
         show_all_per_day: int,
     ) -> None:
         self._services = services
@@ -241,6 +243,7 @@ class Ordering:
             "reserved_number": draft.number,
             "engine": draft.engine,
             "options": draft.options,
+            "reserved_choices": draft.choices,
             "lead": draft.lead,
         }
 
@@ -273,6 +276,8 @@ class Ordering:
         movement, templates = draft.movement, self._templates(draft)
         if movement is None:
             raise DraftUnready
+        if templates and isinstance(templates[0], StoredTemplate):
+            movement = movement.model_copy(update={"clip": templates[0].clip})
         if movement.voice is not None and not offer.takes_voices:
             raise VoicesNotTaken
         engine = offer.engine_for(
@@ -281,14 +286,20 @@ class Ordering:
             face_count=len(draft.face_boxes),
         )
         understood = offer.options(engine)
-        options = {name: value for name, value in draft.options.items() if name in understood}
+        choices = Choices() if movement.templates else draft.choices
+        wanted = draft.options | choices.options(has_clip=movement.clip is not None)
+        options = {name: value for name, value in wanted.items() if name in understood}
         if movement.clip is not None and FIND_BEST_FRAME in understood:
             options.setdefault(FIND_BEST_FRAME, True)
+        photo = made_of.photo
+        view = view_box(choices.view, draft.face_boxes, photo.width, photo.height)
         wish = Wish(
-            photo=made_of.photo,
+            photo=photo,
             face_boxes=draft.face_boxes,
             movement=movement.model_copy(update={"frames": _frames(movement, templates)}),
             options=options,
+            view=view if offer.takes_parts else None,
+            audio=not (choices.is_muted and movement.clip),
         )
         cost_s = await self._estimates.cost_s(engine, wish.cost_frames)
         return Order(
@@ -392,5 +403,4 @@ def _frames(movement: Movement, templates: Sequence[Template]) -> int:
     own = movement.clip or movement.voice
     if own is not None:
         return own.frame_count
-    motion = templates[0].motion
-    return motion.frame_count if isinstance(motion, CurveMotion) else _RECORDED_FRAMES
+    return templates[0].motion.frame_count or _RECORDED_FRAMES

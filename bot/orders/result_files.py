@@ -71,7 +71,7 @@ class ResultFiles:
         return result, video_of(card, result, path)
 
     async def delete(self, draft: Draft, number: int) -> bool:
-        """Delete the result of a draft's order, and the draft with its files.
+        """Delete the result of a draft's order and its history entry, and the draft with its files.
 
         The files stay while another order needs them: then return False. The caller deletes
         the messages.
@@ -83,6 +83,7 @@ class ResultFiles:
         folder = result_folder(draft.order_id_of(number))
         found = [file.key async for file in services.store.listing(folder)]
         await services.store.delete(found)
+        await services.history.remove(draft.person_id, draft.order_id_of(number))
         if any(card.draft_id == draft.draft_id for card in await services.order_cards.all_open()):
             return False
         await forget_draft(services, draft.draft_id)

@@ -1,19 +1,19 @@
 """The buttons under a result: a short row, and the pages behind "More".
 
 SHORT    Share, More, Another movement; in groups, Report
-MORE     stronger, weaker, from another frame, other forms, as file, delete
+MORE     variations, each a new order; other forms, as file, delete
 FORMS    the forms
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.callback_data import ButtonAction, ButtonData
+from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
+from bot.drafts.draft import Draft
 from bot.gateway.messenger import Button, Keyboard, in_rows
-from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
+from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME, NOTHING, Offer
 from bot.orders.order_cards import OrderCard
-from bot.orders.strength import LESS, MORE, STRENGTH, next_strength
+from bot.orders.variations import ENGINE, variations
 from bot.texts import Texts
 from jobs.media_tasks import Form
 from jobs.orders import Order
@@ -36,14 +36,16 @@ class ResultButtons:
     Attributes:
         card: the order's card.
         number: the draft's current number: the next order from it; None if the draft is gone.
-        options: those that the engine supports.
+        offer: what workers can do.
         can_share: whether the bot is in inline mode.
+        again: the draft as it was for this order; None: no variations are offered.
     """
 
     card: OrderCard
     number: int | None
-    options: Iterable[str] = ()
+    offer: Offer = NOTHING
     can_share: bool = True
+    again: Draft | None = None
 
     def page(self, page: ResultPage, _: Texts) -> Keyboard:
         """Return one of the pages."""
@@ -69,22 +71,34 @@ class ResultButtons:
         return bool(self.card.order.wish.movement.templates)
 
     def _more_rows(self, _: Texts) -> Keyboard:
-        wish, options = self.card.order.wish, set(self.options)
-        rows: list[tuple[Button, ...]] = []
-        if wish.clip is not None and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= options:
-            rows.append((self._button(_("🎯 From another frame"), ButtonAction.BEST_FRAME),))
-        if STRENGTH in options and not self._is_of_several:
-            labels = {LESS: _("🔽 A little less"), MORE: _("🔼 A little more")}
-            rows.append(
-                tuple(
-                    self._button(label, ButtonAction.STRENGTH, step)
-                    for step, label in labels.items()
-                    if next_strength(wish, step) is not None
-                )
-            )
+        rows = self._variation_rows(self.again, _) if self.again is not None else []
         rows.append((self._turn(_("🎞 Other forms"), ResultPage.FORMS),))
         as_file = self._button(_("📄 As file"), ButtonAction.AS_FILE)
         return (*rows, (as_file, self._button(_("🗑 Delete"), ButtonAction.DELETE)))
+
+    def _variation_rows(self, again: Draft, _: Texts) -> list[tuple[Button, ...]]:
+        """The buttons that order the same again with one change."""
+        order, offer = self.card.order, self.offer
+        rows = [
+            tuple(self._button(one.text, ButtonAction.OPTION, one.argument) for one in row)
+            for row in variations(again, order.wish.movement, offer, _)
+        ]
+        options = offer.options(order.engine)
+        if order.wish.clip is not None and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= options:
+            rows.append((self._button(_("🎯 From another frame"), ButtonAction.BEST_FRAME),))
+        engines = offer.choosable(order.engine, order.wish.face_count)
+        if len(engines) > 1 and not self._is_of_several:
+            rows.append(
+                tuple(
+                    self._button(
+                        offer.label(name, order.engine, _), ButtonAction.OPTION, f"{ENGINE}{name}"
+                    )
+                    for name in engines
+                )
+            )
+        if len(again.faces) > 1:
+            rows.append((self._button(_("👥 Another face"), ButtonAction.AGAIN, ANOTHER_FACE),))
+        return [row for row in rows if row]
 
     def _turn(self, label: str, page: ResultPage) -> Button:
         return self._button(label, ButtonAction.MORE, page)

@@ -9,7 +9,7 @@ from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
 from bot.owner.claim import CLAIM_LINK, Claims
-from bot.owner.desk import OwnerDesk
+from bot.owner.desk import UNDER_PREVIEW, OwnerDesk
 from bot.owner.jobs import Jobs
 from bot.owner.overview import overview_of
 from bot.owner.status import OwnerAction, owner_action_of, status_content
@@ -90,7 +90,8 @@ class OwnerCommands:
         else:
             answer, content = await self._do(action, about, tap.person_id)
         await messenger.answer(tap.query_id, answer)
-        await messenger.edit(tap.chat_id, CardMessage(message_id=tap.message_id), content)
+        card = CardMessage(message_id=tap.message_id, has_media=action in UNDER_PREVIEW)
+        await messenger.edit(tap.chat_id, card, content)
 
     async def _do(self, action: OwnerAction, about: str, admin: int) -> tuple[str, MessageContent]:
         """Return the answer to the tap, and the message's new content."""

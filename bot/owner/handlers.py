@@ -20,14 +20,15 @@ from telegram.ext import (
 from bot.callback_data import VERSION, ButtonAction
 from bot.gateway.application import AnyApplication, Context, on_message
 from bot.gateway.messenger import ChatTarget
-from bot.gateway.updates import incoming_message, incoming_tap
+from bot.gateway.updates import incoming_message, incoming_tap, media_of, quoted_media_of
 from bot.owner.access import CommandAttempt, Guard
 from bot.owner.claim import CLAIM_LINK
 from bot.owner.commands import OwnerCommands
 from bot.owner.desk import Command
+from bot.owner.own_templates import OwnTemplates
 from bot.services import Services
 
-_BEFORE_ALL_OTHERS, _AFTER_ALL_OTHERS = -1, 1
+_BEFORE_ALL_OTHERS, _BEFORE_CONVERSATION, _AFTER_ALL_OTHERS = -2, -1, 1
 
 
 def add_guard(application: AnyApplication, guard: Guard) -> None:
@@ -70,12 +71,37 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
     on_command("jobs", lambda message: commands.jobs(_target(message)), private)
     on_command("pause", lambda message: commands.pause(_target(message), is_paused=True), private)
     on_command("resume", lambda message: commands.pause(_target(message), is_paused=False), private)
+
+    _add_template_handlers(application, commands.desk.own_templates)
     for name, do in commands.desk.commands.items():
         on_command(name, partial(_answer, do), private)
     for name in ("allow", "ban", "unban"):
         on_access(name)
     pattern = rf"^{VERSION}\|{ButtonAction.OWNER}\|"
     application.add_handler(CallbackQueryHandler(tap, pattern=pattern))
+
+
+def _add_template_handlers(application: AnyApplication, own_templates: OwnTemplates) -> None:
+    """Register what begins a movement: a command, a caption, and a clip that was asked for."""
+    private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
+
+    async def add_template(message: Message) -> None:
+        found = media_of(message) or quoted_media_of(message)
+        await own_templates.add(incoming_message(message), found)
+
+    async def take_asked(update: Update, _context: Context) -> None:
+        message = update.message
+        if message is not None and await own_templates.take_asked(
+            incoming_message(message), media_of(message)
+        ):
+            raise ApplicationHandlerStop
+
+    caption = private & filters.CaptionRegex(r"^/add_template(@\w+)?(\s|$)")
+    asked = private & filters.ATTACHMENT & ~filters.CaptionRegex("^/")
+    add = on_message(add_template)
+    application.add_handler(CommandHandler("add_template", add, filters=private))
+    application.add_handler(MessageHandler(caption, add))
+    application.add_handler(MessageHandler(asked, take_asked), group=_BEFORE_CONVERSATION)
 
 
 async def _answer(do: Command, message: Message) -> None:

@@ -1,8 +1,9 @@
-"""The text of /stats."""
+"""The text of /stats, and the numbers of its chart."""
 
 from bot.owner.status import age_text
 from bot.statistics import CANCELLED, DONE, FAILED, UNUSABLE, Numbers
 from bot.texts import Texts
+from jobs.media_tasks import ChartDay
 
 
 def statistics_text(today: Numbers, week: Numbers, _: Texts) -> str:
@@ -12,6 +13,16 @@ def statistics_text(today: Numbers, week: Numbers, _: Texts) -> str:
         _section(_("Last 7 days:"), week, _),
     )
     return "\n\n".join(sections)
+
+
+def chart_day(numbers: Numbers) -> ChartDay:
+    """A day's bar: orders by the day on which they ended."""
+    counts = numbers.counts
+    not_made = counts[UNUSABLE] + counts[CANCELLED]
+    label = f"{numbers.days[-1]:%m-%d}"
+    return ChartDay(
+        label=label, parts=(counts[DONE], not_made, counts[FAILED]), people=numbers.people
+    )
 
 
 def _section(title: str, numbers: Numbers, _: Texts) -> str:

@@ -26,6 +26,13 @@ class OwnerAction(StrEnum):
     RETRY = "retry"  # that order
     BROADCAST = "send"  # that message
     STOP_BROADCAST = "stop"  # that message
+    TEMPLATES = "list"  # the owner's movements
+    PUBLISH = "publish"  # that movement, under its preview
+    DISCARD = "discard"  # likewise
+    SHOW = "show"  # that movement, in the list
+    HIDE = "hide"  # likewise
+    ASK_TO_REMOVE = "ask"  # likewise
+    REMOVE = "remove"  # that movement
 
 
 def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:

@@ -10,11 +10,16 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from inference.media.chart import draw_chart
 from inference.media.forms import make_form
 from inference.media.result_sheet import draw_sheet
-from jobs.media_tasks import Made, MediaTask
+from jobs.media_tasks import CheckTemplate, Made, MediaTask
 
-_FUNCTIONS: dict[str, Callable[[Any, Path], Made]] = {"form": make_form, "sheet": draw_sheet}
+_FUNCTIONS: dict[str, Callable[[Any, Path], Made]] = {
+    "form": make_form,
+    "sheet": draw_sheet,
+    "chart": draw_chart,
+}
 
 
 def do_task(_source: Path, folder: Path, request: dict[str, Any]) -> Made:
@@ -25,4 +30,9 @@ def do_task(_source: Path, folder: Path, request: dict[str, Any]) -> Made:
         DiskFull, EncoderFailed: a file cannot be written.
     """
     task: MediaTask = TypeAdapter(MediaTask).validate_python(request["task"])
+    if isinstance(task, CheckTemplate):
+        # Engines, which the other tasks do not need, take long to load.
+        from inference.template_check import check_template  # noqa: PLC0415
+
+        return check_template(task, folder, Path(request["checkpoints_dir"]))
     return _FUNCTIONS[task.kind](task, folder)

@@ -18,8 +18,8 @@ from jobs.queues.keys import KNOWN_ENGINES, WORKERS, speed_key, worker_key
 from jobs.queues.known_engines import as_fields
 from jobs.service_errors import RecordError
 
-BEAT_EVERY_S = 10
-DEAD_AFTER_S = 30
+BEAT_EVERY_S = 5
+DEAD_AFTER_S = 15
 _SPEED_WEIGHT = 0.2  # of the newest measurement in the moving average
 _SPEED_KEPT_S = 30 * 86_400
 # Plausible seconds per frame: no encoder is faster, and no worker is given more time.

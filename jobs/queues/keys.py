@@ -29,6 +29,7 @@ PAUSED_KEY = "animato:paused"
 LIMITS_KEY = "animato:limits"
 FAILURES_KEY = "animato:failures"
 ALERTS_KEY = "animato:alerts"
+TEMPLATES_KEY = "animato:templates"
 BROADCAST_KEY = "animato:broadcast"
 BROADCAST_PEOPLE_KEY = "animato:broadcast:people"
 OPEN_CARDS = "animato:cards"
@@ -36,8 +37,9 @@ BLOCKED_PHOTOS = "animato:blocked-photos"
 DUE_ALBUMS = "animato:albums"
 
 _ENGINE_QUEUE = "animate-"
-# Our own field in BullMQ's hash of a job.
+# Our own fields in BullMQ's hash of a job.
 RESULT_FIELD = "animato:result"
+BEAT_FIELD = "animato:beat"  # when its worker last reported, unix time in s by Redis' clock
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,12 @@ def drafts_key(chat: int) -> str:
     return f"animato:drafts:{chat}"
 
 
-def conversation_key(chat: int, person: int) -> str:
+def conversation_key(chat: int | str, person: int) -> str:
     """The state of the conversation with a person in a chat."""
     return f"animato:desk:{chat}:{person}"
 
 
-def shown_key(chat: int, message_id: int) -> str:
+def shown_key(chat: int | str, message_id: int | str) -> str:
     """The draft that a message of the bot belongs to."""
     return f"animato:shown:{chat}:{message_id}"
 
@@ -202,6 +204,11 @@ def shown_key(chat: int, message_id: int) -> str:
 def sending_key(chat: int) -> str:
     """The cards of a chat that are being sent and may have arrived."""
     return f"animato:sending:{chat}"
+
+
+def messages_key(chat: int) -> str:
+    """The bot's messages in a chat of the last 48 hours."""
+    return f"animato:messages:{chat}"
 
 
 def texts_key(chat: int) -> str:
@@ -287,3 +294,8 @@ def reported_key(order: str) -> str:
 def asked_report_key(order: str, person: int) -> str:
     """Set while a person is asked why they report a result: its message."""
     return f"animato:reporting:{order}:{person}"
+
+
+def adding_key(admin: int) -> str:
+    """The name of the movement whose clip an admin is about to send."""
+    return f"animato:adding:{admin}"

@@ -10,6 +10,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Self
 
 from redis.asyncio import Redis
@@ -22,6 +23,7 @@ from jobs.queues.admission import NO_LIMITS, Admission, OrderLimits, Request, lu
 from jobs.queues.bullmq_types import JobQueue, open_queue, stored_job
 from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import (
+    BEAT_FIELD,
     CANCEL_CHANNEL,
     DELIVERED_QUEUES,
     JobRef,
@@ -173,7 +175,8 @@ class Queues:
                 pipe.lpos(f"{prefix}wait", ref.job_id)
                 pipe.zscore(f"{prefix}delayed", ref.job_id)
                 pipe.get(accepted_key(ref.job_id))
-                fields, rank, express, express_at, delayed, accepted = await pipe.execute()
+                pipe.time()
+                fields, rank, express, express_at, delayed, accepted, now = await pipe.execute()
         stored = dict(zip(STATUS_FIELDS, fields, strict=True))
         if stored["name"] is None:
             if accepted != OrderState.CANCELLED:
@@ -185,7 +188,10 @@ class Queues:
         elif express_at is not None:
             # The last one in the list starts next.
             ahead = express - 1 - express_at
-        return status_of(ref, stored, ahead, is_delayed=delayed is not None)
+        status = status_of(ref, stored, ahead, is_delayed=delayed is not None)
+        if status.state is OrderState.RUNNING and stored[BEAT_FIELD] is not None:
+            status = replace(status, silent_s=max(0.0, now[0] - float(stored[BEAT_FIELD])))
+        return status
 
     async def cancel(self, ref: JobRef) -> CancelOutcome:
         """Cancel an order. The caller checks whether the person may."""

@@ -20,12 +20,14 @@ from bot.drafts.intake import Intake
 from bot.gateway.card_sender import CardSender
 from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.gateway.sent_messages import SentMessages
 from bot.gateway.updates import MediaFile
 from bot.groups.group_settings import GroupSettingsStore
 from bot.history.parts import HistoryParts
 from bot.history.store import HistoryStore
 from bot.languages import Languages
 from bot.limits import Limits
+from bot.movements import OfferedMovements
 from bot.orders.blocked_photos import BlockedPhotos
 from bot.orders.card_text import with_title
 from bot.orders.delivery import Delivery, deliverers
@@ -40,7 +42,7 @@ from bot.people import People
 from bot.services import Services
 from bot.statistics import Statistics
 from bot.texts import ENGLISH, Texts
-from jobs.engines import MEDIA_TASKS, VOICE, EngineInfo
+from jobs.engines import MEDIA_TASKS, PARTS, VOICE, EngineInfo
 from jobs.media_jobs import MediaJob
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
@@ -123,9 +125,13 @@ class RecordedMetrics(OrderMetrics):
     def __init__(self) -> None:
         super().__init__()
         self.outcomes: list[DeliveryOutcome] = []
+        self.shared = 0
 
     def count_delivery(self, outcome: DeliveryOutcome) -> None:
         self.outcomes.append(outcome)
+
+    def count_shared(self) -> None:
+        self.shared += 1
 
 
 @dataclass
@@ -194,15 +200,15 @@ async def bot_parts(
     """The parts, not yet at work."""
     metrics, clock = RecordedMetrics(), Clock()
     async with AsyncExitStack() as stack:
-        queues = await stack.enter_async_context(
-            Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
-        )
+        opened = Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
+        queues = await stack.enter_async_context(opened)
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
         sender = messenger(bot)
         people = People(client, url, frozenset({ADMIN}), is_open=True)
         group_settings = GroupSettingsStore(client, url)
         titles = partial(with_title, catalogue=CATALOGUE, texts=texts)
+        sender.sent_messages = SentMessages(client, url)
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
@@ -217,7 +223,7 @@ async def bot_parts(
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),
             store=store,
-            catalogue=CATALOGUE,
+            catalogue=OfferedMovements(CATALOGUE, client, url),
             retention=Retention(client, store, input_s=3600, result_s=3600),
             history=HistoryStore(client, url, clock),
             metrics=metrics,
@@ -285,6 +291,7 @@ class Maker:
     store: FileStore
     warnings: tuple[MediaWarning, ...] = ()
     faces: tuple[Face, ...] = (FACE,)
+    photo_size: tuple[int, int] = (160, 120)
     errors: list[Exception] = field(default_factory=list)
     has_sound: bool = False
     clip_frames: int = 25
@@ -309,7 +316,7 @@ class Maker:
         if order.clip_key:
             clip_file = clip_key(order.draft, order.look_id, CLIP_DIGEST)
             await self.store.put(clip_file, b"a clip")
-            clip = make_clip(clip_file, frame_count=self.clip_frames)
+            clip = make_clip(clip_file, frame_count=self.clip_frames, has_sound=self.has_sound)
         voice = None
         if order.voice_key:
             await self.store.get(order.voice_key)  # it was fetched
@@ -319,7 +326,12 @@ class Maker:
             await self.store.put(curves, b"how a mouth speaks it")
             voice = make_voice(file=sound, curves=curves)
         photo = make_photo(
-            key, sheet=key, width=160, height=120, faces=self.faces, warnings=self.warnings
+            key,
+            sheet=key,
+            width=self.photo_size[0],
+            height=self.photo_size[1],
+            faces=self.faces,
+            warnings=self.warnings,
         )
         return LookResult(photo=photo, clip=clip, voice=voice)
 
@@ -392,14 +404,14 @@ ENGINE_INFOS = {
         name="mesh",
         button="Sharper",
         preference=10,
-        options=("strength", VOICE, *MEDIA_TASKS),
+        options=(PARTS, "relative", "strength", VOICE, *MEDIA_TASKS),
         max_faces=8,
     ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
         preference=20,
-        options=("best_frame_rank", "find_best_frame", VOICE, *MEDIA_TASKS),
+        options=("best_frame_rank", "find_best_frame", PARTS, VOICE, *MEDIA_TASKS),
         evaluates_motions=False,
     ),
 }

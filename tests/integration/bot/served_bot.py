@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from bot.app import serve
 from bot.people import People
 from jobs.queues.heartbeats import WorkerRegistry
-from jobs.queues.keys import LOOK, engine_queue
+from jobs.queues.keys import LOOK, MEDIA, engine_queue
 from jobs.queues.queue_worker import QueueWorker
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
@@ -23,7 +23,7 @@ from tests.integration.bot.result_pages import with_button
 from tests.integration.bot.running import settings_for, until
 from tests.integration.bot.talk import Painter, data_of, text_of
 from tests.integration.sandbox import media
-from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk, Part
 
 Message = dict[str, Any]
 
@@ -105,6 +105,7 @@ class ServedBot:
         await WorkerRegistry(self.queues.client).beat(heartbeat("mesh"), time.time())
         async with (
             QueueWorker(url, LOOK, self.worker.look, RULES),
+            QueueWorker(url, MEDIA, self.worker.make_media, RULES),
             QueueWorker(url, engine_queue("mesh"), self.worker.make, RULES),
         ):
             yield
@@ -114,7 +115,10 @@ class ServedBot:
 async def serve_bot(
     server: Sandbox, url: str, desk: Desk, folder: Path, **settings: Any
 ) -> AsyncIterator[ServedBot]:
-    """The bot at work; its admin is Admin, and everybody is served, unless told otherwise."""
+    """The bot at work; its admin is Admin, and everybody is served, unless told otherwise.
+
+    Everybody's language is English, Bob's too.
+    """
     facts: dict[str, Any] = {
         "redis_url": SecretStr(url),
         "admins": (ADMIN,),
@@ -124,6 +128,7 @@ async def serve_bot(
     }
     ending, store = asyncio.Event(), local_store(folder)
     async with AsyncExitStack() as stack:
+        await desk.post("persons", user_id=BOB, language_code="en")
         queues = await stack.enter_async_context(Queues(url, ["mesh"]))
         served_bot = ServedBot(desk, queues, store, Painter(store))
         work = asyncio.create_task(

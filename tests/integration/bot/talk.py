@@ -40,6 +40,8 @@ from bot.languages import add_language_handler
 from bot.orders.delivery import Delivery, deliverers
 from bot.orders.look_delivery import LookDelivery
 from bot.orders.media_delivery import MediaDelivery
+from bot.privacy.deletion import Deletion
+from bot.privacy.handlers import add_privacy_handlers
 from bot.texts import ENGLISH, Texts
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
@@ -244,13 +246,16 @@ async def talking(
         )
         add_language_handler(application, services.languages)
         add_settings_commands(application, settings)
-        add_conversation_handlers(application, media_handler, albums, commands)
-        taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
+        deletion = Deletion(services, parts.ordering, backup_days=0)
+        add_privacy_handlers(application, deletion)
         history = parts.history
         add_history_handlers(application, history.pages, history.inline)
+        add_conversation_handlers(application, media_handler, albums, commands)
+        taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
         by_action = {
             ButtonAction.ALBUM: albums.tap,
             ButtonAction.MORE: history.taps.more,
+            ButtonAction.FORGET: deletion.tap,
             ButtonAction.FORM: history.taps.form,
             ButtonAction.HISTORY: history.pages.tap,
             ButtonAction.SETTINGS: settings.tap,

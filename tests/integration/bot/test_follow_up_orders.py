@@ -195,7 +195,7 @@ async def test_another_frame_is_the_same_order_measured_otherwise(
         assert draft.findings.clip is not None
         motion = Movement.of_clip(draft.findings.clip)
         await parts.ordering.place(await parts.with_movement(draft.draft_id, motion))
-        await desk.sees("From another frame")
+        await desk.sees("done in")
         for _ in range(2):
             await parts.follow_up_orders.another_frame(await parts.draft(draft.draft_id), 1)
         await until(lambda: len(maker.orders) == 2)

@@ -12,6 +12,7 @@ from bot.gateway.command_lists import owner_commands
 from bot.limits import ChangedLimits
 from bot.texts import ENGLISH
 from jobs.errors import EngineFailed
+from jobs.media_tasks import DrawChart
 from jobs.queues.keys import LIMITS_KEY
 from sandbox.server import Sandbox
 from tests.integration.bot.parts import hurry
@@ -208,6 +209,22 @@ async def test_statistics_count_orders_people_engines_and_failures(served_bot: S
     assert today.splitlines()[2].startswith("1 done, 1 failed, 0 could not be made")
     assert today.splitlines()[3].startswith("Waiting: half began within ")
     assert today.splitlines()[4] == "Engines: mesh 1"
+
+
+async def test_chart_of_the_week_comes_into_the_message_with_the_numbers(
+    served_bot: ServedBot,
+) -> None:
+    await ordered(served_bot)
+    async with served_bot.working():
+        await served_bot.video(ALICE)
+        await served_bot.says("/stats", ADMIN)
+        message = await served_bot.shows("Each day: 🟦 done", ADMIN)
+    assert message["photo"]
+    assert await heard(served_bot, ADMIN) == 1
+    (job,) = served_bot.worker.media_jobs
+    assert isinstance(job.task, DrawChart)
+    assert [day.parts for day in job.task.days] == [(0, 0, 0)] * 6 + [(1, 0, 0)]
+    assert job.task.days[-1].people == 1
 
 
 async def failed(served_bot: ServedBot) -> bool:

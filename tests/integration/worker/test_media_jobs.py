@@ -50,7 +50,7 @@ async def test_form_and_sheet_are_made_while_an_order_runs(
         form = await asked(queues, MakeForm(form=Form.VIDEO, video=RESULT, is_seamless=True), "m-2")
         video = await made(queues, form)
         (heartbeat,) = await signs(queues.client)
-        assert heartbeat.media_tasks == {"form", "sheet"}
+        assert heartbeat.media_tasks == {"form", "sheet", "chart", "template"}
         assert heartbeat.job == order.order_id
         word.touch()
         await until(queues, order.ref, OrderState.DONE)

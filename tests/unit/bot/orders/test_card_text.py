@@ -1,5 +1,7 @@
 """What the cards and results of orders say."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
@@ -64,6 +66,18 @@ def test_order_that_nobody_attends_to_keeps_its_place_and_offers_who_is_there() 
     assert labels(content) == ["Use fomm instead", "✖️ Cancel"]
     alone = standing_of(make_card(), status(OrderState.WAITING, ahead=0), ())
     assert labels(status_content(make_card(), alone, ENGLISH)) == ["✖️ Cancel"]
+
+
+def test_worker_that_does_not_answer_is_told_of_after_a_few_beats() -> None:
+    running = status(OrderState.RUNNING)
+    silent = standing_of(make_card(), replace(running, silent_s=11), ("mesh",))
+    assert status_content(make_card(), silent, ENGLISH).text == (
+        "😊 Smile\nThe worker stopped answering. Your order waits for another one, in first place."
+    )
+    card = make_card(shown_phase="animating", edits=3, shown_percent=40)
+    assert is_worth_an_edit(card, silent, NOW_S)
+    late = standing_of(make_card(), replace(running, silent_s=5), ("mesh",))
+    assert late.phase == "preparing"
 
 
 def test_work_is_told_in_per_cent() -> None:

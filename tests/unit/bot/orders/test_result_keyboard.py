@@ -2,12 +2,16 @@
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import Keyboard
+from bot.orders.follow_up_orders import as_ordered
+from bot.orders.offers import Offer
 from bot.orders.order_cards import OrderCard
 from bot.orders.result_keyboard import ResultButtons, ResultPage, numbers_keyboard, share_button
 from bot.texts import ENGLISH
+from jobs.engines import EngineInfo
 from jobs.show_all import MAX_TILES
 from jobs.wish import Movement
 from tests.unit.bot.cards import make_card, make_order
+from tests.unit.bot.conversation.test_draft_text import draft_of
 from tests.wishes import make_clip
 
 BEST_FRAME = {"find_best_frame", "best_frame_rank"}
@@ -22,7 +26,9 @@ def labels(keyboard: Keyboard) -> list[list[str]]:
 
 
 def more(card: OrderCard, *options: str) -> Keyboard:
-    return ResultButtons(card, 3, options).page(ResultPage.MORE, ENGLISH)
+    offer = Offer(("mesh",), understood={"mesh": frozenset(options)})
+    again = as_ordered(draft_of(), card)
+    return ResultButtons(card, 3, offer, again=again).page(ResultPage.MORE, ENGLISH)
 
 
 def test_result_has_three_buttons_at_first() -> None:
@@ -63,7 +69,7 @@ def test_another_frame_is_offered_for_ones_own_clip_if_the_engine_can() -> None:
 def test_a_little_more_and_less_are_offered_as_far_as_they_go() -> None:
     def steps(card: OrderCard, *options: str) -> list[str]:
         found = [button.data for row in more(card, *options) for button in row]
-        return [tap.argument for tap in found if tap.action is ButtonAction.STRENGTH]
+        return [tap.argument for tap in found if tap.action is ButtonAction.OPTION]
 
     assert steps(make_card(), "strength") == ["less", "more"]
     assert steps(make_card()) == [], "the engine cannot"
@@ -77,6 +83,20 @@ def strong(strength: float) -> OrderCard:
     order = make_order()
     wish = order.wish.model_copy(update={"options": {"strength": strength}})
     return make_card(wish=wish)
+
+
+def test_result_whose_draft_is_gone_has_no_variations() -> None:
+    offer = Offer(("mesh",), understood={"mesh": frozenset({"strength"})})
+    page = ResultButtons(make_card(), None, offer).page(ResultPage.MORE, ENGLISH)
+    assert ButtonAction.OPTION not in taps(page)
+
+
+def test_result_can_be_made_by_another_engine() -> None:
+    infos = {"fomm": EngineInfo(name="fomm", button="Livelier"), "mesh": EngineInfo(name="mesh")}
+    offer = Offer(("fomm", "mesh"), known=infos)
+    again = as_ordered(draft_of(), make_card())
+    page = ResultButtons(make_card(), 3, offer, again=again).page(ResultPage.MORE, ENGLISH)
+    assert ["Livelier", "✓ mesh"] in labels(page)
 
 
 def test_round_forms_are_offered_for_a_single_face_only() -> None:
