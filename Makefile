@@ -7,7 +7,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: demo sandbox neural test lint bench templates clean help
+.PHONY: demo sandbox neural test lint bench templates messages clean help
 # Parallel installations into one environment would break it.
 .NOTPARALLEL:
 
@@ -43,9 +43,10 @@ help:
 	@echo "make sandbox    run the sandbox: a local Bot API server with a chat page, for trying a bot"
 	@echo "make neural     install torch and the rest for the neural engines, 250 MB to several GB"
 	@echo "make test       run the tests; reports what was skipped and why"
-	@echo "make lint       ruff, mypy, import-linter"
+	@echo "make lint       ruff, mypy, import-linter, and the check of the translations"
 	@echo "make bench      run the benchmarks on this machine"
 	@echo "make templates  render template videos that are missing or out of date"
+	@echo "make messages   bring the catalogues of translations up to date with the code"
 	@echo "make clean      remove .venv, caches and out/"
 
 demo: .venv/service-installed
@@ -65,12 +66,16 @@ lint: .venv/dev-installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.messages check
 
 bench: .venv/dev-installed
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 templates: .venv/base-installed
 	@$(BIN)/animato templates build
+
+messages: .venv/dev-installed
+	@$(BIN)/python -m tools.messages update
 
 clean:
 	rm -rf .venv out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info

@@ -14,12 +14,18 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from bot.callback_data import ButtonAction
 from bot.conversation.album_store import AlbumStore
 from bot.conversation.albums import Albums
 from bot.conversation.commands import Commands
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
+from bot.conversation.handlers import (
+    add_conversation_handlers,
+    add_settings_commands,
+    add_tap_handlers,
+)
 from bot.conversation.media_handler import MediaHandler, ServiceTerms
+from bot.conversation.settings import SettingsCommands, language_of_group, language_of_person
 from bot.conversation.taps import Taps
 from bot.drafts.draft_store import DraftStore
 from bot.drafts.intake import CLOUD_LIMIT_BYTES, INTAKE_RULES, LOCAL_LIMIT_BYTES, Intake
@@ -29,13 +35,22 @@ from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingHealth
+from bot.gateway.sent_messages import SentMessages
 from bot.groups.chats import leave_chat, move_chat
+from bot.groups.group_choices import settings_of_group
+from bot.groups.group_settings import GroupSettingsStore
 from bot.groups.groups import Groups
-from bot.groups.handlers import add_chat_handlers, add_group_handlers
+from bot.groups.handlers import add_chat_handlers, add_flood_guard, add_group_handlers
+from bot.history.handlers import add_history_handlers
+from bot.history.parts import HistoryParts
+from bot.history.store import HistoryStore
+from bot.languages import Languages, add_language_handler
 from bot.limits import Limits
 from bot.movements import REFRESH_EVERY_S as MOVEMENTS_EVERY_S
 from bot.movements import OfferedMovements
-from bot.orders.delivery import DELIVER_RULES, Delivery
+from bot.orders.blocked_photos import BlockedPhotos
+from bot.orders.card_text import with_title
+from bot.orders.delivery import DELIVER_RULES, Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
 from bot.orders.media_delivery import MediaDelivery, MediaReceiver
@@ -53,10 +68,15 @@ from bot.owner.desk import OwnerDesk
 from bot.owner.handlers import add_guard, add_news_handlers, add_owner_handlers
 from bot.owner.limit_commands import LimitCommands
 from bot.owner.own_templates import OwnTemplates
+from bot.owner.report_taps import ReportTaps
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
+from bot.privacy.deletion import Deletion
+from bot.privacy.handlers import add_privacy_handlers
 from bot.services import Services
 from bot.statistics import Statistics
+from bot.texts import speaking
+from bot.translations import translated_texts
 from jobs.cleaning import Cleaning
 from jobs.metrics.order_metrics import OrderMetrics
 from jobs.metrics.queue_metrics import REFRESH_EVERY_S, QueueMetrics
@@ -77,7 +97,7 @@ log = logging.getLogger(__name__)
 
 _HOUR_S = 3600.0
 _SWEEP_EVERY_S = 0.5
-_CLEAN_EVERY_S = 300.0
+_CLEAN_EVERY_S = 60.0
 _BROADCASTS_EVERY_S = 1.0
 _print = partial(print, flush=True)
 
@@ -142,6 +162,7 @@ async def serve(
     url = settings.redis_url.get_secret_value()
     metrics = OrderMetrics(registry)
     async with AsyncExitStack() as stack:
+        stack.enter_context(speaking(settings.language))  # where no other language is known
         stack.enter_context(serve_metrics(registry, settings.metrics_host, settings.metrics_port))
         # The engine of the settings takes orders even if no worker has offered it yet.
         engines = () if settings.default_engine == AUTO else (settings.default_engine,)
@@ -160,28 +181,40 @@ def _services(
     metrics: OrderMetrics,
 ) -> Services:
     client, url = queues.client, queues.url
-    drafts, order_cards = DraftStore(client, url), OrderCards(client, url)
-    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards))
-    card_sender = CardSender(client, url, messenger)
+    texts = translated_texts()
+    catalogue = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
+    titles = partial(with_title, catalogue=catalogue, texts=texts)
+    drafts, order_cards = DraftStore(client, url), OrderCards(client, url, titles)
+    group_settings = GroupSettingsStore(client, url)
+    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards, group_settings))
+    card_sender = CardSender(client, url, messenger, texts)
     messenger.around_text = card_sender.record
+    people = People(client, url, frozenset(settings.admins), is_open=settings.open)
+    messenger.sent_messages = SentMessages(client, url)
     return Services(
         queues=queues,
         drafts=drafts,
         order_cards=order_cards,
-        people=People(client, url, frozenset(settings.admins), is_open=settings.open),
+        people=people,
+        group_settings=group_settings,
+        languages=Languages(people, group_settings, texts, settings.language),
         limits=Limits(client, url, queues.limits, settings.clip_max_s),
         statistics=Statistics(client, url, time.time),
+        blocked_photos=BlockedPhotos(client, url, store, settings.owner_contact),
         offers=Offers(WorkerRegistry(client), KnownEngines(client), settings.default_engine),
         messenger=messenger,
         card_sender=card_sender,
         store=store,
+        catalogue=catalogue,
         retention=Retention(
             client,
             store,
             input_s=settings.retain_input_h * _HOUR_S,
             result_s=settings.retain_result_h * _HOUR_S,
         ),
+        history=HistoryStore(client, url, time.time),
         metrics=metrics,
+        texts=texts,
     )
 
 
@@ -190,12 +223,13 @@ def _put_together(
 ) -> Parts:
     """Create all parts, and add the handlers to the application."""
     client, url = services.queues.client, services.queues.url
-    catalogue = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
+    catalogue = services.catalogue
     file_bytes = LOCAL_LIMIT_BYTES if settings.bot_api_local else CLOUD_LIMIT_BYTES
     terms = ServiceTerms(
         owner=settings.owner_contact,
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
+        backup_days=settings.backup_days,
         file_bytes=file_bytes,
     )
     intake = Intake(services, file_bytes)
@@ -207,7 +241,15 @@ def _put_together(
     commands = Commands(services, ordering, draft_cards, catalogue, terms)
     albums = Albums(services, AlbumStore(client, url), media_handler)
     groups = Groups(services, media_handler, ordering, catalogue)
-    command_lists = CommandLists(application.bot, services.texts)
+    command_lists = CommandLists(application.bot, services)
+    settings_commands = SettingsCommands(
+        services,
+        private=[language_of_person(services)],
+        group=[language_of_group(services), *settings_of_group(services)],
+        language_chosen=command_lists.write_for,
+    )
+    add_language_handler(application, services.languages)
+    add_flood_guard(application, services)
     add_guard(application, Guard(services, settings.owner_contact))
     broadcasts = Broadcasts(services, is_on=settings.broadcast)
     own_templates = OwnTemplates(services, catalogue, file_bytes)
@@ -220,22 +262,38 @@ def _put_together(
     add_news_handlers(application, services)
     add_chat_handlers(
         application,
-        partial(move_chat, services.drafts, services.order_cards),
+        partial(move_chat, services.drafts, services.order_cards, services.group_settings),
         partial(leave_chat, services, ordering),
         groups,
     )
     add_group_handlers(application, groups)
+    deletion = Deletion(services, ordering, settings.backup_days)
+    add_privacy_handlers(application, deletion)
+    add_settings_commands(application, settings_commands)
+    history = HistoryParts.create(services, catalogue, invites=settings.try_it_button)
+    add_history_handlers(application, history.pages, history.inline)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
-    add_tap_handlers(application, taps, albums, services.messenger)
+    by_action = {
+        ButtonAction.ALBUM: albums.tap,
+        ButtonAction.MORE: history.taps.more,
+        ButtonAction.FORGET: deletion.tap,
+        ButtonAction.FORM: history.taps.form,
+        ButtonAction.HISTORY: history.pages.tap,
+        ButtonAction.SETTINGS: settings_commands.tap,
+        ButtonAction.REPORT: ReportTaps(services, ordering).tap,
+    }
+    add_tap_handlers(application, services.messenger, taps, by_action)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
     receivers: dict[str, MediaReceiver] = {
+        **history.receivers,
         "chart": desk.receive_chart,
         "template": own_templates.receive,
     }
     media_delivery = MediaDelivery(services, receivers, notes.tell)
-    delivery = Delivery(services, status_cards, look_delivery, media_delivery, notes.tell)
+    others = deliverers(look_delivery, media_delivery, history.forms.deliver)
+    delivery = Delivery(services, status_cards, others, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
     outbox = Outbox(services.queues)
     return Parts(

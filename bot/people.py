@@ -120,6 +120,17 @@ class People:
         """Record that a person agreed to the terms."""
         await self.change(person_id, consent_version=CONSENT_VERSION, consent_s=time.time())
 
+    async def forget(self, person_id: int) -> None:
+        """Delete what is stored of a person, but not what admins have decided."""
+        usual = Person()
+        kept = ("is_allowed", "is_banned", "orders_per_day", "open_orders")
+        fresh = {name: getattr(usual, name) for name in Person.model_fields if name not in kept}
+        if await self.person(person_id) != usual:
+            changed = await self.change(person_id, **fresh)
+            if changed == usual:
+                with queue_errors(self._url):
+                    await self._redis.delete(person_key(person_id))
+
     async def role(self, person_id: int) -> Role:
         """Return what a person may do."""
         if person_id in await self.admins():

@@ -32,7 +32,7 @@ class MediaJob(Record):
     chat: int
     thread_id: int | None = None
     reply_to: int | None = None
-    reference: str = Field(default="", max_length=200)
+    reference: str = Field(default="", max_length=300)
     task: MediaTask
 
     @property

@@ -24,6 +24,7 @@ class Form(StrEnum):
     ROUND = "round"  # a video note
     GIF = "gif"
     STICKER = "sticker"  # a video sticker
+    FILE = "file"  # the result as an untouched file
 
 
 class Task(Value):
@@ -50,7 +51,7 @@ class MakeForm(Task):
     """Another form of a result.
 
     Attributes:
-        form: which one, other than `LOOP`.
+        form: which one, other than `LOOP` and `FILE`.
         video: the result.
         face_box: the face, px of the video; None: in its centre.
         is_seamless: whether the video can be repeated.

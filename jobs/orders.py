@@ -122,6 +122,7 @@ class LookJob(Record):
         draft: the draft it belongs to.
         photo_key: file key of the original photo.
         clip_key: file key of the original clip, or None.
+        clip_start_s: where the part that is used begins, s.
         voice_key: file key of the original voice message, or None.
         clip_s: how much of the clip is used, s; None for as much as the worker's settings allow.
     """
@@ -134,7 +135,8 @@ class LookJob(Record):
     draft: DraftId
     photo_key: FileKey
     clip_key: FileKey | None = None
-    # Not written if None, since workers of the version before do not know it.
+    # Not written if they are empty, since workers of the version before do not know them.
+    clip_start_s: Seconds = Field(default=0.0, exclude_if=lambda start_s: not start_s)
     voice_key: FileKey | None = Field(default=None, exclude_if=lambda key: key is None)
     clip_s: float | None = Field(default=None, gt=0, exclude_if=lambda clip_s: clip_s is None)
 

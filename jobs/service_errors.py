@@ -137,6 +137,15 @@ class VoicesNotTaken(OrderRefused):
     )
 
 
+class PhotoBlocked(OrderRefused):
+    """The owner has blocked this photo; `contact` is how to reach the owner, or empty."""
+
+    sentence = (
+        "This photo was reported, and the owner of this bot has blocked it. If that is a mistake, "
+        "ask the owner."
+    )
+
+
 class TooManyPhotos(OrderRefused):
     sentence = (
         "I am still looking at {count} of your photos, which is the limit. This one is kept: try "

@@ -98,6 +98,8 @@ class Wish(Value):
             largest one.
         options: engine options by name, see `inference/engine_options.py`.
         paste_back: whether the video shows the whole photo; else only the part that moves.
+        view: the part of the photo that the video shows, px inside the normalised photo; None: all
+            of it. It needs `paste_back`.
         audio: whether the sound of a clip or a voice is kept.
         loop: how many times a template's movement is shown.
     """
@@ -109,6 +111,8 @@ class Wish(Value):
     driving_face_box: CropBox | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
     paste_back: bool = True
+    # Not written if None, since workers of the version before do not know it.
+    view: CropBox | None = Field(default=None, exclude_if=lambda view: view is None)
     audio: bool = True
     loop: int = Field(default=1, ge=1)
 

@@ -191,7 +191,7 @@ class LookRunner:
         if job.clip_s is not None:
             most_s = min(job.clip_s, limits.clip.max_duration_s or job.clip_s)
             limits = replace(limits, clip=replace(limits.clip, max_duration_s=most_s))
-        return await self._looks.clip(ClipPart(source), folder, limits)
+        return await self._looks.clip(ClipPart(source, job.clip_start_s), folder, limits)
 
     async def _voice(self, job: LookJob, folder: Path, limits: LookLimits) -> VoiceFindings | None:
         if job.voice_key is None:

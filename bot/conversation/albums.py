@@ -19,7 +19,7 @@ from bot.gateway.application import describe_error
 from bot.gateway.messenger import Button, ChatTarget, MessageContent, even_width, in_rows
 from bot.gateway.updates import IncomingMessage, IncomingTap, Media, TapAnswer
 from bot.services import Services
-from bot.texts import Texts
+from bot.texts import Texts, speaking
 from jobs.errors import AnimatoError
 from jobs.service_errors import RecordError
 from jobs.tasks import end_tasks
@@ -116,7 +116,10 @@ class Albums:
         try:
             album = await self._store.read(name)
             if album is not None:
-                await self._ask(album)
+                first = album.parts[0]
+                language = await self._services.languages.of(first.chat_id, first.person_id)
+                with speaking(language):
+                    await self._ask(album)
         except (Forbidden, BadRequest) as error:
             log.warning("an album's chat refuses: %s", error)
         except RecordError as error:
@@ -173,10 +176,17 @@ def album_content(album: Album, _: Texts) -> MessageContent:
     """Ask which photos of an album to animate."""
     count, begun = len(album.photos), album.begun
     if not album.not_begun:
-        return MessageContent(_("I am working on all {count} photos.", count=count))
-    text = _("You sent {count} photos. Which one should I animate?", count=count)
+        text = _.plural("I am working on the photo.", "I am working on all {count} photos.", count)
+        return MessageContent(text)
+    text = _.plural(
+        "You sent {count} photo. Should I animate it?",
+        "You sent {count} photos. Which one should I animate?",
+        count,
+    )
     if begun:
-        text = _("You sent {count} photos. Another one?", count=count)
+        text = _.plural(
+            "You sent {count} photo. Another one?", "You sent {count} photos. Another one?", count
+        )
     buttons = [
         _button(album, f"{'✓ ' if part.message_id in begun else ''}{number}", str(number))
         for number, part in enumerate(album.photos, start=1)

@@ -148,12 +148,16 @@ def faces_content(draft: Draft, _: Texts, max_faces: int = 1) -> MessageContent:
     """
     faces = draft.faces[:MOST_FACES]
     buttons = [_tap(draft, str(face.number), ButtonAction.FACE, str(face.number)) for face in faces]
-    text = _("I found {count} faces. Which one should I animate?", count=len(draft.faces))
+    text = _.plural(
+        "I found {count} face. Should I animate it?",
+        "I found {count} faces. Which one should I animate?",
+        len(draft.faces),
+    )
     rows = in_rows(buttons, even_width(len(buttons), _FACES_IN_A_ROW))
     if max_faces > 1:
         label = _("👥 All of them")
         if len(draft.faces) > max_faces:
-            label = _("👥 The {count} largest", count=max_faces)
+            label = _.plural("👥 The largest", "👥 The {count} largest", max_faces)
         rows.append((_tap(draft, label, ButtonAction.FACE, ALL_FACES),))
     return MessageContent(_after_warnings(draft, text, _), (*rows, _drop_row(draft, _)))
 
@@ -167,7 +171,11 @@ def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> M
         text = _("Your clip, or another movement?")
     count = len(draft.face_boxes)
     if count > 1:
-        cost = _("{count} faces will move: {count} times the work of one.", count=count)
+        cost = _.plural(
+            "{count} face will move.",
+            "{count} faces will move: {count} times the work of one.",
+            count,
+        )
         text = f"{cost}\n{text}"
     if not choice.engines:
         offline = _("No worker is online right now. Your order will wait for one.")
@@ -180,7 +188,7 @@ def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> M
 
 
 def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Keyboard:
-    """The buttons for movements on pages, own files, all in one, the engine, and closing.
+    """The buttons for movements on pages, own files, all in one, more choices, and closing.
 
     The movement that was chosen before the warnings comes first, as does the draft's clip or
     recording.
@@ -201,9 +209,8 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
         own.append(_tap(draft, voice_label, ButtonAction.OWN_LEAD, ASK_FOR_VOICE))
     rows: list[tuple[Button, ...]] = [(button,) for button in first]
     rows += [*_movement_rows(draft, choice, page), tuple(own), _show_all(draft, choice, _, page)]
-    if len(choice.engines) > 1:
-        rows.append(tuple(_engine(draft, engine, choice, _) for engine in choice.engines))
-    return (*filter(None, rows), _drop_row(draft, _))
+    more = _tap(draft, _("⋯ More"), ButtonAction.OPTION, "page")
+    return (*filter(None, rows), (more, *_drop_row(draft, _)))
 
 
 def ask_for_clip(clip_s: float, _: Texts, *, in_group: bool) -> str:
@@ -309,13 +316,6 @@ def label_of(template: Template) -> str:
 
 def _movement(draft: Draft, template: Template) -> Button:
     return _tap(draft, label_of(template), ButtonAction.TEMPLATE, template.name)
-
-
-def _engine(draft: Draft, engine: str, choice: Choice, _: Texts) -> Button:
-    button = choice.buttons.get(engine)
-    label = f"{_(button)} ({engine})" if button else engine
-    mark = "✓ " if engine == choice.engine else ""
-    return _tap(draft, f"{mark}{label}", ButtonAction.ENGINE, engine)
 
 
 def _after_warnings(draft: Draft, text: str, _: Texts) -> str:

@@ -1,6 +1,7 @@
 """Registers the handlers of private chats, and those of all buttons."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
 
 from telegram import Message, Update
 from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
@@ -9,11 +10,22 @@ from bot.callback_data import VERSION, ButtonAction
 from bot.conversation.albums import Albums
 from bot.conversation.commands import Commands
 from bot.conversation.media_handler import MediaHandler
+from bot.conversation.settings import SettingsCommands
 from bot.conversation.taps import Taps
 from bot.gateway.application import AnyApplication, Context, on_message
 from bot.gateway.messenger import Messenger
 from bot.gateway.update_processor import allow_early_release
-from bot.gateway.updates import IncomingTap, TapAnswer, incoming_message, incoming_tap, media_of
+from bot.gateway.updates import (
+    IncomingMessage,
+    IncomingTap,
+    TapAnswer,
+    incoming_message,
+    incoming_tap,
+    media_of,
+)
+
+Command: TypeAlias = Callable[[IncomingMessage], Awaitable[None]]
+Tap: TypeAlias = Callable[[IncomingTap], Awaitable[TapAnswer]]
 
 
 def add_conversation_handlers(
@@ -42,13 +54,34 @@ def add_conversation_handlers(
     application.add_handler(MessageHandler(other, on_message(anything)))
 
 
+def add_settings_commands(application: AnyApplication, settings: SettingsCommands) -> None:
+    """Register `/settings` and `/language`, in private chats and in groups."""
+    for name, answer in settings.by_name.items():
+
+        async def command(message: Message, answer: Command = answer) -> None:
+            await answer(incoming_message(message))
+
+        handler = CommandHandler(name, on_message(command), filters=filters.UpdateType.MESSAGE)
+        application.add_handler(handler)
+
+
 def add_tap_handlers(
-    application: AnyApplication, taps: Taps, albums: Albums, messenger: Messenger
+    application: AnyApplication,
+    messenger: Messenger,
+    taps: Taps,
+    by_action: Mapping[ButtonAction, Tap],
 ) -> None:
-    """Register the handlers of buttons, in private chats and in groups."""
+    """Register the handlers of buttons, in private chats and in groups.
+
+    Args:
+        application: the application.
+        messenger: answers the taps.
+        taps: handles the buttons of drafts and orders.
+        by_action: handles other buttons.
+    """
 
     def handler(
-        tap: Callable[[IncomingTap], Awaitable[TapAnswer]], action: ButtonAction | None = None
+        tap: Tap, action: ButtonAction | None = None
     ) -> CallbackQueryHandler[Context, None]:
         async def handle(update: Update, _context: Context) -> None:
             query = update.callback_query
@@ -65,5 +98,6 @@ def add_tap_handlers(
         pattern = rf"^{VERSION}\|{action}\|" if action else None
         return CallbackQueryHandler(handle, pattern)
 
-    application.add_handler(handler(albums.tap, ButtonAction.ALBUM))
+    for action, tap in by_action.items():
+        application.add_handler(handler(tap, action))
     application.add_handler(handler(taps.tap))

@@ -12,6 +12,7 @@ from functools import partial
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import WAITING_LEAD, consent_content, thanks_content
+from bot.drafts.choices import Choices
 from bot.drafts.draft import Draft, DraftProblem
 from bot.drafts.draft_store import Conversation, InChat, new_draft
 from bot.drafts.intake import Intake, check_size
@@ -45,6 +46,7 @@ class ServiceTerms:
         owner: the owner's contact; may be empty.
         retain_input_h: how long photos, clips and recordings are kept after the last tap, h.
         retain_result_h: how long results are kept after they were sent, h.
+        backup_days: how long the owner keeps backups; 0: there are none.
         file_bytes: the size of the largest file.
     """
 
@@ -52,6 +54,7 @@ class ServiceTerms:
     retain_input_h: float
     retain_result_h: float
     file_bytes: int
+    backup_days: int = 0
 
     def check(self, file: MediaFile, clip_s: float) -> None:
         """Raise if a file is refused before it is downloaded.
@@ -185,24 +188,36 @@ class MediaHandler:
         await services.drafts.update_conversation(incoming, lead=lead)
         await self._ask_for_photo(incoming, conversation, lead)
 
-    async def set_lead(self, draft: Draft, lead: MediaFile | None) -> None:
-        """Replace or remove a draft's lead and look at it again; its card moves to the bottom."""
+    async def set_lead(
+        self, draft: Draft, lead: MediaFile | None, choices: Choices | None = None
+    ) -> None:
+        """Replace or remove a draft's lead and look at it again; its card moves to the bottom.
+
+        Args:
+            draft: the draft.
+            lead: its clip or recording; None: none any more.
+            choices: the draft's new choices, perhaps another part of the clip; None: the defaults
+                for a new clip.
+        """
         services = self._services
-        if draft.lead != lead:
+        wanted = choices or draft.choices.model_copy(update={"clip_start_s": 0.0})
+        if draft.lead != lead or draft.choices != wanted:
             has_order = await self._draft_cards.is_ordered(draft)
             if draft.card is not None and not has_order:
                 await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
             def with_lead(now: Draft) -> Draft:
-                if now.lead == lead:
+                if now.lead == lead and now.choices == wanted:
                     return now
                 fresh = now.shown_again() if has_order else now
                 # The photo is the same, and so is the chosen face.
                 return fresh.renewed(
                     lead=lead,
+                    choices=wanted,
                     card=None,
                     movement=None,
                     reserved_number=None,
+                    reserved_choices=None,
                     face_boxes=now.face_boxes,
                 )
 

@@ -33,6 +33,7 @@ from telegram.ext import Application, ContextTypes
 
 from bot.gateway.inbox import Inbox, UnreadableUpdate
 from bot.gateway.polling import PollingBot, PollingHealth
+from bot.gateway.update_processor import taking
 from bot.gateway.webhook import Webhook
 from jobs.errors import OperatorError
 from jobs.service_errors import QueueUnavailable, StoreUnavailable
@@ -190,7 +191,7 @@ class BotApplication(_Base):
 
     async def _try(self, update: Update) -> Exception | None:
         """Run the handlers once. Return their error, if any."""
-        async with self._slots:
+        async with taking(self._slots):
             self._errors[update.update_id] = None
             try:
                 await super().process_update(update)

@@ -5,11 +5,12 @@ They are updated at each start where they differ. Errors are only logged.
 
 import logging
 from collections.abc import Coroutine, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telegram import (
     BotCommand,
     BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
     BotCommandScopeChat,
@@ -17,7 +18,10 @@ from telegram import (
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from bot.texts import Texts
+from bot.texts import Texts, speaking
+
+if TYPE_CHECKING:
+    from bot.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -26,40 +30,66 @@ Commands = tuple[tuple[str, str], ...]
 
 
 class CommandLists:
-    """Updates commands and descriptions."""
+    """Updates commands and descriptions, for each language and in the default one for all others.
 
-    def __init__(self, bot: "ExtBot[Any]", texts: Texts) -> None:
+    The bot's name stays as its owner has set it.
+    """
+
+    def __init__(self, bot: "ExtBot[Any]", services: "Services") -> None:
         self._bot = bot
-        self._texts = texts
+        self._texts = services.texts
+        self._people = services.people
+        self._languages = services.languages
 
     async def write(self, admins: Iterable[int]) -> None:
         """Update all lists and the descriptions; `admins` get the admins' commands."""
-        _ = self._texts
-        await self._write(private_commands(_), BotCommandScopeAllPrivateChats())
-        await self._write(group_commands(_), BotCommandScopeAllGroupChats())
-        await _harmless("the descriptions", self._describe())
+        _, languages = self._texts, self._languages
+        for code, language in ((None, languages.default), *((one, one) for one in languages.known)):
+            with speaking(language):
+                await self._write(private_commands(_), BotCommandScopeAllPrivateChats(), code)
+                await self._write(group_commands(_), BotCommandScopeAllGroupChats(), code)
+                of_admins = (*group_commands(_), *group_admin_commands(_))
+                await self._write(of_admins, BotCommandScopeAllChatAdministrators(), code)
+                await _harmless("the descriptions", self._describe(code))
         for admin in sorted(admins):
             await self.write_for(admin)
 
-    async def write_for(self, admin: int) -> None:
-        """Update an admin's list; Telegram knows the chat once the admin has written there."""
-        commands = (*private_commands(self._texts), *owner_commands(self._texts))
-        await self._write(commands, BotCommandScopeChat(admin))
+    async def write_for(self, person_id: int) -> None:
+        """Update the list of an admin, or of somebody who has chosen a language.
 
-    async def _write(self, commands: Commands, scope: BotCommandScope) -> None:
-        await _harmless(f"the commands of {scope.type}", self._replace(commands, scope))
+        Telegram knows the chat once the person has written there.
+        """
+        commands: Commands = ()
+        with speaking(await self._languages.of(person_id, person_id)):
+            if person_id in await self._people.admins():
+                commands = (*private_commands(self._texts), *owner_commands(self._texts))
+            elif (await self._people.person(person_id)).language is not None:
+                commands = private_commands(self._texts)
+        await self._write(commands, BotCommandScopeChat(person_id))
 
-    async def _replace(self, commands: Commands, scope: BotCommandScope) -> None:
-        shown = await self._bot.get_my_commands(scope)
-        if tuple((one.command, one.description) for one in shown) != commands:
-            await self._bot.set_my_commands([BotCommand(*one) for one in commands], scope)
+    async def _write(
+        self, commands: Commands, scope: BotCommandScope, language: str | None = None
+    ) -> None:
+        await _harmless(f"the commands of {scope.type}", self._replace(commands, scope, language))
 
-    async def _describe(self) -> None:
+    async def _replace(
+        self, commands: Commands, scope: BotCommandScope, language: str | None
+    ) -> None:
+        shown = await self._bot.get_my_commands(scope, language)
+        if tuple((one.command, one.description) for one in shown) == commands:
+            return
+        if commands:
+            listed = [BotCommand(*one) for one in commands]
+            await self._bot.set_my_commands(listed, scope, language)
+        else:
+            await self._bot.delete_my_commands(scope, language)
+
+    async def _describe(self, language: str | None) -> None:
         description, short = descriptions(self._texts)
-        if (await self._bot.get_my_description()).description != description:
-            await self._bot.set_my_description(description)
-        if (await self._bot.get_my_short_description()).short_description != short:
-            await self._bot.set_my_short_description(short)
+        if (await self._bot.get_my_description(language)).description != description:
+            await self._bot.set_my_description(description, language)
+        if (await self._bot.get_my_short_description(language)).short_description != short:
+            await self._bot.set_my_short_description(short, language)
 
 
 async def _harmless(what: str, call: Coroutine[Any, Any, None]) -> None:
@@ -73,10 +103,14 @@ def private_commands(_: Texts) -> Commands:
     """For everybody, in private."""
     return (
         ("templates", _("The movements")),
+        ("history", _("Your last videos")),
         ("queue", _("Your orders")),
         ("cancel", _("Cancel an order")),
         ("help", _("What works well, and which files I accept")),
+        ("language", _("The language I speak")),
+        ("settings", _("Your settings")),
         ("privacy", _("What is stored, and for how long")),
+        ("delete_me", _("Delete everything about you")),
         ("about", _("About this bot, and licences")),
     )
 
@@ -87,6 +121,14 @@ def group_commands(_: Texts) -> Commands:
         ("animate", _("Reply to a photo to bring it to life")),
         ("cancel", _("Cancel your orders")),
         ("help", _("How to use this bot here")),
+    )
+
+
+def group_admin_commands(_: Texts) -> Commands:
+    """For the admins of groups, besides everybody's."""
+    return (
+        ("settings", _("The settings of this group")),
+        ("language", _("The language I speak here")),
     )
 
 

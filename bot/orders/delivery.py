@@ -2,6 +2,7 @@
 
     queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/orders/look_delivery.py
                                      -> of `media`: bot/orders/media_delivery.py
+                                     -> of `history`: bot/history/forms.py
                                      -> of an order: send (bot/orders/sending.py), end the card
                                      -> a tap on "As file": send
 
@@ -11,7 +12,9 @@ it delays no other.
 """
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,32 +22,34 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.drafts.draft import Draft
 from bot.error_text import error_text
-from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.gateway.messenger import DONE_EMOJI, ChatBusy, MessageContent
+from bot.gateway.outgoing import SentVideo
 from bot.orders.card_text import (
     cancelled_message,
     caption,
     done_message,
     failed_message,
     failure_content,
-    numbers_keyboard,
     refused_message,
-    result_buttons,
 )
 from bot.orders.look_delivery import LookDelivery, TellAdmins
 from bot.orders.media_delivery import MediaDelivery
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
+from bot.orders.result_keyboard import ResultButtons, ResultPage
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
 from bot.statistics import CANCELLED, DONE, FAILED, UNUSABLE, Ended
+from bot.texts import msgid, speaking
 from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, UserError
+from jobs.media_tasks import Form
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, OrderState
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.delivery_records import NextStep
-from jobs.queues.keys import INTAKE, LOOK, MEDIA
+from jobs.queues.keys import HISTORY, INTAKE, LOOK, MEDIA
 from jobs.queues.outbox import DeliveryJob
 from jobs.queues.queue_worker import WorkRules
 from jobs.queues.status import Status
@@ -57,21 +62,36 @@ log = logging.getLogger(__name__)
 DELIVER_RULES = WorkRules(max_concurrent=8, most_stalls=1000, stop_s=20.0)
 
 
+Deliver = Callable[[DeliveryJob], Awaitable[None]]
+
+
+def deliverers(look: LookDelivery, media: MediaDelivery, resend: Deliver) -> dict[str, Deliver]:
+    """Return what delivers the jobs that are no orders, by their queue."""
+
+    async def deliver_look(delivery: DeliveryJob) -> None:
+        await look.deliver(delivery.ref)
+
+    return {INTAKE: deliver_look, LOOK: deliver_look, MEDIA: media.deliver, HISTORY: resend}
+
+
 class Delivery:
-    """Works on the queue `deliver`."""
+    """Works on the queue `deliver`.
+
+    Args:
+        others: deliver what is no order, by its queue.
+        tell_admins: writes to the admins.
+    """
 
     def __init__(
         self,
         services: Services,
         status_cards: StatusCards,
-        look_delivery: LookDelivery,
-        media_delivery: MediaDelivery,
+        others: Mapping[str, Deliver],
         tell_admins: TellAdmins,
     ) -> None:
         self._services = services
         self._status_cards = status_cards
-        self._look_delivery = look_delivery
-        self._media_delivery = media_delivery
+        self._others = others
         self._tell_admins = tell_admins
         self._sender = DeliverySender(services)
         self._files = ResultFiles(services)
@@ -86,14 +106,12 @@ class Delivery:
         """
         delivery = DeliveryJob.read(assignment.text)
         try:
-            if delivery.queue in (INTAKE, LOOK):
-                await self._look_delivery.deliver(delivery.ref)
-            elif delivery.queue == MEDIA:
-                await self._media_delivery.deliver(delivery)
-            elif delivery.tap:
-                await self._deliver_file(delivery)
+            if (deliver := self._others.get(delivery.queue)) is not None:
+                await deliver(delivery)
             else:
-                await self._deliver(delivery)
+                with speaking(await self._language_of(delivery)):
+                    deliver = self._deliver_file if delivery.tap else self._deliver
+                    await deliver(delivery)
         except (Forbidden, BadRequest) as error:
             # A message other than the result; refused results are handled where they are sent.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
@@ -101,6 +119,15 @@ class Delivery:
         except (Later, TelegramError):
             self._services.metrics.count_delivery(DeliveryOutcome.AGAIN)
             raise
+
+    async def _language_of(self, delivery: DeliveryJob) -> str:
+        card, languages = (
+            await self._services.order_cards.read(delivery.job_id),
+            self._services.languages,
+        )
+        if card is None:
+            return languages.default
+        return await languages.of(card.chat_id, card.person_id)
 
     async def _deliver(self, delivery: DeliveryJob) -> None:
         services = self._services
@@ -111,6 +138,8 @@ class Delivery:
         card = await self._card_of(delivery)
         draft = await self._update_draft(card, status)
         final = self._final_message(card, status)
+        if step is NextStep.FINISH and record.message_id is not None:
+            await self._note_result(card, status, SentVideo(record.message_id))
         if step is NextStep.GIVE_UP:
             final = await self._give_up(card)
         elif step is not NextStep.FINISH and status.state is not OrderState.CANCELLED:
@@ -121,13 +150,16 @@ class Delivery:
                         delivery.delivery_id, record, card.target, message
                     )
                     # A clip or a recording may reply to it.
-                    await services.drafts.note_message(card.chat_id, sent, card.draft_id)
+                    await services.drafts.note_message(card.chat_id, sent.message_id, card.draft_id)
+                    await self._note_result(card, status, sent)
+                    if message.video is not None and card.is_group and card.reply_to is not None:
+                        await services.messenger.react(card.chat_id, card.reply_to, DONE_EMOJI)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
                     final = refused_message(card, refused, services.texts)
             if status.error is not None and not isinstance(status.error, UserError):
-                facts = {"order": card.order_id, "error": status.error}
-                await self._tell_admins(services.texts("{order} failed: {error}", **facts))
+                note = msgid("{order} failed: {error}")
+                await self._tell_admins(note, order=card.order_id, error=status.error)
         await services.statistics.count_end(delivery.delivery_id, _ended(card, status))
         await services.order_cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
@@ -162,17 +194,24 @@ class Delivery:
             try:
                 result, video = await self._files.fetch(card, Path(folder))
                 content = MessageContent(caption(card, result, _))
-                message = OutgoingMessage(content, video, is_file=True)
+                message = OutgoingMessage(content, replace(video, form=Form.FILE))
             except ResultGone as gone:
                 message = OutgoingMessage(MessageContent(error_text(gone, _)))
             try:
                 sent = await self._sender.send(delivery.delivery_id, record, card.target, message)
-                await services.order_cards.note_file(card.order_id, sent)
+                await services.order_cards.note_file(card.order_id, sent.message_id)
             except Refused as refused:
                 refusal = OutgoingMessage(MessageContent(refused_message(card, refused, _).text))
                 with suppress(Refused):
                     await self._sender.send(delivery.delivery_id, record, card.target, refusal)
                 await self._note_refusal(card, refused)
+
+    async def _note_result(self, card: OrderCard, status: Status, sent: SentVideo) -> None:
+        """Add a result that has arrived to its person's history."""
+        if status.state is OrderState.DONE:
+            services = self._services
+            bot = services.messenger.bot.id
+            await services.history.note_delivery(card, status.video(), sent, bot)
 
     # --- messages ---------------------------------------------------------------------------------
 
@@ -191,10 +230,10 @@ class Delivery:
             except FileGone as gone:
                 error = gone
             else:
-                options = (await self._services.offers.now()).options(card.order.engine)
-                keyboard = result_buttons(card, number, options, _)
-                if draft is not None and card.order.wish.movement.templates:
-                    keyboard = (*numbers_keyboard(card.order), *keyboard)
+                offer = await self._services.offers.now()
+                can_share = self._services.messenger.is_inline
+                buttons = ResultButtons(card, draft.number if draft else None, offer, can_share)
+                keyboard = buttons.page(ResultPage.SHORT, _)
                 content = MessageContent(caption(card, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
                 return OutgoingMessage(content, video), self._final_message(card, status)
@@ -213,7 +252,8 @@ class Delivery:
         """Tell the admins that sending failed for good; return the card's final message."""
         _ = self._services.texts
         self._services.metrics.count_delivery(DeliveryOutcome.GIVEN_UP)
-        await self._tell_admins(_("It is unknown whether {order} was sent.", order=card.order_id))
+        note = msgid("It is unknown whether {order} was sent.")
+        await self._tell_admins(note, order=card.order_id)
         text = _(
             "{title}: it is done, but could not be sent. Please order it again.",
             title=card.title,
@@ -222,14 +262,12 @@ class Delivery:
 
     async def _note_refusal(self, card: OrderCard, refused: Refused) -> None:
         """Count a refusal, and tell the admins unless the bot is blocked."""
-        _ = self._services.texts
         log.warning("%s: its chat refuses: %s", card.order_id, refused)
         outcome = DeliveryOutcome.GIVEN_UP if refused.is_too_large else DeliveryOutcome.GONE
         self._services.metrics.count_delivery(outcome)
         if not refused.is_blocked:
-            await self._tell_admins(
-                _("{order} could not be sent: {error}", order=card.order_id, error=refused)
-            )
+            note = msgid("{order} could not be sent: {error}")
+            await self._tell_admins(note, order=card.order_id, error=refused)
 
     async def _update_draft(self, card: OrderCard, status: Status) -> Draft | None:
         """Update the draft after its order; return None if it is gone or unreadable."""

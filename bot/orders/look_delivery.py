@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from bot.drafts.draft import Draft, DraftProblem, draft_of_job
 from bot.drafts.intake import is_lead_in_store
@@ -16,13 +16,14 @@ from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, MessageContent
 from bot.orders.ordering import Ordering
 from bot.services import Services
+from bot.texts import msgid, speaking
 from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, MediaError, UserError
 from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
 from jobs.queues.keys import LOOK, JobRef
 from jobs.queues.status import Status
-from jobs.service_errors import OrderFailed
+from jobs.service_errors import OrderFailed, PhotoBlocked
 from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,15 @@ _NEXT_S = 1.0
 _CHECK_EVERY_S = 1.0
 
 Show = Callable[[str], Coroutine[Any, Any, None]]
-TellAdmins = Callable[[str], Coroutine[Any, Any, None]]
+
+
+class TellAdmins(Protocol):
+    """Writes to the admins, to each in their language: a msgid and its fields."""
+
+    def __call__(
+        self, message: str, *, once: str = "", **fields: object
+    ) -> Coroutine[Any, Any, None]:
+        """Write a note; of those with the same name `once`, only the first."""
 
 
 class LookDelivery:
@@ -70,11 +79,18 @@ class LookDelivery:
         draft = await self._services.drafts.read(draft_id)
         if outcome is None or draft is None or draft.revision != revision:
             return
+        language = await self._services.languages.of(draft.chat_id, draft.person_id)
         if self._chats[draft.chat_id] == _MOST_OF_A_CHAT:
             raise Later(_NEXT_S)
+        if isinstance(outcome, LookResult):
+            try:
+                await self._services.blocked_photos.check(outcome.photo.file)
+            except PhotoBlocked as error:
+                outcome = error
         self._chats[draft.chat_id] += 1
         try:
-            await self._deliver(ref, draft, outcome)
+            with speaking(language):
+                await self._deliver(ref, draft, outcome)
         finally:
             self._chats -= Counter((draft.chat_id,))
 
@@ -117,8 +133,8 @@ class LookDelivery:
         if not (has_nothing_to_read and is_ready(draft) and await self._place_or_refuse(numbered)):
             await self._show_when_free(draft)
         if isinstance(outcome, AnimatoError) and not isinstance(outcome, UserError):
-            facts = {"job": ref.job_id, "error": outcome}
-            await self._tell_admins(self._services.texts("{job} failed: {error}", **facts))
+            note = msgid("{job} failed: {error}")
+            await self._tell_admins(note, job=ref.job_id, error=outcome)
 
     async def _place_or_refuse(self, draft: Draft) -> bool:
         """Place the draft's order, or tell the person why it is refused."""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobs.engines import OWN_TEMPLATES, VOICE, EngineInfo
+from bot.texts import Texts
+from jobs.engines import OWN_TEMPLATES, PARTS, VOICE, EngineInfo
 from jobs.errors import UserError
 from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
@@ -63,8 +64,16 @@ class Offer:
 
         While no worker is online, those that were last online count.
         """
+        return self._all_take(VOICE)
+
+    @property
+    def takes_parts(self) -> bool:
+        """Whether all workers can show a part of a photo, and use a later part of a clip."""
+        return self._all_take(PARTS)
+
+    def _all_take(self, option: str) -> bool:
         options = self.understood.values() or [self.known[name].options for name in self.last]
-        return all(VOICE in one for one in options)
+        return all(option in one for one in options)
 
     @property
     def takes_own_templates(self) -> bool:
@@ -85,6 +94,20 @@ class Offer:
         """How many faces the best of the engines moves in one video."""
         names = self.known.keys() & (self.engines or self.last)
         return min(MAX_FACES, max((self.known[name].max_faces for name in names), default=1))
+
+    def choosable(self, chosen: str | None, face_count: int = 1) -> tuple[str, ...]:
+        """Return the engines that people may choose for so many faces, the chosen one included."""
+        return tuple(
+            name
+            for name in self.engines
+            if (name == chosen or self.is_for_people(name)) and self.moves(name, face_count)
+        )
+
+    def label(self, engine: str, chosen: str | None, _: Texts) -> str:
+        """Return the text of an engine's button: what it does, or its name."""
+        button = self.known[engine].button if engine in self.known else ""
+        label = _(button) if button else engine
+        return f"✓ {label}" if engine == chosen else label
 
     def moves(self, engine: str, face_count: int) -> bool:
         """Whether an engine can move `face_count` faces in one video."""
@@ -123,6 +146,9 @@ class Offer:
     def _can_show_all(self, engine: str) -> bool:
         info = self.known.get(engine)
         return info is not None and info.evaluates_motions and info.preference > 0
+
+
+NOTHING = Offer(())
 
 
 class Offers:

@@ -40,7 +40,8 @@ class OrderCard(BotRecord):
 
     Attributes:
         order: what was ordered.
-        title: what is made: a movement's emoji and title.
+        title: what is made: a movement's emoji and title, in the language in which it was stored;
+            `OrderCards` returns it in the current one.
         thread_id: the forum topic, or None.
         reply_to: the message that the result replies to, or None.
         moved_to: the new id of a group that migrated after the order's id was made, or None.
@@ -121,12 +122,22 @@ class OrderCard(BotRecord):
 
 
 class OrderCards:
-    """Reads and changes cards. Its methods raise QueueUnavailable if Redis does not answer."""
+    """Reads and changes cards. Its methods raise QueueUnavailable if Redis does not answer.
 
-    def __init__(self, redis: Redis, url: str) -> None:
+    Args:
+        in_language: returns a card with its title in the current language.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        url: str,
+        in_language: Callable[[OrderCard], OrderCard] = lambda card: card,
+    ) -> None:
         self._redis = redis
         self._url = url
-        self._records = RecordStore(redis, url, OrderCard.read)
+        self.in_language = in_language
+        self._records = RecordStore(redis, url, self._parse)
 
     async def open(self, card: OrderCard) -> OrderCard:
         """Store an open card. Return the card that the order already has, if any."""
@@ -211,6 +222,9 @@ class OrderCards:
         """Store how the order ended; `StatusCards` shows it."""
         await self.update(order_id, ended=message)
 
+    def _parse(self, text: str | bytes) -> OrderCard:
+        return self.in_language(OrderCard.read(text))
+
     async def all_open(self) -> list[OrderCard]:
         """Return the cards of orders that have not ended, the oldest first."""
         return [card for card in await self.all_unsettled() if card.ended is None]
@@ -226,7 +240,7 @@ class OrderCards:
         found = []
         for text in texts:
             try:
-                found.append(OrderCard.read(text or ""))
+                found.append(self._parse(text or ""))
             except RecordError:
                 continue  # written by another version of this program
         return sorted(found, key=lambda card: card.begun_s)

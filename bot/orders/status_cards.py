@@ -27,6 +27,7 @@ from bot.orders.card_text import (
 )
 from bot.orders.order_cards import OrderCard
 from bot.services import Services
+from bot.texts import speaking
 from jobs.errors import AnimatoError
 from jobs.orders import OrderState, Stage
 from jobs.queues.waiting import Estimates
@@ -119,8 +120,12 @@ class StatusCards:
     async def _update(self, order_id: str) -> None:
         services = self._services
         card = await services.order_cards.read(order_id)
-        if card is None:
-            return
+        if card is not None:
+            with speaking(await services.languages.of(card.chat_id, card.person_id)):
+                await self._update_card(services.order_cards.in_language(card))
+
+    async def _update_card(self, card: OrderCard) -> None:
+        services, order_id = self._services, card.order_id
         if card.ended is not None:
             await self._show_final(card)
             return

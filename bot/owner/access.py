@@ -18,7 +18,7 @@ from bot.orders.ordering import Ordering
 from bot.owner.claim import CLAIM_LINK
 from bot.people import Person, Role
 from bot.services import Services
-from bot.texts import ENGLISH, Texts
+from bot.texts import ENGLISH, Texts, speaking
 from jobs.connection import queue_errors
 from jobs.queues.keys import refused_key
 
@@ -29,7 +29,7 @@ OWNER_COMMANDS = tuple(name for name, _ in owner_commands(ENGLISH))
 _TOLD_AGAIN_S = {"text": 60, "file": 5}
 _MOST_LISTED = 100
 # Commands that work in a group without the bot's name; others may be meant for another bot.
-_BARE_COMMANDS = ("animate", "help", "start", "cancel")
+_BARE_COMMANDS = ("animate", "help", "start", "cancel", "settings")
 # Everybody may cancel and delete what is theirs, and wants no more messages of the owner.
 _ALWAYS = (ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE, ButtonAction.NEWS)
 
@@ -112,6 +112,8 @@ class Guard:
             return False
         if role is Role.GUEST or action in _ALWAYS:
             return True
+        if role is Role.STRANGER and action is ButtonAction.REPORT:
+            return True  # a result may show somebody who may not use the bot
         text = refusal(role, attempt.person_id, self._contact, self._services.texts)
         await self._services.messenger.answer(query, text, is_alert=True)
         return False
@@ -184,7 +186,8 @@ class Admissions:
     async def _has_told(self, person_id: int) -> bool:
         """Tell a person about the new access. Return whether that worked."""
         _ = self._services.texts
-        content = MessageContent(_("You may use this bot now. Send me a photo."))
+        with speaking(await self._services.languages.of(person_id, person_id)):
+            content = MessageContent(_("You may use this bot now. Send me a photo."))
         try:
             await self._services.messenger.send(ChatTarget(person_id), content)
         except TelegramError as error:

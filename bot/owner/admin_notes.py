@@ -11,7 +11,7 @@ from bot.gateway.application import Context
 from bot.gateway.inbox import UnreadableUpdate
 from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent, Messenger
 from bot.services import Services
-from bot.texts import Texts
+from bot.texts import ENGLISH, Texts, msgid, speaking
 
 log = logging.getLogger(__name__)
 
@@ -26,31 +26,32 @@ class AdminNotes:
         self._told_s = 0.0
         self._told: set[str] = set()
 
-    async def tell(self, text: str, once: str = "") -> None:
-        """Write to every admin, at most once a minute; the log has all notes.
+    async def tell(self, message: str, *, once: str = "", **fields: object) -> None:
+        """Write to every admin in their language, at most once a minute; the log has all notes.
 
         Args:
-            text: the note.
+            message: the note, a msgid.
             once: a name; of the notes with this name only the first is written, at any time.
+            **fields: those of the note.
         """
         if once in self._told:
             return
-        log.error("%s", text)
+        log.error("%s", ENGLISH(message, **fields))
         now_s = self._services.clock()
         if once:
             self._told.add(once)
         elif now_s - self._told_s < _EVERY_S:
             return
         self._told_s = now_s
-        await self.send(lambda: text)
+        await self.send(lambda: self._services.texts(message, **fields))
 
     async def send(self, text: Callable[[], str]) -> None:
         """Write to every admin; `text` is called for each, in that admin's language."""
         for admin in sorted(await self._services.people.admins()):
+            with speaking(await self._services.languages.of(admin, admin)):
+                content = MessageContent(text())
             try:
-                await self._services.messenger.send(
-                    ChatTarget(admin), MessageContent(text()), droppable=True
-                )
+                await self._services.messenger.send(ChatTarget(admin), content, droppable=True)
             except (TelegramError, ChatBusy) as error:
                 log.info("could not notify an admin: %s", type(error).__name__)
 
@@ -80,19 +81,17 @@ class ErrorReporter:
     async def report(self, update: object, context: Context) -> None:
         """Handle an error of the application, which has given up an update."""
         if isinstance(update, UnreadableUpdate):
-            text = self._texts(
+            note = msgid(
                 "An update ({kind}) could not be read and was set aside: {error}. Its sender gets "
-                "no answer. Others of this kind are only noted in the log.",
-                kind=update.kind,
-                error=update.error,
+                "no answer. Others of this kind are only noted in the log."
             )
-            await self._notes.tell(text, once=f"unreadable: {update.kind}")
+            facts = {"kind": update.kind, "error": update.error}
+            await self._notes.tell(note, once=f"unreadable: {update.kind}", **facts)
         if isinstance(update, Update):
             await self.apologise(update)
-            text = self._texts(
+            note = msgid(
                 "The update {number} could not be handled and was put aside: {error}. The log says "
-                "more.",
-                number=update.update_id,
-                error=type(context.error).__name__,
+                "more."
             )
-            await self._notes.tell(text)
+            reason = type(context.error).__name__
+            await self._notes.tell(note, number=update.update_id, error=reason)

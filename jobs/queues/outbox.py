@@ -16,6 +16,8 @@ from typing import Self
 from pydantic import Field
 
 from jobs.connection import queue_errors
+from jobs.media_tasks import Form
+from jobs.model import Value
 from jobs.orders import JobId, Record
 from jobs.queues.bullmq_types import CAPPED_BACKOFF, JobQueue, open_queue
 from jobs.queues.durability import wait_until_durable
@@ -32,20 +34,45 @@ _OVERLAP_S = 60
 _BATCH = 500
 
 
-class DeliveryJob(Record):
-    """A message to a chat: how a job ended, or the untouched file of its result.
+class Resend(Value):
+    """A result that is sent again.
 
     Attributes:
-        queue: the job's queue.
+        person: whose result it is.
+        draft: the draft that it was ordered from.
+        number: the order's number within the draft.
+        form: in which form.
+        chat: where it is sent.
+        thread_id: the topic there, or None.
+        reply_to: the message that it replies to, or None.
+    """
+
+    person: int
+    draft: str
+    number: int
+    form: Form
+    chat: int
+    thread_id: int | None = None
+    reply_to: int | None = None
+
+
+class DeliveryJob(Record):
+    """A message to a chat: how a job ended, or a result once more.
+
+    Attributes:
+        queue: the job's queue; `HISTORY` with `resend`.
         job_id: its id there.
         finished_ms: when it ended, unix time in ms.
-        tap: Telegram's id of the tap that asks for the untouched file; empty: how the job ended.
+        tap: Telegram's id of the tap that asks for the untouched file, or for `resend`; empty: how
+            the job ended.
+        resend: what is sent again, or None.
     """
 
     queue: str
     job_id: JobId
     finished_ms: int = Field(ge=0)
     tap: str = ""
+    resend: Resend | None = Field(default=None, exclude_if=lambda resend: resend is None)
 
     @property
     def ref(self) -> JobRef:

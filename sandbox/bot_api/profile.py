@@ -36,6 +36,13 @@ async def get_my_commands(telegram: Telegram, call: Parameters) -> list[JsonObje
     return telegram.profile.commands(*_scope_and_language(call))
 
 
+async def delete_my_commands(telegram: Telegram, call: Parameters) -> bool:
+    """Remove the commands of a scope and language: wider scopes are seen again."""
+    telegram.profile.set_commands(*_scope_and_language(call), [])
+    telegram.events.emit("commands")
+    return True
+
+
 async def get_my_name(telegram: Telegram, _: Parameters) -> JsonObject:
     """Return the bot's name."""
     return {"name": telegram.bot.first_name}

@@ -19,7 +19,12 @@ def scope_of(given: JsonObject | None) -> Scope:
         ApiError: 400 for an unknown scope, or one without its chat.
     """
     kind = str((given or {}).get("type", "default"))
-    if kind in {"default", "all_private_chats", "all_group_chats"}:
+    if kind in {
+        "default",
+        "all_private_chats",
+        "all_group_chats",
+        "all_chat_administrators",
+    }:
         return kind, 0
     if kind != "chat":
         raise bad_request("can't parse BotCommandScope: Unsupported type specified")
@@ -80,10 +85,20 @@ class BotProfile:
         """Return the commands of exactly this scope and language."""
         return self._commands.get((scope, language), [])
 
-    def commands_for(self, chat_id: int, language: str) -> list[JsonObject]:
-        """Return what a person sees in a chat: the narrowest scope first, then their language."""
-        everywhere = "all_group_chats" if chat_id < 0 else "all_private_chats"
-        for scope in (("chat", chat_id), (everywhere, 0), ("default", 0)):
+    def commands_for(
+        self, chat_id: int, language: str, *, is_admin: bool = False
+    ) -> list[JsonObject]:
+        """Return what a person sees in a chat: the narrowest scope first, then their language.
+
+        Args:
+            chat_id: the chat.
+            language: the person's.
+            is_admin: whether the person is an administrator of the chat.
+        """
+        everywhere = ["all_group_chats" if chat_id < 0 else "all_private_chats", "default"]
+        if is_admin:
+            everywhere.insert(0, "all_chat_administrators")
+        for scope in (("chat", chat_id), *((kind, 0) for kind in everywhere)):
             for code in (language, ""):
                 if found := self.commands(scope, code):
                     return found

@@ -7,7 +7,7 @@ from sandbox.json_types import JsonObject
 
 DEFAULT_TOKEN = "4242:sandbox"  # noqa: S105 - only valid in a sandbox
 DEFAULT_USERNAME = "animato_bot"
-LANGUAGES = ("en", "ru", "de", "es")
+LANGUAGES = ("en", "ru", "uk", "de", "es", "pt", "fr")
 
 
 @dataclass(frozen=True)

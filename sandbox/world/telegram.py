@@ -183,7 +183,8 @@ class Telegram:
 
     def commands_for(self, chat: Chat, person: Person) -> list[JsonObject]:
         """Return the bot's commands as this person sees them in this chat."""
-        return self.profile.commands_for(chat.chat_id, person.language_code)
+        is_admin = self.is_admin(chat, person.user_id)
+        return self.profile.commands_for(chat.chat_id, person.language_code, is_admin=is_admin)
 
     # --- messages ---------------------------------------------------------------------------------
 

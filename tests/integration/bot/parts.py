@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,17 @@ from bot.drafts.intake import Intake
 from bot.gateway.card_sender import CardSender
 from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.gateway.sent_messages import SentMessages
 from bot.gateway.updates import MediaFile
+from bot.groups.group_settings import GroupSettingsStore
+from bot.history.parts import HistoryParts
+from bot.history.store import HistoryStore
+from bot.languages import Languages
 from bot.limits import Limits
-from bot.orders.delivery import Delivery
+from bot.movements import OfferedMovements
+from bot.orders.blocked_photos import BlockedPhotos
+from bot.orders.card_text import with_title
+from bot.orders.delivery import Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
 from bot.orders.media_delivery import MediaDelivery, MediaReceiver
@@ -32,7 +41,8 @@ from bot.orders.status_cards import StatusCards
 from bot.people import People
 from bot.services import Services
 from bot.statistics import Statistics
-from jobs.engines import MEDIA_TASKS, VOICE, EngineInfo
+from bot.texts import ENGLISH, Texts
+from jobs.engines import MEDIA_TASKS, PARTS, VOICE, EngineInfo
 from jobs.media_jobs import MediaJob
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
@@ -105,8 +115,8 @@ class SeenNotes:
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    async def __call__(self, text: str) -> None:
-        self.notes.append(text)
+    async def __call__(self, message: str, **fields: object) -> None:
+        self.notes.append(ENGLISH(message, **fields))
 
 
 class RecordedMetrics(OrderMetrics):
@@ -115,9 +125,13 @@ class RecordedMetrics(OrderMetrics):
     def __init__(self) -> None:
         super().__init__()
         self.outcomes: list[DeliveryOutcome] = []
+        self.shared = 0
 
     def count_delivery(self, outcome: DeliveryOutcome) -> None:
         self.outcomes.append(outcome)
+
+    def count_shared(self) -> None:
+        self.shared += 1
 
 
 @dataclass
@@ -135,6 +149,7 @@ class BotParts:
     admins: SeenNotes
     metrics: RecordedMetrics
     receivers: dict[str, MediaReceiver]
+    history: HistoryParts
 
     @property
     def drafts(self) -> DraftStore:
@@ -180,6 +195,7 @@ async def bot_parts(
     *,
     messenger: Callable[[Any], Messenger] = Messenger,
     limits: OrderLimits | None = None,
+    texts: Texts = ENGLISH,
 ) -> AsyncIterator[BotParts]:
     """The parts, not yet at work."""
     metrics, clock = RecordedMetrics(), Clock()
@@ -189,19 +205,29 @@ async def bot_parts(
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
         sender = messenger(bot)
+        people = People(client, url, frozenset({ADMIN}), is_open=True)
+        group_settings = GroupSettingsStore(client, url)
+        titles = partial(with_title, catalogue=CATALOGUE, texts=texts)
+        sender.sent_messages = SentMessages(client, url)
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
-            order_cards=OrderCards(client, url),
-            people=People(client, url, frozenset({ADMIN}), is_open=True),
-            limits=Limits(client, url, queues.limits, 15),
+            order_cards=OrderCards(client, url, titles),
+            people=people,
+            group_settings=group_settings,
+            languages=Languages(people, group_settings, texts),
+            limits=Limits(client, url, queues.limits, clip_s=15),
             statistics=Statistics(client, url, clock),
+            blocked_photos=BlockedPhotos(client, url, store, "@owner"),
             offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),
             store=store,
+            catalogue=OfferedMovements(CATALOGUE, client, url),
             retention=Retention(client, store, input_s=3600, result_s=3600),
+            history=HistoryStore(client, url, clock),
             metrics=metrics,
+            texts=texts,
             clock=clock,
         )
         intake, status_cards = Intake(services), StatusCards(services, poll_s=0.05)
@@ -209,9 +235,11 @@ async def bot_parts(
         follow_up_orders = FollowUpOrders(services, ordering, status_cards)
         shown, admins = ShownDrafts(), SeenNotes()
         look_delivery = LookDelivery(services, ordering, shown, admins)
-        receivers: dict[str, MediaReceiver] = {}
+        history = HistoryParts.create(services, CATALOGUE, invites=True)
+        receivers: dict[str, MediaReceiver] = {**history.receivers}
         media_delivery = MediaDelivery(services, receivers, admins)
-        delivery = Delivery(services, status_cards, look_delivery, media_delivery, admins)
+        others = deliverers(look_delivery, media_delivery, history.forms.deliver)
+        delivery = Delivery(services, status_cards, others, admins)
         try:
             yield BotParts(
                 services,
@@ -225,6 +253,7 @@ async def bot_parts(
                 admins,
                 metrics,
                 receivers,
+                history,
             )
         finally:
             await status_cards.close()
@@ -262,6 +291,7 @@ class Maker:
     store: FileStore
     warnings: tuple[MediaWarning, ...] = ()
     faces: tuple[Face, ...] = (FACE,)
+    photo_size: tuple[int, int] = (160, 120)
     errors: list[Exception] = field(default_factory=list)
     has_sound: bool = False
     clip_frames: int = 25
@@ -286,7 +316,7 @@ class Maker:
         if order.clip_key:
             clip_file = clip_key(order.draft, order.look_id, CLIP_DIGEST)
             await self.store.put(clip_file, b"a clip")
-            clip = make_clip(clip_file, frame_count=self.clip_frames)
+            clip = make_clip(clip_file, frame_count=self.clip_frames, has_sound=self.has_sound)
         voice = None
         if order.voice_key:
             await self.store.get(order.voice_key)  # it was fetched
@@ -296,7 +326,12 @@ class Maker:
             await self.store.put(curves, b"how a mouth speaks it")
             voice = make_voice(file=sound, curves=curves)
         photo = make_photo(
-            key, sheet=key, width=160, height=120, faces=self.faces, warnings=self.warnings
+            key,
+            sheet=key,
+            width=self.photo_size[0],
+            height=self.photo_size[1],
+            faces=self.faces,
+            warnings=self.warnings,
         )
         return LookResult(photo=photo, clip=clip, voice=voice)
 
@@ -369,14 +404,14 @@ ENGINE_INFOS = {
         name="mesh",
         button="Sharper",
         preference=10,
-        options=("strength", VOICE, *MEDIA_TASKS),
+        options=(PARTS, "relative", "strength", VOICE, *MEDIA_TASKS),
         max_faces=8,
     ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
         preference=20,
-        options=("best_frame_rank", "find_best_frame", VOICE, *MEDIA_TASKS),
+        options=("best_frame_rank", "find_best_frame", PARTS, VOICE, *MEDIA_TASKS),
         evaluates_motions=False,
     ),
 }

@@ -19,10 +19,11 @@ from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
 from tests.integration.bot.parts import RULES, heartbeat, local_store
+from tests.integration.bot.result_pages import with_button
 from tests.integration.bot.running import settings_for, until
 from tests.integration.bot.talk import Painter, data_of, text_of
 from tests.integration.sandbox import media
-from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk, Part
 
 Message = dict[str, Any]
 
@@ -64,7 +65,7 @@ class ServedBot:
     async def tap(self, label: str, message: Message, person: int) -> Any:
         """Taps a button of a message; what the person is told, which may be nothing."""
         where = {"chat_id": message["chat"]["id"], "message_id": message["message_id"]}
-        data = data_of(message, label)
+        data = data_of(await with_button(self.desk, label, message, person), label)
         return (await self.desk.post("tap", data=data, user_id=person, **where))["answer"]
 
     async def said(self, chat: int) -> list[Message]:
@@ -114,7 +115,10 @@ class ServedBot:
 async def serve_bot(
     server: Sandbox, url: str, desk: Desk, folder: Path, **settings: Any
 ) -> AsyncIterator[ServedBot]:
-    """The bot at work; its admin is Admin, and everybody is served, unless told otherwise."""
+    """The bot at work; its admin is Admin, and everybody is served, unless told otherwise.
+
+    Everybody's language is English, Bob's too.
+    """
     facts: dict[str, Any] = {
         "redis_url": SecretStr(url),
         "admins": (ADMIN,),
@@ -124,6 +128,7 @@ async def serve_bot(
     }
     ending, store = asyncio.Event(), local_store(folder)
     async with AsyncExitStack() as stack:
+        await desk.post("persons", user_id=BOB, language_code="en")
         queues = await stack.enter_async_context(Queues(url, ["mesh"]))
         served_bot = ServedBot(desk, queues, store, Painter(store))
         work = asyncio.create_task(

@@ -19,19 +19,30 @@ from bot.conversation.album_store import AlbumStore
 from bot.conversation.albums import Albums
 from bot.conversation.commands import Commands
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.handlers import add_conversation_handlers, add_tap_handlers
+from bot.conversation.handlers import (
+    add_conversation_handlers,
+    add_settings_commands,
+    add_tap_handlers,
+)
 from bot.conversation.media_handler import MediaHandler, ServiceTerms
+from bot.conversation.settings import SettingsCommands, language_of_group, language_of_person
 from bot.conversation.taps import Taps
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id_of
 from bot.drafts.intake import CLOUD_LIMIT_BYTES
+from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
-from bot.orders.delivery import Delivery
+from bot.history.handlers import add_history_handlers
+from bot.languages import add_language_handler
+from bot.orders.delivery import Delivery, deliverers
 from bot.orders.look_delivery import LookDelivery
 from bot.orders.media_delivery import MediaDelivery
+from bot.privacy.deletion import Deletion
+from bot.privacy.handlers import add_privacy_handlers
+from bot.texts import ENGLISH, Texts
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
 from jobs.queues.assignment import Assignment
@@ -47,6 +58,7 @@ from tests.integration.bot.parts import (
     local_store,
     working,
 )
+from tests.integration.bot.result_pages import with_button
 from tests.integration.bot.running import FAST_BACKOFF, running, settings_for, until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
@@ -98,7 +110,7 @@ class Talk:
     ) -> Any:
         """Taps a button of a message; what the person is told, which may be nothing."""
         where = {"user_id": person, "chat_id": chat or person, **how}
-        data = data_of(message, label)
+        data = data_of(await with_button(self.desk, label, message, person), label)
         return (await self.desk.post("tap", data=data, message_id=message["message_id"], **where))[
             "answer"
         ]
@@ -136,6 +148,10 @@ class Talk:
             shown = await self.desk.transcript(person)
             raise AssertionError(f"{phrase!r} never came {count} times:\n{shown}") from None
         return found[-1]
+
+    async def more(self, message: Message) -> list[list[str]]:
+        """The buttons behind "More"."""
+        return labels(await with_button(self.desk, "Other forms", message, ALICE))
 
     async def gone(self, message: Message, person: int = ALICE) -> None:
         """Waits until a message of the bot's is deleted."""
@@ -177,7 +193,12 @@ def labels(message: Message) -> list[list[str]]:
 def data_of(message: Message, label: str) -> str:
     """What the button with this label carries, or else the only one whose label holds it."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
-    known = {one["text"]: str(one["callback_data"]) for row in rows for one in row}
+    known = {
+        one["text"]: str(one["callback_data"])
+        for row in rows
+        for one in row
+        if "callback_data" in one
+    }
     if label in known:
         return known[label]
     (found,) = [data for text, data in known.items() if label in text]
@@ -190,7 +211,12 @@ def tap_of(action: ButtonAction, draft: Draft, argument: str = "", number: int =
 
 @asynccontextmanager
 async def talking(
-    server: Sandbox, url: str, client: Redis, store: FileStore, desk: Desk
+    server: Sandbox,
+    url: str,
+    client: Redis,
+    store: FileStore,
+    desk: Desk,
+    texts: Texts = ENGLISH,
 ) -> AsyncIterator[Talk]:
     """The whole bot but for its owner's part; with few limits, so that tests are quick."""
     async with AsyncExitStack() as stack:
@@ -198,22 +224,43 @@ async def talking(
         await stack.enter_async_context(bot)
         limits = admission.OrderLimits(open_orders=4)
         parts = await stack.enter_async_context(
-            bot_parts(server, url, store, messenger=lambda _: Messenger(bot), limits=limits)
+            bot_parts(
+                server, url, store, messenger=lambda _: Messenger(bot), limits=limits, texts=texts
+            )
         )
         services = parts.services
         cards = DraftCards(services, CATALOGUE)
         look_delivery = LookDelivery(services, parts.ordering, cards.show, parts.admins)
         media_delivery = MediaDelivery(services, parts.receivers, parts.admins)
-        parts.delivery = Delivery(
-            services, parts.status_cards, look_delivery, media_delivery, parts.admins
-        )
+        others = deliverers(look_delivery, media_delivery, parts.history.forms.deliver)
+        parts.delivery = Delivery(services, parts.status_cards, others, parts.admins)
         media_handler = MediaHandler(services, parts.intake, cards, TERMS)
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)
         commands = Commands(services, parts.ordering, cards, CATALOGUE, TERMS)
+        settings = SettingsCommands(
+            services,
+            private=[language_of_person(services)],
+            group=[language_of_group(services)],
+            language_chosen=CommandLists(bot, services).write_for,
+        )
+        add_language_handler(application, services.languages)
+        add_settings_commands(application, settings)
+        deletion = Deletion(services, parts.ordering, backup_days=0)
+        add_privacy_handlers(application, deletion)
+        history = parts.history
+        add_history_handlers(application, history.pages, history.inline)
         add_conversation_handlers(application, media_handler, albums, commands)
         taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
-        add_tap_handlers(application, taps, albums, services.messenger)
+        by_action = {
+            ButtonAction.ALBUM: albums.tap,
+            ButtonAction.MORE: history.taps.more,
+            ButtonAction.FORGET: deletion.tap,
+            ButtonAction.FORM: history.taps.form,
+            ButtonAction.HISTORY: history.pages.tap,
+            ButtonAction.SETTINGS: settings.tap,
+        }
+        add_tap_handlers(application, services.messenger, taps, by_action)
         worker = Painter(store)
         await stack.enter_async_context(delivering(parts))
         await stack.enter_async_context(working(parts, worker))

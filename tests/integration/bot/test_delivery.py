@@ -102,9 +102,8 @@ async def test_result_answers_the_photo_and_says_what_it_is(
     assert shown(await desk.file(animation["file_id"]))[:2] == (96, 64)
     keyboard = result["reply_markup"]["inline_keyboard"]
     assert [[button["text"] for button in row] for row in keyboard] == [
+        ["↗️ Share", "⋯ More"],
         ["🔁 Another movement"],
-        ["🔽 A little less", "🔼 A little more"],
-        ["📄 As file", "🗑 Delete"],
     ]
     after = await parts.draft(draft.draft_id)
     assert (after.number, after.card) == (2, None)

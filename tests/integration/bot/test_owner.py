@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from bot.translations import translated_texts
 from jobs.errors import EngineFailed
 from jobs.queues.keys import log_key, prefix_of
 from sandbox.server import Sandbox
@@ -285,17 +286,21 @@ async def test_admins_buttons_do_nothing_for_who_is_no_admin_any_more(served: Se
 
 
 async def test_command_lists_are_written_once_and_then_left_alone(served: Served) -> None:
+    # Three of all chats in each language and in the default one, and the admin's own.
+    languages = translated_texts().languages
+    lists = 3 * (len(languages) + 1) + 1
     async with served() as served_bot:
         await until(lambda: describe_error(served_bot))
         # The admin's own list comes last.
-        await until(lambda: wrote_commands(served_bot, 3))
+        await until(lambda: wrote_commands(served_bot, lists))
         shown = str(await served_bot.desk.get("commands", user_id=ALICE, chat_id=FAMILY))
         assert "animate" in shown
         assert "status" not in str(await served_bot.desk.get("commands", user_id=BOB, chat_id=BOB))
     async with served() as served_bot:
-        await until(lambda: asked(served_bot, 6))
-        assert await wrote_commands(served_bot, 3)
-        assert len(await served_bot.desk.calls("setMyDescription")) == 1
+        await until(lambda: asked(served_bot, 2 * lists))
+        assert await wrote_commands(served_bot, lists)
+        # English is the default language too, so it is not set twice.
+        assert len(await served_bot.desk.calls("setMyDescription")) == len(languages)
 
 
 async def describe_error(served_bot: ServedBot) -> bool:

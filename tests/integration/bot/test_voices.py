@@ -49,7 +49,7 @@ async def test_voice_after_its_photo_becomes_a_video_with_sound(talk: Talk) -> N
     title, *label = text_of(video).split("\n")
     assert title == "🎤 Speaking"
     assert label[-1].startswith("The voice comes from the recording that was sent")
-    assert ["🔽 A little less", "🔼 A little more"] in labels(video)
+    assert ["🔽 A little less", "🔼 A little more"] in await talk.more(video)
     await talk.shows("🎤 Speaking: done in")
 
 

@@ -89,6 +89,7 @@ async def test_commands_go_by_scope_and_language(client: Client, desk: Desk) -> 
         (types.BotCommandScopeDefault(), "de", "anfang"),
         (types.BotCommandScopeAllPrivateChats(), "", "animate"),
         (types.BotCommandScopeAllGroupChats(), "", "group"),
+        (types.BotCommandScopeAllChatAdministrators(), "", "admins"),
         (types.BotCommandScopeChat(chat_id=ADMIN), "", "status"),
         (types.BotCommandScopeChat(chat_id=FAMILY), "de", "familie"),
     ]
@@ -102,13 +103,14 @@ async def test_commands_go_by_scope_and_language(client: Client, desk: Desk) -> 
         (ALICE, ALICE, "animate"),
         (BOB, BOB, "animate"),
         (ADMIN, ADMIN, "status"),
-        (FAMILY, ALICE, "group"),
+        (FAMILY, ALICE, "admins"),
         (FAMILY, BOB, "familie"),
         (CLUB, BOB, "group"),
+        (CLUB, ADMIN, "admins"),
     ]:
         seen = await desk.get("commands", chat_id=chat_id, user_id=user_id)
         assert [command["command"] for command in seen["commands"]] == [name]
-    assert await bot.set_my_commands(commands=[], scope=types.BotCommandScopeAllPrivateChats())
+    assert await bot.delete_my_commands(scope=types.BotCommandScopeAllPrivateChats())
     assert list(await bot.get_my_commands(scope=types.BotCommandScopeAllPrivateChats())) == []
     seen = await desk.get("commands", chat_id=BOB, user_id=BOB)
     assert [command["command"] for command in seen["commands"]] == ["anfang"]

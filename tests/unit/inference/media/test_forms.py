@@ -3,6 +3,7 @@
 import subprocess
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -54,13 +55,13 @@ def made(form: Form, video: Path, **facts: object) -> tuple[Made, Path]:
     return found, path
 
 
-def shown(path: Path) -> tuple[tuple[int, int], float, list[str], str]:
+def shown(path: Path) -> tuple[Any, ...]:
     """Size, length in s, kinds of tracks, and comment of a video."""
     with av.open(str(path)) as video:
         picture = video.streams.video[0]
         times = [float(frame.time or 0) for frame in video.decode(picture)]
         frame_s = float(1 / (picture.average_rate or 25))
-        kinds = sorted(stream.type for stream in video.streams)
+        kinds = sorted(str(stream.type) for stream in video.streams)
         metadata = {name.lower(): value for name, value in video.metadata.items()}
         size = picture.width, picture.height
         return size, times[-1] + frame_s, kinds, metadata.get("comment", "")
@@ -69,7 +70,8 @@ def shown(path: Path) -> tuple[tuple[int, int], float, list[str], str]:
 def test_video_repeats_a_seamless_movement_without_encoding_it_again(result: Path) -> None:
     found, path = made(Form.VIDEO, result, is_seamless=True)
     assert shown(path) == ((WIDTH, HEIGHT), pytest.approx(8.0), ["audio", "video"], COMMENT)
-    assert (found.width, found.height, found.duration_s) == (WIDTH, HEIGHT, pytest.approx(8.0))
+    assert (found.width, found.height) == (WIDTH, HEIGHT)
+    assert found.duration_s == pytest.approx(8.0)
     with av.open(str(result)) as before, av.open(str(path)) as after:
         packets = [bytes(packet) for packet in before.demux(video=0) if packet.size]
         repeated = [bytes(packet) for packet in after.demux(video=0) if packet.size]

@@ -54,6 +54,16 @@ def test_own_language_goes_before_all_languages_within_a_scope_only() -> None:
     assert seen(profile, GROUP) == "deutsch"
 
 
+def test_administrators_of_a_group_see_their_own_commands() -> None:
+    profile = BotProfile()
+    profile.set_commands(("all_group_chats", 0), "", one("all"))
+    profile.set_commands(scope_of({"type": "all_chat_administrators"}), "", one("admins"))
+    assert seen(profile, GROUP) == "all"
+    assert profile.commands_for(GROUP, "de", is_admin=True) == one("admins")
+    profile.set_commands(("chat", GROUP), "", one("here"))
+    assert profile.commands_for(GROUP, "de", is_admin=True) == one("here")
+
+
 def test_empty_list_removes_the_commands() -> None:
     profile = BotProfile()
     profile.set_commands(("default", 0), "", one("a"))

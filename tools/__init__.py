@@ -1,0 +1,1 @@
+"""Programs for development; nothing of the service imports them."""
