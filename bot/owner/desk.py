@@ -95,7 +95,8 @@ class OwnerDesk:
             return
         picture = await services.store.get(outcome.result.key)
         legend = services.texts(
-            "Each day: 🟦 done, 🟨 not made or cancelled, 🟥 failed; below, how many people ordered."
+            "Each day: 🟦 done, 🟨 not made or cancelled, 🟥 failed; below, how many people "
+            "ordered."
         )
         text = f"{await self._statistics_text()}\n\n{legend}"[:_CAPTION_CHARACTERS]
         card = CardMessage(message_id=int(outcome.job.reference))

@@ -141,7 +141,7 @@ async def test_changed_limit_applies_to_the_next_order_and_a_persons_own_comes_f
     await served_bot.says("/limits day 1", ADMIN)
     await served_bot.shows("day: 1 orders", ADMIN)
     await ordered(served_bot)
-    assert "You have reached 1 videos" in (await ordered(served_bot))["text"]
+    assert "You have reached your limit: 1 in 24 hours." in (await ordered(served_bot))["text"]
     await served_bot.says(f"/limits {ALICE} day 5", ADMIN)
     await served_bot.shows(f"{ALICE}: open 3, day 5", ADMIN)
     assert not (await ordered(served_bot)).get("text")
