@@ -55,6 +55,12 @@ class Person(Record):
     has_blocked: bool = False
 
     @property
+    def is_reachable(self) -> bool:
+        """Whether the person uses the bot, and gets the owner's messages to everybody."""
+        wants = self.consent_version > 0 and self.wants_news
+        return wants and not (self.is_banned or self.has_blocked)
+
+    @property
     def has_agreed(self) -> bool:
         """Whether the person agreed to the current terms."""
         return self.consent_version == CONSENT_VERSION
@@ -97,13 +103,7 @@ class People:
 
     async def reachable(self) -> list[int]:
         """Return who has used the bot and may be written to. It scans all stored people."""
-        found = await self._scan(
-            lambda known: (
-                known.consent_version > 0
-                and known.wants_news
-                and not (known.is_banned or known.has_blocked)
-            )
-        )
+        found = await self._scan(lambda known: known.is_reachable)
         return [person for person in found if person > 0]
 
     async def _scan(self, is_wanted: Callable[[Person], bool]) -> dict[int, Person]:

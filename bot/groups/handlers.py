@@ -13,13 +13,12 @@ from telegram.ext import (
     filters,
 )
 
-from bot.gateway.application import AnyApplication, Context, on_message
+from bot.gateway.application import AnyApplication, Context, Turn, on_message
 from bot.gateway.updates import incoming_message, media_of, quoted_author_of, quoted_media_of
 from bot.groups.flood_guard import FloodGuard
 from bot.groups.groups import ANIMATE, Groups
 from bot.services import Services
 
-_BEFORE_THE_GUARD = -3
 _GROUPS = ("group", "supergroup")
 _IN_GROUPS = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
 # `CommandHandler` ignores captions.
@@ -44,7 +43,7 @@ def add_flood_guard(application: AnyApplication, services: Services) -> None:
             await services.messenger.answer(query.id, text)
         raise ApplicationHandlerStop
 
-    application.add_handler(TypeHandler(Update, check), group=_BEFORE_THE_GUARD)
+    application.add_handler(TypeHandler(Update, check), group=Turn.FLOOD_GUARD)
 
 
 def is_wish(message: Message | None, bot_id: int) -> bool:

@@ -55,6 +55,7 @@ class Broadcast(BotRecord):
         delivered: how many have got it.
         blocked: how many have blocked the bot.
         failed: how many could not be reached for another reason.
+        skipped: how many did not want it any more when it was their turn.
     """
 
     name: str = ""
@@ -66,11 +67,12 @@ class Broadcast(BotRecord):
     delivered: int = 0
     blocked: int = 0
     failed: int = 0
+    skipped: int = 0
 
     @property
     def tried(self) -> int:
-        """How many people it was sent to, successfully or not."""
-        return self.delivered + self.blocked + self.failed
+        """How many people have had their turn."""
+        return self.delivered + self.blocked + self.failed + self.skipped
 
 
 class Broadcasts:
@@ -152,6 +154,8 @@ class Broadcasts:
 
     async def _send_to(self, person_id: int, text: str) -> str:
         """Send it to one person; return the counter of what came of it."""
+        if not (await self._services.people.person(person_id)).is_reachable:
+            return "skipped"  # changed since the list was made
         try:
             await self._services.messenger.send(ChatTarget(person_id), self._content(text))
         except (Forbidden, BadRequest) as error:

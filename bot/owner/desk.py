@@ -94,7 +94,10 @@ class OwnerDesk:
         if outcome.result is None:
             return
         picture = await services.store.get(outcome.result.key)
-        legend = services.texts("Each day: 🟦 done, 🟨 not made or cancelled, 🟥 failed; people")
+        legend = services.texts(
+            "Each day: 🟦 done, 🟨 not made or cancelled, 🟥 failed; below, how many people "
+            "ordered."
+        )
         text = f"{await self._statistics_text()}\n\n{legend}"[:_CAPTION_CHARACTERS]
         card = CardMessage(message_id=int(outcome.job.reference))
         await services.messenger.edit_media(outcome.job.chat, card, picture, MessageContent(text))

@@ -18,7 +18,7 @@ from telegram.ext import (
 )
 
 from bot.callback_data import VERSION, ButtonAction
-from bot.gateway.application import AnyApplication, Context, on_message
+from bot.gateway.application import AnyApplication, Context, Turn, on_message
 from bot.gateway.messenger import ChatTarget
 from bot.gateway.updates import incoming_message, incoming_tap, media_of, quoted_media_of
 from bot.owner.access import CommandAttempt, Guard
@@ -27,8 +27,6 @@ from bot.owner.commands import OwnerCommands
 from bot.owner.desk import Command
 from bot.owner.own_templates import OwnTemplates
 from bot.services import Services
-
-_BEFORE_ALL_OTHERS, _BEFORE_CONVERSATION, _AFTER_ALL_OTHERS = -2, -1, 1
 
 
 def add_guard(application: AnyApplication, guard: Guard) -> None:
@@ -39,7 +37,7 @@ def add_guard(application: AnyApplication, guard: Guard) -> None:
         if attempt is not None and not await guard.admits(attempt):
             raise ApplicationHandlerStop
 
-    application.add_handler(TypeHandler(Update, check), group=_BEFORE_ALL_OTHERS)
+    application.add_handler(TypeHandler(Update, check), group=Turn.GUARD)
 
 
 def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> None:
@@ -101,7 +99,7 @@ def _add_template_handlers(application: AnyApplication, own_templates: OwnTempla
     add = on_message(add_template)
     application.add_handler(CommandHandler("add_template", add, filters=private))
     application.add_handler(MessageHandler(caption, add))
-    application.add_handler(MessageHandler(asked, take_asked), group=_BEFORE_CONVERSATION)
+    application.add_handler(MessageHandler(asked, take_asked), group=Turn.ASKED_CLIPS)
 
 
 async def _answer(do: Command, message: Message) -> None:
@@ -133,7 +131,7 @@ def add_news_handlers(application: AnyApplication, services: Services) -> None:
     application.add_handler(CallbackQueryHandler(switch, pattern=pattern))
     # In a group of its own: other handlers see such changes too.
     blocks = ChatMemberHandler(note_block, ChatMemberHandler.MY_CHAT_MEMBER)
-    application.add_handler(blocks, group=_AFTER_ALL_OTHERS)
+    application.add_handler(blocks, group=Turn.AFTERWARDS)
 
 
 def attempt_of(update: Update, bot: str) -> CommandAttempt | None:

@@ -30,15 +30,14 @@ def _section(title: str, numbers: Numbers, _: Texts) -> str:
     lines = [
         title,
         _("{orders} orders by {people} people", orders=numbers.ordered, people=numbers.people),
-        _(
-            "{done} done, {failed} failed, {unusable} could not be made from what was sent, "
-            "{cancelled} cancelled",
-            done=counts[DONE],
-            failed=counts[FAILED],
-            unusable=counts[UNUSABLE],
-            cancelled=counts[CANCELLED],
-        ),
+        _("{count} done", count=counts[DONE]),
     ]
+    if counts[FAILED]:
+        lines.append(_("{count} failed", count=counts[FAILED]))
+    if counts[UNUSABLE]:
+        lines.append(_("{count} could not be made from what was sent", count=counts[UNUSABLE]))
+    if counts[CANCELLED]:
+        lines.append(_("{count} cancelled", count=counts[CANCELLED]))
     half, most = numbers.wait_s(0.5), numbers.wait_s(0.9)
     if half is not None and most is not None:
         line = _(

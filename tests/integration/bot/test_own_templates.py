@@ -143,12 +143,12 @@ async def test_movements_are_hidden_shown_and_removed(served_bot: ServedBot) -> 
         offered = text_of(await served_bot.shows("The movements:", ALICE))
         assert "🎬 Bow" in offered
         assert "🎬 Wave" not in offered
-        await served_bot.tap("🗑", one_row(listed, 0), ADMIN)
+        await served_bot.tap("Remove", one_row(listed, 0), ADMIN)
         asked = await served_bot.shows("Remove wave and its files?", ADMIN)
         await served_bot.tap("Remove", asked, ADMIN)
         listed = await served_bot.shows("Your movements:\nbow", ADMIN)
         assert len(await files(served_bot)) == 3  # of the same clip
-        await served_bot.tap("🗑", listed, ADMIN)
+        await served_bot.tap("Remove", listed, ADMIN)
         await served_bot.tap("Remove", await served_bot.shows("Remove bow", ADMIN), ADMIN)
         await served_bot.shows("There are no movements of your own yet.", ADMIN)
     assert await files(served_bot) == []
