@@ -150,7 +150,9 @@ class Alerts:
         if count >= _MANY_FAILURES:
             await self._tell(
                 "failures",
-                lambda: _("{count} orders failed within an hour. /jobs lists them.", count=count),
+                lambda: _(
+                    "Orders that failed within an hour: {count}. /jobs lists them.", count=count
+                ),
             )
 
     async def _check_disks(self, living: list[Heartbeat]) -> None:
@@ -183,8 +185,8 @@ class Alerts:
             await self._tell(
                 "queue",
                 lambda: _(
-                    "The queue is long: {waiting} orders wait or are being made, the oldest for "
-                    "{age}; the limit is {limit}. /status",
+                    "The queue is long. Orders that wait or are being made: {waiting} of at most "
+                    "{limit}; the oldest for {age}. /status",
                     waiting=waiting,
                     age=age_text(age_s, _),
                     limit=limit,

@@ -97,13 +97,13 @@ class LimitCommands:
 
 
 def _lines(now: LimitValues, changed: ChangedLimits, _: Texts) -> list[str]:
-    no_limit = _("no limit")
+    group = _("no limit") if now.group_per_day is None else now.group_per_day
     shown = {
-        "open": _("open: {count} orders of a person at the same time", count=now.open_orders),
-        "day": _("day: {count} orders of a person in 24 hours", count=now.per_day),
-        "clip": _("clip: {seconds:g} s of a clip are used", seconds=now.clip_s),
-        "group": _("group: {count} orders in 24 hours", count=now.group_per_day or no_limit),
-        "queue": _("queue: {count} orders of everybody", count=now.queue),
+        "open": _("open = {count}: unfinished orders of a person", count=now.open_orders),
+        "day": _("day = {count}: orders of a person in 24 hours", count=now.per_day),
+        "clip": _("clip = {seconds:g} s: how much of a clip is used", seconds=now.clip_s),
+        "group": _("group = {count}: orders from a group in 24 hours", count=group),
+        "queue": _("queue = {count}: unfinished orders of everybody", count=now.queue),
     }
     return [
         _("{line} (changed)", line=line) if getattr(changed, _LIMITS[name][0]) else line
@@ -121,6 +121,7 @@ def _person_line(person_id: int, known: Person, now: LimitValues, _: Texts) -> s
 def how_to_text(_: Texts) -> str:
     """Explain what can be written after /limits."""
     return _(
-        "/limits day 50 changes a limit, /limits day reset and /limits reset go back to the "
-        "settings. /limits 4242 day 200 is for one person, by Telegram id; so are open and reset."
+        "/limits day 50 changes a limit. /limits day reset goes back to the setting, /limits reset "
+        "does so with all of them.\n"
+        "/limits 4242 day 200 is for one person, by Telegram id; open and reset work too."
     )

@@ -29,15 +29,15 @@ def _section(title: str, numbers: Numbers, _: Texts) -> str:
     counts = numbers.counts
     lines = [
         title,
-        _("{orders} orders by {people} people", orders=numbers.ordered, people=numbers.people),
-        _("{count} done", count=counts[DONE]),
+        _("Orders: {orders}, people: {people}", orders=numbers.ordered, people=numbers.people),
+        _("Done: {count}", count=counts[DONE]),
     ]
     if counts[FAILED]:
-        lines.append(_("{count} failed", count=counts[FAILED]))
+        lines.append(_("Failed: {count}", count=counts[FAILED]))
     if counts[UNUSABLE]:
-        lines.append(_("{count} could not be made from what was sent", count=counts[UNUSABLE]))
+        lines.append(_("Not possible with what was sent: {count}", count=counts[UNUSABLE]))
     if counts[CANCELLED]:
-        lines.append(_("{count} cancelled", count=counts[CANCELLED]))
+        lines.append(_("Cancelled: {count}", count=counts[CANCELLED]))
     half, most = numbers.wait_s(0.5), numbers.wait_s(0.9)
     if half is not None and most is not None:
         line = _(

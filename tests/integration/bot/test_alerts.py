@@ -78,7 +78,7 @@ async def test_many_failures_are_told_once_an_hour(
     await statistics.count_end("d-4", Ended(FAILED, "mesh"))
     await alerts.check()
     await alerts.check()
-    assert await told(desk) == ["5 orders failed within an hour. /jobs lists them."]
+    assert await told(desk) == ["Orders that failed within an hour: 5. /jobs lists them."]
     await hour_later(parts)
     await alerts.check()
     assert len(await told(desk)) == 2
@@ -116,5 +116,8 @@ async def test_old_order_in_the_queue_is_told(parts: BotParts, desk: Desk, alert
     await client.zadd("bull:animate-mesh:prioritized", {"c7-a-1": 1})
     await alerts.check()
     (long,) = await told(desk)
-    assert long.startswith("The queue is long: 1 orders wait or are being made, the oldest for 30")
+    assert long == (
+        "The queue is long. Orders that wait or are being made: 1 of at most 500; the oldest for "
+        "30 min. /status"
+    )
     assert await client.exists(LIMITS_KEY) == 0

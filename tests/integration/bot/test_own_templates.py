@@ -9,6 +9,7 @@ import pytest
 
 from jobs.errors import FaceNotFollowed
 from sandbox.server import Sandbox
+from tests.integration.bot.golden import check_transcript
 from tests.integration.bot.running import until
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
 from tests.integration.bot.talk import labels, text_of
@@ -158,3 +159,20 @@ def one_row(message: Message, row: int) -> Message:
     """The message with only that row of buttons."""
     rows = message["reply_markup"]["inline_keyboard"]
     return {**message, "reply_markup": {"inline_keyboard": [rows[row]]}}
+
+
+async def test_owners_desk_reads_like_this(served_bot: ServedBot) -> None:
+    async with served_bot.working():
+        await served_bot.says("/limits day 50", ADMIN)
+        await served_bot.shows("day = 50:", ADMIN)
+        await served_bot.says("/stats", ADMIN)
+        await served_bot.shows("Each day:", ADMIN)
+        await clip_sent(served_bot, caption="/add_template boss_wave")
+        preview = await served_bot.shows("boss_wave: 3.2 s", ADMIN)
+        await served_bot.tap("Publish", preview, ADMIN)
+        await served_bot.shows("🎬 Boss wave is published.", ADMIN)
+        await served_bot.says("/templates_admin", ADMIN)
+        await served_bot.shows("Your movements:", ADMIN)
+        await served_bot.says("/broadcast Hello everybody!", ADMIN)
+        await served_bot.shows("Broadcasts are off.", ADMIN)
+    await check_transcript(served_bot.desk, "owners_desk", ADMIN)

@@ -13,7 +13,7 @@ from bot.limits import ChangedLimits
 from bot.texts import ENGLISH
 from jobs.errors import EngineFailed
 from jobs.media_tasks import DrawChart
-from jobs.queues.keys import LIMITS_KEY
+from jobs.queues.keys import FAILURES_KEY, LIMITS_KEY
 from sandbox.server import Sandbox
 from tests.integration.bot.parts import hurry
 from tests.integration.bot.running import left_in_inbox, until
@@ -121,10 +121,10 @@ async def test_help_of_others_lists_no_admins_commands(served_bot: ServedBot) ->
 async def test_limits_are_shown_changed_and_reset(served_bot: ServedBot) -> None:
     await served_bot.says("/limits", ADMIN)
     shown = text_of(await served_bot.shows("Limits:", ADMIN))
-    assert "open: 3 orders of a person at the same time\n" in shown
-    assert "group: no limit orders" in shown or "group: no limit" in shown
+    assert "open = 3: unfinished orders of a person\n" in shown
+    assert "group = no limit: orders from a group in 24 hours\n" in shown
     await served_bot.says("/limits day 7", ADMIN)
-    await served_bot.shows("day: 7 orders of a person in 24 hours (changed)", ADMIN)
+    await served_bot.shows("day = 7: orders of a person in 24 hours (changed)", ADMIN)
     await served_bot.says("/limits clip 99", ADMIN)
     await served_bot.shows("clip takes a whole number from 1 to 15, or reset.", ADMIN)
     await served_bot.says("/limits nonsense", ADMIN)
@@ -132,14 +132,14 @@ async def test_limits_are_shown_changed_and_reset(served_bot: ServedBot) -> None
     changed = str(await served_bot.queues.client.get(LIMITS_KEY))
     assert ChangedLimits.read(changed) == ChangedLimits(per_day=7)
     await served_bot.says("/limits reset", ADMIN)
-    await served_bot.shows("day: 30 orders of a person in 24 hours\n", ADMIN)
+    await served_bot.shows("day = 30: orders of a person in 24 hours\n", ADMIN)
 
 
 async def test_changed_limit_applies_to_the_next_order_and_a_persons_own_comes_first(
     served_bot: ServedBot,
 ) -> None:
     await served_bot.says("/limits day 1", ADMIN)
-    await served_bot.shows("day: 1 orders", ADMIN)
+    await served_bot.shows("day = 1:", ADMIN)
     await ordered(served_bot)
     assert "You have reached your limit: 1 in 24 hours." in (await ordered(served_bot))["text"]
     await served_bot.says(f"/limits {ALICE} day 5", ADMIN)
@@ -155,7 +155,7 @@ async def test_changed_limit_applies_to_the_next_order_and_a_persons_own_comes_f
 async def test_limit_on_clips_reaches_the_look(served_bot: ServedBot) -> None:
     await served_bot.people.agree(ALICE)
     await served_bot.says("/limits clip 4", ADMIN)
-    await served_bot.shows("clip: 4 s of a clip are used (changed)", ADMIN)
+    await served_bot.shows("clip = 4 s: how much of a clip is used (changed)", ADMIN)
     async with served_bot.working():
         await served_bot.desk.send(
             Part("video", media.clip(), "clip.mp4"), user_id=ALICE, chat_id=ALICE
@@ -201,11 +201,12 @@ async def test_statistics_count_orders_people_engines_and_failures(served_bot: S
     async with served_bot.working():
         await until(lambda: failed(served_bot))
         await served_bot.shows("went wrong on our side", BOB)
+        await until(lambda: served_bot.queues.client.zcard(FAILURES_KEY))
     await served_bot.says("/stats", ADMIN)
     text = text_of(await served_bot.shows("Today (UTC):", ADMIN))
     today, week = text.split("\n\n")
     assert today.splitlines()[1:] == week.splitlines()[1:]
-    assert today.splitlines()[1:4] == ["2 orders by 2 people", "1 done", "1 failed"]
+    assert today.splitlines()[1:4] == ["Orders: 2, people: 2", "Done: 1", "Failed: 1"]
     assert today.splitlines()[4].startswith("Waiting: half began within ")
     assert today.splitlines()[5:] == ["Engines: mesh 1"]
 
