@@ -26,9 +26,10 @@ from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.own_mouth import OwnMouth, moved_lips, shows_teeth
 from inference.mesh.painted_mouth import painted_cavity
 from inference.mesh.retarget import SHUT_GAP, SHUT_NOISE
-from inference.mesh.sampling import mixed, smoothstep
+from inference.mesh.sampling import mixed
 from inference.mesh.teeth import Arch, PaintedTeeth
 from inference.mesh.tone import Tone
+from inference.smoothstep import smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ from inference.faces.model_file import CanonicalMesh
 from inference.mesh.curves import OPEN_SHAPE, CurveShapes, Values, values_at
 from inference.mesh.expressions import expression_fields, lower_share
 from inference.mesh.moment import Moment
-from inference.mesh.sampling import smoothstep
+from inference.smoothstep import smoothstep
 from inference.voice.speech import Speech, SpeechChannel
 from jobs.findings import SPEECH_FRAME_RATE
 from jobs.templates import CurveMotion, CurveName

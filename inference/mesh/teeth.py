@@ -11,8 +11,9 @@ import numpy.typing as npt
 from inference.faces.head import Head
 from inference.faces.topology import UPPER_INNER_LIP
 from inference.luma import LUMA
-from inference.mesh.sampling import mixed, sample, smoothstep
+from inference.mesh.sampling import mixed, sample
 from inference.mesh.tone import Tone
+from inference.smoothstep import smoothstep
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inference.voice.smoothing import Curve, smooth, smooth_step
+from inference.smoothstep import smoothstep
+from inference.voice.smoothing import Curve, smooth
 
 Samples = npt.NDArray[np.float32]
 
@@ -114,7 +115,7 @@ class Features:
             openness=_relative(bands["f1"] - bands["low"], heard),
             brightness=_relative(bands["f3"] - bands["f1"], heard),
             middle=_relative(bands["mid"] - bands["f1"], heard),
-            hiss=smooth_step((bands["hi"] - bands["f1"] - 3) / 8),
+            hiss=smoothstep((bands["hi"] - bands["f1"] - 3) / 8),
             is_clear=is_clear,
         )
 

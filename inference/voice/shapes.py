@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from inference.smoothstep import smoothstep
 from inference.voice.features import Features
 from inference.voice.phones import Phone
-from inference.voice.smoothing import Curve, smooth_step
+from inference.voice.smoothing import Curve
 
 Mask = npt.NDArray[np.bool_]
 
@@ -150,7 +151,7 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
         if label in _VOWELS:
             shortest, longest = _LONG_FRAMES
             length = (end - start - shortest) / (longest - shortest)
-            shapes[part, 0] *= 1 + _SUNG * smooth_step(length)
+            shapes[part, 0] *= 1 + _SUNG * smoothstep(length)
         shut[part] = label in _SHUT
         bitten[part] = label in _BITTEN
         vowel[part] = label in _VOWELS
@@ -160,9 +161,9 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
 def _heard_shapes(features: Features) -> Curve:
     """Shapes that fit the sound's bands, (n, 8)."""
     closed = 1 - 0.5 * features.openness
-    bright = smooth_step((features.brightness - 0.45) / 0.5)
-    dark = smooth_step((0.35 - features.brightness) / 0.35)
-    thin = smooth_step((0.6 - features.middle) / 0.5)
+    bright = smoothstep((features.brightness - 0.45) / 0.5)
+    dark = smoothstep((0.35 - features.brightness) / 0.35)
+    thin = smoothstep((0.6 - features.middle) / 0.5)
     weight = np.full(len(features), _UNKNOWN_WEIGHT)
     fields = {
         "jaw": (0.25 + 0.6 * features.openness) * (1 - 0.7 * features.hiss),
