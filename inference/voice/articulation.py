@@ -68,7 +68,7 @@ def articulate(targets: Targets, features: Features, picture_count: int) -> Arti
         picture_count: how many pictures cover the sound, `SPEECH_FRAME_RATE` per second.
     """
     loudness = features.loudness
-    voice = _voice(targets, features.is_loud)
+    voice = _voice(targets, features)
     gate = smoothstep(smooth(loudness, 4, 7) / _GATE) * voice
     touch = smoothstep(smooth(loudness, 8, 10) / 0.1) * smoothstep(voice / 0.5)
     closures = [_grown(start - 1, end) for start, end in _runs(targets.shut)]
@@ -110,10 +110,12 @@ def _limited(values: Curve) -> Curve:
     return result
 
 
-def _voice(targets: Targets, is_loud: Mask) -> Curve:
+def _voice(targets: Targets, features: Features) -> Curve:
     """Whether it is a voice, by the share of vowels in what is loud; music has few."""
+    is_loud = features.is_loud
     loud = np.maximum(smooth(is_loud, _VOWEL_MEMORY), 0.02)
-    share = smooth(is_loud & (targets.vowel | targets.sung), _VOWEL_MEMORY) / loud
+    is_vowel = is_loud & (targets.vowel | targets.sung) & ~features.is_played
+    share = smooth(is_vowel, _VOWEL_MEMORY) / loud
     return smoothstep((share - _MUSIC_SHARE) / (_SPEECH_SHARE - _MUSIC_SHARE))
 
 

@@ -92,6 +92,8 @@ _DIPHTHONGS = {
 _VOWELS = {"AA", "AE", "AH", "AO", "EH", "ER", "IH", "IY", "UH", "UW", *_DIPHTHONGS}
 _SHUT, _BITTEN = {"M", "B", "P"}, {"F", "V"}
 _PAUSES = {"SIL", "+NSN+"}
+_SOFT = {"TH", "DH"}  # silence between notes is mistaken for them
+_INAUDIBLE, _NO_HISS = 0.05, 0.05
 _SHORTEST_LAST = 6  # frames of shut lips before a pause; a shorter p is the end of a vowel
 _UNKNOWN_WEIGHT, _NO_WEIGHT = 0.5, 0.2
 _SUNG, _LONG_FRAMES = 0.35, (18, 48)  # long vowels open further
@@ -136,7 +138,8 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
     labels = [phone.label for phone in phones]
     for (label, start, end), after in zip(phones, [*labels[1:], "SIL"], strict=True):
         part = slice(start, end)
-        if label in _SHUT and after in _PAUSES and end - start < _SHORTEST_LAST:
+        is_end = label in _SHUT and after in _PAUSES and end - start < _SHORTEST_LAST
+        if is_end or (label in _SOFT and _is_nothing(features, part)):
             label = "SIL"  # noqa: PLW2901
         if label in _DIPHTHONGS:
             first, second, share = _DIPHTHONGS[label]
@@ -156,6 +159,12 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
         bitten[part] = label in _BITTEN
         vowel[part] = label in _VOWELS
     return Targets(shapes, shut, bitten, vowel, sung)
+
+
+def _is_nothing(features: Features, part: slice) -> bool:
+    """Whether nothing is heard for most of a part, no hiss either."""
+    is_quiet = np.median(features.loudness[part]) < _INAUDIBLE
+    return bool(is_quiet and features.hiss[part].max() < _NO_HISS)
 
 
 def _heard_shapes(features: Features) -> Curve:
