@@ -105,7 +105,7 @@ class SpeechShapes:
         opens = float(smoothstep(amounts[SpeechChannel.JAW] / 0.15))
         gaps = max(opening, 0.0) * OPEN_SHAPE + _ROUND_HOLE * rounded * opens * _PROFILE**2
         gaps *= _PROFILE ** (1.5 * rounded) * (1 - bite)
-        gaps += _BITE_GAP * bite * _PROFILE**1.5
+        gaps += _BITE_GAP * bite * _PROFILE**3
         return np.asarray((1 - amounts[SpeechChannel.SEAL]) * gaps, np.float64)
 
 
