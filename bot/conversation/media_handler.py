@@ -173,7 +173,8 @@ class MediaHandler:
         asked = await self._asking_draft(incoming)
         draft = asked or await self._fresh_draft(conversation)
         if draft is not None:
-            await self.set_lead(draft, lead)
+            is_wanted = conversation.wants_lead == draft.draft_id
+            await self.set_lead(draft, lead, orders=is_wanted)
             # A lead that was not asked for may also be meant for the next photo.
             kept = None if asked else lead
             await services.drafts.update_conversation(
@@ -183,8 +184,14 @@ class MediaHandler:
         await services.drafts.update_conversation(incoming, lead=lead)
         await self._ask_for_photo(incoming, conversation, lead)
 
-    async def set_lead(self, draft: Draft, lead: MediaFile | None) -> None:
-        """Replace or remove a draft's lead and look at it again; its card moves to the bottom."""
+    async def set_lead(self, draft: Draft, lead: MediaFile | None, *, orders: bool = False) -> None:
+        """Replace or remove a draft's lead and look at it again; its card moves to the bottom.
+
+        Args:
+            draft: the draft.
+            lead: the new one.
+            orders: whether it is ordered as soon as it is looked at, as it was asked for.
+        """
         services = self._services
         if draft.lead != lead:
             has_order = await self._draft_cards.is_ordered(draft)
@@ -200,6 +207,7 @@ class MediaHandler:
                     lead=lead,
                     card=None,
                     movement=None,
+                    orders_lead=orders,
                     reserved_number=None,
                     face_boxes=now.face_boxes,
                 )

@@ -251,6 +251,7 @@ class Maker:
 
     store: FileStore
     warnings: tuple[MediaWarning, ...] = ()
+    voice_warnings: tuple[MediaWarning, ...] = ()
     faces: tuple[Face, ...] = (FACE,)
     errors: list[Exception] = field(default_factory=list)
     has_sound: bool = False
@@ -283,7 +284,7 @@ class Maker:
             sound, curves = (look_key(order.draft, name) for name in names)
             await self.store.put(sound, b"a sound")
             await self.store.put(curves, b"how a mouth speaks it")
-            voice = make_voice(file=sound, curves=curves)
+            voice = make_voice(file=sound, curves=curves, warnings=self.voice_warnings)
         photo = make_photo(
             key, sheet=key, width=160, height=120, faces=self.faces, warnings=self.warnings
         )

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from bot.orders.offers import Offers
 from jobs.engines import EngineInfo
 from jobs.errors import NoSound
+from jobs.model import MediaWarning
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.known_engines import KnownEngines
 from tests.integration.bot import parts as fakes
@@ -166,8 +167,55 @@ async def test_voice_goes_to_the_card_that_asked_for_it(talk: Talk) -> None:
     await talk.tap("A voice message", card)
     await talk.shows("Hold the microphone and speak or sing")
     await talk.voice()
+    await talk.videos()
+    (order,) = talk.worker.orders
+    assert order.draft == (await talk.draft_of(first)).draft_id
+
+
+async def test_voice_that_was_asked_for_is_said_at_once(talk: Talk) -> None:
+    await talk.photo()
+    await talk.tap("A voice message", await talk.shows("Which movement?"))
+    await talk.shows("Hold the microphone and speak or sing")
+    await talk.voice()
+    await talk.videos()
+    await talk.shows("🎤 Speaking: done in")
+    assert talk.worker.orders[0].wish.voice is not None
+    assert not [one for one in await talk.said() if SAY_THIS in text_of(one)]
+
+
+async def test_face_is_asked_for_before_a_voice_that_was_asked_for_is_said(talk: Talk) -> None:
+    talk.worker.faces = (FACE, FACE.model_copy(update={"number": 2}))
+    photo = await talk.photo()
+    card = await talk.shows("I found 2 faces")
+    draft = await talk.draft_of(photo)
+    await talk.parts.services.drafts.update_conversation(draft, wants_lead=draft.draft_id)
+    await talk.voice()
+    await talk.gone(card)
+    await talk.tap("2", await talk.shows("I found 2 faces"))
+    await talk.videos()
+    assert not [one for one in await talk.said() if SAY_THIS in text_of(one)]
+
+
+async def test_what_is_wrong_with_a_voice_that_was_asked_for_is_told_first(talk: Talk) -> None:
+    await talk.photo()
+    await talk.tap("A voice message", await talk.shows("Which movement?"))
+    await talk.shows("Hold the microphone and speak or sing")
+    talk.worker.voice_warnings = (MediaWarning.NO_VOICE,)
+    await talk.voice()
+    await talk.tap("Say this", await talk.shows("No voice can be heard"))
+    await talk.videos()
+
+
+async def test_next_voice_is_not_said_unless_it_is_asked_for_again(talk: Talk) -> None:
+    photo = await talk.photo()
+    await talk.tap("A voice message", await talk.shows("Which movement?"))
+    await talk.shows("Hold the microphone and speak or sing")
+    await talk.voice()
+    await talk.videos()
+    await talk.shows("done in")
+    await talk.voice(reply_to=photo["message_id"])
     await talk.shows(SAY_THIS)
-    assert (await talk.draft_of(first)).has_voice
+    assert len(talk.worker.orders) == 1
 
 
 async def test_clip_takes_the_place_of_a_voice_and_a_voice_that_of_a_clip(talk: Talk) -> None:
