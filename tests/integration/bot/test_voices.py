@@ -7,11 +7,12 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.orders.offers import Offers
-from jobs.engines import EngineInfo
+from jobs.engines import VOICE, EngineInfo
 from jobs.errors import NoSound
 from jobs.model import MediaWarning
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.known_engines import KnownEngines
+from jobs.service_errors import BrokenRecord
 from tests.integration.bot import parts as fakes
 from tests.integration.bot import talk as talks
 from tests.integration.bot.parts import FACE, hurry
@@ -332,6 +333,39 @@ async def test_voice_is_refused_kindly_while_a_worker_is_of_the_version_before(
     assert len(talk.worker.looks) == 1
 
 
+async def test_order_that_a_worker_of_the_version_before_takes_fails_and_can_be_tried_again(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await talk.photo()
+    await talk.voice()
+    card = await talk.shows(SAY_THIS)
+    # It joins after the order was accepted, and cannot read it.
+    talk.worker.errors = [BrokenRecord(kind="Order", reason="voice: extra inputs")]
+    await talk.tap("Say this", card)
+    failed = await talk.shows("something went wrong on our side")
+    assert len(talk.worker.orders) == 1, "another try by the same worker would fail as well"
+    now = fakes.ENGINE_INFOS["mesh"]
+    await _beat(talk, now.model_copy(update={"options": ("strength",)}), monkeypatch)
+    answer = await talk.tap("Try again", failed)
+    assert "Photos cannot speak here yet" in answer["text"]
+    await _beat(talk, now, monkeypatch)
+    await talk.tap("Try again", failed)
+    (video,) = await talk.videos()
+    assert "video" in video
+    assert talk.worker.orders[-1].wish.voice is not None
+
+
+async def test_recording_that_a_worker_of_the_version_before_takes_can_be_looked_at_again(
+    talk: Talk,
+) -> None:
+    await talk.photo()
+    await talk.shows("Which movement?")
+    talk.worker.errors = [BrokenRecord(kind="LookJob", reason="voice_key: extra inputs")]
+    await talk.voice()
+    await talk.tap("Try again", await talk.shows("omething went wrong on our side"))
+    await talk.shows(SAY_THIS)
+
+
 async def _beat(talk: Talk, info: EngineInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fakes.ENGINE_INFOS, "mesh", info)
     client = talk.parts.services.queues.client
@@ -339,8 +373,10 @@ async def _beat(talk: Talk, info: EngineInfo, monkeypatch: pytest.MonkeyPatch) -
     await workers.beat(fakes.heartbeat("mesh"), talk.parts.clock())
     offers = Offers(workers, KnownEngines(client), "auto")
 
-    async def is_known() -> bool:
-        return not (await talk.parts.services.offers.now()).takes_voices
+    takes_voices = VOICE in info.options
 
-    assert not (await offers.now()).takes_voices
+    async def is_known() -> bool:
+        return (await talk.parts.services.offers.now()).takes_voices == takes_voices
+
+    assert (await offers.now()).takes_voices == takes_voices
     await until(is_known)
