@@ -141,7 +141,7 @@ class Mouth:
             if self._own is not None:  # at first in the light in which the photo's teeth are
                 speaks = _speaks(moment)
                 lighter = (1 - speaks) * smoothstep((moved - 0.15) / 0.6)
-                lighter += speaks * smoothstep((gap - 0.3 * self._gap) / 0.3)
+                lighter += 0.7 * speaks * smoothstep((gap - 0.3 * self._gap) / 0.3)
                 colour *= self._shade + (1 - self._shade) * np.float32(lighter)
             shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
             own = own + shown * (colour * (1 - shadow[..., None]) ** _SHADOW - own)

@@ -301,7 +301,7 @@ def test_painted_teeth_of_a_face_that_speaks_stay_in_the_shade_of_near_lips(
 
     assert light[0] < 1.1
     assert light[0] < light[1] < light[2]
-    assert light[2] > 1.4
+    assert light[2] > 1.25
 
 
 def test_lips_that_shut_cover_the_teeth(
