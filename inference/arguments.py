@@ -20,7 +20,7 @@ from inference.argument_types import (
     video_path,
 )
 from inference.engine_options import EngineOptions
-from jobs.findings import VOICE_MAX_S
+from jobs.findings import VOICE_MAX_S, VOICE_MIN_S
 
 if TYPE_CHECKING:
     from inference.engine import Engine
@@ -358,6 +358,8 @@ def _check_movement(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         is_drawn = arguments.driving_video is None and arguments.voice is None
         if is_drawn and getattr(arguments, name) is not None:
             parser.error(f"--{name} requires --driving_video or --voice")
+    if arguments.voice is not None and (arguments.duration or VOICE_MIN_S) < VOICE_MIN_S:
+        parser.error(f"--duration must be at least {VOICE_MIN_S:g} s with --voice")
     if arguments.loop > 1 and (arguments.template is None or arguments.voice is not None):
         parser.error("--loop requires --template, without --voice")
 

@@ -243,6 +243,7 @@ class Maker:
 
     store: FileStore
     warnings: tuple[MediaWarning, ...] = ()
+    voice_warnings: tuple[MediaWarning, ...] = ()
     faces: tuple[Face, ...] = (FACE,)
     photo_size: tuple[int, int] = (160, 120)
     errors: list[Exception] = field(default_factory=list)
@@ -277,7 +278,7 @@ class Maker:
             sound, curves = (look_key(order.draft, name) for name in names)
             await self.store.put(sound, b"a sound")
             await self.store.put(curves, b"how a mouth speaks it")
-            voice = make_voice(file=sound, curves=curves)
+            voice = make_voice(file=sound, curves=curves, warnings=self.voice_warnings)
         photo = make_photo(
             key,
             sheet=key,

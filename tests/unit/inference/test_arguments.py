@@ -132,6 +132,15 @@ def test_an_option_for_clips_and_voices_is_refused_with_a_template(
     assert parsed(*PHOTO, *VOICE, *TEMPLATE, *OUTPUT, *option).voice == Path("say.ogg")
 
 
+def test_a_part_of_a_voice_that_is_too_short_is_a_usage_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = refused(capsys, *PHOTO, *VOICE, *OUTPUT, "--duration", "0.2")
+    assert "--duration must be at least 0.3 s with --voice" in said
+    assert parsed(*PHOTO, *VOICE, *OUTPUT, "--duration", "0.3").duration == 0.3
+    assert parsed(*PHOTO, *CLIP, *OUTPUT, "--duration", "0.2").duration == 0.2
+
+
 @pytest.mark.parametrize("leader", ["TEMPLATE", "VOICE"])
 def test_only_a_clip_has_a_driving_face(capsys: pytest.CaptureFixture[str], leader: str) -> None:
     box = ["--driving_face_box", "1,1,50,50"]
