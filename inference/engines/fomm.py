@@ -77,6 +77,7 @@ class FommEngine(Engine):
         "research and carry no licence of their own"
     )
     preference = 20
+    cpu_preference = 5
     digital_source_type = (
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     )

@@ -372,4 +372,7 @@ def test_all_faces_go_with_an_engine_that_moves_several(
     with pytest.raises(SystemExit) as ended:
         check_engine_options(parser, everybody, frozenset(), find_engine("fomm"))
     assert ended.value.code == 2
-    assert "the engine fomm does not support --face all; use mesh" in capsys.readouterr().err
+    assert (
+        "the engine fomm does not support --face all; use liveportrait or mesh"
+        in capsys.readouterr().err
+    )
