@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from inference.choose import TemplateSource
 from inference.engine import Driving, Picture
 from inference.engine_options import EngineOptions
 from inference.engines.liveportrait import LivePortraitEngine
@@ -17,12 +18,20 @@ from inference.faces.finder import find_faces
 from inference.faces.landmarker import Landmarker
 from inference.liveportrait.files import FILES
 from inference.liveportrait.motion import Floats
+from inference.media.photo import write_png
+from inference.media.sound import normalise_sound
+from inference.pipeline import animate_photo
+from inference.voice.speech import Speech, SpeechChannel, write_speech
 from inference.weights.store import WeightsStore
 from jobs.errors import NoFaceInBox
 from jobs.model import CropBox, Face
+from jobs.templates import SHIPPED_TEMPLATES
 from jobs.weights_errors import WeightsMissing, WeightsOffline
+from jobs.wish import Movement, Video, Wish
 from tests.conftest import Require
 from tests.unit.inference.liveportrait.motions import NoNetworks, driving_of, template_frames
+from tests.unit.inference.media.sounds import RATE, encode
+from tests.wishes import make_photo, make_voice
 
 REST_LEVEL = 100
 
@@ -226,6 +235,38 @@ def test_nothing_is_kept_of_a_person_s_clip(
 ) -> None:
     frames_of(Ready(Showing(), store_of(tmp_path)), photo, driving_of(clip), face)
     assert list(tmp_path.iterdir()) == []
+
+
+def made_of(movement: Movement, photo: Picture, face: Face, folder: Path) -> tuple[Video, Showing]:
+    """The video of the pipeline, and what the networks were given."""
+    write_png(photo, folder / "photo.png")
+    size = {"width": photo.shape[1], "height": photo.shape[0]}
+    found = make_photo(str(folder / "photo.png"), faces=(face,), **size)
+    networks = Showing()
+    engine = Ready(networks, store_of(folder / "store"))
+    source = TemplateSource(SHIPPED_TEMPLATES, folder)
+    wish = Wish(photo=found, movement=movement)
+    return animate_photo(wish, engine, folder / "made.mp4", source), networks
+
+
+def test_template_is_seen_in_its_video(photo: Picture, face: Face, tmp_path: Path) -> None:
+    video, networks = made_of(Movement(template="blink"), photo, face, tmp_path)
+    assert (video.engine, video.frame_count) == ("liveportrait", 75)
+    assert (video.width, video.height) == (photo.shape[1], photo.shape[0])
+    assert networks.seen == 76
+    assert len(list((tmp_path / "store" / "motion_tracks").iterdir())) == 1
+
+
+def test_voice_is_seen_in_a_portrait_that_speaks_and_nothing_is_kept(
+    photo: Picture, face: Face, tmp_path: Path
+) -> None:
+    write_speech(Speech(np.zeros((10, len(SpeechChannel)), np.float32)), tmp_path / "voice.npz")
+    voice = make_voice(str(tmp_path), frame_count=10)
+    normalise_sound(encode(tmp_path / "a.wav", np.zeros(RATE, np.float32)), tmp_path / "voice.m4a")
+    video, networks = made_of(Movement.of_voice(voice), photo, face, tmp_path)
+    assert (video.frame_count, video.has_sound) == (10, True)
+    assert networks.seen == 11
+    assert not (tmp_path / "store").exists()
 
 
 def test_batches_are_small_and_the_caller_can_stop_between_them(
