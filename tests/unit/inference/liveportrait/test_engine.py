@@ -50,6 +50,7 @@ class Showing(NoNetworks):
         super().__init__()
         self.seen = 0
         self.batches: list[int] = []
+        self.last = np.zeros((1, 21, 3), np.float32)
 
     def motion(self, pictures: Any) -> Any:
         count = len(pictures)
@@ -76,6 +77,7 @@ class Showing(NoNetworks):
 
     def render(self, source: Floats, driving_keypoints: Floats) -> Picture:
         self.batches.append(len(driving_keypoints))
+        self.last = driving_keypoints - source
         moved = 255 * (driving_keypoints - source)[:, :, 0].mean(axis=1)
         frames = np.empty((len(moved), 512, 512, 3), np.uint8)
         frames[:] = np.rint(REST_LEVEL + moved)[:, None, None, None].clip(0, 255)
@@ -169,14 +171,17 @@ def test_movement_is_measured_from_rest_and_scaled(
 
 
 def test_single_frame_shows_its_expression(photo: Picture, face: Face, clip: list[Picture]) -> None:
-    engine = Ready(Showing(), None)
+    networks = Showing()
+    engine = Ready(networks, None)
     assert len(frames_of(engine, photo, driving_of(clip[:1]), face)) == 1
+    # These see no expression at all, which is shorter lips than those at rest.
+    assert networks.last[0, 19, 1] == pytest.approx(0.015, abs=1e-3)
 
 
 def test_two_faces_move_and_a_third_stays(
     astronaut: Picture, landmarker: Landmarker, clip: list[Picture]
 ) -> None:
-    head = astronaut[:220, 130:320]
+    head = astronaut[:220, 165:290]
     photo = np.ascontiguousarray(np.hstack([head] * 3))
     faces = sorted(find_faces(photo, landmarker), key=lambda one: one.box.left)
     assert len(faces) == 3

@@ -93,7 +93,7 @@ def test_large_square_stays_in_its_place() -> None:
     cosine, sine = np.cos(0.2), np.sin(0.2)
     x, y = -300.5, -0.5  # of the patch's middle, from that of the square
     expected = SIDE_PX / 2 + scale * np.array([cosine * x + sine * y, -sine * x + cosine * y])
-    assert np.array([columns.mean(), rows.mean()]) == pytest.approx(expected, abs=0.5)
+    assert np.array([columns.mean(), rows.mean()]) == pytest.approx(expected, abs=0.15)
 
 
 def test_box_holds_the_square_inside_the_photo() -> None:

@@ -77,8 +77,9 @@ def test_track_that_is_kept_is_read_again(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["track.npz"]
 
 
-def test_track_that_is_not_there_is_none(tmp_path: Path) -> None:
+def test_track_that_is_not_there_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert read_track(tmp_path / "track.npz") is None
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("fault", ["noise", "cut", "pickle", "shape", "nan", "restless"])
