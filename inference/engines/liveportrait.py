@@ -21,12 +21,19 @@ from inference.faces.loading import landmarker
 from inference.faces.model_file import FILE_NAME
 from inference.faces.points_68 import points_68
 from inference.liveportrait.files import FILES, checkpoints
-from inference.liveportrait.geometry import SquarePaste, common_box, photo_input, photo_square
-from inference.liveportrait.landmarks import openings
+from inference.liveportrait.geometry import (
+    SquarePaste,
+    box_square,
+    common_box,
+    photo_input,
+    photo_square,
+)
+from inference.liveportrait.landmarks import AT_REST, openings
 from inference.liveportrait.measuring import measured
 from inference.liveportrait.motion import Floats, MotionOptions
 from inference.liveportrait.track import VERSION, MotionTrack, read_track, write_track
 from inference.overlap import ahead
+from jobs.errors import NoFaceInBox
 from jobs.model import Face
 from jobs.weights_errors import WeightsMissing
 from jobs.wish import MAX_FACES
@@ -173,11 +180,15 @@ class LivePortraitEngine(Engine):
         return known[2]
 
     def _place(self, face: Face, faces: Sequence[Face], photo: Picture) -> "_Place":
-        landmarks = look_at_face(self._landmarker, photo, face)
-        square = photo_square(points_68(landmarks))
+        try:
+            landmarks = look_at_face(self._landmarker, photo, face)
+            square, opened = photo_square(points_68(landmarks)), openings(landmarks.points)
+        except NoFaceInBox:
+            # The networks need none; a drawing may move all the same.
+            square, opened = box_square(face.box), AT_REST
         others = [one for one in (*faces, *self.still_faces) if one is not face]
         paste = SquarePaste.of(square, (photo.shape[1], photo.shape[0]), face, others)
-        return _Place(square, openings(landmarks.points), paste)
+        return _Place(square, opened, paste)
 
     @property
     def _landmarker(self) -> Landmarker:

@@ -26,6 +26,7 @@ INPUT_PX = 256
 # Side of the square relative to the face's, and how far it is moved towards the chin, in its sides.
 _PHOTO_SCALE, _PHOTO_SHIFT = 2.3, -0.125
 _CLIP_SCALE, _CLIP_SHIFT = 2.2, -0.1
+_BOX_SCALE = 2.15  # of a photo's square, relative to a box from the brows to the chin
 _EYES = ((36, 39), (42, 45))
 _MOUTH = (48, 54)
 _LEAST_FACE_PX = 1e-3
@@ -38,6 +39,15 @@ _BETWEEN_FACES = 0.2
 def photo_square(points: npt.NDArray[np.floating[Any]]) -> Square:
     """Return the square that shows a photo's face upright, of its landmarks (68, 2), px."""
     return _square(points, _PHOTO_SCALE, _PHOTO_SHIFT)
+
+
+def box_square(box: CropBox) -> Square:
+    """Return the square of a photo's face of which only a box from the brows to the chin is known.
+
+    It is about that of `photo_square`.
+    """
+    x, y = box.centre
+    return Square(x, y - 0.05 * box.height, _BOX_SCALE * max(box.width, box.height))
 
 
 def clip_square(frames: Sequence[npt.NDArray[np.floating[Any]]]) -> Square:

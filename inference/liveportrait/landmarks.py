@@ -19,6 +19,8 @@ Pair = tuple[int, int]
 # the inner lips' edges, and the corners, as the 203 points with which the networks were trained.
 _LIDS: tuple[tuple[Pair, Pair], ...] = (((159, 145), (33, 133)), ((386, 374), (362, 263)))
 _LIPS: tuple[Pair, Pair] = ((13, 14), (61, 291))
+AT_REST = (0.3, 0.3, 0.0)
+"""The openings that are assumed of a face without landmarks."""
 
 
 def opening(points: npt.NDArray[np.floating[Any]], height: Pair, width: Pair) -> float:

@@ -23,7 +23,6 @@ from inference.media.sound import normalise_sound
 from inference.pipeline import animate_photo
 from inference.voice.speech import Speech, SpeechChannel, write_speech
 from inference.weights.store import WeightsStore
-from jobs.errors import NoFaceInBox
 from jobs.model import CropBox, Face
 from jobs.templates import SHIPPED_TEMPLATES
 from jobs.weights_errors import WeightsMissing, WeightsOffline
@@ -298,10 +297,13 @@ def test_engine_needs_a_clip(photo: Picture, face: Face) -> None:
         next(iter(engine.animate(None, None)))
 
 
-def test_box_without_a_face_is_told(photo: Picture) -> None:
-    nothing = Face(number=1, box=CropBox(left=0, upper=240, right=50, lower=290), votes=0)
-    with pytest.raises(NoFaceInBox):
-        Ready(Showing(), None).crop_for((nothing,), photo)
+def test_box_without_a_face_moves_all_the_same(photo: Picture, clip: list[Picture]) -> None:
+    drawn = Face(number=1, box=CropBox(left=250, upper=60, right=290, lower=100), votes=0)
+    engine = Ready(Showing(), None)
+    box = engine.crop_for((drawn,), photo).box
+    assert box.width == pytest.approx(2.15 * 40, abs=2)
+    frames = frames_of(engine, photo, driving_of(clip[:2]), drawn)
+    assert levels(frames, photo, engine, drawn)[0] == pytest.approx(REST_LEVEL, abs=5)
 
 
 def test_all_five_files_are_needed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from inference.liveportrait.geometry import (
     Picture,
     SquarePaste,
     box_of,
+    box_square,
     clip_square,
     common_box,
     cut_square,
@@ -54,6 +55,14 @@ def test_square_turns_with_the_face(landmarker: Landmarker, astronaut: Picture) 
     assert turned.side == pytest.approx(upright.side)
     assert np.degrees(turned.angle - upright.angle) == pytest.approx(90)
     assert (turned.x, turned.y) == pytest.approx(tuple(np.array([upright.x, upright.y]) @ turn))
+
+
+def test_box_gives_about_the_same_square(landmarker: Landmarker, astronaut: Picture) -> None:
+    face = find_faces(astronaut, landmarker)[0]
+    by_points = photo_square(points_68(look_at_face(landmarker, astronaut, face)))
+    by_box = box_square(face.box)
+    assert by_box.side == pytest.approx(by_points.side, rel=0.05)
+    assert (by_box.x, by_box.y) == pytest.approx((by_points.x, by_points.y), abs=3)
 
 
 def test_points_in_one_place_give_a_square_that_is_not_turned() -> None:
