@@ -19,7 +19,7 @@ from inference.argument_types import (
     strength,
     video_path,
 )
-from inference.engine_options import EngineOptions
+from inference.engine_options import REGIONS, EngineOptions
 from jobs.findings import VOICE_MAX_S, VOICE_MIN_S
 
 if TYPE_CHECKING:
@@ -120,12 +120,7 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         group = parser.add_argument_group(f"options of the {defaults.engine} engine")
     _add_engine_arguments(group, defaults.engine_options)
     if defaults.engine is None:
-        group.add_argument(
-            "--strength",
-            type=strength,
-            metavar="X",
-            help="scale the movement by X, 0.5 to 1.5 (default: 1)",
-        )
+        _add_later_arguments(group, defaults.engine_options)
     parser.add_argument("--quiet", action="store_true", help="print no progress and no warnings")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -277,6 +272,28 @@ def _add_motion_arguments(engine: Any, defaults: EngineOptions) -> None:
         metavar="S",
         help="reduce jitter by smoothing over S seconds, 0 to 1, such as 0.1 (default: 0)",
     )
+
+
+def _add_later_arguments(engine: Any, defaults: EngineOptions) -> None:
+    """Add the engine options that `prepare.py` does not have."""
+    engine.add_argument(
+        "--strength",
+        type=strength,
+        metavar="X",
+        help="scale the movement by X, 0.5 to 1.5 (default: 1)",
+    )
+    engine.add_argument(
+        "--region",
+        choices=REGIONS,
+        help="what moves of the face (default: all)",
+    )
+    text = "adjust the animated face so that it fits its surroundings"
+    _add_switch(engine, "stitching", text, defaults)
+    text = "shut the photo's lips before they move"
+    _add_switch(engine, "normalise_lips", text, defaults)
+    text = "open and shut the eyes as far as the clip's; with --relative, nothing else moves then"
+    _add_switch(engine, "retarget_eyes", text, defaults)
+    _add_switch(engine, "retarget_lips", "the same for the lips", defaults)
 
 
 def _add_switch(group: Any, name: str, text: str, defaults: EngineOptions, *short: str) -> None:
