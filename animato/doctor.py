@@ -40,7 +40,7 @@ from jobs.settings import Settings, variable_of
 
 if TYPE_CHECKING:
     # From the extras, which may be missing.
-    from bot.gateway.messenger import OutgoingVideo
+    from bot.gateway.outgoing import OutgoingVideo
     from bot.gateway.round_trip import Trip
 
 
@@ -197,7 +197,7 @@ async def _service(
 
 
 def _video(sample: SampleVideo) -> "OutgoingVideo":
-    from bot.gateway.messenger import OutgoingVideo  # noqa: PLC0415
+    from bot.gateway.outgoing import OutgoingVideo  # noqa: PLC0415
 
     return OutgoingVideo(
         media=sample.path,

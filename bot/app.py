@@ -35,27 +35,46 @@ from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application, run
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingHealth
+from bot.gateway.sent_messages import SentMessages
 from bot.groups.chats import leave_chat, move_chat
+from bot.groups.group_choices import settings_of_group
 from bot.groups.group_settings import GroupSettingsStore
 from bot.groups.groups import Groups
-from bot.groups.handlers import add_chat_handlers, add_group_handlers
+from bot.groups.handlers import add_chat_handlers, add_flood_guard, add_group_handlers
+from bot.history.handlers import add_history_handlers
+from bot.history.parts import HistoryParts
+from bot.history.store import HistoryStore
 from bot.languages import Languages, add_language_handler
+from bot.limits import Limits
+from bot.movements import REFRESH_EVERY_S as MOVEMENTS_EVERY_S
+from bot.movements import OfferedMovements
+from bot.orders.blocked_photos import BlockedPhotos
 from bot.orders.card_text import with_title
-from bot.orders.delivery import DELIVER_RULES, Delivery
+from bot.orders.delivery import DELIVER_RULES, Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
+from bot.orders.media_delivery import MediaDelivery, MediaReceiver
 from bot.orders.offers import AUTO, Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.owner.access import Guard
 from bot.owner.admin_notes import AdminNotes, ErrorReporter
+from bot.owner.alerts import CHECK_EVERY_S, Alerts
+from bot.owner.broadcasts import Broadcasts
 from bot.owner.claim import Claims, claim_text, first_link
 from bot.owner.commands import OwnerCommands
-from bot.owner.handlers import add_guard, add_owner_handlers
+from bot.owner.desk import OwnerDesk
+from bot.owner.handlers import add_guard, add_news_handlers, add_owner_handlers
+from bot.owner.limit_commands import LimitCommands
+from bot.owner.own_templates import OwnTemplates
+from bot.owner.report_taps import ReportTaps
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
+from bot.privacy.deletion import Deletion
+from bot.privacy.handlers import add_privacy_handlers
 from bot.services import Services
+from bot.statistics import Statistics
 from bot.texts import speaking
 from bot.translations import translated_texts
 from jobs.cleaning import Cleaning
@@ -78,7 +97,8 @@ log = logging.getLogger(__name__)
 
 _HOUR_S = 3600.0
 _SWEEP_EVERY_S = 0.5
-_CLEAN_EVERY_S = 300.0
+_CLEAN_EVERY_S = 60.0
+_BROADCASTS_EVERY_S = 1.0
 _print = partial(print, flush=True)
 
 
@@ -94,6 +114,9 @@ class Parts:
         albums: asks about several photos at once.
         command_lists: what Telegram shows of the bot.
         outbox: finds finished jobs.
+        broadcasts: sends the owner's messages to everybody.
+        movements: those on offer.
+        alerts: tells the admins what they should look at.
         registry: the metrics.
     """
 
@@ -104,6 +127,9 @@ class Parts:
     albums: Albums
     command_lists: CommandLists
     outbox: Outbox
+    broadcasts: Broadcasts
+    movements: OfferedMovements
+    alerts: Alerts
     registry: CollectorRegistry
 
 
@@ -155,14 +181,16 @@ def _services(
     metrics: OrderMetrics,
 ) -> Services:
     client, url = queues.client, queues.url
-    texts, catalogue = translated_texts(), Catalogue.load(settings.templates_dir)
+    texts = translated_texts()
+    catalogue = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
     titles = partial(with_title, catalogue=catalogue, texts=texts)
     drafts, order_cards = DraftStore(client, url), OrderCards(client, url, titles)
-    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards))
+    group_settings = GroupSettingsStore(client, url)
+    messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards, group_settings))
     card_sender = CardSender(client, url, messenger, texts)
     messenger.around_text = card_sender.record
     people = People(client, url, frozenset(settings.admins), is_open=settings.open)
-    group_settings = GroupSettingsStore(client, url)
+    messenger.sent_messages = SentMessages(client, url)
     return Services(
         queues=queues,
         drafts=drafts,
@@ -170,6 +198,9 @@ def _services(
         people=people,
         group_settings=group_settings,
         languages=Languages(people, group_settings, texts, settings.language),
+        limits=Limits(client, url, queues.limits, settings.clip_max_s),
+        statistics=Statistics(client, url, time.time),
+        blocked_photos=BlockedPhotos(client, url, store, settings.owner_contact),
         offers=Offers(WorkerRegistry(client), KnownEngines(client), settings.default_engine),
         messenger=messenger,
         card_sender=card_sender,
@@ -181,6 +212,7 @@ def _services(
             input_s=settings.retain_input_h * _HOUR_S,
             result_s=settings.retain_result_h * _HOUR_S,
         ),
+        history=HistoryStore(client, url, time.time),
         metrics=metrics,
         texts=texts,
     )
@@ -197,7 +229,7 @@ def _put_together(
         owner=settings.owner_contact,
         retain_input_h=settings.retain_input_h,
         retain_result_h=settings.retain_result_h,
-        clip_s=settings.clip_max_s,
+        backup_days=settings.backup_days,
         file_bytes=file_bytes,
     )
     intake = Intake(services, file_bytes)
@@ -213,31 +245,70 @@ def _put_together(
     settings_commands = SettingsCommands(
         services,
         private=[language_of_person(services)],
-        group=[language_of_group(services)],
+        group=[language_of_group(services), *settings_of_group(services)],
         language_chosen=command_lists.write_for,
     )
     add_language_handler(application, services.languages)
+    add_flood_guard(application, services)
     add_guard(application, Guard(services, settings.owner_contact))
-    owner_commands = OwnerCommands(services, ordering, follow_up_orders, command_lists.write_for)
+    broadcasts = Broadcasts(services, is_on=settings.broadcast)
+    own_templates = OwnTemplates(services, catalogue, file_bytes)
+    limit_commands = LimitCommands(services, settings.clip_max_s)
+    desk = OwnerDesk(services, limit_commands, broadcasts, own_templates)
+    owner_commands = OwnerCommands(
+        services, ordering, follow_up_orders, command_lists.write_for, desk
+    )
     add_owner_handlers(application, owner_commands)
+    add_news_handlers(application, services)
     add_chat_handlers(
         application,
-        partial(move_chat, services.drafts, services.order_cards),
+        partial(move_chat, services.drafts, services.order_cards, services.group_settings),
         partial(leave_chat, services, ordering),
         groups,
     )
     add_group_handlers(application, groups)
+    deletion = Deletion(services, ordering, settings.backup_days)
+    add_privacy_handlers(application, deletion)
     add_settings_commands(application, settings_commands)
+    history = HistoryParts.create(services, catalogue, invites=settings.try_it_button)
+    add_history_handlers(application, history.pages, history.inline)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
-    by_action = {ButtonAction.ALBUM: albums.tap, ButtonAction.SETTINGS: settings_commands.tap}
+    by_action = {
+        ButtonAction.ALBUM: albums.tap,
+        ButtonAction.MORE: history.taps.more,
+        ButtonAction.FORGET: deletion.tap,
+        ButtonAction.FORM: history.taps.form,
+        ButtonAction.HISTORY: history.pages.tap,
+        ButtonAction.SETTINGS: settings_commands.tap,
+        ButtonAction.REPORT: ReportTaps(services, ordering).tap,
+    }
     add_tap_handlers(application, services.messenger, taps, by_action)
     notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
-    delivery = Delivery(services, status_cards, look_delivery, notes.tell)
+    receivers: dict[str, MediaReceiver] = {
+        **history.receivers,
+        "chart": desk.receive_chart,
+        "template": own_templates.receive,
+    }
+    media_delivery = MediaDelivery(services, receivers, notes.tell)
+    others = deliverers(look_delivery, media_delivery, history.forms.deliver)
+    delivery = Delivery(services, status_cards, others, notes.tell)
     application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
     outbox = Outbox(services.queues)
-    return Parts(services, intake, delivery, status_cards, albums, command_lists, outbox, registry)
+    return Parts(
+        services,
+        intake,
+        delivery,
+        status_cards,
+        albums,
+        command_lists,
+        outbox,
+        broadcasts,
+        catalogue,
+        Alerts(services, notes),
+        registry,
+    )
 
 
 async def _run(
@@ -291,6 +362,9 @@ async def _background(parts: Parts, failed: Callable[[BaseException], None]) -> 
         run_periodically("outbox", _SWEEP_EVERY_S, parts.outbox.sweep),
         run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
         run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
+        run_periodically("broadcasts", _BROADCASTS_EVERY_S, parts.broadcasts.work),
+        run_periodically("movements", MOVEMENTS_EVERY_S, parts.movements.refresh),
+        run_periodically("alerts", CHECK_EVERY_S, parts.alerts.check),
         parts.status_cards.run(),
         parts.albums.run(),
         parts.command_lists.write(admins),

@@ -4,6 +4,7 @@ A `UserError` says what is wrong and what to do next; where its sentence is abou
 the chat has another one. An `OperatorError` is only called our mistake, without any detail.
 """
 
+import math
 from collections.abc import Mapping
 
 from bot.gateway.updates import MediaFile
@@ -33,6 +34,7 @@ from jobs.errors import (
     UnsupportedSound,
     UserError,
 )
+from jobs.service_errors import PhotoBlocked, TooManyOrdersToday
 
 OURS = "Something went wrong on our side. Please try again in a few minutes."
 
@@ -86,6 +88,10 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
         "MOV, WebM, MKV or AVI file."
     ),
     EmptyFile: "{name} is empty. Send it again.",
+    TooManyOrdersToday: (
+        "You have reached your limit: {limit} in 24 hours. The next video is possible in {time}; "
+        "I keep the photo."
+    ),
     MediaDamaged: "{name} is cut off or damaged. Send it again.",
 }
 _OF_A_VOICE: dict[type[AnimatoError], str] = {
@@ -108,10 +114,16 @@ def error_text(error: AnimatoError, _: Texts, lead: MediaFile | None = None) -> 
         error: what went wrong.
         lead: the clip or the recording that it is about; None: it is about something else.
     """
-    sentences = _IN_A_CHAT
+    sentences, fields = _IN_A_CHAT, error.fields
+    if isinstance(error, TooManyOrdersToday):
+        seconds = 3600 * int(fields["hours"]) + 60 * int(fields["minutes"])
+        fields = {**fields, "time": wait_text(seconds, _)}
     if lead is not None:
         sentences = _IN_A_CHAT | (_OF_A_VOICE if lead.is_voice else _OF_A_CLIP)
-    return _(sentence_in_chat(type(error), sentences) or OURS, **error.fields)
+    text = _(sentence_in_chat(type(error), sentences) or OURS, **fields)
+    if isinstance(error, PhotoBlocked) and (contact := error.fields["contact"]):
+        text += " " + _("The owner: {contact}", contact=contact)
+    return text
 
 
 def sentence_in_chat(
@@ -122,3 +134,16 @@ def sentence_in_chat(
         if issubclass(kind, one):
             return sentence
     return kind.sentence if issubclass(kind, UserError) else None
+
+
+def wait_text(seconds: float, _: Texts) -> str:
+    """How long to wait, in hours and minutes, rounded up.
+
+    No time of day is given: Telegram does not tell in which zone a person is.
+    """
+    hours, minutes = divmod(max(1, math.ceil(seconds / 60)), 60)
+    if not hours:
+        return _("{minutes} min", minutes=minutes)
+    if not minutes:
+        return _("{hours} h", hours=hours)
+    return _("{hours} h {minutes} min", hours=hours, minutes=minutes)

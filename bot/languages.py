@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from telegram import Update
 from telegram.ext import TypeHandler
 
-from bot.gateway.application import AnyApplication, Context
+from bot.gateway.application import AnyApplication, Context, Turn
 from bot.gateway.update_processor import chat_of
 from bot.people import People, Role
 from bot.texts import Texts, best_language, speak
@@ -20,8 +20,6 @@ from jobs.errors import BadSettings
 
 if TYPE_CHECKING:
     from bot.groups.group_settings import GroupSettingsStore
-
-_BEFORE_THE_GUARD = -2
 
 
 class Languages:
@@ -83,4 +81,4 @@ def add_language_handler(application: AnyApplication, languages: Languages) -> N
         # For the whole task of the update: its other handlers, and the apology if they fail.
         speak(await languages.of_update(update))
 
-    application.add_handler(TypeHandler(Update, handle), group=_BEFORE_THE_GUARD)
+    application.add_handler(TypeHandler(Update, handle), group=Turn.LANGUAGE)

@@ -4,6 +4,7 @@ Admins come from the settings, or are stored after they opened the link of the f
 """
 
 import time
+from collections.abc import Callable
 from enum import StrEnum
 
 from redis.asyncio import Redis
@@ -38,6 +39,8 @@ class Person(Record):
         client_language: the language of the person's Telegram, as last seen, or None.
         orders_per_day: how many orders an admin allows the person, or None for the usual number.
         open_orders: same for the orders that may be open at the same time.
+        wants_news: whether the person gets the owner's messages to everybody.
+        has_blocked: whether the person has blocked the bot.
     """
 
     consent_version: int = 0
@@ -48,6 +51,14 @@ class Person(Record):
     client_language: str | None = None
     orders_per_day: int | None = None
     open_orders: int | None = None
+    wants_news: bool = True
+    has_blocked: bool = False
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the person uses the bot, and gets the owner's messages to everybody."""
+        wants = self.consent_version > 0 and self.wants_news
+        return wants and not (self.is_banned or self.has_blocked)
 
     @property
     def has_agreed(self) -> bool:
@@ -82,18 +93,43 @@ class People:
 
     async def allowed_or_banned(self) -> dict[int, Person]:
         """Return the people whom admins have allowed or banned. It scans all stored people."""
+        return await self._scan(lambda known: known.is_allowed or known.is_banned)
+
+    async def with_own_limits(self) -> dict[int, Person]:
+        """Return the people whose limits admins have changed. It scans all stored people."""
+        return await self._scan(
+            lambda known: known.open_orders is not None or known.orders_per_day is not None
+        )
+
+    async def reachable(self) -> list[int]:
+        """Return who has used the bot and may be written to. It scans all stored people."""
+        found = await self._scan(lambda known: known.is_reachable)
+        return [person for person in found if person > 0]
+
+    async def _scan(self, is_wanted: Callable[[Person], bool]) -> dict[int, Person]:
         found = {}
         with queue_errors(self._url):
             async for key in self._redis.scan_iter(match=f"{PEOPLE}*", count=1000):
                 person_id = int(str(key).removeprefix(PEOPLE))
                 known = await self.person(person_id)
-                if known.is_allowed or known.is_banned:
+                if is_wanted(known):
                     found[person_id] = known
         return dict(sorted(found.items()))
 
     async def agree(self, person_id: int) -> None:
         """Record that a person agreed to the terms."""
         await self.change(person_id, consent_version=CONSENT_VERSION, consent_s=time.time())
+
+    async def forget(self, person_id: int) -> None:
+        """Delete what is stored of a person, but not what admins have decided."""
+        usual = Person()
+        kept = ("is_allowed", "is_banned", "orders_per_day", "open_orders")
+        fresh = {name: getattr(usual, name) for name in Person.model_fields if name not in kept}
+        if await self.person(person_id) != usual:
+            changed = await self.change(person_id, **fresh)
+            if changed == usual:
+                with queue_errors(self._url):
+                    await self._redis.delete(person_key(person_id))
 
     async def role(self, person_id: int) -> Role:
         """Return what a person may do."""
@@ -114,6 +150,10 @@ class People:
         """Whether an admin has paused new orders."""
         with queue_errors(self._url):
             return bool(await self._redis.exists(PAUSED_KEY))
+
+    async def is_paused_for(self, person_id: int) -> bool:
+        """Whether no orders are taken from a person because of the pause; admins' are."""
+        return await self.is_paused() and person_id not in await self.admins()
 
     async def pause(self, *, is_paused: bool) -> None:
         """Pause or resume new orders."""

@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from bot.gateway.card_sender import CardSender
     from bot.gateway.messenger import Messenger
     from bot.groups.group_settings import GroupSettingsStore
+    from bot.history.store import HistoryStore
     from bot.languages import Languages
+    from bot.limits import Limits
+    from bot.movements import OfferedMovements
+    from bot.orders.blocked_photos import BlockedPhotos
     from bot.orders.offers import Offers
     from bot.orders.order_cards import OrderCards
     from bot.people import People
+    from bot.statistics import Statistics
     from jobs.metrics.order_metrics import OrderMetrics
     from jobs.queues.queues import Queues
     from jobs.store.files import FileStore
     from jobs.store.retention import Retention
-    from jobs.templates import Catalogue
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,16 @@ class Services:
         people: roles and consent.
         group_settings: what the admins of groups have set.
         languages: which language a text is in.
+        limits: how much may be ordered.
+        statistics: what happened on each day.
+        blocked_photos: those that the owner has blocked.
         offers: the engines that can be ordered.
         messenger: sends and edits messages.
         card_sender: sends messages that are edited later.
         store: the files.
         catalogue: the movements.
         retention: when files are deleted.
+        history: the last results of each person.
         metrics: counts orders and deliveries.
         texts: what the bot says.
         clock: returns unix time, s.
@@ -52,12 +60,16 @@ class Services:
     people: "People"
     group_settings: "GroupSettingsStore"
     languages: "Languages"
+    limits: "Limits"
+    statistics: "Statistics"
+    blocked_photos: "BlockedPhotos"
     offers: "Offers"
     messenger: "Messenger"
     card_sender: "CardSender"
     store: "FileStore"
-    catalogue: "Catalogue"
+    catalogue: "OfferedMovements"
     retention: "Retention"
+    history: "HistoryStore"
     metrics: "OrderMetrics"
     texts: Texts = ENGLISH
     clock: Callable[[], float] = time.time

@@ -26,6 +26,7 @@ from inference.paste import paste_back
 from inference.show_all import CRF, close_up, lengths_of, sheet_size, sheets
 from inference.speaking import ShownSpeech
 from jobs.errors import Cancelled
+from jobs.model import CropBox
 from jobs.show_all import FRAME_RATE, frame_count, work_for_lengths
 from jobs.wish import Video, Wish
 
@@ -148,12 +149,17 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
     crop = engine.crop_for(faces, photo)
     engine.prepare(photo, faces)
     width, height = crop.frame_width, crop.frame_height
+    view = wish.view or CropBox(left=0, upper=0, right=photo.shape[1], lower=photo.shape[0])
     if wish.paste_back:
-        height, width = photo.shape[:2]
+        width, height = view.width, view.height
+
+    def whole(frame: Picture) -> Picture:
+        pasted = paste_back(photo, frame, crop)
+        return pasted[view.upper : view.lower, view.left : view.right]
 
     def shown(driving: Driving | None, motion: "Motion | None") -> Generator[Iterable[Picture]]:
         for batch in engine.animate(driving, motion):
-            yield (paste_back(photo, frame, crop) if wish.paste_back else frame for frame in batch)
+            yield (whole(frame) if wish.paste_back else frame for frame in batch)
 
     with ExitStack() as stack:
         driving, motion = None, None

@@ -22,7 +22,7 @@ from inference.media.gate import ClipPart, look_at_clip
 from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
 from inference.mesh.measuring import measure_track
-from inference.mesh.track import VERSION, write_track
+from inference.mesh.track import VERSION, Track, write_track
 from inference.paste import paste_back
 from inference.voice.speech import Speech
 from jobs.errors import NoFaceInClip
@@ -86,7 +86,7 @@ def driving_portrait() -> Picture:
     return np.asarray(cv2.resize(square, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC))
 
 
-def drawn_frames(motion: CurveMotion | Speech) -> Generator[Picture]:
+def drawn_frames(motion: CurveMotion | Speech | Track) -> Generator[Picture]:
     """Render a movement on the driving portrait: frames, uint8 (512, 512, 3) RGB."""
     portrait = driving_portrait()
     face = find_faces(portrait)[0]

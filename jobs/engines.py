@@ -29,6 +29,15 @@ Workers of the version before could read neither such orders nor such looks. So 
 only if all live workers advertise this. It is no option that an order names.
 """
 
+MEDIA_OPTION = "media-"
+MEDIA_TASKS = tuple(MEDIA_OPTION + kind for kind in ("form", "sheet", "chart", "template"))
+"""Likewise: the kinds of tasks (`jobs/media_tasks.py`) that it takes from the queue `media`."""
+PARTS = "parts"
+"""Same as `VOICE`: orders may show a part of the photo, looks may use a later part of a clip."""
+
+OWN_TEMPLATES = f"{MEDIA_OPTION}template"
+"""Whoever checks the owner's movements can also make videos of them."""
+
 EngineName = Annotated[AnyEngineName, AfterValidator(current_name)]
 """Today's name; a former one is read as today's."""
 

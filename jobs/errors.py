@@ -208,6 +208,10 @@ class SoundTooLong(MediaError):
     )
 
 
+class SoundEndsSoon(MediaError):
+    sentence = "{name} ends less than {limit_s:g} s after {start_s:g} s: choose an earlier start."
+
+
 class StartBeyondSound(MediaError):
     sentence = "{name} has no sound at {start_s:g} s: choose an earlier start."
 
@@ -220,6 +224,15 @@ class NoFaceFound(UserError):
         "No face was found in {name}: try a photo with a larger, more frontal face, draw a box "
         "round the face with --face_box left,upper,right,lower, or take the middle of the picture "
         "with --face centre."
+    )
+
+
+class FaceNotFollowed(MediaError):
+    """A clip for a movement of the owner's that shows no face, or one that cannot be followed."""
+
+    sentence = (
+        "No face can be followed in {name}: send a clip that shows one person from the front, from "
+        "its beginning, in good light."
     )
 
 

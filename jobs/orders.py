@@ -122,7 +122,9 @@ class LookJob(Record):
         draft: the draft it belongs to.
         photo_key: file key of the original photo.
         clip_key: file key of the original clip, or None.
+        clip_start_s: where the part that is used begins, s.
         voice_key: file key of the original voice message, or None.
+        clip_s: how much of the clip is used, s; None for as much as the worker's settings allow.
     """
 
     schema_version: int = 2
@@ -133,8 +135,10 @@ class LookJob(Record):
     draft: DraftId
     photo_key: FileKey
     clip_key: FileKey | None = None
-    # Not written if None, since workers of the version before do not know it.
+    # Not written if they are empty, since workers of the version before do not know them.
+    clip_start_s: Seconds = Field(default=0.0, exclude_if=lambda start_s: not start_s)
     voice_key: FileKey | None = Field(default=None, exclude_if=lambda key: key is None)
+    clip_s: float | None = Field(default=None, gt=0, exclude_if=lambda clip_s: clip_s is None)
 
     @property
     def ref(self) -> JobRef:
@@ -252,8 +256,8 @@ class Result(Record, Video):
     Attributes:
         key: its key in the file store.
         attempt: the number of the start that made it, from 1.
-        thumbnail_key: key of its first frame, a JPEG of at most 320 px, until the video is
-            delivered; None in records of earlier versions.
+        thumbnail_key: key of its first frame, a JPEG of at most 320 px; None in records of earlier
+            versions.
     """
 
     schema_version: int = 2
@@ -262,6 +266,11 @@ class Result(Record, Video):
     key: FileKey
     attempt: int = Field(ge=1)
     thumbnail_key: FileKey | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the video and its thumbnail."""
+        return (self.key,) if self.thumbnail_key is None else (self.key, self.thumbnail_key)
 
 
 class Stage(StrEnum):

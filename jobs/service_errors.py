@@ -3,7 +3,7 @@
     UserError
     +- MediaError         FileLost, TelegramSilent
     +- OrderRefused       OrderNotFailed, TooManyOpenOrders, TooManyOrdersToday, QueueFull,
-    |                     TooManyPhotos
+    |                     TooManyPhotos, TooManyMediaJobs
     OperatorError
     +- QueueError         QueueUnavailable, QueueServerMissing, QueueServerFailed, QueueFolderBusy
     +- StoreError         StoreUnavailable, StoreFull, FileGone
@@ -137,10 +137,26 @@ class VoicesNotTaken(OrderRefused):
     )
 
 
+class PhotoBlocked(OrderRefused):
+    """The owner has blocked this photo; `contact` is how to reach the owner, or empty."""
+
+    sentence = (
+        "This photo was reported, and the owner of this bot has blocked it. If that is a mistake, "
+        "ask the owner."
+    )
+
+
 class TooManyPhotos(OrderRefused):
     sentence = (
         "I am still looking at {count} of your photos, which is the limit. This one is kept: try "
         "again when the others are done."
+    )
+
+
+class TooManyMediaJobs(OrderRefused):
+    sentence = (
+        "I am still working on {count} of your requests, which is the limit. Try again when one of "
+        "them is done."
     )
 
 

@@ -48,6 +48,7 @@ _EXPECTED = {
     "offline": "true or false",
     "open": "true or false",
     "language": "a two-letter code, such as en or de",
+    "broadcast": "true or false",
     "redis_url": "redis://host:port, rediss://host:port or unix:///path",
     "store_url": "a folder (/folder or ./folder), file:///folder or s3://bucket/prefix",
 }
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
         data_dir: the folder of the embedded server's files and of the file store.
         retain_input_h: how long photos and clips are kept after the last tap of their draft, h.
         retain_result_h: how long results are kept after their delivery, h.
+        backup_days: how long the owner keeps backups, for `/privacy`; 0: there are none.
         min_free_gb: with less free space than this, nothing is put into the file store, GB.
         open_orders_per_person: the most unfinished orders of a person.
         orders_per_day: the most orders of a person within 24 hours.
@@ -105,6 +107,8 @@ class Settings(BaseSettings):
         admins: the Telegram user ids of the admins.
         open: whether everybody may use the bot; else only admins and those whom they let in.
         language: the language of people and groups for whom no other is known.
+        broadcast: whether admins may write to everybody who uses the bot.
+        try_it_button: whether results that are shared to groups have a button that opens the bot.
         owner_contact: how people can reach the owner; empty: not shown.
         bot_api_url: the server of the Bot API.
         bot_api_local: whether that server runs with `--local`, on this machine.
@@ -146,6 +150,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     retain_input_h: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 24.0
     retain_result_h: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] = 24.0
+    backup_days: Annotated[int, Field(ge=0, le=3650)] = 0
     min_free_gb: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 2.0
     open_orders_per_person: Annotated[int, Field(ge=1, le=10_000)] = 3
     orders_per_day: Annotated[int, Field(ge=1, le=100_000)] = 30
@@ -157,6 +162,8 @@ class Settings(BaseSettings):
     admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)] = ()
     open: bool = False
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
+    broadcast: bool = False
+    try_it_button: bool = False
     owner_contact: Annotated[str, StringConstraints(max_length=200)] = ""
     bot_api_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]\S*$")] = (
         "https://api.telegram.org"

@@ -46,7 +46,7 @@ def work_for_lengths(lengths: Sequence[int]) -> int:
 
 
 def work_frames(templates: Iterable[Template]) -> int:
-    """Return the work for these templates; a recorded one counts as long as the video can be."""
+    """Return the work for these templates; one of unknown length counts as long as it can be."""
     return work_for_lengths([_length(template) for template in templates])
 
 
@@ -54,4 +54,4 @@ def _length(template: Template) -> int:
     motion = template.motion
     if isinstance(motion, CurveMotion):
         return ceil(motion.frame_count * FRAME_RATE / motion.frame_rate)
-    return _MAX_FRAMES
+    return min(_MAX_FRAMES, motion.frame_count or _MAX_FRAMES)

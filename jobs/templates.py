@@ -29,7 +29,9 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from jobs.errors import BrokenTemplate, UnknownTemplate, os_reason
+from jobs.findings import ClipFindings
 from jobs.model import Value
+from jobs.track_length import track_frames
 from jobs.yaml_lines import Entry, Lines, YamlProblem, read_entries
 from jobs.yaml_lines import Path as DataPath
 
@@ -182,10 +184,12 @@ class ClipMotion(Value):
     Attributes:
         clip: file name of the recording, beside the catalogue.
         track: file name of its stored track, beside the catalogue; made from the clip.
+        frame_count: the track's number of frames; 0: unknown. Not in the file: `load` finds it.
     """
 
     clip: FileName
     track: Annotated[FileName, StringConstraints(pattern=r"\.npz$")]
+    frame_count: int = Field(default=0, ge=0, exclude=True)
 
     @property
     def seamless(self) -> Literal[False]:
@@ -254,6 +258,21 @@ class Template(Value):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+class StoredTemplate(Template):
+    """A movement of the bot's owner, whose files are in the file store.
+
+    Attributes:
+        clip: its clip there; its track and its preview lie beside it.
+    """
+
+    clip: ClipFindings
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 (hex) of its clip, which names its folder in the file store."""
+        return self.clip.file.split("/")[1]
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The movements on offer, in the file's order, and the errors of the others.
@@ -304,7 +323,7 @@ class Catalogue:
             ]
             broken += misfits
             if not misfits:
-                good.append(template)
+                good.append(_with_length(template, folder))
         return cls(folder, tuple(good), tuple(broken))
 
     def get(self, name: str) -> Template:
@@ -356,6 +375,15 @@ def _fault(problem: ErrorDetails, entry: Entry) -> BrokenTemplate:
     else:
         what = problem["msg"][:1].lower() + problem["msg"][1:]
     return _broken(entry.lines[path], ": ".join([*who, *([where] if where else []), what]))
+
+
+def _with_length(template: Template, folder: Path) -> Template:
+    """Return a recorded template with the number of frames of its track, if that is there."""
+    motion = template.motion
+    if not isinstance(motion, ClipMotion):
+        return template
+    count = track_frames(folder / motion.track)
+    return template.model_copy(update={"motion": motion.model_copy(update={"frame_count": count})})
 
 
 def _taken_names(template: Template, good: list[Template], lines: Lines) -> list[BrokenTemplate]:

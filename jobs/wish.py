@@ -29,11 +29,12 @@ LEAST_STRENGTH, MOST_STRENGTH = 0.5, 1.5
 class Movement(Value):
     """What leads the face: exactly one of a template, a clip, a voice and several templates.
 
-    With a voice, a template may lead everything but the mouth.
+    With a voice, a template may lead everything but the mouth. A template of the bot's owner comes
+    with its clip, so that a worker needs only the file store.
 
     Attributes:
         template: name of a template.
-        clip: the person's own clip.
+        clip: the person's own clip, or that of the template.
         voice: a voice message; the mouth speaks it.
         templates: names of several templates that one video shows side by side, numbered from 1
             in this order (`jobs/show_all.py`).
@@ -54,7 +55,8 @@ class Movement(Value):
 
     @model_validator(mode="after")
     def _has_one_leader(self) -> Self:
-        of_one = self.template is not None or self.voice is not None
+        of_clip = self.clip is not None and self.voice is None
+        of_one = (self.template is not None and not of_clip) or self.voice is not None
         if sum([of_one, self.clip is not None, bool(self.templates)]) != 1:
             message = "a movement is a template, a clip, a voice or several templates"
             raise ValueError(message)
@@ -77,10 +79,10 @@ class Movement(Value):
 
     @property
     def files(self) -> tuple[FileRef, ...]:
-        """The files of a clip or a voice; a template has none."""
+        """The person's own files: of a clip or a voice. Those of a template are not theirs."""
         if self.voice is not None:
             return self.voice.file, self.voice.curves
-        return () if self.clip is None else (self.clip.file,)
+        return () if self.clip is None or self.template else (self.clip.file,)
 
 
 class Wish(Value):
@@ -96,6 +98,8 @@ class Wish(Value):
             largest one.
         options: engine options by name, see `inference/engine_options.py`.
         paste_back: whether the video shows the whole photo; else only the part that moves.
+        view: the part of the photo that the video shows, px inside the normalised photo; None: all
+            of it. It needs `paste_back`.
         audio: whether the sound of a clip or a voice is kept.
         loop: how many times a template's movement is shown.
     """
@@ -107,6 +111,8 @@ class Wish(Value):
     driving_face_box: CropBox | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
     paste_back: bool = True
+    # Not written if None, since workers of the version before do not know it.
+    view: CropBox | None = Field(default=None, exclude_if=lambda view: view is None)
     audio: bool = True
     loop: int = Field(default=1, ge=1)
 

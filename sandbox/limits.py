@@ -5,11 +5,11 @@ from collections import deque
 from dataclasses import dataclass
 
 # As documented: about one message per second to a chat, with short bursts; 20 per minute to a
-# group; 30 per second overall. Edits count as messages.
+# group; 30 per second overall. Edits and reactions count as messages.
 PRIVATE_BURST = 5
 GROUP_LIMIT, GROUP_WINDOW_S = 20, 60.0
 TOTAL_LIMIT, TOTAL_WINDOW_S = 30, 1.0
-COUNTED = ("send", "edit", "copy", "forward")
+COUNTED = ("send", "edit", "copy", "forward", "setmessagereaction")
 NOT_COUNTED = "sendchataction"
 
 

@@ -1,6 +1,7 @@
 """The worker: takes jobs from the queues, makes the videos, and stores them.
 
     queue `look`             -> LookRunner.look    short-lived children of the gate, ahead of videos
+    queue `media`            -> MediaRunner.make   the same
     queue `animate-<engine>` -> Renderer.run_job   one warm engine process, one order at a time
 
 This process does no picture work, so it reacts to cancels at once, renews its locks and can kill
@@ -13,7 +14,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -21,12 +22,12 @@ from typing import Any
 
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
 from inference.process.offer import EngineOffer
-from jobs.engines import VOICE
+from jobs.engines import MEDIA_TASKS, PARTS, VOICE
 from jobs.errors import os_reason
-from jobs.orders import LookResult, Result
+from jobs.orders import Record, Result
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
-from jobs.queues.keys import LOOK
+from jobs.queues.keys import LOOK, MEDIA, SHORT_QUEUES, is_engine_queue
 from jobs.queues.queue_workers import QueueWorkers
 from jobs.queues.queues import Queues
 from jobs.service_errors import FolderRefused
@@ -36,6 +37,7 @@ from worker.background import Background
 from worker.device_schedule import DeviceSchedule
 from worker.disk_space import DiskSpace
 from worker.look import LookRunner, Looks
+from worker.media_jobs import MediaRunner
 from worker.plan import MAX_CONCURRENT_LOOKS, WorkerPlan, without_lacking
 from worker.render import RenderContext, Renderer, orderable_options
 from worker.work_folder import work_folder
@@ -93,7 +95,9 @@ async def run_agent_with(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown)
         looks = await stack.enter_async_context(Looks(MAX_CONCURRENT_LOOKS))
         context = RenderContext(plan.store, engine_process, orderable_options(offer))
         look_runner = LookRunner(plan.store, looks, plan.clip_max_s, plan.setup.checkpoints_dir)
-        await Worker(plan, offer, queues, context, look_runner).run(folder, ending)
+        media_runner = MediaRunner(plan.store, looks, plan.setup.checkpoints_dir)
+        short_jobs = {LOOK: look_runner.look, MEDIA: media_runner.make}
+        await Worker(plan, offer, queues, context, short_jobs).run(folder, ending)
 
 
 class Worker:
@@ -104,7 +108,7 @@ class Worker:
         offer: its device and the engines that it offers.
         queues: those of the engines.
         context: what videos are made with.
-        look_runner: looks at photos and clips.
+        short_jobs: does the jobs of the queues `look` and `media`; gets a folder for their files.
     """
 
     def __init__(
@@ -113,14 +117,14 @@ class Worker:
         offer: EngineOffer,
         queues: Queues,
         context: RenderContext,
-        look_runner: LookRunner,
+        short_jobs: Mapping[str, Callable[[Assignment, Path], Awaitable[Record | None]]],
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._plan = plan
         self._offer = offer
         self._queues = queues
         self._context = context
-        self._look_runner = look_runner
+        self._short_jobs = short_jobs
         self._schedule = DeviceSchedule(queues.engine_queues)
         self._queue_workers = QueueWorkers(plan.url, self._may_take, plan.metrics)
         self._registry = WorkerRegistry(queues.client)
@@ -131,6 +135,7 @@ class Worker:
         self._has_changed = asyncio.Event()
         self._shortage: str | None = None
         self._is_draining = False
+        self._at_work: list[Assignment] = []
 
     async def run(self, folder: Path, ending: Shutdown) -> None:
         """Take jobs until `ending` asks it to end.
@@ -144,17 +149,14 @@ class Worker:
         await self._check_disk_space()
         # The bot offers what heartbeats name, so the first one comes before the first job.
         await self._background.attempt(self._registry.beat(self.heartbeat(), time.time()))
-        self._queue_workers.start(LOOK, self._handle_look_job, self._plan.look_rules)
+        self._queue_workers.start(LOOK, self._handle_short_job, self._plan.look_rules)
+        self._queue_workers.start(MEDIA, self._handle_short_job, self._plan.media_rules)
         for queue in self._queues.engine_queues:
             self._queue_workers.start(queue, self._handle_order, self._plan.render_rules)
         self._background.run(self._choose_turn())
-        names = ", ".join(self._queues.engine_queues)
+        names = ", ".join((*SHORT_QUEUES, *self._queues.engine_queues))
         log.info(
-            "worker %s on %s takes jobs from the queues %s, %s",
-            self.name,
-            self._offer.device,
-            LOOK,
-            names,
+            "worker %s on %s takes jobs from the queues %s", self.name, self._offer.device, names
         )
         tasks: list[asyncio.Task[Any]]
         tasks = [asyncio.create_task(ending.asked.wait()), asyncio.create_task(self._beat())]
@@ -169,10 +171,10 @@ class Worker:
 
     # --- jobs -------------------------------------------------------------------------------------
 
-    async def _handle_look_job(self, assignment: Assignment) -> LookResult | None:
+    async def _handle_short_job(self, assignment: Assignment) -> Record | None:
         await self._require_disk_space()
-        with self._announce(), work_folder(assignment, self._folder) as folder:
-            return await self._look_runner.look(assignment, folder)
+        with self._announce(assignment), work_folder(assignment, self._folder) as folder:
+            return await self._short_jobs[assignment.ref.queue](assignment, folder)
 
     async def _handle_order(self, assignment: Assignment) -> Result | None:
         if not self._schedule.acquire(assignment.ref.queue):
@@ -181,25 +183,27 @@ class Worker:
         try:
             await self._queue_workers.update()
             await self._require_disk_space()
-            with self._announce(), work_folder(assignment, self._folder) as folder:
+            with self._announce(assignment), work_folder(assignment, self._folder) as folder:
                 return await self._renderer.run_job(assignment, folder)
         finally:
             self._schedule.release()
             self._background.run(self._choose_turn())
 
     @contextmanager
-    def _announce(self) -> Iterator[None]:
-        """Send a heartbeat soon after the block begins and ends."""
+    def _announce(self, assignment: Assignment) -> Iterator[None]:
+        """Send a heartbeat soon after the work in the block begins and ends."""
+        self._at_work.append(assignment)
         self._has_changed.set()
         try:
             yield
         finally:
+            self._at_work.remove(assignment)
             self._has_changed.set()
 
     # --- which jobs are taken ---------------------------------------------------------------------
 
     def _may_take(self, queue: str) -> bool:
-        return self._shortage is None and (queue == LOOK or self._schedule.may_take(queue))
+        return self._shortage is None and (queue in SHORT_QUEUES or self._schedule.may_take(queue))
 
     async def _choose_turn(self) -> None:
         """Choose the queue to serve next, now that the device is free."""
@@ -246,7 +250,7 @@ class Worker:
             await asyncio.sleep(_POLL_S)
             counts = [
                 (await self._queues.statistics(queue)).counts
-                for queue in (LOOK, *self._queues.engine_queues)
+                for queue in (*SHORT_QUEUES, *self._queues.engine_queues)
             ]
             waiting = sum(one["wait"] + one["prioritized"] + one["delayed"] for one in counts)
             calm = 0 if waiting or self._queue_workers.in_progress else calm + 1
@@ -255,19 +259,19 @@ class Worker:
 
     def heartbeat(self) -> Heartbeat:
         """Return what this worker does right now."""
-        videos = [job for job in self._queue_workers.in_progress if job.ref.queue != LOOK]
+        videos = [job for job in self._at_work if is_engine_queue(job.ref.queue)]
         if self._is_draining:
             state = WorkerState.DRAINING
         elif self._shortage is not None:
             state = WorkerState.PAUSED
         else:
-            state = WorkerState.WORKING if self._queue_workers.in_progress else WorkerState.IDLE
+            state = WorkerState.WORKING if self._at_work else WorkerState.IDLE
         return Heartbeat(
             worker=self.name,
             host=socket.gethostname(),
             device=self._offer.device,
             engines=tuple(
-                engine.orderable((*self._context.options[engine.name], VOICE))
+                engine.orderable((*self._context.options[engine.name], PARTS, VOICE, *MEDIA_TASKS))
                 for engine in self._offer.engines
             ),
             version=version("animato"),

@@ -15,12 +15,14 @@ from inference.media.gate import (
     LookLimits,
     VoicePart,
     start_clip_look,
+    start_media_task,
     start_photo_look,
     start_voice_look,
 )
 from inference.media.limits import ClipLimits
 from inference.media.running_look import FILE_NAMES, RunningLook
 from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
+from jobs.media_tasks import Made, MediaTask
 from jobs.orders import LookJob, LookResult
 from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
@@ -34,7 +36,7 @@ One look of each person takes precedence over videos. If all did, one person cou
 everybody's videos; if none did, further looks would block other people's for long.
 """
 
-Found = TypeVar("Found", PhotoFindings, ClipFindings, VoiceFindings)
+Found = TypeVar("Found", PhotoFindings, ClipFindings, VoiceFindings, Made)
 
 
 class Looks:
@@ -76,6 +78,12 @@ class Looks:
             child = start_voice_look(part, folder, limits)
             return await self._answer(child, VoiceFindings, folder)
 
+    async def media(self, task: MediaTask, folder: Path, limits: LookLimits) -> Made:
+        """Do a task of the queue `media`, whose files are paths; what it makes is in `folder`."""
+        async with self._slots:
+            child = start_media_task(task, folder, limits)
+            return await self._answer(child, Made, folder)
+
     async def _answer(self, child: RunningLook, form: type[Found], folder: Path) -> Found:
         """Return the child's answer; the child is gone afterwards in any case."""
         answer: asyncio.Future[Found] | None = None
@@ -90,7 +98,7 @@ class Looks:
             # The child is dead, so its thread ends at once; the outcome does not matter.
             if answer is not None:
                 await asyncio.wait({answer})
-            for name in FILE_NAMES[form].values():
+            for name in FILE_NAMES.get(form, {}).values():
                 (folder / name).unlink(missing_ok=True)
             raise
 
@@ -180,7 +188,10 @@ class LookRunner:
         if job.clip_key is None:
             return None
         source = await self._fetch_file(job.clip_key, folder / "clip")
-        return await self._looks.clip(ClipPart(source), folder, limits)
+        if job.clip_s is not None:
+            most_s = min(job.clip_s, limits.clip.max_duration_s or job.clip_s)
+            limits = replace(limits, clip=replace(limits.clip, max_duration_s=most_s))
+        return await self._looks.clip(ClipPart(source, job.clip_start_s), folder, limits)
 
     async def _voice(self, job: LookJob, folder: Path, limits: LookLimits) -> VoiceFindings | None:
         if job.voice_key is None:

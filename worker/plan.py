@@ -20,6 +20,8 @@ MAX_CONCURRENT_LOOKS = 3
 # An idle queue worker is woken by new jobs; it polls only now and then.
 _RENDER_RULES = WorkRules(idle_s=5.0)
 _LOOK_RULES = WorkRules(max_concurrent=MAX_CONCURRENT_LOOKS, idle_s=5.0)
+# One at a time, so that looks are not kept waiting.
+_MEDIA_RULES = WorkRules(idle_s=5.0)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class WorkerPlan:
         is_once: whether it ends as soon as nothing waits.
         render_rules: how the queues of videos are worked on.
         look_rules: how the queue of looks is worked on.
+        media_rules: how the queue `media` is worked on.
         metrics: where its work is counted.
     """
 
@@ -56,6 +59,7 @@ class WorkerPlan:
     is_once: bool = False
     render_rules: WorkRules = _RENDER_RULES
     look_rules: WorkRules = _LOOK_RULES
+    media_rules: WorkRules = _MEDIA_RULES
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
 
 

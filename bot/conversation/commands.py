@@ -5,20 +5,24 @@ from itertools import accumulate
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
+from bot.conversation.draft_text import paused_text
 from bot.conversation.media_handler import LONG_CLIP, ServiceTerms
+from bot.gateway.command_lists import owner_commands
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import IncomingMessage
+from bot.history.inline import TEMPLATE_LINK
+from bot.movements import Movements
 from bot.orders.card_text import cancel_text, title_of
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
+from bot.people import Role
 from bot.services import Services
 from bot.texts import Texts
 from jobs.errors import UnknownTemplate
 from jobs.findings import VOICE_MAX_S
 from jobs.orders import OrderState
-from jobs.templates import Catalogue
+from jobs.queues.outbox import KEPT_ORDER_S
 
-TEMPLATE_LINK = "tpl_"
 # Telegram allows 4096, but counts some characters twice.
 _MOST_CHARACTERS = 3000
 _MOST_BUTTONS = 50
@@ -33,7 +37,7 @@ class Commands:
         services: Services,
         ordering: Ordering,
         draft_cards: DraftCards,
-        catalogue: Catalogue,
+        catalogue: Movements,
         terms: ServiceTerms,
     ) -> None:
         self._services = services
@@ -66,6 +70,8 @@ class Commands:
                 return
             await self._services.drafts.update_conversation(incoming, template=template.name)
             text = _("{title}. Now send me a photo for it.", title=title_of(template))
+            if await self._services.people.is_paused_for(incoming.person_id):
+                text = f"{text}\n\n{paused_text(_)}"
             await self._say(incoming, text, (_profile_row(_),))
             return
         text = _(
@@ -76,6 +82,8 @@ class Commands:
             "3. A little later you get the video.\n\n"
             "/templates shows the movements, /help explains more."
         )
+        if await self._services.people.is_paused_for(incoming.person_id):
+            text = f"{text}\n\n{paused_text(_)}"
         await self._say(incoming, text, (_profile_row(_),))
 
     async def templates(self, incoming: IncomingMessage) -> None:
@@ -121,6 +129,7 @@ class Commands:
     async def help(self, incoming: IncomingMessage) -> None:
         """Explain what works well, and which files are accepted."""
         _, terms = self._services.texts, self._terms
+        clip_s = (await self._services.limits.now()).clip_s
         text = _(
             "Send me a photo, a picture file or a sticker (up to {mb} MB), then choose a movement."
             "\n\n"
@@ -133,32 +142,52 @@ class Commands:
             "voice without music works best.\n\n"
             "In groups: reply to a photo with /animate; then reply to my message with a clip or a "
             "voice message.\n\n"
-            "/queue shows your orders, /cancel cancels one, /privacy says what is stored.",
+            "/history shows your last videos, /queue your orders; /cancel cancels one; /privacy "
+            "says what is stored, /delete_me deletes it.",
             mb=terms.file_bytes // _MB,
-            seconds=terms.clip_s,
-            most=LONG_CLIP * terms.clip_s,
+            seconds=clip_s,
+            most=LONG_CLIP * clip_s,
             voice=VOICE_MAX_S,
         )
+        if await self._services.people.role(incoming.person_id) is Role.ADMIN:
+            lines = [f"/{name}: {description}" for name, description in owner_commands(_)]
+            text = "\n".join((text, "", _("For admins:"), *lines))
         await self._say(incoming, text)
 
     async def privacy(self, incoming: IncomingMessage) -> None:
-        """Explain what is stored, for how long, and how to delete it."""
+        """Explain what is stored, where and for how long, and how to delete it."""
         _, terms = self._services.texts, self._terms
-        text = _(
-            "Photos, clips and recordings are deleted {input_h:g} h after your last tap, videos "
-            "{result_h:g} h after they were sent; at once with Delete under a video or Cancel "
-            "under a photo. The movement that was measured in a clip or a recording is deleted "
-            "with it. No voice is cloned or learned: the sound of the video is the recording "
-            "itself.\n\n"
-            "Your choices and Telegram's ids of your files are kept for 30 days; a message that "
-            "could not be handled, with its text, for 7 days.\n\n"
-            "Your files reach only the machines and the storage that the owner of this bot "
-            "uses, which may be rented. Every video says that it was made with AI. Your consent "
-            "and its date are stored with your Telegram id.",
-            input_h=terms.retain_input_h,
-            result_h=terms.retain_result_h,
-        )
-        await self._say(incoming, "\n\n".join(filter(None, (text, self._contact()))))
+        parts = [
+            _(
+                "What is stored, and how long:\n"
+                "- photos, clips, recordings, and what was measured in them: {input_h:g} h after "
+                "your last tap\n"
+                "- videos: {result_h:g} h after they were sent\n"
+                "- orders and their outcome: {order_h:g} h\n"
+                "- your choices, and Telegram's ids of your files: 30 days\n"
+                "- a message that could not be handled, with its text: 7 days\n"
+                "- your settings, and your consent with its date: until /delete_me",
+                input_h=terms.retain_input_h,
+                result_h=terms.retain_result_h,
+                order_h=KEPT_ORDER_S / 3600,
+            ),
+            _(
+                "Delete under a video and Cancel under a photo delete them at once; /delete_me "
+                "deletes everything about you."
+            ),
+            _(
+                "Where: on the machines and the storage that the owner of this bot uses, which may "
+                "be rented. The owner can technically see what is stored there. Telegram keeps its "
+                "own copies of what we send each other."
+            ),
+            _(
+                "No voice is cloned or learned: the sound of a video is the recording itself. "
+                "Every video says that it was made with AI."
+            ),
+        ]
+        if terms.backup_days:
+            parts.append(backups_text(terms.backup_days, _))
+        await self._say(incoming, "\n\n".join(filter(None, (*parts, self._contact()))))
 
     async def about(self, incoming: IncomingMessage) -> None:
         """Name the owner, the licences and the AI label."""
@@ -207,6 +236,15 @@ class Commands:
 
     async def _say(self, incoming: IncomingMessage, text: str, keyboard: Keyboard = ()) -> None:
         await self._services.messenger.send(incoming.target, MessageContent(text, keyboard))
+
+
+def backups_text(days: int, _: Texts) -> str:
+    """How long the owner keeps backups."""
+    return _.plural(
+        "The owner's backups are deleted after {count} day.",
+        "The owner's backups are deleted after {count} days.",
+        days,
+    )
 
 
 def text_of(lines: Sequence[str], _: Texts) -> str:

@@ -9,23 +9,30 @@ from bot.conversation.draft_text import (
     grid_content,
     looking_content,
     movement_content,
-    on_page,
     problem_content,
+    shown_together,
 )
+from bot.conversation.more_page import draft_page
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage, MessageContent
+from bot.movements import Movements
 from bot.services import Services
+from jobs.queues.waiting import Estimates
 from jobs.service_errors import StoreError, error_from_dict
-from jobs.templates import Catalogue
+from jobs.templates import StoredTemplate
 from jobs.wish import Movement
+
+# For the time that an order would take: a movement of six seconds.
+_ORDINARY_FRAMES = 150
 
 
 class DraftCards:
     """Shows drafts."""
 
-    def __init__(self, services: Services, catalogue: Catalogue) -> None:
+    def __init__(self, services: Services, catalogue: Movements) -> None:
         self._services = services
         self._catalogue = catalogue
+        self._estimates = Estimates(services.queues.client)
 
     async def show(self, draft_id: str, page: int = 0) -> None:
         """Show what a draft needs next, unless its order is open.
@@ -47,6 +54,18 @@ class DraftCards:
             await self._put(draft, content)
         else:
             await self._put_picture(draft, picture, content)
+
+    async def show_more(self, draft_id: str) -> None:
+        """Show the page "More" of a draft, unless its order is open. Errors: see `show`."""
+        draft = await self._services.drafts.read(draft_id)
+        if draft is None or draft.findings is None or await self.is_ordered(draft):
+            return
+        choice, offer = await self.choice(draft), await self._services.offers.now()
+        times = {
+            name: await self._estimates.of_new_order(name, _ORDINARY_FRAMES)
+            for name in choice.engines
+        }
+        await self._put(draft, draft_page(draft, choice, offer, times, self._services.texts))
 
     async def show_below(self, draft: Draft, *, asks_for_face: bool = False) -> None:
         """Show a draft's movements in a new message, and delete the earlier one.
@@ -84,7 +103,8 @@ class DraftCards:
 
     def all_on_page(self, page: int) -> Movement:
         """Return the movement that shows all templates of a page in one video."""
-        return Movement(templates=tuple(one.name for one in on_page(tuple(self._catalogue), page)))
+        shown = shown_together(tuple(self._catalogue), page)
+        return Movement(templates=tuple(one.name for one in shown))
 
     async def _put(self, draft: Draft, content: MessageContent) -> None:
         messenger = self._services.messenger
@@ -112,29 +132,31 @@ class DraftCards:
             return problem_content(draft, error, texts)
         if draft.findings is None:
             is_attended = not (await self._services.offers.now()).is_empty
-            return looking_content(draft, texts, is_attended=is_attended)
+            is_paused = await self._services.people.is_paused_for(draft.person_id)
+            return looking_content(draft, texts, is_attended=is_attended, is_paused=is_paused)
         if not draft.face_boxes and draft.faces:
             return faces_content(draft, texts, (await self._services.offers.now()).max_faces)
         if not draft.face_boxes:
             return grid_content(draft, texts)
-        return movement_content(draft, await self._choice(draft), texts, page)
+        return movement_content(draft, await self.choice(draft), texts, page)
 
-    async def _choice(self, draft: Draft) -> Choice:
-        """Return what can be chosen for a draft now."""
+    async def choice(self, draft: Draft) -> Choice:
+        """Return what can be chosen for a draft now. Raises QueueUnavailable."""
         offer = await self._services.offers.now()
         face_count = len(draft.face_boxes)
         chosen = offer.engine_or_default(draft.engine, face_count)
         return Choice(
-            templates=tuple(self._catalogue),
-            engines=tuple(
-                name
-                for name in offer.engines
-                if (name == chosen or offer.is_for_people(name)) and offer.moves(name, face_count)
+            templates=tuple(
+                one
+                for one in self._catalogue
+                if offer.takes_own_templates or not isinstance(one, StoredTemplate)
             ),
+            engines=offer.choosable(chosen, face_count),
             buttons={name: info.button for name, info in offer.known.items()},
             engine=chosen,
             shows_all=offer.shows_all is not None,
             takes_voices=offer.takes_voices,
+            is_paused=await self._services.people.is_paused_for(draft.person_id),
         )
 
     async def _picture(self, draft: Draft) -> bytes | None:

@@ -16,7 +16,7 @@ from jobs.errors import AnimatoError, UserError
 from jobs.findings import VOICE_MAX_S
 from jobs.service_errors import TooManyPhotos
 from jobs.show_all import MAX_TILES
-from jobs.templates import Template
+from jobs.templates import StoredTemplate, Template
 
 _COLUMNS = 3  # as in the animation of a page
 _COLUMNS_OF_LONG_LABELS, _LONG_LABEL = 2, 14
@@ -43,6 +43,7 @@ class Choice:
         engine: the chosen one.
         shows_all: whether several movements can be shown in one animation.
         takes_voices: whether the face can say a recording.
+        is_paused: whether no orders are taken from this person now.
     """
 
     templates: Sequence[Template]
@@ -51,6 +52,7 @@ class Choice:
     engine: str | None = None
     shows_all: bool = False
     takes_voices: bool = True
+    is_paused: bool = False
 
 
 def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
@@ -76,8 +78,21 @@ def thanks_content(_: Texts) -> MessageContent:
     return MessageContent(_("Thank you. Now send me a photo with a face."))
 
 
-def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> MessageContent:
-    """The files are being looked at; `is_attended`: whether a worker is online."""
+def paused_text(_: Texts) -> str:
+    """What is said before an order is refused for that reason."""
+    return _("⏸ The owner has paused new videos. You can choose already, and order later.")
+
+
+def looking_content(
+    draft: Draft, _: Texts, *, is_attended: bool = True, is_paused: bool = False
+) -> MessageContent:
+    """The files are being looked at.
+
+    Args:
+        draft: the draft.
+        is_attended: whether a worker is online.
+        is_paused: whether no orders are taken from this person now.
+    """
     if not is_attended:
         text = _(
             "No worker is online right now. Your photo is kept; I continue as soon as one is back."
@@ -88,6 +103,8 @@ def looking_content(draft: Draft, _: Texts, *, is_attended: bool = True) -> Mess
         text = _("Looking at your photo and your clip ...")
     else:
         text = _("Looking at your photo ...")
+    if is_paused:
+        text = f"{text}\n{paused_text(_)}"
     return MessageContent(text, (_drop_row(draft, _),))
 
 
@@ -163,13 +180,15 @@ def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> M
     if not choice.engines:
         offline = _("No worker is online right now. Your order will wait for one.")
         text = f"{offline}\n{text}"
+    if choice.is_paused:
+        text = f"{paused_text(_)}\n{text}"
     return MessageContent(
         _after_warnings(draft, text, _), movement_keyboard(draft, choice, _, page)
     )
 
 
 def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> Keyboard:
-    """The buttons for movements on pages, own files, all in one, the engine, and closing.
+    """The buttons for movements on pages, own files, all in one, more choices, and closing.
 
     The movement that was chosen before the warnings comes first, as does the draft's clip or
     recording.
@@ -190,9 +209,8 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
         own.append(_tap(draft, voice_label, ButtonAction.OWN_LEAD, ASK_FOR_VOICE))
     rows: list[tuple[Button, ...]] = [(button,) for button in first]
     rows += [*_movement_rows(draft, choice, page), tuple(own), _show_all(draft, choice, _, page)]
-    if len(choice.engines) > 1:
-        rows.append(tuple(_engine(draft, engine, choice, _) for engine in choice.engines))
-    return (*filter(None, rows), _drop_row(draft, _))
+    more = _tap(draft, _("⋯ More"), ButtonAction.OPTION, "page")
+    return (*filter(None, rows), (more, *_drop_row(draft, _)))
 
 
 def ask_for_clip(clip_s: float, _: Texts, *, in_group: bool) -> str:
@@ -233,6 +251,11 @@ def on_page(templates: Sequence[Template], page: int) -> Sequence[Template]:
     return templates[first : first + MAX_TILES]
 
 
+def shown_together(templates: Sequence[Template], page: int) -> Sequence[Template]:
+    """Return those of a page that one animation can show; workers know only shipped ones."""
+    return [one for one in on_page(templates, page) if not isinstance(one, StoredTemplate)]
+
+
 def _existing(page: int, templates: Sequence[Template]) -> int:
     return min(max(page, 0), _page_count(templates) - 1)
 
@@ -260,11 +283,12 @@ def _movement_rows(draft: Draft, choice: Choice, page: int) -> list[tuple[Button
 
 def _show_all(draft: Draft, choice: Choice, _: Texts, page: int) -> tuple[Button, ...]:
     """The button for all movements of a page in one animation."""
-    if not (choice.shows_all and choice.templates):
+    together = shown_together(choice.templates, page)
+    if not (choice.shows_all and together):
         return ()
     label = _("✨ Show me all")
     if _page_count(choice.templates) > 1:
-        label = _("✨ Show me all {count}", count=len(on_page(choice.templates, page)))
+        label = _("✨ Show me all {count}", count=len(together))
     number = str(_existing(page, choice.templates))
     return (_tap(draft, label, ButtonAction.SHOW_ALL, number),)
 
@@ -292,13 +316,6 @@ def label_of(template: Template) -> str:
 
 def _movement(draft: Draft, template: Template) -> Button:
     return _tap(draft, label_of(template), ButtonAction.TEMPLATE, template.name)
-
-
-def _engine(draft: Draft, engine: str, choice: Choice, _: Texts) -> Button:
-    button = choice.buttons.get(engine)
-    label = f"{_(button)} ({engine})" if button else engine
-    mark = "✓ " if engine == choice.engine else ""
-    return _tap(draft, f"{mark}{label}", ButtonAction.ENGINE, engine)
 
 
 def _after_warnings(draft: Draft, text: str, _: Texts) -> str:

@@ -12,6 +12,7 @@ from functools import partial
 from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import WAITING_LEAD, consent_content, thanks_content
+from bot.drafts.choices import Choices
 from bot.drafts.draft import Draft, DraftProblem
 from bot.drafts.draft_store import Conversation, InChat, new_draft
 from bot.drafts.intake import Intake, check_size
@@ -45,24 +46,28 @@ class ServiceTerms:
         owner: the owner's contact; may be empty.
         retain_input_h: how long photos, clips and recordings are kept after the last tap, h.
         retain_result_h: how long results are kept after they were sent, h.
-        clip_s: the part of a clip that is used, s.
+        backup_days: how long the owner keeps backups; 0: there are none.
         file_bytes: the size of the largest file.
     """
 
     owner: str
     retain_input_h: float
     retain_result_h: float
-    clip_s: float
     file_bytes: int
+    backup_days: int = 0
 
-    def check(self, file: MediaFile) -> None:
+    def check(self, file: MediaFile, clip_s: float) -> None:
         """Raise if a file is refused before it is downloaded.
+
+        Args:
+            file: the file.
+            clip_s: the part of a clip that is used, s.
 
         Raises:
             MediaTooLarge, ClipTooLong, SoundTooLong: it is too large or too long.
         """
         check_size(file, file.size_bytes or 0, self.file_bytes)
-        duration_s, limit_s = file.duration_s or 0.0, LONG_CLIP * self.clip_s
+        duration_s, limit_s = file.duration_s or 0.0, LONG_CLIP * clip_s
         if file.is_voice and duration_s > VOICE_MAX_S:
             raise SoundTooLong(name=file.name, limit_s=VOICE_MAX_S)
         if not file.is_voice and duration_s > limit_s:
@@ -173,7 +178,8 @@ class MediaHandler:
         asked = await self._asking_draft(incoming)
         draft = asked or await self._fresh_draft(conversation)
         if draft is not None:
-            await self.set_lead(draft, lead)
+            is_wanted = conversation.wants_lead == draft.draft_id
+            await self.set_lead(draft, lead, orders=is_wanted)
             # A lead that was not asked for may also be meant for the next photo.
             kept = None if asked else lead
             await services.drafts.update_conversation(
@@ -183,24 +189,43 @@ class MediaHandler:
         await services.drafts.update_conversation(incoming, lead=lead)
         await self._ask_for_photo(incoming, conversation, lead)
 
-    async def set_lead(self, draft: Draft, lead: MediaFile | None) -> None:
-        """Replace or remove a draft's lead and look at it again; its card moves to the bottom."""
+    async def set_lead(
+        self,
+        draft: Draft,
+        lead: MediaFile | None,
+        choices: Choices | None = None,
+        *,
+        orders: bool = False,
+    ) -> None:
+        """Replace or remove a draft's lead and look at it again; its card moves to the bottom.
+
+        Args:
+            draft: the draft.
+            lead: its clip or recording; None: none any more.
+            choices: the draft's new choices, perhaps another part of the clip; None: the defaults
+                for a new clip.
+            orders: whether it is ordered as soon as it is looked at, as it was asked for.
+        """
         services = self._services
-        if draft.lead != lead:
+        wanted = choices or draft.choices.model_copy(update={"clip_start_s": 0.0})
+        if draft.lead != lead or draft.choices != wanted:
             has_order = await self._draft_cards.is_ordered(draft)
             if draft.card is not None and not has_order:
                 await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
             def with_lead(now: Draft) -> Draft:
-                if now.lead == lead:
+                if now.lead == lead and now.choices == wanted:
                     return now
                 fresh = now.shown_again() if has_order else now
                 # The photo is the same, and so is the chosen face.
                 return fresh.renewed(
                     lead=lead,
+                    choices=wanted,
                     card=None,
                     movement=None,
+                    orders_lead=orders,
                     reserved_number=None,
+                    reserved_choices=None,
                     face_boxes=now.face_boxes,
                 )
 
@@ -225,7 +250,7 @@ class MediaHandler:
         """Raise `UserError` if a file is refused before it is downloaded."""
         if file.is_voice and not (await self._services.offers.now()).takes_voices:
             raise VoicesNotTaken
-        self.terms.check(file)
+        self.terms.check(file, (await self._services.limits.now()).clip_s)
 
     async def _continue_agreed(self, owner: InChat) -> None:
         """Continue the drafts that waited for the terms, and delete the remaining questions."""

@@ -1,11 +1,12 @@
 """Handles taps on buttons: each is answered at once, and takes effect once if it is repeated."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
+from bot.conversation.draft_tap import DraftTap, DraftTapHandler, order_answer
 from bot.conversation.draft_text import (
     ALL_FACES,
     ASK_FOR_VOICE,
@@ -16,6 +17,14 @@ from bot.conversation.draft_text import (
     ask_for_voice,
 )
 from bot.conversation.media_handler import MediaHandler
+from bot.conversation.more_taps import MoreTaps
+from bot.conversation.permissions import (
+    DRAFT_GONE,
+    OLD_KEYBOARD,
+    ONLY_ON_NEWEST_KEYBOARD,
+    Permissions,
+    is_of_chat,
+)
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id_of, forget_draft
 from bot.error_text import error_text
@@ -26,8 +35,6 @@ from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.offers import NoEngine
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import ResultFiles
-from bot.orders.strength import LESS, MORE
-from bot.people import Role
 from bot.services import Services
 from jobs.engines import current_name
 from jobs.errors import UserError
@@ -36,33 +43,10 @@ from jobs.service_errors import RecordError
 from jobs.wish import Movement
 
 _OLD_BUTTON = "This button is too old. Send the photo again."
-_DRAFT_GONE = "This photo is not kept any more. Send it again."
-_OTHERS_CARD = "Only the person who asked can use these buttons."
-_OTHERS_CARD_IN_GROUP = (
-    "Only the person who asked, or an admin of this group, can use these buttons."
-)
 _ORDERED = "You have ordered this already."
-_OLD_KEYBOARD = "These buttons are out of date: use the newest ones for this photo."
-# Taps on these are refused if their keyboard is not the newest one.
-_ONLY_ON_NEWEST_KEYBOARD = {
-    ButtonAction.FACE,
-    ButtonAction.CELL,
-    ButtonAction.PAGE,
-    ButtonAction.SHOW_ALL,
-    ButtonAction.CONTINUE,
-}
 # TEMPLATE and OWN_LEAD check the number themselves.
-_ON_DRAFT_KEYBOARD = {*_ONLY_ON_NEWEST_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_LEAD}
+_ON_DRAFT_KEYBOARD = {*ONLY_ON_NEWEST_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_LEAD}
 _WITHOUT_DRAFT = (ButtonAction.CONSENT, ButtonAction.PROFILE_PHOTO)
-
-
-@dataclass(frozen=True)
-class DraftTap:
-    """A tap on a draft's button, and the draft."""
-
-    incoming: IncomingTap
-    button: ButtonData
-    draft: Draft
 
 
 class Taps:
@@ -82,7 +66,10 @@ class Taps:
         self._follow_up_orders = follow_up_orders
         self._draft_cards = draft_cards
         self._files = ResultFiles(services)
-        self._handlers: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
+        self._permissions = Permissions(services)
+        more = MoreTaps(services, media_handler, follow_up_orders, draft_cards)
+        self._handlers: dict[ButtonAction, DraftTapHandler] = {
+            **more.handlers,
             ButtonAction.FACE: self._choose_face,
             ButtonAction.CELL: self._choose_cell,
             ButtonAction.PAGE: self._turn_page,
@@ -119,9 +106,12 @@ class Taps:
             # The number has risen since, but this keyboard is still the draft's card: the tap
             # counts as its order.
             draft = draft.model_copy(update={"number": button.number})
-        refusal = await self._refusal(incoming, button, draft) if draft else None
+        refusal = await self._permissions.refusal(incoming, button, draft) if draft else None
         if refusal is not None:
             return self._refuse(refusal)
+        if draft is not None and is_of_chat(draft):
+            # Whoever taps agrees for the anonymous admin, or the channel, that asked.
+            incoming = replace(incoming, person_id=draft.person_id)
         if draft is None or button.action in _WITHOUT_DRAFT:
             return self._without_draft(incoming, button)
         return await self._of_draft(DraftTap(incoming, button, draft))
@@ -146,32 +136,6 @@ class Taps:
     def _refuse(self, sentence: str) -> TapAnswer:
         return TapAnswer(self._services.texts(sentence), is_alert=True)
 
-    async def _refusal(self, incoming: IncomingTap, button: ButtonData, draft: Draft) -> str | None:
-        """Return why a tap is refused, a msgid; None if it is not."""
-        if (
-            button.action in (ButtonAction.CANCEL, ButtonAction.CONSENT)
-            and draft.person_id == incoming.person_id
-        ):
-            return None  # in any chat: /cancel lists all orders of a person
-        if draft.chat_id != incoming.chat_id:
-            return _DRAFT_GONE
-        is_personal = button.action in (ButtonAction.CONSENT, ButtonAction.STRENGTH)
-        if is_personal and draft.person_id != incoming.person_id:
-            return _OTHERS_CARD
-        if not await self._may_use(draft, incoming.person_id):
-            return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
-        is_old = button.action in _ONLY_ON_NEWEST_KEYBOARD and button.number != draft.number
-        return _OLD_KEYBOARD if is_old else None
-
-    async def _may_use(self, draft: Draft, person_id: int) -> bool:
-        if (
-            draft.person_id == person_id
-            or await self._services.people.role(person_id) is Role.ADMIN
-        ):
-            return True
-        is_chat_admin = self._services.messenger.is_chat_admin
-        return draft.is_group and await is_chat_admin(draft.chat_id, person_id)
-
     # --- without a draft --------------------------------------------------------------------------
 
     def _without_draft(self, incoming: IncomingTap, button: ButtonData) -> TapAnswer:
@@ -185,7 +149,7 @@ class Taps:
                 return TapAnswer(then=partial(self._take_profile_photo, incoming))
             case ButtonAction.DROP | ButtonAction.DELETE:
                 return TapAnswer(_("It is already deleted."))
-        return self._refuse(_DRAFT_GONE)
+        return self._refuse(DRAFT_GONE)
 
     async def _take_profile_photo(self, incoming: IncomingTap) -> None:
         message = IncomingMessage(
@@ -241,7 +205,9 @@ class Taps:
         if await self._services.order_cards.read(draft.order_id_of(tap.button.number)) is not None:
             placed = await self._follow_up_orders.use_engine(draft, tap.button.number, engine)
             return self._answer(draft, placed)
-        return self._show(await self._services.drafts.update(draft, engine=engine))
+        draft = await self._services.drafts.update(draft, engine=engine)
+        show = partial(self._draft_cards.show_more, draft.draft_id)
+        return TapAnswer(then=show, only_shows=True)
 
     async def _look_again(self, tap: DraftTap) -> TapAnswer:
         """Look at the photo without the clip, or at the same files again."""
@@ -265,7 +231,7 @@ class Taps:
                 return TapAnswer(_("It is in use already, or too old. Send it again."))
             return TapAnswer(then=partial(self._take_waiting_lead, draft, conversation.lead))
         if tap.button.number != draft.number:
-            return self._refuse(_OLD_KEYBOARD)
+            return self._refuse(OLD_KEYBOARD)
         movement = draft.findings.own_movement if draft.findings else None
         if movement is not None and tap.button.argument == FOLLOW:
             return await self._place(_choosing(draft, movement))
@@ -282,7 +248,7 @@ class Taps:
         if is_voice:
             text = ask_for_voice(_, in_group=draft.is_group)
         else:
-            seconds = self._media_handler.terms.clip_s
+            seconds = (await self._services.limits.now()).clip_s
             text = ask_for_clip(seconds, _, in_group=draft.is_group)
         sent = await self._services.messenger.send(draft.target, MessageContent(text))
         await drafts.note_message(draft.chat_id, sent, draft.draft_id)
@@ -295,7 +261,7 @@ class Taps:
             known = await self._services.order_cards.read(draft.order_id_of(number))
             if known is not None:
                 return TapAnswer(self._services.texts(_ORDERED))
-            return self._refuse(_OLD_KEYBOARD)
+            return self._refuse(OLD_KEYBOARD)
         movement = Movement(template=tap.button.argument)
         return await self._place(_choosing(draft, movement))
 
@@ -320,9 +286,7 @@ class Taps:
         return self._answer(tap.draft, placed)
 
     async def _another_strength(self, tap: DraftTap) -> TapAnswer:
-        if tap.button.argument not in (MORE, LESS):
-            return TapAnswer()
-        placed = await self._follow_up_orders.another_strength(
+        placed = await self._follow_up_orders.varied(
             tap.draft, tap.button.number, tap.button.argument
         )
         return self._answer(tap.draft, placed)
@@ -347,11 +311,7 @@ class Taps:
         return self._answer(draft, placed)
 
     def _answer(self, draft: Draft, placed: PlacedOrder) -> TapAnswer:
-        _ = self._services.texts
-        if placed.card is None:
-            show = partial(self._draft_cards.show, draft.draft_id)
-            return TapAnswer(_("One moment: I am fetching the photo again."), then=show)
-        return TapAnswer("" if placed.is_new else _(_ORDERED))
+        return order_answer(draft, placed, self._draft_cards, self._services.texts)
 
     # --- the end ----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import Field, JsonValue
 
+from bot.drafts.choices import Choices
 from bot.gateway.messenger import CardMessage, ChatTarget
 from bot.gateway.updates import MediaFile
 from bot.record_store import STORED_NAMES, BotRecord
@@ -45,7 +46,8 @@ class Draft(BotRecord):
         chat_id: its chat.
         order_chat_id: the chat id in the ids of its orders: a group's first id if it has changed
             since; None: `chat_id`.
-        person_id: its owner.
+        person_id: its owner; negative: a chat, whose anonymous admin or channel asked.
+        photo_author_id: who had sent the photo if somebody else asked for it; or None.
         message_id: the person's message that results reply to.
         thread_id: the topic of a forum, or None.
         number: number of its next order; rises whenever its keyboard is shown again.
@@ -57,9 +59,12 @@ class Draft(BotRecord):
         problem: why this revision cannot be used, or None.
         face_boxes: the faces that will move, px of the normalised photo; empty until chosen.
         movement: what to order as soon as everything is chosen, or None.
+        orders_lead: whether the lead becomes that movement as soon as it is looked at.
         reserved_number: number of the order that this becomes; None: `number`.
         engine: the chosen engine, or None for the default.
         options: of the engine, by name.
+        choices: what else was chosen for the next orders.
+        reserved_choices: the choices of the order that this becomes; None: `choices`.
     """
 
     schema_version: int = 2
@@ -69,6 +74,8 @@ class Draft(BotRecord):
     chat_id: int
     order_chat_id: int | None = None
     person_id: int
+    # Not written if None, since the version before does not know it.
+    photo_author_id: int | None = Field(default=None, exclude_if=lambda found: found is None)
     message_id: int
     photo: MediaFile
     thread_id: int | None = None
@@ -80,9 +87,13 @@ class Draft(BotRecord):
     problem: DraftProblem | None = None
     face_boxes: tuple[CropBox, ...] = ()
     movement: Movement | None = None
+    # Not written if false, since bots of the version before do not know it.
+    orders_lead: bool = Field(default=False, exclude_if=lambda orders: not orders)
     reserved_number: int | None = Field(default=None, ge=1)
     engine: EngineName | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
+    choices: Choices = Field(default=Choices(), exclude_if=lambda choices: choices == Choices())
+    reserved_choices: Choices | None = Field(default=None, exclude_if=lambda choices: not choices)
 
     @property
     def is_group(self) -> bool:
@@ -118,12 +129,18 @@ class Draft(BotRecord):
         return self.findings.faces if self.findings else ()
 
     def with_reserved_number(self) -> Self:
-        """Return the draft with the number of the order that it becomes."""
-        return self.model_copy(update={"number": self.reserved_number or self.number})
+        """Return the draft with the number and the choices of the order that it becomes."""
+        number, choices = self.reserved_number or self.number, self.reserved_choices or self.choices
+        return self.model_copy(update={"number": number, "choices": choices})
 
     def without_movement(self, **changes: object) -> Self:
         """Return the draft with no movement to order."""
-        nothing = {"movement": None, "reserved_number": None}
+        nothing = {
+            "movement": None,
+            "orders_lead": False,
+            "reserved_number": None,
+            "reserved_choices": None,
+        }
         return self.model_copy(update={**nothing, "options": {}, **changes})
 
     def shown_again(self) -> Self:

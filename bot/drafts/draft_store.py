@@ -202,6 +202,8 @@ async def forget_draft(services: Services, draft_id: str) -> None:
 def _moved(draft: Draft, new: int) -> Draft:
     """Return the draft with its group's new id; the ids of its orders stay."""
     changes = {"chat_id": new, "order_chat_id": draft.order_chat_id or draft.chat_id, "card": None}
+    if draft.person_id == draft.chat_id:
+        changes["person_id"] = new  # an anonymous admin of the group asked
     return draft.model_copy(update=changes)
 
 

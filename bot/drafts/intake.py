@@ -9,6 +9,7 @@ import asyncio
 import re
 from pathlib import PurePosixPath
 
+from pydantic import Field
 from telegram.error import BadRequest, NetworkError, RetryAfter
 
 from bot.drafts.draft import Draft
@@ -25,6 +26,7 @@ from jobs.queues.keys import INTAKE, LOOK
 from jobs.queues.queue_worker import WorkRules
 from jobs.service_errors import FileLost, TelegramSilent
 from jobs.tasks import end_tasks
+from jobs.wish import Seconds
 
 INTAKE_RULES = WorkRules(max_concurrent=4, most_stalls=1000)
 
@@ -51,6 +53,7 @@ class IntakeJob(BotRecord):
         person_id: who sent them.
         photo: the photo.
         lead: the clip or the recording, or None.
+        clip_start_s: where the part of the clip that is used begins, s.
     """
 
     draft_id: DraftId
@@ -59,6 +62,7 @@ class IntakeJob(BotRecord):
     person_id: int
     photo: MediaFile
     lead: MediaFile | None = None
+    clip_start_s: Seconds = Field(default=0.0, exclude_if=lambda start_s: not start_s)
 
 
 class Intake:
@@ -86,6 +90,7 @@ class Intake:
             person_id=draft.person_id,
             photo=draft.photo,
             lead=draft.lead,
+            clip_start_s=draft.choices.clip_start_s,
         )
         await self._services.queues.send(draft.job(INTAKE), job, draft.person_id, PHOTO_LIMITS)
 
@@ -122,6 +127,8 @@ class Intake:
             photo_key=photo_key,
             clip_key=None if is_voice else further_key,
             voice_key=further_key if is_voice else None,
+            clip_s=(await self._services.limits.changed()).clip_s if job.lead else None,
+            clip_start_s=0.0 if is_voice else job.clip_start_s,
         )
         await self._services.queues.send(look.ref, look, job.person_id, follows=assignment.ref)
 

@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import IntEnum, unique
 from typing import Any, TypeAlias
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -33,6 +34,7 @@ from telegram.ext import Application, ContextTypes
 
 from bot.gateway.inbox import Inbox, UnreadableUpdate
 from bot.gateway.polling import PollingBot, PollingHealth
+from bot.gateway.update_processor import taking
 from bot.gateway.webhook import Webhook
 from jobs.errors import OperatorError
 from jobs.service_errors import QueueUnavailable, StoreUnavailable
@@ -54,6 +56,21 @@ _TEMPORARY = (
     RetryAfter,
     InvalidToken,  # not the update's fault
 )
+
+
+@unique
+class Turn(IntEnum):
+    """The groups of handlers, in their order; of each group, only one handler sees an update.
+
+    So the handlers that check every update need a group each: two in one would leave one unasked.
+    """
+
+    LANGUAGE = -4
+    FLOOD_GUARD = -3
+    GUARD = -2
+    ASKED_CLIPS = -1
+    USUAL = 0  # python-telegram-bot's default
+    AFTERWARDS = 1
 
 
 @dataclass(frozen=True)
@@ -190,7 +207,7 @@ class BotApplication(_Base):
 
     async def _try(self, update: Update) -> Exception | None:
         """Run the handlers once. Return their error, if any."""
-        async with self._slots:
+        async with taking(self._slots):
             self._errors[update.update_id] = None
             try:
                 await super().process_update(update)

@@ -12,7 +12,7 @@ from telegram import (
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, TelegramError
 
 from bot.gateway.connection import NOT_KNOWN, bot_of
-from bot.gateway.messenger import OutgoingVideo
+from bot.gateway.outgoing import OutgoingVideo
 from bot.gateway.polling import PollingBot
 from bot.gateway.round_trip import Trip, round_trips
 from bot.people import People

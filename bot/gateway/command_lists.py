@@ -103,12 +103,14 @@ def private_commands(_: Texts) -> Commands:
     """For everybody, in private."""
     return (
         ("templates", _("The movements")),
+        ("history", _("Your last videos")),
         ("queue", _("Your orders")),
         ("cancel", _("Cancel an order")),
         ("help", _("What works well, and which files I accept")),
         ("language", _("The language I speak")),
         ("settings", _("Your settings")),
         ("privacy", _("What is stored, and for how long")),
+        ("delete_me", _("Delete everything about you")),
         ("about", _("About this bot, and licences")),
     )
 
@@ -140,6 +142,11 @@ def owner_commands(_: Texts) -> Commands:
         ("allow", _("Give people access")),
         ("ban", _("Ban people")),
         ("unban", _("Unban people")),
+        ("limits", _("How much people may order")),
+        ("stats", _("The last day and week in numbers")),
+        ("broadcast", _("Write to everybody who uses the bot")),
+        ("add_template", _("Add a movement: send it with a clip")),
+        ("templates_admin", _("Rename, hide or remove your movements")),
     )
 
 

@@ -4,33 +4,37 @@ Droppable calls fail if their chat has no room; all others wait. Harmless errors
 that changes nothing or a message that is gone, are ignored.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
-    InputFile,
+    InputMediaAnimation,
     InputMediaPhoto,
     Message,
     ReplyParameters,
+    SwitchInlineQueryChosenChat,
 )
 from telegram.constants import ChatMemberStatus
-from telegram.error import BadRequest, ChatMigrated, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 from telegram.ext import ExtBot
 
-from bot.callback_data import ButtonData
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.outgoing import OutgoingVideo, SentVideo, sent_video, video_call
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.gateway.sent_messages import SentMessages
 from jobs.model import Value
 
 _ANSWER_CHARACTERS = 200  # what Telegram allows
 DROPPABLE = {"droppable": True}
+SEEN_EMOJI, DONE_EMOJI = "👀", "👍"
+"""Reactions."""
+_MOST_DELETED = 100  # by one call
 # Telegram's error texts.
 _UNCHANGED = "not modified"
 _GONE = ("message to edit not found", "message can't be edited", "message to delete not found")
@@ -52,12 +56,24 @@ class ChatTarget:
     reply_to: int | None = None
 
 
+_NO_DATA = ButtonData(ButtonAction.MORE)
+
+
 @dataclass(frozen=True)
 class Button:
-    """A button under a message."""
+    """A button under a message.
+
+    Attributes:
+        text: its label.
+        data: what a tap sends, unless it does one of the following.
+        share: chooses a chat, and begins this inline query there; None: it does not.
+        url: opens this address; empty: it does not.
+    """
 
     text: str
-    data: ButtonData
+    data: ButtonData = _NO_DATA
+    share: str | None = None
+    url: str = ""
 
 
 Keyboard = tuple[tuple[Button, ...], ...]
@@ -80,30 +96,6 @@ class MessageContent:
 
     text: str
     keyboard: Keyboard = ()
-
-
-@dataclass(frozen=True)
-class OutgoingVideo:
-    """A video to send.
-
-    Attributes:
-        media: the file.
-        width: px.
-        height: px.
-        duration_s: how long it plays, s.
-        has_sound: a video without sound is sent as an animation, which loops.
-        file_name: shown when the file is saved.
-        thumbnail: a JPEG of at most 320 px and 200 kB, or None. Telegram makes none for videos
-            over 10 MB.
-    """
-
-    media: Path
-    width: int
-    height: int
-    duration_s: float
-    has_sound: bool
-    file_name: str
-    thumbnail: Path | None = None
 
 
 class CardMessage(Value):
@@ -142,6 +134,7 @@ class Messenger:
 
     Attributes:
         around_text: wraps the sending of every text; gets the chat and the call that sends.
+        sent_messages: notes each message, or None.
     """
 
     def __init__(
@@ -152,6 +145,7 @@ class Messenger:
         self.bot = bot
         self._migrated = migrated
         self.around_text: Callable[[int, SendText], Awaitable[int]] | None = None
+        self.sent_messages: SentMessages | None = None
 
     async def send(
         self, target: ChatTarget, content: MessageContent, *, droppable: bool = False
@@ -184,43 +178,15 @@ class Messenger:
 
     async def send_video(
         self, target: ChatTarget, video: OutgoingVideo, content: MessageContent
-    ) -> int:
-        """Send a video that plays in the chat; return the message's id.
+    ) -> SentVideo:
+        """Send a video in its form; return the ids of message and file.
 
         Raises:
             ChatBusy: the rate limit leaves no room now.
         """
-        facts: dict[str, Any] = {
-            "width": video.width,
-            "height": video.height,
-            "duration": round(video.duration_s),
-            "caption": content.text,
-            "reply_markup": markup(content.keyboard),
-        }
-        media = await _media(video)
-        if video.thumbnail is not None:
-            facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
-        if video.has_sound:
-            facts["supports_streaming"] = True
-            send = partial(self.bot.send_video, video=media)
-        else:
-            send = partial(self.bot.send_animation, animation=media)
-        return (await self._send(target, send, droppable=True, **facts)).message_id
-
-    async def send_file(
-        self, target: ChatTarget, video: OutgoingVideo, content: MessageContent
-    ) -> int:
-        """Send a video as a file, which Telegram leaves unchanged; see `send_video`."""
-        message = await self._send(
-            target,
-            self.bot.send_document,
-            droppable=True,
-            document=await _media(video),
-            caption=content.text,
-            disable_content_type_detection=True,
-            reply_markup=markup(content.keyboard),
-        )
-        return message.message_id
+        call = await video_call(self.bot, video, content.text)
+        keyboard = markup(content.keyboard)
+        return sent_video(await self._send(target, call, droppable=True, reply_markup=keyboard))
 
     async def edit(
         self, chat_id: int, card: CardMessage, content: MessageContent, *, droppable: bool = False
@@ -238,12 +204,26 @@ class Messenger:
             change = self.bot.edit_message_text(text=content.text, **which)
         return await _harmless(self._edit(chat_id, change))
 
+    async def edit_keyboard(self, chat_id: int, message_id: int, keyboard: Keyboard) -> bool:
+        """Change only the buttons of a message. Return False if it is gone."""
+        change = self.bot.edit_message_reply_markup(
+            chat_id=chat_id, message_id=message_id, reply_markup=markup(keyboard)
+        )
+        return await _harmless(change)
+
     async def edit_media(
-        self, chat_id: int, card: CardMessage, picture: bytes, content: MessageContent
+        self,
+        chat_id: int,
+        card: CardMessage,
+        media: bytes,
+        content: MessageContent,
+        *,
+        is_animation: bool = False,
     ) -> CardMessage | None:
-        """Put a picture into a message. Return None if the message is gone."""
+        """Put a picture or an animation into a message. Return None if the message is gone."""
+        kind = InputMediaAnimation if is_animation else InputMediaPhoto
         change = self.bot.edit_message_media(
-            InputMediaPhoto(picture, caption=content.text),
+            kind(media, caption=content.text),
             chat_id=chat_id,
             message_id=card.message_id,
             reply_markup=markup(content.keyboard),
@@ -253,6 +233,13 @@ class Messenger:
     async def delete(self, chat_id: int, message_id: int) -> bool:
         """Delete a message. Return False if it is gone already."""
         return await _harmless(self.bot.delete_message(chat_id, message_id))
+
+    async def delete_all(self, chat_id: int, message_ids: Sequence[int]) -> None:
+        """Delete messages; those that are gone or too old are left out."""
+        for start in range(0, len(message_ids), _MOST_DELETED):
+            batch = message_ids[start : start + _MOST_DELETED]
+            with suppress(BadRequest, Forbidden):
+                await self.bot.delete_messages(chat_id, batch)
 
     async def answer(self, query_id: str, text: str = "", *, is_alert: bool = False) -> None:
         """Answer a tap; ignore that it is too old. A text that is too long is cut off."""
@@ -273,10 +260,22 @@ class Messenger:
                 rate_limit_args=DROPPABLE,
             )
 
+    async def react(self, chat_id: int, message_id: int, emoji: str) -> None:
+        """React to a message, if there is room and the chat allows it: a receipt without a text."""
+        with suppress(TelegramError):
+            await self.bot.set_message_reaction(
+                chat_id, message_id, emoji, rate_limit_args=DROPPABLE
+            )
+
     def closed_s(self, chat_id: int) -> float:
         """Return the least time that a message to a chat must wait now, s."""
         limiter = self.bot.rate_limiter
         return limiter.closed_s(chat_id) if isinstance(limiter, ChatRateLimiter) else 0.0
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the bot is in inline mode, which its owner turns on at @BotFather."""
+        return bool(self.bot.supports_inline_queries)
 
     async def ask_for_answer(self) -> None:
         """Raise TelegramError unless Telegram answers."""
@@ -327,6 +326,8 @@ class Messenger:
             message = await send(chat_id=error.new_chat_id, **what)
         if isinstance(message, bool):
             raise ChatBusy(self.closed_s(target.chat_id))
+        if self.sent_messages is not None:
+            await self.sent_messages.note(message.chat.id, message.message_id)
         return message
 
     async def _edit(self, chat_id: int, change: Coroutine[Any, Any, Message | bool]) -> None:
@@ -346,12 +347,22 @@ class _Whole(BytesIO):
 
 def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
     """Return the keyboard as Telegram's object; None for one without buttons."""
-    rows = [
-        [InlineKeyboardButton(one.text, callback_data=one.data.encode()) for one in row]
-        for row in keyboard
-        if row
-    ]
+    rows = [[_as_telegram(button) for button in row] for row in keyboard if row]
     return InlineKeyboardMarkup(rows) if rows else None
+
+
+def _as_telegram(button: Button) -> InlineKeyboardButton:
+    if button.url:
+        return InlineKeyboardButton(button.text, url=button.url)
+    if button.share is not None:
+        anywhere = SwitchInlineQueryChosenChat(
+            button.share,
+            allow_user_chats=True,
+            allow_group_chats=True,
+            allow_channel_chats=True,
+        )
+        return InlineKeyboardButton(button.text, switch_inline_query_chosen_chat=anywhere)
+    return InlineKeyboardButton(button.text, callback_data=button.data.encode())
 
 
 async def _harmless(call: Coroutine[Any, Any, Any]) -> bool:
@@ -366,8 +377,3 @@ async def _harmless(call: Coroutine[Any, Any, Any]) -> bool:
             return False
         raise
     return True
-
-
-async def _media(video: OutgoingVideo) -> InputFile:
-    content = await asyncio.to_thread(video.media.read_bytes)
-    return InputFile(content, filename=video.file_name)

@@ -19,7 +19,13 @@ from jobs.tasks import end_tasks
 log = logging.getLogger(__name__)
 
 # Without edits: an edited caption would begin a second animation.
-ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
+ALLOWED_UPDATES = (
+    "message",
+    "callback_query",
+    "my_chat_member",
+    "inline_query",
+    "chosen_inline_result",
+)
 _SAID_AGAIN_S = 300.0
 _WAIT_S, _READ_S = 10, 15.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0

@@ -3,13 +3,15 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from telegram import InputFile
 from telegram.ext import ExtBot
 from telegram.helpers import effective_message_type
 
-from bot.gateway.messenger import Messenger, OutgoingVideo
+from bot.gateway.messenger import Messenger
+from bot.gateway.outgoing import OutgoingVideo
 from bot.gateway.rate_limiter import seconds
 
 ANIMATION, VIDEO, DOCUMENT = "animation", "video", "document"
@@ -68,7 +70,7 @@ async def round_trips(
 
 
 async def _round_trip(bot: "ExtBot[Any]", chat_id: int, kind: str, video: OutgoingVideo) -> Trip:
-    content = await asyncio.to_thread(video.media.read_bytes)
+    content = await asyncio.to_thread(Path(video.media).read_bytes)
     what: dict[str, Any] = {kind: InputFile(content, filename=video.file_name)}
     if kind == DOCUMENT:
         what["disable_content_type_detection"] = True

@@ -154,6 +154,7 @@ class IncomingTap:
         thread_id: the forum topic, or None.
         data: the button's data.
         query_id: the callback query's id, the same if the update is repeated.
+        chat_title: the group's title; empty in private.
     """
 
     chat_id: int
@@ -162,6 +163,7 @@ class IncomingTap:
     thread_id: int | None
     data: str
     query_id: str
+    chat_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,7 @@ def incoming_tap(query: CallbackQuery) -> IncomingTap | None:
         thread_id=thread_id,
         data=query.data,
         query_id=query.id,
+        chat_title=message.chat.title or "",
     )
 
 
@@ -244,6 +247,19 @@ def quoted_media_of(message: Message) -> Media | None:
     """Return the media of the message that this one replies to, in any chat; or None."""
     quoted = message.reply_to_message or message.external_reply
     return media_of(quoted) if quoted else None
+
+
+def quoted_author_of(message: Message) -> int | None:
+    """Return who wrote the message that this one replies to, in the same chat; None for a bot."""
+    quoted = message.reply_to_message
+    if (
+        quoted is None
+        or (sender := quoted.from_user) is None
+        or quoted.sender_chat
+        or sender.is_bot
+    ):
+        return None
+    return sender.id
 
 
 def _unusable(message: Message | ExternalReplyInfo) -> UnusableMedia | None:

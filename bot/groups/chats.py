@@ -1,6 +1,7 @@
 """Chats that change: groups that migrate, and chats that the bot has to leave."""
 
 from bot.drafts.draft_store import DraftStore, forget_draft
+from bot.groups.group_settings import GroupSettingsStore
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.services import Services
@@ -9,8 +10,10 @@ from bot.services import Services
 _UNSHOWN = {"message": None, "reply_to": None, "thread_id": None, "edits": 0}
 
 
-async def move_chat(drafts: DraftStore, order_cards: OrderCards, old: int, new: int) -> None:
-    """Move the drafts and open orders of a migrated group to its new id; may be called again.
+async def move_chat(
+    drafts: DraftStore, order_cards: OrderCards, groups: GroupSettingsStore, old: int, new: int
+) -> None:
+    """Move a migrated group's drafts, open orders and settings to its new id; may be called again.
 
     The ids of orders stay. Messages stay in the old group, where they can neither be edited nor
     replied to.
@@ -18,6 +21,7 @@ async def move_chat(drafts: DraftStore, order_cards: OrderCards, old: int, new: 
     Raises:
         QueueUnavailable: Redis does not answer.
     """
+    await groups.move(old, new)
     await drafts.move(old, new)
     for card in await order_cards.all_unsettled():
         if card.chat_id == old:

@@ -5,7 +5,10 @@ from enum import StrEnum
 from redis.asyncio import Redis
 
 from bot.record_store import BotRecord, RecordStore
-from jobs.queues.keys import group_key
+from jobs.connection import queue_errors
+from jobs.queues.keys import greeted_key, group_key, group_orders_key
+
+_GREETED_S = 86_400
 
 
 class WhoMayAsk(StrEnum):
@@ -35,6 +38,8 @@ class GroupSettingsStore:
     """Reads and changes the settings. Its methods raise QueueUnavailable if Redis fails."""
 
     def __init__(self, redis: Redis, url: str) -> None:
+        self._redis = redis
+        self._url = url
         self._records = RecordStore(redis, url, GroupSettings.read, GroupSettings)
 
     async def read(self, chat_id: int) -> GroupSettings:
@@ -46,3 +51,20 @@ class GroupSettingsStore:
         key = group_key(chat_id)
         changed = await self._records.change(key, lambda known: known.model_copy(update=changes))
         return changed or GroupSettings()
+
+    async def move(self, old: int, new: int) -> None:
+        """Move everything that is stored of a group to its new id; it may be repeated."""
+        with queue_errors(self._url):
+            for key_of in (group_key, group_orders_key, greeted_key):
+                if await self._redis.exists(key_of(old)):
+                    await self._redis.rename(key_of(old), key_of(new))
+
+    async def is_greeted(self, chat_id: int) -> bool:
+        """Whether the bot has explained itself in a group within a day."""
+        with queue_errors(self._url):
+            return bool(await self._redis.exists(greeted_key(chat_id)))
+
+    async def note_greeting(self, chat_id: int) -> None:
+        """Record that the bot has explained itself in a group."""
+        with queue_errors(self._url):
+            await self._redis.set(greeted_key(chat_id), "1", ex=_GREETED_S)

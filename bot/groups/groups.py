@@ -1,21 +1,28 @@
 """Groups: `/animate` as a reply to a photo, or as its caption.
 
-Only messages for the bot are handled, whatever else it can read there.
+Only messages for the bot are handled, whatever else it can read there. With privacy mode on, a bot
+receives commands that name it and replies to its messages; whether a command in a caption counts is
+not documented. So captions are answered, but advised only if the bot receives all messages.
 """
 
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import new_draft
-from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.gateway.messenger import SEEN_EMOJI, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingMessage, LeadMedia, Media, PhotoMedia, UnusableMedia
+from bot.groups.group_settings import WhoMayAsk
+from bot.movements import Movements
 from bot.orders.card_text import cancel_text
+from bot.orders.order_cards import OrderCard
+from bot.orders.order_counts import GroupIsOff
 from bot.orders.ordering import Ordering
 from bot.services import Services
-from bot.texts import Texts
+from bot.texts import Texts, msgid
 from jobs.queues.outcomes import CancelOutcome
-from jobs.templates import Catalogue, Template
+from jobs.templates import Template
 
 ANIMATE = "animate"
 _SHOWN_CHARACTERS = 40
+_ONLY_ADMINS = msgid("In this group, only its admins may ask me for videos.")
 
 
 class Groups:
@@ -26,26 +33,29 @@ class Groups:
         services: Services,
         media_handler: MediaHandler,
         ordering: Ordering,
-        catalogue: Catalogue,
+        catalogue: Movements,
     ) -> None:
         self._services = services
         self._media_handler = media_handler
         self._ordering = ordering
         self._catalogue = catalogue
 
-    async def animate(self, incoming: IncomingMessage, media: Media | None) -> None:
+    async def animate(
+        self, incoming: IncomingMessage, media: Media | None, author_id: int | None = None
+    ) -> None:
         """Begin a draft. A named movement is ordered as soon as a face is chosen.
 
         Args:
             incoming: the command's message; all answers reply to it.
             media: of the message or the one that it replies to, or None.
+            author_id: who sent that other message, or None.
         """
         _ = self._services.texts
         name = " ".join(incoming.text.split()[1:])
         template = self._template(name)
-        if incoming.person_id < 0:
-            text = _("I cannot see who you are. Please write as yourself, not as the group.")
-            await self._media_handler.say(incoming, text)
+        refusal = await self._refusal(incoming)
+        if refusal is not None:
+            await self._media_handler.say(incoming, _(refusal))
         elif isinstance(media, UnusableMedia):
             await self._media_handler.say(incoming, _(media.sentence, name=media.name))
         elif not isinstance(media, PhotoMedia):
@@ -60,7 +70,9 @@ class Groups:
             )
             await self._media_handler.say(incoming, text)
         else:
+            await self._see(incoming)
             draft = new_draft(incoming, media.file, template=template.name if template else None)
+            draft = draft.model_copy(update={"photo_author_id": author_id})
             await self._media_handler.look_at(await self._services.drafts.begin(draft))
 
     async def answer(self, incoming: IncomingMessage, media: Media | None) -> None:
@@ -69,6 +81,7 @@ class Groups:
             return
         draft = await self._services.drafts.draft_of_message(incoming.chat_id, incoming.reply_to)
         if draft is not None and draft.person_id == incoming.person_id:
+            await self._see(incoming)
             await self._media_handler.take_lead(incoming, media.file)
 
     async def help(self, incoming: IncomingMessage) -> None:
@@ -76,16 +89,19 @@ class Groups:
         await self._media_handler.say(incoming, self._how_to())
 
     async def greet(self, chat_id: int) -> None:
-        """Explain the same when the bot joins a group."""
-        await self._services.messenger.send(ChatTarget(chat_id), MessageContent(self._how_to()))
+        """Explain the same when the bot joins a group, once within a day."""
+        groups = self._services.group_settings
+        if not await groups.is_greeted(chat_id):
+            await self._services.messenger.send(ChatTarget(chat_id), MessageContent(self._how_to()))
+            await groups.note_greeting(chat_id)
 
     async def cancel(self, incoming: IncomingMessage) -> None:
         """Cancel the person's orders in this group."""
         _ = self._services.texts
         outcome = [
             await self._ordering.cancel_order(card)
-            for card in await self._ordering.open_orders(incoming.person_id)
-            if card.chat_id == incoming.chat_id
+            for card in await self._services.order_cards.all_open()
+            if card.chat_id == incoming.chat_id and _is_asker(incoming, card)
         ]
         count = sum(one in (CancelOutcome.REMOVED, CancelOutcome.TOLD) for one in outcome)
         text = _("You have no open orders here.")
@@ -95,6 +111,21 @@ class Groups:
             text = cancel_text(outcome[-1], _)
         await self._media_handler.say(incoming, text)
 
+    async def _refusal(self, incoming: IncomingMessage) -> str | None:
+        """Return why nobody, or not this person, may ask in this group, a msgid; else None."""
+        group = await self._services.group_settings.read(incoming.chat_id)
+        if not group.is_on:
+            return GroupIsOff.sentence
+        if group.who_may_ask is WhoMayAsk.EVERYONE or incoming.person_id == incoming.chat_id:
+            return None  # anonymous admins write as the group
+        is_admin = self._services.messenger.is_chat_admin
+        if await is_admin(incoming.chat_id, incoming.person_id):
+            return None
+        return _ONLY_ADMINS
+
+    async def _see(self, incoming: IncomingMessage) -> None:
+        await self._services.messenger.react(incoming.chat_id, incoming.message_id, SEEN_EMOJI)
+
     def _template(self, name: str) -> Template | None:
         """Return the movement of that name or title, in any language, or None."""
         for template in self._catalogue:
@@ -103,7 +134,9 @@ class Groups:
         return None
 
     def _how_to(self) -> str:
-        return how_to_text(self._services.messenger.bot.username, self._services.texts)
+        bot = self._services.messenger.bot
+        sees_all = bool(bot.can_read_all_group_messages)
+        return how_to_text(bot.username, self._services.texts, sees_all=sees_all)
 
 
 def names_of(template: Template) -> tuple[str, ...]:
@@ -111,11 +144,26 @@ def names_of(template: Template) -> tuple[str, ...]:
     return (template.name, *template.title.values())
 
 
-def how_to_text(bot_name: str, _: Texts) -> str:
-    """How to use the bot in a group; commands with `bot_name` arrive in every group."""
-    return _(
-        "Reply to a photo with /{command}@{bot}, or send a photo with that caption, and I bring it "
-        "to life.",
+def how_to_text(bot_name: str, _: Texts, *, sees_all: bool = False) -> str:
+    """How to use the bot in a group.
+
+    Args:
+        bot_name: commands with it arrive in every group.
+        sees_all: whether the bot receives all messages, so that a caption reaches it.
+    """
+    text = _(
+        "Reply to a photo with /{command}@{bot}, and I bring it to life. To let it follow your "
+        "clip or say your voice message, reply with that to my message.",
         command=ANIMATE,
         bot=bot_name,
     )
+    if sees_all:
+        text += " " + _("The command may also be the caption of a photo.")
+    return text + "\n" + _("Admins of the group: /settings@{bot}", bot=bot_name)
+
+
+def _is_asker(incoming: IncomingMessage, card: OrderCard) -> bool:
+    """Whether an order is of whoever writes."""
+    # The order keeps the group's former id if an anonymous admin asked and the group has moved.
+    is_of_group = card.person_id == card.order.chat and incoming.person_id == incoming.chat_id
+    return card.person_id == incoming.person_id or is_of_group

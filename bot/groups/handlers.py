@@ -4,22 +4,64 @@ from collections.abc import Awaitable, Callable
 
 from telegram import ChatMember, ChatMemberRestricted, Message, Update
 from telegram.constants import ChatMemberStatus
-from telegram.ext import ChatMemberHandler, CommandHandler, MessageHandler, filters
+from telegram.ext import (
+    ApplicationHandlerStop,
+    ChatMemberHandler,
+    CommandHandler,
+    MessageHandler,
+    TypeHandler,
+    filters,
+)
 
-from bot.gateway.application import AnyApplication, Context, on_message
-from bot.gateway.updates import incoming_message, media_of, quoted_media_of
+from bot.gateway.application import AnyApplication, Context, Turn, on_message
+from bot.gateway.updates import incoming_message, media_of, quoted_author_of, quoted_media_of
+from bot.groups.flood_guard import FloodGuard
 from bot.groups.groups import ANIMATE, Groups
+from bot.services import Services
 
+_GROUPS = ("group", "supergroup")
 _IN_GROUPS = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
 # `CommandHandler` ignores captions.
 _CAPTION = filters.CaptionRegex(rf"(?i)^/{ANIMATE}(@\w+)?(\s|$)")
+
+
+def add_flood_guard(application: AnyApplication, services: Services) -> None:
+    """Register what drops the updates of people who flood a group."""
+    guard = FloodGuard()
+
+    async def check(update: Update, context: Context) -> None:
+        chat, sender = update.effective_chat, update.effective_sender
+        if chat is None or sender is None or chat.type not in _GROUPS:
+            return
+        query = update.callback_query
+        if query is None and not is_wish(update.message, context.bot.id):
+            return
+        if guard.admits((chat.id, sender.id), update.update_id):
+            return
+        if query is not None:
+            text = services.texts("One moment, please: too many taps within a minute.")
+            await services.messenger.answer(query.id, text)
+        raise ApplicationHandlerStop
+
+    application.add_handler(TypeHandler(Update, check), group=Turn.FLOOD_GUARD)
+
+
+def is_wish(message: Message | None, bot_id: int) -> bool:
+    """Whether a message in a group is a command, or replies to the bot."""
+    if message is None:
+        return False
+    if (message.text or message.caption or "").startswith("/"):
+        return True
+    quoted = message.reply_to_message
+    return quoted is not None and quoted.from_user is not None and quoted.from_user.id == bot_id
 
 
 def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
     """Register the handlers of what people write in groups."""
 
     async def animate(message: Message) -> None:
-        await groups.animate(incoming_message(message), quoted_media_of(message))
+        author_id = quoted_author_of(message)
+        await groups.animate(incoming_message(message), quoted_media_of(message), author_id)
 
     async def animate_this(message: Message) -> None:
         if is_for(message.caption or "", message.get_bot().username):
@@ -73,7 +115,7 @@ def add_chat_handlers(
         was_in, is_in = is_member(change.old_chat_member), is_member(change.new_chat_member)
         if was_in and not is_in:
             await leave(change.chat.id)
-        elif is_in and not was_in and change.chat.type in ("group", "supergroup"):
+        elif is_in and not was_in and change.chat.type in _GROUPS:
             await groups.greet(change.chat.id)
 
     application.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, on_message(migrate)))

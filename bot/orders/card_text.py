@@ -5,30 +5,30 @@ of the work, or when its turn comes near.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
+from bot.drafts.choices import strength_of
 from bot.error_text import error_text
-from bot.gateway.messenger import Button, Keyboard, MessageContent, in_rows
-from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
+from bot.gateway.messenger import Button, MessageContent
+from bot.movements import Movements
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
-from bot.orders.strength import LESS, MORE, STRENGTH, next_strength, strength_of
 from bot.texts import DEFAULT_LANGUAGE, Texts, current_language
 from jobs.errors import AnimatoError, BrokenTemplate, NoFaceInBox, UnknownTemplate, UserError
-from jobs.orders import Order, OrderState, Result, Stage
+from jobs.orders import OrderState, Result, Stage
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
-from jobs.templates import Catalogue, Template
+from jobs.templates import Template
 from jobs.wish import Wish
 
+# A worker reports every 2 s; one that does not is gone, or its machine is.
+_SILENT_S = 10.0
 _NEAR = 3  # places from here on are worth an edit each
 _MINUTE_S, _HOUR_S = 60, 3600
 _CAPTION_CHARACTERS = 1024
-_NUMBERS_IN_A_ROW = 3  # as in the animation
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class OrderStanding:
     """The state of an order, as its card shows it.
 
     Attributes:
-        phase: `waiting`, `unattended` (no live worker for its engine), `retrying`, a `Stage`, or
-            `stopping`.
+        phase: `waiting`, `unattended` (no live worker for its engine), `retrying`, a `Stage`,
+            `silent` (its worker does not answer), or `stopping`.
         place: in the queue.
         percent: of the work that is done.
         time: until it is done, or None if there is no estimate.
@@ -83,6 +83,8 @@ def standing_of(card: OrderCard, status: Status, engines: tuple[str, ...]) -> Or
     progress = status.progress
     if card.is_stopping:
         return OrderStanding("stopping", percent=card.shown_percent)
+    if status.state is OrderState.RUNNING and status.silent_s > _SILENT_S:
+        return OrderStanding("silent")
     if status.state is OrderState.RUNNING:
         stage = progress.stage if progress else Stage.PREPARING
         return OrderStanding(stage, percent=round(100 * progress.share) if progress else 0)
@@ -147,6 +149,10 @@ def _lines(standing: OrderStanding, _: Texts) -> list[str]:
             lines = [_with_time(text, standing, _)]
         case Stage.STORING:
             lines = [_("Almost done ...")]
+        case "silent":
+            lines = [
+                _("The worker stopped answering. Your order waits for another one, in first place.")
+            ]
         case "unattended":
             lines = [_("No worker is online for this right now. Your place is kept.")]
             if standing.others:
@@ -190,7 +196,7 @@ def title_of(template: Template) -> str:
     return f"{template.emoji} {title}"
 
 
-def order_title(wish: Wish, catalogue: Catalogue, _: Texts) -> str:
+def order_title(wish: Wish, catalogue: Movements, _: Texts) -> str:
     """What an order makes.
 
     Raises:
@@ -214,7 +220,7 @@ def order_title(wish: Wish, catalogue: Catalogue, _: Texts) -> str:
     return title
 
 
-def with_title(card: OrderCard, catalogue: Catalogue, texts: Texts) -> OrderCard:
+def with_title(card: OrderCard, catalogue: Movements, texts: Texts) -> OrderCard:
     """Return a card with its title in the current language, if its movement is still offered."""
     try:
         return card.model_copy(update={"title": order_title(card.order.wish, catalogue, texts)})
@@ -223,9 +229,14 @@ def with_title(card: OrderCard, catalogue: Catalogue, texts: Texts) -> OrderCard
 
 
 def caption(card: OrderCard, result: Result, _: Texts) -> str:
+    """The caption of an order's result."""
+    return result_caption(card.title, result.label, _, has_voice=card.order.wish.voice is not None)
+
+
+def result_caption(title: str, label: str, _: Texts, *, has_voice: bool) -> str:
     """The caption of a result: its title, and how picture and sound were made."""
-    lines = [card.title, _(result.label)]
-    if card.order.wish.voice is not None:
+    lines = [title, _(label)]
+    if has_voice:
         lines.append(
             _(
                 "The voice comes from the recording that was sent; it moves the lips. Nothing was "
@@ -235,42 +246,15 @@ def caption(card: OrderCard, result: Result, _: Texts) -> str:
     return "\n".join(lines)[:_CAPTION_CHARACTERS]
 
 
-def result_buttons(card: OrderCard, number: int, options: Iterable[str], _: Texts) -> Keyboard:
-    """The buttons under a result.
+def failure_content(card: OrderCard, error: AnimatoError, number: int, _: Texts) -> MessageContent:
+    """Why an order failed, and what to do next.
 
     Args:
         card: the order's card.
+        error: why it failed.
         number: the draft's current number: the next order from it.
-        options: those that the engine supports.
+        _: the texts.
     """
-    rows: list[tuple[Button, ...]] = [(_another_movement(card, number, _),)]
-    is_clip = card.order.wish.clip is not None
-    if is_clip and {FIND_BEST_FRAME, BEST_FRAME_RANK} <= set(options):
-        rows.append((_button(card, _("🎯 From another frame"), ButtonAction.BEST_FRAME),))
-    if STRENGTH in set(options) and not card.order.wish.movement.templates:
-        labels = {LESS: _("🔽 A little less"), MORE: _("🔼 A little more")}
-        rows.append(
-            tuple(
-                _button(card, label, ButtonAction.STRENGTH, step)
-                for step, label in labels.items()
-                if next_strength(card.order.wish, step) is not None
-            )
-        )
-    as_file = _button(card, _("📄 As file"), ButtonAction.AS_FILE)
-    return (*rows, (as_file, _button(card, _("🗑 Delete"), ButtonAction.DELETE)))
-
-
-def numbers_keyboard(order: Order) -> Keyboard:
-    """The numbered buttons under an animation of all movements."""
-    buttons = [
-        Button(str(number), ButtonData(ButtonAction.ONE_OF_ALL, order.draft, order.number, name))
-        for number, name in enumerate(order.wish.movement.templates, start=1)
-    ]
-    return tuple(in_rows(buttons, _NUMBERS_IN_A_ROW))
-
-
-def failure_content(card: OrderCard, error: AnimatoError, number: int, _: Texts) -> MessageContent:
-    """Why an order failed, and what to do next. Args: see `result_buttons`."""
     again = _another_movement(card, number, _)
     if isinstance(error, NoFaceInBox):
         again_data = ButtonData(ButtonAction.AGAIN, card.draft_id, number, ANOTHER_FACE)

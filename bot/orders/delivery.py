@@ -1,6 +1,8 @@
 """Delivers the outcome of finished jobs to their chats, each once.
 
     queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/orders/look_delivery.py
+                                     -> of `media`: bot/orders/media_delivery.py
+                                     -> of `history`: bot/history/forms.py
                                      -> of an order: send (bot/orders/sending.py), end the card
                                      -> a tap on "As file": send
 
@@ -10,7 +12,9 @@ it delays no other.
 """
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,31 +22,34 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.drafts.draft import Draft
 from bot.error_text import error_text
-from bot.gateway.messenger import ChatBusy, MessageContent
+from bot.gateway.messenger import DONE_EMOJI, ChatBusy, MessageContent
+from bot.gateway.outgoing import SentVideo
 from bot.orders.card_text import (
     cancelled_message,
     caption,
     done_message,
     failed_message,
     failure_content,
-    numbers_keyboard,
     refused_message,
-    result_buttons,
 )
 from bot.orders.look_delivery import LookDelivery, TellAdmins
+from bot.orders.media_delivery import MediaDelivery
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
+from bot.orders.result_keyboard import ResultButtons, ResultPage
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.orders.status_cards import StatusCards
 from bot.services import Services
+from bot.statistics import CANCELLED, DONE, FAILED, UNUSABLE, Ended
 from bot.texts import msgid, speaking
 from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, UserError
+from jobs.media_tasks import Form
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, OrderState
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.delivery_records import NextStep
-from jobs.queues.keys import INTAKE, LOOK
+from jobs.queues.keys import HISTORY, INTAKE, LOOK, MEDIA
 from jobs.queues.outbox import DeliveryJob
 from jobs.queues.queue_worker import WorkRules
 from jobs.queues.status import Status
@@ -55,19 +62,36 @@ log = logging.getLogger(__name__)
 DELIVER_RULES = WorkRules(max_concurrent=8, most_stalls=1000, stop_s=20.0)
 
 
+Deliver = Callable[[DeliveryJob], Awaitable[None]]
+
+
+def deliverers(look: LookDelivery, media: MediaDelivery, resend: Deliver) -> dict[str, Deliver]:
+    """Return what delivers the jobs that are no orders, by their queue."""
+
+    async def deliver_look(delivery: DeliveryJob) -> None:
+        await look.deliver(delivery.ref)
+
+    return {INTAKE: deliver_look, LOOK: deliver_look, MEDIA: media.deliver, HISTORY: resend}
+
+
 class Delivery:
-    """Works on the queue `deliver`."""
+    """Works on the queue `deliver`.
+
+    Args:
+        others: deliver what is no order, by its queue.
+        tell_admins: writes to the admins.
+    """
 
     def __init__(
         self,
         services: Services,
         status_cards: StatusCards,
-        look_delivery: LookDelivery,
+        others: Mapping[str, Deliver],
         tell_admins: TellAdmins,
     ) -> None:
         self._services = services
         self._status_cards = status_cards
-        self._look_delivery = look_delivery
+        self._others = others
         self._tell_admins = tell_admins
         self._sender = DeliverySender(services)
         self._files = ResultFiles(services)
@@ -82,8 +106,8 @@ class Delivery:
         """
         delivery = DeliveryJob.read(assignment.text)
         try:
-            if delivery.queue in (INTAKE, LOOK):
-                await self._look_delivery.deliver(delivery.ref)
+            if (deliver := self._others.get(delivery.queue)) is not None:
+                await deliver(delivery)
             else:
                 with speaking(await self._language_of(delivery)):
                     deliver = self._deliver_file if delivery.tap else self._deliver
@@ -114,6 +138,8 @@ class Delivery:
         card = await self._card_of(delivery)
         draft = await self._update_draft(card, status)
         final = self._final_message(card, status)
+        if step is NextStep.FINISH and record.message_id is not None:
+            await self._note_result(card, status, SentVideo(record.message_id))
         if step is NextStep.GIVE_UP:
             final = await self._give_up(card)
         elif step is not NextStep.FINISH and status.state is not OrderState.CANCELLED:
@@ -124,18 +150,22 @@ class Delivery:
                         delivery.delivery_id, record, card.target, message
                     )
                     # A clip or a recording may reply to it.
-                    await services.drafts.note_message(card.chat_id, sent, card.draft_id)
+                    await services.drafts.note_message(card.chat_id, sent.message_id, card.draft_id)
+                    await self._note_result(card, status, sent)
+                    if message.video is not None and card.is_group and card.reply_to is not None:
+                        await services.messenger.react(card.chat_id, card.reply_to, DONE_EMOJI)
                 except Refused as refused:
                     await self._note_refusal(card, refused)
                     final = refused_message(card, refused, services.texts)
             if status.error is not None and not isinstance(status.error, UserError):
                 note = msgid("{order} failed: {error}")
                 await self._tell_admins(note, order=card.order_id, error=status.error)
+        await services.statistics.count_end(delivery.delivery_id, _ended(card, status))
         await services.order_cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
-        kept = status.video().key if status.state is OrderState.DONE else ""
+        kept = status.video().keys if status.state is OrderState.DONE else ()
         with queue_errors(services.queues.url):
-            await services.retention.record_delivery(card.order_id, services.clock(), kept)
+            await services.retention.record_delivery(card.order_id, services.clock(), *kept)
 
     async def _deliver_file(self, delivery: DeliveryJob) -> None:
         """Send a result as a file, or a message why that is impossible."""
@@ -164,17 +194,24 @@ class Delivery:
             try:
                 result, video = await self._files.fetch(card, Path(folder))
                 content = MessageContent(caption(card, result, _))
-                message = OutgoingMessage(content, video, is_file=True)
+                message = OutgoingMessage(content, replace(video, form=Form.FILE))
             except ResultGone as gone:
                 message = OutgoingMessage(MessageContent(error_text(gone, _)))
             try:
                 sent = await self._sender.send(delivery.delivery_id, record, card.target, message)
-                await services.order_cards.note_file(card.order_id, sent)
+                await services.order_cards.note_file(card.order_id, sent.message_id)
             except Refused as refused:
                 refusal = OutgoingMessage(MessageContent(refused_message(card, refused, _).text))
                 with suppress(Refused):
                     await self._sender.send(delivery.delivery_id, record, card.target, refusal)
                 await self._note_refusal(card, refused)
+
+    async def _note_result(self, card: OrderCard, status: Status, sent: SentVideo) -> None:
+        """Add a result that has arrived to its person's history."""
+        if status.state is OrderState.DONE:
+            services = self._services
+            bot = services.messenger.bot.id
+            await services.history.note_delivery(card, status.video(), sent, bot)
 
     # --- messages ---------------------------------------------------------------------------------
 
@@ -193,10 +230,10 @@ class Delivery:
             except FileGone as gone:
                 error = gone
             else:
-                options = (await self._services.offers.now()).options(card.order.engine)
-                keyboard = result_buttons(card, number, options, _)
-                if draft is not None and card.order.wish.movement.templates:
-                    keyboard = (*numbers_keyboard(card.order), *keyboard)
+                offer = await self._services.offers.now()
+                can_share = self._services.messenger.is_inline
+                buttons = ResultButtons(card, draft.number if draft else None, offer, can_share)
+                keyboard = buttons.page(ResultPage.SHORT, _)
                 content = MessageContent(caption(card, result, _), keyboard)
                 video = video_of(card, result, path, thumbnail)
                 return OutgoingMessage(content, video), self._final_message(card, status)
@@ -264,6 +301,17 @@ def _is_current(delivery: DeliveryJob, status: Status) -> bool:
     """Whether the order's outcome is still the one to deliver."""
     ended_ms = round((status.finished_s or 0) * 1000)
     return status.state.is_final and ended_ms <= delivery.finished_ms + 1
+
+
+def _ended(card: OrderCard, status: Status) -> Ended:
+    """Return how an order ended, for the statistics."""
+    engine = card.order.engine
+    if status.state is OrderState.DONE:
+        made_s = (status.finished_s or 0.0) - card.begun_s
+        return Ended(DONE, engine, max(0.0, made_s - status.video().render_s))
+    if status.state is OrderState.CANCELLED:
+        return Ended(CANCELLED, engine)
+    return Ended(UNUSABLE if isinstance(status.error, UserError) else FAILED, engine)
 
 
 def _draft_after(draft: Draft, card: OrderCard, status: Status) -> Draft:

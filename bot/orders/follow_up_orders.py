@@ -4,6 +4,7 @@ Each call may be repeated for the same tap. A follow-up order gets a number that
 the draft has; the earlier order's card stores it (`_with_number`).
 """
 
+from bot.drafts.choices import RELATIVE, STRENGTH, Choices
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage
 from bot.orders.card_text import cancelled_message
@@ -11,7 +12,7 @@ from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.status_cards import StatusCards
-from bot.orders.strength import STRENGTH, next_strength
+from bot.orders.variations import ENGINE, varied
 from bot.services import Services
 from jobs.orders import OrderState
 from jobs.queues.status import Status
@@ -54,10 +55,11 @@ class FollowUpOrders:
         wish = card.order.wish
         is_there = wish.movement.is_complete and await ordering.are_stored(wish.files)
         if not is_there or await self._is_lost(status):
-            again = await self._with_number(_again(draft, card, message), card, "retry")
+            again = await self._with_number(as_ordered(draft, card, message), card, "retry")
             return await ordering.place(again, by, card)
         if status is None or status.state is not OrderState.FAILED:
             return PlacedOrder(card)
+        await ordering.check_voice(wish.movement)
         # The card comes first: whatever happens then, it is kept up to date.
         card = await services.order_cards.reopen(card, message, services.clock())
         try:
@@ -75,23 +77,30 @@ class FollowUpOrders:
         card = await self._card(draft, number)
         rank = card.order.wish.options.get(BEST_FRAME_RANK, 1)
         options = {FIND_BEST_FRAME: True, BEST_FRAME_RANK: int(str(rank)) + 1}
-        again = await self._with_number(_again(draft, card), card, "frame")
+        again = await self._with_number(as_ordered(draft, card), card, "frame")
         again = again.model_copy(update={"options": {**card.order.wish.options, **options}})
         return await self._ordering.place(again, earlier=card)
 
-    async def another_strength(self, draft: Draft, number: int, step: str) -> PlacedOrder:
-        """Order the same again, a little stronger or weaker (`MORE`, `LESS`).
+    async def varied(self, draft: Draft, number: int, argument: str) -> PlacedOrder:
+        """Order the same again with a variation (`bot/orders/variations.py`).
 
-        At the bound it is the same order. Errors: see `retry`.
+        If it changes nothing, it is the same order.
+
+        Raises:
+            UnknownEngine: it names an engine that does not exist.
+            OrderForgotten, OrderRefused, QueueUnavailable, StoreUnavailable: see `retry`.
         """
         card = await self._card(draft, number)
-        strength = next_strength(card.order.wish, step)
-        if strength is None:
+        again = wanted = as_ordered(draft, card)
+        if argument.startswith(ENGINE):
+            wanted = again.model_copy(update={"engine": argument.removeprefix(ENGINE)})
+            await self._services.queues.check_engine(str(wanted.engine))
+        elif (choices := varied(again.choices, argument)) is not None:
+            wanted = again.model_copy(update={"choices": choices})
+        if wanted == again:
             return PlacedOrder(card)
-        again = await self._with_number(_again(draft, card), card, f"strength {step}")
-        options = {**card.order.wish.options, STRENGTH: strength}
-        again = again.model_copy(update={"options": options})
-        return await self._ordering.place(again, earlier=card)
+        wanted = await self._with_number(wanted, card, argument)
+        return await self._ordering.place(wanted, earlier=card)
 
     async def one_of_all(self, draft: Draft, number: int, template: str) -> PlacedOrder:
         """Order one movement of an animation that shows several.
@@ -103,8 +112,9 @@ class FollowUpOrders:
             "movement": Movement(template=template),
             "engine": draft.engine,
             "options": draft.options,
+            "choices": draft.choices,
         }
-        again = await self._with_number(_again(draft, card), card, f"template {template}")
+        again = await self._with_number(as_ordered(draft, card), card, f"template {template}")
         return await self._ordering.place(again.model_copy(update=one), earlier=card)
 
     async def use_engine(self, draft: Draft, number: int, engine: str) -> PlacedOrder:
@@ -126,7 +136,7 @@ class FollowUpOrders:
         can_move = (await services.offers.now()).moves(engine, wish.face_count)
         can_move = can_move and not wish.movement.templates
         if is_waiting and engine != card.order.engine and can_move:
-            again = await self._with_number(_again(draft, card), card, button_key)
+            again = await self._with_number(as_ordered(draft, card), card, button_key)
             again = again.model_copy(update={"engine": engine})
             return await self._replace(card, await self._ordering.move(again, card))
         # An earlier call may have been interrupted before the order began.
@@ -222,14 +232,16 @@ class FollowUpOrders:
         return not await self._ordering.are_stored([status.video().key])
 
 
-def _again(draft: Draft, card: OrderCard, message: CardMessage | None = None) -> Draft:
+def as_ordered(draft: Draft, card: OrderCard, message: CardMessage | None = None) -> Draft:
     """Return the draft with the choices of one of its orders, and `message` as its card."""
     wish = card.order.wish
+    chosen = (STRENGTH, RELATIVE)
     changes = {
         "movement": wish.movement,
         "face_boxes": wish.face_boxes,
         "engine": card.order.engine,
-        "options": wish.options,
+        "options": {name: value for name, value in wish.options.items() if name not in chosen},
+        "choices": Choices.of(wish, draft.choices.clip_start_s),
         "lead": card.lead if card.lead and wish.movement.files else draft.lead,
         "card": message,
     }

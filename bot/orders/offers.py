@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobs.engines import VOICE, EngineInfo
+from bot.texts import Texts
+from jobs.engines import OWN_TEMPLATES, PARTS, VOICE, EngineInfo
 from jobs.errors import UserError
 from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
@@ -36,6 +37,8 @@ class Offer:
         understood: the options of each engine that all its workers support.
         known: all engines that any worker has ever advertised, by name.
         last: those that people could choose when a worker was last online, the best first.
+        media_tasks: the kinds of tasks that all workers of the queue `media` take; none if there
+            is no such worker.
     """
 
     engines: tuple[str, ...]
@@ -43,6 +46,7 @@ class Offer:
     understood: Mapping[str, frozenset[str]] = field(default_factory=dict)
     known: Mapping[str, EngineInfo] = field(default_factory=dict)
     last: tuple[str, ...] = ()
+    media_tasks: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -60,8 +64,22 @@ class Offer:
 
         While no worker is online, those that were last online count.
         """
+        return self._all_take(VOICE)
+
+    @property
+    def takes_parts(self) -> bool:
+        """Whether all workers can show a part of a photo, and use a later part of a clip."""
+        return self._all_take(PARTS)
+
+    def _all_take(self, option: str) -> bool:
         options = self.understood.values() or [self.known[name].options for name in self.last]
-        return all(VOICE in one for one in options)
+        return all(option in one for one in options)
+
+    @property
+    def takes_own_templates(self) -> bool:
+        """Whether all workers can make videos of the owner's movements; see `takes_voices`."""
+        options = self.understood.values() or [self.known[name].options for name in self.last]
+        return all(OWN_TEMPLATES in one for one in options)
 
     def options(self, engine: str) -> frozenset[str]:
         """Return the options that every worker with that engine supports."""
@@ -76,6 +94,20 @@ class Offer:
         """How many faces the best of the engines moves in one video."""
         names = self.known.keys() & (self.engines or self.last)
         return min(MAX_FACES, max((self.known[name].max_faces for name in names), default=1))
+
+    def choosable(self, chosen: str | None, face_count: int = 1) -> tuple[str, ...]:
+        """Return the engines that people may choose for so many faces, the chosen one included."""
+        return tuple(
+            name
+            for name in self.engines
+            if (name == chosen or self.is_for_people(name)) and self.moves(name, face_count)
+        )
+
+    def label(self, engine: str, chosen: str | None, _: Texts) -> str:
+        """Return the text of an engine's button: what it does, or its name."""
+        button = self.known[engine].button if engine in self.known else ""
+        label = _(button) if button else engine
+        return f"✓ {label}" if engine == chosen else label
 
     def moves(self, engine: str, face_count: int) -> bool:
         """Whether an engine can move `face_count` faces in one video."""
@@ -114,6 +146,9 @@ class Offer:
     def _can_show_all(self, engine: str) -> bool:
         info = self.known.get(engine)
         return info is not None and info.evaluates_motions and info.preference > 0
+
+
+NOTHING = Offer(())
 
 
 class Offers:
@@ -155,19 +190,31 @@ class Offers:
 
     async def _read(self) -> Offer:
         understood: dict[str, frozenset[str]] = {}
-        for worker in await self._workers.living():
+        # A machine with a GPU prefers other engines than one without.
+        preferred: dict[str, int] = {}
+        workers = await self._workers.living()
+        tasks = [worker.media_tasks for worker in workers if worker.media_tasks]
+        for worker in workers:
             for engine in worker.engines:
                 if worker.serves(engine.name):
                     options = frozenset(engine.options)
                     understood[engine.name] = understood.get(engine.name, options) & options
+                    most = max(preferred.get(engine.name, 0), engine.preference)
+                    preferred[engine.name] = most
         known = await self._engines.all()
-        infos = {one.info.name: one.info for one in known}
+        infos = {
+            one.info.name: one.info.model_copy(
+                update={"preference": preferred.get(one.info.name, one.info.preference)}
+            )
+            for one in known
+        }
         return Offer(
             engines=self._choosable([infos[name] for name in understood if name in infos]),
             default=self._default,
             understood=understood,
             known=infos,
             last=self._choosable(_seen_last(known)),
+            media_tasks=frozenset.intersection(*tasks) if tasks else frozenset(),
         )
 
     def _choosable(self, engines: Sequence[EngineInfo]) -> tuple[str, ...]:

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.drafts.choices import Choices, view_box
 from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
-from bot.orders.card_text import cancelled_message, error_message, order_title
+from bot.movements import Movements
+from bot.orders.card_text import cancelled_message, error_message, order_title, time_text
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
+from bot.orders.order_counts import OrderCounts
 from bot.orders.status_cards import StatusCards
 from bot.people import Role
 from bot.services import Services
@@ -23,16 +26,14 @@ from bot.texts import speaking
 from jobs.connection import queue_errors
 from jobs.orders import Lane, Order
 from jobs.queues.admission import NO_LIMITS, OrderLimits
-from jobs.queues.keys import show_all_key
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.waiting import Estimates
-from jobs.service_errors import OrderRefused, VoicesNotTaken
+from jobs.service_errors import OrderRefused, TooManyOpenOrders, VoicesNotTaken
 from jobs.show_all import work_frames
-from jobs.templates import Catalogue, CurveMotion, Template
+from jobs.templates import StoredTemplate, Template
 from jobs.wish import Movement, Wish
 
-_DAY_S = 86_400.0
-# An estimate: the length of a recorded movement is known to the worker only.
+# Of a recorded movement whose track cannot be read here.
 _RECORDED_FRAMES = 250
 # Showing all movements is less urgent: it queues as if it were this many times the work.
 _SHOW_ALL_COST = 3.0
@@ -56,6 +57,15 @@ class OrdersPaused(OrderRefused):
     sentence = "The owner has paused new videos. Please try again later."
 
 
+class NoOpenPlace(TooManyOpenOrders):
+    """The person has too many unfinished orders; says when the first of them will be done."""
+
+    sentence = (
+        "{count} of your videos are still being made, and the limit is {limit}. The next place is "
+        "free in {time}, or as soon as you cancel one."
+    )
+
+
 class DraftUnready(OrderRefused):
     """A face or a movement is not chosen yet."""
 
@@ -66,15 +76,6 @@ class StillFetching(OrderRefused):
     """The draft's files are being fetched for another order."""
 
     sentence = "The photo is being fetched again for another video. Tap again in a moment."
-
-
-class TooManyShowAlls(OrderRefused):
-    """The person has seen all movements as often as the daily limit allows."""
-
-    sentence = (
-        "You can see all movements at once {limit} times in 24 hours. Choose one of them, or come "
-        "back tomorrow."
-    )
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,14 @@ class Ordering:
         services: Services,
         intake: Intake,
         status_cards: StatusCards,
-        catalogue: Catalogue,
+        catalogue: Movements,
         show_all_per_day: int,
     ) -> None:
         self._services = services
         self._intake = intake
         self._status_cards = status_cards
         self._catalogue = catalogue
-        self._show_all_per_day = show_all_per_day
+        self._counts = OrderCounts(services, show_all_per_day)
         self._estimates = Estimates(services.queues.client)
 
     async def place(
@@ -140,9 +141,9 @@ class Ordering:
             await self._fetch(draft)
             return PlacedOrder(None)
         order = await self._order(draft, earlier, role)
-        if order.wish.movement.templates and role is not Role.ADMIN:
-            await self._count_show_all(order)
-        return await self._submit(draft, order, self._limits(order.lane))
+        await self._services.blocked_photos.check(order.wish.photo.file)
+        await self._counts.take(order, draft.chat_id)
+        return await self._submit(draft, order, await self._limits(order))
 
     async def move(self, draft: Draft, earlier: OrderCard) -> PlacedOrder:
         """Order a waiting order once more, for the engine and the number of a draft.
@@ -157,7 +158,7 @@ class Ordering:
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
         order = await self._order(draft, earlier, await self.check_access(draft.person_id))
-        return await self._submit(draft, order, self._limits(order.lane).with_one_more())
+        return await self._submit(draft, order, (await self._limits(order)).with_one_more())
 
     async def cancel(self, draft: Draft, number: int) -> CancelOutcome:
         """Cancel an order of a draft, and say so on its card.
@@ -173,6 +174,7 @@ class Ordering:
         services = self._services
         outcome = await services.queues.cancel(card.ref)
         if outcome is CancelOutcome.REMOVED:
+            await self._counts.give_back(card.order, card.chat_id)
             # An admin may have cancelled it, in another language.
             with speaking(await services.languages.of(card.chat_id, card.person_id)):
                 card = services.order_cards.in_language(card)
@@ -210,6 +212,15 @@ class Ordering:
             raise OrdersPaused
         return role
 
+    async def check_voice(self, movement: Movement) -> None:
+        """Check that all live workers can make photos speak, if that is wanted.
+
+        Raises:
+            VoicesNotTaken: some cannot.
+        """
+        if movement.voice is not None and not (await self._services.offers.now()).takes_voices:
+            raise VoicesNotTaken
+
     async def are_stored(self, keys: Sequence[str]) -> bool:
         """Whether the file store has all of these."""
         return all([await self._services.store.exists(key) for key in keys])
@@ -224,8 +235,11 @@ class Ordering:
         # An order that never reached its queue may be submitted again.
         return None if await self._services.queues.status(known.ref) is None else known
 
-    def _limits(self, lane: Lane) -> OrderLimits:
-        return NO_LIMITS if lane is Lane.EXPRESS else self._services.queues.limits
+    async def _limits(self, order: Order) -> OrderLimits:
+        if order.lane is Lane.EXPRESS:
+            return NO_LIMITS
+        values, people = await self._services.limits.now(), self._services.people
+        return values.of_person(await people.person(order.person))
 
     async def _fetch(self, draft: Draft) -> None:
         """Fetch a draft's files, unless they are being fetched; keep what was chosen.
@@ -238,6 +252,7 @@ class Ordering:
             "reserved_number": draft.number,
             "engine": draft.engine,
             "options": draft.options,
+            "reserved_choices": draft.choices,
             "lead": draft.lead,
         }
 
@@ -270,22 +285,29 @@ class Ordering:
         movement, templates = draft.movement, self._templates(draft)
         if movement is None:
             raise DraftUnready
-        if movement.voice is not None and not offer.takes_voices:
-            raise VoicesNotTaken
+        if templates and isinstance(templates[0], StoredTemplate):
+            movement = movement.model_copy(update={"clip": templates[0].clip})
+        await self.check_voice(movement)
         engine = offer.engine_for(
             draft.engine,
             is_all_wanted=bool(movement.templates),
             face_count=len(draft.face_boxes),
         )
         understood = offer.options(engine)
-        options = {name: value for name, value in draft.options.items() if name in understood}
+        choices = Choices() if movement.templates else draft.choices
+        wanted = draft.options | choices.options(has_clip=movement.clip is not None)
+        options = {name: value for name, value in wanted.items() if name in understood}
         if movement.clip is not None and FIND_BEST_FRAME in understood:
             options.setdefault(FIND_BEST_FRAME, True)
+        photo = made_of.photo
+        view = view_box(choices.view, draft.face_boxes, photo.width, photo.height)
         wish = Wish(
-            photo=made_of.photo,
+            photo=photo,
             face_boxes=draft.face_boxes,
             movement=movement.model_copy(update={"frames": _frames(movement, templates)}),
             options=options,
+            view=view if offer.takes_parts else None,
+            audio=not (choices.is_muted and movement.clip),
         )
         cost_s = await self._estimates.cost_s(engine, wish.cost_frames)
         return Order(
@@ -321,6 +343,8 @@ class Ordering:
             card = await services.order_cards.reopen(card, draft.card, services.clock())
         try:
             submitted = await services.queues.submit(order, limits)
+            if submitted.is_new:
+                await services.statistics.count_order(order.person)
         except OrderRefused as error:
             if card.edits:
                 # It was accepted once, and Redis has lost it.
@@ -330,8 +354,8 @@ class Ordering:
                 self._status_cards.wake(order.order_id)
             else:
                 await services.order_cards.forget(order.order_id)
-            await self._uncount_show_all(order)
-            raise
+            await self._counts.give_back(order, draft.chat_id)
+            raise await self._with_time(order.person, error) from None
 
         def ordered(found: Draft) -> Draft:
             if found.number != order.number and found.card == card.message:
@@ -344,27 +368,18 @@ class Ordering:
         self._status_cards.wake(order.order_id)
         return PlacedOrder(card, submitted.is_new)
 
-    async def _count_show_all(self, order: Order) -> None:
-        """Count an order of all movements against the person's daily limit.
-
-        Raises:
-            TooManyShowAlls: the limit is reached.
-        """
-        key, now_s = show_all_key(order.person), self._services.clock()
-        with queue_errors(self._services.queues.url):
-            async with self._services.queues.client.pipeline(transaction=True) as pipe:
-                pipe.zremrangebyscore(key, "-inf", now_s - _DAY_S)
-                pipe.zadd(key, {order.order_id: now_s}, nx=True)
-                pipe.zcard(key)
-                pipe.expire(key, round(_DAY_S))
-                _, is_new, count, _ = await pipe.execute()
-        if is_new and count > self._show_all_per_day:
-            await self._uncount_show_all(order)
-            raise TooManyShowAlls(limit=self._show_all_per_day)
-
-    async def _uncount_show_all(self, order: Order) -> None:
-        with queue_errors(self._services.queues.url):
-            await self._services.queues.client.zrem(show_all_key(order.person), order.order_id)
+    async def _with_time(self, person_id: int, error: OrderRefused) -> OrderRefused:
+        """Return the error with the time until the first of the person's open orders is done."""
+        if not isinstance(error, TooManyOpenOrders):
+            return error
+        times = [
+            await self._estimates.until_done(card.ref, card.order.engine)
+            for card in await self.open_orders(person_id)
+        ]
+        first = min(filter(None, times), key=lambda time: time.high_s, default=None)
+        if first is None:
+            return error
+        return NoOpenPlace(**error.fields, time=time_text(first, self._services.texts))
 
     def _templates(self, draft: Draft) -> list[Template]:
         """The movements that a draft asks for."""
@@ -396,5 +411,4 @@ def _frames(movement: Movement, templates: Sequence[Template]) -> int:
     own = movement.clip or movement.voice
     if own is not None:
         return own.frame_count
-    motion = templates[0].motion
-    return motion.frame_count if isinstance(motion, CurveMotion) else _RECORDED_FRAMES
+    return templates[0].motion.frame_count or _RECORDED_FRAMES

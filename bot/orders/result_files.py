@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import forget_draft
-from bot.gateway.messenger import OutgoingVideo
+from bot.gateway.outgoing import OutgoingVideo
 from bot.orders.order_cards import OrderCard
 from bot.services import Services
 from jobs.errors import UserError
@@ -13,6 +13,7 @@ from jobs.queues.outbox import DeliveryJob, hand_in
 from jobs.service_errors import FileGone
 from jobs.store.files import FileStore
 from jobs.store.keys import result_folder
+from jobs.wish import Wish
 
 
 class ResultGone(UserError):
@@ -70,7 +71,7 @@ class ResultFiles:
         return result, video_of(card, result, path)
 
     async def delete(self, draft: Draft, number: int) -> bool:
-        """Delete the result of a draft's order, and the draft with its files.
+        """Delete the result of a draft's order and its history entry, and the draft with its files.
 
         The files stay while another order needs them: then return False. The caller deletes
         the messages.
@@ -82,6 +83,7 @@ class ResultFiles:
         folder = result_folder(draft.order_id_of(number))
         found = [file.key async for file in services.store.listing(folder)]
         await services.store.delete(found)
+        await services.history.remove(draft.person_id, draft.order_id_of(number))
         if any(card.draft_id == draft.draft_id for card in await services.order_cards.all_open()):
             return False
         await forget_draft(services, draft.draft_id)
@@ -103,6 +105,11 @@ async def fetch_thumbnail(store: FileStore, result: Result, folder: Path) -> Pat
     return folder / "thumbnail.jpg"
 
 
+def file_stem(wish: Wish) -> str:
+    """Return the name under which a result is saved, without suffix."""
+    return f"animato-{wish.movement.template or ('voice' if wish.voice else 'video')}"
+
+
 def video_of(
     card: OrderCard, result: Result, path: Path, thumbnail: Path | None = None
 ) -> OutgoingVideo:
@@ -113,6 +120,6 @@ def video_of(
         height=result.height,
         duration_s=result.duration_s,
         has_sound=result.has_sound,
-        file_name=f"{card.order.wish.movement.template or 'video'}.mp4",
+        file_name=f"{file_stem(card.order.wish)}.mp4",
         thumbnail=thumbnail,
     )

@@ -9,6 +9,7 @@ If a chat refuses videos, a file is sent; if a topic is closed, the video goes t
 
 import logging
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
@@ -18,10 +19,11 @@ from bot.gateway.messenger import (
     ChatTarget,
     MessageContent,
     Messenger,
-    OutgoingVideo,
 )
+from bot.gateway.outgoing import OutgoingVideo, SentVideo
 from bot.gateway.rate_limiter import seconds
 from bot.services import Services
+from jobs.media_tasks import Form
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later
 from jobs.queues.delivery_records import (
@@ -39,6 +41,7 @@ _LEAST_PAUSE_S = 1.0  # other messages may be ahead of it
 # Telegram's error texts.
 _TOO_LARGE = "entity too large"
 _NO_TOPIC = ("topic", "thread")
+_LOST_FILE = ("wrong file identifier", "wrong remote file", "file reference", "wrong file_id")
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,10 @@ class OutgoingMessage:
     Attributes:
         content: the text, or the video's caption.
         video: the video, or None.
-        is_file: whether the video is sent as a file, which Telegram leaves unchanged.
     """
 
     content: MessageContent
     video: OutgoingVideo | None = None
-    is_file: bool = False
 
 
 class Refused(Exception):
@@ -67,6 +68,11 @@ class Refused(Exception):
     def is_too_large(self) -> bool:
         """Whether the file is too large."""
         return _is_too_large(self.error)
+
+    @property
+    def is_lost_file(self) -> bool:
+        """Whether it was sent by a file id that Telegram does not know."""
+        return is_lost_file(self.error)
 
     @property
     def is_blocked(self) -> bool:
@@ -99,8 +105,8 @@ class DeliverySender:
         record: DeliveryRecord,
         target: ChatTarget,
         message: OutgoingMessage,
-    ) -> int:
-        """Send a message and return its id; record the state before and after.
+    ) -> SentVideo:
+        """Send a message and return its ids; record the state before and after.
 
         Args:
             delivery_id: the delivery's.
@@ -139,7 +145,7 @@ class DeliverySender:
                 raise
             log.warning("%s: it may or may not have arrived: %s", delivery_id, error)
             raise Later(UNCERTAIN_S) from error
-        await write_record(services.queues, delivery_id, record.arrived(sent))
+        await write_record(services.queues, delivery_id, record.arrived(sent.message_id))
         services.metrics.count_delivery(DeliveryOutcome.SENT)
         return sent
 
@@ -148,7 +154,9 @@ def _is_too_large(error: TelegramError) -> bool:
     return _TOO_LARGE in str(error).lower()
 
 
-async def _send_somehow(messenger: Messenger, target: ChatTarget, message: OutgoingMessage) -> int:
+async def _send_somehow(
+    messenger: Messenger, target: ChatTarget, message: OutgoingMessage
+) -> SentVideo:
     """Send a message in the first way that the chat accepts."""
     while True:
         try:
@@ -157,15 +165,24 @@ async def _send_somehow(messenger: Messenger, target: ChatTarget, message: Outgo
             is_topic = any(phrase in str(error).lower() for phrase in _NO_TOPIC)
             if target.thread_id is not None and is_topic:
                 target = replace(target, thread_id=None)
-            elif message.video is not None and not message.is_file:
-                message = replace(message, is_file=True)
+            elif _can_be_a_file(message.video, error):
+                message = replace(message, video=replace(message.video, form=Form.FILE))
             else:
                 raise
             log.info("the chat refuses; trying another way: %s", error)
 
 
-async def _send_as(messenger: Messenger, target: ChatTarget, message: OutgoingMessage) -> int:
+def _can_be_a_file(video: OutgoingVideo | None, error: BadRequest) -> TypeGuard[OutgoingVideo]:
+    """Whether a chat that refuses a video may take it as a file."""
+    return video is not None and video.form is Form.LOOP and not is_lost_file(error)
+
+
+def is_lost_file(error: TelegramError) -> bool:
+    """Whether Telegram does not know the file id, so that the file must be uploaded again."""
+    return any(phrase in str(error).lower() for phrase in _LOST_FILE)
+
+
+async def _send_as(messenger: Messenger, target: ChatTarget, message: OutgoingMessage) -> SentVideo:
     if message.video is None:
-        return await messenger.send(target, message.content, droppable=True)
-    send = messenger.send_file if message.is_file else messenger.send_video
-    return await send(target, message.video, message.content)
+        return SentVideo(await messenger.send(target, message.content, droppable=True))
+    return await messenger.send_video(target, message.video, message.content)

@@ -12,25 +12,26 @@ from redis.asyncio import Redis
 from telegram.error import TelegramError
 
 from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.command_lists import owner_commands
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.orders.ordering import Ordering
 from bot.owner.claim import CLAIM_LINK
 from bot.people import Person, Role
 from bot.services import Services
-from bot.texts import Texts, speaking
+from bot.texts import ENGLISH, Texts, speaking
 from jobs.connection import queue_errors
 from jobs.queues.keys import refused_key
 
 log = logging.getLogger(__name__)
 
-OWNER_COMMANDS = ("status", "jobs", "pause", "resume", "allow", "ban", "unban")
+OWNER_COMMANDS = tuple(name for name, _ in owner_commands(ENGLISH))
 # A refusal is repeated after this time, s; the photos of an album get one.
 _TOLD_AGAIN_S = {"text": 60, "file": 5}
 _MOST_LISTED = 100
 # Commands that work in a group without the bot's name; others may be meant for another bot.
-_BARE_COMMANDS = ("animate", "help", "start", "cancel")
-# Everybody may cancel and delete what is theirs.
-_ALWAYS = (ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE)
+_BARE_COMMANDS = ("animate", "help", "start", "cancel", "settings")
+# Everybody may cancel and delete what is theirs, and wants no more messages of the owner.
+_ALWAYS = (ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE, ButtonAction.NEWS)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ class Guard:
             return False
         if role is Role.GUEST or action in _ALWAYS:
             return True
+        if role is Role.STRANGER and action is ButtonAction.REPORT:
+            return True  # a result may show somebody who may not use the bot
         text = refusal(role, attempt.person_id, self._contact, self._services.texts)
         await self._services.messenger.answer(query, text, is_alert=True)
         return False

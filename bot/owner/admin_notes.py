@@ -1,6 +1,7 @@
 """Reports errors: notes to the admins, and apologies to people whose updates were given up."""
 
 import logging
+from collections.abc import Callable
 
 from telegram import Update
 from telegram.error import TelegramError
@@ -42,9 +43,13 @@ class AdminNotes:
         elif now_s - self._told_s < _EVERY_S:
             return
         self._told_s = now_s
-        for admin in await self._services.people.admins():
+        await self.send(lambda: self._services.texts(message, **fields))
+
+    async def send(self, text: Callable[[], str]) -> None:
+        """Write to every admin; `text` is called for each, in that admin's language."""
+        for admin in sorted(await self._services.people.admins()):
             with speaking(await self._services.languages.of(admin, admin)):
-                content = MessageContent(self._services.texts(message, **fields))
+                content = MessageContent(text())
             try:
                 await self._services.messenger.send(ChatTarget(admin), content, droppable=True)
             except (TelegramError, ChatBusy) as error:

@@ -9,6 +9,7 @@ from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
 from bot.owner.claim import CLAIM_LINK, Claims
+from bot.owner.desk import UNDER_PREVIEW, OwnerDesk
 from bot.owner.jobs import Jobs
 from bot.owner.overview import overview_of
 from bot.owner.status import OwnerAction, owner_action_of, status_content
@@ -23,6 +24,7 @@ class OwnerCommands:
         ordering: cancels orders.
         follow_up_orders: retries orders.
         commands_shown: makes Telegram show an admin's commands in a chat.
+        desk: answers the other commands.
     """
 
     def __init__(
@@ -31,7 +33,9 @@ class OwnerCommands:
         ordering: Ordering,
         follow_up_orders: FollowUpOrders,
         commands_shown: Callable[[int], Awaitable[None]],
+        desk: OwnerDesk,
     ) -> None:
+        self.desk = desk
         self._services = services
         self._commands_shown = commands_shown
         self._jobs = Jobs(services, ordering, follow_up_orders)
@@ -81,9 +85,13 @@ class OwnerCommands:
             await messenger.answer(tap.query_id, self._services.texts("This button is too old."))
             return
         action, about = found
-        answer, content = await self._do(action, about, tap.person_id)
+        if action in self.desk.actions:
+            answer, content = await self.desk.actions[action](about)
+        else:
+            answer, content = await self._do(action, about, tap.person_id)
         await messenger.answer(tap.query_id, answer)
-        await messenger.edit(tap.chat_id, CardMessage(message_id=tap.message_id), content)
+        card = CardMessage(message_id=tap.message_id, has_media=action in UNDER_PREVIEW)
+        await messenger.edit(tap.chat_id, card, content)
 
     async def _do(self, action: OwnerAction, about: str, admin: int) -> tuple[str, MessageContent]:
         """Return the answer to the tap, and the message's new content."""

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from telegram import Message, MessageOriginUser, Update
+from telegram.constants import ChatMemberStatus
 from telegram.ext import (
     ApplicationHandlerStop,
     CallbackQueryHandler,
+    ChatMemberHandler,
     CommandHandler,
     MessageHandler,
     TypeHandler,
@@ -15,14 +18,15 @@ from telegram.ext import (
 )
 
 from bot.callback_data import VERSION, ButtonAction
-from bot.gateway.application import AnyApplication, Context, on_message
+from bot.gateway.application import AnyApplication, Context, Turn, on_message
 from bot.gateway.messenger import ChatTarget
-from bot.gateway.updates import incoming_message, incoming_tap
+from bot.gateway.updates import incoming_message, incoming_tap, media_of, quoted_media_of
 from bot.owner.access import CommandAttempt, Guard
 from bot.owner.claim import CLAIM_LINK
 from bot.owner.commands import OwnerCommands
-
-_BEFORE_ALL_OTHERS = -1
+from bot.owner.desk import Command
+from bot.owner.own_templates import OwnTemplates
+from bot.services import Services
 
 
 def add_guard(application: AnyApplication, guard: Guard) -> None:
@@ -33,7 +37,7 @@ def add_guard(application: AnyApplication, guard: Guard) -> None:
         if attempt is not None and not await guard.admits(attempt):
             raise ApplicationHandlerStop
 
-    application.add_handler(TypeHandler(Update, check), group=_BEFORE_ALL_OTHERS)
+    application.add_handler(TypeHandler(Update, check), group=Turn.GUARD)
 
 
 def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> None:
@@ -65,10 +69,69 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
     on_command("jobs", lambda message: commands.jobs(_target(message)), private)
     on_command("pause", lambda message: commands.pause(_target(message), is_paused=True), private)
     on_command("resume", lambda message: commands.pause(_target(message), is_paused=False), private)
+
+    _add_template_handlers(application, commands.desk.own_templates)
+    for name, do in commands.desk.commands.items():
+        on_command(name, partial(_answer, do), private)
     for name in ("allow", "ban", "unban"):
         on_access(name)
     pattern = rf"^{VERSION}\|{ButtonAction.OWNER}\|"
     application.add_handler(CallbackQueryHandler(tap, pattern=pattern))
+
+
+def _add_template_handlers(application: AnyApplication, own_templates: OwnTemplates) -> None:
+    """Register what begins a movement: a command, a caption, and a clip that was asked for."""
+    private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
+
+    async def add_template(message: Message) -> None:
+        found = media_of(message) or quoted_media_of(message)
+        await own_templates.add(incoming_message(message), found)
+
+    async def take_asked(update: Update, _context: Context) -> None:
+        message = update.message
+        if message is not None and await own_templates.take_asked(
+            incoming_message(message), media_of(message)
+        ):
+            raise ApplicationHandlerStop
+
+    caption = private & filters.CaptionRegex(r"^/add_template(@\w+)?(\s|$)")
+    asked = private & filters.ATTACHMENT & ~filters.CaptionRegex("^/")
+    add = on_message(add_template)
+    application.add_handler(CommandHandler("add_template", add, filters=private))
+    application.add_handler(MessageHandler(caption, add))
+    application.add_handler(MessageHandler(asked, take_asked), group=Turn.ASKED_CLIPS)
+
+
+async def _answer(do: Command, message: Message) -> None:
+    await do(incoming_message(message))
+
+
+def add_news_handlers(application: AnyApplication, services: Services) -> None:
+    """Register what people do about the owner's messages: switch them off, or block the bot."""
+
+    async def switch(update: Update, _context: Context) -> None:
+        query = update.callback_query
+        if query is None:
+            return
+        _, people = services.texts, services.people
+        wants_news = not (await people.person(query.from_user.id)).wants_news
+        await people.change(query.from_user.id, wants_news=wants_news)
+        text = _("You get no more of these messages. Tap again to get them.")
+        if wants_news:
+            text = _("You get these messages again.")
+        await services.messenger.answer(query.id, text, is_alert=True)
+
+    async def note_block(update: Update, _context: Context) -> None:
+        change = update.my_chat_member
+        if change is not None and change.chat.type == change.chat.PRIVATE:
+            has_blocked = change.new_chat_member.status == ChatMemberStatus.BANNED
+            await services.people.change(change.chat.id, has_blocked=has_blocked)
+
+    pattern = rf"^{VERSION}\|{ButtonAction.NEWS}\|"
+    application.add_handler(CallbackQueryHandler(switch, pattern=pattern))
+    # In a group of its own: other handlers see such changes too.
+    blocks = ChatMemberHandler(note_block, ChatMemberHandler.MY_CHAT_MEMBER)
+    application.add_handler(blocks, group=Turn.AFTERWARDS)
 
 
 def attempt_of(update: Update, bot: str) -> CommandAttempt | None:

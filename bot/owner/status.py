@@ -24,6 +24,15 @@ class OwnerAction(StrEnum):
     JOB = "job"  # that order
     CANCEL = "cancel"  # that order
     RETRY = "retry"  # that order
+    BROADCAST = "send"  # that message
+    STOP_BROADCAST = "stop"  # that message
+    TEMPLATES = "list"  # the owner's movements
+    PUBLISH = "publish"  # that movement, under its preview
+    DISCARD = "discard"  # likewise
+    SHOW = "show"  # that movement, in the list
+    HIDE = "hide"  # likewise
+    ASK_TO_REMOVE = "ask"  # likewise
+    REMOVE = "remove"  # that movement
 
 
 def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:

@@ -1,6 +1,6 @@
 """The gate: a stranger's photo, clip or sound is decoded in a short-lived, limited child process.
 
-    start_photo_look, start_clip_look, start_voice_look -> check the file
+    start_photo_look, start_clip_look, start_voice_look, start_media_task -> check the file
                           -> start `inference.media.gate_child`
     RunningLook.answer (`running_look.py`) -> wait, or kill it -> check its answer -> move the
                           files it wrote to the caller's folder
@@ -25,6 +25,7 @@ from inference.media.limits import ClipLimits, PhotoLimits, SoundLimits
 from inference.media.running_look import ChildLimits, Found, RunningLook
 from jobs.errors import ProcessKilled
 from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
+from jobs.media_tasks import MediaTask
 
 CHILD = (sys.executable, "-P", "-m", "inference.media.gate_child")
 # A look whose process is killed from outside is attempted this many times.
@@ -243,3 +244,19 @@ def start_voice_look(
         "duration_s": part.duration_s,
     }
     return RunningLook(part.path, folder, limits, request, command)
+
+
+def start_media_task(task: MediaTask, folder: Path, limits: LookLimits) -> RunningLook:
+    """Start a task of the queue `media`; see `inference/media/media_tasks.py`.
+
+    Args:
+        task: its files are paths.
+        folder: where the made files are put.
+        limits: of memory and time.
+
+    Raises:
+        GateFailed: the child cannot be started.
+    """
+    request = {"kind": "media", "task": task.model_dump(mode="json")}
+    source = Path(task.files[0]) if task.files else folder
+    return RunningLook(source, folder, limits, request, CHILD)

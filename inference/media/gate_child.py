@@ -1,10 +1,10 @@
 """The gate's child: decodes one stranger's file under limits and reports what it found.
 
-    stdin   {"kind": "photo" | "clip" | "voice", "source", "folder", "limits", "memory_bytes",
+    stdin   {"kind": "photo" | "clip" | "voice" | "media", "source", "folder", "memory_bytes",
              "cpu_s", "file_bytes", "niceness", "checkpoints_dir", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
-            PhotoFindings, ClipFindings or VoiceFindings; {"error", "fields"} if the file cannot be
-            used
+            PhotoFindings, ClipFindings, VoiceFindings or Made; {"error", "fields"} if the file
+            cannot be used
 
 It writes only into `folder`. `inference/media/gate.py` starts it and kills it if it hangs. It ends
 by itself if its parent dies or `cpu_s` of processor time are used up. The limits are set before any
@@ -143,6 +143,10 @@ def _load(request: dict[str, Any]) -> Any:
 
     # Each thread reserves address space, which is limited.
     cv2.setNumThreads(2)
+    if request["kind"] == "media":
+        from inference.media.media_tasks import do_task  # noqa: PLC0415
+
+        return do_task
     if request["kind"] == "clip":
         import inference.media.video  # noqa: F401, PLC0415
 

@@ -31,6 +31,7 @@ from jobs.errors import (
     ProcessKilled,
 )
 from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
+from jobs.media_tasks import Made
 from jobs.model import Value
 from jobs.service_errors import error_from_dict
 from jobs.weights_errors import WeightsError
@@ -230,12 +231,15 @@ class RunningLook:
         Raises:
             ValueError: a path is not the expected one, or not a regular file.
         """
+        if isinstance(found, Made):
+            for file_name in found.names:
+                self._check_plain(file_name)
+                (self._work / file_name).replace(self._folder / file_name)
+            return found
         names = FILE_NAMES[type(found)]
         for name, file_name in names.items():
-            expected = self._work / file_name
-            # A link could point to any file on this machine.
-            is_plain = expected.is_file() and not expected.is_symlink()
-            if getattr(found, name) != str(expected) or not is_plain:
+            self._check_plain(file_name)
+            if getattr(found, name) != str(self._work / file_name):
                 message = f"{name} is not where it should have been written"
                 raise ValueError(message)
         moved = {
@@ -243,6 +247,13 @@ class RunningLook:
             for name, file_name in names.items()
         }
         return found.model_copy(update=moved)
+
+    def _check_plain(self, file_name: str) -> None:
+        expected = self._work / file_name
+        # A link could point to any file on this machine.
+        if not expected.is_file() or expected.is_symlink():
+            message = f"{file_name} is not where it should have been written"
+            raise ValueError(message)
 
 
 def _text(file: IO[bytes]) -> str:

@@ -58,6 +58,9 @@ class OrderMetrics:
             "animato_jobs_refused_total", "Orders that were not accepted.", ("reason",)
         )
         self._deliveries = counter("animato_deliver_total", "Attempts to deliver.", ("outcome",))
+        self._shared = counter(
+            "animato_shared_total", "Results that were sent to other chats in inline mode."
+        )
         # Prometheus sees no rise in a counter that first appears as 1.
         for reason in ("dup", *_REASONS.values()):
             self._refused.labels(reason)
@@ -80,6 +83,10 @@ class OrderMetrics:
             self._submitted.labels(engine_of(queue), lane).inc()
         else:
             self._refused.labels("dup").inc()
+
+    def count_shared(self) -> None:
+        """Count a result that was chosen in inline mode."""
+        self._shared.inc()
 
     def count_delivery(self, outcome: DeliveryOutcome) -> None:
         """Count an attempt to deliver."""

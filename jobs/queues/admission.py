@@ -20,15 +20,23 @@ from redis.asyncio import Redis
 
 from jobs.orders import Lane
 from jobs.queues.keys import (
+    MEDIA,
     accepted_key,
     accepting_key,
     day_key,
     fair_key,
+    media_jobs_key,
     open_key,
     photos_key,
     prefix_of,
 )
-from jobs.service_errors import QueueFull, TooManyOpenOrders, TooManyOrdersToday, TooManyPhotos
+from jobs.service_errors import (
+    QueueFull,
+    TooManyMediaJobs,
+    TooManyOpenOrders,
+    TooManyOrdersToday,
+    TooManyPhotos,
+)
 
 UNIT_S = 10.0  # of a priority
 _BUSY_PAUSE_S = 0.02
@@ -58,6 +66,7 @@ NO_LIMITS = OrderLimits(0, 0, 0)
 # Photos of a person that are being fetched or looked at, or wait for it: two albums.
 MOST_PHOTOS = 20
 PHOTO_LIMITS = OrderLimits(open_orders=MOST_PHOTOS, per_day=0, queue=0)
+MEDIA_LIMITS = OrderLimits(open_orders=5, per_day=0, queue=0)
 
 
 @dataclass(frozen=True)
@@ -96,16 +105,17 @@ class Admission:
             limits: those that apply to this person.
             now_s: unix time.
             counted: for an order, all engines' queues: the limits count the jobs of all of them.
-                Empty for a photo: those of its own queue count.
+                Empty for other jobs: those of their own queue count.
 
         Raises:
-            TooManyOpenOrders, TooManyPhotos: the person has too many.
+            TooManyOpenOrders, TooManyPhotos, TooManyMediaJobs: the person has too many.
             TooManyOrdersToday: the person has had too many; says when the next one is accepted.
             QueueFull: there are too many of everybody.
         """
         call = uuid.uuid4().hex
         queues = counted or (request.queue,)
-        open_jobs = (open_key if counted else photos_key)(request.person)
+        of_queue = media_jobs_key if request.queue == MEDIA else photos_key
+        open_jobs = (open_key if counted else of_queue)(request.person)
         ask = partial(self._ask, request, limits, (repr(now_s), call, open_jobs), queues)
         while (answer := await ask()) == ["busy"]:
             # It will be added soon. If that caller died, the job is ours after a few seconds.
@@ -117,6 +127,8 @@ class Admission:
                 return None
             case ["open", count] if counted:
                 raise TooManyOpenOrders(count=int(count), limit=limits.open_orders)
+            case ["open", count] if request.queue == MEDIA:
+                raise TooManyMediaJobs(count=int(count))
             case ["open", count]:
                 raise TooManyPhotos(count=int(count))
             case ["day", free_s]:

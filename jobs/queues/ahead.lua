@@ -1,6 +1,6 @@
 -- The work ahead of a job, in frames.
 --
--- ARGV 1 key prefix of the queue   2 job id
+-- ARGV 1 key prefix of the queue   2 job id; empty: a job that comes last
 -- Returns {frames of the jobs that start before it, its own frames, its progress, {frames and
 -- progress of each job that must end first}}.
 local call = redis.call
@@ -28,6 +28,11 @@ if rank then
     for _, job in ipairs(call('ZRANGE', prefix .. 'prioritized', 0, rank - 1)) do
       before[#before + 1] = job
     end
+  end
+elseif id == '' then
+  before = express
+  for _, job in ipairs(call('ZRANGE', prefix .. 'prioritized', 0, -1)) do
+    before[#before + 1] = job
   end
 elseif call('LPOS', prefix .. 'wait', id) then
   -- The next one to start is the list's last.

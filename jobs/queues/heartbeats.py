@@ -11,15 +11,15 @@ from pydantic import Field
 from redis.asyncio import Redis
 
 from jobs.connection import queue_errors
-from jobs.engines import EngineInfo
+from jobs.engines import MEDIA_OPTION, EngineInfo
 from jobs.orders import Record
 from jobs.queues.admission import lua
 from jobs.queues.keys import KNOWN_ENGINES, WORKERS, speed_key, worker_key
 from jobs.queues.known_engines import as_fields
 from jobs.service_errors import RecordError
 
-BEAT_EVERY_S = 10
-DEAD_AFTER_S = 30
+BEAT_EVERY_S = 5
+DEAD_AFTER_S = 15
 _SPEED_WEIGHT = 0.2  # of the newest measurement in the moving average
 _SPEED_KEPT_S = 30 * 86_400
 # Plausible seconds per frame: no encoder is faster, and no worker is given more time.
@@ -69,8 +69,18 @@ class Heartbeat(Record):
 
     def serves(self, engine: str) -> bool:
         """Whether it takes orders for an engine."""
-        is_up = self.state in (WorkerState.IDLE, WorkerState.WORKING)
-        return is_up and engine in self.engine_names
+        return self._is_up and engine in self.engine_names
+
+    @property
+    def media_tasks(self) -> frozenset[str]:
+        """The kinds of tasks that it takes from the queue `media`."""
+        options = {option for engine in self.engines for option in engine.options if self._is_up}
+        prefix = MEDIA_OPTION
+        return frozenset(one.removeprefix(prefix) for one in options if one.startswith(prefix))
+
+    @property
+    def _is_up(self) -> bool:
+        return self.state in (WorkerState.IDLE, WorkerState.WORKING)
 
 
 class WorkerRegistry:

@@ -12,6 +12,12 @@ INTAKE = "intake"
 LOOK = "look"
 DELIVER = "deliver"
 MEDIA = "media"
+# Only in deliveries: a result that was delivered before is sent again.
+HISTORY = "history"
+# Those whose jobs any worker takes, ahead of the engines' orders.
+SHORT_QUEUES = (LOOK, MEDIA)
+# The queues of jobs whose outcome is delivered, besides those of engines.
+DELIVERED_QUEUES = (INTAKE, *SHORT_QUEUES)
 
 CANCEL_CHANNEL = "animato:cancel"
 WORKERS = "animato:workers"
@@ -20,12 +26,20 @@ PEOPLE_ADMINS_KEY = "animato:admins"
 PEOPLE = "animato:person:"
 CLAIM_KEY = "animato:claim"
 PAUSED_KEY = "animato:paused"
+LIMITS_KEY = "animato:limits"
+FAILURES_KEY = "animato:failures"
+ALERTS_KEY = "animato:alerts"
+TEMPLATES_KEY = "animato:templates"
+BROADCAST_KEY = "animato:broadcast"
+BROADCAST_PEOPLE_KEY = "animato:broadcast:people"
 OPEN_CARDS = "animato:cards"
+BLOCKED_PHOTOS = "animato:blocked-photos"
 DUE_ALBUMS = "animato:albums"
 
 _ENGINE_QUEUE = "animate-"
-# Our own field in BullMQ's hash of a job.
+# Our own fields in BullMQ's hash of a job.
 RESULT_FIELD = "animato:result"
+BEAT_FIELD = "animato:beat"  # when its worker last reported, unix time in s by Redis' clock
 
 
 @dataclass(frozen=True)
@@ -102,6 +116,11 @@ def photos_key(person: int) -> str:
     return f"animato:photos:{person}"
 
 
+def media_jobs_key(person: int) -> str:
+    """The unfinished jobs of a person in the queue `media`."""
+    return f"animato:media:{person}"
+
+
 def day_key(person: int) -> str:
     """The orders of a person within the last 24 hours."""
     return f"animato:day:{person}"
@@ -172,12 +191,12 @@ def drafts_key(chat: int) -> str:
     return f"animato:drafts:{chat}"
 
 
-def conversation_key(chat: int, person: int) -> str:
+def conversation_key(chat: int | str, person: int) -> str:
     """The state of the conversation with a person in a chat."""
     return f"animato:desk:{chat}:{person}"
 
 
-def shown_key(chat: int, message_id: int) -> str:
+def shown_key(chat: int | str, message_id: int | str) -> str:
     """The draft that a message of the bot belongs to."""
     return f"animato:shown:{chat}:{message_id}"
 
@@ -185,6 +204,11 @@ def shown_key(chat: int, message_id: int) -> str:
 def sending_key(chat: int) -> str:
     """The cards of a chat that are being sent and may have arrived."""
     return f"animato:sending:{chat}"
+
+
+def messages_key(chat: int) -> str:
+    """The bot's messages in a chat of the last 48 hours."""
+    return f"animato:messages:{chat}"
 
 
 def texts_key(chat: int) -> str:
@@ -225,3 +249,53 @@ def group_key(chat: int) -> str:
 def history_key(person: int) -> str:
     """The last results of a person."""
     return f"animato:history:{person}"
+
+
+def group_orders_key(chat: int) -> str:
+    """The orders of a group within the last 24 hours."""
+    return f"animato:group-day:{chat}"
+
+
+def greeted_key(chat: int) -> str:
+    """Set after the bot has explained itself in a group."""
+    return f"animato:greeted:{chat}"
+
+
+def statistics_key(day: str) -> str:
+    """The counters of a day, such as 2026-01-31."""
+    return f"animato:stats:{day}"
+
+
+def people_of_day_key(day: str) -> str:
+    """How many people ordered on a day."""
+    return f"animato:people:{day}"
+
+
+def counted_key(delivery_id: str) -> str:
+    """Set when the end of an order was counted."""
+    return f"animato:counted:{delivery_id}"
+
+
+def alert_key(name: str) -> str:
+    """Set when the admins were told something."""
+    return f"animato:alerts:{name}"
+
+
+def report_key(report: str) -> str:
+    """A report of a result."""
+    return f"animato:report:{report}"
+
+
+def reported_key(order: str) -> str:
+    """Who has reported the result of an order."""
+    return f"animato:reported:{order}"
+
+
+def asked_report_key(order: str, person: int) -> str:
+    """Set while a person is asked why they report a result: its message."""
+    return f"animato:reporting:{order}:{person}"
+
+
+def adding_key(admin: int) -> str:
+    """The name of the movement whose clip an admin is about to send."""
+    return f"animato:adding:{admin}"

@@ -16,10 +16,12 @@ from typing import Self
 from pydantic import Field
 
 from jobs.connection import queue_errors
+from jobs.media_tasks import Form
+from jobs.model import Value
 from jobs.orders import JobId, Record
 from jobs.queues.bullmq_types import CAPPED_BACKOFF, JobQueue, open_queue
 from jobs.queues.durability import wait_until_durable
-from jobs.queues.keys import DELIVER, INTAKE, LOOK, JobRef
+from jobs.queues.keys import DELIVER, DELIVERED_QUEUES, JobRef
 from jobs.queues.outcomes import Finished
 from jobs.queues.queues import Queues
 
@@ -32,20 +34,45 @@ _OVERLAP_S = 60
 _BATCH = 500
 
 
-class DeliveryJob(Record):
-    """A message to a chat: how a job ended, or the untouched file of its result.
+class Resend(Value):
+    """A result that is sent again.
 
     Attributes:
-        queue: the job's queue.
+        person: whose result it is.
+        draft: the draft that it was ordered from.
+        number: the order's number within the draft.
+        form: in which form.
+        chat: where it is sent.
+        thread_id: the topic there, or None.
+        reply_to: the message that it replies to, or None.
+    """
+
+    person: int
+    draft: str
+    number: int
+    form: Form
+    chat: int
+    thread_id: int | None = None
+    reply_to: int | None = None
+
+
+class DeliveryJob(Record):
+    """A message to a chat: how a job ended, or a result once more.
+
+    Attributes:
+        queue: the job's queue; `HISTORY` with `resend`.
         job_id: its id there.
         finished_ms: when it ended, unix time in ms.
-        tap: Telegram's id of the tap that asks for the untouched file; empty: how the job ended.
+        tap: Telegram's id of the tap that asks for the untouched file, or for `resend`; empty: how
+            the job ended.
+        resend: what is sent again, or None.
     """
 
     queue: str
     job_id: JobId
     finished_ms: int = Field(ge=0)
     tap: str = ""
+    resend: Resend | None = Field(default=None, exclude_if=lambda resend: resend is None)
 
     @property
     def ref(self) -> JobRef:
@@ -71,8 +98,8 @@ class Outbox:
 
     Args:
         queues: the queues.
-        swept: the names of those whose jobs are delivered; None: `intake`, `look` and those of all
-            known engines.
+        swept: the names of those whose jobs are delivered; None: `intake`, `look`, `media` and
+            those of all known engines.
         clock: unix time in s.
     """
 
@@ -128,7 +155,7 @@ class Outbox:
     async def _names(self) -> Sequence[str]:
         if self._swept is not None:
             return self._swept
-        return (INTAKE, LOOK, *await self._queues.known_engine_queues())
+        return (*DELIVERED_QUEUES, *await self._queues.known_engine_queues())
 
     def _older(self, finished: list[Finished], age_s: float) -> list[Finished]:
         before_ms = (self._clock() - age_s) * 1000

@@ -40,7 +40,7 @@ from jobs.queues.bullmq_types import (
 )
 from jobs.queues.counting import count_jobs
 from jobs.queues.failures import CANCELLED, reason_of
-from jobs.queues.keys import CANCEL_CHANNEL, RESULT_FIELD, JobRef, cancel_key
+from jobs.queues.keys import BEAT_FIELD, CANCEL_CHANNEL, RESULT_FIELD, JobRef, cancel_key
 from jobs.service_errors import FileGone, OrderFailed, RecordError
 from jobs.tasks import end_tasks, run_shielded
 from jobs.weights_errors import WeightsError
@@ -313,8 +313,8 @@ class QueueWorker:
 
         async def beat() -> None:
             while True:
-                await asyncio.sleep(self._rules.beat_s)
                 await self._report(assignment, token)
+                await asyncio.sleep(self._rules.beat_s)
 
         tasks = [asyncio.create_task(cancelled()), asyncio.create_task(beat())]
         try:
@@ -328,7 +328,7 @@ class QueueWorker:
         try:
             answer = await self._beat(
                 keys=[ref.lock_key, ref.key, cancel_key(ref.job_id)],
-                args=[token, progress.to_json() if progress else ""],
+                args=[token, progress.to_json() if progress else "", BEAT_FIELD],
             )
         except RedisError as error:
             log.warning("%s: progress could not be reported: %r", ref.job_id, error)

@@ -10,6 +10,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Self
 
 from redis.asyncio import Redis
@@ -22,9 +23,9 @@ from jobs.queues.admission import NO_LIMITS, Admission, OrderLimits, Request, lu
 from jobs.queues.bullmq_types import JobQueue, open_queue, stored_job
 from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import (
+    BEAT_FIELD,
     CANCEL_CHANNEL,
-    INTAKE,
-    LOOK,
+    DELIVERED_QUEUES,
     JobRef,
     accepted_key,
     cancel_key,
@@ -145,7 +146,7 @@ class Queues:
         limits: OrderLimits = NO_LIMITS,
         follows: JobRef | None = None,
     ) -> bool:
-        """Add a job to one of the short queues (`intake`, `look`); return whether it is new.
+        """Add a job to one of the queues without engine; return whether it is new.
 
         Args:
             ref: the queue and the job's id.
@@ -155,7 +156,7 @@ class Queues:
             follows: the job that sends this one, and no longer counts.
 
         Raises:
-            TooManyPhotos: the person has too many.
+            TooManyPhotos, TooManyMediaJobs: the person has too many.
         """
         request = Request(ref.queue, ref.job_id, person, _SHORT_S)
         with queue_errors(self.client):
@@ -174,7 +175,8 @@ class Queues:
                 pipe.lpos(f"{prefix}wait", ref.job_id)
                 pipe.zscore(f"{prefix}delayed", ref.job_id)
                 pipe.get(accepted_key(ref.job_id))
-                fields, rank, express, express_at, delayed, accepted = await pipe.execute()
+                pipe.time()
+                fields, rank, express, express_at, delayed, accepted, now = await pipe.execute()
         stored = dict(zip(STATUS_FIELDS, fields, strict=True))
         if stored["name"] is None:
             if accepted != OrderState.CANCELLED:
@@ -186,7 +188,10 @@ class Queues:
         elif express_at is not None:
             # The last one in the list starts next.
             ahead = express - 1 - express_at
-        return status_of(ref, stored, ahead, is_delayed=delayed is not None)
+        status = status_of(ref, stored, ahead, is_delayed=delayed is not None)
+        if status.state is OrderState.RUNNING and stored[BEAT_FIELD] is not None:
+            status = replace(status, silent_s=max(0.0, now[0] - float(stored[BEAT_FIELD])))
+        return status
 
     async def cancel(self, ref: JobRef) -> CancelOutcome:
         """Cancel an order. The caller checks whether the person may."""
@@ -235,7 +240,7 @@ class Queues:
     async def dead_letters(self, at_most: int = 100) -> list[DeadLetter]:
         """Return the jobs that failed, but not because of their input, the latest first."""
         found = []
-        for queue in (INTAKE, LOOK, *await self.known_engine_queues()):
+        for queue in (*DELIVERED_QUEUES, *await self.known_engine_queues()):
             with queue_errors(self.client):
                 ids = await self.client.zrevrange(f"{prefix_of(queue)}failed", 0, -1)
                 refs = [JobRef(queue, str(job_id)) for job_id in ids]
@@ -270,11 +275,11 @@ class Queues:
         return QueueStatistics(counts, oldest_ms, _FIRST_TAG if is_empty else float(tag))
 
     async def all_statistics(self) -> dict[str, QueueStatistics]:
-        """Return the jobs of `intake`, `look` and the engines' queues in numbers, by queue.
+        """Return the jobs of all queues but the deliveries in numbers, by queue.
 
         Those of former names are left out while they have no unfinished jobs.
         """
-        queues = (INTAKE, LOOK, *await self.known_engine_queues())
+        queues = (*DELIVERED_QUEUES, *await self.known_engine_queues())
         found = {queue: await self.statistics(queue) for queue in queues}
         return {
             queue: one

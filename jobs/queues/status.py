@@ -7,7 +7,7 @@ from typing import Any
 from jobs.errors import AnimatoError, Cancelled
 from jobs.orders import OrderState, Progress, Result
 from jobs.queues.failures import error_of
-from jobs.queues.keys import JobRef
+from jobs.queues.keys import BEAT_FIELD, JobRef
 from jobs.service_errors import RecordError
 
 STATUS_FIELDS = (
@@ -19,6 +19,7 @@ STATUS_FIELDS = (
     "ats",
     "stc",
     "name",
+    BEAT_FIELD,
 )
 
 Stored = dict[str, Any]
@@ -37,6 +38,8 @@ class Status:
         result: its result as JSON text, or None.
         error: why it failed or was cancelled, or None.
         finished_s: when it finished, unix time, or None.
+        silent_s: of a running job, since when its worker has not reported, s; workers report every
+            few seconds.
     """
 
     ref: JobRef
@@ -47,6 +50,7 @@ class Status:
     result: str | None = None
     error: AnimatoError | None = None
     finished_s: float | None = None
+    silent_s: float = 0.0
 
     def video(self) -> Result:
         """Return the result of an order that is done.

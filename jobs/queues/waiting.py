@@ -4,7 +4,7 @@ The place is exact. The time is estimated from how long frames took on machines 
 online; without such history, no time is shown.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from pydantic import Field
@@ -15,7 +15,7 @@ from jobs.model import Value
 from jobs.orders import Progress
 from jobs.queues.admission import lua
 from jobs.queues.heartbeats import WorkerRegistry
-from jobs.queues.keys import JobRef, prefix_of
+from jobs.queues.keys import JobRef, engine_queue, prefix_of
 from jobs.service_errors import RecordError
 
 # Photos, clips and machines differ, so the estimate is a range.
@@ -102,6 +102,11 @@ class Estimates:
         """Return how long until an order that waits or runs is done; None: unknown."""
         backlog = await self.backlog(ref)
         return time_range(backlog, await self._speeds(engine)) if backlog.own else None
+
+    async def of_new_order(self, engine: str, frames: int) -> TimeRange | None:
+        """Return how long an order of `frames` would take if it came last; None: unknown."""
+        last = await self.backlog(JobRef(engine_queue(engine), ""))
+        return time_range(replace(last, own=frames), await self._speeds(engine))
 
     async def cost_s(self, engine: str, frames: int) -> float:
         """Return how long a worker will need for `frames`, for `Order.estimated_cost_s`."""

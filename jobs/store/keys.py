@@ -5,7 +5,9 @@
                                        a mouth speaks the voices
     tracks/<clip>/track.npz            how a clip's face moves; shared by all drafts with that clip
     results/<order>/<start>.mp4        the result of the worker's n-th start
-    results/<order>/<start>.jpg        its thumbnail, until it is delivered
+    results/<order>/<start>.jpg        its thumbnail
+    templates/<clip>/<name>            clip, track and preview of a movement of the owner's
+    media/<job>/<name>                 the files of a job of the queue `media`, until its delivery
 
 The files of a draft or an order are deleted together: the deadline is that of their folder. A track
 is deleted with the last draft that holds its clip; `<clip>` is the SHA-256 (hex) of the normalised
@@ -22,7 +24,9 @@ INPUTS = "inputs"
 LOOKS = "looks"
 RESULTS = "results"
 TRACKS = "tracks"
+MEDIA_FILES = "media"
 
+_TEMPLATE_CLIP_KEY = re.compile(r"templates/([0-9a-f]{64})/clip\.mp4")
 _CLIP_KEY = re.compile(rf"{LOOKS}/{_SEGMENT}/.+-([0-9a-f]{{64}})\.mp4")
 
 
@@ -47,8 +51,20 @@ def track_key(clip: str) -> str | None:
     Args:
         clip: the key of a normalised clip; that of an earlier version has no digest.
     """
+    if (of_template := _TEMPLATE_CLIP_KEY.fullmatch(clip)) is not None:
+        return template_key(of_template[1], "track.npz")
     found = _CLIP_KEY.fullmatch(clip)
     return None if found is None else f"{TRACKS}/{found[1]}/track.npz"
+
+
+def template_key(digest: str, name: str) -> str:
+    """Return the key of a file of a movement of the owner's.
+
+    Args:
+        digest: the SHA-256 (hex) of its clip.
+        name: `clip.mp4`, `track.npz` or `preview.mp4`.
+    """
+    return check_key(f"templates/{_segment(digest)}/{_segment(name)}")
 
 
 def result_key(order: str, start_number: int) -> str:
@@ -59,6 +75,16 @@ def result_key(order: str, start_number: int) -> str:
 def result_thumbnail_key(order: str, start_number: int) -> str:
     """Return the key of the thumbnail of that result."""
     return check_key(f"{RESULTS}/{_segment(order)}/{start_number}.jpg")
+
+
+def media_key(job: str, name: str) -> str:
+    """Return the key of a file of a job of the queue `media`."""
+    return check_key(f"{media_folder(job)}/{_segment(name)}")
+
+
+def media_folder(job: str) -> str:
+    """Return the folder of the files of a job of the queue `media`."""
+    return f"{MEDIA_FILES}/{_segment(job)}"
 
 
 def draft_folders(draft: str) -> tuple[str, str]:

@@ -6,6 +6,8 @@
     an order is open     keep             they are kept while it is open, however long the queue is
     Delete               forget           they are deleted at once
     a result is sent     record_delivery  kept for `result_s`; other attempts' files are deleted
+    a media job is sent  touch_media      its files are kept for `input_s` ...
+    ... and delivered    forget_media     ... and deleted
 
 A folder without a deadline is kept: a result that was not delivered is never deleted, unless its
 order is no longer known (`sweep_leaks`). Deadlines are removed after the files, so that a sweep
@@ -25,11 +27,13 @@ from jobs.store.files import FileStore
 from jobs.store.keys import (
     INPUTS,
     LOOKS,
+    MEDIA_FILES,
     RESULTS,
     TRACKS,
     draft_folders,
     folder_of,
     input_key,
+    media_folder,
     order_of,
     result_folder,
     track_key,
@@ -132,13 +136,26 @@ class Retention:
             await self._live_until([folder_of(track)], now + self._input_s)
             await self._redis.sadd(_HOLDERS + folder_of(track), draft)
 
-    async def record_delivery(self, order: str, now: float, result: str = "") -> None:
+    async def touch_media(self, job: str, now: float) -> None:
+        """Keep the files of a job of the queue `media` for `input_s` from now."""
+        await self._live_until([media_folder(job)], now + self._input_s)
+
+    async def forget_media(self, job: str, now: float) -> None:
+        """Delete the files of a job of the queue `media` at once.
+
+        Raises:
+            StoreUnavailable: the store does not answer or refuses; the next sweep retries.
+        """
+        await self._redis.zadd(EXPIRY_KEY, {media_folder(job): 0})
+        await self._delete(media_folder(job), now)
+
+    async def record_delivery(self, order: str, now: float, *kept: str) -> None:
         """Keep the result of an order for `result_s`; delete other attempts' files at once.
 
         Args:
             order: the order, delivered or failed for good.
             now: unix time.
-            result: the key of the result; empty: there is none, and all files are deleted.
+            kept: the keys of the result and its thumbnail; without any, all files are deleted.
 
         Raises:
             StoreUnavailable: the store does not answer or refuses; the deadline is set anyway.
@@ -146,7 +163,7 @@ class Retention:
         folder = result_folder(order)
         await self._redis.zadd(EXPIRY_KEY, {folder: now + self._result_s})
         found = [file.key async for file in self._store.listing(folder)]
-        await self._store.delete(key for key in found if key != result)
+        await self._store.delete(key for key in found if key not in kept)
 
     async def forget(self, draft: str, now: float) -> None:
         """Delete the draft's files at once.
@@ -208,7 +225,7 @@ class Retention:
         """
         before = now - max(self._input_s, self._result_s) - _DAY_S
         swept = Swept(files=await self._store.clear_unfinished(before))
-        for top in (INPUTS, LOOKS, TRACKS, RESULTS):
+        for top in (INPUTS, LOOKS, TRACKS, MEDIA_FILES, RESULTS):
             old = [file.key async for file in self._store.listing(top) if file.modified_s < before]
             for folders in _batches(sorted(old)):
                 if top == RESULTS:

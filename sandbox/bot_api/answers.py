@@ -52,13 +52,28 @@ async def answer_inline_query(telegram: Telegram, call: Parameters) -> bool:
         content_of_result(telegram, result)
     answer = {
         "results": results,
-        "button": call.json_object("button"),
+        "button": _checked_button(call.json_object("button")),
         "next_offset": call.text("next_offset") or "",
         "cache_time": call.integer("cache_time"),
         "is_personal": call.boolean("is_personal"),
     }
     telegram.answer(query, answer)
     return True
+
+
+def _checked_button(button: JsonObject | None) -> JsonObject | None:
+    """Return the button above the results.
+
+    Raises:
+        ApiError: 400 if its text is empty or its start parameter invalid.
+    """
+    if button is None:
+        return None
+    if not str(button.get("text") or "").strip():
+        raise bad_request("can't parse inline query results button: Can't find field \"text\"")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(button.get("start_parameter") or "")):
+        raise bad_request("START_PARAM_INVALID")
+    return button
 
 
 def content_of_result(telegram: Telegram, result: JsonObject) -> JsonObject:
@@ -79,6 +94,8 @@ def content_of_result(telegram: Telegram, result: JsonObject) -> JsonObject:
         if file_id is None:
             raise bad_request("wrong file identifier/HTTP URL specified")
         attachment = telegram.files.attachment(file_id, kind)
+        if kind in {"video", "document"} and not item.text("title"):
+            raise bad_request("can't parse inline query result: Can't find field \"title\"")
     elif result_type != "article" or not result.get("title"):
         raise bad_request("can't parse inline query result: Unsupported type or no title specified")
     if written is not None:

@@ -12,6 +12,7 @@ NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same "
     "as a current content and reply markup of the message"
 )
+MOST_DELETED = 100
 # The reactions that the Bot API's documentation lists.
 _REACTIONS = """
     👍 👎 ❤ 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥
@@ -103,6 +104,20 @@ async def delete_message(telegram: Telegram, call: Parameters) -> bool:
     if not message.is_of_bot and chat.is_group and chat.bot_status != "administrator":
         raise bad_request("message can't be deleted for everyone")
     telegram.delete(message)
+    return True
+
+
+async def delete_messages(telegram: Telegram, call: Parameters) -> bool:
+    """Delete several messages as `delete_message` does; those that are not found are skipped."""
+    chat, ids = chat_of(telegram, call), call.array("message_ids")
+    if not ids or len(ids) > MOST_DELETED or not all(type(one) is int for one in ids):
+        raise bad_request("message identifiers are not specified or too many")
+    found = [chat.messages[one] for one in ids if isinstance(one, int) and one in chat.messages]
+    for message in found:
+        if not message.is_of_bot and chat.is_group and chat.bot_status != "administrator":
+            raise bad_request("message can't be deleted for everyone")
+    for message in found:
+        telegram.delete(message)
     return True
 
 

@@ -36,6 +36,7 @@ METHODS: dict[str, Method] = {
     "editMessageMedia": editing.edit_message_media,
     "editMessageReplyMarkup": editing.edit_message_reply_markup,
     "deleteMessage": editing.delete_message,
+    "deleteMessages": editing.delete_messages,
     "setMessageReaction": editing.set_message_reaction,
     "answerCallbackQuery": answers.answer_callback_query,
     "answerInlineQuery": answers.answer_inline_query,

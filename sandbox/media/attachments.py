@@ -14,6 +14,9 @@ from sandbox.parameters import Upload
 
 # Telegram makes no preview of a larger video of a bot.
 _PREVIEW_LIMIT_BYTES = 10_000_000
+# As documented for what bots send.
+STICKER_LIMIT_BYTES, STICKER_LIMIT_S, STICKER_LIMIT_FPS, STICKER_SIDE_PX = 256 * 1024, 3.0, 30, 512
+NOTE_LIMIT_S, NOTE_LIMIT_PX = 60.0, 640
 _GZIP = b"\x1f\x8b"
 _EBML = b"\x1a\x45\xdf\xa3"
 _TYPES = mimetypes.MimeTypes()  # Python's own table, the same on every machine
@@ -55,7 +58,7 @@ def _attach(store: FileStore, kind: Kind, upload: Upload, options: MediaOptions)
     if kind == "photo":
         return _photo(store, upload)
     if kind == "sticker":
-        return _sticker(store, upload)
+        return _sticker(store, upload, is_checked=not options.is_from_person)
     if kind in {"voice", "audio"}:
         return _sound(store, kind, upload)
     if kind == "document":
@@ -75,8 +78,11 @@ def _photo(store: FileStore, upload: Upload) -> Attachment:
     return store.attach(Attachment("photo", {"photo": shown}), *(stored for stored, _ in sizes))
 
 
-def _sticker(store: FileStore, upload: Upload) -> Attachment:
-    """Stickers are told apart by their first bytes: drawings (.tgs), videos (.webm), pictures."""
+def _sticker(store: FileStore, upload: Upload, *, is_checked: bool) -> Attachment:
+    """Stickers are told apart by their first bytes: drawings (.tgs), videos (.webm), pictures.
+
+    Those of bots must keep to the documented limits.
+    """
     content, suffix = upload.content, ".webp"
     is_animated, is_video = content.startswith(_GZIP), content.startswith(_EBML)
     if is_animated:
@@ -85,6 +91,8 @@ def _sticker(store: FileStore, upload: Upload) -> Attachment:
         clip = read_clip(content)
         if clip is None:
             raise bad_request("STICKER_VIDEO_NOWEBM")
+        if is_checked:
+            _check_video_sticker(clip, len(content))
         width, height, content_type, suffix = clip.width, clip.height, "video/webm", ".webm"
     else:
         width, height, content_type = picture_type(content)
@@ -97,6 +105,34 @@ def _sticker(store: FileStore, upload: Upload) -> Attachment:
         "is_video": is_video,
     }
     return store.attach(Attachment("sticker", {"sticker": shown}), stored)
+
+
+def _check_video_sticker(clip: Clip, size_bytes: int) -> None:
+    """Raise ApiError 400 unless a video can be a sticker."""
+    if size_bytes > STICKER_LIMIT_BYTES:
+        raise bad_request("STICKER_VIDEO_BIG")
+    problems = {
+        "it must be VP9": clip.codec not in ("vp9", "libvpx-vp9"),
+        "it must be silent": clip.has_sound,
+        "it must last 3 seconds at most": clip.exact_s > STICKER_LIMIT_S,
+        "it must have 30 frames per second at most": clip.rate_fps > STICKER_LIMIT_FPS,
+        "one side must be 512 px, the other 512 px or less": max(clip.width, clip.height)
+        != STICKER_SIDE_PX,
+    }
+    for problem, is_true in problems.items():
+        if is_true:
+            raise bad_request(f"can't use the file as a video sticker: {problem}")
+
+
+def _check_video_note(clip: Clip, options: MediaOptions) -> None:
+    """Raise ApiError 400 unless a video of a bot can be a video note."""
+    length = options.width
+    if clip.width != clip.height or (length is not None and length != clip.width):
+        raise bad_request("wrong video note length: the video must be a square")
+    if clip.width > NOTE_LIMIT_PX:
+        raise bad_request("wrong video note length")
+    if clip.exact_s > NOTE_LIMIT_S:
+        raise bad_request("can't use the file as a video note: it is longer than a minute")
 
 
 def _sound(store: FileStore, kind: Kind, upload: Upload) -> Attachment:
@@ -131,6 +167,8 @@ def _moving(store: FileStore, kind: Kind, upload: Upload, options: MediaOptions)
         if kind == "video_note":
             raise bad_request("can't use the file as a video note: it is not an MPEG-4 video")
         return _document(store, upload)
+    if kind == "video_note" and not options.is_from_person:
+        _check_video_note(clip, options)
     if kind == "video" and not clip.has_sound and not options.in_album:
         kind = "animation"  # as Telegram does with silent videos
     content_type = "video/mp4" if clip.is_mp4 else _content_type(upload)

@@ -26,6 +26,9 @@ class Clip:
         width: as shown, px.
         height: as shown, px.
         duration_s: in whole seconds.
+        exact_s: exactly, s.
+        rate_fps: frames per second, 0 if unknown.
+        codec: of the pictures.
         has_sound: whether it has an audio track.
         is_mp4: whether its container is MPEG-4.
         thumbnail: the first frame, at most 320 px.
@@ -34,6 +37,9 @@ class Clip:
     width: int
     height: int
     duration_s: int
+    exact_s: float
+    rate_fps: float
+    codec: str
     has_sound: bool
     is_mp4: bool
     thumbnail: Picture
@@ -53,6 +59,9 @@ def read_clip(content: bytes) -> Clip | None:
                 width=image.width,
                 height=image.height,
                 duration_s=_duration_s(container),
+                exact_s=(container.duration or 0) / av.time_base,
+                rate_fps=float(stream.average_rate or 0),
+                codec=stream.codec_context.name,
                 has_sound=bool(container.streams.audio),
                 is_mp4="mp4" in container.format.name.split(",") and brand != "qt",
                 thumbnail=as_jpeg(image, THUMBNAIL_SIDE_PX),

@@ -124,3 +124,33 @@ async def test_order_that_runs_is_cancelled(service: Service) -> None:
     await dora.tap("Show me all", await dora.sees("Which movement?"))
     await dora.tap("Cancel", await dora.sees("9 movements\n"))
     await dora.sees("9 movements: cancelled.")
+
+
+async def test_result_is_shared_to_another_chat_and_made_round(service: Service) -> None:
+    dora, edgar = await service.regular("Fay"), await service.newcomer("Edgar")
+    await dora.send(portrait())
+    await dora.tap("Blink", await dora.sees("Which movement?"))
+    (video,) = await dora.videos()
+    await dora.sees("Blink: done in")
+    button = video["reply_markup"]["inline_keyboard"][0][0]
+    query = button["switch_inline_query_chosen_chat"]["query"]
+    where = {"user_id": dora.person, "chat_id": -1001}
+    told = await service.desk.post("inline", query=query, **where)
+    (result,) = told["answer"]["results"]
+    assert result["mpeg4_file_id"] == video["animation"]["file_id"]
+    shared = {"inline_query_id": told["inline_query_id"], "result_id": result["id"], **where}
+    message = (await service.desk.post("chosen", **shared))["message"]
+    assert message["caption"] == video["caption"]
+    empty = await service.desk.post("inline", query=query, user_id=edgar.person)
+    assert empty["answer"]["results"] == []
+    await dora.tap("Other forms", video)
+    while "Round video" not in str(await service.desk.messages(dora.person)):
+        await asyncio.sleep(0.02)
+    (video,) = await dora.videos()
+    await dora.tap("Round video", video)
+    await dora.sees("Made with AI", count=2)
+    messages = await service.desk.messages(dora.person)
+    (note,) = [one["video_note"] for one in messages if "video_note" in one]
+    assert note["length"] == 384
+    assert media.shown(await service.desk.file(note["file_id"]))[:2] == (384, 384)
+    assert "thumbnail" in note

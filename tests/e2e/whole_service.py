@@ -25,6 +25,7 @@ from jobs.settings import Settings
 from jobs.store.files import FileStore
 from jobs.templates import SHIPPED_TEMPLATES
 from sandbox.server import Sandbox
+from tests.integration.bot.result_pages import with_button
 from tests.integration.jobs.servers import valkey_server
 from tests.integration.sandbox.desk import Desk, Part
 
@@ -69,6 +70,7 @@ class Chatter:
 
     async def tap(self, label: str, message: Message) -> Any:
         """Taps the only button with these words."""
+        message = await with_button(self.desk, label, message, self.person)
         data = [
             button["callback_data"]
             for row in message["reply_markup"]["inline_keyboard"]

@@ -10,7 +10,8 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-from bot.gateway.messenger import ChatTarget, MessageContent, Messenger, OutgoingVideo
+from bot.gateway.messenger import ChatTarget, MessageContent, Messenger
+from bot.gateway.outgoing import OutgoingVideo, SentVideo
 from bot.orders.order_cards import FinalMessage, OrderCards
 from jobs.store.files import FileStore
 from tests.integration.bot.parts import bot_parts, delivering
@@ -28,7 +29,7 @@ class Dying(Messenger):
 
     async def send_video(
         self, target: ChatTarget, video: OutgoingVideo, content: MessageContent
-    ) -> int:
+    ) -> SentVideo:
         if self.point == "before":
             await hang()
         sent = await super().send_video(target, video, content)

@@ -20,28 +20,36 @@ from bot.drafts.intake import Intake
 from bot.gateway.card_sender import CardSender
 from bot.gateway.messenger import CardMessage, Messenger
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.gateway.sent_messages import SentMessages
 from bot.gateway.updates import MediaFile
 from bot.groups.group_settings import GroupSettingsStore
+from bot.history.parts import HistoryParts
+from bot.history.store import HistoryStore
 from bot.languages import Languages
+from bot.limits import Limits
+from bot.movements import OfferedMovements
+from bot.orders.blocked_photos import BlockedPhotos
 from bot.orders.card_text import with_title
-from bot.orders.delivery import Delivery
+from bot.orders.delivery import Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
+from bot.orders.media_delivery import MediaDelivery, MediaReceiver
 from bot.orders.offers import Offers
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.people import People
 from bot.services import Services
+from bot.statistics import Statistics
 from bot.texts import ENGLISH, Texts
-from jobs.engines import VOICE, EngineInfo
-from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
+from jobs.engines import MEDIA_TASKS, PARTS, VOICE, EngineInfo
+from jobs.media_jobs import MediaJob
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookJob, LookResult, Order, Record, Result
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
-from jobs.queues.keys import DELIVER, INTAKE, LOOK, prefix_of
+from jobs.queues.keys import DELIVER, DELIVERED_QUEUES, INTAKE, LOOK, MEDIA, prefix_of
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
 from jobs.queues.queue_worker import QueueWorker, WorkRules
@@ -55,6 +63,8 @@ from jobs.tasks import end_tasks
 from jobs.templates import Catalogue
 from jobs.wish import Movement
 from sandbox.server import Sandbox
+from tests.integration.bot.media_maker import made_media
+from tests.integration.bot.recorders import Clock, RecordedMetrics, SeenNotes, ShownDrafts
 from tests.integration.bot.running import until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
@@ -77,49 +87,6 @@ SMILE = Movement(template="smile")
 NINE = Movement(templates=tuple(template.name for template in CATALOGUE)[:MAX_TILES])
 
 
-class Clock:
-    """Real time and what a test adds."""
-
-    ahead_s = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead_s
-
-
-class ShownDrafts:
-    """Draws no cards, but notes which were to be drawn."""
-
-    def __init__(self) -> None:
-        self.drafts: list[str] = []
-        self.before: Callable[[str], Awaitable[None]] | None = None
-
-    async def __call__(self, draft: str) -> None:
-        if self.before is not None:
-            await self.before(draft)
-        self.drafts.append(draft)
-
-
-class SeenNotes:
-    """An admin's ear."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    async def __call__(self, message: str, **fields: object) -> None:
-        self.notes.append(ENGLISH(message, **fields))
-
-
-class RecordedMetrics(OrderMetrics):
-    """Metrics that a test can ask."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.outcomes: list[DeliveryOutcome] = []
-
-    def count_delivery(self, outcome: DeliveryOutcome) -> None:
-        self.outcomes.append(outcome)
-
-
 @dataclass
 class BotParts:
     """All parts, and what they have done that nobody else sees."""
@@ -134,6 +101,8 @@ class BotParts:
     shown: ShownDrafts
     admins: SeenNotes
     metrics: RecordedMetrics
+    receivers: dict[str, MediaReceiver]
+    history: HistoryParts
 
     @property
     def drafts(self) -> DraftStore:
@@ -184,15 +153,15 @@ async def bot_parts(
     """The parts, not yet at work."""
     metrics, clock = RecordedMetrics(), Clock()
     async with AsyncExitStack() as stack:
-        queues = await stack.enter_async_context(
-            Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
-        )
+        opened = Queues(url, ["mesh", "fomm"], limits, metrics=metrics)
+        queues = await stack.enter_async_context(opened)
         client: Redis = queues.client
         bot = await stack.enter_async_context(fast_bot(server))
         sender = messenger(bot)
         people = People(client, url, frozenset({ADMIN}), is_open=True)
         group_settings = GroupSettingsStore(client, url)
         titles = partial(with_title, catalogue=CATALOGUE, texts=texts)
+        sender.sent_messages = SentMessages(client, url)
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
@@ -200,12 +169,16 @@ async def bot_parts(
             people=people,
             group_settings=group_settings,
             languages=Languages(people, group_settings, texts),
+            limits=Limits(client, url, queues.limits, clip_s=15),
+            statistics=Statistics(client, url, clock),
+            blocked_photos=BlockedPhotos(client, url, store, "@owner"),
             offers=Offers(WorkerRegistry(client), KnownEngines(client), "auto"),
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),
             store=store,
-            catalogue=CATALOGUE,
+            catalogue=OfferedMovements(CATALOGUE, client, url),
             retention=Retention(client, store, input_s=3600, result_s=3600),
+            history=HistoryStore(client, url, clock),
             metrics=metrics,
             texts=texts,
             clock=clock,
@@ -215,7 +188,11 @@ async def bot_parts(
         follow_up_orders = FollowUpOrders(services, ordering, status_cards)
         shown, admins = ShownDrafts(), SeenNotes()
         look_delivery = LookDelivery(services, ordering, shown, admins)
-        delivery = Delivery(services, status_cards, look_delivery, admins)
+        history = HistoryParts.create(services, CATALOGUE, invites=True)
+        receivers: dict[str, MediaReceiver] = {**history.receivers}
+        media_delivery = MediaDelivery(services, receivers, admins)
+        others = deliverers(look_delivery, media_delivery, history.forms.deliver)
+        delivery = Delivery(services, status_cards, others, admins)
         try:
             yield BotParts(
                 services,
@@ -228,6 +205,8 @@ async def bot_parts(
                 shown,
                 admins,
                 metrics,
+                receivers,
+                history,
             )
         finally:
             await status_cards.close()
@@ -239,7 +218,7 @@ async def delivering(
 ) -> AsyncIterator[None]:
     """Ends are swept (those of orders, too, unless they are left) and delivered; files fetched."""
     queues = parts.services.queues
-    outbox = Outbox(queues, [LOOK, INTAKE, *(() if leaves_orders else queues.engine_queues)])
+    outbox = Outbox(queues, [*DELIVERED_QUEUES, *(() if leaves_orders else queues.engine_queues)])
 
     async def sweep() -> None:
         while True:
@@ -264,7 +243,9 @@ class Maker:
 
     store: FileStore
     warnings: tuple[MediaWarning, ...] = ()
+    voice_warnings: tuple[MediaWarning, ...] = ()
     faces: tuple[Face, ...] = (FACE,)
+    photo_size: tuple[int, int] = (160, 120)
     errors: list[Exception] = field(default_factory=list)
     has_sound: bool = False
     clip_frames: int = 25
@@ -272,6 +253,7 @@ class Maker:
     max_concurrent: int = 4
     orders: list[Order] = field(default_factory=list)
     looks: list[LookJob] = field(default_factory=list)
+    media_jobs: list[MediaJob] = field(default_factory=list)
     before_look: Callable[[Assignment], Awaitable[None]] | None = None
     before_video: Callable[[Assignment], Awaitable[None]] | None = None
 
@@ -288,7 +270,7 @@ class Maker:
         if order.clip_key:
             clip_file = clip_key(order.draft, order.look_id, CLIP_DIGEST)
             await self.store.put(clip_file, b"a clip")
-            clip = make_clip(clip_file, frame_count=self.clip_frames)
+            clip = make_clip(clip_file, frame_count=self.clip_frames, has_sound=self.has_sound)
         voice = None
         if order.voice_key:
             await self.store.get(order.voice_key)  # it was fetched
@@ -296,9 +278,14 @@ class Maker:
             sound, curves = (look_key(order.draft, name) for name in names)
             await self.store.put(sound, b"a sound")
             await self.store.put(curves, b"how a mouth speaks it")
-            voice = make_voice(file=sound, curves=curves)
+            voice = make_voice(file=sound, curves=curves, warnings=self.voice_warnings)
         photo = make_photo(
-            key, sheet=key, width=160, height=120, faces=self.faces, warnings=self.warnings
+            key,
+            sheet=key,
+            width=self.photo_size[0],
+            height=self.photo_size[1],
+            faces=self.faces,
+            warnings=self.warnings,
         )
         return LookResult(photo=photo, clip=clip, voice=voice)
 
@@ -335,6 +322,13 @@ class Maker:
             thumbnail_key=thumbnail_key,
         )
 
+    async def make_media(self, assignment: Assignment) -> Record:
+        job = MediaJob.read(assignment.text)
+        self.media_jobs.append(job)
+        if self.errors:
+            raise self.errors.pop(0)
+        return await made_media(job, self.store)
+
     def content(self) -> bytes:
         return media.clip(has_sound=self.has_sound)
 
@@ -347,6 +341,7 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
     await workers.beat(heartbeat(engine), time.time())
     async with (
         QueueWorker(queues.url, LOOK, maker.look, RULES),
+        QueueWorker(queues.url, MEDIA, maker.make_media, RULES),
         QueueWorker(
             queues.url,
             f"animate-{engine}",
@@ -360,13 +355,17 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
 
 ENGINE_INFOS = {
     "mesh": EngineInfo(
-        name="mesh", button="Sharper", preference=10, options=("strength", VOICE), max_faces=8
+        name="mesh",
+        button="Sharper",
+        preference=10,
+        options=(PARTS, "relative", "strength", VOICE, *MEDIA_TASKS),
+        max_faces=8,
     ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
         preference=20,
-        options=("best_frame_rank", "find_best_frame", VOICE),
+        options=("best_frame_rank", "find_best_frame", PARTS, VOICE, *MEDIA_TASKS),
         evaluates_motions=False,
     ),
 }

@@ -13,12 +13,13 @@ from pydantic import SecretStr
 from bot.app import serve
 from bot.people import People
 from jobs.queues.heartbeats import WorkerRegistry
-from jobs.queues.keys import LOOK, engine_queue
+from jobs.queues.keys import LOOK, MEDIA, engine_queue
 from jobs.queues.queue_worker import QueueWorker
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
 from tests.integration.bot.parts import RULES, heartbeat, local_store
+from tests.integration.bot.result_pages import with_button
 from tests.integration.bot.running import settings_for, until
 from tests.integration.bot.talk import Painter, data_of, text_of
 from tests.integration.sandbox import media
@@ -64,7 +65,7 @@ class ServedBot:
     async def tap(self, label: str, message: Message, person: int) -> Any:
         """Taps a button of a message; what the person is told, which may be nothing."""
         where = {"chat_id": message["chat"]["id"], "message_id": message["message_id"]}
-        data = data_of(message, label)
+        data = data_of(await with_button(self.desk, label, message, person), label)
         return (await self.desk.post("tap", data=data, user_id=person, **where))["answer"]
 
     async def said(self, chat: int) -> list[Message]:
@@ -104,6 +105,7 @@ class ServedBot:
         await WorkerRegistry(self.queues.client).beat(heartbeat("mesh"), time.time())
         async with (
             QueueWorker(url, LOOK, self.worker.look, RULES),
+            QueueWorker(url, MEDIA, self.worker.make_media, RULES),
             QueueWorker(url, engine_queue("mesh"), self.worker.make, RULES),
         ):
             yield

@@ -35,9 +35,13 @@ from bot.gateway.connection import build_application
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingBot
 from bot.gateway.rate_limiter import ChatRateLimiter
+from bot.history.handlers import add_history_handlers
 from bot.languages import add_language_handler
-from bot.orders.delivery import Delivery
+from bot.orders.delivery import Delivery, deliverers
 from bot.orders.look_delivery import LookDelivery
+from bot.orders.media_delivery import MediaDelivery
+from bot.privacy.deletion import Deletion
+from bot.privacy.handlers import add_privacy_handlers
 from bot.texts import ENGLISH, Texts
 from jobs.orders import LookResult, Record
 from jobs.queues import admission
@@ -54,12 +58,13 @@ from tests.integration.bot.parts import (
     local_store,
     working,
 )
+from tests.integration.bot.result_pages import with_button
 from tests.integration.bot.running import FAST_BACKOFF, running, settings_for, until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, Desk, Part
 
 FASTER = 200
-TERMS = ServiceTerms("@owner", 24, 24, clip_s=15, file_bytes=CLOUD_LIMIT_BYTES)
+TERMS = ServiceTerms("@owner", 24, 24, file_bytes=CLOUD_LIMIT_BYTES)
 Message = dict[str, Any]
 
 
@@ -105,7 +110,7 @@ class Talk:
     ) -> Any:
         """Taps a button of a message; what the person is told, which may be nothing."""
         where = {"user_id": person, "chat_id": chat or person, **how}
-        data = data_of(message, label)
+        data = data_of(await with_button(self.desk, label, message, person), label)
         return (await self.desk.post("tap", data=data, message_id=message["message_id"], **where))[
             "answer"
         ]
@@ -143,6 +148,10 @@ class Talk:
             shown = await self.desk.transcript(person)
             raise AssertionError(f"{phrase!r} never came {count} times:\n{shown}") from None
         return found[-1]
+
+    async def more(self, message: Message) -> list[list[str]]:
+        """The buttons behind "More"."""
+        return labels(await with_button(self.desk, "Other forms", message, ALICE))
 
     async def gone(self, message: Message, person: int = ALICE) -> None:
         """Waits until a message of the bot's is deleted."""
@@ -184,7 +193,12 @@ def labels(message: Message) -> list[list[str]]:
 def data_of(message: Message, label: str) -> str:
     """What the button with this label carries, or else the only one whose label holds it."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
-    known = {one["text"]: str(one["callback_data"]) for row in rows for one in row}
+    known = {
+        one["text"]: str(one["callback_data"])
+        for row in rows
+        for one in row
+        if "callback_data" in one
+    }
     if label in known:
         return known[label]
     (found,) = [data for text, data in known.items() if label in text]
@@ -217,7 +231,9 @@ async def talking(
         services = parts.services
         cards = DraftCards(services, CATALOGUE)
         look_delivery = LookDelivery(services, parts.ordering, cards.show, parts.admins)
-        parts.delivery = Delivery(services, parts.status_cards, look_delivery, parts.admins)
+        media_delivery = MediaDelivery(services, parts.receivers, parts.admins)
+        others = deliverers(look_delivery, media_delivery, parts.history.forms.deliver)
+        parts.delivery = Delivery(services, parts.status_cards, others, parts.admins)
         media_handler = MediaHandler(services, parts.intake, cards, TERMS)
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)
@@ -230,9 +246,20 @@ async def talking(
         )
         add_language_handler(application, services.languages)
         add_settings_commands(application, settings)
+        deletion = Deletion(services, parts.ordering, backup_days=0)
+        add_privacy_handlers(application, deletion)
+        history = parts.history
+        add_history_handlers(application, history.pages, history.inline)
         add_conversation_handlers(application, media_handler, albums, commands)
         taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
-        by_action = {ButtonAction.ALBUM: albums.tap, ButtonAction.SETTINGS: settings.tap}
+        by_action = {
+            ButtonAction.ALBUM: albums.tap,
+            ButtonAction.MORE: history.taps.more,
+            ButtonAction.FORGET: deletion.tap,
+            ButtonAction.FORM: history.taps.form,
+            ButtonAction.HISTORY: history.pages.tap,
+            ButtonAction.SETTINGS: settings.tap,
+        }
         add_tap_handlers(application, services.messenger, taps, by_action)
         worker = Painter(store)
         await stack.enter_async_context(delivering(parts))

@@ -16,13 +16,13 @@ talk = talks.talk
 
 ANSWERS = {
     "/help": "Send me a photo, a picture file or a sticker (up to 20 MB)",
-    "/privacy": "Photos, clips and recordings are deleted 24 h after your last tap",
+    "/privacy": "measured in them: 24 h after your last tap",
     "/about": (
         "The sounds of speech are found with PocketSphinx (Carnegie Mellon University, BSD "
         "2-Clause).\n\n"
         "Every video's caption says how it was made.\n\nThe owner of this bot: @owner"
     ),
-    "/privacy ": "with its text, for 7 days",
+    "/privacy ": "with its text: 7 days",
     "/queue": "You have no open orders. Send me a photo.",
     "/cancel": "You have no open orders. Send me a photo at any time.",
     "/templates": "Send a photo to see them on your own face",

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
+from bot.callback_data import ButtonAction
 from jobs.queues.assignment import Assignment
 from jobs.store.keys import track_key
 from tests.integration.bot import talk as talks
 from tests.integration.bot.running import until
-from tests.integration.bot.talk import Message, Talk, data_of, labels, text_of
+from tests.integration.bot.talk import Message, Talk, labels, tap_of, text_of
 from tests.integration.bot.test_taps import ordered
 from tests.integration.sandbox.desk import ALICE
 
@@ -47,12 +48,14 @@ async def test_video_comes_as_a_file_and_is_deleted(talk: Talk) -> None:
     (file,) = await _files(talk)
     assert text_of(file) == text_of(video)
     await until(lambda: _is_noted(talk, file))
+    draft = await talk.draft_of(video["reply_to_message"])
     answer = await talk.tap("Delete", video)
     assert answer["text"].startswith("Deleted")
     await talk.gone(video)
     await talk.gone(file)
     # And what is left of its buttons is nobody's fault.
-    assert not (await talk.tap_data(data_of(video, "Delete"))).get("show_alert")
+    delete = tap_of(ButtonAction.DELETE, draft)
+    assert not (await talk.tap_data(delete)).get("show_alert")
 
 
 async def test_tap_that_comes_twice_sends_one_file(talk: Talk) -> None:

@@ -102,9 +102,8 @@ async def test_result_answers_the_photo_and_says_what_it_is(
     assert shown(await desk.file(animation["file_id"]))[:2] == (96, 64)
     keyboard = result["reply_markup"]["inline_keyboard"]
     assert [[button["text"] for button in row] for row in keyboard] == [
+        ["↗️ Share", "⋯ More"],
         ["🔁 Another movement"],
-        ["🔽 A little less", "🔼 A little more"],
-        ["📄 As file", "🗑 Delete"],
     ]
     after = await parts.draft(draft.draft_id)
     assert (after.number, after.card) == (2, None)
@@ -122,7 +121,7 @@ async def test_result_with_sound_is_a_video(parts: BotParts, maker: Maker, desk:
 
 
 @pytest.mark.parametrize("has_sound", [False, True])
-async def test_result_comes_with_its_thumbnail_which_is_not_kept(
+async def test_result_comes_with_its_thumbnail_which_is_kept_as_long(
     parts: BotParts, maker: Maker, desk: Desk, store: FileStore, *, has_sound: bool
 ) -> None:
     kind, method = ("video", "sendVideo") if has_sound else ("animation", "sendAnimation")
@@ -137,7 +136,8 @@ async def test_result_comes_with_its_thumbnail_which_is_not_kept(
     assert await desk.file(thumbnail["file_id"]) == maker.thumbnail
     (call,) = await desk.calls(method)
     assert call["parameters"]["thumbnail"].startswith("attach://")
-    assert not await store.exists(result_thumbnail_key(draft.order_id, 1))
+    keys = [result_thumbnail_key(draft.order_id, 1), result_key(draft.order_id, 1)]
+    assert sorted([file.key async for file in store.listing("results")]) == keys
 
 
 async def test_result_whose_thumbnail_is_gone_is_delivered_without(
@@ -161,7 +161,8 @@ async def test_all_movements_come_with_their_numbers(
     (result,) = await results(desk)
     rows = result["reply_markup"]["inline_keyboard"]
     assert [button["text"] for row in rows for button in row][:9] == list("123456789")
-    taps = [ButtonData.decode(button["callback_data"]) for row in rows for button in row]
+    buttons = [button for row in rows for button in row if "callback_data" in button]
+    taps = [ButtonData.decode(button["callback_data"]) for button in buttons]
     named = tuple(tap.argument for tap in taps if tap and tap.action is ButtonAction.ONE_OF_ALL)
     assert named == maker.orders[0].wish.movement.templates
 

@@ -16,7 +16,7 @@ from telegram import BotCommand, InputFile
 
 from bot.gateway.checks import check_access, check_files, check_live, check_telegram
 from bot.gateway.connection import bot_of
-from bot.gateway.messenger import OutgoingVideo
+from bot.gateway.outgoing import OutgoingVideo
 from bot.gateway.polling import PollingBot
 from bot.people import People
 from inference.sample_videos import SampleVideo, write_samples

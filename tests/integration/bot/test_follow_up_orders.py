@@ -5,8 +5,11 @@ from dataclasses import replace
 import pytest
 
 from bot.drafts.draft import Draft
+from bot.drafts.draft_store import DraftStore
 from bot.groups.chats import move_chat
+from bot.groups.group_settings import GroupSettingsStore
 from bot.orders.follow_up_orders import FollowUpOrders, OrderForgotten
+from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering, OrdersPaused
 from bot.orders.result_files import ResultFiles
 from jobs.errors import MediaDamaged
@@ -82,6 +85,11 @@ async def test_admin_may_retry_while_orders_are_paused(
         await desk.sees("Made with AI")
 
 
+def of_chats(parts: BotParts) -> tuple[DraftStore, OrderCards, GroupSettingsStore]:
+    """What moves with a group."""
+    return parts.drafts, parts.services.order_cards, parts.services.group_settings
+
+
 async def test_orders_of_a_group_that_got_a_new_number_are_found(
     parts: BotParts, maker: Maker, desk: Desk, store: FileStore
 ) -> None:
@@ -91,7 +99,7 @@ async def test_orders_of_a_group_that_got_a_new_number_are_found(
         await desk.sees("done in")
         await until(lambda: nothing_is_open(parts))
         for _ in range(2):
-            await move_chat(parts.drafts, parts.services.order_cards, ALICE, BOB)
+            await move_chat(*of_chats(parts), ALICE, BOB)
         draft = await parts.draft(draft.draft_id)
         assert draft.chat_id == BOB
         assert await parts.ordering.cancel(draft, 1) is CancelOutcome.TOO_LATE
@@ -112,7 +120,7 @@ async def test_card_of_a_group_that_got_a_new_number_is_shown_anew(
     await desk.say("/start", user_id=BOB, chat_id=BOB)
     await parts.ordering.place(await parts.with_movement(draft.draft_id))
     await desk.sees("No worker is online")
-    await move_chat(parts.drafts, parts.services.order_cards, ALICE, BOB)
+    await move_chat(*of_chats(parts), ALICE, BOB)
     await desk.sees("No worker is online", BOB)
     await parts.ordering.cancel(await parts.draft(draft.draft_id), 1)
     await desk.sees("Smile: cancelled.", BOB)
@@ -187,7 +195,7 @@ async def test_another_frame_is_the_same_order_measured_otherwise(
         assert draft.findings.clip is not None
         motion = Movement.of_clip(draft.findings.clip)
         await parts.ordering.place(await parts.with_movement(draft.draft_id, motion))
-        await desk.sees("From another frame")
+        await desk.sees("done in")
         for _ in range(2):
             await parts.follow_up_orders.another_frame(await parts.draft(draft.draft_id), 1)
         await until(lambda: len(maker.orders) == 2)

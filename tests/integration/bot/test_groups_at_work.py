@@ -8,12 +8,14 @@ import pytest
 
 from bot.drafts.draft_store import DraftStore, draft_id_of
 from bot.orders.order_cards import OrderCards
+from jobs.model import CropBox, Face
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
+from tests.integration.bot.parts import FACE
 from tests.integration.bot.running import until
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
-from tests.integration.bot.talk import text_of
-from tests.integration.sandbox.desk import ALICE, BOB, CLUB, FAMILY, Desk, Part
+from tests.integration.bot.talk import labels, text_of
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, CLUB, FAMILY, Desk, Part
 from tests.integration.sandbox.media import clip, voice
 
 pytestmark = pytest.mark.local_sockets
@@ -35,6 +37,19 @@ async def asked(served_bot: ServedBot, command: str, **where: Any) -> Message:
     place = HERE | where
     photo = await served_bot.photo(ALICE, **place)
     return await served_bot.says(command, BOB, **place, reply_to=photo["message_id"])
+
+
+async def newcomer(served_bot: ServedBot) -> int:
+    """Somebody else in all groups."""
+    person: int = (await served_bot.desk.post("persons", first_name="Carol"))["person"]["id"]
+    return person
+
+
+async def shown(served_bot: ServedBot, message: Message) -> Message:
+    """A message as it is now."""
+    chat, number = message["chat"]["id"], message["message_id"]
+    (found,) = [one for one in await served_bot.desk.messages(chat) if one["message_id"] == number]
+    return dict(found)
 
 
 # --- /animate -------------------------------------------------------------------------------------
@@ -137,16 +152,114 @@ async def test_voice_that_answers_to_the_card_is_said_by_its_photo(served_bot: S
     unheard = await served_bot.desk.send(part, **where)
     assert not unheard["delivered"], "privacy mode hides what is no answer to the bot"
     await served_bot.desk.send(part, **where, reply_to=question["message_id"])
-    await served_bot.tap("Say this", await served_bot.shows("Shall it say this", FAMILY), BOB)
     assert "video" in await served_bot.video(FAMILY)
 
 
-async def test_nobody_is_asked_to_speak_as_a_group(served_bot: ServedBot) -> None:
+async def test_anonymous_admin_orders_for_the_group_and_its_admins_tap(
+    served_bot: ServedBot,
+) -> None:
     photo = await served_bot.photo(BOB, **HERE)
-    await served_bot.says(
-        "/animate@animato_bot", ALICE, **HERE, reply_to=photo["message_id"], anonymous="true"
+    where = {**HERE, "reply_to": photo["message_id"], "anonymous": "true"}
+    await served_bot.says("/animate@animato_bot", ALICE, **where)
+    terms = await served_bot.shows("Before we begin", FAMILY)
+    assert "an admin of this group" in (await served_bot.tap("I agree", terms, BOB))["text"]
+    await served_bot.tap("I agree", terms, ADMIN)
+    card = await served_bot.shows("Which movement?", FAMILY)
+    await served_bot.tap("😊", card, ALICE)
+    video = await served_bot.video(FAMILY)
+    (order,) = served_bot.worker.orders
+    assert order.person == FAMILY
+    await served_bot.tap("A little more", video, ALICE)
+    await until(lambda: len(served_bot.worker.orders) == 2)
+
+
+async def test_anonymous_admin_cancels_what_the_group_ordered_before_it_moved(
+    served_bot: ServedBot,
+) -> None:
+    served_bot.worker.before_video = lambda assignment: until(lambda: assignment.stop_reason)
+    await served_bot.people.agree(FAMILY)
+    photo = await served_bot.photo(BOB, **HERE)
+    where = {**HERE, "reply_to": photo["message_id"], "anonymous": "true"}
+    await served_bot.says("/animate@animato_bot smile", ALICE, **where)
+    await until(lambda: served_bot.worker.orders)
+    moved = (await served_bot.desk.post("upgrade", chat_id=FAMILY))["chat_id"]
+    await served_bot.says("/cancel@animato_bot", ALICE, chat_id=moved, anonymous="true")
+    await served_bot.shows("1 video cancelled.", moved)
+
+
+async def test_author_of_the_photo_may_cancel_and_delete_but_not_order(
+    served_bot: ServedBot,
+) -> None:
+    carol = await newcomer(served_bot)
+    photo = await served_bot.photo(carol, **HERE)
+    reply = {**HERE, "reply_to": photo["message_id"]}
+    await served_bot.says("/animate@animato_bot", BOB, **reply)
+    card = await served_bot.shows("Which movement?", FAMILY)
+    assert (await served_bot.tap("😊", card, carol))["show_alert"] is True
+    await served_bot.tap("😊", card, BOB)
+    video = await served_bot.video(FAMILY)
+    assert "Only the person" in (await served_bot.tap("As file", video, carol))["text"]
+    assert "Deleted" in (await served_bot.tap("Delete", video, carol))["text"]
+    await served_bot.says("/animate@animato_bot", BOB, **reply)
+    card = await served_bot.shows("Which movement?", FAMILY)
+    await served_bot.tap("Cancel", card, carol)
+    await served_bot.shows("The photo is deleted.", FAMILY)
+
+
+async def test_reactions_tell_that_a_command_was_seen_and_is_done(served_bot: ServedBot) -> None:
+    reactions: list[list[str]] = []
+
+    async def look(_assignment: object) -> None:
+        reactions.append((await shown(served_bot, command))["sim"]["reactions"])
+
+    served_bot.worker.before_video = look
+    command = await asked(served_bot, "/animate@animato_bot smile")
+    await served_bot.video(FAMILY)
+
+    async def is_done() -> bool:
+        found: list[str] = (await shown(served_bot, command))["sim"]["reactions"]
+        return found == ["👍"]
+
+    await until(is_done)
+    assert reactions == [["👀"]]
+
+
+async def test_chat_that_allows_no_reactions_gets_its_video(served_bot: ServedBot) -> None:
+    description = "Bad Request: REACTION_INVALID"
+    await served_bot.desk.fault(
+        method="setMessageReaction", code=400, description=description, times=9
     )
-    await served_bot.shows("write as yourself", FAMILY)
+    await asked(served_bot, "/animate@animato_bot smile")
+    await served_bot.video(FAMILY)
+
+
+async def test_one_of_several_faces_or_all_of_them_by_numbers(served_bot: ServedBot) -> None:
+    other = Face(number=2, box=CropBox(left=80, upper=10, right=130, lower=60), votes=3)
+    served_bot.worker.faces = (FACE, other)
+    await asked(served_bot, "/animate@animato_bot smile")
+    card = await served_bot.shows("I found 2 faces", FAMILY)
+    assert labels(card)[:2] == [["1", "2"], ["👥 All of them"]]
+    await served_bot.tap("All of them", card, BOB)
+    await served_bot.video(FAMILY)
+    (order,) = served_bot.worker.orders
+    assert order.wish.face_count == 2
+
+
+async def test_clip_that_answers_to_the_card_in_a_topic_stays_in_the_topic(
+    served_bot: ServedBot,
+) -> None:
+    opened = await served_bot.desk.post("topics", chat_id=CLUB, name="Portraits")
+    thread = opened["message_thread_id"]
+    await asked(served_bot, "/animate@animato_bot", chat_id=CLUB, thread_id=thread)
+    card = await served_bot.shows("Which movement?", CLUB)
+    part = Part("video", clip(), "clip.mp4")
+    where = {"user_id": BOB, "chat_id": CLUB, "reply_to": card["message_id"]}
+    await served_bot.desk.send(part, **where)
+    card = await served_bot.shows("Your clip, or another movement?", CLUB)
+    await served_bot.tap("Follow my clip", card, BOB)
+    video = await served_bot.video(CLUB)
+    said = await served_bot.said(CLUB)
+    assert {one["message_thread_id"] for one in (video, *said)} == {thread}
 
 
 async def test_cancel_in_a_group_takes_back_what_was_ordered_there(served_bot: ServedBot) -> None:
@@ -171,10 +284,16 @@ async def files_of(store: FileStore) -> list[str]:
     return [file.key async for file in store.listing()]
 
 
-async def test_bot_that_comes_to_a_group_says_how_it_is_used(served_bot: ServedBot) -> None:
-    await served_bot.desk.post("members", chat_id=FAMILY, status="kicked")
-    await served_bot.desk.post("members", chat_id=FAMILY, status="member")
-    await served_bot.shows("Reply to a photo with", FAMILY)
+async def test_bot_that_comes_to_a_group_says_how_it_is_used_once_a_day(
+    served_bot: ServedBot,
+) -> None:
+    for _ in range(2):
+        await served_bot.desk.post("members", chat_id=FAMILY, status="kicked")
+        await served_bot.desk.post("members", chat_id=FAMILY, status="member")
+        await served_bot.shows("Reply to a photo with", FAMILY)
+    await served_bot.says("/cancel@animato_bot", BOB, **HERE)
+    await served_bot.shows("You have no open orders here.", FAMILY)
+    assert len(await served_bot.said(FAMILY)) == 2
 
 
 async def test_orders_of_a_group_are_cancelled_when_the_bot_is_put_out(

@@ -5,12 +5,15 @@ import asyncio
 import pytest
 
 from bot.gateway.updates import MediaFile
-from bot.orders.ordering import DraftUnready, OrdersPaused, ShutOut, TooManyShowAlls
+from bot.orders.order_counts import TooManyGroupOrders, TooManyShowAlls
+from bot.orders.ordering import DraftUnready, NoOpenPlace, OrdersPaused, ShutOut
 from jobs.model import MediaWarning
 from jobs.orders import Lane
 from jobs.queues.assignment import Assignment
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import accepted_key, open_key
-from jobs.service_errors import TooManyOpenOrders
+from jobs.queues.outcomes import CancelOutcome
+from jobs.service_errors import PhotoBlocked, TooManyOpenOrders, TooManyOrdersToday
 from jobs.store.files import FileStore
 from jobs.store.keys import clip_key
 from jobs.templates import CurveMotion
@@ -24,11 +27,12 @@ from tests.integration.bot.parts import (
     BotParts,
     Maker,
     looked_at,
+    nothing_is_open,
     photo_sent,
     working,
 )
 from tests.integration.bot.running import until
-from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 from tests.wishes import make_clip
 
 pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("at_work")]
@@ -144,6 +148,83 @@ async def test_more_orders_than_allowed_leave_no_card(
     assert await parts.ordering.open_orders(BOB) == []
 
 
+async def test_refusal_of_one_order_more_says_when_a_place_is_free(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    maker.before_video = lambda assignment: until(lambda: assignment.stop_reason)
+    await WorkerRegistry(parts.services.queues.client).record_speed("cpu", "mesh", 3.0)
+    async with working(parts, maker):
+        for number in range(3):
+            draft = await looked_at(parts, await photo_sent(parts, desk))
+            wish = await parts.with_movement(draft.draft_id)
+            if number == 2:
+                with pytest.raises(NoOpenPlace, match=r"free in \d+ to \d+ min, or as soon as you"):
+                    await parts.ordering.place(wish)
+            else:
+                await parts.ordering.place(wish)
+        for card in await parts.ordering.open_orders(ALICE):
+            await parts.ordering.cancel_order(card)
+
+
+async def test_persons_own_limits_replace_the_usual_ones(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    await parts.services.people.change(ALICE, open_orders=1)
+    async with working(parts, maker):
+        drafts = [await looked_at(parts, await photo_sent(parts, desk)) for _ in range(2)]
+    await parts.ordering.place(await parts.with_movement(drafts[0].draft_id))
+    with pytest.raises(TooManyOpenOrders):
+        await parts.ordering.place(await parts.with_movement(drafts[1].draft_id))
+    await parts.services.people.change(ALICE, open_orders=9, orders_per_day=1)
+    with pytest.raises(TooManyOrdersToday):
+        await parts.ordering.place(await parts.with_movement(drafts[1].draft_id))
+
+
+async def test_owners_limit_of_groups_counts_where_it_is_the_lower_one(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    await parts.services.limits.change(group_per_day=2)
+    await parts.services.group_settings.change(FAMILY, orders_per_day=5)
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        wish = (await parts.with_movement(draft.draft_id)).model_copy(update={"chat_id": FAMILY})
+        for _ in range(2):
+            placed = await parts.ordering.place(wish)
+            assert placed.card is not None
+            await until(lambda: nothing_is_open(parts))
+            wish = wish.shown_again()
+        with pytest.raises(TooManyGroupOrders, match="limit: 2 in 24 hours"):
+            await parts.ordering.place(wish)
+        parts.clock.ahead_s = 86_500
+        await parts.ordering.place(wish)
+
+
+async def test_photo_that_was_blocked_after_it_was_looked_at_is_not_made(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+    assert draft.findings is not None
+    blocked = parts.services.blocked_photos
+    await blocked.block(await blocked.digest_of(draft.findings.photo.file))
+    with pytest.raises(PhotoBlocked):
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
+    assert await parts.services.order_cards.all_unsettled() == []
+
+
+async def test_order_that_is_cancelled_before_it_begins_is_not_counted_for_its_group(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    await parts.services.group_settings.change(FAMILY, orders_per_day=1)
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+    wish = (await parts.with_movement(draft.draft_id)).model_copy(update={"chat_id": FAMILY})
+    for number in range(2):
+        placed = await parts.ordering.place(wish.model_copy(update={"number": number + 1}))
+        assert placed.card is not None
+        assert await parts.ordering.cancel_order(placed.card) is CancelOutcome.REMOVED
+
+
 async def test_card_of_an_order_that_was_lost_and_is_refused_now_says_why(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
@@ -213,6 +294,10 @@ async def test_who_may_not_order_is_told_why(parts: BotParts, maker: Maker, desk
 async def test_order_without_a_card_gets_one_below(
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
+    async def has_card() -> bool:
+        return "Cancel" in await desk.transcript()
+
+    maker.before_video = lambda _assignment: until(has_card)
     async with working(parts, maker):
         draft = await looked_at(parts, await photo_sent(parts, desk))
         assert draft.card is not None

@@ -252,6 +252,27 @@ async def test_pause_stops_orders_of_others_until_resume(served_bot: ServedBot) 
     assert not await served_bot.people.is_paused()
 
 
+async def test_pause_is_told_before_a_photo_is_sent_and_on_its_card(served_bot: ServedBot) -> None:
+    await served_bot.people.agree(ALICE)
+    await served_bot.people.agree(ADMIN)
+    await served_bot.people.pause(is_paused=True)
+    await served_bot.says("/start", ALICE)
+    await served_bot.shows("⏸ The owner has paused new videos.", ALICE)
+    await served_bot.says("/start tpl_wink", ALICE)
+    said = text_of(await served_bot.shows("Now send me a photo for it.", ALICE))
+    assert "⏸ The owner has paused" in said
+    async with served_bot.working():
+        await served_bot.says("/start", ADMIN)
+        assert "⏸" not in text_of(await served_bot.shows("Hello!", ADMIN))
+        await served_bot.photo(BOB)
+        await served_bot.people.agree(BOB)
+        await served_bot.photo(BOB)
+        card = text_of(await served_bot.shows("Which movement?", BOB))
+        assert card.startswith("⏸ The owner has paused new videos. You can choose already")
+        await served_bot.photo(ADMIN)
+        assert "⏸" not in text_of(await served_bot.shows("Which movement?", ADMIN))
+
+
 async def test_admins_buttons_do_nothing_for_who_is_no_admin_any_more(served: Served) -> None:
     async with served() as served_bot:
         await served_bot.says("/status", ADMIN)

@@ -168,7 +168,7 @@ async def _has_engine(talk: Talk, draft: Draft, engine: str) -> bool:
 
 async def test_a_result_is_made_again_stronger_once_for_each_button(talk: Talk) -> None:
     video = await ordered(talk)
-    assert ["🔽 A little less", "🔼 A little more"] in labels(video)
+    assert ["🔽 A little less", "🔼 A little more"] in await talk.more(video)
     first, second = await asyncio.gather(
         talk.tap("A little more", video), talk.tap("A little more", video)
     )
@@ -180,8 +180,8 @@ async def test_a_result_is_made_again_stronger_once_for_each_button(talk: Talk) 
     assert text_of(stronger).startswith("😊 Smile, strength 125 %\n")
     await talk.tap("A little more", stronger)
     most = (await talk.videos(count=3))[2]
-    assert ["🔽 A little less"] in labels(most)
-    assert "A little more" not in str(labels(most))
+    assert ["🔽 A little less"] in await talk.more(most)
+    assert "A little more" not in str(await talk.more(most))
     await talk.tap("A little less", video)
     await talk.videos(count=4)
     assert [order.wish.options for order in talk.worker.orders] == [

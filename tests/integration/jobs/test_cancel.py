@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from jobs.errors import Cancelled
 from jobs.orders import LookJob, OrderState
 from jobs.queues.assignment import Stop
-from jobs.queues.keys import CANCEL_CHANNEL, LOOK, cancel_key, prefix_of
+from jobs.queues.keys import BEAT_FIELD, CANCEL_CHANNEL, LOOK, cancel_key, prefix_of
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
@@ -66,6 +66,29 @@ async def test_order_that_runs_stops_at_once(queues: Queues, valkey: str, redis:
         await queues.submit(make_order(3))
         await until(queues, make_order(3).ref, OrderState.DONE)
         assert station.in_progress == []
+
+
+async def test_running_order_says_since_when_its_worker_is_silent(
+    queues: Queues, valkey: str, redis: Redis
+) -> None:
+    bench = Bench()
+    await queues.submit(make_order(2))
+    waiting = await queues.status(REF)
+    assert waiting is not None
+    assert waiting.silent_s == 0
+    async with QueueWorker(valkey, QUEUE, bench, NO_BEATS):
+        await bench.has_begun()
+        async with asyncio.timeout(LIMIT_S):
+            while (reported := await redis.hget(REF.key, BEAT_FIELD)) is None:
+                await asyncio.sleep(0.01)
+        # As if its worker had been killed then.
+        await redis.hset(REF.key, BEAT_FIELD, int(str(reported)) - 100)
+        running = await queues.status(REF)
+        assert running is not None
+        assert running.state is OrderState.RUNNING
+        assert 100 <= running.silent_s < 200
+        bench.word.set()
+        await until(queues, REF, OrderState.DONE)
 
 
 async def test_wish_whose_message_was_lost_is_found_at_the_next_beat(

@@ -10,13 +10,15 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from jobs.cleaning import Cleaning
+from jobs.media_jobs import MediaJob
+from jobs.media_tasks import DrawSheet
 from jobs.orders import LookJob
-from jobs.queues.keys import DELIVER, KNOWN_ENGINES, LOOK, open_key
+from jobs.queues.keys import DELIVER, KNOWN_ENGINES, LOOK, MEDIA, open_key
 from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
-from jobs.store.keys import input_key, result_key
+from jobs.store.keys import input_key, media_key, result_key
 from jobs.store.retention import EXPIRY_KEY, Retention, Swept
 from tests.integration.jobs.hand import ENGINE, Hand, make_order
 
@@ -106,6 +108,27 @@ async def test_files_of_an_open_order_or_look_live_however_long_it_waits(
     assert (await service.clean_at(101.1))[1].files == 1
     # After a night in which nobody cleaned, too.
     assert (await service.clean_at(200))[1].files == 0
+
+
+async def test_files_of_a_media_job_live_until_its_delivery(
+    service: Service, queues: Queues, redis: Redis, local_store: FileStore
+) -> None:
+    job = MediaJob(job_id="m-1", person=5, chat=5, task=DrawSheet(pictures=(None,)))
+    for name in ("m-1", "m-2", "m-3"):
+        await local_store.put(media_key(name, "sheet.jpg"), b"sheet")
+        await service.retention.touch_media(name, service.now)
+    await queues.send(job.ref, job, job.person)
+    await service.retention.forget_media("m-2", service.now)
+    assert await keys(local_store) == [media_key("m-1", "sheet.jpg"), media_key("m-3", "sheet.jpg")]
+    for hours in (23, 25, 46):
+        await service.clean_at(hours)
+    assert await keys(local_store) == [media_key("m-1", "sheet.jpg")]
+    await Hand(redis, MEDIA).work_through()
+    await service.clean_at(71)
+    assert await keys(local_store) == []
+    # A file without a deadline, such as one that was stored after the delivery.
+    await local_store.put(media_key("m-1", "late.jpg"), b"late")
+    assert (await service.clean_at(100))[2].files == 1
 
 
 async def test_what_was_not_delivered_stays(

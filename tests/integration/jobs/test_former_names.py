@@ -12,7 +12,7 @@ from jobs.engines import EngineInfo
 from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.orders import Order, OrderState
 from jobs.queues.heartbeats import WorkerRegistry
-from jobs.queues.keys import KNOWN_ENGINES, LOOK, JobRef, accepted_key, open_key
+from jobs.queues.keys import DELIVERED_QUEUES, KNOWN_ENGINES, JobRef, accepted_key, open_key
 from jobs.queues.known_engines import KnownEngine, KnownEngines
 from jobs.queues.outbox import Outbox
 from jobs.queues.outcomes import CancelOutcome
@@ -94,7 +94,7 @@ async def test_worker_takes_from_both_queues(valkey: str) -> None:
 
 async def test_queue_is_shown_only_while_it_has_jobs(queues: Queues, redis: Redis) -> None:
     await WorkerRegistry(redis).beat(sign("a", MESH), 1.0)
-    assert list(await queues.all_statistics()) == ["intake", LOOK, "animate-mesh"]
+    assert list(await queues.all_statistics()) == [*DELIVERED_QUEUES, "animate-mesh"]
     order, registry = await ordered_before(queues), CollectorRegistry()
     assert (await queues.all_statistics())[QUEUE].unfinished == 1
     metrics = QueueMetrics(queues, registry)
@@ -107,7 +107,7 @@ async def test_queue_is_shown_only_while_it_has_jobs(queues: Queues, redis: Redi
     await metrics.refresh()
     assert registry.get_sample_value("animato_queue_depth", depth) is None
     assert registry.get_sample_value("animato_queue_virtual_time", {"engine": "mesh"}) == 1
-    assert list(await queues.all_statistics()) == ["intake", LOOK, "animate-mesh"]
+    assert list(await queues.all_statistics()) == [*DELIVERED_QUEUES, "animate-mesh"]
 
 
 async def test_engine_is_known_by_its_name_alone(queues: Queues, redis: Redis) -> None:

@@ -101,13 +101,19 @@ def voice(container_format: str = "ogg") -> bytes:
 
 
 @cache
-def webm() -> bytes:
-    """Three frames as a WebM."""
+def webm(width: int = 64, height: int = 48, rate_fps: int = 25, frame_count: int = 3) -> bytes:
+    """A few grey frames as a WebM."""
     file = BytesIO()
     with av.open(file, "w", format="webm") as container:
-        video = container.add_stream("libvpx-vp9", rate=25)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        for _ in range(3):
-            container.mux(video.encode(VideoFrame(64, 48, "yuv420p")))
+        options = {"cpu-used": "8", "deadline": "realtime"}
+        video = container.add_stream("libvpx-vp9", rate=rate_fps, options=options)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        for _ in range(frame_count):
+            container.mux(video.encode(VideoFrame(width, height, "yuv420p")))
         container.mux(video.encode(None))
     return file.getvalue()
+
+
+def video_sticker() -> bytes:
+    """A WebM that Telegram takes as a sticker."""
+    return webm(512, 512)

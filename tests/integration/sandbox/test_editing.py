@@ -155,6 +155,17 @@ async def test_bad_edit_leaves_the_message_as_it_was(client: Client, alice: Desk
 # --- deleting -------------------------------------------------------------------------------------
 
 
+async def test_several_messages_are_deleted_and_missing_ones_skipped(
+    client: Client, alice: Desk
+) -> None:
+    ids = [(await client.bot.send_message(chat_id=ALICE, text=text)).message_id for text in "ab"]
+    assert await client.bot.delete_messages(chat_id=ALICE, message_ids=[*ids, 999_999]) is True
+    assert await alice.transcript() == "Alice: /start\n"
+    for wrong in ([], list(range(1, 102))):
+        with refused(client, 400, "message identifiers are not specified"):
+            await client.bot.delete_messages(chat_id=ALICE, message_ids=wrong)
+
+
 async def test_deleted_message_is_gone_and_cannot_be_touched(client: Client, alice: Desk) -> None:
     card = await client.bot.send_message(chat_id=ALICE, text="80 %")
     where = {"chat_id": ALICE, "message_id": card.message_id}

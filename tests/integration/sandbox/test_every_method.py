@@ -105,6 +105,7 @@ async def sends_and_edits(client: Client) -> None:
     markup = types.InlineKeyboardMarkup(inline_keyboard=[[button]])
     assert (await bot.edit_message_reply_markup(**where, reply_markup=markup)).reply_markup
     assert await bot.delete_message(**to, message_id=sent[0].message_id)
+    assert await bot.delete_messages(**to, message_ids=[sent[1].message_id])
 
 
 async def answers(client: Client, desk: Desk) -> None:

@@ -186,6 +186,18 @@ async def test_answers_that_cannot_be_are_refused(client: Client, alice: Desk) -
     with refused(client, 400, "wrong file identifier"):
         gif = types.InlineQueryResultCachedMpeg4Gif(id="a", mpeg4_file_id="nothing")
         await answer(inline_query_id=query.id, results=[gif])
+    video = await client.bot.send_video(
+        chat_id=ALICE, video=client.file(media.clip(has_sound=True), "b.mp4")
+    )
+    with refused(client, 400, 'field "title"'):
+        untitled = types.InlineQueryResultCachedVideo(
+            id="a", video_file_id=video.video.file_id, title=""
+        )
+        await answer(inline_query_id=query.id, results=[untitled])
+    for parameter in ("", "two words", "x" * 65):
+        with refused(client, 400, "START_PARAM_INVALID"):
+            bad = types.InlineQueryResultsButton(text="New", start_parameter=parameter)
+            await answer(inline_query_id=query.id, results=[], button=bad)
     fits = [article("ü" * 32)]
     assert await answer(inline_query_id=query.id, results=fits, next_offset="1")
     assert (await waiting)["answer"]["next_offset"] == "1"

@@ -1,6 +1,8 @@
 """What the bot sends, and what comes back of it, through both libraries."""
 
 import struct
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -201,6 +203,47 @@ async def test_round_video_has_a_length_and_no_caption(client: Client) -> None:
     assert (message.video_note.length, seconds(message.video_note.duration)) == (64, 1)
     assert message.caption is None
     assert await client.download(message.video_note.file_id) == content
+
+
+@pytest.mark.parametrize(
+    ("size", "facts", "problem"),
+    [
+        ((96, 64), {}, "must be a square"),
+        ((64, 64), {"length": 96}, "must be a square"),
+        ((704, 704), {}, "wrong video note length"),
+    ],
+)
+async def test_round_video_must_be_a_small_square(
+    client: Client, size: tuple[int, int], facts: dict[str, int], problem: str
+) -> None:
+    file = client.file(media.clip(*size), "round.mp4")
+    with refused(client, 400, problem):
+        await client.bot.send_video_note(chat_id=ALICE, video_note=file, **facts)
+
+
+async def test_video_sticker_comes_back_as_such(client: Client) -> None:
+    file = client.file(media.video_sticker(), "me.webm")
+    sent = await client.bot.send_sticker(chat_id=ALICE, sticker=file)
+    assert (sent.sticker.is_video, sent.sticker.width, sent.sticker.height) == (True, 512, 512)
+    again = await client.bot.send_sticker(chat_id=ALICE, sticker=sent.sticker.file_id)
+    assert again.sticker.file_unique_id == sent.sticker.file_unique_id
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (media.webm, "512 px"),
+        (partial(media.webm, 512, 512, frame_count=90), "3 seconds"),
+        (partial(media.webm, 512, 512, rate_fps=50), "30 frames"),
+        (lambda: media.webm(512, 512) + bytes(256 * 1024), "STICKER_VIDEO_BIG"),
+    ],
+    ids=["small", "long", "fast", "large"],
+)
+async def test_video_sticker_must_keep_to_the_limits(
+    client: Client, content: Callable[[], bytes], problem: str
+) -> None:
+    with refused(client, 400, problem):
+        await client.bot.send_sticker(chat_id=ALICE, sticker=client.file(content(), "me.webm"))
 
 
 async def test_sticker_and_document_come_back_as_such(client: Client) -> None:

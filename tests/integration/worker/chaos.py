@@ -1,6 +1,7 @@
 """A night in half a minute: orders come in twice, are cancelled, and everything is killed.
 
-    run(seed, folder)    orders -> three agents -> postman; kills meanwhile; then all is looked at
+    run(seed, folder)    orders, sheets -> three agents -> postman; kills meanwhile; then all is
+                         looked at
     chaos_programs.py    what is killed and started again
     chaos_verdict.py     what must hold afterwards, and the figures
 
@@ -24,8 +25,10 @@ from redis.asyncio import Redis
 
 from inference.process.setup import EngineSetup
 from jobs.connection import connect
+from jobs.media_jobs import MediaJob
+from jobs.media_tasks import DrawSheet
 from jobs.orders import Order
-from jobs.queues.admission import OrderLimits
+from jobs.queues.admission import MEDIA_LIMITS, OrderLimits
 from jobs.queues.keys import DELIVER, JobRef, engine_queue, prefix_of
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
@@ -216,9 +219,24 @@ class Chaos:
                 found.append(Wish(order, at_s, is_repeated=True))
         return found
 
+    async def _ask_for_sheet(self, person: int) -> None:
+        """Add a small job beside the orders, once although it is sent twice."""
+        task = DrawSheet(pictures=(None,))
+        job = MediaJob(job_id=f"sheet-{person}", person=person, chat=person, task=task)
+        sent = 0
+        while sent < 2:
+            try:
+                await self._queues.send(job.ref, job, person, MEDIA_LIMITS)
+                sent += 1
+            except QueueUnavailable:
+                await asyncio.sleep(0.3)
+        self.night.sheets[job.job_id] = job
+
     async def _order(self, wish: Wish) -> None:
         order = wish.order
         await asyncio.sleep(wish.at_s)
+        if order.number == 2 and not wish.is_repeated:
+            await self._ask_for_sheet(order.person)
         if wish.is_half_taken:
             with suppress(QueueUnavailable, TooManyOpenOrders):
                 request = self._queues.request_of(order)
@@ -323,9 +341,11 @@ class Chaos:
     # --- the morning ------------------------------------------------------------------------------
 
     async def _statuses(self) -> dict[str, Status | None]:
-        found = {}
+        found: dict[str, Status | None] = {}
         for name, order in self.night.accepted.items():
             found[name] = await self._queues.status(order.ref)
+        for name, job in self.night.sheets.items():
+            found[name] = await self._queues.status(job.ref)
         return found
 
     async def _all_ended(self) -> None:

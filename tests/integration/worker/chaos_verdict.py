@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from inference.media.video import ClipReader
+from jobs.media_jobs import MediaJob
 from jobs.orders import Order, OrderState
-from jobs.queues.keys import DELIVER, open_key, prefix_of
+from jobs.queues.keys import DELIVER, MEDIA, open_key, prefix_of
 from jobs.queues.outbox import DeliveryJob
 from jobs.queues.outcomes import Finished
 from jobs.queues.queue_worker import WorkRules
@@ -48,6 +49,7 @@ class Night:
         queues: on the server.
         store: with the photo and the results.
         accepted: the orders that were taken, by their ids.
+        sheets: the jobs of the queue `media`, by their ids.
         unwanted: the ids of those that somebody wanted to cancel.
         kills: how many of which kind.
         longest_pickup_s: from a kill to the next start of an order that ran.
@@ -58,6 +60,7 @@ class Night:
     queues: Queues
     store: FileStore
     accepted: dict[str, Order] = field(default_factory=dict)
+    sheets: dict[str, MediaJob] = field(default_factory=dict)
     unwanted: set[str] = field(default_factory=set)
     kills: Counter[str] = field(default_factory=Counter)
     longest_pickup_s: float = 0.0
@@ -128,7 +131,13 @@ async def check(night: Night, took_s: float) -> Figures:
     found = {name: status for name, status in statuses.items() if status is not None}
     for name, status in found.items():
         _ended_rightly(name, status, is_unwanted=name in night.unwanted)
+    for name, job in night.sheets.items():
+        of_sheet = await night.queues.status(job.ref)
+        assert of_sheet is not None, f"lost: {name}"
+        assert of_sheet.state is OrderState.DONE, f"{name}: {of_sheet}"
+        found[name] = of_sheet
     delivered_twice = _delivered_rightly(night, found)
+    found = {name: status for name, status in found.items() if name in night.accepted}
     await _nothing_waits(night)
     await _attempts_are_within_the_rules(night, found)
     await _nobody_is_held_up(night)
@@ -181,7 +190,7 @@ def _delivered_rightly(night: Night, statuses: dict[str, Status]) -> int:
             # It was removed while it waited; whoever cancelled it has seen so.
             assert not deliveries, f"{name} was removed and delivered"
             continue
-        finished = Finished(night.accepted[name].ref, round(status.finished_s * 1000))
+        finished = Finished(status.ref, round(status.finished_s * 1000))
         assert deliveries == [DeliveryJob.of(finished).delivery_id], f"{name}: {deliveries}"
         lines = events[deliveries[0]]
         # A second message is right only where nobody had noted that the first one had arrived.
@@ -196,7 +205,7 @@ def _delivered_rightly(night: Night, statuses: dict[str, Status]) -> int:
 async def _nothing_waits(night: Night) -> None:
     """Nothing is left in the queues, and no lock."""
     client = night.queues.client
-    for queue in (*night.queues.engine_queues, DELIVER):
+    for queue in (*night.queues.engine_queues, MEDIA, DELIVER):
         counts = (await night.queues.statistics(queue)).counts
         left = {
             state: counts[state]

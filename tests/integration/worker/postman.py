@@ -18,7 +18,7 @@ from typing import Any
 
 from jobs.queues.assignment import Assignment, Later
 from jobs.queues.delivery_records import NextStep, next_step, read_record, write_record
-from jobs.queues.keys import DELIVER
+from jobs.queues.keys import DELIVER, MEDIA
 from jobs.queues.outbox import DeliveryJob, Outbox
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
@@ -98,7 +98,7 @@ async def main(facts: dict[str, Any]) -> None:
     )
     async with Queues(facts["url"], [facts["engine"]]) as queues:
         postman = Postman(queues, facts)
-        sweeping = asyncio.create_task(_sweep(Outbox(queues, queues.engine_queues)))
+        sweeping = asyncio.create_task(_sweep(Outbox(queues, [MEDIA, *queues.engine_queues])))
         async with QueueWorker(facts["url"], DELIVER, postman.deliver, rules):
             await over.wait()
         sweeping.cancel()

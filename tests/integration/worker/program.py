@@ -26,6 +26,7 @@ async def main(facts: dict[str, Any]) -> None:
     ending = Shutdown()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.ask)
     lock_s = facts["lock_s"]
+    rules = WorkRules(lock_s=lock_s, stalled_check_s=lock_s / 3, beat_s=0.1, stop_s=3.0, idle_s=0.1)
     plan = WorkerPlan(
         url=facts["url"],
         store=FileStore.open(facts["store"], min_free_bytes=0),
@@ -33,9 +34,8 @@ async def main(facts: dict[str, Any]) -> None:
         setup=EngineSetup.model_validate(facts["setup"]),
         limits=EngineLimits(),
         min_free_bytes=0,
-        render_rules=WorkRules(
-            lock_s=lock_s, stalled_check_s=lock_s / 3, beat_s=0.1, stop_s=3.0, idle_s=0.1
-        ),
+        render_rules=rules,
+        media_rules=rules,
     )
     await run_agent_with(plan, offer_of(*facts["engines"]), ending)
 

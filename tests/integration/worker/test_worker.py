@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from inference.engines.still import StillEngine
 from inference.media.video import ClipReader
-from jobs.engines import VOICE
+from jobs.engines import MEDIA_TASKS, VOICE
 from jobs.errors import NoFaceInBox, UnknownTemplate, UnsupportedMedia, UserError
 from jobs.model import grid_box
 from jobs.orders import LookResult, Order, OrderState
@@ -294,7 +294,7 @@ async def test_signs_of_life_say_what_it_is_and_does(
             "cpu",
             ("steady", "still"),
         )
-        assert [engine.options for engine in sign.engines] == [(VOICE,), (VOICE,)]
+        assert [engine.options for engine in sign.engines] == [(VOICE, *MEDIA_TASKS)] * 2
         assert sign.free_bytes is not None
 
         async def tells_its_speed() -> bool:
@@ -304,6 +304,19 @@ async def test_signs_of_life_say_what_it_is_and_does(
         await queues.cancel(order.ref)
         await seen(is_idle)
     assert await WorkerRegistry(redis).living() == []
+
+
+async def test_worker_is_idle_as_soon_as_a_look_has_ended(
+    queues: Queues, plan: WorkerPlan, redis: Redis
+) -> None:
+    async def is_idle() -> bool:
+        return [sign.state for sign in await signs(redis)] == [WorkerState.IDLE]
+
+    # Only changes are told, and the sign is not renewed in time.
+    async with working(replace(plan, beat_s=3600), "still"):
+        look = await look_ordered(queues)
+        await until(queues, look.ref, OrderState.DONE)
+        await seen(is_idle)
 
 
 async def test_once_ends_when_nothing_waits_any_more(queues: Queues, plan: WorkerPlan) -> None:

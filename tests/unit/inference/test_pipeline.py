@@ -223,6 +223,19 @@ def test_a_part_that_reaches_outside_the_photo_is_pasted_where_it_belongs(
     assert near(frame[:38, :350], picture[:38, :350]) < 4
 
 
+def test_a_view_shows_its_part_of_the_photo(
+    photo: Path, picture: Picture, tmp_path: Path, source: TemplateSource
+) -> None:
+    output, view = tmp_path / "view.mp4", CropBox(left=100, upper=40, right=260, lower=200)
+    shown: list[Picture] = []
+    listener = Listener(show=shown.append)
+    result = animate_photo(wish_of(photo, NOD, view=view), StillEngine(), output, source, listener)
+    frames = decoded(output)
+    assert (result.width, result.height) == (160, 160)
+    assert shown[0].shape == frames[0].shape == (160, 160, 3)
+    assert near(frames[0], picture[40:200, 100:260]) < 4
+
+
 def test_the_still_engine_gives_the_photo_for_every_frame(
     photo: Path, picture: Picture, clip: ClipFindings, tmp_path: Path, source: TemplateSource
 ) -> None:

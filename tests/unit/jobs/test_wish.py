@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
 from jobs.model import CropBox
 from jobs.wish import Movement, Video, Wish
+from tests.wishes import make_wish
 
 BOX = CropBox(left=1, upper=2, right=30, lower=40)
 PHOTO = PhotoFindings(
@@ -32,7 +33,7 @@ VOICE = VoiceFindings(file="looks/a/v.m4a", curves="looks/a/v.npz", frame_count=
     [
         {},
         {"templates": ()},
-        {"template": "smile", "clip": CLIP},
+        {"template": "smile", "clip": CLIP, "voice": VOICE},
         {"template": "smile", "templates": ("nod",)},
         {"clip": CLIP, "templates": ("nod", "smile")},
         {"voice": VOICE, "clip": CLIP},
@@ -42,6 +43,17 @@ VOICE = VoiceFindings(file="looks/a/v.m4a", curves="looks/a/v.npz", frame_count=
 def test_movement_has_one_leader(movement: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="a movement is"):
         Movement(**movement)
+
+
+def test_template_of_the_owner_comes_with_a_clip_that_is_not_the_persons() -> None:
+    movement = Movement(template="boss_wave", clip=CLIP)
+    assert movement.files == ()
+    assert Movement(clip=CLIP).files == (CLIP.file,)
+    wish = make_wish("looks/a/photo.png", movement)
+    moved = wish.with_files({CLIP.file: "there/clip.mp4"})
+    assert moved.clip is not None
+    assert moved.clip.file == "there/clip.mp4"
+    assert Movement.model_validate_json(movement.model_dump_json()) == movement
 
 
 def test_findings_know_duration_and_scale() -> None:

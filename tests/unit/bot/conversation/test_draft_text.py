@@ -22,7 +22,7 @@ from bot.conversation.draft_text import (
 from bot.drafts.draft import Draft, DraftProblem
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import MediaFile
-from bot.orders.card_text import numbers_keyboard
+from bot.orders.result_keyboard import numbers_keyboard
 from bot.texts import ENGLISH
 from jobs.errors import MediaDamaged
 from jobs.model import CropBox, Face, MediaWarning
@@ -77,8 +77,8 @@ def taps(content: MessageContent) -> list[ButtonData]:
 
 def test_nine_movements_stand_as_in_their_animation_on_one_page() -> None:
     keyboard = labels(movement_content(draft_of(), choice_of(9), ENGLISH).keyboard)
-    assert [len(row) for row in keyboard] == [3, 3, 3, 2, 1]
-    assert keyboard[-2:] == [["🎬 My own clip", "🎤 A voice message"], ["✖️ Cancel"]]
+    assert [len(row) for row in keyboard] == [3, 3, 3, 2, 2]
+    assert keyboard[-2:] == [["🎬 My own clip", "🎤 A voice message"], ["⋯ More", "✖️ Cancel"]]
 
 
 def test_long_titles_stand_in_pairs() -> None:
@@ -87,7 +87,7 @@ def test_long_titles_stand_in_pairs() -> None:
     keyboard = labels(
         movement_content(draft_of(), Choice([long, *choice.templates[1:]]), ENGLISH).keyboard
     )
-    assert [len(row) for row in keyboard] == [2, 2, 2, 1]
+    assert [len(row) for row in keyboard] == [2, 2, 2, 2]
 
 
 def test_shipped_movements_stand_in_rows_of_three() -> None:
@@ -148,14 +148,6 @@ def test_warnings_stand_above_whatever_is_asked() -> None:
         )
     draft = draft_of(findings=look_of(1, MediaWarning.HARD_CUTS))
     assert movement_content(draft, choice_of(), ENGLISH).text.startswith("⚠️ The clip has hard cuts")
-
-
-def test_engine_is_asked_for_only_where_there_are_several() -> None:
-    one = movement_content(draft_of(), choice_of(2, "mesh", engine="mesh"), ENGLISH)
-    assert not [tap for tap in taps(one) if tap.action is ButtonAction.ENGINE]
-    choice = choice_of(2, "fomm", "mesh", engine="mesh", buttons={"fomm": "Livelier", "mesh": ""})
-    two = movement_content(draft_of(), choice, ENGLISH)
-    assert ["Livelier (fomm)", "✓ mesh"] in labels(two.keyboard)
 
 
 def test_nobody_at_work_is_told_and_orders_are_taken_all_the_same() -> None:
@@ -275,13 +267,6 @@ def test_first_keyboard_cancels_and_later_ones_close() -> None:
     for number, label in ((1, "✖️ Cancel"), (2, "✖️ Close")):
         content = looking_content(draft_of(number=number), ENGLISH)
         assert labels(content.keyboard) == [[label]]
-
-
-def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:
-    keyboard = numbers_keyboard(make_order(motion=Movement(templates=("a", "b", "c", "d"))))
-    assert labels(keyboard) == [["1", "2", "3"], ["4"]]
-    assert keyboard[1][0].data == ButtonData(ButtonAction.ONE_OF_ALL, "k3f9a2b1cd", 2, "d")
-    assert MAX_TILES <= 30
 
 
 def test_every_button_fits_even_with_the_longest_names() -> None:

@@ -1,5 +1,7 @@
 """What the cards and results of orders say."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
@@ -14,12 +16,10 @@ from bot.orders.card_text import (
     failed_message,
     failure_content,
     is_worth_an_edit,
-    result_buttons,
     standing_of,
     status_content,
     time_text,
 )
-from bot.orders.order_cards import OrderCard
 from bot.texts import ENGLISH
 from jobs.errors import EngineFailed, NoFaceInBox, NoFaceInClip
 from jobs.orders import OrderState, Progress, Stage
@@ -27,8 +27,8 @@ from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
 from jobs.wish import Movement
-from tests.unit.bot.cards import NOW_S, make_card, make_order, make_result
-from tests.wishes import make_clip, make_voice
+from tests.unit.bot.cards import NOW_S, make_card, make_result
+from tests.wishes import make_voice
 
 SHOWN = {"edits": 1, "edited_s": NOW_S - 100, "shown_phase": "waiting"}
 
@@ -66,6 +66,18 @@ def test_order_that_nobody_attends_to_keeps_its_place_and_offers_who_is_there() 
     assert labels(content) == ["Use fomm instead", "✖️ Cancel"]
     alone = standing_of(make_card(), status(OrderState.WAITING, ahead=0), ())
     assert labels(status_content(make_card(), alone, ENGLISH)) == ["✖️ Cancel"]
+
+
+def test_worker_that_does_not_answer_is_told_of_after_a_few_beats() -> None:
+    running = status(OrderState.RUNNING)
+    silent = standing_of(make_card(), replace(running, silent_s=11), ("mesh",))
+    assert status_content(make_card(), silent, ENGLISH).text == (
+        "😊 Smile\nThe worker stopped answering. Your order waits for another one, in first place."
+    )
+    card = make_card(shown_phase="animating", edits=3, shown_percent=40)
+    assert is_worth_an_edit(card, silent, NOW_S)
+    late = standing_of(make_card(), replace(running, silent_s=5), ("mesh",))
+    assert late.phase == "preparing"
 
 
 def test_work_is_told_in_per_cent() -> None:
@@ -165,9 +177,6 @@ def test_whatever_happens_an_order_costs_few_edits(chat: int, most: int) -> None
     assert card.shown_percent >= 50
 
 
-BEST_FRAME = {"find_best_frame", "best_frame_rank"}
-
-
 def taps(keyboard: Keyboard) -> dict[ButtonAction, ButtonData]:
     found = [button.data for row in keyboard for button in row]
     return {tap.action: tap for tap in found}
@@ -189,40 +198,6 @@ def test_caption_says_whose_voice_it_is() -> None:
         "Made with AI",
         "The voice comes from the recording that was sent; it moves the lips. Nothing was cloned.",
     ]
-
-
-def test_next_movement_is_a_new_wish_and_the_file_is_the_orders() -> None:
-    found = taps(result_buttons(make_card(number=2), 3, (), ENGLISH))
-    assert found[ButtonAction.AGAIN].number == 3
-    assert found[ButtonAction.AS_FILE].number == found[ButtonAction.DELETE].number == 2
-
-
-def test_another_frame_is_offered_for_ones_own_clip_if_the_engine_can() -> None:
-    clip = make_card(motion=Movement.of_clip(make_clip("looks/a/clip.mp4")))
-    assert ButtonAction.BEST_FRAME in taps(result_buttons(clip, 3, BEST_FRAME, ENGLISH))
-    assert ButtonAction.BEST_FRAME not in taps(
-        result_buttons(clip, 3, {"find_best_frame"}, ENGLISH)
-    )
-    assert ButtonAction.BEST_FRAME not in taps(result_buttons(make_card(), 3, BEST_FRAME, ENGLISH))
-
-
-def test_a_little_more_and_less_are_offered_as_far_as_they_go() -> None:
-    def steps(card: OrderCard, *options: str) -> list[str]:
-        found = [button.data for row in result_buttons(card, 3, options, ENGLISH) for button in row]
-        return [tap.argument for tap in found if tap.action is ButtonAction.STRENGTH]
-
-    assert steps(make_card(), "strength") == ["less", "more"]
-    assert steps(make_card()) == [], "the engine cannot"
-    assert steps(strong(1.5), "strength") == ["less"]
-    assert steps(strong(0.5), "strength") == ["more"]
-    all_in_one = make_card(motion=Movement(templates=("nod", "wink")))
-    assert steps(all_in_one, "strength") == []
-
-
-def strong(strength: float) -> OrderCard:
-    order = make_order()
-    wish = order.wish.model_copy(update={"options": {"strength": strength}})
-    return make_card(wish=wish)
 
 
 def test_failure_of_ours_tells_the_order_and_offers_another_try() -> None:

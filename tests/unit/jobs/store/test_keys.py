@@ -12,10 +12,18 @@ from jobs.store.keys import (
     look_key,
     result_folder,
     result_key,
+    template_key,
     track_key,
 )
 
 DIGEST = "0123456789abcdef" * 4
+
+
+def test_track_of_the_owners_movement_lies_beside_its_clip() -> None:
+    clip = template_key(DIGEST, "clip.mp4")
+    assert clip == f"templates/{DIGEST}/clip.mp4"
+    assert track_key(clip) == template_key(DIGEST, "track.npz")
+    assert track_key(template_key(DIGEST, "preview.mp4")) is None
 
 
 def test_layout_is_the_documented_one() -> None:

@@ -1,0 +1,1 @@
+"""What people made: `/history`, other forms of a result, and inline mode."""

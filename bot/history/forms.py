@@ -1,0 +1,255 @@
+"""Sends results again, in the same or in another form.
+
+    Forms.send -> Telegram knows the file:  queue `deliver` -> Forms.deliver
+               -> a result as it is:        the same; it is uploaded again
+               -> another form:             queue `media`, a worker -> Forms.receive
+
+A file id that Telegram has lost is forgotten, and the file is uploaded or made again, as long as
+the result is stored. Video notes and stickers have no caption: a text below says how they were
+made.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bot.error_text import error_text
+from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.gateway.outgoing import NO_CAPTION, OutgoingVideo, SentVideo
+from bot.history.store import HistoryEntry, cached_as
+from bot.movements import Movements
+from bot.orders.card_text import result_caption
+from bot.orders.media_delivery import MediaOutcome
+from bot.orders.media_requests import request_media
+from bot.orders.result_files import ResultGone
+from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
+from bot.services import Services
+from jobs.errors import AnimatoError, UnknownTemplate, UserError
+from jobs.media_jobs import MediaJob
+from jobs.media_tasks import Form, MakeForm
+from jobs.queues.delivery_records import NextStep
+from jobs.queues.keys import HISTORY
+from jobs.queues.outbox import DeliveryJob, Resend, hand_in
+from jobs.service_errors import FileGone
+
+log = logging.getLogger(__name__)
+
+_SUFFIXES = {Form.GIF: "gif", Form.STICKER: "webm"}
+_STORED = (Form.LOOP, Form.FILE)
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """A result that is being sent.
+
+    Attributes:
+        delivery_id: the delivery's.
+        resend: what is sent, and where.
+        entry: the result.
+    """
+
+    delivery_id: str
+    resend: Resend
+    entry: HistoryEntry
+
+    @property
+    def target(self) -> ChatTarget:
+        """Where it is sent."""
+        return ChatTarget(self.resend.chat, self.resend.thread_id, self.resend.reply_to)
+
+
+class Forms:
+    """Sends results again."""
+
+    def __init__(self, services: Services, catalogue: Movements) -> None:
+        self._services = services
+        self._catalogue = catalogue
+        self._sender = DeliverySender(services)
+
+    async def send(self, entry: HistoryEntry, resend: Resend, tap: str) -> None:
+        """Send a result, once for each tap.
+
+        Args:
+            entry: the result.
+            resend: in which form, and where.
+            tap: the callback query's id.
+
+        Raises:
+            ResultGone: its file is not stored any more, and Telegram has none.
+            NobodyServes, TooManyMediaJobs: a worker would have to make it.
+            QueueUnavailable, StoreUnavailable: a server does not answer.
+        """
+        is_known = entry.file_id(self._bot, resend.form) is not None
+        if not is_known and not await self._services.store.exists(entry.key):
+            raise ResultGone
+        if is_known or resend.form in _STORED:
+            job = DeliveryJob(
+                queue=HISTORY, job_id=entry.order_id, finished_ms=0, tap=tap, resend=resend
+            )
+            await hand_in(self._services.queues, job)
+        else:
+            await self._request(entry, resend, tap)
+
+    async def deliver(self, delivery: DeliveryJob) -> None:
+        """Send what is known, or stored; see `Delivery.work` for the errors."""
+        resend = delivery.resend
+        if resend is None:
+            return
+        history = await self._services.history.read(resend.person)
+        entry = history.find(resend.draft, resend.number)
+        if entry is None:
+            return  # deleted meanwhile
+        sending = _Sending(delivery.delivery_id, resend, entry)
+        file_id = entry.file_id(self._bot, resend.form)
+        try:
+            if file_id is not None and await self._send(sending, self._video(sending, file_id)):
+                return
+            if resend.form in _STORED:
+                await self._upload_result(sending)
+            else:
+                await self._request(entry, resend, delivery.tap)
+        except UserError as error:
+            await self._say(sending, error)
+
+    async def receive(self, outcome: MediaOutcome) -> None:
+        """Send what a worker has made, or say why that was impossible."""
+        resend = Resend.model_validate_json(outcome.job.reference)
+        history = await self._services.history.read(resend.person)
+        entry = history.find(resend.draft, resend.number)
+        if entry is None:
+            return
+        sending = _Sending(outcome.delivery_id, resend, entry)
+        made = outcome.result
+        if made is None:
+            error = outcome.error or ResultGone()
+            await self._say(sending, ResultGone() if isinstance(error, FileGone) else error)
+            return
+        with TemporaryDirectory(prefix="animato-") as folder:
+            paths = []
+            for name in made.names:
+                paths.append(Path(folder) / name)
+                await self._services.store.fetch(made.key_of(name), paths[-1])
+            video = OutgoingVideo(
+                media=paths[0],
+                width=made.width,
+                height=made.height,
+                duration_s=made.duration_s,
+                has_sound=made.has_sound,
+                file_name=_file_name(entry, resend.form),
+                thumbnail=paths[1] if len(paths) > 1 else None,
+                form=resend.form,
+            )
+            await self._send(sending, video)
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    @property
+    def _bot(self) -> int:
+        return self._services.messenger.bot.id
+
+    async def _request(self, entry: HistoryEntry, resend: Resend, tap: str) -> None:
+        """Have a worker make a form."""
+        task = MakeForm(
+            form=resend.form,
+            video=entry.key,
+            face_box=entry.face_box,
+            is_seamless=self._is_seamless(entry),
+        )
+        job = MediaJob(
+            job_id=f"form-{entry.order_id}-{tap}",
+            person=resend.person,
+            chat=resend.chat,
+            thread_id=resend.thread_id,
+            reply_to=resend.reply_to,
+            reference=resend.model_dump_json(),
+            task=task,
+        )
+        await request_media(self._services, job)
+
+    def _is_seamless(self, entry: HistoryEntry) -> bool:
+        if not entry.movement or entry.has_voice:
+            return False
+        try:
+            return self._catalogue.get(entry.movement).seamless
+        except UnknownTemplate:
+            return False
+
+    async def _upload_result(self, sending: _Sending) -> None:
+        """Send a result from the file store.
+
+        Raises:
+            ResultGone: it is not stored any more.
+        """
+        with TemporaryDirectory(prefix="animato-") as folder:
+            path = Path(folder) / "video.mp4"
+            try:
+                await self._services.store.fetch(sending.entry.key, path)
+            except FileGone as gone:
+                raise ResultGone from gone
+            await self._send(sending, self._video(sending, path))
+
+    def _video(self, sending: _Sending, media: Path | str) -> OutgoingVideo:
+        entry, form = sending.entry, sending.resend.form
+        return OutgoingVideo(
+            media=media,
+            width=entry.width,
+            height=entry.height,
+            duration_s=entry.duration_s,
+            has_sound=entry.has_sound,
+            file_name=_file_name(entry, form),
+            form=form,
+        )
+
+    async def _send(self, sending: _Sending, video: OutgoingVideo) -> bool:
+        """Send a video and store its file id. Return False if Telegram does not know it."""
+        services, entry, form = self._services, sending.entry, sending.resend.form
+        caption = self._caption(entry)
+        step, record = await self._sender.begin(sending.delivery_id)
+        if step is NextStep.GIVE_UP:
+            return True
+        sent = SentVideo(record.message_id or 0)
+        name = cached_as(self._bot, form)
+        if step is not NextStep.FINISH:
+            content = MessageContent("" if form in NO_CAPTION else caption)
+            try:
+                sent = await self._sender.send(
+                    sending.delivery_id, record, sending.target, OutgoingMessage(content, video)
+                )
+            except Refused as refused:
+                if isinstance(video.media, str) and refused.is_lost_file:
+                    log.info("%s: Telegram has lost its file", entry.order_id)
+                    await services.history.cache(sending.resend.person, entry, name, None)
+                    return False
+                raise refused.error from refused
+            if sent.file_id is not None and sent.is_document is (form in (Form.FILE, Form.GIF)):
+                await services.history.cache(sending.resend.person, entry, name, sent.file_id)
+        if form in NO_CAPTION:
+            target = ChatTarget(sending.resend.chat, sending.resend.thread_id, sent.message_id)
+            await self._send_text(f"{sending.delivery_id}-label", target, caption)
+        return True
+
+    async def _say(self, sending: _Sending, error: AnimatoError) -> None:
+        text = error_text(error, self._services.texts)
+        await self._send_text(sending.delivery_id, sending.target, text)
+
+    async def _send_text(self, delivery_id: str, target: ChatTarget, text: str) -> None:
+        step, record = await self._sender.begin(delivery_id)
+        if step in (NextStep.SEND, NextStep.SEND_AGAIN):
+            message = OutgoingMessage(MessageContent(text))
+            try:
+                await self._sender.send(delivery_id, record, target, message)
+            except Refused as refused:
+                raise refused.error from refused
+
+    def _caption(self, entry: HistoryEntry) -> str:
+        return caption_of(entry, self._services)
+
+
+def caption_of(entry: HistoryEntry, services: Services) -> str:
+    """Return what is said about a result wherever it is sent: its title, and how it was made."""
+    return result_caption(entry.title, entry.label, services.texts, has_voice=entry.has_voice)
+
+
+def _file_name(entry: HistoryEntry, form: Form) -> str:
+    return f"{entry.file_stem}.{_SUFFIXES.get(form, 'mp4')}"

@@ -1,0 +1,116 @@
+"""Limits of orders within 24 hours that the queues do not know: of groups, and of showing all.
+
+They count orders by id, so that a repeated tap counts once.
+"""
+
+from dataclasses import dataclass
+
+from bot.error_text import wait_text
+from bot.services import Services
+from jobs.connection import queue_errors
+from jobs.orders import Lane, Order
+from jobs.queues.keys import group_orders_key, show_all_key
+from jobs.service_errors import OrderRefused
+
+_DAY_S = 86_400.0
+
+
+class TooManyShowAlls(OrderRefused):
+    """The person has seen all movements as often as the daily limit allows."""
+
+    sentence = (
+        "You have reached the limit of showing all movements at once: {limit} in 24 hours. The "
+        "next time is possible in {time}; or choose one of them."
+    )
+
+
+class TooManyGroupOrders(OrderRefused):
+    """The group has had as many videos as its daily limit allows."""
+
+    sentence = (
+        "This group has reached its limit: {limit} in 24 hours. The next video is possible in "
+        "{time}."
+    )
+
+
+class GroupIsOff(OrderRefused):
+    """The group's admins have switched the bot off."""
+
+    sentence = "The admins of this group have switched me off here."
+
+
+@dataclass(frozen=True)
+class _Count:
+    """A count of orders: its key, its limit, and the error if that is reached."""
+
+    key: str
+    limit: int
+    error: type[OrderRefused]
+
+
+class OrderCounts:
+    """Counts orders and refuses them.
+
+    Args:
+        show_all_per_day: how often a person may see all movements within 24 hours.
+    """
+
+    def __init__(self, services: Services, show_all_per_day: int) -> None:
+        self._services = services
+        self._show_all_per_day = show_all_per_day
+
+    async def take(self, order: Order, chat_id: int) -> None:
+        """Count an order, unless it is an admin's.
+
+        Args:
+            order: the order.
+            chat_id: its chat's current id.
+
+        Raises:
+            GroupIsOff: the bot is off there.
+            TooManyGroupOrders, TooManyShowAlls: a limit is reached.
+        """
+        counts = []
+        if order.wish.movement.templates:
+            key = show_all_key(order.person)
+            counts.append(_Count(key, self._show_all_per_day, TooManyShowAlls))
+        if chat_id < 0:
+            group = await self._services.group_settings.read(chat_id)
+            if not group.is_on:
+                raise GroupIsOff
+            # The owner's limit is for each group.
+            limits = (group.orders_per_day, (await self._services.limits.now()).group_per_day)
+            limit = min(filter(None, limits), default=None)
+            if limit is not None:
+                counts.append(_Count(group_orders_key(chat_id), limit, TooManyGroupOrders))
+        if order.lane is Lane.EXPRESS:
+            return
+        try:
+            for count in counts:
+                await self._take(count, order.order_id)
+        except OrderRefused:
+            await self.give_back(order, chat_id)
+            raise
+
+    async def give_back(self, order: Order, chat_id: int) -> None:
+        """Take back the count of an order that was refused, or cancelled before it began."""
+        with queue_errors(self._services.queues.url):
+            async with self._services.queues.client.pipeline(transaction=True) as pipe:
+                pipe.zrem(show_all_key(order.person), order.order_id)
+                pipe.zrem(group_orders_key(chat_id), order.order_id)
+                await pipe.execute()
+
+    async def _take(self, count: _Count, order_id: str) -> None:
+        now_s = self._services.clock()
+        with queue_errors(self._services.queues.url):
+            async with self._services.queues.client.pipeline(transaction=True) as pipe:
+                pipe.zremrangebyscore(count.key, "-inf", now_s - _DAY_S)
+                pipe.zadd(count.key, {order_id: now_s}, nx=True)
+                pipe.zrange(count.key, 0, -1, withscores=True)
+                pipe.expire(count.key, round(_DAY_S))
+                _, is_new, taken, _ = await pipe.execute()
+        if is_new and len(taken) > count.limit:
+            # One more is possible when those beyond the limit and this one have left.
+            _, at_s = taken[len(taken) - 1 - count.limit]
+            time = wait_text(at_s + _DAY_S - now_s, self._services.texts)
+            raise count.error(limit=count.limit, time=time)

@@ -1,0 +1,36 @@
+"""Finds buttons that are behind "More", as people do."""
+
+import asyncio
+from typing import Any
+
+from tests.integration.sandbox.desk import Desk
+
+Message = dict[str, Any]
+
+
+async def with_button(desk: Desk, label: str, message: Message, person: int) -> Message:
+    """The message with the page of buttons that has this one; as it is if none has."""
+    where = {"user_id": person, "chat_id": message["chat"]["id"]}
+    for turn in ("More", "Back"):
+        message = await _now(desk, message)
+        shown = _labels(message)
+        found = [one for one in shown if turn in one]
+        if not found or any(label in one for one in shown):
+            break
+        await desk.post("tap", label=found[0], message_id=message["message_id"], **where)
+        while _labels(message := await _now(desk, message)) == shown:
+            await asyncio.sleep(0.01)
+        if any(label in one for one in _labels(message)):
+            break
+    return message
+
+
+async def _now(desk: Desk, message: Message) -> Message:
+    messages = await desk.messages(message["chat"]["id"])
+    found = [one for one in messages if one["message_id"] == message["message_id"]]
+    return found[0] if found else message
+
+
+def _labels(message: Message) -> list[str]:
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return [button["text"] for row in rows for button in row]

@@ -1,0 +1,162 @@
+"""A result in another form: made by a worker once, then sent by Telegram's file id."""
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.callback_data import ButtonAction
+from bot.history.store import cached_as
+from jobs.media_tasks import Form, MakeForm
+from jobs.queues.keys import DELIVER
+from tests.integration.bot import talk as talks
+from tests.integration.bot.golden import check_transcript
+from tests.integration.bot.parts import FACE, hurry
+from tests.integration.bot.running import BOT, until
+from tests.integration.bot.talk import Message, Talk, labels, tap_of, text_of
+from tests.integration.bot.test_taps import ordered
+from tests.integration.sandbox.desk import ALICE, BOB
+
+pytestmark = pytest.mark.local_sockets
+
+newcomers = talks.newcomers
+talk = talks.talk
+LABEL = "Made with AI software: a test"
+
+
+async def delivered(talk: Talk) -> Message:
+    """A result whose order has come to its end."""
+    video = await ordered(talk)
+    await talk.shows("done in")
+    return video
+
+
+async def asked(talk: Talk, video: Message, label: str) -> str:
+    """Taps "Other forms" and a form; what the person is told."""
+    await talk.tap("Other forms", video)
+    await until(lambda: _offers(talk, video, label))
+    return str((await talk.tap(label, video))["text"])
+
+
+async def _offers(talk: Talk, video: Message, label: str) -> bool:
+    messages = [one for one in await talk.said() if one["message_id"] == video["message_id"]]
+    return label in str(labels(messages[0]))
+
+
+async def came(talk: Talk, kind: str, count: int = 1) -> Message:
+    """The last message of this kind, as soon as there are so many."""
+
+    async def found() -> list[Message]:
+        return [one for one in await talk.said() if kind in one and "animation" not in one]
+
+    async def are_there() -> bool:
+        return len(await found()) >= count
+
+    await until(are_there)
+    return (await found())[-1]
+
+
+async def test_each_form_arrives_with_the_label(talk: Talk) -> None:
+    video = await delivered(talk)
+    assert await asked(talk, video, "Round video") == "It is on its way."
+    await came(talk, "video_note")
+    await talk.shows(LABEL, count=2)
+    await talk.tap("Sticker", video)
+    sticker = await came(talk, "sticker")
+    label = await talk.shows(LABEL, count=3)
+    assert label["reply_to_message"]["message_id"] == sticker["message_id"]
+    await talk.tap("GIF file", video)
+    gif = await came(talk, "document")
+    assert gif["document"]["file_name"] == "animato-smile.gif"
+    assert LABEL in text_of(gif)
+    await talk.tap("Video", video)
+    longer = await came(talk, "video")
+    assert (longer["video"]["file_name"], longer["video"]["duration"]) == ("animato-smile.mp4", 8)
+    assert LABEL in text_of(longer)
+    tasks = [job.task for job in talk.worker.media_jobs]
+    assert [task.form for task in tasks if isinstance(task, MakeForm)] == [
+        Form.ROUND,
+        Form.STICKER,
+        Form.GIF,
+        Form.VIDEO,
+    ]
+    (task, *_) = tasks
+    assert isinstance(task, MakeForm)
+    assert task.is_seamless
+    # The photo is 160 px wide, the video 96.
+    assert task.face_box == FACE.box.scaled(96 / 160)
+    await check_transcript(talk.desk, "other_forms")
+
+
+async def test_form_that_telegram_knows_needs_no_worker(talk: Talk) -> None:
+    video = await delivered(talk)
+    await asked(talk, video, "Round video")
+    first = await came(talk, "video_note")
+    await talk.shows(LABEL, count=2)
+    await talk.tap("Round video", video)
+    second = await came(talk, "video_note", count=2)
+    await talk.shows(LABEL, count=3)
+    assert second["video_note"]["file_id"] == first["video_note"]["file_id"]
+    assert len(talk.worker.media_jobs) == 1
+    calls = await talk.desk.calls("sendVideoNote")
+    assert calls[1]["parameters"]["video_note"] == first["video_note"]["file_id"]
+
+
+async def test_lost_file_id_is_made_again_while_the_result_is_kept(talk: Talk) -> None:
+    video = await delivered(talk)
+    await asked(talk, video, "Round video")
+    await came(talk, "video_note")
+    history = talk.parts.services.history
+    (entry,) = (await history.read(ALICE)).entries
+    await history.cache(ALICE, entry, cached_as(BOT, Form.ROUND), "lost")
+    await talk.tap("Round video", video)
+    await came(talk, "video_note", count=2)
+    assert len(talk.worker.media_jobs) == 2
+
+    async def is_cached() -> bool:
+        (entry,) = (await history.read(ALICE)).entries
+        return entry.file_id(BOT, Form.ROUND) not in (None, "lost")
+
+    await until(is_cached)
+
+
+async def test_form_of_a_result_that_is_gone_says_so(talk: Talk) -> None:
+    video = await delivered(talk)
+    (entry,) = (await talk.parts.services.history.read(ALICE)).entries
+    await talk.parts.services.store.delete([entry.key])
+    assert "not stored any more" in await asked(talk, video, "GIF file")
+    assert talk.worker.media_jobs == []
+
+
+async def test_two_taps_are_two_messages_and_a_repeated_one_is_one(
+    talk: Talk, redis: Redis
+) -> None:
+    video = await delivered(talk)
+    await talk.desk.fault(method="answerCallbackQuery", drop=True)
+    await asked(talk, video, "GIF file")
+    await came(talk, "document")
+    await hurry(redis, DELIVER)
+    await talk.tap("GIF file", video)
+    await came(talk, "document", count=2)
+    assert len(await talk.desk.calls("sendDocument")) == 2
+
+
+async def test_nobody_else_uses_the_buttons_of_a_result(talk: Talk) -> None:
+    video = await delivered(talk)
+    draft = await talk.draft_of(video["reply_to_message"])
+    await talk.agree(BOB)
+    for action, argument in ((ButtonAction.FORM, "gif"), (ButtonAction.MORE, "more")):
+        answer = await talk.tap_data(tap_of(action, draft, argument), BOB)
+        assert answer["show_alert"]
+    assert talk.worker.media_jobs == []
+
+
+async def test_button_of_an_unknown_result_says_so(talk: Talk) -> None:
+    video = await delivered(talk)
+    draft = await talk.draft_of(video["reply_to_message"])
+    for action, argument, number in (
+        (ButtonAction.FORM, "gif", 7),
+        (ButtonAction.FORM, "painting", 1),
+        (ButtonAction.MORE, "more", 7),
+        (ButtonAction.MORE, "everything", 1),
+    ):
+        answer = await talk.tap_data(tap_of(action, draft, argument, number))
+        assert "too old" in answer["text"]
