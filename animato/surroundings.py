@@ -35,8 +35,10 @@ def load_surroundings(*, is_quiet: bool) -> Surroundings:
 def print_engines() -> None:
     """Print each engine with its title and what it still needs."""
     weights = load_surroundings(is_quiet=True).weights
-    for name in engine_names():
+    names = engine_names()
+    width = max(map(len, names))
+    for name in names:
         engine = find_engine(name)
         needs = (*engine.unmet_needs(), *engine.missing_files(EngineOptions(), weights))
         state = "ready" if not needs else "needs " + "; ".join(needs)
-        sys.stdout.write(f"{name:8} {state}\n{'':8} {engine.title}\n")
+        sys.stdout.write(f"{name:{width}} {state}\n{'':{width}} {engine.title}\n")

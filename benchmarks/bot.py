@@ -7,7 +7,8 @@ Bot and worker run as usual, with the sandbox instead of Telegram, an embedded V
 as file store. 40 people turn the pages of their movements at random moments, which redraws their
 cards. Times are taken at the sandbox: from a tap until the bot answers it, and from sending a
 photo, or tapping a movement, until the card, or the video, is in the chat; with `--flood`, while
-another person has just sent 100 photos. The machine's load is printed before and after them.
+another person sends 300 taps and commands within 10 s, or has just sent 100 photos. The machine's
+load is printed before and after them.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ _PERSONS, _TAPS_PER_S = 40, 20
 _MOVEMENT = "Blink"  # 75 frames
 _NEXT_PAGE = "▶️"
 _FLOOD, _FLOOD_ROUNDS = 100, 3
+_UPDATES, _UPDATES_S, _OTHERS, _PACE_S = 300, 10.0, 8, 3.0
 _ASK_S = 0.02
 _PATIENCE_S = 300.0
 Message = dict[str, Any]
@@ -57,6 +60,19 @@ class Chat:
         form.add_field("photo", photo, filename="photo.jpg")
         await _post(self.session, "message", form)
 
+    async def say(self, text: str) -> None:
+        """Write a text."""
+        form = {"user_id": str(self.person), "chat_id": str(self.person), "text": text}
+        await _post(self.session, "message", aiohttp.FormData(form))
+
+    async def ask(self, text: str) -> None:
+        """Write a text, and wait for the bot's next message."""
+        before = len(await self._messages())
+        await self.say(text)
+        async with asyncio.timeout(_PATIENCE_S):
+            while len(await self._messages()) < before + 2:
+                await asyncio.sleep(_ASK_S)
+
     async def tap(self, message: Message, words: str) -> None:
         """Tap the button whose label contains `words`, and wait for the answer."""
         wish = {
@@ -71,12 +87,16 @@ class Chat:
         """Wait until `count` messages have such a button, and return the last one."""
         async with asyncio.timeout(_PATIENCE_S):
             while True:
-                async with self.session.get(f"/sim/chat/{self.person}") as response:
-                    messages: list[Message] = (await response.json())["messages"]
+                messages = await self._messages()
                 found = [one for one in messages if button in " ".join(_labels(one))]
                 if len(found) >= count:
                     return found[-1]
                 await asyncio.sleep(_ASK_S)
+
+    async def _messages(self) -> list[Message]:
+        async with self.session.get(f"/sim/chat/{self.person}") as response:
+            messages: list[Message] = (await response.json())["messages"]
+        return messages
 
 
 async def _post(session: aiohttp.ClientSession, act: str, form: aiohttp.FormData) -> Message:
@@ -167,6 +187,8 @@ async def measure_flood() -> AsyncIterator[tuple[str, ...]]:
     with tempfile.TemporaryDirectory() as name:
         async with _service(Path(name)) as session:
             other, flooder = await _agreed(session, photo), await _agreed(session, photo)
+            people = [await _agreed(session, photo) for _ in range(_OTHERS + 1)]
+            yield await _answered(*people)
             async for cells in _ways(other, photo, _FLOOD_ROUNDS):
                 yield cells
             async for cells in _flooded(flooder, other, photo):
@@ -215,6 +237,35 @@ async def _flooded(flooder: Chat, other: Chat, photo: bytes) -> AsyncIterator[tu
     yield _row_s("another person's tap to video meanwhile", reply_s)
 
 
+async def _answered(flooder: Chat, *others: Chat) -> tuple[str, ...]:
+    """Measure the first answers to others while one person sends very many updates."""
+    shown = await flooder.shows(_MOVEMENT)
+    cards = [await chat.shows(_MOVEMENT) for chat in others]
+    waited_s: list[float] = []
+
+    async def flood() -> None:
+        async with asyncio.TaskGroup() as flooding:
+            for number in range(_UPDATES):
+                act = flooder.tap(shown, _NEXT_PAGE) if number % 2 else flooder.say("/help")
+                flooding.create_task(act)
+                await asyncio.sleep(_UPDATES_S / _UPDATES)
+
+    async def use(chat: Chat, card: Message) -> None:
+        while not flooding.done():
+            for act in (partial(chat.tap, card, _NEXT_PAGE), partial(chat.ask, "/help")):
+                started = time.perf_counter()
+                await act()
+                waited_s.append(time.perf_counter() - started)
+            await asyncio.sleep(_PACE_S)
+
+    await asyncio.sleep(_PACE_S)  # the bot sends at most three messages to a chat in three seconds
+    flooding = asyncio.create_task(flood())
+    await asyncio.sleep(_UPDATES_S / 10)
+    await asyncio.gather(*(use(*one) for one in zip(others, cards, strict=True)), flooding)
+    label = f"one person sends {_UPDATES} taps and commands in {_UPDATES_S:.0f} s: others' answers"
+    return _row_ms(label, waited_s)
+
+
 async def _taps(chats: list[Chat], seconds: float) -> list[float]:
     """Return how long each tap waited for its answer, s."""
     cards = [await chat.shows(_MOVEMENT) for chat in chats]
@@ -259,7 +310,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bot", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30, help="of tapping (default: 30)")
     parser.add_argument("--rounds", type=int, default=10, help="of photos (default: 10)")
-    parser.add_argument("--flood", action="store_true", help="while one person sends 100 photos")
+    parser.add_argument("--flood", action="store_true", help="while one person floods the bot")
     arguments = parser.parse_args()
     figures = measure_bot(arguments.seconds, arguments.rounds)
     asyncio.run(tell(measure_flood() if arguments.flood else figures))

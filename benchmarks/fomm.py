@@ -24,8 +24,9 @@ import torch
 from benchmarks.run import row
 from inference.device import choose_device
 from inference.fomm.coordinates import KeypointTensors
-from inference.fomm.model import FommModel, computes_in_bfloat16
+from inference.fomm.model import FommModel
 from inference.motion import Keypoints, adapt_scale, normalise
+from inference.neural.precision import computes_in_bfloat16
 from tests.parity.golden_recipe import images
 from tests.parity.networks import Networks, networks
 

@@ -19,8 +19,8 @@ from inference.argument_types import (
     strength,
     video_path,
 )
-from inference.engine_options import EngineOptions
-from jobs.findings import VOICE_MAX_S
+from inference.engine_options import REGIONS, EngineOptions
+from jobs.findings import VOICE_MAX_S, VOICE_MIN_S
 
 if TYPE_CHECKING:
     from inference.engine import Engine
@@ -120,12 +120,7 @@ def add_animate_arguments(parser: argparse.ArgumentParser, defaults: Defaults = 
         group = parser.add_argument_group(f"options of the {defaults.engine} engine")
     _add_engine_arguments(group, defaults.engine_options)
     if defaults.engine is None:
-        group.add_argument(
-            "--strength",
-            type=strength,
-            metavar="X",
-            help="scale the movement by X, 0.5 to 1.5 (default: 1)",
-        )
+        _add_later_arguments(group, defaults.engine_options)
     parser.add_argument("--quiet", action="store_true", help="print no progress and no warnings")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -279,6 +274,28 @@ def _add_motion_arguments(engine: Any, defaults: EngineOptions) -> None:
     )
 
 
+def _add_later_arguments(engine: Any, defaults: EngineOptions) -> None:
+    """Add the engine options that `prepare.py` does not have."""
+    engine.add_argument(
+        "--strength",
+        type=strength,
+        metavar="X",
+        help="scale the movement by X, 0.5 to 1.5 (default: 1)",
+    )
+    engine.add_argument(
+        "--region",
+        choices=REGIONS,
+        help="what moves of the face (default: all)",
+    )
+    text = "adjust the animated face so that it fits its surroundings"
+    _add_switch(engine, "stitching", text, defaults)
+    text = "shut the photo's lips before they move"
+    _add_switch(engine, "normalise_lips", text, defaults)
+    text = "open and shut the eyes as far as the clip's; with --relative, nothing else moves then"
+    _add_switch(engine, "retarget_eyes", text, defaults)
+    _add_switch(engine, "retarget_lips", "the same for the lips", defaults)
+
+
 def _add_switch(group: Any, name: str, text: str, defaults: EngineOptions, *short: str) -> None:
     """Add `--name` and `--no-name`."""
     group.add_argument(
@@ -358,6 +375,8 @@ def _check_movement(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         is_drawn = arguments.driving_video is None and arguments.voice is None
         if is_drawn and getattr(arguments, name) is not None:
             parser.error(f"--{name} requires --driving_video or --voice")
+    if arguments.voice is not None and (arguments.duration or VOICE_MIN_S) < VOICE_MIN_S:
+        parser.error(f"--duration must be at least {VOICE_MIN_S:g} s with --voice")
     if arguments.loop > 1 and (arguments.template is None or arguments.voice is not None):
         parser.error("--loop requires --template, without --voice")
 

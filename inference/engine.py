@@ -106,6 +106,7 @@ class Engine(ABC):
         credits: authors and licence.
         preference: `auto` chooses the engine with the highest number whose needs are met and whose
             files are there. An engine with 0 is not offered, and used only by name (for tests).
+        cpu_preference: the same on a machine without a GPU; None: it is the same there.
         label: the sentence under a result that says how it was made.
         digital_source_type: the IPTC term for how a result was made.
         options: the fields of `EngineOptions` that it supports.
@@ -121,6 +122,7 @@ class Engine(ABC):
     button: ClassVar[str] = ""
     credits: ClassVar[str] = ""
     preference: ClassVar[int] = 1
+    cpu_preference: ClassVar[int | None] = None
     options: ClassVar[frozenset[str]] = frozenset()
     evaluates_motions: ClassVar[bool] = True
     max_faces: ClassVar[int] = 1
@@ -131,6 +133,20 @@ class Engine(ABC):
         self.chosen = chosen or EngineOptions()
         self.weights = weights
         self.still_faces: tuple[Face, ...] = ()
+
+    @classmethod
+    def preference_on(cls, device: str) -> int:
+        """Return the preference where networks compute on a device, see `EngineOptions`.
+
+        Raises:
+            DeviceUnavailable: it does not exist, and makes a difference.
+        """
+        if cls.cpu_preference is None:
+            return cls.preference
+        # It loads torch, which takes seconds, and is not there without the extra.
+        from inference.device import choose_device  # noqa: PLC0415
+
+        return cls.cpu_preference if choose_device(device).type == "cpu" else cls.preference
 
     @classmethod
     def info(cls) -> EngineInfo:
@@ -244,7 +260,7 @@ def ready_engine(
         EngineUnavailable: it lacks something; the sentence says what.
     """
     if name == "auto":
-        return _best_engine(_ranked(), chosen or EngineOptions(), weights)
+        return _best_engine(_offered(), chosen or EngineOptions(), weights)
     found = find_engine(name)
     needs = found.unmet_needs()
     if needs:
@@ -258,20 +274,22 @@ def motion_engine() -> type[Engine]:
     Raises:
         EngineUnavailable: there is none.
     """
-    able = [engine for engine in _ranked() if engine.evaluates_motions]
+    able = [engine for engine in _offered() if engine.evaluates_motions]
     return _best_engine(able, EngineOptions(), None)
 
 
-def _ranked() -> list[type[Engine]]:
-    """The engines that are offered, the preferred ones first."""
-    offered = [engine for engine in map(find_engine, engine_names()) if engine.preference]
-    return sorted(offered, key=lambda engine: (-engine.preference, engine.name))
+def _offered() -> list[type[Engine]]:
+    return [engine for engine in map(find_engine, engine_names()) if engine.preference]
 
 
 def _best_engine(
-    ranked: list[type[Engine]], chosen: EngineOptions, weights: "WeightsStore | None"
+    candidates: list[type[Engine]], chosen: EngineOptions, weights: "WeightsStore | None"
 ) -> type[Engine]:
-    for engine in ranked:
-        if not engine.unmet_needs() and not engine.missing_files(chosen, weights):
-            return engine
-    raise EngineUnavailable(name="auto", needs="an engine that can run on this machine")
+    ready = [
+        engine
+        for engine in candidates
+        if not engine.unmet_needs() and not engine.missing_files(chosen, weights)
+    ]
+    if not ready:
+        raise EngineUnavailable(name="auto", needs="an engine that can run on this machine")
+    return min(ready, key=lambda engine: (-engine.preference_on(chosen.device), engine.name))

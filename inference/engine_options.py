@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from pydantic import JsonValue, TypeAdapter
+
+Region = Literal["all", "expression", "pose", "lips", "eyes"]
+REGIONS: tuple[Region, ...] = get_args(Region)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class EngineOptions:
         best_frame: measure motion from this frame, from 0; overrides `find_best_frame`.
         smooth: strength of keypoint smoothing, s (`inference.motion.smooth`); 0 for none.
         strength: of the movement, 0.5 to 1.5.
+        region: what moves, one of `REGIONS`.
+        stitching: adjust the animated square so that it fits its surroundings.
+        normalise_lips: shut the photo's lips before they move.
+        retarget_eyes: open and shut the eyes as far as those of the clip; nothing else moves then,
+            but what `retarget_lips` does.
+        retarget_lips: likewise the lips.
         face_detector: `auto` or `face-alignment`; `lbp`, of earlier versions, means `auto`.
     """
 
@@ -50,6 +60,11 @@ class EngineOptions:
     best_frame: int | None = None
     smooth: float = 0.0
     strength: float = 1.0
+    region: Region = "all"
+    stitching: bool = True
+    normalise_lips: bool = False
+    retarget_eyes: bool = False
+    retarget_lips: bool = False
     face_detector: str = "auto"
 
 

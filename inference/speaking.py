@@ -30,12 +30,17 @@ class ShownSpeech:
 
     @classmethod
     def of(cls, speech: Speech, checkpoints_dir: Path) -> Self:
-        """Return the speech with the portrait's face.
+        """Return the speech with the portrait's face; in its first frame, that is at rest.
+
+        Engines compare each frame with the first one, also if the sound begins with an open mouth.
 
         Raises:
             OperatorError: the landmark network cannot be loaded.
         """
-        return cls(speech, find_faces(driving_portrait(), landmarker(checkpoints_dir))[0])
+        values = speech.values.copy()
+        values[0] = 0
+        face = find_faces(driving_portrait(), landmarker(checkpoints_dir))[0]
+        return cls(replace(speech, values=values), face)
 
     @property
     def frame_count(self) -> int:

@@ -208,6 +208,10 @@ class SoundTooLong(MediaError):
     )
 
 
+class SoundEndsSoon(MediaError):
+    sentence = "{name} ends less than {limit_s:g} s after {start_s:g} s: choose an earlier start."
+
+
 class StartBeyondSound(MediaError):
     sentence = "{name} has no sound at {start_s:g} s: choose an earlier start."
 

@@ -17,8 +17,11 @@ FileRef = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 SPEECH_FRAME_RATE = 25
 """Frames per second of a face that speaks."""
 
+VOICE_MIN_S = 0.3
+"""The shortest voice message or other sound that a face speaks, s."""
+
 VOICE_MAX_S = 60
-"""The longest voice message or other sound that a face speaks, s."""
+"""The longest one, s."""
 
 
 class Findings(Value):

@@ -178,7 +178,8 @@ class MediaHandler:
         asked = await self._asking_draft(incoming)
         draft = asked or await self._fresh_draft(conversation)
         if draft is not None:
-            await self.set_lead(draft, lead)
+            is_wanted = conversation.wants_lead == draft.draft_id
+            await self.set_lead(draft, lead, orders=is_wanted)
             # A lead that was not asked for may also be meant for the next photo.
             kept = None if asked else lead
             await services.drafts.update_conversation(
@@ -189,7 +190,12 @@ class MediaHandler:
         await self._ask_for_photo(incoming, conversation, lead)
 
     async def set_lead(
-        self, draft: Draft, lead: MediaFile | None, choices: Choices | None = None
+        self,
+        draft: Draft,
+        lead: MediaFile | None,
+        choices: Choices | None = None,
+        *,
+        orders: bool = False,
     ) -> None:
         """Replace or remove a draft's lead and look at it again; its card moves to the bottom.
 
@@ -198,6 +204,7 @@ class MediaHandler:
             lead: its clip or recording; None: none any more.
             choices: the draft's new choices, perhaps another part of the clip; None: the defaults
                 for a new clip.
+            orders: whether it is ordered as soon as it is looked at, as it was asked for.
         """
         services = self._services
         wanted = choices or draft.choices.model_copy(update={"clip_start_s": 0.0})
@@ -216,6 +223,7 @@ class MediaHandler:
                     choices=wanted,
                     card=None,
                     movement=None,
+                    orders_lead=orders,
                     reserved_number=None,
                     reserved_choices=None,
                     face_boxes=now.face_boxes,

@@ -59,6 +59,7 @@ class Draft(BotRecord):
         problem: why this revision cannot be used, or None.
         face_boxes: the faces that will move, px of the normalised photo; empty until chosen.
         movement: what to order as soon as everything is chosen, or None.
+        orders_lead: whether the lead becomes that movement as soon as it is looked at.
         reserved_number: number of the order that this becomes; None: `number`.
         engine: the chosen engine, or None for the default.
         options: of the engine, by name.
@@ -86,6 +87,8 @@ class Draft(BotRecord):
     problem: DraftProblem | None = None
     face_boxes: tuple[CropBox, ...] = ()
     movement: Movement | None = None
+    # Not written if false, since bots of the version before do not know it.
+    orders_lead: bool = Field(default=False, exclude_if=lambda orders: not orders)
     reserved_number: int | None = Field(default=None, ge=1)
     engine: EngineName | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
@@ -132,7 +135,12 @@ class Draft(BotRecord):
 
     def without_movement(self, **changes: object) -> Self:
         """Return the draft with no movement to order."""
-        nothing = {"movement": None, "reserved_number": None, "reserved_choices": None}
+        nothing = {
+            "movement": None,
+            "orders_lead": False,
+            "reserved_number": None,
+            "reserved_choices": None,
+        }
         return self.model_copy(update={**nothing, "options": {}, **changes})
 
     def shown_again(self) -> Self:

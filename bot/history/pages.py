@@ -9,12 +9,13 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import partial
 
 from telegram.error import BadRequest, Forbidden
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.gateway.messenger import Button, CardMessage, Keyboard, MessageContent, in_rows
+from bot.gateway.messenger import Button, CardMessage, Keyboard, MessageContent, even_width, in_rows
 from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
 from bot.history.result_taps import ResultTaps
 from bot.history.store import HistoryEntry
@@ -29,11 +30,22 @@ from jobs.service_errors import TooManyMediaJobs
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 9
-_NUMBERS_IN_A_ROW = 3
+_NUMBERS_IN_A_ROW = 3  # as in the sheet
 _REMEMBERED = 1000
 _GONE = "This result is not in your history any more."
-# What a button does; a `+` follows if its message has the sheet.
-_PAGE, _OPEN, _SEND, _FILE, _FORMS, _DELETE = "page", "open", "send", "file", "forms", "delete"
+_NO_PAGE = -1
+
+
+class Verb(StrEnum):
+    """What a button does; a `+` follows if its message has the sheet."""
+
+    PAGE = "page"
+    BACK = "back"  # to the page that the sheet shows
+    OPEN = "open"
+    FORMS = "forms"
+    SEND = "send"
+    FILE = "file"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True)
@@ -80,18 +92,18 @@ class HistoryPages:
         """Handle the buttons of a history."""
         button = ButtonData.decode(incoming.data)
         verb = button.argument.removesuffix("+") if button else ""
-        if button is None or verb == _PAGE:
+        if button is None or verb in (Verb.PAGE, Verb.BACK):
             return TapAnswer(then=partial(self._turn, incoming, button), only_shows=True)
         history = await self._services.history.read(incoming.person_id)
         entry = history.find(button.draft_id, button.number)
         if entry is None:
             return TapAnswer(self._services.texts(_GONE), is_alert=True)
         match verb:
-            case "send":
+            case Verb.SEND:
                 return await self._taps.send(incoming, entry, Form.LOOP)
-            case "file":
+            case Verb.FILE:
                 return await self._taps.send(incoming, entry, Form.FILE)
-            case "delete":
+            case Verb.DELETE:
                 text = self._services.texts("Deleted.")
                 return TapAnswer(text, then=partial(self._delete, incoming, button, entry))
         show = partial(self._show_entry, incoming, button, entry)
@@ -128,7 +140,8 @@ class HistoryPages:
         page = await self._page(incoming.person_id, number, has_picture=has_picture)
         self._remember(incoming.chat_id, incoming.message_id, page.number)
         await self._edit(incoming, self._content(page), has_picture=has_picture)
-        if page.entries:
+        is_same = has_picture and button is not None and button.argument.startswith(Verb.BACK)
+        if page.entries and not is_same:
             name = f"sheet-{incoming.query_id}"
             await self._request_sheet(incoming, incoming.message_id, page, name)
 
@@ -169,42 +182,44 @@ class HistoryPages:
         head = _("Your last videos. Tap a number to send one again, or to delete it.")
         mark = "+" if page.has_picture else ""
         numbers = [
-            Button(str(number), _data(entry, _OPEN + mark))
+            Button(str(number), _data(entry, Verb.OPEN + mark))
             for number, entry in enumerate(page.entries, start=page.first_number)
         ]
         turns = [
-            Button(label, ButtonData(ButtonAction.HISTORY, "", number, _PAGE + mark))
+            Button(label, ButtonData(ButtonAction.HISTORY, "", number, Verb.PAGE + mark))
             for label, number in (("«", page.number - 1), ("»", page.number + 1))
             if 0 <= number < page.count
         ]
-        keyboard = (*in_rows(numbers, _NUMBERS_IN_A_ROW), tuple(turns))
+        width = even_width(len(numbers), _NUMBERS_IN_A_ROW)
+        keyboard = (*in_rows(numbers, width), tuple(turns))
         return MessageContent("\n".join((head, "", *lines)), keyboard)
 
     async def _show_entry(
         self, incoming: IncomingTap, button: ButtonData, entry: HistoryEntry
     ) -> None:
         """Show what can be done with a result, or its other forms."""
-        _, mark = self._services.texts, button.argument.removeprefix("forms").removeprefix("open")
+        _, mark = self._services.texts, "+" if button.argument.endswith("+") else ""
         text = f"{entry.title}, {_date(entry)}"
+        self._remember(incoming.chat_id, incoming.message_id, _NO_PAGE)
         history = await self._services.history.read(incoming.person_id)
         place = [one.order_id for one in history.entries[::-1]].index(entry.order_id)
-        back = ButtonData(ButtonAction.HISTORY, "", place // PAGE_SIZE, _PAGE + mark)
+        back = ButtonData(ButtonAction.HISTORY, "", place // PAGE_SIZE, Verb.BACK + mark)
         last: tuple[Button, ...] = (Button(_("« Back"), back),)
         keyboard: Keyboard
-        if button.argument.startswith(_FORMS):
+        if button.argument.startswith(Verb.FORMS):
             has_face = entry.face_box is not None
-            back = _data(entry, _OPEN + mark)
+            back = _data(entry, Verb.OPEN + mark)
             last = (Button(_("« Back"), back),)
             keyboard = (*form_rows(entry.draft, entry.number, _, has_face=has_face), last)
         else:
             keyboard = (
                 (
-                    Button(_("▶️ Send again"), _data(entry, _SEND)),
-                    Button(_("📄 As file"), _data(entry, _FILE)),
+                    Button(_("▶️ Send again"), _data(entry, Verb.SEND)),
+                    Button(_("📄 As file"), _data(entry, Verb.FILE)),
                 ),
                 (
-                    Button(_("🎞 Other forms"), _data(entry, _FORMS + mark)),
-                    Button(_("🗑 Delete"), _data(entry, _DELETE + mark)),
+                    Button(_("🎞 Other forms"), _data(entry, Verb.FORMS + mark)),
+                    Button(_("🗑 Delete"), _data(entry, Verb.DELETE + mark)),
                 ),
                 last,
             )

@@ -59,6 +59,7 @@ class FollowUpOrders:
             return await ordering.place(again, by, card)
         if status is None or status.state is not OrderState.FAILED:
             return PlacedOrder(card)
+        await ordering.check_voice(wish.movement)
         # The card comes first: whatever happens then, it is kept up to date.
         card = await services.order_cards.reopen(card, message, services.clock())
         try:

@@ -19,6 +19,7 @@ from bot.services import Services
 from bot.texts import msgid, speaking
 from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, MediaError, UserError
+from jobs.model import MediaWarning
 from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
 from jobs.queues.keys import LOOK, JobRef
@@ -113,9 +114,7 @@ class LookDelivery:
                 if isinstance(outcome, LookResult)
                 else _with_problem(draft, outcome)
             )
-            # Unread warnings are shown first. With a chosen face, the person has seen them already.
-            has_warnings = changed.findings is not None and bool(changed.findings.warnings)
-            has_nothing_to_read = bool(draft.face_boxes) or not has_warnings
+            has_nothing_to_read = not _unread_warnings(draft, changed.findings)
             return changed
 
         draft = await self._services.drafts.change(before.draft_id, updated)
@@ -175,12 +174,23 @@ def is_ready(draft: Draft) -> bool:
 
 def with_look(draft: Draft, look: LookResult) -> Draft:
     """Return the draft with what the gate found; a single face is chosen."""
-    changes: dict[str, Any] = {"findings": look}
+    changes: dict[str, Any] = {"findings": look, "orders_lead": False}
     if not draft.face_boxes and len(look.faces) == 1:
         changes["face_boxes"] = (look.faces[0].box,)
-    if draft.movement is not None and draft.movement.files:
+    if draft.orders_lead or (draft.movement is not None and draft.movement.files):
         changes["movement"] = look.own_movement
     return draft.model_copy(update=changes)
+
+
+def _unread_warnings(draft: Draft, found: LookResult | None) -> tuple[MediaWarning, ...]:
+    """Return the warnings that the person has not seen: they are shown before an order.
+
+    With a chosen face, those of the photo are known; those of a lead are not if it is a new one.
+    """
+    if found is None or (draft.face_boxes and not draft.orders_lead):
+        return ()
+    lead = found.voice or found.clip
+    return lead.warnings if draft.face_boxes and lead is not None else found.warnings
 
 
 def _outcome_of(ref: JobRef, status: Status) -> LookResult | AnimatoError | None:

@@ -190,6 +190,8 @@ class Offers:
 
     async def _read(self) -> Offer:
         understood: dict[str, frozenset[str]] = {}
+        # A machine with a GPU prefers other engines than one without.
+        preferred: dict[str, int] = {}
         workers = await self._workers.living()
         tasks = [worker.media_tasks for worker in workers if worker.media_tasks]
         for worker in workers:
@@ -197,8 +199,15 @@ class Offers:
                 if worker.serves(engine.name):
                     options = frozenset(engine.options)
                     understood[engine.name] = understood.get(engine.name, options) & options
+                    most = max(preferred.get(engine.name, 0), engine.preference)
+                    preferred[engine.name] = most
         known = await self._engines.all()
-        infos = {one.info.name: one.info for one in known}
+        infos = {
+            one.info.name: one.info.model_copy(
+                update={"preference": preferred.get(one.info.name, one.info.preference)}
+            )
+            for one in known
+        }
         return Offer(
             engines=self._choosable([infos[name] for name in understood if name in infos]),
             default=self._default,

@@ -212,6 +212,15 @@ class Ordering:
             raise OrdersPaused
         return role
 
+    async def check_voice(self, movement: Movement) -> None:
+        """Check that all live workers can make photos speak, if that is wanted.
+
+        Raises:
+            VoicesNotTaken: some cannot.
+        """
+        if movement.voice is not None and not (await self._services.offers.now()).takes_voices:
+            raise VoicesNotTaken
+
     async def are_stored(self, keys: Sequence[str]) -> bool:
         """Whether the file store has all of these."""
         return all([await self._services.store.exists(key) for key in keys])
@@ -278,8 +287,7 @@ class Ordering:
             raise DraftUnready
         if templates and isinstance(templates[0], StoredTemplate):
             movement = movement.model_copy(update={"clip": templates[0].clip})
-        if movement.voice is not None and not offer.takes_voices:
-            raise VoicesNotTaken
+        await self.check_voice(movement)
         engine = offer.engine_for(
             draft.engine,
             is_all_wanted=bool(movement.templates),

@@ -133,7 +133,10 @@ def share_button(title: str, _: Texts) -> Button:
     """The button that offers the person's results of this movement in another chat.
 
     Args:
-        title: the result's, which begins with an emoji.
+        title: the result's.
         _: the texts.
     """
-    return Button(_("↗️ Share"), share=title.partition(" ")[2].partition(",")[0])
+    emoji, _space, name = title.partition(" ")
+    if any(map(str.isalnum, emoji)):
+        name = title
+    return Button(_("↗️ Share"), share=name.partition(",")[0])

@@ -25,6 +25,7 @@ from jobs.queues.keys import (
     cancel_key,
     card_key,
     conversation_key,
+    counted_key,
     draft_key,
     drafts_key,
     failed_update_key,
@@ -139,7 +140,7 @@ class PersonalDataStore:
             async for key in self._redis.scan_iter(f"{prefix}[df]-{ref.job_id}-*", count=_BATCH):
                 delivery_id = str(key).removeprefix(prefix).partition(":")[0]
                 await self._services.queues.remove(JobRef(DELIVER, delivery_id))
-                await self._redis.delete(sent_key(delivery_id))
+                await self._redis.delete(sent_key(delivery_id), counted_key(delivery_id))
             marks = (log_key, accepted_key, accepting_key, cancel_key)
             await self._redis.delete(*(key(ref.job_id) for key in marks))
 

@@ -77,10 +77,18 @@ class FommEngine(Engine):
         "research and carry no licence of their own"
     )
     preference = 20
+    cpu_preference = 5
     digital_source_type = (
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     )
-    options = frozenset(EngineOptions.__dataclass_fields__) - {"strength"}
+    options = frozenset(
+        (
+            *("config", "checkpoint", "device", "precision", "align_corners", "face_detector"),
+            *("crop_image", "crop_image_padding", "crop_video", "crop_margin"),
+            *("relative", "adapt_scale", "find_best_frame", "best_frame_rank", "best_frame"),
+            "smooth",
+        )
+    )
     evaluates_motions = False
 
     def __init__(

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from inference.fomm.blocks import ResBlock, SameBlock, UpBlock
 from inference.fomm.generator import Generator
 from inference.fomm.keypoint_detector import KeypointDetector
-from inference.fomm.winograd import WinogradResBlock, is_worth_it
+from inference.neural.blocks import ResBlock, SameBlock, UpBlock
+from inference.neural.winograd import WinogradResBlock, is_worth_it
 
 
 def accelerated_detector(plain: KeypointDetector) -> KeypointDetector:

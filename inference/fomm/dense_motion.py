@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.fomm.blocks import AntiAliasDownsampling, Hourglass, heads
+from inference.fomm.blocks import AntiAliasDownsampling, heads
 from inference.fomm.config import FommConfig
 from inference.fomm.coordinates import KeypointTensors, heat_maps, sparse_motions
+from inference.neural.blocks import Hourglass
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.fomm.blocks import DownBlock, ResBlock, SameBlock, UpBlock
 from inference.fomm.config import FommConfig
 from inference.fomm.coordinates import KeypointTensors
 from inference.fomm.dense_motion import DenseMotion, DenseMotionNetwork, sampled
+from inference.neural.blocks import DownBlock, ResBlock, SameBlock, UpBlock
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
-from inference.fomm.blocks import AntiAliasDownsampling, Hourglass, heads
+from inference.fomm.blocks import AntiAliasDownsampling, heads
 from inference.fomm.config import FommConfig
 from inference.fomm.coordinates import KeypointTensors, coordinate_grid
+from inference.neural.blocks import Hourglass
 
 
 class KeypointDetector(nn.Module):

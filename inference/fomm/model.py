@@ -4,7 +4,7 @@ Tensors do not leave this module.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from inference.fomm.generator import EncodedSource, Generator
 from inference.fomm.keypoint_detector import KeypointDetector
 from inference.fomm.loading import load_networks
 from inference.motion import Keypoints
+from inference.neural.precision import choose_dtype
 from jobs.errors import EngineFailed
 
 log = logging.getLogger(__name__)
@@ -32,11 +33,6 @@ log = logging.getLogger(__name__)
 Picture = npt.NDArray[np.uint8]
 Result = TypeVar("Result")
 
-DTYPES = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
 # Batch sizes. On a CPU, the decoder processes one picture per core, so the batch has at least one
 # for each.
 _BATCH = {"cpu": 8, "mps": 8, "cuda": 16}
@@ -232,29 +228,6 @@ def load_model(
     model = FommModel(detector, generator, place, choose_dtype(precision, place))
     log.info("computing on %s in %s", place, model.dtype)
     return model, weights_hash
-
-
-def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Return the dtype of that name; `auto` is the fastest one without visible differences.
-
-    That is float16 on cuda, bfloat16 on a CPU with native support, otherwise float32.
-    """
-    if name != "auto":
-        if name == "float16" and device.type == "cpu":
-            log.warning("float16 is very slow on a CPU: float32 is faster")
-        return DTYPES[name]
-    if device.type == "cuda":
-        return torch.float16
-    if device.type == "cpu" and computes_in_bfloat16():
-        return torch.bfloat16
-    return torch.float32
-
-
-def computes_in_bfloat16() -> bool:
-    """Return whether this CPU has bfloat16 instructions; emulation is slow."""
-    # Missing in older versions of torch.
-    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def _is_lack_of_memory(error: RuntimeError) -> bool:

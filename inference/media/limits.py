@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobs.findings import VOICE_MAX_S
+from jobs.findings import VOICE_MAX_S, VOICE_MIN_S
 
 MAX_CLIP_PIXELS = 4096 * 2304
 """Of one frame of an original clip."""
@@ -69,4 +69,4 @@ class SoundLimits:
 
     max_bytes: int = 200_000_000
     max_duration_s: float = VOICE_MAX_S
-    min_duration_s: float = 0.3
+    min_duration_s: float = VOICE_MIN_S

@@ -23,8 +23,8 @@ _MOST_PIXELS = 1_000_000
 def draw_sheet(task: DrawSheet, folder: Path) -> Made:
     """Draw the sheet as `sheet.jpg`; a picture that cannot be read is an empty tile."""
     count = len(task.pictures)
-    columns = min(count, _MOST_COLUMNS)
-    rows = -(-count // columns)
+    rows = -(-count // _MOST_COLUMNS)
+    columns = -(-count // rows)
     step = _TILE_PX + _GAP_PX
     size = (rows * step + _GAP_PX, columns * step + _GAP_PX, 3)
     sheet = np.full(size, _BACKGROUND, np.uint8)

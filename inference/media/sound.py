@@ -27,6 +27,7 @@ from jobs.errors import (
     DiskFull,
     MediaDamaged,
     NoSound,
+    SoundEndsSoon,
     SoundTooLong,
     SoundTooShort,
     StartBeyondSound,
@@ -81,7 +82,7 @@ def normalise_sound(
         UnsupportedSoundCodec: its sound cannot be decoded.
         MediaDamaged: it is truncated or broken, and nothing could be decoded.
         StartBeyondSound: it has no sound at `start_s`.
-        SoundTooShort, SoundTooLong: the part is shorter or longer than the limits.
+        SoundTooShort, SoundEndsSoon, SoundTooLong: the part is shorter or longer than the limits.
         DecoderFailed: ffmpeg took too long.
         ProcessKilled: ffmpeg was killed from outside.
         DiskFull: there is no space for `target`.
@@ -108,14 +109,21 @@ def normalise_sound(
             raise StartBeyondSound(name=source.name, start_s=start_s)
         if length_s == 0 and status != 0:
             raise MediaDamaged(name=source.name)
-        if length_s < limits.min_duration_s:
-            raise SoundTooShort(name=source.name, limit_s=limits.min_duration_s)
-        if length_s > limits.max_duration_s + _TOLERANCE_S:
-            raise SoundTooLong(name=source.name, limit_s=limits.max_duration_s)
+        _check_length(source, limits, start_s, length_s)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
     return NormalisedSound(target, length_s, damaged=status != 0 or ffmpeg.error_count > 0)
+
+
+def _check_length(source: Path, limits: SoundLimits, start_s: float, length_s: float) -> None:
+    """Raise unless the part that begins at `start_s` has a length within the limits."""
+    if length_s < limits.min_duration_s and start_s > 0:
+        raise SoundEndsSoon(name=source.name, limit_s=limits.min_duration_s, start_s=start_s)
+    if length_s < limits.min_duration_s:
+        raise SoundTooShort(name=source.name, limit_s=limits.min_duration_s)
+    if length_s > limits.max_duration_s + _TOLERANCE_S:
+        raise SoundTooLong(name=source.name, limit_s=limits.max_duration_s)
 
 
 def _normalising(source: Path, track: int, options: list[str], target: Path) -> list[str]:

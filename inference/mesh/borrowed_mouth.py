@@ -9,9 +9,10 @@ from inference.luma import LUMA
 from inference.mesh.moment import DrivenMouth
 from inference.mesh.mouth_area import MouthArea, lines_at
 from inference.mesh.painted_mouth import CAVITY, TONGUE
-from inference.mesh.sampling import blurred, mixed, sample_at, smoothstep
+from inference.mesh.sampling import blurred, mixed, sample_at
 from inference.mesh.teeth import ENAMEL
 from inference.mesh.tone import Tone
+from inference.smoothstep import smoothstep
 
 Floats = npt.NDArray[np.float32]
 

@@ -18,7 +18,7 @@ from inference.faces.topology import (
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
 )
-from inference.mesh.sampling import smoothstep
+from inference.smoothstep import smoothstep
 
 Doubles = npt.NDArray[np.float64]
 

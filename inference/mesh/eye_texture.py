@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from inference.faces.topology import IRIS_CENTRES, IRIS_RINGS
 from inference.mesh.lids import LidLines, lids_at
-from inference.mesh.sampling import blurred, mixed, sample, sample_at, smoothstep
+from inference.mesh.sampling import blurred, mixed, sample, sample_at
+from inference.smoothstep import smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

@@ -17,8 +17,9 @@ import numpy.typing as npt
 from inference.faces.topology import BROWS
 from inference.mesh.eye_texture import LASHES_ABOVE, LASHES_BELOW, EyeTexture
 from inference.mesh.lids import LidLines, lids_at
-from inference.mesh.sampling import Along, for_colours, mixed, smoothstep
+from inference.mesh.sampling import Along, for_colours, mixed
 from inference.mesh.tone import shaded
+from inference.smoothstep import smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

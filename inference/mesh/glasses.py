@@ -10,7 +10,7 @@ from inference.faces.head import CornerFrame
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import CHEEKS, LOWER_LIDS, SKIN_BELOW_EYES, UPPER_LIDS
 from inference.mesh.expressions import Doubles
-from inference.mesh.sampling import smoothstep
+from inference.smoothstep import smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

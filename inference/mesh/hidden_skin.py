@@ -12,7 +12,7 @@ from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import FACE_POINTS, Indices
 from inference.mesh.expressions import Doubles
 from inference.mesh.placing import Posed
-from inference.mesh.sampling import smoothstep
+from inference.smoothstep import smoothstep
 
 # Cosine between a vertex's normal and the line of sight.
 _HIDDEN, _SEEN = 0.05, 0.3

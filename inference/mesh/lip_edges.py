@@ -19,8 +19,9 @@ from inference.faces.topology import (
     UPPER_OUTER_LIP,
 )
 from inference.mesh.mouth_area import MouthArea, lines_at
-from inference.mesh.sampling import Along, blurred, mixed, sample, sample_at, smoothstep
+from inference.mesh.sampling import Along, blurred, mixed, sample, sample_at
 from inference.mesh.tone import shaded
+from inference.smoothstep import smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

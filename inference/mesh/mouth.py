@@ -26,15 +26,17 @@ from inference.mesh.mouth_cover import is_mouth_covered
 from inference.mesh.own_mouth import OwnMouth, moved_lips, shows_teeth
 from inference.mesh.painted_mouth import painted_cavity
 from inference.mesh.retarget import SHUT_GAP, SHUT_NOISE
-from inference.mesh.sampling import mixed, smoothstep
+from inference.mesh.sampling import mixed
 from inference.mesh.teeth import Arch, PaintedTeeth
 from inference.mesh.tone import Tone
+from inference.smoothstep import smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 _NARROW, _NARROW_SHADE = 0.08, 0.6  # gap, mouth widths: teeth are in the shade of the lips
+_SHADOW = np.array([1, 1.3, 1.4], np.float32)  # of the upper lip
 _WARM_SHADE = np.array([0, 0.5, 0.55], np.float32)  # where lips close: red light is left
 
 
@@ -137,10 +139,12 @@ class Mouth:
             lit = 0.4 + 0.6 * smoothstep(np.minimum(area.a, 1 - area.a) / 0.22)
             colour = mixed(inside, self._teeth.over(inside, points), lit)
             if self._own is not None:  # at first in the light in which the photo's teeth are
-                lighter = max(smoothstep((moved - 0.15) / 0.6), _speaks(moment))
+                speaks = _speaks(moment)
+                lighter = (1 - speaks) * smoothstep((moved - 0.15) / 0.6)
+                lighter += 0.7 * speaks * smoothstep((gap - 0.3 * self._gap) / 0.3)
                 colour *= self._shade + (1 - self._shade) * np.float32(lighter)
             shadow = 0.3 * np.exp(-((area.below / 0.025) ** 2))
-            own = own + shown * (colour * (1 - shadow[..., None]) - own)
+            own = own + shown * (colour * (1 - shadow[..., None]) ** _SHADOW - own)
         return np.asarray(own, np.float32)
 
     def _painted_share(self, moment: Moment, gap: float, moved: float) -> float:

@@ -15,8 +15,9 @@ from inference.faces.topology import (
 )
 from inference.luma import LUMA
 from inference.mesh.mouth_area import lines_at
-from inference.mesh.sampling import mixed, sample_at, smoothstep
+from inference.mesh.sampling import mixed, sample_at
 from inference.mesh.tone import Tone, pixels_inside
+from inference.smoothstep import smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

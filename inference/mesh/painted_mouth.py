@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.mesh.mouth_area import MouthArea
-from inference.mesh.sampling import mixed, smoothstep
+from inference.mesh.sampling import mixed
 from inference.mesh.tone import Tone
+from inference.smoothstep import smoothstep
 
 Floats = npt.NDArray[np.float32]
 

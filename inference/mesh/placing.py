@@ -15,7 +15,7 @@ from inference.faces.topology import OVAL
 from inference.mesh.expressions import Doubles
 from inference.mesh.moment import Moment
 from inference.mesh.retarget import Shape
-from inference.mesh.sampling import smoothstep
+from inference.smoothstep import smoothstep
 
 RINGS = (1.08, 1.18, 1.32, 1.5, 1.75, 2.1, 2.6)
 """Distances of the rings from the face's centre / that of its border."""

@@ -24,10 +24,10 @@ from inference.mesh.mouth import Mouth
 from inference.mesh.placing import Placing, Posed
 from inference.mesh.raster import Floats
 from inference.mesh.retarget import Retargeter
-from inference.mesh.sampling import smoothstep
 from inference.mesh.shading import FoldShading
 from inference.mesh.temples import Temples
 from inference.mesh.warp import Displacement, MeshWarp, common_part
+from inference.smoothstep import smoothstep
 from jobs.model import CropBox
 
 Picture = npt.NDArray[np.uint8]

@@ -29,7 +29,7 @@ from inference.mesh.expressions import (
 )
 from inference.mesh.glasses import rigid_skin
 from inference.mesh.moment import Moment
-from inference.mesh.sampling import smoothstep
+from inference.smoothstep import smoothstep
 
 SHUT_GAP = 0.05
 """Lips whose largest gap is smaller, in mouth widths, are shut."""

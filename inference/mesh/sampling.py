@@ -1,13 +1,12 @@
-"""Pictures and tables read between their values, and soft edges; all in float32."""
+"""Pictures and tables read between their values; all in float32."""
 
-from typing import Any, TypeVar, overload
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-F = TypeVar("F", bound=np.floating[Any])
 
 
 def sample(
@@ -56,19 +55,6 @@ class Along:
 def blurred(picture: npt.NDArray[Any], sigma: float) -> Floats:
     """Return a picture blurred by a Gaussian, sigma in px."""
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
-
-
-@overload
-def smoothstep(value: npt.NDArray[F]) -> npt.NDArray[F]: ...
-@overload
-def smoothstep(value: float) -> float: ...
-
-
-def smoothstep(value: npt.NDArray[F] | float) -> npt.NDArray[F] | float:
-    """Return 3 v^2 - 2 v^3 of the value clipped to [0, 1]; an array keeps its dtype."""
-    clipped = np.clip(value, 0, 1)
-    step = clipped * clipped * (3 - 2 * clipped)
-    return step if isinstance(value, np.ndarray) else float(step)
 
 
 def mixed(one: npt.NDArray[Any], other: npt.NDArray[Any], share: npt.NDArray[Any]) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.mesh.expressions import Doubles
-from inference.mesh.sampling import smoothstep
+from inference.smoothstep import smoothstep
 
 Mask = npt.NDArray[np.bool_]
 Values = TypeVar("Values", bound=npt.NDArray[np.floating[Any]])

@@ -18,7 +18,7 @@ from inference.faces.model_file import CanonicalMesh
 from inference.mesh.curves import OPEN_SHAPE, CurveShapes, Values, values_at
 from inference.mesh.expressions import expression_fields, lower_share
 from inference.mesh.moment import Moment
-from inference.mesh.sampling import smoothstep
+from inference.smoothstep import smoothstep
 from inference.voice.speech import Speech, SpeechChannel
 from jobs.findings import SPEECH_FRAME_RATE
 from jobs.templates import CurveMotion, CurveName
@@ -105,7 +105,7 @@ class SpeechShapes:
         opens = float(smoothstep(amounts[SpeechChannel.JAW] / 0.15))
         gaps = max(opening, 0.0) * OPEN_SHAPE + _ROUND_HOLE * rounded * opens * _PROFILE**2
         gaps *= _PROFILE ** (1.5 * rounded) * (1 - bite)
-        gaps += _BITE_GAP * bite * _PROFILE**1.5
+        gaps += _BITE_GAP * bite * _PROFILE**3
         return np.asarray((1 - amounts[SpeechChannel.SEAL]) * gaps, np.float64)
 
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from inference.faces.head import Head
 from inference.faces.topology import UPPER_INNER_LIP
 from inference.luma import LUMA
-from inference.mesh.sampling import mixed, sample, smoothstep
+from inference.mesh.sampling import mixed, sample
 from inference.mesh.tone import Tone
+from inference.smoothstep import smoothstep
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -145,7 +146,7 @@ def _painted(scale: float, crown_cm: float, tone: Tone, enamel: Floats) -> Float
     shade = 1 - 0.3 * np.clip(np.abs(x) / 2, 0, 1) ** 2
     shade *= 1 - 0.5 * np.clip((np.abs(x) - 1.5) / 0.8, 0, 1)  # the shadow of the cheeks
     gums_shade = shade * (1 - 0.2 * across**2)
-    shade *= 1 - 0.24 * np.exp(-(((1 - np.abs(across)) * widths / 0.05) ** 2))  # gaps
+    shade *= 1 - 0.16 * np.exp(-(((1 - np.abs(across)) * widths / 0.05) ** 2))  # gaps
     shade *= 1 - 0.10 * across**2
     shade *= 1 - 0.07 * np.clip(1 - (edge - y) / 0.18, 0, 1)
     shade *= 1 - 0.10 * np.clip(1 - (y - gum_line) / 0.5, 0, 1)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from inference.faces.head import CornerFrame
 from inference.faces.topology import TEMPLES, UPPER_LIDS
-from inference.mesh.sampling import blurred, sample, smoothstep
+from inference.mesh.sampling import blurred, sample
+from inference.smoothstep import smoothstep
 
 Picture = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]

@@ -27,7 +27,7 @@ from inference.mesh.expressions import Doubles
 from inference.mesh.hidden_skin import HiddenSkin
 from inference.mesh.placing import RINGS, Posed
 from inference.mesh.raster import Flags, Floats, Triangles, at_pixels
-from inference.mesh.sampling import smoothstep
+from inference.smoothstep import smoothstep
 from jobs.model import CropBox
 
 _NODES, _WINDOW_NODES = 128, 256  # across the face, about

@@ -66,7 +66,7 @@ def offer_of(setup: EngineSetup, names: Sequence[str] = ()) -> EngineOffer:
         device=device,
         engines=tuple(
             OfferedEngine(
-                **engine.info().model_dump(),
+                **engine.info().model_dump() | {"preference": engine.preference_on(device)},
                 missing_files=engine.missing_files(options, weights),
             )
             for engine in able

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.smoothstep import smoothstep
 from inference.voice.features import FRAME_RATE, Features
 from inference.voice.shapes import Mask, Targets
-from inference.voice.smoothing import Curve, smooth, smooth_step
+from inference.voice.smoothing import Curve, smooth
 from jobs.findings import SPEECH_FRAME_RATE
 
 _VOWEL_MEMORY = 80  # frames over which the share of vowels is taken
@@ -67,9 +68,9 @@ def articulate(targets: Targets, features: Features, picture_count: int) -> Arti
         picture_count: how many pictures cover the sound, `SPEECH_FRAME_RATE` per second.
     """
     loudness = features.loudness
-    voice = _voice(targets, features.is_loud)
-    gate = smooth_step(smooth(loudness, 4, 7) / _GATE) * voice
-    touch = smooth_step(smooth(loudness, 8, 10) / 0.1) * smooth_step(voice / 0.5)
+    voice = _voice(targets, features)
+    gate = smoothstep(smooth(loudness, 4, 7) / _GATE) * voice
+    touch = smoothstep(smooth(loudness, 8, 10) / 0.1) * smoothstep(voice / 0.5)
     closures = [_grown(start - 1, end) for start, end in _runs(targets.shut)]
     bites = list(_runs(targets.bitten))
     seal = _ramps(closures, len(features), _CLOSING, _OPENING) * touch
@@ -88,7 +89,7 @@ def articulate(targets: Targets, features: Features, picture_count: int) -> Arti
         teeth=pictures.of(smooth(targets.of("teeth"), 3, 4) * gate),
         seal=shut,
         bite=bitten,
-        speaking=pictures.of(smooth_step(smooth(loudness, 25) / 0.1) * voice),
+        speaking=pictures.of(smoothstep(smooth(loudness, 25) / 0.1) * voice),
         gate=pictures.of(gate),
         sung=_sung(targets, features.is_loud),
     )
@@ -109,11 +110,13 @@ def _limited(values: Curve) -> Curve:
     return result
 
 
-def _voice(targets: Targets, is_loud: Mask) -> Curve:
+def _voice(targets: Targets, features: Features) -> Curve:
     """Whether it is a voice, by the share of vowels in what is loud; music has few."""
+    is_loud = features.is_loud
     loud = np.maximum(smooth(is_loud, _VOWEL_MEMORY), 0.02)
-    share = smooth(is_loud & (targets.vowel | targets.sung), _VOWEL_MEMORY) / loud
-    return smooth_step((share - _MUSIC_SHARE) / (_SPEECH_SHARE - _MUSIC_SHARE))
+    is_vowel = is_loud & (targets.vowel | targets.sung) & ~features.is_played
+    share = smooth(is_vowel, _VOWEL_MEMORY) / loud
+    return smoothstep((share - _MUSIC_SHARE) / (_SPEECH_SHARE - _MUSIC_SHARE))
 
 
 def _sung(targets: Targets, is_loud: Mask) -> float:
@@ -122,7 +125,7 @@ def _sung(targets: Targets, is_loud: Mask) -> float:
     held = sum(length for length in lengths if length >= _HELD)
     share = held / max(sum(lengths), 1)
     low, high = _SUNG_SHARES
-    return float(smooth_step((share - low) / (high - low)))
+    return float(smoothstep((share - low) / (high - low)))
 
 
 def _weighted(targets: Targets, field: str, width: tuple[float, float]) -> Curve:
@@ -150,7 +153,7 @@ def _ramps(runs: list[tuple[float, float]], count: int, rise: float, fall: float
     for start, end in runs:
         ramp = np.minimum((frames - start + rise) / rise, (end + fall - frames) / fall)
         height = np.maximum(height, np.clip(ramp, 0, 1))
-    return smooth_step(height)
+    return smoothstep(height)
 
 
 class _Pictures:

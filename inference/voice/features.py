@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inference.voice.smoothing import Curve, smooth, smooth_step
+from inference.smoothstep import smoothstep
+from inference.voice.instruments import is_played
+from inference.voice.smoothing import Curve, smooth
 
 Samples = npt.NDArray[np.float32]
 
@@ -33,14 +35,15 @@ _SILENCE_DBFS = -52.0
 _QUIET, _LOUD = 30.0, 2.0
 _NEARBY_S, _NEARBY_STEP_S = 4.0, 0.5
 _SMALLEST_RANGE_DB = 6.0
-_HEARD = 0.15
+_HEARD, _NOTE = 0.15, 0.3
 _AUDIBLE = 0.1
 _STEADY_DB = 2.6
 _PITCH_WINDOW = 320  # at half the sample rate
 _LOWEST_HZ, _HIGHEST_HZ = 70, 450
 _VOICED = 0.45
 _OCTAVE_COST = 0.03
-_CLEAR, _HUM_DB = 0.8, 30.0  # a hum has nothing above its pitch
+_CLEAR, _HUM_DB = 0.8, 30.0  # a tone has nothing above its pitch
+_END_FRAMES, _HELD_FRAMES, _HELD_DB = 10, 250, 0.7  # of a hum
 _TONE, _ONE_VOICE = 0.9, 0.5  # shares of frames of one clear pitch, of all and of the loud ones
 
 
@@ -57,6 +60,7 @@ class Features:
         middle: 0..1, energy of the second formant against the first.
         hiss: 0..1, energy above the formants.
         is_clear: whether one pitch explains the sound; none does in drums and chords.
+        is_played: whether it is the melody of an instrument.
     """
 
     bands: dict[str, Curve]
@@ -67,6 +71,7 @@ class Features:
     middle: Curve
     hiss: Curve
     is_clear: npt.NDArray[np.bool_]
+    is_played: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.loudness)
@@ -87,8 +92,8 @@ class Features:
 
     @property
     def is_one_voice(self) -> bool:
-        """Whether what is loud mostly has one pitch."""
-        clear = self.is_clear[self.is_loud]
+        """Whether what is loud mostly has one pitch, and is no instrument."""
+        clear = (self.is_clear & ~self.is_played)[self.is_loud]
         return len(clear) > 0 and float(clear.mean()) > _ONE_VOICE
 
     @classmethod
@@ -103,7 +108,7 @@ class Features:
         is_clear &= bands["f1"] > bands["low"] - _HUM_DB
         loudness = (
             np.zeros(len(bands["voice"]))
-            if is_silent(samples)
+            if is_silent(samples) or _is_hum(bands["voice"])
             else _loudness(bands["voice"], has_pauses=not _is_tone(is_clear))
         )
         heard = loudness > _HEARD
@@ -111,17 +116,24 @@ class Features:
             bands,
             loudness,
             np.where(loudness > 0.05, pitch, 0.0),
-            openness=_relative(bands["f1"] - bands["low"], heard),
-            brightness=_relative(bands["f3"] - bands["f1"], heard),
-            middle=_relative(bands["mid"] - bands["f1"], heard),
-            hiss=smooth_step((bands["hi"] - bands["f1"] - 3) / 8),
+            openness=_relative(bands["f1"] - bands["low"], (-7, 6), heard),
+            brightness=_relative(bands["f3"] - bands["f1"], (-24, 2), heard),
+            middle=_relative(bands["mid"] - bands["f1"], (-16, 1), heard),
+            hiss=smoothstep((bands["hi"] - bands["f1"] - 3) / 8),
             is_clear=is_clear,
+            is_played=is_played(bands, np.where(is_clear, pitch, 0.0), loudness > _NOTE),
         )
 
 
 def _is_tone(is_clear: npt.NDArray[np.bool_]) -> bool:
     """Whether there is one pitch nearly all the time, such as in a long vowel without pauses."""
     return float(is_clear.mean()) > _TONE
+
+
+def _is_hum(voice: Curve) -> bool:
+    """Whether the level stays the same for longer than anybody holds a vowel."""
+    level = smooth(voice, 2)[_END_FRAMES:-_END_FRAMES]
+    return len(level) > _HELD_FRAMES and bool(np.ptp(np.percentile(level, (1, 99))) < _HELD_DB)
 
 
 def is_silent(samples: Samples) -> bool:
@@ -169,12 +181,17 @@ def _loudness(voice: Curve, *, has_pauses: bool) -> Curve:
     return np.asarray(np.clip((level - low) / (high - low), 0, 1), np.float64)
 
 
-def _relative(difference: Curve, heard: npt.NDArray[np.bool_]) -> Curve:
-    """A difference of bands in its usual range in this sound, 0..1."""
+def _relative(difference: Curve, usual: tuple[float, float], heard: npt.NDArray[np.bool_]) -> Curve:
+    """A difference of bands, dB: 0..1 in its range in this sound.
+
+    Where it is steady, it counts in its range in speech, `usual`.
+    """
     smoothed = smooth(difference, 3)
     low, high = np.percentile(smoothed[heard], (10, 90)) if heard.any() else (0.0, 0.0)
-    scale = max(high - low, _SMALLEST_RANGE_DB)
-    return np.asarray(np.clip((smoothed - low) / scale, 0, 1), np.float64)
+    missing = max(0.0, _SMALLEST_RANGE_DB - (high - low))
+    place = ((low + high) / 2 - usual[0]) / (usual[1] - usual[0])
+    begin = low - missing * min(max(place, 0.0), 1.0)
+    return np.asarray(np.clip((smoothed - begin) / (high - low + missing), 0, 1), np.float64)
 
 
 def _pitch(samples: Samples) -> tuple[Curve, npt.NDArray[np.bool_]]:

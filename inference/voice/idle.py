@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from inference.smoothstep import smoothstep
 from inference.voice.articulation import Articulation
 from inference.voice.features import FRAME_RATE, Features
-from inference.voice.smoothing import Curve, smooth, smooth_step
+from inference.voice.smoothing import Curve, smooth
 from inference.voice.speech import SpeechChannel
 from jobs.findings import SPEECH_FRAME_RATE
 
@@ -88,7 +89,7 @@ def idle_curves(
     curves[SpeechChannel.TX] = -3.5 * np.radians(curves[SpeechChannel.YAW])
     curves[SpeechChannel.TY] = 2.0 * np.radians(curves[SpeechChannel.PITCH])
     # The video begins and ends on the photo.
-    fade = smooth_step(times / _FADE_S) * smooth_step((duration_s - times) / _FADE_S)
+    fade = smoothstep(times / _FADE_S) * smoothstep((duration_s - times) / _FADE_S)
     curves = {channel: curve * fade for channel, curve in curves.items()}
     blink = np.zeros(count)
     for blink_s in _blinks(pauses, duration_s, random):
@@ -136,8 +137,8 @@ def stresses(features: Features, gate: Curve) -> list[Stress]:
 
 def _bump(from_s: Curve, up_s: float, hold_s: float, down_s: float) -> Curve:
     """A smooth rise before 0, a hold from there on, and a smooth fall."""
-    rise = smooth_step((from_s + up_s) / up_s)
-    fall = smooth_step((hold_s + down_s - from_s) / down_s)
+    rise = smoothstep((from_s + up_s) / up_s)
+    fall = smoothstep((hold_s + down_s - from_s) / down_s)
     return np.asarray(rise * fall, np.float64)
 
 

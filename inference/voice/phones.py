@@ -69,7 +69,8 @@ def recognise_phones(samples: Samples, *, adapt: bool = True) -> list[Phone] | N
             decoder.process_raw(piece.tobytes(), no_search=False, full_utt=adapt)
             decoder.end_utt()
             segments = list(decoder.seg() or ())
-            labels = reconsider_lips(decoder, [part.word for part in segments], piece.tobytes())
+            lengths = [(part.word, part.end_frame - part.start_frame + 1) for part in segments]
+            labels = reconsider_lips(decoder, lengths, piece.tobytes())
         except RuntimeError as error:
             log.warning("the phones cannot be recognised (%s); loudness moves the mouth", error)
             return None

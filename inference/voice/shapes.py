@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from inference.smoothstep import smoothstep
 from inference.voice.features import Features
 from inference.voice.phones import Phone
-from inference.voice.smoothing import Curve, smooth_step
+from inference.voice.smoothing import Curve
 
 Mask = npt.NDArray[np.bool_]
 
@@ -91,6 +92,8 @@ _DIPHTHONGS = {
 _VOWELS = {"AA", "AE", "AH", "AO", "EH", "ER", "IH", "IY", "UH", "UW", *_DIPHTHONGS}
 _SHUT, _BITTEN = {"M", "B", "P"}, {"F", "V"}
 _PAUSES = {"SIL", "+NSN+"}
+_SOFT = {"TH", "DH"}  # silence between notes is mistaken for them
+_INAUDIBLE, _NO_HISS = 0.05, 0.05
 _SHORTEST_LAST = 6  # frames of shut lips before a pause; a shorter p is the end of a vowel
 _UNKNOWN_WEIGHT, _NO_WEIGHT = 0.5, 0.2
 _SUNG, _LONG_FRAMES = 0.35, (18, 48)  # long vowels open further
@@ -135,7 +138,8 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
     labels = [phone.label for phone in phones]
     for (label, start, end), after in zip(phones, [*labels[1:], "SIL"], strict=True):
         part = slice(start, end)
-        if label in _SHUT and after in _PAUSES and end - start < _SHORTEST_LAST:
+        is_end = label in _SHUT and after in _PAUSES and end - start < _SHORTEST_LAST
+        if is_end or (label in _SOFT and _is_nothing(features, part)):
             label = "SIL"  # noqa: PLW2901
         if label in _DIPHTHONGS:
             first, second, share = _DIPHTHONGS[label]
@@ -150,19 +154,25 @@ def targets_of(phones: Sequence[Phone] | None, features: Features) -> Targets:
         if label in _VOWELS:
             shortest, longest = _LONG_FRAMES
             length = (end - start - shortest) / (longest - shortest)
-            shapes[part, 0] *= 1 + _SUNG * smooth_step(length)
+            shapes[part, 0] *= 1 + _SUNG * smoothstep(length)
         shut[part] = label in _SHUT
         bitten[part] = label in _BITTEN
         vowel[part] = label in _VOWELS
     return Targets(shapes, shut, bitten, vowel, sung)
 
 
+def _is_nothing(features: Features, part: slice) -> bool:
+    """Whether nothing is heard for most of a part, no hiss either."""
+    is_quiet = np.median(features.loudness[part]) < _INAUDIBLE
+    return bool(is_quiet and features.hiss[part].max() < _NO_HISS)
+
+
 def _heard_shapes(features: Features) -> Curve:
     """Shapes that fit the sound's bands, (n, 8)."""
     closed = 1 - 0.5 * features.openness
-    bright = smooth_step((features.brightness - 0.45) / 0.5)
-    dark = smooth_step((0.35 - features.brightness) / 0.35)
-    thin = smooth_step((0.6 - features.middle) / 0.5)
+    bright = smoothstep((features.brightness - 0.45) / 0.5)
+    dark = smoothstep((0.35 - features.brightness) / 0.35)
+    thin = smoothstep((0.6 - features.middle) / 0.5)
     weight = np.full(len(features), _UNKNOWN_WEIGHT)
     fields = {
         "jaw": (0.25 + 0.6 * features.openness) * (1 - 0.7 * features.hiss),

@@ -6,12 +6,6 @@ import numpy.typing as npt
 Curve = npt.NDArray[np.float64]
 
 
-def smooth_step(values: npt.ArrayLike) -> Curve:
-    """Return a smooth step from 0 at 0 to 1 at 1."""
-    share = np.clip(np.asarray(values, np.float64), 0.0, 1.0)
-    return np.asarray(share * share * (3.0 - 2.0 * share), np.float64)
-
-
 def smooth(values: npt.ArrayLike, past: float, future: float | None = None) -> Curve:
     """Return the mean of each value and its neighbours under a bell; the ends are repeated.
 

@@ -27,9 +27,12 @@ from jobs.yaml_lines import load_yaml
 
 SHIPPED_CATALOGUE = Path(__file__).parents[2] / "checkpoints" / "weights.yaml"
 
+FOMM_NETWORKS = ("generator", "kp_detector")
+"""The networks of a checkpoint that the catalogue does not know."""
 _CHUNK_BYTES = 1 << 20
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+NetworkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,40}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+/\S+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -102,6 +105,8 @@ class WeightsFile(Value):
         group: a name in commands for several files that are used together; may be empty.
         file: its published file name; others may have the same.
         kind: `checkpoint` is converted before use, `file` is used as it is.
+        networks: the state dicts of a checkpoint that inference needs; none if the file is itself a
+            state dict.
         size_bytes: exact; None if unknown.
         about_bytes: the approximate size, where the exact one is unknown.
         sha256: hex; None if unknown.
@@ -117,6 +122,7 @@ class WeightsFile(Value):
     group: str = ""
     file: FileName
     kind: Literal["checkpoint", "file"]
+    networks: tuple[NetworkName, ...] = FOMM_NETWORKS
     size_bytes: Size | None = None
     about_bytes: Size | None = None
     sha256: Sha256 | None = None
@@ -274,5 +280,13 @@ class WeightsCatalogue(Value):
         return found
 
     def with_file(self, file_name: str) -> tuple[WeightsFile, ...]:
-        """Return all files that are published under that file name."""
-        return tuple(file for file in self.files if file.file == file_name)
+        """Return all files that are published under that file name.
+
+        A safetensors file stands for the .pth file of the same stem.
+        """
+        names = (file_name, f"{file_name.removesuffix('.safetensors')}.pth")
+        return tuple(file for file in self.files if file.file in names)
+
+    def networks_in(self, file_name: str) -> tuple[str, ...]:
+        """Return the names of the networks in the checkpoint of that name (`networks`)."""
+        return next((file.networks for file in self.with_file(file_name)), FOMM_NETWORKS)

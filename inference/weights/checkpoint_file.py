@@ -1,8 +1,9 @@
-"""Checkpoints: read the published .pth.tar safely, write and read the converted safetensors file.
+"""Checkpoints: read published files safely, write and read the converted safetensors file.
 
-A published checkpoint is a pickle (despite its name, not a tar archive) with the tensors of the two
-networks that inference needs and much that it does not. It is only read with `weights_only=True`.
-The converted file holds the two networks in float32, and in its header what it was made from.
+A published checkpoint is a pickle (a .pth.tar is, despite its name, not a tar archive) with the
+tensors of one or more networks and sometimes much that inference does not need. It is only read
+with `weights_only=True`. Published safetensors files are read too. The converted file holds the
+networks in float32, and in its header what it was made from.
 """
 
 import errno
@@ -11,20 +12,22 @@ import pickle
 import re
 import struct
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.media.file import check_file, reason_of
-from inference.weights.catalogue import Digests, digests_of
+from inference.weights.catalogue import FOMM_NETWORKS, Digests, digests_of
 from inference.weights.folder import check_free_space, whole, writing
 from jobs.weights_errors import WeightsCorrupt
 
 if TYPE_CHECKING:
     import torch
 
-_NETWORKS = ("generator", "kp_detector")
+SINGLE = "network"
+"""The name of the network in a file that is a plain state dict."""
 FORMAT = "animato-1"
 """Format of converted files; a file of another format is converted again."""
 MAX_BYTES = 16_000_000_000
@@ -53,16 +56,14 @@ State = dict[str, "torch.Tensor"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The weights of the two networks.
+    """The weights of one or more networks.
 
     Attributes:
-        generator: float32 tensors on the CPU by key, without any `module.` prefix.
-        kp_detector: the same for the keypoint detector.
+        networks: by name, float32 tensors on the CPU by key, without any `module.` prefix.
         origin_sha256: hex hash of the published file; the cache key of what is computed from it.
     """
 
-    generator: State
-    kp_detector: State
+    networks: dict[str, State]
     origin_sha256: str
 
 
@@ -110,12 +111,16 @@ def unexpected_file(path: Path) -> str | None:
         return unexpected_content(file.read(512))
 
 
-def read_checkpoint(path: Path, digests: Digests | None = None) -> Checkpoint:
-    """Read the two networks of a published checkpoint, in the legacy or the zip format.
+def read_checkpoint(
+    path: Path, digests: Digests | None = None, networks: Sequence[str] = FOMM_NETWORKS
+) -> Checkpoint:
+    """Read a published checkpoint: a pickle in the legacy or the zip format, or safetensors.
 
     Args:
-        path: the .pth.tar; it is never unpacked and never changed.
+        path: the file; it is never unpacked and never changed.
         digests: its digests, if they are known already.
+        networks: which of its state dicts are read; if there are none, the file is itself a state
+            dict, whose network is called `SINGLE`.
 
     Raises:
         MediaError: there is no such file, or it cannot be read.
@@ -126,12 +131,31 @@ def read_checkpoint(path: Path, digests: Digests | None = None) -> Checkpoint:
     if reason:
         raise WeightsCorrupt(path=str(path), reason=reason)
     sha256 = (digests or digests_of(path)).sha256
-    content = _unpickled(path)
+    is_pickle = path.suffix != ".safetensors"
+    content = _unpickled(path) if is_pickle else _published_safetensors(path, networks)
     if not isinstance(content, dict):
         reason = f"it holds a {type(content).__name__}, not a dictionary"
         raise WeightsCorrupt(path=str(path), reason=reason)
-    generator, kp_detector = (_state(content, network, path) for network in _NETWORKS)
-    return Checkpoint(generator, kp_detector, sha256)
+    if not networks:
+        content, networks = {SINGLE: content}, (SINGLE,)
+    return Checkpoint({name: _state(content, name, path) for name in networks}, sha256)
+
+
+def _published_safetensors(path: Path, networks: Sequence[str]) -> dict[str, Any]:
+    """The content of a safetensors file, nested by the names of its networks if it has several."""
+    tensors = _tensors(path)
+    return _by_network(tensors) if networks else tensors
+
+
+def _tensors(path: Path) -> State:
+    from safetensors import SafetensorError  # noqa: PLC0415 - part of the extra
+    from safetensors.torch import load_file  # noqa: PLC0415 - part of the extra
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as exc:
+        reason = "it is damaged, incomplete or not a safetensors file"
+        raise WeightsCorrupt(path=str(path), reason=reason) from exc
 
 
 def _unpickled(path: Path) -> Any:
@@ -191,7 +215,8 @@ def _checked(network: str, state: dict[str, Any], path: Path) -> State:
             continue
         fault = _fault(value)
         if fault:
-            raise WeightsCorrupt(path=str(path), reason=f"{network}.{name} {fault}")
+            place = name if network == SINGLE else f"{network}.{name}"
+            raise WeightsCorrupt(path=str(path), reason=f"{place} {fault}")
         checked[name] = value.detach().to(torch.float32).contiguous()
     if not checked:
         raise WeightsCorrupt(path=str(path), reason=f"{network} is empty")
@@ -236,8 +261,8 @@ def write_converted(checkpoint: Checkpoint, target: Path, origin: Origin) -> Non
 
     tensors = {
         f"{network}.{key}": value
-        for network in _NETWORKS
-        for key, value in getattr(checkpoint, network).items()
+        for network, state in checkpoint.networks.items()
+        for key, value in state.items()
     }
     header = {f"origin_{name}": str(value) for name, value in asdict(origin).items()} | {
         "format": FORMAT,
@@ -281,14 +306,14 @@ def check_converted(path: Path) -> Origin:
     if origin is None:
         reason = (
             "it is damaged or was not converted by animato: run `animato weights convert` with the "
-            ".pth.tar"
+            "published file"
         )
         raise WeightsCorrupt(path=str(path), reason=reason)
     return origin
 
 
 def read_converted(path: Path, *, is_thorough: bool = False) -> Checkpoint:
-    """Read the two networks of a converted file.
+    """Read the networks of a converted file.
 
     Args:
         path: the .safetensors file.
@@ -299,30 +324,43 @@ def read_converted(path: Path, *, is_thorough: bool = False) -> Checkpoint:
         WeightsCorrupt: it is damaged or was not converted by us.
     """
     origin = check_converted(path)
-    from safetensors.torch import load_file  # noqa: PLC0415 - part of the extra
-
-    tensors = load_file(path)
+    tensors = _tensors(path)
     header = _header(path) or {}
     if is_thorough and _content_sha256(tensors) != header.get("content_sha256"):
         raise WeightsCorrupt(path=str(path), reason="its content has changed since it was made")
-    states: dict[str, dict[str, Any]] = {network: {} for network in _NETWORKS}
+    states = _by_network(tensors)
+    networks = {name: _checked(name, state, path) for name, state in states.items()}
+    return Checkpoint(networks, origin.sha256)
+
+
+def _by_network(tensors: State) -> dict[str, Any]:
+    """Split `network.key` names."""
+    states: dict[str, Any] = {}
     for name, value in tensors.items():
         network, _, key = name.partition(".")
         states.setdefault(network, {})[key] = value
-    generator, kp_detector = (_checked(name, states[name], path) for name in _NETWORKS)
-    return Checkpoint(generator, kp_detector, origin.sha256)
+    return states
+
+
+def is_safetensors(path: Path) -> bool:
+    """Return whether a file is a safetensors file, ours or another, judged by its header."""
+    return _metadata(path) is not None
 
 
 def _header(path: Path) -> dict[str, str] | None:
     """The metadata of a converted file; None if it is damaged or of another format."""
+    metadata = _metadata(path)
+    return metadata if metadata and metadata.get("format") == FORMAT else None
+
+
+def _metadata(path: Path) -> dict[str, str] | None:
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - part of the extra
 
     try:
         with safe_open(path, framework="numpy") as file:
-            header = file.metadata()
+            return file.metadata() or {}
     except (SafetensorError, OSError, ValueError):
         return None
-    return header if header and header.get("format") == FORMAT else None
 
 
 def _content_sha256(tensors: State) -> str:

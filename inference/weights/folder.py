@@ -1,4 +1,4 @@
-"""The folder in which weights are stored: locks, free space and atomic writes."""
+"""The folder in which weights are stored: names, locks, free space and atomic writes."""
 
 import errno
 import os
@@ -14,6 +14,8 @@ from jobs.weights_errors import TooLittleRoom, WeightsFolderRefused
 
 Say = Callable[[str], None]
 
+CONVERTED_SUFFIX = ".safetensors"
+_SUFFIXES = (".pth.tar", ".pth", ".pt", ".tar", CONVERTED_SUFFIX)
 _MB = 1_000_000
 
 
@@ -111,3 +113,17 @@ def check_free_space(folder: Path, needed_bytes: int) -> None:
         raise TooLittleRoom(
             folder=str(folder), free_mb=free_bytes // _MB, needed_mb=-(-needed_bytes // _MB)
         )
+
+
+def existing(path: Path) -> Path:
+    """Return the path, or that of a safetensors file in the place of a missing .pth file."""
+    other = path.with_suffix(CONVERTED_SUFFIX)
+    return other if path.suffix == ".pth" and other.exists() and not path.exists() else path
+
+
+def stem_of(name: str) -> str:
+    """Return a published file's name without its suffixes."""
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix) and name != suffix:
+            return name.removesuffix(suffix)
+    return Path(name).stem

@@ -20,6 +20,7 @@ from inference.weights.checkpoint_file import (
     MAX_BYTES,
     Origin,
     check_converted,
+    is_safetensors,
     read_checkpoint,
     read_converted,
     read_origin,
@@ -27,7 +28,16 @@ from inference.weights.checkpoint_file import (
     write_converted,
 )
 from inference.weights.download import Download, RetryPolicy
-from inference.weights.folder import Say, check_free_space, locked, rename_new, writing
+from inference.weights.folder import (
+    CONVERTED_SUFFIX,
+    Say,
+    check_free_space,
+    existing,
+    locked,
+    rename_new,
+    stem_of,
+    writing,
+)
 from jobs.weights_errors import (
     WeightsCorrupt,
     WeightsFolderRefused,
@@ -38,9 +48,7 @@ from jobs.weights_errors import (
 
 log = logging.getLogger(__name__)
 
-_CONVERTED_SUFFIX = ".safetensors"
-_CONVERTED = f"*-{'[0-9a-f]' * 8}{_CONVERTED_SUFFIX}"
-_SUFFIXES = (".pth.tar", ".pth", ".pt", ".tar")
+_CONVERTED = f"*-{'[0-9a-f]' * 8}{CONVERTED_SUFFIX}"
 # An estimate before the download; checked again when the converted file is written.
 _CONVERTED_BYTES = 240_000_000
 
@@ -93,8 +101,8 @@ class WeightsStore:
         """Return the converted file for a `--checkpoint`, converting or downloading if need be.
 
         Args:
-            path: a .pth.tar anywhere (converted once, never changed), a converted file, or a path
-                that does not exist but whose file name is in the store or the catalogue.
+            path: a published file anywhere (converted once, never changed), a converted file, or a
+                path that does not exist but whose file name is in the store or the catalogue.
             may_fetch: whether the last kind may be downloaded.
 
         Raises:
@@ -104,9 +112,10 @@ class WeightsStore:
             MediaError: it cannot be read.
         """
         need_neural("Reading a checkpoint")
+        path = existing(path)
         if not path.exists():
             return self._by_name(path, may_fetch=may_fetch)
-        if path.suffix == _CONVERTED_SUFFIX:
+        if path.suffix == CONVERTED_SUFFIX and (read_origin(path) or not is_safetensors(path)):
             check_converted(path)
             return path
         try:
@@ -131,9 +140,10 @@ class WeightsStore:
         """
         if missing_neural():
             return False
+        path = existing(path)
         if path.exists():
-            is_ours = path.suffix == _CONVERTED_SUFFIX
-            return read_origin(path) is not None if is_ours else self._may_be_checkpoint(path)
+            is_safe = path.suffix == CONVERTED_SUFFIX
+            return is_safetensors(path) if is_safe else self._may_be_checkpoint(path)
         known = self._checkpoints_named(path.name)
         if any(self._converted_of(wanted) or self._placed(wanted) for wanted in known):
             return True
@@ -416,7 +426,7 @@ class WeightsStore:
 
     def _converted_from(self, path: Path, digests: Digests) -> Path:
         """The converted file of a person's checkpoint, made or brought up to date."""
-        with locked(self.folder, _stem(path.name), self.say):
+        with locked(self.folder, stem_of(path.name), self.say):
             there = self._converted_like(path)
             if there:
                 return there
@@ -430,16 +440,8 @@ class WeightsStore:
             return made
 
     def _write(self, path: Path, origin: Origin) -> Path:
-        name = f"{_stem(origin.name)}-{origin.sha256[:8]}{_CONVERTED_SUFFIX}"
-        checkpoint = read_checkpoint(path, origin)
+        name = f"{stem_of(origin.name)}-{origin.sha256[:8]}{CONVERTED_SUFFIX}"
+        checkpoint = read_checkpoint(path, origin, self.catalogue.networks_in(origin.name))
         self.say(f"converting {origin.name} to {name}, once")
         write_converted(checkpoint, self.folder / name, origin)
         return self.folder / name
-
-
-def _stem(name: str) -> str:
-    """A published file's name without its suffixes."""
-    for suffix in _SUFFIXES:
-        if name.endswith(suffix) and name != suffix:
-            return name.removesuffix(suffix)
-    return Path(name).stem

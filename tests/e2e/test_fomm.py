@@ -74,12 +74,11 @@ def test_face_is_moved_and_pasted_back_and_the_rest_is_the_photo(
     animato: Animato, landscape: Path, passing: Path, networks: Networks, tmp_path: Path
 ) -> None:
     ended = animato(
-        *("animate", "--source_image", landscape, "--driving_video", passing),
+        *("animate", "--engine", "fomm", "--source_image", landscape, "--driving_video", passing),
         *("--output", "me.mkv", *networks.named, "--json"),
         ANIMATO_CHECKPOINTS_DIR=str(networks.store),
     )
     assert ended.code == 0, ended.err
-    assert "engine: fomm" in ended.err
     said = json.loads(ended.out)
     assert (said["engine"], said["frames"]) == ("fomm", STEPS + 1)
     assert (said["width"], said["height"]) == (1024, 760)
@@ -258,4 +257,5 @@ def test_engines_are_listed_with_the_weights_that_are_not_there(
 ) -> None:
     require(not missing_neural(), "the extra neural is not installed")
     listed = quick_animato("engines").out
-    assert "fomm     needs weights: run `animato weights fetch vox-cpk`" in listed
+    assert "fomm         needs weights: run `animato weights fetch vox-cpk`" in listed
+    assert "liveportrait needs weights: run `animato weights fetch liveportrait`" in listed

@@ -19,11 +19,11 @@ from inference.fomm.accelerated import (
     accelerated_detector,
     accelerated_generator,
 )
-from inference.fomm.blocks import ResBlock, UpBlock
 from inference.fomm.coordinates import KeypointTensors
 from inference.fomm.generator import Generator
-from inference.fomm.model import computes_in_bfloat16
-from inference.fomm.winograd import WinogradConv, WinogradResBlock, is_worth_it, matrix_product
+from inference.neural.blocks import ResBlock, UpBlock
+from inference.neural.precision import computes_in_bfloat16
+from inference.neural.winograd import WinogradConv, WinogradResBlock, is_worth_it, matrix_product
 from tests.conftest import Require
 from tests.parity.golden_recipe import GOLDENS
 from tests.parity.networks import (

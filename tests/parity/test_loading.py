@@ -51,7 +51,7 @@ def converted(folder: Path, content: dict[str, State]) -> Path:
     """A converted file with exactly these weights."""
     path = folder / "tiny.safetensors"
     origin = Origin(name="tiny.pth.tar", size_bytes=1, mtime_ns=1, sha256="0" * 64, md5="0" * 32)
-    write_converted(Checkpoint(**content, origin_sha256=origin.sha256), path, origin)
+    write_converted(Checkpoint(content, origin.sha256), path, origin)
     return path
 
 

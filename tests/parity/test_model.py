@@ -18,8 +18,9 @@ from inference.fomm.coordinates import KeypointTensors
 from inference.fomm.dense_motion import DenseMotion
 from inference.fomm.generator import EncodedSource, Generator
 from inference.fomm.keypoint_detector import KeypointDetector
-from inference.fomm.model import FommModel, choose_dtype, computes_in_bfloat16
+from inference.fomm.model import FommModel
 from inference.motion import Keypoints, adapt_scale, normalise
+from inference.neural.precision import choose_dtype, computes_in_bfloat16
 from jobs.errors import DeviceUnavailable, EngineFailed
 from tests.parity.golden_recipe import GOLDENS
 from tests.parity.networks import TINY, config_of, difference, filled, networks

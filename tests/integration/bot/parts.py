@@ -44,7 +44,6 @@ from bot.statistics import Statistics
 from bot.texts import ENGLISH, Texts
 from jobs.engines import MEDIA_TASKS, PARTS, VOICE, EngineInfo
 from jobs.media_jobs import MediaJob
-from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookJob, LookResult, Order, Record, Result
 from jobs.queues.admission import OrderLimits
@@ -65,6 +64,7 @@ from jobs.templates import Catalogue
 from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.media_maker import made_media
+from tests.integration.bot.recorders import Clock, RecordedMetrics, SeenNotes, ShownDrafts
 from tests.integration.bot.running import until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
@@ -85,53 +85,6 @@ CATALOGUE = Catalogue.load()
 CLIP_DIGEST = "c1" * 32  # everybody's clip is the same
 SMILE = Movement(template="smile")
 NINE = Movement(templates=tuple(template.name for template in CATALOGUE)[:MAX_TILES])
-
-
-class Clock:
-    """Real time and what a test adds."""
-
-    ahead_s = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead_s
-
-
-class ShownDrafts:
-    """Draws no cards, but notes which were to be drawn."""
-
-    def __init__(self) -> None:
-        self.drafts: list[str] = []
-        self.before: Callable[[str], Awaitable[None]] | None = None
-
-    async def __call__(self, draft: str) -> None:
-        if self.before is not None:
-            await self.before(draft)
-        self.drafts.append(draft)
-
-
-class SeenNotes:
-    """An admin's ear."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    async def __call__(self, message: str, **fields: object) -> None:
-        self.notes.append(ENGLISH(message, **fields))
-
-
-class RecordedMetrics(OrderMetrics):
-    """Metrics that a test can ask."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.outcomes: list[DeliveryOutcome] = []
-        self.shared = 0
-
-    def count_delivery(self, outcome: DeliveryOutcome) -> None:
-        self.outcomes.append(outcome)
-
-    def count_shared(self) -> None:
-        self.shared += 1
 
 
 @dataclass
@@ -290,6 +243,7 @@ class Maker:
 
     store: FileStore
     warnings: tuple[MediaWarning, ...] = ()
+    voice_warnings: tuple[MediaWarning, ...] = ()
     faces: tuple[Face, ...] = (FACE,)
     photo_size: tuple[int, int] = (160, 120)
     errors: list[Exception] = field(default_factory=list)
@@ -324,7 +278,7 @@ class Maker:
             sound, curves = (look_key(order.draft, name) for name in names)
             await self.store.put(sound, b"a sound")
             await self.store.put(curves, b"how a mouth speaks it")
-            voice = make_voice(file=sound, curves=curves)
+            voice = make_voice(file=sound, curves=curves, warnings=self.voice_warnings)
         photo = make_photo(
             key,
             sheet=key,

@@ -138,6 +138,7 @@ async def test_pages_are_turned_and_each_has_its_sheet(talk: Talk) -> None:
     assert (task.first_number, len(task.pictures)) == (10, 2)
     one = await turned(talk, second, "11", "😊 Smile 1, ")
     back = await turned(talk, one, "Back", "10. 😊 Smile 2, ")
+    assert len(talk.worker.media_jobs) == 2, "the sheet is still there"
     await turned(talk, back, "«", "1. 😊 Smile 11")
 
 

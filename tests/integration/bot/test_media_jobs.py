@@ -1,6 +1,7 @@
 """Small jobs beside the videos: a worker makes something, and its receiver gets it once."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -8,17 +9,29 @@ from redis.asyncio import Redis
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import NobodyServes, request_media
+from bot.orders.offers import Offers
 from bot.orders.sending import DeliverySender, OutgoingMessage
+from jobs.engines import MEDIA_TASKS
 from jobs.errors import EncoderFailed, MediaDamaged
 from jobs.media_jobs import MediaJob
 from jobs.media_tasks import DrawSheet
 from jobs.queues.assignment import Later
 from jobs.queues.delivery_records import NextStep
+from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import DELIVER, MEDIA
+from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
 from jobs.service_errors import TooManyMediaJobs
 from jobs.store.files import FileStore
-from tests.integration.bot.parts import BotParts, Maker, delivering, hurry, working
+from tests.integration.bot.parts import (
+    ENGINE_INFOS,
+    BotParts,
+    Maker,
+    delivering,
+    heartbeat,
+    hurry,
+    working,
+)
 from tests.integration.bot.test_delivery import settled
 from tests.integration.sandbox.desk import ALICE, BOB, Desk
 
@@ -120,3 +133,27 @@ async def test_person_has_few_of_these_jobs_at_a_time_and_they_are_no_photos(
             await request_media(parts.services, sheet_job("m-5"))
         assert await request_media(parts.services, sheet_job("m-6", BOB))
     assert not await parts.services.queues.client.exists(f"animato:photos:{ALICE}")
+
+
+async def test_task_is_asked_for_only_if_all_workers_of_the_queue_know_it(parts: BotParts) -> None:
+    workers = WorkerRegistry(parts.services.queues.client)
+
+    async def online(name: str, *options: str) -> None:
+        engine = ENGINE_INFOS["mesh"].model_copy(update={"options": options})
+        beat = heartbeat("mesh").model_copy(update={"worker": name, "engines": (engine,)})
+        await workers.beat(beat, parts.clock())
+
+    async def is_taken(name: str) -> bool:
+        offers = Offers(workers, KnownEngines(parts.services.queues.client), "auto")
+        services = replace(parts.services, offers=offers)
+        try:
+            return await request_media(services, sheet_job(name))
+        except NobodyServes:
+            return False
+
+    await online("of an older version", "strength")
+    assert not await is_taken("m-1")
+    await online("new", *MEDIA_TASKS)
+    assert await is_taken("m-1")
+    await online("in between", MEDIA_TASKS[0])
+    assert not await is_taken("m-2")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from redis.asyncio import Redis
@@ -59,7 +60,9 @@ async def keys_about(client: Redis, person: int) -> list[str]:
             "stream": client.xrange,
         }
         kind = str(await client.type(key))
-        content = str(await read[kind](key)) if kind in read else ""  # it may just have expired
+        content = ""
+        with suppress(UnicodeDecodeError, KeyError):  # a HyperLogLog; a key that has just expired
+            content = str(await read[kind](key))
         is_of_person = re.search(rf":{person}(:|$)", key) is not None
         if is_of_person or own.search(key) or own.search(content):
             found.append(key)
@@ -79,9 +82,9 @@ async def test_everything_is_deleted_in_the_store_in_redis_and_in_the_chat(
     talk: Talk, redis: Redis
 ) -> None:
     video = await ordered(talk)
-    await talk.tap("As file", video)
     await talk.tap("Another movement", video)
     await talk.shows("Which movement?")
+    await talk.tap("As file", video)
     assert await stored_files(talk.parts)
     await delete_everything(talk)
     assert await stored_files(talk.parts) == []

@@ -16,6 +16,7 @@ from bot.orders.order_cards import FinalMessage
 from bot.orders.ordering import Ordering
 from bot.orders.result_files import ResultFiles, ResultGone
 from bot.orders.status_cards import StatusCards
+from jobs.findings import SPEECH_FRAME_RATE
 from jobs.orders import Order, Stage
 from jobs.orders import Progress as Work
 from jobs.queues.admission import OrderLimits
@@ -30,6 +31,7 @@ from jobs.service_errors import QueueUnavailable
 from jobs.store.files import FileStore
 from jobs.store.keys import result_key
 from jobs.tasks import end_tasks
+from jobs.wish import Movement
 from tests.integration.bot.parts import (
     CATALOGUE,
     BotParts,
@@ -40,6 +42,7 @@ from tests.integration.bot.parts import (
 )
 from tests.integration.bot.running import until
 from tests.integration.sandbox.desk import ALICE, BOB, Desk
+from tests.wishes import make_voice
 
 pytestmark = pytest.mark.local_sockets
 
@@ -72,6 +75,33 @@ async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
         await desk.sees("Animating: 50 %")
         half.set()
         await desk.sees("done in")
+        await desk.sees("done in", BOB)
+
+
+async def test_who_waits_for_a_long_voice_is_told_how_long_both_voices_take(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    said = asyncio.Event()
+
+    async def make(_: Assignment) -> None:
+        await said.wait()
+
+    maker.before_video = make
+    maker.max_concurrent = 1
+    drafts = await looked_at(parts, maker, desk, ALICE, BOB)
+    registry = WorkerRegistry(parts.services.queues.client)
+    await registry.record_speed("cpu", "mesh", 0.2)
+    async with delivering(parts), working(parts, maker):
+        for draft, length_s in zip(drafts, (60, 30), strict=True):
+            voice = make_voice(frame_count=length_s * SPEECH_FRAME_RATE)
+            for key in (voice.file, voice.curves):
+                await parts.services.store.put(key, b"said")
+            movement = Movement.of_voice(voice).model_copy(update={"frames": 0})
+            await parts.ordering.place(await parts.with_movement(draft.draft_id, movement))
+            await until(lambda: maker.orders)
+        # 300 s and 150 s; 70 to 160 % of it.
+        await desk.sees("5 to 12 min", BOB)
+        said.set()
         await desk.sees("done in", BOB)
 
 
@@ -211,7 +241,7 @@ async def test_file_comes_byte_for_byte_as_it_is_stored(
     (message,) = await plain_files(desk)
     stored = await store.get(result_key(draft.order_id.removesuffix("2") + "1", 1))
     assert await desk.file(message["document"]["file_id"]) == stored
-    assert message["document"]["file_name"] == "smile.mp4"
+    assert message["document"]["file_name"] == "animato-smile.mp4"
 
 
 async def test_file_that_nobody_knows_to_have_arrived_is_not_passed_over_in_silence(

@@ -7,10 +7,12 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.orders.offers import Offers
-from jobs.engines import EngineInfo
+from jobs.engines import VOICE, EngineInfo
 from jobs.errors import NoSound
+from jobs.model import MediaWarning
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.known_engines import KnownEngines
+from jobs.service_errors import BrokenRecord
 from tests.integration.bot import parts as fakes
 from tests.integration.bot import talk as talks
 from tests.integration.bot.parts import FACE, hurry
@@ -166,8 +168,55 @@ async def test_voice_goes_to_the_card_that_asked_for_it(talk: Talk) -> None:
     await talk.tap("A voice message", card)
     await talk.shows("Hold the microphone and speak or sing")
     await talk.voice()
+    await talk.videos()
+    (order,) = talk.worker.orders
+    assert order.draft == (await talk.draft_of(first)).draft_id
+
+
+async def test_voice_that_was_asked_for_is_said_at_once(talk: Talk) -> None:
+    await talk.photo()
+    await talk.tap("A voice message", await talk.shows("Which movement?"))
+    await talk.shows("Hold the microphone and speak or sing")
+    await talk.voice()
+    await talk.videos()
+    await talk.shows("🎤 Speaking: done in")
+    assert talk.worker.orders[0].wish.voice is not None
+    assert not [one for one in await talk.said() if SAY_THIS in text_of(one)]
+
+
+async def test_face_is_asked_for_before_a_voice_that_was_asked_for_is_said(talk: Talk) -> None:
+    talk.worker.faces = (FACE, FACE.model_copy(update={"number": 2}))
+    photo = await talk.photo()
+    card = await talk.shows("I found 2 faces")
+    draft = await talk.draft_of(photo)
+    await talk.parts.services.drafts.update_conversation(draft, wants_lead=draft.draft_id)
+    await talk.voice()
+    await talk.gone(card)
+    await talk.tap("2", await talk.shows("I found 2 faces"))
+    await talk.videos()
+    assert not [one for one in await talk.said() if SAY_THIS in text_of(one)]
+
+
+async def test_what_is_wrong_with_a_voice_that_was_asked_for_is_told_first(talk: Talk) -> None:
+    await talk.photo()
+    await talk.tap("A voice message", await talk.shows("Which movement?"))
+    await talk.shows("Hold the microphone and speak or sing")
+    talk.worker.voice_warnings = (MediaWarning.NO_VOICE,)
+    await talk.voice()
+    await talk.tap("Say this", await talk.shows("No voice can be heard"))
+    await talk.videos()
+
+
+async def test_next_voice_is_not_said_unless_it_is_asked_for_again(talk: Talk) -> None:
+    photo = await talk.photo()
+    await talk.tap("A voice message", await talk.shows("Which movement?"))
+    await talk.shows("Hold the microphone and speak or sing")
+    await talk.voice()
+    await talk.videos()
+    await talk.shows("done in")
+    await talk.voice(reply_to=photo["message_id"])
     await talk.shows(SAY_THIS)
-    assert (await talk.draft_of(first)).has_voice
+    assert len(talk.worker.orders) == 1
 
 
 async def test_clip_takes_the_place_of_a_voice_and_a_voice_that_of_a_clip(talk: Talk) -> None:
@@ -284,6 +333,39 @@ async def test_voice_is_refused_kindly_while_a_worker_is_of_the_version_before(
     assert len(talk.worker.looks) == 1
 
 
+async def test_order_that_a_worker_of_the_version_before_takes_fails_and_can_be_tried_again(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await talk.photo()
+    await talk.voice()
+    card = await talk.shows(SAY_THIS)
+    # It joins after the order was accepted, and cannot read it.
+    talk.worker.errors = [BrokenRecord(kind="Order", reason="voice: extra inputs")]
+    await talk.tap("Say this", card)
+    failed = await talk.shows("something went wrong on our side")
+    assert len(talk.worker.orders) == 1, "another try by the same worker would fail as well"
+    now = fakes.ENGINE_INFOS["mesh"]
+    await _beat(talk, now.model_copy(update={"options": ("strength",)}), monkeypatch)
+    answer = await talk.tap("Try again", failed)
+    assert "Photos cannot speak here yet" in answer["text"]
+    await _beat(talk, now, monkeypatch)
+    await talk.tap("Try again", failed)
+    (video,) = await talk.videos()
+    assert "video" in video
+    assert talk.worker.orders[-1].wish.voice is not None
+
+
+async def test_recording_that_a_worker_of_the_version_before_takes_can_be_looked_at_again(
+    talk: Talk,
+) -> None:
+    await talk.photo()
+    await talk.shows("Which movement?")
+    talk.worker.errors = [BrokenRecord(kind="LookJob", reason="voice_key: extra inputs")]
+    await talk.voice()
+    await talk.tap("Try again", await talk.shows("omething went wrong on our side"))
+    await talk.shows(SAY_THIS)
+
+
 async def _beat(talk: Talk, info: EngineInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fakes.ENGINE_INFOS, "mesh", info)
     client = talk.parts.services.queues.client
@@ -291,8 +373,10 @@ async def _beat(talk: Talk, info: EngineInfo, monkeypatch: pytest.MonkeyPatch) -
     await workers.beat(fakes.heartbeat("mesh"), talk.parts.clock())
     offers = Offers(workers, KnownEngines(client), "auto")
 
-    async def is_known() -> bool:
-        return not (await talk.parts.services.offers.now()).takes_voices
+    takes_voices = VOICE in info.options
 
-    assert not (await offers.now()).takes_voices
+    async def is_known() -> bool:
+        return (await talk.parts.services.offers.now()).takes_voices == takes_voices
+
+    assert (await offers.now()).takes_voices == takes_voices
     await until(is_known)

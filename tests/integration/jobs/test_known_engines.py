@@ -93,6 +93,16 @@ async def test_engines_are_offered_as_they_are_advertised_the_preferred_one_firs
     assert (await offers(queues, "still").now()).engines == ("blue", "mesh", "still")
 
 
+async def test_machine_that_prefers_an_engine_most_decides_whichever_beats_last(
+    queues: Queues, workers: WorkerRegistry
+) -> None:
+    await workers.beat(sign("gpu", MESH, BLUE), 1.0)
+    await workers.beat(sign("cpu", MESH, BLUE.model_copy(update={"preference": 4})), 2.0)
+    assert (await offers(queues).now()).engines == ("blue", "mesh")
+    await workers.leave("gpu")
+    assert (await offers(queues).now()).engines == ("mesh", "blue")
+
+
 async def test_without_workers_orders_go_to_what_the_last_ones_had(
     queues: Queues, workers: WorkerRegistry
 ) -> None:

@@ -82,7 +82,7 @@ async def test_result_that_is_gone_or_damaged_is_told(
     assert [file.key async for file in store.listing("media")] == []
 
 
-async def test_worker_counts_these_jobs(queues: Queues, plan: WorkerPlan) -> None:
+async def test_queue_is_among_the_statistics(queues: Queues, plan: WorkerPlan) -> None:
     async with working(plan, "still"):
         await made(queues, await asked(queues, DrawSheet(pictures=(None,))))
         await seen(lambda: _is_counted(queues))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from inference.argument_types import (
     crop_box,
@@ -30,7 +31,7 @@ from inference.arguments import (
     engine_options_of,
 )
 from inference.engine import find_engine
-from inference.engine_options import EngineOptions
+from inference.engine_options import EngineOptions, parse_options
 from jobs.model import CropBox
 
 PHOTO = ["--source_image", "me.jpg"]
@@ -130,6 +131,15 @@ def test_an_option_for_clips_and_voices_is_refused_with_a_template(
     said = refused(capsys, *PHOTO, *TEMPLATE, *OUTPUT, *option)
     assert f"{name} requires --driving_video or --voice" in said
     assert parsed(*PHOTO, *VOICE, *TEMPLATE, *OUTPUT, *option).voice == Path("say.ogg")
+
+
+def test_a_part_of_a_voice_that_is_too_short_is_a_usage_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = refused(capsys, *PHOTO, *VOICE, *OUTPUT, "--duration", "0.2")
+    assert "--duration must be at least 0.3 s with --voice" in said
+    assert parsed(*PHOTO, *VOICE, *OUTPUT, "--duration", "0.3").duration == 0.3
+    assert parsed(*PHOTO, *CLIP, *OUTPUT, "--duration", "0.2").duration == 0.2
 
 
 @pytest.mark.parametrize("leader", ["TEMPLATE", "VOICE"])
@@ -312,6 +322,34 @@ def test_strength_is_an_option_of_animate_only(capsys: pytest.CaptureFixture[str
     assert "--strength" in refused(capsys, *PHOTO, *CLIP, "--strength", "1", defaults=PREPARE)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "option", "value"),
+    [
+        (("--region", "lips"), "region", "lips"),
+        (("--no-stitching",), "stitching", False),
+        (("--normalise_lips",), "normalise_lips", True),
+        (("--retarget_eyes",), "retarget_eyes", True),
+        (("--retarget_lips",), "retarget_lips", True),
+    ],
+)
+def test_options_of_liveportrait_are_taken_for_it_alone(
+    arguments: tuple[str, ...], option: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert getattr(asked(*arguments), option) == value
+    parser, plain = argparse.ArgumentParser(), parsed(*PHOTO, *CLIP, *OUTPUT)
+    check_engine_options(parser, plain, frozenset({option}), find_engine("liveportrait"))
+    for other in ("fomm", "mesh"):
+        with pytest.raises(SystemExit):
+            check_engine_options(parser, plain, frozenset({option}), find_engine(other))
+        assert f"support --{option}; use liveportrait" in capsys.readouterr().err
+
+
+def test_unknown_region_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "invalid choice: 'nose'" in refused(capsys, *PHOTO, *CLIP, *OUTPUT, "--region", "nose")
+    with pytest.raises(ValidationError):
+        parse_options({"region": "nose"})
+
+
 def test_padding_goes_with_cropping(capsys: pytest.CaptureFixture[str]) -> None:
     padding = ("-cip", "1", "2", "3", "4")
     assert asked(*padding).crop_image_padding == (1, 2, 3, 4)
@@ -372,4 +410,7 @@ def test_all_faces_go_with_an_engine_that_moves_several(
     with pytest.raises(SystemExit) as ended:
         check_engine_options(parser, everybody, frozenset(), find_engine("fomm"))
     assert ended.value.code == 2
-    assert "the engine fomm does not support --face all; use mesh" in capsys.readouterr().err
+    assert (
+        "the engine fomm does not support --face all; use liveportrait or mesh"
+        in capsys.readouterr().err
+    )

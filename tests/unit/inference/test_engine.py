@@ -1,6 +1,7 @@
 """Engines are found by the names of their files, and only asked for what they can do."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from inference.engine import (
 from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
 from inference.extras import missing_neural
+from inference.liveportrait.files import FILES
 from jobs.errors import EngineUnavailable, UnknownEngine
 from jobs.model import CropBox, Face
 from jobs.templates import CurveMotion
@@ -52,7 +54,7 @@ def lame_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_there_is_an_engine_for_every_file() -> None:
     files = {path.stem for path in Path(next(iter(engines.__path__))).glob("[!_]*.py")}
     assert set(engine_names()) == files
-    assert {"fomm", "mesh", "still"} <= files
+    assert {"fomm", "liveportrait", "mesh", "still"} <= files
 
 
 @pytest.mark.parametrize("name", engine_names())
@@ -66,36 +68,57 @@ def test_an_engine_has_its_files_name_and_says_truthfully_what_it_makes(name: st
 
 
 class NoStore:
-    """A store that has the checkpoint it was told of, and nothing else."""
+    """A store that has the checkpoints it was told of, and nothing else."""
 
     folder = Path("checkpoints")
 
-    def __init__(self, checkpoint: Path | None) -> None:
-        self._checkpoint = checkpoint
+    def __init__(self, *checkpoints: Path) -> None:
+        self._checkpoints = checkpoints
 
     def has_checkpoint(self, path: Path) -> bool:
-        return path == self._checkpoint
+        return path in self._checkpoints
 
 
-def automatic(store: NoStore | None, chosen: EngineOptions | None = None) -> str:
+FOLDER = NoStore.folder
+VOX = FOLDER / "vox-cpk.pth.tar"
+LIVEPORTRAIT = tuple(FOLDER / name for name in FILES)
+# Not a CPU, and on every machine.
+GPU = EngineOptions(device="meta")
+CPU = EngineOptions(device="cpu")
+
+
+def automatic(store: NoStore | None, chosen: EngineOptions) -> str:
     return ready_engine("auto", chosen, store).name  # type: ignore[arg-type]  # all that is asked
 
 
 @pytest.mark.usefixtures("landmarker")
-def test_auto_is_the_preferred_engine_that_needs_nothing(require: Require) -> None:
-    assert automatic(None) == automatic(NoStore(None)) == "mesh"
+@pytest.mark.parametrize("chosen", [CPU, GPU])
+def test_auto_is_the_engine_without_weights_where_there_are_none(chosen: EngineOptions) -> None:
+    assert automatic(None, chosen) == automatic(NoStore(), chosen) == "mesh"
+
+
+@pytest.mark.usefixtures("landmarker")
+def test_auto_on_a_gpu_is_the_best_network_whose_weights_are_there(require: Require) -> None:
     require(not missing_neural(), "the extra neural is not installed")
-    assert automatic(NoStore(Path("checkpoints/vox-cpk.pth.tar"))) == "fomm"
+    assert automatic(NoStore(VOX), GPU) == "fomm"
+    assert automatic(NoStore(VOX, *LIVEPORTRAIT), GPU) == "liveportrait"
+    assert automatic(NoStore(*LIVEPORTRAIT[1:]), GPU) == "mesh"
+
+
+@pytest.mark.usefixtures("landmarker")
+def test_auto_without_a_gpu_is_no_network(require: Require) -> None:
+    require(not missing_neural(), "the extra neural is not installed")
+    assert automatic(NoStore(VOX, *LIVEPORTRAIT), CPU) == "mesh"
 
 
 @pytest.mark.usefixtures("landmarker")
 def test_auto_goes_by_the_checkpoint_that_is_asked_for(require: Require) -> None:
     require(not missing_neural(), "the extra neural is not installed")
     mine = Path("mine.pth.tar")
-    assert automatic(NoStore(mine), EngineOptions(checkpoint=mine)) == "fomm"
-    assert automatic(NoStore(mine)) == "mesh"
-    vox = NoStore(Path("checkpoints/vox-cpk.pth.tar"))
-    assert automatic(vox, EngineOptions(checkpoint=mine)) == "mesh"
+    asked = replace(GPU, checkpoint=mine)
+    assert automatic(NoStore(mine), asked) == "fomm"
+    assert automatic(NoStore(mine), GPU) == "mesh"
+    assert automatic(NoStore(VOX), asked) == "mesh"
 
 
 def test_an_engine_that_is_asked_for_by_name_may_lack_files(require: Require) -> None:
@@ -108,7 +131,7 @@ def test_an_engine_that_is_asked_for_by_name_may_lack_files(require: Require) ->
 
 @pytest.mark.parametrize("name", ["nope", "auto", "Mesh", "", "../engine", "mesh.py", "os"])
 def test_an_unknown_engine_is_refused_with_the_known_ones_named(name: str) -> None:
-    with pytest.raises(UnknownEngine, match="auto, fomm, mesh, still"):
+    with pytest.raises(UnknownEngine, match="auto, fomm, liveportrait, mesh, still"):
         find_engine(name)
 
 

@@ -171,6 +171,18 @@ def test_engine_that_needs_a_clip_sees_the_portrait_speak(
     assert max(changes) > 4 * max(changes[1], changes[-2])
 
 
+@pytest.mark.usefixtures("landmarker")
+def test_portrait_begins_at_rest_though_the_voice_begins_with_an_open_mouth() -> None:
+    values = np.zeros((3, len(SpeechChannel)), np.float32)
+    values[:, list(SpeechChannel).index(SpeechChannel.JAW)] = 1
+    speech = Speech(values)
+    with ShownSpeech.of(speech, Path("checkpoints")).opened() as driving:
+        first, second, _ = driving.frames
+    assert np.array_equal(first, driving_portrait())
+    assert not np.array_equal(second, first)
+    assert speech.values.any(axis=1).all()
+
+
 # --- the video ------------------------------------------------------------------------------------
 
 

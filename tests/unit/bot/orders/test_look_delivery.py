@@ -56,6 +56,15 @@ def test_wish_for_a_clip_follows_the_clip_to_its_new_key() -> None:
     assert with_look(make_draft(movement=smile), make_look()).movement == smile
 
 
+def test_lead_that_was_asked_for_becomes_the_movement_once() -> None:
+    draft = make_draft(orders_lead=True)
+    found = with_look(draft, make_look(faces=FACES[:1], clip=make_clip("looks/a/new.mp4")))
+    assert found.movement == Movement.of_clip(make_clip("looks/a/new.mp4"))
+    assert is_ready(found)
+    assert not found.orders_lead
+    assert not draft.without_movement().orders_lead
+
+
 def test_wish_for_a_voice_speaks_what_was_found_anew() -> None:
     draft = make_draft(movement=Movement.of_voice(make_voice("looks/a/old")))
     found = make_look().model_copy(update={"voice": make_voice("looks/a/new")})

@@ -49,6 +49,7 @@ def test_bot_without_inline_mode_offers_no_sharing() -> None:
 def test_share_searches_for_the_movement_without_its_emoji() -> None:
     assert share_button("😊 Smile, strength 125 %", ENGLISH).share == "Smile"
     assert share_button("🎬 Your clip", ENGLISH).share == "Your clip"
+    assert share_button("9 movements", ENGLISH).share == "9 movements"
 
 
 def test_more_is_about_the_order_and_leads_back() -> None:

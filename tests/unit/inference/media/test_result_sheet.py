@@ -16,8 +16,10 @@ def picture(folder: Path, colour: tuple[int, int, int], size: tuple[int, int]) -
     return str(path)
 
 
-@pytest.mark.parametrize(("count", "size"), [(1, (252, 252)), (4, (744, 498)), (9, (744, 744))])
-def test_sheet_has_three_columns(tmp_path: Path, count: int, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("count", "size"), [(1, (252, 252)), (4, (498, 498)), (9, (744, 744))])
+def test_sheet_has_even_rows_of_at_most_three(
+    tmp_path: Path, count: int, size: tuple[int, int]
+) -> None:
     made = draw_sheet(DrawSheet(pictures=(None,) * count), tmp_path)
     assert (made.width, made.height) == size
     with Image.open(tmp_path / made.names[0]) as sheet:
@@ -32,7 +34,7 @@ def test_picture_that_is_gone_or_damaged_is_an_empty_tile(tmp_path: Path) -> Non
     made = draw_sheet(DrawSheet(pictures=(red, str(broken), None, blue)), tmp_path)
     with Image.open(tmp_path / made.names[0]) as sheet:
         pixels = np.asarray(sheet.convert("RGB")).astype(int)
-    centres = [pixels[y, x] for y, x in ((126, 126), (126, 372), (126, 618), (372, 126))]
+    centres = [pixels[y, x] for y, x in ((126, 126), (126, 372), (372, 126), (372, 372))]
     assert np.abs(centres[0] - (220, 10, 10)).max() < 12
     assert np.abs(centres[1] - centres[2]).max() < 4
     assert np.abs(centres[3] - (10, 10, 220)).max() < 12

@@ -19,6 +19,7 @@ from jobs.errors import (
     MediaError,
     MediaTooLarge,
     NoSound,
+    SoundEndsSoon,
     SoundTooLong,
     SoundTooShort,
     StartBeyondSound,
@@ -186,7 +187,10 @@ def test_sixty_seconds_are_taken_and_more_is_refused_unless_it_is_cut(tmp_path: 
 def test_a_blink_of_sound_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SoundTooShort, match=r"shorter than 0\.3 s"):
         normalised(encode(tmp_path / "a.ogg", tone(0.1)))
-    with pytest.raises(SoundTooShort):
+
+
+def test_a_start_just_before_the_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SoundEndsSoon, match=r"b\.wav ends less than 0\.3 s after 0\.9 s"):
         normalised(encode(tmp_path / "b.wav", tone(1)), start_s=0.9)
 
 

@@ -285,6 +285,25 @@ def test_a_painted_row_begins_in_the_light_of_the_teeth_it_replaces(plain_head: 
     assert far > 1.4 * own
 
 
+def test_painted_teeth_of_a_face_that_speaks_stay_in_the_shade_of_near_lips(
+    plain_head: Head,
+) -> None:
+    head, _ = opened(plain_head, 0.7)
+    photo = with_few_teeth(head, (135, 110, 110))
+    mouth = Mouth(photo, head.projected(head.points), head)
+    own = float(column(photo, head, 0.0).max(axis=0) @ LUMA)
+
+    light = []
+    for by_cm in (-0.25, 0.1, 1.2):
+        frame, (target, gaps) = photo.copy(), opened(head, by_cm)
+        mouth.draw(frame, CORNER, target, gaps, Moment(closing=0.55))
+        light.append(float((column(frame, head, by_cm) @ LUMA).max()) / own)
+
+    assert light[0] < 1.1
+    assert light[0] < light[1] < light[2]
+    assert light[2] > 1.25
+
+
 def test_lips_that_shut_cover_the_teeth(
     astronaut: Picture, astronaut_landmarks: Landmarks, astronaut_renderer: FaceRenderer
 ) -> None:

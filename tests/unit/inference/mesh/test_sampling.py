@@ -1,10 +1,8 @@
 """Tables and pictures read between their values."""
 
 import numpy as np
-import numpy.typing as npt
-import pytest
 
-from inference.mesh.sampling import Along, for_colours, mixed, sample, sample_at, smoothstep
+from inference.mesh.sampling import Along, for_colours, mixed, sample, sample_at
 
 
 def test_a_line_is_read_between_its_values_and_held_beyond_its_ends() -> None:
@@ -44,16 +42,3 @@ def test_places_as_pairs_and_as_x_and_y_read_the_same() -> None:
     np.testing.assert_array_equal(found, sample(picture, places))
     corner = sample_at(picture, (np.array([[-9.0, 29.0]]), np.array([[-9.0, 40.0]])))
     np.testing.assert_array_equal(corner, [[picture[0, 0], picture[19, 29]]])
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_smoothstep_of_an_array_keeps_its_dtype(dtype: type[np.float32 | np.float64]) -> None:
-    values: npt.NDArray[np.float32 | np.float64] = np.array([-1, 0, 0.25, 0.5, 1, 2], dtype)
-    steps = smoothstep(values)
-    assert steps.dtype == dtype
-    assert steps.tolist() == [0, 0, 0.15625, 0.5, 1, 1]
-
-
-def test_smoothstep_of_a_number_does_not_widen_a_picture() -> None:
-    picture = np.ones((2, 2), np.float32)
-    assert (smoothstep(np.float64(0.5)) * picture).dtype == np.float32

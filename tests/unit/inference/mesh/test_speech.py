@@ -174,6 +174,7 @@ def test_the_lower_lip_goes_under_the_upper_teeth(
     seen = middle_column(frame, posed)
 
     assert bite.gaps.max() == pytest.approx(0.095)
+    assert max(bite.gaps[2], bite.gaps[8]) < 0.25 * bite.gaps[5]  # no smile
     lower = posed.head.points[LOWER_INNER_LIP[5], 1]
     assert lower < plain_renderer.head.points[LOWER_INNER_LIP[5], 1] + 0.1
     assert len(seen) > 2

@@ -243,7 +243,7 @@ def test_wish_that_cannot_be_made_says_why(photo: Path, tmp_path: Path, setup: E
     assert not (tmp_path / "result.mp4").exists()
 
 
-def test_engine_with_unmet_needs_is_not_offered_and_a_missing_device_is_told(
+def test_offer_has_no_engine_with_unmet_needs_and_depends_on_the_device(
     setup: EngineSetup, tmp_path: Path, require: Require
 ) -> None:
     limping = LOOKING_ENGINE.replace('"looking"', '"limping"').replace(
@@ -256,6 +256,16 @@ def test_engine_with_unmet_needs_is_not_offered_and_a_missing_device_is_told(
     with pytest.raises(EngineUnavailable, match="a leg"):
         offer_of(setup, ["looking", "limping"])
     require(not missing_neural(), "the extra neural is not installed")
+    preferred = {
+        device: {
+            engine.name: engine.preference
+            for engine in offer_of(setup.model_copy(update={"device": device})).engines
+        }
+        for device in ("cpu", "meta")  # the latter stands for a GPU
+    }
+    on_cpu, on_gpu = preferred.values()
+    assert on_gpu["liveportrait"] > on_gpu["fomm"] > on_gpu["mesh"] == on_cpu["mesh"]
+    assert on_cpu["mesh"] > max(on_cpu["fomm"], on_cpu["liveportrait"]) > 0
     elsewhere = setup.model_copy(update={"device": "cuda:77"})
     assert offer_of(elsewhere, ["mesh"]).device == "cpu"
     with pytest.raises(DeviceUnavailable, match="cuda:77"):

@@ -85,6 +85,27 @@ def strings(duration_s: float) -> Samples:
     return np.asarray(0.05 * np.sum(tones, axis=0), np.float32)
 
 
+def melody(name: str) -> Samples:
+    """Nine notes of a flute, a violin or a clarinet, with vibrato; 5 s."""
+    flute = {1: 1.0, 2: 0.35, 3: 0.12, 4: 0.04}
+    violin = {number: (1 + 0.5 * np.sin(1.7 * number)) / number for number in range(1, 18)}
+    clarinet = {number: 1 / number for number in range(1, 11, 2)}
+    partials = {"flute": flute, "violin": violin, "clarinet": clarinet}[name]
+    parts = []
+    for pitch in (294, 330, 370, 440, 392, 330, 294, 247, 294):
+        at_s = times(0.55)
+        phase = np.cumsum(2 * np.pi * pitch * (1 + 0.006 * np.sin(32 * at_s))) / SAMPLE_RATE
+        note = sum(level * np.sin(number * phase) for number, level in partials.items())
+        parts.append(0.1 * note * np.minimum(1, np.minimum(at_s, 0.55 - at_s) / 0.05))
+    return np.concatenate(parts).astype(np.float32) + noise(9 * 0.55, 0.001)
+
+
+def mains_hum(pitch: float, duration_s: float) -> Samples:
+    """A hum with all harmonics, as of a transformer or a cable without a shield."""
+    hum = 0.05 * harmonics(pitch, 30, duration_s)
+    return hum.astype(np.float32) + noise(duration_s, 0.001)
+
+
 def music(duration_s: float) -> Samples:
     """Chords, a square melody and drums."""
     chords = np.sum([harmonics(pitch, 5, duration_s) for pitch in (131, 165, 196)], axis=0)

@@ -16,6 +16,8 @@ from tests.conftest import Require
 from tests.unit.inference.voice.sounds import (
     drums,
     harmonics,
+    mains_hum,
+    melody,
     music,
     noise,
     silence,
@@ -65,6 +67,59 @@ def test_instruments_open_no_mouth(make: object) -> None:
     assert callable(make)
     jaw = analyse(make(12)).curve(SpeechChannel.JAW)
     assert jaw.max() < 0.05
+
+
+@pytest.mark.usefixtures("phones")
+@pytest.mark.parametrize("name", ["flute", "violin", "clarinet"])
+def test_the_melody_of_an_instrument_opens_no_mouth(name: str) -> None:
+    speech = analyse(melody(name))
+    for channel in MOUTH:
+        assert speech.curve(channel).max() < 0.02, channel
+
+
+@pytest.mark.usefixtures("phones")
+def test_a_voice_is_heard_before_and_after_a_melody() -> None:
+    said = np.concatenate([vowels(), vowels(), silence(0.5)])
+    speech = analyse(np.concatenate([said, melody("flute"), melody("violin"), said]))
+    jaw, count = speech.curve(SpeechChannel.JAW), len(said) * 25 // SAMPLE_RATE
+    assert min(jaw[:count].max(), jaw[-count:].max()) > 0.7
+    assert jaw[count + 50 : -count - 50].max() < 0.02
+
+
+@pytest.mark.usefixtures("phones")
+@pytest.mark.parametrize("pitch", [50, 60, 100, 120])
+def test_a_mains_hum_with_its_harmonics_opens_no_mouth(pitch: float) -> None:
+    speech = analyse(mains_hum(pitch, 5))
+    for channel in MOUTH:
+        assert not speech.curve(channel).any(), channel
+
+
+@pytest.mark.usefixtures("phones")
+def test_a_hum_beneath_a_voice_keeps_no_mouth_open() -> None:
+    said = np.concatenate([vowels(), silence(1.5), vowels()])
+    jaw = analyse(said + 0.03 * mains_hum(100, len(said) / SAMPLE_RATE)).curve(SpeechChannel.JAW)
+    middle = len(jaw) // 2
+    assert jaw[:middle].max() > 0.7
+    assert jaw[middle - 10 : middle + 10].max() < 0.02
+
+
+@pytest.mark.usefixtures("phones")
+def test_the_lips_are_at_rest_between_sung_notes() -> None:
+    note = vowel("a", 0.7) * np.minimum(1, np.minimum(times(0.7), 0.7 - times(0.7)) / 0.03)
+    other = vowel("i", 0.7) * np.minimum(1, np.minimum(times(0.7), 0.7 - times(0.7)) / 0.03)
+    notes = [silence(0.4), *[note, silence(0.25), other, silence(0.25)] * 3]
+    speech = analyse(np.concatenate(notes).astype(np.float32))
+    assert speech.curve(SpeechChannel.JAW).max() > 0.7
+    for channel in (SpeechChannel.TEETH, SpeechChannel.BITE):
+        assert speech.curve(channel).max() < 0.02, channel
+
+
+@pytest.mark.usefixtures("phones")
+def test_a_long_i_is_wide_and_not_round() -> None:
+    speech = analyse(np.concatenate([silence(0.4), vowel("i", 3), silence(0.4)]))
+    middle = slice(15, 60)
+    assert speech.curve(SpeechChannel.WIDE)[middle].min() > 0.5
+    assert speech.curve(SpeechChannel.ROUND).max() < 0.1
 
 
 @pytest.mark.usefixtures("phones")

@@ -41,6 +41,22 @@ def test_phones_follow_each_other_within_the_sound(require_hardware: Require) ->
     assert any(21.7 < start < 22.1 for start in starts)
 
 
+def test_the_second_opinion_knows_how_long_each_phone_is(
+    require_hardware: Require, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_hardware(has_phones(), "pocketsphinx is not installed; there is no build for all")
+    asked: list[tuple[str, int]] = []
+
+    def agree(_: object, heard: list[tuple[str, int]], __: bytes) -> list[str]:
+        asked.extend(heard)
+        return [label for label, _ in heard]
+
+    monkeypatch.setattr("inference.voice.phones.reconsider_lips", agree)
+    found = recognise_phones(vowels())
+    assert found
+    assert asked == [(phone.label, phone.end - phone.start) for phone in found]
+
+
 def test_without_pocketsphinx_the_log_says_so_and_no_phone_is_found(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -58,24 +58,24 @@ def test_the_two_networks_are_read_and_nothing_else(tmp_path: Path, *, is_zip: b
     path = write_checkpoint(tmp_path / "small.pth.tar", is_zip=is_zip)
     checkpoint = read_checkpoint(path)
     kept = ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"]
-    assert list(checkpoint.generator) == kept
-    assert list(checkpoint.kp_detector) == kept
+    assert list(checkpoint.networks["generator"]) == kept
+    assert list(checkpoint.networks["kp_detector"]) == kept
     expected = published()["generator"]["0.weight"]
-    assert torch.equal(checkpoint.generator["0.weight"], expected)
+    assert torch.equal(checkpoint.networks["generator"]["0.weight"], expected)
     assert checkpoint.origin_sha256 == digests_of(path).sha256
 
 
 def test_prefix_of_parallel_training_is_taken_off(tmp_path: Path) -> None:
     state = {f"module.{key}": value for key, value in published()["generator"].items()}
     path = write_checkpoint(tmp_path / "a.pth.tar", generator=state)
-    assert "0.weight" in read_checkpoint(path).generator
+    assert "0.weight" in read_checkpoint(path).networks["generator"]
 
 
 def test_checkpoint_without_discriminator_and_optimizers_will_do(tmp_path: Path) -> None:
     gone = ("discriminator", "optimizer_generator", "optimizer_kp_detector", "epoch")
     without: dict[str, Any] = dict.fromkeys(gone)
     path = write_checkpoint(tmp_path / "a.pth.tar", **without)
-    assert read_checkpoint(path).generator
+    assert read_checkpoint(path).networks["generator"]
 
 
 def test_other_precisions_become_float32(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_other_precisions_become_float32(tmp_path: Path) -> None:
 
     state = {"half": torch.ones(2).half(), "double": torch.ones(2).double()}
     path = write_checkpoint(tmp_path / "a.pth.tar", generator=state)
-    found = read_checkpoint(path).generator
+    found = read_checkpoint(path).networks["generator"]
     assert {value.dtype for value in found.values()} == {torch.float32}
 
 
@@ -230,7 +230,7 @@ def test_converted_file_gives_the_same_weights(tmp_path: Path) -> None:
     before, after = read_checkpoint(path), read_converted(target, is_thorough=True)
     assert after.origin_sha256 == before.origin_sha256
     for name in ("generator", "kp_detector"):
-        old, new = getattr(before, name), getattr(after, name)
+        old, new = before.networks[name], after.networks[name]
         assert sorted(old) == sorted(new)
         assert all(torch.equal(old[key], new[key]) for key in old)
 
@@ -262,7 +262,7 @@ def test_weights_that_share_memory_can_be_converted(tmp_path: Path) -> None:
 
     shared = torch.arange(6.0)
     target = converted(tmp_path / "a.pth.tar", generator={"a": shared[:4], "b": shared[2:]})
-    assert read_converted(target).generator["b"].tolist() == [2, 3, 4, 5]
+    assert read_converted(target).networks["generator"]["b"].tolist() == [2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 5, 100, -1])

@@ -39,7 +39,7 @@ _PRODUCTS = (
 )
 
 
-def is_worth_it(conv: nn.Conv2d) -> bool:
+def is_worth_it(conv: nn.Conv2d | nn.Conv3d) -> bool:
     """Return whether `WinogradConv` supports a convolution and is faster."""
     is_plain = conv.kernel_size == (3, 3) and conv.padding == (1, 1) and conv.stride == (1, 1)
     return is_plain and conv.in_channels >= 64
@@ -59,7 +59,7 @@ class WinogradConv(nn.Module):
     tile_transform: Tensor
     product_transform: Tensor
 
-    def __init__(self, conv: nn.Conv2d, dtype: torch.dtype) -> None:
+    def __init__(self, conv: nn.Conv2d | nn.Conv3d, dtype: torch.dtype) -> None:
         super().__init__()
         kernels = torch.tensor(_KERNELS, dtype=torch.float64)
         spread = torch.einsum("ai,bj,ocij->aboc", kernels, kernels, conv.weight.detach().double())
@@ -104,8 +104,8 @@ class WinogradResBlock(nn.Module):
         self,
         scale: Tensor,
         shift: Tensor,
-        conv1: nn.Conv2d,
-        conv2: nn.Conv2d,
+        conv1: nn.Conv2d | nn.Conv3d,
+        conv2: nn.Conv2d | nn.Conv3d,
         dtype: torch.dtype,
     ) -> None:
         super().__init__()

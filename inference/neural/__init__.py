@@ -1,0 +1,1 @@
+"""What the neural engines share: layers, fast convolutions, loading, device and precision."""
