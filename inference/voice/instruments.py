@@ -1,7 +1,7 @@
 """Tell an instrument from a voice, where one pitch at a time is heard.
 
 A mouth moves while it sings, so that the balance of the bands changes within a note. The timbre of
-a flute, a violin or a guitar hardly does.
+a flute, a violin or a clarinet hardly does.
 """
 
 from itertools import pairwise
