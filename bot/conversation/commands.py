@@ -18,7 +18,6 @@ from bot.orders.ordering import Ordering
 from bot.people import Role
 from bot.services import Services
 from bot.texts import Texts
-from jobs.errors import UnknownTemplate
 from jobs.findings import VOICE_MAX_S
 from jobs.orders import OrderState
 from jobs.queues.outbox import KEPT_ORDER_S
@@ -60,9 +59,10 @@ class Commands:
         _ = self._services.texts
         payload = incoming.text.partition(" ")[2].strip()
         if payload.startswith(TEMPLATE_LINK):
-            try:
-                template = self._catalogue.get(payload.removeprefix(TEMPLATE_LINK))
-            except UnknownTemplate:
+            name = payload.removeprefix(TEMPLATE_LINK)
+            # Not `get`, which also knows hidden ones.
+            template = next((one for one in self._catalogue if one.name == name), None)
+            if template is None:
                 text = _(
                     "I do not know this movement. /templates lists all; or just send me a photo."
                 )

@@ -90,8 +90,8 @@ def variations(
         yield _views(draft, _)
     clip = draft.findings.clip if draft.findings and movement is None else None
     clip = movement.clip if movement is not None else clip
-    if clip is None:
-        return
+    if clip is None or (movement is not None and movement.template is not None):
+        return  # no clip of the person's
     if clip.has_sound:
         yield _sound(draft.choices, _)
     if RELATIVE in understood:

@@ -277,4 +277,5 @@ def _row(own: OwnTemplate, _: Texts) -> tuple[Button, ...]:
     show = owner_button(_("👁 Publish {name}", name=name)[:30], OwnerAction.SHOW, name)
     hide = owner_button(_("🙈 Hide {name}", name=name)[:30], OwnerAction.HIDE, name)
     first = hide if own.state is TemplateState.PUBLISHED else show
-    return (first, owner_button(_("🗑 Remove"), OwnerAction.ASK_TO_REMOVE, name))
+    remove = owner_button(_("🗑 Remove {name}", name=name)[:30], OwnerAction.ASK_TO_REMOVE, name)
+    return (first, remove)

@@ -78,6 +78,7 @@ async def test_many_failures_are_told_once_an_hour(
     await statistics.count_end("d-4", Ended(FAILED, "mesh"))
     await alerts.check()
     await alerts.check()
+    assert (await statistics.of_last_days(1)).counts[FAILED] == 5
     assert await told(desk) == ["Orders that failed within an hour: 5. /jobs lists them."]
     await hour_later(parts)
     await alerts.check()

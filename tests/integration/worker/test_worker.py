@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 
 from inference.engines.still import StillEngine
 from inference.media.video import ClipReader
-from jobs.engines import MEDIA_TASKS, VOICE
+from jobs.engines import MEDIA_TASKS, PARTS, VOICE
 from jobs.errors import NoFaceInBox, UnknownTemplate, UnsupportedMedia, UserError
-from jobs.model import grid_box
+from jobs.model import MediaWarning, grid_box
 from jobs.orders import LookResult, Order, OrderState
 from jobs.queues.heartbeats import WorkerRegistry, WorkerState
 from jobs.queues.order_logs import OrderLogs
@@ -248,6 +248,20 @@ async def test_look_tells_the_faces_and_stores_photo_and_sheet(
     assert list(plan.place.iterdir()) == []
 
 
+async def test_owners_limit_on_clips_shortens_them_but_lengthens_none(
+    queues: Queues, plan: WorkerPlan
+) -> None:
+    async with working(replace(plan, clip_max_s=0.8), "still"):
+        for number, (limit_s, frames) in enumerate([(0.4, 10), (60.0, 20)], start=1):
+            name = f"look-{number}"
+            look = await look_ordered(queues, name, clip_key=CLIP, clip_s=limit_s)
+            status = await until(queues, look.ref, OrderState.DONE)
+            clip = LookResult.read(status.result or "").clip
+            assert clip is not None
+            assert clip.frame_count == frames
+            assert MediaWarning.CLIP_SHORTENED in clip.warnings
+
+
 async def test_file_that_is_no_picture_is_told_once(
     queues: Queues, plan: WorkerPlan, store: FileStore
 ) -> None:
@@ -294,7 +308,7 @@ async def test_signs_of_life_say_what_it_is_and_does(
             "cpu",
             ("steady", "still"),
         )
-        assert [engine.options for engine in sign.engines] == [(VOICE, *MEDIA_TASKS)] * 2
+        assert [engine.options for engine in sign.engines] == [(PARTS, VOICE, *MEDIA_TASKS)] * 2
         assert sign.free_bytes is not None
 
         async def tells_its_speed() -> bool:

@@ -67,6 +67,12 @@ def test_clip_that_is_used_whole_has_no_parts() -> None:
     assert not any(is_new_look(argument) for argument in arguments(draft_of(unknown)))
 
 
+def test_movement_of_the_owner_is_no_clip_of_the_persons() -> None:
+    owners = Movement(template="boss_wave", clip=make_clip(frame_count=80, has_sound=True))
+    draft = draft_of(LONG_CLIP)
+    assert arguments(draft, movement=owners) == arguments(draft, movement=Movement(template="nod"))
+
+
 def test_several_movements_at_once_have_no_variations() -> None:
     assert arguments(draft_of(), movement=Movement(templates=("nod", "wink"))) == set()
 
