@@ -192,3 +192,15 @@ async def test_in_a_group_the_asker_and_admins_use_the_forms(talk: Talk) -> None
 async def _documents_in_group(talk: Talk, count: int) -> bool:
     messages = await talk.desk.messages(FAMILY)
     return sum("document" in one for one in messages) == count
+
+
+async def test_chat_that_refuses_a_form_is_told_why(talk: Talk) -> None:
+    video = await delivered(talk)
+    reason = "Bad Request: user restricted receiving of video note messages"
+    await talk.desk.fault(method="sendVideoNote", code=400, description=reason)
+    await asked(talk, video, "Round video")
+    await talk.shows("This could not be sent here: User restricted receiving of video note mess")
+    await talk.desk.fault(method="sendVideo", code=413, description="Request Entity Too Large")
+    await talk.tap("Video", video)
+    await talk.shows("This could not be sent here: the file is too large. Try another form.")
+    assert talk.parts.admins.notes == []
