@@ -221,7 +221,9 @@ class Delivery:
             path = folder / "video.mp4"
             try:
                 await self._services.store.fetch(result.key, path)
-                thumbnail = await fetch_thumbnail(self._services.store, result, folder)
+                thumbnail = await fetch_thumbnail(
+                    self._services.store, result.thumbnail_key, folder
+                )
             except FileGone as gone:
                 error = gone
             else:
