@@ -15,11 +15,9 @@ import string
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
 from functools import cache
 
 from babel import Locale
-from babel.dates import format_time
 from babel.numbers import get_decimal_symbol
 
 DEFAULT_LANGUAGE = "en"
@@ -52,22 +50,14 @@ class Texts:
         chosen = self._current.ngettext(one, many, count)
         return self._formatter.format(chosen, count=count, **fields)
 
-    def time_of_day(self, at: datetime) -> str:
-        """Hours and minutes, such as 14:05 or 2:05 PM."""
-        return format_time(at, "short", locale=self._language)
-
-    @property
-    def _language(self) -> str:
-        language = current_language()
-        return language if language in self._translations else DEFAULT_LANGUAGE
-
     @property
     def _current(self) -> gettext.NullTranslations:
         return self._translations.get(current_language(), _ENGLISH)
 
     @property
     def _formatter(self) -> "_Formatter":
-        return _formatter_of(self._language)
+        language = current_language()
+        return _formatter_of(language if language in self._translations else DEFAULT_LANGUAGE)
 
 
 class _Formatter(string.Formatter):

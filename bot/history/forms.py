@@ -10,9 +10,11 @@ made.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from telegram.error import Forbidden
 
 from bot.error_text import error_text
 from bot.gateway.messenger import ChatTarget, MessageContent
@@ -22,7 +24,7 @@ from bot.movements import Movements
 from bot.orders.card_text import result_caption
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import request_media
-from bot.orders.result_files import ResultGone
+from bot.orders.result_files import ResultGone, fetch_thumbnail
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.services import Services
 from jobs.errors import AnimatoError, UnknownTemplate, UserError
@@ -34,6 +36,13 @@ from jobs.queues.outbox import DeliveryJob, Resend, hand_in
 from jobs.service_errors import FileGone
 
 log = logging.getLogger(__name__)
+
+
+class FormRefused(UserError):
+    """A chat refuses a result in this form, for example a person who takes no video messages."""
+
+    sentence = "This could not be sent here: {reason}. Try another form."
+
 
 _SUFFIXES = {Form.GIF: "gif", Form.STICKER: "webm"}
 _STORED = (Form.LOOP, Form.FILE)
@@ -140,7 +149,10 @@ class Forms:
                 thumbnail=paths[1] if len(paths) > 1 else None,
                 form=resend.form,
             )
-            await self._send(sending, video)
+            try:
+                await self._send(sending, video)
+            except FormRefused as error:
+                await self._say(sending, error)
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -187,7 +199,9 @@ class Forms:
                 await self._services.store.fetch(sending.entry.key, path)
             except FileGone as gone:
                 raise ResultGone from gone
-            await self._send(sending, self._video(sending, path))
+            key, store = sending.entry.thumbnail_key, self._services.store
+            thumbnail = await fetch_thumbnail(store, key, Path(folder))
+            await self._send(sending, replace(self._video(sending, path), thumbnail=thumbnail))
 
     def _video(self, sending: _Sending, media: Path | str) -> OutgoingVideo:
         entry, form = sending.entry, sending.resend.form
@@ -202,7 +216,11 @@ class Forms:
         )
 
     async def _send(self, sending: _Sending, video: OutgoingVideo) -> bool:
-        """Send a video and store its file id. Return False if Telegram does not know it."""
+        """Send a video and store its file id. Return False if Telegram does not know it.
+
+        Raises:
+            FormRefused: the chat refuses it.
+        """
         services, entry, form = self._services, sending.entry, sending.resend.form
         caption = self._caption(entry)
         step, record = await self._sender.begin(sending.delivery_id)
@@ -221,7 +239,10 @@ class Forms:
                     log.info("%s: Telegram has lost its file", entry.order_id)
                     await services.history.cache(sending.resend.person, entry, name, None)
                     return False
-                raise refused.error from refused
+                if isinstance(refused.error, Forbidden):
+                    raise refused.error from refused
+                log.warning("%s: its chat refuses it as %s: %s", entry.order_id, form, refused)
+                raise FormRefused(reason=_reason(refused)) from refused
             if sent.file_id is not None and sent.is_document is (form in (Form.FILE, Form.GIF)):
                 await services.history.cache(sending.resend.person, entry, name, sent.file_id)
         if form in NO_CAPTION:
@@ -249,6 +270,15 @@ class Forms:
 def caption_of(entry: HistoryEntry, services: Services) -> str:
     """Return what is said about a result wherever it is sent: its title, and how it was made."""
     return result_caption(entry.title, entry.label, services.texts, has_voice=entry.has_voice)
+
+
+def _reason(refused: Refused) -> str:
+    """Return why a chat refuses a file, in a person's words."""
+    if refused.is_too_large:
+        return "the file is too large"
+    text = str(refused).rstrip(".")
+    # One of Telegram's codes, such as STICKER_VIDEO_BIG.
+    return "Telegram does not take it" if "_" in text else text
 
 
 def _file_name(entry: HistoryEntry, form: Form) -> str:

@@ -106,12 +106,9 @@ class Delivery:
         """
         delivery = DeliveryJob.read(assignment.text)
         try:
-            if (deliver := self._others.get(delivery.queue)) is not None:
-                await deliver(delivery)
-            else:
-                with speaking(await self._language_of(delivery)):
-                    deliver = self._deliver_file if delivery.tap else self._deliver
-                    await deliver(delivery)
+            own = self._deliver_file if delivery.tap else self._deliver
+            with speaking(await self._language_of(delivery)):
+                await self._others.get(delivery.queue, own)(delivery)
         except (Forbidden, BadRequest) as error:
             # A message other than the result; refused results are handled where they are sent.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
@@ -121,13 +118,11 @@ class Delivery:
             raise
 
     async def _language_of(self, delivery: DeliveryJob) -> str:
-        card, languages = (
-            await self._services.order_cards.read(delivery.job_id),
-            self._services.languages,
-        )
-        if card is None:
-            return languages.default
-        return await languages.of(card.chat_id, card.person_id)
+        languages, resend = self._services.languages, delivery.resend
+        if resend is not None:
+            return await languages.of(resend.chat, resend.person)
+        card = await self._services.order_cards.read(delivery.job_id)
+        return await languages.of(card.chat_id, card.person_id) if card else languages.default
 
     async def _deliver(self, delivery: DeliveryJob) -> None:
         services = self._services
@@ -226,7 +221,9 @@ class Delivery:
             path = folder / "video.mp4"
             try:
                 await self._services.store.fetch(result.key, path)
-                thumbnail = await fetch_thumbnail(self._services.store, result, folder)
+                thumbnail = await fetch_thumbnail(
+                    self._services.store, result.thumbnail_key, folder
+                )
             except FileGone as gone:
                 error = gone
             else:

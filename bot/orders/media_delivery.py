@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bot.orders.look_delivery import TellAdmins
 from bot.services import Services
+from bot.texts import msgid, speaking
 from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, UserError
 from jobs.media_jobs import MediaJob, MediaResult
@@ -73,9 +74,9 @@ class MediaDelivery:
         elif error is None:
             error = OrderFailed(order=job.job_id)
         outcome = MediaOutcome(delivery.delivery_id, job, result, error)
-        await self._receivers[job.task.kind](outcome)
+        with speaking(await services.languages.of(job.chat, job.person)):
+            await self._receivers[job.task.kind](outcome)
         if error is not None and not isinstance(error, UserError | FileGone):
-            facts = {"job": job.job_id, "error": error}
-            await self._tell_admins(services.texts("{job} failed: {error}", **facts))
+            await self._tell_admins(msgid("{job} failed: {error}"), job=job.job_id, error=error)
         with queue_errors(services.queues.url):
             await services.retention.forget_media(job.job_id, services.clock())

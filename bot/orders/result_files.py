@@ -90,16 +90,16 @@ class ResultFiles:
         return True
 
 
-async def fetch_thumbnail(store: FileStore, result: Result, folder: Path) -> Path | None:
+async def fetch_thumbnail(store: FileStore, key: str | None, folder: Path) -> Path | None:
     """Fetch a result's thumbnail into a folder. Return None if there is none.
 
     Raises:
         StoreUnavailable: the store does not answer.
     """
-    if result.thumbnail_key is None:
+    if key is None:
         return None
     try:
-        await store.fetch(result.thumbnail_key, folder / "thumbnail.jpg")
+        await store.fetch(key, folder / "thumbnail.jpg")
     except FileGone:
         return None
     return folder / "thumbnail.jpg"

@@ -20,7 +20,7 @@ from bot.gateway.messenger import Button, CardMessage, ChatBusy, ChatTarget, Mes
 from bot.owner.status import OwnerAction, owner_button
 from bot.record_store import BotRecord, RecordStore
 from bot.services import Services
-from bot.texts import Texts
+from bot.texts import Texts, speaking
 from jobs.connection import queue_errors
 from jobs.queues.keys import BROADCAST_KEY, BROADCAST_PEOPLE_KEY
 
@@ -156,8 +156,10 @@ class Broadcasts:
         """Send it to one person; return the counter of what came of it."""
         if not (await self._services.people.person(person_id)).is_reachable:
             return "skipped"  # changed since the list was made
+        with speaking(await self._services.languages.of(person_id, person_id)):
+            content = self._content(text)
         try:
-            await self._services.messenger.send(ChatTarget(person_id), self._content(text))
+            await self._services.messenger.send(ChatTarget(person_id), content)
         except (Forbidden, BadRequest) as error:
             log.info("a person cannot be reached: %s", type(error).__name__)
             await self._services.people.change(person_id, has_blocked=True)
@@ -207,7 +209,8 @@ class Broadcasts:
     async def _show(self, known: Broadcast) -> None:
         try:
             card = CardMessage(message_id=known.message)
-            content = self._progress(known, known.name)
+            with speaking(await self._services.languages.of(known.admin, known.admin)):
+                content = self._progress(known, known.name)
             await self._services.messenger.edit(known.admin, card, content)
         except TelegramError as error:
             log.info("the admin's message is not up to date: %s", type(error).__name__)

@@ -187,7 +187,7 @@ def note_content(report: Report, _: Texts) -> MessageContent:
     ]
     for action in report.done:
         is_unblocked = action is ReportAction.BLOCK and not report.photo_digest
-        lines.append(_(_NO_PHOTO if is_unblocked else _DONE[action]))
+        lines.append(_(_NO_PHOTO) if is_unblocked else _(_DONE[action]))
     left = [action for action in ReportAction if action not in report.done]
     if ReportAction.DISMISS in report.done:
         left = []

@@ -73,7 +73,10 @@ async def send(telegram: Telegram, call: Parameters) -> JsonObject:
     if not chat.is_group and not chat.is_started:
         chat.is_started = True
         telegram.events.emit("state")
-    details = {"reply_to": reply_to, "topic": topic, "media_group_id": album}
+    channel = call.text("channel") or ""
+    if channel and not chat.is_group:
+        raise SimError("People write as a channel only in groups.")
+    details = {"reply_to": reply_to, "topic": topic, "media_group_id": album, "channel": channel}
     messages = [
         telegram.put(chat, person, content, is_anonymous=is_anonymous, **details)
         for content in contents

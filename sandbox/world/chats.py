@@ -20,6 +20,14 @@ ANONYMOUS_ADMIN: JsonObject = {
     "username": "GroupAnonymousBot",
 }
 
+# And the author of what people write in a group as one of their channels.
+CHANNEL_BOT: JsonObject = {
+    "id": 136817688,
+    "is_bot": True,
+    "first_name": "Channel",
+    "username": "Channel_Bot",
+}
+
 _chat_instances = itertools.count(5_000_001)
 
 
@@ -33,6 +41,7 @@ class Message:
         reply_markup: the inline keyboard.
         hidden_because: why the bot did not receive it.
         is_anonymous: an administrator wrote it as the group.
+        channel: the title of the channel as which its author wrote it, or empty.
         reactions: of the bot.
     """
 
@@ -48,6 +57,7 @@ class Message:
     via_bot: Bot | None = None
     inline_message_id: str | None = None
     is_anonymous: bool = False
+    channel: str = ""
     edit_date: int | None = None
     hidden_because: str | None = None
     reactions: tuple[str, ...] = ()
@@ -79,6 +89,10 @@ class Message:
         }
         if self.is_anonymous:
             found |= {"from": ANONYMOUS_ADMIN, "sender_chat": self.chat.as_json()}
+        if self.channel:
+            channel_id = SUPERGROUP_BASE - 3_000_000_000 - self.author.user_id
+            channel = {"id": channel_id, "type": "channel", "title": self.channel}
+            found |= {"from": CHANNEL_BOT, "sender_chat": channel}
         if self.topic is not None:
             found |= {"message_thread_id": self.topic.message_id, "is_topic_message": True}
         elif self.reply_to is not None and self.chat.type == "supergroup":

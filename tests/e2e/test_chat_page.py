@@ -292,6 +292,21 @@ async def test_deep_link_is_sent_by_start(desktop: Desktop, desk: Desk) -> None:
     assert message["text"] == "/start tpl_smile"
 
 
+async def test_language_switch_is_the_language_of_the_persons_telegram(
+    desktop: Desktop, desk: Desk, bot: RawBot
+) -> None:
+    command = {"command": "language", "description": "Язык"}
+    await bot.call("setMyCommands", commands=[command], language_code="ru")
+    screen = await desktop.open()
+    await screen.at("language").select_option("ru")
+    await screen.at("start-button").click()
+    await expect(screen.text("/start")).to_be_visible()
+    (message,) = await desk.messages(ALICE)
+    assert message["from"]["language_code"] == "ru"
+    await screen.at("composer-input").fill("/")
+    await expect(screen.page.get_by_text("Язык")).to_be_visible()
+
+
 @pytest.mark.parametrize("size", [NARROW, NARROWEST], ids=["390", "320"])
 async def test_narrow_window_shows_list_or_chat_and_never_scrolls_sideways(
     desktop: Desktop, desk: Desk, bot: RawBot, size: tuple[int, int]

@@ -64,6 +64,17 @@ async def test_group_that_is_off_is_told_so_in_one_sentence(served_bot: ServedBo
     assert served_bot.worker.looks == []
 
 
+async def test_card_from_before_the_group_was_switched_off_orders_nothing(
+    served_bot: ServedBot,
+) -> None:
+    photo = await served_bot.photo(ALICE, **HERE)
+    await served_bot.says("/animate@animato_bot", BOB, **HERE, reply_to=photo["message_id"])
+    card = await served_bot.shows("Which movement?", FAMILY)
+    await groups(served_bot).change(FAMILY, is_on=False)
+    assert "switched me off here" in (await served_bot.tap("😊", card, BOB))["text"]
+    assert served_bot.worker.orders == []
+
+
 async def test_where_only_admins_may_ask_others_are_told_so(served_bot: ServedBot) -> None:
     await groups(served_bot).change(FAMILY, who_may_ask=WhoMayAsk.ADMINS)
     await served_bot.people.agree(ALICE)

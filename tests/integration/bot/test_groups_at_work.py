@@ -173,6 +173,18 @@ async def test_anonymous_admin_orders_for_the_group_and_its_admins_tap(
     await until(lambda: len(served_bot.worker.orders) == 2)
 
 
+async def test_channel_orders_for_itself_and_the_groups_admins_tap(served_bot: ServedBot) -> None:
+    photo = await served_bot.photo(ALICE, **HERE)
+    where = {**HERE, "reply_to": photo["message_id"], "channel": "Bob's news"}
+    await served_bot.says("/animate@animato_bot smile", BOB, **where)
+    terms = await served_bot.shows("Before we begin", FAMILY)
+    assert (await served_bot.tap("I agree", terms, BOB))["show_alert"] is True
+    await served_bot.tap("I agree", terms, ADMIN)
+    await served_bot.video(FAMILY)
+    (order,) = served_bot.worker.orders
+    assert order.person == -1_003_000_000_000 - BOB
+
+
 async def test_anonymous_admin_cancels_what_the_group_ordered_before_it_moved(
     served_bot: ServedBot,
 ) -> None:

@@ -109,6 +109,7 @@ async def test_result_is_shown_sent_again_and_deleted(talk: Talk) -> None:
     await until(lambda: _shows(talk, forms, "Round video"))
     await talk.tap("Back", forms)
     await until(lambda: _shows(talk, forms, "Send again"))
+    await check_transcript(talk.desk, "history")
     assert (await talk.tap("Delete", one))["text"] == "Deleted."
     await talk.gone(video)
     store = talk.parts.services.store

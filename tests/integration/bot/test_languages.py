@@ -164,6 +164,20 @@ async def test_running_order_that_an_admin_cancels_is_stopped_in_the_persons_lan
     await served_bot.shows("😊 Sorrir: cancelado.", ALICE)
 
 
+async def test_message_to_everybody_has_its_button_in_each_language(served: Served) -> None:
+    async with served(broadcast=True) as served_bot:
+        for person, language in ((ALICE, "de"), (BOB, "es")):
+            await speaks(served_bot, person, language)
+            await served_bot.people.agree(person)
+            await served_bot.says("/start", person)
+        await served_bot.says("/broadcast News!", ADMIN)
+        question = await served_bot.shows("Send this message to", ADMIN)
+        await served_bot.tap("Send", question, ADMIN)
+        for person, label in ((ALICE, "🔕 Keine mehr davon"), (BOB, "🔕 No quiero más de estos")):
+            assert buttons(await served_bot.shows("News!", person)) == [label]
+        await served_bot.shows("Sent.", ADMIN)
+
+
 async def test_commands_and_descriptions_are_in_the_language_of_the_reader(
     served: Served,
 ) -> None:

@@ -4,6 +4,8 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction
+from bot.drafts.draft import Draft
+from bot.gateway.updates import MediaFile
 from bot.history.store import cached_as
 from jobs.media_tasks import Form, MakeForm
 from jobs.queues.keys import DELIVER
@@ -12,8 +14,10 @@ from tests.integration.bot.golden import check_transcript
 from tests.integration.bot.parts import FACE, hurry
 from tests.integration.bot.running import BOT, until
 from tests.integration.bot.talk import Message, Talk, labels, tap_of, text_of
+from tests.integration.bot.test_history import entry_of
 from tests.integration.bot.test_taps import ordered
-from tests.integration.sandbox.desk import ALICE, BOB
+from tests.integration.sandbox import media
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY
 
 pytestmark = pytest.mark.local_sockets
 
@@ -160,3 +164,43 @@ async def test_button_of_an_unknown_result_says_so(talk: Talk) -> None:
     ):
         answer = await talk.tap_data(tap_of(action, draft, argument, number))
         assert "too old" in answer["text"]
+
+
+async def test_in_a_group_the_asker_and_admins_use_the_forms(talk: Talk) -> None:
+    services = talk.parts.services
+    draft = Draft(
+        draft_id="d1",
+        chat_id=FAMILY,
+        person_id=ALICE,
+        message_id=1,
+        photo=MediaFile(file_id="photo", name="photo.jpg"),
+    )
+    await talk.parts.drafts.begin(draft)
+    entry = entry_of(1, chat=FAMILY, made_s=talk.parts.clock())
+    await services.history.add(ALICE, entry)
+    await services.store.put(entry.key, media.clip())
+    data = tap_of(ButtonAction.FORM, draft, "gif")
+    answer = await talk.tap_data(data, BOB, FAMILY)
+    assert "Only the person who asked" in answer["text"]
+    for count, person in enumerate((ALICE, ADMIN), start=1):
+        assert (await talk.tap_data(data, person, FAMILY))["text"] == "It is on its way."
+        await until(lambda count=count: _documents_in_group(talk, count))  # type: ignore[misc]
+    (job,) = talk.worker.media_jobs
+    assert (job.person, job.chat) == (ALICE, FAMILY)
+
+
+async def _documents_in_group(talk: Talk, count: int) -> bool:
+    messages = await talk.desk.messages(FAMILY)
+    return sum("document" in one for one in messages) == count
+
+
+async def test_chat_that_refuses_a_form_is_told_why(talk: Talk) -> None:
+    video = await delivered(talk)
+    reason = "Bad Request: user restricted receiving of video note messages"
+    await talk.desk.fault(method="sendVideoNote", code=400, description=reason)
+    await asked(talk, video, "Round video")
+    await talk.shows("This could not be sent here: User restricted receiving of video note mess")
+    await talk.desk.fault(method="sendVideo", code=413, description="Request Entity Too Large")
+    await talk.tap("Video", video)
+    await talk.shows("This could not be sent here: the file is too large. Try another form.")
+    assert talk.parts.admins.notes == []

@@ -133,5 +133,6 @@ async def test_buttons_of_a_note_do_nothing_for_others(
         await bot.call("sendMessage", chat_id=FAMILY, text="copied", reply_markup=keyboard)
     copied = await served_bot.shows("copied", FAMILY)
     await served_bot.people.change(ALICE, is_allowed=True)
-    await served_bot.tap("Ban the person", copied, ALICE)
+    for _ in range(2):  # the second is answered when the first is done
+        await served_bot.tap("Ban the person", copied, ALICE)
     assert not (await served_bot.people.person(BOB)).is_banned

@@ -13,7 +13,7 @@ from jobs.queues.assignment import Assignment
 from sandbox.server import Sandbox
 from tests.integration.bot.parts import local_store
 from tests.integration.bot.running import until
-from tests.integration.bot.talk import Talk, labels, talking, text_of
+from tests.integration.bot.talk import Message, Talk, labels, talking, text_of
 from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk
 
 pytestmark = pytest.mark.local_sockets
@@ -114,6 +114,25 @@ async def test_order_is_delivered_in_the_language_that_was_chosen_meanwhile(talk
     (video,) = await talk.videos()
     assert text_of(video).startswith("😊 Lächeln\n[de] ")
     await talk.shows("[de] 😊 Lächeln: done")
+
+
+async def test_result_is_sent_again_in_the_language_of_who_asks(talk: Talk) -> None:
+    await talk.photo()
+    await talk.tap("Smile", await talk.shows("Which movement?"))
+    await talk.shows("done in")
+    await chosen(talk, "Deutsch")
+    await talk.desk.say("/history")
+    await talk.tap("1", await talk.shows("[de] Your last videos"))
+    again: list[Message] = []
+
+    async def is_shown() -> bool:
+        again[:] = [one for one in await talk.said() if "[de] ▶️ Send again" in str(labels(one))]
+        return bool(again)
+
+    await until(is_shown)
+    await talk.tap("Send again", again[0])
+    sent = (await talk.videos(count=2))[1]
+    assert text_of(sent).partition("\n")[2].startswith("[de] ")
 
 
 async def test_photo_is_looked_at_and_refused_in_the_persons_language(talk: Talk) -> None:

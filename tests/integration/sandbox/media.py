@@ -108,8 +108,9 @@ def webm(width: int = 64, height: int = 48, rate_fps: int = 25, frame_count: int
         options = {"cpu-used": "8", "deadline": "realtime"}
         video = container.add_stream("libvpx-vp9", rate=rate_fps, options=options)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        grey = np.full((height, width, 3), 128, np.uint8)
         for _ in range(frame_count):
-            container.mux(video.encode(VideoFrame(width, height, "yuv420p")))
+            container.mux(video.encode(VideoFrame.from_ndarray(grey, format="rgb24")))
         container.mux(video.encode(None))
     return file.getvalue()
 

@@ -306,6 +306,16 @@ async def test_profile_picture_can_be_sent_and_be_missing(bot: RawBot, desk: Des
     assert sent["photo"] == sizes
 
 
+async def test_somebody_writes_in_a_group_as_a_channel(bot: RawBot, desk: Desk) -> None:
+    await desk.say("/help@animato_bot", chat_id=FAMILY, user_id=BOB, channel="Bob's news")
+    (update,) = await bot.call("getUpdates")
+    sender = update["message"]["sender_chat"]
+    assert (sender["type"], sender["title"]) == ("channel", "Bob's news")
+    assert update["message"]["from"]["username"] == "Channel_Bot"
+    with pytest.raises(NotPossible, match="only in groups"):
+        await desk.say("x", user_id=BOB, channel="Bob's news")
+
+
 async def test_anonymous_admin_writes_as_the_group(bot: RawBot, desk: Desk) -> None:
     await desk.say("/animate@animato_bot", chat_id=FAMILY, anonymous="true")
     (update,) = await bot.call("getUpdates")

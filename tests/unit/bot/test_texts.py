@@ -1,5 +1,4 @@
 import gettext
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -95,13 +94,6 @@ def test_numbers_have_the_decimal_separator_of_the_language(texts: Texts) -> Non
         assert texts(message, **fields) == "Длится 7,5 сек"
         # File names and other texts are left alone.
         assert texts("{name} is empty", name="a.jpg") == "a.jpg is empty"
-
-
-def test_times_of_day_are_in_the_language(texts: Texts) -> None:
-    at = datetime(2026, 11, 30, 14, 5, tzinfo=UTC)
-    assert "2:05" in texts.time_of_day(at)
-    with speaking("ru"):
-        assert texts.time_of_day(at) == "14:05"
 
 
 @pytest.mark.parametrize(

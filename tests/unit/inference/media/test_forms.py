@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -146,12 +147,26 @@ def test_sticker_is_as_telegram_wants_it(tmp_path: Path, count: int) -> None:
 @pytest.mark.parametrize("face", [FACE, None])
 def test_sticker_is_transparent_outside_its_outline(result: Path, face: CropBox | None) -> None:
     _, path = made(Form.STICKER, result, face_box=face)
+    alpha = alpha_of(path)
+    assert alpha[:8, :8].max() < 20
+    assert alpha[200:312, 200:312].min() > 235
+
+
+def test_oval_of_a_sticker_is_where_the_face_is(result: Path) -> None:
+    left_of_centre = CropBox(left=10, upper=40, right=50, lower=80)
+    _, path = made(Form.STICKER, result, face_box=left_of_centre)
+    alpha = alpha_of(path)
+    # The square cannot begin left of the picture, so the face is 30 of its 96 px from its edge.
+    assert alpha[256, 140:180].min() > 235
+    assert alpha[256, 380:].max() < 20
+
+
+def alpha_of(path: Path) -> npt.NDArray[np.uint8]:
+    """The alpha of a sticker's first frame, uint8 (512, 512)."""
     decoding = [executable(), "-nostdin", "-v", "error", "-c:v", "libvpx-vp9", "-i", str(path)]
     raw = [*decoding, "-frames:v", "1", "-pix_fmt", "rgba", "-f", "rawvideo", "-"]
     answer = subprocess.run(raw, check=True, timeout=60, capture_output=True)
-    alpha = np.frombuffer(answer.stdout, np.uint8).reshape(512, 512, 4)[..., 3]
-    assert alpha[:8, :8].max() < 20
-    assert alpha[200:312, 200:312].min() > 235
+    return np.frombuffer(answer.stdout, np.uint8).reshape(512, 512, 4)[..., 3]
 
 
 def test_sticker_of_a_face_at_the_edge_is_a_square_with_round_corners(result: Path) -> None:
