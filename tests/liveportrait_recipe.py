@@ -171,7 +171,8 @@ def keypoints(name: str, count: int = 1, spread: float = 0.35) -> Floats:
 
 def vector(name: str, shape: Sequence[int], scale: float = 1.0) -> Floats:
     """Normally distributed numbers."""
-    return np.asarray(scale * chance(name).standard_normal(tuple(shape)), np.float32)
+    drawn: Floats = np.asarray(scale * chance(name).standard_normal(tuple(shape)), np.float32)
+    return drawn
 
 
 def network_inputs() -> dict[str, Floats]:

@@ -140,11 +140,12 @@ class Commands:
             "A voice message or an audio file, before or after the photo: the face says or sings "
             "it, in any language, with your recording as its sound. Up to {voice:g} s; one clear "
             "voice without music works best.\n\n"
-            "In groups: reply to a photo with /animate; then reply to my message with a clip or a "
-            "voice message.\n\n"
+            "In groups: reply to a photo with /animate@{bot}; then reply to my message with a clip "
+            "or a voice message.\n\n"
             "/history shows your last videos, /queue your orders; /cancel cancels one; /privacy "
             "says what is stored, /delete_me deletes it.",
             mb=terms.file_bytes // _MB,
+            bot=self._services.messenger.bot.username,
             seconds=clip_s,
             most=LONG_CLIP * clip_s,
             voice=VOICE_MAX_S,

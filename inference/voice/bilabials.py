@@ -5,8 +5,8 @@ or t for p. Models of phones between their neighbours know how formants move tow
 are used along the phones that were found: the sound is decoded once more, with a choice between
 similar consonants where a mistake is likely, and everything else as it was.
 
-The second decoding makes mistakes of its own. The limits below are such that, over 25 voices and
-speakers, it hardly ever makes things worse; docs/voice.md has the figures.
+The second decoding makes mistakes of its own. The limits below keep it to what it proved good at;
+docs/performance.md has the figures.
 """
 
 from collections.abc import Iterator, Sequence

@@ -46,5 +46,6 @@ async def test_default_engine_that_neither_this_machine_nor_a_worker_has_is_told
     process = await asyncio.create_subprocess_exec(*ANIMATO, "bot", stderr=PIPE)
     _, said = await asyncio.wait_for(process.communicate(), LIMIT_S)
     assert process.returncode == 3
-    says = "ANIMATO_DEFAULT_ENGINE is 'flew': choose one of auto, blue, fomm, mesh, still."
+    known = "auto, blue, fomm, liveportrait, mesh, still"
+    says = f"ANIMATO_DEFAULT_ENGINE is 'flew': choose one of {known}."
     assert says in said.decode()

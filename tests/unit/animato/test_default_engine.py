@@ -15,5 +15,6 @@ def test_engine_of_this_machine_or_of_a_worker_is_taken(name: str) -> None:
 def test_engine_that_nobody_has_is_refused_in_one_sentence() -> None:
     with pytest.raises(BadSettings) as refused:
         check_default_engine(Settings(default_engine="flew"), ("blue",))
-    says = "ANIMATO_DEFAULT_ENGINE is 'flew': choose one of auto, blue, fomm, mesh, still."
+    known = "auto, blue, fomm, liveportrait, mesh, still"
+    says = f"ANIMATO_DEFAULT_ENGINE is 'flew': choose one of {known}."
     assert says in str(refused.value)
