@@ -49,7 +49,7 @@ class LivePortraitEngine(Engine):
     """Animates faces with the networks."""
 
     name = "liveportrait"
-    title = "LivePortrait: the liveliest faces, 512 px, for a GPU; minutes for each second without"
+    title = "LivePortrait: the liveliest faces, 512 px; made for a GPU, slow without one"
     label = "Made with AI: a neural network animated the face"
     button = "Liveliest"
     credits = "LivePortrait (Guo et al. 2024, Kuaishou), code and weights under the MIT licence"
