@@ -1,4 +1,4 @@
-"""`animato weights check --engine`: one that moves the face is ok, one that does not is doubtful."""
+"""`animato weights check --engine`: what moves the face is ok, what does not is doubtful."""
 
 from pathlib import Path
 
