@@ -12,6 +12,7 @@ from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.commands import backups_text
 from bot.gateway.messenger import Button, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
+from bot.history.store import KEPT_S
 from bot.orders.ordering import Ordering
 from bot.privacy.personal_data import PersonalData, PersonalDataStore
 from bot.services import Services
@@ -21,6 +22,7 @@ from jobs.queues.outbox import DeliveryJob
 
 DELETE, KEEP = "yes", "no"
 _POLL_S = 0.2
+_DAY_S = 86_400
 # A cancelled order stops after a few frames; a worker that hangs is killed within this time.
 _LONGEST_WAIT_S = 60.0
 
@@ -120,8 +122,10 @@ class Deletion:
             _(
                 "Everything is deleted here. What I cannot delete: my messages that are older "
                 "than 48 hours, what you or others have forwarded, and what Telegram keeps "
-                "itself. A ban, an access that the owner gave you, and the number of your orders "
-                "of the last 24 hours stay."
+                "itself. A ban, an access and limits that the owner gave you, and the number of "
+                "your orders of the last 24 hours stay; reports of your videos stay for {days:g} "
+                "days.",
+                days=KEPT_S / _DAY_S,
             )
         ]
         if self._backup_days:

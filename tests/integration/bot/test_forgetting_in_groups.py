@@ -50,7 +50,7 @@ async def made(served_bot: ServedBot, person: int) -> Message:
 
 def answers(message: Message, command: Message) -> bool:
     replied: Message = message.get("reply_to_message", {})
-    return replied.get("message_id") == command["message_id"]
+    return bool(replied.get("message_id") == command["message_id"])
 
 
 async def reported(served_bot: ServedBot, video: Message, person: int) -> None:
@@ -95,6 +95,7 @@ async def test_orders_files_forms_and_reports_of_the_person_go_and_those_of_othe
 
     await until(have_come)
     await forgotten(served_bot, BOB)
+    await served_bot.shows("reports of your videos stay for 30 days", BOB)
     assert [one["message_id"] for one in await served_bot.said(FAMILY)] == before
     about = set(await keys_about(client, BOB))
     (left,) = about - kept_of(BOB)
