@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -17,12 +18,13 @@ from jobs.media_jobs import MediaJob
 from jobs.media_tasks import DrawSheet
 from jobs.queues.admission import MEDIA_LIMITS
 from jobs.queues.assignment import Assignment
+from jobs.queues.delivery_records import UNCERTAIN_S
 from jobs.queues.keys import (
     BROADCAST_PEOPLE_KEY,
     DELIVER,
+    DELIVERED_QUEUES,
     DUE_ALBUMS,
     FAILURES_KEY,
-    LOOK,
     MEDIA,
     JobRef,
     adding_key,
@@ -37,14 +39,14 @@ from jobs.queues.keys import (
     texts_key,
 )
 from jobs.queues.outbox import Outbox
-from jobs.queues.outcomes import UNFINISHED
 from jobs.store.keys import media_key, result_key
 from jobs.store.retention import EXPIRY_KEY
+from sandbox.server import Sandbox
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import BotParts, Maker, delivering
+from tests.integration.bot.parts import BotParts, Maker, delivering, hurry
 from tests.integration.bot.running import until
 from tests.integration.bot.talk import Message, Talk, labels, text_of
-from tests.integration.bot.test_delivery import finished, results
+from tests.integration.bot.test_delivery import finished, killed_at, results, settled
 from tests.integration.bot.test_history import entry_of
 from tests.integration.bot.test_taps import ordered
 from tests.integration.sandbox import media
@@ -192,7 +194,7 @@ async def test_order_that_its_worker_does_not_let_go_of_is_never_delivered(
     await redis.delete(card.ref.lock_key)
     async with delivering(parts):
         await until(lambda: is_gone(parts, card.ref))
-        await until(lambda: has_no_delivery(parts))
+        await settled(parts)
     assert await results(desk) == []
     assert await stored_files(parts) == []
     assert not await redis.exists(history_key(ALICE), card_key(draft.order_id))
@@ -207,11 +209,6 @@ async def test_what_ends_late_begins_no_deleted_history_anew(parts: BotParts, re
 
 async def is_gone(parts: BotParts, ref: JobRef) -> bool:
     return await parts.services.queues.status(ref) is None
-
-
-async def has_no_delivery(parts: BotParts) -> bool:
-    counts = (await parts.services.queues.statistics(DELIVER)).counts
-    return not any(counts[state] for state in UNFINISHED)
 
 
 async def test_running_order_is_cancelled_and_leaves_nothing(talk: Talk, redis: Redis) -> None:
@@ -286,21 +283,50 @@ async def test_messages_older_than_48_hours_are_not_listed(redis: Redis, valkey:
 
 
 async def test_a_minute_after_its_deadline_nothing_is_stored(talk: Talk) -> None:
-    await ordered(talk)
+    video = await ordered(talk)
+    await talk.tap("Other forms", video)
+    await talk.tap("Round video", await offering(talk, "Round video"))
+    await talk.shows("Made with AI", count=2)
     await talk.clip()
     await talk.tap("Use the last photo", await talk.shows("I have your clip"))
     await talk.shows("Your clip, or another movement?")
     services = talk.parts.services
-    await until(lambda: _is_settled(talk))
-    queues = services.queues
-    # As after a restart: nothing but Redis and the store knows what is due.
-    cleaning = Cleaning(queues, Outbox(queues, [LOOK, *queues.engine_queues]), services.retention)
+    await settled(talk.parts)
+    assert not [key for key in await stored_files(talk.parts) if key.startswith("media/")]
     now_s = services.clock()
-    await cleaning.sweep(now_s + 3600 - 60)
-    assert await stored_files(talk.parts)
+    # As of a job that a worker has made, and whose delivery a crash has lost.
+    await services.retention.touch_media("lost", now_s)
+    await services.store.put(media_key("lost", "form.mp4"), b"a form")
+    await all_is_kept_for_an_hour_and_no_longer(talk.parts, now_s)
+
+
+@pytest.mark.parametrize("point", ["after", "noted"])
+async def test_result_goes_in_time_though_the_bot_died_after_sending_it(
+    parts: BotParts, maker: Maker, desk: Desk, sandbox: Sandbox, tmp_path: Path, point: str
+) -> None:
+    await finished(parts, maker, desk, ALICE)
+    # `after`: before it has recorded that the video arrived; `noted`: before the order's end.
+    await killed_at(point, parts, sandbox, tmp_path / "store")
+    parts.clock.ahead_s = UNCERTAIN_S + 1
+    async with delivering(parts):
+        await until(lambda: is_recorded(parts))
+    assert await results(desk)
+    await all_is_kept_for_an_hour_and_no_longer(parts, parts.services.clock())
+
+
+async def is_recorded(parts: BotParts) -> bool:
+    await hurry(parts.services.queues.client, DELIVER)
+    return not await parts.services.order_cards.all_unsettled()
+
+
+async def all_is_kept_for_an_hour_and_no_longer(parts: BotParts, now_s: float) -> None:
+    """The files of results go, though the results stay in the history."""
+    services, queues = parts.services, parts.services.queues
+    (entry,) = (await services.history.read(ALICE)).entries
+    # As after a restart: nothing but Redis and the store knows what is due.
+    outbox = Outbox(queues, [*DELIVERED_QUEUES, *queues.engine_queues])
+    cleaning = Cleaning(queues, outbox, services.retention)
+    await cleaning.sweep(now_s + 3600 - 600)
+    assert await services.store.exists(entry.key)
     await cleaning.sweep(now_s + 3600 + 60)
-    assert await stored_files(talk.parts) == []
-
-
-async def _is_settled(talk: Talk) -> bool:
-    return not await talk.parts.services.order_cards.all_unsettled()
+    assert await stored_files(parts) == []
