@@ -206,6 +206,7 @@ class PersonalDataStore:
             if folders:
                 await self._redis.zrem(EXPIRY_KEY, *folders)
             await self._delete_keys(data, left)
+            await self._delete_albums(data.person_id)
             await self._delete_members(data, left)
             await self._delete_reports(data.person_id)
         await services.people.forget(data.person_id)
@@ -220,23 +221,27 @@ class PersonalDataStore:
         for pattern in (conversation_key("*", person_id), asked_report_key("*", person_id)):
             keys |= {str(key) async for key in redis.scan_iter(pattern, count=_BATCH)}
         # What is stored about orders and deliveries has their ids in its name.
-        every = {str(key) async for key in redis.scan_iter("animato:*", count=_BATCH)}
-        keys |= {key for key in every if names_any(names, key)}
+        async for key in redis.scan_iter("animato:*", count=_BATCH):
+            if names_any(names, str(key)):
+                keys.add(str(key))
         async for key in redis.scan_iter(shown_key("*", "*"), count=_BATCH):
             if str(await redis.get(key)) in data.draft_ids:
                 keys.add(str(key))
         async for key in redis.scan_iter(failed_update_key("*"), count=_BATCH):
             if _is_from(person_id, str(await redis.get(key))):
                 keys.add(str(key))
-        async for key in redis.scan_iter(album_key("*"), count=_BATCH):
-            parts: Any = await redis.hvals(key)
-            if any(_field(part, "person") == person_id for part in parts):
-                keys.add(str(key))
-                await redis.zrem(DUE_ALBUMS, str(key).removeprefix(album_key("")))
         for ref in left:
             keys -= {cancel_key(ref.job_id)}
         keys = {key for key in keys if not key.startswith(forgotten_key(""))}
         await redis.delete(*sorted(keys))
+
+    async def _delete_albums(self, person_id: int) -> None:
+        """Delete the albums that the person has sent."""
+        async for key in self._redis.scan_iter(album_key("*"), count=_BATCH):
+            parts: Any = await self._redis.hvals(key)
+            if any(_field(part, "person") == person_id for part in parts):
+                await self._redis.zrem(DUE_ALBUMS, str(key).removeprefix(album_key("")))
+                await self._redis.delete(key)
 
     async def _delete_members(self, data: PersonalData, left: list[JobRef]) -> None:
         """Delete what names the person's orders in keys about others, too."""

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
-from jobs.queues.keys import report_key
+from jobs.queues.keys import report_key, reported_key
 from sandbox.server import Sandbox
 from tests.integration.bot.running import until
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
@@ -94,13 +95,22 @@ async def test_orders_files_forms_and_reports_of_the_person_go_and_those_of_othe
         return has_label and any("document" in one and "animation" not in one for one in said)
 
     await until(have_come)
+    assert await who_has_reported(client) == {str(ALICE), str(BOB)}
     await forgotten(served_bot, BOB)
+    assert await who_has_reported(client) <= {str(ALICE)}
     await served_bot.shows("reports of your videos stay for 30 days", BOB)
     assert [one["message_id"] for one in await served_bot.said(FAMILY)] == before
     about = set(await keys_about(client, BOB))
     (left,) = about - kept_of(BOB)
     assert left.startswith(report_key(""))  # Alice's report of his video
     assert '"reporter_id":7' in str(await client.get(left))
+
+
+async def who_has_reported(client: Redis) -> set[str]:
+    found: set[str] = set()
+    async for key in client.scan_iter(reported_key("*")):
+        found |= {str(one) for one in await client.smembers(key)}
+    return found
 
 
 async def test_question_for_consent_in_a_group_goes(served_bot: ServedBot) -> None:
