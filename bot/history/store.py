@@ -106,6 +106,8 @@ class HistoryStore:
         self._redis = redis
         self._url = url
         self._records = RecordStore(redis, url, History.read, History, kept_s=KEPT_S)
+        # Does not begin a history anew that was deleted meanwhile.
+        self._known = RecordStore(redis, url, History.read, kept_s=KEPT_S)
         self._clock = clock
 
     async def read(self, person: int) -> History:
@@ -136,7 +138,7 @@ class HistoryStore:
                 )
             )
 
-        await self._records.change(history_key(person), changed)
+        await self._known.change(history_key(person), changed)
 
     async def remove(self, person: int, order_id: str) -> None:
         """Remove a result."""
@@ -145,7 +147,7 @@ class HistoryStore:
             left = tuple(one for one in history.entries if one.order_id != order_id)
             return History(entries=left)
 
-        await self._records.change(history_key(person), removed)
+        await self._known.change(history_key(person), removed)
 
     async def forget(self, person: int) -> None:
         """Forget all results of a person."""

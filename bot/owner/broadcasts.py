@@ -162,7 +162,7 @@ class Broadcasts:
             await self._services.messenger.send(ChatTarget(person_id), content)
         except (Forbidden, BadRequest) as error:
             log.info("a person cannot be reached: %s", type(error).__name__)
-            await self._services.people.change(person_id, has_blocked=True)
+            await self._services.people.change_known(person_id, has_blocked=True)
             return "blocked"
         except (TelegramError, ChatBusy) as error:
             log.warning("a message may not have arrived: %s", type(error).__name__)

@@ -8,12 +8,14 @@ from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import Button, MessageContent
+from bot.history.store import KEPT_S
 from bot.record_store import BotRecord, RecordStore
 from bot.texts import Texts, msgid
 from jobs.connection import queue_errors
 from jobs.queues.keys import asked_report_key, report_key, reported_key
 
-_KEPT_S = 30 * 86_400
+# As long as the result is in its person's history. /privacy says so.
+_KEPT_S = KEPT_S
 _QUESTION_KEPT_S = 3600
 _SEPARATOR = ":"
 
