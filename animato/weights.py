@@ -57,6 +57,10 @@ def fetch(store: WeightsStore, arguments: argparse.Namespace) -> None:
     wanted = [
         file for name in arguments.names or [_DEFAULT] for file in store.catalogue.named(name)
     ]
+    missing = [file for file in dict.fromkeys(wanted) if store.state_of(file) == "not there"]
+    if len(missing) > 1:
+        total_mb = sum(file.probable_bytes for file in missing) / 1e6
+        store.say(f"{len(missing)} files to download, {total_mb:.0f} MB together")
     for file in dict.fromkeys(wanted):
         sys.stdout.write(f"{store.fetch(file)}\n")
 

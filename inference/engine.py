@@ -106,7 +106,6 @@ class Engine(ABC):
         credits: authors and licence.
         preference: `auto` chooses the engine with the highest number whose needs are met and whose
             files are there. An engine with 0 is not offered, and used only by name (for tests).
-        cpu_preference: the same on a machine without a GPU; None: it is the same there.
         label: the sentence under a result that says how it was made.
         digital_source_type: the IPTC term for how a result was made.
         options: the fields of `EngineOptions` that it supports.
@@ -122,7 +121,6 @@ class Engine(ABC):
     button: ClassVar[str] = ""
     credits: ClassVar[str] = ""
     preference: ClassVar[int] = 1
-    cpu_preference: ClassVar[int | None] = None
     options: ClassVar[frozenset[str]] = frozenset()
     evaluates_motions: ClassVar[bool] = True
     max_faces: ClassVar[int] = 1
@@ -135,18 +133,13 @@ class Engine(ABC):
         self.still_faces: tuple[Face, ...] = ()
 
     @classmethod
-    def preference_on(cls, device: str) -> int:
-        """Return the preference where networks compute on a device, see `EngineOptions`.
+    def preference_on(cls, device: str) -> int:  # noqa: ARG003 - for engines that need a GPU
+        """Return the preference where networks compute on a device, as in `EngineOptions`.
 
         Raises:
             DeviceUnavailable: it does not exist, and makes a difference.
         """
-        if cls.cpu_preference is None:
-            return cls.preference
-        # It loads torch, which takes seconds, and is not there without the extra.
-        from inference.device import choose_device  # noqa: PLC0415
-
-        return cls.cpu_preference if choose_device(device).type == "cpu" else cls.preference
+        return cls.preference
 
     @classmethod
     def info(cls) -> EngineInfo:

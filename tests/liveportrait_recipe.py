@@ -166,12 +166,13 @@ def uint8_picture(name: str, height: int, width: int) -> npt.NDArray[np.uint8]:
 def keypoints(name: str, count: int = 1, spread: float = 0.35) -> Floats:
     """Implicit keypoints (count, 21, 3), z flatter."""
     drawn = chance(name).standard_normal((count, 21, 3)) * spread * np.array([1, 1, 0.4])
-    return np.clip(drawn, -0.9, 0.9).astype(np.float32)
+    return np.asarray(np.clip(drawn, -0.9, 0.9), np.float32)
 
 
 def vector(name: str, shape: Sequence[int], scale: float = 1.0) -> Floats:
     """Normally distributed numbers."""
-    return np.asarray(scale * chance(name).standard_normal(tuple(shape)), np.float32)
+    drawn: Floats = np.asarray(scale * chance(name).standard_normal(tuple(shape)), np.float32)
+    return drawn
 
 
 def network_inputs() -> dict[str, Floats]:

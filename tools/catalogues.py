@@ -27,12 +27,16 @@ def languages(folder: Path = LOCALES) -> list[str]:
 
 
 def read_catalogue(language: str, folder: Path = LOCALES) -> Catalog:
-    """Return a language's catalogue; an empty one if there is none."""
+    """Return a language's catalogue; an empty one if there is none.
+
+    Raises:
+        PoFileError: it is not readable, such as after a merge with conflicts.
+    """
     path = folder / language / CATALOGUE
     if not path.exists():
         return Catalog(locale=language)
     with path.open("rb") as file:
-        return read_po(file, locale=language)
+        return read_po(file, locale=language, abort_invalid=True)
 
 
 def updated(catalogue: Catalog, messages: Iterable[Message]) -> Catalog:

@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Iterator
 
+from babel.messages.pofile import PoFileError
+
 from bot.texts import DEFAULT_LANGUAGE
 from jobs.templates import Catalogue
 from tools.catalogues import languages, read_catalogue, updated, write_catalogue
@@ -37,7 +39,12 @@ def _problems() -> Iterator[str]:
     yield from problems_of_english(found.messages)
     for language in known:
         yield from problems_of_code(language)
-        yield from problems_of(language, read_catalogue(language), found.messages)
+        try:
+            catalogue = read_catalogue(language)
+        except PoFileError as error:
+            yield f"{language}: {error}"
+        else:
+            yield from problems_of(language, catalogue, found.messages)
     for template in Catalogue.load():
         yield from problems_of_titles(template, (DEFAULT_LANGUAGE, *known))
 

@@ -54,7 +54,8 @@ class ResultButtons:
                 return (*self._more_rows(_), (self._turn(_("« Back"), ResultPage.SHORT),))
             case ResultPage.FORMS:
                 order = self.card.order
-                forms = form_rows(order.draft, order.number, _, has_face=not self._is_of_several)
+                has_face = not self._is_of_several and order.wish.face_count == 1
+                forms = form_rows(order.draft, order.number, _, has_face=has_face)
                 return (*forms, (self._turn(_("« Back"), ResultPage.MORE),))
         share = (share_button(self.card.title, _),) if self.can_share else ()
         first = (*share, self._turn(_("⋯ More"), ResultPage.MORE))

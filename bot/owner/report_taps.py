@@ -15,6 +15,7 @@ from telegram.error import BadRequest, Forbidden
 from bot.callback_data import ButtonData
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage, ChatBusy, ChatTarget, MessageContent
+from bot.gateway.update_processor import release_if_allowed
 from bot.gateway.updates import IncomingTap, TapAnswer
 from bot.orders.ordering import Ordering
 from bot.orders.result_files import ResultFiles, ResultGone
@@ -105,7 +106,8 @@ class ReportTaps:
         report = await self._report(tap, draft, number, message_id)
         report = report.model_copy(update={"reason": Reason(name)})
         text = self._services.texts("Thank you. The owner of this bot will get your report.")
-        return TapAnswer(text, is_alert=True, then=partial(self._tell, report, tap))
+        tell = partial(self._tell, report, tap)
+        return TapAnswer(text, is_alert=True, then=tell, only_shows=True)
 
     async def _report(self, tap: IncomingTap, draft: Draft, number: int, message_id: int) -> Report:
         """Return the report, without its reason."""
@@ -159,6 +161,7 @@ class ReportTaps:
                         try:
                             await messenger.send_video(target, video, content)
                         except ChatBusy as busy:
+                            release_if_allowed()  # the group need not wait
                             await asyncio.sleep(max(_LEAST_PAUSE_S, busy.wait_s))
                         else:
                             return

@@ -77,7 +77,6 @@ class FommEngine(Engine):
         "research and carry no licence of their own"
     )
     preference = 20
-    cpu_preference = 5
     digital_source_type = (
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     )
@@ -99,6 +98,13 @@ class FommEngine(Engine):
         self._config = FommConfig.load(self._config_path)
         # Must run before torch is imported.
         let_threads_sleep()
+
+    @classmethod
+    def preference_on(cls, device: str) -> int:
+        """Return the preference; without a GPU, it comes after engines without networks."""
+        from inference.device import choose_device  # noqa: PLC0415 - it loads torch
+
+        return 5 if choose_device(device).type == "cpu" else cls.preference
 
     @classmethod
     def unmet_needs(cls) -> tuple[str, ...]:

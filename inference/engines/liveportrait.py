@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from inference.liveportrait.networks import Networks
     from inference.weights.store import WeightsStore
 
-# Frames at a time: one would leave a GPU idle, and more than a core each only wait on a CPU.
-_BATCH = {"cpu": 2, "cuda": 16}
 _OWN_OPTIONS = frozenset(MotionOptions.__dataclass_fields__)
 
 
@@ -51,12 +49,11 @@ class LivePortraitEngine(Engine):
     """Animates faces with the networks."""
 
     name = "liveportrait"
-    title = "LivePortrait: the liveliest faces, 512 px, for a GPU; minutes for each second without"
+    title = "LivePortrait: the liveliest faces, 512 px; made for a GPU, slow without one"
     label = "Made with AI: a neural network animated the face"
     button = "Liveliest"
     credits = "LivePortrait (Guo et al. 2024, Kuaishou), code and weights under the MIT licence"
     preference = 30
-    cpu_preference = 4
     digital_source_type = (
         "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     )
@@ -71,6 +68,13 @@ class LivePortraitEngine(Engine):
         self._looked: tuple[Picture, tuple[Face, ...], list[_Place]] | None = None
         # Must run before torch is imported.
         let_threads_sleep()
+
+    @classmethod
+    def preference_on(cls, device: str) -> int:
+        """Return the preference; without a GPU, it comes after engines without networks."""
+        from inference.device import choose_device  # noqa: PLC0415 - it loads torch
+
+        return 4 if choose_device(device).type == "cpu" else cls.preference
 
     @classmethod
     def unmet_needs(cls) -> tuple[str, ...]:
@@ -139,7 +143,7 @@ class LivePortraitEngine(Engine):
 
     def _squares(self, points: Sequence[Floats]) -> Iterator[list[Picture]]:
         """Batches of each face's frames, (B, 512, 512, 3)."""
-        size = _BATCH.get(self._networks.device.type, 1)
+        size = self._networks.batch_size
         for first in range(0, len(points[0]), size):
             part = slice(first, first + size)
             yield [

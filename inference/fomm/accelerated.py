@@ -15,18 +15,19 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from inference.fomm.generator import Generator
 from inference.fomm.keypoint_detector import KeypointDetector
-from inference.neural.blocks import ResBlock, SameBlock, UpBlock
-from inference.neural.winograd import WinogradResBlock, is_worth_it
+from inference.neural.blocks import ResBlock, UpBlock
+from inference.neural.folding import fold_norms, scale_and_shift
+from inference.neural.picture_conv import TiledConv, is_worth_it
 
 
 def accelerated_detector(plain: KeypointDetector) -> KeypointDetector:
     """Return a faster copy of the detector, float32."""
     fast = copy.deepcopy(plain).eval()
-    _accelerate_blocks(fast)
+    fold_norms(fast)
+    _replace_up_blocks(fast)
     _lay_out_channels_last(fast)
     return fast
 
@@ -42,7 +43,8 @@ def accelerated_generator(
         uses_winograd: whether the bottleneck uses Winograd convolutions, for CPUs.
     """
     fast = copy.deepcopy(plain).eval()
-    _accelerate_blocks(fast)
+    fold_norms(fast)
+    _replace_up_blocks(fast)
     motion = fast.dense_motion_network
     motion.hourglass = nn.Sequential(_InPrecision(dtype), motion.hourglass.to(dtype))
     motion.mask.to(dtype)
@@ -81,7 +83,7 @@ class TransposedUpBlock(nn.Module):
 
 
 class WinogradBottleneck(nn.Module):
-    """The residual blocks, picture by picture: (B, C, h, w) float32 -> the same in `dtype`.
+    """The residual blocks: (B, C, h, w) float32 -> the same in `dtype`.
 
     Args:
         blocks: with folded second norms.
@@ -91,13 +93,39 @@ class WinogradBottleneck(nn.Module):
     def __init__(self, blocks: list[ResBlock], dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
-        self.blocks = nn.Sequential(*(_winograd_block(block, dtype) for block in blocks))
+        self.blocks = nn.Sequential(*(WinogradResBlock(block, dtype) for block in blocks))
 
     def forward(self, features: Tensor) -> Tensor:
         """See the class."""
-        pictures = features.permute(0, 2, 3, 1).contiguous().unbind()
-        done = torch.stack([self.blocks(picture) for picture in pictures])
-        return done.to(self.dtype).permute(0, 3, 1, 2)
+        pictures = self.blocks(features.permute(0, 2, 3, 1).contiguous())
+        return cast(Tensor, pictures.to(self.dtype).permute(0, 3, 1, 2))
+
+
+class WinogradResBlock(nn.Module):
+    """A `ResBlock` of pictures (B, h, w, C) float32 -> the same; the sum stays float32.
+
+    Args:
+        block: its second norm is folded into its first convolution.
+        dtype: of the products.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, block: ResBlock, dtype: torch.dtype) -> None:
+        super().__init__()
+        # It cannot be folded, because a relu follows it.
+        scale, shift = scale_and_shift(cast(nn.BatchNorm2d, block.norm1))
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
+        self.conv1 = TiledConv(block.conv1, dtype)
+        self.conv2 = TiledConv(block.conv2, dtype)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """See the class."""
+        hidden = torch.addcmul(self.shift, pictures, self.scale).relu_()
+        hidden = self.conv1(hidden).relu_()
+        return cast(Tensor, self.conv2(hidden)).add_(pictures)
 
 
 class ColumnConv(nn.Module):
@@ -139,19 +167,13 @@ class _InPrecision(nn.Module):
         return x.to(self.dtype, memory_format=torch.channels_last)
 
 
-def _accelerate_blocks(module: nn.Module) -> None:
-    """Fold norms and replace up blocks, in place."""
+def _replace_up_blocks(module: nn.Module) -> None:
+    """Replace up blocks, in place."""
     for name, child in module.named_children():
-        if isinstance(child, SameBlock):
-            child.conv = fuse_conv_bn_eval(child.conv, cast(nn.BatchNorm2d, child.norm))
-            child.norm = nn.Identity()
-            if isinstance(child, UpBlock):
-                setattr(module, name, TransposedUpBlock(child))
-        elif isinstance(child, ResBlock):
-            child.conv1 = fuse_conv_bn_eval(child.conv1, cast(nn.BatchNorm2d, child.norm2))
-            child.norm2 = nn.Identity()
+        if isinstance(child, UpBlock):
+            setattr(module, name, TransposedUpBlock(child))
         else:
-            _accelerate_blocks(child)
+            _replace_up_blocks(child)
 
 
 def _lay_out_channels_last(module: nn.Module) -> None:
@@ -159,11 +181,3 @@ def _lay_out_channels_last(module: nn.Module) -> None:
     for kernel in module.parameters():
         if kernel.dim() == 4:
             kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
-
-
-def _winograd_block(block: ResBlock, dtype: torch.dtype) -> WinogradResBlock:
-    norm = cast(nn.BatchNorm2d, block.norm1)
-    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
-    scale = norm.weight / torch.sqrt(variance + norm.eps)
-    shift = norm.bias - mean * scale
-    return WinogradResBlock(scale.detach(), shift.detach(), block.conv1, block.conv2, dtype)

@@ -4,14 +4,10 @@ Tensors do not leave this module.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
-from threading import RLock
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,19 +21,17 @@ from inference.fomm.generator import EncodedSource, Generator
 from inference.fomm.keypoint_detector import KeypointDetector
 from inference.fomm.loading import load_networks
 from inference.motion import Keypoints
+from inference.neural.computing import Computing, are_finite
 from inference.neural.precision import choose_dtype
 from jobs.errors import EngineFailed
 
 log = logging.getLogger(__name__)
 
 Picture = npt.NDArray[np.uint8]
-Result = TypeVar("Result")
 
 # Batch sizes. On a CPU, the decoder processes one picture per core, so the batch has at least one
 # for each.
 _BATCH = {"cpu": 8, "mps": 8, "cuda": 16}
-# Read at import: `set_num_threads` in one thread affects new threads.
-_CORE_COUNT = torch.get_num_threads()
 
 
 @dataclass(frozen=True)
@@ -73,31 +67,27 @@ class FommModel:
     ) -> None:
         self.device = device
         self.dtype = dtype
-        self.batch_size = _BATCH.get(device.type, 8)
-        if device.type == "cpu":
-            self.batch_size = _CORE_COUNT * ceil(self.batch_size / _CORE_COUNT)
+        self._computing = Computing("fomm", device, _BATCH.get(device.type, 8))
         self._plain = generator
-        # Batch size and precision may change during a render.
-        self._busy = RLock()
-        self._one_core_each: ThreadPoolExecutor | None = None
-        if device.type == "cpu":
-            self._one_core_each = ThreadPoolExecutor(
-                _CORE_COUNT, "decoder", initializer=torch.set_num_threads, initargs=(1,)
-            )
         self._detector = accelerated_detector(detector).to(device)
         self._generator = self._in_precision(dtype)
 
+    @property
+    def batch_size(self) -> int:
+        """How many frames are rendered together."""
+        return self._computing.batch_size
+
     def detect(self, pictures: npt.NDArray[np.floating] | Picture) -> Keypoints:
         """Detect the keypoints of (B, H, W, 3) RGB pictures, uint8, or floating in [0, 1]."""
-        with self._computing():
-            found = self._in_batches(
+        with self._computing.session():
+            found = self._computing.in_batches(
                 len(pictures), lambda part: self._detector(self._tensor(pictures[part]))
             )
             return Keypoints.joined([_array(keypoints) for keypoints in found])
 
     def source(self, picture: npt.NDArray[np.floating] | Picture) -> Source:
         """Prepare a photo's crop (H, W, 3) RGB, uint8 or floating in [0, 1]."""
-        with self._computing():
+        with self._computing.session():
             encoded = self._generator.encode(self._tensor(picture[None]))
         return Source(self.detect(picture[None]), encoded)
 
@@ -109,7 +99,7 @@ class FommModel:
         Raises:
             EngineFailed: a frame contains NaN or infinity even in float32.
         """
-        with self._computing():
+        with self._computing.session():
             frames = [
                 as_uint8(prediction).cpu().numpy()
                 for prediction in self._predicted(source, driving)
@@ -118,7 +108,7 @@ class FommModel:
 
     def predict(self, source: Source, driving: Keypoints) -> npt.NDArray[np.float32]:
         """Like `render`, but not rounded: (B, H, W, 3) float32 in [0, 1]."""
-        with self._computing():
+        with self._computing.session():
             return np.concatenate(
                 [prediction.cpu().numpy() for prediction in self._predicted(source, driving)]
             )
@@ -126,14 +116,14 @@ class FommModel:
     def _predicted(self, source: Source, driving: Keypoints) -> list[Tensor]:
         """Batches of finite predictions (B, H, W, 3) on the device."""
         predictions = list(self._predict_in_batches(source, driving))
-        if _are_finite(predictions):
+        if are_finite(predictions):
             return predictions
         if self.dtype != torch.float32:
             log.warning("a frame in %s is not finite: switching to float32", self.dtype)
             self.dtype = torch.float32
             self._generator = self._in_precision(self.dtype)
             predictions = list(self._predict_in_batches(source, driving))
-        if not _are_finite(predictions):
+        if not are_finite(predictions):
             raise EngineFailed(name="fomm", reason="a frame contains NaN or infinity")
         return predictions
 
@@ -144,54 +134,10 @@ class FommModel:
             driving_kp = self._keypoint_tensors(driving[part])
             motion = self._generator.motion(source.encoded, source_kp, driving_kp)
             features = self._generator.warped(source.encoded, motion)
-            return self._decoded(features).permute(0, 2, 3, 1).contiguous()
+            pictures = self._computing.one_core_each(self._generator.decode, features)
+            return pictures.permute(0, 2, 3, 1).contiguous()
 
-        yield from self._in_batches(len(driving), predict)
-
-    def _decoded(self, features: Tensor) -> Tensor:
-        """The predictions (B, 3, H, W) of the warped features."""
-        if self._one_core_each is None or len(features) == 1:
-            return self._generator.decode(features)
-        # One picture per core: cores need not synchronise after every layer.
-        pictures = self._one_core_each.map(self._decode_one, torch.split(features, 1))
-        return torch.cat(list(pictures))
-
-    @torch.inference_mode()
-    def _decode_one(self, features: Tensor) -> Tensor:
-        return self._generator.decode(features)
-
-    @contextmanager
-    def _computing(self) -> Iterator[None]:
-        """Compute on all cores, whichever thread runs the block."""
-        with self._busy, torch.inference_mode(), _exact_convolutions():
-            torch.set_num_threads(_CORE_COUNT)
-            yield
-
-    def _in_batches(self, count: int, work: Callable[[slice], Result]) -> Iterator[Result]:
-        """Apply `work` to `count` items in batches, which shrink if memory runs out."""
-        start = 0
-        while start < count:
-            part = slice(start, start + self.batch_size)
-            result = None
-            try:
-                result = work(part)
-            except RuntimeError as error:
-                if not _is_lack_of_memory(error):
-                    raise
-                if self.batch_size == 1:
-                    reason = (
-                        f"{self.device} has too little memory for a single frame; --cpu has more"
-                    )
-                    raise EngineFailed(name="fomm", reason=reason) from error
-            # Outside the handler: the exception keeps tensors alive.
-            if result is None:
-                self.batch_size //= 2
-                log.warning("the device is out of memory: batch size is now %d", self.batch_size)
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
-                continue
-            yield result
-            start = part.stop
+        yield from self._computing.in_batches(len(driving), predict)
 
     def _in_precision(self, dtype: torch.dtype) -> Generator:
         fast = accelerated_generator(self._plain, dtype, uses_winograd=self.device.type == "cpu")
@@ -228,23 +174,6 @@ def load_model(
     model = FommModel(detector, generator, place, choose_dtype(precision, place))
     log.info("computing on %s in %s", place, model.dtype)
     return model, weights_hash
-
-
-def _is_lack_of_memory(error: RuntimeError) -> bool:
-    # mps, cuBLAS and cuDNN have no exception class for it.
-    message = str(error)
-    is_known = isinstance(error, torch.OutOfMemoryError)
-    return is_known or "out of memory" in message or "ALLOC_FAILED" in message
-
-
-def _exact_convolutions() -> AbstractContextManager[None]:
-    """Disable TensorFloat-32, whose 10-bit mantissa shifts keypoints."""
-    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    return flags
-
-
-def _are_finite(predictions: list[Tensor]) -> bool:
-    return all(bool(prediction.isfinite().all()) for prediction in predictions)
 
 
 def as_uint8(predictions: Tensor) -> Tensor:

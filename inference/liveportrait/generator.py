@@ -11,7 +11,7 @@ from inference.neural.blocks import doubled
 MIDDLE_BLOCKS = 6
 _CONDITION = 256
 _HIDDEN = 128
-_SLOPE = 0.2
+SLOPE = 0.2
 
 
 class Generator(nn.Module):
@@ -33,7 +33,7 @@ class Generator(nn.Module):
             maps = self.get_submodule(f"G_middle_{index}")(maps, features)
         maps = self.up_0(doubled(maps), features)
         maps = self.up_1(doubled(maps), features)
-        pictures = functional.pixel_shuffle(self.conv_img(functional.leaky_relu(maps, _SLOPE)), 2)
+        pictures = functional.pixel_shuffle(self.conv_img(functional.leaky_relu(maps, SLOPE)), 2)
         return pictures.float().sigmoid()
 
 
@@ -54,8 +54,8 @@ class SpadeBlock(nn.Module):
 
     def forward(self, maps: Tensor, condition: Tensor) -> Tensor:
         """Return (B, out, H, W) for maps (B, in, H, W) and the condition at any size."""
-        hidden = self.conv_0(functional.leaky_relu(self.norm_0(maps, condition), _SLOPE))
-        hidden = self.conv_1(functional.leaky_relu(self.norm_1(hidden, condition), _SLOPE))
+        hidden = self.conv_0(functional.leaky_relu(self.norm_0(maps, condition), SLOPE))
+        hidden = self.conv_1(functional.leaky_relu(self.norm_1(hidden, condition), SLOPE))
         shortcut = self.conv_s(self.norm_s(maps, condition)) if self.has_shortcut else maps
         return cast(Tensor, shortcut + hidden)
 
@@ -79,25 +79,27 @@ class Spade(nn.Module):
 
 
 class SpectralConv(nn.Module):
-    """A convolution whose weight is divided by its spectral norm; `folded` is what runs."""
+    """A convolution whose weight is divided by its spectral norm."""
 
     def __init__(
         self, in_features: int, out_features: int, kernel_size: int, *, bias: bool = True
     ) -> None:
         super().__init__()
         shape = (out_features, in_features, kernel_size, kernel_size)
-        self.padding = kernel_size // 2
         self.weight_orig = nn.Parameter(torch.empty(shape))
         self.bias = nn.Parameter(torch.empty(out_features)) if bias else None
         self.register_buffer("weight_u", torch.empty(out_features))
         self.register_buffer("weight_v", torch.empty(in_features * kernel_size**2))
 
-    @property
-    def weight(self) -> Tensor:
-        """The weight, divided by u . (W v) without another power iteration."""
+    def folded(self) -> nn.Conv2d:
+        """Return the convolution; its weight is divided by u . (W v), as stored."""
+        out, channels, size, _ = self.weight_orig.shape
         u, v = cast(Tensor, self.weight_u), cast(Tensor, self.weight_v)
-        return self.weight_orig / torch.dot(u, self.weight_orig.flatten(1) @ v)
+        conv = nn.Conv2d(channels, out, size, padding=size // 2, device="meta")
+        weight = self.weight_orig / torch.dot(u, self.weight_orig.flatten(1) @ v)
+        conv.weight, conv.bias = nn.Parameter(weight.detach()), self.bias
+        return conv
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H, W)."""
-        return functional.conv2d(maps, self.weight, self.bias, padding=self.padding)
+        return cast(Tensor, self.folded()(maps))

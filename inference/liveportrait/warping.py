@@ -54,15 +54,15 @@ class WarpingNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.dense_motion_network = DenseMotionNetwork()
-        self.third = _LeakyBlock(CHANNELS * DEPTH, 256)
+        self.third: nn.Module = LeakyBlock(CHANNELS * DEPTH, 256)
         self.fourth = nn.Conv2d(256, 256, kernel_size=1)
 
     def forward(self, source: SourceState, driving: Tensor) -> Tensor:
         """See the class."""
         motion: DenseMotion = self.dense_motion_network(source, driving)
         volumes = sampled(source.feature, motion.deformation)
-        features = cast(Tensor, self.fourth(self.third(volumes.flatten(1, 2))))
-        return features * motion.occlusion_map
+        maps = volumes.flatten(1, 2).to(self.fourth.weight.dtype)
+        return cast(Tensor, self.fourth(self.third(maps))).float() * motion.occlusion_map
 
     def prepare(self, feature: Tensor, keypoints: Tensor) -> SourceState:
         """Compute what depends on the photo only: its volume and its keypoints (1, 21, 3)."""
@@ -76,17 +76,21 @@ class DenseMotionNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        # Of the hourglass; everything else is float32.
+        self.dtype = torch.float32
         in_features = FIELDS * (_COMPRESSED + 1)
         self.compress = nn.Conv3d(CHANNELS, _COMPRESSED, kernel_size=1)
         self.norm: nn.Module = nn.BatchNorm3d(_COMPRESSED)
-        self.hourglass = Hourglass3d(32, in_features, blocks=5, maximum=1024)
-        features = self.hourglass.out_features
+        hourglass = Hourglass3d(32, in_features, blocks=5, maximum=1024)
+        self.hourglass: nn.Module = hourglass
+        features = hourglass.out_features
         self.mask: nn.Module = nn.Conv3d(features, FIELDS, kernel_size=7, padding=3)
         self.occlusion: nn.Module = nn.Conv2d(features * DEPTH, 1, kernel_size=7, padding=3)
 
     def forward(self, source: SourceState, driving: Tensor) -> DenseMotion:
         """Compute the dense motion for driving keypoints (B, 21, 3)."""
-        features = self.hourglass(self.candidates(source, driving))
+        candidates = self.candidates(source, driving).to(self.dtype)
+        features = self.hourglass(candidates)
         mask = self.mask(features).float().softmax(dim=1)
         # The sum of mask * motion: all motions are the identity plus a shift, the first one's is 0.
         shifts = source.keypoints - driving
@@ -132,27 +136,36 @@ class _Decoder3d(Decoder):
         return functional.relu(cast(Tensor, self.norm(self.conv(super().forward(outputs)))))
 
 
-class _LeakyBlock(SameBlock):
+class LeakyBlock(SameBlock):
     """Convolution, norm, leaky relu."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
         return functional.leaky_relu(cast(Tensor, self.norm(self.conv(x))), 0.01)
 
 
 def coordinate_grid(like: Tensor) -> Tensor:
     """Return (D, H, W, 3): x, y, z of every voxel of (..., D, H, W), the corners at -1 and 1."""
-    z, y, x = (
+    grids = torch.meshgrid(*_axes(like), indexing="ij")
+    return torch.stack(grids[::-1], dim=-1)
+
+
+def _axes(like: Tensor) -> list[Tensor]:
+    """Coordinates along depth, height and width."""
+    return [
         2 * torch.arange(count, dtype=torch.float32, device=like.device) / (count - 1) - 1
         for count in like.shape[-3:]
-    )
-    grids = torch.meshgrid(z, y, x, indexing="ij")
-    return torch.stack(grids[::-1], dim=-1)
+    ]
 
 
 def heat_maps(keypoints: Tensor, like: Tensor) -> Tensor:
     """Return a Gaussian with maximum 1 at each keypoint: (B, K, 3) -> (B, K, D, H, W)."""
-    offsets = coordinate_grid(like) - keypoints[:, :, None, None, None]
-    return torch.exp(-0.5 * (offsets**2).sum(-1) / _VARIANCE)
+    # As a product of one for each axis.
+    x, y, z = (
+        torch.exp(-0.5 * (axis - keypoints[..., index, None]) ** 2 / _VARIANCE)
+        for index, axis in enumerate(reversed(_axes(like)))
+    )
+    return z[..., :, None, None] * y[..., None, :, None] * x[..., None, None, :]
 
 
 def sampled(volumes: Tensor, grid: Tensor) -> Tensor:

@@ -17,14 +17,19 @@ DTYPES = {
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return the dtype of that name; `auto` is the fastest one without visible differences.
 
-    That is float16 on cuda, bfloat16 on a CPU with native support, otherwise float32.
+    That is float16 on cuda, bfloat16 on a CPU with native support, otherwise float32. The GPUs
+    named GTX 16xx make black frames in float16, so they never compute in it.
     """
+    if device.type == "cuda" and name in ("auto", "float16"):
+        if "GTX 16" not in torch.cuda.get_device_name(device):
+            return torch.float16
+        if name == "float16":
+            log.warning("float16 gives black frames on this GPU: computing in float32")
+        return torch.float32
     if name != "auto":
         if name == "float16" and device.type == "cpu":
             log.warning("float16 is very slow on a CPU: float32 is faster")
         return DTYPES[name]
-    if device.type == "cuda":
-        return torch.float16
     if device.type == "cpu" and computes_in_bfloat16():
         return torch.bfloat16
     return torch.float32

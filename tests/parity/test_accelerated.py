@@ -11,19 +11,27 @@ pytest.importorskip("torch", reason="the extra neural is not installed")
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from inference.fomm.accelerated import (
     ColumnConv,
     TransposedUpBlock,
     WinogradBottleneck,
+    WinogradResBlock,
     accelerated_detector,
     accelerated_generator,
 )
 from inference.fomm.coordinates import KeypointTensors
 from inference.fomm.generator import Generator
 from inference.neural.blocks import ResBlock, UpBlock
+from inference.neural.picture_conv import (
+    AFTER_QUADRUPLED,
+    DOUBLED,
+    QUADRUPLED,
+    TiledConv,
+    is_worth_it,
+)
 from inference.neural.precision import computes_in_bfloat16
-from inference.neural.winograd import WinogradConv, WinogradResBlock, is_worth_it, matrix_product
 from tests.conftest import Require
 from tests.parity.golden_recipe import GOLDENS
 from tests.parity.networks import (
@@ -218,8 +226,8 @@ def test_winograd_convolution(in_features: int, out_features: int, size: tuple[i
     picture = torch.randn(*size, in_features, generator=chance())
     with torch.inference_mode():
         expected = conv(picture.permute(2, 0, 1)[None])[0].permute(1, 2, 0)
-        found = WinogradConv(conv, torch.float32)(picture)
-        rough = WinogradConv(conv, torch.bfloat16)(picture)
+        found = TiledConv(conv, torch.float32)(picture[None])[0]
+        rough = TiledConv(conv, torch.bfloat16)(picture[None])[0]
     assert found.dtype == rough.dtype == torch.float32
     assert found.is_contiguous()
     assert relative(found, expected) <= 1e-4
@@ -228,7 +236,8 @@ def test_winograd_convolution(in_features: int, out_features: int, size: tuple[i
 
 
 def test_winograd_takes_only_convolutions_that_it_can_do_and_that_gain() -> None:
-    assert is_worth_it(nn.Conv2d(64, 8, 3, padding=1))
+    assert is_worth_it(nn.Conv2d(64, 64, 3, padding=1))
+    assert not is_worth_it(nn.Conv2d(64, 31, 3, padding=1))
     assert not is_worth_it(nn.Conv2d(63, 64, 3, padding=1))
     assert not is_worth_it(nn.Conv2d(64, 64, 5, padding=1))
     assert not is_worth_it(nn.Conv2d(64, 64, 3))
@@ -245,14 +254,28 @@ def test_winograd_residual_block_with_and_without_its_bottleneck() -> None:
     picture = x[0].permute(1, 2, 0).contiguous()
     with torch.inference_mode():
         before = picture.clone()
-        found = inner(picture)
+        found = inner(picture[None])[0]
         expected = block(x)[0].permute(1, 2, 0)
     assert relative(found, expected) <= 1e-4
     assert torch.equal(picture, before)
 
 
-def test_matrix_product_is_the_product_with_the_transpose() -> None:
-    left, right = torch.randn(5, 7, generator=chance()), torch.randn(3, 7, generator=chance(1))
-    assert difference(matrix_product(left, right), left @ right.t()) <= 1e-6
-    # Other devices have no such operator.
-    assert matrix_product(left.to("meta"), right.to("meta")).shape == (5, 3)
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (40, 24)])
+def test_tiled_convolutions_of_enlarged_pictures(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    first, second = nn.Conv2d(7, 13, 3, padding=1), nn.Conv2d(13, 5, 3, padding=1)
+    x = torch.randn(2, 7, *size, generator=chance())
+    pictures = x.permute(0, 2, 3, 1)
+    with torch.inference_mode():
+        doubled = first(functional.interpolate(x, scale_factor=2))
+        found = TiledConv(first, torch.float32, DOUBLED)(pictures)
+        assert difference(found.permute(0, 3, 1, 2), doubled) <= 1e-5
+        quadrupled = first(functional.interpolate(x, scale_factor=4))
+        distinct = TiledConv(first, torch.float32, QUADRUPLED)(pictures)
+        found = TiledConv(second, torch.float32, AFTER_QUADRUPLED)(distinct)
+        expected = second(quadrupled)
+    rows, columns = (
+        [4 * index + part for index in range(side) for part in (0, 1, 3)] for side in size
+    )
+    assert difference(distinct.permute(0, 3, 1, 2), quadrupled[:, :, rows][..., columns]) <= 1e-5
+    assert relative(found.permute(0, 3, 1, 2), expected) <= 1e-4

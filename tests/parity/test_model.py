@@ -276,13 +276,17 @@ def test_sound_frames_stay_in_the_precision_that_was_asked_for() -> None:
 class Hardware:
     """A machine that has what it is told to have."""
 
-    def __init__(self, *, cuda: bool = False, mps: bool = False, **capabilities: bool) -> None:
+    def __init__(
+        self, *, cuda: bool = False, mps: bool = False, gpu: str = "", **capabilities: bool
+    ) -> None:
         self.has = {"cuda": cuda, "mps": mps}
+        self.gpu = gpu
         self.capabilities = capabilities
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: self.has["cuda"])
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: self.has["mps"])
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: self.gpu)
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: self.capabilities, raising=False)
 
 
@@ -331,6 +335,17 @@ def test_fastest_precision_of_the_device_is_chosen_unless_one_is_named(
     assert choose_dtype("float32", torch.device(device)) == torch.float32
     assert choose_dtype("bfloat16", torch.device(device)) == torch.bfloat16
     assert choose_dtype("float16", torch.device(device)) == torch.float16
+
+
+@pytest.mark.parametrize("name", ["auto", "float16"])
+def test_gpu_that_makes_black_frames_in_float16_computes_in_float32(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Hardware(gpu="NVIDIA GeForce GTX 1660 Ti").install(monkeypatch)
+    assert choose_dtype(name, torch.device("cuda")) == torch.float32
+    assert choose_dtype("bfloat16", torch.device("cuda")) == torch.bfloat16
+    Hardware(gpu="NVIDIA GeForce RTX 4090").install(monkeypatch)
+    assert choose_dtype(name, torch.device("cuda")) == torch.float16
 
 
 def test_torch_that_does_not_tell_what_the_processor_can_is_not_asked_for_bfloat16(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.gateway import rate_limiter
 from jobs.queues.admission import OrderLimits
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
@@ -18,6 +19,12 @@ valkey = servers.valkey
 machine_has_no_proxy = sandboxes.machine_has_no_proxy
 sandbox = sandboxes.sandbox
 desk = sandboxes.desk
+
+
+@pytest.fixture
+def quick_chats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Private chats have room for the next messages after a moment, in a bot that is served."""
+    monkeypatch.setattr(rate_limiter, "_PRIVATE", (3, 0.1))
 
 
 @pytest.fixture

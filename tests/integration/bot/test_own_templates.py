@@ -16,7 +16,7 @@ from tests.integration.bot.talk import labels, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.integration.bot.served_bot import ServedBot, serve_bot
 from tests.integration.bot.talk import labels, text_of
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 CONTACT = "The owner: @owner"
 
 

@@ -22,7 +22,7 @@ from tests.integration.bot.talk import labels, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk, Part
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 COMMANDS = [name for name, _ in owner_commands(ENGLISH)]
 # What an admin writes after some of them, so that they would do something.
 ARGUMENTS = {

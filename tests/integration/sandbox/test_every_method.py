@@ -64,6 +64,8 @@ async def introduces_itself(client: Client) -> None:
     command = types.BotCommand(command="start", description="Begin")
     assert await bot.set_my_commands(commands=[command])
     assert [each.command for each in await bot.get_my_commands()] == ["start"]
+    assert await bot.delete_my_commands()
+    assert list(await bot.get_my_commands()) == []
     assert (await bot.get_my_name()).name == "Animato"
     assert await bot.set_my_description(description="Brings portraits to life")
     assert (await bot.get_my_description()).description == "Brings portraits to life"

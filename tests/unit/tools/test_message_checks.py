@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
+from babel.messages.pofile import PoFileError
 
 from bot.translations import CATALOGUE
 from jobs.templates import Catalogue as Movements
@@ -114,6 +115,14 @@ def test_update_keeps_translations_and_drops_what_is_unused(tmp_path: Path) -> N
     # The same again changes nothing.
     write_catalogue(updated(read, [ORDERS, PLAIN, new]), "ru", tmp_path)
     assert (tmp_path / "ru" / CATALOGUE).read_text("utf-8") == before
+
+
+def test_catalogue_with_the_marks_of_a_merge_is_not_read(tmp_path: Path) -> None:
+    write_catalogue(catalogue(), "ru", tmp_path)
+    path = tmp_path / "ru" / CATALOGUE
+    path.write_text(path.read_text("utf-8") + "<<<<<<< HEAD\n", "utf-8")
+    with pytest.raises(PoFileError, match="misformatted"):
+        read_catalogue("ru", tmp_path)
 
 
 def test_shipped_translations_have_no_problems(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from bot.orders.order_cards import OrderCard
 from bot.orders.result_keyboard import ResultButtons, ResultPage, numbers_keyboard, share_button
 from bot.texts import ENGLISH
 from jobs.engines import EngineInfo
+from jobs.model import CropBox
 from jobs.show_all import MAX_TILES
 from jobs.wish import Movement
 from tests.unit.bot.cards import make_card, make_order
@@ -109,9 +110,12 @@ def test_round_forms_are_offered_for_a_single_face_only() -> None:
     ]
     assert forms[1][1].data == ButtonData(ButtonAction.FORM, "k3f9a2b1cd", 2, "sticker")
     nine = make_card(motion=Movement(templates=("nod", "wink")))
-    assert labels(ResultButtons(nine, 3).page(ResultPage.FORMS, ENGLISH))[:-1] == [
-        ["🎬 Video", "🖼 GIF file"]
-    ]
+    box = CropBox(left=0, upper=0, right=9, lower=9)
+    wish = make_order().wish.model_copy(update={"face_boxes": (box, box)})
+    for card in (nine, make_card(wish=wish)):
+        assert labels(ResultButtons(card, 3).page(ResultPage.FORMS, ENGLISH))[:-1] == [
+            ["🎬 Video", "🖼 GIF file"]
+        ]
 
 
 def test_numbers_of_all_movements_name_the_order_that_shows_them() -> None:

@@ -42,7 +42,7 @@ class Showing(NoNetworks):
     square gets as much brighter.
     """
 
-    device = SimpleNamespace(type="cpu")
+    batch_size = 2
     motion_sha256 = "5ee"
 
     def __init__(self) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.liveportrait.files import FILES, RETARGETING
 from inference.weights.catalogue import Digests, WeightsCatalogue, WeightsFile, digests_of
 from jobs.errors import UnknownWeights
 from jobs.weights_errors import BrokenWeightsCatalogue
@@ -41,6 +42,22 @@ def test_shipped_catalogue_knows_the_files_that_engines_need() -> None:
     assert [file.name for file in catalogue.named("face-alignment")] == ["s3fd", "2dfan4"]
     (vox,) = catalogue.with_file("vox-cpk.pth.tar")
     assert (vox.key, vox.size_bytes) == ("vox-cpk-abb41ab1", 728_766_691)
+
+
+def test_shipped_catalogue_has_the_five_files_of_liveportrait() -> None:
+    catalogue = WeightsCatalogue.load()
+    files = catalogue.named("liveportrait")
+    assert tuple(file.file for file in files) == FILES
+    assert sum(file.size_bytes or 0 for file in files) == 522_320_239
+    assert all(file.sha256 and len(file.mirrors) == 2 for file in files)
+    assert all("MIT" in file.licence for file in files)
+    assert catalogue.networks_in(RETARGETING) == (
+        "retarget_shoulder",
+        "retarget_mouth",
+        "retarget_eye",
+    )
+    assert catalogue.networks_in("appearance_feature_extractor.safetensors") == ()
+    assert catalogue.networks_in("anything.pth.tar") == ("generator", "kp_detector")
 
 
 def test_two_editions_share_a_name_and_only_the_one_with_a_hash_is_fetched() -> None:

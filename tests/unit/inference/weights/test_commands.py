@@ -72,6 +72,12 @@ def test_fetch_takes_vox_cpk_if_nothing_is_named() -> None:
         run("fetch", "vox-adv-cpk-author")
 
 
+def test_fetch_says_first_what_several_files_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(WeightsOffline, match=r"^liveportrait-appearance would"):
+        run("fetch", "liveportrait")
+    assert "5 files to download, 522 MB together\n" in capsys.readouterr().err
+
+
 def test_one_unknown_name_among_others_fetches_nothing() -> None:
     with pytest.raises(UnknownWeights, match="nix"):
         run("fetch", "vox-cpk", "nix")
