@@ -68,7 +68,7 @@ async def opened(talk: Talk, expected: str = "Your last videos") -> Message:
 
 
 async def turned(talk: Talk, message: Message, label: str, phrase: str) -> Message:
-    """The message after a tap, as soon as it says this."""
+    """The message after a tap, as soon as one of its lines begins with this."""
     await talk.tap(label, message)
 
     async def now() -> Message:
@@ -76,7 +76,7 @@ async def turned(talk: Talk, message: Message, label: str, phrase: str) -> Messa
         return found[0] if found else {}
 
     async def says() -> bool:
-        return phrase in text_of(await now())
+        return f"\n{phrase}" in f"\n{text_of(await now())}"
 
     await until(says)
     return await now()

@@ -274,7 +274,7 @@ async def test_person_who_wants_no_more_or_blocks_the_bot_is_left_out(
     await served_bot.says("/broadcast first", ADMIN)
     await served_bot.tap("Send", await served_bot.shows("to 2 people?", ADMIN), ADMIN)
     message = await served_bot.shows("first", ALICE)
-    answer = await served_bot.tap("No more", message, ALICE)
+    answer = await served_bot.tap("Stop these", message, ALICE)
     assert answer["text"].startswith("You will get no more of these messages.")
     await served_bot.shows("Sent.\n2 of 2 delivered", ADMIN)
     await served_bot.desk.post("block", user_id=BOB)
