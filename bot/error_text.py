@@ -67,10 +67,11 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
         "to say."
     ),
     UnsupportedSound: (
-        "I cannot hear anything in {name}. Send a voice message, or an OGG, MP3, M4A or WAV file."
+        "I cannot read {name} as a recording. Send a voice message, or an OGG, MP3, M4A or WAV "
+        "file."
     ),
     NoSound: "{name} has no sound. Send a voice message, or an audio file with a voice.",
-    SoundTooShort: "This recording is too short to be said. Send a longer one.",
+    SoundTooShort: "This recording is too short. Send a longer one.",
     SoundTooLong: (
         "This recording is longer than the {limit_s:g} s that I accept. Send a shorter one."
     ),
@@ -96,7 +97,7 @@ _IN_A_CHAT: dict[type[AnimatoError], str] = {
 }
 _OF_A_VOICE: dict[type[AnimatoError], str] = {
     MediaTooLarge: (
-        "{name} has {size_mb} MB, and I can take {limit_mb} MB at most. Send a shorter recording."
+        "{name} is {size_mb} MB, but I can accept at most {limit_mb} MB. Send a shorter recording."
     ),
 }
 _OF_A_CLIP: dict[type[AnimatoError], str] = {

@@ -10,6 +10,7 @@ code that it encloses. Messages are plain text, so that no name or file name can
 Babel extracts literal msgids from these calls. One that is kept elsewhere is marked with `msgid`.
 """
 
+import datetime as dt
 import gettext
 import string
 from collections.abc import Collection, Iterator, Mapping
@@ -18,6 +19,7 @@ from contextvars import ContextVar
 from functools import cache
 
 from babel import Locale
+from babel.dates import format_date, format_skeleton
 from babel.numbers import get_decimal_symbol
 
 DEFAULT_LANGUAGE = "en"
@@ -50,14 +52,26 @@ class Texts:
         chosen = self._current.ngettext(one, many, count)
         return self._formatter.format(chosen, count=count, **fields)
 
+    def date(self, when: dt.date) -> str:
+        """A date, such as Nov 30, 2026."""
+        return format_date(when, "medium", self._language)
+
+    def day(self, when: dt.date) -> str:
+        """A day of a month in numbers, such as 11/30."""
+        return format_skeleton("MMdd", when, locale=self._language)
+
+    @property
+    def _language(self) -> str:
+        language = current_language()
+        return language if language in self._translations else DEFAULT_LANGUAGE
+
     @property
     def _current(self) -> gettext.NullTranslations:
         return self._translations.get(current_language(), _ENGLISH)
 
     @property
     def _formatter(self) -> "_Formatter":
-        language = current_language()
-        return _formatter_of(language if language in self._translations else DEFAULT_LANGUAGE)
+        return _formatter_of(self._language)
 
 
 class _Formatter(string.Formatter):

@@ -69,7 +69,8 @@ class Commands:
             template = next((one for one in self._catalogue if one.name == name), None)
             if template is None:
                 text = _(
-                    "I do not know this movement. /templates lists all; or just send me a photo."
+                    "I do not know this movement. /templates lists all of them; or just send me a "
+                    "photo."
                 )
                 await self._say(incoming, text)
                 return

@@ -80,7 +80,7 @@ def thanks_content(_: Texts) -> MessageContent:
 
 def paused_text(_: Texts) -> str:
     """What is said before an order is refused for that reason."""
-    return _("⏸ The owner has paused new videos. You can choose already, and order later.")
+    return _("⏸ The owner has paused new videos. You can choose a movement now and order it later.")
 
 
 def looking_content(
@@ -166,7 +166,7 @@ def movement_content(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> M
     """Ask for the movement, below the warnings."""
     text = _("Which movement?")
     if draft.has_voice:
-        text = _("Shall it say this, or make a movement?")
+        text = _("Should the face say this, or make a movement?")
     elif draft.lead:
         text = _("Your clip, or another movement?")
     count = len(draft.face_boxes)

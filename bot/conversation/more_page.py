@@ -38,7 +38,7 @@ def draft_page(
         tuple(button(one.text, ButtonAction.OPTION, one.argument) for one in row)
         for row in variations(draft, None, offer, _)
     ]
-    lines = [_("These hold for the next videos of this photo.")]
+    lines = [_("These choices apply to your next videos of this photo.")]
     if draft.choices.strength != 1:
         percent = round(100 * draft.choices.strength)
         lines.append(_("Strength of the movement: {percent} %", percent=percent))

@@ -168,7 +168,7 @@ def check_size(file: MediaFile, size_bytes: int, limit_bytes: int) -> None:
 
 def _too_large(file: MediaFile, size_bytes: int, limit_bytes: int) -> MediaTooLarge:
     size_mb = max(size_bytes, limit_bytes + _MB // 10) / _MB
-    return MediaTooLarge(name=file.name, size_mb=f"{size_mb:.1f}", limit_mb=limit_bytes // _MB)
+    return MediaTooLarge(name=file.name, size_mb=round(size_mb, 1), limit_mb=limit_bytes // _MB)
 
 
 def name_in_store(name: str, default: str, revision: int) -> str:

@@ -27,7 +27,6 @@ from bot.orders.media_requests import request_media
 from bot.orders.result_files import ResultGone, fetch_thumbnail
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.services import Services
-from bot.texts import Texts
 from jobs.errors import AnimatoError, UnknownTemplate, UserError
 from jobs.media_jobs import MediaJob
 from jobs.media_tasks import Form, MakeForm
@@ -42,7 +41,13 @@ log = logging.getLogger(__name__)
 class FormRefused(UserError):
     """A chat refuses a result in this form, for example a person who takes no video messages."""
 
-    sentence = "This could not be sent here: {reason}. Try another form."
+    sentence = "Telegram does not allow me to send this here. Try another form."
+
+
+class FormTooLarge(FormRefused):
+    """Telegram takes no file as large as a result in this form."""
+
+    sentence = "This is too large to be sent here. Try another form."
 
 
 _SUFFIXES = {Form.GIF: "gif", Form.STICKER: "webm"}
@@ -243,7 +248,7 @@ class Forms:
                 if isinstance(refused.error, Forbidden):
                     raise refused.error from refused
                 log.warning("%s: its chat refuses it as %s: %s", entry.order_id, form, refused)
-                raise FormRefused(reason=_reason(refused, services.texts)) from refused
+                raise (FormTooLarge if refused.is_too_large else FormRefused) from refused
             if sent.file_id is not None and sent.is_document is (form in (Form.FILE, Form.GIF)):
                 await services.history.cache(sending.resend.person, entry, name, sent.file_id)
         if form in NO_CAPTION:
@@ -271,15 +276,6 @@ class Forms:
 def caption_of(entry: HistoryEntry, services: Services) -> str:
     """Return what is said about a result wherever it is sent: its title, and how it was made."""
     return result_caption(entry.title, entry.label, services.texts, has_voice=entry.has_voice)
-
-
-def _reason(refused: Refused, _: Texts) -> str:
-    """Return why a chat refuses a file, in a person's words."""
-    if refused.is_too_large:
-        return _("the file is too large")
-    text = str(refused).rstrip(".")
-    # One of Telegram's codes, such as STICKER_VIDEO_BIG.
-    return _("Telegram does not take it") if "_" in text else text
 
 
 def _file_name(entry: HistoryEntry, form: Form) -> str:

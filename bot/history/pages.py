@@ -23,6 +23,7 @@ from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import NobodyServes, request_media
 from bot.orders.result_keyboard import form_rows
 from bot.services import Services
+from bot.texts import Texts
 from jobs.media_jobs import MediaJob
 from jobs.media_tasks import DrawSheet, Form
 from jobs.service_errors import TooManyMediaJobs
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 PAGE_SIZE = 9
 _NUMBERS_IN_A_ROW = 3  # as in the sheet
 _REMEMBERED = 1000
-_GONE = "This result is not in your history any more."
+_GONE = "This video is not in your history any more."
 _NO_PAGE = -1
 
 
@@ -174,9 +175,11 @@ class HistoryPages:
         """The text and the buttons of a page."""
         _ = self._services.texts
         if not page.entries:
-            return MessageContent(_("Nothing yet. Send me a photo, and choose a movement."))
+            return MessageContent(
+                _("You have no videos yet. Send me a photo and choose a movement.")
+            )
         lines = [
-            f"{number}. {entry.title}, {_date(entry)}"
+            f"{number}. {entry.title}, {_date(entry, _)}"
             for number, entry in enumerate(page.entries, start=page.first_number)
         ]
         head = _("Your last videos. Tap a number to send one again, or to delete it.")
@@ -199,7 +202,7 @@ class HistoryPages:
     ) -> None:
         """Show what can be done with a result, or its other forms."""
         _, mark = self._services.texts, "+" if button.argument.endswith("+") else ""
-        text = f"{entry.title}, {_date(entry)}"
+        text = f"{entry.title}, {_date(entry, _)}"
         self._remember(incoming.chat_id, incoming.message_id, _NO_PAGE)
         history = await self._services.history.read(incoming.person_id)
         place = [one.order_id for one in history.entries[::-1]].index(entry.order_id)
@@ -251,5 +254,5 @@ def _data(entry: HistoryEntry, argument: str) -> ButtonData:
     return ButtonData(ButtonAction.HISTORY, entry.draft, entry.number, argument)
 
 
-def _date(entry: HistoryEntry) -> str:
-    return f"{datetime.fromtimestamp(entry.made_s, UTC):%Y-%m-%d}"
+def _date(entry: HistoryEntry, _: Texts) -> str:
+    return _.date(datetime.fromtimestamp(entry.made_s, UTC).date())

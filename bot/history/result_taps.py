@@ -18,7 +18,7 @@ from jobs.media_tasks import Form
 from jobs.queues.outbox import Resend
 from jobs.service_errors import RecordError
 
-_TOO_OLD = "This result is too old for that. Send the photo again."
+_TOO_OLD = "This video is too old for that. Send the photo again."
 _NOT_YOURS = "Only the person who asked can use these buttons."
 
 

@@ -312,7 +312,7 @@ def refused_message(card: OrderCard, refused: Refused, _: Texts) -> FinalMessage
             title=card.title,
         )
     else:
-        text = _("{title} could not be sent here: {reason}.", title=card.title, reason=refused)
+        text = _("{title} could not be sent: Telegram does not allow it here.", title=card.title)
     return FinalMessage(text=text, offers_more=True)
 
 
@@ -335,7 +335,7 @@ def error_message(card: OrderCard, reason: str, _: Texts) -> FinalMessage:
 def cancelled_message(card: OrderCard, _: Texts) -> FinalMessage:
     """The card's final message if the order was cancelled, or replaced by another one."""
     if card.replaced_by is not None:
-        text = _("{title}: see the result below.", title=card.title)
+        text = _("{title}: see the video below.", title=card.title)
         return FinalMessage(text=text)
     return FinalMessage(text=_("{title}: cancelled.", title=card.title), offers_more=True)
 

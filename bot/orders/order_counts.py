@@ -19,8 +19,8 @@ class TooManyShowAlls(OrderRefused):
     """The person has seen all movements as often as the daily limit allows."""
 
     sentence = (
-        "You have reached the limit of showing all movements at once: {limit} in 24 hours. The "
-        "next time is possible in {time}; or choose one of them."
+        "You can see all movements at once {limit} times in 24 hours. Next time in {time}; or "
+        "choose one now."
     )
 
 
@@ -36,7 +36,7 @@ class TooManyGroupOrders(OrderRefused):
 class GroupIsOff(OrderRefused):
     """The group's admins have switched the bot off."""
 
-    sentence = "The admins of this group have switched me off here."
+    sentence = "The admins have turned me off in this group."
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,8 @@ class NoOpenPlace(TooManyOpenOrders):
     """The person has too many unfinished orders; says when the first of them will be done."""
 
     sentence = (
-        "{count} of your videos are still being made, and the limit is {limit}. The next place is "
-        "free in {time}, or as soon as you cancel one."
+        "{count} of your videos are still being made, and the limit is {limit}. You can order "
+        "again in {time}, or as soon as you cancel one."
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bot.drafts.choices import RELATIVE, STRENGTH, Choices, View, views_of
 from bot.drafts.draft import Draft
+from bot.gateway.messenger import even_width
 from bot.orders.offers import Offer
 from bot.texts import Texts
 from jobs.wish import LEAST_STRENGTH, MOST_STRENGTH, Movement
@@ -23,7 +24,7 @@ _STRENGTH_FACTORS = {MORE: 1.25, LESS: 1 / 1.25}
 # A smaller step would not be visible.
 _LEAST_STEP = 0.05
 _START_STEP_S = 5
-_MOST_STARTS = 8
+_MOST_STARTS, _MOST_STARTS_IN_A_ROW = 8, 4
 # The least that is worth using of a clip, s.
 _LEAST_PART_S = 1.0
 
@@ -97,12 +98,14 @@ def variations(
     if RELATIVE in understood:
         yield _positions(draft.choices, _)
     if offer.takes_parts:
-        yield _starts(draft, _)
+        starts = _starts(draft, _)
+        width = even_width(len(starts), _MOST_STARTS_IN_A_ROW)
+        yield from (starts[first : first + width] for first in range(0, len(starts), width))
 
 
 def strength_steps(choices: Choices, _: Texts) -> tuple[Variation, ...]:
     """Return the steps to a weaker and a stronger movement, as far as there are any."""
-    labels = {LESS: _("🔽 A little less"), MORE: _("🔼 A little more")}
+    labels = {LESS: _("🔽 Less movement"), MORE: _("🔼 More movement")}
     return tuple(
         Variation(step, label)
         for step, label in labels.items()
@@ -158,6 +161,6 @@ def _starts(draft: Draft, _: Texts) -> tuple[Variation, ...]:
         return ()
     starts = range(0, int(length_s - _LEAST_PART_S) + 1, _START_STEP_S)[:_MOST_STARTS]
     return tuple(
-        Variation(f"{_START}{start}", _("{seconds} s", seconds=start), start == chosen)
+        Variation(f"{_START}{start}", _("From {seconds} s", seconds=start), start == chosen)
         for start in starts
     )

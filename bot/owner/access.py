@@ -164,7 +164,7 @@ class Admissions:
         lines = [_("Allowed: {persons}", persons=_numbers(persons))]
         if untold:
             text = _(
-                "I could not tell {persons}: they must write to me first.",
+                "I could not notify {persons}: they must write to me first.",
                 persons=_numbers(untold),
             )
             lines.append(text)

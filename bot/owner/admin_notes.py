@@ -90,7 +90,7 @@ class ErrorReporter:
         if isinstance(update, Update):
             await self.apologise(update)
             note = msgid(
-                "The update {number} could not be handled and was put aside: {error}. The log says "
+                "The update {number} could not be handled and was set aside: {error}. The log says "
                 "more."
             )
             reason = type(context.error).__name__

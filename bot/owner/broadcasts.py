@@ -239,4 +239,4 @@ class Broadcasts:
 
 def news_button(_: Texts) -> Button:
     """The button under a broadcast with which a person gets no more of them."""
-    return Button(_("🔕 No more of these"), ButtonData(ButtonAction.NEWS, argument="off"))
+    return Button(_("🔕 Stop these messages"), ButtonData(ButtonAction.NEWS, argument="off"))

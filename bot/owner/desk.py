@@ -77,7 +77,10 @@ class OwnerDesk:
         services = self._services
         content = MessageContent(await self._statistics_text())
         sent = await services.messenger.send(incoming.target, content)
-        days = [chart_day(one) for one in await services.statistics.last_days(_WEEK_DAYS)]
+        days = [
+            chart_day(one, services.texts)
+            for one in await services.statistics.last_days(_WEEK_DAYS)
+        ]
         job = MediaJob(
             job_id=f"chart-{incoming.person_id}-{sent}",
             person=incoming.person_id,

@@ -116,9 +116,9 @@ def add_news_handlers(application: AnyApplication, services: Services) -> None:
         _, people = services.texts, services.people
         wants_news = not (await people.person(query.from_user.id)).wants_news
         await people.change(query.from_user.id, wants_news=wants_news)
-        text = _("You get no more of these messages. Tap again to get them.")
+        text = _("You will get no more of these messages. Tap again to get them.")
         if wants_news:
-            text = _("You get these messages again.")
+            text = _("You will get these messages again.")
         await services.messenger.answer(query.id, text, is_alert=True)
 
     async def note_block(update: Update, _context: Context) -> None:

@@ -186,7 +186,7 @@ class OwnTemplates:
         _, own = self._services.texts, await self._movements.own()
         if not own:
             return MessageContent(
-                _("There are no movements of your own yet. /add_template NAME adds one.")
+                _("You have no movements of your own yet. /add_template NAME adds one.")
             )
         lines = [_("Your movements:"), *(_line(one, _) for one in own[:_MOST_LISTED])]
         how_to = _("/templates_admin NAME 😎 New title renames one.")

@@ -105,7 +105,7 @@ class ReportTaps:
             return TapAnswer(then=partial(self._end_question, order_id, tap))
         report = await self._report(tap, draft, number, message_id)
         report = report.model_copy(update={"reason": Reason(name)})
-        text = self._services.texts("Thank you. The owner of this bot gets your report.")
+        text = self._services.texts("Thank you. The owner of this bot will get your report.")
         tell = partial(self._tell, report, tap)
         return TapAnswer(text, is_alert=True, then=tell, only_shows=True)
 

@@ -38,7 +38,7 @@ class ReportAction(StrEnum):
 
 NOT_REPORTED = "no"
 _REASONS = {
-    Reason.ME: msgid("It shows me, unasked"),
+    Reason.ME: msgid("It shows me without my consent"),
     Reason.OFFENSIVE: msgid("It is offensive or illegal"),
     Reason.OTHER: msgid("Something else"),
 }
@@ -169,8 +169,8 @@ def question_content(draft_id: str, number: int, person_id: int, _: Texts) -> Me
         return (Button(label, ButtonData(ButtonAction.REPORT, draft_id, number, argument)),)
 
     text = _(
-        "Report this video to the owner of this bot, who will then see it? Tap the reason. Nobody "
-        "in the group is told who has reported it."
+        "Report this video to the owner of this bot? The owner will then see it. Tap the reason. "
+        "Nobody in the group is told who reported it."
     )
     rows = [row(_(label), reason) for reason, label in _REASONS.items()]
     return MessageContent(text, (*rows, row(_("✖️ Do not report"), NOT_REPORTED)))
@@ -179,9 +179,9 @@ def question_content(draft_id: str, number: int, person_id: int, _: Texts) -> Me
 def note_content(report: Report, _: Texts) -> MessageContent:
     """What an admin reads about a report; the video is above it."""
     lines = [
-        _("⚠️ Reported in {group} ({chat}): {reason}.", **_facts(report, _)),
+        _("⚠️ Report from {group} ({chat}): {reason}.", **_facts(report, _)),
         _(
-            "By {reporter}; ordered by {person}, order {order}.",
+            "Reported by {reporter}; ordered by {person}, order {order}.",
             reporter=report.reporter_id,
             person=report.person_id,
             order=report.order_id,

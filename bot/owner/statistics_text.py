@@ -15,11 +15,11 @@ def statistics_text(today: Numbers, week: Numbers, _: Texts) -> str:
     return "\n\n".join(sections)
 
 
-def chart_day(numbers: Numbers) -> ChartDay:
+def chart_day(numbers: Numbers, _: Texts) -> ChartDay:
     """A day's bar: orders by the day on which they ended."""
     counts = numbers.counts
     not_made = counts[UNUSABLE] + counts[CANCELLED]
-    label = f"{numbers.days[-1]:%m-%d}"
+    label = _.day(numbers.days[-1])
     return ChartDay(
         label=label, parts=(counts[DONE], not_made, counts[FAILED]), people=numbers.people
     )
@@ -41,7 +41,7 @@ def _section(title: str, numbers: Numbers, _: Texts) -> str:
     half, most = numbers.wait_s(0.5), numbers.wait_s(0.9)
     if half is not None and most is not None:
         line = _(
-            "Waiting: half began within {half}, nine in ten within {most}",
+            "Waiting: half began within {half}, 90 % within {most}",
             half=age_text(half, _),
             most=age_text(most, _),
         )

@@ -87,7 +87,7 @@ async def test_everybody_moves_and_then_a_little_more(service: Service) -> None:
     (video,) = await dora.videos()
     assert "Blink, 2 faces\n" in video["caption"]
     assert min(movements(await dora.file_of(video))) > 0.5, "both move"
-    await dora.tap("A little more", video)
+    await dora.tap("More movement", video)
     stronger = (await dora.videos(count=2))[1]
     assert "Blink, 2 faces, strength 125 %\n" in stronger["caption"]
 

@@ -50,7 +50,7 @@ async def test_photo_then_voice_message_then_a_video_that_says_it(
     await dora.send(portrait())
     await dora.sees("Which movement?")
     await dora.send(Part("voice", recording.read_bytes(), "voice.ogg"))
-    await dora.tap("Say this", await dora.sees("Shall it say this"))
+    await dora.tap("Say this", await dora.sees("Should the face say this"))
     (message,) = await dora.videos()
     assert "video" in message, "an animation would have lost its sound"
     assert message["caption"].startswith("🎤 Speaking\nMade with AI")
@@ -79,7 +79,7 @@ async def test_audio_file_before_its_photo_is_said_by_it(service: Service, tmp_p
     await dora.send(Part("audio", recording.read_bytes(), "song.mp3"))
     await dora.sees("Now send me the photo that should say it")
     await dora.send(portrait())
-    await dora.tap("Say this", await dora.sees("Shall it say this"))
+    await dora.tap("Say this", await dora.sees("Should the face say this"))
     (message,) = await dora.videos()
     assert media.shown(await dora.file_of(message)) == (200, 200, 2 * SPEECH_FRAME_RATE)
 
@@ -90,7 +90,7 @@ async def test_text_file_called_ogg_is_told_by_its_name(service: Service) -> Non
     await dora.sees("Which movement?")
     file = Part("document", b"no sound at all\n" * 100, "voice.ogg")
     await dora.send(file, reply_to=photo["message_id"])
-    await dora.sees("I cannot hear anything in voice.ogg")
+    await dora.sees("I cannot read voice.ogg as a recording")
 
 
 def delay_s(before: Samples, after: Samples) -> float:

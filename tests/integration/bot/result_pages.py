@@ -11,7 +11,7 @@ Message = dict[str, Any]
 async def with_button(desk: Desk, label: str, message: Message, person: int) -> Message:
     """The message with the page of buttons that has this one; as it is if none has."""
     where = {"user_id": person, "chat_id": message["chat"]["id"]}
-    for turn in ("More", "Back"):
+    for turn in ("⋯ More", "Back"):
         message = await _now(desk, message)
         shown = _labels(message)
         found = [one for one in shown if turn in one]

@@ -29,7 +29,7 @@ async def test_person_gets_an_apology_and_the_admin_the_reason(served_bot: Serve
     sent = await served_bot.photo(ALICE)
     said = await served_bot.shows(OURS, ALICE)
     assert said["reply_to_message"]["message_id"] == sent["message_id"]
-    note = await served_bot.shows("could not be handled and was put aside: BrokenRecord", ADMIN)
+    note = await served_bot.shows("could not be handled and was set aside: BrokenRecord", ADMIN)
     assert "no JSON" not in note["text"]
     # Nobody else notices.
     await served_bot.says("/start", BOB)

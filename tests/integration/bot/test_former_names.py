@@ -49,7 +49,7 @@ async def test_order_is_moved_to_another_engine(parts: BotParts, maker: Maker, d
     draft = await waiting(parts, maker, desk)
     moved = await parts.follow_up_orders.use_engine(draft, 1, "fomm")
     assert moved.is_new
-    await desk.sees("Smile: see the result below.")
+    await desk.sees("Smile: see the video below.")
     assert not await parts.services.queues.waits(QUEUE)
     async with working(parts, maker, "fomm"):
         await desk.sees("Made with AI")

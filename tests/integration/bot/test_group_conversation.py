@@ -46,6 +46,8 @@ async def test_newcomer_in_a_topic_makes_one_face_wink_and_then_both_speak(
         card = await served_bot.shows("2 faces will move", CLUB)
         part = Part("voice", voice(), "voice.ogg")
         await desk.send(part, user_id=BOB, **where, reply_to=card["message_id"])
-        await served_bot.tap("Say this", await served_bot.shows("Shall it say this", CLUB), BOB)
+        await served_bot.tap(
+            "Say this", await served_bot.shows("Should the face say this", CLUB), BOB
+        )
         await served_bot.shows("Speaking, 2 faces: done in", CLUB)
         await check_transcript(desk, "group", CLUB)

@@ -60,7 +60,7 @@ async def test_only_admins_of_the_group_change_its_settings(served_bot: ServedBo
 async def test_group_that_is_off_is_told_so_in_one_sentence(served_bot: ServedBot) -> None:
     await groups(served_bot).change(FAMILY, is_on=False)
     await asks(served_bot)
-    await served_bot.shows("switched me off here", FAMILY)
+    await served_bot.shows("turned me off in this group", FAMILY)
     assert served_bot.worker.looks == []
 
 
@@ -71,7 +71,7 @@ async def test_card_from_before_the_group_was_switched_off_orders_nothing(
     await served_bot.says("/animate@animato_bot", BOB, **HERE, reply_to=photo["message_id"])
     card = await served_bot.shows("Which movement?", FAMILY)
     await groups(served_bot).change(FAMILY, is_on=False)
-    assert "switched me off here" in (await served_bot.tap("😊", card, BOB))["text"]
+    assert "turned me off in this group" in (await served_bot.tap("😊", card, BOB))["text"]
     assert served_bot.worker.orders == []
 
 

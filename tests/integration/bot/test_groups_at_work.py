@@ -169,7 +169,7 @@ async def test_anonymous_admin_orders_for_the_group_and_its_admins_tap(
     video = await served_bot.video(FAMILY)
     (order,) = served_bot.worker.orders
     assert order.person == FAMILY
-    await served_bot.tap("A little more", video, ALICE)
+    await served_bot.tap("More movement", video, ALICE)
     await until(lambda: len(served_bot.worker.orders) == 2)
 
 

@@ -68,7 +68,7 @@ async def opened(talk: Talk, expected: str = "Your last videos") -> Message:
 
 
 async def turned(talk: Talk, message: Message, label: str, phrase: str) -> Message:
-    """The message after a tap, as soon as it says this."""
+    """The message after a tap, as soon as one of its lines begins with this."""
     await talk.tap(label, message)
 
     async def now() -> Message:
@@ -76,7 +76,7 @@ async def turned(talk: Talk, message: Message, label: str, phrase: str) -> Messa
         return found[0] if found else {}
 
     async def says() -> bool:
-        return phrase in text_of(await now())
+        return f"\n{phrase}" in f"\n{text_of(await now())}"
 
     await until(says)
     return await now()
@@ -114,7 +114,7 @@ async def test_result_is_shown_sent_again_and_deleted(talk: Talk) -> None:
     await talk.gone(video)
     store = talk.parts.services.store
     assert [found.key async for found in store.listing("results")] == []
-    await talk.shows("Nothing yet.")
+    await talk.shows("You have no videos yet.")
 
 
 async def _shows(talk: Talk, message: Message, label: str) -> bool:
@@ -155,7 +155,7 @@ async def test_history_without_a_worker_is_a_text(talk: Talk) -> None:
 
 async def test_empty_history_says_what_to_do(talk: Talk) -> None:
     await talk.desk.say("/history", user_id=ALICE, chat_id=ALICE)
-    await talk.shows("Nothing yet. Send me a photo, and choose a movement.")
+    await talk.shows("You have no videos yet. Send me a photo and choose a movement.")
     await check_transcript(talk.desk, "empty_history")
 
 
@@ -229,7 +229,7 @@ async def test_button_of_a_deleted_entry_says_so(talk: Talk) -> None:
     shown = await opened(talk, "1. 😊 Smile 1, ")
     await talk.parts.services.history.remove(ALICE, entry.order_id)
     answer = await talk.tap("1", shown)
-    assert answer["text"] == "This result is not in your history any more."
+    assert answer["text"] == "This video is not in your history any more."
 
 
 async def test_result_that_arrived_before_the_bot_died_is_in_the_history(

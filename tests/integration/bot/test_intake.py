@@ -80,7 +80,7 @@ async def test_clip_that_is_too_large_is_told_by_its_own_name(parts: BotParts, d
     assert draft.problem.is_lead
     error = error_from_dict(draft.problem.error)
     assert isinstance(error, MediaTooLarge)
-    assert error.fields == {"name": "holiday.mov", "size_mb": "21.0", "limit_mb": 20}
+    assert error.fields == {"name": "holiday.mov", "size_mb": 21.0, "limit_mb": 20}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ async def page_of(talk: Talk) -> tuple[Message, Message]:
     """The same, with the page "More" open."""
     photo, card = await card_of(talk)
     await talk.tap("More", card)
-    return photo, await talk.shows("These hold for the next videos")
+    return photo, await talk.shows("These choices apply to your next videos")
 
 
 async def ordered(talk: Talk) -> Message:
@@ -62,7 +62,7 @@ async def buttons_of(talk: Talk, message: Message, label: str) -> Message:
 
 async def test_choices_hold_for_the_next_videos_of_a_photo(talk: Talk) -> None:
     photo, page = await page_of(talk)
-    await talk.tap("A little more", page)
+    await talk.tap("More movement", page)
     page = await talk.shows("Strength of the movement: 125 %")
     await talk.tap("Portrait", page)
     page = await buttons_of(talk, page, "✓ 👤 Portrait")
@@ -102,9 +102,11 @@ async def test_another_part_of_a_long_clip_is_looked_at(talk: Talk) -> None:
     await talk.media_handler.set_lead(draft, clip)
     card = await talk.shows("Your clip, or another movement?")
     await talk.tap("More", card)
-    page = await talk.shows("These hold for the next videos")
-    assert ["✓ 0 s", "5 s", "10 s", "15 s", "20 s"] in labels(page)
-    await talk.tap("10 s", page)
+    page = await talk.shows("These choices apply to your next videos")
+    rows = labels(page)
+    assert ["✓ From 0 s", "From 5 s", "From 10 s"] in rows
+    assert ["From 15 s", "From 20 s"] in rows
+    await talk.tap("From 10 s", page)
     card = await talk.shows("Your clip, or another movement?")
     assert [look.clip_start_s for look in talk.worker.looks][-2:] == [0.0, 10.0]
     await talk.tap("Follow my clip", card)

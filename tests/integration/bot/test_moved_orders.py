@@ -91,13 +91,13 @@ async def test_moved_order_is_made_elsewhere_and_the_earlier_card_says_so(
     moved = await parts.follow_up_orders.use_engine(draft, 1, "mesh")
     assert moved.is_new, "the person has no more open orders than before"
     assert not (await parts.follow_up_orders.use_engine(draft, 1, "mesh")).is_new
-    await desk.sees("Smile: see the result below.")
+    await desk.sees("Smile: see the video below.")
     async with working(parts, maker):
         await desk.sees("Made with AI")
     (order,) = maker.orders
     assert order.engine == "mesh"
     await until(lambda: nothing_is_open(parts))
-    assert "Smile: see the result below." in await desk.transcript()
+    assert "Smile: see the video below." in await desk.transcript()
 
 
 @pytest.mark.parametrize("limits", [None])
@@ -246,7 +246,7 @@ async def test_move_that_was_cut_off_leaves_an_order_and_is_made_up_for(
     await cut_off(parts, draft, valkey, point)
     assert await states(parts, draft), "an accepted order is always there"
     if point == "after removing":
-        await desk.sees("Smile: see the result below.")
+        await desk.sees("Smile: see the video below.")
     moved = await parts.follow_up_orders.use_engine(await parts.draft(draft.draft_id), 1, "mesh")
     assert moved.card is not None
     left = {f"mesh {moved.card.number}": OrderState.WAITING}
@@ -303,7 +303,7 @@ async def test_of_two_that_began_the_one_that_was_wished_for_goes_on(
         )
         assert moved.card is not None
         assert moved.card.order.engine == "mesh"
-        await desk.sees("Smile: see the result below.")
+        await desk.sees("Smile: see the video below.")
         go.set()
         await desk.sees("Made with AI")
         await until(lambda: nothing_is_open(parts))

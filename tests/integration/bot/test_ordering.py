@@ -158,7 +158,9 @@ async def test_refusal_of_one_order_more_says_when_a_place_is_free(
             draft = await looked_at(parts, await photo_sent(parts, desk))
             wish = await parts.with_movement(draft.draft_id)
             if number == 2:
-                with pytest.raises(NoOpenPlace, match=r"free in \d+ to \d+ min, or as soon as you"):
+                with pytest.raises(
+                    NoOpenPlace, match=r"again in \d+ to \d+ min, or as soon as you"
+                ):
                     await parts.ordering.place(wish)
             else:
                 await parts.ordering.place(wish)

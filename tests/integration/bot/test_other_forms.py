@@ -199,8 +199,8 @@ async def test_chat_that_refuses_a_form_is_told_why(talk: Talk) -> None:
     reason = "Bad Request: user restricted receiving of video note messages"
     await talk.desk.fault(method="sendVideoNote", code=400, description=reason)
     await asked(talk, video, "Round video")
-    await talk.shows("This could not be sent here: User restricted receiving of video note mess")
+    await talk.shows("Telegram does not allow me to send this here. Try another form.")
     await talk.desk.fault(method="sendVideo", code=413, description="Request Entity Too Large")
     await talk.tap("Video", video)
-    await talk.shows("This could not be sent here: the file is too large. Try another form.")
+    await talk.shows("This is too large to be sent here. Try another form.")
     assert talk.parts.admins.notes == []

@@ -153,7 +153,7 @@ async def test_movements_are_hidden_shown_and_removed(served_bot: ServedBot) -> 
         assert len(await files(served_bot)) == 3  # of the same clip
         await served_bot.tap("Remove bow", listed, ADMIN)
         await served_bot.tap("Remove", await served_bot.shows("Remove bow", ADMIN), ADMIN)
-        await served_bot.shows("There are no movements of your own yet.", ADMIN)
+        await served_bot.shows("You have no movements of your own yet.", ADMIN)
     assert await files(served_bot) == []
 
 

@@ -120,7 +120,7 @@ async def test_person_who_is_let_in_is_told_once_or_the_admin_that_it_cannot_be(
     await private.shows("This bot is private.", ALICE)
     await private.says(f"/allow {ALICE} {BOB}", ADMIN)
     await private.shows("You may use this bot now. Send me a photo.", ALICE)
-    await private.shows(f"I could not tell {BOB}: they must write to me first.", ADMIN)
+    await private.shows(f"I could not notify {BOB}: they must write to me first.", ADMIN)
     await private.says(f"/allow {ALICE}", ADMIN)
     await until(lambda: has_heard(private, ADMIN, 2))
     assert len(await private.said(ALICE)) == 2
@@ -268,7 +268,7 @@ async def test_pause_is_told_before_a_photo_is_sent_and_on_its_card(served_bot: 
         await served_bot.people.agree(BOB)
         await served_bot.photo(BOB)
         card = text_of(await served_bot.shows("Which movement?", BOB))
-        assert card.startswith("⏸ The owner has paused new videos. You can choose already")
+        assert card.startswith("⏸ The owner has paused new videos. You can choose a movement now")
         await served_bot.photo(ADMIN)
         assert "⏸" not in text_of(await served_bot.shows("Which movement?", ADMIN))
 

@@ -262,7 +262,7 @@ async def test_broadcast_asks_first_and_reaches_who_uses_the_bot(served_bot: Ser
     assert [len(await served_bot.said(person)) for person in (ALICE, BOB)] == [1, 1]
     await served_bot.tap("Send", asked, ADMIN)
     for person in (ALICE, BOB):
-        assert labels(await served_bot.shows("New today", person)) == [["🔕 No more of these"]]
+        assert labels(await served_bot.shows("New today", person)) == [["🔕 Stop these messages"]]
     await served_bot.shows("Sent.\n2 of 3 delivered, 1 have blocked the bot, 0 failed.", ADMIN)
     assert (await served_bot.people.person(4444)).has_blocked
 
@@ -274,8 +274,8 @@ async def test_person_who_wants_no_more_or_blocks_the_bot_is_left_out(
     await served_bot.says("/broadcast first", ADMIN)
     await served_bot.tap("Send", await served_bot.shows("to 2 people?", ADMIN), ADMIN)
     message = await served_bot.shows("first", ALICE)
-    answer = await served_bot.tap("No more", message, ALICE)
-    assert answer["text"].startswith("You get no more of these messages.")
+    answer = await served_bot.tap("Stop these", message, ALICE)
+    assert answer["text"].startswith("You will get no more of these messages.")
     await served_bot.shows("Sent.\n2 of 2 delivered", ADMIN)
     await served_bot.desk.post("block", user_id=BOB)
     await until(lambda: has_blocked(served_bot, BOB))

@@ -2,19 +2,18 @@
 
 import asyncio
 import json
-from contextlib import nullcontext
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.gateway.updates import IncomingMessage, LeadMedia, MediaFile, PhotoMedia
-from jobs.errors import ClipTooLong, MediaDamaged, MediaTooLarge, NoFaceInClip
+from jobs.errors import MediaDamaged, NoFaceInClip
 from jobs.model import MediaWarning
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import LOOK
 from tests.integration.bot import talk as talks
 from tests.integration.bot.parts import hurry
-from tests.integration.bot.talk import TERMS, Talk, labels, text_of
+from tests.integration.bot.talk import Talk, labels, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, BOB, Part
 
@@ -342,28 +341,6 @@ async def test_what_is_our_fault_can_be_tried_again(talk: Talk, redis: Redis) ->
     talk.worker.errors.clear()
     await talk.tap("Try again", trouble)
     await talk.shows("Which movement?")
-
-
-@pytest.mark.parametrize(
-    ("file", "kind"),
-    [
-        (MediaFile(file_id="x", name="a.mov", size_bytes=20_000_001), MediaTooLarge),
-        (MediaFile(file_id="x", name="a.mov", size_bytes=20_000_000, duration_s=60), None),
-        (MediaFile(file_id="x", name="a.mov", duration_s=60.1), ClipTooLong),
-        (MediaFile(file_id="x", name="a.mov"), None),
-    ],
-)
-def test_limits_are_told_before_anything_is_fetched(
-    file: MediaFile, kind: type[Exception] | None
-) -> None:
-    with pytest.raises(kind) if kind else nullcontext():
-        TERMS.check(file, 15)
-
-
-def test_file_just_above_the_limit_is_not_said_to_be_at_it() -> None:
-    with pytest.raises(MediaTooLarge) as refusal:
-        TERMS.check(MediaFile(file_id="x", name="a.mov", size_bytes=20_000_001), 15)
-    assert refusal.value.fields == {"name": "a.mov", "size_mb": "20.1", "limit_mb": 20}
 
 
 async def test_clip_over_the_limit_is_refused_before_it_is_fetched(talk: Talk) -> None:

@@ -44,16 +44,18 @@ async def reported(served_bot: ServedBot, video: Message) -> Message:
     """The note to the owner after a report by Alice."""
     await served_bot.tap("Report", video, ALICE)
     question = await served_bot.shows("Report this video", FAMILY)
-    thanks = await served_bot.tap("It shows me, unasked", question, ALICE)
-    assert "The owner of this bot gets your report." in thanks["text"]
-    return await served_bot.shows("Reported in Family (-1001): It shows me, unasked.", ADMIN)
+    thanks = await served_bot.tap("It shows me without my consent", question, ALICE)
+    assert "The owner of this bot will get your report." in thanks["text"]
+    return await served_bot.shows(
+        "Report from Family (-1001): It shows me without my consent.", ADMIN
+    )
 
 
 async def test_owner_gets_reason_and_video_and_the_group_no_trace(served_bot: ServedBot) -> None:
     video = await made(served_bot)
     note = await reported(served_bot, video)
     assert note["animation"]
-    assert f"By {ALICE}; ordered by {BOB}, order " in text_of(note)
+    assert f"Reported by {ALICE}; ordered by {BOB}, order " in text_of(note)
     assert labels(note) == [["🚫 Block this photo"], ["⛔ Ban the person"], ["✓ Dismiss"]]
 
     async def is_gone() -> bool:
@@ -80,7 +82,7 @@ async def test_question_is_for_whoever_reports_and_may_be_taken_back(
     await served_bot.tap("Do not report", question, ALICE)
     await served_bot.tap("Report", video, ALICE)
     await served_bot.shows("Report this video", FAMILY)
-    assert not any("Reported in" in text_of(one) for one in await served_bot.said(ADMIN))
+    assert not any("Report from" in text_of(one) for one in await served_bot.said(ADMIN))
 
 
 async def test_blocked_photo_is_refused_with_whom_to_ask_and_its_video_is_gone(

@@ -168,9 +168,9 @@ async def _has_engine(talk: Talk, draft: Draft, engine: str) -> bool:
 
 async def test_a_result_is_made_again_stronger_once_for_each_button(talk: Talk) -> None:
     video = await ordered(talk)
-    assert ["🔽 A little less", "🔼 A little more"] in await talk.more(video)
+    assert ["🔽 Less movement", "🔼 More movement"] in await talk.more(video)
     first, second = await asyncio.gather(
-        talk.tap("A little more", video), talk.tap("A little more", video)
+        talk.tap("More movement", video), talk.tap("More movement", video)
     )
     assert sorted(one.get("text") or "" for one in (first, second)) == [
         "",
@@ -178,11 +178,11 @@ async def test_a_result_is_made_again_stronger_once_for_each_button(talk: Talk) 
     ]
     stronger = (await talk.videos(count=2))[1]
     assert text_of(stronger).startswith("😊 Smile, strength 125 %\n")
-    await talk.tap("A little more", stronger)
+    await talk.tap("More movement", stronger)
     most = (await talk.videos(count=3))[2]
-    assert ["🔽 A little less"] in await talk.more(most)
-    assert "A little more" not in str(await talk.more(most))
-    await talk.tap("A little less", video)
+    assert ["🔽 Less movement"] in await talk.more(most)
+    assert "More movement" not in str(await talk.more(most))
+    await talk.tap("Less movement", video)
     await talk.videos(count=4)
     assert [order.wish.options for order in talk.worker.orders] == [
         {},
@@ -198,7 +198,7 @@ async def test_files_that_are_gone_are_fetched_again_for_a_stronger_video_only(t
     video = await ordered(talk)
     (order,) = talk.worker.orders
     await talk.parts.services.store.delete([order.wish.photo.file])
-    answer = await talk.tap("A little more", video)
+    answer = await talk.tap("More movement", video)
     assert "fetching the photo again" in answer["text"]
     stronger = (await talk.videos(count=2))[1]
     assert talk.worker.orders[1].wish.options == {"strength": 1.25}

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.local_sockets
 newcomers = talks.newcomers
 talk = talks.talk
 
-SAY_THIS = "Shall it say this, or make a movement?"
+SAY_THIS = "Should the face say this, or make a movement?"
 
 
 async def said_by(talk: Talk) -> Message:
@@ -51,7 +51,7 @@ async def test_voice_after_its_photo_becomes_a_video_with_sound(talk: Talk) -> N
     title, *label = text_of(video).split("\n")
     assert title == "🎤 Speaking"
     assert label[-1].startswith("The voice comes from the recording that was sent")
-    assert ["🔽 A little less", "🔼 A little more"] in await talk.more(video)
+    assert ["🔽 Less movement", "🔼 More movement"] in await talk.more(video)
     await talk.shows("🎤 Speaking: done in")
 
 
@@ -72,7 +72,7 @@ async def test_round_video_stays_a_clip(talk: Talk) -> None:
 
 async def test_a_little_more_says_the_same_again(talk: Talk) -> None:
     video = await said_by(talk)
-    await talk.tap("A little more", video)
+    await talk.tap("More movement", video)
     await talk.videos(count=2)
     first, second = talk.worker.orders
     assert second.wish.voice == first.wish.voice
@@ -84,7 +84,7 @@ async def test_deleted_recording_is_fetched_again_for_another_video(talk: Talk) 
     store = talk.parts.services.store
     (order,) = talk.worker.orders
     await store.delete(order.wish.movement.files)
-    answer = await talk.tap("A little more", video)
+    answer = await talk.tap("More movement", video)
     assert "fetching the photo again" in answer["text"]
     await talk.videos(count=2)
     assert talk.worker.orders[-1].wish.voice is not None

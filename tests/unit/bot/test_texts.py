@@ -1,3 +1,4 @@
+import datetime as dt
 import gettext
 from pathlib import Path
 
@@ -94,6 +95,16 @@ def test_numbers_have_the_decimal_separator_of_the_language(texts: Texts) -> Non
         assert texts(message, **fields) == "Длится 7,5 сек"
         # File names and other texts are left alone.
         assert texts("{name} is empty", name="a.jpg") == "a.jpg is empty"
+
+
+def test_dates_are_written_as_in_the_language(texts: Texts) -> None:
+    when = dt.date(2026, 11, 3)
+    assert (texts.date(when), texts.day(when)) == ("Nov 3, 2026", "11/3")
+    with speaking("ru"):
+        assert texts.date(when).startswith("3 нояб. 2026")
+        assert texts.day(when) == "03.11"
+    with speaking("fr"):  # not translated: as in the English sentence around it
+        assert texts.day(when) == "11/3"
 
 
 @pytest.mark.parametrize(

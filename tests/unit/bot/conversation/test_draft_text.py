@@ -174,7 +174,7 @@ def test_clip_that_is_there_comes_first() -> None:
 
 def test_recording_that_is_there_comes_first() -> None:
     content = movement_content(draft_of(lead=RECORDING), choice_of(2), ENGLISH)
-    assert content.text == "Shall it say this, or make a movement?"
+    assert content.text == "Should the face say this, or make a movement?"
     keyboard = labels(content.keyboard)
     assert keyboard[0] == ["🎤 Say this"]
     assert keyboard[-2] == ["🎬 My own clip", "🎤 Another recording"]
