@@ -30,8 +30,15 @@ _TOLD_AGAIN_S = {"text": 60, "file": 5}
 _MOST_LISTED = 100
 # Commands that work in a group without the bot's name; others may be meant for another bot.
 _BARE_COMMANDS = ("animate", "help", "start", "cancel", "settings")
-# Everybody may cancel and delete what is theirs, and wants no more messages of the owner.
-_ALWAYS = (ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE, ButtonAction.NEWS)
+# Everybody may cancel and delete what is theirs, which may be behind "More", and wants no more
+# messages of the owner. Their handlers check who taps.
+_ALWAYS = (
+    ButtonAction.CANCEL,
+    ButtonAction.DROP,
+    ButtonAction.DELETE,
+    ButtonAction.MORE,
+    ButtonAction.NEWS,
+)
 
 
 @dataclass(frozen=True)
