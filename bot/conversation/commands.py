@@ -76,9 +76,7 @@ class Commands:
                 return
             await self._services.drafts.update_conversation(incoming, template=template.name)
             text = _("{title}. Now send me a photo for it.", title=title_of(template))
-            if await self._services.people.is_paused_for(incoming.person_id):
-                text = f"{text}\n\n{paused_text(_)}"
-            await self._say(incoming, text, (_profile_row(_),))
+            await self._invite(incoming, text)
             return
         text = _(
             "Hello! I bring portraits to life.\n\n"
@@ -88,9 +86,7 @@ class Commands:
             "3. A little later you get the video.\n\n"
             "/templates shows the movements, /help explains more."
         )
-        if await self._services.people.is_paused_for(incoming.person_id):
-            text = f"{text}\n\n{paused_text(_)}"
-        await self._say(incoming, text, (_profile_row(_),))
+        await self._invite(incoming, text)
 
     async def templates(self, incoming: IncomingMessage) -> None:
         """List the movements; show their buttons for the current photo."""
@@ -103,7 +99,7 @@ class Commands:
         ]
         invitation = _("Send a photo to see them on your own face.")
         text = "\n".join((_("The movements:"), text_of(lines, _), "", invitation))
-        await self._say(incoming, text)
+        await self._say(incoming, await self._with_pause(incoming, text))
         if draft is not None and not await self._draft_cards.is_ordered(draft):
             await self._draft_cards.show_below(draft)
 
@@ -229,7 +225,7 @@ class Commands:
         """Answer text that is not a command."""
         _ = self._services.texts
         text = _("Send me a photo with a face, and I bring it to life. /help explains more.")
-        await self._say(incoming, text, (_profile_row(_),))
+        await self._invite(incoming, text)
 
     def _contact(self) -> str:
         owner = self._terms.owner
@@ -247,6 +243,17 @@ class Commands:
             place = card.shown.updated(status.ahead).place
             state = _("place {place}", place=place)
         return _("{title}: {state}", title=card.title, state=state)
+
+    async def _invite(self, incoming: IncomingMessage, text: str) -> None:
+        """Say something that asks for a photo."""
+        text = await self._with_pause(incoming, text)
+        await self._say(incoming, text, (_profile_row(self._services.texts),))
+
+    async def _with_pause(self, incoming: IncomingMessage, text: str) -> str:
+        """Add that no orders are taken now, if that is so."""
+        if await self._services.people.is_paused_for(incoming.person_id):
+            return f"{text}\n\n{paused_text(self._services.texts)}"
+        return text
 
     async def _say(self, incoming: IncomingMessage, text: str, keyboard: Keyboard = ()) -> None:
         await self._services.messenger.send(incoming.target, MessageContent(text, keyboard))

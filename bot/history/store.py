@@ -13,7 +13,6 @@ from bot.gateway.outgoing import SentVideo
 from bot.orders.order_cards import OrderCard
 from bot.orders.result_files import file_stem
 from bot.record_store import BotRecord, RecordStore
-from jobs.connection import queue_errors
 from jobs.media_tasks import Form
 from jobs.model import CropBox, Value
 from jobs.orders import Result
@@ -148,11 +147,6 @@ class HistoryStore:
             return History(entries=left)
 
         await self._known.change(history_key(person), removed)
-
-    async def forget(self, person: int) -> None:
-        """Forget all results of a person."""
-        with queue_errors(self._url):
-            await self._redis.delete(history_key(person))
 
     def _pruned(self, history: History) -> History:
         after_s = self._clock() - KEPT_S
