@@ -9,7 +9,7 @@ from jobs.service_errors import OrderRefused
 class GroupIsOff(OrderRefused):
     """The group's admins have switched the bot off."""
 
-    sentence = "The admins of this group have switched me off here."
+    sentence = "The admins have turned me off in this group."
 
 
 class OnlyGroupAdmins(OrderRefused):
