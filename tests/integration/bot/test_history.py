@@ -69,14 +69,17 @@ async def opened(talk: Talk, expected: str = "Your last videos") -> Message:
 
 async def turned(talk: Talk, message: Message, label: str, phrase: str) -> Message:
     """The message after a tap, as soon as it says this."""
-    await talk.tap(label, message)
 
     async def now() -> Message:
         found = [one for one in await talk.said() if one["message_id"] == message["message_id"]]
         return found[0] if found else {}
 
+    before = await now()
+    await talk.tap(label, message)
+
     async def says() -> bool:
-        return phrase in text_of(await now())
+        shown = await now()
+        return shown != before and phrase in text_of(shown)
 
     await until(says)
     return await now()
