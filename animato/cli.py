@@ -199,6 +199,9 @@ def _add_check_arguments(action: argparse.ArgumentParser) -> None:
     ):
         action.add_argument(f"--{flag}", type=Path, metavar=metavar, help=help_text)
     action.add_argument(
+        "--engine", default="fomm", metavar="NAME", help="the engine to run (default: fomm)"
+    )
+    action.add_argument(
         "--output",
         type=png_path,
         default=Path("weights-check.png"),

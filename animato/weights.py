@@ -101,8 +101,11 @@ def import_file(store: WeightsStore, arguments: argparse.Namespace) -> None:
 
 
 def check(store: WeightsStore, arguments: argparse.Namespace) -> None:
-    """Run a checkpoint on a portrait, print the findings, and write the contact sheet."""
-    from inference.fomm.weights_check import check_weights  # noqa: PLC0415 - the others need no pictures
+    """Run an engine on a portrait, print the findings, and write the contact sheet."""
+    # The other commands need no pictures.
+    from inference.engine import ready_engine  # noqa: PLC0415
+    from inference.engine_check import check_engine  # noqa: PLC0415
+    from inference.fomm.weights_check import check_weights  # noqa: PLC0415
 
     options = EngineOptions(
         config=arguments.config, checkpoint=arguments.checkpoint, device=arguments.device
@@ -113,7 +116,10 @@ def check(store: WeightsStore, arguments: argparse.Namespace) -> None:
         # There may be minutes between two lines.
         sys.stdout.flush()
 
-    check_weights(options, store, arguments.output, say)
+    if arguments.engine == "fomm":
+        check_weights(options, store, arguments.output, say)
+    else:
+        check_engine(ready_engine(arguments.engine)(options, store), arguments.output, say)
 
 
 def _facts(wanted: WeightsFile) -> list[str]:

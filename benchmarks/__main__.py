@@ -19,6 +19,7 @@ from skimage.data import astronaut
 from benchmarks.bot import measure_flood, tell
 from benchmarks.fomm import measure_fomm
 from benchmarks.fomm_memory import measure_memory
+from benchmarks.liveportrait import measure_liveportrait
 from benchmarks.mesh_parts import measure_parts
 from benchmarks.run import CLI, Run, row, run
 from benchmarks.service import tell_service
@@ -81,6 +82,9 @@ def main() -> None:
             row(label, *cells)
         for label, value in measure_memory(photo, {150: clip, 1500: longer}):
             row(label, value)
+        sys.stdout.write("\nengine liveportrait\n")
+        for label, *cells in measure_liveportrait(min(count, 3)):
+            row(label, *cells)
     if sys.platform.startswith("linux"):
         sys.stdout.write("\nservice\n")
         asyncio.run(tell_service(2 * count))

@@ -34,7 +34,7 @@ class ButtonAction(StrEnum):
     CANCEL = "k"  # cancel the order
     AGAIN = "m"  # another movement for the same photo; `face`: another face of it
     BEST_FRAME = "b"  # again, from another best frame of the clip
-    STRENGTH = "h"  # again, with the movement a little stronger or weaker
+    STRENGTH = "h"  # OPTION, under results of earlier versions
     AS_FILE = "d"  # the video as an untouched file
     DELETE = "z"  # delete the result, and the files that it was made from
     RETRY = "r"  # try a failed order again

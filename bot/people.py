@@ -91,6 +91,11 @@ class People:
         changed = await self._people.change(key, lambda known: known.model_copy(update=changes))
         return changed or Person()
 
+    async def change_known(self, person_id: int, **changes: object) -> None:
+        """Change fields of a person, unless nothing is stored of them."""
+        known = RecordStore(self._redis, self._url, Person.read)
+        await known.change(person_key(person_id), lambda now: now.model_copy(update=changes))
+
     async def allowed_or_banned(self) -> dict[int, Person]:
         """Return the people whom admins have allowed or banned. It scans all stored people."""
         return await self._scan(lambda known: known.is_allowed or known.is_banned)

@@ -13,6 +13,9 @@ from pydantic import Field, JsonValue, StringConstraints
 from jobs.findings import FileRef
 from jobs.model import CropBox, Value
 
+MOST_TEMPLATE_S = 60.0
+"""How much of a clip becomes a movement of the owner's, s."""
+
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}\.[a-z0-9]{2,5}$")]
 
 
@@ -131,7 +134,7 @@ class CheckTemplate(Task):
 
     kind: Literal["template"] = "template"
     clip: FileRef
-    clip_s: float = Field(gt=0, le=60)
+    clip_s: float = Field(gt=0, le=MOST_TEMPLATE_S)
 
     @property
     def files(self) -> tuple[FileRef, ...]:

@@ -7,25 +7,30 @@ from bot.callback_data import ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import paused_text
 from bot.conversation.media_handler import LONG_CLIP, ServiceTerms
+from bot.drafts.draft_store import DRAFT_KEPT_S
 from bot.gateway.command_lists import owner_commands
+from bot.gateway.inbox import ASIDE_S
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import IncomingMessage
 from bot.history.inline import TEMPLATE_LINK
+from bot.history.store import KEPT_S
 from bot.movements import Movements
 from bot.orders.card_text import cancel_text, title_of
-from bot.orders.order_cards import OrderCard
+from bot.orders.order_cards import CLOSED_KEPT_S, OrderCard
 from bot.orders.ordering import Ordering
 from bot.people import Role
 from bot.services import Services
 from bot.texts import Texts
 from jobs.findings import VOICE_MAX_S
 from jobs.orders import OrderState
-from jobs.queues.outbox import KEPT_ORDER_S
+from jobs.queues.outbox import KEPT_DELIVERY_S, KEPT_ORDER_S
 
 # Telegram allows 4096, but counts some characters twice.
 _MOST_CHARACTERS = 3000
 _MOST_BUTTONS = 50
 _MB = 1_000_000
+_HOUR_S = 3600
+_DAY_S = 86_400
 
 
 class Commands:
@@ -71,9 +76,7 @@ class Commands:
                 return
             await self._services.drafts.update_conversation(incoming, template=template.name)
             text = _("{title}. Now send me a photo for it.", title=title_of(template))
-            if await self._services.people.is_paused_for(incoming.person_id):
-                text = f"{text}\n\n{paused_text(_)}"
-            await self._say(incoming, text, (_profile_row(_),))
+            await self._invite(incoming, text)
             return
         text = _(
             "Hello! I bring portraits to life.\n\n"
@@ -83,9 +86,7 @@ class Commands:
             "3. A little later you get the video.\n\n"
             "/templates shows the movements, /help explains more."
         )
-        if await self._services.people.is_paused_for(incoming.person_id):
-            text = f"{text}\n\n{paused_text(_)}"
-        await self._say(incoming, text, (_profile_row(_),))
+        await self._invite(incoming, text)
 
     async def templates(self, incoming: IncomingMessage) -> None:
         """List the movements; show their buttons for the current photo."""
@@ -98,7 +99,7 @@ class Commands:
         ]
         invitation = _("Send a photo to see them on your own face.")
         text = "\n".join((_("The movements:"), text_of(lines, _), "", invitation))
-        await self._say(incoming, text)
+        await self._say(incoming, await self._with_pause(incoming, text))
         if draft is not None and not await self._draft_cards.is_ordered(draft):
             await self._draft_cards.show_below(draft)
 
@@ -165,22 +166,29 @@ class Commands:
                 "- photos, clips, recordings, and what was measured in them: {input_h:g} h after "
                 "your last tap\n"
                 "- videos: {result_h:g} h after they were sent\n"
-                "- orders and their outcome: {order_h:g} h\n"
-                "- your choices, and Telegram's ids of your files: 30 days\n"
-                "- a message that could not be handled, with its text: 7 days\n"
-                "- your settings, and your consent with its date: until /delete_me",
+                "- orders and their outcome: {order_h:g} h; what their messages show, and whether "
+                "they were sent: {sent_h:g} h\n"
+                "- your choices, Telegram's ids of your files, the list of your videos, and "
+                "reports: {list_d:g} days\n"
+                "- a message that could not be handled, with its text: {aside_d:g} days\n"
+                "- your settings, and your consent with its date: until /delete_me\n"
+                "- the settings of groups, and hashes of photos that the owner has blocked: "
+                "without a time limit",
                 input_h=terms.retain_input_h,
                 result_h=terms.retain_result_h,
-                order_h=KEPT_ORDER_S / 3600,
+                order_h=KEPT_ORDER_S / _HOUR_S,
+                sent_h=max(KEPT_DELIVERY_S, CLOSED_KEPT_S) / _HOUR_S,
+                list_d=max(DRAFT_KEPT_S, KEPT_S) / _DAY_S,
+                aside_d=ASIDE_S / _DAY_S,
             ),
             _(
                 "Delete under a video and Cancel under a photo delete them at once; /delete_me "
-                "deletes everything about you."
+                "deletes everything about you, except reports of your videos."
             ),
             _(
                 "Where: on the machines and the storage that the owner of this bot uses, which may "
-                "be rented. The owner can technically see what is stored there. Telegram keeps its "
-                "own copies of what we send each other."
+                "be rented. The owner and those who run the workers can technically see your "
+                "photos and videos. Telegram keeps its own copies of what we send each other."
             ),
             _(
                 "No voice is cloned or learned: the sound of a video is the recording itself. "
@@ -217,7 +225,7 @@ class Commands:
         """Answer text that is not a command."""
         _ = self._services.texts
         text = _("Send me a photo with a face, and I bring it to life. /help explains more.")
-        await self._say(incoming, text, (_profile_row(_),))
+        await self._invite(incoming, text)
 
     def _contact(self) -> str:
         owner = self._terms.owner
@@ -235,6 +243,17 @@ class Commands:
             place = card.shown.updated(status.ahead).place
             state = _("place {place}", place=place)
         return _("{title}: {state}", title=card.title, state=state)
+
+    async def _invite(self, incoming: IncomingMessage, text: str) -> None:
+        """Say something that asks for a photo."""
+        text = await self._with_pause(incoming, text)
+        await self._say(incoming, text, (_profile_row(self._services.texts),))
+
+    async def _with_pause(self, incoming: IncomingMessage, text: str) -> str:
+        """Add that no orders are taken now, if that is so."""
+        if await self._services.people.is_paused_for(incoming.person_id):
+            return f"{text}\n\n{paused_text(self._services.texts)}"
+        return text
 
     async def _say(self, incoming: IncomingMessage, text: str, keyboard: Keyboard = ()) -> None:
         await self._services.messenger.send(incoming.target, MessageContent(text, keyboard))

@@ -11,7 +11,7 @@ from bot.conversation.draft_tap import DraftTap, DraftTapHandler, order_answer
 from bot.conversation.media_handler import MediaHandler
 from bot.conversation.more_page import PAGE
 from bot.gateway.updates import TapAnswer
-from bot.orders.follow_up_orders import FollowUpOrders
+from bot.orders.follow_up_orders import FollowUpOrders, as_ordered
 from bot.orders.variations import is_new_look, varied
 from bot.services import Services
 
@@ -30,15 +30,21 @@ class MoreTaps:
         self._media_handler = media_handler
         self._follow_up_orders = follow_up_orders
         self._draft_cards = draft_cards
-        self.handlers: dict[ButtonAction, DraftTapHandler] = {ButtonAction.OPTION: self._choose}
+        self.handlers: dict[ButtonAction, DraftTapHandler] = {
+            ButtonAction.OPTION: self._choose,
+            ButtonAction.STRENGTH: self._choose,
+        }
 
     async def _choose(self, tap: DraftTap) -> TapAnswer:
         draft, argument = tap.draft, tap.button.argument
         changed = varied(draft.choices, argument)
+        card = await self._services.order_cards.read(draft.order_id_of(tap.button.number))
         if changed is not None and is_new_look(argument):
-            set_lead = self._media_handler.set_lead
-            return TapAnswer(then=partial(set_lead, draft, draft.lead, changed))
-        if await self._is_result(tap):
+            again = as_ordered(draft, card) if card is not None else draft
+            look = partial(self._media_handler.set_lead, draft, again.lead)
+            part = varied(again.choices, argument)
+            return TapAnswer(then=partial(look, part, orders=card is not None))
+        if card is not None:  # a result is tapped
             placed = await self._follow_up_orders.varied(draft, tap.button.number, argument)
             return order_answer(draft, placed, self._draft_cards, self._services.texts)
         if changed is not None:
@@ -47,8 +53,3 @@ class MoreTaps:
             return TapAnswer()
         show = partial(self._draft_cards.show_more, draft.draft_id)
         return TapAnswer(then=show, only_shows=True)
-
-    async def _is_result(self, tap: DraftTap) -> bool:
-        """Whether the tapped message is the result of an order."""
-        order_id = tap.draft.order_id_of(tap.button.number)
-        return await self._services.order_cards.read(order_id) is not None

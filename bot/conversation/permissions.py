@@ -23,7 +23,6 @@ ONLY_ON_NEWEST_KEYBOARD = {
 }
 # What the author of the photo may do even if somebody else asked.
 _OF_PHOTO_AUTHOR = {ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE}
-_PERSONAL = {ButtonAction.CONSENT, ButtonAction.STRENGTH, ButtonAction.OPTION}
 
 
 def is_of_chat(draft: Draft) -> bool:
@@ -46,7 +45,7 @@ class Permissions:
             return None  # in any chat: /cancel lists all orders of a person
         if draft.chat_id != incoming.chat_id:
             return DRAFT_GONE
-        is_personal = button.action in _PERSONAL and not is_of_chat(draft)
+        is_personal = button.action is ButtonAction.CONSENT and not is_of_chat(draft)
         if is_personal and draft.person_id != incoming.person_id:
             return _OTHERS_CARD
         may = may_remove if button.action in _OF_PHOTO_AUTHOR else may_use

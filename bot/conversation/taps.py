@@ -83,7 +83,6 @@ class Taps:
             ButtonAction.CANCEL: self._cancel,
             ButtonAction.AGAIN: self._again,
             ButtonAction.BEST_FRAME: self._another_frame,
-            ButtonAction.STRENGTH: self._another_strength,
             ButtonAction.AS_FILE: self._as_file,
             ButtonAction.DELETE: self._delete,
             ButtonAction.RETRY: self._retry,
@@ -283,12 +282,6 @@ class Taps:
 
     async def _another_frame(self, tap: DraftTap) -> TapAnswer:
         placed = await self._follow_up_orders.another_frame(tap.draft, tap.button.number)
-        return self._answer(tap.draft, placed)
-
-    async def _another_strength(self, tap: DraftTap) -> TapAnswer:
-        placed = await self._follow_up_orders.varied(
-            tap.draft, tap.button.number, tap.button.argument
-        )
         return self._answer(tap.draft, placed)
 
     async def _retry(self, tap: DraftTap) -> TapAnswer:

@@ -21,7 +21,7 @@ from jobs.queues.keys import conversation_key, draft_key, drafts_key, shown_key
 from jobs.service_errors import RecordError
 from jobs.wish import Movement
 
-_DRAFT_KEPT_S = 30 * 86_400
+DRAFT_KEPT_S = 30 * 86_400
 _CONVERSATION_KEPT_S = 86_400
 
 InChat = IncomingMessage | IncomingTap | Draft
@@ -86,7 +86,7 @@ class DraftStore:
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
         self._url = url
-        self._drafts = RecordStore(redis, url, Draft.read, kept_s=_DRAFT_KEPT_S)
+        self._drafts = RecordStore(redis, url, Draft.read, kept_s=DRAFT_KEPT_S)
         self._conversations = RecordStore(
             redis, url, _read_conversation, Conversation, _CONVERSATION_KEPT_S
         )
@@ -103,9 +103,9 @@ class DraftStore:
         """Store a new draft. Return the stored one if there is one already."""
         with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.set(draft_key(draft.draft_id), draft.to_json(), nx=True, ex=_DRAFT_KEPT_S)
+                pipe.set(draft_key(draft.draft_id), draft.to_json(), nx=True, ex=DRAFT_KEPT_S)
                 pipe.sadd(drafts_key(draft.chat_id), draft.draft_id)
-                pipe.expire(drafts_key(draft.chat_id), _DRAFT_KEPT_S)
+                pipe.expire(drafts_key(draft.chat_id), DRAFT_KEPT_S)
                 await pipe.execute()
         return await self.read(draft.draft_id) or draft
 
@@ -143,7 +143,7 @@ class DraftStore:
     async def note_message(self, chat_id: int, message_id: int, draft_id: str) -> None:
         """Store which draft a message of the bot belongs to, for replies to it."""
         with queue_errors(self._url):
-            await self._redis.set(shown_key(chat_id, message_id), draft_id, ex=_DRAFT_KEPT_S)
+            await self._redis.set(shown_key(chat_id, message_id), draft_id, ex=DRAFT_KEPT_S)
 
     async def draft_of_message(self, chat_id: int, message_id: int | None) -> Draft | None:
         """Return the draft that a message belongs to: its photo, or one of the bot's; or None."""

@@ -145,8 +145,10 @@ def _flags(user: User) -> list[CheckResult]:
         else CheckResult(about, State.MISSING, f"no: write to @BotFather {what}")
         for about, is_set, says, what in flags
     ]
-    inline = "on" if user.supports_inline_queries else "off"
-    says = f"{inline}; this version answers no inline queries yet"
+    says = "on; chosen results are only counted after /setinlinefeedback to @BotFather"
+    if not user.supports_inline_queries:
+        says = "off, so results have no Share button: write to @BotFather /setinline"
+        says += " and /setinlinefeedback"
     return [*findings, CheckResult("inline", State.OK, says)]
 
 

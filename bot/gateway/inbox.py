@@ -28,7 +28,7 @@ from jobs.queues.keys import failed_update_key, inbox_key, seen_key
 log = logging.getLogger(__name__)
 
 _SEEN_S = 48 * 3600
-_ASIDE_S = 7 * 24 * 3600
+ASIDE_S = 7 * 24 * 3600
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _BATCH = 500
 
@@ -187,7 +187,7 @@ class Inbox(asyncio.Queue[object]):
 
         async def move() -> None:
             async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.set(failed_update_key(entry_id), record, ex=_ASIDE_S)
+                pipeline.set(failed_update_key(entry_id), record, ex=ASIDE_S)
                 pipeline.xdel(inbox_key(self._bot), entry_id)
                 await pipeline.execute()
 

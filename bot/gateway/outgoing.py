@@ -63,12 +63,13 @@ Send = Callable[..., Coroutine[Any, Any, Message | bool]]
 async def video_call(bot: "ExtBot[Any]", video: OutgoingVideo, caption: str) -> Send:
     """Return the call that sends a video in its form; chat and keyboard are still missing."""
     media = await _input(video)
-    facts: dict[str, Any] = {"duration": round(video.duration_s)}
+    facts: dict[str, Any] = {}
     if video.thumbnail is not None:
         facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
     match video.form:
         case Form.ROUND:
-            return partial(bot.send_video_note, video_note=media, length=video.width, **facts)
+            facts |= {"duration": round(video.duration_s), "length": video.width}
+            return partial(bot.send_video_note, video_note=media, **facts)
         case Form.STICKER:
             return partial(bot.send_sticker, sticker=media)
         case Form.GIF | Form.FILE:
@@ -77,8 +78,10 @@ async def video_call(bot: "ExtBot[Any]", video: OutgoingVideo, caption: str) -> 
                 document=media,
                 caption=caption,
                 disable_content_type_detection=True,
+                **facts,
             )
-    facts |= {"width": video.width, "height": video.height, "caption": caption}
+    facts |= {"duration": round(video.duration_s), "caption": caption}
+    facts |= {"width": video.width, "height": video.height}
     if video.has_sound or video.form is Form.VIDEO:
         return partial(bot.send_video, video=media, supports_streaming=True, **facts)
     return partial(bot.send_animation, animation=media, **facts)

@@ -33,6 +33,11 @@ class GroupSettings(BotRecord):
     orders_per_day: int | None = None
     who_may_ask: WhoMayAsk = WhoMayAsk.EVERYONE
 
+    @property
+    def is_for_admins(self) -> bool:
+        """Whether only the group's admins may order."""
+        return self.who_may_ask is WhoMayAsk.ADMINS
+
 
 class GroupSettingsStore:
     """Reads and changes the settings. Its methods raise QueueUnavailable if Redis fails."""

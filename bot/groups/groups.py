@@ -5,24 +5,30 @@ receives commands that name it and replies to its messages; whether a command in
 not documented. So captions are answered, but advised only if the bot receives all messages.
 """
 
+import logging
+
+from telegram.error import BadRequest, Forbidden
+
+from bot.conversation.draft_text import paused_text
 from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import new_draft
 from bot.gateway.messenger import SEEN_EMOJI, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingMessage, LeadMedia, Media, PhotoMedia, UnusableMedia
-from bot.groups.group_settings import WhoMayAsk
 from bot.movements import Movements
 from bot.orders.card_text import cancel_text
 from bot.orders.order_cards import OrderCard
-from bot.orders.order_counts import GroupIsOff
 from bot.orders.ordering import Ordering
+from bot.orders.permissions import check_group
 from bot.services import Services
-from bot.texts import Texts, msgid
+from bot.texts import Texts
 from jobs.queues.outcomes import CancelOutcome
+from jobs.service_errors import OrderRefused
 from jobs.templates import Template
+
+log = logging.getLogger(__name__)
 
 ANIMATE = "animate"
 _SHOWN_CHARACTERS = 40
-_ONLY_ADMINS = msgid("In this group, only its admins may ask me for videos.")
 
 
 class Groups:
@@ -86,13 +92,21 @@ class Groups:
 
     async def help(self, incoming: IncomingMessage) -> None:
         """Explain how to use the bot in a group."""
-        await self._media_handler.say(incoming, self._how_to())
+        text = self._how_to()
+        if await self._services.people.is_paused_for(incoming.person_id):
+            text = f"{text}\n\n{paused_text(self._services.texts)}"
+        await self._media_handler.say(incoming, text)
 
     async def greet(self, chat_id: int) -> None:
         """Explain the same when the bot joins a group, once within a day."""
         groups = self._services.group_settings
         if not await groups.is_greeted(chat_id):
-            await self._services.messenger.send(ChatTarget(chat_id), MessageContent(self._how_to()))
+            content = MessageContent(self._how_to())
+            try:
+                await self._services.messenger.send(ChatTarget(chat_id), content)
+            except (BadRequest, Forbidden) as error:
+                log.info("a group is not greeted: %s", error)  # such as: it may not write there
+                return
             await groups.note_greeting(chat_id)
 
     async def cancel(self, incoming: IncomingMessage) -> None:
@@ -113,15 +127,11 @@ class Groups:
 
     async def _refusal(self, incoming: IncomingMessage) -> str | None:
         """Return why nobody, or not this person, may ask in this group, a msgid; else None."""
-        group = await self._services.group_settings.read(incoming.chat_id)
-        if not group.is_on:
-            return GroupIsOff.sentence
-        if group.who_may_ask is WhoMayAsk.EVERYONE or incoming.person_id == incoming.chat_id:
-            return None  # anonymous admins write as the group
-        is_admin = self._services.messenger.is_chat_admin
-        if await is_admin(incoming.chat_id, incoming.person_id):
-            return None
-        return _ONLY_ADMINS
+        try:
+            await check_group(self._services, incoming.chat_id, incoming.person_id)
+        except OrderRefused as error:
+            return error.sentence
+        return None
 
     async def _see(self, incoming: IncomingMessage) -> None:
         await self._services.messenger.react(incoming.chat_id, incoming.message_id, SEEN_EMOJI)

@@ -144,7 +144,12 @@ class Forms:
             paths = []
             for name in made.names:
                 paths.append(Path(folder) / name)
-                await self._services.store.fetch(made.key_of(name), paths[-1])
+                try:
+                    await self._services.store.fetch(made.key_of(name), paths[-1])
+                except FileGone:
+                    # Nothing is said if it was delivered before.
+                    await self._say(sending, ResultGone())
+                    return
             video = OutgoingVideo(
                 media=paths[0],
                 width=made.width,

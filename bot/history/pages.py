@@ -114,7 +114,8 @@ class HistoryPages:
         """Put a sheet into the message that waits for it."""
         job, made = outcome.job, outcome.result
         message_id, number = map(int, job.reference.split())
-        if made is None or self._shown.get((job.chat, message_id), number) != number:
+        # What was shown before a restart is not known.
+        if made is None or self._shown.get((job.chat, message_id)) != number:
             return  # the text stays
         picture = await self._services.store.get(made.key)
         page = await self._page(job.person, number, has_picture=True)

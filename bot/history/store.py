@@ -13,7 +13,6 @@ from bot.gateway.outgoing import SentVideo
 from bot.orders.order_cards import OrderCard
 from bot.orders.result_files import file_stem
 from bot.record_store import BotRecord, RecordStore
-from jobs.connection import queue_errors
 from jobs.media_tasks import Form
 from jobs.model import CropBox, Value
 from jobs.orders import Result
@@ -106,6 +105,8 @@ class HistoryStore:
         self._redis = redis
         self._url = url
         self._records = RecordStore(redis, url, History.read, History, kept_s=KEPT_S)
+        # Does not begin a history anew that was deleted meanwhile.
+        self._known = RecordStore(redis, url, History.read, kept_s=KEPT_S)
         self._clock = clock
 
     async def read(self, person: int) -> History:
@@ -136,7 +137,7 @@ class HistoryStore:
                 )
             )
 
-        await self._records.change(history_key(person), changed)
+        await self._known.change(history_key(person), changed)
 
     async def remove(self, person: int, order_id: str) -> None:
         """Remove a result."""
@@ -145,12 +146,7 @@ class HistoryStore:
             left = tuple(one for one in history.entries if one.order_id != order_id)
             return History(entries=left)
 
-        await self._records.change(history_key(person), removed)
-
-    async def forget(self, person: int) -> None:
-        """Forget all results of a person."""
-        with queue_errors(self._url):
-            await self._redis.delete(history_key(person))
+        await self._known.change(history_key(person), removed)
 
     def _pruned(self, history: History) -> History:
         after_s = self._clock() - KEPT_S

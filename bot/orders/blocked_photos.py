@@ -48,6 +48,11 @@ class BlockedPhotos:
         with queue_errors(self._url):
             await self._redis.sadd(BLOCKED_PHOTOS, digest)
 
+    async def unblock(self, digest: str) -> None:
+        """Lift the block of a photo."""
+        with queue_errors(self._url):
+            await self._redis.srem(BLOCKED_PHOTOS, digest)
+
     async def digest_of(self, key: str) -> str:
         """Return a photo's hash; empty if the photo is not stored any more."""
         try:

@@ -12,6 +12,7 @@ from bot.drafts.choices import strength_of
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, MessageContent
 from bot.movements import Movements
+from bot.orders.offers import NOTHING, Offer
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
 from bot.texts import DEFAULT_LANGUAGE, Texts, current_language
@@ -112,14 +113,17 @@ def is_worth_an_edit(card: OrderCard, standing: OrderStanding, now_s: float) -> 
     return place < before and (place <= _NEAR or before - place >= _NEAR)
 
 
-def status_content(card: OrderCard, standing: OrderStanding, _: Texts) -> MessageContent:
-    """The status card of an order."""
+def status_content(
+    card: OrderCard, standing: OrderStanding, _: Texts, offer: Offer = NOTHING
+) -> MessageContent:
+    """The status card of an order; `offer` names the engines."""
     lines = [card.title, *_lines(standing, _)]
     if standing.phase == "stopping":
         return MessageContent("\n".join(lines))
     others = [
-        _button(card, _("Use {engine} instead", engine=engine), ButtonAction.ENGINE, engine)
+        _button(card, _("Use {engine} instead", engine=label), ButtonAction.ENGINE, engine)
         for engine in standing.others
+        for label in (offer.label(engine, None, _),)
     ]
     cancel = _button(card, _("✖️ Cancel"), ButtonAction.CANCEL)
     return MessageContent("\n".join(lines), tuple((button,) for button in (*others, cancel)))

@@ -32,6 +32,7 @@ from bot.orders.card_text import (
     failure_content,
     refused_message,
 )
+from bot.orders.forgotten import delete_late, is_forgotten
 from bot.orders.look_delivery import LookDelivery, TellAdmins
 from bot.orders.media_delivery import MediaDelivery
 from bot.orders.order_cards import FinalMessage, OrderCard
@@ -106,6 +107,9 @@ class Delivery:
         """
         delivery = DeliveryJob.read(assignment.text)
         try:
+            if await is_forgotten(self._services, delivery.job_id):
+                await delete_late(self._services, delivery)
+                return
             own = self._deliver_file if delivery.tap else self._deliver
             with speaking(await self._language_of(delivery)):
                 await self._others.get(delivery.queue, own)(delivery)
@@ -203,8 +207,8 @@ class Delivery:
 
     async def _note_result(self, card: OrderCard, status: Status, sent: SentVideo) -> None:
         """Add a result that has arrived to its person's history."""
-        if status.state is OrderState.DONE:
-            services = self._services
+        services = self._services
+        if status.state is OrderState.DONE and not await is_forgotten(services, card.order_id):
             bot = services.messenger.bot.id
             await services.history.note_delivery(card, status.video(), sent, bot)
 

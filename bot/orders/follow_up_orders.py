@@ -11,6 +11,7 @@ from bot.orders.card_text import cancelled_message
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import Ordering, PlacedOrder
+from bot.orders.permissions import check_group
 from bot.orders.status_cards import StatusCards
 from bot.orders.variations import ENGINE, varied
 from bot.services import Services
@@ -50,6 +51,7 @@ class FollowUpOrders:
             OrderRefused, QueueUnavailable, StoreUnavailable: see `Ordering.place`.
         """
         services, ordering, card = self._services, self._ordering, await self._card(draft, number)
+        await check_group(services, draft.chat_id, draft.person_id)
         await ordering.check_access(draft.person_id if by is None else by)
         status = await services.queues.status(card.ref)
         wish = card.order.wish
@@ -59,6 +61,7 @@ class FollowUpOrders:
             return await ordering.place(again, by, card)
         if status is None or status.state is not OrderState.FAILED:
             return PlacedOrder(card)
+        await services.blocked_photos.check(wish.photo.file)
         await ordering.check_voice(wish.movement)
         # The card comes first: whatever happens then, it is kept up to date.
         card = await services.order_cards.reopen(card, message, services.clock())

@@ -4,6 +4,7 @@ A receiver may be called again with the same job, after a crash or while a chat 
 with `DeliverySender` under the delivery's id, so that nothing arrives twice.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from jobs.media_jobs import MediaJob, MediaResult
 from jobs.orders import OrderState
 from jobs.queues.outbox import DeliveryJob
 from jobs.service_errors import FileGone, OrderFailed
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,11 @@ class MediaDelivery:
             error = OrderFailed(order=job.job_id)
         outcome = MediaOutcome(delivery.delivery_id, job, result, error)
         with speaking(await services.languages.of(job.chat, job.person)):
-            await self._receivers[job.task.kind](outcome)
+            try:
+                await self._receivers[job.task.kind](outcome)
+            except FileGone as gone:
+                # It was delivered before, and its files were deleted; or they were kept too long.
+                log.info("%s: nothing is left to deliver: %s", job.job_id, gone)
         if error is not None and not isinstance(error, UserError | FileGone):
             await self._tell_admins(msgid("{job} failed: {error}"), job=job.job_id, error=error)
         with queue_errors(services.queues.url):

@@ -20,7 +20,7 @@ from jobs.queues.waiting import ShownPlace
 from jobs.service_errors import RecordError
 
 _OPEN_KEPT_S = 30 * 86_400
-_CLOSED_KEPT_S = 3 * 86_400
+CLOSED_KEPT_S = 3 * 86_400
 
 
 class FinalMessage(Value):
@@ -250,7 +250,7 @@ class OrderCards:
         with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.srem(OPEN_CARDS, order_id)
-                pipe.expire(card_key(order_id), _CLOSED_KEPT_S)
+                pipe.expire(card_key(order_id), CLOSED_KEPT_S)
                 await pipe.execute()
 
     async def forget(self, order_id: str) -> None:

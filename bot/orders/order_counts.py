@@ -33,12 +33,6 @@ class TooManyGroupOrders(OrderRefused):
     )
 
 
-class GroupIsOff(OrderRefused):
-    """The group's admins have switched the bot off."""
-
-    sentence = "The admins have turned me off in this group."
-
-
 @dataclass(frozen=True)
 class _Count:
     """A count of orders: its key, its limit, and the error if that is reached."""
@@ -67,7 +61,6 @@ class OrderCounts:
             chat_id: its chat's current id.
 
         Raises:
-            GroupIsOff: the bot is off there.
             TooManyGroupOrders, TooManyShowAlls: a limit is reached.
         """
         counts = []
@@ -76,8 +69,6 @@ class OrderCounts:
             counts.append(_Count(key, self._show_all_per_day, TooManyShowAlls))
         if chat_id < 0:
             group = await self._services.group_settings.read(chat_id)
-            if not group.is_on:
-                raise GroupIsOff
             # The owner's limit is for each group.
             limits = (group.orders_per_day, (await self._services.limits.now()).group_per_day)
             limit = min(filter(None, limits), default=None)

@@ -19,6 +19,7 @@ from bot.orders.card_text import cancelled_message, error_message, order_title, 
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
 from bot.orders.order_counts import OrderCounts
+from bot.orders.permissions import check_group
 from bot.orders.status_cards import StatusCards
 from bot.people import Role
 from bot.services import Services
@@ -135,6 +136,7 @@ class Ordering:
         """
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
+        await check_group(self._services, draft.chat_id, draft.person_id)
         role = await self.check_access(draft.person_id if by is None else by)
         files = _files_of(draft, earlier)
         if not files or not await self.are_stored(files):
@@ -153,11 +155,13 @@ class Ordering:
 
         Raises:
             OrderRefused: the person may not order; the sentence says why.
-            QueueUnavailable: Redis does not answer.
+            QueueUnavailable, StoreUnavailable: a server is away.
         """
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
+        await check_group(self._services, draft.chat_id, draft.person_id)
         order = await self._order(draft, earlier, await self.check_access(draft.person_id))
+        await self._services.blocked_photos.check(order.wish.photo.file)
         return await self._submit(draft, order, (await self._limits(order)).with_one_more())
 
     async def cancel(self, draft: Draft, number: int) -> CancelOutcome:

@@ -1,8 +1,40 @@
-"""Who may use the buttons of a draft and of its results."""
+"""Who may order in a group, and use the buttons of a draft and of its results."""
 
 from bot.drafts.draft import Draft
 from bot.people import Role
 from bot.services import Services
+from jobs.service_errors import OrderRefused
+
+
+class GroupIsOff(OrderRefused):
+    """The group's admins have switched the bot off."""
+
+    sentence = "The admins have turned me off in this group."
+
+
+class OnlyGroupAdmins(OrderRefused):
+    """The group's admins take no orders of others."""
+
+    sentence = "In this group, only its admins may ask me for videos."
+
+
+async def check_group(services: Services, chat_id: int, person_id: int) -> None:
+    """Check that a person may order in a chat, by the settings of the group.
+
+    Raises:
+        GroupIsOff, OnlyGroupAdmins: nobody, or not this person, may.
+        QueueUnavailable: Redis does not answer.
+    """
+    if chat_id > 0:
+        return
+    group = await services.group_settings.read(chat_id)
+    if not group.is_on:
+        raise GroupIsOff
+    # Anonymous admins write as the group.
+    if not group.is_for_admins or person_id == chat_id:
+        return
+    if not await services.messenger.is_chat_admin(chat_id, person_id):
+        raise OnlyGroupAdmins
 
 
 async def may_use(services: Services, draft: Draft, person_id: int) -> bool:

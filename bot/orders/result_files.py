@@ -68,7 +68,8 @@ class ResultFiles:
             await self._services.store.fetch(result.key, path)
         except FileGone as error:
             raise ResultGone from error
-        return result, video_of(card, result, path)
+        thumbnail = await fetch_thumbnail(self._services.store, result.thumbnail_key, folder)
+        return result, video_of(card, result, path, thumbnail)
 
     async def delete(self, draft: Draft, number: int) -> bool:
         """Delete the result of a draft's order and its history entry, and the draft with its files.

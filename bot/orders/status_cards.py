@@ -25,6 +25,7 @@ from bot.orders.card_text import (
     standing_of,
     status_content,
 )
+from bot.orders.offers import Offer
 from bot.orders.order_cards import OrderCard
 from bot.services import Services
 from bot.texts import speaking
@@ -150,10 +151,10 @@ class StatusCards:
         if standing.phase in _TIMED:
             time = await self._estimates.until_done(card.ref, card.order.engine)
             standing = replace(standing, time=time)
-        await self._show(card, standing)
+        await self._show(card, standing, offer)
 
-    async def _show(self, card: OrderCard, standing: OrderStanding) -> None:
-        content = status_content(card, standing, self._services.texts)
+    async def _show(self, card: OrderCard, standing: OrderStanding, offer: Offer) -> None:
+        content = status_content(card, standing, self._services.texts, offer)
         try:
             shown = await self._send_or_edit(card, content)
         except ChatBusy:

@@ -30,8 +30,17 @@ _TOLD_AGAIN_S = {"text": 60, "file": 5}
 _MOST_LISTED = 100
 # Commands that work in a group without the bot's name; others may be meant for another bot.
 _BARE_COMMANDS = ("animate", "help", "start", "cancel", "settings")
-# Everybody may cancel and delete what is theirs, and wants no more messages of the owner.
-_ALWAYS = (ButtonAction.CANCEL, ButtonAction.DROP, ButtonAction.DELETE, ButtonAction.NEWS)
+# Everybody may cancel and delete what is theirs, which may be behind "More", know what is stored,
+# and refuse the owner's messages. Their handlers check who taps.
+_ALWAYS = (
+    ButtonAction.CANCEL,
+    ButtonAction.DROP,
+    ButtonAction.DELETE,
+    ButtonAction.FORGET,
+    ButtonAction.MORE,
+    ButtonAction.NEWS,
+)
+_COMMANDS_OF_ALL = ("delete_me", "privacy")
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,11 @@ class CommandAttempt:
         return named == self.bot.lower() if named else self.command in _BARE_COMMANDS
 
     @property
+    def is_for_all(self) -> bool:
+        """Whether it is a command that everybody may use; not the caption of a file."""
+        return self.command in _COMMANDS_OF_ALL and not (self.is_group or self.has_file)
+
+    @property
     def is_group(self) -> bool:
         """Whether it is in a group, whose ids are negative."""
         return self.target.chat_id < 0
@@ -98,7 +112,7 @@ class Guard:
         if attempt.command in OWNER_COMMANDS:
             return False
         is_claim = attempt.text.startswith(f"/start {CLAIM_LINK}") and not attempt.is_group
-        if role is Role.GUEST or is_claim:
+        if role is Role.GUEST or is_claim or attempt.is_for_all:
             return True
         if attempt.is_for_bot:
             await self._refuse(attempt, role)

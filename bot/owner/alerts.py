@@ -8,6 +8,7 @@ What was told is stored in Redis, so that neither a restart nor a second bot rep
 import logging
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 from pydantic import Field
@@ -57,8 +58,11 @@ class Host(BotRecord):
             return type(self)(count=here)
         if self.missing_s is None:
             return self.model_copy(update={"missing_s": now_s})
-        is_lost = now_s - self.missing_s >= _LOST_S
-        return self.model_copy(update={"is_told": self.is_told or is_lost})
+        return self
+
+    def is_lost(self, now_s: float) -> bool:
+        """Whether workers have been missing for so long that they are not just restarting."""
+        return self.missing_s is not None and now_s - self.missing_s >= _LOST_S
 
 
 class Watched(BotRecord):
@@ -110,14 +114,15 @@ class Alerts:
         after = await self._records.change(ALERTS_KEY, changed) or Watched()
         for name, host in after.hosts.items():
             was_told = before.hosts.get(name, Host()).is_told
-            if host.is_told and not was_told:
-                await self._tell_lost(name, here[name], host.count)
+            if host.is_lost(now_s) and not was_told:
+                if await self._tell_lost(name, here[name], host.count):
+                    await self._records.change(ALERTS_KEY, partial(_with_told, name=name))
             elif was_told and host.missing_s is None:
                 await self._tell_back(name)
 
-    async def _tell_lost(self, host: str, here: int, count: int) -> None:
+    async def _tell_lost(self, host: str, here: int, count: int) -> bool:
         _ = self._services.texts
-        await self._tell(
+        return await self._tell(
             f"lost:{host}",
             lambda: _(
                 "A worker on {host} does not answer any more: {here} of {count} are online. Its "
@@ -213,10 +218,17 @@ class Alerts:
                 ),
             )
 
-    async def _tell(self, name: str, text: Text) -> None:
-        """Write to the admins unless they were told this within the last hour."""
+    async def _tell(self, name: str, text: Text) -> bool:
+        """Write to the admins unless they were told this within the last hour; return which."""
         with queue_errors(self._services.queues.url):
             client = self._services.queues.client
             is_new = await client.set(alert_key(name), "1", nx=True, ex=_HOUR_S)
         if is_new:
             await self._notes.send(text)
+        return bool(is_new)
+
+
+def _with_told(watched: Watched, name: str) -> Watched:
+    """Return what is known after the admins were told that a machine's workers are lost."""
+    told = watched.hosts.get(name, Host()).model_copy(update={"is_told": True})
+    return watched.model_copy(update={"hosts": {**watched.hosts, name: told}})

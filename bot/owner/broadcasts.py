@@ -31,6 +31,8 @@ _PAUSE_S = 0.1
 _SHOWN_EVERY = 50
 _MOST_CHARACTERS = 3500
 _KEPT_S = 7 * 86_400
+# Telegram's error text about a person who has deleted the account.
+_NO_CHAT = "chat not found"
 
 
 class State(StrEnum):
@@ -160,11 +162,12 @@ class Broadcasts:
             content = self._content(text)
         try:
             await self._services.messenger.send(ChatTarget(person_id), content)
-        except (Forbidden, BadRequest) as error:
-            log.info("a person cannot be reached: %s", type(error).__name__)
-            await self._services.people.change(person_id, has_blocked=True)
-            return "blocked"
         except (TelegramError, ChatBusy) as error:
+            is_unknown = isinstance(error, BadRequest) and _NO_CHAT in str(error).lower()
+            if isinstance(error, Forbidden) or is_unknown:
+                log.info("a person cannot be reached: %s", type(error).__name__)
+                await self._services.people.change_known(person_id, has_blocked=True)
+                return "blocked"
             log.warning("a message may not have arrived: %s", type(error).__name__)
             return "failed"
         return "delivered"

@@ -125,7 +125,7 @@ def add_news_handlers(application: AnyApplication, services: Services) -> None:
         change = update.my_chat_member
         if change is not None and change.chat.type == change.chat.PRIVATE:
             has_blocked = change.new_chat_member.status == ChatMemberStatus.BANNED
-            await services.people.change(change.chat.id, has_blocked=has_blocked)
+            await services.people.change_known(change.chat.id, has_blocked=has_blocked)
 
     pattern = rf"^{VERSION}\|{ButtonAction.NEWS}\|"
     application.add_handler(CallbackQueryHandler(switch, pattern=pattern))

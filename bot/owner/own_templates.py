@@ -25,7 +25,7 @@ from jobs.connection import queue_errors
 from jobs.errors import AnimatoError
 from jobs.findings import ClipFindings
 from jobs.media_jobs import MediaJob, MediaResult
-from jobs.media_tasks import CheckTemplate
+from jobs.media_tasks import MOST_TEMPLATE_S, CheckTemplate
 from jobs.queues.keys import adding_key
 from jobs.service_errors import OrderFailed
 from jobs.store.keys import media_key, template_key
@@ -134,12 +134,13 @@ class OwnTemplates:
         job_id = f"tpl-{secrets.token_hex(8)}"
         key = media_key(job_id, "clip.mp4")
         card = CardMessage(message_id=message)
+        clip_s = min(MOST_TEMPLATE_S, (await services.limits.now()).clip_s)
         job = MediaJob(
             job_id=job_id,
             person=incoming.person_id,
             chat=incoming.chat_id,
             reference=f"{message}:{name}",
-            task=CheckTemplate(clip=key, clip_s=(await services.limits.now()).clip_s),
+            task=CheckTemplate(clip=key, clip_s=clip_s),
         )
         try:
             await services.store.put(key, await services.messenger.download(file.file_id))

@@ -34,7 +34,7 @@ from bot.owner.reports import (
 from bot.people import Role
 from bot.services import Services
 from bot.texts import msgid, speaking
-from jobs.service_errors import RecordError
+from jobs.service_errors import PhotoBlocked, RecordError
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class ReportTaps:
         self._services = services
         self._store = ReportStore(services.queues.client, services.queues.url)
         self._files = ResultFiles(services)
+        self._ordering = ordering
         self._admissions = Admissions(services, ordering)
 
     async def tap(self, tap: IncomingTap) -> TapAnswer:
@@ -90,10 +91,17 @@ class ReportTaps:
         if await self._store.has_reported(order_id, person_id):
             return self._alert(_REPORTED)
         content = question_content(draft.draft_id, number, person_id, self._services.texts)
-        target = ChatTarget(tap.chat_id, tap.thread_id, tap.message_id)
-        if not await self._store.ask(order_id, person_id, tap.message_id):
+        if await self._store.asked(order_id, person_id) is not None:
             return self._alert(_BELOW)
-        return TapAnswer(then=partial(self._services.messenger.send, target, content))
+        return TapAnswer(then=partial(self._send_question, tap, order_id, content))
+
+    async def _send_question(
+        self, tap: IncomingTap, order_id: str, content: MessageContent
+    ) -> None:
+        target = ChatTarget(tap.chat_id, tap.thread_id, tap.message_id)
+        await self._services.messenger.send(target, content)
+        # Only now: a question that was not sent must not be waited for.
+        await self._store.note_asked(order_id, tap.person_id, tap.message_id)
 
     async def _answer(self, tap: IncomingTap, draft: Draft, number: int, name: str) -> TapAnswer:
         """Handle the reason that was tapped."""
@@ -187,6 +195,8 @@ class ReportTaps:
     async def _do(self, tap: IncomingTap, action: ReportAction, report: Report) -> None:
         if action is ReportAction.BLOCK:
             await self._block(report)
+        elif action is ReportAction.UNBLOCK:
+            await self._services.blocked_photos.unblock(report.photo_digest)
         elif action is ReportAction.BAN:
             await self._admissions.ban([report.person_id])
         done = await self._store.note_done(report.report_id, action)
@@ -201,10 +211,11 @@ class ReportTaps:
             return
 
     async def _block(self, report: Report) -> None:
-        """Block the photo, and delete the reported video everywhere."""
+        """Block the photo, cancel its orders, and delete the reported video everywhere."""
         services = self._services
         if report.photo_digest:
             await services.blocked_photos.block(report.photo_digest)
+            await self._cancel_orders()
         for entry in (await services.history.read(report.person_id)).entries:
             if entry.draft == report.draft_id:
                 await services.history.remove(report.person_id, entry.order_id)
@@ -215,3 +226,11 @@ class ReportTaps:
         draft = await services.drafts.read(report.draft_id)
         if draft is not None:
             await self._files.delete(draft, report.number)
+
+    async def _cancel_orders(self) -> None:
+        """Cancel the orders of blocked photos."""
+        for card in await self._services.order_cards.all_open():
+            try:
+                await self._services.blocked_photos.check(card.order.wish.photo.file)
+            except PhotoBlocked:
+                await self._ordering.cancel_order(card)

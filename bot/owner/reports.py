@@ -8,12 +8,14 @@ from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import Button, MessageContent
+from bot.history.store import KEPT_S
 from bot.record_store import BotRecord, RecordStore
 from bot.texts import Texts, msgid
 from jobs.connection import queue_errors
 from jobs.queues.keys import asked_report_key, report_key, reported_key
 
-_KEPT_S = 30 * 86_400
+# As long as the result is in its person's history. /privacy says so.
+_KEPT_S = KEPT_S
 _QUESTION_KEPT_S = 3600
 _SEPARATOR = ":"
 
@@ -30,6 +32,7 @@ class ReportAction(StrEnum):
     """What the owner does about a report."""
 
     BLOCK = "block"
+    UNBLOCK = "allow"
     BAN = "ban"
     DISMISS = "dismiss"
 
@@ -42,13 +45,19 @@ _REASONS = {
 }
 _ACTIONS = {
     ReportAction.BLOCK: msgid("🚫 Block this photo"),
+    ReportAction.UNBLOCK: msgid("↩️ Unblock this photo"),
     ReportAction.BAN: msgid("⛔ Ban the person"),
     ReportAction.DISMISS: msgid("✓ Dismiss"),
 }
 _DONE = {
     ReportAction.BLOCK: msgid("The photo is blocked, and the video is deleted."),
+    ReportAction.UNBLOCK: msgid("The photo may be used again."),
     ReportAction.BAN: msgid("The person is banned."),
     ReportAction.DISMISS: msgid("Dismissed."),
+}
+_OPPOSITES = {
+    ReportAction.BLOCK: ReportAction.UNBLOCK,
+    ReportAction.UNBLOCK: ReportAction.BLOCK,
 }
 _NO_PHOTO = msgid("The video is deleted. The photo was not stored any more, so it is not blocked.")
 
@@ -95,11 +104,11 @@ class ReportStore:
         self._url = url
         self._records = RecordStore(redis, url, Report.read)
 
-    async def ask(self, order_id: str, person_id: int, message_id: int) -> bool:
-        """Record that a person is asked for the reason; False if they are being asked already."""
+    async def note_asked(self, order_id: str, person_id: int, message_id: int) -> None:
+        """Record that a person is asked for the reason."""
         with queue_errors(self._url):
             key = asked_report_key(order_id, person_id)
-            return bool(await self._redis.set(key, message_id, nx=True, ex=_QUESTION_KEPT_S))
+            await self._redis.set(key, message_id, ex=_QUESTION_KEPT_S)
 
     async def asked(self, order_id: str, person_id: int) -> int | None:
         """Return the result's message that a person is asked about, or None."""
@@ -148,7 +157,9 @@ class ReportStore:
         """Record what was done about a report, and return it; None if it is not stored."""
 
         def acted(report: Report) -> Report:
-            return report.model_copy(update={"done": tuple(dict.fromkeys((*report.done, action)))})
+            undone = _OPPOSITES.get(action, action)
+            done = (one for one in report.done if one not in (action, undone))
+            return report.model_copy(update={"done": (*done, action)})
 
         return await self._records.change(report_key(report_id), acted)
 
@@ -188,7 +199,9 @@ def note_content(report: Report, _: Texts) -> MessageContent:
     for action in report.done:
         is_unblocked = action is ReportAction.BLOCK and not report.photo_digest
         lines.append(_(_NO_PHOTO) if is_unblocked else _(_DONE[action]))
-    left = [action for action in ReportAction if action not in report.done]
+    is_blocked = ReportAction.BLOCK in report.done and report.photo_digest
+    hidden = report.done if is_blocked else (*report.done, ReportAction.UNBLOCK)
+    left = [action for action in ReportAction if action not in hidden]
     if ReportAction.DISMISS in report.done:
         left = []
     elif report.done:

@@ -35,11 +35,16 @@ def draw_check_sheet(
     """
     top = [with_keypoints(square, source), square, *first]
     title = "the photo; the same; the first frame; the first frame with --align_corners"
-    rows = [_row(title, top, square.shape[0])]
+    rows = [sheet_row(title, top, square.shape[0])]
     for movement in movements:
         clip = [with_keypoints(movement.driving[0], movement.keypoints[0]), *movement.driving[1:]]
-        rows.append(_row(f"{movement.name}: the clip", clip, TILE_PX))
-        rows.append(_row(f"{movement.name}: the result", movement.frames, TILE_PX))
+        rows.append(sheet_row(f"{movement.name}: the clip", clip, TILE_PX))
+        rows.append(sheet_row(f"{movement.name}: the result", movement.frames, TILE_PX))
+    return stacked(rows)
+
+
+def stacked(rows: Sequence[Picture]) -> Picture:
+    """Put rows of any width below each other, uint8 (H, W, 3) RGB."""
     width = max(row.shape[1] for row in rows)
     padded = [
         cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=_PAPER)
@@ -80,7 +85,8 @@ def write_sheet(sheet: Picture, output: Path) -> None:
         raise write_error(output, error) from error
 
 
-def _row(title: str, pictures: Sequence[Picture] | Picture, side_px: int) -> Picture:
+def sheet_row(title: str, pictures: Sequence[Picture] | Picture, side_px: int) -> Picture:
+    """Put pictures of one size beside each other, below a title; each is `side_px` high."""
     tiles = [resize(picture, side_px / picture.shape[0]) for picture in pictures]
     strip = np.concatenate(tiles, axis=1)
     head = np.full((_TITLE_PX, strip.shape[1], 3), _PAPER, np.uint8)

@@ -173,11 +173,21 @@ def judge_first_frame(frame: Pictures, aligned: Pictures, square: Pictures) -> F
     return Finding(psnr_db >= _LEAST_PSNR_DB and ssim >= _LEAST_SSIM, sentence)
 
 
-def judge_change(movement: RenderedMovement) -> Finding:
-    """Judge whether the result changes about as much as the clip, which shows the same person."""
-    change = _ratio(_change(movement.frames), _change(movement.driving))
+def judge_likeness(frame: Pictures, square: Pictures) -> Finding:
+    """Judge whether a frame shows the photo's face; both uint8 (h, w, 3)."""
+    psnr_db, ssim = _likeness(frame, square)
     sentence = (
-        f"{movement.name}: the result changes {change:.2f} times as much as the clip"
+        f"the first frame is the photo by {psnr_db:.1f} dB and {ssim:.2f} (at least"
+        f" {_LEAST_PSNR_DB:g} dB and {_LEAST_SSIM})"
+    )
+    return Finding(psnr_db >= _LEAST_PSNR_DB and ssim >= _LEAST_SSIM, sentence)
+
+
+def judge_change(name: str, driving: Pictures, frames: Pictures) -> Finding:
+    """Judge whether the result changes about as much as the clip, which shows the same person."""
+    change = _ratio(_change(frames), _change(driving))
+    sentence = (
+        f"{name}: the result changes {change:.2f} times as much as the clip"
         f" ({_LEAST_CHANGE} to {_MOST_CHANGE:g})"
     )
     return Finding(_LEAST_CHANGE <= change <= _MOST_CHANGE, sentence)

@@ -155,7 +155,7 @@ def _findings(
     for movement in movements:
         if movement.name in _HEAD_MOVEMENTS:
             yield judge_path(movement)
-        yield judge_change(movement)
+        yield judge_change(movement.name, movement.driving, movement.frames)
 
 
 def _driving_squares(name: str) -> Pictures:

@@ -81,6 +81,8 @@ class Networks:
         self._prepare(dtype)
 
     def _prepare(self, dtype: torch.dtype) -> None:
+        # Those of another precision are no longer needed.
+        self.modules: dict[str, nn.Module] = {}
         plain, uses_tiles = self._load(), self.device.type == "cpu"
         self.dtype = dtype
         self.motion_sha256 = plain.motion_sha256

@@ -128,7 +128,7 @@ class Hourglass(nn.Module):
 
 def halved(maps: Tensor) -> Tensor:
     """Average each 2 x 2 pixels; of volumes in every slice: (B, C, ..., H, W)."""
-    # As pictures, because `avg_pool3d` has no bfloat16 version for CPUs.
+    # As pictures: torch averages volumes on a CPU in float32 only.
     pictures = functional.avg_pool2d(maps.flatten(1, -3), 2)
     return pictures.reshape(*maps.shape[:-2], *pictures.shape[-2:])
 

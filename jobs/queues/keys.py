@@ -146,6 +146,11 @@ def sent_key(delivery_id: str) -> str:
     return f"animato:sent:{delivery_id}"
 
 
+def forgotten_key(job_id: str) -> str:
+    """Set while a worker has a job whose person has deleted everything."""
+    return f"animato:forgotten:{job_id}"
+
+
 def log_key(order_id: str) -> str:
     """The last log lines about an order, the newest one last."""
     return f"animato:log:{order_id}"

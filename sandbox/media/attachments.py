@@ -62,7 +62,7 @@ def _attach(store: FileStore, kind: Kind, upload: Upload, options: MediaOptions)
     if kind in {"voice", "audio"}:
         return _sound(store, kind, upload)
     if kind == "document":
-        return _document(store, upload)
+        return _document(store, upload, options.thumbnail)
     return _moving(store, kind, upload, options)
 
 
@@ -153,10 +153,10 @@ def _sound(store: FileStore, kind: Kind, upload: Upload) -> Attachment:
     return store.attach(Attachment(kind, {str(kind): shown}), stored)
 
 
-def _document(store: FileStore, upload: Upload) -> Attachment:
+def _document(store: FileStore, upload: Upload, thumbnail: bytes | None = None) -> Attachment:
     suffix = PurePath(upload.file_name).suffix[:16]
     stored = store.add(upload.content, "document", suffix, _content_type(upload))
-    shown = _file_fields(stored, upload.file_name)
+    shown = _file_fields(stored, upload.file_name) | _thumbnail_fields(store, None, thumbnail)
     return store.attach(Attachment("document", {"document": shown}), stored)
 
 

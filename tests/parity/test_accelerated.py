@@ -23,12 +23,17 @@ from inference.fomm.accelerated import (
 )
 from inference.fomm.coordinates import KeypointTensors
 from inference.fomm.generator import Generator
-from inference.neural.blocks import ResBlock, UpBlock
+from inference.neural.blocks import ResBlock, UpBlock, doubled
+from inference.neural.fourier_conv import FourierConv
 from inference.neural.picture_conv import (
     AFTER_QUADRUPLED,
     DOUBLED,
     QUADRUPLED,
+    WINOGRAD,
+    DirectConv,
     TiledConv,
+    Tiling,
+    VolumeConv,
     is_worth_it,
 )
 from inference.neural.precision import computes_in_bfloat16
@@ -213,6 +218,32 @@ def test_last_convolution_column_by_column(
     x = torch.randn(2, channels, *size, generator=chance())
     with torch.inference_mode():
         assert difference(ColumnConv(conv)(x), conv(x)) <= 1e-5
+
+
+@pytest.mark.parametrize("size", [(2, 16, 16), (5, 32, 48)])
+def test_convolution_by_spectra(size: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv3d(5, 3, 7, padding=3)
+    x = torch.randn(2, 5, *size, generator=chance())
+    with torch.inference_mode():
+        assert difference(FourierConv(conv)(x), conv(x)) <= 1e-5
+
+
+@pytest.mark.parametrize("tiling", [WINOGRAD, DOUBLED, None])
+def test_convolution_of_volumes_as_convolutions_of_pictures(tiling: Tiling | None) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv3d(7, 5, 3, padding=1)
+
+    def make(flat: nn.Conv2d) -> nn.Module:
+        if tiling is None:
+            return DirectConv(flat, torch.float32)
+        return TiledConv(flat, torch.float32, tiling)
+
+    x = torch.randn(1, 7, 6, 8, 12, generator=chance())
+    with torch.inference_mode():
+        found = VolumeConv(conv, make)(x[0].permute(1, 2, 3, 0)).permute(3, 0, 1, 2)[None]
+        expected = conv(doubled(x) if tiling is DOUBLED else x).relu()
+    assert difference(found, expected) <= 1e-5
 
 
 WINOGRAD_SIZES = [(4, 4), (4, 68), (68, 4), (12, 20), (36, 40), (64, 64)]

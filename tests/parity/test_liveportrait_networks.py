@@ -26,6 +26,7 @@ from inference.liveportrait.warping import DenseMotion
 from inference.neural.fourier_conv import FourierConv
 from inference.neural.precision import computes_in_bfloat16
 from inference.weights.store import WeightsStore
+from jobs.errors import EngineFailed
 from tests.conftest import Require
 from tests.liveportrait_recipe import Floats, Goldens, fill, network_inputs
 from tests.liveportrait_weights import write_weights
@@ -217,11 +218,31 @@ def test_frames_of_a_batch_are_truncated_pictures(
     assert (np.abs(frames[0] + 0.5 - exact) <= 0.51).all()
 
 
-def test_bfloat16_looks_the_same(
+class NotFinite(nn.Module):
+    """A generator whose pictures are not numbers."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.full((len(features), 3, 512, 512), torch.nan)
+
+
+def test_frame_that_is_not_finite_is_an_error(
+    shipped: Networks,
+    inputs: dict[str, Floats],
+    stages: Stages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = shipped.prepare_source(torch.as_tensor(stages["F.out"]), inputs["W.kp_source"])
+    monkeypatch.setitem(shipped.modules, "G", NotFinite())
+    with pytest.raises(EngineFailed, match=r"liveportrait.*a frame contains NaN or infinity"):
+        shipped.render(source, inputs["W.kp_driving"])
+
+
+def test_bfloat16_looks_the_same_and_falls_back_once(
     paths: dict[str, Path],
     inputs: dict[str, Floats],
     stages: Stages,
     require_hardware: Require,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     require_hardware(computes_in_bfloat16(), "this processor does not compute in bfloat16")
     networks = load_networks(paths, "cpu", "bfloat16")
@@ -231,6 +252,11 @@ def test_bfloat16_looks_the_same(
     assert -10 * np.log10((error**2).mean()) >= 40
     # Else it would not be bfloat16 that was measured.
     assert np.abs(error).max() > 1e-3
+    networks.modules["G"] = NotFinite()
+    found = networks.predict(source, inputs["W.kp_driving"])
+    assert networks.dtype == torch.float32
+    assert GOLDENS.difference("chain.image", found) <= TOLERANCES["chain.image"]
+    assert caplog.text.count("switching to float32") == 1
 
 
 def test_variant_for_gpus_makes_the_same(paths: dict[str, Path], inputs: dict[str, Floats]) -> None:

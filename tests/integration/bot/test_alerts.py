@@ -56,11 +56,32 @@ async def test_lost_worker_is_told_after_a_minute_and_so_is_its_return(
     assert (await told(desk))[1:] == ["The workers on here are all back."]
 
 
+async def test_second_loss_within_an_hour_is_told_when_it_is_over(
+    parts: BotParts, desk: Desk, alerts: Alerts
+) -> None:
+    client, workers = parts.services.queues.client, WorkerRegistry(parts.services.queues.client)
+    for start_s in (0, 200):
+        parts.clock.ahead_s = start_s
+        await workers.beat(heartbeat("mesh"), parts.clock())
+        await alerts.check()
+        await client.delete(worker_key("maker-mesh"))
+        for later_s in (1, 70):
+            parts.clock.ahead_s = start_s + later_s
+            await alerts.check()
+    assert len(await told(desk)) == 2, "the loss, and the return"
+    await hour_later(parts)
+    await alerts.check()
+    await alerts.check()
+    assert (await told(desk))[2].startswith("A worker on here does not answer any more")
+    assert len(await told(desk)) == 3
+
+
 def test_worker_that_restarts_is_not_lost_and_one_that_stays_away_is_forgotten() -> None:
     host = Host().updated(2, 0).updated(1, 10).updated(2, 50).updated(1, 60)
     assert host.updated(1, 110) == Host(count=2, missing_s=60)
     lost = host.updated(1, 130)
-    assert lost.is_told
+    assert not host.is_lost(110)
+    assert lost.is_lost(130)
     assert lost.updated(1, 90_000) == Host(count=1)
     assert DEAD_AFTER_S < 60
     assert WORKERS == "animato:workers"

@@ -94,3 +94,15 @@ async def test_next_message_waits_for_the_end_of_the_last_one(
     await Broadcasts(parts.services, is_on=True).ask(ADMIN, ChatTarget(ADMIN), "more")
     await desk.sees("The last message is still being sent.", ADMIN)
     assert (await known(parts)).name == begun
+
+
+async def test_only_people_who_cannot_be_reached_at_all_get_no_more(
+    parts: BotParts, desk: Desk, begun: str
+) -> None:
+    for reason in ("Bad Request: message is too long", "Bad Request: chat not found"):
+        await desk.fault(method="sendMessage", code=400, description=reason)
+    await Broadcasts(parts.services, is_on=True, pause_s=0).work()
+    ended = await known(parts)
+    assert (ended.name, ended.failed, ended.blocked, ended.delivered) == (begun, 1, 1, 1)
+    found = [await parts.services.people.person(person) for person in PEOPLE]
+    assert [person.has_blocked for person in found].count(True) == 1

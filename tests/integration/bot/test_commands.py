@@ -22,7 +22,13 @@ ANSWERS = {
         "2-Clause).\n\n"
         "Every video's caption says how it was made.\n\nThe owner of this bot: @owner"
     ),
-    "/privacy ": "with its text: 7 days",
+    "/privacy ": (
+        "whether they were sent: 72 h\n"
+        "- your choices, Telegram's ids of your files, the list of your videos, and reports: "
+        "30 days\n"
+        "- a message that could not be handled, with its text: 7 days"
+    ),
+    "/privacy  ": "those who run the workers can technically see your photos and videos",
     "/queue": "You have no open orders. Send me a photo.",
     "/cancel": "You have no open orders. Send me a photo at any time.",
     "/templates": "Send a photo to see them on your own face",

@@ -17,7 +17,7 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.queues import Queues
-from jobs.service_errors import QueueUnavailable
+from jobs.service_errors import PhotoBlocked, QueueUnavailable
 from jobs.store.files import FileStore
 from jobs.wish import Movement
 from tests.integration.bot.parts import (
@@ -83,6 +83,18 @@ async def test_admin_may_retry_while_orders_are_paused(
             await parts.follow_up_orders.retry(draft, 1)
         assert (await parts.follow_up_orders.retry(draft, 1, by=ADMIN)).is_new
         await desk.sees("Made with AI")
+
+
+async def test_blocked_photo_is_not_tried_again(parts: BotParts, maker: Maker, desk: Desk) -> None:
+    async with working(parts, maker):
+        draft = await failed(parts, maker, desk)
+        card = await parts.services.order_cards.read(draft.order_id_of(1))
+        assert card is not None
+        blocked = parts.services.blocked_photos
+        await blocked.block(await blocked.digest_of(card.order.wish.photo.file))
+        with pytest.raises(PhotoBlocked):
+            await parts.follow_up_orders.retry(draft, 1, by=ADMIN)
+    assert len(maker.orders) == 1
 
 
 def of_chats(parts: BotParts) -> tuple[DraftStore, OrderCards, GroupSettingsStore]:

@@ -9,7 +9,7 @@ from bot.groups.group_settings import GroupSettingsStore, WhoMayAsk
 from sandbox.server import Sandbox
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
 from tests.integration.bot.talk import text_of
-from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 
 pytestmark = pytest.mark.local_sockets
 HERE = {"chat_id": FAMILY}
@@ -75,6 +75,15 @@ async def test_card_from_before_the_group_was_switched_off_orders_nothing(
     assert served_bot.worker.orders == []
 
 
+async def test_card_from_before_only_admins_may_ask_orders_nothing(served_bot: ServedBot) -> None:
+    photo = await served_bot.photo(ALICE, **HERE)
+    await served_bot.says("/animate@animato_bot", BOB, **HERE, reply_to=photo["message_id"])
+    card = await served_bot.shows("Which movement?", FAMILY)
+    await groups(served_bot).change(FAMILY, who_may_ask=WhoMayAsk.ADMINS)
+    assert "only its admins may ask" in (await served_bot.tap("😊", card, BOB))["text"]
+    assert served_bot.worker.orders == []
+
+
 async def test_where_only_admins_may_ask_others_are_told_so(served_bot: ServedBot) -> None:
     await groups(served_bot).change(FAMILY, who_may_ask=WhoMayAsk.ADMINS)
     await served_bot.people.agree(ALICE)
@@ -105,3 +114,15 @@ async def test_settings_and_counts_move_with_a_group_that_is_upgraded(
     moved = (await served_bot.desk.post("upgrade", chat_id=FAMILY))["chat_id"]
     await asks(served_bot, chat=moved)
     await served_bot.shows("The next video is possible in", moved)
+
+
+async def test_group_where_the_bot_may_not_write_is_left_alone(served_bot: ServedBot) -> None:
+    await served_bot.says("/start", ADMIN)
+    await served_bot.shows("Hello!", ADMIN)
+    reason = "Bad Request: not enough rights to send text messages to the chat"
+    await served_bot.desk.fault(method="sendMessage", code=400, description=reason)
+    for status in ("kicked", "member"):
+        await served_bot.desk.post("members", chat_id=FAMILY, status=status)
+    await served_bot.says("/help@animato_bot", BOB, **HERE)
+    await served_bot.shows("Reply to a photo", FAMILY)
+    assert not any("could not be handled" in text_of(one) for one in await served_bot.said(ADMIN))

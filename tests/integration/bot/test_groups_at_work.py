@@ -122,6 +122,24 @@ async def test_only_the_asker_and_the_groups_admins_may_tap(served_bot: ServedBo
     assert order.person == BOB
 
 
+async def test_admin_of_the_group_varies_a_result_and_it_counts_for_the_asker(
+    served_bot: ServedBot,
+) -> None:
+    await asked(served_bot, "/animate@animato_bot smile")
+    video = await served_bot.video(FAMILY)
+    await served_bot.shows("done in", FAMILY)
+    await served_bot.tap("More", video, ALICE)
+    await served_bot.tap("A little more", video, ALICE)
+    await until(lambda: _orders(served_bot, 2))
+    assert [order.person for order in served_bot.worker.orders] == [BOB, BOB]
+    refused = await served_bot.tap("A little less", video, await newcomer(served_bot))
+    assert "Only the person who asked, or an admin" in refused["text"]
+
+
+async def _orders(served_bot: ServedBot, count: int) -> bool:
+    return len(served_bot.worker.orders) == count
+
+
 async def test_photo_waits_until_its_asker_agrees_and_nobody_else_can(
     served_bot: ServedBot,
 ) -> None:

@@ -4,14 +4,16 @@ from typing import Any
 
 import pytest
 
-from bot.history.pages import PAGE_SIZE
+from bot.history.pages import PAGE_SIZE, HistoryPages
 from bot.history.store import KEPT_S, MOST_RESULTS, HistoryEntry, cached_as
+from bot.orders.media_delivery import MediaOutcome
 from jobs.media_tasks import DrawSheet, Form
 from jobs.queues.delivery_records import DeliveryRecord, write_record
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.outbox import DeliveryJob
 from tests.integration.bot import talk as talks
 from tests.integration.bot.golden import check_transcript
+from tests.integration.bot.media_maker import made_media
 from tests.integration.bot.parts import BotParts, Maker, delivering
 from tests.integration.bot.running import BOT, until
 from tests.integration.bot.talk import Message, Talk, labels, text_of
@@ -105,6 +107,7 @@ async def test_result_is_shown_sent_again_and_deleted(talk: Talk) -> None:
     await until(lambda: _documents(talk))
     (file,) = await _documents(talk)
     assert file["document"]["file_name"] == "animato-smile.mp4"
+    assert file["document"]["thumbnail"]["width"] == 90
     forms = await turned(talk, one, "Other forms", "😊 Smile, ")
     await until(lambda: _shows(talk, forms, "Round video"))
     await talk.tap("Back", forms)
@@ -138,9 +141,20 @@ async def test_pages_are_turned_and_each_has_its_sheet(talk: Talk) -> None:
     assert isinstance(task, DrawSheet)
     assert (task.first_number, len(task.pictures)) == (10, 2)
     one = await turned(talk, second, "11", "😊 Smile 1, ")
+    await until(lambda: _shows(talk, one, "Back"))
     back = await turned(talk, one, "Back", "10. 😊 Smile 2, ")
     assert len(talk.worker.media_jobs) == 2, "the sheet is still there"
     await turned(talk, back, "«", "1. 😊 Smile 11")
+
+
+async def test_sheet_that_comes_after_a_restart_replaces_no_page(talk: Talk) -> None:
+    await filled(talk.parts, 1)
+    await turned(talk, await opened(talk), "1", "😊 Smile 1, ")
+    services, (job,) = talk.parts.services, talk.worker.media_jobs
+    calls = await talk.desk.calls("editMessageMedia")
+    late = MediaOutcome("d-late", job, await made_media(job, services.store))
+    await HistoryPages(services, talk.parts.history.taps).receive(late)
+    assert await talk.desk.calls("editMessageMedia") == calls
 
 
 async def test_history_without_a_worker_is_a_text(talk: Talk) -> None:
@@ -149,6 +163,7 @@ async def test_history_without_a_worker_is_a_text(talk: Talk) -> None:
     await talk.desk.say("/history", user_id=ALICE, chat_id=ALICE)
     shown = await talk.shows("1. 😊 Smile 1, ")
     one = await turned(talk, shown, "1", "😊 Smile 1, ")
+    await until(lambda: _shows(talk, one, "Back"))
     await turned(talk, one, "Back", "Your last videos")
     assert talk.worker.media_jobs == []
 
@@ -204,8 +219,6 @@ async def test_history_keeps_the_last_results_for_a_month(parts: BotParts) -> No
     assert 0 < len((await history.read(ALICE)).entries) < MOST_RESULTS
     parts.clock.ahead_s = KEPT_S + 1
     assert (await history.read(ALICE)).entries == ()
-    await history.forget(ALICE)
-    assert not await parts.services.queues.client.exists(f"animato:history:{ALICE}")
 
 
 async def test_result_noted_twice_keeps_its_file_id(parts: BotParts) -> None:

@@ -4,11 +4,13 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from bot.texts import speaking
 from bot.translations import translated_texts
 from jobs.errors import BadSettings, EngineFailed
 from jobs.queues.assignment import Assignment
@@ -17,7 +19,8 @@ from tests.integration.bot.parts import hurry
 from tests.integration.bot.running import until
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
 from tests.integration.bot.talk import labels, text_of
-from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk, Part
+from tests.integration.sandbox.media import clip
 
 pytestmark = pytest.mark.local_sockets
 HERE = {"chat_id": FAMILY}
@@ -173,7 +176,9 @@ async def test_message_to_everybody_has_its_button_in_each_language(served: Serv
         await served_bot.says("/broadcast News!", ADMIN)
         question = await served_bot.shows("Send this message to", ADMIN)
         await served_bot.tap("Send", question, ADMIN)
-        for person, label in ((ALICE, "🔕 Keine mehr davon"), (BOB, "🔕 No quiero más de estos")):
+        for person, language in ((ALICE, "de"), (BOB, "es")):
+            with speaking(language):
+                label = translated_texts()("🔕 Stop these messages")
             assert buttons(await served_bot.shows("News!", person)) == [label]
         await served_bot.shows("Sent.", ADMIN)
 
@@ -201,3 +206,47 @@ async def test_commands_and_descriptions_are_in_the_language_of_the_reader(
             assert phrase in str(shown)
         await speaks(served_bot, BOB, "fr")
         assert "Отменить заказ" in str(await desk.get("commands", user_id=BOB, chat_id=BOB))
+
+
+async def test_other_forms_history_and_numbers_are_in_the_language_of_who_asks(
+    served_bot: ServedBot,
+) -> None:
+    await speaks(served_bot, ALICE, "ru")
+    await served_bot.people.agree(ALICE)
+    await served_bot.photo()
+    await served_bot.tap("Улыбка", await served_bot.shows("Какое движение?", ALICE), ALICE)
+    video = await served_bot.video(ALICE)
+    await served_bot.shows("готово за", ALICE)
+    await served_bot.tap("⋯ Ещё", video, ALICE)
+    for label in ("🎞 Другие виды", "🖼 Файл GIF"):
+        await until(partial(_has_button, served_bot, video, label))
+        await served_bot.tap(label, video, ALICE)
+    await until(lambda: _has(served_bot, ALICE, "document", "😊 Улыбка\n"))
+    await served_bot.says("/history", ALICE)
+    await until(lambda: _has(served_bot, ALICE, "photo", "Ваши последние видео."))
+    sheet = await served_bot.shows("Ваши последние видео.", ALICE)
+    assert latin_in(sheet) == []
+    await served_bot.tap("1", sheet, ALICE)
+    await until(partial(_has_button, served_bot, sheet, "📄 Файлом"))
+    async for file in served_bot.store.listing("results"):
+        await served_bot.store.delete([file.key])
+    gone = await served_bot.tap("Файлом", sheet, ALICE)
+    assert "больше не хранится" in gone["text"]
+    await speaks(served_bot, ADMIN, "ru")
+    await served_bot.says("/stats", ADMIN)
+    await until(lambda: _has(served_bot, ADMIN, "photo", "Каждый день: 🟦 готово"))
+    part = Part("video", clip(), "wave.mp4")
+    caption = "/add_template boss_wave"
+    await served_bot.desk.send(part, user_id=ADMIN, chat_id=ADMIN, caption=caption)
+    preview = await served_bot.shows("Опубликовать для всех?", ADMIN)
+    assert "✅ Опубликовать" in buttons(preview)
+
+
+async def _has_button(served_bot: ServedBot, message: Message, label: str) -> bool:
+    said, number = await served_bot.said(message["chat"]["id"]), message["message_id"]
+    return any(label in buttons(one) for one in said if one["message_id"] == number)
+
+
+async def _has(served_bot: ServedBot, chat: int, kind: str, phrase: str) -> bool:
+    said = await served_bot.said(chat)
+    return any(kind in one and phrase in text_of(one) for one in said)

@@ -21,7 +21,7 @@ from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import DELIVER, MEDIA
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
-from jobs.service_errors import TooManyMediaJobs
+from jobs.service_errors import FileGone, TooManyMediaJobs
 from jobs.store.files import FileStore
 from tests.integration.bot.parts import (
     ENGINE_INFOS,
@@ -32,6 +32,7 @@ from tests.integration.bot.parts import (
     hurry,
     working,
 )
+from tests.integration.bot.running import until
 from tests.integration.bot.test_delivery import settled
 from tests.integration.sandbox.desk import ALICE, BOB, Desk
 
@@ -95,6 +96,21 @@ async def test_receiver_is_called_again_after_an_error_and_a_sweep_adds_nothing(
         assert await Outbox(parts.services.queues).sweep() == 0
     assert (await desk.transcript()).count("a sheet:") == 1
     assert [file.key async for file in store.listing("media")] == []
+
+
+async def test_delivery_that_comes_again_after_its_files_were_deleted_has_an_end(
+    parts: BotParts, maker: Maker, desk: Desk, store: FileStore
+) -> None:
+    parts.receivers["sheet"] = receiver = Receiver(parts, FileGone(key="media/m-1/sheet.jpg"))
+    await desk.say("/start")
+    async with delivering(parts), working(parts, maker):
+        await request_media(parts.services, sheet_job())
+        await until(lambda: _is_over(receiver, store))
+    assert len(receiver.outcomes) == 1
+
+
+async def _is_over(receiver: Receiver, store: FileStore) -> bool:
+    return bool(receiver.outcomes) and not [file.key async for file in store.listing("media")]
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,21 @@ async def test_clips_sound_can_be_left_out_and_its_pose_taken(talk: Talk) -> Non
     assert posed.options["relative"] is False
 
 
+async def test_another_part_of_the_clip_is_ordered_by_one_tap(talk: Talk) -> None:
+    talk.worker.clip_frames = 375
+    photo, _card = await card_of(talk)
+    draft = await talk.draft_of(photo)
+    clip = MediaFile(file_id=draft.photo.file_id, name="clip.mp4", duration_s=23)
+    await talk.media_handler.set_lead(draft, clip)
+    await talk.tap("Follow my clip", await talk.shows("Your clip, or another movement?"))
+    (video,) = await talk.videos()
+    await talk.tap("More", video)
+    page = await buttons_of(talk, video, "10 s")
+    await talk.tap("10 s", page)
+    await talk.videos(count=2)
+    assert [look.clip_start_s for look in talk.worker.looks][-2:] == [0.0, 10.0]
+
+
 async def test_result_is_made_again_by_another_engine(talk: Talk) -> None:
     video = await ordered(talk)
     other = replace(talk.worker, orders=[], looks=[])

@@ -15,7 +15,7 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
 from jobs.queues.outcomes import Submitted
 from jobs.queues.queues import Queues
-from jobs.service_errors import QueueFull, QueueUnavailable
+from jobs.service_errors import PhotoBlocked, QueueFull, QueueUnavailable
 from jobs.store.files import FileStore
 from tests.integration.bot.parts import (
     CATALOGUE,
@@ -46,7 +46,7 @@ async def waiting(parts: BotParts, maker: Maker, desk: Desk) -> Draft:
         wish = (await parts.with_movement(draft.draft_id)).model_copy(update={"engine": "fomm"})
         await parts.ordering.place(wish)
         shown = await desk.sees("No worker is online for this right now. Your place is kept.")
-        assert "Use mesh instead" in shown
+        assert "Use Sharper instead" in shown
     return await parts.draft(draft.draft_id)
 
 
@@ -145,6 +145,12 @@ async def test_order_that_may_not_go_elsewhere_keeps_its_place(
         await parts.follow_up_orders.use_engine(draft, 1, "gone")
     await parts.services.people.pause(is_paused=True)
     with pytest.raises(OrdersPaused):
+        await parts.follow_up_orders.use_engine(draft, 1, "mesh")
+    await parts.services.people.pause(is_paused=False)
+    blocked = parts.services.blocked_photos
+    assert draft.findings is not None
+    await blocked.block(await blocked.digest_of(draft.findings.photo.file))
+    with pytest.raises(PhotoBlocked):
         await parts.follow_up_orders.use_engine(draft, 1, "mesh")
     assert await states(parts, draft) == {"fomm 1": OrderState.WAITING}
 

@@ -7,10 +7,14 @@ from bot.callback_data import ButtonAction
 from bot.drafts.draft import Draft
 from bot.gateway.updates import MediaFile
 from bot.history.store import cached_as
+from bot.orders.media_delivery import MediaOutcome
+from jobs.media_jobs import MediaJob
 from jobs.media_tasks import Form, MakeForm
 from jobs.queues.keys import DELIVER
+from jobs.queues.outbox import Resend
 from tests.integration.bot import talk as talks
 from tests.integration.bot.golden import check_transcript
+from tests.integration.bot.media_maker import made_media
 from tests.integration.bot.parts import FACE, hurry
 from tests.integration.bot.running import BOT, until
 from tests.integration.bot.talk import Message, Talk, labels, tap_of, text_of
@@ -128,6 +132,27 @@ async def test_form_of_a_result_that_is_gone_says_so(talk: Talk) -> None:
     await talk.parts.services.store.delete([entry.key])
     assert "not stored any more" in await asked(talk, video, "GIF file")
     assert talk.worker.media_jobs == []
+
+
+async def test_form_whose_file_was_deleted_before_it_was_sent_says_so(talk: Talk) -> None:
+    await delivered(talk)
+    services = talk.parts.services
+    (entry,) = (await services.history.read(ALICE)).entries
+    resend = Resend(person=ALICE, draft=entry.draft, number=1, form=Form.GIF, chat=ALICE)
+    job = MediaJob(
+        job_id="form-1",
+        person=ALICE,
+        chat=ALICE,
+        reference=resend.model_dump_json(),
+        task=MakeForm(form=Form.GIF, video=entry.key),
+    )
+    outcome = MediaOutcome("d-form-1", job, await made_media(job, services.store))
+    assert outcome.result is not None
+    await services.store.delete([outcome.result.key])
+    for _ in range(2):  # its delivery is repeated
+        await talk.parts.history.forms.receive(outcome)
+    await talk.shows("The file of this video is not stored any more")
+    assert (await talk.desk.transcript()).count("not stored any more") == 1
 
 
 async def test_two_taps_are_two_messages_and_a_repeated_one_is_one(

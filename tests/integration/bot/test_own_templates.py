@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.errors import FaceNotFollowed
+from jobs.media_tasks import CheckTemplate
 from sandbox.server import Sandbox
 from tests.integration.bot.golden import check_transcript
 from tests.integration.bot.running import until
@@ -172,3 +173,15 @@ async def test_owners_desk_reads_like_this(served_bot: ServedBot) -> None:
         await served_bot.says("/broadcast Hello everybody!", ADMIN)
         await served_bot.shows("Broadcasts are off.", ADMIN)
     await check_transcript(served_bot.desk, "owners_desk", ADMIN)
+
+
+async def test_longest_clips_that_the_settings_allow_are_used_in_part(
+    sandbox: Sandbox, valkey: str, desk: Desk, tmp_path: Path
+) -> None:
+    serving = serve_bot(sandbox, valkey, desk, tmp_path, clip_max_s=600.0)
+    async with serving as served_bot, served_bot.working():
+        await clip_sent(served_bot, caption="/add_template boss_wave")
+        await served_bot.shows("Publish it for everybody?", ADMIN)
+    (job,) = served_bot.worker.media_jobs
+    assert isinstance(job.task, CheckTemplate)
+    assert job.task.clip_s == 60

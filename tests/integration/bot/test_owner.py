@@ -261,6 +261,13 @@ async def test_pause_is_told_before_a_photo_is_sent_and_on_its_card(served_bot: 
     await served_bot.says("/start tpl_wink", ALICE)
     said = text_of(await served_bot.shows("Now send me a photo for it.", ALICE))
     assert "⏸ The owner has paused" in said
+    await served_bot.says("hello", ALICE)
+    said = text_of(await served_bot.shows("Send me a photo with a face", ALICE))
+    assert "⏸ The owner has paused" in said
+    await served_bot.says("/templates", ALICE)
+    assert "⏸ The owner has paused" in text_of(await served_bot.shows("The movements:", ALICE))
+    await served_bot.says("/help@animato_bot", ALICE, chat_id=FAMILY)
+    await served_bot.shows("⏸ The owner has paused", FAMILY)
     async with served_bot.working():
         await served_bot.says("/start", ADMIN)
         assert "⏸" not in text_of(await served_bot.shows("Hello!", ADMIN))

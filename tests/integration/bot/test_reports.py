@@ -1,5 +1,6 @@
 """Reports of results in groups: one question, one note to the owner, and what the owner does."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from jobs.queues.assignment import Assignment
 from sandbox.server import Sandbox
 from tests.integration.bot.running import until
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
@@ -92,7 +94,7 @@ async def test_blocked_photo_is_refused_with_whom_to_ask_and_its_video_is_gone(
     note = await reported(served_bot, video)
     await served_bot.tap("Block this photo", note, ADMIN)
     note = await served_bot.shows("The photo is blocked, and the video is deleted.", ADMIN)
-    assert labels(note) == [["⛔ Ban the person"]]
+    assert labels(note) == [["↩️ Unblock this photo"], ["⛔ Ban the person"]]
 
     async def is_gone() -> bool:
         return not any(one.get("animation") for one in await served_bot.said(FAMILY))
@@ -103,6 +105,52 @@ async def test_blocked_photo_is_refused_with_whom_to_ask_and_its_video_is_gone(
     await served_bot.says("/animate@animato_bot", BOB, **where)
     said = await served_bot.shows("has blocked it. If that is a mistake, ask the owner.", FAMILY)
     assert text_of(said).endswith("The owner: @owner")
+    await served_bot.tap("Unblock this photo", note, ADMIN)
+    note = await served_bot.shows("The photo may be used again.", ADMIN)
+    assert labels(note) == [["🚫 Block this photo"], ["⛔ Ban the person"]]
+    await served_bot.says("/animate@animato_bot", BOB, **where)
+    await served_bot.shows("Which movement?", FAMILY)
+
+
+async def test_open_orders_of_a_blocked_photo_are_cancelled(served_bot: ServedBot) -> None:
+    video = await made(served_bot)
+    note = await reported(served_bot, video)
+    hold = asyncio.Event()
+
+    async def wait(_: Assignment) -> None:
+        await hold.wait()
+
+    served_bot.worker.before_video = wait
+    photo = await served_bot.photo(ALICE, **HERE)
+    where = {**HERE, "reply_to": photo["message_id"]}
+    await served_bot.says("/animate@animato_bot wink", BOB, **where)
+    await served_bot.shows("Wink\nStarting now", FAMILY)
+    await served_bot.tap("Block this photo", note, ADMIN)
+    await served_bot.shows("Wink\nStopping ...", FAMILY)
+    hold.set()
+    await served_bot.shows("Wink: cancelled.", FAMILY)
+
+
+async def test_author_of_the_photo_who_may_not_use_the_bot_deletes_the_video(
+    served_bot: ServedBot,
+) -> None:
+    video = await made(served_bot)
+    await served_bot.shows("done in", FAMILY)
+    assert not (await served_bot.tap("More", video, ALICE)).get("show_alert")
+    assert (await served_bot.tap("Delete", video, ALICE))["text"].startswith("Deleted")
+
+    async def is_gone() -> bool:
+        return not any(one.get("animation") for one in await served_bot.said(FAMILY))
+
+    await until(is_gone)
+
+
+async def test_question_that_could_not_be_sent_is_not_waited_for(served_bot: ServedBot) -> None:
+    video = await made(served_bot)
+    await served_bot.desk.fault(method="sendMessage", code=400, description="Bad Request: no")
+    await served_bot.tap("Report", video, ALICE)
+    await served_bot.tap("Report", video, ALICE)
+    await served_bot.shows("Report this video", FAMILY)
 
 
 async def test_person_who_is_banned_by_a_report_orders_nothing_more(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from jobs.media_tasks import Form
+from jobs.queues.keys import history_key
 from tests.integration.bot import talk as talks
 from tests.integration.bot.golden import check_transcript
 from tests.integration.bot.running import BOT, until
@@ -54,7 +55,7 @@ async def test_results_are_newest_first_and_found_in_any_language(talk: Talk) ->
     video = await ordered(talk)
     await talk.shows("done in")
     history = talk.parts.services.history
-    await history.forget(ALICE)
+    await talk.parts.services.queues.client.delete(history_key(ALICE))
     file_id = {f"{BOT}:{Form.LOOP}": video["animation"]["file_id"]}
     now_s = talk.parts.clock()
     for number, (title, movement) in enumerate(

@@ -208,19 +208,13 @@ async def test_files_that_are_gone_are_fetched_again_for_a_stronger_video_only(t
     assert talk.worker.orders[2].wish.options == {}
 
 
-async def test_only_the_person_who_ordered_makes_it_stronger(talk: Talk) -> None:
+async def test_button_of_an_earlier_version_makes_it_stronger(talk: Talk) -> None:
     photo = await talk.photo()
     await talk.tap("😊", await talk.shows("Which movement?"))
     await talk.videos()
-    draft = await talk.draft_of(photo)
-    await talk.desk.post("members", chat_id=FAMILY, status="member")
-    shared = draft.model_copy(update={"draft_id": "familydraft"[:10], "chat_id": FAMILY})
-    await talk.parts.drafts.begin(shared)
-    # An admin may use all other buttons.
-    data = tap_of(ButtonAction.STRENGTH, shared, "more")
-    answer = await talk.tap_data(data, ADMIN, chat=FAMILY)
-    assert "Only the person who asked can use these buttons." in answer["text"]
-    assert len(talk.worker.orders) == 1
+    await talk.tap_data(tap_of(ButtonAction.STRENGTH, await talk.draft_of(photo), "more"))
+    await talk.videos(count=2)
+    assert talk.worker.orders[1].wish.options == {"strength": 1.25}
 
 
 # --- whose, how old -------------------------------------------------------------------------------

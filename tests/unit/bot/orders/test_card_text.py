@@ -20,7 +20,9 @@ from bot.orders.card_text import (
     status_content,
     time_text,
 )
+from bot.orders.offers import Offer
 from bot.texts import ENGLISH
+from jobs.engines import EngineInfo
 from jobs.errors import EngineFailed, NoFaceInBox, NoFaceInClip
 from jobs.orders import OrderState, Progress, Stage
 from jobs.queues.status import Status
@@ -64,6 +66,9 @@ def test_order_that_nobody_attends_to_keeps_its_place_and_offers_who_is_there() 
     assert "No worker is online" in content.text
     assert "Your place is kept" in content.text
     assert labels(content) == ["Use fomm instead", "✖️ Cancel"]
+    info = EngineInfo(name="fomm", button="Livelier")
+    named = status_content(make_card(), standing, ENGLISH, Offer((), known={"fomm": info}))
+    assert labels(named) == ["Use Livelier instead", "✖️ Cancel"]
     alone = standing_of(make_card(), status(OrderState.WAITING, ahead=0), ())
     assert labels(status_content(make_card(), alone, ENGLISH)) == ["✖️ Cancel"]
 

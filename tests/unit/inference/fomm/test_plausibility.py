@@ -14,6 +14,7 @@ from inference.fomm.plausibility import (
     face_path,
     judge_change,
     judge_first_frame,
+    judge_likeness,
     judge_maps,
     judge_path,
     judge_places,
@@ -54,6 +55,10 @@ def movement(**changes: object) -> RenderedMovement:
     return replace(RenderedMovement("nod", clip(), following(), clip()), **changes)  # type: ignore[arg-type]  # names of its fields
 
 
+def changed_by(made: RenderedMovement) -> Finding:
+    return judge_change(made.name, made.driving, made.frames)
+
+
 def frames_of_noise() -> Pictures:
     return np.random.default_rng(2).integers(0, 256, clip().shape, np.uint8)
 
@@ -67,7 +72,7 @@ def test_a_plausible_set_passes_everything() -> None:
         judge_maps(made.keypoints),
         judge_path(made),
         judge_first_frame(softened, softened, made.driving[0]),
-        judge_change(made),
+        changed_by(made),
     ]
     assert [finding.sentence for finding in findings if not finding.is_ok] == []
 
@@ -165,13 +170,16 @@ def test_a_first_frame_that_is_not_the_photo_is_doubtful(other: type) -> None:
     # Each of the two measures sees what the other one does not.
     dark = np.asarray(0.45 * square, np.uint8)
     assert not judge_first_frame(dark, square, square).is_ok
+    for frame in (empty, texture(3), dark):
+        assert_doubtful(judge_likeness(frame, square), "first frame")
+    assert judge_likeness(square, square).is_ok
     # Told beside it, and not judged.
     assert judge_first_frame(square, empty, square).is_ok
 
 
 def test_frames_that_stand_still_or_are_noise_are_doubtful() -> None:
     still = np.repeat(clip()[:1], len(WAY_PX), axis=0)
-    assert_doubtful(judge_change(movement(frames=still)), " 0.00 times")
+    assert_doubtful(changed_by(movement(frames=still)), " 0.00 times")
     softly_moved = np.asarray(clip() // 8 + 100, np.uint8)
-    assert not judge_change(movement(driving=softly_moved, frames=frames_of_noise())).is_ok
-    assert not judge_change(movement(driving=still)).is_ok
+    assert not changed_by(movement(driving=softly_moved, frames=frames_of_noise())).is_ok
+    assert not changed_by(movement(driving=still)).is_ok
