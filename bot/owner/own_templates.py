@@ -219,7 +219,7 @@ class OwnTemplates:
         """Ask whether to remove a movement."""
         _ = self._services.texts
         sure = owner_button(_("🗑 Remove"), OwnerAction.REMOVE, name)
-        back = owner_button(_("◀️ Back"), OwnerAction.TEMPLATES)
+        back = owner_button(_("« Back"), OwnerAction.TEMPLATES)
         text = _("Remove {name} and its files? Orders that wait for it will fail.", name=name)
         return MessageContent(text, ((sure, back),))
 

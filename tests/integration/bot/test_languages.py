@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from bot.texts import speaking
 from bot.translations import translated_texts
 from jobs.errors import BadSettings, EngineFailed
 from jobs.queues.assignment import Assignment
@@ -175,7 +176,9 @@ async def test_message_to_everybody_has_its_button_in_each_language(served: Serv
         await served_bot.says("/broadcast News!", ADMIN)
         question = await served_bot.shows("Send this message to", ADMIN)
         await served_bot.tap("Send", question, ADMIN)
-        for person, label in ((ALICE, "🔕 Keine mehr davon"), (BOB, "🔕 No quiero más de estos")):
+        for person, language in ((ALICE, "de"), (BOB, "es")):
+            with speaking(language):
+                label = translated_texts()("🔕 Stop these messages")
             assert buttons(await served_bot.shows("News!", person)) == [label]
         await served_bot.shows("Sent.", ADMIN)
 

@@ -1,11 +1,13 @@
 """Whole conversations, as people and the owner read them."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.translations import translated_texts
+from jobs.queues.assignment import Assignment
 from sandbox.server import Sandbox
 from tests.integration.bot.golden import check_transcript
 from tests.integration.bot.parts import FACE, local_store
@@ -51,7 +53,15 @@ async def test_newcomer_makes_two_videos_reaches_the_limit_and_chooses_a_languag
         await talk.shows("Smile: done in")
         await talk.tap("⋯ More", video)
         await turned(talk, video, "More movement")
+        hold = asyncio.Event()
+
+        async def wait(_assignment: Assignment) -> None:
+            await hold.wait()
+
+        talk.worker.before_video = wait
         await talk.tap("More movement", video)
+        await talk.shows("Smile, strength 125 %")  # the status comes before the video
+        hold.set()
         await talk.shows("Smile, strength 125 %: done in")
         refused = await talk.tap("Less movement", video)
         assert refused["text"].startswith(
