@@ -27,6 +27,7 @@ from bot.orders.media_requests import request_media
 from bot.orders.result_files import ResultGone, fetch_thumbnail
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.services import Services
+from bot.texts import Texts
 from jobs.errors import AnimatoError, UnknownTemplate, UserError
 from jobs.media_jobs import MediaJob
 from jobs.media_tasks import Form, MakeForm
@@ -247,7 +248,7 @@ class Forms:
                 if isinstance(refused.error, Forbidden):
                     raise refused.error from refused
                 log.warning("%s: its chat refuses it as %s: %s", entry.order_id, form, refused)
-                raise FormRefused(reason=_reason(refused)) from refused
+                raise FormRefused(reason=_reason(refused, services.texts)) from refused
             if sent.file_id is not None and sent.is_document is (form in (Form.FILE, Form.GIF)):
                 await services.history.cache(sending.resend.person, entry, name, sent.file_id)
         if form in NO_CAPTION:
@@ -277,13 +278,13 @@ def caption_of(entry: HistoryEntry, services: Services) -> str:
     return result_caption(entry.title, entry.label, services.texts, has_voice=entry.has_voice)
 
 
-def _reason(refused: Refused) -> str:
+def _reason(refused: Refused, _: Texts) -> str:
     """Return why a chat refuses a file, in a person's words."""
     if refused.is_too_large:
-        return "the file is too large"
+        return _("the file is too large")
     text = str(refused).rstrip(".")
     # One of Telegram's codes, such as STICKER_VIDEO_BIG.
-    return "Telegram does not take it" if "_" in text else text
+    return _("Telegram does not take it") if "_" in text else text
 
 
 def _file_name(entry: HistoryEntry, form: Form) -> str:

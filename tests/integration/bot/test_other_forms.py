@@ -112,6 +112,7 @@ async def test_lost_file_id_is_made_again_while_the_result_is_kept(talk: Talk) -
     video = await delivered(talk)
     await asked(talk, video, "Round video")
     await came(talk, "video_note")
+    await talk.shows(LABEL, count=2)  # its id is stored by then
     history = talk.parts.services.history
     (entry,) = (await history.read(ALICE)).entries
     await history.cache(ALICE, entry, cached_as(BOT, Form.ROUND), "lost")
