@@ -34,7 +34,7 @@ async def test_close_after_an_order_leaves_the_photo(talk: Talk) -> None:
     video = await ordered(talk)
     await talk.tap("Another movement", video)
     card = await talk.shows("Which movement?")
-    assert labels(card)[-1] == ["✖️ Close"]
+    assert labels(card)[-1] == ["⋯ More", "✖️ Close"]
     await talk.tap("Close", card)
     await talk.gone(card)
     await talk.tap("Another movement", video)
