@@ -122,13 +122,13 @@ async def check_telegram(
     """
     return [
         CheckResult("bot", State.OK, f"Telegram knows it as @{bot.username}", is_needed=True),
-        *_flags(bot.bot),
+        *check_flags(bot.bot),
         await _profile(bot),
         await _updates(bot, webhook_url, watch_s),
     ]
 
 
-def _flags(user: User) -> list[CheckResult]:
+def check_flags(user: User) -> list[CheckResult]:
     """Check what the owner has set in @BotFather."""
     flags = (
         ("groups", user.can_join_groups, "can be added to groups", "/setjoingroups, Enable"),
@@ -138,18 +138,19 @@ def _flags(user: User) -> list[CheckResult]:
             "on: in groups it receives only commands and replies",
             "/setprivacy, Enable; until then it receives all messages of its groups",
         ),
+        (
+            "inline",
+            user.supports_inline_queries,
+            "on: results can be shared; /setinlinefeedback makes them count in the metrics",
+            "/setinline, and /setinlinefeedback; until then results have no Share button",
+        ),
     )
-    findings = [
+    return [
         CheckResult(about, State.OK, says)
         if is_set
         else CheckResult(about, State.MISSING, f"no: write to @BotFather {what}")
         for about, is_set, says, what in flags
     ]
-    says = "on; chosen results are only counted after /setinlinefeedback to @BotFather"
-    if not user.supports_inline_queries:
-        says = "off, so results have no Share button: write to @BotFather /setinline"
-        says += " and /setinlinefeedback"
-    return [*findings, CheckResult("inline", State.OK, says)]
 
 
 async def _profile(bot: Bot) -> CheckResult:

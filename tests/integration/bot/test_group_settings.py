@@ -9,7 +9,7 @@ from bot.groups.group_settings import GroupSettingsStore, WhoMayAsk
 from sandbox.server import Sandbox
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
 from tests.integration.bot.talk import text_of
-from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
+from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk
 
 pytestmark = pytest.mark.local_sockets
 HERE = {"chat_id": FAMILY}
@@ -114,15 +114,3 @@ async def test_settings_and_counts_move_with_a_group_that_is_upgraded(
     moved = (await served_bot.desk.post("upgrade", chat_id=FAMILY))["chat_id"]
     await asks(served_bot, chat=moved)
     await served_bot.shows("The next video is possible in", moved)
-
-
-async def test_group_where_the_bot_may_not_write_is_left_alone(served_bot: ServedBot) -> None:
-    await served_bot.says("/start", ADMIN)
-    await served_bot.shows("Hello!", ADMIN)
-    reason = "Bad Request: not enough rights to send text messages to the chat"
-    await served_bot.desk.fault(method="sendMessage", code=400, description=reason)
-    for status in ("kicked", "member"):
-        await served_bot.desk.post("members", chat_id=FAMILY, status=status)
-    await served_bot.says("/help@animato_bot", BOB, **HERE)
-    await served_bot.shows("Reply to a photo", FAMILY)
-    assert not any("could not be handled" in text_of(one) for one in await served_bot.said(ADMIN))
