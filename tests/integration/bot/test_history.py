@@ -207,8 +207,6 @@ async def test_history_keeps_the_last_results_for_a_month(parts: BotParts) -> No
     assert 0 < len((await history.read(ALICE)).entries) < MOST_RESULTS
     parts.clock.ahead_s = KEPT_S + 1
     assert (await history.read(ALICE)).entries == ()
-    await history.forget(ALICE)
-    assert not await parts.services.queues.client.exists(f"animato:history:{ALICE}")
 
 
 async def test_result_noted_twice_keeps_its_file_id(parts: BotParts) -> None:
