@@ -57,8 +57,8 @@ def answers(message: Message, command: Message) -> bool:
 async def reported(served_bot: ServedBot, video: Message, person: int) -> None:
     await served_bot.tap("Report", video, person)
     question = await served_bot.shows("Report this video", FAMILY)
-    await served_bot.tap("It shows me, unasked", question, person)
-    await served_bot.shows(f"By {person};", ADMIN)
+    await served_bot.tap("It shows me without my consent", question, person)
+    await served_bot.shows(f"Reported by {person};", ADMIN)
 
 
 async def forgotten(served_bot: ServedBot, person: int) -> None:
