@@ -12,6 +12,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -21,6 +22,9 @@ from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket, socket_allow_hosts
+
+from inference.extras import missing_neural
+from tests.liveportrait_weights import write_weights
 
 UNIT = Path(__file__).parent / "unit"
 GRACE_S = float(os.environ.get("ANIMATED_TEST_GRACE_S", "20"))
@@ -88,6 +92,21 @@ def require_hardware() -> Require:
             pytest.skip(reason)
 
     return skip_unless
+
+
+@pytest.fixture(scope="session")
+def liveportrait_weights(
+    require: Require, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """LivePortrait's five files in the published layout, and, once used, the converted ones.
+
+    Written once for all tests, and deleted after them: they are half a gigabyte.
+    """
+    require(not missing_neural(), "the extra neural is not installed")
+    folder = tmp_path_factory.mktemp("liveportrait")
+    write_weights(folder)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -144,7 +144,7 @@ class Person(Chatter):
         photo = await self.send(portrait())
         card = await self.card(photo)
         if engine == "mesh":
-            await self.tap("Sharper (mesh)", card)
+            await self.tap("Sharper", card)
         await self.tap(label, card)
         return order_of(photo, engine="mesh" if label == SHOW_ALL else engine)
 

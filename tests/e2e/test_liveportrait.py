@@ -5,8 +5,6 @@ and everything around it is seen. A frame takes seconds, so there is only one.
 """
 
 import json
-import shutil
-from collections.abc import Iterator
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +15,6 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from inference.extras import missing_neural
 from inference.faces.finder import find_faces
 from inference.faces.landmarker import Landmarker
 from inference.faces.loading import landmarker
@@ -32,20 +29,9 @@ from tests.e2e.conftest import Animato
 from tests.e2e.service import order_of, service
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import Part
-from tests.liveportrait_weights import write_weights
 
 Picture = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
-
-
-@pytest.fixture(scope="module")
-def store(require: Require, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The five files in the published layout; half a gigabyte, so they do not stay."""
-    require(not missing_neural(), "the extra neural is not installed")
-    folder = tmp_path_factory.mktemp("liveportrait")
-    write_weights(folder)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +72,7 @@ def faces_around(photo: Picture, network: Landmarker, reach: float) -> Mask:
 
 
 def test_all_faces_are_moved_and_pasted_back_and_the_rest_is_the_photo(
-    quick_animato: Animato, store: Path, moment: Path, tmp_path: Path
+    quick_animato: Animato, liveportrait_weights: Path, moment: Path, tmp_path: Path
 ) -> None:
     photo = family()
     Image.fromarray(photo).save(tmp_path / "family.png")
@@ -94,7 +80,7 @@ def test_all_faces_are_moved_and_pasted_back_and_the_rest_is_the_photo(
         *("animate", "--engine", "liveportrait", "--source_image", tmp_path / "family.png"),
         *("--driving_video", moment, "--face", "all"),
         *("--output", "me.mkv", "--json"),
-        ANIMATO_CHECKPOINTS_DIR=str(store),
+        ANIMATO_CHECKPOINTS_DIR=str(liveportrait_weights),
         ANIMATO_DEVICE="cpu",
     )
     assert ended.code == 0, ended.err
@@ -112,7 +98,7 @@ def test_all_faces_are_moved_and_pasted_back_and_the_rest_is_the_photo(
 
 @pytest.mark.local_sockets
 async def test_it_is_offered_ordered_rendered_and_delivered(
-    store: Path,
+    liveportrait_weights: Path,
     moment: Path,
     tmp_path: Path,
     require: Require,
@@ -131,15 +117,18 @@ async def test_it_is_offered_ordered_rendered_and_delivered(
     async with service(
         tmp_path,
         engines="mesh,liveportrait",
-        ANIMATO_CHECKPOINTS_DIR=str(store),
+        ANIMATO_CHECKPOINTS_DIR=str(liveportrait_weights),
         ANIMATO_OFFLINE="true",
     ) as whole:
         ann = await whole.person("Ann")
         sent = await ann.send(Part("document", file.getvalue(), "me.png"))
         card = await ann.card(sent)
+        await ann.tap("More", card)
         # Without a GPU, the default is the engine that needs no network.
-        assert "✓ Sharper (mesh)" in labels(card)
-        await ann.tap("Liveliest (liveportrait)", card)
+        page = await ann.sees("These choices apply to your next videos")
+        assert "✓ Sharper" in labels(page)
+        assert "Liveliest: liveportrait" in page["text"]
+        await ann.tap("Liveliest", page)
         await ann.send(Part("video", moment.read_bytes(), "nod.mp4"), reply_to=sent["message_id"])
         await ann.tap("Follow my clip", await ann.sees("Your clip, or another movement?"))
         await whole.is_in(OrderState.DONE, order_of(sent, engine="liveportrait"))

@@ -157,7 +157,7 @@ async def test_one_wish_does_not_wait_for_all_the_wishes_of_somebody_else(whole:
     whole.worker.freeze()
     for one in cards:
         await greedy.tap(SHOW_ALL, one)
-    await modest.tap("Sharper (mesh)", card)
+    await modest.tap("Sharper", card)
     await modest.tap("Blink", card)
     whole.worker.thaw()
     first, second, single = (order_of(one, engine="mesh") for one in (*photos, photo))

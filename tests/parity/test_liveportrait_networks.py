@@ -19,17 +19,16 @@ from torch.utils.hooks import RemovableHandle
 
 from inference.liveportrait.fast_generator import FastGenerator
 from inference.liveportrait.fast_warping import FastHourglass, fold_warping
-from inference.liveportrait.files import FILES, checkpoints
+from inference.liveportrait.files import checkpoints
 from inference.liveportrait.loading import load_plain
 from inference.liveportrait.networks import Networks, load_networks
-from inference.liveportrait.warping import DenseMotion
+from inference.liveportrait.warping import DenseMotion, SourceState
 from inference.neural.fourier_conv import FourierConv
 from inference.neural.precision import computes_in_bfloat16
 from inference.weights.store import WeightsStore
 from jobs.errors import EngineFailed
 from tests.conftest import Require
 from tests.liveportrait_recipe import Floats, Goldens, fill, network_inputs
-from tests.liveportrait_weights import write_weights
 
 GOLDENS = Goldens("liveportrait_nets")
 # A tap may be off by ten times as much as its network's output.
@@ -48,16 +47,14 @@ NORM = ("weight", "bias", "running_mean", "running_var")
 
 Stages = dict[str, Tensor | Floats]
 
+# For networks that do not look at it.
+NO_SOURCE = SourceState(*[torch.zeros(0)] * 4)
+
 
 @pytest.fixture(scope="session")
-def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def paths(liveportrait_weights: Path) -> dict[str, Path]:
     """The converted files."""
-    folder = tmp_path_factory.mktemp("liveportrait")
-    write_weights(folder)
-    converted = checkpoints(WeightsStore(folder, say=lambda _: None), may_fetch=False)
-    for name in FILES:
-        (folder / name).unlink()
-    return converted
+    return checkpoints(WeightsStore(liveportrait_weights, say=lambda _: None), may_fetch=False)
 
 
 @pytest.fixture(scope="session")
@@ -94,8 +91,13 @@ def stages(shipped: Networks, inputs: dict[str, Floats]) -> Stages:
         for handle in handles:
             handle.remove()
         source = shipped.prepare_source(feature, inputs["W.kp_source"])
-        found["chain.W.out"] = warping(source, driving)
-        found["chain.image"] = generator(found["chain.W.out"])
+        handle = warping.register_forward_hook(
+            lambda _network, _inputs, output: found.setdefault("chain.W.out", output)
+        )
+        twice = np.repeat(inputs["W.kp_driving"], 2, axis=0)
+        found["chain.images"] = images = shipped.predict(source, twice)
+        found["chain.image"] = images[:1]
+        handle.remove()
     pairs = inputs["S.stitching.x"]
     found["S.stitching.out"] = np.concatenate(
         [shipped.stitch(pair[None, :63], pair[None, 63:]) for pair in pairs]
@@ -203,19 +205,43 @@ def test_heads_are_read_as_published(shipped: Networks, inputs: dict[str, Floats
         assert np.abs(angles - (3 * shares @ np.arange(66) - 97.5)).max() <= 1e-3
 
 
-def test_frames_of_a_batch_are_truncated_pictures(
-    shipped: Networks, inputs: dict[str, Floats], stages: Stages
+class Ready(nn.Module):
+    """A network that returns what it is given last."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return inputs[-1]
+
+
+def test_both_frames_of_a_batch_are_the_same(stages: Stages) -> None:
+    one, other = np.asarray(stages["chain.images"])
+    assert np.array_equal(one, other)
+
+
+def test_frames_are_truncated_pictures(
+    shipped: Networks, stages: Stages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feature = torch.as_tensor(stages["F.out"])
-    source = shipped.prepare_source(feature, inputs["W.kp_source"])
-    frames = shipped.render(source, np.repeat(inputs["W.kp_driving"], 2, axis=0))
-    assert frames.shape == (2, 512, 512, 3)
+    monkeypatch.setitem(shipped.modules, "W", Ready())
+    monkeypatch.setitem(shipped.modules, "G", Ready())
+    picture = np.asarray(stages["chain.image"])
+    pictures = np.concatenate([picture, 1 - picture, picture])
+    frames = shipped.render(NO_SOURCE, pictures)
+    assert frames.shape == (3, 512, 512, 3)
     assert frames.dtype == np.uint8
-    assert np.array_equal(frames[0], frames[1])
-    picture = np.asarray(stages["chain.image"])[0].transpose(1, 2, 0)
-    exact = 255 * picture.astype(np.float64)
+    exact = 255 * pictures.transpose(0, 2, 3, 1).astype(np.float64)
     # Up to rounding of the pictures themselves.
-    assert (np.abs(frames[0] + 0.5 - exact) <= 0.51).all()
+    assert (np.abs(frames + 0.5 - exact) <= 0.51).all()
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_frame_that_is_not_finite_is_an_error(
+    shipped: Networks, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    monkeypatch.setitem(shipped.modules, "W", Ready())
+    monkeypatch.setitem(shipped.modules, "G", Ready())
+    pictures = np.zeros((2, 3, 8, 8), np.float32)
+    pictures[1, 2, 3, 4] = value
+    with pytest.raises(EngineFailed, match=r"liveportrait.*a frame contains NaN or infinity"):
+        shipped.render(NO_SOURCE, pictures)
 
 
 class NotFinite(nn.Module):
@@ -223,18 +249,6 @@ class NotFinite(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return torch.full((len(features), 3, 512, 512), torch.nan)
-
-
-def test_frame_that_is_not_finite_is_an_error(
-    shipped: Networks,
-    inputs: dict[str, Floats],
-    stages: Stages,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    source = shipped.prepare_source(torch.as_tensor(stages["F.out"]), inputs["W.kp_source"])
-    monkeypatch.setitem(shipped.modules, "G", NotFinite())
-    with pytest.raises(EngineFailed, match=r"liveportrait.*a frame contains NaN or infinity"):
-        shipped.render(source, inputs["W.kp_driving"])
 
 
 def test_bfloat16_looks_the_same_and_falls_back_once(

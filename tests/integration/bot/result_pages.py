@@ -14,14 +14,12 @@ async def with_button(desk: Desk, label: str, message: Message, person: int) -> 
     for turn in ("⋯ More", "Back"):
         message = await _now(desk, message)
         shown = _labels(message)
-        found = [one for one in shown if turn in one]
-        if not found or any(label in one for one in shown):
+        if any(label in one for one in shown):
             break
-        await desk.post("tap", label=found[0], message_id=message["message_id"], **where)
-        while _labels(message := await _now(desk, message)) == shown:
-            await asyncio.sleep(0.01)
-        if any(label in one for one in _labels(message)):
-            break
+        for found in (one for one in shown if turn in one):
+            await desk.post("tap", label=found, message_id=message["message_id"], **where)
+            while found in _labels(message := await _now(desk, message)):
+                await asyncio.sleep(0.01)
     return message
 
 
