@@ -129,10 +129,10 @@ async def test_admin_of_the_group_varies_a_result_and_it_counts_for_the_asker(
     video = await served_bot.video(FAMILY)
     await served_bot.shows("done in", FAMILY)
     await served_bot.tap("More", video, ALICE)
-    await served_bot.tap("A little more", video, ALICE)
+    await served_bot.tap("More movement", video, ALICE)
     await until(lambda: _orders(served_bot, 2))
     assert [order.person for order in served_bot.worker.orders] == [BOB, BOB]
-    refused = await served_bot.tap("A little less", video, await newcomer(served_bot))
+    refused = await served_bot.tap("Less movement", video, await newcomer(served_bot))
     assert "Only the person who asked, or an admin" in refused["text"]
 
 
