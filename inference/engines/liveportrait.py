@@ -179,18 +179,21 @@ class LivePortraitEngine(Engine):
         """Where the faces are; measured once for `crop_for` and `prepare`."""
         known = self._looked
         if known is None or known[0] is not photo or known[1] != tuple(faces):
-            places = [self._place(face, faces, photo) for face in faces]
+            places = [
+                # Later ones are pasted over it.
+                self._place(face, (*faces[:number], *self.still_faces), photo)
+                for number, face in enumerate(faces)
+            ]
             self._looked = known = (photo, tuple(faces), places)
         return known[2]
 
-    def _place(self, face: Face, faces: Sequence[Face], photo: Picture) -> "_Place":
+    def _place(self, face: Face, others: Sequence[Face], photo: Picture) -> "_Place":
         try:
             landmarks = look_at_face(self._landmarker, photo, face)
             square, opened = photo_square(points_68(landmarks)), openings(landmarks.points)
         except NoFaceInBox:
             # The networks need none; a drawing may move all the same.
             square, opened = box_square(face.box), AT_REST
-        others = [one for one in (*faces, *self.still_faces) if one is not face]
         paste = SquarePaste.of(square, (photo.shape[1], photo.shape[0]), face, others)
         return _Place(square, opened, paste)
 

@@ -177,6 +177,21 @@ def test_single_frame_shows_its_expression(photo: Picture, face: Face, clip: lis
     assert networks.last[0, 19, 1] == pytest.approx(0.015, abs=1e-3)
 
 
+def test_nothing_of_the_photo_is_left_between_two_faces_that_move(
+    astronaut: Picture, landmarker: Landmarker, clip: list[Picture]
+) -> None:
+    photo = np.ascontiguousarray(np.hstack([astronaut[:220, 165:290]] * 2))
+    photo[:, 120:130] = 255
+    faces = find_faces(photo, landmarker)
+    assert len(faces) == 2
+    engine = Ready(Showing(), None)
+    for moving in (faces, faces[::-1]):
+        frame = frames_of(engine, photo, driving_of(clip[:2]), *moving)[0].astype(int)
+        box = engine.crop_for(moving, photo).box
+        between = frame[60 - box.upper : 160 - box.upper, 100 - box.left : 150 - box.left]
+        assert np.abs(between - REST_LEVEL).max() <= 10
+
+
 def test_two_faces_move_and_a_third_stays(
     astronaut: Picture, landmarker: Landmarker, clip: list[Picture]
 ) -> None:
