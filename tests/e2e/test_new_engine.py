@@ -87,7 +87,7 @@ async def test_new_engine_is_offered_ordered_rendered_and_delivered(
         ann = await whole.person("Ann")
         photo, later = await ann.send(portrait()), await ann.send(portrait())
         card, later_card = await ann.card(photo), await ann.card(later)
-        await ann.tap("Bluest (blue)", card)
+        await ann.tap("Bluest", card)
         await ann.tap("Blink", card)
         (video,) = await ann.videos()
         assert "Painted by a test" in video["caption"]
@@ -100,7 +100,7 @@ async def test_new_engine_is_offered_ordered_rendered_and_delivered(
         await ann.desk.say("/about", user_id=ann.person, chat_id=ann.person)
         await ann.sees("blue: nobody's work, no licence.")
         # Its last worker leaves: what was chosen for it is kept, and the person is told.
-        await ann.tap("Bluest (blue)", later_card)
+        await ann.tap("Bluest", later_card)
         await whole.worker.stop()
         await ann.tap("Blink", later_card)
         await whole.is_in(OrderState.WAITING, order_of(later, engine="blue"))

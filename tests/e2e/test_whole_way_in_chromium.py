@@ -91,16 +91,16 @@ async def test_newcomer_sees_all_movements_of_their_photo_and_takes_one(desktop:
     assert await screen.fits()
 
 
-async def test_whole_way_on_a_telephone(desktop: Desktop) -> None:
-    screen = await desktop.open(NARROW, "/?user=8&chat=8")
+async def test_whole_way_on_a_telephone_in_german(desktop: Desktop) -> None:
+    screen = await desktop.open(NARROW, "/?user=8&chat=8")  # Bob's Telegram is German
     await screen.at("start-button").click()
     await send_photo(screen)
-    await press(screen, "I agree")
-    await expect(screen.text("Which movement?")).to_be_visible(timeout=VIDEO_MS)
+    await press(screen, "Einverstanden")
+    await expect(screen.text("Welche Bewegung?")).to_be_visible(timeout=VIDEO_MS)
     await desktop.photograph(screen, "movements")
-    await press(screen, "Blink")
+    await press(screen, "Blinzeln")
     await see_video(screen, 1)
     await desktop.photograph(screen, "video")
-    await press(screen, "Another movement")
-    await expect(screen.text("Which movement?")).to_be_visible(timeout=VIDEO_MS)
+    await press(screen, "Andere Bewegung")
+    await expect(screen.text("Welche Bewegung?")).to_be_visible(timeout=VIDEO_MS)
     assert await screen.fits()
