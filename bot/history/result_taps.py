@@ -16,6 +16,7 @@ from bot.services import Services
 from jobs.errors import UserError
 from jobs.media_tasks import Form
 from jobs.queues.outbox import Resend
+from jobs.queues.waiting import Estimates
 from jobs.service_errors import RecordError
 
 _TOO_OLD = "This video is too old for that. Send the photo again."
@@ -28,6 +29,7 @@ class ResultTaps:
     def __init__(self, services: Services, forms: Forms) -> None:
         self._services = services
         self._forms = forms
+        self._estimates = Estimates(services.queues.client)
 
     async def more(self, incoming: IncomingTap) -> TapAnswer:
         """Show another page of buttons under a result."""
@@ -114,7 +116,12 @@ class ResultTaps:
         if card is None:
             return None
         offer, again = await services.offers.now(), as_ordered(draft, card)
-        buttons = ResultButtons(card, draft.number, offer, services.messenger.is_inline, again)
+        wish, times = card.order.wish, {}
+        if button.argument == ResultPage.MORE:
+            for name in offer.choosable(card.order.engine, wish.face_count):
+                times[name] = await self._estimates.of_new_order(name, wish.cost_frames)
+        can_share = services.messenger.is_inline
+        buttons = ResultButtons(card, draft.number, offer, can_share, again, times)
         return buttons.page(ResultPage(button.argument), services.texts)
 
     def _refuse(self, sentence: str) -> TapAnswer:

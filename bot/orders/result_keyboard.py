@@ -5,18 +5,21 @@ MORE     variations, each a new order; other forms, as file, delete
 FORMS    the forms
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import Button, Keyboard, in_rows
+from bot.orders.card_text import time_text
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME, NOTHING, Offer
 from bot.orders.order_cards import OrderCard
 from bot.orders.variations import ENGINE, variations
 from bot.texts import Texts
 from jobs.media_tasks import Form
 from jobs.orders import Order
+from jobs.queues.waiting import TimeRange
 
 _NUMBERS_IN_A_ROW = 3  # as in the animation
 
@@ -39,6 +42,7 @@ class ResultButtons:
         offer: what workers can do.
         can_share: whether the bot is in inline mode.
         again: the draft as it was for this order; None: no variations are offered.
+        times: how long the same order would take now, by engine, as far as that is known.
     """
 
     card: OrderCard
@@ -46,6 +50,7 @@ class ResultButtons:
     offer: Offer = NOTHING
     can_share: bool = True
     again: Draft | None = None
+    times: Mapping[str, TimeRange | None] = field(default_factory=dict)
 
     def page(self, page: ResultPage, _: Texts) -> Keyboard:
         """Return one of the pages."""
@@ -89,17 +94,17 @@ class ResultButtons:
             rows.append((self._button(_("🎯 From another frame"), ButtonAction.BEST_FRAME),))
         engines = offer.choosable(order.engine, order.wish.face_count)
         if len(engines) > 1 and not self._is_of_several:
-            rows.append(
-                tuple(
-                    self._button(
-                        offer.label(name, order.engine, _), ButtonAction.OPTION, f"{ENGINE}{name}"
-                    )
-                    for name in engines
-                )
-            )
+            rows += [(self._engine(name, _),) for name in engines]
         if len(again.faces) > 1:
             rows.append((self._button(_("👥 Another face"), ButtonAction.AGAIN, ANOTHER_FACE),))
         return [row for row in rows if row]
+
+    def _engine(self, name: str, _: Texts) -> Button:
+        """The button that orders the same from an engine: what it does, and how long it takes."""
+        label, time = self.offer.label(name, self.card.order.engine, _), self.times.get(name)
+        if time is not None:
+            label = _("{text} ({time})", text=label, time=time_text(time, _))
+        return self._button(label, ButtonAction.OPTION, f"{ENGINE}{name}")
 
     def _turn(self, label: str, page: ResultPage) -> Button:
         return self._button(label, ButtonAction.MORE, page)

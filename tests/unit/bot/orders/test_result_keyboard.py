@@ -9,6 +9,7 @@ from bot.orders.result_keyboard import ResultButtons, ResultPage, numbers_keyboa
 from bot.texts import ENGLISH
 from jobs.engines import EngineInfo
 from jobs.model import CropBox
+from jobs.queues.waiting import TimeRange
 from jobs.show_all import MAX_TILES
 from jobs.wish import Movement
 from tests.unit.bot.cards import make_card, make_order
@@ -97,8 +98,10 @@ def test_result_can_be_made_by_another_engine() -> None:
     infos = {"fomm": EngineInfo(name="fomm", button="Livelier"), "mesh": EngineInfo(name="mesh")}
     offer = Offer(("fomm", "mesh"), known=infos)
     again = as_ordered(draft_of(), make_card())
-    page = ResultButtons(make_card(), 3, offer, again=again).page(ResultPage.MORE, ENGLISH)
-    assert ["Livelier", "✓ mesh"] in labels(page)
+    times = {"fomm": TimeRange(300, 420), "mesh": None}
+    page = ResultButtons(make_card(), 3, offer, True, again, times).page(ResultPage.MORE, ENGLISH)
+    assert ["Livelier (5 to 7 min)"] in labels(page)
+    assert ["✓ mesh"] in labels(page)
 
 
 def test_round_forms_are_offered_for_a_single_face_only() -> None:
