@@ -37,8 +37,10 @@ function personButton(one) {
 function languageChoice() {
   const me = store.person();
   const codes = [...new Set([...state.languages, me?.language_code].filter(Boolean))];
-  const choose = (event) =>
-    attempt(() => post("/sim/persons", { user_id: me.id, language_code: event.target.value }));
+  const choose = (event) => {
+    me.language_code = event.target.value; // a message sent before the answer has it, too
+    return attempt(() => post("/sim/persons", { user_id: me.id, language_code: me.language_code }));
+  };
   return {
     name: "language",
     signature: `${me?.id} ${me?.language_code} ${codes}`,
