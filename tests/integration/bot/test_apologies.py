@@ -11,7 +11,7 @@ from sandbox.server import Sandbox
 from tests.integration.bot.served_bot import ServedBot, serve_bot
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.integration.bot.served_bot import ServedBot, serve_bot
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk, Part
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.integration.bot.talk import labels, text_of
 from tests.integration.bot.test_privacy import kept_of, keys_about
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 HERE = {"chat_id": FAMILY}
 
 

@@ -13,7 +13,7 @@ from tests.integration.jobs.servers import free_port
 from tests.integration.sandbox.desk import ALICE, BOB, CLUB, Desk, Part
 from tests.integration.sandbox.media import voice
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 
 OTHER_FACE = Face(number=2, box=CropBox(left=80, upper=10, right=130, lower=60), votes=3)
 

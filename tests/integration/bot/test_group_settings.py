@@ -11,7 +11,7 @@ from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
 from tests.integration.bot.talk import text_of
 from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 HERE = {"chat_id": FAMILY}
 
 

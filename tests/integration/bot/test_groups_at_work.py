@@ -18,7 +18,7 @@ from tests.integration.bot.talk import labels, text_of
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, CLUB, FAMILY, Desk, Part
 from tests.integration.sandbox.media import clip, voice
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 HERE = {"chat_id": FAMILY}
 
 

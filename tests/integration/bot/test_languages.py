@@ -22,7 +22,7 @@ from tests.integration.bot.talk import labels, text_of
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk, Part
 from tests.integration.sandbox.media import clip
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 HERE = {"chat_id": FAMILY}
 # Names stay as they are, and so does what the test's worker says of its videos.
 NAMES = {"Made with AI software: a test", "Telegram", "/privacy", "(mesh)"}

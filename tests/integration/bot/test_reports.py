@@ -16,7 +16,7 @@ from tests.integration.bot.talk import labels, text_of
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 from tests.integration.sandbox.raw_bot import RawBot
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 HERE = {"chat_id": FAMILY}
 
 

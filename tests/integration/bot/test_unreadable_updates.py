@@ -33,7 +33,7 @@ from tests.integration.bot.served_bot import ServedBot, serve_bot
 from tests.integration.jobs.servers import free_port
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 
 MB = 1_000_000
 SECRET = "a_secret-1"  # noqa: S105 - of this test

@@ -16,7 +16,7 @@ from tests.integration.bot.served_bot import serve_bot
 from tests.integration.bot.talk import Message, Talk, labels, talking
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 
-pytestmark = pytest.mark.local_sockets
+pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 
 
 async def turned(talk: Talk, message: Message, label: str) -> None:
