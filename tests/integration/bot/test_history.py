@@ -117,7 +117,7 @@ async def test_result_is_shown_sent_again_and_deleted(talk: Talk) -> None:
     await talk.gone(video)
     store = talk.parts.services.store
     assert [found.key async for found in store.listing("results")] == []
-    await talk.shows("Nothing yet.")
+    await talk.shows("You have no videos yet.")
 
 
 async def _shows(talk: Talk, message: Message, label: str) -> bool:
@@ -158,7 +158,7 @@ async def test_history_without_a_worker_is_a_text(talk: Talk) -> None:
 
 async def test_empty_history_says_what_to_do(talk: Talk) -> None:
     await talk.desk.say("/history", user_id=ALICE, chat_id=ALICE)
-    await talk.shows("Nothing yet. Send me a photo, and choose a movement.")
+    await talk.shows("You have no videos yet. Send me a photo and choose a movement.")
     await check_transcript(talk.desk, "empty_history")
 
 
