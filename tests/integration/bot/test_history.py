@@ -68,18 +68,18 @@ async def opened(talk: Talk, expected: str = "Your last videos") -> Message:
 
 
 async def turned(talk: Talk, message: Message, label: str, phrase: str) -> Message:
-    """The message after a tap, as soon as it says this."""
+    """The message after a tap, as soon as it says this above other buttons."""
 
     async def now() -> Message:
         found = [one for one in await talk.said() if one["message_id"] == message["message_id"]]
         return found[0] if found else {}
 
-    before = await now()
+    before = labels(await now())
     await talk.tap(label, message)
 
     async def says() -> bool:
         shown = await now()
-        return shown != before and phrase in text_of(shown)
+        return labels(shown) != before and phrase in text_of(shown)
 
     await until(says)
     return await now()
@@ -230,7 +230,7 @@ async def test_button_of_a_deleted_entry_says_so(talk: Talk) -> None:
     shown = await opened(talk, "1. 😊 Smile 1, ")
     await talk.parts.services.history.remove(ALICE, entry.order_id)
     answer = await talk.tap("1", shown)
-    assert answer["text"] == "This result is not in your history any more."
+    assert answer["text"] == "This video is not in your history any more."
 
 
 async def test_result_that_arrived_before_the_bot_died_is_in_the_history(
