@@ -133,7 +133,11 @@ async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
             "ANIMATO_MIN_FREE_GB": "0",
             "PYTHONPATH": str(_ROOT),
         }
-        session = await stack.enter_async_context(aiohttp.ClientSession(sandbox.url))
+        # A request of a tap lasts until its answer: those of one person must not use up a limit.
+        connections = aiohttp.TCPConnector(limit=0)
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(sandbox.url, connector=connections)
+        )
         for words in (("bot",), ("worker", "--device", "cpu")):
             program = await asyncio.create_subprocess_exec(
                 *(*CLI, *words),
