@@ -18,6 +18,7 @@ from jobs.model import CropBox, Value
 from jobs.orders import Result
 from jobs.queues.keys import history_key
 from jobs.store.keys import result_folder
+from jobs.wish import Wish
 
 MOST_RESULTS = 50
 KEPT_S = 30 * 86_400

@@ -229,7 +229,7 @@ def test_repeated_video_says_where_its_mark_is(tmp_path: Path) -> None:
 
 def test_round_video_gets_a_mark_inside_its_circle_and_beside_all_faces(tmp_path: Path) -> None:
     result = marked(tmp_path / "result.mp4", LOWER_RIGHT)
-    others = (box(122, 72, 22, 22), box(66, 72, 22, 22))
+    others = (box(95, 86, 20, 20),)
     _, path = made(Form.ROUND, result, face_box=FACE, other_faces=others)
     place = mark_of(path)
     assert place is not None
