@@ -2,9 +2,9 @@
 
     Ground.place -> where the mark goes, or None -> VisibleMark.drawn -> a marked frame
 
-The first of these that is free is taken: a corner away from all heads, a corner where a smaller
-mark is away from them, a corner away from the faces alone, the same for a smaller mark. If there is
-none, the pictures get no mark.
+The first corner that is free is taken: free of all heads and of the part that moves, then free of
+heads, also for a smaller mark, then free of faces (brows to chin, and how far they move), also for
+a smaller mark. If there is none, the pictures get no mark, and the log says so.
 """
 
 import logging
