@@ -215,6 +215,7 @@ def _services(
         history=HistoryStore(client, url, time.time),
         metrics=metrics,
         texts=texts,
+        visible_mark=settings.visible_mark,
     )
 
 

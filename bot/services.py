@@ -52,6 +52,7 @@ class Services:
         metrics: counts orders and deliveries.
         texts: what the bot says.
         clock: returns unix time, s.
+        visible_mark: whether results get the visible mark.
     """
 
     queues: "Queues"
@@ -73,3 +74,4 @@ class Services:
     metrics: "OrderMetrics"
     texts: Texts = ENGLISH
     clock: Callable[[], float] = time.time
+    visible_mark: bool = True

@@ -154,6 +154,12 @@ def _add_picture_arguments(parser: argparse.ArgumentParser, defaults: Defaults) 
         help=f"show the whole photo, not only the animated crop{_on_off(defaults.paste_back)}",
     )
     parser.add_argument(
+        "--mark",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="draw the letters AI in a corner of the pictures, never over a face" + _on_off(False),
+    )
+    parser.add_argument(
         "--max_side",
         type=side_px,
         default=0 if defaults.is_original else 1280,

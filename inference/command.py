@@ -106,7 +106,7 @@ def animate(
         limits = replace(limits, checkpoints_dir=surroundings.weights.folder)
         template = _template(arguments, surroundings.templates_dir)
         _check_files(arguments, limits)
-        if engine.needs_face or engine.needs_driving_face:
+        if engine.needs_face or engine.needs_driving_face or arguments.mark:
             surroundings.weights.provide(FILE_NAME)  # the gate's children cannot download it
 
         def prepare() -> None:
@@ -126,6 +126,7 @@ def animate(
             movement=_movement(template, lead),
             driving_face_box=_driving_face_box(arguments, lead, engine),
             paste_back=arguments.paste_back,
+            mark=arguments.mark,
             audio=arguments.audio is not False,
             loop=arguments.loop,
         )
@@ -176,7 +177,7 @@ def _look(
         lead = VoicePart(arguments.voice, start_s, duration_s)
     elif arguments.driving_video is not None:
         lead = ClipPart(arguments.driving_video, start_s, duration_s, engine.needs_driving_face)
-    photo, find_faces = arguments.source_image, engine.needs_face
+    photo, find_faces = arguments.source_image, engine.needs_face or arguments.mark
     return look_at(photo, lead, folder, limits, find_faces=find_faces, meanwhile=meanwhile)
 
 

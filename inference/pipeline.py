@@ -21,9 +21,10 @@ from inference.choose import (
 )
 from inference.engine import Driving, Engine, Motion, Picture
 from inference.media.photo import read_normalised
+from inference.media.visible_mark import Ground, VisibleMark
 from inference.media.writer import VideoWriter
 from inference.paste import paste_back
-from inference.show_all import CRF, close_up, lengths_of, sheet_size, sheets
+from inference.show_all import CRF, close_up, lengths_of, sheet_ground, sheets
 from inference.speaking import ShownSpeech
 from jobs.errors import Cancelled
 from jobs.model import CropBox
@@ -65,6 +66,7 @@ class FrameStream:
         work_frames: work in frames of an ordinary video; None: as many as are written x faces.
         audio_from: the clip or voice whose sound it gets, or None.
         crf: quality, as `VideoWriter` takes it.
+        mark: the visible mark that the frames get, or None.
     """
 
     batches: Iterable[Iterable[Picture]]
@@ -76,6 +78,7 @@ class FrameStream:
     work_frames: int | None = None
     audio_from: Path | None = None
     crf: int = 18
+    mark: VisibleMark | None = None
 
 
 def animate_photo(
@@ -111,15 +114,17 @@ def animate_photo(
             stream.frame_rate,
             audio_from=stream.audio_from,
             comment=COMMENT,
+            description=stream.mark.note if stream.mark else "",
             loop=wish.loop,
             crf=stream.crf,
         ) as writer,
     ):
         for batch in stream.batches:
             for frame in batch:
-                writer.write(frame)
+                shown = stream.mark.drawn(frame) if stream.mark else frame
+                writer.write(shown)
                 if writer.frame_count == 1:
-                    listener.show(frame)
+                    listener.show(shown)
             listener.report(writer.frame_count, stream.frame_count)
             if listener.is_cancelled():
                 raise Cancelled
@@ -148,10 +153,12 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
     engine.still_faces = faces_to_spare(wish, faces)
     crop = engine.crop_for(faces, photo)
     engine.prepare(photo, faces)
-    width, height = crop.frame_width, crop.frame_height
     view = wish.view or CropBox(left=0, upper=0, right=photo.shape[1], lower=photo.shape[0])
+    part, width, height = crop.box, crop.frame_width, crop.frame_height
     if wish.paste_back:
-        width, height = view.width, view.height
+        part, width, height = view, view.width, view.height
+    boxes = [face.box for face in (*wish.photo.faces, *faces)]
+    ground = Ground.of_part(part, width, boxes, moving=crop.box)
 
     def whole(frame: Picture) -> Picture:
         pasted = paste_back(photo, frame, crop)
@@ -175,6 +182,7 @@ def _animated(wish: Wish, engine: Engine, source: TemplateSource) -> Iterator[Fr
             movement.frame_count,
             len(faces),
             audio_from=_sound_of(wish),
+            mark=VisibleMark.on(ground) if wish.mark else None,
         )
 
 
@@ -192,12 +200,15 @@ def _side_by_side(wish: Wish, engine: Engine, source: TemplateSource) -> Iterato
     face = faces_to_move(wish, engine, photo)[0]
     close = close_up(photo, face, faces_to_spare(wish, [face]))
     lengths = lengths_of(motions)
+    ground = sheet_ground(close, len(motions))
     with closing(sheets(close, motions, engine)) as frames:
         yield FrameStream(
             ([frame] for frame in frames),
-            *sheet_size(len(motions)),
+            ground.width,
+            ground.height,
             frame_rate=Fraction(FRAME_RATE),
             frame_count=frame_count(lengths),
             work_frames=work_for_lengths(lengths),
             crf=CRF,
+            mark=VisibleMark.on(ground) if wish.mark else None,
         )

@@ -9,7 +9,7 @@ ended, so that a player that repeats the video shows no jump.
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from math import ceil
 
@@ -18,6 +18,7 @@ import numpy as np
 from inference.engine import Engine, Picture
 from inference.faces.finder import resize
 from inference.media.numbered_sheet import draw_number
+from inference.media.visible_mark import Ground
 from inference.mesh.track import Track
 from inference.overlap import ahead
 from inference.paste import paste_back
@@ -32,6 +33,7 @@ _GROUND = 24
 _NUMBER_RADIUS_PX = 25
 # At the lower left: at the upper one, apps write GIF over an animation.
 _NUMBER_PLACE = (7, TILE_PX - 7 - 2 * _NUMBER_RADIUS_PX)
+_MARK_PX, _MARK_GAP_PX = 30, 9
 # In widths of the face's box: what a tile shows, and what is cut out for it to move in.
 _SHOWN, _AROUND = 2.1, 4.2
 CRF = 20
@@ -68,6 +70,21 @@ def sheet_size(count: int) -> tuple[int, int]:
     return columns * (TILE_PX + _GAP_PX) - _GAP_PX, rows * (TILE_PX + _GAP_PX) - _GAP_PX
 
 
+def sheet_ground(close: CloseUp, count: int) -> Ground:
+    """Return where a mark may be on a sheet with that many movements."""
+    width, height = sheet_size(count)
+    shown = [one.box for one in (close.face, *close.still) if one.box.overlap(close.tile)]
+    faces, numbers = [], []
+    for row, column in map(_place_of, range(count)):
+        right, down = column - close.tile.left, row - close.tile.upper
+        faces += [box.moved(right, down) for box in shown]
+        left, upper = column + _NUMBER_PLACE[0], row + _NUMBER_PLACE[1]
+        right, lower = left + 2 * _NUMBER_RADIUS_PX, upper + 2 * _NUMBER_RADIUS_PX
+        numbers.append(CropBox(left=left, upper=upper, right=right, lower=lower))
+    ground = Ground(width, height, tuple(faces), drawn=tuple(numbers))
+    return replace(ground, mark_px=_MARK_PX, gap_px=_MARK_GAP_PX)
+
+
 def close_up(photo: Picture, face: Face, still: Sequence[Face] = ()) -> CloseUp:
     """The square about a face that a tile shows, and what lies around it, reduced or enlarged.
 
@@ -91,13 +108,7 @@ def close_up(photo: Picture, face: Face, still: Sequence[Face] = ()) -> CloseUp:
     )
 
     def moved(one: Face) -> Face:
-        box = CropBox(
-            left=one.box.left - left,
-            upper=one.box.upper - upper,
-            right=one.box.right - left,
-            lower=one.box.lower - upper,
-        )
-        return one.model_copy(update={"box": box.scaled(factor)})
+        return one.model_copy(update={"box": one.box.moved(-left, -upper).scaled(factor)})
 
     return CloseUp(picture, moved(face), tile, tuple(map(moved, still)))
 
@@ -133,7 +144,7 @@ def sheets(
         for tiles in zip(*streams, strict=True):
             sheet = np.full((height, width, 3), _GROUND, np.uint8)
             for index, tile in enumerate(tiles):
-                row, column = (place * (TILE_PX + _GAP_PX) for place in divmod(index, COLUMNS))
+                row, column = _place_of(index)
                 sheet[row : row + TILE_PX, column : column + TILE_PX] = tile
             yield sheet
 
@@ -159,6 +170,12 @@ def _at_rate(
         while shown * movement.frame_rate < (index + 1) * FRAME_RATE:
             yield frame
             shown += 1
+
+
+def _place_of(index: int) -> tuple[int, int]:
+    """The upper and the left side of a tile, px of the sheet."""
+    row, column = divmod(index, COLUMNS)
+    return row * (TILE_PX + _GAP_PX), column * (TILE_PX + _GAP_PX)
 
 
 def _length(movement: CurveMotion | Track) -> int:

@@ -34,6 +34,8 @@ MEDIA_TASKS = tuple(MEDIA_OPTION + kind for kind in ("form", "sheet", "chart", "
 """Likewise: the kinds of tasks (`jobs/media_tasks.py`) that it takes from the queue `media`."""
 PARTS = "parts"
 """Same as `VOICE`: orders may show a part of the photo, looks may use a later part of a clip."""
+MARK = "mark"
+"""Same as `VOICE`: orders may ask for the visible mark."""
 
 OWN_TEMPLATES = f"{MEDIA_OPTION}template"
 """Whoever checks the owner's movements can also make videos of them."""

@@ -57,6 +57,7 @@ class MakeForm(Task):
         form: which one, other than `LOOP` and `FILE`.
         video: the result.
         face_box: the face, px of the video; None: in its centre.
+        other_faces: boxes of the other faces in it.
         is_seamless: whether the video can be repeated.
     """
 
@@ -64,6 +65,8 @@ class MakeForm(Task):
     form: Form
     video: FileRef
     face_box: CropBox | None = None
+    # Not written if empty, since workers of the version before do not know it.
+    other_faces: tuple[CropBox, ...] = Field(default=(), exclude_if=lambda boxes: not boxes)
     is_seamless: bool = False
 
     @property

@@ -49,6 +49,11 @@ class CropBox(Value):
         """Left, upper, right and lower, px."""
         return self.left, self.upper, self.right, self.lower
 
+    def moved(self, right: int, down: int) -> "CropBox":
+        """Return the box moved by so many px."""
+        left, upper = self.left + right, self.upper + down
+        return CropBox(left=left, upper=upper, right=left + self.width, lower=upper + self.height)
+
     def scaled(self, factor: float) -> "CropBox":
         """Return the same part of a picture enlarged by `factor`, whole px."""
         left, upper, right, lower = (round(side * factor) for side in self.sides)

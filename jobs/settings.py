@@ -47,6 +47,7 @@ _EXPECTED = {
     "weights_mirror": "a base URL, such as https://example.org/weights",
     "offline": "true or false",
     "open": "true or false",
+    "visible_mark": "true or false",
     "language": "a two-letter code, such as en or de",
     "broadcast": "true or false",
     "redis_url": "redis://host:port, rediss://host:port or unix:///path",
@@ -109,6 +110,7 @@ class Settings(BaseSettings):
         language: the language of people and groups for whom no other is known.
         broadcast: whether admins may write to everybody who uses the bot.
         try_it_button: whether results that are shared to groups have a button that opens the bot.
+        visible_mark: whether workers draw the letters AI in a corner of results.
         owner_contact: how people can reach the owner; empty: not shown.
         bot_api_url: the server of the Bot API.
         bot_api_local: whether that server runs with `--local`, on this machine.
@@ -164,6 +166,7 @@ class Settings(BaseSettings):
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
     broadcast: bool = False
     try_it_button: bool = False
+    visible_mark: bool = True
     owner_contact: Annotated[str, StringConstraints(max_length=200)] = ""
     bot_api_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]\S*$")] = (
         "https://api.telegram.org"

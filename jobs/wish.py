@@ -100,6 +100,7 @@ class Wish(Value):
         paste_back: whether the video shows the whole photo; else only the part that moves.
         view: the part of the photo that the video shows, px inside the normalised photo; None: all
             of it. It needs `paste_back`.
+        mark: whether the pictures get the visible mark (`inference/media/visible_mark.py`).
         audio: whether the sound of a clip or a voice is kept.
         loop: how many times a template's movement is shown.
     """
@@ -113,6 +114,7 @@ class Wish(Value):
     paste_back: bool = True
     # Not written if None, since workers of the version before do not know it.
     view: CropBox | None = Field(default=None, exclude_if=lambda view: view is None)
+    mark: bool = Field(default=False, exclude_if=lambda mark: not mark)  # likewise
     audio: bool = True
     loop: int = Field(default=1, ge=1)
 

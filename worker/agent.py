@@ -22,7 +22,7 @@ from typing import Any
 
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
 from inference.process.offer import EngineOffer
-from jobs.engines import MEDIA_TASKS, PARTS, VOICE
+from jobs.engines import MARK, MEDIA_TASKS, PARTS, VOICE
 from jobs.errors import os_reason
 from jobs.orders import Record, Result
 from jobs.queues.assignment import Assignment, Later
@@ -271,7 +271,9 @@ class Worker:
             host=socket.gethostname(),
             device=self._offer.device,
             engines=tuple(
-                engine.orderable((*self._context.options[engine.name], PARTS, VOICE, *MEDIA_TASKS))
+                engine.orderable(
+                    (*self._context.options[engine.name], MARK, PARTS, VOICE, *MEDIA_TASKS)
+                )
                 for engine in self._offer.engines
             ),
             version=version("animato"),

@@ -173,10 +173,12 @@ class Forms:
 
     async def _request(self, entry: HistoryEntry, resend: Resend, tap: str) -> None:
         """Have a worker make a form."""
+        takes_marks = (await self._services.offers.now()).takes_marks
         task = MakeForm(
             form=resend.form,
             video=entry.key,
             face_box=entry.face_box,
+            other_faces=entry.other_faces if takes_marks else (),
             is_seamless=self._is_seamless(entry),
         )
         job = MediaJob(

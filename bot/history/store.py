@@ -18,6 +18,7 @@ from jobs.model import CropBox, Value
 from jobs.orders import Result
 from jobs.queues.keys import history_key
 from jobs.store.keys import result_folder
+from jobs.wish import Wish
 
 MOST_RESULTS = 50
 KEPT_S = 30 * 86_400
@@ -45,6 +46,7 @@ class HistoryEntry(Value):
         duration_s: how long it plays, s.
         has_sound: whether it has sound.
         face_box: the face, px of the video; None if there is no single one.
+        other_faces: boxes of the other faces in it.
         file_ids: Telegram's file ids, by bot and form (`cached_as`).
     """
 
@@ -66,6 +68,8 @@ class HistoryEntry(Value):
     duration_s: float
     has_sound: bool
     face_box: CropBox | None = None
+    # Not written if empty, since the version before does not know it.
+    other_faces: tuple[CropBox, ...] = Field(default=(), exclude_if=lambda boxes: not boxes)
     file_ids: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -181,6 +185,7 @@ class HistoryStore:
             duration_s=result.duration_s,
             has_sound=result.has_sound,
             face_box=face_in(card, result),
+            other_faces=other_faces_in(card, result),
             file_ids=ids,
         )
         await self.add(card.person_id, entry)
@@ -189,12 +194,29 @@ class HistoryStore:
 def face_in(card: OrderCard, result: Result) -> CropBox | None:
     """Return where the face is in the video, px; None if there are several, or none is known."""
     wish = card.order.wish
-    if wish.movement.templates or not wish.paste_back or len(wish.face_boxes) > 1:
+    if len(wish.face_boxes) > 1:
         return None
     found = wish.face_boxes or tuple(face.box for face in wish.photo.faces[:1])
-    if not found or not wish.photo.width:
+    return _in_video(found[0], wish, result) if found else None
+
+
+def other_faces_in(card: OrderCard, result: Result) -> tuple[CropBox, ...]:
+    """Return where all faces but that of `face_in` are in the video, px."""
+    wish = card.order.wish
+    found = dict.fromkeys((*(face.box for face in wish.photo.faces), *wish.face_boxes))
+    boxes = (_in_video(box, wish, result) for box in found)
+    own = face_in(card, result)
+    return tuple(box for box in boxes if box is not None and box != own)
+
+
+def _in_video(box: CropBox, wish: Wish, result: Result) -> CropBox | None:
+    """Return a box of the photo in px of the video; None if that shows several pictures."""
+    if wish.movement.templates or not wish.paste_back or not wish.photo.width:
         return None
-    return found[0].scaled(result.width / wish.photo.width)
+    left, upper, width = 0, 0, wish.photo.width
+    if wish.view is not None:
+        left, upper, width = wish.view.left, wish.view.upper, wish.view.width
+    return box.moved(-left, -upper).scaled(result.width / width)
 
 
 def _with_file_id(entry: HistoryEntry, name: str, file_id: str | None) -> HistoryEntry:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.texts import Texts
-from jobs.engines import OWN_TEMPLATES, PARTS, VOICE, EngineInfo
+from jobs.engines import MARK, OWN_TEMPLATES, PARTS, VOICE, EngineInfo
 from jobs.errors import UserError
 from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.queues.known_engines import KnownEngine, KnownEngines
@@ -70,6 +70,11 @@ class Offer:
     def takes_parts(self) -> bool:
         """Whether all workers can show a part of a photo, and use a later part of a clip."""
         return self._all_take(PARTS)
+
+    @property
+    def takes_marks(self) -> bool:
+        """Whether all workers can draw the visible mark."""
+        return self._all_take(MARK)
 
     def _all_take(self, option: str) -> bool:
         options = self.understood.values() or [self.known[name].options for name in self.last]

@@ -311,6 +311,7 @@ class Ordering:
             movement=movement.model_copy(update={"frames": _frames(movement, templates)}),
             options=options,
             view=view if offer.takes_parts else None,
+            mark=self._services.visible_mark and offer.takes_marks,
             audio=not (choices.is_muted and movement.clip),
         )
         cost_s = await self._estimates.cost_s(engine, wish.cost_frames)

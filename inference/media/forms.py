@@ -5,17 +5,19 @@
                  GIF      `AnimatedPicture`
                  STICKER  VP9 with alpha, at most 3 s and 256 KB
 
-The file's comment, which tells how the result was made, is kept in each form.
+The file's comment, which tells how the result was made, is kept in each form. The visible mark is
+drawn anew where what is cut out would not show it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from inference.media.animated_picture import AnimatedPicture
@@ -23,6 +25,7 @@ from inference.media.clip_frames import clip_frames
 from inference.media.ffmpeg import THREADS, Ffmpeg, file_url, input_arguments
 from inference.media.probe import VideoProbe, probe
 from inference.media.thumbnail import write_thumbnail
+from inference.media.visible_mark import Ground, VisibleMark, noted
 from inference.media.writer import BT709
 from jobs.errors import DiskFull, EncoderFailed, MediaDamaged
 from jobs.media_tasks import Form, Made, MakeForm
@@ -42,6 +45,8 @@ _LEAST_SQUARE_PX = 96
 # The half axes of the oval around a head, in the same unit; and how much of them there must be.
 _OVAL, _OVAL_LEAST = (0.82, 1.0), 0.8
 _RIM_PX = 10
+# The height of the visible mark in forms that are shown small, of their width.
+_ROUND_MARK, _STICKER_MARK_PX = 0.065, 44
 
 
 def make_form(task: MakeForm, folder: Path) -> Made:
@@ -53,7 +58,7 @@ def make_form(task: MakeForm, folder: Path) -> Made:
         DiskFull: no room.
     """
     source = Path(task.video)
-    result = _Result(source, task, probe(source), _comment(source))
+    result = _Result(source, task, probe(source), _metadata(source))
     make = {
         Form.VIDEO: _video,
         Form.ROUND: _round,
@@ -71,13 +76,29 @@ class _Result:
         path: its file.
         task: what to make of it.
         shown: its size, rate and length.
-        comment: tells how it was made.
+        metadata: of the file.
     """
 
     path: Path
     task: MakeForm
     shown: VideoProbe
-    comment: str
+    metadata: dict[str, str]
+
+    @property
+    def comment(self) -> str:
+        """Tells how it was made."""
+        return self.metadata.get("comment", "")
+
+    @property
+    def mark(self) -> CropBox | None:
+        """Where its pictures have the visible mark, px."""
+        return noted(self.metadata.get("description", ""))
+
+    @property
+    def faces(self) -> tuple[CropBox, ...]:
+        """The boxes of all its faces, px."""
+        own = self.task.face_box
+        return (*(() if own is None else (own,)), *self.task.other_faces)
 
     @property
     def duration_s(self) -> float:
@@ -98,7 +119,8 @@ def _video(result: _Result, folder: Path) -> Made:
         # Telegram turns silent videos into animations.
         inputs += ["-f", "lavfi", "-i", "anullsrc=r=48000:cl=mono"]
         sound = ["-map", "1:a:0", "-c:a", "aac", "-b:a", "32k", "-shortest"]
-    _run([*inputs, "-map", "0:v:0", "-c:v", "copy", *sound, *_mp4(result)], target)
+    mark = VisibleMark(result.mark) if result.mark else None
+    _run([*inputs, "-map", "0:v:0", "-c:v", "copy", *sound, *_mp4(result, mark)], target)
     return _made(target, (shown.width, shown.height), result.duration_s * times, has_sound=True)
 
 
@@ -106,12 +128,21 @@ def _round(result: _Result, folder: Path) -> Made:
     target, square = folder / "round.mp4", _square(result, _ROUND_SHARE)
     side = min(_ROUND_MOST_PX, max(_ROUND_LEAST_PX, square.width)) // 2 * 2
     sound = ["-map", "0:a:0", "-c:a", "aac", "-b:a", "128k"] if result.shown.has_audio else ["-an"]
+    seen = np.zeros((side, side), np.uint8)
+    cv2.circle(seen, (side // 2, side // 2), side // 2, (255,), -1)
+    ground = Ground.of_part(square, side, result.faces, mark_px=_ROUND_MARK * side, is_round=True)
+    mark, drawn, pictures = _new_mark(result, square, seen, ground), [], _crop(square, side)
+    if mark is not None:
+        overlay = folder / "mark.png"
+        Image.fromarray(mark.on_nothing(side, side)).save(overlay)
+        drawn = ["-f", "image2", "-i", file_url(overlay)]
+        pictures += "[v];[v][1:v]overlay"
     arguments = [
-        *input_arguments(result.path),
-        *("-map", "0:v:0", *sound, "-t", f"{_ROUND_MOST_S:.3f}"),
-        *("-vf", f"{_crop(square, side)},format=yuv420p,setsar=1,{BT709}"),
+        *(*input_arguments(result.path), *drawn),
+        *("-filter_complex", f"[0:v]{pictures},format=yuv420p,setsar=1,{BT709}[shown]"),
+        *("-map", "[shown]", *sound, "-t", f"{_ROUND_MOST_S:.3f}"),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-profile:v", "high"),
-        *("-threads", str(THREADS), *_mp4(result)),
+        *("-threads", str(THREADS), *_mp4(result, mark)),
     ]
     _run(arguments, target)
     duration_s = min(_ROUND_MOST_S, result.duration_s)
@@ -143,7 +174,7 @@ def _gif(result: _Result, folder: Path) -> Made:
 def _sticker(result: _Result, folder: Path) -> Made:
     target, mask, rim = (folder / name for name in ("sticker.webm", "mask.png", "rim.png"))
     square = _square(result, _STICKER_SHARE)
-    _draw_outline(square, result.task.face_box, mask, rim)
+    mark = _draw_outline(square, result, mask, rim)
     faster = 1.0
     if result.task.is_seamless:
         faster = min(_STICKER_FASTEST, max(1.0, result.duration_s / _STICKER_MOST_S))
@@ -161,8 +192,7 @@ def _sticker(result: _Result, folder: Path) -> Made:
             *("-filter_complex", pictures, "-an", "-t", f"{duration_s:.6f}"),
             *("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-auto-alt-ref", "0"),
             *("-b:v", f"{rate_kbit}k", "-deadline", "good", "-cpu-used", "4", "-row-mt", "1"),
-            *("-threads", str(THREADS), "-map_metadata", "-1"),
-            *("-metadata", f"comment={result.comment}", "-f", "webm"),
+            *("-threads", str(THREADS), *_tags(result, mark), "-f", "webm"),
         ]
         _run(arguments, target)
         size_bytes = target.stat().st_size
@@ -201,18 +231,40 @@ def _crop(square: CropBox, side: int) -> str:
     return f"crop={size}:exact=1,scale={side}:{side}:flags=lanczos"
 
 
-def _draw_outline(square: CropBox, face_box: CropBox | None, mask: Path, rim: Path) -> None:
+def _new_mark(
+    result: _Result, square: CropBox, seen: npt.NDArray[np.uint8], ground: Ground
+) -> VisibleMark | None:
+    """Return the visible mark of a form that shows a part of a marked result.
+
+    None if the result has none, or if the form shows the result's own.
+
+    Args:
+        result: the result.
+        square: the part that the form shows, px of the result.
+        seen: where the form is seen, 255, or not, 0.
+        ground: the form's.
+    """
+    if result.mark is None:
+        return None
+    place = result.mark.moved(-square.left, -square.upper).scaled(ground.width / square.width)
+    is_inside = min(place.sides) >= 0 and max(place.sides) <= ground.width
+    if is_inside and seen[place.upper : place.lower, place.left : place.right].min() == 255:
+        return None
+    return VisibleMark.on(ground)
+
+
+def _draw_outline(square: CropBox, result: _Result, mask: Path, rim: Path) -> VisibleMark | None:
     """Draw a sticker's outline: an oval around the head, or a square with round corners.
 
     Args:
         square: the part of the video that becomes the sticker.
-        face_box: the face, px of the video.
+        result: the video.
         mask: what is opaque; a PNG, grey.
-        rim: the white rim inside of it; a PNG with alpha.
+        rim: the white rim inside of it, and the visible mark, which is returned; a PNG with alpha.
     """
     outer = np.zeros((STICKER_PX, STICKER_PX), np.uint8)
     inner = outer.copy()
-    oval = _oval(square, face_box)
+    oval = _oval(square, result.task.face_box)
     for picture, inset in ((outer, 0), (inner, _RIM_PX)):
         if oval is not None:
             centre, (width, height) = oval
@@ -227,10 +279,21 @@ def _draw_outline(square: CropBox, face_box: CropBox | None, mask: Path, rim: Pa
         for x in ends:
             for y in ends:
                 cv2.circle(picture, (x, y), radius, (255,), -1, cv2.LINE_AA)
-    Image.fromarray(outer).save(mask)
     white = np.full((STICKER_PX, STICKER_PX, 4), 255, np.uint8)
     white[..., 3] = 255 - inner
-    Image.fromarray(white).save(rim)
+    over = Image.fromarray(white)
+    ground = Ground.of_part(square, STICKER_PX, result.faces, mark_px=_STICKER_MARK_PX, gap_px=26)
+    if oval is not None:
+        # Heads are inside of it, the mark is outside: only the faces themselves must stay free.
+        ground = replace(ground, faces=(), drawn=ground.faces, gap_px=6)
+    mark = _new_mark(result, square, inner, ground)
+    if mark is not None:
+        alone = mark.on_nothing(STICKER_PX, STICKER_PX)
+        over.alpha_composite(Image.fromarray(alone))
+        outer = np.maximum(outer, np.minimum(2 * alone[..., 3].astype(int), 255)).astype(np.uint8)
+    over.save(rim)
+    Image.fromarray(outer).save(mask)
+    return mark
 
 
 def _oval(
@@ -271,9 +334,14 @@ def _made(target: Path, size: tuple[int, int], duration_s: float, *, has_sound: 
     )
 
 
-def _mp4(result: _Result) -> list[str]:
-    comment = f"comment={result.comment}"
-    return ["-map_metadata", "-1", "-metadata", comment, "-movflags", "+faststart", "-f", "mp4"]
+def _mp4(result: _Result, mark: VisibleMark | None) -> list[str]:
+    return [*_tags(result, mark), "-movflags", "+faststart", "-f", "mp4"]
+
+
+def _tags(result: _Result, mark: VisibleMark | None) -> list[str]:
+    """Return the ffmpeg arguments for a form's metadata."""
+    note = ["-metadata", f"description={mark.note}"] if mark else []
+    return ["-map_metadata", "-1", "-metadata", f"comment={result.comment}", *note]
 
 
 def _run(arguments: list[str], target: Path) -> None:
@@ -291,7 +359,6 @@ def _run(arguments: list[str], target: Path) -> None:
         raise EncoderFailed(reason=ffmpeg.last_message)
 
 
-def _comment(path: Path) -> str:
-    """Return the comment in a video's metadata."""
+def _metadata(path: Path) -> dict[str, str]:
     with av.open(file_url(path), options={"protocol_whitelist": "file"}) as video:
-        return str(video.metadata.get("comment", ""))
+        return dict(video.metadata)

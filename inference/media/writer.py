@@ -45,6 +45,7 @@ class VideoWriter:
         audio_from: a normalised clip whose sound is added and cut to the length of the pictures;
             ignored by gif and webp.
         comment: stored in the file's metadata.
+        description: likewise; ignored by gif and webp.
         loop: how often the pictures are repeated; only without `audio_from`. Ignored by gif and
             webp.
         crf: x264's quality in an mp4, 0 (best) to 51; 18 is hard to tell from the original.
@@ -65,6 +66,7 @@ class VideoWriter:
         *,
         audio_from: Path | None = None,
         comment: str,
+        description: str = "",
         loop: int = 1,
         crf: int = 18,
     ) -> None:
@@ -78,6 +80,7 @@ class VideoWriter:
         self.frame_count = 0
         self._audio_from = audio_from
         self._comment = comment
+        self._description = description
         self._loop = loop
         self._crf = crf
         suffix = target.suffix.lower()
@@ -189,6 +192,8 @@ class VideoWriter:
     def _container(self) -> list[str]:
         tags = ["-map_metadata", "-1", "-map_chapters", "-1", "-metadata"]
         tags.append(f"comment={self._comment}")
+        if self._description:
+            tags += ["-metadata", f"description={self._description}"]
         if self._is_lossless:
             return [*tags, "-f", "matroska", "-y"]
         return [*tags, "-movflags", "+faststart", "-f", "mp4", "-y"]

@@ -17,6 +17,7 @@ from skimage.data import astronaut
 
 from inference.media.probe import probe
 from inference.media.video import ClipReader
+from inference.media.visible_mark import noted
 from tests.e2e.conftest import Animato, clean_environment
 
 
@@ -36,6 +37,30 @@ def test_template_animates_the_whole_photo(animato: Animato, photo: Path, tmp_pa
     assert np.abs(shown[15].astype(int) - shown[0]).max() > 40  # the eyes are shut
     assert "75/75" in ended.err
     assert "engine: mesh" in ended.err
+
+
+@pytest.mark.parametrize("face", [(), ("--face", "centre")])
+def test_mark_is_drawn_if_it_is_wanted(
+    animato: Animato, photo: Path, tmp_path: Path, face: tuple[str, ...]
+) -> None:
+    shown = {}
+    for flag in ("--mark", "--no-mark"):
+        ended = animato(
+            *("animate", "--source_image", photo, "--template", "blink", *face),
+            *("--engine", "still", "--output", f"me{flag}.mkv", flag, "--quiet"),
+        )
+        assert ended.code == 0, ended.err
+        with av.open(str(tmp_path / f"me{flag}.mkv")) as video:
+            frame = next(video.decode(video=0)).to_ndarray(format="rgb24")
+            shown[flag] = frame, noted(video.metadata.get("DESCRIPTION", ""))
+            assert video.metadata["COMMENT"].startswith("AI-generated")
+    (marked, place), (plain, none) = shown["--mark"], shown["--no-mark"]
+    assert none is None
+    assert place is not None
+    rows, columns = np.nonzero((marked != plain).any(axis=2))
+    assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == place.sides
+    assert place.left > 300
+    assert place.upper > 300
 
 
 def test_former_name_of_an_engine_works_with_a_note(animato: Animato, photo: Path) -> None:

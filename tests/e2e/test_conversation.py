@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from io import BytesIO
 
+import av
+import numpy as np
 import pytest
 import pytest_asyncio
 
+from inference.media.visible_mark import noted
 from jobs.templates import SHIPPED_TEMPLATES
 from tests.e2e.whole_service import (
     Service,
@@ -42,6 +46,19 @@ def movements(video: bytes) -> tuple[float, ...]:
     )
 
 
+def is_marked(video: bytes) -> bool:
+    """Whether light letters on a dark ground are where the metadata says that the mark is."""
+    with av.open(BytesIO(video), "r") as container:
+        place = noted(container.metadata["description"])
+    assert place is not None
+    first, *_, last = media.frames(video)
+    for frame in (first, last):
+        letters = frame[place.upper : place.lower, place.left : place.right].mean(axis=2)
+        if np.percentile(letters, 97) - np.median(letters) < 60:
+            return False
+    return True
+
+
 async def test_first_photo_of_a_newcomer_becomes_an_mp4(service: Service) -> None:
     carol = await service.newcomer()
     photo = await carol.send(portrait())
@@ -51,7 +68,9 @@ async def test_first_photo_of_a_newcomer_becomes_an_mp4(service: Service) -> Non
     assert video["animation"], "without sound it loops by itself"
     assert video["reply_to_message"]["message_id"] == photo["message_id"]
     assert video["caption"].lower().startswith("😌 blink\nmade with ai")
-    assert media.shown(await carol.file_of(video)) == (200, 200, BLINK_FRAMES)
+    made = await carol.file_of(video)
+    assert media.shown(made) == (200, 200, BLINK_FRAMES)
+    assert is_marked(made), "it is marked in a corner"
     await carol.sees("Blink: done in")
 
 
@@ -152,5 +171,7 @@ async def test_result_is_shared_to_another_chat_and_made_round(service: Service)
     messages = await service.desk.messages(dora.person)
     (note,) = [one["video_note"] for one in messages if "video_note" in one]
     assert note["length"] == 384
-    assert media.shown(await service.desk.file(note["file_id"]))[:2] == (384, 384)
+    made = await service.desk.file(note["file_id"])
+    assert media.shown(made)[:2] == (384, 384)
+    assert is_marked(made), "the circle shows a mark of its own"
     assert "thumbnail" in note

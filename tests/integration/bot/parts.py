@@ -42,7 +42,7 @@ from bot.people import People
 from bot.services import Services
 from bot.statistics import Statistics
 from bot.texts import ENGLISH, Texts
-from jobs.engines import MEDIA_TASKS, PARTS, VOICE, EngineInfo
+from jobs.engines import MARK, MEDIA_TASKS, PARTS, VOICE, EngineInfo
 from jobs.media_jobs import MediaJob
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookJob, LookResult, Order, Record, Result
@@ -358,14 +358,14 @@ ENGINE_INFOS = {
         name="mesh",
         button="Sharper",
         preference=10,
-        options=(PARTS, "relative", "strength", VOICE, *MEDIA_TASKS),
+        options=(MARK, PARTS, "relative", "strength", VOICE, *MEDIA_TASKS),
         max_faces=8,
     ),
     "fomm": EngineInfo(
         name="fomm",
         button="Livelier",
         preference=20,
-        options=("best_frame_rank", "find_best_frame", PARTS, VOICE, *MEDIA_TASKS),
+        options=("best_frame_rank", "find_best_frame", MARK, PARTS, VOICE, *MEDIA_TASKS),
         evaluates_motions=False,
     ),
 }

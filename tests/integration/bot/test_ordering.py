@@ -1,12 +1,14 @@
 """From a photo to an order, and what becomes of it on its status card."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from bot.gateway.updates import MediaFile
 from bot.orders.order_counts import TooManyGroupOrders, TooManyShowAlls
 from bot.orders.ordering import DraftUnready, NoOpenPlace, OrdersPaused, ShutOut
+from jobs.engines import PARTS
 from jobs.model import MediaWarning
 from jobs.orders import Lane
 from jobs.queues.assignment import Assignment
@@ -21,6 +23,7 @@ from jobs.wish import Movement
 from tests.integration.bot.parts import (
     CATALOGUE,
     CLIP_DIGEST,
+    ENGINE_INFOS,
     FACE,
     NINE,
     SMILE,
@@ -306,3 +309,33 @@ async def test_order_without_a_card_gets_one_below(
         await parts.services.messenger.delete(ALICE, draft.card.message_id)
         await parts.ordering.place(await parts.with_movement(draft.draft_id))
         await desk.sees("done in")
+
+
+# --- the visible mark -----------------------------------------------------------------------------
+
+
+async def test_results_are_marked_unless_the_owner_or_a_worker_cannot_have_it(
+    parts: BotParts, maker: Maker, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def order() -> None:
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
+        await desk.sees("done in")
+
+    async with working(parts, maker):
+        await order()
+        monkeypatch.setattr(
+            parts.ordering, "_services", replace(parts.services, visible_mark=False)
+        )
+        await order()
+        monkeypatch.undo()
+    old = ENGINE_INFOS["mesh"].model_copy(update={"options": (PARTS, "strength")})
+    monkeypatch.setitem(ENGINE_INFOS, "mesh", old)
+
+    async def is_known() -> bool:
+        return not (await parts.services.offers.now()).takes_marks
+
+    async with working(parts, maker):
+        await until(is_known)
+        await order()
+    assert [order.wish.mark for order in maker.orders] == [True, False, False]

@@ -91,6 +91,7 @@ async def test_each_form_arrives_with_the_label(talk: Talk) -> None:
     assert task.is_seamless
     # The photo is 160 px wide, the video 96.
     assert task.face_box == FACE.box.scaled(96 / 160)
+    assert task.other_faces == ()
     await check_transcript(talk.desk, "other_forms")
 
 

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from inference.engines.still import StillEngine
 from inference.media.video import ClipReader
-from jobs.engines import MEDIA_TASKS, PARTS, VOICE
+from jobs.engines import MARK, MEDIA_TASKS, PARTS, VOICE
 from jobs.errors import NoFaceInBox, UnknownTemplate, UnsupportedMedia, UserError
 from jobs.model import MediaWarning, grid_box
 from jobs.orders import LookResult, Order, OrderState
@@ -308,7 +308,9 @@ async def test_signs_of_life_say_what_it_is_and_does(
             "cpu",
             ("steady", "still"),
         )
-        assert [engine.options for engine in sign.engines] == [(PARTS, VOICE, *MEDIA_TASKS)] * 2
+        assert [engine.options for engine in sign.engines] == [
+            (MARK, PARTS, VOICE, *MEDIA_TASKS)
+        ] * 2
         assert sign.free_bytes is not None
 
         async def tells_its_speed() -> bool:

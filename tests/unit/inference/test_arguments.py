@@ -70,6 +70,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
     assert found.face is None
     assert found.face_box is None
     assert found.paste_back is True
+    assert found.mark is False
     assert found.max_side == 1280
     assert found.start is None
     assert found.duration is None
@@ -276,6 +277,7 @@ def test_prepare_has_the_originals_files_engine_and_square() -> None:
     found = parsed(*PHOTO, *CLIP, defaults=PREPARE)
     assert found.output == Path("generated.mp4")
     assert (found.paste_back, found.max_side, found.audio) == (False, 0, None)
+    assert found.mark is False
     assert not hasattr(found, "engine")
     assert parsed(*TEMPLATE, *PHOTO, defaults=PREPARE).driving_video is None
     assert PREPARE.engine == "fomm"

@@ -18,7 +18,7 @@ from inference.media.photo import write_png
 from inference.media.probe import probe
 from inference.media.video import ClipReader
 from inference.pipeline import Listener, animate_photo
-from inference.show_all import TILE_PX, CloseUp, close_up, sheets
+from inference.show_all import TILE_PX, CloseUp, close_up, sheet_ground, sheets
 from jobs.errors import Cancelled, EngineUnavailable
 from jobs.findings import PhotoFindings
 from jobs.model import CropBox, Face
@@ -264,3 +264,20 @@ def test_engine_that_needs_clips_says_so(
 ) -> None:
     with pytest.raises(EngineUnavailable, match="let another engine show several"):
         animate_photo(wish, ClipEngine(), tmp_path / "all.mp4", source)
+
+
+# --- the visible mark -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 18])
+def test_mark_on_a_sheet_covers_no_face_and_no_number(count: int) -> None:
+    close = close_up(ASTRONAUT, FACE)
+    ground = sheet_ground(close, count)
+    place = ground.place()
+    assert place is not None
+    assert len(ground.faces) == len(ground.drawn) == count
+    assert all(place.overlap(one) == 0 for one in (*ground.faces, *ground.drawn))
+    first = ground.faces[0]
+    assert first.centre == pytest.approx((TILE_PX / 2, TILE_PX / 2), abs=TILE_PX / 8)
+    assert place.lower > ground.height - TILE_PX
+    assert place.right > ground.width - TILE_PX

@@ -52,6 +52,7 @@ def test_settings_of_the_service_have_their_defaults() -> None:
     assert settings.data_dir == Path("data")
     assert (settings.retain_input_h, settings.retain_result_h) == (24, 24)
     assert settings.min_free_gb == 2
+    assert settings.visible_mark
 
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "STORE_URL"])

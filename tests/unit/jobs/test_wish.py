@@ -122,3 +122,11 @@ def test_video_survives_json_and_knows_its_duration_and_speed() -> None:
     assert Video.model_validate_json(video.model_dump_json()) == video
     assert video.duration_s == pytest.approx(2.002)
     assert video.frames_per_second == 12
+
+
+def test_mark_is_not_written_unless_it_is_wanted() -> None:
+    wish = make_wish("looks/a/photo.png", Movement(template="smile"))
+    assert "mark" not in wish.model_dump()
+    assert not Wish.model_validate(wish.model_dump()).mark
+    marked = wish.model_copy(update={"mark": True})
+    assert Wish.model_validate_json(marked.model_dump_json()) == marked

@@ -1,5 +1,6 @@
 """What the cards and results of orders say."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,12 +17,16 @@ from bot.orders.card_text import (
     failed_message,
     failure_content,
     is_worth_an_edit,
+    result_caption,
     standing_of,
     status_content,
     time_text,
 )
 from bot.orders.offers import Offer
-from bot.texts import ENGLISH
+from bot.texts import ENGLISH, speaking
+from bot.translations import translated_texts
+from inference.engine import find_engine
+from inference.engine_names import engine_names
 from jobs.engines import EngineInfo
 from jobs.errors import EngineFailed, NoFaceInBox, NoFaceInClip
 from jobs.orders import OrderState, Progress, Stage
@@ -190,6 +195,28 @@ def taps(keyboard: Keyboard) -> dict[ButtonAction, ButtonData]:
 def test_caption_names_the_movement_and_says_truthfully_how_it_was_made() -> None:
     told = caption(make_card(), make_result(), ENGLISH)
     assert told == "😊 Smile\nMade with AI software: a photo warped by computer vision"
+
+
+WORDS_FOR_AI = {"de": "KI", "en": "AI", "es": "IA", "pt": "IA", "ru": "ИИ", "uk": "ШІ"}
+
+
+@pytest.mark.parametrize("language", sorted(WORDS_FOR_AI))
+@pytest.mark.parametrize(
+    "engine", [name for name in engine_names() if find_engine(name).preference]
+)
+def test_every_caption_says_in_every_language_that_it_is_made_with_ai(
+    engine: str, language: str
+) -> None:
+    texts, label = translated_texts(), find_engine(engine).label
+    assert set(texts.languages) == set(WORDS_FOR_AI)
+    with speaking(language):
+        captions = [
+            caption(make_card(), make_result(label=label), texts),
+            result_caption("😊", label, texts, has_voice=True),
+            result_caption("x" * 200, label, texts, has_voice=False),
+        ]
+    for told in captions:
+        assert re.search(rf"\b{WORDS_FOR_AI[language]}\b", told.split("\n")[1])
 
 
 def test_caption_fits_however_long_a_label_is() -> None:

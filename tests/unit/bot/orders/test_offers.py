@@ -3,7 +3,7 @@
 import pytest
 
 from bot.orders.offers import NoEngine, Offer
-from jobs.engines import VOICE, EngineInfo
+from jobs.engines import MARK, VOICE, EngineInfo
 from jobs.wish import MAX_FACES
 
 BOTH = Offer(("fomm", "mesh"), understood={"fomm": frozenset({"find_best_frame"})})
@@ -101,3 +101,9 @@ def test_no_engine_moves_more_faces_than_a_wish_holds() -> None:
 def test_options_of_an_unknown_engine_are_none() -> None:
     assert BOTH.options("fomm") == {"find_best_frame"}
     assert BOTH.options("mesh") == frozenset()
+
+
+def test_mark_is_ordered_if_all_workers_can_draw_it() -> None:
+    able, unable = frozenset({MARK}), frozenset({"strength"})
+    assert Offer(("mesh",), understood={"mesh": able, "fomm": able}).takes_marks
+    assert not Offer(("mesh",), understood={"mesh": able, "fomm": unable}).takes_marks

@@ -13,6 +13,7 @@ from PIL import Image
 
 from inference.media.ffmpeg import executable
 from inference.media.forms import make_form
+from inference.media.visible_mark import VisibleMark, noted
 from inference.media.writer import VideoWriter
 from jobs.errors import MediaError
 from jobs.media_tasks import Form, Made, MakeForm
@@ -29,9 +30,14 @@ def result(tmp_path: Path) -> Path:
     return write(tmp_path / "result.mp4", 50)
 
 
-def write(path: Path, count: int, audio_from: Path | None = None, rate: int = 25) -> Path:
+def write(
+    path: Path, count: int, audio_from: Path | None = None, rate: int = 25, description: str = ""
+) -> Path:
     with VideoWriter(
-        path, WIDTH, HEIGHT, Fraction(rate), audio_from=audio_from, comment=COMMENT
+        *(path, WIDTH, HEIGHT, Fraction(rate)),
+        audio_from=audio_from,
+        comment=COMMENT,
+        description=description,
     ) as writer:
         for number in range(count):
             frame = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
@@ -163,10 +169,15 @@ def test_oval_of_a_sticker_is_where_the_face_is(result: Path) -> None:
 
 def alpha_of(path: Path) -> npt.NDArray[np.uint8]:
     """The alpha of a sticker's first frame, uint8 (512, 512)."""
+    return pixels_of(path)[..., 3]
+
+
+def pixels_of(path: Path) -> npt.NDArray[np.uint8]:
+    """A sticker's first frame, uint8 (512, 512, 4) RGBA."""
     decoding = [executable(), "-nostdin", "-v", "error", "-c:v", "libvpx-vp9", "-i", str(path)]
     raw = [*decoding, "-frames:v", "1", "-pix_fmt", "rgba", "-f", "rawvideo", "-"]
     answer = subprocess.run(raw, check=True, timeout=60, capture_output=True)
-    return np.frombuffer(answer.stdout, np.uint8).reshape(512, 512, 4)[..., 3]
+    return np.frombuffer(answer.stdout, np.uint8).reshape(512, 512, 4)
 
 
 def test_sticker_of_a_face_at_the_edge_is_a_square_with_round_corners(result: Path) -> None:
@@ -183,3 +194,94 @@ def test_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no video at all")
     with pytest.raises(MediaError):
         made(Form.ROUND, path)
+
+
+# --- the visible mark -----------------------------------------------------------------------------
+
+
+def box(left: int, upper: int, width: int, height: int) -> CropBox:
+    return CropBox(left=left, upper=upper, right=left + width, lower=upper + height)
+
+
+def marked(path: Path, mark: CropBox) -> Path:
+    """A result that says that its mark is there; there is none, so a new one can be seen."""
+    return write(path, 25, description=VisibleMark(mark).note)
+
+
+LOWER_RIGHT = box(140, 108, 18, 12)
+
+
+def mark_of(path: Path) -> CropBox | None:
+    with av.open(str(path)) as video:
+        metadata = {name.lower(): value for name, value in video.metadata.items()}
+    return noted(metadata.get("description", ""))
+
+
+def first_frame(path: Path) -> npt.NDArray[np.uint8]:
+    with av.open(str(path)) as video:
+        return np.asarray(next(video.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
+
+
+def test_repeated_video_says_where_its_mark_is(tmp_path: Path) -> None:
+    _, path = made(Form.VIDEO, marked(tmp_path / "result.mp4", LOWER_RIGHT), is_seamless=True)
+    assert mark_of(path) == LOWER_RIGHT
+
+
+def test_round_video_gets_a_mark_inside_its_circle_and_beside_all_faces(tmp_path: Path) -> None:
+    result = marked(tmp_path / "result.mp4", LOWER_RIGHT)
+    others = (box(95, 86, 20, 20),)
+    _, path = made(Form.ROUND, result, face_box=FACE, other_faces=others)
+    place = mark_of(path)
+    assert place is not None
+    corners = [(x, y) for x in (place.left, place.right) for y in (place.upper, place.lower)]
+    assert max(np.hypot(x - 192, y - 192) for x, y in corners) < 192
+    square = box(57, 7, 96, 96)  # of the result, enlarged to 384 px
+    for face in (FACE, *others):
+        shown = face.moved(-square.left, -square.upper).scaled(384 / square.width)
+        assert place.overlap(shown) == 0
+    letters = first_frame(path)[place.upper : place.lower, place.left : place.right]
+    assert letters.max() > 200
+    assert letters.min() < 90
+    assert shown_comment(path) == COMMENT
+
+
+def shown_comment(path: Path) -> str:
+    return str(shown(path)[3])
+
+
+def test_round_video_that_shows_the_results_mark_gets_no_second_one(tmp_path: Path) -> None:
+    result = marked(tmp_path / "result.mp4", box(100, 80, 18, 10))
+    _, path = made(Form.ROUND, result, face_box=FACE)
+    assert mark_of(path) is None
+    assert not path.with_name("mark.png").exists()
+
+
+def test_sticker_gets_its_mark_outside_the_oval(tmp_path: Path) -> None:
+    result = marked(tmp_path / "result.mp4", LOWER_RIGHT)
+    found, path = made(Form.STICKER, result, face_box=FACE)
+    place = mark_of(path)
+    assert place is not None
+    inside = np.s_[place.upper : place.lower, place.left : place.right]
+    pixels = pixels_of(path)
+    assert pixels[inside][8:-8, 16:-16, 3].min() > 200
+    assert pixels[inside][..., :3].max() > 200
+    assert pixels[inside][8:-8, 16:-16, 1].min() < 100
+    assert pixels[: place.upper - 4, place.right - 8 :, 3][:100].max() < 20
+    assert found.size_bytes <= 256 * 1024
+
+
+def test_square_sticker_has_its_mark_inside_and_not_over_the_face(tmp_path: Path) -> None:
+    result = marked(tmp_path / "result.mp4", LOWER_RIGHT)
+    edge = box(-10, -10, 40, 40)
+    _, path = made(Form.STICKER, result, face_box=edge)
+    place = mark_of(path)
+    assert place is not None
+    assert place.left > 256
+    assert place.lower < 500
+    assert pixels_of(path)[place.upper : place.lower, place.left : place.right, 3].min() > 235
+
+
+@pytest.mark.parametrize("form", [Form.ROUND, Form.STICKER, Form.VIDEO])
+def test_forms_of_a_result_without_a_mark_have_none(result: Path, form: Form) -> None:
+    _, path = made(form, result, face_box=FACE)
+    assert mark_of(path) is None
