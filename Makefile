@@ -7,7 +7,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: demo sandbox neural test lint bench templates messages clean help
+.PHONY: demo sandbox neural test lint bench soak templates messages clean help
 # Parallel installations into one environment would break it.
 .NOTPARALLEL:
 
@@ -45,6 +45,7 @@ help:
 	@echo "make test       run the tests; reports what was skipped and why"
 	@echo "make lint       ruff, mypy, import-linter, and the check of the translations"
 	@echo "make bench      run the benchmarks on this machine"
+	@echo "make soak       use the service for 20 minutes while everything fails now and then"
 	@echo "make templates  render template videos that are missing or out of date"
 	@echo "make messages   bring the catalogues of translations up to date with the code"
 	@echo "make clean      remove .venv, caches and out/"
@@ -70,6 +71,9 @@ lint: .venv/dev-installed
 
 bench: .venv/dev-installed
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: .venv/dev-installed
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 templates: .venv/base-installed
 	@$(BIN)/animato templates build

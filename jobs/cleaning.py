@@ -18,8 +18,9 @@ from jobs.queues.outbox import Outbox
 from jobs.queues.queues import Queues
 from jobs.store.retention import Retention, Swept
 
-# Extended by each call; nothing is deleted between calls, however long the bot is down.
-_OPEN_KEPT_S = 3600.0
+# Only a call deletes anything, and it extends deadlines first: so that a moment is enough, however
+# long the bot is down, and files go soon after the end of an order that waited long.
+_OPEN_KEPT_S = 120.0
 _LEAKS_EVERY_S = 6 * 3600.0
 
 

@@ -211,10 +211,10 @@ def engine_processes(parent: int) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            above = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            command = (folder / "cmdline").read_text()
+            above = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
+            command = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if above == parent and "inference.process.engine_main" in command:
+        if above == parent and b"inference.process.engine_main" in command:
             found.append(int(folder.name))
     return found
