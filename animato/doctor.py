@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from animato.surroundings import load_surroundings
 from inference.checks import (
+    check_confinement,
     check_engines,
     check_faces,
     check_opencv,
@@ -72,7 +73,7 @@ def run_doctor(*, is_live: bool, is_json: bool) -> None:
 
 def _all(*, is_live: bool) -> tuple[list[CheckResult], "Sequence[Trip]"]:
     extras, video = tuple(_extras()), check_video()
-    machine = [_python(), *extras, video, check_opencv()]
+    machine = [_python(), *extras, video, check_opencv(), check_confinement()]
     try:
         settings = Settings.load(Path(".env"))
         weights = load_surroundings(is_quiet=True).weights

@@ -1,11 +1,13 @@
 """`animato worker`: render queued videos."""
 
+import asyncio
 import logging
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from animato.signals import until_signal
+from inference.process.confinement import working_mechanisms
 from inference.process.engine_process import EngineLimits
 from inference.process.setup import EngineSetup
 from jobs.connection import check_server
@@ -80,7 +82,16 @@ async def _check_and_run(plan: WorkerPlan, ending: Shutdown) -> None:
     except StoreFull as error:
         # It starts anyway, and takes orders once there is space.
         logging.getLogger(__name__).warning("%s", error)
+    _log_confinement(await asyncio.to_thread(working_mechanisms))
     await run_agent(plan, ending)
+
+
+def _log_confinement(mechanisms: tuple[str, ...]) -> None:
+    log = logging.getLogger("worker.look")
+    if mechanisms:
+        log.info("files are decoded in processes confined by %s", " and ".join(mechanisms))
+    else:
+        log.warning("files are decoded in processes that nothing confines: docs/security.md")
 
 
 def _log_each_order() -> None:

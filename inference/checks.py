@@ -12,6 +12,7 @@ from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
 from inference.faces.loading import landmarker, model_path
 from inference.opencv_build import gui_opencv_warning
+from inference.process.confinement import working_mechanisms
 from inference.sample_videos import write_samples
 from inference.template_build import is_up_to_date
 from inference.voice.phones import has_phones
@@ -41,6 +42,16 @@ def check_opencv() -> CheckResult:
     return CheckResult(
         about, State.OK, f"{cv2.__version__}; it draws numbers itself, without fonts"
     )
+
+
+def check_confinement() -> CheckResult:
+    """Check what confines the processes that decode people's files."""
+    about = "confinement"
+    if found := working_mechanisms():
+        says = f"people's files are decoded without other files and network, by {', '.join(found)}"
+        return CheckResult(about, State.OK, says)
+    says = "this system has neither Landlock nor seccomp (docs/security.md)"
+    return CheckResult(about, State.MISSING, says)
 
 
 def check_engines(needed: Collection[str], weights: WeightsStore) -> list[CheckResult]:

@@ -144,7 +144,7 @@ class Taps:
             case ButtonAction.CONSENT:
                 agreed = partial(self._media_handler.accept_terms, incoming)
                 return TapAnswer(_("Thank you."), then=agreed)
-            case ButtonAction.PROFILE_PHOTO:
+            case ButtonAction.PROFILE_PHOTO if incoming.chat_id == incoming.person_id:
                 return TapAnswer(then=partial(self._take_profile_photo, incoming))
             case ButtonAction.DROP | ButtonAction.DELETE:
                 return TapAnswer(_("It is already deleted."))

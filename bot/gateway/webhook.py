@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
 _BODY_TIMEOUT_S = 30.0
+_HEADERS_TIMEOUT_S = 60.0  # also how long a connection may wait for its next request
 _SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
 
 
@@ -92,6 +93,7 @@ class WebhookServer:
             max_body_size=MAX_BODY_BYTES + 2**18,
             chunk_size=2**16,
             body_timeout=_BODY_TIMEOUT_S,
+            idle_connection_timeout=_HEADERS_TIMEOUT_S,
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:

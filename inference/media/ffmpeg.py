@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import threading
@@ -60,6 +61,20 @@ def executable() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as exc:
         raise FfmpegMissing from exc
+
+
+def programs() -> tuple[Path, ...]:
+    """Return what must be executable for ffmpeg to run; nothing if there is no ffmpeg."""
+    try:
+        found = shutil.which(executable())
+    except FfmpegMissing:
+        return ()
+    if found is None:
+        return ()
+    if "imageio_ffmpeg" in Path(found).parts:
+        return (Path(found),)
+    # One that somebody has installed may be a script.
+    return (Path(found), Path("/bin"), Path("/usr"))
 
 
 def _widen(pipe: IO[bytes] | None) -> None:

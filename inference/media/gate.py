@@ -257,6 +257,6 @@ def start_media_task(task: MediaTask, folder: Path, limits: LookLimits) -> Runni
     Raises:
         GateFailed: the child cannot be started.
     """
-    request = {"kind": "media", "task": task.model_dump(mode="json")}
+    request = {"kind": "media", "task": task.model_dump(mode="json"), "files": task.files}
     source = Path(task.files[0]) if task.files else folder
     return RunningLook(source, folder, limits, request, CHILD)

@@ -1,14 +1,15 @@
 """The gate's child: decodes one stranger's file under limits and reports what it found.
 
-    stdin   {"kind": "photo" | "clip" | "voice" | "media", "source", "folder", "memory_bytes",
-             "cpu_s", "file_bytes", "niceness", "checkpoints_dir", ...}
+    stdin   {"kind": "photo" | "clip" | "voice" | "media", "source", "files", "folder",
+             "memory_bytes", "cpu_s", "file_bytes", "niceness", "checkpoints_dir", ...}
     stdout  {"ready": true}               the libraries are loaded, decoding begins
             PhotoFindings, ClipFindings, VoiceFindings or Made; {"error", "fields"} if the file
             cannot be used
 
-It writes only into `folder`. `inference/media/gate.py` starts it and kills it if it hangs. It ends
-by itself if its parent dies or `cpu_s` of processor time are used up. The limits are set before any
-decoder is loaded.
+It writes only into `folder`, reads besides that only the files of its request, and has no network
+(`inference/process/confinement.py`). `inference/media/gate.py` starts it and kills it if it hangs.
+It ends by itself if its parent dies or `cpu_s` of processor time are used up. The limits are set
+before any decoder is loaded.
 """
 
 import errno
@@ -26,6 +27,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from inference.process.confinement import confine
 from inference.process.niceness import lower_priority
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def main() -> None:
     answers = _own_answer_channel()
     _limit(request["memory_bytes"], request["cpu_s"], request["file_bytes"])
     lower_priority(request["niceness"])
+    _confine(request)
     _end_in_time(request["parent"], request["cpu_s"])
     from jobs.errors import AnimatoError, DecoderFailed, DiskFull  # noqa: PLC0415
 
@@ -108,6 +111,17 @@ def _limit(memory_bytes: int, cpu_s: float, file_bytes: int) -> None:
         # macOS refuses the limit on memory.
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, (soft, ceiling))
+
+
+def _confine(request: dict[str, Any]) -> None:
+    """Confine this process to the files of its request."""
+    if request.get("task", {}).get("kind") == "template":
+        return  # it starts a look at the clip, and reads only what that has written
+    from inference.media.ffmpeg import programs  # noqa: PLC0415
+
+    networks = Path(request["checkpoints_dir"]).glob("*.task")
+    files = map(Path, (request["source"], *request.get("files", ())))
+    confine([*files, *networks], Path(request["folder"]), programs())
 
 
 def _used_s() -> float:

@@ -44,6 +44,7 @@ from jobs.redis_server.server import RedisServer
 from jobs.templates import SHIPPED_TEMPLATES
 from sandbox.server import Sandbox
 from tests.e2e.conftest import clean_environment
+from tests.e2e.service_secrets import S3_SECRET, WEBHOOK_SECRET, secrets_of, told
 from tests.e2e.whole_service import Chatter, portrait
 from tests.integration.sandbox.desk import ADMIN, Desk
 
@@ -308,7 +309,7 @@ async def until(holds: Callable[[], Any], what: str) -> None:
 async def service(
     folder: Path, *, engines: str = "mesh,still", code: Path | None = None, **settings: str
 ) -> AsyncIterator[Service]:
-    """Everything at work; nothing of it outlives the block.
+    """Everything at work; nothing of it outlives the block, and no secret is in its logs.
 
     Args:
         folder: for all files.
@@ -331,6 +332,8 @@ async def service(
             "ANIMATO_ADMINS": str(ADMIN),
             "ANIMATO_OPEN": "true",
             "ANIMATO_MIN_FREE_GB": "0",
+            "ANIMATO_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "AWS_SECRET_ACCESS_KEY": S3_SECRET,
             **settings,
         }
         worker = ("worker", "--device", "cpu", "--engines", engines)
@@ -350,6 +353,7 @@ async def service(
             with suppress(ProcessLookupError):
                 await found.worker.stop()
             await found.bot.stop()
+        assert told(secrets_of(sandbox, folder), found.bot.log, found.worker.log) == set()
 
 
 def face_with_sound() -> bytes:

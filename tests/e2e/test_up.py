@@ -15,13 +15,14 @@ import pytest
 from sandbox.server import Sandbox
 from tests.conftest import Require
 from tests.e2e.conftest import clean_environment
+from tests.e2e.service_secrets import S3_SECRET, WEBHOOK_SECRET, secrets_of, told
 from tests.e2e.whole_service import Chatter, portrait
-from tests.integration.sandbox.desk import Desk
+from tests.integration.jobs.servers import free_port
+from tests.integration.sandbox.desk import ADMIN, Desk
 
 pytestmark = pytest.mark.local_sockets
 
 LIMIT_S = 120
-S3_SECRET = "the-secret-of-the-store"  # noqa: S105 - a test's
 
 
 class Children:
@@ -70,7 +71,9 @@ class Children:
 
 
 @asynccontextmanager
-async def up(folder: Path, sandbox: Sandbox, *words: str) -> AsyncIterator[Process]:
+async def up(
+    folder: Path, sandbox: Sandbox, *words: str, **settings: str
+) -> AsyncIterator[Process]:
     """`animato up` while the block lasts; nothing of it is left afterwards."""
     scratch = folder / "scratch"
     scratch.mkdir()
@@ -86,9 +89,11 @@ async def up(folder: Path, sandbox: Sandbox, *words: str) -> AsyncIterator[Proce
                 "ANIMATO_DATA_DIR": str(folder / ("d" * 120)),
                 "ANIMATO_ENGINES": "still,mesh",
                 "ANIMATO_OPEN": "true",
-                "ANIMATO_ADMINS": "4242",
+                "ANIMATO_ADMINS": str(ADMIN),
                 "ANIMATO_MIN_FREE_GB": "0",
+                "ANIMATO_WEBHOOK_SECRET": WEBHOOK_SECRET,
                 "AWS_SECRET_ACCESS_KEY": S3_SECRET,
+                **settings,
             },
             stdin=DEVNULL,
             stdout=DEVNULL,
@@ -117,7 +122,7 @@ async def test_each_process_of_the_service_sees_only_the_secrets_that_it_needs(
     async with (
         Sandbox() as sandbox,
         aiohttp.ClientSession() as session,
-        up(tmp_path, sandbox) as process,
+        up(tmp_path, sandbox, ANIMATO_METRICS_PORT=str(port := free_port())) as process,
     ):
         desk = Desk(session, sandbox.url)
         children = Children(process.pid)
@@ -129,21 +134,28 @@ async def test_each_process_of_the_service_sees_only_the_secrets_that_it_needs(
         await carol.tap("I agree", await carol.sees("Before we begin"))
         await carol.tap("Blink", await carol.sees("Which movement?"))
         await carol.videos()
+        owner = Chatter(desk, ADMIN)
+        await owner.say("/status")
+        await owner.sees("Workers")
+        shown = [await desk.transcript(ADMIN), await desk.transcript(person)]
+        for place in (port, port + 1):
+            async with session.get(f"http://127.0.0.1:{place}/metrics") as response:
+                shown.append(await response.text())
         watching.cancel()
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), LIMIT_S)
-    (line,) = tmp_path.glob("d*/redis/password.conf")
-    secrets = {
-        "token": sandbox.token,
-        "password": line.read_text("utf-8").split()[1],
-        "store": S3_SECRET,
-    }
+    (data_dir,) = tmp_path.glob("d*")
+    secrets = secrets_of(sandbox, data_dir)
+    assert "animato_" in shown[-1]
+    log = (tmp_path / "log").read_text("utf-8")
+    assert "files are decoded in processes" in log
+    assert told(secrets, log, *shown, *children.environments) == set()
     seen = {
-        command: {name for name, secret in secrets.items() if secret in environment}
+        command: told(secrets, environment)
         for command, environment in children.environments.items()
         if not command.endswith("animato up")
     }
-    needs = {"bot": {"token", "password", "store"}, "worker": {"password", "store"}}
+    needs = {"bot": {"token", "webhook", "password", "store"}, "worker": {"password", "store"}}
     for name, needed in needs.items():
         assert seen[f"{sys.executable} -P -m animato {name}"] == needed
     too_much = {

@@ -25,6 +25,7 @@ from jobs.settings import Settings
 from jobs.store.files import FileStore
 from jobs.templates import SHIPPED_TEMPLATES
 from sandbox.server import Sandbox
+from tests.e2e.service_secrets import secrets_of, told
 from tests.integration.bot.result_pages import with_button
 from tests.integration.jobs.servers import valkey_server
 from tests.integration.sandbox.desk import Desk, Part
@@ -154,6 +155,8 @@ async def whole_service(folder: Path) -> AsyncIterator[Service]:
             ending.set()
             worker.terminate()
             await asyncio.gather(bot, worker.wait())
+        log = (folder / "worker.log").read_text("utf-8", "replace")
+        assert told(secrets_of(sandbox, folder), log) == set()
 
 
 def portrait() -> Part:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from animato.doctor import NotReady, run_doctor
-from inference.checks import check_phones
+from inference.checks import check_confinement, check_phones
+from inference.process.confinement import working_mechanisms
 from inference.voice.phones import has_phones
+from jobs.check_results import State
 
 SECRET = "4242:not-to-be-shown"  # noqa: S105 - of this test
 
@@ -82,6 +84,19 @@ def test_whether_phones_are_recognised_is_told_and_is_not_in_the_way(
     assert "do not shut their lips on m, b and p" in says
     assert "pip install" in says
     assert not check_phones().is_in_the_way
+
+
+def test_what_confines_decoders_is_told_and_is_not_in_the_way(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = working_mechanisms()
+    state, says = report(capsys)["confinement"]
+    assert state == ("ok" if found else "missing")
+    assert all(name in says for name in found)
+    monkeypatch.setattr("inference.checks.working_mechanisms", lambda: ())
+    without = check_confinement()
+    assert (without.state, without.is_in_the_way) == (State.MISSING, False)
+    assert "docs/security.md" in without.says
 
 
 def test_library_and_file_that_find_faces_are_told(

@@ -1,0 +1,263 @@
+"""Files that try to make the gate read other files or reach the network."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from inference.media.ffmpeg import programs
+from inference.media.gate import ClipPart, LookLimits, VoicePart, look_at_photo
+from inference.process.confinement import working_mechanisms
+from jobs.errors import DecoderFailed, MediaError
+from jobs.findings import ClipFindings, PhotoFindings, VoiceFindings
+from tests.conftest import Require
+from tests.unit.inference.clips import SINE, TIME_LIMIT_S, lavfi, make, pictures
+from worker.look import Looks
+
+pytestmark = pytest.mark.local_sockets
+
+ROOT = Path(__file__).parents[3]
+SEEN = PhotoFindings | ClipFindings | VoiceFindings
+
+
+@dataclass(frozen=True)
+class Bait:
+    """What a hostile file is after.
+
+    Attributes:
+        secret: a clip beside the hostile file.
+        address: where somebody listens, host and port.
+        visits: one entry for each connection to the address.
+    """
+
+    secret: Path
+    address: str
+    visits: list[object]
+
+    def words(self, form: str) -> str:
+        """The hostile file's words."""
+        return form.replace("FOLDER", str(self.secret.parent)).replace("ADDRESS", self.address)
+
+
+@pytest.fixture
+def bait(tmp_path: Path) -> Iterator[Bait]:
+    """A secret and a listener; a test may connect to the listener only where it says so."""
+    secret = make(tmp_path / "secret.mp4", *lavfi(pictures()))
+    visits: list[object] = []
+    ending = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def count() -> None:
+            while True:
+                connection, address = listening.accept()
+                connection.close()
+                if ending.is_set():
+                    return
+                visits.append(address)
+
+        thread = threading.Thread(target=count)
+        thread.start()
+        host, port = listening.getsockname()
+        yield Bait(secret, f"{host}:{port}", visits)
+        ending.set()
+        socket.create_connection((host, port)).close()
+        thread.join()
+
+
+async def look(kind: str, source: Path, folder: Path, looks: Looks) -> SEEN:
+    """What the gate finds in a file."""
+    if kind == "photo":
+        return await looks.photo(source, folder, LookLimits())
+    if kind == "clip":
+        return await looks.clip(ClipPart(source), folder, LookLimits())
+    return await looks.voice(VoicePart(source), folder, LookLimits())
+
+
+async def look_at_all(
+    sources: dict[str, tuple[str, Path]], folder: Path
+) -> dict[str, SEEN | BaseException]:
+    """What the gate finds in each file, or its error; the files have kinds."""
+    async with Looks(2) as looks:
+        places = {name: folder / name for name in sources}
+        for place in places.values():
+            place.mkdir()
+        ends = await asyncio.gather(
+            *(look(kind, source, places[name], looks) for name, (kind, source) in sources.items()),
+            return_exceptions=True,
+        )
+    return dict(zip(sources, ends, strict=True))
+
+
+# --- hostile files --------------------------------------------------------------------------------
+
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{}\n#EXT-X-ENDLIST\n"
+DASH = '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>{}</BaseURL></MPD>'
+SVG = "<svg xmlns='http://www.w3.org/2000/svg'><image href='{}' width='64' height='64'/></svg>"
+CONCAT = "ffconcat version 1.0\nfile '{}'\n"
+HOSTILE = {
+    "playlist.mp4": ("clip", PLAYLIST.format("secret.mp4")),
+    "playlist of net.mp4": ("clip", PLAYLIST.format("http://ADDRESS/a.ts")),
+    "playlist of data.mp4": ("clip", PLAYLIST.format("data:video/mp4;base64,AAAA")),
+    "concat.mp4": ("clip", CONCAT.format("secret.mp4")),
+    "concat of net.mp4": ("clip", CONCAT.format("tcp://ADDRESS")),
+    "dash.mp4": ("clip", DASH.format("http://ADDRESS/a.mp4")),
+    "playlist.ogg": ("voice", PLAYLIST.format("file://FOLDER/secret.mp4")),
+    "concat.mp3": ("voice", CONCAT.format("http://ADDRESS/a.mp3")),
+    "drawing.png": ("photo", SVG.format("http://ADDRESS/a.png")),
+    "drawing.jpg": ("photo", SVG.format("file://FOLDER/secret.mp4")),
+}
+
+
+async def test_a_file_that_names_another_place_is_one_sentence_and_opens_nothing(
+    bait: Bait, folder: Path
+) -> None:
+    sources = {}
+    for name, (kind, form) in HOSTILE.items():
+        source = bait.secret.with_name(name)
+        source.write_text(bait.words(form))
+        sources[name] = (kind, source)
+    for name, end in (await look_at_all(sources, folder)).items():
+        assert isinstance(end, MediaError), (name, end)
+        assert len(str(end).splitlines()) == 1
+        assert name in str(end)
+        assert str(folder.parent) not in str(end)
+        assert list((folder / name).iterdir()) == []
+    assert bait.visits == []
+
+
+# Runs ffmpeg as a careless program would, after confining itself if it is told to.
+CARELESS = """
+import subprocess, sys
+from pathlib import Path
+from inference.process.confinement import confine
+is_confined, program, source, folder, *options = sys.argv[1:]
+if is_confined == "True":
+    confine([Path(source)], Path(folder), [Path(program)])
+everything = "file,http,tcp,crypto,data"
+command = [program, "-nostdin", "-v", "error", "-protocol_whitelist", everything, *options]
+run = subprocess.run([*command, "-i", source, "-f", "rawvideo", "pipe:1"], capture_output=True)
+print(len(run.stdout))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (CONCAT.format("secret.mp4"), ("-safe", "0")),
+        (PLAYLIST.format("secret.ts"), ("-allowed_extensions", "ALL", "-extension_picky", "0")),
+        (PLAYLIST.format("http://ADDRESS/a.ts"), ("-extension_picky", "0")),
+    ],
+    ids=["concat", "playlist", "playlist of net"],
+)
+def test_a_careless_ffmpeg_opens_nothing_else_when_it_is_confined(
+    bait: Bait, folder: Path, require: Require, words: str, options: tuple[str, ...]
+) -> None:
+    require(len(working_mechanisms()) == 2, "this kernel has not both Landlock and seccomp")
+    make(bait.secret.with_suffix(".ts"), "-i", str(bait.secret), "-c", "copy")
+    source = bait.secret.with_name("hostile.m3u8")
+    source.write_text(bait.words(words))
+    shown = {}
+    for is_confined in (False, True):
+        arguments = (is_confined, programs()[0], source, folder, *options)
+        run = subprocess.run(
+            [sys.executable, "-P", "-c", CARELESS, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=TIME_LIMIT_S,
+        )
+        shown[is_confined] = (int(run.stdout) > 0, len(bait.visits))
+        bait.visits.clear()
+    # The trick is real: without confinement, the secret is shown, or the listener is visited.
+    assert any(shown[False])
+    assert shown[True] == (False, 0)
+
+
+def test_code_that_has_taken_over_the_decoder_finds_nothing(
+    bait: Bait, folder: Path, tmp_path: Path, require: Require
+) -> None:
+    require(len(working_mechanisms()) == 2, "this kernel has not both Landlock and seccomp")
+    program = tmp_path / "program" / "child.py"
+    program.parent.mkdir()
+    host, port = bait.address.split(":")
+    (tmp_path / ".env").write_text("ANIMATO_BOT_TOKEN=secret")
+    program.write_text(
+        f"""
+import json, os, socket, subprocess
+from pathlib import Path
+import inference.media.gate_child as child
+from jobs.errors import DecoderFailed
+
+def result(attempt):
+    try:
+        attempt()
+    except OSError:
+        return "refused"
+    return "done"
+
+def hostile(source, folder, request):
+    found = dict(
+        input=result(source.read_bytes),
+        folder=result((folder / "mine").touch),
+        beside=result(Path({str(bait.secret)!r}).read_bytes),
+        settings=result(Path({str(tmp_path / ".env")!r}).read_text),
+        checkout=result(Path({str(ROOT / "README.md")!r}).read_text),
+        parent=result(Path(f"/proc/{{os.getppid()}}/environ").read_bytes),
+        above=result((folder.parent / "theirs").touch),
+        network=result(lambda: socket.create_connection(({host!r}, {port}))),
+        shell=result(lambda: subprocess.run(["/bin/sh", "-c", ":"])),
+        away=result(os.setsid),
+    )
+    raise DecoderFailed(name=json.dumps(found), reason="")
+
+child._load = lambda request: hostile
+child.main()
+""",
+        "utf-8",
+    )
+    source = bait.secret.with_name("me.png")
+    Image.new("RGB", (80, 80)).save(source)
+    with pytest.raises(DecoderFailed) as caught:
+        look_at_photo(source, folder, child=(sys.executable, str(program)))
+    found = json.loads(str(caught.value.fields["name"]))
+    assert {name for name, end in found.items() if end == "done"} == {"input", "folder"}
+    assert bait.visits == []
+    assert list(folder.iterdir()) == []
+
+
+# --- ordinary files -------------------------------------------------------------------------------
+
+
+async def test_every_kind_of_photo_clip_and_voice_still_passes(folder: Path) -> None:
+    place = folder.parent
+    picture = Image.fromarray(np.full((120, 90, 3), 130, np.uint8))
+    kinds = {}
+    for name in ("a.jpg", "a.png", "a.webp", "a.gif"):
+        picture.save(place / name)
+        kinds[name] = "photo"
+    pillow_heif.from_pillow(picture).save(place / "a.heic")
+    moving, sounding = lavfi(pictures()), lavfi(pictures(), SINE)
+    make(place / "b.mp4", *sounding)
+    make(place / "b.webm", *moving, "-c:v", "libvpx", "-b:v", "100k")
+    make(place / "b.mov", *sounding)
+    make(place / "b.gif", *moving)
+    for name, codec in {"c.ogg": "libopus", "c.mp3": "libmp3lame", "c.m4a": "aac"}.items():
+        make(place / name, *lavfi("sine=440:d=2"), "-c:a", codec)
+        kinds[name] = "voice"
+    kinds |= {"a.heic": "photo", **{path.name: "clip" for path in place.glob("b.*")}}
+    sources = {name: (kind, place / name) for name, kind in kinds.items()}
+    seen = await look_at_all(sources, folder)
+    assert {name: str(end) for name, end in seen.items() if isinstance(end, BaseException)} == {}
+    assert len(seen) == 12
