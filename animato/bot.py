@@ -5,10 +5,8 @@ import logging
 from pathlib import Path
 
 from animato.default_engine import check_default_engine
-from animato.health import bot_heartbeats
 from animato.signals import until_signal
 from bot.app import serve
-from bot.gateway.polling import PollingHealth
 from jobs.connection import check_server, connect
 from jobs.errors import BadSettings
 from jobs.queues.known_engines import KnownEngines
@@ -47,6 +45,4 @@ async def _check_and_serve(settings: Settings, ended: asyncio.Event) -> None:
     async with connect(url, is_worker=False) as client:
         check_default_engine(settings, await KnownEngines(client).names())
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
-    polling_health = PollingHealth()
-    async with bot_heartbeats(url, polling_health.is_silent):
-        await serve(settings, store, ended, polling_health=polling_health)
+    await serve(settings, store, ended)

@@ -1,6 +1,7 @@
 """`animato worker`: render queued videos."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -10,6 +11,7 @@ from inference.process.engine_process import EngineLimits
 from inference.process.setup import EngineSetup
 from jobs.connection import check_server
 from jobs.errors import BadSettings, UnknownEngine
+from jobs.metrics.health import Health, worker_words
 from jobs.metrics.serving import serve_metrics
 from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.service_errors import StoreFull
@@ -42,7 +44,6 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
         reason = "A worker needs Redis or Valkey, the same as the bot: set ANIMATO_REDIS_URL."
         raise BadSettings(reason=reason)
     _log_each_order()
-    registry = CollectorRegistry()
     plan = WorkerPlan(
         url=url,
         store=FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes),
@@ -61,26 +62,30 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
         clip_max_s=settings.clip_max_s,
         min_free_bytes=settings.min_free_bytes,
         is_once=is_once,
-        metrics=WorkerMetrics(registry),
     )
     ending = Shutdown()
-    with serve_metrics(registry, settings.metrics_host, settings.metrics_port):
-        try:
-            until_signal(_check_and_run(plan, ending), ending.ask)
-        except UnknownEngine as error:
-            if engines:
-                raise
-            raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
-
-
-async def _check_and_run(plan: WorkerPlan, ending: Shutdown) -> None:
-    await check_server(plan.url)
+    place = settings.metrics_host, settings.metrics_port
     try:
-        await plan.store.check()
-    except StoreFull as error:
-        # It starts anyway, and takes orders once there is space.
-        logging.getLogger(__name__).warning("%s", error)
-    await run_agent(plan, ending)
+        until_signal(_serve_and_run(plan, place, ending), ending.ask)
+    except UnknownEngine as error:
+        if engines:
+            raise
+        raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
+
+
+async def _serve_and_run(plan: WorkerPlan, place: tuple[str, int | None], ending: Shutdown) -> None:
+    """Run the worker, and serve its metrics and its health at a host and port."""
+    registry = CollectorRegistry()
+    health = Health(plan.url, plan.store, worker_words)
+    plan = replace(plan, metrics=WorkerMetrics(registry), on_heartbeat=health.note_heartbeat)
+    with serve_metrics(registry, *place, health):
+        await check_server(plan.url)
+        try:
+            await plan.store.check()
+        except StoreFull as error:
+            # It starts anyway, and takes orders once there is space.
+            logging.getLogger(__name__).warning("%s", error)
+        await run_agent(plan, ending)
 
 
 def _log_each_order() -> None:

@@ -191,6 +191,18 @@ async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:
     return found[0], found[1]
 
 
+async def ping(url: str, *, within_s: float) -> None:
+    """Raise unless the server at `url` answers soon; nothing is retried.
+
+    Raises:
+        BadSettings: the address is malformed.
+        QueueUnavailable: it does not answer.
+    """
+    async with _client(url, _RetryOutages(0, None), within_s) as client:
+        with queue_errors(url):
+            await client.ping()
+
+
 async def _facts(client: Redis, wait_s: float) -> dict[str, Any]:
     """Return the server's INFO, once it answers and has loaded its data."""
     now = asyncio.get_running_loop().time

@@ -13,6 +13,7 @@ from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.orders import OrderState
 from jobs.queues.queues import Queues
 from tests.integration.jobs.servers import free_port
+from tests.integration.jobs.test_health_over_http import answered
 from tests.integration.jobs.test_metrics import fetched
 from tests.integration.worker.conftest import LIMIT_S, ordered, seen, until, working
 from tests.integration.worker.test_processes import command
@@ -45,6 +46,8 @@ async def test_command_tells_over_http_what_it_did_and_for_nobody_whom(
 
         await seen(is_counted)
         text = await asyncio.to_thread(fetched, port)
+        ready = await answered(port, "/readyz")
+        alive = await answered(port, "/healthz")
         async with command(plan, "--once", **place) as second:
             _, said = await asyncio.wait_for(second.communicate(), LIMIT_S)
         worker.terminate()
@@ -59,6 +62,8 @@ async def test_command_tells_over_http_what_it_did_and_for_nobody_whom(
     assert told["animato_engine_restarts_total", "died"] == 0
     assert (told["animato_redis_up",], told["animato_redis_reconnects_total",]) == (1, 0)
     assert not re.search(rf"{order.order_id}|{order.person}|{order.draft}_|{plan.place}", text)
+    assert ready == (200, {"redis": "ok", "store": "ok", "engine": "ok", "disk": "ok"})
+    assert alive == (200, {"loop": "ok", "heartbeat": "ok"})
     assert worker.returncode == 0, words.decode()
     assert second.returncode == 3
     assert f"cannot be served at 127.0.0.1:{port}" in said.decode().splitlines()[-1]
