@@ -1,7 +1,10 @@
 """A station at a queue: it takes, keeps, reports, gives back and finishes jobs."""
 
 import asyncio
+import base64
+import os
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
@@ -299,6 +302,29 @@ async def test_paused_station_takes_nothing_until_it_is_resumed(
         assert (await until(queues, REF, OrderState.WAITING)).starts == 0
         station.resume()
         await until(queues, REF, OrderState.DONE)
+
+
+async def test_bullmqs_tools_find_each_worker_once_by_the_name_of_a_connection(
+    valkey: str, redis: Redis
+) -> None:
+    encoded = base64.b64encode(QUEUE.encode()).decode()
+
+    async def names() -> list[str]:
+        clients = await redis.client_list()
+        return [one["name"] for one in clients if one["name"].startswith(f"bull:{encoded}")]
+
+    async def is_named() -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while await names() != [f"bull:{encoded}:w:{socket.gethostname()}-{os.getpid()}"]:
+                await asyncio.sleep(0.01)
+
+    async with QueueWorker(valkey, QUEUE, Bench(), QUICK):
+        await is_named()
+        await redis.client_kill_filter(skipme=True)
+        await is_named()
+    async with asyncio.timeout(LIMIT_S):
+        while await names():
+            await asyncio.sleep(0.01)
 
 
 async def test_station_has_as_many_in_hand_as_it_may(queues: Queues, valkey: str) -> None:
