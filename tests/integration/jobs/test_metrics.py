@@ -20,7 +20,7 @@ from jobs.metrics.order_metrics import OrderMetrics
 from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.metrics.serving import serve_metrics
 from jobs.metrics.worker_metrics import WorkerMetrics
-from jobs.orders import Lane, OrderState
+from jobs.orders import Lane, OrderState, Progress
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, JobRef, fair_key, prefix_of
 from jobs.queues.outbox import Outbox
@@ -189,6 +189,27 @@ def numbers(registry: CollectorRegistry) -> dict[tuple[str, ...], float]:
         for family in registry.collect()
         for sample in family.samples
     }
+
+
+async def test_work_of_a_queue_is_told_in_seconds_of_one_worker(
+    queues: Queues, registry: CollectorRegistry, redis: Redis
+) -> None:
+    workers, metrics = WorkerRegistry(redis), QueueMetrics(queues, registry)
+    await metrics.refresh()
+    assert numbers(registry)["animato_queue_seconds", ENGINE] == 0
+    for person in range(2, 6):
+        await queues.submit(make_order(person))
+    for _ in range(2):
+        await workers.beat(sign("w", WorkerState.IDLE, ENGINE), 0)
+    await workers.record_speed("cpu", ENGINE, 0.5)
+    hand = Hand(redis)
+    await hand.fail(await hand.take(), RuntimeError("a slip"))
+    halfway = Progress(frames_done=1, frames_total=2)
+    await redis.hset(JobRef(QUEUE, await hand.take()).key, "progress", halfway.to_json())
+    await metrics.refresh()
+    # One is delayed, one half done, two wait; the number of workers does not matter.
+    frames = make_order(2).wish.cost_frames
+    assert numbers(registry)["animato_queue_seconds", ENGINE] == 3.5 * frames * 0.5
 
 
 async def test_oldest_job_is_found_in_whichever_state_it_is(
