@@ -155,9 +155,8 @@ async def test_queues_are_told_as_they_stand(
     assert told["animato_deliver_oldest_seconds",] == 10
 
 
-async def test_labels_of_every_metric_are_those_of_the_document(
-    queues: Queues, registry: CollectorRegistry
-) -> None:
+async def served_by_all(queues: Queues, bot: CollectorRegistry) -> list[CollectorRegistry]:
+    """The metrics of a worker and of the bot, each with at least one number."""
     worker = CollectorRegistry()
     metrics = WorkerMetrics(worker)
     metrics.set_device("cpu", ["died"])
@@ -167,9 +166,19 @@ async def test_labels_of_every_metric_are_those_of_the_document(
     metrics.count_stall(QUEUE)
     metrics.record_speed(1)
     await queues.submit(make_order(2))
-    await QueueMetrics(queues, registry).refresh()
-    PollingHealth().measure(registry)
-    found = dict([*labels_of(worker), *labels_of(registry)])
+    await QueueMetrics(queues, bot).refresh()
+    PollingHealth().measure(bot)
+    return [worker, bot]
+
+
+async def test_labels_of_every_metric_are_those_of_the_document(
+    queues: Queues, registry: CollectorRegistry
+) -> None:
+    found = {
+        name: labels
+        for one in await served_by_all(queues, registry)
+        for name, labels in labels_of(one)
+    }
     pattern = r"^\| `(\w+)` \| \w+ \| ([\w, ]*?) ?\| \w+ \| .* \|$"
     rows = re.findall(pattern, DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert found == {name: set(labels.split(", ")) - {""} for name, labels in rows}
