@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from animato.logs import set_up_log
 from animato.signals import until_signal
 from inference.process.engine_process import EngineLimits
 from inference.process.setup import EngineSetup
@@ -43,7 +44,9 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     if not url:
         reason = "A worker needs Redis or Valkey, the same as the bot: set ANIMATO_REDIS_URL."
         raise BadSettings(reason=reason)
-    _log_each_order()
+    set_up_log(settings.log_format, _FORMAT, ("inference", "jobs", "worker"))
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(JobIdFilter())
     plan = WorkerPlan(
         url=url,
         store=FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes),
@@ -86,13 +89,3 @@ async def _serve_and_run(plan: WorkerPlan, place: tuple[str, int | None], ending
             # It starts anyway, and takes orders once there is space.
             logging.getLogger(__name__).warning("%s", error)
         await run_agent(plan, ending)
-
-
-def _log_each_order() -> None:
-    """Log the beginning and end of each order, with its id in every line."""
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(JobIdFilter())
-        handler.setFormatter(logging.Formatter(_FORMAT))
-    for room in ("inference", "jobs", "worker"):
-        logger = logging.getLogger(room)
-        logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))

@@ -1,6 +1,7 @@
 """What a worker tells of its work, and what it keeps to itself."""
 
 import asyncio
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ async def test_command_tells_over_http_what_it_did_and_for_nobody_whom(
     queues: Queues, plan: WorkerPlan
 ) -> None:
     port = free_port()
-    place = {"ANIMATO_METRICS_PORT": str(port)}
+    place = {"ANIMATO_METRICS_PORT": str(port), "ANIMATO_LOG_FORMAT": "json"}
     order = await ordered(queues, 4_000_000_002)
     async with command(plan, "--engines", "still", "--device", "cpu", **place) as worker:
         await until(queues, order.ref, OrderState.DONE)
@@ -68,6 +69,8 @@ async def test_command_tells_over_http_what_it_did_and_for_nobody_whom(
     assert second.returncode == 3
     assert f"cannot be served at 127.0.0.1:{port}" in said.decode().splitlines()[-1]
     assert "Traceback" not in said.decode()
+    logged = [json.loads(line) for line in (words + said).decode().splitlines()]
+    assert {one["job"] for one in logged if "job" in one} == {order.order_id}
 
 
 async def test_engine_process_that_dies_is_counted(queues: Queues, plan: WorkerPlan) -> None:
