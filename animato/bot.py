@@ -1,14 +1,13 @@
 """`animato bot`: run the Telegram bot."""
 
 import asyncio
-import logging
+from functools import partial
 from pathlib import Path
 
 from animato.default_engine import check_default_engine
-from animato.health import bot_heartbeats
+from animato.logs import is_json_log, set_up_log, tell
 from animato.signals import until_signal
 from bot.app import serve
-from bot.gateway.polling import PollingHealth
 from jobs.connection import check_server, connect
 from jobs.errors import BadSettings
 from jobs.queues.known_engines import KnownEngines
@@ -32,11 +31,7 @@ def run_bot() -> None:
             "`animato up`, which starts one."
         )
         raise BadSettings(reason=reason)
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(logging.Formatter(_FORMAT))
-    for room in ("bot", "jobs"):
-        logger = logging.getLogger(room)
-        logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
+    set_up_log(settings.log_format, _FORMAT, ("bot", "jobs"))
     ended = asyncio.Event()
     until_signal(_check_and_serve(settings, ended), ended.set)
 
@@ -47,6 +42,7 @@ async def _check_and_serve(settings: Settings, ended: asyncio.Event) -> None:
     async with connect(url, is_worker=False) as client:
         check_default_engine(settings, await KnownEngines(client).names())
     store = FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes)
-    polling_health = PollingHealth()
-    async with bot_heartbeats(url, polling_health.is_silent):
-        await serve(settings, store, ended, polling_health=polling_health)
+    if is_json_log():
+        await serve(settings, store, ended, partial(tell, "bot"))
+    else:
+        await serve(settings, store, ended)

@@ -40,7 +40,7 @@ _POLL_S = 0.1
 _TIMEOUT_S = 180.0
 # Settings of the owner's own service that must not reach the demo. Its programs also run in a
 # folder without a `.env`.
-_CLEARED = ("bot_api_local", "metrics_port", "webhook_url")
+_CLEARED = ("bot_api_local", "log_format", "metrics_port", "webhook_url")
 
 
 class PortTaken(OperatorError):

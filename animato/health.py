@@ -5,25 +5,14 @@ Redis writes none. A bot's heartbeat says whether it can fetch updates.
 """
 
 import asyncio
-import logging
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from redis.asyncio import Redis
-
-from jobs.connection import check_server, connect, queue_errors
+from jobs.connection import check_server, connect
 from jobs.errors import BadSettings, OperatorError
-from jobs.queues.heartbeats import BEAT_EVERY_S, DEAD_AFTER_S, WorkerRegistry
-from jobs.queues.keys import bot_key
-from jobs.service_errors import QueueUnavailable
+from jobs.queues.bot_heartbeats import DEAF, bot_state
+from jobs.queues.heartbeats import DEAD_AFTER_S, WorkerRegistry
 from jobs.settings import Settings
-from jobs.tasks import end_tasks
-
-log = logging.getLogger(__name__)
-
-_DEAF = "deaf"
 
 
 class NoHeartbeat(OperatorError):
@@ -61,36 +50,6 @@ def check_worker() -> None:
     asyncio.run(_check("worker"))
 
 
-@asynccontextmanager
-async def bot_heartbeats(
-    url: str, is_deaf: Callable[[], bool], every_s: float = BEAT_EVERY_S
-) -> AsyncIterator[None]:
-    """Write the bot's heartbeats while the block lasts.
-
-    Args:
-        url: the address of Redis.
-        is_deaf: returns whether the bot could not fetch updates for a minute.
-        every_s: the interval, s.
-    """
-    async with connect(url, is_worker=False) as client:
-        beating = asyncio.create_task(_write_heartbeats(client, is_deaf, every_s))
-        try:
-            yield
-        finally:
-            await end_tasks([beating])
-
-
-async def _write_heartbeats(client: Redis, is_deaf: Callable[[], bool], every_s: float) -> None:
-    while True:
-        state = _DEAF if is_deaf() else "alive"
-        try:
-            with queue_errors(client):
-                await client.set(bot_key(socket.gethostname()), state, ex=DEAD_AFTER_S)
-        except QueueUnavailable as error:
-            log.warning("%s", error)
-        await asyncio.sleep(every_s)
-
-
 async def _check(program: str) -> None:
     url = Settings.load(Path(".env")).redis_url.get_secret_value()
     if not url:
@@ -104,9 +63,8 @@ async def _check(program: str) -> None:
             living = await WorkerRegistry(client).living()
             is_alive = any(beat.host == host for beat in living)
         else:
-            with queue_errors(client):
-                state = await client.get(bot_key(host))
-            if state == _DEAF:
+            state = await bot_state(client, host)
+            if state == DEAF:
                 raise NothingFetched(host=host)
             is_alive = state is not None
     if not is_alive:

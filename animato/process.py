@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from animato.logs import is_json_log
 from jobs.errors import AnimatoError, UserError
 from jobs.temp_folder import own_temp_files
 
 log = logging.getLogger(__name__)
 
+TEXT_FORMAT = "%(levelname)s %(name)s: %(message)s"
 NOTHING_WRITTEN = "nothing was written"
 _STOPPED = 130
 
@@ -33,7 +35,7 @@ def run(
     """
     logging.basicConfig(
         level=logging.DEBUG if is_verbose else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
+        format=TEXT_FORMAT,
     )
     for name in ("httpx", "httpcore", "numba", "PIL"):
         # The first two log whole URLs, which may contain a password.
@@ -97,6 +99,9 @@ def _why(error: Exception) -> str | None:
 
 
 def _print_error(sentence: str, code: int) -> int:
+    if is_json_log():
+        log.log(logging.WARNING if code == _STOPPED else logging.ERROR, "%s", sentence)
+        return code
     newline = "\n" if code == _STOPPED else ""
     sys.stderr.write(f"{newline}animato: {sentence}\n")
     return code

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 
+from animato.logs import set_up_log, tell
+from animato.process import TEXT_FORMAT
 from animato.signals import until_signal
 from animato.supervisor import Program, Supervisor
 from jobs.child_environment import SERVICE, STORES, child_environment
@@ -17,7 +19,6 @@ from jobs.settings import BOT_SECRETS, Settings, variable_of
 from jobs.tasks import Shutdown, end_tasks
 
 _ANIMATO = (sys.executable, "-P", "-m", "animato")
-_NAME_CHARACTERS = 10
 
 
 def run_up(*, workers: int) -> None:
@@ -38,6 +39,7 @@ def run_up(*, workers: int) -> None:
             f"set {variable_of('bot_token')} in the file .env. `animato demo` needs none."
         )
         raise BadSettings(reason=reason)
+    set_up_log(settings.log_format, TEXT_FORMAT)
     ending = Shutdown()
     until_signal(_up(settings, workers, ending), ending.ask, asyncio.Task.cancel)
 
@@ -96,9 +98,3 @@ def parts(
             own[variable_of("metrics_port")] = str(metrics_port + index)
         programs.append(Program(name, (*_ANIMATO, command), own, folder=folder))
     return programs
-
-
-def tell(name: str, line: str) -> None:
-    """Print one line of the log."""
-    sys.stderr.write(f"{name:<{_NAME_CHARACTERS}}| {line}\n")
-    sys.stderr.flush()

@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from animato.logs import set_up_log
 from animato.signals import until_signal
 from inference.process.confinement import working_mechanisms
 from inference.process.engine_process import EngineLimits
 from inference.process.setup import EngineSetup
 from jobs.connection import check_server
 from jobs.errors import BadSettings, UnknownEngine
+from jobs.metrics.health import Health, worker_words
 from jobs.metrics.serving import serve_metrics
 from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.service_errors import StoreFull
@@ -43,8 +46,9 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     if not url:
         reason = "A worker needs Redis or Valkey, the same as the bot: set ANIMATO_REDIS_URL."
         raise BadSettings(reason=reason)
-    _log_each_order()
-    registry = CollectorRegistry()
+    set_up_log(settings.log_format, _FORMAT, ("inference", "jobs", "worker"))
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(JobIdFilter())
     plan = WorkerPlan(
         url=url,
         store=FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes),
@@ -63,27 +67,31 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
         clip_max_s=settings.clip_max_s,
         min_free_bytes=settings.min_free_bytes,
         is_once=is_once,
-        metrics=WorkerMetrics(registry),
     )
     ending = Shutdown()
-    with serve_metrics(registry, settings.metrics_host, settings.metrics_port):
-        try:
-            until_signal(_check_and_run(plan, ending), ending.ask)
-        except UnknownEngine as error:
-            if engines:
-                raise
-            raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
-
-
-async def _check_and_run(plan: WorkerPlan, ending: Shutdown) -> None:
-    await check_server(plan.url)
+    place = settings.metrics_host, settings.metrics_port
     try:
-        await plan.store.check()
-    except StoreFull as error:
-        # It starts anyway, and takes orders once there is space.
-        logging.getLogger(__name__).warning("%s", error)
-    _log_confinement(await asyncio.to_thread(working_mechanisms))
-    await run_agent(plan, ending)
+        until_signal(_serve_and_run(plan, place, ending), ending.ask)
+    except UnknownEngine as error:
+        if engines:
+            raise
+        raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
+
+
+async def _serve_and_run(plan: WorkerPlan, place: tuple[str, int | None], ending: Shutdown) -> None:
+    """Run the worker, and serve its metrics and its health at a host and port."""
+    registry = CollectorRegistry()
+    health = Health(plan.url, plan.store, worker_words)
+    plan = replace(plan, metrics=WorkerMetrics(registry), on_heartbeat=health.note_heartbeat)
+    with serve_metrics(registry, *place, health):
+        await check_server(plan.url)
+        try:
+            await plan.store.check()
+        except StoreFull as error:
+            # It starts anyway, and takes orders once there is space.
+            logging.getLogger(__name__).warning("%s", error)
+        _log_confinement(await asyncio.to_thread(working_mechanisms))
+        await run_agent(plan, ending)
 
 
 def _log_confinement(mechanisms: tuple[str, ...]) -> None:
@@ -92,13 +100,3 @@ def _log_confinement(mechanisms: tuple[str, ...]) -> None:
         log.info("files are decoded in processes confined by %s", " and ".join(mechanisms))
     else:
         log.warning("files are decoded in processes that nothing confines: docs/security.md")
-
-
-def _log_each_order() -> None:
-    """Log the beginning and end of each order, with its id in every line."""
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(JobIdFilter())
-        handler.setFormatter(logging.Formatter(_FORMAT))
-    for room in ("inference", "jobs", "worker"):
-        logger = logging.getLogger(room)
-        logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))

@@ -80,10 +80,12 @@ from bot.statistics import Statistics
 from bot.texts import speaking
 from bot.translations import translated_texts
 from jobs.cleaning import Cleaning
+from jobs.metrics.health import Health
 from jobs.metrics.order_metrics import OrderMetrics
 from jobs.metrics.queue_metrics import REFRESH_EVERY_S, QueueMetrics
 from jobs.metrics.serving import serve_metrics
 from jobs.queues.admission import OrderLimits
+from jobs.queues.bot_heartbeats import bot_heartbeats
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import DELIVER, INTAKE
 from jobs.queues.known_engines import KnownEngines
@@ -140,7 +142,6 @@ async def serve(
     store: FileStore,
     ending: asyncio.Event,
     show_owner: Callable[[str], None] = _print,
-    polling_health: PollingHealth | None = None,
 ) -> None:
     """Run the bot until `ending` is set.
 
@@ -149,7 +150,6 @@ async def serve(
         store: the files.
         ending: set when the bot is to stop.
         show_owner: shows what only the owner may see, and what must not be logged.
-        polling_health: notes when updates were fetched.
 
     Raises:
         BadSettings: there is no token, or Telegram does not know it; or signatures are required,
@@ -157,7 +157,7 @@ async def serve(
         QueueUnavailable, TelegramUnavailable: a server did not answer at the start.
         Exception: the unexpected error of a part of the bot.
     """
-    registry, polling_health = CollectorRegistry(), polling_health or PollingHealth()
+    registry, polling_health = CollectorRegistry(), PollingHealth()
     polling_health.measure(registry)
     limits = OrderLimits(
         settings.open_orders_per_person, settings.orders_per_day, settings.queue_limit
@@ -168,7 +168,11 @@ async def serve(
     await signing.prepare()
     async with AsyncExitStack() as stack:
         stack.enter_context(speaking(settings.language))  # where no other language is known
-        stack.enter_context(serve_metrics(registry, settings.metrics_host, settings.metrics_port))
+        health = Health(url, store, lambda _: {"telegram": polling_health.word()})
+        place = settings.metrics_host, settings.metrics_port
+        stack.enter_context(serve_metrics(registry, *place, health))
+        beating = bot_heartbeats(url, polling_health.is_silent, on_beat=health.note_heartbeat)
+        await stack.enter_async_context(beating)
         # The engine of the settings takes orders even if no worker has offered it yet.
         engines = () if settings.default_engine == AUTO else (settings.default_engine,)
         queues = await stack.enter_async_context(Queues(url, engines, limits, metrics=metrics))

@@ -97,7 +97,9 @@ class _RetryOutages(Retry):
         return await super().call_with_retry(watched, fail, may_pass, with_failure_count)
 
 
-def connect(url: str, *, is_worker: bool, watch: ServerWatch | None = None) -> Redis:
+def connect(
+    url: str, *, is_worker: bool, watch: ServerWatch | None = None, name: str | None = None
+) -> Redis:
     """Return a client that survives restarts of the server; the caller closes it (`aclose`).
 
     It connects with its first command.
@@ -106,15 +108,16 @@ def connect(url: str, *, is_worker: bool, watch: ServerWatch | None = None) -> R
         url: `redis://[[user]:password@]host[:port][/db]`, `rediss://...` or `unix:///path`.
         is_worker: whether to retry for about ten minutes, instead of about 17 s.
         watch: notified whether the server answers.
+        name: of each of its connections in the server's `CLIENT LIST`.
 
     Raises:
         BadSettings: the address is malformed.
     """
     retries = _WORKER_RETRIES if is_worker else _BOT_RETRIES
-    return _client(url, _RetryOutages(retries, watch), _READ_S)
+    return _client(url, _RetryOutages(retries, watch), _READ_S, name)
 
 
-def _client(url: str, retry: Retry, read_s: float) -> Redis:
+def _client(url: str, retry: Retry, read_s: float, name: str | None = None) -> Redis:
     _check(url)
     return Redis.from_url(
         url,
@@ -124,6 +127,7 @@ def _client(url: str, retry: Retry, read_s: float) -> Redis:
         socket_timeout=read_s,
         socket_connect_timeout=3,
         health_check_interval=15,
+        client_name=name,
     )
 
 
@@ -189,6 +193,18 @@ async def check_server(url: str, *, wait_s: float = 3.0) -> tuple[int, int]:
             public_address(url),
         )
     return found[0], found[1]
+
+
+async def ping(url: str, *, within_s: float) -> None:
+    """Raise unless the server at `url` answers soon; nothing is retried.
+
+    Raises:
+        BadSettings: the address is malformed.
+        QueueUnavailable: it does not answer.
+    """
+    async with _client(url, _RetryOutages(0, None), within_s) as client:
+        with queue_errors(url):
+            await client.ping()
 
 
 async def _facts(client: Redis, wait_s: float) -> dict[str, Any]:

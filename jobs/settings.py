@@ -49,6 +49,7 @@ _EXPECTED = {
     "provenance": "required, on or off",
     "open": "true or false",
     "visible_mark": "true or false",
+    "log_format": "text or json",
     "language": "a two-letter code, such as en or de",
     "broadcast": "true or false",
     "redis_url": "redis://host:port, rediss://host:port or unix:///path",
@@ -119,6 +120,7 @@ class Settings(BaseSettings):
         webhook_url: where Telegram sends updates to; empty: they are fetched by polling.
         webhook_listen: the address and port to receive them at.
         webhook_secret: authenticates Telegram; empty: a new one at each start.
+        log_format: that of the log of the service's programs.
         metrics_port: the port at which metrics are served; None: they are off.
         metrics_host: the address of this machine to serve them at.
     """
@@ -178,6 +180,7 @@ class Settings(BaseSettings):
     webhook_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s/?#]\S*)?$")] = ""
     webhook_listen: Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$")] = "127.0.0.1:8443"
     webhook_secret: Annotated[SecretStr, _matching(r"[A-Za-z0-9_-]{1,256}")] = SecretStr("")
+    log_format: Literal["text", "json"] = "text"
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     metrics_host: str = "127.0.0.1"
 

@@ -148,7 +148,7 @@ class Worker:
         self._disk_space = DiskSpace(self._plan.store, folder, self._plan.min_free_bytes)
         await self._check_disk_space()
         # The bot offers what heartbeats name, so the first one comes before the first job.
-        await self._background.attempt(self._registry.beat(self.heartbeat(), time.time()))
+        await self._background.attempt(self._send(self.heartbeat()))
         self._queue_workers.start(LOOK, self._handle_short_job, self._plan.look_rules)
         self._queue_workers.start(MEDIA, self._handle_short_job, self._plan.media_rules)
         for queue in self._queues.engine_queues:
@@ -283,6 +283,10 @@ class Worker:
             free_bytes=self._disk_space.free_bytes(),
         )
 
+    async def _send(self, heartbeat: Heartbeat) -> None:
+        await self._registry.beat(heartbeat, time.time())
+        self._plan.on_heartbeat(heartbeat)
+
     async def _beat(self) -> None:
         """Send heartbeats: regularly, and soon after something has changed."""
         while True:
@@ -290,7 +294,7 @@ class Worker:
             await self._check_disk_space()
             heartbeat = self.heartbeat()
             self._plan.metrics.set_free_bytes(heartbeat.free_bytes)
-            await self._background.attempt(self._registry.beat(heartbeat, time.time()))
+            await self._background.attempt(self._send(heartbeat))
             await asyncio.sleep(min(_CHANGES_EVERY_S, self._plan.beat_s))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._has_changed.wait(), self._plan.beat_s)
@@ -300,7 +304,7 @@ class Worker:
         self._is_draining = True
         await end_tasks(tasks)
         urgent = asyncio.create_task(self._return_jobs_when_urgent(ending))
-        self._background.run(self._registry.beat(self.heartbeat(), time.time()))
+        self._background.run(self._send(self.heartbeat()))
         await self._queue_workers.drain(self._plan.grace_s)
         await end_tasks([urgent])
         await self._background.end(_BACKGROUND_END_S)

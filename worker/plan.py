@@ -1,6 +1,7 @@
 """The configuration of a worker."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from inference.process.offer import EngineOffer
 from inference.process.setup import EngineSetup
 from jobs.errors import EngineUnavailable
 from jobs.metrics.worker_metrics import WorkerMetrics
-from jobs.queues.heartbeats import BEAT_EVERY_S
+from jobs.queues.heartbeats import BEAT_EVERY_S, Heartbeat
 from jobs.queues.queue_worker import WorkRules
 from jobs.store.files import MIN_FREE_BYTES, FileStore
 
@@ -44,6 +45,7 @@ class WorkerPlan:
         look_rules: how the queue of looks is worked on.
         media_rules: how the queue `media` is worked on.
         metrics: where its work is counted.
+        on_heartbeat: called with each heartbeat that was written.
     """
 
     url: str
@@ -61,6 +63,7 @@ class WorkerPlan:
     look_rules: WorkRules = _LOOK_RULES
     media_rules: WorkRules = _MEDIA_RULES
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
+    on_heartbeat: Callable[[Heartbeat], object] = lambda _: None
 
 
 def without_lacking(offer: EngineOffer) -> EngineOffer:

@@ -14,6 +14,7 @@ from telegram.ext import ExtBot
 
 from bot.gateway.inbox import Inbox, read_update
 from bot.gateway.rate_limiter import seconds
+from jobs.metrics.health import OK
 from jobs.tasks import end_tasks
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,10 @@ class PollingHealth:
     def is_silent(self) -> bool:
         """Whether Telegram has not answered for a minute."""
         return self.silence_s() > SILENT_AFTER_S
+
+    def word(self) -> str:
+        """Return the silence as a word, for the check of readiness."""
+        return "silent" if self.is_silent() else OK
 
 
 class PollingBot(ExtBot[dict[str, Any]]):

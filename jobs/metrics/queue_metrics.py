@@ -16,6 +16,7 @@ from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, is_engine_queue, queue_label
 from jobs.queues.outcomes import UNFINISHED, QueueStatistics
 from jobs.queues.queues import Queues
+from jobs.queues.waiting import Estimates
 from jobs.service_errors import QueueUnavailable
 
 REFRESH_EVERY_S = 15
@@ -27,14 +28,14 @@ class _Snapshot:
 
     Attributes:
         queues: the statistics of each queue where work is done, by its label.
-        engines: the labels of the engines' queues.
+        work_s: how long one worker would need for each engine's orders, by its queue's label.
         deliver: the statistics of the deliveries.
         workers: the last heartbeats of live workers.
         at_s: the moment, unix time.
     """
 
     queues: dict[str, QueueStatistics]
-    engines: tuple[str, ...]
+    work_s: dict[str, float]
     deliver: QueueStatistics
     workers: list[Heartbeat]
     at_s: float
@@ -57,6 +58,7 @@ class QueueMetrics:
     ) -> None:
         self._queues = queues
         self._workers = WorkerRegistry(queues.client)
+        self._estimates = Estimates(queues.client)
         self._clock = clock
         self._last: _Snapshot | None = None
         registry.register(self)
@@ -70,13 +72,16 @@ class QueueMetrics:
         queues = self._queues
         try:
             found = await queues.all_statistics()
+            work_s = {
+                queue_label(queue): await self._estimates.of_all_orders(queue)
+                for queue in filter(is_engine_queue, found)
+            }
             deliver, workers = await queues.statistics(DELIVER), await self._workers.living()
         except QueueUnavailable:
             self._last = None
             raise
         labelled = {queue_label(queue): one for queue, one in found.items()}
-        engines = tuple(queue_label(queue) for queue in found if is_engine_queue(queue))
-        self._last = _Snapshot(labelled, engines, deliver, workers, self._clock())
+        self._last = _Snapshot(labelled, work_s, deliver, workers, self._clock())
 
     def describe(self) -> Iterator[Metric]:
         """Yield the metrics without values; called by the registry."""
@@ -102,6 +107,11 @@ def _families() -> dict[str, GaugeMetricFamily]:
                 ("engine",),
             ),
             (
+                "animato_queue_seconds",
+                "How long one worker would need for an engine's unfinished orders, estimated, s.",
+                ("engine",),
+            ),
+            (
                 "animato_queue_virtual_time",
                 "The fair tag that a newcomer gets, in units of 10 s; 1 in an empty queue.",
                 ("engine",),
@@ -124,7 +134,8 @@ def _fill(families: dict[str, GaugeMetricFamily], last: _Snapshot) -> None:
             families["animato_queue_depth"].add_metric((label, state), statistics.counts[state])
         oldest = families["animato_queue_oldest_seconds"]
         oldest.add_metric((label,), statistics.age_s(last.at_s))
-    for engine in last.engines:
+    for engine, seconds in last.work_s.items():
+        families["animato_queue_seconds"].add_metric((engine,), seconds)
         tag = last.queues[engine].virtual_time
         families["animato_queue_virtual_time"].add_metric((engine,), tag)
         name = current_name(engine)

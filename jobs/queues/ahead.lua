@@ -31,8 +31,8 @@ if rank then
   end
 elseif id == '' then
   before = express
-  for _, job in ipairs(call('ZRANGE', prefix .. 'prioritized', 0, -1)) do
-    before[#before + 1] = job
+  for _, state in ipairs({'prioritized', 'delayed'}) do
+    for _, job in ipairs(call('ZRANGE', prefix .. state, 0, -1)) do before[#before + 1] = job end
   end
 elseif call('LPOS', prefix .. 'wait', id) then
   -- The next one to start is the list's last.

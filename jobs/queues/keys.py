@@ -4,6 +4,7 @@ BullMQ's keys are never written, except for the fields named in `queues.py` and 
 `tests/integration/jobs/test_contract.py` checks each.
 """
 
+import base64
 from dataclasses import dataclass
 
 from jobs.engines import FORMER_NAMES, current_name
@@ -99,6 +100,11 @@ def engine_of(queue: str) -> str:
 def prefix_of(queue: str) -> str:
     """The prefix of BullMQ's keys of a queue; a job id or the name of a state follows."""
     return f"bull:{queue}:"
+
+
+def client_name_of(queue: str, worker: str) -> str:
+    """The name of a connection by which BullMQ's tools find the workers of a queue."""
+    return f"bull:{base64.b64encode(queue.encode()).decode()}:w:{worker}"
 
 
 def fair_key(queue: str) -> str:

@@ -12,6 +12,8 @@ that has lost the job meanwhile is refused. For what the work may raise see `Que
 import asyncio
 import json
 import logging
+import os
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -40,7 +42,14 @@ from jobs.queues.bullmq_types import (
 )
 from jobs.queues.counting import count_jobs
 from jobs.queues.failures import CANCELLED, reason_of
-from jobs.queues.keys import BEAT_FIELD, CANCEL_CHANNEL, RESULT_FIELD, JobRef, cancel_key
+from jobs.queues.keys import (
+    BEAT_FIELD,
+    CANCEL_CHANNEL,
+    RESULT_FIELD,
+    JobRef,
+    cancel_key,
+    client_name_of,
+)
 from jobs.service_errors import FileGone, OrderFailed, RecordError
 from jobs.tasks import end_tasks, run_shielded
 from jobs.weights_errors import WeightsError
@@ -129,14 +138,18 @@ class QueueWorker:
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
-        self._client = connect(self._url, is_worker=True, watch=self._metrics.connection)
+        watch = self._metrics.connection
+        self._client = connect(self._url, is_worker=True, watch=watch)
+        # A client of its own, whose only connection names this worker.
+        name = client_name_of(self.queue, f"{socket.gethostname()}-{os.getpid()}")
+        self._listener = connect(self._url, is_worker=True, watch=watch, name=name)
         self._beat = self._client.register_script(lua("beat"))
         self._commit = self._client.register_script(lua("commit"))
         try:
             with queue_errors(self._client):
                 await self._client.ping()
         except BaseException:
-            await self._client.aclose()
+            await self._close_clients()
             raise
         self._worker = open_worker(
             self.queue, self._process, self._client, self._rules.for_bullmq()
@@ -212,6 +225,10 @@ class QueueWorker:
                 async with asyncio.timeout(_FORCED_S):
                     await self._return_to_queue(job, job.token, 0)
         await end_tasks(self._tasks)
+        await self._close_clients()
+
+    async def _close_clients(self) -> None:
+        await self._listener.aclose()
         await self._client.aclose()
 
     # --- one job ---
@@ -365,7 +382,7 @@ class QueueWorker:
             await asyncio.sleep(_RECONNECT_S)
 
     async def _listen_once(self) -> None:
-        async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
+        async with self._listener.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(CANCEL_CHANNEL)
             while True:
                 message = await channel.get_message(timeout=_LISTEN_S)

@@ -15,7 +15,7 @@ from jobs.model import Value
 from jobs.orders import Progress
 from jobs.queues.admission import lua
 from jobs.queues.heartbeats import WorkerRegistry
-from jobs.queues.keys import JobRef, engine_queue, prefix_of
+from jobs.queues.keys import JobRef, engine_of, engine_queue, prefix_of
 from jobs.service_errors import RecordError
 
 # Photos, clips and machines differ, so the estimate is a range.
@@ -108,7 +108,12 @@ class Estimates:
         last = await self.backlog(JobRef(engine_queue(engine), ""))
         return time_range(replace(last, own=frames), await self._speeds(engine))
 
-    async def cost_s(self, engine: str, frames: int) -> float:
+    async def of_all_orders(self, queue: str) -> float:
+        """Return how long one worker would need for all unfinished orders of a queue, s."""
+        last = await self.backlog(JobRef(queue, ""))
+        return await self.cost_s(engine_of(queue), last.ahead + last.running)
+
+    async def cost_s(self, engine: str, frames: float) -> float:
         """Return how long a worker will need for `frames`, for `Order.estimated_cost_s`."""
         known = [speed for speed in await self._speeds(engine) if speed is not None]
         return frames * (sum(known) / len(known) if known else _GUESSED_FRAME_S)

@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from animato.health import NoHeartbeat, NothingFetched, bot_heartbeats, check_bot, check_worker
+from animato.health import NoHeartbeat, NothingFetched, check_bot, check_worker
 from bot.gateway.polling import PollingHealth
 from jobs.engines import EngineInfo
 from jobs.errors import BadSettings
+from jobs.queues.bot_heartbeats import bot_heartbeats
 from jobs.queues.heartbeats import DEAD_AFTER_S, Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import bot_key
 from jobs.service_errors import QueueUnavailable
 from sandbox.server import Sandbox
 from tests.integration.jobs import conftest as servers
-from tests.integration.jobs.servers import running
+from tests.integration.jobs.servers import free_port, running
+from tests.integration.jobs.test_health_over_http import answered
 from tests.integration.sandbox import conftest as sandboxes
 
 pytestmark = pytest.mark.local_sockets
@@ -160,6 +162,14 @@ async def test_bot_that_runs_is_found_alive_from_its_command_line(
     assert await code_of("bot", "--healthy") == 3
     monkeypatch.setenv("ANIMATO_BOT_TOKEN", sandbox.token)
     monkeypatch.setenv("ANIMATO_BOT_API_URL", sandbox.url)
-    with running([*ANIMATO, "bot"]):
+    port = free_port()
+    monkeypatch.setenv("ANIMATO_METRICS_PORT", str(port))
+    with running([*ANIMATO, "bot"]) as bot:
         await sign_of_bot(redis)
+        monkeypatch.delenv("ANIMATO_METRICS_PORT")
         assert await code_of("bot", "--healthy") == 0
+        assert await answered(port, "/healthz") == (200, {"loop": "ok", "heartbeat": "ok"})
+        words = {"redis": "ok", "store": "ok", "telegram": "ok"}
+        assert await answered(port, "/readyz") == (200, words)
+        bot.terminate()
+        assert await asyncio.to_thread(bot.wait, LIMIT_S) == 0

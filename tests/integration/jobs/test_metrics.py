@@ -20,7 +20,7 @@ from jobs.metrics.order_metrics import OrderMetrics
 from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.metrics.serving import serve_metrics
 from jobs.metrics.worker_metrics import WorkerMetrics
-from jobs.orders import Lane, OrderState
+from jobs.orders import Lane, OrderState, Progress
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, JobRef, fair_key, prefix_of
 from jobs.queues.outbox import Outbox
@@ -155,9 +155,8 @@ async def test_queues_are_told_as_they_stand(
     assert told["animato_deliver_oldest_seconds",] == 10
 
 
-async def test_labels_of_every_metric_are_those_of_the_document(
-    queues: Queues, registry: CollectorRegistry
-) -> None:
+async def served_by_all(queues: Queues, bot: CollectorRegistry) -> list[CollectorRegistry]:
+    """The metrics of a worker and of the bot, each with at least one number."""
     worker = CollectorRegistry()
     metrics = WorkerMetrics(worker)
     metrics.set_device("cpu", ["died"])
@@ -167,9 +166,19 @@ async def test_labels_of_every_metric_are_those_of_the_document(
     metrics.count_stall(QUEUE)
     metrics.record_speed(1)
     await queues.submit(make_order(2))
-    await QueueMetrics(queues, registry).refresh()
-    PollingHealth().measure(registry)
-    found = dict([*labels_of(worker), *labels_of(registry)])
+    await QueueMetrics(queues, bot).refresh()
+    PollingHealth().measure(bot)
+    return [worker, bot]
+
+
+async def test_labels_of_every_metric_are_those_of_the_document(
+    queues: Queues, registry: CollectorRegistry
+) -> None:
+    found = {
+        name: labels
+        for one in await served_by_all(queues, registry)
+        for name, labels in labels_of(one)
+    }
     pattern = r"^\| `(\w+)` \| \w+ \| ([\w, ]*?) ?\| \w+ \| .* \|$"
     rows = re.findall(pattern, DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert found == {name: set(labels.split(", ")) - {""} for name, labels in rows}
@@ -189,6 +198,27 @@ def numbers(registry: CollectorRegistry) -> dict[tuple[str, ...], float]:
         for family in registry.collect()
         for sample in family.samples
     }
+
+
+async def test_work_of_a_queue_is_told_in_seconds_of_one_worker(
+    queues: Queues, registry: CollectorRegistry, redis: Redis
+) -> None:
+    workers, metrics = WorkerRegistry(redis), QueueMetrics(queues, registry)
+    await metrics.refresh()
+    assert numbers(registry)["animato_queue_seconds", ENGINE] == 0
+    for person in range(2, 6):
+        await queues.submit(make_order(person))
+    for _ in range(2):
+        await workers.beat(sign("w", WorkerState.IDLE, ENGINE), 0)
+    await workers.record_speed("cpu", ENGINE, 0.5)
+    hand = Hand(redis)
+    await hand.fail(await hand.take(), RuntimeError("a slip"))
+    halfway = Progress(frames_done=1, frames_total=2)
+    await redis.hset(JobRef(QUEUE, await hand.take()).key, "progress", halfway.to_json())
+    await metrics.refresh()
+    # One is delayed, one half done, two wait; the number of workers does not matter.
+    frames = make_order(2).wish.cost_frames
+    assert numbers(registry)["animato_queue_seconds", ENGINE] == 3.5 * frames * 0.5
 
 
 async def test_oldest_job_is_found_in_whichever_state_it_is(

@@ -1,7 +1,9 @@
 """A station at a queue: it takes, keeps, reports, gives back and finishes jobs."""
 
 import asyncio
-import re
+import base64
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
@@ -14,7 +16,7 @@ from jobs.queues.assignment import Assignment, Later, Stop
 from jobs.queues.keys import RESULT_FIELD, prefix_of
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.service_errors import OrderFailed, UnknownSchema
+from jobs.service_errors import BrokenRecord, OrderFailed, UnknownSchema
 from jobs.tasks import end_tasks
 from jobs.weights_errors import WeightsMissing
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
@@ -147,20 +149,31 @@ async def test_work_that_cannot_go_on_now_is_not_charged(
     assert await redis.hget(REF.key, "atm") == "1"
 
 
-async def test_order_of_another_version_fails_with_one_sentence(
-    queues: Queues, valkey: str, redis: Redis
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        pytest.param('"schema_version":2', '"schema_version":99', UnknownSchema, id="form"),
+        pytest.param('"loop":1', '"loop":1,"something_new":true', BrokenRecord, id="field"),
+    ],
+)
+async def test_order_of_a_later_version_fails_at_once_and_can_be_retried_after_the_update(
+    queues: Queues, valkey: str, redis: Redis, old: str, new: str, error: type[Exception]
 ) -> None:
     async def work(assignment: Assignment) -> None:
         Order.read(assignment.text)
 
     await queues.submit(make_order(2))
     text = await redis.hget(REF.key, "data")
-    newer = re.sub(r'"schema_version":\d+', '"schema_version":99', str(text))
-    await redis.hset(REF.key, "data", newer)
+    assert old in str(text)
+    await redis.hset(REF.key, "data", str(text).replace(old, new))
     async with QueueWorker(valkey, QUEUE, work, QUICK):
         status = await until(queues, REF, OrderState.FAILED)
-    assert isinstance(status.error, UnknownSchema)
+    assert isinstance(status.error, error)
     assert status.starts == 1
+    assert [letter.status.ref for letter in await queues.dead_letters()] == [REF]
+    await queues.retry(REF)
+    async with QueueWorker(valkey, QUEUE, raising(), QUICK):
+        await until(queues, REF, OrderState.DONE)
 
 
 # --- losing ---------------------------------------------------------------------------------------
@@ -299,6 +312,29 @@ async def test_paused_station_takes_nothing_until_it_is_resumed(
         assert (await until(queues, REF, OrderState.WAITING)).starts == 0
         station.resume()
         await until(queues, REF, OrderState.DONE)
+
+
+async def test_bullmqs_tools_find_each_worker_once_by_the_name_of_a_connection(
+    valkey: str, redis: Redis
+) -> None:
+    encoded = base64.b64encode(QUEUE.encode()).decode()
+
+    async def names() -> list[str]:
+        clients = await redis.client_list()
+        return [one["name"] for one in clients if one["name"].startswith(f"bull:{encoded}")]
+
+    async def is_named() -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while await names() != [f"bull:{encoded}:w:{socket.gethostname()}-{os.getpid()}"]:
+                await asyncio.sleep(0.01)
+
+    async with QueueWorker(valkey, QUEUE, Bench(), QUICK):
+        await is_named()
+        await redis.client_kill_filter(skipme=True)
+        await is_named()
+    async with asyncio.timeout(LIMIT_S):
+        while await names():
+            await asyncio.sleep(0.01)
 
 
 async def test_station_has_as_many_in_hand_as_it_may(queues: Queues, valkey: str) -> None:

@@ -1,6 +1,7 @@
 """What a worker tells of its work, and what it keeps to itself."""
 
 import asyncio
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from jobs.metrics.worker_metrics import WorkerMetrics
 from jobs.orders import OrderState
 from jobs.queues.queues import Queues
 from tests.integration.jobs.servers import free_port
+from tests.integration.jobs.test_health_over_http import answered
 from tests.integration.jobs.test_metrics import fetched
 from tests.integration.worker.conftest import LIMIT_S, ordered, seen, until, working
 from tests.integration.worker.test_processes import command
@@ -34,7 +36,7 @@ async def test_command_tells_over_http_what_it_did_and_for_nobody_whom(
     queues: Queues, plan: WorkerPlan
 ) -> None:
     port = free_port()
-    place = {"ANIMATO_METRICS_PORT": str(port)}
+    place = {"ANIMATO_METRICS_PORT": str(port), "ANIMATO_LOG_FORMAT": "json"}
     order = await ordered(queues, 4_000_000_002)
     async with command(plan, "--engines", "still", "--device", "cpu", **place) as worker:
         await until(queues, order.ref, OrderState.DONE)
@@ -45,6 +47,8 @@ async def test_command_tells_over_http_what_it_did_and_for_nobody_whom(
 
         await seen(is_counted)
         text = await asyncio.to_thread(fetched, port)
+        ready = await answered(port, "/readyz")
+        alive = await answered(port, "/healthz")
         async with command(plan, "--once", **place) as second:
             _, said = await asyncio.wait_for(second.communicate(), LIMIT_S)
         worker.terminate()
@@ -59,10 +63,14 @@ async def test_command_tells_over_http_what_it_did_and_for_nobody_whom(
     assert told["animato_engine_restarts_total", "died"] == 0
     assert (told["animato_redis_up",], told["animato_redis_reconnects_total",]) == (1, 0)
     assert not re.search(rf"{order.order_id}|{order.person}|{order.draft}_|{plan.place}", text)
+    assert ready == (200, {"redis": "ok", "store": "ok", "engine": "ok", "disk": "ok"})
+    assert alive == (200, {"loop": "ok", "heartbeat": "ok"})
     assert worker.returncode == 0, words.decode()
     assert second.returncode == 3
     assert f"cannot be served at 127.0.0.1:{port}" in said.decode().splitlines()[-1]
     assert "Traceback" not in said.decode()
+    logged = [json.loads(line) for line in (words + said).decode().splitlines()]
+    assert {one["job"] for one in logged if "job" in one} == {order.order_id}
 
 
 async def test_engine_process_that_dies_is_counted(queues: Queues, plan: WorkerPlan) -> None:

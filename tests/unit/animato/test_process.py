@@ -1,11 +1,14 @@
 """Every way in which a command can end has its exit code and its words."""
 
+import io
+import json
 import logging
 import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from animato.logs import set_up_log
 from animato.process import run
 from jobs.errors import Cancelled, DiskFull, NoFaceFound
 
@@ -69,6 +72,30 @@ def test_a_stop_ends_with_130_and_says_what_there_is(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "\nanimato: stopped; nothing was written\n"
     assert run(raising(KeyboardInterrupt()), stopped="half of it is there") == 130
     assert capsys.readouterr().err == "\nanimato: stopped; half of it is there\n"
+
+
+def test_in_a_log_of_json_the_last_words_are_objects_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    handler = logging.StreamHandler(io.StringIO())
+    root = logging.getLogger()
+    formatters = {one: one.formatter for one in root.handlers}
+    root.addHandler(handler)
+
+    def stop() -> None:
+        set_up_log("json", "")
+        raise KeyboardInterrupt
+
+    try:
+        assert run(stop) == 130
+    finally:
+        root.removeHandler(handler)
+        logging.captureWarnings(capture=False)
+        for one, formatter in formatters.items():
+            one.setFormatter(formatter)
+    stopped = json.loads(handler.stream.getvalue())
+    assert stopped["message"] == "stopped; nothing was written"
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP])
