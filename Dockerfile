@@ -26,9 +26,10 @@ COPY . .
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python AS program
-# The program writes only to these two folders and to /tmp.
+# The program writes only to these folders and to /tmp.
 RUN useradd --uid 1000 --create-home animato \
-    && install --directory --owner animato --group animato data checkpoints
+    && install --directory --owner animato --group animato data checkpoints \
+    && install --directory --owner animato --group animato --mode 0700 data/provenance
 
 FROM program AS bot
 COPY --from=requirements /animato/bot.txt /animato/constraints.txt /requirements/

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from animato.process import NOTHING_WRITTEN, run
+from animato.provenance_arguments import add_provenance
 from inference.argument_types import png_path, video_path
 from inference.arguments import add_animate_arguments, check_animate_arguments, is_same_file
 from inference.extras import need_extras
@@ -42,6 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_engines(commands)
     _add_templates(commands)
     _add_weights(commands)
+    add_provenance(commands)
     _add_worker(commands)
     _add_bot(commands)
     _add_up(commands)

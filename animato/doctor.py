@@ -166,6 +166,7 @@ async def _service(
 ) -> tuple[list[CheckResult], "Sequence[Trip]"]:
     """Check Redis, file store, workers, the bot's settings and, if live, Telegram."""
     # Here the extras are known to be installed.
+    from animato.provenance import check_provenance  # noqa: PLC0415
     from bot.gateway.checks import check_access, check_live, check_token  # noqa: PLC0415
     from jobs.checks import (  # noqa: PLC0415
         check_metrics,
@@ -188,6 +189,7 @@ async def _service(
         findings.append(CheckResult.of("queues", error))
     findings.append(await check_store(settings.store_address, settings.min_free_bytes))
     findings.append(check_metrics(settings.metrics_host, settings.metrics_port))
+    findings.append(check_provenance(settings))
     if not is_live or token.is_in_the_way:
         return findings, ()
     with TemporaryDirectory(prefix="animato-") as folder:

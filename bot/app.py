@@ -73,6 +73,8 @@ from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
 from bot.privacy.deletion import Deletion
 from bot.privacy.handlers import add_privacy_handlers
+from bot.provenance.certificates import FOLDER as CERTIFICATES
+from bot.provenance.signing import Mode, Signing
 from bot.services import Services
 from bot.statistics import Statistics
 from bot.texts import speaking
@@ -150,7 +152,8 @@ async def serve(
         polling_health: notes when updates were fetched.
 
     Raises:
-        BadSettings: there is no token, or Telegram does not know it.
+        BadSettings: there is no token, or Telegram does not know it; or signatures are required,
+            and their library is not installed.
         QueueUnavailable, TelegramUnavailable: a server did not answer at the start.
         Exception: the unexpected error of a part of the bot.
     """
@@ -161,6 +164,8 @@ async def serve(
     )
     url = settings.redis_url.get_secret_value()
     metrics = OrderMetrics(registry)
+    signing = Signing(settings.data_dir / CERTIFICATES, Mode(settings.provenance))
+    await signing.prepare()
     async with AsyncExitStack() as stack:
         stack.enter_context(speaking(settings.language))  # where no other language is known
         stack.enter_context(serve_metrics(registry, settings.metrics_host, settings.metrics_port))
@@ -169,6 +174,7 @@ async def serve(
         queues = await stack.enter_async_context(Queues(url, engines, limits, metrics=metrics))
         application = build_application(settings, queues.client, polling_health=polling_health)
         services = _services(settings, queues, store, application, metrics)
+        services.messenger.signing = signing
         parts = _put_together(settings, application, services, registry)
         await _run(application, parts, ending, show_owner)
 

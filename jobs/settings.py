@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -46,6 +46,7 @@ _EXPECTED = {
     "webhook_url": "a URL, such as https://example.org/animato",
     "weights_mirror": "a base URL, such as https://example.org/weights",
     "offline": "true or false",
+    "provenance": "required, on or off",
     "open": "true or false",
     "language": "a two-letter code, such as en or de",
     "broadcast": "true or false",
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
         broadcast: whether admins may write to everybody who uses the bot.
         try_it_button: whether results that are shared to groups have a button that opens the bot.
         owner_contact: how people can reach the owner; empty: not shown.
+        provenance: whether results are signed (C2PA): always, if possible, or never.
         bot_api_url: the server of the Bot API.
         bot_api_local: whether that server runs with `--local`, on this machine.
         webhook_url: where Telegram sends updates to; empty: they are fetched by polling.
@@ -165,6 +167,7 @@ class Settings(BaseSettings):
     broadcast: bool = False
     try_it_button: bool = False
     owner_contact: Annotated[str, StringConstraints(max_length=200)] = ""
+    provenance: Literal["required", "on", "off"] = "on"
     bot_api_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]\S*$")] = (
         "https://api.telegram.org"
     )

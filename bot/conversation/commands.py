@@ -202,7 +202,7 @@ class Commands:
     async def about(self, incoming: IncomingMessage) -> None:
         """Name the owner, the licences and the AI label."""
         _ = self._services.texts
-        offer = await self._services.offers.now()
+        offer, signing = await self._services.offers.now(), self._services.messenger.signing
         engines = [
             f"{name}: {_(info.credits or info.title)}."
             for name, info in sorted(offer.known.items())
@@ -217,6 +217,9 @@ class Commands:
                 "BSD 2-Clause)."
             ),
             _("Every video's caption says how it was made."),
+            _("Videos and GIF files are signed: their Content Credentials (C2PA) say so, too.")
+            if signing is not None and signing.is_working
+            else "",
             self._contact(),
         )
         await self._say(incoming, "\n\n".join(filter(None, parts)))

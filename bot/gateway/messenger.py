@@ -28,6 +28,7 @@ from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.outgoing import OutgoingVideo, SentVideo, sent_video, video_call
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.sent_messages import SentMessages
+from bot.provenance.signing import Signing
 from jobs.model import Value
 
 _ANSWER_CHARACTERS = 200  # what Telegram allows
@@ -135,6 +136,7 @@ class Messenger:
     Attributes:
         around_text: wraps the sending of every text; gets the chat and the call that sends.
         sent_messages: notes each message, or None.
+        signing: signs each video, or None.
     """
 
     def __init__(
@@ -146,6 +148,7 @@ class Messenger:
         self._migrated = migrated
         self.around_text: Callable[[int, SendText], Awaitable[int]] | None = None
         self.sent_messages: SentMessages | None = None
+        self.signing: Signing | None = None
 
     async def send(
         self, target: ChatTarget, content: MessageContent, *, droppable: bool = False
@@ -179,12 +182,13 @@ class Messenger:
     async def send_video(
         self, target: ChatTarget, video: OutgoingVideo, content: MessageContent
     ) -> SentVideo:
-        """Send a video in its form; return the ids of message and file.
+        """Send a video in its form, signed; return the ids of message and file.
 
         Raises:
             ChatBusy: the rate limit leaves no room now.
+            NotSigned, Unsignable: it may not be sent unsigned; see `Signing.sign`.
         """
-        call = await video_call(self.bot, video, content.text)
+        call = await video_call(self.bot, video, content.text, self.signing)
         keyboard = markup(content.keyboard)
         return sent_video(await self._send(target, call, droppable=True, reply_markup=keyboard))
 

@@ -10,6 +10,7 @@ from typing import Any
 from telegram import Document, InputFile, Message
 from telegram.ext import ExtBot
 
+from bot.provenance.signing import UNKNOWN, Origin, Signing
 from jobs.media_tasks import Form
 
 NO_CAPTION = (Form.ROUND, Form.STICKER)
@@ -30,6 +31,7 @@ class OutgoingVideo:
         thumbnail: a JPEG of at most 320 px and 200 kB, or None. Telegram makes none for videos
             over 10 MB.
         form: how it is sent.
+        origin: how it was made.
     """
 
     media: Path | str
@@ -40,6 +42,7 @@ class OutgoingVideo:
     file_name: str
     thumbnail: Path | None = None
     form: Form = Form.LOOP
+    origin: Origin = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,21 @@ class SentVideo:
 Send = Callable[..., Coroutine[Any, Any, Message | bool]]
 
 
-async def video_call(bot: "ExtBot[Any]", video: OutgoingVideo, caption: str) -> Send:
-    """Return the call that sends a video in its form; chat and keyboard are still missing."""
-    media = await _input(video)
+async def video_call(
+    bot: "ExtBot[Any]", video: OutgoingVideo, caption: str, signing: Signing | None
+) -> Send:
+    """Return the call that sends a video in its form; chat and keyboard are still missing.
+
+    Args:
+        bot: the connection.
+        video: the video.
+        caption: its caption.
+        signing: signs it; None: it is sent unsigned.
+
+    Raises:
+        NotSigned, Unsignable: see `Signing.sign`.
+    """
+    media = await _input(video, signing)
     facts: dict[str, Any] = {}
     if video.thumbnail is not None:
         facts["thumbnail"] = await asyncio.to_thread(video.thumbnail.read_bytes)
@@ -98,8 +113,11 @@ def sent_video(message: Message) -> SentVideo:
     )
 
 
-async def _input(video: OutgoingVideo) -> InputFile | str:
+async def _input(video: OutgoingVideo, signing: Signing | None) -> InputFile | str:
     if isinstance(video.media, str):
-        return video.media
-    content = await asyncio.to_thread(video.media.read_bytes)
+        return video.media  # Telegram's copy, as it is
+    if signing is None:
+        content = await asyncio.to_thread(video.media.read_bytes)
+    else:
+        content = await signing.sign(video.media, video.origin, video.file_name)
     return InputFile(content, filename=video.file_name)

@@ -50,6 +50,12 @@ class FormTooLarge(FormRefused):
     sentence = "This is too large to be sent here. Try another form."
 
 
+class FormUnsigned(FormRefused):
+    """This form cannot be signed, and signatures are required."""
+
+    sentence = "This form cannot be signed, and this bot sends only signed files. Try another form."
+
+
 _SUFFIXES = {Form.GIF: "gif", Form.STICKER: "webm"}
 _STORED = (Form.LOOP, Form.FILE)
 
@@ -92,12 +98,16 @@ class Forms:
 
         Raises:
             ResultGone: its file is not stored any more, and Telegram has none.
+            FormUnsigned: signatures are required, and this form has none.
             NobodyServes, TooManyMediaJobs: a worker would have to make it.
             QueueUnavailable, StoreUnavailable: a server does not answer.
         """
         is_known = entry.file_id(self._bot, resend.form) is not None
         if not is_known and not await self._services.store.exists(entry.key):
             raise ResultGone
+        signing = self._services.messenger.signing
+        if not is_known and signing and not signing.can_sign(f".{_suffix(resend.form)}"):
+            raise FormUnsigned
         if is_known or resend.form in _STORED:
             job = DeliveryJob(
                 queue=HISTORY, job_id=entry.order_id, finished_ms=0, tap=tap, resend=resend
@@ -159,6 +169,7 @@ class Forms:
                 file_name=_file_name(entry, resend.form),
                 thumbnail=paths[1] if len(paths) > 1 else None,
                 form=resend.form,
+                origin=entry.origin,
             )
             try:
                 await self._send(sending, video)
@@ -224,6 +235,7 @@ class Forms:
             has_sound=entry.has_sound,
             file_name=_file_name(entry, form),
             form=form,
+            origin=entry.origin,
         )
 
     async def _send(self, sending: _Sending, video: OutgoingVideo) -> bool:
@@ -252,6 +264,8 @@ class Forms:
                     return False
                 if isinstance(refused.error, Forbidden):
                     raise refused.error from refused
+                if refused.is_unsigned:
+                    raise FormUnsigned from refused
                 log.warning("%s: its chat refuses it as %s: %s", entry.order_id, form, refused)
                 raise (FormTooLarge if refused.is_too_large else FormRefused) from refused
             if sent.file_id is not None and sent.is_document is (form in (Form.FILE, Form.GIF)):
@@ -284,4 +298,8 @@ def caption_of(entry: HistoryEntry, services: Services) -> str:
 
 
 def _file_name(entry: HistoryEntry, form: Form) -> str:
-    return f"{entry.file_stem}.{_SUFFIXES.get(form, 'mp4')}"
+    return f"{entry.file_stem}.{_suffix(form)}"
+
+
+def _suffix(form: Form) -> str:
+    return _SUFFIXES.get(form, "mp4")

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from bot.gateway.outgoing import SentVideo
 from bot.orders.order_cards import OrderCard
 from bot.orders.result_files import file_stem
+from bot.provenance.signing import Origin
 from bot.record_store import BotRecord, RecordStore
 from jobs.media_tasks import Form
 from jobs.model import CropBox, Value
@@ -34,6 +35,8 @@ class HistoryEntry(Value):
         movement: the template's name; empty for a clip, a voice alone, or several movements.
         has_voice: whether it says a recording.
         label: how it was made, a msgid.
+        engine: the engine that made it; empty in entries of earlier versions.
+        source_type: the IPTC term for how it was made; likewise.
         file_stem: the name under which it is saved, without suffix.
         chat: where it was delivered.
         message_id: the message there, or None.
@@ -55,6 +58,8 @@ class HistoryEntry(Value):
     movement: str = ""
     has_voice: bool = False
     label: str
+    engine: str = ""
+    source_type: str = ""
     file_stem: str
     chat: int
     message_id: int | None = None
@@ -67,6 +72,11 @@ class HistoryEntry(Value):
     has_sound: bool
     face_box: CropBox | None = None
     file_ids: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def origin(self) -> Origin:
+        """How it was made, for its Content Credentials."""
+        return Origin(self.engine, self.label, self.source_type)
 
     @property
     def folder(self) -> str:
@@ -170,6 +180,8 @@ class HistoryStore:
             movement=wish.movement.template or "",
             has_voice=wish.voice is not None,
             label=result.label,
+            engine=result.engine,
+            source_type=result.digital_source_type,
             file_stem=file_stem(wish),
             chat=card.chat_id,
             message_id=sent.message_id,

@@ -315,6 +315,12 @@ def refused_message(card: OrderCard, refused: Refused, _: Texts) -> FinalMessage
             "clip or recording, or another movement.",
             title=card.title,
         )
+    elif refused.is_unsigned:
+        text = _(
+            "{title}: it is done, but it could not be signed, and this bot sends only signed "
+            "videos. Please order it again.",
+            title=card.title,
+        )
     else:
         text = _("{title} could not be sent: Telegram does not allow it here.", title=card.title)
     return FinalMessage(text=text, offers_more=True)

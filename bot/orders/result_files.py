@@ -6,6 +6,7 @@ from bot.drafts.draft import Draft
 from bot.drafts.draft_store import forget_draft
 from bot.gateway.outgoing import OutgoingVideo
 from bot.orders.order_cards import OrderCard
+from bot.provenance.signing import Origin
 from bot.services import Services
 from jobs.errors import UserError
 from jobs.orders import OrderState, Result
@@ -123,4 +124,5 @@ def video_of(
         has_sound=result.has_sound,
         file_name=f"{file_stem(card.order.wish)}.mp4",
         thumbnail=thumbnail,
+        origin=Origin(result.engine, result.label, result.digital_source_type),
     )

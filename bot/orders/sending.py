@@ -3,6 +3,7 @@
     DeliverySender.begin -> what to do now (`jobs/queues/delivery_records.py`)
     DeliverySender.send  -> record, send, record the receipt
                             | busy or unknown: Later        | refused for good: Refused
+                            | not signed where signatures are required: the one or the other
 
 If a chat refuses videos, a file is sent; if a topic is closed, the video goes to the chat itself.
 """
@@ -22,6 +23,7 @@ from bot.gateway.messenger import (
 )
 from bot.gateway.outgoing import OutgoingVideo, SentVideo
 from bot.gateway.rate_limiter import seconds
+from bot.provenance.signing import NotSigned, Unsignable
 from bot.services import Services
 from jobs.media_tasks import Form
 from jobs.metrics.order_metrics import DeliveryOutcome
@@ -38,6 +40,7 @@ from jobs.queues.delivery_records import (
 log = logging.getLogger(__name__)
 
 _LEAST_PAUSE_S = 1.0  # other messages may be ahead of it
+_UNSIGNED_PAUSE_S = 60.0  # the owner has to mend it
 # Telegram's error texts.
 _TOO_LARGE = "entity too large"
 _NO_TOPIC = ("topic", "thread")
@@ -58,9 +61,9 @@ class OutgoingMessage:
 
 
 class Refused(Exception):
-    """The chat refuses the message for good; nothing was sent."""
+    """The message can never be sent, mostly because the chat refuses it; nothing was sent."""
 
-    def __init__(self, error: TelegramError) -> None:
+    def __init__(self, error: TelegramError | Unsignable) -> None:
         self.error = error
         super().__init__(str(error))
 
@@ -68,6 +71,11 @@ class Refused(Exception):
     def is_too_large(self) -> bool:
         """Whether the file is too large."""
         return _is_too_large(self.error)
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether the file cannot be signed, and signatures are required."""
+        return isinstance(self.error, Unsignable)
 
     @property
     def is_lost_file(self) -> bool:
@@ -133,7 +141,11 @@ class DeliverySender:
             await write_record(services.queues, delivery_id, record.refused())
             wait_s = error.wait_s if isinstance(error, ChatBusy) else seconds(error.retry_after)
             raise Later(max(_LEAST_PAUSE_S, wait_s)) from error
-        except (Forbidden, BadRequest) as error:
+        except NotSigned as error:
+            await write_record(services.queues, delivery_id, record.refused())
+            log.warning("%s waits: %s", delivery_id, error)
+            raise Later(_UNSIGNED_PAUSE_S) from error
+        except (Forbidden, BadRequest, Unsignable) as error:
             await write_record(services.queues, delivery_id, record.refused())
             raise Refused(error) from error
         except NetworkError as error:
@@ -150,7 +162,7 @@ class DeliverySender:
         return sent
 
 
-def _is_too_large(error: TelegramError) -> bool:
+def _is_too_large(error: Exception) -> bool:
     return _TOO_LARGE in str(error).lower()
 
 
@@ -177,7 +189,7 @@ def _can_be_a_file(video: OutgoingVideo | None, error: BadRequest) -> TypeGuard[
     return video is not None and video.form is Form.LOOP and not is_lost_file(error)
 
 
-def is_lost_file(error: TelegramError) -> bool:
+def is_lost_file(error: Exception) -> bool:
     """Whether Telegram does not know the file id, so that the file must be uploaded again."""
     return any(phrase in str(error).lower() for phrase in _LOST_FILE)
 

@@ -1,10 +1,12 @@
 """Tells the admins what they should look at, each kind of message at most once an hour.
 
     worker lost or back | failures pile up | the disk fills | queue too long | paused for long
+    videos cannot be signed | the owner's certificate expires
 
 What was told is stored in Redis, so that neither a restart nor a second bot repeats it.
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -15,8 +17,10 @@ from pydantic import Field
 
 from bot.owner.admin_notes import AdminNotes
 from bot.owner.status import age_text
+from bot.provenance.signing import Mode
 from bot.record_store import BotRecord, RecordStore
 from bot.services import Services
+from bot.texts import msgid
 from jobs.connection import queue_errors
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import ALERTS_KEY, alert_key, is_engine_queue
@@ -96,6 +100,7 @@ class Alerts:
         await self._check_disks(living)
         await self._check_queues()
         await self._check_pause()
+        await self._check_signing()
 
     async def _check_workers(self, living: list[Heartbeat]) -> None:
         here, now_s = Counter(one.host for one in living), self._services.clock()
@@ -218,11 +223,34 @@ class Alerts:
                 ),
             )
 
-    async def _tell(self, name: str, text: Text) -> bool:
-        """Write to the admins unless they were told this within the last hour; return which."""
+    async def _check_signing(self) -> None:
+        _, signing = self._services.texts, self._services.messenger.signing
+        if signing is None:
+            return
+        if reason := signing.take_problem():
+            text = (
+                msgid("Videos cannot be signed, so they are not sent: {reason}.")
+                if signing.mode is Mode.REQUIRED
+                else msgid("Videos cannot be signed, so they are sent unsigned: {reason}.")
+            )
+            await self._tell("signing", lambda: _(text, reason=reason))
+        chain = await asyncio.to_thread(signing.owners_chain)
+        if chain is not None:
+            await self._tell(
+                "certificate",
+                lambda: _(
+                    "Your certificate for signing videos is valid until {date}. Replace {file}.",
+                    date=f"{chain.expires:%Y-%m-%d}",
+                    file=chain.path.name,
+                ),
+                _DAY_S,
+            )
+
+    async def _tell(self, name: str, text: Text, every_s: float = _HOUR_S) -> bool:
+        """Write to the admins unless they were told this within `every_s`; return which."""
         with queue_errors(self._services.queues.url):
             client = self._services.queues.client
-            is_new = await client.set(alert_key(name), "1", nx=True, ex=_HOUR_S)
+            is_new = await client.set(alert_key(name), "1", nx=True, ex=round(every_s))
         if is_new:
             await self._notes.send(text)
         return bool(is_new)

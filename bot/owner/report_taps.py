@@ -32,6 +32,7 @@ from bot.owner.reports import (
     report_id_of,
 )
 from bot.people import Role
+from bot.provenance.signing import NotSigned, Unsignable
 from bot.services import Services
 from bot.texts import msgid, speaking
 from jobs.service_errors import PhotoBlocked, RecordError
@@ -155,7 +156,7 @@ class ReportTaps:
         await self._end_question(report.order_id, tap)
 
     async def _send(self, target: ChatTarget, report: Report, content: MessageContent) -> None:
-        """Send the reported video, or only the text if it is not stored any more."""
+        """Send the reported video, or only the text if it is gone or may not be sent unsigned."""
         messenger = self._services.messenger
         card = await self._services.order_cards.read(report.order_id)
         if card is not None:
@@ -171,6 +172,8 @@ class ReportTaps:
                         except ChatBusy as busy:
                             release_if_allowed()  # the group need not wait
                             await asyncio.sleep(max(_LEAST_PAUSE_S, busy.wait_s))
+                        except (NotSigned, Unsignable):
+                            break
                         else:
                             return
         await messenger.send(target, content)

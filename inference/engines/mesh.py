@@ -55,7 +55,7 @@ class MeshEngine(Engine):
     button = "Sharper"
     credits = "MediaPipe's face landmark network (Google, Apache 2.0)"
     preference = 10
-    digital_source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
+    digital_source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/composite"
     options = frozenset({"relative", "strength"})
     max_faces = len(_DELAYS_S)
 

@@ -13,7 +13,7 @@ class StillEngine(Engine):
     title = "Still: the photo itself, for tests and dry runs"
     label = "A still photo"
     preference = 0
-    digital_source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
+    digital_source_type = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
 
     @classmethod
     def unmet_needs(cls) -> tuple[str, ...]:

@@ -134,6 +134,7 @@ async def whole_service(folder: Path) -> AsyncIterator[Service]:
             bot_token=SecretStr(sandbox.token),
             bot_api_url=sandbox.url,
             redis_url=SecretStr(url),
+            data_dir=folder / "data",
             open=True,
         )
         ending = asyncio.Event()

@@ -246,11 +246,15 @@ def test_environment_of_a_service_is_known_and_leads_into_its_volumes(name: str)
     assert set(environment) - OURS == set()
     targets = {volume.partition(":")[2] for volume in found["volumes"]}
     folders = {environment["ANIMATO_DATA_DIR"], environment["ANIMATO_CHECKPOINTS_DIR"]}
-    assert folders == targets
-    # A new volume takes its owner from the image, where these two exist.
+    keys = f"{environment['ANIMATO_DATA_DIR']}/provenance"
+    assert targets == (folders | {keys} if name == "bot" else folders), "only the bot has keys"
+    # A new volume takes its owner and mode from the image, where these exist.
     (made,) = (one for one in lineage(name) if "install --directory" in one)
     assert "WORKDIR /animato" in lineage(name)
-    assert {f"/animato/{folder}" for folder in made.split()[-2:]} == folders
+    owned = "install --directory --owner animato --group animato"
+    commands = f"{owned} data checkpoints && {owned} --mode 0700 data/provenance"
+    assert " ".join(made.split()).endswith(commands)
+    assert {f"/animato/{folder}" for folder in ("data", "checkpoints")} == folders
 
 
 def test_gpu_is_given_to_a_service_that_exists_and_asked_for_by_name() -> None:

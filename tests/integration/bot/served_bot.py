@@ -121,6 +121,7 @@ async def serve_bot(
     """
     facts: dict[str, Any] = {
         "redis_url": SecretStr(url),
+        "data_dir": folder / "data",
         "admins": (ADMIN,),
         "open": True,
         "owner_contact": "@owner",

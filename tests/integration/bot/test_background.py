@@ -89,7 +89,7 @@ async def test_failure_is_told_and_the_rest_goes_on_until_the_end() -> None:
 async def test_mistake_in_a_part_of_the_bot_ends_it(
     sandbox: Sandbox, valkey: str, desk: Desk, redis: Redis, tmp_path: Path
 ) -> None:
-    settings = settings_for(sandbox, redis_url=SecretStr(valkey))
+    settings = settings_for(sandbox, redis_url=SecretStr(valkey), data_dir=tmp_path)
     serve_bot = asyncio.create_task(
         serve(settings, local_store(tmp_path), asyncio.Event(), lambda _line: None)
     )
