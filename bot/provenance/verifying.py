@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from jobs.errors import OperatorError, UserError
+from jobs.errors import OperatorError
 
 if TYPE_CHECKING:
     import c2pa
@@ -30,7 +30,7 @@ class LibraryMissing(OperatorError):
     )
 
 
-class CredentialsUnreadable(UserError):
+class CredentialsUnreadable(OperatorError):
     """Whether a file has Content Credentials cannot be told."""
 
     sentence = "Its Content Credentials cannot be read: {reason}."

@@ -1,4 +1,4 @@
-"""Nothing calls out: looking at photo, clip and voice, and making a video, open no connection.
+"""Nothing calls out: looks at photo, clip and voice, a video and its signature connect nowhere.
 
 The program runs in a network namespace that has no route to anywhere. There, the kernel counts each
 connection and each datagram that a process tries to send by IPv4, name lookups included, whichever
@@ -44,6 +44,17 @@ try:
     socket.create_connection(("192.0.2.1", 80), timeout=5)
 except OSError:
     pass
+"""
+SIGNED = """
+import asyncio, sys
+from pathlib import Path
+from bot.provenance.signing import UNKNOWN, Mode, Signing
+from bot.provenance.verifying import read_credentials
+signing = Signing(Path("provenance"), Mode.REQUIRED)
+content = asyncio.run(signing.sign(Path(sys.argv[1]), UNKNOWN, "me.mp4"))
+Path("signed.mp4").write_bytes(content)
+with open("signed.mp4", "rb") as file:
+    assert read_credentials(file).is_valid
 """
 UNSHARED = ("unshare", "--user", "--map-root-user", "--net")
 
@@ -121,3 +132,7 @@ def test_a_movement_by_name_calls_nobody(photo: Path, scratch: Path) -> None:
         *("--template", "blink", "--output", "me.mp4", "--quiet"),
     )
     assert line == "refused 0 status 0"
+
+
+def test_signing_and_verifying_call_nobody(clip: Path, scratch: Path) -> None:
+    assert counted(scratch, sys.executable, "-c", SIGNED, clip) == "refused 0 status 0"

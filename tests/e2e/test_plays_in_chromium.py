@@ -1,5 +1,6 @@
-"""The result plays where people watch it: in a browser."""
+"""The result plays where people watch it: in a browser, signed as the bot sends it."""
 
+import asyncio
 import queue
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.provenance.signing import UNKNOWN, Mode, Signing
 from tests.conftest import Require
 from tests.e2e.conftest import Animato
 
@@ -72,6 +74,9 @@ def test_result_plays_to_its_end_in_chromium(
         *("--engine", "still"),
     )
     assert made.code == 0, made.err
+    made_file = tmp_path / "me.mp4"
+    signing = Signing(tmp_path / "provenance", Mode.REQUIRED)
+    made_file.write_bytes(asyncio.run(signing.sign(made_file, UNKNOWN, "me.mp4")))
     (tmp_path / "page.html").write_text(PAGE)
     with served(tmp_path) as (address, said):
         profile = f"--user-data-dir={tmp_path / 'profile'}"

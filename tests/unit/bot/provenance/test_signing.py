@@ -10,8 +10,9 @@ from pathlib import Path
 import c2pa
 import pytest
 
+from bot.provenance import signing as module
 from bot.provenance.signing import FORMATS, Mode, NotSigned, Origin, Unsignable
-from bot.provenance.verifying import make_context, read_credentials
+from bot.provenance.verifying import Credentials, make_context, read_credentials
 from jobs.errors import BadSettings
 from tests.integration.sandbox import media
 from tests.unit.bot.provenance.signed import COMPOSITE, ORIGIN, signed, signing
@@ -169,6 +170,17 @@ async def test_file_that_is_no_video_is_unsignable_and_nothing_else_is(
         await required.sign(video, ORIGIN, "animato.mp4")
     assert "could not be parsed" in required.take_problem()
     assert await signing(tmp_path).sign(video, ORIGIN, "animato.mp4") == b"no video" * 100
+
+
+async def test_file_whose_signature_does_not_hold_is_not_sent_as_signed(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "read_credentials", lambda _file: Credentials(problems=("any",)))
+    with pytest.raises(Unsignable):
+        await signing(tmp_path, Mode.REQUIRED).sign(video, ORIGIN, "animato.mp4")
+    on = signing(tmp_path)
+    assert await on.sign(video, ORIGIN, "animato.mp4") == media.clip()
+    assert on.take_problem() == "its Content Credentials do not hold"
 
 
 async def test_missing_library_is_told_and_refused_at_the_start_where_it_is_required(
