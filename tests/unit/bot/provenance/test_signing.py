@@ -85,6 +85,7 @@ def boxes(content: bytes) -> list[tuple[bytes, bytes]]:
 async def test_gif_is_signed_and_still_a_gif(tmp_path: Path) -> None:
     content = await signed(tmp_path, media.gif(), "animation.gif")
     assert content.startswith(b"GIF89a")
+    assert b"c2pa.thumbnail" not in content
     found = read_credentials(BytesIO(content))
     assert found is not None
     assert found.is_valid
