@@ -30,7 +30,7 @@ from redis.asyncio import Redis
 
 from benchmarks.demand import PEAK_SHARE, Arrival, Demand, arrivals_of, heavy_people, mean_frames
 from jobs.connection import connect
-from jobs.queues.admission import Admission, OrderLimits, Request
+from jobs.queues.admission import NO_LIMITS, Admission, OrderLimits, Request
 from jobs.queues.bullmq_types import JobQueue, open_queue, open_worker
 from jobs.queues.keys import engine_queue
 from jobs.redis_server.server import RedisServer
@@ -183,13 +183,13 @@ class _Simulation:
 
     async def run(self, arrivals: Sequence[Arrival]) -> Outcome:
         began_s = time.perf_counter()
-        before = await _commands(self._client)
+        before = await count_commands(self._client)
         for arrival in arrivals:
             self._push(arrival.at_s, partial(self._arrive, arrival))
         while self._events:
             at_s, _, happen = heapq.heappop(self._events)
             await happen(at_s)
-        self.outcome.operations = await _commands(self._client) - before
+        self.outcome.operations = await count_commands(self._client) - before
         self.outcome.wall_s = time.perf_counter() - began_s
         return self.outcome
 
@@ -246,7 +246,8 @@ async def _no_work(job: Any, token: str, signal: Any) -> None:
     """BullMQ's worker needs a processor; jobs are taken by hand."""
 
 
-async def _commands(client: Redis) -> int:
+async def count_commands(client: Redis) -> int:
+    """Return how many commands Redis has executed, those inside scripts included."""
     stats = await client.info("commandstats")
     return sum(one["calls"] for one in stats.values())
 
@@ -265,15 +266,15 @@ async def simulate(
     return await _Simulation(scenario, client).run(chosen)
 
 
-def _alone(scenario: Scenario) -> Outcome:
-    """Play a scenario on a Valkey of its own."""
+def alone(scenario: Scenario, arrivals: Sequence[Arrival] | None = None) -> Outcome:
+    """Play a scenario on a Valkey of its own; see `simulate`."""
 
     async def play() -> Outcome:
         with tempfile.TemporaryDirectory() as folder:
             async with RedisServer(Path(folder)) as server:
                 client = connect(server.url, is_worker=False)
                 try:
-                    return await simulate(scenario, client)
+                    return await simulate(scenario, client, arrivals)
                 finally:
                     await client.aclose()
 
@@ -296,7 +297,8 @@ def _waits(scenario: Scenario, outcome: Outcome) -> tuple[list[float], list[floa
 
 
 def _cells(scenario: Scenario, outcome: Outcome) -> Iterator[str]:
-    yield f"{scenario.workers}"
+    has_limits = scenario.limits != NO_LIMITS
+    yield f"{scenario.workers}" if has_limits else f"{scenario.workers}, no limits"
     yield f"{scenario.load:.2f}"
     yield f"{mean_frames() * scenario.frame_s:.0f} s"
     yield f"{outcome.per_busy_hour():.0f}"
@@ -320,25 +322,27 @@ _HEAD = (
 )
 
 
-def _table_row(*cells: str) -> None:
+def table_row(*cells: str) -> None:
+    """Print a row of a table in Markdown."""
     sys.stdout.write(f"| {' | '.join(cells)} |\n")
     sys.stdout.flush()
 
 
-def _head(*cells: str) -> None:
-    _table_row(*cells)
+def head(*cells: str) -> None:
+    """Print the head of such a table."""
+    table_row(*cells)
     sys.stdout.write(f"|{'---|' * len(cells)}\n")
 
 
 def _print_loads(demand: Demand, workers: list[int], loads: list[float], processes: int) -> None:
     scenarios = [Scenario.of_load(demand, many, load) for many in workers for load in loads]
-    # What the tags do without the limits.
-    no_limits = OrderLimits(0, 0, 0)
-    scenarios += [Scenario.of_load(demand, workers[-1], load, limits=no_limits) for load in loads]
-    _head(*_HEAD)
+    # What the order of starts does alone.
+    few = workers[len(workers) // 2]
+    scenarios += [Scenario.of_load(demand, few, load, limits=NO_LIMITS) for load in loads]
+    head(*_HEAD)
     with ProcessPoolExecutor(processes) as pool:
-        for scenario, outcome in zip(scenarios, pool.map(_alone, scenarios), strict=True):
-            _table_row(*_cells(scenario, outcome))
+        for scenario, outcome in zip(scenarios, pool.map(alone, scenarios), strict=True):
+            table_row(*_cells(scenario, outcome))
 
 
 def _most_people(engine: str, workers: int) -> tuple[str, ...]:
@@ -352,7 +356,7 @@ def _most_people(engine: str, workers: int) -> tuple[str, ...]:
         return Scenario(demand, workers, frame_s)
 
     def is_served(people: int) -> bool:
-        waits = [one.wait_s for one in _alone(scenario(people)).starts]
+        waits = [one.wait_s for one in alone(scenario(people)).starts]
         return percentile(waits, 0.95) <= TARGET_S
 
     low, high = 0, int(1.3 * per_hour / PEAK_SHARE / 3)
@@ -365,10 +369,10 @@ def _most_people(engine: str, workers: int) -> tuple[str, ...]:
 
 def _print_people(workers: list[int], processes: int) -> None:
     cases = [(engine, many) for engine in SPEEDS for many in workers]
-    _head("engine", "workers", "orders an hour", "people a day", "load of the busiest hour")
+    head("engine", "workers", "orders an hour", "people a day", "load of the busiest hour")
     with ProcessPoolExecutor(processes) as pool:
         for cells in pool.map(_most_people, *zip(*cases, strict=True)):
-            _table_row(*cells)
+            table_row(*cells)
 
 
 def main() -> None:

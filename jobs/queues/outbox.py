@@ -31,6 +31,8 @@ _DELIVERY_ATTEMPTS = 110  # about a day, at most a quarter of an hour apart
 _FIRST_PAUSE_MS = 5_000
 _FULL_SWEEP_EVERY_S = 600
 _OVERLAP_S = 60
+# A delivery that Redis lost in a crash is added again after this time.
+_ASK_AGAIN_S = 5
 _BATCH = 500
 
 
@@ -115,6 +117,8 @@ class Outbox:
         self._deliver = open_queue(DELIVER, queues.client)
         self._swept_at_s = 0.0
         self._full_sweep_at_s = 0.0
+        self._added: frozenset[Finished] = frozenset()
+        self._asked_at_s = 0.0
 
     async def sweep(self) -> int:
         """Add deliveries and return their number; call this every few seconds.
@@ -126,11 +130,15 @@ class Outbox:
         is_full = now_s - self._full_sweep_at_s >= _FULL_SWEEP_EVERY_S
         since_s = 0.0 if is_full else max(0.0, self._swept_at_s - _OVERLAP_S)
         finished = await self._queues.finished_since(round(since_s * 1000), await self._names())
-        known = await self._deliveries_have("name", finished)
-        new = [one for one, is_known in zip(finished, known, strict=True) if not is_known]
+        if is_full or now_s - self._asked_at_s >= _ASK_AGAIN_S:
+            self._added, self._asked_at_s = frozenset(), now_s
+        unknown = [one for one in finished if one not in self._added]
+        known = await self._deliveries_have("name", unknown)
+        new = [one for one, is_known in zip(unknown, known, strict=True) if not is_known]
         with queue_errors(self._queues.client):
             for one in new:
                 await _add(self._deliver, DeliveryJob.of(one))
+        self._added = frozenset(finished)
         self._swept_at_s = now_s
         if is_full:
             self._full_sweep_at_s = now_s
