@@ -11,6 +11,7 @@ that overlaps another adds nothing, and a retry of a failed order is delivered a
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Self
 
 from pydantic import Field
@@ -24,6 +25,7 @@ from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import DELIVER, DELIVERED_QUEUES, JobRef
 from jobs.queues.outcomes import Finished
 from jobs.queues.queues import Queues
+from jobs.service_errors import RecordError
 
 KEPT_ORDER_S = 48 * 3600
 KEPT_DELIVERY_S = 72 * 3600
@@ -149,25 +151,37 @@ class Outbox:
 
         What is not delivered stays, however old it is.
         """
-        finished = await self._queues.finished_since(0, await self._names())
-        due = self._older(finished, KEPT_ORDER_S)
+        due = await self._ended_before(KEPT_ORDER_S, await self._names())
         ended = await self._deliveries_have("finishedOn", due)
         delivered = [one for one, has_ended in zip(due, ended, strict=True) if has_ended]
-        goes = {DeliveryJob.of(one).delivery_id for one in delivered}
-        stays = {DeliveryJob.of(one).delivery_id for one in finished} - goes
         # First the order, then its delivery: otherwise the next sweep would send it again.
         removed = await self._remove(delivered)
-        old = self._older(await self._queues.finished_since(0, [DELIVER]), KEPT_DELIVERY_S)
-        return removed + await self._remove([one for one in old if one.ref.job_id not in stays])
+        old = await self._ended_before(KEPT_DELIVERY_S, [DELIVER])
+        return removed + await self._remove(await self._without_order(old))
 
     async def _names(self) -> Sequence[str]:
         if self._swept is not None:
             return self._swept
         return (*DELIVERED_QUEUES, *await self._queues.known_engine_queues())
 
-    def _older(self, finished: list[Finished], age_s: float) -> list[Finished]:
-        before_ms = (self._clock() - age_s) * 1000
-        return [one for one in finished if one.finished_ms <= before_ms]
+    async def _ended_before(self, age_s: float, names: Sequence[str]) -> list[Finished]:
+        until_ms = round((self._clock() - age_s) * 1000)
+        return await self._queues.finished_since(0, names, until_ms)
+
+    async def _without_order(self, deliveries: list[Finished]) -> list[Finished]:
+        """Return the deliveries whose job is gone."""
+        found = []
+        for one in deliveries:
+            with queue_errors(self._queues.client):
+                data = await self._queues.client.hget(one.ref.key, "data")
+            with suppress(RecordError):
+                its = DeliveryJob.read(data or "")
+                ended_ms, job = its.finished_ms, Finished(its.ref, its.finished_ms)
+                there = await self._queues.finished_since(ended_ms, [its.queue], ended_ms)
+                if not its.tap and job in there:
+                    continue
+            found.append(one)
+        return found
 
     async def _deliveries_have(self, field: str, finished: list[Finished]) -> list[bool]:
         """Return for each finished job whether its delivery exists and has a field."""
