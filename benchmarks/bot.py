@@ -37,8 +37,8 @@ from jobs.redis_server.server import RedisServer
 from sandbox.server import Sandbox
 
 _ROOT = Path(__file__).parents[1]
-_PERSONS, _TAPS_PER_S = 40, 20
-_MOVEMENT = "Blink"  # 75 frames
+PERSONS, TAPS_PER_S = 40, 20
+MOVEMENT = "Blink"  # 75 frames
 _NEXT_PAGE = "▶️"
 _FLOOD, _FLOOD_ROUNDS = 100, 3
 _UPDATES, _UPDATES_S, _OTHERS, _PACE_S = 300, 10.0, 8, 3.0
@@ -111,15 +111,31 @@ def _labels(message: Message) -> list[str]:
     return [button["text"] for buttons in rows for button in buttons]
 
 
-def _portrait() -> bytes:
+def portrait() -> bytes:
+    """Return a photo of a person."""
     file = BytesIO()
     Image.fromarray(astronaut()).save(file, "JPEG", quality=95)
     return file.getvalue()
 
 
+@dataclass(frozen=True)
+class Service:
+    """A running service.
+
+    Attributes:
+        session: for the person side.
+        redis_url: the address of its Redis.
+        bot: the bot's process id.
+    """
+
+    session: aiohttp.ClientSession
+    redis_url: str
+    bot: int
+
+
 @asynccontextmanager
-async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
-    """Run bot and worker during the block; yields a session for the person side."""
+async def run_service(folder: Path) -> AsyncIterator[Service]:
+    """Run bot and worker during the block."""
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox())
         server = await stack.enter_async_context(RedisServer(folder))
@@ -138,6 +154,7 @@ async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(sandbox.url, connector=connections)
         )
+        programs = []
         for words in (("bot",), ("worker", "--device", "cpu")):
             program = await asyncio.create_subprocess_exec(
                 *(*CLI, *words),
@@ -146,52 +163,55 @@ async def _service(folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
             )
+            programs.append(program)
             stack.push_async_callback(program.wait)
             stack.callback(program.terminate)
         client = connect(server.url, is_worker=False)
         stack.push_async_callback(client.aclose)
         while not await WorkerRegistry(client).living():
             await asyncio.sleep(_ASK_S)
-        yield session
+        yield Service(session, server.url, programs[0].pid)
 
 
-async def _agreed(session: aiohttp.ClientSession, photo: bytes) -> Chat:
+async def agreed(session: aiohttp.ClientSession, photo: bytes) -> Chat:
     """Return a new person who has sent a photo, agreed to the terms, and got the card."""
     form = aiohttp.FormData({"first_name": "Somebody"})
     chat = Chat(session, (await _post(session, "persons", form))["person"]["id"])
     await chat.send(photo)
     terms = await chat.shows("I agree")
     await chat.tap(terms, "I agree")
-    await chat.shows(_MOVEMENT)
+    await chat.shows(MOVEMENT)
     return chat
 
 
 async def measure_bot(seconds: float, rounds: int) -> AsyncIterator[tuple[str, ...]]:
     """Yield (what, median, 95 %, 99 % or worst) for each figure."""
-    photo = _portrait()
+    photo = portrait()
     yield ("load of the machine before (1, 5, 15 minutes)", *_load())
     with tempfile.TemporaryDirectory() as name:
-        async with _service(Path(name)) as session:
-            first = await _agreed(session, photo)
+        async with run_service(Path(name)) as service:
+            session = service.session
+            first = await agreed(session, photo)
             async for cells in _ways(first, photo, rounds):
                 yield cells
             chats = [first]
-            while len(chats) < _PERSONS:
-                chats.append(await _agreed(session, photo))
+            while len(chats) < PERSONS:
+                chats.append(await agreed(session, photo))
             yield _row_ms(
-                f"tap to answer, {_TAPS_PER_S} taps a second", await _taps(chats, seconds)
+                f"tap to answer, {TAPS_PER_S} taps a second", await take_taps(chats, seconds)
             )
     yield ("load of the machine after (1, 5, 15 minutes)", *_load())
 
 
 async def measure_flood() -> AsyncIterator[tuple[str, ...]]:
     """Yield the same for two people, one of whom has sent very many photos."""
-    photo = _portrait()
+    photo = portrait()
     yield ("load of the machine before (1, 5, 15 minutes)", *_load())
     with tempfile.TemporaryDirectory() as name:
-        async with _service(Path(name)) as session:
-            other, flooder = await _agreed(session, photo), await _agreed(session, photo)
-            people = [await _agreed(session, photo) for _ in range(_OTHERS + 1)]
+        async with run_service(Path(name)) as service:
+            session = service.session
+            other, flooder = await agreed(session, photo), await agreed(session, photo)
+            people = [await agreed(session, photo) for _ in range(_OTHERS + 1)]
             yield await _answered(*people)
             async for cells in _ways(other, photo, _FLOOD_ROUNDS):
                 yield cells
@@ -208,11 +228,11 @@ async def _ways(chat: Chat, photo: bytes, rounds: int) -> AsyncIterator[tuple[st
         await asyncio.sleep(4)
         started = time.perf_counter()
         await chat.send(photo)
-        card = await chat.shows(_MOVEMENT, 2)  # one is from before
+        card = await chat.shows(MOVEMENT, 2)  # one is from before
         look_s.append(time.perf_counter() - started)
         await asyncio.sleep(4)
         started = time.perf_counter()
-        await chat.tap(card, _MOVEMENT)
+        await chat.tap(card, MOVEMENT)
         await chat.shows("Share", number)
         reply_s.append(time.perf_counter() - started)
     yield _row_s("photo to card with movements", look_s)
@@ -221,7 +241,7 @@ async def _ways(chat: Chat, photo: bytes, rounds: int) -> AsyncIterator[tuple[st
 
 async def _flooded(flooder: Chat, other: Chat, photo: bytes) -> AsyncIterator[tuple[str, ...]]:
     """Measure two people while one of them has just sent very many photos."""
-    shown = await flooder.shows(_MOVEMENT)
+    shown = await flooder.shows(MOVEMENT)
     await asyncio.gather(*(flooder.send(photo) for _ in range(_FLOOD)))
     tap_s, look_s, reply_s = [], [], []
     for number in range(_FLOOD_ROUNDS + 1, 2 * _FLOOD_ROUNDS + 1):
@@ -230,10 +250,10 @@ async def _flooded(flooder: Chat, other: Chat, photo: bytes) -> AsyncIterator[tu
         tap_s.append(time.perf_counter() - started)
         started = time.perf_counter()
         await other.send(photo)
-        card = await other.shows(_MOVEMENT, 2)  # one is from before
+        card = await other.shows(MOVEMENT, 2)  # one is from before
         look_s.append(time.perf_counter() - started)
         started = time.perf_counter()
-        await other.tap(card, _MOVEMENT)
+        await other.tap(card, MOVEMENT)
         await other.shows("Share", number)
         reply_s.append(time.perf_counter() - started)
     yield _row_s(f"one person sends {_FLOOD} photos: their tap to its answer", tap_s)
@@ -243,8 +263,8 @@ async def _flooded(flooder: Chat, other: Chat, photo: bytes) -> AsyncIterator[tu
 
 async def _answered(flooder: Chat, *others: Chat) -> tuple[str, ...]:
     """Measure the first answers to others while one person sends very many updates."""
-    shown = await flooder.shows(_MOVEMENT)
-    cards = [await chat.shows(_MOVEMENT) for chat in others]
+    shown = await flooder.shows(MOVEMENT)
+    cards = [await chat.shows(MOVEMENT) for chat in others]
     waited_s: list[float] = []
 
     async def flood() -> None:
@@ -270,9 +290,9 @@ async def _answered(flooder: Chat, *others: Chat) -> tuple[str, ...]:
     return _row_ms(label, waited_s)
 
 
-async def _taps(chats: list[Chat], seconds: float) -> list[float]:
+async def take_taps(chats: list[Chat], seconds: float) -> list[float]:
     """Return how long each tap waited for its answer, s."""
-    cards = [await chat.shows(_MOVEMENT) for chat in chats]
+    cards = [await chat.shows(MOVEMENT) for chat in chats]
     chance = random.Random(1)
     waited_s: list[float] = []
 
@@ -284,7 +304,7 @@ async def _taps(chats: list[Chat], seconds: float) -> list[float]:
     ending = time.monotonic() + seconds
     async with asyncio.TaskGroup() as tapping:
         while time.monotonic() < ending:
-            await asyncio.sleep(chance.expovariate(_TAPS_PER_S))
+            await asyncio.sleep(chance.expovariate(TAPS_PER_S))
             tapping.create_task(tap(chance.randrange(len(chats))))
     return waited_s
 

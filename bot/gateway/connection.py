@@ -139,10 +139,12 @@ async def run(application: BotApplication, ending: asyncio.Event) -> None:
 
     Updates that an earlier process left are handled first. At the end, running handlers may finish
     within the grace period; the other updates stay in the inbox. `post_init` is awaited before the
-    first update, `post_stop` after the last one, while messages can still be sent.
+    first update, `post_stop` after the last one, while messages can still be sent. Behind a
+    webhook, this process first waits until no other one serves the bot.
 
     Raises:
         BadSettings: Telegram does not know the token, or the webhook's port cannot be used.
+        LeaseLost: another process serves the bot, since this one was frozen or cut off.
         TelegramUnavailable: Telegram did not answer at the start.
     """
     receiver = _receiver(application)
@@ -172,6 +174,8 @@ async def _start(
     application: BotApplication, receiver: Polling | WebhookServer
 ) -> "asyncio.Future[None]":
     """Start everything. The returned future ends when receiving updates fails for good."""
+    if application.webhook is not None:
+        await application.inbox.lease.acquire()
     try:
         await _with_retries(application, application.initialize)
         application.has_begun = True
@@ -213,5 +217,6 @@ async def _stop(application: BotApplication, receiver: Polling | WebhookServer) 
         await application.stop()
     if application.has_begun and application.post_stop is not None:
         await application.post_stop(application)
+    await application.inbox.lease.release()
     await application.shutdown()
     await application.bot.shutdown()  # even if it was never initialized

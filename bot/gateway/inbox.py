@@ -22,8 +22,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from telegram import Bot, Update
 
+from bot.gateway.lease import Lease
 from jobs.queues.durability import can_keep
-from jobs.queues.keys import failed_update_key, inbox_key, seen_key
+from jobs.queues.keys import failed_update_key, inbox_key, lease_key, seen_key
 
 log = logging.getLogger(__name__)
 
@@ -93,12 +94,16 @@ class Inbox(asyncio.Queue[object]):
     Args:
         redis: a client that decodes replies to text.
         bot: the bot's id; another bot's updates have other numbers.
+
+    Attributes:
+        lease: of the one process that handles the updates.
     """
 
     def __init__(self, redis: Redis, bot: int) -> None:
         super().__init__()
         self._redis = redis
         self._bot = bot
+        self.lease = Lease(redis, lease_key(bot))
         self._write = redis.register_script(_WRITE)
         self._entry_ids: dict[int, str] = {}  # by number, of updates that wait or are being handled
         self._is_away = False

@@ -55,6 +55,7 @@ class WebhookServer:
     def __init__(self, webhook: Webhook, bot: PollingBot, inbox: Inbox) -> None:
         self._webhook = webhook
         self._bot = bot
+        self._inbox = inbox
         self._given = {"bot": bot, "inbox": inbox, "secret": webhook.secret}
         self._server: HTTPServer | None = None
 
@@ -74,8 +75,8 @@ class WebhookServer:
         )
 
     def start(self) -> "asyncio.Future[None]":
-        """Return a future that never ends: requests are served from `open` on."""
-        return asyncio.get_running_loop().create_future()
+        """Return a future that ends only with an error: requests are served from `open` on."""
+        return self._inbox.lease.kept
 
     async def stop(self) -> None:
         """Stop listening."""

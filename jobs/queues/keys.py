@@ -172,6 +172,11 @@ def failed_update_key(place: str) -> str:
     return f"animato:inbox:failed:{place}"
 
 
+def lease_key(bot: int) -> str:
+    """The name of the process that serves a bot behind a webhook."""
+    return f"animato:lease:{bot}"
+
+
 def seen_key(bot: int, update: int) -> str:
     """Set when an update was received: its position in the inbox."""
     return f"animato:seen:{bot}:{update}"

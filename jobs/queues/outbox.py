@@ -11,6 +11,7 @@ that overlaps another adds nothing, and a retry of a failed order is delivered a
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Self
 
 from pydantic import Field
@@ -24,6 +25,7 @@ from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import DELIVER, DELIVERED_QUEUES, JobRef
 from jobs.queues.outcomes import Finished
 from jobs.queues.queues import Queues
+from jobs.service_errors import RecordError
 
 KEPT_ORDER_S = 48 * 3600
 KEPT_DELIVERY_S = 72 * 3600
@@ -31,6 +33,8 @@ _DELIVERY_ATTEMPTS = 110  # about a day, at most a quarter of an hour apart
 _FIRST_PAUSE_MS = 5_000
 _FULL_SWEEP_EVERY_S = 600
 _OVERLAP_S = 60
+# A delivery that Redis lost in a crash is added again after this time.
+_ASK_AGAIN_S = 5
 _BATCH = 500
 
 
@@ -115,6 +119,8 @@ class Outbox:
         self._deliver = open_queue(DELIVER, queues.client)
         self._swept_at_s = 0.0
         self._full_sweep_at_s = 0.0
+        self._added: frozenset[Finished] = frozenset()
+        self._asked_at_s = 0.0
 
     async def sweep(self) -> int:
         """Add deliveries and return their number; call this every few seconds.
@@ -126,11 +132,15 @@ class Outbox:
         is_full = now_s - self._full_sweep_at_s >= _FULL_SWEEP_EVERY_S
         since_s = 0.0 if is_full else max(0.0, self._swept_at_s - _OVERLAP_S)
         finished = await self._queues.finished_since(round(since_s * 1000), await self._names())
-        known = await self._deliveries_have("name", finished)
-        new = [one for one, is_known in zip(finished, known, strict=True) if not is_known]
+        if is_full or now_s - self._asked_at_s >= _ASK_AGAIN_S:
+            self._added, self._asked_at_s = frozenset(), now_s
+        unknown = [one for one in finished if one not in self._added]
+        known = await self._deliveries_have("name", unknown)
+        new = [one for one, is_known in zip(unknown, known, strict=True) if not is_known]
         with queue_errors(self._queues.client):
             for one in new:
                 await _add(self._deliver, DeliveryJob.of(one))
+        self._added = frozenset(finished)
         self._swept_at_s = now_s
         if is_full:
             self._full_sweep_at_s = now_s
@@ -141,25 +151,37 @@ class Outbox:
 
         What is not delivered stays, however old it is.
         """
-        finished = await self._queues.finished_since(0, await self._names())
-        due = self._older(finished, KEPT_ORDER_S)
+        due = await self._ended_before(KEPT_ORDER_S, await self._names())
         ended = await self._deliveries_have("finishedOn", due)
         delivered = [one for one, has_ended in zip(due, ended, strict=True) if has_ended]
-        goes = {DeliveryJob.of(one).delivery_id for one in delivered}
-        stays = {DeliveryJob.of(one).delivery_id for one in finished} - goes
         # First the order, then its delivery: otherwise the next sweep would send it again.
         removed = await self._remove(delivered)
-        old = self._older(await self._queues.finished_since(0, [DELIVER]), KEPT_DELIVERY_S)
-        return removed + await self._remove([one for one in old if one.ref.job_id not in stays])
+        old = await self._ended_before(KEPT_DELIVERY_S, [DELIVER])
+        return removed + await self._remove(await self._without_order(old))
 
     async def _names(self) -> Sequence[str]:
         if self._swept is not None:
             return self._swept
         return (*DELIVERED_QUEUES, *await self._queues.known_engine_queues())
 
-    def _older(self, finished: list[Finished], age_s: float) -> list[Finished]:
-        before_ms = (self._clock() - age_s) * 1000
-        return [one for one in finished if one.finished_ms <= before_ms]
+    async def _ended_before(self, age_s: float, names: Sequence[str]) -> list[Finished]:
+        until_ms = round((self._clock() - age_s) * 1000)
+        return await self._queues.finished_since(0, names, until_ms)
+
+    async def _without_order(self, deliveries: list[Finished]) -> list[Finished]:
+        """Return the deliveries whose job is gone."""
+        found = []
+        for one in deliveries:
+            with queue_errors(self._queues.client):
+                data = await self._queues.client.hget(one.ref.key, "data")
+            with suppress(RecordError):
+                its = DeliveryJob.read(data or "")
+                ended_ms, job = its.finished_ms, Finished(its.ref, its.finished_ms)
+                there = await self._queues.finished_since(ended_ms, [its.queue], ended_ms)
+                if not its.tap and job in there:
+                    continue
+            found.append(one)
+        return found
 
     async def _deliveries_have(self, field: str, finished: list[Finished]) -> list[bool]:
         """Return for each finished job whether its delivery exists and has a field."""

@@ -8,6 +8,7 @@
 `queue_worker.py` takes jobs out of a queue; `keys.py` lists the Redis keys.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -298,14 +299,16 @@ class Queues:
                 pipe.zcount(f"{prefix}delayed", "-inf", f"({due}")
                 return any(await pipe.execute())
 
-    async def finished_since(self, since_ms: int, queues: Sequence[str]) -> list[Finished]:
-        """Return the jobs of some queues that ended since a time, by their workers' clocks."""
+    async def finished_since(
+        self, since_ms: int, queues: Sequence[str], until_ms: float = math.inf
+    ) -> list[Finished]:
+        """Return the jobs of some queues that ended in a time, by their workers' clocks."""
         with queue_errors(self.client):
             async with self.client.pipeline(transaction=True) as pipe:
                 for queue in queues:
                     for state in ("completed", "failed"):
                         key = f"{prefix_of(queue)}{state}"
-                        pipe.zrangebyscore(key, since_ms, "+inf", withscores=True)
+                        pipe.zrangebyscore(key, since_ms, until_ms, withscores=True)
                 answers = await pipe.execute()
         names = [queue for queue in queues for _ in range(2)]
         return [

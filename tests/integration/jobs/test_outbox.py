@@ -85,6 +85,26 @@ async def test_every_end_is_delivered_once(
     assert await outbox.sweep() == 0
 
 
+async def test_sweep_asks_about_a_delivery_again_after_some_seconds_only(
+    queues: Queues, outbox: Outbox, hand: Hand, clock: Clock
+) -> None:
+    async def questions() -> int:
+        stats = await queues.client.info("commandstats")
+        return int(stats.get("cmdstat_hexists", {"calls": 0})["calls"])
+
+    await queues.submit(make_order(2))
+    await hand.finish(await hand.take())
+    assert await outbox.sweep() == 1
+    before = await questions()
+    for _ in range(5):
+        assert await outbox.sweep() == 0
+    assert await questions() == before
+    # A crash of Redis may lose a delivery that was just added.
+    await queues.client.delete(*await queues.client.keys(f"{prefix_of(DELIVER)}*"))
+    clock.ahead_s = 6.0
+    assert await outbox.sweep() == 1
+
+
 async def test_orders_that_end_while_the_bot_is_down_are_delivered(
     queues: Queues, outbox: Outbox, hand: Hand, postman: Hand, clock: Clock
 ) -> None:
