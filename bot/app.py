@@ -270,21 +270,19 @@ def _put_together(
     deletion = Deletion(services, ordering, settings.backup_days)
     add_privacy_handlers(application, deletion)
     add_settings_commands(application, settings_commands)
-    history = HistoryParts.create(services, catalogue, invites=settings.try_it_button)
+    notes = AdminNotes(services)
+    history = HistoryParts.create(services, catalogue, notes.tell, invites=settings.try_it_button)
     add_history_handlers(application, history.pages, history.inline)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     by_action = {
         ButtonAction.ALBUM: albums.tap,
-        ButtonAction.MORE: history.taps.more,
+        **history.taps_by_action,
         ButtonAction.FORGET: deletion.tap,
-        ButtonAction.FORM: history.taps.form,
-        ButtonAction.HISTORY: history.pages.tap,
         ButtonAction.SETTINGS: settings_commands.tap,
         ButtonAction.REPORT: ReportTaps(services, ordering).tap,
     }
     add_tap_handlers(application, services.messenger, taps, by_action)
-    notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
     receivers: dict[str, MediaReceiver] = {
         **history.receivers,

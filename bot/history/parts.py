@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from bot.callback_data import ButtonAction
+from bot.gateway.updates import TapHandler
 from bot.history.forms import Forms
 from bot.history.inline import InlineResults
 from bot.history.pages import HistoryPages
 from bot.history.result_taps import ResultTaps
 from bot.movements import Movements
+from bot.orders.look_delivery import TellAdmins
 from bot.orders.media_delivery import MediaReceiver
 from bot.services import Services
 
@@ -30,12 +33,24 @@ class HistoryParts:
     inline: InlineResults
 
     @classmethod
-    def create(cls, services: Services, catalogue: Movements, *, invites: bool) -> Self:
-        """Create them; see `InlineResults` for `invites`."""
-        forms = Forms(services, catalogue)
+    def create(
+        cls, services: Services, catalogue: Movements, tell_admins: TellAdmins, *, invites: bool
+    ) -> Self:
+        """Create them; see `Forms` and `InlineResults` for the arguments."""
+        forms = Forms(services, catalogue, tell_admins)
         taps = ResultTaps(services, forms)
         inline = InlineResults(services, catalogue, invites=invites)
         return cls(forms, taps, HistoryPages(services, taps), inline)
+
+    @property
+    def taps_by_action(self) -> Mapping[ButtonAction, TapHandler]:
+        """What handles the buttons."""
+        return {
+            ButtonAction.MORE: self.taps.more,
+            ButtonAction.FORM: self.taps.form,
+            ButtonAction.AS_FILE: self.taps.form,
+            ButtonAction.HISTORY: self.pages.tap,
+        }
 
     @property
     def receivers(self) -> Mapping[str, MediaReceiver]:

@@ -17,7 +17,6 @@ from jobs.media_tasks import Form
 from jobs.model import CropBox, Value
 from jobs.orders import Result
 from jobs.queues.keys import history_key
-from jobs.store.keys import result_folder
 
 MOST_RESULTS = 50
 KEPT_S = 30 * 86_400
@@ -67,11 +66,6 @@ class HistoryEntry(Value):
     has_sound: bool
     face_box: CropBox | None = None
     file_ids: dict[str, str] = Field(default_factory=dict)
-
-    @property
-    def folder(self) -> str:
-        """The folder of its files in the file store."""
-        return result_folder(self.order_id)
 
     def file_id(self, bot: int, form: Form) -> str | None:
         """Return the file id of one of its forms, or None."""

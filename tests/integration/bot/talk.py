@@ -254,10 +254,8 @@ async def talking(
         taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
         by_action = {
             ButtonAction.ALBUM: albums.tap,
-            ButtonAction.MORE: history.taps.more,
+            **history.taps_by_action,
             ButtonAction.FORGET: deletion.tap,
-            ButtonAction.FORM: history.taps.form,
-            ButtonAction.HISTORY: history.pages.tap,
             ButtonAction.SETTINGS: settings.tap,
         }
         add_tap_handlers(application, services.messenger, taps, by_action)

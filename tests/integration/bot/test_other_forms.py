@@ -92,6 +92,28 @@ async def test_each_form_arrives_with_the_label(talk: Talk) -> None:
     # The photo is 160 px wide, the video 96.
     assert task.face_box == FACE.box.scaled(96 / 160)
     await check_transcript(talk.desk, "other_forms")
+    (entry,) = (await talk.parts.services.history.read(ALICE)).entries
+
+    async def are_noted() -> bool:
+        card = await talk.parts.services.order_cards.read(entry.order_id)
+        return card is not None and len(card.files) == 6  # four forms, two labels
+
+    await until(are_noted)
+    await talk.tap("Delete", video)
+    await until(lambda: _has_no_label(talk))
+
+
+async def _has_no_label(talk: Talk) -> bool:
+    return not any(LABEL in text_of(one) or "sticker" in one for one in await talk.said())
+
+
+async def test_button_of_an_earlier_version_sends_a_file(talk: Talk) -> None:
+    video = await delivered(talk)
+    draft = await talk.draft_of(video["reply_to_message"])
+    answer = await talk.tap_data(tap_of(ButtonAction.AS_FILE, draft))
+    assert answer["text"] == "It is on its way."
+    file = await came(talk, "document")
+    assert file["document"]["file_name"] == "animato-smile.mp4"
 
 
 async def test_form_that_telegram_knows_needs_no_worker(talk: Talk) -> None:
