@@ -18,11 +18,11 @@ from bot.conversation.draft_text import (
 )
 from bot.conversation.media_handler import MediaHandler
 from bot.conversation.more_taps import MoreTaps
-from bot.conversation.permissions import (
+from bot.conversation.tap_permissions import (
     DRAFT_GONE,
     OLD_KEYBOARD,
     ONLY_ON_NEWEST_KEYBOARD,
-    Permissions,
+    TapPermissions,
     is_of_chat,
 )
 from bot.drafts.draft import Draft
@@ -65,7 +65,7 @@ class Taps:
         self._ordering = ordering
         self._follow_up_orders = follow_up_orders
         self._draft_cards = draft_cards
-        self._permissions = Permissions(services)
+        self._permissions = TapPermissions(services)
         more = MoreTaps(services, media_handler, follow_up_orders, draft_cards)
         self._handlers: dict[ButtonAction, DraftTapHandler] = {
             **more.handlers,

@@ -23,7 +23,7 @@ from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.sent_messages import SentMessages
 from bot.gateway.updates import MediaFile
 from bot.groups.group_settings import GroupSettingsStore
-from bot.history.parts import HistoryParts
+from bot.history.handlers import HistoryHandlers
 from bot.history.store import HistoryStore
 from bot.languages import Languages
 from bot.limits import Limits
@@ -103,7 +103,7 @@ class BotParts:
     admins: SeenNotes
     metrics: RecordedMetrics
     receivers: dict[str, MediaReceiver]
-    history: HistoryParts
+    history: HistoryHandlers
 
     @property
     def drafts(self) -> DraftStore:
@@ -189,7 +189,7 @@ async def bot_parts(
         follow_up_orders = FollowUpOrders(services, ordering, status_cards)
         shown, admins = ShownDrafts(), SeenNotes()
         look_delivery = LookDelivery(services, ordering, shown, admins)
-        history = HistoryParts.create(services, CATALOGUE, admins, invites=True)
+        history = HistoryHandlers.create(services, CATALOGUE, admins, invites=True)
         receivers: dict[str, MediaReceiver] = {**history.receivers}
         media_delivery = MediaDelivery(services, receivers, admins)
         others = deliverers(look_delivery, media_delivery, history.forms.deliver)

@@ -172,7 +172,7 @@ async def test_owners_desk_reads_like_this(served_bot: ServedBot) -> None:
         await served_bot.shows("Your movements:", ADMIN)
         await served_bot.says("/broadcast Hello everybody!", ADMIN)
         await served_bot.shows("Broadcasts are off.", ADMIN)
-    await check_transcript(served_bot.desk, "owners_desk", ADMIN)
+    await check_transcript(served_bot.desk, "admin_commands", ADMIN)
 
 
 async def test_longest_clips_that_the_settings_allow_are_used_in_part(

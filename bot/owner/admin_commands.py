@@ -8,23 +8,24 @@ from bot.gateway.updates import IncomingTap
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
+from bot.owner.buttons import OwnerAction, owner_action_of
 from bot.owner.claim import CLAIM_LINK, Claims
-from bot.owner.desk import UNDER_PREVIEW, OwnerDesk
 from bot.owner.jobs import Jobs
 from bot.owner.overview import overview_of
-from bot.owner.status import OwnerAction, owner_action_of, status_content
+from bot.owner.private_commands import UNDER_PREVIEW, PrivateAdminCommands
+from bot.owner.status_text import status_content
 from bot.people import Role
 from bot.services import Services
 
 
-class OwnerCommands:
+class AdminCommands:
     """Answers admins.
 
     Args:
         ordering: cancels orders.
         follow_up_orders: retries orders.
         commands_shown: makes Telegram show an admin's commands in a chat.
-        desk: answers the other commands.
+        private_commands: answers the other commands.
     """
 
     def __init__(
@@ -33,9 +34,9 @@ class OwnerCommands:
         ordering: Ordering,
         follow_up_orders: FollowUpOrders,
         commands_shown: Callable[[int], Awaitable[None]],
-        desk: OwnerDesk,
+        private_commands: PrivateAdminCommands,
     ) -> None:
-        self.desk = desk
+        self.private_commands = private_commands
         self._services = services
         self._commands_shown = commands_shown
         self._jobs = Jobs(services, ordering, follow_up_orders)
@@ -85,8 +86,8 @@ class OwnerCommands:
             await messenger.answer(tap.query_id, self._services.texts("This button is too old."))
             return
         action, about = found
-        if action in self.desk.actions:
-            answer, content = await self.desk.actions[action](about)
+        if action in self.private_commands.actions:
+            answer, content = await self.private_commands.actions[action](about)
         else:
             answer, content = await self._do(action, about, tap.person_id)
         await messenger.answer(tap.query_id, answer)
