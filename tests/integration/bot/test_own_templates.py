@@ -158,7 +158,7 @@ async def test_movements_are_hidden_shown_and_removed(served_bot: ServedBot) -> 
     assert await files(served_bot) == []
 
 
-async def test_owners_desk_reads_like_this(served_bot: ServedBot) -> None:
+async def test_admin_commands_read_like_this(served_bot: ServedBot) -> None:
     async with served_bot.working():
         await served_bot.says("/limits day 50", ADMIN)
         await served_bot.shows("day = 50:", ADMIN)
