@@ -18,7 +18,9 @@ from jobs.wish import Wish
 class ResultGone(UserError):
     """The file of a video is not stored any more."""
 
-    sentence = "The file of this video is not stored any more: order it again."
+    sentence = (
+        "The file of this video is not stored any more. Send the photo again to make a new one."
+    )
 
 
 async def fetch_result(

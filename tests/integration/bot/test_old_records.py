@@ -148,5 +148,5 @@ async def test_file_that_was_asked_for_before_an_update_arrives(
     # Delivered before there was a history.
     await parts.services.history.remove(draft.person_id, order_id)
     await hand_in(queues, asked("78"))
-    await desk.sees("The file of this video is not stored any more: order it again.")
+    await desk.sees("The file of this video is not stored any more. Send the photo again")
     assert len(await files()) == 1

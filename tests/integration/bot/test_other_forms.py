@@ -18,7 +18,7 @@ from tests.integration.bot.media_maker import made_media
 from tests.integration.bot.parts import FACE, hurry
 from tests.integration.bot.running import BOT, until
 from tests.integration.bot.talk import Message, Talk, labels, tap_of, text_of
-from tests.integration.bot.test_history import entry_of
+from tests.integration.bot.test_history import entry_of, turned
 from tests.integration.bot.test_taps import ordered
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY
@@ -153,8 +153,20 @@ async def test_form_of_a_result_that_is_gone_says_so(talk: Talk) -> None:
     video = await delivered(talk)
     (entry,) = (await talk.parts.services.history.read(ALICE)).entries
     await talk.parts.services.store.delete([entry.key])
-    assert "not stored any more" in await asked(talk, video, "GIF file")
+    gone = "The file of this video is not stored any more. Send the photo again to make a new one."
+    assert await asked(talk, video, "GIF file") == gone
+    assert (await talk.tap("As file", video))["text"] == gone
     assert talk.worker.media_jobs == []
+    await talk.desk.say("/history")
+    history = await talk.shows("Your last videos")
+    one = await turned(talk, history, "1", "😊 Smile, ")
+    forms = await turned(talk, one, "Other forms", "😊 Smile, ")
+    assert (await talk.tap("GIF file", forms))["text"] == gone
+    # Telegram still has the video itself.
+    back = await turned(talk, forms, "Back", "😊 Smile, ")
+    assert (await talk.tap("As file", back))["text"] == gone
+    await talk.tap("Send again", back)
+    await talk.videos(count=2)
 
 
 async def test_form_whose_file_was_deleted_before_it_was_sent_says_so(talk: Talk) -> None:
