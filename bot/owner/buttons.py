@@ -27,6 +27,7 @@ class OwnerAction(StrEnum):
     HIDE = "hide"  # likewise
     ASK_TO_REMOVE = "ask"  # likewise
     REMOVE = "remove"  # that movement
+    UNBLOCK = "unblock"  # the photo whose hash begins so
 
 
 def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:
