@@ -41,8 +41,7 @@ from bot.groups.group_choices import settings_of_group
 from bot.groups.group_settings import GroupSettingsStore
 from bot.groups.groups import Groups
 from bot.groups.handlers import add_chat_handlers, add_flood_guard, add_group_handlers
-from bot.history.handlers import add_history_handlers
-from bot.history.parts import HistoryParts
+from bot.history.handlers import HistoryHandlers, add_history_handlers
 from bot.history.store import HistoryStore
 from bot.languages import Languages, add_language_handler
 from bot.limits import Limits
@@ -59,15 +58,15 @@ from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering
 from bot.orders.status_cards import StatusCards
 from bot.owner.access import Guard
+from bot.owner.admin_commands import AdminCommands
 from bot.owner.admin_notes import AdminNotes, ErrorReporter
 from bot.owner.alerts import CHECK_EVERY_S, Alerts
 from bot.owner.broadcasts import Broadcasts
 from bot.owner.claim import Claims, claim_text, first_link
-from bot.owner.commands import OwnerCommands
-from bot.owner.desk import OwnerDesk
 from bot.owner.handlers import add_guard, add_news_handlers, add_owner_handlers
 from bot.owner.limit_commands import LimitCommands
 from bot.owner.own_templates import OwnTemplates
+from bot.owner.private_commands import PrivateAdminCommands
 from bot.owner.report_taps import ReportTaps
 from bot.people import People
 from bot.periodic_tasks import run_in_background, run_periodically
@@ -265,11 +264,11 @@ def _put_together(
     broadcasts = Broadcasts(services, is_on=settings.broadcast)
     own_templates = OwnTemplates(services, catalogue, file_bytes)
     limit_commands = LimitCommands(services, settings.clip_max_s)
-    desk = OwnerDesk(services, limit_commands, broadcasts, own_templates)
-    owner_commands = OwnerCommands(
-        services, ordering, follow_up_orders, command_lists.write_for, desk
+    private_commands = PrivateAdminCommands(services, limit_commands, broadcasts, own_templates)
+    admin_commands = AdminCommands(
+        services, ordering, follow_up_orders, command_lists.write_for, private_commands
     )
-    add_owner_handlers(application, owner_commands)
+    add_owner_handlers(application, admin_commands)
     add_news_handlers(application, services)
     add_chat_handlers(
         application,
@@ -281,25 +280,25 @@ def _put_together(
     deletion = Deletion(services, ordering, settings.backup_days)
     add_privacy_handlers(application, deletion)
     add_settings_commands(application, settings_commands)
-    history = HistoryParts.create(services, catalogue, invites=settings.try_it_button)
-    add_history_handlers(application, history.pages, history.inline)
+    notes = AdminNotes(services)
+    history = HistoryHandlers.create(
+        services, catalogue, notes.tell, invites=settings.try_it_button
+    )
+    add_history_handlers(application, history)
     add_conversation_handlers(application, media_handler, albums, commands)
     taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     by_action = {
         ButtonAction.ALBUM: albums.tap,
-        ButtonAction.MORE: history.taps.more,
+        **history.taps_by_action,
         ButtonAction.FORGET: deletion.tap,
-        ButtonAction.FORM: history.taps.form,
-        ButtonAction.HISTORY: history.pages.tap,
         ButtonAction.SETTINGS: settings_commands.tap,
         ButtonAction.REPORT: ReportTaps(services, ordering).tap,
     }
     add_tap_handlers(application, services.messenger, taps, by_action)
-    notes = AdminNotes(services)
     look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
     receivers: dict[str, MediaReceiver] = {
         **history.receivers,
-        "chart": desk.receive_chart,
+        "chart": private_commands.receive_chart,
         "template": own_templates.receive,
     }
     media_delivery = MediaDelivery(services, receivers, notes.tell)

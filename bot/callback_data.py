@@ -35,7 +35,7 @@ class ButtonAction(StrEnum):
     AGAIN = "m"  # another movement for the same photo; `face`: another face of it
     BEST_FRAME = "b"  # again, from another best frame of the clip
     STRENGTH = "h"  # OPTION, under results of earlier versions
-    AS_FILE = "d"  # the video as an untouched file
+    AS_FILE = "d"  # FORM as a file, under results of earlier versions
     DELETE = "z"  # delete the result, and the files that it was made from
     RETRY = "r"  # try a failed order again
     MORE = "q"  # show more choices for a draft or a result

@@ -8,7 +8,7 @@ from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_text import paused_text
 from bot.conversation.media_handler import LONG_CLIP, ServiceTerms
 from bot.drafts.draft_store import DRAFT_KEPT_S
-from bot.gateway.command_lists import owner_commands
+from bot.gateway.command_lists import admin_commands
 from bot.gateway.inbox import ASIDE_S
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import IncomingMessage
@@ -153,7 +153,7 @@ class Commands:
             voice=VOICE_MAX_S,
         )
         if await self._services.people.role(incoming.person_id) is Role.ADMIN:
-            lines = [f"/{name}: {description}" for name, description in owner_commands(_)]
+            lines = [f"/{name}: {description}" for name, description in admin_commands(_)]
             text = "\n".join((text, "", _("For admins:"), *lines))
         await self._say(incoming, text)
 

@@ -17,15 +17,13 @@ from bot.gateway.messenger import Messenger
 from bot.gateway.update_processor import allow_early_release
 from bot.gateway.updates import (
     IncomingMessage,
-    IncomingTap,
-    TapAnswer,
+    TapHandler,
     incoming_message,
     incoming_tap,
     media_of,
 )
 
 Command: TypeAlias = Callable[[IncomingMessage], Awaitable[None]]
-Tap: TypeAlias = Callable[[IncomingTap], Awaitable[TapAnswer]]
 
 
 def add_conversation_handlers(
@@ -69,7 +67,7 @@ def add_tap_handlers(
     application: AnyApplication,
     messenger: Messenger,
     taps: Taps,
-    by_action: Mapping[ButtonAction, Tap],
+    by_action: Mapping[ButtonAction, TapHandler],
 ) -> None:
     """Register the handlers of buttons, in private chats and in groups.
 
@@ -81,7 +79,7 @@ def add_tap_handlers(
     """
 
     def handler(
-        tap: Tap, action: ButtonAction | None = None
+        tap: TapHandler, action: ButtonAction | None = None
     ) -> CallbackQueryHandler[Context, None]:
         async def handle(update: Update, _context: Context) -> None:
             query = update.callback_query

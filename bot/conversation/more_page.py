@@ -15,8 +15,6 @@ from bot.orders.variations import variations
 from bot.texts import Texts
 from jobs.queues.waiting import TimeRange
 
-PAGE = "page"  # an argument of OPTION
-
 
 def draft_page(
     draft: Draft, choice: Choice, offer: Offer, times: Mapping[str, TimeRange | None], _: Texts

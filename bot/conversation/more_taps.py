@@ -9,7 +9,6 @@ from bot.callback_data import ButtonAction
 from bot.conversation.draft_cards import DraftCards
 from bot.conversation.draft_tap import DraftTap, DraftTapHandler, order_answer
 from bot.conversation.media_handler import MediaHandler
-from bot.conversation.more_page import PAGE
 from bot.gateway.updates import TapAnswer
 from bot.orders.follow_up_orders import FollowUpOrders, as_ordered
 from bot.orders.variations import is_new_look, varied
@@ -49,7 +48,5 @@ class MoreTaps:
             return order_answer(draft, placed, self._draft_cards, self._services.texts)
         if changed is not None:
             await self._services.drafts.update(draft, choices=changed)
-        elif argument != PAGE:
-            return TapAnswer()
         show = partial(self._draft_cards.show_more, draft.draft_id)
         return TapAnswer(then=show, only_shows=True)

@@ -18,11 +18,11 @@ from bot.conversation.draft_text import (
 )
 from bot.conversation.media_handler import MediaHandler
 from bot.conversation.more_taps import MoreTaps
-from bot.conversation.permissions import (
+from bot.conversation.tap_permissions import (
     DRAFT_GONE,
     OLD_KEYBOARD,
     ONLY_ON_NEWEST_KEYBOARD,
-    Permissions,
+    TapPermissions,
     is_of_chat,
 )
 from bot.drafts.draft import Draft
@@ -34,7 +34,7 @@ from bot.orders.card_text import cancel_text
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.offers import NoEngine
 from bot.orders.ordering import Ordering, PlacedOrder
-from bot.orders.result_files import ResultFiles
+from bot.orders.result_files import delete_result_and_draft
 from bot.services import Services
 from jobs.engines import current_name
 from jobs.errors import UserError
@@ -65,8 +65,7 @@ class Taps:
         self._ordering = ordering
         self._follow_up_orders = follow_up_orders
         self._draft_cards = draft_cards
-        self._files = ResultFiles(services)
-        self._permissions = Permissions(services)
+        self._permissions = TapPermissions(services)
         more = MoreTaps(services, media_handler, follow_up_orders, draft_cards)
         self._handlers: dict[ButtonAction, DraftTapHandler] = {
             **more.handlers,
@@ -83,7 +82,6 @@ class Taps:
             ButtonAction.CANCEL: self._cancel,
             ButtonAction.AGAIN: self._again,
             ButtonAction.BEST_FRAME: self._another_frame,
-            ButtonAction.AS_FILE: self._as_file,
             ButtonAction.DELETE: self._delete,
             ButtonAction.RETRY: self._retry,
         }
@@ -318,15 +316,11 @@ class Taps:
         delete = self._services.messenger.delete
         return TapAnswer(then=partial(delete, draft.chat_id, tap.incoming.message_id))
 
-    async def _as_file(self, tap: DraftTap) -> TapAnswer:
-        await self._files.request(tap.draft, tap.button.number, tap.incoming.query_id)
-        return TapAnswer(self._services.texts("The file is on its way."))
-
     async def _delete(self, tap: DraftTap) -> TapAnswer:
         incoming, _ = tap.incoming, self._services.texts
         card = await self._services.order_cards.read(tap.draft.order_id_of(tap.button.number))
         messages = (incoming.message_id, *(card.files if card else ()))
-        if await self._files.delete(tap.draft, tap.button.number):
+        if await delete_result_and_draft(self._services, tap.draft, tap.button.number):
             text = _("Deleted: the video here, and its files on the server.")
         else:
             text = _(

@@ -62,7 +62,7 @@ class CommandLists:
         commands: Commands = ()
         with speaking(await self._languages.of(person_id, person_id)):
             if person_id in await self._people.admins():
-                commands = (*private_commands(self._texts), *owner_commands(self._texts))
+                commands = (*private_commands(self._texts), *admin_commands(self._texts))
             elif (await self._people.person(person_id)).language is not None:
                 commands = private_commands(self._texts)
         await self._write(commands, BotCommandScopeChat(person_id))
@@ -132,7 +132,7 @@ def group_admin_commands(_: Texts) -> Commands:
     )
 
 
-def owner_commands(_: Texts) -> Commands:
+def admin_commands(_: Texts) -> Commands:
     """For admins, in private, besides everybody's."""
     return (
         ("status", _("Service status")),

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from pydantic import Field
 from telegram import (
@@ -181,6 +182,9 @@ class TapAnswer:
     is_alert: bool = False
     then: Callable[[], Awaitable[object]] | None = None
     only_shows: bool = False
+
+
+TapHandler: TypeAlias = Callable[[IncomingTap], Awaitable[TapAnswer]]
 
 
 def incoming_message(message: Message) -> IncomingMessage:

@@ -6,7 +6,8 @@
 
 A file id that Telegram has lost is forgotten, and the file is uploaded or made again, as long as
 the result is stored. Video notes and stickers have no caption: a text below says how they were
-made.
+made. What arrives in the chat of the order is noted on its card: "Delete" under the result removes
+it, too.
 """
 
 import logging
@@ -17,19 +18,23 @@ from tempfile import TemporaryDirectory
 from telegram.error import Forbidden
 
 from bot.error_text import error_text
-from bot.gateway.messenger import ChatTarget, MessageContent
+from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent
 from bot.gateway.outgoing import NO_CAPTION, OutgoingVideo, SentVideo
 from bot.history.store import HistoryEntry, cached_as
 from bot.movements import Movements
 from bot.orders.card_text import result_caption
+from bot.orders.look_delivery import TellAdmins
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import request_media
 from bot.orders.result_files import ResultGone, fetch_thumbnail
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.services import Services
+from bot.texts import msgid
 from jobs.errors import AnimatoError, UnknownTemplate, UserError
 from jobs.media_jobs import MediaJob
 from jobs.media_tasks import Form, MakeForm
+from jobs.metrics.order_metrics import DeliveryOutcome
+from jobs.queues.assignment import Later
 from jobs.queues.delivery_records import NextStep
 from jobs.queues.keys import HISTORY
 from jobs.queues.outbox import DeliveryJob, Resend, hand_in
@@ -81,11 +86,17 @@ class _Sending:
 
 
 class Forms:
-    """Sends results again."""
+    """Sends results again.
 
-    def __init__(self, services: Services, catalogue: Movements) -> None:
+    Args:
+        catalogue: the movements.
+        tell_admins: writes to the admins.
+    """
+
+    def __init__(self, services: Services, catalogue: Movements, tell_admins: TellAdmins) -> None:
         self._services = services
         self._catalogue = catalogue
+        self._tell_admins = tell_admins
         self._sender = DeliverySender(services)
 
     async def send(self, entry: HistoryEntry, resend: Resend, tap: str) -> None:
@@ -118,13 +129,15 @@ class Forms:
 
     async def deliver(self, delivery: DeliveryJob) -> None:
         """Send what is known, or stored; see `Delivery.work` for the errors."""
-        resend = delivery.resend
+        resend = delivery.resend or await self._resend_of_card(delivery.job_id)
         if resend is None:
             return
         history = await self._services.history.read(resend.person)
         entry = history.find(resend.draft, resend.number)
-        if entry is None:
-            return  # deleted meanwhile
+        if entry is None:  # deleted meanwhile, or delivered before there was a history
+            if delivery.resend is None:
+                await self._say(delivery.delivery_id, resend, ResultGone())
+            return
         sending = _Sending(delivery.delivery_id, resend, entry)
         file_id = entry.file_id(self._bot, resend.form)
         try:
@@ -135,7 +148,7 @@ class Forms:
             else:
                 await self._request(entry, resend, delivery.tap)
         except UserError as error:
-            await self._say(sending, error)
+            await self._say(delivery.delivery_id, resend, error)
 
     async def receive(self, outcome: MediaOutcome) -> None:
         """Send what a worker has made, or say why that was impossible."""
@@ -148,7 +161,8 @@ class Forms:
         made = outcome.result
         if made is None:
             error = outcome.error or ResultGone()
-            await self._say(sending, ResultGone() if isinstance(error, FileGone) else error)
+            told = ResultGone() if isinstance(error, FileGone) else error
+            await self._say(outcome.delivery_id, resend, told)
             return
         with TemporaryDirectory(prefix="animato-") as folder:
             paths = []
@@ -158,7 +172,7 @@ class Forms:
                     await self._services.store.fetch(made.key_of(name), paths[-1])
                 except FileGone:
                     # Nothing is said if it was delivered before.
-                    await self._say(sending, ResultGone())
+                    await self._say(outcome.delivery_id, resend, ResultGone())
                     return
             video = OutgoingVideo(
                 media=paths[0],
@@ -174,13 +188,28 @@ class Forms:
             try:
                 await self._send(sending, video)
             except FormRefused as error:
-                await self._say(sending, error)
+                await self._say(outcome.delivery_id, resend, error)
 
     # --- inside -----------------------------------------------------------------------------------
 
     @property
     def _bot(self) -> int:
         return self._services.messenger.bot.id
+
+    async def _resend_of_card(self, order_id: str) -> Resend | None:
+        """Return what a tap on "As file" asked for before there was `DeliveryJob.resend`."""
+        card = await self._services.order_cards.read(order_id)
+        if card is None:
+            return None
+        return Resend(
+            person=card.person_id,
+            draft=card.draft_id,
+            number=card.number,
+            form=Form.FILE,
+            chat=card.chat_id,
+            thread_id=card.thread_id,
+            reply_to=card.reply_to,
+        )
 
     async def _request(self, entry: HistoryEntry, resend: Resend, tap: str) -> None:
         """Have a worker make a form."""
@@ -247,9 +276,10 @@ class Forms:
             FormRefused: the chat refuses it.
         """
         services, entry, form = self._services, sending.entry, sending.resend.form
-        caption = self._caption(entry)
+        caption = caption_of(entry, services)
         step, record = await self._sender.begin(sending.delivery_id)
         if step is NextStep.GIVE_UP:
+            await self._give_up(sending)
             return True
         sent = SentVideo(record.message_id or 0)
         name = cached_as(self._bot, form)
@@ -268,30 +298,62 @@ class Forms:
                     raise refused.error from refused
                 if refused.is_unsigned:
                     raise FormUnsigned from refused
-                log.warning("%s: its chat refuses it as %s: %s", entry.order_id, form, refused)
+                await self._note_refusal(sending, refused)
                 raise (FormTooLarge if refused.is_too_large else FormRefused) from refused
             if sent.file_id is not None and sent.is_document is (form in (Form.FILE, Form.GIF)):
                 await services.history.cache(sending.resend.person, entry, name, sent.file_id)
+        label = None
         if form in NO_CAPTION:
-            target = ChatTarget(sending.resend.chat, sending.resend.thread_id, sent.message_id)
-            await self._send_text(f"{sending.delivery_id}-label", target, caption)
+            target = replace(sending.target, reply_to=sent.message_id)
+            label = await self._send_text(f"{sending.delivery_id}-label", target, caption)
+        card = await services.order_cards.read(entry.order_id)
+        if card is not None and card.chat_id == sending.resend.chat:
+            messages = [one for one in (sent.message_id, label) if one]
+            await services.order_cards.note_files(entry.order_id, messages)
         return True
 
-    async def _say(self, sending: _Sending, error: AnimatoError) -> None:
-        text = error_text(error, self._services.texts)
-        await self._send_text(sending.delivery_id, sending.target, text)
+    async def _give_up(self, sending: _Sending) -> None:
+        """Say that it is unknown whether a result has arrived."""
+        _ = self._services.texts
+        text = _(
+            "{title}: Telegram did not confirm that it arrived. If you do not see it, tap the "
+            "button again.",
+            title=sending.entry.title,
+        )
+        content = MessageContent(text)
+        try:
+            await self._services.messenger.send(sending.target, content, droppable=True)
+        except ChatBusy as busy:
+            raise Later(busy.wait_s) from busy
+        self._services.metrics.count_delivery(DeliveryOutcome.GIVEN_UP)
+        note = msgid("It is unknown whether {order} was sent.")
+        await self._tell_admins(note, order=sending.entry.order_id)
 
-    async def _send_text(self, delivery_id: str, target: ChatTarget, text: str) -> None:
+    async def _note_refusal(self, sending: _Sending, refused: Refused) -> None:
+        """Count a refusal; tell the admins unless a person may have chosen to refuse the form."""
+        order, form = sending.entry.order_id, sending.resend.form
+        log.warning("%s: its chat refuses it as %s: %s", order, form, refused)
+        outcome = DeliveryOutcome.GIVEN_UP if refused.is_too_large else DeliveryOutcome.GONE
+        self._services.metrics.count_delivery(outcome)
+        if form in _STORED:
+            note = msgid("{order} could not be sent: {error}")
+            await self._tell_admins(note, order=order, error=refused)
+
+    async def _say(self, delivery_id: str, resend: Resend, error: AnimatoError) -> None:
+        target = ChatTarget(resend.chat, resend.thread_id, resend.reply_to)
+        await self._send_text(delivery_id, target, error_text(error, self._services.texts))
+
+    async def _send_text(self, delivery_id: str, target: ChatTarget, text: str) -> int | None:
+        """Send a text once; return its message, or None if that is not known."""
         step, record = await self._sender.begin(delivery_id)
-        if step in (NextStep.SEND, NextStep.SEND_AGAIN):
-            message = OutgoingMessage(MessageContent(text))
-            try:
-                await self._sender.send(delivery_id, record, target, message)
-            except Refused as refused:
-                raise refused.error from refused
-
-    def _caption(self, entry: HistoryEntry) -> str:
-        return caption_of(entry, self._services)
+        if step not in (NextStep.SEND, NextStep.SEND_AGAIN):
+            return record.message_id
+        message = OutgoingMessage(MessageContent(text))
+        try:
+            sent = await self._sender.send(delivery_id, record, target, message)
+        except Refused as refused:
+            raise refused.error from refused
+        return sent.message_id
 
 
 def caption_of(entry: HistoryEntry, services: Services) -> str:

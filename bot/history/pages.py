@@ -21,6 +21,7 @@ from bot.history.result_taps import ResultTaps
 from bot.history.store import HistoryEntry
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import NobodyServes, request_media
+from bot.orders.result_files import delete_result
 from bot.orders.result_keyboard import form_rows
 from bot.services import Services
 from bot.texts import Texts
@@ -237,15 +238,16 @@ class HistoryPages:
         await self._services.messenger.edit(incoming.chat_id, card, content)
 
     async def _delete(self, incoming: IncomingTap, button: ButtonData, entry: HistoryEntry) -> None:
-        """Delete a result: its entry, its files, and its message if Telegram still allows it."""
+        """Delete a result: its entry, its files, and its messages if Telegram still allows it."""
         services = self._services
-        await services.store.delete(
-            [file.key async for file in services.store.listing(entry.folder)]
-        )
-        await services.history.remove(incoming.person_id, entry.order_id)
-        if entry.message_id is not None:
+        await delete_result(services, incoming.person_id, entry.order_id)
+        messages = [] if entry.message_id is None else [(entry.chat, entry.message_id)]
+        card = await services.order_cards.read(entry.order_id)
+        if card is not None:
+            messages += [(card.chat_id, message_id) for message_id in card.files]
+        for chat_id, message_id in messages:
             try:
-                await services.messenger.delete(entry.chat, entry.message_id)
+                await services.messenger.delete(chat_id, message_id)
             except (BadRequest, Forbidden) as error:
                 log.info("a message stays: %s", error)
         await self._turn(incoming, ButtonData(button.action, "", 0, button.argument))

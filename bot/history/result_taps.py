@@ -1,8 +1,9 @@
 """The buttons "More" and "Other forms" under a result, and those of the forms."""
 
+from dataclasses import replace
 from functools import partial
 
-from bot.callback_data import ButtonData
+from bot.callback_data import ButtonAction, ButtonData
 from bot.drafts.draft import Draft
 from bot.error_text import error_text
 from bot.gateway.messenger import Keyboard
@@ -52,6 +53,8 @@ class ResultTaps:
     async def form(self, incoming: IncomingTap) -> TapAnswer:
         """Send a result in the form of the button."""
         button = ButtonData.decode(incoming.data)
+        if button is not None and button.action is ButtonAction.AS_FILE:
+            button = replace(button, argument=Form.FILE)
         if button is None or button.argument not in set(Form):
             return self._refuse(_TOO_OLD)
         owner, entry = await self._entry_of(incoming, button)

@@ -18,7 +18,6 @@ from jobs.media_tasks import Form
 from jobs.model import CropBox, Value
 from jobs.orders import Result
 from jobs.queues.keys import history_key
-from jobs.store.keys import result_folder
 from jobs.wish import Wish
 
 MOST_RESULTS = 50
@@ -81,11 +80,6 @@ class HistoryEntry(Value):
     def origin(self) -> Origin:
         """How it was made, for its Content Credentials."""
         return Origin(self.engine, self.label, self.source_type)
-
-    @property
-    def folder(self) -> str:
-        """The folder of its files in the file store."""
-        return result_folder(self.order_id)
 
     def file_id(self, bot: int, form: Form) -> str | None:
         """Return the file id of one of its forms, or None."""

@@ -53,6 +53,11 @@ class BlockedPhotos:
         with queue_errors(self._url):
             await self._redis.srem(BLOCKED_PHOTOS, digest)
 
+    async def digests(self) -> list[str]:
+        """Return the hashes of the blocked photos."""
+        with queue_errors(self._url):
+            return sorted(map(str, await self._redis.smembers(BLOCKED_PHOTOS)))
+
     async def digest_of(self, key: str) -> str:
         """Return a photo's hash; empty if the photo is not stored any more."""
         try:

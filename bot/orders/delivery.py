@@ -2,9 +2,8 @@
 
     queue `deliver` -> Delivery.work -> of `intake`, `look`: bot/orders/look_delivery.py
                                      -> of `media`: bot/orders/media_delivery.py
-                                     -> of `history`: bot/history/forms.py
+                                     -> a result once more: bot/history/forms.py
                                      -> of an order: send (bot/orders/sending.py), end the card
-                                     -> a tap on "As file": send
 
 A video may arrive twice if the bot dies, or Telegram does not answer, between sending and receipt
 (`jobs/queues/delivery_records.py`). A delivery to a busy chat is given back to the queue, so that
@@ -13,16 +12,13 @@ it delays no other.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.drafts.draft import Draft
-from bot.error_text import error_text
-from bot.gateway.messenger import DONE_EMOJI, ChatBusy, MessageContent
+from bot.gateway.messenger import DONE_EMOJI, MessageContent
 from bot.gateway.outgoing import SentVideo
 from bot.orders.card_text import (
     cancelled_message,
@@ -36,7 +32,7 @@ from bot.orders.forgotten import delete_late, is_forgotten
 from bot.orders.look_delivery import LookDelivery, TellAdmins
 from bot.orders.media_delivery import MediaDelivery
 from bot.orders.order_cards import FinalMessage, OrderCard
-from bot.orders.result_files import ResultFiles, ResultGone, fetch_thumbnail, video_of
+from bot.orders.result_files import fetch_thumbnail, video_of
 from bot.orders.result_keyboard import ResultButtons, ResultPage
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.orders.status_cards import StatusCards
@@ -45,7 +41,6 @@ from bot.statistics import CANCELLED, DONE, FAILED, UNUSABLE, Ended
 from bot.texts import msgid, speaking
 from jobs.connection import queue_errors
 from jobs.errors import AnimatoError, UserError
-from jobs.media_tasks import Form
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, OrderState
 from jobs.queues.assignment import Assignment, Later
@@ -95,10 +90,9 @@ class Delivery:
         self._others = others
         self._tell_admins = tell_admins
         self._sender = DeliverySender(services)
-        self._files = ResultFiles(services)
 
     async def work(self, assignment: Assignment) -> None:
-        """Deliver one outcome, or one file.
+        """Deliver one outcome, or a result once more.
 
         Raises:
             Later: the chat is busy, or an earlier message may still arrive.
@@ -110,9 +104,10 @@ class Delivery:
             if await is_forgotten(self._services, delivery.job_id):
                 await delete_late(self._services, delivery)
                 return
-            own = self._deliver_file if delivery.tap else self._deliver
             with speaking(await self._language_of(delivery)):
-                await self._others.get(delivery.queue, own)(delivery)
+                # Before `resend`, a tap on "As file" named the queue of the order.
+                queue = HISTORY if delivery.tap else delivery.queue
+                await self._others.get(queue, self._deliver)(delivery)
         except (Forbidden, BadRequest) as error:
             # A message other than the result; refused results are handled where they are sent.
             log.warning("%s: its chat refuses: %s", delivery.job_id, error)
@@ -165,45 +160,6 @@ class Delivery:
         kept = status.video().keys if status.state is OrderState.DONE else ()
         with queue_errors(services.queues.url):
             await services.retention.record_delivery(card.order_id, services.clock(), *kept)
-
-    async def _deliver_file(self, delivery: DeliveryJob) -> None:
-        """Send a result as a file, or a message why that is impossible."""
-        services, _ = self._services, self._services.texts
-        step, record = await self._sender.begin(delivery.delivery_id)
-        card = await services.order_cards.read(delivery.job_id)
-        if card is None:
-            return
-        if step is NextStep.FINISH:
-            if record.message_id is not None:
-                await services.order_cards.note_file(card.order_id, record.message_id)
-            return
-        if step is NextStep.GIVE_UP:
-            text = _(
-                "{title}: Telegram did not confirm that the file arrived. If you do not see it, "
-                "tap As file again.",
-                title=card.title,
-            )
-            try:
-                await services.messenger.send(card.target, MessageContent(text), droppable=True)
-            except ChatBusy as busy:
-                raise Later(busy.wait_s) from busy
-            await self._give_up(card)
-            return
-        with TemporaryDirectory(prefix="animato-") as folder:
-            try:
-                result, video = await self._files.fetch(card, Path(folder))
-                content = MessageContent(caption(card, result, _))
-                message = OutgoingMessage(content, replace(video, form=Form.FILE))
-            except ResultGone as gone:
-                message = OutgoingMessage(MessageContent(error_text(gone, _)))
-            try:
-                sent = await self._sender.send(delivery.delivery_id, record, card.target, message)
-                await services.order_cards.note_file(card.order_id, sent.message_id)
-            except Refused as refused:
-                refusal = OutgoingMessage(MessageContent(refused_message(card, refused, _).text))
-                with suppress(Refused):
-                    await self._sender.send(delivery.delivery_id, record, card.target, refusal)
-                await self._note_refusal(card, refused)
 
     async def _note_result(self, card: OrderCard, status: Status, sent: SentVideo) -> None:
         """Add a result that has arrived to its person's history."""

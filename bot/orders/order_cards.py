@@ -4,7 +4,7 @@ A card is stored before its order is submitted, so that no order is without one,
 few days after its end: "Try again" and "As file" refer to it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pydantic import Field
 from redis.asyncio import Redis
@@ -50,7 +50,7 @@ class OrderCard(BotRecord):
             None.
         later: the numbers of the orders placed by its buttons, by button.
         replaced_by: the number of the order that replaces it in another queue, or None.
-        files: the messages that brought the result as a file.
+        files: the messages that brought the result once more, as a file or in another form.
         begun_s: when it was ordered, unix time.
         is_stopping: whether its person has cancelled it while it ran.
         ended: the final message, or None while the order is open.
@@ -162,11 +162,11 @@ class OrderCards:
         """Change fields of a card. Return the card, or None if it is not stored."""
         return await self._change(order_id, lambda card: card.model_copy(update=changes))
 
-    async def note_file(self, order_id: str, message_id: int) -> None:
-        """Add a message that brought the result as a file; it may be called again."""
+    async def note_files(self, order_id: str, messages: Sequence[int]) -> None:
+        """Add messages that brought the result once more; it may be called again."""
 
         def with_file(card: OrderCard) -> OrderCard:
-            files = tuple(dict.fromkeys((*card.files, message_id)))
+            files = tuple(dict.fromkeys((*card.files, *messages)))
             return card.model_copy(update={"files": files})
 
         await self._change(order_id, with_file)

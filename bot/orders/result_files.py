@@ -1,4 +1,4 @@
-"""The files of finished videos: send one unchanged, delete it."""
+"""The files of finished videos: fetch and delete them."""
 
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from bot.provenance.signing import Origin
 from bot.services import Services
 from jobs.errors import UserError
 from jobs.orders import OrderState, Result
-from jobs.queues.outbox import DeliveryJob, hand_in
 from jobs.service_errors import FileGone
 from jobs.store.files import FileStore
 from jobs.store.keys import result_folder
@@ -20,76 +19,56 @@ from jobs.wish import Wish
 class ResultGone(UserError):
     """The file of a video is not stored any more."""
 
-    sentence = "The file of this video is not stored any more: order it again."
+    sentence = (
+        "The file of this video is not stored any more. Send the photo again to make a new one."
+    )
 
 
-class ResultFiles:
-    """Sends and deletes the files of results."""
+async def fetch_result(
+    services: Services, card: OrderCard, folder: Path
+) -> tuple[Result, OutgoingVideo]:
+    """Fetch the result of an order into a folder.
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    Raises:
+        ResultGone: it is not stored any more.
+        QueueUnavailable, StoreUnavailable: a server does not answer.
+    """
+    status = await services.queues.status(card.ref)
+    if status is None or status.state is not OrderState.DONE or status.result is None:
+        raise ResultGone
+    result, path = status.video(), folder / "video.mp4"
+    try:
+        await services.store.fetch(result.key, path)
+    except FileGone as error:
+        raise ResultGone from error
+    thumbnail = await fetch_thumbnail(services.store, result.thumbnail_key, folder)
+    return result, video_of(card, result, path, thumbnail)
 
-    async def request(self, draft: Draft, number: int, tap: str) -> None:
-        """Request the result of a draft's order as a file, once for each tap.
 
-        Args:
-            draft: the draft.
-            number: the order's number.
-            tap: the callback query's id.
+async def delete_result(services: Services, person_id: int, order_id: str) -> None:
+    """Delete the files of an order's result and its history entry; the messages stay.
 
-        Raises:
-            ResultGone: it is not stored any more.
-            QueueUnavailable: Redis does not answer.
-        """
-        card = await self._services.order_cards.read(draft.order_id_of(number))
-        if card is None:
-            raise ResultGone
-        queues = self._services.queues
-        status = await queues.status(card.ref)
-        if status is None or status.state is not OrderState.DONE or status.result is None:
-            raise ResultGone
-        finished_ms = round((status.finished_s or 0) * 1000)
-        job = DeliveryJob(
-            queue=card.ref.queue, job_id=card.order_id, finished_ms=finished_ms, tap=tap
-        )
-        await hand_in(queues, job)
+    Raises:
+        QueueUnavailable, StoreUnavailable: some files may be deleted.
+    """
+    found = [file.key async for file in services.store.listing(result_folder(order_id))]
+    await services.store.delete(found)
+    await services.history.remove(person_id, order_id)
 
-    async def fetch(self, card: OrderCard, folder: Path) -> tuple[Result, OutgoingVideo]:
-        """Fetch the result of an order into a folder.
 
-        Raises:
-            ResultGone: it is not stored any more.
-            QueueUnavailable, StoreUnavailable: a server does not answer.
-        """
-        status = await self._services.queues.status(card.ref)
-        if status is None or status.state is not OrderState.DONE or status.result is None:
-            raise ResultGone
-        result, path = status.video(), folder / "video.mp4"
-        try:
-            await self._services.store.fetch(result.key, path)
-        except FileGone as error:
-            raise ResultGone from error
-        thumbnail = await fetch_thumbnail(self._services.store, result.thumbnail_key, folder)
-        return result, video_of(card, result, path, thumbnail)
+async def delete_result_and_draft(services: Services, draft: Draft, number: int) -> bool:
+    """Delete the result of a draft's order, and the draft with its files; the messages stay.
 
-    async def delete(self, draft: Draft, number: int) -> bool:
-        """Delete the result of a draft's order and its history entry, and the draft with its files.
+    The draft stays while another order needs it: then return False.
 
-        The files stay while another order needs them: then return False. The caller deletes
-        the messages.
-
-        Raises:
-            QueueUnavailable, StoreUnavailable: some files may be deleted.
-        """
-        services = self._services
-        folder = result_folder(draft.order_id_of(number))
-        found = [file.key async for file in services.store.listing(folder)]
-        await services.store.delete(found)
-        await services.history.remove(draft.person_id, draft.order_id_of(number))
-        if any(card.draft_id == draft.draft_id for card in await services.order_cards.all_open()):
-            return False
-        await forget_draft(services, draft.draft_id)
-        return True
+    Raises:
+        QueueUnavailable, StoreUnavailable: some files may be deleted.
+    """
+    await delete_result(services, draft.person_id, draft.order_id_of(number))
+    if any(card.draft_id == draft.draft_id for card in await services.order_cards.all_open()):
+        return False
+    await forget_draft(services, draft.draft_id)
+    return True
 
 
 async def fetch_thumbnail(store: FileStore, key: str | None, folder: Path) -> Path | None:

@@ -79,7 +79,7 @@ class ResultButtons:
     def _more_rows(self, _: Texts) -> Keyboard:
         rows = self._variation_rows(self.again, _) if self.again is not None else []
         rows.append((self._turn(_("🎞 Other forms"), ResultPage.FORMS),))
-        as_file = self._button(_("📄 As file"), ButtonAction.AS_FILE)
+        as_file = self._button(_("📄 As file"), ButtonAction.FORM, Form.FILE)
         return (*rows, (as_file, self._button(_("🗑 Delete"), ButtonAction.DELETE)))
 
     def _variation_rows(self, again: Draft, _: Texts) -> list[tuple[Button, ...]]:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from telegram.error import TelegramError
 
 from bot.callback_data import ButtonAction, ButtonData
-from bot.gateway.command_lists import owner_commands
+from bot.gateway.command_lists import admin_commands
 from bot.gateway.messenger import ChatTarget, MessageContent
 from bot.orders.ordering import Ordering
 from bot.owner.claim import CLAIM_LINK
@@ -24,7 +24,7 @@ from jobs.queues.keys import refused_key
 
 log = logging.getLogger(__name__)
 
-OWNER_COMMANDS = tuple(name for name, _ in owner_commands(ENGLISH))
+OWNER_COMMANDS = tuple(name for name, _ in admin_commands(ENGLISH))
 # A refusal is repeated after this time, s; the photos of an album get one.
 _TOLD_AGAIN_S = {"text": 60, "file": 5}
 _MOST_LISTED = 100

@@ -16,7 +16,7 @@ from typing import Self
 from pydantic import Field
 
 from bot.owner.admin_notes import AdminNotes
-from bot.owner.status import age_text
+from bot.owner.status_text import age_text
 from bot.provenance.signing import Mode
 from bot.record_store import BotRecord, RecordStore
 from bot.services import Services

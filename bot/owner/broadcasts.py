@@ -17,7 +17,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import Button, CardMessage, ChatBusy, ChatTarget, MessageContent
-from bot.owner.status import OwnerAction, owner_button
+from bot.owner.buttons import OwnerAction, owner_button
 from bot.record_store import BotRecord, RecordStore
 from bot.services import Services
 from bot.texts import Texts, speaking

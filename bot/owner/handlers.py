@@ -22,10 +22,10 @@ from bot.gateway.application import AnyApplication, Context, Turn, on_message
 from bot.gateway.messenger import ChatTarget
 from bot.gateway.updates import incoming_message, incoming_tap, media_of, quoted_media_of
 from bot.owner.access import CommandAttempt, Guard
+from bot.owner.admin_commands import AdminCommands
 from bot.owner.claim import CLAIM_LINK
-from bot.owner.commands import OwnerCommands
-from bot.owner.desk import Command
 from bot.owner.own_templates import OwnTemplates
+from bot.owner.private_commands import Command
 from bot.services import Services
 
 
@@ -40,7 +40,7 @@ def add_guard(application: AnyApplication, guard: Guard) -> None:
     application.add_handler(TypeHandler(Update, check), group=Turn.GUARD)
 
 
-def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> None:
+def add_owner_handlers(application: AnyApplication, commands: AdminCommands) -> None:
     """Register the admins' handlers; to be called before `add_conversation_handlers`."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
     anywhere = filters.UpdateType.MESSAGE
@@ -70,8 +70,8 @@ def add_owner_handlers(application: AnyApplication, commands: OwnerCommands) -> 
     on_command("pause", lambda message: commands.pause(_target(message), is_paused=True), private)
     on_command("resume", lambda message: commands.pause(_target(message), is_paused=False), private)
 
-    _add_template_handlers(application, commands.desk.own_templates)
-    for name, do in commands.desk.commands.items():
+    _add_template_handlers(application, commands.private_commands.own_templates)
+    for name, do in commands.private_commands.commands.items():
         on_command(name, partial(_answer, do), private)
     for name in ("allow", "ban", "unban"):
         on_access(name)

@@ -10,7 +10,8 @@ from bot.orders.card_text import cancel_text
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
-from bot.owner.status import OwnerAction, age_text, owner_button
+from bot.owner.buttons import OwnerAction, owner_button
+from bot.owner.status_text import age_text
 from bot.services import Services
 from bot.texts import Texts
 from jobs.errors import UserError

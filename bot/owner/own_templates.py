@@ -18,7 +18,7 @@ from bot.movements import OfferedMovements, OwnTemplate, TemplateState
 from bot.orders.card_text import title_of
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import request_media
-from bot.owner.status import OwnerAction, owner_button
+from bot.owner.buttons import OwnerAction, owner_button
 from bot.services import Services
 from bot.texts import Texts
 from jobs.connection import queue_errors

@@ -18,7 +18,7 @@ from bot.gateway.messenger import CardMessage, ChatBusy, ChatTarget, MessageCont
 from bot.gateway.update_processor import release_if_allowed
 from bot.gateway.updates import IncomingTap, TapAnswer
 from bot.orders.ordering import Ordering
-from bot.orders.result_files import ResultFiles, ResultGone
+from bot.orders.result_files import ResultGone, delete_result_and_draft, fetch_result
 from bot.owner.access import Admissions
 from bot.owner.reports import (
     NOT_REPORTED,
@@ -53,7 +53,6 @@ class ReportTaps:
     def __init__(self, services: Services, ordering: Ordering) -> None:
         self._services = services
         self._store = ReportStore(services.queues.client, services.queues.url)
-        self._files = ResultFiles(services)
         self._ordering = ordering
         self._admissions = Admissions(services, ordering)
 
@@ -162,7 +161,7 @@ class ReportTaps:
         if card is not None:
             with TemporaryDirectory(prefix="animato-") as folder:
                 try:
-                    _, video = await self._files.fetch(card, Path(folder))
+                    _, video = await fetch_result(self._services, card, Path(folder))
                 except ResultGone:
                     pass
                 else:
@@ -222,13 +221,15 @@ class ReportTaps:
         for entry in (await services.history.read(report.person_id)).entries:
             if entry.draft == report.draft_id:
                 await services.history.remove(report.person_id, entry.order_id)
-        try:
-            await services.messenger.delete(report.chat_id, report.message_id)
-        except (BadRequest, Forbidden) as error:
-            log.warning("a reported video was not deleted: %s", error)
+        card = await services.order_cards.read(report.order_id)
+        for message_id in (report.message_id, *(card.files if card else ())):
+            try:
+                await services.messenger.delete(report.chat_id, message_id)
+            except (BadRequest, Forbidden) as error:
+                log.warning("a reported video was not deleted: %s", error)
         draft = await services.drafts.read(report.draft_id)
         if draft is not None:
-            await self._files.delete(draft, report.number)
+            await delete_result_and_draft(services, draft, report.number)
 
     async def _cancel_orders(self) -> None:
         """Cancel the orders of blocked photos."""

@@ -1,6 +1,6 @@
 """The text of /stats, and the numbers of its chart."""
 
-from bot.owner.status import age_text
+from bot.owner.status_text import age_text
 from bot.statistics import CANCELLED, DONE, FAILED, UNUSABLE, Numbers
 from bot.texts import Texts
 from jobs.media_tasks import ChartDay

@@ -3,7 +3,7 @@
     Outbox.sweep -> finished jobs of some queues become jobs `d-...` in the queue `deliver`
     `delivery_records.py`: what a delivery does that begins again
     Outbox.clean -> removes delivered jobs after 48 h, and their deliveries after 72 h
-    hand_in      -> adds what a person asks for: the untouched file of a result
+    hand_in      -> adds what a person asks for: a result once more
 
 It does not rely on events. A delivery's id consists of the job's id and its finishing time: a sweep
 that overlaps another adds nothing, and a retry of a failed order is delivered again.
@@ -67,9 +67,8 @@ class DeliveryJob(Record):
         queue: the job's queue; `HISTORY` with `resend`.
         job_id: its id there.
         finished_ms: when it ended, unix time in ms.
-        tap: Telegram's id of the tap that asks for the untouched file, or for `resend`; empty: how
-            the job ended.
-        resend: what is sent again, or None.
+        tap: Telegram's id of the tap that asks for `resend`; empty: how the job ended.
+        resend: what is sent again; None with `tap`: the result as a file, in earlier versions.
     """
 
     queue: str

@@ -6,6 +6,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -159,10 +160,8 @@ class Verdict:
         store, deadline = self._service.store, time.monotonic() + patience_s
         while left := [path for path in store.rglob("*") if path.is_file()]:
             if time.monotonic() > deadline:
-                dues = {
-                    str(name): due
-                    for name, due in await redis.zrange(EXPIRY_KEY, 0, -1, withscores=True)
-                }
+                found: Any = await redis.zrange(EXPIRY_KEY, 0, -1, withscores=True)
+                dues: dict[str, float] = dict(found)
                 for folder in sorted({str(path.parent.relative_to(store)) for path in left}):
                     due = dues.get(folder)
                     when = "never" if due is None else f"{time.time() - due:.0f} s ago"

@@ -10,8 +10,10 @@ from jobs.queues.admission import OrderLimits
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
 from tests.integration.bot.parts import BotParts, Maker, bot_parts, delivering, local_store
+from tests.integration.bot.served_bot import ServedBot, serve_bot
 from tests.integration.jobs import conftest as servers
 from tests.integration.sandbox import conftest as sandboxes
+from tests.integration.sandbox.desk import BOB, Desk
 
 valkey_for_all = servers.valkey_for_all
 redis = servers.redis
@@ -25,6 +27,16 @@ desk = sandboxes.desk
 def quick_chats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Private chats have room for the next messages after a moment, in a bot that is served."""
     monkeypatch.setattr(rate_limiter, "_PRIVATE", (3, 0.1))
+
+
+@pytest.fixture
+async def served_bot(
+    sandbox: Sandbox, valkey: str, desk: Desk, tmp_path: Path
+) -> AsyncIterator[ServedBot]:
+    """The bot and a worker; Bob has agreed to the terms. Alice owns the group Family."""
+    async with serve_bot(sandbox, valkey, desk, tmp_path) as found, found.working():
+        await found.people.agree(BOB)
+        yield found
 
 
 @pytest.fixture

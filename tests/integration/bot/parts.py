@@ -23,7 +23,7 @@ from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.sent_messages import SentMessages
 from bot.gateway.updates import MediaFile
 from bot.groups.group_settings import GroupSettingsStore
-from bot.history.parts import HistoryParts
+from bot.history.handlers import HistoryHandlers
 from bot.history.store import HistoryStore
 from bot.languages import Languages
 from bot.limits import Limits
@@ -44,6 +44,7 @@ from bot.statistics import Statistics
 from bot.texts import ENGLISH, Texts
 from jobs.engines import MARK, MEDIA_TASKS, PARTS, VOICE, EngineInfo
 from jobs.media_jobs import MediaJob
+from jobs.media_tasks import Form
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookJob, LookResult, Order, Record, Result
 from jobs.queues.admission import OrderLimits
@@ -51,7 +52,7 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, DELIVERED_QUEUES, INTAKE, LOOK, MEDIA, prefix_of
 from jobs.queues.known_engines import KnownEngines
-from jobs.queues.outbox import Outbox
+from jobs.queues.outbox import Outbox, Resend
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
@@ -102,7 +103,7 @@ class BotParts:
     admins: SeenNotes
     metrics: RecordedMetrics
     receivers: dict[str, MediaReceiver]
-    history: HistoryParts
+    history: HistoryHandlers
 
     @property
     def drafts(self) -> DraftStore:
@@ -188,7 +189,7 @@ async def bot_parts(
         follow_up_orders = FollowUpOrders(services, ordering, status_cards)
         shown, admins = ShownDrafts(), SeenNotes()
         look_delivery = LookDelivery(services, ordering, shown, admins)
-        history = HistoryParts.create(services, CATALOGUE, invites=True)
+        history = HistoryHandlers.create(services, CATALOGUE, admins, invites=True)
         receivers: dict[str, MediaReceiver] = {**history.receivers}
         media_delivery = MediaDelivery(services, receivers, admins)
         others = deliverers(look_delivery, media_delivery, history.forms.deliver)
@@ -409,6 +410,24 @@ async def hurry(client: Redis, queue: str) -> None:
     for job in map(str, await client.zrange(f"{prefix}delayed", 0, -1)):
         await client.zadd(f"{prefix}delayed", {job: 0}, xx=True)
     await client.zadd(f"{prefix}marker", {"0": 0})
+
+
+async def file_asked(parts: BotParts, draft: Draft, tap: str = "77") -> None:
+    """A tap on "As file" under the first result of a draft."""
+    entry = (await parts.services.history.read(draft.person_id)).find(draft.draft_id, 1)
+    assert entry is not None
+    await parts.history.forms.send(entry, file_of(draft), tap)
+
+
+def file_of(draft: Draft) -> Resend:
+    """The first result of a draft as a file, in its chat."""
+    return Resend(
+        person=draft.person_id,
+        draft=draft.draft_id,
+        number=1,
+        form=Form.FILE,
+        chat=draft.chat_id,
+    )
 
 
 def local_store(folder: Path) -> FileStore:

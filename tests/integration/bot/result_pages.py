@@ -1,8 +1,9 @@
 """Finds buttons that are behind "More", as people do."""
 
-import asyncio
+from functools import partial
 from typing import Any
 
+from tests.integration.bot.running import until
 from tests.integration.sandbox.desk import Desk
 
 Message = dict[str, Any]
@@ -18,9 +19,13 @@ async def with_button(desk: Desk, label: str, message: Message, person: int) -> 
             break
         for found in (one for one in shown if turn in one):
             await desk.post("tap", label=found, message_id=message["message_id"], **where)
-            while found in _labels(message := await _now(desk, message)):
-                await asyncio.sleep(0.01)
+            await until(partial(_is_other, desk, message, shown))
+            message = await _now(desk, message)
     return message
+
+
+async def _is_other(desk: Desk, message: Message, shown: list[str]) -> bool:
+    return _labels(await _now(desk, message)) != shown
 
 
 async def _now(desk: Desk, message: Message) -> Message:

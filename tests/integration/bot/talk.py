@@ -249,15 +249,13 @@ async def talking(
         deletion = Deletion(services, parts.ordering, backup_days=0)
         add_privacy_handlers(application, deletion)
         history = parts.history
-        add_history_handlers(application, history.pages, history.inline)
+        add_history_handlers(application, history)
         add_conversation_handlers(application, media_handler, albums, commands)
         taps = Taps(services, media_handler, parts.ordering, parts.follow_up_orders, cards)
         by_action = {
             ButtonAction.ALBUM: albums.tap,
-            ButtonAction.MORE: history.taps.more,
+            **history.taps_by_action,
             ButtonAction.FORGET: deletion.tap,
-            ButtonAction.FORM: history.taps.form,
-            ButtonAction.HISTORY: history.pages.tap,
             ButtonAction.SETTINGS: settings.tap,
         }
         add_tap_handlers(application, services.messenger, taps, by_action)

@@ -11,7 +11,7 @@ from bot.groups.group_settings import GroupSettingsStore
 from bot.orders.follow_up_orders import FollowUpOrders, OrderForgotten
 from bot.orders.order_cards import OrderCards
 from bot.orders.ordering import Ordering, OrdersPaused
-from bot.orders.result_files import ResultFiles
+from bot.orders.result_files import delete_result_and_draft
 from jobs.errors import MediaDamaged
 from jobs.queues.assignment import Assignment
 from jobs.queues.keys import JobRef
@@ -120,7 +120,7 @@ async def test_orders_of_a_group_that_got_a_new_number_are_found(
         assert placed.card is not None
         await desk.sees("Made with AI", BOB)
     for number in (1, 2):
-        await ResultFiles(parts.services).delete(draft, number)
+        await delete_result_and_draft(parts.services, draft, number)
     assert [file.key async for file in store.listing("results")] == []
 
 

@@ -17,7 +17,7 @@ import pytest
 from bot.callback_data import ButtonAction, ButtonData
 from bot.drafts.draft_store import draft_id_of
 from bot.groups import flood_guard
-from bot.owner.status import OwnerAction
+from bot.owner.buttons import OwnerAction
 from jobs.orders import order_id
 from jobs.queues.keys import card_key
 from sandbox.server import Sandbox

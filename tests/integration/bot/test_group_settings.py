@@ -1,28 +1,15 @@
 """The settings of a group: who may change them, and what they do."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from bot.groups.group_settings import GroupSettingsStore, WhoMayAsk
-from sandbox.server import Sandbox
-from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
+from tests.integration.bot.running import until
+from tests.integration.bot.served_bot import Message, ServedBot
 from tests.integration.bot.talk import text_of
-from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk
+from tests.integration.sandbox.desk import ALICE, BOB, FAMILY
 
 pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 HERE = {"chat_id": FAMILY}
-
-
-@pytest.fixture
-async def served_bot(
-    sandbox: Sandbox, valkey: str, desk: Desk, tmp_path: Path
-) -> AsyncIterator[ServedBot]:
-    """The bot and a worker; Bob has agreed to the terms. Alice owns the group."""
-    async with serve_bot(sandbox, valkey, desk, tmp_path) as found, found.working():
-        await found.people.agree(BOB)
-        yield found
 
 
 def groups(served_bot: ServedBot) -> GroupSettingsStore:
@@ -89,7 +76,15 @@ async def test_where_only_admins_may_ask_others_are_told_so(served_bot: ServedBo
     await served_bot.people.agree(ALICE)
     await asks(served_bot)
     await served_bot.shows("only its admins may ask", FAMILY)
+    # An anonymous admin writes as the group.
+    await served_bot.people.agree(FAMILY)
+    photo = await served_bot.photo(ALICE, **HERE)
+    where = {**HERE, "reply_to": photo["message_id"], "anonymous": "true"}
+    await served_bot.says("/animate@animato_bot smile", ALICE, **where)
+    await until(lambda: served_bot.worker.orders)
     await asks(served_bot, ALICE)
+    await until(lambda: len(served_bot.worker.orders) == 2)
+    assert [order.person for order in served_bot.worker.orders] == [FAMILY, ALICE]
     await served_bot.video(FAMILY)
 
 

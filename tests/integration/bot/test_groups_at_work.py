@@ -1,7 +1,5 @@
 """Groups and the fate of chats, with the whole bot: one card, the video in its topic."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,26 +8,15 @@ from bot.drafts.draft_store import DraftStore, draft_id_of
 from bot.orders.order_cards import OrderCards
 from jobs.model import CropBox, Face
 from jobs.store.files import FileStore
-from sandbox.server import Sandbox
 from tests.integration.bot.parts import FACE
 from tests.integration.bot.running import until
-from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
+from tests.integration.bot.served_bot import Message, ServedBot
 from tests.integration.bot.talk import labels, text_of
-from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, CLUB, FAMILY, Desk, Part
+from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, CLUB, FAMILY, Part
 from tests.integration.sandbox.media import clip, voice
 
 pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 HERE = {"chat_id": FAMILY}
-
-
-@pytest.fixture
-async def served_bot(
-    sandbox: Sandbox, valkey: str, desk: Desk, tmp_path: Path
-) -> AsyncIterator[ServedBot]:
-    """The bot and a worker; Bob has agreed to the terms."""
-    async with serve_bot(sandbox, valkey, desk, tmp_path) as found, found.working():
-        await found.people.agree(BOB)
-        yield found
 
 
 async def asked(served_bot: ServedBot, command: str, **where: Any) -> Message:

@@ -114,7 +114,8 @@ async def test_result_is_shown_sent_again_and_deleted(talk: Talk) -> None:
     await until(lambda: _shows(talk, forms, "Send again"))
     await check_transcript(talk.desk, "history")
     assert (await talk.tap("Delete", one))["text"] == "Deleted."
-    await talk.gone(video)
+    for message in (video, again, file):
+        await talk.gone(message)
     store = talk.parts.services.store
     assert [found.key async for found in store.listing("results")] == []
     await talk.shows("You have no videos yet.")

@@ -47,30 +47,38 @@ async def test_photo_is_fetched_looked_at_and_shown(
 async def test_looks_of_a_busy_chat_leave_places_to_those_of_others(
     parts: BotParts, maker: Maker, desk: Desk, redis: Redis
 ) -> None:
-    begun: list[str] = []
+    # On a busy machine a job may lose its lock and begin again: sets, and who waits right now.
+    waiting: list[str] = []
+    most_waiting = 0
     has_room = asyncio.Event()
 
     async def wait_for_alice(name: str) -> None:
-        begun.append(name)
+        nonlocal most_waiting
         if (await parts.draft(name)).chat_id == ALICE:
-            await has_room.wait()
+            waiting.append(name)
+            most_waiting = max(most_waiting, len(waiting))
+            try:
+                await has_room.wait()
+            finally:
+                waiting.remove(name)
 
     parts.shown.before = wait_for_alice
     async with working(parts, maker):
         # As many as there are places of deliveries, and more.
         hers = [(await photo_sent(parts, desk)).draft_id for _ in range(2 * RULES.max_concurrent)]
-        await until(lambda: len(maker.looks) == len(hers))
+        await until(lambda: {look.draft for look in maker.looks} == set(hers))
+        await until(lambda: most_waiting == 2)
         his = (await photo_sent(parts, desk, BOB)).draft_id
-        await until(lambda: parts.shown.drafts == [his])
-        assert len(begun) == 3
+        await until(lambda: his in parts.shown.drafts)
+        assert set(parts.shown.drafts) == {his}
+        assert most_waiting == 2
         has_room.set()
 
         async def all_are_shown() -> bool:
             await hurry(redis, DELIVER)
-            return len(parts.shown.drafts) == len(hers) + 1
+            return set(parts.shown.drafts) == {*hers, his}
 
         await until(all_are_shown)
-    assert sorted(parts.shown.drafts) == sorted([*hers, his])
 
 
 async def test_clip_that_is_too_large_is_told_by_its_own_name(parts: BotParts, desk: Desk) -> None:

@@ -9,7 +9,8 @@ from redis.asyncio.client import Pipeline
 
 from bot.drafts.draft import Draft
 from jobs.queues.assignment import Assignment
-from jobs.queues.keys import card_key, draft_key
+from jobs.queues.keys import card_key, draft_key, engine_queue
+from jobs.queues.outbox import DeliveryJob, hand_in
 from jobs.service_errors import OutdatedOrder
 from jobs.wish import Movement
 from tests.integration.bot.parts import (
@@ -111,3 +112,41 @@ async def test_refused_order_of_an_old_card_is_told_and_can_be_tried_again(
         again = await parts.follow_up_orders.retry(await parts.draft(draft.draft_id), card.number)
         assert again.card is None  # photo and clip are looked at again first
         await desk.sees("done in")
+
+
+async def test_file_that_was_asked_for_before_an_update_arrives(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    async with working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
+        await desk.sees("done in")
+        await until(lambda: nothing_is_open(parts))
+    order_id = draft.order_id_of(1)
+
+    def asked(tap: str) -> DeliveryJob:
+        """A tap on "As file", as earlier versions stored it."""
+        return DeliveryJob(queue=engine_queue("mesh"), job_id=order_id, finished_ms=1, tap=tap)
+
+    queues = parts.services.queues
+    await hand_in(queues, asked("77"))
+
+    async def files() -> list[Any]:
+        messages = await desk.messages()
+        return [one for one in messages if "document" in one and "animation" not in one]
+
+    await until(files)
+    (file,) = await files()
+    assert file["document"]["file_name"] == "animato-smile.mp4"
+    assert file["reply_to_message"]["message_id"] == draft.message_id
+
+    async def is_noted() -> bool:
+        card = await parts.services.order_cards.read(order_id)
+        return card is not None and card.files == (file["message_id"],)
+
+    await until(is_noted)
+    # Delivered before there was a history.
+    await parts.services.history.remove(draft.person_id, order_id)
+    await hand_in(queues, asked("78"))
+    await desk.sees("The file of this video is not stored any more. Send the photo again")
+    assert len(await files()) == 1

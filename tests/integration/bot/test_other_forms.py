@@ -18,7 +18,7 @@ from tests.integration.bot.media_maker import made_media
 from tests.integration.bot.parts import FACE, hurry
 from tests.integration.bot.running import BOT, until
 from tests.integration.bot.talk import Message, Talk, labels, tap_of, text_of
-from tests.integration.bot.test_history import entry_of
+from tests.integration.bot.test_history import entry_of, turned
 from tests.integration.bot.test_taps import ordered
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY
@@ -93,6 +93,28 @@ async def test_each_form_arrives_with_the_label(talk: Talk) -> None:
     assert task.face_box == FACE.box.scaled(96 / 160)
     assert task.other_faces == ()
     await check_transcript(talk.desk, "other_forms")
+    (entry,) = (await talk.parts.services.history.read(ALICE)).entries
+
+    async def are_noted() -> bool:
+        card = await talk.parts.services.order_cards.read(entry.order_id)
+        return card is not None and len(card.files) == 6  # four forms, two labels
+
+    await until(are_noted)
+    await talk.tap("Delete", video)
+    await until(lambda: _has_no_label(talk))
+
+
+async def _has_no_label(talk: Talk) -> bool:
+    return not any(LABEL in text_of(one) or "sticker" in one for one in await talk.said())
+
+
+async def test_button_of_an_earlier_version_sends_a_file(talk: Talk) -> None:
+    video = await delivered(talk)
+    draft = await talk.draft_of(video["reply_to_message"])
+    answer = await talk.tap_data(tap_of(ButtonAction.AS_FILE, draft))
+    assert answer["text"] == "It is on its way."
+    file = await came(talk, "document")
+    assert file["document"]["file_name"] == "animato-smile.mp4"
 
 
 async def test_form_that_telegram_knows_needs_no_worker(talk: Talk) -> None:
@@ -132,8 +154,20 @@ async def test_form_of_a_result_that_is_gone_says_so(talk: Talk) -> None:
     video = await delivered(talk)
     (entry,) = (await talk.parts.services.history.read(ALICE)).entries
     await talk.parts.services.store.delete([entry.key])
-    assert "not stored any more" in await asked(talk, video, "GIF file")
+    gone = "The file of this video is not stored any more. Send the photo again to make a new one."
+    assert await asked(talk, video, "GIF file") == gone
+    assert (await talk.tap("As file", video))["text"] == gone
     assert talk.worker.media_jobs == []
+    await talk.desk.say("/history")
+    history = await talk.shows("Your last videos")
+    one = await turned(talk, history, "1", "😊 Smile, ")
+    forms = await turned(talk, one, "Other forms", "😊 Smile, ")
+    assert (await talk.tap("GIF file", forms))["text"] == gone
+    # Telegram still has the video itself.
+    back = await turned(talk, forms, "Back", "😊 Smile, ")
+    assert (await talk.tap("As file", back))["text"] == gone
+    await talk.tap("Send again", back)
+    await talk.videos(count=2)
 
 
 async def test_form_whose_file_was_deleted_before_it_was_sent_says_so(talk: Talk) -> None:

@@ -158,7 +158,7 @@ async def test_movements_are_hidden_shown_and_removed(served_bot: ServedBot) -> 
     assert await files(served_bot) == []
 
 
-async def test_owners_desk_reads_like_this(served_bot: ServedBot) -> None:
+async def test_admin_commands_read_like_this(served_bot: ServedBot) -> None:
     async with served_bot.working():
         await served_bot.says("/limits day 50", ADMIN)
         await served_bot.shows("day = 50:", ADMIN)
@@ -172,7 +172,7 @@ async def test_owners_desk_reads_like_this(served_bot: ServedBot) -> None:
         await served_bot.shows("Your movements:", ADMIN)
         await served_bot.says("/broadcast Hello everybody!", ADMIN)
         await served_bot.shows("Broadcasts are off.", ADMIN)
-    await check_transcript(served_bot.desk, "owners_desk", ADMIN)
+    await check_transcript(served_bot.desk, "admin_commands", ADMIN)
 
 
 async def test_longest_clips_that_the_settings_allow_are_used_in_part(

@@ -50,7 +50,7 @@ from tests.integration.bot.test_delivery import finished, killed_at, results, se
 from tests.integration.bot.test_history import entry_of
 from tests.integration.bot.test_taps import ordered
 from tests.integration.sandbox import media
-from tests.integration.sandbox.desk import ALICE, BOB, Desk, Part
+from tests.integration.sandbox.desk import ALICE, BOB, FAMILY, Desk, Part
 
 pytestmark = pytest.mark.local_sockets
 newcomers = talks.newcomers
@@ -265,6 +265,14 @@ async def test_nobody_deletes_for_another(talk: Talk) -> None:
     await talk.shows("Which movement?")
     await talk.tap_data("v1|D||0|yes", BOB)
     await talk.shows("Everything is deleted here", BOB)
+    assert (await talk.draft_of(photo)).findings is not None
+
+
+async def test_nothing_is_deleted_from_a_group(talk: Talk) -> None:
+    photo = await talk.photo()
+    await talk.shows("Which movement?")
+    for _ in range(2):  # the second is answered after the first has taken effect
+        await talk.tap_data("v1|D||0|yes", ALICE, FAMILY)
     assert (await talk.draft_of(photo)).findings is not None
 
 

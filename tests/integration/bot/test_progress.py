@@ -14,15 +14,17 @@ from bot.gateway.messenger import CardMessage, ChatBusy, MessageContent, Messeng
 from bot.orders.offers import Offer, Offers
 from bot.orders.order_cards import FinalMessage
 from bot.orders.ordering import Ordering
-from bot.orders.result_files import ResultFiles, ResultGone
+from bot.orders.result_files import ResultGone, delete_result_and_draft, fetch_result
 from bot.orders.status_cards import StatusCards
 from jobs.findings import SPEECH_FRAME_RATE
+from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.orders import Order, Stage
 from jobs.orders import Progress as Work
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.delivery_records import MOST_TRIES, DeliveryRecord, DeliveryState, write_record
 from jobs.queues.heartbeats import WorkerRegistry
+from jobs.queues.keys import HISTORY
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import DeliveryJob
 from jobs.queues.outcomes import Submitted
@@ -37,6 +39,7 @@ from tests.integration.bot.parts import (
     BotParts,
     Maker,
     delivering,
+    file_asked,
     photo_sent,
     working,
 )
@@ -236,7 +239,7 @@ async def test_file_comes_byte_for_byte_as_it_is_stored(
 ) -> None:
     draft = await delivered(parts, maker, desk)
     async with delivering(parts):
-        await ResultFiles(parts.services).request(draft, 1, "77")
+        await file_asked(parts, draft)
         await until(lambda: plain_files(desk))
     (message,) = await plain_files(desk)
     stored = await store.get(result_key(draft.order_id.removesuffix("2") + "1", 1))
@@ -248,21 +251,16 @@ async def test_file_that_nobody_knows_to_have_arrived_is_not_passed_over_in_sile
     parts: BotParts, maker: Maker, desk: Desk
 ) -> None:
     draft = await delivered(parts, maker, desk)
-    queues, card = (
-        parts.services.queues,
-        await parts.services.order_cards.read(draft.order_id_of(1)),
-    )
-    assert card is not None
-    status = await queues.status(card.ref)
-    assert status is not None
-    ended_ms = round((status.finished_s or 0) * 1000)
-    wish = DeliveryJob(queue=card.ref.queue, job_id=card.order_id, finished_ms=ended_ms, tap="77")
+    order_id = draft.order_id_of(1)
+    wish = DeliveryJob(queue=HISTORY, job_id=order_id, finished_ms=0, tap="77")
     mark = DeliveryRecord(state=DeliveryState.SENDING, tries=MOST_TRIES)
-    await write_record(queues, wish.delivery_id, mark)
+    await write_record(parts.services.queues, wish.delivery_id, mark)
     async with delivering(parts):
-        await ResultFiles(parts.services).request(draft, 1, "77")
-        await desk.sees("If you do not see it, tap As file again.")
+        await file_asked(parts, draft)
+        await desk.sees("If you do not see it, tap the button again.")
         await until(lambda: parts.admins.notes)
+    assert parts.admins.notes == [f"It is unknown whether {order_id} was sent."]
+    assert parts.metrics.outcomes[-1] is DeliveryOutcome.GIVEN_UP
     assert await plain_files(desk) == []
 
 
@@ -275,14 +273,13 @@ async def test_what_is_deleted_is_nowhere_any_more(
     parts: BotParts, maker: Maker, desk: Desk, store: FileStore, tmp_path: Path
 ) -> None:
     draft = await delivered(parts, maker, desk)
-    files = ResultFiles(parts.services)
-    assert await files.delete(draft, 1)
+    assert await delete_result_and_draft(parts.services, draft, 1)
     assert [file.key async for file in store.listing()] == []
     assert await parts.drafts.read(draft.draft_id) is None
     card = await parts.services.order_cards.read(draft.order_id_of(1))
     assert card is not None
     with pytest.raises(ResultGone):
-        await files.fetch(card, tmp_path)
+        await fetch_result(parts.services, card, tmp_path)
 
 
 async def test_photo_that_another_order_needs_is_not_deleted(
@@ -290,7 +287,7 @@ async def test_photo_that_another_order_needs_is_not_deleted(
 ) -> None:
     draft = await delivered(parts, maker, desk)
     await parts.ordering.place(await parts.with_movement(draft.draft_id))
-    assert not await ResultFiles(parts.services).delete(draft, 1)
+    assert not await delete_result_and_draft(parts.services, draft, 1)
     assert draft.findings is not None
     assert await store.exists(draft.findings.photo.file)
     assert await parts.drafts.read(draft.draft_id) is not None

@@ -8,18 +8,20 @@ from redis.asyncio import Redis
 from bot.conversation.draft_text import problem_content
 from bot.error_text import OURS
 from bot.orders.look_delivery import LookDelivery
-from bot.orders.result_files import ResultFiles
+from bot.orders.result_files import ResultGone
 from jobs.errors import GateFailed, NoFaceFound, OperatorError, ProcessKilled
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later
 from jobs.queues.delivery_records import read_record
-from jobs.queues.keys import LOOK
-from jobs.queues.outbox import DeliveryJob
+from jobs.queues.keys import HISTORY, LOOK
+from jobs.queues.outbox import DeliveryJob, hand_in
 from jobs.store.files import FileStore
 from tests.integration.bot.parts import (
     BotParts,
     Maker,
     delivering,
+    file_asked,
+    file_of,
     hurry,
     photo_sent,
     working,
@@ -109,12 +111,12 @@ async def test_file_whose_answer_is_lost_is_sent_again_only_after_a_minute(
         await settled(parts)
         await desk.fault(method="sendDocument", drop=True)
         for _ in range(2):  # one tap, twice
-            await ResultFiles(parts.services).request(draft, 1, "77")
+            await file_asked(parts, draft)
         await until(lambda: is_given_back(parts))
         await hurry(parts.services.queues.client, "deliver")
         await until(lambda: parts.metrics.outcomes.count(DeliveryOutcome.AGAIN) == 2)
         assert len(await desk.calls("sendDocument")) == 1
-    name = DeliveryJob(queue="animate-mesh", job_id=draft.order_id, finished_ms=0, tap="77")
+    name = DeliveryJob(queue=HISTORY, job_id=draft.order_id, finished_ms=0, tap="77")
     mark = await read_record(parts.services.queues, name.delivery_id)
     assert mark.tries == 1
 
@@ -127,8 +129,11 @@ async def test_file_that_the_chat_refuses_is_told(
         await settled(parts)
         too_large = {"code": 413, "description": "Request Entity Too Large", "times": 9}
         await desk.fault(method="sendDocument", **too_large)
-        await ResultFiles(parts.services).request(draft, 1, "77")
+        await file_asked(parts, draft)
         await desk.sees("too large to be sent")
+        await until(lambda: parts.admins.notes)
+    assert parts.admins.notes[0].startswith(f"{draft.order_id} could not be sent: ")
+    assert DeliveryOutcome.GIVEN_UP in parts.metrics.outcomes
 
 
 async def test_file_that_is_gone_meanwhile_is_told(
@@ -138,7 +143,12 @@ async def test_file_that_is_gone_meanwhile_is_told(
     async with delivering(parts):
         await settled(parts)
         await store.delete([file.key async for file in store.listing("results")])
-        await ResultFiles(parts.services).request(draft, 1, "77")
+        with pytest.raises(ResultGone):  # it is answered at once
+            await file_asked(parts, draft)
+        wish = DeliveryJob(
+            queue=HISTORY, job_id=draft.order_id, finished_ms=0, tap="77", resend=file_of(draft)
+        )
+        await hand_in(parts.services.queues, wish)  # it was stored when the button was tapped
         await desk.sees("not stored any more")
 
 

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from jobs.queues.assignment import Assignment
+from jobs.queues.keys import BLOCKED_PHOTOS
 from sandbox.server import Sandbox
 from tests.integration.bot.running import until
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
@@ -110,6 +111,15 @@ async def test_blocked_photo_is_refused_with_whom_to_ask_and_its_video_is_gone(
     assert labels(note) == [["🚫 Block this photo"], ["⛔ Ban the person"]]
     await served_bot.says("/animate@animato_bot", BOB, **where)
     await served_bot.shows("Which movement?", FAMILY)
+    # The report is kept for 30 days; /unban knows the photo for longer.
+    await served_bot.tap("Block this photo", note, ADMIN)
+    await served_bot.shows("The photo is blocked", ADMIN)
+    await served_bot.says("/unban", ADMIN)
+    listed = await served_bot.shows("Banned: nobody", ADMIN)
+    ((unblock,),) = labels(listed)
+    answer = await served_bot.tap(unblock, listed, ADMIN)
+    assert answer["text"] == "The photo may be used again."
+    assert not await served_bot.queues.client.exists(BLOCKED_PHOTOS)
 
 
 async def test_open_orders_of_a_blocked_photo_are_cancelled(served_bot: ServedBot) -> None:

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from bot.translations import translated_texts
 from jobs.queues.assignment import Assignment
 from sandbox.server import Sandbox
+from tests.integration.bot import talk as talks
 from tests.integration.bot.golden import check_transcript
 from tests.integration.bot.parts import FACE, local_store
 from tests.integration.bot.running import until
@@ -17,6 +18,9 @@ from tests.integration.bot.talk import Message, Talk, labels, talking
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 
 pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
+
+newcomers = talks.newcomers
+talk = talks.talk
 
 
 async def turned(talk: Talk, message: Message, label: str) -> None:
@@ -74,6 +78,17 @@ async def test_newcomer_makes_two_videos_reaches_the_limit_and_chooses_a_languag
         await desk.say("/language")
         await talk.shows("Which language")
         await check_transcript(desk, "private")
+
+
+async def test_person_reads_what_is_stored_and_deletes_it(talk: Talk) -> None:
+    await talk.desk.say("/privacy")
+    await talk.shows("What is stored")
+    await talk.desk.say("/delete_me")
+    question = await talk.shows("Shall I delete everything about you?")
+    await check_transcript(talk.desk, "privacy")
+    await talk.tap("Delete everything", question)
+    await talk.shows("Everything is deleted here.")
+    await check_transcript(talk.desk, "deleted")
 
 
 async def test_group_reaches_its_limit_and_reports_a_video(

@@ -6,15 +6,15 @@ import pytest
 
 from bot.gateway.command_lists import (
     Commands,
+    admin_commands,
     descriptions,
     group_commands,
-    owner_commands,
     private_commands,
 )
 from bot.owner.access import OWNER_COMMANDS
 from bot.texts import ENGLISH
 
-ALL = [private_commands(ENGLISH), group_commands(ENGLISH), owner_commands(ENGLISH)]
+ALL = [private_commands(ENGLISH), group_commands(ENGLISH), admin_commands(ENGLISH)]
 
 
 @pytest.mark.parametrize("commands", ALL)
@@ -26,7 +26,7 @@ def test_commands_are_within_the_limits(commands: Commands) -> None:
 
 
 def test_every_admin_command_is_listed_for_admins_alone() -> None:
-    assert tuple(name for name, _ in owner_commands(ENGLISH)) == OWNER_COMMANDS
+    assert tuple(name for name, _ in admin_commands(ENGLISH)) == OWNER_COMMANDS
     assert not {name for name, _ in private_commands(ENGLISH)} & set(OWNER_COMMANDS)
 
 

@@ -57,7 +57,8 @@ def test_share_searches_for_the_movement_without_its_emoji() -> None:
 def test_more_is_about_the_order_and_leads_back() -> None:
     keyboard = more(make_card(number=2))
     found = taps(keyboard)
-    assert found[ButtonAction.AS_FILE].number == found[ButtonAction.DELETE].number == 2
+    assert found[ButtonAction.FORM] == ButtonData(ButtonAction.FORM, "k3f9a2b1cd", 2, "file")
+    assert found[ButtonAction.DELETE].number == 2
     assert labels(keyboard)[-1] == ["« Back"]
     assert keyboard[-1][0].data.argument == "short"
 

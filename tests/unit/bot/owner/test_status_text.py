@@ -6,9 +6,10 @@ from typing import Any
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import MessageContent
 from bot.orders.order_cards import OrderCard
+from bot.owner.buttons import OwnerAction, owner_action_of, owner_button
 from bot.owner.jobs import ListedOrder, detail_content, list_content
 from bot.owner.overview import LiveWorker, Overview
-from bot.owner.status import OwnerAction, age_text, owner_action_of, owner_button, status_content
+from bot.owner.status_text import age_text, status_content
 from bot.texts import ENGLISH
 from jobs.errors import MediaDamaged
 from jobs.orders import OrderState, Progress, order_id

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from bot.gateway.command_lists import owner_commands
+from bot.gateway.command_lists import admin_commands
 from bot.limits import ChangedLimits
 from bot.texts import ENGLISH
 from jobs.errors import EngineFailed
@@ -23,7 +23,7 @@ from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk, Part
 
 pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
-COMMANDS = [name for name, _ in owner_commands(ENGLISH)]
+COMMANDS = [name for name, _ in admin_commands(ENGLISH)]
 # What an admin writes after some of them, so that they would do something.
 ARGUMENTS = {
     "allow": f" {BOB}",

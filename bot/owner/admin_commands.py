@@ -8,23 +8,28 @@ from bot.gateway.updates import IncomingTap
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.ordering import Ordering
 from bot.owner.access import Admissions
+from bot.owner.buttons import OwnerAction, owner_action_of, owner_button
 from bot.owner.claim import CLAIM_LINK, Claims
-from bot.owner.desk import UNDER_PREVIEW, OwnerDesk
 from bot.owner.jobs import Jobs
 from bot.owner.overview import overview_of
-from bot.owner.status import OwnerAction, owner_action_of, status_content
+from bot.owner.private_commands import UNDER_PREVIEW, PrivateAdminCommands
+from bot.owner.status_text import status_content
 from bot.people import Role
 from bot.services import Services
 
+# Of a hash: what fits into a button, and what its label shows.
+_DIGEST_CHARACTERS, _SHOWN_CHARACTERS = 32, 8
+_MOST_PHOTOS = 20
 
-class OwnerCommands:
+
+class AdminCommands:
     """Answers admins.
 
     Args:
         ordering: cancels orders.
         follow_up_orders: retries orders.
         commands_shown: makes Telegram show an admin's commands in a chat.
-        desk: answers the other commands.
+        private_commands: answers the other commands.
     """
 
     def __init__(
@@ -33,9 +38,9 @@ class OwnerCommands:
         ordering: Ordering,
         follow_up_orders: FollowUpOrders,
         commands_shown: Callable[[int], Awaitable[None]],
-        desk: OwnerDesk,
+        private_commands: PrivateAdminCommands,
     ) -> None:
-        self.desk = desk
+        self.private_commands = private_commands
         self._services = services
         self._commands_shown = commands_shown
         self._jobs = Jobs(services, ordering, follow_up_orders)
@@ -74,8 +79,11 @@ class OwnerCommands:
         """Allow, ban or unban people; without any, list who is allowed and who is banned."""
         admissions = self._admissions
         changes = {"allow": admissions.allow, "ban": admissions.ban, "unban": admissions.unban}
-        text = await (changes[command](persons) if persons else admissions.list_people())
-        await self._say(target, MessageContent(text))
+        if persons:
+            content = MessageContent(await changes[command](persons))
+        else:
+            content = await self._access_content()
+        await self._say(target, content)
 
     async def tap(self, tap: IncomingTap) -> None:
         """Do what a button says, and show the result in its message."""
@@ -85,8 +93,10 @@ class OwnerCommands:
             await messenger.answer(tap.query_id, self._services.texts("This button is too old."))
             return
         action, about = found
-        if action in self.desk.actions:
-            answer, content = await self.desk.actions[action](about)
+        if action is OwnerAction.UNBLOCK:
+            answer, content = await self._unblock(about)
+        elif action in self.private_commands.actions:
+            answer, content = await self.private_commands.actions[action](about)
         else:
             answer, content = await self._do(action, about, tap.person_id)
         await messenger.answer(tap.query_id, answer)
@@ -109,6 +119,28 @@ class OwnerCommands:
             case OwnerAction.RETRY:
                 return await self._jobs.retry(about, admin), await self._jobs.detail(about)
         return "", await self._status_content()
+
+    async def _unblock(self, about: str) -> tuple[str, MessageContent]:
+        photos = self._services.blocked_photos
+        for digest in await photos.digests():
+            if digest[:_DIGEST_CHARACTERS] == about:
+                await photos.unblock(digest)
+        return self._services.texts("The photo may be used again."), await self._access_content()
+
+    async def _access_content(self) -> MessageContent:
+        """List who is allowed and who is banned, with a button for each blocked photo."""
+        _, digests = self._services.texts, await self._services.blocked_photos.digests()
+        rows = [
+            (
+                owner_button(
+                    _("Unblock photo {digest}", digest=digest[:_SHOWN_CHARACTERS]),
+                    OwnerAction.UNBLOCK,
+                    digest[:_DIGEST_CHARACTERS],
+                ),
+            )
+            for digest in digests[:_MOST_PHOTOS]
+        ]
+        return MessageContent(await self._admissions.list_people(), tuple(rows))
 
     async def _status_content(self) -> MessageContent:
         return status_content(await overview_of(self._services), self._services.texts)

@@ -1,9 +1,7 @@
-"""The message of /status, and the buttons of admins."""
+"""The message of /status."""
 
-from enum import StrEnum
-
-from bot.callback_data import ButtonAction, ButtonData
-from bot.gateway.messenger import Button, Keyboard, MessageContent
+from bot.gateway.messenger import Keyboard, MessageContent
+from bot.owner.buttons import OwnerAction, owner_button
 from bot.owner.overview import LiveWorker, Overview
 from bot.texts import Texts
 from jobs.queues.keys import queue_label
@@ -11,41 +9,6 @@ from jobs.queues.keys import queue_label
 _MOST_WORKERS = 15
 _MINUTE_S, _HOUR_S = 60, 3600
 _MB, _GB = 1_000_000, 1_000_000_000
-_SEPARATOR = ":"
-
-
-class OwnerAction(StrEnum):
-    """What an admin's button does."""
-
-    STATUS = "status"
-    PAUSE = "pause"
-    RESUME = "resume"
-    JOBS = "jobs"  # that page of them
-    JOB = "job"  # that order
-    CANCEL = "cancel"  # that order
-    RETRY = "retry"  # that order
-    BROADCAST = "send"  # that message
-    STOP_BROADCAST = "stop"  # that message
-    TEMPLATES = "list"  # the owner's movements
-    PUBLISH = "publish"  # that movement, under its preview
-    DISCARD = "discard"  # likewise
-    SHOW = "show"  # that movement, in the list
-    HIDE = "hide"  # likewise
-    ASK_TO_REMOVE = "ask"  # likewise
-    REMOVE = "remove"  # that movement
-
-
-def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:
-    """Return a button for admins; `about` is the order or the page."""
-    return Button(text, ButtonData(ButtonAction.OWNER, argument=f"{action}{_SEPARATOR}{about}"))
-
-
-def owner_action_of(tap: ButtonData) -> tuple[OwnerAction, str] | None:
-    """Parse a button's action and its order or page; None for other buttons."""
-    name, _, about = tap.argument.partition(_SEPARATOR)
-    if tap.action is not ButtonAction.OWNER or name not in set(OwnerAction):
-        return None
-    return OwnerAction(name), about
 
 
 def status_content(overview: Overview, _: Texts) -> MessageContent:

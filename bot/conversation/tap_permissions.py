@@ -30,7 +30,7 @@ def is_of_chat(draft: Draft) -> bool:
     return draft.person_id < 0
 
 
-class Permissions:
+class TapPermissions:
     """Checks taps."""
 
     def __init__(self, services: Services) -> None:

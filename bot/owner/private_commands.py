@@ -1,4 +1,4 @@
-"""The owner's desk: limits, statistics, messages to everybody, movements of the owner's."""
+"""Admins' commands that are answered only in private: limits, statistics, broadcasts, movements."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -9,10 +9,10 @@ from bot.movements import TemplateState
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import request_media
 from bot.owner.broadcasts import Broadcasts
+from bot.owner.buttons import OwnerAction
 from bot.owner.limit_commands import LimitCommands
 from bot.owner.own_templates import OwnTemplates
 from bot.owner.statistics_text import chart_day, statistics_text
-from bot.owner.status import OwnerAction
 from bot.services import Services
 from jobs.errors import UserError
 from jobs.media_jobs import MediaJob
@@ -27,7 +27,7 @@ UNDER_PREVIEW = (OwnerAction.PUBLISH, OwnerAction.DISCARD)
 """Buttons under an animation; the others are under texts."""
 
 
-class OwnerDesk:
+class PrivateAdminCommands:
     """Answers admins' commands and buttons, in private chats.
 
     Args:
