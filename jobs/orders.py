@@ -70,7 +70,7 @@ class Record(Value):
             BrokenRecord: it is no such value.
         """
         try:
-            plain = from_json(text)
+            plain = from_json(text, allow_inf_nan=False)
         except ValueError as exc:
             raise BrokenRecord(kind=cls.__name__, reason="no JSON") from exc
         if not isinstance(plain, dict):

@@ -269,7 +269,7 @@ def test_frame_rate_that_is_no_ratio_is_refused_at_once(rate: object) -> None:
 def test_frame_rate_that_is_no_text_is_refused(rate: object) -> None:
     plain = json.loads(LOOK.to_json())
     plain["clip"]["frame_rate"] = rate
-    with pytest.raises(BrokenRecord, match="wrong at clip"):
+    with pytest.raises(BrokenRecord, match="wrong at clip|no JSON"):
         LookResult.read(json.dumps(plain))
 
 
@@ -278,3 +278,10 @@ def test_order_whose_engine_is_no_name_is_refused(engine: object) -> None:
     plain = json.loads(ORDER.to_json()) | {"engine": engine}
     with pytest.raises(BrokenRecord, match="wrong at engine"):
         Order.read(json.dumps(plain))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_options_with_numbers_that_json_has_not_are_refused(number: str) -> None:
+    text = ORDER.to_json().replace('"strength":0.1', f'"strength":{number}')
+    with pytest.raises(BrokenRecord, match="no JSON"):
+        Order.read(text)
