@@ -119,7 +119,7 @@ HOSTILE = st.one_of(
     ),
     st.sampled_from(["a" * 4096, "x.mp4/../..", "..", "é" * 200, ".jpg", "image/gif", "audio/"]),
 )
-NUMBERS = st.sampled_from([0, 1, -1, 2**31, 2**52, 2_000_000_000, 60, 3600, 64_000_001])
+NUMBERS = st.sampled_from([0, 1, 59, 61, 3600, 64_000_001, 2_000_000_000, 2**31 - 1])
 # What Telegram itself gives: people cannot choose it.
 GIVEN = {"id", "update_id", "message_id", "date", "type", "file_id", "file_unique_id", "status"}
 

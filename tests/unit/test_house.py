@@ -16,7 +16,10 @@ from jobs.settings import Settings, variable_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
-TARGETS = ("demo", "sandbox", "neural", "test", "fuzz", "lint", "bench", "templates", "clean", "help")
+TARGETS = (
+    *("demo", "sandbox", "neural", "test", "fuzz"),
+    *("lint", "bench", "templates", "clean", "help"),
+)
 
 
 def text_of(name: str) -> str:

@@ -269,7 +269,7 @@ def test_frame_rate_that_is_no_ratio_is_refused_at_once(rate: object) -> None:
 def test_frame_rate_that_is_no_text_is_refused(rate: object) -> None:
     plain = json.loads(LOOK.to_json())
     plain["clip"]["frame_rate"] = rate
-    with pytest.raises(BrokenRecord, match="wrong at clip|no JSON"):
+    with pytest.raises(BrokenRecord, match=r"wrong at clip|no JSON"):
         LookResult.read(json.dumps(plain))
 
 
