@@ -126,8 +126,10 @@ def test_track_is_read_or_refused(data: bytes) -> None:
             part = track.mouth_part
             width, height = track.frame_size if part is None else (part.width, part.height)
             assert part is None or (width > 0 and height > 0)
-            frames = [np.zeros((min(height, 99), min(width, 99), 3), np.uint8)] * track.frame_count
-            moments = list(track.moments(frames, part))
+            pictures = [
+                np.zeros((min(height, 99), min(width, 99), 3), np.uint8)
+            ] * track.frame_count
+            moments = list(track.moments(pictures, part))
             assert len(moments) == track.frame_count
             assert all(np.isfinite(moment.expression).all() for moment in moments)
 
