@@ -3,17 +3,19 @@
 # PYTHON=python3.12 make demo     use this Python instead of the first usable one
 # REQUIRE_ALL=1 make test         fail tests whose requirements are missing, instead of skipping them
 # ONCE=1 make demo                stop after the first video
-# make test ARGS="-k smile"       pass options to pytest; also works with `make sandbox`, `demo` and `bench`
+# FUZZ_SECONDS=60 make fuzz       try each kind of input for a minute
+# make test ARGS="-k smile"       pass options to pytest; also works with `make fuzz`, `sandbox`, `demo` and `bench`
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: demo sandbox neural test lint bench soak templates messages clean help
+.PHONY: demo sandbox neural test fuzz lint bench soak templates messages clean help
 # Parallel installations into one environment would break it.
 .NOTPARALLEL:
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-warn-conflicts --constraint constraints.txt
 ARGS ?=
+FUZZ_SECONDS ?= 15
 
 # Set $$python to a usable Python, or exit with one sentence that says why there is none.
 define find_python
@@ -43,6 +45,7 @@ help:
 	@echo "make sandbox    run the sandbox: a local Bot API server with a chat page, for trying a bot"
 	@echo "make neural     install torch and the rest for the neural engines, 250 MB to several GB"
 	@echo "make test       run the tests; reports what was skipped and why"
+	@echo "make fuzz       try new broken and hostile input, for about 7 minutes"
 	@echo "make lint       ruff, mypy, import-linter, and the check of the translations"
 	@echo "make bench      run the benchmarks on this machine"
 	@echo "make soak       use the service for 20 minutes while everything fails now and then"
@@ -61,6 +64,9 @@ neural: .venv/neural-installed
 
 test: .venv/dev-installed
 	@$(BIN)/python -m pytest $(ARGS)
+
+fuzz: .venv/dev-installed
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 lint: .venv/dev-installed
 	$(BIN)/ruff check
@@ -82,7 +88,7 @@ messages: .venv/dev-installed
 	@$(BIN)/python -m tools.messages update
 
 clean:
-	rm -rf .venv out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist *.egg-info
+	rm -rf .venv out .mypy_cache .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A link to the Python that created the environment. If that Python is gone (after a system upgrade), the link is broken

@@ -3,13 +3,12 @@
 It travels in the wish, so that nothing is measured twice.
 """
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from jobs.model import CropBox, Face, MediaWarning, Value
+from jobs.model import CropBox, Face, FrameRate, MediaWarning, Value
 
 FileRef = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 """A key of the file store while a value is queued, a path where it is made or rendered."""
@@ -85,7 +84,7 @@ class ClipFindings(Findings):
             was not found has none.
     """
 
-    frame_rate: Fraction = Field(gt=0)
+    frame_rate: FrameRate
     frame_count: int = Field(gt=0)
     has_sound: bool
     later_faces: tuple[CropBox, ...] = ()

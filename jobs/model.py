@@ -1,9 +1,11 @@
 """Values shared by all packages: frozen, validated, JSON between processes."""
 
+import re
 from enum import StrEnum
-from typing import Self
+from fractions import Fraction
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 GRID_SIDE = 3
 """Cells in a row and in a column of the grid over a photo without a face."""
@@ -17,6 +19,18 @@ class Value(BaseModel):
 
     # JSON has no infinity and no NaN.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _ratio(value: object) -> Fraction:
+    """Read a fraction as it is written; `Fraction("1e999999999")` would compute for hours."""
+    if not re.fullmatch(r"[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?", str(value)):
+        message = "a frame rate is a ratio of positive whole numbers"
+        raise ValueError(message)
+    return Fraction(str(value))
+
+
+FrameRate = Annotated[Fraction, BeforeValidator(_ratio)]
+"""Frames per second, exact, more than 0."""
 
 
 class CropBox(Value):

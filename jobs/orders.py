@@ -54,7 +54,7 @@ class Record(Value):
         if cls._convert is not None and found == current - 1:
             try:
                 return {**cls._convert(plain), "schema_version": current}
-            except (KeyError, TypeError) as exc:
+            except (LookupError, TypeError, AttributeError, ArithmeticError) as exc:
                 raise ValueError(str(exc)) from exc
         if type(found) is not int or found != current:
             message = f"version {found} is not known, only {current}"
@@ -70,7 +70,7 @@ class Record(Value):
             BrokenRecord: it is no such value.
         """
         try:
-            plain = from_json(text)
+            plain = from_json(text, allow_inf_nan=False)
         except ValueError as exc:
             raise BrokenRecord(kind=cls.__name__, reason="no JSON") from exc
         if not isinstance(plain, dict):
@@ -218,8 +218,9 @@ class Order(Record):
     @model_validator(mode="before")
     @classmethod
     def _keep_queue_of_former_name(cls, plain: Any) -> Any:
-        if isinstance(plain, dict) and plain.get("engine") in FORMER_NAMES:
-            return {**plain, "queue": engine_queue(plain["engine"])}
+        engine = plain.get("engine") if isinstance(plain, dict) else None
+        if isinstance(engine, str) and engine in FORMER_NAMES:
+            return {**plain, "queue": engine_queue(engine)}
         return plain
 
     @model_validator(mode="after")

@@ -6,14 +6,13 @@ The command line, an order and the engine process use the same `Wish`.
 """
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Annotated, Any, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from jobs.engines import AnyEngineName
 from jobs.findings import ClipFindings, FileRef, PhotoFindings, VoiceFindings
-from jobs.model import CropBox, Value
+from jobs.model import CropBox, FrameRate, Value
 from jobs.old_records import movement_before
 
 SourceType = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
@@ -181,7 +180,7 @@ class Video(Value):
     width: int = Field(gt=0)
     height: int = Field(gt=0)
     frame_count: int = Field(gt=0)
-    frame_rate: Fraction = Field(gt=0)
+    frame_rate: FrameRate
     has_sound: bool
     engine: AnyEngineName
     label: str = Field(min_length=1)

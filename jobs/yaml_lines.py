@@ -6,6 +6,7 @@ files by hand, so one broken entry must not affect the others.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ Lines = dict[Path, int]
 # Seven times as fast, where PyYAML was built with it; the other one describes faults better.
 _FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 50
+# PyYAML's exceptions for values that are not of the kind that they claim to be.
+_UNUSABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,16 @@ def load_yaml(text: str) -> Any:
     """Return the data of a YAML text.
 
     Raises:
-        yaml.YAMLError: it is none.
+        yaml.YAMLError: it is none, or has a value that cannot be used.
     """
-    if not _is_deep(text):
-        try:
-            return _FAST_LOADER(text).get_single_data()
-        except yaml.YAMLError:
-            pass
-    return yaml.safe_load(text)
+    try:
+        if not _is_deep(text):
+            with suppress(yaml.YAMLError):
+                return _FAST_LOADER(text).get_single_data()
+        return yaml.safe_load(text)
+    except (*_UNUSABLE, RecursionError) as error:
+        message = "it has an unusable value, or is nested too deeply"
+        raise yaml.YAMLError(message) from error
 
 
 def read_entries(text: str) -> list[Entry | YamlProblem]:
@@ -159,7 +164,7 @@ class _Item:
             return [self._plain(one, one, (*path, at)) for at, one in enumerate(node.value)]
         try:
             return self.loader.construct_object(node)
-        except ValueError as error:
+        except _UNUSABLE as error:
             raise _InvalidNode(node, f"{node.value!r} is not a usable value") from error
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:

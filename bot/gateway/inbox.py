@@ -74,7 +74,8 @@ def read_update(text: str, bot: Bot) -> Update | UnreadableUpdate:
     data: Any = None
     try:
         data = json.loads(text)
-        return Update.de_json(data, bot)
+        update = Update.de_json(data, bot)
+        update.to_json()  # as it is stored; of objects of unknown types the library cannot
     except Exception as exc:  # noqa: BLE001 - the library may raise anything
         fields = data if isinstance(data, dict) else {}
         number = fields.get("update_id")
@@ -84,6 +85,7 @@ def read_update(text: str, bot: Bot) -> Update | UnreadableUpdate:
             error=type(exc).__name__,
             text=text,
         )
+    return update
 
 
 class Inbox(asyncio.Queue[object]):

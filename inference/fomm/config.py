@@ -4,12 +4,13 @@ Only `model_params` is used; the parameters of training and data sets are ignore
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jobs.errors import BrokenConfig, FileMissing
+from jobs.yaml_lines import load_yaml
 
 # The size of pictures in all published configs.
 SIDE_PX = 256
@@ -124,11 +125,10 @@ class FommConfig(_Params):
             BrokenConfig: it is not YAML, lacks a parameter or has an invalid value.
         """
         try:
-            data: Any = yaml.safe_load(path.read_text("utf-8"))
+            data = load_yaml(path.read_text("utf-8"))
         except (FileNotFoundError, IsADirectoryError) as error:
             raise FileMissing(name=str(path)) from error
-        # The parser's own, and those for invalid dates, numbers and deep nesting.
-        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise BrokenConfig(file=path.name, reason="it cannot be read as YAML text") from error
         if not isinstance(data, dict) or not isinstance(data.get("model_params"), dict):
             raise BrokenConfig(file=path.name, reason="model_params is missing")

@@ -204,7 +204,7 @@ def _look_at_photo(source: Path, folder: Path, request: dict[str, Any]) -> "Phot
     return PhotoFindings(
         file=str(folder / "photo.png"),
         sheet=str(folder / "sheet.png"),
-        name=source.name,
+        name=_shown(source),
         width=picture.shape[1],
         height=picture.shape[0],
         original_width=photo.original_width,
@@ -264,7 +264,7 @@ def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipF
     }
     return ClipFindings(
         file=str(clip.path),
-        name=source.name,
+        name=_shown(source),
         width=clip.width,
         height=clip.height,
         original_width=clip.original_width,
@@ -308,10 +308,15 @@ def _look_at_voice(source: Path, folder: Path, request: dict[str, Any]) -> "Voic
     return VoiceFindings(
         file=str(sound.path),
         curves=str(folder / "voice.npz"),
-        name=source.name,
+        name=_shown(source),
         frame_count=speech.frame_count,
         warnings=tuple(warning for warning, is_true in found.items() if is_true),
     )
+
+
+def _shown(source: Path) -> str:
+    """Its name as Unicode, whatever bytes the file system has."""
+    return source.name.encode("utf-8", "replace").decode()
 
 
 def _enlarged(face: "Face", scale: float) -> "Face":

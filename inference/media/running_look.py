@@ -158,7 +158,8 @@ class RunningLook:
             self._kill()
         if is_late.is_set():
             raise DecoderFailed(name=self._name, reason=_TOO_LONG)
-        lines = _text(self._stdout).splitlines()
+        # Not by `splitlines`: a file's name may hold other separators.
+        lines = list(filter(None, _text(self._stdout).split("\n")))
         if status != 0 or len(lines) < 2:
             raise self._failure(status, is_ready=bool(lines))
         try:

@@ -16,7 +16,10 @@ from jobs.settings import Settings, variable_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
-TARGETS = ("demo", "sandbox", "neural", "test", "lint", "bench", "templates", "clean", "help")
+TARGETS = (
+    *("demo", "sandbox", "neural", "test", "fuzz"),
+    *("lint", "bench", "templates", "clean", "help"),
+)
 
 
 def text_of(name: str) -> str:
@@ -249,7 +252,7 @@ def test_second_run_makes_the_environment_not_again(desk: Desk) -> None:
     assert len(desk.record.read_text("utf-8").splitlines()) == 1
 
 
-@pytest.mark.parametrize("target", ["neural", "test", "lint", "bench"])
+@pytest.mark.parametrize("target", ["neural", "test", "fuzz", "lint", "bench"])
 def test_networks_are_installed_for_tests_and_for_who_asks(desk: Desk, target: str) -> None:
     commands = desk.plan(target)
     assert '--editable ".[neural]"' in commands

@@ -91,6 +91,21 @@ async def test_update_that_cannot_be_read_makes_nobody_unheard(
         await until(lambda: again.texts == ["new"])
 
 
+async def test_forward_of_an_unknown_kind_does_not_end_the_bot(
+    sandbox: Sandbox, redis: Redis, desk: Desk
+) -> None:
+    sender = {"id": BOB, "is_bot": False, "first_name": "Bob"}
+    origin = {"type": "of the future", "date": 5, "sender_user": sender}
+    where = {"user_id": ALICE, "chat_id": ALICE}
+    answered = Heard()
+    await desk.post("message", content=json.dumps({"forward_origin": origin}), **where)
+    await desk.say("after", user_id=BOB, chat_id=BOB)
+    async with running(built(sandbox, redis, answered)):
+        await until(lambda: answered.texts == ["after"])
+    (record,) = await set_aside(redis)
+    assert record["error"] == "TypeError"
+
+
 class Answering(HTTPXRequest):
     """A server that always gives one answer."""
 

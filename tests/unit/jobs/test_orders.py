@@ -250,3 +250,38 @@ def test_progress_is_a_share_even_while_the_total_is_unknown() -> None:
     assert Progress().share == 0.0
     assert Progress(frames_done=3, frames_total=12).share == 0.25
     assert Progress(frames_done=13, frames_total=12).share == 1.0
+
+
+# --- values that no program of ours has written ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rate", ["1/0", "1e999999999", "0/1", "-25", "25/-1", " 25", "2_5", "25.0", "9" * 30, True]
+)
+def test_frame_rate_that_is_no_ratio_is_refused_at_once(rate: object) -> None:
+    plain = json.loads(LOOK.to_json())
+    plain["clip"]["frame_rate"] = rate
+    with pytest.raises(BrokenRecord, match="wrong at clip"):
+        LookResult.read(json.dumps(plain))
+
+
+@pytest.mark.parametrize("rate", [float("inf"), float("nan"), 1e308, [], {}])
+def test_frame_rate_that_is_no_text_is_refused(rate: object) -> None:
+    plain = json.loads(LOOK.to_json())
+    plain["clip"]["frame_rate"] = rate
+    with pytest.raises(BrokenRecord, match=r"wrong at clip|no JSON"):
+        LookResult.read(json.dumps(plain))
+
+
+@pytest.mark.parametrize("engine", [[], {}, None, 3])
+def test_order_whose_engine_is_no_name_is_refused(engine: object) -> None:
+    plain = json.loads(ORDER.to_json()) | {"engine": engine}
+    with pytest.raises(BrokenRecord, match="wrong at engine"):
+        Order.read(json.dumps(plain))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_options_with_numbers_that_json_has_not_are_refused(number: str) -> None:
+    text = ORDER.to_json().replace('"strength":0.1', f'"strength":{number}')
+    with pytest.raises(BrokenRecord, match="no JSON"):
+        Order.read(text)

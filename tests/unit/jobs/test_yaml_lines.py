@@ -91,3 +91,21 @@ def test_data_and_lines_are_the_same_by_either_loader(
     monkeypatch.setattr(yaml_lines, "_FAST_LOADER", yaml.SafeLoader)
     assert read_entries(text) == entries
     assert load_yaml(text) == plain
+
+
+UNUSABLE = ("!!bool x", "!!timestamp x", "!!int ''", "!!float ''", "2001-99-99", "9" * 5000)
+
+
+@pytest.mark.parametrize("value", UNUSABLE)
+def test_value_that_is_not_of_its_kind_is_a_problem_of_its_entry_alone(value: str) -> None:
+    problem, entry = read_entries(f"- a: {value}\n- b: 1\n")
+    assert isinstance(problem, YamlProblem)
+    assert problem.line == 1
+    assert problem.reason.endswith("is not a usable value")
+    assert isinstance(entry, Entry)
+
+
+@pytest.mark.parametrize("value", UNUSABLE)
+def test_text_with_a_value_that_is_not_of_its_kind_is_no_yaml(value: str) -> None:
+    with pytest.raises(yaml.YAMLError):
+        load_yaml(f"a: {value}")

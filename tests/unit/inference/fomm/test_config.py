@@ -283,6 +283,8 @@ def test_file_without_model_params_says_that(tmp_path: Path, text: str) -> None:
         "? {a: b}\n: c",
         "a: !!python/object/apply:os.system [ls]",
         "a: !!int words",
+        "a: !!bool words",
+        "a: !!timestamp words",
         "a: 2019-99-99",
         "a: " + "9" * 5000,
         "[" * 5000,

@@ -125,6 +125,7 @@ HASH = f"sha256: {SHA256}"
         (ENTRY.replace("size_bytes: 5, ", "") + "}", "needs size_bytes or about_bytes"),
         (ENTRY.replace("a.pth", "../a.pth") + "}", "entry 1: file"),
         ("- [", "weights.yaml cannot be used as a catalogue"),
+        ("- 2001-99-99", "weights.yaml cannot be used as a catalogue"),
         ("", "weights.yaml cannot be used as a catalogue"),
     ],
 )
