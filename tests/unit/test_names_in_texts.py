@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("animato", "bot", "inference", "jobs", "sandbox", "worker", "tests", "benchmarks")
-DATA = ("templates", "checkpoints", "config", "docs")
+DATA = ("templates", "checkpoints", "config", "docs", ".github")
 OTHER_TEXTS = (
     *("Makefile", "Dockerfile", "pyproject.toml", "README.md", "CONTRIBUTING.md", ".env.example"),
     *("docker-compose.yml", "docker-compose.gpu.yml", "docker-compose.sandbox.yml", ".ci/run"),
