@@ -76,6 +76,7 @@ step "one order: photo, movement, video"
 $PYTHON -m sandbox --port 8081 >"$folder/sandbox.log" 2>&1 &
 sandbox=$!
 compose up --detach --no-build
+kill -0 "$sandbox" || { cat "$folder/sandbox.log"; exit 1; }
 $PYTHON -m tools.container_check order http://127.0.0.1:8081 "$folder/order.mp4"
 compose exec -T bot animato bot --healthy
 compose exec -T worker animato worker --healthy
