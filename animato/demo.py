@@ -117,7 +117,7 @@ async def _show(url: str, ended: asyncio.Event, *, is_once: bool) -> None:
     begun_s = time.monotonic()
     async with aiohttp.ClientSession(url) as session:
         try:
-            video = await asyncio.wait_for(_animate_sample(session), _TIMEOUT_S)
+            video = await asyncio.wait_for(animate_sample(session), _TIMEOUT_S)
         except TimeoutError as error:
             raise DemoFailed(seconds=_TIMEOUT_S) from error
     OUTPUT.parent.mkdir(exist_ok=True)
@@ -134,8 +134,8 @@ async def _show(url: str, ended: asyncio.Event, *, is_once: bool) -> None:
     await ended.wait()
 
 
-async def _animate_sample(session: aiohttp.ClientSession) -> bytes:
-    """Send the sample portrait to the bot and return its video."""
+async def animate_sample(session: aiohttp.ClientSession) -> bytes:
+    """Send the sample portrait to the bot through the sandbox, and return its video."""
     picture = io.BytesIO()
     Image.fromarray(driving_portrait()).save(picture, format="JPEG", quality=95)
     form = aiohttp.FormData({"user_id": str(PERSON), "chat_id": str(PERSON)})

@@ -23,7 +23,7 @@ from inference.square_crop import crop_square, face_square
 from tests.conftest import Require
 from tests.e2e.conftest import ROOT, Animato, Ended, Networks
 from tests.integration.file_server import FileServer
-from tests.parity.golden_recipe import Arrays, fill, read_golden, vox_shapes
+from tests.parity.golden_recipe import Arrays, read_golden, write_vox_checkpoint
 from tests.see_through import write_checkpoint, write_config
 from tests.unit.inference.clips import make
 
@@ -59,16 +59,9 @@ def vox(
 ) -> Iterator[Path]:
     """The folder of a checkpoint as large as the published one is for inference, and its input."""
     require(not missing_neural(), "the extra neural is not installed")
-    import torch  # noqa: PLC0415 - only where the extra is installed
-
     folder = tmp_path_factory.mktemp("vox")
-    content: dict[str, object] = {"epoch": 99}
-    for net in ("generator", "kp_detector"):
-        weights = fill(vox_shapes(net), net, "vox")
-        content[net] = {key: torch.from_numpy(array) for key, array in weights.items()}
-        content[f"optimizer_{net}"] = {"state": {0: {"step": 3}}, "param_groups": [{"lr": 2e-4}]}
     checkpoint = folder / "vox.pth.tar"
-    torch.save(content, checkpoint, _use_new_zipfile_serialization=False)
+    write_vox_checkpoint(checkpoint)
     Image.fromarray(golden["source"]).save(folder / "source.png")
     with VideoWriter(folder / "driving.mkv", 256, 256, Fraction(25), comment="test") as writer:
         for frame in golden["driving"]:

@@ -129,6 +129,18 @@ def vox_shapes(net: str) -> dict[str, tuple[int, ...]]:
 # --- weights --------------------------------------------------------------------------------------
 
 
+def write_vox_checkpoint(path: Path) -> None:
+    """Write weights of the published size, in the published layout of 2019."""
+    import torch  # noqa: PLC0415 - only where the extra `neural` is installed
+
+    content: dict[str, object] = {"epoch": 99}
+    for net in ("generator", "kp_detector"):
+        weights = fill(vox_shapes(net), net, "vox")
+        content[net] = {key: torch.from_numpy(array) for key, array in weights.items()}
+        content[f"optimizer_{net}"] = {"state": {0: {"step": 3}}, "param_groups": [{"lr": 2e-4}]}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+
+
 def fill(shapes: Mapping[str, Sequence[int]], net: str, tag: str) -> Arrays:
     """The weights of one network, by key.
 

@@ -1,8 +1,9 @@
-"""Images and compose files: what goes in, what they start, what they are told.
+"""Images, compose files and the GitHub workflow: what goes in, what they start, what they are told.
 
-No engine of containers is asked: the files are read as one would read them.
+No container engine is used: `tools/container_check.sh` does that.
 """
 
+import os
 import re
 import shlex
 import shutil
@@ -20,9 +21,11 @@ from pydantic import SecretStr
 from animato import prepare
 from animato.cli import make_parser
 from jobs.settings import Settings, variable_of
+from sandbox.world.people import DEFAULT_TOKEN
 from tests.unit.test_house import ROOT, normal, text_of
 
-COMPOSE = ("docker-compose.yml", "docker-compose.gpu.yml")
+COMPOSE = ("docker-compose.yml", "docker-compose.gpu.yml", "docker-compose.sandbox.yml")
+WORKFLOW = ".github/workflows/ci.yml"
 TARGETS = ("bot", "worker")
 OURS = {variable_of(field) for field in Settings.model_fields}
 
@@ -204,16 +207,20 @@ def test_readme_s_run_of_the_program_of_2021_is_understood() -> None:
 # --- the compose files ----------------------------------------------------------------------------
 
 
-def test_compose_files_say_what_the_specification_knows() -> None:
+def check_schema(schema: str, *names: str) -> None:
     checked = subprocess.run(
-        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-        + [str(ROOT / name) for name in COMPOSE],
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema]
+        + [str(ROOT / name) for name in names],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_compose_files_say_what_the_specification_knows() -> None:
+    check_schema("vendor.compose-spec", *COMPOSE)
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -263,12 +270,65 @@ def test_gpu_is_given_to_a_service_that_exists_and_asked_for_by_name() -> None:
     assert changes["worker"]["environment"] == {"ANIMATO_DEVICE": "${ANIMATO_DEVICE:-cuda}"}
 
 
+@pytest.mark.parametrize("name", TARGETS)
+def test_service_writes_only_to_its_volumes_and_to_tmp(name: str) -> None:
+    found = service(name)
+    assert found["read_only"] is True
+    assert found["tmpfs"] == ["/tmp"]  # noqa: S108 - in the container
+    assert found["cap_drop"] == ["ALL"]
+    assert found["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_sandbox_s_file_replaces_telegram_and_publishes_valkey_to_this_machine_only() -> None:
+    changes = yaml.safe_load(text_of("docker-compose.sandbox.yml"))["services"]
+    environment = changes["bot"]["environment"]
+    assert set(environment) - OURS == set()
+    assert environment["ANIMATO_BOT_TOKEN"] == DEFAULT_TOKEN
+    (port,) = changes["valkey"]["ports"]
+    address = port.removesuffix(":6379")
+    assert address.startswith("127.0.0.1:")
+    assert environment["ANIMATO_REDIS_URL"] == f"redis://{address}"
+    assert environment["ANIMATO_BOT_API_URL"] in text_of("tools/container_check.sh")
+
+
 def test_queues_are_kept_and_never_thrown_away() -> None:
     command = shlex.split(service("valkey")["command"])
     options = dict(zip(command[1::2], command[2::2], strict=True))
     assert options["--appendonly"] == "yes"
     assert options["--maxmemory-policy"] == "noeviction"
     assert "ports" not in service("valkey")
+
+
+# --- the GitHub workflow --------------------------------------------------------------------------
+
+
+def test_workflow_says_what_github_knows_and_every_job_has_a_time_limit() -> None:
+    check_schema("vendor.github-workflows", WORKFLOW)
+    check_schema("custom.github-workflows-require-timeout", WORKFLOW)
+
+
+def test_workflow_may_only_read_and_uses_released_actions() -> None:
+    workflow = yaml.safe_load(text_of(WORKFLOW))
+    assert workflow["permissions"] == {"contents": "read"}
+    actions = re.findall(r"uses: (\S+)", text_of(WORKFLOW))
+    assert actions
+    assert [name for name in actions if not re.fullmatch(r"actions/[\w-]+@v\d+", name)] == []
+    assert "secrets." not in text_of(WORKFLOW)
+
+
+def test_workflow_tests_every_python_that_the_project_names() -> None:
+    classifiers = tomllib.loads(text_of("pyproject.toml"))["project"]["classifiers"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers))
+    tests = yaml.safe_load(text_of(WORKFLOW))["jobs"]["tests"]
+    assert tests["strategy"]["matrix"]["python"] == named
+
+
+def test_programs_that_the_workflow_runs_are_there_and_executable() -> None:
+    jobs = yaml.safe_load(text_of(WORKFLOW))["jobs"].values()
+    steps = [step["run"].split()[0] for job in jobs for step in job["steps"] if "run" in step]
+    programs = [ROOT / name for name in steps if "/" in name]
+    assert {path.name for path in programs} == {"run", "container_check.sh"}
+    assert [path for path in programs if not os.access(path, os.X_OK)] == []
 
 
 # --- .env.example ---------------------------------------------------------------------------------

@@ -13,10 +13,11 @@ from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("animato", "bot", "inference", "jobs", "sandbox", "worker", "tests", "benchmarks")
-DATA = ("templates", "checkpoints", "config", "docs")
+DATA = ("templates", "checkpoints", "config", "docs", ".github")
 OTHER_TEXTS = (
     *("Makefile", "Dockerfile", "pyproject.toml", "README.md", "CONTRIBUTING.md", ".env.example"),
-    *("docker-compose.yml", "docker-compose.gpu.yml", ".ci/run"),
+    *("docker-compose.yml", "docker-compose.gpu.yml", "docker-compose.sandbox.yml", ".ci/run"),
+    ".github/workflows/ci.yml",
 )
 # The reader's own, or another program's.
 OTHERS_FILES = frozenset({"docker-compose.override.yml", "prometheus.yml"})
