@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from PIL import Image
@@ -21,7 +20,7 @@ from PIL import Image
 from inference.media.animated_picture import AnimatedPicture
 from inference.media.clip_frames import clip_frames
 from inference.media.ffmpeg import THREADS, Ffmpeg, file_url, input_arguments
-from inference.media.probe import VideoProbe, probe
+from inference.media.probe import VideoProbe, open_container, probe
 from inference.media.thumbnail import write_thumbnail
 from inference.media.writer import BT709
 from jobs.errors import DiskFull, EncoderFailed, MediaDamaged
@@ -293,5 +292,5 @@ def _run(arguments: list[str], target: Path) -> None:
 
 def _comment(path: Path) -> str:
     """Return the comment in a video's metadata."""
-    with av.open(file_url(path), options={"protocol_whitelist": "file"}) as video:
+    with open_container(path) as video:
         return str(video.metadata.get("comment", ""))
