@@ -11,7 +11,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from inference.media.ffmpeg import THREADS, file_url
+from inference.media.ffmpeg import THREADS
+from inference.media.probe import open_container
 from jobs.errors import MediaDamaged
 
 Picture = npt.NDArray[np.uint8]
@@ -57,7 +58,7 @@ def clip_frames(path: Path, width: int, height: int) -> Generator[ClipFrame]:
         MediaDamaged: it cannot be decoded.
     """
     try:
-        with av.open(file_url(path), format="mp4", options={"protocol_whitelist": "file"}) as clip:
+        with open_container(path, "mov") as clip:
             track = clip.streams.video[0]
             track.thread_type = "AUTO"
             track.codec_context.thread_count = THREADS

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,7 @@ from PIL import Image
 from inference.media.animated_picture import AnimatedPicture
 from inference.media.clip_frames import clip_frames
 from inference.media.ffmpeg import THREADS, Ffmpeg, file_url, input_arguments
-from inference.media.probe import VideoProbe, probe
+from inference.media.probe import VideoProbe, open_container, probe
 from inference.media.thumbnail import write_thumbnail
 from inference.media.visible_mark import Ground, VisibleMark, noted
 from inference.media.writer import BT709
@@ -360,5 +359,5 @@ def _run(arguments: list[str], target: Path) -> None:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    with av.open(file_url(path), options={"protocol_whitelist": "file"}) as video:
+    with open_container(path) as video:
         return dict(video.metadata)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import hypothesis
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.strategies import SearchStrategy
 
@@ -37,7 +38,9 @@ def fuzzed(examples: int, **values: SearchStrategy[Any]) -> Callable[[Any], Any]
             print_blob=True,
             suppress_health_check=list(HealthCheck),
         )
-        one_round = limits(hypothesis.given(**values)(test))
+        # It warns of large examples, such as whole files, in place of the failure.
+        quietly = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
+        one_round = quietly(limits(hypothesis.given(**values)(test)))
         if not SECONDS:
             return one_round
 
@@ -51,6 +54,6 @@ def fuzzed(examples: int, **values: SearchStrategy[Any]) -> Callable[[Any], Any]
                 one_round(*args, **kwargs)
                 number += 1
 
-        return for_a_while
+        return quietly(for_a_while)
 
     return decorate

@@ -196,6 +196,11 @@ def test_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
         made(Form.ROUND, path)
 
 
+def test_metadata_that_is_no_text_is_no_obstacle(result: Path) -> None:
+    result.write_bytes(result.read_bytes().replace(COMMENT.encode(), b"\x80" * len(COMMENT)))
+    assert made(Form.GIF, result)[0].size_bytes > 0
+
+
 # --- the visible mark -----------------------------------------------------------------------------
 
 
