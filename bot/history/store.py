@@ -59,8 +59,9 @@ class HistoryEntry(Value):
     movement: str = ""
     has_voice: bool = False
     label: str
-    engine: str = ""
-    source_type: str = ""
+    # Not written if empty, since the version before does not know them.
+    engine: str = Field(default="", exclude_if=lambda engine: not engine)
+    source_type: str = Field(default="", exclude_if=lambda term: not term)
     file_stem: str
     chat: int
     message_id: int | None = None
@@ -72,7 +73,7 @@ class HistoryEntry(Value):
     duration_s: float
     has_sound: bool
     face_box: CropBox | None = None
-    # Not written if empty, since the version before does not know it.
+    # Likewise.
     other_faces: tuple[CropBox, ...] = Field(default=(), exclude_if=lambda boxes: not boxes)
     file_ids: dict[str, str] = Field(default_factory=dict)
 
