@@ -6,7 +6,7 @@ then on it can only be sent by Telegram's file ids, which belong to one bot.
 
 from collections.abc import Callable
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from redis.asyncio import Redis
 
 from bot.gateway.outgoing import SentVideo
@@ -25,7 +25,7 @@ KEPT_S = 30 * 86_400
 
 
 class HistoryEntry(Value):
-    """A result that was delivered.
+    """A result that was delivered. Fields that a later version added are ignored.
 
     Attributes:
         order_id: its order.
@@ -51,6 +51,9 @@ class HistoryEntry(Value):
         other_faces: boxes of the other faces in it.
         file_ids: Telegram's file ids, by bot and form (`cached_as`).
     """
+
+    # A history that cannot be read would fail all deliveries to its person.
+    model_config = ConfigDict(extra="ignore")
 
     order_id: str
     draft: str
