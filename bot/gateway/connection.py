@@ -13,7 +13,7 @@ from telegram.request import HTTPXRequest
 
 from bot.gateway.application import Backoff, BotApplication
 from bot.gateway.inbox import Inbox
-from bot.gateway.polling import Polling, PollingBot, PollingHealth
+from bot.gateway.polling import STANDBY, STARTING, Polling, PollingBot, PollingHealth
 from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.gateway.update_processor import InOrderPerChat
 from bot.gateway.webhook import Webhook, WebhookServer
@@ -174,8 +174,11 @@ async def _start(
     application: BotApplication, receiver: Polling | WebhookServer
 ) -> "asyncio.Future[None]":
     """Start everything. The returned future ends when receiving updates fails for good."""
+    health = application.polling_health
     if application.webhook is not None:
+        health.waiting = STANDBY
         await application.inbox.lease.acquire()
+        health.waiting = STARTING
     try:
         await _with_retries(application, application.initialize)
         application.has_begun = True
@@ -192,6 +195,7 @@ async def _start(
         raise TelegramUnavailable(place=place, reason=exc.message) from exc
     await application.start()
     receiving = receiver.start()
+    health.waiting = ""
     log.info("@%s runs: its updates are %s", application.bot.username, receiver.how)
     return receiving
 

@@ -32,6 +32,7 @@ _WAIT_S, _READ_S = 10, 15.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _CONFIRM_S = 5.0
 SILENT_AFTER_S = 60.0
+STARTING, STANDBY = "starting", "standby"
 _NO_UPDATES = "the answer holds no updates"
 _TWO_BOTS = (
     "another program fetches the updates of this bot: stop it, as only one program can use a token "
@@ -48,9 +49,13 @@ class PollingHealth:
 
     Args:
         clock: a monotonic clock, s.
+
+    Attributes:
+        waiting: why no updates can arrive yet, in a word; empty when they can.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.waiting = STARTING
         self._clock = clock
         self._answered_s: float | None = None
 
@@ -76,8 +81,8 @@ class PollingHealth:
         return self.silence_s() > SILENT_AFTER_S
 
     def word(self) -> str:
-        """Return the silence as a word, for the check of readiness."""
-        return "silent" if self.is_silent() else OK
+        """Return whether updates arrive as a word, for the check of readiness."""
+        return self.waiting or ("silent" if self.is_silent() else OK)
 
 
 class PollingBot(ExtBot[dict[str, Any]]):

@@ -6,7 +6,7 @@ then on it can only be sent by Telegram's file ids, which belong to one bot.
 
 from collections.abc import Callable
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from redis.asyncio import Redis
 
 from bot.gateway.outgoing import SentVideo
@@ -25,7 +25,7 @@ KEPT_S = 30 * 86_400
 
 
 class HistoryEntry(Value):
-    """A result that was delivered.
+    """A result that was delivered. Fields that a later version added are ignored.
 
     Attributes:
         order_id: its order.
@@ -52,6 +52,9 @@ class HistoryEntry(Value):
         file_ids: Telegram's file ids, by bot and form (`cached_as`).
     """
 
+    # A history that cannot be read would fail all deliveries to its person.
+    model_config = ConfigDict(extra="ignore")
+
     order_id: str
     draft: str
     number: int
@@ -59,8 +62,9 @@ class HistoryEntry(Value):
     movement: str = ""
     has_voice: bool = False
     label: str
-    engine: str = ""
-    source_type: str = ""
+    # Not written if empty, since the version before does not know them.
+    engine: str = Field(default="", exclude_if=lambda engine: not engine)
+    source_type: str = Field(default="", exclude_if=lambda term: not term)
     file_stem: str
     chat: int
     message_id: int | None = None
@@ -72,7 +76,7 @@ class HistoryEntry(Value):
     duration_s: float
     has_sound: bool
     face_box: CropBox | None = None
-    # Not written if empty, since the version before does not know it.
+    # Likewise.
     other_faces: tuple[CropBox, ...] = Field(default=(), exclude_if=lambda boxes: not boxes)
     file_ids: dict[str, str] = Field(default_factory=dict)
 

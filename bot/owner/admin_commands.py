@@ -13,12 +13,13 @@ from bot.owner.claim import CLAIM_LINK, Claims
 from bot.owner.jobs import Jobs
 from bot.owner.overview import overview_of
 from bot.owner.private_commands import UNDER_PREVIEW, PrivateAdminCommands
+from bot.owner.reports import SHOWN_CHARACTERS
 from bot.owner.status_text import status_content
 from bot.people import Role
 from bot.services import Services
 
 # Of a hash: what fits into a button, and what its label shows.
-_DIGEST_CHARACTERS, _SHOWN_CHARACTERS = 32, 8
+_DIGEST_CHARACTERS = 32
 _MOST_PHOTOS = 20
 
 
@@ -133,7 +134,7 @@ class AdminCommands:
         rows = [
             (
                 owner_button(
-                    _("Unblock photo {digest}", digest=digest[:_SHOWN_CHARACTERS]),
+                    _("Unblock photo {digest}", digest=digest[:SHOWN_CHARACTERS]),
                     OwnerAction.UNBLOCK,
                     digest[:_DIGEST_CHARACTERS],
                 ),

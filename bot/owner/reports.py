@@ -18,6 +18,8 @@ from jobs.queues.keys import asked_report_key, report_key, reported_key
 _KEPT_S = KEPT_S
 _QUESTION_KEPT_S = 3600
 _SEPARATOR = ":"
+SHOWN_CHARACTERS = 8
+"""How much of a photo's hash is shown."""
 
 
 class Reason(StrEnum):
@@ -196,6 +198,9 @@ def note_content(report: Report, _: Texts) -> MessageContent:
             order=report.order_id,
         ),
     ]
+    if report.photo_digest:
+        # As `/unban` lists it.
+        lines.append(f"SHA-256: {report.photo_digest[:SHOWN_CHARACTERS]}")
     for action in report.done:
         is_unblocked = action is ReportAction.BLOCK and not report.photo_digest
         lines.append(_(_NO_PHOTO) if is_unblocked else _(_DONE[action]))

@@ -150,7 +150,8 @@ def working_mechanisms() -> tuple[str, ...]:
 def _libraries() -> list[str]:
     """The folders that this Python imports from; of a checkout, its packages alone.
 
-    Beside them, a checkout may hold settings, data and weights.
+    Beside them, a checkout may hold settings, data and weights. Installed packages may consist of
+    links to an installer's cache (`uv --link-mode=symlink`), which is then read, too.
     """
     root = Path(__file__).resolve().parents[2]
     paths = {path for path in sys.path if path}
@@ -158,6 +159,8 @@ def _libraries() -> list[str]:
         paths = {path for path in paths if not root.is_relative_to(Path(path).resolve())}
         ours = ("inference", "jobs", "templates", "config", "checkpoints/weights.yaml")
         paths |= {str(root / name) for name in ours}
+    notes = [note for path in paths for note in Path(path).glob("*.dist-info/METADATA")]
+    paths |= {str(note.resolve().parents[1]) for note in notes if note.is_symlink()}
     further = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
     return [*paths, f"{sys.base_prefix}/lib", *filter(None, further)]
 

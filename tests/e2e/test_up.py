@@ -1,6 +1,7 @@
 """`animato up` as a process: what its children see, and how all of them end."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -119,10 +120,14 @@ async def test_each_process_of_the_service_sees_only_the_secrets_that_it_needs(
     require_hardware: Require, tmp_path: Path
 ) -> None:
     require_hardware(sys.platform.startswith("linux"), "environments are told by /proc")
+    settings = {
+        "ANIMATO_METRICS_PORT": str(port := free_port()),
+        "ANIMATO_LOG_FORMAT": "json",
+    }
     async with (
         Sandbox() as sandbox,
         aiohttp.ClientSession() as session,
-        up(tmp_path, sandbox, ANIMATO_METRICS_PORT=str(port := free_port())) as process,
+        up(tmp_path, sandbox, **settings) as process,
     ):
         desk = Desk(session, sandbox.url)
         children = Children(process.pid)
@@ -149,6 +154,7 @@ async def test_each_process_of_the_service_sees_only_the_secrets_that_it_needs(
     assert "animato_" in shown[-1]
     log = (tmp_path / "log").read_text("utf-8")
     assert "files are decoded in processes" in log
+    assert all("message" in json.loads(line) for line in log.splitlines())
     assert told(secrets, log, *shown, *children.environments) == set()
     seen = {
         command: told(secrets, environment)

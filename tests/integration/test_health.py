@@ -170,6 +170,9 @@ async def test_bot_that_runs_is_found_alive_from_its_command_line(
         assert await code_of("bot", "--healthy") == 0
         assert await answered(port, "/healthz") == (200, {"loop": "ok", "heartbeat": "ok"})
         words = {"redis": "ok", "store": "ok", "telegram": "ok"}
-        assert await answered(port, "/readyz") == (200, words)
+        async with asyncio.timeout(LIMIT_S):
+            while (ready := await answered(port, "/readyz"))[1]["telegram"] == "starting":
+                await asyncio.sleep(0.05)
+        assert ready == (200, words)
         bot.terminate()
         assert await asyncio.to_thread(bot.wait, LIMIT_S) == 0

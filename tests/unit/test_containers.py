@@ -331,6 +331,12 @@ def test_programs_that_the_workflow_runs_are_there_and_executable() -> None:
     assert [path for path in programs if not os.access(path, os.X_OK)] == []
 
 
+def test_targets_of_make_that_the_workflow_runs_exist() -> None:
+    targets = re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE)
+    named = re.findall(r"\bmake ([a-z]+)", text_of(WORKFLOW) + text_of(".ci/run"))
+    assert {"lint", "test", "soak", "fuzz"} <= set(named) <= set(targets)
+
+
 # --- .env.example ---------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ _VARIES = (
     (r"done in \d+ (s|min)", r"done in N \1"),
     (r"possible in \d+ h( \d+ min)?", "possible in N h"),
     (r"[A-Z][a-z]{2} \d{1,2}, \d{4}", "DATE"),
+    (r"SHA-256: [0-9a-f]{8}", "SHA-256: HASH"),
     (r"order [cg]\d+-\w+-\d+", "order ID"),
 )
 

@@ -61,12 +61,14 @@ async def test_second_process_behind_a_webhook_serves_when_the_first_one_ends(
         async with running(both[0]) as first_ends:
             standing_by = asyncio.create_task(run(both[1], ending))
             await until(lambda: "another process serves" in caplog.text)
+            assert [one.polling_health.word() for one in both] == ["ok", "standby"]
             await desk.say("one")
             await until(lambda: first.texts == ["one"])
             assert not both[1].running
             first_ends.set()
             await desk.say("two")
             await until(lambda: second.texts == ["two"])
+            assert both[1].polling_health.word() == "ok"
         await desk.say("three")
         await until(lambda: second.texts == ["two", "three"])
         ending.set()

@@ -117,6 +117,7 @@ async def test_blocked_photo_is_refused_with_whom_to_ask_and_its_video_is_gone(
     await served_bot.says("/unban", ADMIN)
     listed = await served_bot.shows("Banned: nobody", ADMIN)
     ((unblock,),) = labels(listed)
+    assert f"\nSHA-256: {unblock.removeprefix('Unblock photo ')}" in text_of(note)
     answer = await served_bot.tap(unblock, listed, ADMIN)
     assert answer["text"] == "The photo may be used again."
     assert not await served_bot.queues.client.exists(BLOCKED_PHOTOS)

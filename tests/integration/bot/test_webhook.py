@@ -94,3 +94,21 @@ async def test_connection_that_goes_no_further_is_closed(url: str, beginning: st
     async with asyncio.timeout(PATIENCE_S):
         await reader.read()  # until it is closed
     writer.close()
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        f"Content-Length: {webhook.MAX_BODY_BYTES + 1}\r\n\r\n",
+        f"Transfer-Encoding: chunked\r\n\r\n{webhook.MAX_BODY_BYTES + 1:x}\r\n"
+        + "x" * (webhook.MAX_BODY_BYTES + 1),
+    ],
+    ids=["announced", "in pieces"],
+)
+async def test_body_that_is_too_large_is_refused(url: str, rest: str) -> None:
+    address = urlsplit(url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write((REQUEST + rest).encode())
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await reader.readline()).split()[1] == b"413"
+    writer.close()

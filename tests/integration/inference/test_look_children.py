@@ -12,8 +12,10 @@ from inference.media.gate import ClipPart, LookLimits, VoicePart
 from inference.media.limits import PhotoLimits
 from inference.voice.features import SAMPLE_RATE
 from jobs.errors import FileMissing, PhotoTooManyPixels, UnsupportedMedia
+from jobs.media_tasks import Form, MakeForm
 from jobs.templates import SHIPPED_TEMPLATES
 from tests.unit.inference.media.sounds import encode
+from tests.unit.inference.media.test_forms import FACE, LOWER_RIGHT, mark_of, marked
 from tests.unit.inference.voice.sounds import vowels
 from worker.look import Looks
 
@@ -56,6 +58,18 @@ async def test_voice_is_looked_at_as_a_photo_is(folder: Path) -> None:
     assert (voice.path, voice.curves_path) == (folder / "voice.m4a", folder / "voice.npz")
     assert (voice.name, voice.frame_count, voice.warnings) == ("hello.ogg", 65, ())
     assert sorted(path.name for path in folder.iterdir()) == ["voice.m4a", "voice.npz"]
+
+
+@pytest.mark.parametrize("form", [Form.ROUND, Form.STICKER])
+async def test_form_of_a_marked_result_is_made_with_a_mark_of_its_own(
+    folder: Path, form: Form
+) -> None:
+    """The child may read the pictures of the mark, which it writes itself."""
+    video = marked(folder.parent / "result.mp4", LOWER_RIGHT)
+    task = MakeForm(form=form, video=str(video), face_box=FACE)
+    async with Looks(1) as looks:
+        made = await looks.media(task, folder, LookLimits())
+    assert mark_of(folder / made.names[0]) is not None
 
 
 async def test_findings_and_limits_are_those_of_the_gate(photo: Path, folder: Path) -> None:

@@ -92,6 +92,12 @@ def test_order_can_be_made(name: str) -> None:
     assert order.wish.cost_frames > 0
 
 
+def test_history_with_something_newer_is_read_without_it() -> None:
+    plain = SAMPLES["history"]
+    newer = {**plain, "entries": [{**one, "something_new": 1} for one in plain["entries"]]}
+    assert History.read(json.dumps(newer)) == History.read(json.dumps(plain))
+
+
 def test_order_with_something_newer_is_refused_by_name() -> None:
     """What a worker does with an order of a later bot that uses what it does not know."""
     plain = SAMPLES["order_of_template"]

@@ -186,6 +186,34 @@ def test_the_attempts_succeed_in_a_process_that_is_not_confined(tmp_path: Path) 
     assert succeeded >= {"TCP", "Unix socket", "own session"}
 
 
+def test_installed_packages_that_are_links_to_a_cache_can_be_imported(
+    tmp_path: Path, require: Require
+) -> None:
+    require("Landlock" in " ".join(working_mechanisms()), "this kernel has no Landlock")
+    cache, installed = tmp_path / "cache" / "abc", tmp_path / "site-packages"
+    for name, text in {"linked/__init__.py": "", "linked-1.dist-info/METADATA": "Name: it"}.items():
+        for place in (cache, installed):
+            (place / name).parent.mkdir(parents=True)
+        (cache / name).write_text(text)
+        (installed / name).symlink_to(cache / name)
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from inference.process.confinement import confine\n"
+        "confine()\nimport linked\nprint('imported')\nPath(sys.argv[1]).read_text()\n"
+    )
+    (cache.parent / "other").write_text("words")
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", code, str(cache.parent / "other")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(installed)))},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert run.stdout == "imported\n", run.stderr
+    assert run.stderr.splitlines()[-1].startswith("PermissionError: ")
+
+
 def test_a_system_without_either_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import sys\nsys.platform = 'darwin'\n"
