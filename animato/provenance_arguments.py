@@ -17,14 +17,12 @@ def add_provenance(commands: Any) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     action = actions.add_parser(
         "verify",
-        help="say whether files are unchanged since they were signed, by whom, and how made",
+        help="say whether files are unchanged, who signed them and how they were made",
         description="Say of each file whether it is unchanged since it was signed, who signed it "
         "and how it was made. No server is asked. Exit with 0 if all files are unchanged, "
         "otherwise with 1.",
     )
-    action.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="an mp4 or another file"
-    )
+    action.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a video or picture")
     trust = action.add_mutually_exclusive_group()
     trust.add_argument(
         "--trust", type=Path, metavar="PEM", help="trust the certificates in this file"
