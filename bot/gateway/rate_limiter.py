@@ -90,16 +90,16 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
     returns True. Calls without a chat (answers to taps, files) and calls that only read never wait.
 
     Args:
-        messages_per_second: the limit of all chats together.
         clock: a monotonic clock, s.
         sleep: waits that many seconds of that clock.
+        messages_per_second: the limit of all chats together.
     """
 
     def __init__(
         self,
-        messages_per_second: int = _TOTAL,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
+        messages_per_second: int = _TOTAL,
     ) -> None:
         self._clock = clock
         self._sleep = sleep

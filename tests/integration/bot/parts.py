@@ -129,8 +129,7 @@ def fast_bot(server: Sandbox) -> ExtBot[Any]:
         request=HTTPXRequest(httpx_kwargs=own),
         get_updates_request=HTTPXRequest(1, httpx_kwargs=own),
         rate_limiter=ChatRateLimiter(
-            clock=lambda: time.monotonic() * SPEED_UP,
-            sleep=lambda wait_s: asyncio.sleep(wait_s / SPEED_UP),
+            lambda: time.monotonic() * SPEED_UP, lambda wait_s: asyncio.sleep(wait_s / SPEED_UP)
         ),
     )
 

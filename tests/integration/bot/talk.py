@@ -274,7 +274,7 @@ def _quick_bot(server: Sandbox) -> PollingBot:
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds / FASTER)
 
-    limiter = ChatRateLimiter(clock=lambda: time.monotonic() * FASTER, sleep=sleep)
+    limiter = ChatRateLimiter(lambda: time.monotonic() * FASTER, sleep)
     plain = {"trust_env": False, "verify": False}
     base = server.url
     return PollingBot(

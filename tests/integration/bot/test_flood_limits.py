@@ -76,7 +76,7 @@ async def test_busy_group_loses_nothing_and_delays_no_private_chat(
     persons = [ALICE, BOB, ADMIN, *(new["person"]["id"] for new in newcomers)]
     for person in persons:
         await desk.say("/start", user_id=person, chat_id=person)
-    limiter = ChatRateLimiter(clock=hasty_clock, sleep=hasty_sleep)
+    limiter = ChatRateLimiter(hasty_clock, hasty_sleep)
     async with limited(sandbox, limiter) as bot:
         numbers = range(60)
         group = [asyncio.create_task(bot.send_message(FAMILY, f"no {n}")) for n in numbers]
@@ -121,7 +121,7 @@ async def refused_calls(desk: Desk) -> int:
 
 
 async def test_calls_of_a_chat_keep_their_order_and_a_refused_one_its_place() -> None:
-    limiter = ChatRateLimiter(clock=hasty_clock, sleep=hasty_sleep)
+    limiter = ChatRateLimiter(hasty_clock, hasty_sleep)
     made: list[int] = []
 
     async def send(number: int) -> int:
@@ -211,7 +211,7 @@ async def test_call_that_is_refused_again_and_again_is_given_up(
 ) -> None:
     await desk.say("/start")
     await desk.fault(method="sendMessage", retry_after=10, times=100)
-    async with limited(sandbox, ChatRateLimiter(clock=hasty_clock, sleep=hasty_sleep)) as bot:
+    async with limited(sandbox, ChatRateLimiter(hasty_clock, hasty_sleep)) as bot:
         with pytest.raises(RetryAfter):
             await bot.send_message(ALICE, "never")
     assert await refused_calls(desk) == 5
@@ -230,7 +230,7 @@ async def test_update_with_only_something_to_show_lets_the_next_one_begin_while_
         await has_room.wait()
         now += wait_s
 
-    limiter = ChatRateLimiter(clock=lambda: now, sleep=sleep)
+    limiter = ChatRateLimiter(lambda: now, sleep)
     processor = InOrderPerChat()
 
     async def show(name: str) -> None:
@@ -272,7 +272,7 @@ async def test_chats_that_have_been_quiet_are_forgotten() -> None:
     async def send() -> bool:
         return True
 
-    limiter = ChatRateLimiter(clock=lambda: now, sleep=sleep)
+    limiter = ChatRateLimiter(lambda: now, sleep)
     for chat in range(1, 3001):
         await limiter.process_request(send, (), {}, "sendMessage", {"chat_id": chat}, None)
     assert len(limiter._queues) <= 1000  # noqa: SLF001 - nothing else shows it

@@ -53,7 +53,7 @@ async def test_all_chats_together_get_as_many_messages_as_is_set(limit: int, win
 
     async def send() -> None: ...
 
-    limiter = ChatRateLimiter(limit, lambda: now, sleep)
+    limiter = ChatRateLimiter(lambda: now, sleep, limit)
     for chat in range(1, 101):
         await limiter.process_request(send, (), {}, "sendMessage", {"chat_id": chat}, None)
     assert windows <= now < windows + 0.5
