@@ -6,7 +6,7 @@
 Bot and worker run as in `benchmarks/bot.py`; the sandbox refuses messages above Telegram's limits.
 People take turns, at random moments: each sends an update every three seconds, since the bot sends
 at most three messages to a chat in that time. Updates are taps that turn a page (60 %), commands
-(25 %), texts (12 %) and photos (3 %). The first answer is the answer to the tap, or the first
+(25 %), texts (13 %) and photos (2 %). The first answer is the answer to the tap, or the first
 message that replies to the update; the card of a photo is an edit of that message.
 """
 
@@ -41,7 +41,7 @@ from sandbox.limits import COUNTED, NOT_COUNTED, TOTAL_LIMIT
 from sandbox.server import SandboxOptions
 from sandbox.world.telegram import Settings
 
-_SHARES = {"tap": 60, "command": 25, "text": 12, "photo": 3}
+_SHARES = {"tap": 60, "command": 25, "text": 13, "photo": 2}
 _COMMANDS = ("/help", "/start", "/history", "/privacy", "/language")
 _CARD = "photo, to its card with movements"
 _EACH_S = 3  # between two updates of a person
