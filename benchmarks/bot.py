@@ -34,12 +34,12 @@ from benchmarks.run import CLI, row
 from jobs.connection import connect
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.redis_server.server import RedisServer
-from sandbox.server import Sandbox
+from sandbox.server import Sandbox, SandboxOptions
 
 _ROOT = Path(__file__).parents[1]
 PERSONS, TAPS_PER_S = 40, 20
 MOVEMENT = "Blink"  # 75 frames
-_NEXT_PAGE = "▶️"
+NEXT_PAGE = "▶️"
 _FLOOD, _FLOOD_ROUNDS = 100, 3
 _UPDATES, _UPDATES_S, _OTHERS, _PACE_S = 300, 10.0, 8, 3.0
 _ASK_S = 0.02
@@ -54,16 +54,20 @@ class Chat:
     session: aiohttp.ClientSession
     person: int
 
-    async def send(self, photo: bytes) -> None:
-        """Send a photo."""
+    async def send(self, photo: bytes) -> Message:
+        """Send a photo, and return its message."""
         form = aiohttp.FormData({"user_id": str(self.person), "chat_id": str(self.person)})
         form.add_field("photo", photo, filename="photo.jpg")
-        await _post(self.session, "message", form)
+        return await self._write(form)
 
-    async def say(self, text: str) -> None:
-        """Write a text."""
+    async def say(self, text: str) -> Message:
+        """Write a text, and return its message."""
         form = {"user_id": str(self.person), "chat_id": str(self.person), "text": text}
-        await _post(self.session, "message", aiohttp.FormData(form))
+        return await self._write(aiohttp.FormData(form))
+
+    async def _write(self, form: aiohttp.FormData) -> Message:
+        message: Message = (await _post(self.session, "message", form))["message"]
+        return message
 
     async def ask(self, text: str) -> None:
         """Write a text, and wait for the bot's next message."""
@@ -73,15 +77,15 @@ class Chat:
             while len(await self._messages()) < before + 2:
                 await asyncio.sleep(_ASK_S)
 
-    async def tap(self, message: Message, words: str) -> None:
-        """Tap the button whose label contains `words`, and wait for the answer."""
+    async def tap(self, message: Message, words: str) -> bool:
+        """Tap the button whose label contains `words`; return whether the bot answered in 10 s."""
         wish = {
             "user_id": str(self.person),
             "chat_id": str(self.person),
             "message_id": str(message["message_id"]),
             "label": next(label for label in _labels(message) if words in label),
         }
-        await _post(self.session, "tap", aiohttp.FormData(wish))
+        return (await _post(self.session, "tap", aiohttp.FormData(wish)))["answer"] is not None
 
     async def shows(self, button: str, count: int = 1) -> Message:
         """Wait until `count` messages have such a button, and return the last one."""
@@ -134,10 +138,12 @@ class Service:
 
 
 @asynccontextmanager
-async def run_service(folder: Path) -> AsyncIterator[Service]:
-    """Run bot and worker during the block."""
+async def run_service(
+    folder: Path, options: SandboxOptions | None = None, **variables: str
+) -> AsyncIterator[Service]:
+    """Run bot and worker during the block; `variables` are further settings of theirs."""
     async with AsyncExitStack() as stack:
-        sandbox = await stack.enter_async_context(Sandbox())
+        sandbox = await stack.enter_async_context(Sandbox(options))
         server = await stack.enter_async_context(RedisServer(folder))
         settings = {
             "ANIMATO_REDIS_URL": server.url,
@@ -148,6 +154,7 @@ async def run_service(folder: Path) -> AsyncIterator[Service]:
             "ANIMATO_OPEN": "true",
             "ANIMATO_MIN_FREE_GB": "0",
             "PYTHONPATH": str(_ROOT),
+            **variables,
         }
         # A request of a tap lasts until its answer: those of one person must not use up a limit.
         connections = aiohttp.TCPConnector(limit=0)
@@ -187,7 +194,7 @@ async def agreed(session: aiohttp.ClientSession, photo: bytes) -> Chat:
 async def measure_bot(seconds: float, rounds: int) -> AsyncIterator[tuple[str, ...]]:
     """Yield (what, median, 95 %, 99 % or worst) for each figure."""
     photo = portrait()
-    yield ("load of the machine before (1, 5, 15 minutes)", *_load())
+    yield ("load of the machine before (1, 5, 15 minutes)", *machine_load())
     with tempfile.TemporaryDirectory() as name:
         async with run_service(Path(name)) as service:
             session = service.session
@@ -200,13 +207,13 @@ async def measure_bot(seconds: float, rounds: int) -> AsyncIterator[tuple[str, .
             yield _row_ms(
                 f"tap to answer, {TAPS_PER_S} taps a second", await take_taps(chats, seconds)
             )
-    yield ("load of the machine after (1, 5, 15 minutes)", *_load())
+    yield ("load of the machine after (1, 5, 15 minutes)", *machine_load())
 
 
 async def measure_flood() -> AsyncIterator[tuple[str, ...]]:
     """Yield the same for two people, one of whom has sent very many photos."""
     photo = portrait()
-    yield ("load of the machine before (1, 5, 15 minutes)", *_load())
+    yield ("load of the machine before (1, 5, 15 minutes)", *machine_load())
     with tempfile.TemporaryDirectory() as name:
         async with run_service(Path(name)) as service:
             session = service.session
@@ -217,7 +224,7 @@ async def measure_flood() -> AsyncIterator[tuple[str, ...]]:
                 yield cells
             async for cells in _flooded(flooder, other, photo):
                 yield cells
-    yield ("load of the machine after (1, 5, 15 minutes)", *_load())
+    yield ("load of the machine after (1, 5, 15 minutes)", *machine_load())
 
 
 async def _ways(chat: Chat, photo: bytes, rounds: int) -> AsyncIterator[tuple[str, ...]]:
@@ -246,7 +253,7 @@ async def _flooded(flooder: Chat, other: Chat, photo: bytes) -> AsyncIterator[tu
     tap_s, look_s, reply_s = [], [], []
     for number in range(_FLOOD_ROUNDS + 1, 2 * _FLOOD_ROUNDS + 1):
         started = time.perf_counter()
-        await flooder.tap(shown, _NEXT_PAGE)
+        await flooder.tap(shown, NEXT_PAGE)
         tap_s.append(time.perf_counter() - started)
         started = time.perf_counter()
         await other.send(photo)
@@ -270,13 +277,13 @@ async def _answered(flooder: Chat, *others: Chat) -> tuple[str, ...]:
     async def flood() -> None:
         async with asyncio.TaskGroup() as flooding:
             for number in range(_UPDATES):
-                act = flooder.tap(shown, _NEXT_PAGE) if number % 2 else flooder.say("/help")
+                act = flooder.tap(shown, NEXT_PAGE) if number % 2 else flooder.say("/help")
                 flooding.create_task(act)
                 await asyncio.sleep(_UPDATES_S / _UPDATES)
 
     async def use(chat: Chat, card: Message) -> None:
         while not flooding.done():
-            for act in (partial(chat.tap, card, _NEXT_PAGE), partial(chat.ask, "/help")):
+            for act in (partial(chat.tap, card, NEXT_PAGE), partial(chat.ask, "/help")):
                 started = time.perf_counter()
                 await act()
                 waited_s.append(time.perf_counter() - started)
@@ -298,7 +305,7 @@ async def take_taps(chats: list[Chat], seconds: float) -> list[float]:
 
     async def tap(number: int) -> None:
         started = time.perf_counter()
-        await chats[number].tap(cards[number], _NEXT_PAGE)
+        await chats[number].tap(cards[number], NEXT_PAGE)
         waited_s.append(time.perf_counter() - started)
 
     ending = time.monotonic() + seconds
@@ -309,7 +316,8 @@ async def take_taps(chats: list[Chat], seconds: float) -> list[float]:
     return waited_s
 
 
-def _load() -> list[str]:
+def machine_load() -> list[str]:
+    """Return the load of 1, 5 and 15 minutes."""
     return [f"{load:.1f}" for load in os.getloadavg()]
 
 

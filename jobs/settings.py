@@ -117,6 +117,7 @@ class Settings(BaseSettings):
         provenance: whether results are signed (C2PA): always, if possible, or never.
         bot_api_url: the server of the Bot API.
         bot_api_local: whether that server runs with `--local`, on this machine.
+        messages_per_second: the most messages and edits of the bot in a second, to all chats.
         webhook_url: where Telegram sends updates to; empty: they are fetched by polling.
         webhook_listen: the address and port to receive them at.
         webhook_secret: authenticates Telegram; empty: a new one at each start.
@@ -177,6 +178,7 @@ class Settings(BaseSettings):
         "https://api.telegram.org"
     )
     bot_api_local: bool = False
+    messages_per_second: Annotated[int, Field(ge=1, le=1000)] = 30
     webhook_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s/?#]\S*)?$")] = ""
     webhook_listen: Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$")] = "127.0.0.1:8443"
     webhook_secret: Annotated[SecretStr, _matching(r"[A-Za-z0-9_-]{1,256}")] = SecretStr("")

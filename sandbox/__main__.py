@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from sandbox.limits import TOTAL_LIMIT
 from sandbox.server import Sandbox, SandboxOptions
 from sandbox.world.people import DEFAULT_TOKEN, DEFAULT_USERNAME
 from sandbox.world.telegram import Settings
@@ -33,6 +34,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="answer 429 above Telegram's flood limits: 20 messages per minute to a group, about "
         "one per second to a person",
+    )
+    parser.add_argument(
+        "--messages-per-second",
+        type=int,
+        default=TOTAL_LIMIT,
+        metavar="N",
+        help="with --enforce-limits, to all chats together (%(default)s)",
     )
     parser.add_argument(
         "--no-privacy-mode",
@@ -74,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             port=given.port,
             token=given.token,
             username=given.username,
+            messages_per_second=given.messages_per_second,
             settings=Settings(
                 privacy_mode=not given.no_privacy_mode, enforce_limits=given.enforce_limits
             ),

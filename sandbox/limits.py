@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 
 # As documented: about one message per second to a chat, with short bursts; 20 per minute to a
-# group; 30 per second overall. Edits and reactions count as messages.
+# group; 30 per second overall, more for some bots. Edits and reactions count as messages.
 PRIVATE_BURST = 5
 GROUP_LIMIT, GROUP_WINDOW_S = 20, 60.0
 TOTAL_LIMIT, TOTAL_WINDOW_S = 30, 1.0
@@ -22,9 +22,14 @@ class _Bucket:
 
 
 class FloodLimits:
-    """Decides how long a call has to wait. Times are in s, of any clock."""
+    """Decides how long a call has to wait. Times are in s, of any clock.
 
-    def __init__(self) -> None:
+    Args:
+        messages_per_second: the limit of all chats together.
+    """
+
+    def __init__(self, messages_per_second: int = TOTAL_LIMIT) -> None:
+        self._total_limit = messages_per_second
         self._total: deque[float] = deque()
         self._groups: dict[int, deque[float]] = {}
         self._private: dict[int, _Bucket] = {}
@@ -38,7 +43,7 @@ class FloodLimits:
         bucket = self._private.setdefault(chat_id, _Bucket(PRIVATE_BURST, now))
         tokens = min(PRIVATE_BURST, bucket.tokens + now - bucket.at)
         waits = [
-            _window_wait_s(self._total, TOTAL_LIMIT, TOTAL_WINDOW_S, now),
+            _window_wait_s(self._total, self._total_limit, TOTAL_WINDOW_S, now),
             _window_wait_s(group, GROUP_LIMIT, GROUP_WINDOW_S, now),
             1 - tokens if chat_id > 0 else 0,
         ]

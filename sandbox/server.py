@@ -11,6 +11,7 @@ from aiohttp import web
 
 from sandbox.bot_api.routes import bot_api_routes
 from sandbox.errors import ApiError, SimError
+from sandbox.limits import TOTAL_LIMIT
 from sandbox.parameters import BODY_LIMIT_BYTES
 from sandbox.person_side.routes import person_side_routes
 from sandbox.world.people import DEFAULT_TOKEN, DEFAULT_USERNAME, Bot, is_token, is_username
@@ -45,13 +46,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class SandboxOptions:
-    """Where the server listens, and for which bot. Port 0 takes a free one."""
+    """Where the server listens, and for which bot. Port 0 takes a free one.
+
+    `messages_per_second` is the flood limit of all chats together.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
     token: str = DEFAULT_TOKEN
     username: str = DEFAULT_USERNAME
     settings: Settings = field(default_factory=Settings)
+    messages_per_second: int = TOTAL_LIMIT
 
     def __post_init__(self) -> None:
         if not is_token(self.token):
@@ -65,6 +70,9 @@ class SandboxOptions:
                 f"{self.username!r} is not a bot's username: it needs 4 to 31 letters, digits and "
                 "underscores, and starts with a letter."
             )
+            raise ValueError(message)
+        if self.messages_per_second < 1:
+            message = f"{self.messages_per_second} messages per second: at least 1 is needed."
             raise ValueError(message)
         if not is_loopback(self.host):
             message = (
@@ -85,7 +93,9 @@ class Sandbox:
         self.options = options or SandboxOptions()
         # As on Telegram, a token begins with the bot's id.
         bot = Bot(int(self.options.token.partition(":")[0]), self.options.username)
-        self.telegram = Telegram(self.options.token, bot, self.options.settings)
+        self.telegram = Telegram(
+            self.options.token, bot, self.options.settings, self.options.messages_per_second
+        )
         self._runner: web.AppRunner | None = None
         self._port = self.options.port
         self._listeners: set[asyncio.Task[object]] = set()

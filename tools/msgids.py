@@ -234,6 +234,8 @@ def _add_published(found: Found) -> None:
     for module in pkgutil.walk_packages(bot.__path__, "bot."):
         importlib.import_module(module.name)  # defines errors of its own
     for error in _kinds_of(UserError):
+        if error.__module__.startswith("animato."):
+            continue  # of the command line only
         found.add("jobs/errors.py", sentence_in_chat(error) or "", use=Use.ANSWER)
     for warning in MediaWarning:
         found.add("jobs/model.py", warning.value)

@@ -121,7 +121,7 @@ def bot_of(settings: Settings) -> PollingBot:
             httpx_kwargs=own,
         ),
         get_updates_request=HTTPXRequest(1, httpx_kwargs=own),
-        rate_limiter=ChatRateLimiter(),
+        rate_limiter=ChatRateLimiter(messages_per_second=settings.messages_per_second),
         local_mode=settings.bot_api_local,
     )
 

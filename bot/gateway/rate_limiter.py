@@ -1,7 +1,8 @@
 """Telegram's flood limits per chat: a chat that must wait delays no other.
 
 A private chat gets 3 messages in any 3 s, a group 20 in any minute, all chats together 30 in any
-second. Edits and reactions count as messages. After a 429 only that chat waits.
+second (`ANIMATO_MESSAGES_PER_SECOND`). Edits and reactions count as messages. After a 429 only that
+chat waits.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _PRIVATE = (3, 3.0)
 _GROUP = (20, 60.0)
-_TOTAL = (30, 1.0)
+_TOTAL, _TOTAL_WINDOW_S = 30, 1.0
 _MARGIN = 1.02  # Telegram counts when a message arrives, a little later than this does
 _BACK_OFF_MARGIN_S = 0.2
 _TRIES = 5
@@ -91,16 +92,20 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
     Args:
         clock: a monotonic clock, s.
         sleep: waits that many seconds of that clock.
+        messages_per_second: the limit of all chats together.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, sleep: Sleep = asyncio.sleep
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        messages_per_second: int = _TOTAL,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
         self._numbers = itertools.count()
         self._queues: dict[int | str, _ChatQueue] = {}
-        self._total = Window(*_TOTAL)
+        self._total = Window(messages_per_second, _TOTAL_WINDOW_S)
         self._total_lock = asyncio.Lock()
 
     async def initialize(self) -> None:

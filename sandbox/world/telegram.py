@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.errors import SimError
 from sandbox.faults import Faults
 from sandbox.json_types import JsonObject
-from sandbox.limits import FloodLimits
+from sandbox.limits import TOTAL_LIMIT, FloodLimits
 from sandbox.media.files import FileStore
 from sandbox.parameters import UPLOAD_LIMIT_BYTES
 from sandbox.watching import CallLog, EventStream
@@ -50,9 +50,12 @@ class Telegram:
         token: the bot's token.
         bot: the bot.
         settings: at the start and after a reset.
+        messages_per_second: the flood limit of all chats together.
     """
 
-    def __init__(self, token: str, bot: Bot, settings: Settings) -> None:
+    def __init__(
+        self, token: str, bot: Bot, settings: Settings, messages_per_second: int = TOTAL_LIMIT
+    ) -> None:
         self.token = token
         self.bot = bot
         self.profile = BotProfile()
@@ -63,6 +66,7 @@ class Telegram:
         self._closed = asyncio.Event()
         self.server_id = secrets.token_hex(8)  # tells the page that this is another server
         self._first_settings = settings
+        self._messages_per_second = messages_per_second
         self._down_until = 0.0
         self._begin()
 
@@ -71,7 +75,7 @@ class Telegram:
         self._down_until = 0.0
         self.files = FileStore()
         self.faults = Faults()
-        self.limits = FloodLimits()
+        self.limits = FloodLimits(self._messages_per_second)
         self.queries = Queries()
         self.persons: dict[int, Person] = {}
         self.chats: dict[int, Chat] = {}

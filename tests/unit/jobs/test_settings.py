@@ -144,6 +144,8 @@ def test_unknown_name_in_the_file_is_told_too(tmp_path: Path) -> None:
         ("ANIMATO_WEIGHTS_MIRROR", "ftp://example.org"),
         ("ANIMATO_WEIGHTS_MIRROR", "https:///weights"),
         ("ANIMATO_OFFLINE", "perhaps"),
+        ("ANIMATO_MESSAGES_PER_SECOND", "0"),
+        ("ANIMATO_MESSAGES_PER_SECOND", "1001"),
     ],
 )
 def test_bad_value_is_one_sentence_with_its_variable(

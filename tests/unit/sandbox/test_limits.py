@@ -45,6 +45,12 @@ def test_all_chats_together_take_thirty_a_second(limits: FloodLimits) -> None:
     assert limits.wait_s("sendMessage", 99, 1.0) == 0
 
 
+def test_limit_of_all_chats_together_can_be_another() -> None:
+    limits = FloodLimits(50)
+    assert all(limits.wait_s("sendMessage", chat_id, 0.0) == 0 for chat_id in range(1, 51))
+    assert limits.wait_s("sendMessage", 99, 0.5) == 1
+
+
 @pytest.mark.parametrize(
     "method", ["sendChatAction", "deleteMessage", "answerCallbackQuery", "getChat"]
 )

@@ -4,6 +4,8 @@ import traceback
 
 import pytest
 
+from bot.gateway.connection import bot_of
+from bot.gateway.rate_limiter import ChatRateLimiter
 from jobs.errors import BadSettings
 from jobs.settings import Settings
 
@@ -39,3 +41,18 @@ def test_address_that_cannot_be_used_is_an_error(
     monkeypatch.setenv(name, value)
     with pytest.raises(BadSettings, match=f"{name} is '{value}': expected"):
         Settings.load()
+
+
+async def test_overall_limit_of_messages_is_the_one_that_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANIMATO_BOT_TOKEN", "4242:hunter2")
+    monkeypatch.setenv("ANIMATO_MESSAGES_PER_SECOND", "50")
+    limiter = bot_of(Settings.load()).rate_limiter
+    assert isinstance(limiter, ChatRateLimiter)
+
+    async def send() -> None: ...
+
+    for chat in range(1, 31):
+        await limiter.process_request(send, (), {}, "sendMessage", {"chat_id": chat}, None)
+    assert limiter.closed_s(99) == 0

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.gateway.rate_limiter import Window, seconds
+from bot.gateway.rate_limiter import ChatRateLimiter, Window, seconds
 
 
 def test_window_has_room_until_it_is_full_and_again_when_the_first_call_is_old() -> None:
@@ -41,3 +41,19 @@ def test_window_is_idle_when_its_last_call_is_old() -> None:
 @pytest.mark.parametrize("duration", [5, 5.0, timedelta(seconds=5)])
 def test_duration_is_read_in_both_of_the_librarys_ways(duration: float | timedelta) -> None:
     assert seconds(duration) == 5
+
+
+@pytest.mark.parametrize(("limit", "windows"), [(30, 3), (50, 1), (100, 0)])
+async def test_all_chats_together_get_as_many_messages_as_is_set(limit: int, windows: int) -> None:
+    now = 0.0
+
+    async def sleep(wait_s: float) -> None:
+        nonlocal now
+        now += wait_s
+
+    async def send() -> None: ...
+
+    limiter = ChatRateLimiter(lambda: now, sleep, limit)
+    for chat in range(1, 101):
+        await limiter.process_request(send, (), {}, "sendMessage", {"chat_id": chat}, None)
+    assert windows <= now < windows + 0.5
