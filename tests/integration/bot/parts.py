@@ -44,7 +44,6 @@ from bot.statistics import Statistics
 from bot.texts import ENGLISH, Texts
 from jobs.engines import MARK, MEDIA_TASKS, PARTS, VOICE, EngineInfo
 from jobs.media_jobs import MediaJob
-from jobs.media_tasks import Form
 from jobs.model import CropBox, Face, MediaWarning
 from jobs.orders import LookJob, LookResult, Order, Record, Result
 from jobs.queues.admission import OrderLimits
@@ -52,7 +51,7 @@ from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
 from jobs.queues.keys import DELIVER, DELIVERED_QUEUES, INTAKE, LOOK, MEDIA, prefix_of
 from jobs.queues.known_engines import KnownEngines
-from jobs.queues.outbox import Outbox, Resend
+from jobs.queues.outbox import Outbox
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable
@@ -410,24 +409,6 @@ async def hurry(client: Redis, queue: str) -> None:
     for job in map(str, await client.zrange(f"{prefix}delayed", 0, -1)):
         await client.zadd(f"{prefix}delayed", {job: 0}, xx=True)
     await client.zadd(f"{prefix}marker", {"0": 0})
-
-
-async def file_asked(parts: BotParts, draft: Draft, tap: str = "77") -> None:
-    """A tap on "As file" under the first result of a draft."""
-    entry = (await parts.services.history.read(draft.person_id)).find(draft.draft_id, 1)
-    assert entry is not None
-    await parts.history.forms.send(entry, file_of(draft), tap)
-
-
-def file_of(draft: Draft) -> Resend:
-    """The first result of a draft as a file, in its chat."""
-    return Resend(
-        person=draft.person_id,
-        draft=draft.draft_id,
-        number=1,
-        form=Form.FILE,
-        chat=draft.chat_id,
-    )
 
 
 def local_store(folder: Path) -> FileStore:

@@ -34,12 +34,12 @@ from jobs.store.files import FileStore
 from jobs.store.keys import result_key
 from jobs.tasks import end_tasks
 from jobs.wish import Movement
+from tests.integration.bot.as_file import file_asked
 from tests.integration.bot.parts import (
     CATALOGUE,
     BotParts,
     Maker,
     delivering,
-    file_asked,
     photo_sent,
     working,
 )

@@ -16,12 +16,11 @@ from jobs.queues.delivery_records import read_record
 from jobs.queues.keys import HISTORY, LOOK
 from jobs.queues.outbox import DeliveryJob, hand_in
 from jobs.store.files import FileStore
+from tests.integration.bot.as_file import file_asked, file_of
 from tests.integration.bot.parts import (
     BotParts,
     Maker,
     delivering,
-    file_asked,
-    file_of,
     hurry,
     photo_sent,
     working,
