@@ -99,7 +99,8 @@ class Person:
             self._command: 3,
         }
         while loop.time() < until_s:
-            await asyncio.sleep(self._random.expovariate(1 / pause_s))
+            pause = self._random.expovariate(1 / pause_s)
+            await asyncio.sleep(min(pause, until_s - loop.time()))
             if loop.time() < until_s:
                 act = self._random.choices(list(acts), list(acts.values()))[0]
                 await act()
