@@ -339,16 +339,12 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
     """A worker that lives, looks and makes."""
     queues = parts.services.queues
     workers = WorkerRegistry(queues.client)
+    rules = replace(RULES, max_concurrent=maker.max_concurrent)
     await workers.beat(heartbeat(engine), time.time())
     async with (
         QueueWorker(queues.url, LOOK, maker.look, RULES),
         QueueWorker(queues.url, MEDIA, maker.make_media, RULES),
-        QueueWorker(
-            queues.url,
-            f"animate-{engine}",
-            maker.make,
-            replace(RULES, max_concurrent=maker.max_concurrent),
-        ),
+        QueueWorker(queues.url, f"animate-{engine}", maker.make, rules),
     ):
         yield
     await workers.leave(f"maker-{engine}")
@@ -422,11 +418,7 @@ async def file_asked(parts: BotParts, draft: Draft, tap: str = "77") -> None:
 def file_of(draft: Draft) -> Resend:
     """The first result of a draft as a file, in its chat."""
     return Resend(
-        person=draft.person_id,
-        draft=draft.draft_id,
-        number=1,
-        form=Form.FILE,
-        chat=draft.chat_id,
+        person=draft.person_id, draft=draft.draft_id, number=1, form=Form.FILE, chat=draft.chat_id
     )
 
 
