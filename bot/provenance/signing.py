@@ -19,6 +19,7 @@ from typing import Any
 
 from bot.provenance.certificates import ChainUnusable, SigningChain, find_chain, load_chain
 from bot.provenance.verifying import (
+    CredentialsUnreadable,
     LibraryMissing,
     check_library,
     make_context,
@@ -194,12 +195,14 @@ def _sign(path: Path, mime_type: str, chain: SigningChain, manifest: dict[str, A
             path.open("rb") as file,
         ):
             builder.sign(signer, mime_type, file, signed)
+        signed.seek(0)
+        found = read_credentials(signed)
     except (c2pa.C2paError.Signature, c2pa.C2paError.Verify) as error:
         raise NotSigned(reason=f"{chain.path}: {error}") from error
     except c2pa.C2paError as error:
         raise Unsignable(reason=str(error)) from error
-    signed.seek(0)
-    found = read_credentials(signed)
+    except CredentialsUnreadable as error:
+        raise Unsignable(reason=str(error.fields["reason"])) from error
     if found is None or not found.is_valid:
         raise Unsignable(reason="its Content Credentials do not hold")
     return signed.getvalue()

@@ -338,16 +338,12 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
     """A worker that lives, looks and makes."""
     queues = parts.services.queues
     workers = WorkerRegistry(queues.client)
+    rules = replace(RULES, max_concurrent=maker.max_concurrent)
     await workers.beat(heartbeat(engine), time.time())
     async with (
         QueueWorker(queues.url, LOOK, maker.look, RULES),
         QueueWorker(queues.url, MEDIA, maker.make_media, RULES),
-        QueueWorker(
-            queues.url,
-            f"animate-{engine}",
-            maker.make,
-            replace(RULES, max_concurrent=maker.max_concurrent),
-        ),
+        QueueWorker(queues.url, f"animate-{engine}", maker.make, rules),
     ):
         yield
     await workers.leave(f"maker-{engine}")

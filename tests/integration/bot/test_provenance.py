@@ -174,6 +174,25 @@ async def test_required_file_that_cannot_be_signed_ends_its_order_with_one_sente
         assert not [one for one in await served_bot.said(ALICE) if "animation" in one]
 
 
+async def test_required_form_waits_until_the_owner_has_mended_it(
+    served: Served, tmp_path: Path, redis: Redis
+) -> None:
+    async with served(provenance="required") as served_bot, served_bot.working():
+        await ordered(served_bot)
+        video = await served_bot.video(ALICE)
+        await served_bot.shows("done in", ALICE)
+        owners(tmp_path / "data" / "provenance", days=-1)
+        await open_forms(served_bot, video)
+        await served_bot.tap("Round video", video, ALICE)
+        await until(lambda: _waits(redis))
+        assert not [one for one in await served_bot.said(ALICE) if "video_note" in one]
+        owners(tmp_path / "data" / "provenance", days=300)
+        await hurry(redis, DELIVER)
+        found = read(await came(served_bot, "video_note"))
+        assert found is not None
+        assert (found.is_valid, found.signer) == (True, "Somebody")
+
+
 async def test_required_signature_refuses_the_form_that_has_none_at_once(served: Served) -> None:
     async with served(provenance="required") as served_bot, served_bot.working():
         await ordered(served_bot)

@@ -16,6 +16,7 @@ from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
 from tests.integration.bot.talk import labels, text_of
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, FAMILY, Desk
 from tests.integration.sandbox.raw_bot import RawBot
+from tests.unit.bot.provenance.test_certificates import owners
 
 pytestmark = [pytest.mark.local_sockets, pytest.mark.usefixtures("quick_chats")]
 HERE = {"chat_id": FAMILY}
@@ -121,6 +122,22 @@ async def test_blocked_photo_is_refused_with_whom_to_ask_and_its_video_is_gone(
     answer = await served_bot.tap(unblock, listed, ADMIN)
     assert answer["text"] == "The photo may be used again."
     assert not await served_bot.queues.client.exists(BLOCKED_PHOTOS)
+
+
+async def test_report_of_a_video_that_must_be_signed_and_cannot_be_comes_without_it(
+    sandbox: Sandbox, valkey: str, desk: Desk, tmp_path: Path
+) -> None:
+    serving = serve_bot(sandbox, valkey, desk, tmp_path, provenance="required")
+    async with serving as served_bot, served_bot.working():
+        await served_bot.people.agree(BOB)
+        await served_bot.says("/start", ADMIN)
+        await served_bot.shows("Hello!", ADMIN)
+        video = await made(served_bot)
+        owners(tmp_path / "data" / "provenance", days=-1)
+        note = await reported(served_bot, video)
+        assert "animation" not in note
+        await served_bot.tap("Block this photo", note, ADMIN)
+        await served_bot.shows("The photo is blocked, and the video is deleted.", ADMIN)
 
 
 async def test_open_orders_of_a_blocked_photo_are_cancelled(served_bot: ServedBot) -> None:

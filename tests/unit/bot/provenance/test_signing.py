@@ -12,7 +12,12 @@ import pytest
 
 from bot.provenance import signing as module
 from bot.provenance.signing import FORMATS, Mode, NotSigned, Origin, Unsignable
-from bot.provenance.verifying import Credentials, make_context, read_credentials
+from bot.provenance.verifying import (
+    Credentials,
+    CredentialsUnreadable,
+    make_context,
+    read_credentials,
+)
 from jobs.errors import BadSettings
 from tests.integration.sandbox import media
 from tests.unit.bot.provenance.signed import COMPOSITE, ORIGIN, signed, signing
@@ -182,6 +187,18 @@ async def test_file_whose_signature_does_not_hold_is_not_sent_as_signed(
     on = signing(tmp_path)
     assert await on.sign(video, ORIGIN, "animato.mp4") == media.clip()
     assert on.take_problem() == "its Content Credentials do not hold"
+
+
+async def test_file_that_cannot_be_read_back_is_sent_unsigned(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_file: object) -> None:
+        raise CredentialsUnreadable(reason="this format is not supported")
+
+    monkeypatch.setattr(module, "read_credentials", fails)
+    on = signing(tmp_path)
+    assert await on.sign(video, ORIGIN, "animato.mp4") == media.clip()
+    assert on.take_problem() == "this format is not supported"
 
 
 async def test_missing_library_is_told_and_refused_at_the_start_where_it_is_required(
