@@ -15,7 +15,7 @@ from jobs.engines import EngineInfo
 from jobs.errors import BadSettings
 from jobs.queues.bot_heartbeats import bot_heartbeats
 from jobs.queues.heartbeats import DEAD_AFTER_S, Heartbeat, WorkerRegistry, WorkerState
-from jobs.queues.keys import bot_key
+from jobs.queues.keys import bot_key, lease_key
 from jobs.service_errors import QueueUnavailable
 from sandbox.server import Sandbox
 from tests.integration.jobs import conftest as servers
@@ -174,5 +174,38 @@ async def test_bot_that_runs_is_found_alive_from_its_command_line(
             while (ready := await answered(port, "/readyz"))[1]["telegram"] == "starting":
                 await asyncio.sleep(0.05)
         assert ready == (200, words)
+        bot.terminate()
+        assert await asyncio.to_thread(bot.wait, LIMIT_S) == 0
+
+
+async def test_bot_that_stands_by_lives_but_is_not_ready(
+    sandbox: Sandbox, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, webhook = free_port(), f"127.0.0.1:{free_port()}"
+    for name, value in {
+        "BOT_TOKEN": sandbox.token,
+        "BOT_API_URL": sandbox.url,
+        "METRICS_PORT": str(port),
+        "WEBHOOK_URL": f"http://{webhook}/updates",
+        "WEBHOOK_LISTEN": webhook,
+    }.items():
+        monkeypatch.setenv(f"ANIMATO_{name}", value)
+    lease = lease_key(int(sandbox.token.partition(":")[0]))
+
+    async def is_told(status: int, word: str) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                ready, words = await answered(port, "/readyz")
+                if (ready, words["telegram"]) == (status, word):
+                    return
+                await asyncio.sleep(0.05)
+
+    await redis.set(lease, "another")
+    with running([*ANIMATO, "bot"]) as bot:
+        await sign_of_bot(redis)
+        await is_told(503, "standby")
+        assert (await answered(port, "/healthz"))[0] == 200
+        await redis.delete(lease)
+        await is_told(200, "ok")
         bot.terminate()
         assert await asyncio.to_thread(bot.wait, LIMIT_S) == 0
