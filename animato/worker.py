@@ -1,6 +1,5 @@
 """`animato worker`: render queued videos."""
 
-import asyncio
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,6 @@ from prometheus_client import CollectorRegistry
 
 from animato.logs import set_up_log
 from animato.signals import until_signal
-from inference.process.confinement import working_mechanisms
 from inference.process.engine_process import EngineLimits
 from inference.process.setup import EngineSetup
 from jobs.connection import check_server
@@ -90,13 +88,4 @@ async def _serve_and_run(plan: WorkerPlan, place: tuple[str, int | None], ending
         except StoreFull as error:
             # It starts anyway, and takes orders once there is space.
             logging.getLogger(__name__).warning("%s", error)
-        _log_confinement(await asyncio.to_thread(working_mechanisms))
         await run_agent(plan, ending)
-
-
-def _log_confinement(mechanisms: tuple[str, ...]) -> None:
-    log = logging.getLogger("worker.look")
-    if mechanisms:
-        log.info("files are decoded in processes confined by %s", " and ".join(mechanisms))
-    else:
-        log.warning("files are decoded in processes that nothing confines: docs/security.md")

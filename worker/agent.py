@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from inference.process.confinement import working_mechanisms
 from inference.process.engine_process import RESTART_REASONS, EngineProcess, offered_engines
 from inference.process.offer import EngineOffer
 from jobs.engines import MARK, MEDIA_TASKS, PARTS, VOICE
@@ -67,7 +68,15 @@ async def run_agent(plan: WorkerPlan, ending: Shutdown) -> None:
         offer = offering.result() if plan.engines else without_lacking(offering.result())
     finally:
         await end_tasks([asked, offering])
+    _log_confinement(await asyncio.to_thread(working_mechanisms))
     await run_agent_with(plan, offer, ending)
+
+
+def _log_confinement(mechanisms: tuple[str, ...]) -> None:
+    if mechanisms:
+        log.info("files are decoded in processes confined by %s", " and ".join(mechanisms))
+    else:
+        log.warning("files are decoded in processes that nothing confines: docs/security.md")
 
 
 async def run_agent_with(plan: WorkerPlan, offer: EngineOffer, ending: Shutdown) -> None:
