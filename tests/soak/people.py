@@ -20,7 +20,8 @@ from tests.soak.service import ROOT
 
 _ASK_S = 1.5
 _PATIENCE_S = 90.0
-_LEADS = ("clips", "voices")
+# Their answers may be in the card of the photo before them.
+_LEADS = ("clips", "voices", "bad clips and recordings")
 Message = dict[str, Any]
 
 
@@ -126,7 +127,9 @@ class Person:
             await self._order(card, ButtonAction.OWN_LEAD, ButtonAction.TEMPLATE)
 
     async def _send_nonsense(self) -> None:
-        await self._send(self._random.choice(self._files.bad), what="bad files")
+        part = self._random.choice(self._files.bad)
+        is_lead = part.name.endswith((".mp4", ".ogg"))
+        await self._send(part, what="bad clips and recordings" if is_lead else "bad files")
 
     async def _command(self) -> None:
         await self._say(self._random.choice(("/help", "/queue", "/history", "/start", "/privacy")))
@@ -176,7 +179,7 @@ class Person:
         self._counts[what] += 1
         sent = await self._desk.send(part, user_id=self.number, chat_id=self.number)
         message_id: int = sent["message"]["message_id"]
-        if what not in _LEADS:  # which show in the photo's card
+        if what not in _LEADS:
             self.asked.append(message_id)
         return message_id
 
