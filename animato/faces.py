@@ -1,8 +1,6 @@
 """`animato faces`."""
 
-import errno
 import json
-import secrets
 import shutil
 import sys
 import tempfile
@@ -10,9 +8,9 @@ from pathlib import Path
 
 from animato.surroundings import load_surroundings
 from inference.faces.loading import prepare_looks
-from inference.media.file import check_output
+from inference.media.file import check_output, replacing, write_error
 from inference.media.gate import LookLimits, look_at_photo
-from jobs.errors import DiskFull, NoFaceFound, OutputNotWritable, os_reason
+from jobs.errors import NoFaceFound
 
 
 def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
@@ -47,13 +45,8 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
 
 def _copy(sheet: Path, output: Path) -> None:
     """Copy the sheet to `output`, completely or not at all."""
-    part = output.with_name(f".animato-{secrets.token_hex(6)}.png")
     try:
-        shutil.copyfile(sheet, part)
-        part.replace(output)
+        with replacing(output) as part:
+            shutil.copyfile(sheet, part)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DiskFull(path=str(output)) from error
-        raise OutputNotWritable(path=str(output), reason=os_reason(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise write_error(output, error) from error
