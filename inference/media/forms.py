@@ -349,7 +349,7 @@ def _run(arguments: list[str], target: Path) -> None:
     """
     with Ffmpeg([*arguments, "-y", file_url(target)]) as ffmpeg:
         status = ffmpeg.finish()
-    if ffmpeg.said("No space left on device"):
+    if ffmpeg.is_disk_full:
         raise DiskFull(path=str(target))
     if status != 0:
         raise EncoderFailed(reason=ffmpeg.last_message)
