@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from inference.arguments import ANIMATE, Defaults, check_engine_options, engine_options_of
+from inference.arguments import ANIMATE, Defaults
 from inference.engine import Engine, ready_engine
+from inference.engine_arguments import check_engine_options, engine_options_of
 from inference.faces.finder import choose_face, face_from_box
 from inference.faces.model_file import FILE_NAME
 from inference.media.file import check_file, check_output
