@@ -15,7 +15,8 @@ from math import ceil
 
 import numpy as np
 
-from inference.engine import Engine, Picture
+from inference.arrays import Picture
+from inference.engine import Engine
 from inference.faces.finder import resize
 from inference.media.numbered_sheet import draw_number
 from inference.media.visible_mark import Ground

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.engines.mesh import MeshEngine
 from inference.faces.finder import find_faces
 from inference.media.file import replacing

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Picture
 from inference.faces.head import fit_head
 from inference.faces.landmarker import (
     OUTER_EYE_CORNERS,
@@ -31,9 +32,6 @@ from inference.faces.loading import landmarker
 from inference.faces.topology import FACE_POINTS
 from jobs.errors import FaceBoxOutside, NoFaceFound, NoFaceInBox, NoSuchFace
 from jobs.model import CropBox, Face, square_inside, whole_box
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
 
 LONG_SIDE_PX = 1280
 """Larger pictures are reduced to this before they are searched."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.faces.finder import resize
 from inference.fomm.plausibility import RenderedMovement
 from inference.media.file import replacing, write_error

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Picture
 from inference.faces.landmarker import Landmarks
 from inference.faces.loading import landmarker
 from inference.faces.points_68 import points_68
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 _SURE = 0.8  # presence of a face
 
-Picture = npt.NDArray[np.uint8]
 Squares = npt.NDArray[Any]
 """(side, side, 3) or (B, side, side, 3) RGB: uint8, or floating in [0, 1]."""
 FindLandmarks = Callable[[Picture], "npt.NDArray[np.floating] | None"]

@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from inference.arrays import Floats, Picture
 from jobs.model import CropBox
 
 log = logging.getLogger(__name__)
 
-Picture = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 TEXT = "AI"
 
