@@ -18,11 +18,12 @@ import numpy.typing as npt
 import skimage.data
 
 from inference.arrays import Picture
-from inference.faces.finder import find_faces, resize, rotate
+from inference.faces.finder import find_faces, resize
 from inference.media.limits import PhotoLimits
 from inference.media.photo import read_photo
 from inference.media.video import ClipReader
 from jobs.model import Face
+from tests.rotated import rotate
 
 Box = tuple[float, float, float, float]
 
