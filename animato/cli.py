@@ -56,10 +56,10 @@ def _add_animate(commands: Any) -> None:
 
     def run(arguments: argparse.Namespace) -> None:
         check_animate_arguments(parser, arguments)
-        from animato.surroundings import load_surroundings  # noqa: PLC0415 - keeps --help fast
+        from animato.animate_settings import load_animate_settings  # noqa: PLC0415 - keeps --help fast
         from inference.command import animate  # noqa: PLC0415
 
-        animate(parser, arguments, load_surroundings(is_quiet=arguments.quiet))
+        animate(parser, arguments, load_animate_settings(is_quiet=arguments.quiet))
 
     parser.set_defaults(run=run)
 
@@ -97,7 +97,7 @@ def _add_engines(commands: Any) -> None:
     )
 
     def run(_arguments: argparse.Namespace) -> None:
-        from animato.surroundings import print_engines  # noqa: PLC0415
+        from animato.engines import print_engines  # noqa: PLC0415
 
         print_engines()
 

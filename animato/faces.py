@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from animato.surroundings import load_surroundings
+from animato.animate_settings import load_animate_settings
 from inference.faces.loading import prepare_looks
 from inference.media.file import check_output, replacing, write_error
 from inference.media.gate import LookLimits, look_at_photo
@@ -24,7 +24,7 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
     """
     if output is not None:
         check_output(output)
-    weights = load_surroundings(is_quiet=True).weights
+    weights = load_animate_settings(is_quiet=True).weights
     prepare_looks(weights)
     with tempfile.TemporaryDirectory(prefix="animato-") as folder:
         limits = LookLimits(checkpoints_dir=weights.folder)
