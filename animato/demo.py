@@ -19,7 +19,7 @@ import aiofiles
 import aiohttp
 from PIL import Image
 
-from animato.service import parts, supervise
+from animato.service import service_programs, supervise
 from animato.signals import until_signal
 from bot.callback_data import ButtonAction, ButtonData
 from inference.template_build import driving_portrait
@@ -94,7 +94,7 @@ async def _demo(ending: Shutdown, settings: Settings, *, is_once: bool, port: in
             "ANIMATO_OPEN": "true",
             "ANIMATO_MIN_FREE_GB": "0.2",
         }
-        programs = parts(environment, workers=1, folder=Path(folder))
+        programs = service_programs(environment, workers=1, folder=Path(folder))
         await supervise(programs, _show(sandbox.url, ending.asked, is_once=is_once), ending)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from animato.surroundings import load_surroundings
+from animato.animate_settings import load_animate_settings
 from inference.checks import (
     check_confinement,
     check_engines,
@@ -76,7 +76,7 @@ def _all(*, is_live: bool) -> tuple[list[CheckResult], "Sequence[Trip]"]:
     machine = [_python(), *extras, video, check_opencv(), check_confinement()]
     try:
         settings = Settings.load(Path(".env"))
-        weights = load_surroundings(is_quiet=True).weights
+        weights = load_animate_settings(is_quiet=True).weights
         needed = _needed_engines(settings)
     except AnimatoError as error:
         says = f"{error} Checks that depend on the settings were skipped."

@@ -1,18 +1,16 @@
 """`animato faces`."""
 
-import errno
 import json
-import secrets
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from animato.surroundings import load_surroundings
+from animato.animate_settings import load_animate_settings
 from inference.faces.loading import prepare_looks
-from inference.media.file import check_output
+from inference.media.file import check_output, replacing, write_error
 from inference.media.gate import LookLimits, look_at_photo
-from jobs.errors import DiskFull, NoFaceFound, OutputNotWritable, os_reason
+from jobs.errors import NoFaceFound
 
 
 def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
@@ -26,7 +24,7 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
     """
     if output is not None:
         check_output(output)
-    weights = load_surroundings(is_quiet=True).weights
+    weights = load_animate_settings(is_quiet=True).weights
     prepare_looks(weights)
     with tempfile.TemporaryDirectory(prefix="animato-") as folder:
         limits = LookLimits(checkpoints_dir=weights.folder)
@@ -47,13 +45,8 @@ def print_faces(photo: Path, output: Path | None, *, is_json: bool) -> None:
 
 def _copy(sheet: Path, output: Path) -> None:
     """Copy the sheet to `output`, completely or not at all."""
-    part = output.with_name(f".animato-{secrets.token_hex(6)}.png")
     try:
-        shutil.copyfile(sheet, part)
-        part.replace(output)
+        with replacing(output) as part:
+            shutil.copyfile(sheet, part)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DiskFull(path=str(output)) from error
-        raise OutputNotWritable(path=str(output), reason=os_reason(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise write_error(output, error) from error

@@ -7,6 +7,7 @@ Redis writes none. A bot's heartbeat says whether it can fetch updates.
 import asyncio
 import socket
 from pathlib import Path
+from typing import Literal
 
 from jobs.connection import check_server, connect
 from jobs.errors import BadSettings, OperatorError
@@ -33,21 +34,16 @@ class NothingFetched(OperatorError):
     )
 
 
-def check_bot() -> None:
-    """Raise unless the bot on this machine is alive and fetches updates.
+def check_health(program: Literal["bot", "worker"]) -> None:
+    """Raise unless the bot or a worker on this machine is alive, and the bot fetches updates.
 
     Raises:
         BadSettings: a setting is invalid, or Redis is not set.
         QueueUnavailable: Redis does not answer.
-        NoHeartbeat: the bot is not alive.
-        NothingFetched: it could not fetch updates for a minute.
+        NoHeartbeat: the program is not alive.
+        NothingFetched: the bot could not fetch updates for a minute.
     """
-    asyncio.run(_check("bot"))
-
-
-def check_worker() -> None:
-    """Raise unless a worker on this machine is alive; see `check_bot` for the errors."""
-    asyncio.run(_check("worker"))
+    asyncio.run(_check(program))
 
 
 async def _check(program: str) -> None:

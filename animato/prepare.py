@@ -19,10 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_animate_arguments(parser, parsed, PREPARE)
 
     def work() -> None:
-        from animato.surroundings import load_surroundings  # noqa: PLC0415 - keeps --help fast
+        from animato.animate_settings import load_animate_settings  # noqa: PLC0415 - keeps --help fast
         from inference.command import animate  # noqa: PLC0415
 
-        animate(parser, parsed, load_surroundings(is_quiet=parsed.quiet), PREPARE)
+        animate(parser, parsed, load_animate_settings(is_quiet=parsed.quiet), PREPARE)
 
     return run(work, is_verbose=parsed.verbose)
 

@@ -47,7 +47,7 @@ def run_up(*, workers: int) -> None:
 async def _up(settings: Settings, workers: int, ending: Shutdown) -> None:
     async with queue_server(settings.redis_url.get_secret_value(), settings.data_dir) as server:
         environment = child_environment(*SERVICE, *STORES, ANIMATO_REDIS_URL=server.url)
-        programs = parts(environment, workers, settings.metrics_port)
+        programs = service_programs(environment, workers, settings.metrics_port)
         await supervise(programs, server.watch(), ending)
 
 
@@ -74,7 +74,7 @@ async def supervise(
         task.result()
 
 
-def parts(
+def service_programs(
     environment: Mapping[str, str],
     workers: int,
     metrics_port: int | None = None,

@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from inference.faces.finder import find_faces, resize, rotate
+from inference.arrays import Picture
+from inference.faces.finder import find_faces, resize
 from inference.media.limits import PhotoLimits
 from inference.media.photo import read_photo
 from inference.media.video import ClipReader
 from jobs.model import Face
+from tests.rotated import rotate
 
-Picture = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 
 FACELESS = (

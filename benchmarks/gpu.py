@@ -1,4 +1,4 @@
-"""Everything about a GPU that was never measured, in one run: both network engines on `cuda`.
+"""The speed of both network engines on a GPU (`cuda`), and how well they use it.
 
     make neural                    # with torch's CUDA build
     python -m benchmarks.gpu [--rounds N]
@@ -31,8 +31,8 @@ from benchmarks.__main__ import repeated_clip
 from benchmarks.fomm import measure_fomm
 from benchmarks.liveportrait import Inputs, measure_liveportrait
 from benchmarks.run import row
+from inference.arrays import Picture
 from inference.choose import TemplateSource
-from inference.engine import Picture
 from inference.engines.liveportrait import LivePortraitEngine
 from inference.faces.finder import find_faces
 from inference.faces.loading import landmarker
@@ -146,17 +146,17 @@ def gpu_sessions() -> Iterator[list[tuple[torch.cuda.Event, torch.cuda.Event]]]:
         yield sessions
 
 
-def whole_orders(networks: Networks, order: Order, order_count: int = _ORDERS) -> tuple[str, str]:
+def whole_orders(networks: Networks, order: Order) -> tuple[str, str]:
     """Return frames per second of orders in sequence, and how long no network is called."""
     order.render(networks)
     started = time.perf_counter()
     with gpu_sessions() as sessions:
-        for _ in range(order_count):
+        for _ in range(_ORDERS):
             order.render(networks)
     elapsed_s = time.perf_counter() - started
     torch.cuda.synchronize()
     busy_s = sum(first.elapsed_time(last) for first, last in sessions) / 1000
-    frame_count = order_count * order.wish.movement.frames
+    frame_count = _ORDERS * order.wish.movement.frames
     return f"{frame_count / elapsed_s:.1f} fps", f"idle {1 - busy_s / elapsed_s:.0%}"
 
 

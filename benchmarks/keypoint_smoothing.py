@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from inference.mesh.curves import values_at
 from inference.motion import Keypoints, smooth
-from jobs.templates import Catalogue, CurveMotion, CurveName
+from jobs.curves import CurveName
+from jobs.templates import Catalogue, CurveMotion
 
 Positions = npt.NDArray[np.float64]
 """(frames, keypoints, 2) in [-1, 1]."""

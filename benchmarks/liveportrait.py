@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from benchmarks.run import row
+from inference.arrays import Floats
 from inference.device import choose_device
 from inference.liveportrait.files import checkpoints
 from inference.liveportrait.loading import PlainNetworks, load_plain
@@ -33,7 +33,6 @@ from inference.weights.store import WeightsStore
 from tests.liveportrait_recipe import keypoints, picture_input, vector
 from tests.liveportrait_weights import write_weights
 
-Floats = npt.NDArray[np.float32]
 Row = tuple[str, ...]
 
 _FRAMES = 2

@@ -24,9 +24,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.run import CLI, run
+from inference.arrays import Picture
 from inference.media.video import ClipReader
 
-Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 """(68, 2), px; NaN where no face was found."""
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.engines.mesh import MeshEngine
 from inference.faces.finder import find_faces, look_at_face
 from inference.faces.loading import landmarker

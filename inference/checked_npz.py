@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from inference.media.file import replacing
+
 UNREADABLE = (
     *(OSError, ValueError, TypeError, LookupError, ArithmeticError, EOFError),
     *(RuntimeError, MemoryError, SyntaxError, tokenize.TokenError),
@@ -43,12 +45,8 @@ class ArrayForm(NamedTuple):
 
 def write_npz(path: Path, **arrays: npt.NDArray[Any]) -> None:
     """Write arrays as a compressed npz file; `path` is replaced when it is complete."""
-    part = path.with_name(f".{path.name}.part.npz")
-    try:
-        np.savez_compressed(part, allow_pickle=False, **arrays)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def read_count(archive: zipfile.ZipFile, name: str, most: int) -> int:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from inference.engine import Driving, Engine, Motion, Picture
+from inference.arrays import Picture
+from inference.engine import Driving, Engine, Motion
 from inference.faces.finder import centre_face, choose_face, find_faces
 from inference.faces.loading import landmarker
 from inference.media.gate import ClipPart, LookLimits, look_at_clip

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from inference.arguments import ANIMATE, Defaults, check_engine_options, engine_options_of
+from inference.arguments import ANIMATE, Defaults
 from inference.engine import Engine, ready_engine
+from inference.engine_arguments import check_engine_options, engine_options_of
 from inference.faces.finder import choose_face, face_from_box
 from inference.faces.model_file import FILE_NAME
 from inference.media.file import check_file, check_output
@@ -48,8 +49,8 @@ _ORIGINAL_CPU_S = 8 * _ORIGINAL_TIME_S
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """The settings that animating uses.
+class AnimateSettings:
+    """The settings that `animate` uses.
 
     Attributes:
         templates_dir: the folder of the templates.
@@ -69,7 +70,7 @@ class Surroundings:
 def animate(
     parser: argparse.ArgumentParser,
     arguments: argparse.Namespace,
-    surroundings: Surroundings,
+    settings: AnimateSettings,
     defaults: Defaults = ANIMATE,
 ) -> None:
     """Make one video and print a line about it.
@@ -77,7 +78,7 @@ def animate(
     Args:
         parser: reports usage errors that depend on the engine.
         arguments: the options of `inference.arguments`.
-        surroundings: the settings.
+        settings: the settings.
         defaults: the defaults of the command line.
 
     Raises:
@@ -86,33 +87,33 @@ def animate(
     """
     started = time.monotonic()
     say = _speaker(is_quiet=arguments.quiet)
-    options = replace(defaults.engine_options, device=surroundings.device)
+    options = replace(defaults.engine_options, device=settings.device)
     options, given = engine_options_of(arguments, options)
     if options.face_detector == "lbp":
         say("warning: --face_detector lbp no longer exists; using auto")
         options = replace(options, face_detector="auto")
-    chosen = defaults.engine or arguments.engine or surroundings.default_engine
+    chosen = defaults.engine or arguments.engine or settings.default_engine
     name = current_name(chosen)
     if name != chosen:
         say(f"note: the engine {chosen} is now called {name}")
-    engine_class = ready_engine(name, options, surroundings.weights)
+    engine_class = ready_engine(name, options, settings.weights)
     check_engine_options(parser, arguments, given, engine_class)
-    engine = engine_class(options, surroundings.weights)
+    engine = engine_class(options, settings.weights)
     with tempfile.TemporaryDirectory(prefix="animato-") as folder:
         check_output(arguments.output)
         if name == "auto":
             say(f"engine: {engine.name}")
-        limits = _limits(arguments, surroundings.clip_max_s, is_original=defaults.is_original)
-        limits = replace(limits, checkpoints_dir=surroundings.weights.folder)
-        template = _template(arguments, surroundings.templates_dir)
+        limits = _limits(arguments, settings.clip_max_s, is_original=defaults.is_original)
+        limits = replace(limits, checkpoints_dir=settings.weights.folder)
+        template = _template(arguments, settings.templates_dir)
         _check_files(arguments, limits)
         if engine.needs_face or engine.needs_driving_face or arguments.mark:
-            surroundings.weights.provide(FILE_NAME)  # the gate's children cannot download it
+            settings.weights.provide(FILE_NAME)  # the gate's children cannot download it
 
         def prepare() -> None:
             import inference.pipeline  # noqa: F401, PLC0415
 
-            if not engine_class.missing_files(options, surroundings.weights):
+            if not engine_class.missing_files(options, settings.weights):
                 engine.load()
 
         # Broken weights are reported before an unusable photo, but that before a long download.
@@ -133,7 +134,7 @@ def animate(
         from inference.choose import TemplateSource  # noqa: PLC0415 - slow, see `prepare`
         from inference.pipeline import Listener, animate_photo  # noqa: PLC0415
 
-        source = TemplateSource(surroundings.templates_dir, Path(folder), limits)
+        source = TemplateSource(settings.templates_dir, Path(folder), limits)
         with _progress(wish.movement.frames, is_quiet=arguments.quiet) as report:
             video = animate_photo(wish, engine, arguments.output, source, Listener(report))
     elapsed_s = time.monotonic() - started

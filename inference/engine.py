@@ -15,10 +15,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from inference import engines
+from inference.arrays import Picture
 from inference.engine_names import engine_names
 from inference.engine_options import EngineOptions
 from jobs.engines import EngineInfo
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from inference.weights.store import WeightsStore
     from jobs.templates import CurveMotion
 
-Picture = npt.NDArray[np.uint8]
-"""RGB, (H, W, 3)."""
 
 Motion: TypeAlias = "CurveMotion | Track | Speech"
 """A movement that is evaluated, without a clip that shows it."""

@@ -5,30 +5,22 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Picture
 from inference.engine import Driving, Engine
 from inference.extras import let_threads_sleep
 from inference.faces.finder import find_faces
 from inference.faces.loading import landmarker
 from inference.fomm.contact_sheet import TILE_PX, sheet_row, stacked, write_sheet
 from inference.fomm.plausibility import Finding, judge_change, judge_likeness
-from inference.fomm.weights_check import MOVEMENTS, tell
+from inference.fomm.weights_check import MOVEMENTS, frames_of_movement, tell
 from inference.media.file import check_output
-from inference.media.video import ClipReader
-from inference.template_build import driving_portrait, is_up_to_date
-from jobs.errors import TemplateNotBuilt
-from jobs.templates import SHIPPED_TEMPLATES, Catalogue
+from inference.template_build import driving_portrait
 from jobs.weights_errors import WeightsDoubtful
-
-Pictures = npt.NDArray[np.uint8]
-
-# Per movement; a network takes seconds per picture on a CPU.
-_PICTURES = 8
 
 
 def check_engine(engine: Engine, output: Path, say: Callable[[str], None]) -> None:
-    """Animate the portrait of the shipped videos with them, judge the frames and draw a sheet.
+    """Animate the shipped portrait with shipped videos, judge the frames and draw a sheet.
 
     Args:
         engine: with its options and weights; nothing is downloaded if they are there.
@@ -55,7 +47,7 @@ def check_engine(engine: Engine, output: Path, say: Callable[[str], None]) -> No
     rows = [sheet_row("the photo", [square], 2 * TILE_PX)]
     findings: list[Finding] = []
     for name in MOVEMENTS:
-        clip = _clip(name)
+        clip = np.stack(frames_of_movement(name))
         driving = Driving(iter(clip), find_faces(clip[0])[0], frame_count=len(clip))
         frames = np.stack([frame for batch in engine.animate(driving, None) for frame in batch])
         if not findings:
@@ -70,15 +62,5 @@ def check_engine(engine: Engine, output: Path, say: Callable[[str], None]) -> No
         raise WeightsDoubtful(path=engine.name, sheet=str(output))
 
 
-def _clip(name: str) -> Pictures:
-    """Evenly spaced frames of a shipped movement's video."""
-    template = Catalogue.load(SHIPPED_TEMPLATES).get(name)
-    if not is_up_to_date(template, SHIPPED_TEMPLATES):
-        raise TemplateNotBuilt(name=name)
-    with ClipReader(SHIPPED_TEMPLATES / template.driving_video_name) as reader:
-        frames = list(reader)
-    return np.stack([frames[index * len(frames) // _PICTURES] for index in range(_PICTURES)])
-
-
-def _resized(picture: Pictures, size: tuple[int, int]) -> Pictures:
+def _resized(picture: Picture, size: tuple[int, int]) -> Picture:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

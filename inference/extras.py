@@ -21,11 +21,6 @@ def missing_neural() -> tuple[str, ...]:
     return tuple(name for name in _LIBRARIES["neural"] if find_spec(name) is None)
 
 
-def need_neural(what: str) -> None:
-    """Raise unless the extra `neural` is installed; see `need_extras`."""
-    need_extras(what, "neural")
-
-
 def need_extras(what: str, *extras: str) -> None:
     """Raise unless all these extras are installed.
 

@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull
 
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
+from inference.arrays import Doubles, Floats
 
 # Points count as collinear if the ratio of their extents is at most this.
 _FLAT = 1e-4

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.engine import EngineCrop, Picture
+from inference.arrays import Picture
+from inference.engine import EngineCrop
 
 Weights = npt.NDArray[np.float32]
 """Blending weight of a picture at each pixel, (h, w) in [0, 1]."""

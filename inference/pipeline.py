@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from inference.arrays import Picture
 from inference.choose import (
     DrivingClip,
     TemplateSource,
@@ -19,7 +20,7 @@ from inference.choose import (
     motions_side_by_side,
     one_movement,
 )
-from inference.engine import Driving, Engine, Motion, Picture
+from inference.engine import Driving, Engine, Motion
 from inference.media.photo import read_normalised
 from inference.media.visible_mark import Ground, VisibleMark
 from inference.media.writer import VideoWriter

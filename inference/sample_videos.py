@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.media.ffmpeg import Ffmpeg, file_url
 from inference.media.writer import VideoWriter
 from jobs.errors import EncoderFailed

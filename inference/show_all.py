@@ -15,7 +15,8 @@ from math import ceil
 
 import numpy as np
 
-from inference.engine import Engine, Picture
+from inference.arrays import Picture
+from inference.engine import Engine
 from inference.faces.finder import resize
 from inference.media.numbered_sheet import draw_number
 from inference.media.visible_mark import Ground
@@ -126,12 +127,12 @@ def sheets(
     engine.still_faces = close.still
     crop = engine.crop_for([close.face], close.picture)
     engine.prepare(close.picture, [close.face])
-    rows, columns = (slice(*ends) for ends in _sides(close.tile))
+    left, upper, right, lower = close.tile.sides
     count = frame_count(lengths_of(movements))
 
     def tiles_of(number: int, movement: CurveMotion | Track) -> Iterator[Picture]:
         for frame in islice(_in_step(movement, engine, count), count):
-            tile = paste_back(close.picture, frame, crop)[rows, columns].copy()
+            tile = paste_back(close.picture, frame, crop)[upper:lower, left:right].copy()
             draw_number(tile, number, _NUMBER_PLACE, _NUMBER_RADIUS_PX)
             yield tile
 
@@ -180,7 +181,3 @@ def _place_of(index: int) -> tuple[int, int]:
 
 def _length(movement: CurveMotion | Track) -> int:
     return ceil(movement.frame_count * FRAME_RATE / movement.frame_rate)
-
-
-def _sides(box: CropBox) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (box.upper, box.lower), (box.left, box.right)

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Picture
 from jobs.model import CropBox
 
-Picture = npt.NDArray[np.uint8]
 Padding = tuple[int, int, int, int]
 """Left, upper, right and lower, px."""
 

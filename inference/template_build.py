@@ -15,9 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.engines.mesh import MeshEngine
 from inference.faces.finder import find_faces
+from inference.media.file import replacing
 from inference.media.gate import ClipPart, look_at_clip
 from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
@@ -154,7 +155,5 @@ def _built(folder: Path) -> dict[str, str]:
 
 def _remember(template: Template, folder: Path) -> None:
     built = _built(folder) | {template.name: source_hash(template, folder)}
-    path = folder / BUILT_NAME
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(built, indent=2, sort_keys=True) + "\n", "utf-8")
-    part.replace(path)
+    with replacing(folder / BUILT_NAME) as part:
+        part.write_text(json.dumps(built, indent=2, sort_keys=True) + "\n", "utf-8")

@@ -81,13 +81,7 @@ def _crop(look: ClipFindings, target: Path) -> ClipFindings:
             writer.write(crop_square(frame, square, side))
 
     def moved(box: CropBox) -> CropBox:
-        inside = CropBox(
-            left=box.left - square.left,
-            upper=box.upper - square.upper,
-            right=box.right - square.left,
-            lower=box.lower - square.upper,
-        )
-        return inside.scaled(side / square.width)
+        return box.moved(-square.left, -square.upper).scaled(side / square.width)
 
     face = look.faces[0].model_copy(update={"box": moved(look.faces[0].box)})
     return ClipFindings(

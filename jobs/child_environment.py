@@ -2,6 +2,7 @@
 
 import os
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 # Paths and language: no program runs well without them.
 _EVERY_PROGRAM = (
@@ -25,6 +26,15 @@ SERVICE = (*ENGINE, "ANIMATO_*")
 
 STORES = ("REDIS_URL", "STORE_URL", "AWS_*")
 """Variables of other software that give access to Redis or the file store; secret."""
+
+
+_PACKAGES = str(Path(__file__).resolve().parents[1])
+
+
+def python_path() -> str:
+    """Return the PYTHONPATH of a child: the folder of these packages, then that of this process."""
+    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join(filter(None, (_PACKAGES, *own)))
 
 
 def child_environment(*names: str, **values: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ AnyEngineName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 VOICE = "voice"
 """In the options of an engine as workers advertise it: orders may have a voice.
 
-Workers of the version before could read neither such orders nor such looks. So the bot takes voices
+Workers of the previous version can read neither such orders nor such looks. So the bot takes voices
 only if all live workers advertise this. It is no option that an order names.
 """
 
@@ -38,7 +38,7 @@ MARK = "mark"
 """Same as `VOICE`: orders may ask for the visible mark."""
 
 OWN_TEMPLATES = f"{MEDIA_OPTION}template"
-"""Whoever checks the owner's movements can also make videos of them."""
+"""Workers that check the owner's movements can also render them."""
 
 EngineName = Annotated[AnyEngineName, AfterValidator(current_name)]
 """Today's name; a former one is read as today's."""

@@ -65,7 +65,7 @@ class MakeForm(Task):
     form: Form
     video: FileRef
     face_box: CropBox | None = None
-    # Not written if empty, since workers of the version before do not know it.
+    # Not written if empty, since workers of the previous version do not know it.
     other_faces: tuple[CropBox, ...] = Field(default=(), exclude_if=lambda boxes: not boxes)
     is_seamless: bool = False
 

@@ -1,4 +1,4 @@
-"""Records of the version before, converted to today's form as plain data.
+"""Records of the previous version, converted to today's form as plain data.
 
 Version 1 kept less of what the gate found. A photo is usable without it; a clip is not: its size
 is 0 here, so `Findings.is_complete` is false, and the clip is looked at again, or the order refused

@@ -46,7 +46,7 @@ class Record(Value):
     @model_validator(mode="before")
     @classmethod
     def _read_earlier_version(cls, plain: Any) -> Any:
-        """Convert a record of the version before; refuse a newer one."""
+        """Convert a record of the previous version; refuse a newer one."""
         if not isinstance(plain, dict):
             return plain
         current = cls.model_fields["schema_version"].default
@@ -135,7 +135,7 @@ class LookJob(Record):
     draft: DraftId
     photo_key: FileKey
     clip_key: FileKey | None = None
-    # Not written if they are empty, since workers of the version before do not know them.
+    # Not written if they are empty, since workers of the previous version do not know them.
     clip_start_s: Seconds = Field(default=0.0, exclude_if=lambda start_s: not start_s)
     voice_key: FileKey | None = Field(default=None, exclude_if=lambda key: key is None)
     clip_s: float | None = Field(default=None, gt=0, exclude_if=lambda clip_s: clip_s is None)
@@ -161,7 +161,7 @@ class LookResult(Record):
 
     photo: PhotoFindings
     clip: ClipFindings | None = None
-    # Not written if None, since a bot of the version before does not know it.
+    # Not written if None, since a bot of the previous version does not know it.
     voice: VoiceFindings | None = Field(default=None, exclude_if=lambda voice: voice is None)
 
     @property
@@ -209,7 +209,7 @@ class Order(Record):
     draft: DraftId
     number: int = Field(ge=1)
     engine: EngineName
-    # Not written if None, since workers of the version before do not know it.
+    # Not written if None, since workers of the previous version do not know it.
     queue: str | None = Field(default=None, exclude_if=lambda queue: queue is None)
     wish: Wish
     estimated_cost_s: Seconds

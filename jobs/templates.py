@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from jobs.curves import LIMITS, CurveName
 from jobs.errors import BrokenTemplate, UnknownTemplate, os_reason
 from jobs.findings import ClipFindings
 from jobs.model import Value
@@ -41,54 +41,6 @@ SHIPPED_TEMPLATES = Path(__file__).parent.parent / "templates"
 # At this distance from its middle a blink, exp(-(t / 0.115)^4), is no longer visible, s.
 BLINK_REACH_S = 0.2
 
-
-class CurveName(StrEnum):
-    """What a curve moves. Each is 0 at rest; left and right are sides of the picture."""
-
-    YAW = "yaw"
-    PITCH = "pitch"
-    ROLL = "roll"
-    TX = "tx"
-    TY = "ty"
-    ZOOM = "zoom"
-    GAZE_X = "gaze_x"
-    GAZE_Y = "gaze_y"
-    BLINK_LEFT = "blink_left"
-    BLINK_RIGHT = "blink_right"
-    SQUINT = "squint"
-    WIDE = "wide"
-    BROW = "brow"
-    BROW_LEFT = "brow_left"
-    BROW_RIGHT = "brow_right"
-    BROW_INNER = "brow_inner"
-    BROW_DOWN = "brow_down"
-    SMILE = "smile"
-    SMILE_LEFT = "smile_left"
-    SMILE_RIGHT = "smile_right"
-    FROWN = "frown"
-    JAW = "jaw"
-    PUCKER = "pucker"
-    STRETCH = "stretch"
-    UPPER_LIP = "upper_lip"
-    LOWER_LIP = "lower_lip"
-    PRESS = "press"
-    MOUTH_X = "mouth_x"
-    SNEER = "sneer"
-    CHEEKS = "cheeks"
-
-
-# Beyond these limits a warped picture tears: rad, px of a face 128 px wide, and shares of 1.
-_LIMITS: dict[CurveName, tuple[float, float]] = dict.fromkeys(CurveName, (0.0, 1.0)) | {
-    CurveName.YAW: (-0.35, 0.35),
-    CurveName.PITCH: (-0.35, 0.35),
-    CurveName.ROLL: (-0.45, 0.45),
-    CurveName.TX: (-40.0, 40.0),
-    CurveName.TY: (-40.0, 40.0),
-    CurveName.ZOOM: (-0.2, 0.2),
-    CurveName.GAZE_X: (-1.0, 1.0),
-    CurveName.GAZE_Y: (-1.0, 1.0),
-    CurveName.MOUTH_X: (-1.0, 1.0),
-}
 
 # A text or a boolean in place of a number is a typo.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -150,7 +102,7 @@ class CurveMotion(Value):
         return self
 
     def _check_keys(self, name: CurveName, keys: tuple[Key, ...]) -> None:
-        low, high = _LIMITS[name]
+        low, high = LIMITS[name]
         for index, (time_s, value) in enumerate(keys):
             at = ["curves", name.value, index]
             if not 0 <= time_s <= self.duration_s:

@@ -42,7 +42,7 @@ class Movement(Value):
 
     template: str | None = None
     clip: ClipFindings | None = None
-    # Not written if None, since workers of the version before do not know it.
+    # Not written if None, since workers of the previous version do not know it.
     voice: VoiceFindings | None = Field(default=None, exclude_if=lambda voice: voice is None)
     templates: tuple[str, ...] = ()
     frames: int = Field(default=0, ge=0)
@@ -111,7 +111,7 @@ class Wish(Value):
     driving_face_box: CropBox | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
     paste_back: bool = True
-    # Not written if None, since workers of the version before do not know it.
+    # Not written if None, since workers of the previous version do not know it.
     view: CropBox | None = Field(default=None, exclude_if=lambda view: view is None)
     mark: bool = Field(default=False, exclude_if=lambda mark: not mark)  # likewise
     audio: bool = True

@@ -21,9 +21,9 @@ msgstr ""
 """
 
 
-def languages(folder: Path = LOCALES) -> list[str]:
+def languages() -> list[str]:
     """Return the languages that have a catalogue."""
-    return sorted(path.parent.name for path in folder.glob(f"*/{CATALOGUE}"))
+    return sorted(path.parent.name for path in LOCALES.glob(f"*/{CATALOGUE}"))
 
 
 def read_catalogue(language: str, folder: Path = LOCALES) -> Catalog:

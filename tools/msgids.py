@@ -91,11 +91,11 @@ class Found:
             message.uses.add(use)
 
 
-def find_msgids(root: Path = ROOT) -> Found:
+def find_msgids() -> Found:
     """Return all messages of the program."""
     found = Found()
-    for path in sorted((root / "bot").rglob("*.py")):
-        place = path.relative_to(root).as_posix()
+    for path in sorted((ROOT / "bot").rglob("*.py")):
+        place = path.relative_to(ROOT).as_posix()
         _Reader(place, found).read(path.read_text("utf-8"))
     _add_published(found)
     return found

@@ -39,7 +39,7 @@ from worker.device_schedule import DeviceSchedule
 from worker.disk_space import DiskSpace
 from worker.look import LookRunner, Looks
 from worker.media_jobs import MediaRunner
-from worker.plan import MAX_CONCURRENT_LOOKS, WorkerPlan, without_lacking
+from worker.plan import MAX_CONCURRENT_LOOKS, WorkerPlan, only_ready
 from worker.render import RenderContext, Renderer, orderable_options
 from worker.work_folder import work_folder
 
@@ -65,7 +65,7 @@ async def run_agent(plan: WorkerPlan, ending: Shutdown) -> None:
         await asyncio.wait({asked, offering}, return_when=asyncio.FIRST_COMPLETED)
         if not offering.done():
             return
-        offer = offering.result() if plan.engines else without_lacking(offering.result())
+        offer = offering.result() if plan.engines else only_ready(offering.result())
     finally:
         await end_tasks([asked, offering])
     _log_confinement(await asyncio.to_thread(working_mechanisms))

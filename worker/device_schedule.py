@@ -11,6 +11,9 @@ class DeviceSchedule:
 
     Args:
         queues: those of the engines that share the device.
+
+    Attributes:
+        is_undecided: whether `give_turn` has to be called next.
     """
 
     def __init__(self, queues: Sequence[str]) -> None:
@@ -18,16 +21,11 @@ class DeviceSchedule:
         self._holder: str | None = None
         self._last: str | None = None
         self._turn: str | None = None
-        self._is_undecided = len(self._queues) > 1
-
-    @property
-    def is_undecided(self) -> bool:
-        """Whether `give_turn` has to be called next."""
-        return self._is_undecided
+        self.is_undecided = len(self._queues) > 1
 
     def may_take(self, queue: str) -> bool:
         """Whether the device is free for an order from that queue."""
-        if self._is_undecided or self._holder is not None:
+        if self.is_undecided or self._holder is not None:
             return self._holder == queue
         return self._turn in (None, queue)
 
@@ -37,13 +35,13 @@ class DeviceSchedule:
             return False
         self._holder = self._last = queue
         self._turn = None
-        self._is_undecided = False
+        self.is_undecided = False
         return True
 
     def release(self) -> None:
         """Release the device."""
         self._holder = None
-        self._is_undecided = len(self._queues) > 1
+        self.is_undecided = len(self._queues) > 1
 
     def give_turn(self, waiting: Collection[str]) -> str | None:
         """Return the queue that is next; None: whichever has an order first.
@@ -51,7 +49,7 @@ class DeviceSchedule:
         Args:
             waiting: the queues in which orders wait.
         """
-        self._is_undecided = False
+        self.is_undecided = False
         start = self._queues.index(self._last) + 1 if self._last is not None else 0
         circle = self._queues[start:] + self._queues[:start]
         self._turn = next((queue for queue in circle if queue in waiting), None)

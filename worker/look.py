@@ -1,6 +1,6 @@
 """Look jobs: a photo, and perhaps a clip or a voice, go through the gate and into the store.
 
-Each look is a short-lived child of `inference/media/gate.py`, under its limits; it loads no model.
+Each look is a short-lived child process, under the limits of `inference/media/gate.py`.
 """
 
 import asyncio
@@ -14,10 +14,9 @@ from inference.media.gate import (
     ClipPart,
     LookLimits,
     VoicePart,
-    start_clip_look,
+    start_lead_look,
     start_media_task,
     start_photo_look,
-    start_voice_look,
 )
 from inference.media.limits import ClipLimits
 from inference.media.running_look import FILE_NAMES, RunningLook
@@ -69,13 +68,13 @@ class Looks:
     async def clip(self, part: ClipPart, folder: Path, limits: LookLimits) -> ClipFindings:
         """Look at a clip or a part of it; write `clip.mp4` to `folder`."""
         async with self._slots:
-            child = start_clip_look(part, folder, limits)
+            child = start_lead_look(part, folder, limits)
             return await self._answer(child, ClipFindings, folder)
 
     async def voice(self, part: VoicePart, folder: Path, limits: LookLimits) -> VoiceFindings:
         """Look at a voice message; `voice.m4a` and `voice.npz` go into `folder`."""
         async with self._slots:
-            child = start_voice_look(part, folder, limits)
+            child = start_lead_look(part, folder, limits)
             return await self._answer(child, VoiceFindings, folder)
 
     async def media(self, task: MediaTask, folder: Path, limits: LookLimits) -> Made:
@@ -139,14 +138,8 @@ class LookRunner:
             GateFailed, ProcessKilled, StoreError: not the fault of the files.
         """
         job = LookJob.read(assignment.text)
-        looking = asyncio.ensure_future(self._look(job, folder))
-        stopping = asyncio.ensure_future(assignment.wait_for_stop())
-        try:
-            await asyncio.wait({looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return looking.result() if looking.done() else None
-        finally:
-            # The gate's children end with the task.
-            await end_tasks([looking, stopping])
+        # The gate's children end with the task.
+        return await assignment.unless_stopped(self._look(job, folder))
 
     async def _look(self, job: LookJob, folder: Path) -> LookResult:
         is_further = job.person in self._ahead

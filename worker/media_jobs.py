@@ -1,6 +1,5 @@
 """Jobs of the queue `media`: fetch the files, have a child do the task, store what it made."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from jobs.queues.assignment import Assignment
 from jobs.service_errors import FileGone
 from jobs.store.files import FileStore
 from jobs.store.keys import media_key
-from jobs.tasks import end_tasks
 from worker.look import Looks
 
 # More than any result has.
@@ -48,13 +46,7 @@ class MediaRunner:
             GateFailed, ProcessKilled, StoreError: not the fault of the files.
         """
         job = MediaJob.read(assignment.text)
-        making = asyncio.ensure_future(self._make(job, folder))
-        stopping = asyncio.ensure_future(assignment.wait_for_stop())
-        try:
-            await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return making.result() if making.done() else None
-        finally:
-            await end_tasks([making, stopping])
+        return await assignment.unless_stopped(self._make(job, folder))
 
     async def _make(self, job: MediaJob, folder: Path) -> MediaResult:
         task = await self._with_files(job.task, folder)

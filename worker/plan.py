@@ -66,7 +66,7 @@ class WorkerPlan:
     on_heartbeat: Callable[[Heartbeat], object] = lambda _: None
 
 
-def without_lacking(offer: EngineOffer) -> EngineOffer:
+def only_ready(offer: EngineOffer) -> EngineOffer:
     """Return the offer without the engines that would have to download something first.
 
     Raises:

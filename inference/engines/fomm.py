@@ -14,9 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.engine import Driving, Engine, EngineCrop, Motion, Picture
+from inference.arrays import Picture
+from inference.engine import Driving, EngineCrop, Motion
 from inference.engine_options import EngineOptions
-from inference.extras import NEURAL_COMMAND, let_threads_sleep, missing_neural
 from inference.faces.face_alignment import unmet_landmark_needs
 from inference.fomm.config import (
     CHECKPOINT,
@@ -43,6 +43,7 @@ from inference.motion import (
     normalise,
     smooth,
 )
+from inference.network_engine import NetworkEngine
 from inference.overlap import ahead
 from inference.square_crop import clip_square, crop_square, face_square, squeeze
 from jobs.errors import EngineUnavailable
@@ -65,21 +66,18 @@ _BEST_FRAMES_APART_S = 0.5
 _CANDIDATES = {"cpu": 8, "mps": 32, "cuda": 64}
 
 
-class FommEngine(Engine):
+class FommEngine(NetworkEngine):
     """Animates one face with the network."""
 
     name = "fomm"
     title = "First Order Motion Model: livelier, learned motion; a face of 256 px, better on a GPU"
-    label = "Made with AI: a neural network animated the face"
     button = "Livelier"
     credits = (
         "First Order Motion Model (Siarohin et al., NeurIPS 2019); its published weights are for "
         "research and carry no licence of their own"
     )
     preference = 20
-    digital_source_type = (
-        "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-    )
+    preference_on_cpu = 5
     options = frozenset(
         (
             *("config", "checkpoint", "device", "precision", "align_corners", "face_detector"),
@@ -88,7 +86,6 @@ class FommEngine(Engine):
             "smooth",
         )
     )
-    evaluates_motions = False
 
     def __init__(
         self, chosen: EngineOptions | None = None, weights: "WeightsStore | None" = None
@@ -96,20 +93,6 @@ class FommEngine(Engine):
         super().__init__(chosen, weights)
         self._config_path = _config_of(self.chosen)
         self._config = FommConfig.load(self._config_path)
-        # Must run before torch is imported.
-        let_threads_sleep()
-
-    @classmethod
-    def preference_on(cls, device: str) -> int:
-        """Return the preference; without a GPU, it comes after engines without networks."""
-        from inference.device import choose_device  # noqa: PLC0415 - it loads torch
-
-        return 5 if choose_device(device).type == "cpu" else cls.preference
-
-    @classmethod
-    def unmet_needs(cls) -> tuple[str, ...]:
-        """Return the extra `neural` if it is not installed."""
-        return (f"the extra neural: {NEURAL_COMMAND}",) if missing_neural() else ()
 
     @classmethod
     def missing_files(

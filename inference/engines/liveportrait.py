@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.engine import Driving, Engine, EngineCrop, Motion, Picture
+from inference.arrays import Floats, Picture
+from inference.engine import Driving, EngineCrop, Motion
 from inference.engine_options import EngineOptions
-from inference.extras import NEURAL_COMMAND, let_threads_sleep, missing_neural
 from inference.faces.finder import look_at_face
 from inference.faces.landmarker import Landmarker, Square
 from inference.faces.loading import landmarker
@@ -30,8 +30,9 @@ from inference.liveportrait.geometry import (
 )
 from inference.liveportrait.landmarks import AT_REST, openings
 from inference.liveportrait.measuring import measured
-from inference.liveportrait.motion import Floats, MotionOptions
+from inference.liveportrait.motion import MotionOptions
 from inference.liveportrait.track import VERSION, MotionTrack, read_track, write_track
+from inference.network_engine import NetworkEngine
 from inference.overlap import ahead
 from jobs.errors import NoFaceInBox
 from jobs.model import Face
@@ -45,20 +46,16 @@ if TYPE_CHECKING:
 _OWN_OPTIONS = frozenset(MotionOptions.__dataclass_fields__)
 
 
-class LivePortraitEngine(Engine):
+class LivePortraitEngine(NetworkEngine):
     """Animates faces with the networks."""
 
     name = "liveportrait"
     title = "LivePortrait: the liveliest faces, 512 px; made for a GPU, slow without one"
-    label = "Made with AI: a neural network animated the face"
     button = "Liveliest"
     credits = "LivePortrait (Guo et al. 2024, Kuaishou), code and weights under the MIT licence"
     preference = 30
-    digital_source_type = (
-        "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-    )
+    preference_on_cpu = 4
     options = _OWN_OPTIONS | {"device", "precision", "smooth"}
-    evaluates_motions = False
     max_faces = MAX_FACES
 
     def __init__(
@@ -66,20 +63,6 @@ class LivePortraitEngine(Engine):
     ) -> None:
         super().__init__(chosen, weights)
         self._looked: tuple[Picture, tuple[Face, ...], list[_Place]] | None = None
-        # Must run before torch is imported.
-        let_threads_sleep()
-
-    @classmethod
-    def preference_on(cls, device: str) -> int:
-        """Return the preference; without a GPU, it comes after engines without networks."""
-        from inference.device import choose_device  # noqa: PLC0415 - it loads torch
-
-        return 4 if choose_device(device).type == "cpu" else cls.preference
-
-    @classmethod
-    def unmet_needs(cls) -> tuple[str, ...]:
-        """Return the extra `neural` if it is not installed."""
-        return (f"the extra neural: {NEURAL_COMMAND}",) if missing_neural() else ()
 
     @classmethod
     def missing_files(

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inference.engine import Driving, Engine, EngineCrop, Picture
+from inference.arrays import Doubles, Picture
+from inference.engine import Driving, Engine, EngineCrop
 from inference.engine_options import EngineOptions
 from inference.faces.finder import look_at_face
 from inference.faces.landmarker import Landmarker
 from inference.faces.loading import landmarker, model_path
 from inference.faces.model_file import FILE_NAME, NAME
 from inference.mesh.curves import CurveShapes, moment_at
-from inference.mesh.expressions import Doubles
 from inference.mesh.measuring import TrackRecorder
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from inference.engine import Driving, Engine, EngineCrop, Motion, Picture
+from inference.arrays import Picture
+from inference.engine import Driving, Engine, EngineCrop, Motion
 from jobs.model import CropBox, Face
 
 

@@ -16,11 +16,11 @@ from urllib.parse import urlparse
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Picture
 from inference.extras import NEURAL_COMMAND
 from inference.faces.finder import resize
 from jobs.model import CropBox, Face
 
-Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 # (N, 4) float64: left, upper, right, lower in px.
 Boxes = npt.NDArray[np.float64]

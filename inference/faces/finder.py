@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Picture
 from inference.faces.head import fit_head
 from inference.faces.landmarker import (
     OUTER_EYE_CORNERS,
@@ -31,9 +31,6 @@ from inference.faces.loading import landmarker
 from inference.faces.topology import FACE_POINTS
 from jobs.errors import FaceBoxOutside, NoFaceFound, NoFaceInBox, NoSuchFace
 from jobs.model import CropBox, Face, square_inside, whole_box
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
 
 LONG_SIDE_PX = 1280
 """Larger pictures are reduced to this before they are searched."""
@@ -373,23 +370,3 @@ def resize(picture: Picture, scale: float) -> Picture:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(picture, size, interpolation=method), dtype=np.uint8)
-
-
-def rotate(picture: Picture, angle_deg: float) -> tuple[Picture, npt.NDArray[np.float64]]:
-    """Rotate a picture about its centre without cropping; the edge is replicated.
-
-    Args:
-        picture: uint8 (H, W, 3).
-        angle_deg: counter-clockwise.
-
-    Returns:
-        The rotated, larger picture and the (2, 3) affine map from old px to new px.
-    """
-    height, width = picture.shape[:2]
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, 1.0)
-    cosine, sine = abs(turn[0, 0]), abs(turn[0, 1])
-    new_width = int(width * cosine + height * sine)
-    new_height = int(width * sine + height * cosine)
-    turn[:, 2] += (new_width - width) / 2, (new_height - height) / 2
-    turned = cv2.warpAffine(picture, turn, (new_width, new_height), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(turned, dtype=np.uint8), np.asarray(turn, dtype=np.float64)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import (
@@ -23,9 +24,6 @@ from inference.faces.topology import (
     UPPER_INNER_LIP,
     UPPER_LIDS,
 )
-
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 NECK = np.array([0.0, 6.0, 6.5])
 """The point about which the head turns, cm."""

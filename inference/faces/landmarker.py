@@ -18,14 +18,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.model_file import CanonicalMesh, FaceModel
 from inference.faces.topology import FACE_POINTS
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 POINTS = 478
 OUTER_EYE_CORNERS = (33, 263)

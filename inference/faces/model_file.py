@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles
 from jobs.weights_errors import WeightsCorrupt
-
-Doubles = npt.NDArray[np.float64]
 
 NAME = "face-landmarker"
 """Its name in the catalogue of weights."""

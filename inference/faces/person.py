@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Picture
 from inference.faces.head import fit_head
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import CHEEKS, FACE_POINTS
 from inference.luma import LUMA
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
 
 # Points that expressions hardly move: corners of the eyes, nose, brow's middle, sides of the face.
 # fmt: off

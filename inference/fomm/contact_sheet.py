@@ -6,13 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.faces.finder import resize
 from inference.fomm.plausibility import RenderedMovement
-from inference.media.file import write_error
+from inference.media.file import replacing, write_error
 from inference.media.photo import write_png
 from inference.motion import Keypoints
-from inference.weights.folder import whole
 
 TILE_PX = 160
 _TITLE_PX = 20
@@ -79,7 +78,7 @@ def write_sheet(sheet: Picture, output: Path) -> None:
         OutputNotWritable, DiskFull: it cannot be written.
     """
     try:
-        with whole(output) as part:
+        with replacing(output) as part:
             write_png(sheet, part)
     except OSError as error:
         raise write_error(output, error) from error

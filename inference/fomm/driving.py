@@ -4,10 +4,8 @@ frames -> squares -> keypoints, in batches -> smooth -> from the best frame -> n
 """
 
 import logging
-import secrets
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -17,9 +15,11 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Picture
 from inference.faces.landmarker import Landmarks
 from inference.faces.loading import landmarker
 from inference.faces.points_68 import points_68
+from inference.media.file import replacing
 from inference.motion import Keypoints, best_frame, pose_distance
 from jobs.errors import NoSuchFrame
 
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 _SURE = 0.8  # presence of a face
 
-Picture = npt.NDArray[np.uint8]
 Squares = npt.NDArray[Any]
 """(side, side, 3) or (B, side, side, 3) RGB: uint8, or floating in [0, 1]."""
 FindLandmarks = Callable[[Picture], "npt.NDArray[np.floating] | None"]
@@ -174,16 +173,12 @@ def write_cached(path: Path, keypoints: Keypoints) -> None:
     arrays = {"value": keypoints.value}
     if keypoints.jacobian is not None:
         arrays["jacobian"] = keypoints.jacobian
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-        part.replace(path)
     except OSError as error:
         log.debug("keypoints are not cached: %s", error)
-        with suppress(OSError):
-            part.unlink()
 
 
 def _as_picture(square: Squares) -> Picture:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from inference.arrays import Picture
 from inference.device import choose_device
 from inference.fomm.accelerated import accelerated_detector, accelerated_generator
 from inference.fomm.coordinates import KeypointTensors
@@ -27,7 +28,6 @@ from jobs.errors import EngineFailed
 
 log = logging.getLogger(__name__)
 
-Picture = npt.NDArray[np.uint8]
 
 # Batch sizes. On a CPU, the decoder processes one picture per core, so the batch has at least one
 # for each.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.engine_options import EngineOptions
 from inference.extras import let_threads_sleep
 from inference.faces.finder import find_faces
@@ -47,7 +47,7 @@ Say = Callable[[str], None]
 MOVEMENTS = ("nod", "shake", "tilt", "smile")
 # Those in which the head moves far enough to measure its path.
 _HEAD_MOVEMENTS = ("nod", "shake", "tilt")
-# Per movement; rendering takes half a second per picture on a CPU.
+# Per movement; a network takes half a second per picture and more on a CPU.
 _PICTURES = 8
 
 
@@ -159,12 +159,21 @@ def _findings(
 
 
 def _driving_squares(name: str) -> Pictures:
-    """Evenly spaced frames of a shipped movement's video, cropped as the engine crops them."""
+    """Frames of a shipped movement's video, cropped as the engine crops them."""
+    chosen = frames_of_movement(name)
+    box = clip_square([find_faces(chosen[0])[0].box], EngineOptions().crop_margin)
+    return np.stack([crop_square(frame, box, SIDE_PX) for frame in chosen])
+
+
+def frames_of_movement(name: str) -> list[Picture]:
+    """Return evenly spaced frames of a shipped movement's video.
+
+    Raises:
+        TemplateNotBuilt: the video is missing or out of date.
+    """
     template = Catalogue.load(SHIPPED_TEMPLATES).get(name)
     if not is_up_to_date(template, SHIPPED_TEMPLATES):
         raise TemplateNotBuilt(name=name)
     with ClipReader(SHIPPED_TEMPLATES / template.driving_video_name) as reader:
         frames = list(reader)
-    chosen = [frames[index * len(frames) // _PICTURES] for index in range(_PICTURES)]
-    box = clip_square([find_faces(chosen[0])[0].box], EngineOptions().crop_margin)
-    return np.stack([crop_square(frame, box, SIDE_PX) for frame in chosen])
+    return [frames[index * len(frames) // _PICTURES] for index in range(_PICTURES)]

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.liveportrait.geometry import Picture
+from inference.arrays import Floats, Picture
 from inference.liveportrait.motion import (
     FaceMotion,
-    Floats,
     MotionOptions,
     SourceFace,
     adjusted,

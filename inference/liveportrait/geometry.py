@@ -12,11 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Picture
 from inference.faces.landmarker import Square, to_picture
 from jobs.model import CropBox, Face
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
 
 SIDE_PX = 512
 """Side of a square that is cut out, and of the network's pictures."""

@@ -11,13 +11,14 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from inference.engine import Driving, Picture
+from inference.arrays import Floats, Picture
+from inference.engine import Driving
 from inference.faces.head import fit_head
 from inference.faces.landmarker import Landmarker, Landmarks, Square
 from inference.faces.points_68 import points_68
 from inference.liveportrait.geometry import box_of, clip_input, clip_square
 from inference.liveportrait.landmarks import openings
-from inference.liveportrait.motion import FaceMotion, Floats
+from inference.liveportrait.motion import FaceMotion
 from inference.liveportrait.track import MotionTrack
 from inference.mesh.driver import FaceFollower, Sight
 from inference.mesh.neutral import HeadMovement, find_neutral

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from inference.arrays import Floats
+
 Mask = npt.NDArray[np.bool_]
 
 POINTS = 21

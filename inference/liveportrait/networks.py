@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from inference.arrays import Floats
 from inference.device import choose_device
 from inference.liveportrait.fast_generator import FastGenerator
 from inference.liveportrait.fast_warping import accelerate_warping, fold_warping
@@ -26,7 +27,6 @@ from jobs.errors import EngineFailed
 log = logging.getLogger(__name__)
 
 Frames = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 # Frames; on a CPU, each core renders one at a time.
 _BATCH = {"cpu": 2, "mps": 4, "cuda": 16}

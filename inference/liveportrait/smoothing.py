@@ -5,9 +5,8 @@ values of a frame share its gains.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from inference.arrays import Floats
 
 _START_VARIANCE = 1.0
 _DRIFT_VARIANCE = 1e-5  # per frame

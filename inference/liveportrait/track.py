@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Floats
 from inference.checked_npz import UNREADABLE, ArrayForm, demand, read_array, read_count, write_npz
-from inference.liveportrait.motion import POINTS, FaceMotion, Floats
+from inference.liveportrait.motion import POINTS, FaceMotion
 from inference.liveportrait.smoothing import noise_variance, smoothed
 from inference.mesh.smoothing import eased
 

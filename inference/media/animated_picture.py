@@ -12,10 +12,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image
 
-Picture = npt.NDArray[np.uint8]
+from inference.arrays import Picture
 
 
 @dataclass(frozen=True)

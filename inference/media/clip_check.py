@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Picture
 from inference.faces.finder import find_again, find_faces, square_of
 from inference.faces.landmarker import Landmarks
 from inference.faces.loading import landmarker
@@ -20,7 +21,6 @@ from inference.faces.person import Looks, Person
 from inference.media.clip_frames import ClipFrame
 from jobs.model import CropBox, Face, MediaWarning
 
-Picture = npt.NDArray[np.uint8]
 Thumbnail = npt.NDArray[np.float32]
 
 Loss = Literal["left", "hidden"]

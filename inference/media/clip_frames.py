@@ -9,13 +9,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Picture
 from inference.media.ffmpeg import THREADS
 from inference.media.probe import open_container
 from jobs.errors import MediaDamaged
-
-Picture = npt.NDArray[np.uint8]
 
 
 class ClipFrame:

@@ -206,9 +206,10 @@ class Ffmpeg:
                 return line
         return "ffmpeg ended without a message"
 
-    def said(self, text: str) -> bool:
-        """Return whether one of the last messages contains `text`; after `finish` or `kill`."""
-        return any(text in line for line in self._lines)
+    @property
+    def is_disk_full(self) -> bool:
+        """Whether it could not write for lack of space; after `finish` or `kill`."""
+        return any("No space left on device" in line for line in self._lines)
 
     def find(self, pattern: str) -> str | None:
         """Return the first group of `pattern` in the first message that matches, or None."""

@@ -1,10 +1,13 @@
-"""Check that a person's file can be opened, before a decoder reads it, and a result written."""
+"""Check that a person's file can be opened, before a decoder reads it; write files as a whole."""
 
 import errno
 import math
 import os
+import secrets
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.errors import (
@@ -15,19 +18,33 @@ from jobs.errors import (
     FileUnreadable,
     MediaTooLarge,
     OutputNotWritable,
+    os_reason,
 )
-
-
-def reason_of(exc: OSError) -> str:
-    """Why the system refused, in its own words, for use inside a sentence."""
-    return (exc.strerror or "it was refused").lower()
 
 
 def write_error(target: Path, exc: OSError) -> AnimatoError:
     """Return the error for an output file that could not be written."""
     if exc.errno == errno.ENOSPC:
         return DiskFull(path=str(target))
-    return OutputNotWritable(path=str(target), reason=reason_of(exc))
+    return OutputNotWritable(path=str(target), reason=os_reason(exc))
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield the path of a temporary file that replaces `target` when the block ends.
+
+    If the block fails, `target` is unchanged and the temporary file is deleted.
+
+    Raises:
+        OSError: `target` cannot be replaced.
+    """
+    # Hidden, and short: the name of `target` may be as long as the file system allows.
+    part = target.with_name(f".animato-{secrets.token_hex(6)}")
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def check_file(path: Path, max_bytes: int) -> None:
@@ -44,7 +61,7 @@ def check_file(path: Path, max_bytes: int) -> None:
     except (FileNotFoundError, NotADirectoryError, ValueError) as exc:
         raise FileMissing(name=path.name) from exc
     except OSError as exc:
-        raise FileUnreadable(name=path.name, reason=reason_of(exc)) from exc
+        raise FileUnreadable(name=path.name, reason=os_reason(exc)) from exc
     if stat.S_ISDIR(facts.st_mode):
         raise FileUnreadable(name=path.name, reason="it is a folder")
     # A pipe or a device would never end.

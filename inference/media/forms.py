@@ -28,7 +28,7 @@ from inference.media.visible_mark import Ground, VisibleMark, noted
 from inference.media.writer import BT709
 from jobs.errors import DiskFull, EncoderFailed, MediaDamaged
 from jobs.media_tasks import Form, Made, MakeForm
-from jobs.model import CropBox
+from jobs.model import CropBox, square_inside
 
 _VIDEO_LEAST_S = 8.0
 _ROUND_MOST_S, _ROUND_LEAST_PX, _ROUND_MOST_PX = 59.0, 384, 640
@@ -214,14 +214,11 @@ def _square(result: _Result, share: float) -> CropBox:
         share: the side of the square, in sides of the face's box.
     """
     width, height = result.shown.width, result.shown.height
-    side = most = min(width, height)
-    x, y = width / 2, height / 2
-    if (box := result.task.face_box) is not None:
-        side = round(min(most, max(_LEAST_SQUARE_PX, share * max(box.width, box.height))))
-        x, y = box.centre
-    left = round(min(max(0, x - side / 2), width - side))
-    upper = round(min(max(0, y - side / 2), height - side))
-    return CropBox(left=left, upper=upper, right=left + side, lower=upper + side)
+    box = result.task.face_box
+    if box is None:
+        return square_inside((width / 2, height / 2), width, width, height)
+    side = max(_LEAST_SQUARE_PX, share * max(box.width, box.height))
+    return square_inside(box.centre, side, width, height)
 
 
 def _crop(square: CropBox, side: int) -> str:
@@ -352,7 +349,7 @@ def _run(arguments: list[str], target: Path) -> None:
     """
     with Ffmpeg([*arguments, "-y", file_url(target)]) as ffmpeg:
         status = ffmpeg.finish()
-    if ffmpeg.said("No space left on device"):
+    if ffmpeg.is_disk_full:
         raise DiskFull(path=str(target))
     if status != 0:
         raise EncoderFailed(reason=ffmpeg.last_message)

@@ -1,6 +1,6 @@
 """The gate: a stranger's photo, clip or sound is decoded in a short-lived, limited child process.
 
-    start_photo_look, start_clip_look, start_voice_look, start_media_task -> check the file
+    start_photo_look, start_lead_look, start_media_task -> check the file
                           -> start `inference.media.gate_child`
     RunningLook.answer (`running_look.py`) -> wait, or kill it -> check its answer -> move the
                           files it wrote to the caller's folder
@@ -127,11 +127,8 @@ def look_at(
                 meanwhile()
                 return photo_child.answer(PhotoFindings), None
             form: type[ClipFindings | VoiceFindings]
-            if isinstance(lead, VoicePart):
-                lead_child, form = start_voice_look(lead, folder, limits), VoiceFindings
-            else:
-                lead_child, form = start_clip_look(lead, folder, limits), ClipFindings
-            with lead_child:
+            form = VoiceFindings if isinstance(lead, VoicePart) else ClipFindings
+            with start_lead_look(lead, folder, limits) as lead_child:
                 meanwhile()
                 photo_found = photo_child.answer(PhotoFindings)
                 try:
@@ -158,20 +155,8 @@ def look_at_photo(
 
 def look_at_clip(part: ClipPart, folder: Path, limits: LookLimits | None = None) -> ClipFindings:
     """Look at a clip alone; see `look_at`."""
-    start = partial(start_clip_look, part, folder, limits or LookLimits())
+    start = partial(start_lead_look, part, folder, limits or LookLimits())
     return _answer(start, ClipFindings)
-
-
-def look_at_voice(
-    part: VoicePart,
-    folder: Path,
-    limits: LookLimits | None = None,
-    *,
-    child: Sequence[str] = CHILD,
-) -> VoiceFindings:
-    """Look at a voice alone; its files go into `folder`; see `look_at`. `child` is for tests."""
-    start = partial(start_voice_look, part, folder, limits or LookLimits(), command=child)
-    return _answer(start, VoiceFindings)
 
 
 def _answer(start: Callable[[], RunningLook], form: type[Found]) -> Found:
@@ -209,41 +194,25 @@ def start_photo_look(
     return RunningLook(path, folder, limits, request, command)
 
 
-def start_clip_look(part: ClipPart, folder: Path, limits: LookLimits) -> RunningLook:
-    """Start looking at a clip; see `look_at`.
-
-    Raises:
-        MediaError: the file cannot be opened, or is too large.
-        GateFailed: the child cannot be started.
-    """
-    check_file(part.path, limits.clip.max_bytes)
-    request = {
-        "kind": "clip",
-        "limits": asdict(limits.clip),
-        "start_s": part.start_s,
-        "duration_s": part.duration_s,
-        "find_faces": part.find_face,
-    }
-    return RunningLook(part.path, folder, limits, request, CHILD)
-
-
-def start_voice_look(
-    part: VoicePart, folder: Path, limits: LookLimits, *, command: Sequence[str] = CHILD
+def start_lead_look(
+    lead: Lead, folder: Path, limits: LookLimits, *, command: Sequence[str] = CHILD
 ) -> RunningLook:
-    """Start looking at a voice; see `look_at`.
+    """Start looking at a clip or a voice; see `look_at`.
 
     Raises:
         MediaError: the file cannot be opened, or is too large.
         GateFailed: the child cannot be started.
     """
-    check_file(part.path, limits.voice.max_bytes)
+    own_limits = limits.clip if isinstance(lead, ClipPart) else limits.voice
+    check_file(lead.path, own_limits.max_bytes)
     request = {
-        "kind": "voice",
-        "limits": asdict(limits.voice),
-        "start_s": part.start_s,
-        "duration_s": part.duration_s,
+        "kind": "clip" if isinstance(lead, ClipPart) else "voice",
+        "limits": asdict(own_limits),
+        "start_s": lead.start_s,
+        "duration_s": lead.duration_s,
+        "find_faces": isinstance(lead, ClipPart) and lead.find_face,
     }
-    return RunningLook(part.path, folder, limits, request, command)
+    return RunningLook(lead.path, folder, limits, request, command)
 
 
 def start_media_task(task: MediaTask, folder: Path, limits: LookLimits) -> RunningLook:

@@ -162,7 +162,7 @@ def _load(request: dict[str, Any]) -> Any:
 
         return do_task
     if request["kind"] == "clip":
-        import inference.media.video  # noqa: F401, PLC0415
+        import inference.media.normalised_clip  # noqa: F401, PLC0415
 
         return _look_at_clip
     _load_network(request)
@@ -233,7 +233,7 @@ def _photo_warnings(photo: "Photo", faces: "tuple[Face, ...]") -> "tuple[MediaWa
 
 def _look_at_clip(source: Path, folder: Path, request: dict[str, Any]) -> "ClipFindings":
     from inference.media.limits import ClipLimits  # noqa: PLC0415
-    from inference.media.video import normalise_clip  # noqa: PLC0415
+    from inference.media.normalised_clip import normalise_clip  # noqa: PLC0415
 
     with ThreadPoolExecutor(max_workers=1) as beside:
         normalising = beside.submit(

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Picture
+
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-Picture = npt.NDArray[np.uint8]
 Light = npt.NDArray[np.float32]
 
 # Numbers of ITU-T H.273.

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Picture
 from jobs.model import GRID_SIDE, Face, grid_cell
 
-Picture = npt.NDArray[np.uint8]
 Point = tuple[int, int]
 
 _LIGHT, _DARK, _FRAME = (255, 255, 255), (24, 24, 28), (255, 220, 0)

@@ -14,10 +14,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pillow_heif
 from PIL import ExifTags, Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
+from inference.arrays import Picture
 from inference.media.cut_jpeg import complete_jpeg
 from inference.media.file import check_file
 from inference.media.limits import PhotoLimits
@@ -31,8 +31,6 @@ from jobs.errors import (
     UnsupportedKind,
     UnsupportedMedia,
 )
-
-Picture = npt.NDArray[np.uint8]
 
 # The only decoders that a stranger's bytes may reach. (JPEG's also reads phones' MPO files.)
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "HEIF")

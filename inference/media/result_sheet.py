@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from inference.media.numbered_sheet import Picture, draw_number
+from inference.arrays import Picture
+from inference.media.numbered_sheet import draw_number
 from jobs.media_tasks import DrawSheet, Made
 
 _TILE_PX = 240

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
 from inference.exit_status import outside_signal
-from jobs.child_environment import PYTHON, child_environment
+from jobs.child_environment import PYTHON, child_environment, python_path
 from jobs.errors import (
     AnimatoError,
     DecoderFailed,
@@ -171,11 +171,9 @@ class RunningLook:
             raise GateFailed(reason="its answer is invalid") from exc
 
     def _start(self, request: dict[str, Any], command: Sequence[str]) -> "subprocess.Popen[bytes]":
-        ours = str(Path(__file__).resolve().parents[2])
-        paths = [ours, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
         environment = child_environment(
             *PYTHON,
-            PYTHONPATH=os.pathsep.join(filter(None, paths)),
+            PYTHONPATH=python_path(),
             TMPDIR=str(self._work),
             LC_ALL="C.UTF-8",
             # Each thread of these libraries reserves address space, which is limited.

@@ -103,7 +103,7 @@ def normalise_sound(
                 break
         if status == -signal.SIGXCPU:
             raise DecoderFailed(name=source.name, reason="it took too long")
-        if ffmpeg.said("No space left on device"):
+        if ffmpeg.is_disk_full:
             raise DiskFull(path=tempfile.gettempdir())
         if length_s == 0 and start_s > 0:
             raise StartBeyondSound(name=source.name, start_s=start_s)

@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from inference.arrays import Floats, Picture
 from jobs.model import CropBox
 
 log = logging.getLogger(__name__)
 
-Picture = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 TEXT = "AI"
 
@@ -115,7 +114,7 @@ class Ground:
         ):
             for factor in factors:
                 for box in self._places(factor):
-                    if not any(_overlaps(box, one) for one in (*avoided, *self.drawn)):
+                    if not any(box.overlap(one) > 0 for one in (*avoided, *self.drawn)):
                         return box
         log.warning("the pictures get no visible mark: it would cover a face")
         return None
@@ -258,9 +257,3 @@ def _around(left: float, upper: float, right: float, lower: float) -> CropBox:
     first = math.floor(left), math.floor(upper)
     last = max(math.ceil(right), first[0] + 1), max(math.ceil(lower), first[1] + 1)
     return CropBox(left=first[0], upper=first[1], right=last[0], lower=last[1])
-
-
-def _overlaps(box: CropBox, other: CropBox) -> bool:
-    across = min(box.right, other.right) - max(box.left, other.left)
-    down = min(box.lower, other.lower) - max(box.upper, other.upper)
-    return across > 0 and down > 0

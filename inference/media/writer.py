@@ -246,7 +246,7 @@ class VideoWriter:
         return ["-af", f"atrim=end={float(end_s):.6f}", "-c:a", "aac", "-b:a", "160k"]
 
     def _failure(self, ffmpeg: Ffmpeg) -> AnimatoError:
-        if ffmpeg.said("No space left on device"):
+        if ffmpeg.is_disk_full:
             return DiskFull(path=str(self.target))
         return EncoderFailed(reason=ffmpeg.last_message)
 

@@ -2,8 +2,8 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Floats
 from inference.faces.head import CornerFrame
 from inference.luma import LUMA
 from inference.mesh.moment import DrivenMouth
@@ -13,8 +13,6 @@ from inference.mesh.sampling import blurred, mixed, sample_at
 from inference.mesh.teeth import ENAMEL
 from inference.mesh.tone import Tone
 from inference.smoothstep import smoothstep
-
-Floats = npt.NDArray[np.float32]
 
 # What is read between the driver's lips: their own edges are left out.
 _CORNERS, _TOP, _BOTTOM = 0.03, 0.06, 0.08

@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles
 from inference.faces.head import FACE_WIDTH_CM, lip_gaps, mouth_width
 from inference.faces.landmarker import POINTS
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import LOWER_OUTER_LIP, UPPER_OUTER_LIP
 from inference.mesh.expressions import expression_fields
 from inference.mesh.moment import Moment
-from jobs.templates import CurveMotion, CurveName
+from jobs.curves import CurveName
+from jobs.templates import CurveMotion
 
-Doubles = npt.NDArray[np.float64]
 Values = dict[CurveName, float]
 
 _BLINK_WIDTH_S = 0.115

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Picture
 from inference.faces.finder import square_of
 from inference.faces.landmarker import (
     Landmarker,
@@ -23,9 +24,6 @@ from inference.faces.person import Looks, Person
 from inference.faces.topology import FACE_POINTS
 from inference.mesh.shading import SkinMap
 from jobs.model import Face
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
 
 _SURE = 0.8  # presence
 _DOUBTFUL = 0.95

@@ -8,8 +8,8 @@ the person's left, where x > 0.
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles
 from inference.faces.landmarker import POINTS, SCORES
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import (
@@ -19,8 +19,6 @@ from inference.faces.topology import (
     UPPER_OUTER_LIP,
 )
 from inference.smoothstep import smoothstep
-
-Doubles = npt.NDArray[np.float64]
 
 _MOUTH_Y = 4.28
 _SIDES = {"Left": 1.0, "Right": -1.0}

@@ -10,14 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.topology import IRIS_CENTRES, IRIS_RINGS
 from inference.mesh.lids import LidLines, lids_at
 from inference.mesh.sampling import blurred, mixed, sample, sample_at
 from inference.smoothstep import smoothstep
 
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 # Eye widths.

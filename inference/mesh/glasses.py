@@ -6,14 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.head import CornerFrame
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import CHEEKS, LOWER_LIDS, SKIN_BELOW_EYES, UPPER_LIDS
-from inference.mesh.expressions import Doubles
 from inference.smoothstep import smoothstep
-
-Picture = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 # Lines from the lower lid down to the cheek, in the eye's frame.
 _COLUMNS = np.linspace(0.25, 0.75, 9)

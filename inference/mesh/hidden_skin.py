@@ -7,10 +7,10 @@ be stretched with all that is in it. The skin next to it is stretched instead.
 
 import numpy as np
 
+from inference.arrays import Doubles
 from inference.faces.head import Head
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import FACE_POINTS, Indices
-from inference.mesh.expressions import Doubles
 from inference.mesh.placing import Posed
 from inference.smoothstep import smoothstep
 

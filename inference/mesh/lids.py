@@ -4,16 +4,12 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.head import CornerFrame
 from inference.faces.landmarker import Landmarks
 from inference.faces.topology import LOWER_LIDS, UPPER_LIDS
 from inference.mesh.sampling import Along, blurred, sample
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 _SAMPLES = np.linspace(0, 1, 65)
 _OFFSETS = np.arange(-0.20, 0.0801, 0.01)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.head import CornerFrame, Head
 from inference.faces.topology import (
     LOWER_INNER_LIP,
@@ -22,10 +23,6 @@ from inference.mesh.mouth_area import MouthArea, lines_at
 from inference.mesh.sampling import Along, blurred, mixed, sample, sample_at
 from inference.mesh.tone import shaded
 from inference.smoothstep import smoothstep
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 _LIPS = ((UPPER_INNER_LIP, UPPER_OUTER_LIP), (LOWER_INNER_LIP, LOWER_OUTER_LIP))
 # Shares of the way from a lip's inner to its outer line.

@@ -10,12 +10,13 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.head import fit_head, lip_gaps, mouth_width
 from inference.faces.landmarker import POINTS, Landmarker, Landmarks
 from inference.faces.loading import landmarker
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
-from inference.mesh.driver import FaceFollower, Picture, Sight
+from inference.mesh.driver import FaceFollower, Sight
 from inference.mesh.neutral import HeadMovement, Neutral, find_neutral
 from inference.mesh.shading import Folds, folds
 from inference.mesh.smoothing import (
@@ -32,8 +33,6 @@ from inference.mesh.track import Track
 from jobs.errors import NoFaceInClip
 from jobs.model import Face
 
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles
 from inference.faces.landmarker import POINTS
-
-Doubles = npt.NDArray[np.float64]
 
 
 def _zeros(*shape: int) -> Doubles:

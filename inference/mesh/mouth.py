@@ -9,8 +9,8 @@ covered mouths             nothing: the mask moves with the face
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.head import Head
 from inference.faces.topology import (
     LOWER_INNER_LIP,
@@ -30,10 +30,6 @@ from inference.mesh.sampling import mixed
 from inference.mesh.teeth import Arch, PaintedTeeth
 from inference.mesh.tone import Tone
 from inference.smoothstep import smoothstep
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 _NARROW, _NARROW_SHADE = 0.08, 0.6  # gap, mouth widths: teeth are in the shade of the lips
 _SHADOW = np.array([1, 1.3, 1.4], np.float32)  # of the upper lip

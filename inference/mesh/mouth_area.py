@@ -7,11 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats
 from inference.faces.head import CornerFrame
 from inference.mesh.sampling import Along, blurred
-
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 _MARGIN_PX = 4
 _EDGE = 0.008  # mouth widths

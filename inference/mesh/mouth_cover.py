@@ -1,8 +1,8 @@
 """Whether something covers the mouth of a photo, as a mask does."""
 
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.topology import (
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
@@ -11,10 +11,6 @@ from inference.faces.topology import (
     UPPER_OUTER_LIP,
 )
 from inference.luma import LUMA
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 _INNER = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP[1:-1]])
 _OUTER = np.concatenate([UPPER_OUTER_LIP, LOWER_OUTER_LIP[1:-1]])

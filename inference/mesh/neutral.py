@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles
 from inference.faces.head import lip_gaps, mouth_width
 from inference.faces.landmarker import SCORES
 from inference.faces.model_file import CanonicalMesh
 from inference.mesh.expressions import expression_fields, expression_of
 
-Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _PER_DEGREE = 0.03  # energy of each degree that the head is turned from its usual pose

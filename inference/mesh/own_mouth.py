@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.head import CornerFrame, Head
 from inference.faces.topology import (
     LOWER_INNER_LIP,
@@ -18,10 +19,6 @@ from inference.mesh.mouth_area import lines_at
 from inference.mesh.sampling import mixed, sample_at
 from inference.mesh.tone import Tone, pixels_inside
 from inference.smoothstep import smoothstep
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 _INNER_LIPS = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP])
 _RISE = 0.9  # how much of the upper lip's rise the teeth follow

@@ -1,14 +1,12 @@
 """A painted inside of the mouth: a dark cavity with a tongue."""
 
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Floats
 from inference.mesh.mouth_area import MouthArea
 from inference.mesh.sampling import mixed
 from inference.mesh.tone import Tone
 from inference.smoothstep import smoothstep
-
-Floats = npt.NDArray[np.float32]
 
 CAVITY = (60.0, 24.0, 22.0)
 TONGUE = (160.0, 98.0, 92.0)

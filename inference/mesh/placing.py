@@ -10,9 +10,9 @@ from typing import Self
 
 import numpy as np
 
+from inference.arrays import Doubles
 from inference.faces.head import NECK, Head, rotation_of
 from inference.faces.topology import OVAL
-from inference.mesh.expressions import Doubles
 from inference.mesh.moment import Moment
 from inference.mesh.retarget import Shape
 from inference.smoothstep import smoothstep

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats
 from inference.faces.topology import Indices
-from inference.mesh.expressions import Doubles
 from jobs.model import CropBox
 
-Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 _REACH = 0.5  # nodes beyond its edges that a triangle covers

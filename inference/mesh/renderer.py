@@ -12,25 +12,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import Landmarks
 from inference.faces.model_file import CanonicalMesh
-from inference.mesh.expressions import Doubles
 from inference.mesh.eyes import Eyes
 from inference.mesh.glasses import glasses_of
 from inference.mesh.lids import refined_lids
 from inference.mesh.moment import Moment
 from inference.mesh.mouth import Mouth
 from inference.mesh.placing import Placing, Posed
-from inference.mesh.raster import Floats
 from inference.mesh.retarget import Retargeter
 from inference.mesh.shading import FoldShading
 from inference.mesh.temples import Temples
 from inference.mesh.warp import Displacement, MeshWarp, common_part
 from inference.smoothstep import smoothstep
 from jobs.model import CropBox
-
-Picture = npt.NDArray[np.uint8]
 
 _SEAM = 0.5
 _NO_MAP = np.empty(0, np.float32)  # x and y are in one array

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.arrays import Doubles
 from inference.faces.head import CornerFrame, Head, mouth_width
 from inference.faces.landmarker import POINTS, SCORES
 from inference.faces.model_file import CanonicalMesh
@@ -21,12 +22,7 @@ from inference.faces.topology import (
     UPPER_LIDS,
     Indices,
 )
-from inference.mesh.expressions import (
-    Doubles,
-    expression_fields,
-    expression_of,
-    lower_share,
-)
+from inference.mesh.expressions import expression_fields, expression_of, lower_share
 from inference.mesh.glasses import rigid_skin
 from inference.mesh.moment import Moment
 from inference.smoothstep import smoothstep

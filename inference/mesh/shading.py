@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import (
     BROWS,
@@ -31,9 +32,6 @@ from inference.faces.topology import (
 from inference.mesh.sampling import blurred, sample
 from inference.mesh.tone import Tone
 
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 Folds = npt.NDArray[np.int8]
 

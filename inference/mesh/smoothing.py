@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from inference.mesh.expressions import Doubles
+from inference.arrays import Doubles
 from inference.smoothstep import smoothstep
 
 Mask = npt.NDArray[np.bool_]

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles
 from inference.faces.head import lip_gaps, mouth_width
 from inference.faces.landmarker import POINTS
 from inference.faces.model_file import CanonicalMesh
@@ -20,10 +20,9 @@ from inference.mesh.expressions import expression_fields, lower_share
 from inference.mesh.moment import Moment
 from inference.smoothstep import smoothstep
 from inference.voice.speech import Speech, SpeechChannel
+from jobs.curves import CurveName
 from jobs.findings import SPEECH_FRAME_RATE
-from jobs.templates import CurveMotion, CurveName
-
-Doubles = npt.NDArray[np.float64]
+from jobs.templates import CurveMotion
 
 _Amounts = Mapping[SpeechChannel, float]
 # A template leads these; its mouth is left to the sound.

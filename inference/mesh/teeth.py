@@ -6,17 +6,14 @@ them. Their surface is a parabolic arch, z = z0 + bend x^2.
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats
 from inference.faces.head import Head
 from inference.faces.topology import UPPER_INNER_LIP
 from inference.luma import LUMA
 from inference.mesh.sampling import mixed, sample
 from inference.mesh.tone import Tone
 from inference.smoothstep import smoothstep
-
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 ENAMEL = (1.04, 1.0, 0.92)
 """Colour of teeth in neutral light / their luma."""

@@ -6,16 +6,12 @@ tips of the lashes with them, into a line from the eye to the hair. So they are 
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.head import CornerFrame
 from inference.faces.topology import TEMPLES, UPPER_LIDS
 from inference.mesh.sampling import blurred, sample
 from inference.smoothstep import smoothstep
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 _CORNERS = np.array([UPPER_LIDS[0][0], UPPER_LIDS[1][-1]])  # the outer ones
 # How much wider the skin beside an eye gets before the lashes fade, and are gone.

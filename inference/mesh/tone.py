@@ -4,14 +4,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Doubles, Floats, Picture
 from inference.faces.topology import CHEEKS, FACE_POINTS
 from inference.luma import LUMA
-
-Picture = npt.NDArray[np.uint8]
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
 
 _USUAL_SKIN = np.array([205.0, 160.0, 138.0])
 _CAST = 0.45  # how far a painted colour follows the cast of the light

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from inference.arrays import Floats, Picture
 from inference.checked_npz import UNREADABLE, ArrayForm, demand, read_array, read_count, write_npz
 from inference.faces.landmarker import POINTS
 from inference.mesh.moment import DrivenMouth, Moment
@@ -21,8 +22,6 @@ from inference.mesh.shading import SIDE, Folds
 from jobs.errors import BrokenTrack
 from jobs.model import CropBox
 
-Picture = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 Corner = npt.NDArray[np.int64]
 

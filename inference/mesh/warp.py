@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.arrays import Doubles, Floats
 from inference.faces.head import CornerFrame
 from inference.faces.model_file import CanonicalMesh
 from inference.faces.topology import (
@@ -23,10 +24,9 @@ from inference.faces.topology import (
     UPPER_OUTER_LIP,
     Indices,
 )
-from inference.mesh.expressions import Doubles
 from inference.mesh.hidden_skin import HiddenSkin
 from inference.mesh.placing import RINGS, Posed
-from inference.mesh.raster import Flags, Floats, Triangles, at_pixels
+from inference.mesh.raster import Flags, Triangles, at_pixels
 from inference.smoothstep import smoothstep
 from jobs.model import CropBox
 

@@ -8,11 +8,10 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Self
 
 from inference.process.setup import END_MARK, LINE_LIMIT_BYTES, EngineSetup
-from jobs.child_environment import ENGINE, child_environment
+from jobs.child_environment import ENGINE, child_environment, python_path
 
 _COMMAND = (sys.executable, "-P", "-m", "inference.process.engine_main")
 _DRAIN_S = 1.0  # for reading the rest of a dead process's output
@@ -46,15 +45,13 @@ class ChildHandle:
         Raises:
             OSError: the system refuses.
         """
-        ours = str(Path(__file__).resolve().parents[2])
-        paths = [ours, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
         process = await asyncio.create_subprocess_exec(
             *_COMMAND,
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
             limit=LINE_LIMIT_BYTES,
-            env=child_environment(*ENGINE, PYTHONPATH=os.pathsep.join(filter(None, paths))),
+            env=child_environment(*ENGINE, PYTHONPATH=python_path()),
             start_new_session=True,
         )
         child = cls(process, keep)

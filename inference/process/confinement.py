@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from jobs.child_environment import PYTHON, child_environment
+from jobs.child_environment import PYTHON, child_environment, python_path
 
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -135,10 +135,9 @@ def confine(
 
 def working_mechanisms() -> tuple[str, ...]:
     """Return what confines processes on this machine, found by confining one."""
-    ours = str(Path(__file__).resolve().parents[2])
     run = subprocess.run(
         (sys.executable, "-P", "-m", "inference.process.confinement"),
-        env=child_environment(*PYTHON, PYTHONPATH=ours),
+        env=child_environment(*PYTHON, PYTHONPATH=python_path()),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -39,11 +39,6 @@ class Shape(NamedTuple):
     lip_weight: float = 1.0
 
 
-def _of_tongue(jaw: float, wide: float, jaw_weight: float, lip_weight: float) -> Shape:
-    """A phone that the tongue makes behind lips that are free to do something else."""
-    return Shape(jaw, wide, jaw_weight=jaw_weight, lip_weight=lip_weight)
-
-
 _SHAPES = {
     "AA": Shape(1.0, 0.1),
     "AE": Shape(0.85, 0.35, 0, 0.15, 0.2),
@@ -61,11 +56,11 @@ _SHAPES = {
     "T": Shape(0.22, 0.15, 0, 0.05, 0.1, 0.4, 0.6, 0.3),
     "D": Shape(0.24, 0.15, 0, 0.05, 0.1, 0.3, 0.6, 0.3),
     "N": Shape(0.26, 0.1, 0, 0.05, 0.1, 0, 0.6, 0.3),
-    "L": _of_tongue(0.38, 0.1, 0.5, 0.3),
-    "K": _of_tongue(0.3, 0.1, 0.4, 0.2),
-    "G": _of_tongue(0.3, 0.1, 0.4, 0.2),
-    "NG": _of_tongue(0.3, 0.1, 0.4, 0.2),
-    "HH": _of_tongue(0.4, 0.1, 0.15, 0.1),
+    "L": Shape(0.38, 0.1, jaw_weight=0.5, lip_weight=0.3),
+    "K": Shape(0.3, 0.1, jaw_weight=0.4, lip_weight=0.2),
+    "G": Shape(0.3, 0.1, jaw_weight=0.4, lip_weight=0.2),
+    "NG": Shape(0.3, 0.1, jaw_weight=0.4, lip_weight=0.2),
+    "HH": Shape(0.4, 0.1, jaw_weight=0.15, lip_weight=0.1),
     "R": Shape(0.28, 0, 0.45, jaw_weight=0.5),
     "S": Shape(0.13, 0.4, 0, 0.25, 0.35, 1.0, 1.2, 0.7),
     "Z": Shape(0.14, 0.35, 0, 0.2, 0.3, 0.9, 1.2, 0.7),

@@ -7,14 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from inference.arrays import Floats
 from inference.checked_npz import UNREADABLE, ArrayForm, demand, read_array, read_count, write_npz
 from jobs.errors import BrokenSpeech
 from jobs.findings import SPEECH_FRAME_RATE, VOICE_MAX_S
 from jobs.templates import CurveMotion
-
-Floats = npt.NDArray[np.float32]
 
 
 class SpeechChannel(StrEnum):

@@ -19,8 +19,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from inference.media.file import reason_of
-from jobs.errors import UnknownWeights
+from jobs.errors import UnknownWeights, os_reason
 from jobs.model import Value
 from jobs.weights_errors import BrokenWeightsCatalogue, WeightsCorrupt
 from jobs.yaml_lines import load_yaml
@@ -251,7 +250,7 @@ class WeightsCatalogue(Value):
         try:
             entries = load_yaml(path.read_text("utf-8-sig"))
         except OSError as exc:
-            reason = f"it cannot be read ({reason_of(exc)})"
+            reason = f"it cannot be read ({os_reason(exc)})"
             raise BrokenWeightsCatalogue(file=path.name, reason=reason) from exc
         except (UnicodeDecodeError, yaml.YAMLError) as exc:
             reason = " ".join(str(exc).split())

@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.media.file import check_file, reason_of
+from inference.media.file import check_file, replacing
 from inference.weights.catalogue import FOMM_NETWORKS, Digests, digests_of
-from inference.weights.folder import check_free_space, whole, writing
+from inference.weights.folder import check_free_space, writing
+from jobs.errors import os_reason
 from jobs.weights_errors import WeightsCorrupt
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _damage(exc: BaseException) -> str:
     if isinstance(exc, MemoryError) or "can't allocate memory" in text:
         return "it does not fit in memory"
     if isinstance(exc, OSError):
-        return f"it cannot be read ({reason_of(exc)})"
+        return f"it cannot be read ({os_reason(exc)})"
     return "it is damaged or not a PyTorch checkpoint"
 
 
@@ -273,7 +274,7 @@ def write_converted(checkpoint: Checkpoint, target: Path, origin: Origin) -> Non
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         check_free_space(target.parent, len(content))
-        with whole(target) as part:
+        with replacing(target) as part:
             part.write_bytes(content)
 
 

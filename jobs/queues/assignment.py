@@ -2,11 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from jobs.orders import Progress, Record
 from jobs.queues.keys import JobRef
+from jobs.tasks import end_tasks
+
+Done = TypeVar("Done")
 
 
 class Stop(StrEnum):
@@ -56,6 +60,16 @@ class Assignment:
         """Wait until the work is to stop, and return the reason."""
         await self._stopping.wait()
         return self.stop_reason or Stop.LOST
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, Done]) -> Done | None:
+        """Return the result of `work`; None if the assignment is stopped, which cancels `work`."""
+        working = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
+        finally:
+            await end_tasks([working, stopping])
 
     def stop(self, reason: Stop) -> None:
         """Ask the work to stop. LOST overrides any other reason."""

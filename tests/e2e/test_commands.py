@@ -187,7 +187,7 @@ def test_help_loads_no_heavy_library() -> None:
 
 
 def test_what_makes_videos_is_loaded_only_while_the_input_is_looked_at() -> None:
-    code = "import sys, animato.surroundings, inference.engines.mesh; print(*sys.modules)"
+    code = "import sys, animato.animate_settings, inference.engines.mesh; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()

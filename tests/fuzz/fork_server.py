@@ -16,10 +16,10 @@ import cv2
 import inference.faces.finder
 import inference.media.clip_check
 import inference.media.clip_frames
+import inference.media.normalised_clip
 import inference.media.numbered_sheet
 import inference.media.photo
 import inference.media.sound
-import inference.media.video
 import inference.voice.analysis
 import inference.voice.phones
 import inference.voice.sound

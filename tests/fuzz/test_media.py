@@ -18,7 +18,7 @@ from inference.media import gate, running_look
 from inference.media.gate import ClipPart, LookLimits, VoicePart
 from inference.media.running_look import FILE_NAMES
 from jobs.errors import DecoderFailed, MediaError
-from jobs.findings import PhotoFindings
+from jobs.findings import PhotoFindings, VoiceFindings
 from jobs.media_tasks import CheckTemplate, DrawSheet, Form, Made, MakeForm, MediaTask
 from tests.conftest import Require
 from tests.fuzz import corpus
@@ -85,7 +85,8 @@ def later_part_of_clip(path: Path, folder: Path) -> Any:
 
 
 def voice(path: Path, folder: Path) -> Any:
-    return gate.look_at_voice(VoicePart(path), folder, LIMITS)
+    with gate.start_lead_look(VoicePart(path), folder, LIMITS) as looking:
+        return looking.answer(VoiceFindings)
 
 
 def outcome(look: Look, data: bytes, server: ForkServer | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from animato.health import NoHeartbeat, NothingFetched, check_bot, check_worker
+from animato.health import NoHeartbeat, NothingFetched, check_health
 from bot.gateway.polling import PollingHealth
 from jobs.engines import EngineInfo
 from jobs.errors import BadSettings
@@ -67,12 +67,12 @@ def heartbeat(host: str) -> Heartbeat:
 
 async def test_bot_is_alive_while_it_gives_signs(valkey: str, redis: Redis) -> None:
     with pytest.raises(NoHeartbeat, match=f"No bot on this machine \\({HERE}\\)"):
-        await asyncio.to_thread(check_bot)
+        await asyncio.to_thread(check_health, "bot")
     async with bot_heartbeats(valkey, PollingHealth().is_silent):
         await sign_of_bot(redis)
-        await asyncio.to_thread(check_bot)
+        await asyncio.to_thread(check_health, "bot")
         with pytest.raises(NoHeartbeat, match="No worker"):
-            await asyncio.to_thread(check_worker)
+            await asyncio.to_thread(check_health, "worker")
 
 
 async def test_sign_of_a_bot_that_hangs_fades(valkey: str, redis: Redis) -> None:
@@ -110,7 +110,7 @@ async def checked(error: type[Exception] | None) -> None:
     async with asyncio.timeout(LIMIT_S):
         while True:
             try:
-                await asyncio.to_thread(check_bot)
+                await asyncio.to_thread(check_health, "bot")
             except (NoHeartbeat, NothingFetched) as exc:
                 found: type[Exception] | None = type(exc)
             else:
@@ -138,9 +138,9 @@ async def test_worker_is_alive_by_its_heartbeat_and_not_by_another_machine_s(red
     workers = WorkerRegistry(redis)
     await workers.beat(heartbeat("elsewhere"), time.time())
     with pytest.raises(NoHeartbeat, match="No worker"):
-        await asyncio.to_thread(check_worker)
+        await asyncio.to_thread(check_health, "worker")
     await workers.beat(heartbeat(HERE), time.time())
-    await asyncio.to_thread(check_worker)
+    await asyncio.to_thread(check_health, "worker")
 
 
 async def test_nobody_is_alive_without_the_server_of_the_queues(
@@ -149,11 +149,11 @@ async def test_nobody_is_alive_without_the_server_of_the_queues(
     await redis.set(bot_key(HERE), "alive")
     monkeypatch.setenv("ANIMATO_REDIS_URL", f"unix://{tmp_path}/nowhere")
     with pytest.raises(QueueUnavailable):
-        await asyncio.to_thread(check_bot)
+        await asyncio.to_thread(check_health, "bot")
     monkeypatch.setenv("ANIMATO_REDIS_URL", "")
     monkeypatch.setenv("REDIS_URL", "")
     with pytest.raises(BadSettings, match="set ANIMATO_REDIS_URL"):
-        await asyncio.to_thread(check_bot)
+        await asyncio.to_thread(check_health, "bot")
 
 
 async def test_bot_that_runs_is_found_alive_from_its_command_line(

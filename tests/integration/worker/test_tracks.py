@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from redis.asyncio import Redis
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.media.video import ClipReader
 from inference.mesh.track import read_track, write_track
 from jobs.errors import Cancelled

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from inference.media.ffmpeg import executable
+from inference.media.normalised_clip import NormalisedClip, normalise_clip
 from inference.media.probe import probe
-from inference.media.video import NormalisedClip, normalise_clip
 from jobs.errors import (
     MediaError,
 )

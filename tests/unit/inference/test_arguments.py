@@ -27,10 +27,9 @@ from inference.arguments import (
     Defaults,
     add_animate_arguments,
     check_animate_arguments,
-    check_engine_options,
-    engine_options_of,
 )
 from inference.engine import find_engine
+from inference.engine_arguments import check_engine_options, engine_options_of
 from inference.engine_options import EngineOptions, parse_options
 from jobs.model import CropBox
 

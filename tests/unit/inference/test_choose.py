@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from inference.arguments import add_animate_arguments
+from inference.arrays import Picture
 from inference.choose import (
     DrivingClip,
     TemplateSource,
@@ -16,7 +17,6 @@ from inference.choose import (
     one_movement,
 )
 from inference.command import face_fields
-from inference.engine import Picture
 from inference.engines.still import StillEngine
 from jobs.errors import EngineUnavailable, NoFaceFound, NoSuchFace
 from jobs.findings import ClipFindings, PhotoFindings

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from inference import engines
+from inference.arrays import Picture
 from inference.engine import (
     Driving,
     Engine,
     EngineCrop,
     Motion,
-    Picture,
     find_engine,
     motion_engine,
     ready_engine,

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.engine import Driving, EngineCrop, Picture
+from inference.arrays import Picture
+from inference.engine import Driving, EngineCrop
 from inference.engine_options import EngineOptions
 from inference.engines.mesh import MeshEngine
 from inference.faces.head import Head, fit_head

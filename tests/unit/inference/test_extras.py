@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from inference.extras import NEURAL_COMMAND, missing_neural, need_neural
+from inference.extras import NEURAL_COMMAND, missing_neural, need_extras
 from jobs.errors import ExtraMissing
 
 
@@ -16,7 +16,7 @@ def test_what_is_not_installed_is_named_and_so_is_the_command(
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "torch" in missing_neural()
     with pytest.raises(ExtraMissing) as caught:
-        need_neural("The engine fomm")
+        need_extras("The engine fomm", "neural")
     assert str(caught.value) == f"The engine fomm needs the extra neural: {NEURAL_COMMAND}."
 
 

@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
+from inference.arrays import Picture
 from inference.choose import TemplateSource
-from inference.engine import Picture
 from inference.engines.still import StillEngine
 from inference.media.visible_mark import noted
 from inference.pipeline import COMMENT, Listener, animate_photo

@@ -15,7 +15,8 @@ from inference.motion import (
     pose_distance,
     smooth,
 )
-from jobs.templates import Catalogue, CurveMotion, CurveName
+from jobs.curves import CurveName
+from jobs.templates import Catalogue, CurveMotion
 
 FPS = 25.0
 JITTER = 0.005

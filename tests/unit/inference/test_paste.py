@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from inference.engine import EngineCrop, Picture
+from inference.arrays import Picture
+from inference.engine import EngineCrop
 from inference.paste import paste_back
 from jobs.model import CropBox
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import skimage.data
 
+from inference.arrays import Picture
 from inference.choose import TemplateSource
-from inference.engine import Driving, Engine, EngineCrop, Motion, Picture
+from inference.engine import Driving, Engine, EngineCrop, Motion
 from inference.engines.mesh import MeshEngine
 from inference.engines.still import StillEngine
 from inference.faces.landmarker import Landmarker

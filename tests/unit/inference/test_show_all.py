@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import skimage.data
 
+from inference.arrays import Picture
 from inference.choose import TemplateSource
-from inference.engine import Driving, Motion, Picture
+from inference.engine import Driving, Motion
 from inference.engines.mesh import MeshEngine
 from inference.engines.still import StillEngine
 from inference.media.photo import write_png
@@ -19,10 +20,11 @@ from inference.media.probe import probe
 from inference.media.video import ClipReader
 from inference.pipeline import Listener, animate_photo
 from inference.show_all import TILE_PX, CloseUp, close_up, sheet_ground, sheets
+from jobs.curves import CurveName
 from jobs.errors import Cancelled, EngineUnavailable
 from jobs.findings import PhotoFindings
 from jobs.model import CropBox, Face
-from jobs.templates import CurveMotion, CurveName
+from jobs.templates import CurveMotion
 from jobs.wish import Movement, Wish
 
 ASTRONAUT: Picture = skimage.data.astronaut()

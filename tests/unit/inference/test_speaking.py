@@ -9,8 +9,9 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from inference.arrays import Picture
 from inference.choose import TemplateSource, one_movement
-from inference.engine import Driving, Engine, Motion, Picture
+from inference.engine import Driving, Engine, Motion
 from inference.engines.mesh import MeshEngine
 from inference.engines.still import StillEngine
 from inference.media.sound import normalise_sound

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.faces.landmarker import Landmarker
 from inference.media.probe import probe
 from inference.media.video import ClipReader

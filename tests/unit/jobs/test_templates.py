@@ -7,15 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from jobs.curves import CurveName
 from jobs.errors import UnknownTemplate
-from jobs.templates import (
-    BLINK_REACH_S,
-    Catalogue,
-    ClipMotion,
-    CurveMotion,
-    CurveName,
-    Template,
-)
+from jobs.templates import BLINK_REACH_S, Catalogue, ClipMotion, CurveMotion, Template
 
 GOOD = """\
 - name: nod

@@ -38,7 +38,7 @@ async def test_look_cancelled_twice_leaves_no_error_in_the_log(
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     child = KilledLook()
-    monkeypatch.setattr("worker.look.start_voice_look", lambda *_: child)
+    monkeypatch.setattr("worker.look.start_lead_look", lambda *_: child)
     async with Looks(1) as looks:
         part = VoicePart(tmp_path / "voice.ogg")
         task = asyncio.ensure_future(looks.voice(part, tmp_path, LookLimits()))

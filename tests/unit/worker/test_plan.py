@@ -7,7 +7,7 @@ import pytest
 from inference.process.offer import EngineOffer, OfferedEngine
 from jobs.errors import EngineUnavailable
 from jobs.tasks import Shutdown
-from worker.plan import without_lacking
+from worker.plan import only_ready
 from worker.render import orderable_options
 
 OFFER = EngineOffer(
@@ -26,12 +26,12 @@ OFFER = EngineOffer(
 
 def test_engines_that_lack_files_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        left = without_lacking(OFFER)
+        left = only_ready(OFFER)
     assert [engine.name for engine in left.engines] == ["mesh", "still"]
     assert caplog.messages == ["fomm is not offered: weights: fetch them"]
     nothing = OFFER.model_copy(update={"engines": OFFER.engines[:1]})
     with pytest.raises(EngineUnavailable):
-        without_lacking(nothing)
+        only_ready(nothing)
 
 
 def test_orders_may_not_name_files_and_devices_of_the_machine() -> None:

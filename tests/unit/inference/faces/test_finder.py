@@ -12,12 +12,12 @@ from inference.faces.finder import (
     find_faces,
     look_at_face,
     resize,
-    rotate,
     square_of,
 )
 from inference.faces.landmarker import Landmarker, Landmarks
 from jobs.errors import FaceBoxOutside, NoFaceFound, NoFaceInBox, NoSuchFace
 from jobs.model import CropBox, Face
+from tests.rotated import rotate
 
 Picture = npt.NDArray[np.uint8]
 

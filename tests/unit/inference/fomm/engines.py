@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.engine import Driving, Picture
+from inference.arrays import Picture
+from inference.engine import Driving
 from inference.engines.fomm import FommEngine
 from jobs.model import CropBox, Face
 from tests.see_through import SHIFT, at_rest, dots

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference.arrays import Picture
 from inference.choose import TemplateSource
-from inference.engine import Driving, EngineCrop, Picture
+from inference.engine import Driving, EngineCrop
 from inference.engine_options import EngineOptions
 from inference.engines.fomm import FommEngine
 from inference.faces.landmarker import Landmarker

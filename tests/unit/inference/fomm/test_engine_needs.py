@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.engine import Driving, Picture
+from inference.arrays import Picture
+from inference.engine import Driving
 from inference.engine_options import EngineOptions
 from inference.engines.fomm import LANDMARK_FILES, FommEngine
 from inference.faces.face_alignment import unmet_landmark_needs

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from inference.engine import Driving, Picture
-from inference.liveportrait.motion import FaceMotion, Floats, SourceFace
+from inference.arrays import Floats, Picture
+from inference.engine import Driving
+from inference.liveportrait.motion import FaceMotion, SourceFace
 from inference.media.video import ClipReader
 from jobs.model import CropBox, Face
 from jobs.templates import SHIPPED_TEMPLATES

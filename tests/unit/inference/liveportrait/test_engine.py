@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from inference.arrays import Floats, Picture
 from inference.choose import TemplateSource
-from inference.engine import Driving, Picture
+from inference.engine import Driving
 from inference.engine_options import EngineOptions
 from inference.engines.liveportrait import LivePortraitEngine
 from inference.extras import missing_neural
 from inference.faces.finder import find_faces
 from inference.faces.landmarker import Landmarker
 from inference.liveportrait.files import FILES
-from inference.liveportrait.motion import Floats
 from inference.media.photo import write_png
 from inference.media.sound import normalise_sound
 from inference.pipeline import animate_photo

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from inference.arrays import Picture
 from inference.faces.finder import find_faces, look_at_face
 from inference.faces.landmarker import Landmarker, Square
 from inference.faces.points_68 import points_68
 from inference.liveportrait.geometry import (
     SIDE_PX,
-    Picture,
     SquarePaste,
     box_of,
     box_square,

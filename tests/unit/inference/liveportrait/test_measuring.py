@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.engine import Driving, Picture
+from inference.arrays import Picture
+from inference.engine import Driving
 from inference.faces.landmarker import Landmarker
 from inference.liveportrait.measuring import measured
 from inference.liveportrait.motion import FaceMotion

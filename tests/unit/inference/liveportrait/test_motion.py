@@ -5,15 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from inference.arrays import Floats
 from inference.engine_options import REGIONS
-from inference.liveportrait.motion import (
-    Floats,
-    MotionOptions,
-    SourceFace,
-    adjusted,
-    moved,
-    rotations,
-)
+from inference.liveportrait.motion import MotionOptions, SourceFace, adjusted, moved, rotations
 from tests.unit.inference.liveportrait.motions import NoNetworks, motion, photo_face, some
 
 STILL = np.array([0])

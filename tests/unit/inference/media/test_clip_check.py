@@ -5,11 +5,12 @@ import numpy.typing as npt
 import pytest
 import skimage.data
 
-from inference.faces.finder import resize, rotate
+from inference.faces.finder import resize
 from inference.faces.landmarker import Landmarker
 from inference.media.clip_check import ClipCheck, check_clip
 from inference.media.clip_frames import ClipFrame
 from jobs.model import CropBox, MediaWarning
+from tests.rotated import rotate
 from tests.unit.inference.mesh.driving import portrait, stranger, with_hand
 
 Picture = npt.NDArray[np.uint8]

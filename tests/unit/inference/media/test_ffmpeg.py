@@ -13,7 +13,8 @@ import pytest
 
 from inference.media.ffmpeg import Ffmpeg, executable, input_arguments
 from inference.media.limits import ClipLimits
-from inference.media.video import ClipReader, normalise_clip
+from inference.media.normalised_clip import normalise_clip
+from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
 from jobs.errors import ProcessKilled
 from jobs.templates import SHIPPED_TEMPLATES

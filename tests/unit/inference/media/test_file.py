@@ -1,11 +1,11 @@
-"""Files are told from folders, pipes and nothing at all before they are decoded."""
+"""Files are told from folders, pipes and nothing at all, and appear whole or not at all."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from inference.media.file import check_file
+from inference.media.file import check_file, replacing
 from jobs.errors import EmptyFile, FileMissing, FileUnreadable, MediaTooLarge
 
 
@@ -34,3 +34,21 @@ def test_one_byte_too_many_is_told_with_numbers_that_differ(tmp_path: Path) -> N
     with pytest.raises(MediaTooLarge, match=r"has 1.1 MB, over the limit of 1.0 MB"):
         check_file(tmp_path / "large", 1_000_000)
     check_file(tmp_path / "large", 1_000_001)
+
+
+def fails_in_the_middle(target: Path) -> None:
+    with replacing(target) as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+
+
+def test_file_takes_the_place_of_an_old_one_only_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        fails_in_the_middle(target)
+    assert (target.read_text(), list(tmp_path.iterdir())) == ("old", [target])
+    with replacing(target) as part:
+        part.write_text("new")
+        assert target.read_text() == "old"
+    assert (target.read_text(), list(tmp_path.iterdir())) == ("new", [target])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from inference.faces.landmarker import Landmarker
 from inference.media.ffmpeg import executable
-from inference.media.gate import LookLimits, VoicePart, look_at, look_at_voice
+from inference.media.gate import CHILD, LookLimits, VoicePart, look_at, start_lead_look
 from inference.media.limits import SoundLimits
 from inference.voice.features import SAMPLE_RATE
 from inference.voice.speech import Speech, SpeechChannel, read_speech
@@ -44,6 +45,16 @@ def folder(tmp_path: Path) -> Path:
 def photo(tmp_path: Path, landmarker: Landmarker) -> Path:  # noqa: ARG001 - its faces are found
     Image.fromarray(skimage.data.astronaut()[0:200, 120:320]).save(tmp_path / "me.png")
     return tmp_path / "me.png"
+
+
+def look_at_voice(
+    part: VoicePart,
+    folder: Path,
+    limits: LookLimits | None = None,
+    child: Sequence[str] = CHILD,
+) -> VoiceFindings:
+    with start_lead_look(part, folder, limits or LookLimits(), command=child) as looking:
+        return looking.answer(VoiceFindings)
 
 
 def look(source: Path, folder: Path) -> tuple[VoiceFindings, Speech]:

@@ -14,8 +14,9 @@ import pytest
 
 from inference.media.ffmpeg import executable
 from inference.media.limits import ClipLimits
+from inference.media.normalised_clip import NormalisedClip, normalise_clip
 from inference.media.probe import probe
-from inference.media.video import ClipReader, NormalisedClip, normalise_clip
+from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
 from jobs.errors import (
     ClipTooLong,

@@ -12,8 +12,9 @@ import pytest
 from inference.media.ffmpeg import executable
 from inference.media.gate import ClipPart, LookLimits, look_at_clip
 from inference.media.limits import ClipLimits
+from inference.media.normalised_clip import normalise_clip
 from inference.media.probe import probe
-from inference.media.video import ClipReader, normalise_clip
+from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
 from jobs.errors import DecoderFailed
 from tests.unit.inference.clips import SINE, lavfi, make, nothing_hangs

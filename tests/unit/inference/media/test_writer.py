@@ -15,7 +15,8 @@ import skimage.data
 
 from inference.media.ffmpeg import executable
 from inference.media.file import check_output
-from inference.media.video import ClipReader, normalise_clip
+from inference.media.normalised_clip import normalise_clip
+from inference.media.video import ClipReader
 from inference.media.writer import VideoWriter
 from jobs.errors import DiskFull, EncoderFailed, OutputNotWritable
 

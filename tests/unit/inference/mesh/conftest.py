@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Doubles, Picture
 from inference.faces.head import Head, fit_head, rotation_of
 from inference.faces.landmarker import POINTS, SCORES, Landmarker, Landmarks
 from inference.faces.topology import (
@@ -14,7 +14,6 @@ from inference.faces.topology import (
     UPPER_INNER_LIP,
     UPPER_LIDS,
 )
-from inference.mesh.expressions import Doubles
 from inference.mesh.renderer import FaceRenderer
 
 

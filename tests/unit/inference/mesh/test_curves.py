@@ -5,12 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from inference.arrays import Doubles
 from inference.faces.loading import model_path
 from inference.faces.model_file import FaceModel
 from inference.faces.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 from inference.mesh.curves import CurveShapes, moment_at, values_at
-from inference.mesh.moment import Doubles, Moment
-from jobs.templates import CurveMotion, CurveName
+from inference.mesh.moment import Moment
+from jobs.curves import CurveName
+from jobs.templates import CurveMotion
 
 Show = Callable[..., Moment]
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from inference.arrays import Doubles
 from inference.faces.landmarker import POINTS, SCORES, Landmarker
-from inference.mesh.expressions import Doubles, expression_fields, expression_of
+from inference.mesh.expressions import expression_fields, expression_of
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.faces.head import CornerFrame
 from inference.faces.landmarker import SCORES, Landmarker, Landmarks
 from inference.faces.topology import IRIS_CENTRES, LOWER_LIDS, UPPER_LIDS

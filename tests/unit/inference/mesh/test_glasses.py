@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Doubles, Picture
 from inference.faces.head import Head
 from inference.faces.landmarker import Landmarker, Landmarks
 from inference.faces.topology import LOWER_LIDS
-from inference.mesh.expressions import Doubles, expression_fields
+from inference.mesh.expressions import expression_fields
 from inference.mesh.glasses import glasses_of
 from inference.mesh.moment import Moment
 from inference.mesh.retarget import Retargeter

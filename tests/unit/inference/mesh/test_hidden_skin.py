@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inference.arrays import Doubles
 from inference.faces.head import Head, rotation_of
 from inference.faces.landmarker import Landmarker
-from inference.mesh.expressions import Doubles
 from inference.mesh.hidden_skin import HiddenSkin
 from inference.mesh.placing import Placing
 

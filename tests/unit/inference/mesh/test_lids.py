@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.faces.landmarker import Landmarks
 from inference.faces.topology import UPPER_LIDS
 from inference.mesh.lids import LidLines, lids_at, refined_lids

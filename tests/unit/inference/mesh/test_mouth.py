@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Doubles, Picture
 from inference.faces.head import Head, lip_gaps, mouth_width
 from inference.faces.landmarker import Landmarker, Landmarks
 from inference.faces.topology import (
@@ -16,7 +16,6 @@ from inference.faces.topology import (
     UPPER_OUTER_LIP,
 )
 from inference.luma import LUMA
-from inference.mesh.expressions import Doubles
 from inference.mesh.lip_edges import _starts
 from inference.mesh.moment import DrivenMouth, Moment
 from inference.mesh.mouth import Mouth

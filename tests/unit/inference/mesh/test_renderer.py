@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Doubles, Picture
 from inference.faces.head import Head, fit_head
 from inference.faces.landmarker import SCORES, Landmarker, Landmarks
-from inference.mesh.expressions import Doubles, expression_fields
+from inference.mesh.expressions import expression_fields
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer, PhotoRenderer
 

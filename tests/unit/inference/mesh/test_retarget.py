@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inference.arrays import Doubles
 from inference.faces.head import Head, aperture, lip_gaps, mouth_width
 from inference.faces.landmarker import SCORES, Landmarker
 from inference.faces.topology import LOWER_INNER_LIP, UPPER_INNER_LIP, UPPER_LIDS
-from inference.mesh.expressions import Doubles, expression_fields
+from inference.mesh.expressions import expression_fields
 from inference.mesh.moment import Moment
 from inference.mesh.retarget import SHUT_GAP, Retargeter
 

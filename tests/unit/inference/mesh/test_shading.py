@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Doubles, Picture
 from inference.faces.landmarker import Landmarker, Landmarks
-from inference.mesh.expressions import Doubles
 from inference.mesh.measuring import measure_track
 from inference.mesh.moment import Moment
 from inference.mesh.renderer import FaceRenderer

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Doubles, Picture
 from inference.faces.head import Head, mouth_width
 from inference.faces.landmarker import Landmarker, Landmarks
 from inference.faces.topology import (
@@ -19,7 +19,6 @@ from inference.faces.topology import (
 )
 from inference.luma import LUMA
 from inference.mesh.curves import CurveShapes, moment_at
-from inference.mesh.expressions import Doubles
 from inference.mesh.moment import Moment
 from inference.mesh.mouth import Mouth
 from inference.mesh.placing import Posed

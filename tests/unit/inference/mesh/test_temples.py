@@ -4,9 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Doubles, Picture
 from inference.faces.landmarker import Landmarks
-from inference.mesh.expressions import Doubles
 from inference.mesh.temples import Temples
 
 CORNERS, BORDERS = (33, 263), (127, 356)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.engine import Picture
+from inference.arrays import Picture
 from inference.faces.landmarker import Landmarks
 from inference.luma import LUMA
 from inference.mesh.tone import Tone

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and that never take another one's place unasked."""
+"""Files that never take another one's place unasked."""
 
 import errno
 import os
@@ -6,25 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.weights.folder import rename_new, whole
-
-
-def fails_in_the_middle(target: Path) -> None:
-    with whole(target) as part:
-        part.write_text("half")
-        raise KeyboardInterrupt
-
-
-def test_file_takes_the_place_of_an_old_one_only_when_it_is_whole(tmp_path: Path) -> None:
-    target = tmp_path / "file"
-    target.write_text("old")
-    with pytest.raises(KeyboardInterrupt):
-        fails_in_the_middle(target)
-    assert (target.read_text(), list(tmp_path.iterdir())) == ("old", [target])
-    with whole(target) as part:
-        part.write_text("new")
-        assert target.read_text() == "old"
-    assert (target.read_text(), list(tmp_path.iterdir())) == ("new", [target])
+from inference.weights.folder import rename_new
 
 
 @pytest.fixture(params=["second names", "no second names"])
