@@ -4,13 +4,12 @@ Nothing of a conversation is kept anywhere else, so that a restarted bot continu
 its stored files: they are fetched again by Telegram's file ids when needed.
 """
 
-import hashlib
-from base64 import b32encode
 from collections.abc import Callable
 
 from pydantic import Field
 from redis.asyncio import Redis
 
+from bot.callback_data import short_id
 from bot.drafts.draft import Draft
 from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile
 from bot.record_store import BotRecord, RecordStore
@@ -53,9 +52,8 @@ class Conversation(BotRecord):
 
 
 def draft_id_of(chat_id: int, message_id: int) -> str:
-    """Return the id of the draft that a message begins, short enough for a button."""
-    digest = hashlib.blake2s(f"{chat_id}:{message_id}".encode()).digest()
-    return b32encode(digest)[:10].decode().lower()
+    """Return the id of the draft that a message begins."""
+    return short_id(f"{chat_id}:{message_id}")
 
 
 def new_draft(

@@ -1,12 +1,10 @@
 """Reports of results in groups: what is stored of them, and what their messages say."""
 
-import hashlib
-from base64 import b32encode
 from enum import StrEnum
 
 from redis.asyncio import Redis
 
-from bot.callback_data import ButtonAction, ButtonData
+from bot.callback_data import ButtonAction, ButtonData, short_id
 from bot.gateway.messenger import Button, MessageContent
 from bot.history.store import KEPT_S
 from bot.record_store import BotRecord, RecordStore
@@ -168,8 +166,7 @@ class ReportStore:
 
 def report_id_of(order_id: str, reporter_id: int) -> str:
     """Return a report's id."""
-    digest = hashlib.blake2s(f"{order_id}:{reporter_id}".encode()).digest()
-    return b32encode(digest)[:10].decode().lower()
+    return short_id(f"{order_id}:{reporter_id}")
 
 
 def question_content(draft_id: str, number: int, person_id: int, _: Texts) -> MessageContent:
