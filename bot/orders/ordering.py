@@ -19,7 +19,7 @@ from bot.orders.card_text import cancelled_message, error_message, order_title, 
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
 from bot.orders.order_counts import OrderCounts
-from bot.orders.permissions import check_group
+from bot.orders.permissions import check_group, check_person
 from bot.orders.status_cards import StatusCards
 from bot.people import Role
 from bot.services import Services
@@ -38,24 +38,6 @@ from jobs.wish import Movement, Wish
 _RECORDED_FRAMES = 250
 # Showing all movements is less urgent: it queues as if it were this many times the work.
 _SHOW_ALL_COST = 3.0
-
-
-class NotServed(OrderRefused):
-    """The bot is private, and the person has no access."""
-
-    sentence = "This bot is private: ask its owner to let you in."
-
-
-class ShutOut(OrderRefused):
-    """An admin has banned the person."""
-
-    sentence = "You cannot order videos here any more: the owner of this bot has banned you."
-
-
-class OrdersPaused(OrderRefused):
-    """An admin has paused new orders."""
-
-    sentence = "The owner has paused new videos. Please try again later."
 
 
 class NoOpenPlace(TooManyOpenOrders):
@@ -137,7 +119,7 @@ class Ordering:
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
         await check_group(self._services, draft.chat_id, draft.person_id)
-        role = await self.check_access(draft.person_id if by is None else by)
+        role = await check_person(self._services, draft.person_id if by is None else by)
         files = _files_of(draft, earlier)
         if not files or not await self.are_stored(files):
             await self._fetch(draft)
@@ -160,7 +142,8 @@ class Ordering:
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
         await check_group(self._services, draft.chat_id, draft.person_id)
-        order = await self._order(draft, earlier, await self.check_access(draft.person_id))
+        role = await check_person(self._services, draft.person_id)
+        order = await self._order(draft, earlier, role)
         await self._services.blocked_photos.check(order.wish.photo.file)
         return await self._submit(draft, order, (await self._limits(order)).with_one_more())
 
@@ -199,22 +182,6 @@ class Ordering:
             for card in await self._services.order_cards.all_open()
             if card.person_id == person_id
         ]
-
-    async def check_access(self, person_id: int) -> Role:
-        """Return the person's role.
-
-        Raises:
-            NotServed, ShutOut: the person may not use the bot.
-            OrdersPaused: an admin has paused orders.
-        """
-        role = await self._services.people.role(person_id)
-        if role is Role.BANNED:
-            raise ShutOut
-        if role is Role.STRANGER:
-            raise NotServed
-        if role is not Role.ADMIN and await self._services.people.is_paused():
-            raise OrdersPaused
-        return role
 
     async def check_voice(self, movement: Movement) -> None:
         """Check that all live workers can make photos speak, if that is wanted.

@@ -10,7 +10,8 @@ from bot.groups.chats import move_chat
 from bot.groups.group_settings import GroupSettingsStore
 from bot.orders.follow_up_orders import FollowUpOrders, OrderForgotten
 from bot.orders.order_cards import OrderCards
-from bot.orders.ordering import Ordering, OrdersPaused
+from bot.orders.ordering import Ordering
+from bot.orders.permissions import OrdersPaused
 from bot.orders.result_files import delete_result_and_draft
 from jobs.errors import MediaDamaged
 from jobs.queues.assignment import Assignment

@@ -7,7 +7,8 @@ import pytest
 
 from bot.drafts.draft import Draft
 from bot.orders.follow_up_orders import FollowUpOrders
-from bot.orders.ordering import Ordering, OrdersPaused
+from bot.orders.ordering import Ordering
+from bot.orders.permissions import OrdersPaused
 from jobs.errors import UnknownEngine
 from jobs.orders import Order, OrderState
 from jobs.queues.admission import OrderLimits
