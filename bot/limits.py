@@ -75,7 +75,7 @@ class Limits:
         clip_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._records = RecordStore(redis, url, ChangedLimits.read, ChangedLimits)
+        self._records = RecordStore(redis, url, ChangedLimits.read)
         self._settings = settings
         self._clip_s = clip_s
         self._clock = clock
@@ -95,10 +95,10 @@ class Limits:
 
     async def change(self, **values: float | None) -> None:
         """Set some of the values, or, with None, go back to those of the settings."""
-        changed = await self._records.change(
-            LIMITS_KEY, lambda known: known.model_copy(update=values)
+        changed = await self._records.change_or_create(
+            LIMITS_KEY, ChangedLimits(), lambda known: known.model_copy(update=values)
         )
-        self._keep(changed or ChangedLimits())
+        self._keep(changed)
 
     def _keep(self, changed: ChangedLimits) -> None:
         own, settings = changed, self._settings

@@ -85,9 +85,7 @@ class DraftStore:
         self._redis = redis
         self._url = url
         self._drafts = RecordStore(redis, url, Draft.read, kept_s=DRAFT_KEPT_S)
-        self._conversations = RecordStore(
-            redis, url, _read_conversation, Conversation, _CONVERSATION_KEPT_S
-        )
+        self._conversations = RecordStore(redis, url, _read_conversation, _CONVERSATION_KEPT_S)
 
     async def read(self, draft_id: str | None) -> Draft | None:
         """Return a draft, or None if it is not stored or the id is None.
@@ -182,8 +180,8 @@ class DraftStore:
         self, owner: InChat, change: Callable[[Conversation], Conversation]
     ) -> Conversation:
         """Change a conversation and return it; see `RecordStore.change`."""
-        changed = await self._conversations.change(_conversation_key(owner), change)
-        return changed or Conversation()
+        key = _conversation_key(owner)
+        return await self._conversations.change_or_create(key, Conversation(), change)
 
 
 async def forget_draft(services: Services, draft_id: str) -> None:

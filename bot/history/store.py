@@ -116,9 +116,7 @@ class HistoryStore:
     def __init__(self, redis: Redis, url: str, clock: Callable[[], float]) -> None:
         self._redis = redis
         self._url = url
-        self._records = RecordStore(redis, url, History.read, History, kept_s=KEPT_S)
-        # Does not begin a history anew that was deleted meanwhile.
-        self._known = RecordStore(redis, url, History.read, kept_s=KEPT_S)
+        self._records = RecordStore(redis, url, History.read, kept_s=KEPT_S)
         self._clock = clock
 
     async def read(self, person: int) -> History:
@@ -136,10 +134,10 @@ class HistoryStore:
             new = entry.model_copy(update={"file_ids": ids})
             return self._pruned(History(entries=(*others, new)))
 
-        await self._records.change(history_key(person), added)
+        await self._records.change_or_create(history_key(person), History(), added)
 
     async def cache(self, person: int, entry: HistoryEntry, name: str, file_id: str | None) -> None:
-        """Store a file id of a result under `cached_as`; None forgets it."""
+        """Store a file id under `cached_as`, unless the history was deleted; None forgets it."""
 
         def changed(history: History) -> History:
             return History(
@@ -149,7 +147,7 @@ class HistoryStore:
                 )
             )
 
-        await self._known.change(history_key(person), changed)
+        await self._records.change(history_key(person), changed)
 
     async def remove(self, person: int, order_id: str) -> None:
         """Remove a result."""
@@ -158,7 +156,7 @@ class HistoryStore:
             left = tuple(one for one in history.entries if one.order_id != order_id)
             return History(entries=left)
 
-        await self._known.change(history_key(person), removed)
+        await self._records.change(history_key(person), removed)
 
     def _pruned(self, history: History) -> History:
         after_s = self._clock() - KEPT_S

@@ -88,9 +88,7 @@ class Alerts:
         self._services = services
         self._notes = notes
         self._workers = WorkerRegistry(services.queues.client)
-        self._records = RecordStore(
-            services.queues.client, services.queues.url, Watched.read, Watched
-        )
+        self._records = RecordStore(services.queues.client, services.queues.url, Watched.read)
 
     async def check(self) -> None:
         """Check everything once. Raises QueueUnavailable if Redis does not answer."""
@@ -116,7 +114,7 @@ class Alerts:
             known = {name: host for name, host in hosts.items() if host.count}
             return watched.model_copy(update={"hosts": known})
 
-        after = await self._records.change(ALERTS_KEY, changed) or Watched()
+        after = await self._records.change_or_create(ALERTS_KEY, Watched(), changed)
         for name, host in after.hosts.items():
             was_told = before.hosts.get(name, Host()).is_told
             if host.is_lost(now_s) and not was_told:
@@ -211,8 +209,8 @@ class Alerts:
             since_s = (watched.paused_s or now_s) if is_paused else None
             return watched.model_copy(update={"paused_s": since_s})
 
-        watched = await self._records.change(ALERTS_KEY, changed)
-        if watched is None or watched.paused_s is None:
+        watched = await self._records.change_or_create(ALERTS_KEY, Watched(), changed)
+        if watched.paused_s is None:
             return
         paused_s = now_s - watched.paused_s
         if paused_s >= _LONG_PAUSE_S:

@@ -91,7 +91,7 @@ class Broadcasts:
         self._pause_s = pause_s
         self._redis = services.queues.client
         self._url = services.queues.url
-        self._records = RecordStore(self._redis, self._url, Broadcast.read, Broadcast, _KEPT_S)
+        self._records = RecordStore(self._redis, self._url, Broadcast.read, _KEPT_S)
 
     async def ask(self, admin: int, target: ChatTarget, text: str) -> None:
         """Show a preview, and ask whether to send it."""
@@ -113,7 +113,7 @@ class Broadcasts:
         content = MessageContent(question, ((send, cancel),))
         sent = await messenger.send(ChatTarget(target.chat_id), content)
         new = Broadcast(name=name, text=text, state=State.ASKED, admin=admin, message=sent)
-        await self._records.change(BROADCAST_KEY, lambda _known: new)
+        await self._records.change_or_create(BROADCAST_KEY, new, lambda _known: new)
 
     async def send(self, name: str) -> MessageContent:
         """Begin to send; return what the question's message shows then."""
