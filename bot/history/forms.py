@@ -26,7 +26,7 @@ from bot.orders.card_text import result_caption
 from bot.orders.look_delivery import TellAdmins
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import request_media
-from bot.orders.result_files import ResultGone, fetch_thumbnail
+from bot.orders.result_files import ResultGone, fetch_files
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.services import Services
 from bot.texts import msgid
@@ -247,13 +247,13 @@ class Forms:
             ResultGone: it is not stored any more.
         """
         with TemporaryDirectory(prefix="animato-") as folder:
-            path = Path(folder) / "video.mp4"
+            entry, store = sending.entry, self._services.store
             try:
-                await self._services.store.fetch(sending.entry.key, path)
+                path, thumbnail = await fetch_files(
+                    store, entry.key, entry.thumbnail_key, Path(folder)
+                )
             except FileGone as gone:
                 raise ResultGone from gone
-            key, store = sending.entry.thumbnail_key, self._services.store
-            thumbnail = await fetch_thumbnail(store, key, Path(folder))
             await self._send(sending, replace(self._video(sending, path), thumbnail=thumbnail))
 
     def _video(self, sending: _Sending, media: Path | str) -> OutgoingVideo:

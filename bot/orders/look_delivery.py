@@ -23,6 +23,7 @@ from jobs.model import MediaWarning
 from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
 from jobs.queues.keys import LOOK, JobRef
+from jobs.queues.outbox import DeliveryJob
 from jobs.queues.status import Status
 from jobs.service_errors import OrderFailed, PhotoBlocked
 from jobs.tasks import end_tasks
@@ -67,13 +68,14 @@ class LookDelivery:
         self._tell_admins = tell_admins
         self._chats: Counter[int] = Counter()  # of the results that are being delivered
 
-    async def deliver(self, ref: JobRef) -> None:
+    async def deliver(self, delivery: DeliveryJob) -> None:
         """Deliver the outcome of a job of the queues `intake` or `look`.
 
         Raises:
             Later: the chat is busy, or other results of it are being delivered.
             TelegramError, QueueUnavailable, StoreUnavailable: try again.
         """
+        ref = delivery.ref
         draft_id, revision = draft_of_job(ref.job_id)
         status = await self._services.queues.status(ref)
         outcome = _outcome_of(ref, status) if status is not None and status.state.is_final else None

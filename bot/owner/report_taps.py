@@ -161,7 +161,7 @@ class ReportTaps:
         if card is not None:
             with TemporaryDirectory(prefix="animato-") as folder:
                 try:
-                    _, video = await fetch_result(self._services, card, Path(folder))
+                    video = await fetch_result(self._services, card, Path(folder))
                 except ResultGone:
                     pass
                 else:
