@@ -38,7 +38,6 @@ from bot.services import Services
 from jobs.engines import current_name
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
-from jobs.service_errors import RecordError
 from jobs.wish import Movement
 
 _OLD_BUTTON = "This button is too old. Send the photo again."
@@ -102,10 +101,7 @@ class Taps:
         button = ButtonData.decode(incoming.data)
         if button is None or button.action not in (*self._handlers, *_WITHOUT_DRAFT):
             return self._refuse(_OLD_BUTTON)
-        try:
-            draft = await self._services.drafts.read(button.draft_id)
-        except RecordError:
-            draft = None
+        draft = await self._services.drafts.find(button.draft_id)
         if draft is not None and _is_on_current_card(incoming, button, draft):
             # The number has risen since, but this keyboard is still the draft's card: the tap
             # counts as its order.

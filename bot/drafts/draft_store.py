@@ -95,6 +95,13 @@ class DraftStore:
         """
         return await self._drafts.read(draft_key(draft_id)) if draft_id else None
 
+    async def find(self, draft_id: str) -> Draft | None:
+        """Return a draft, or None if it is not stored or cannot be read."""
+        try:
+            return await self.read(draft_id)
+        except RecordError:
+            return None
+
     async def begin(self, draft: Draft) -> Draft:
         """Store a new draft. Return the stored one if there is one already."""
         with queue_errors(self._url):

@@ -7,7 +7,7 @@ They are found by reading all of them, which takes a moment, but misses none.
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from bot.drafts.draft import Draft
@@ -162,10 +162,7 @@ class PersonalDataStore:
             (await self._services.history.read(person_id)).entries,
             tuple(questions),
         )
-        jobs = await self._jobs.find(person_id, found.names)
-        return PersonalData(
-            person_id, found.drafts, found.cards, found.history, found.questions, tuple(jobs)
-        )
+        return replace(found, jobs=tuple(await self._jobs.find(person_id, found.names)))
 
     async def messages(self, data: PersonalData) -> dict[int, list[int]]:
         """Return the bot's messages that can be deleted, by chat.
