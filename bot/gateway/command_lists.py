@@ -4,7 +4,7 @@ They are updated at each start where they differ. Errors are only logged.
 """
 
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from telegram import (
@@ -41,8 +41,8 @@ class CommandLists:
         self._people = services.people
         self._languages = services.languages
 
-    async def write(self, admins: Iterable[int]) -> None:
-        """Update all lists and the descriptions; `admins` get the admins' commands."""
+    async def write(self) -> None:
+        """Update all lists and the descriptions. Raises QueueUnavailable."""
         _, languages = self._texts, self._languages
         for code, language in ((None, languages.default), *((one, one) for one in languages.known)):
             with speaking(language):
@@ -51,7 +51,7 @@ class CommandLists:
                 of_admins = (*group_commands(_), *group_admin_commands(_))
                 await self._write(of_admins, BotCommandScopeAllChatAdministrators(), code)
                 await _harmless("the descriptions", self._describe(code))
-        for admin in sorted(admins):
+        for admin in sorted(await self._people.admins()):
             await self.write_for(admin)
 
     async def write_for(self, person_id: int) -> None:
