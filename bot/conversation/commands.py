@@ -1,6 +1,6 @@
 """The commands of private chats."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 from bot.callback_data import ButtonAction, ButtonData
@@ -11,7 +11,7 @@ from bot.drafts.draft_store import DRAFT_KEPT_S
 from bot.gateway.command_lists import admin_commands
 from bot.gateway.inbox import ASIDE_S
 from bot.gateway.messenger import Button, Keyboard, MessageContent
-from bot.gateway.updates import IncomingMessage
+from bot.gateway.updates import Command, IncomingMessage
 from bot.history.inline import TEMPLATE_LINK
 from bot.history.store import KEPT_S
 from bot.movements import Movements
@@ -49,7 +49,7 @@ class Commands:
         self._draft_cards = draft_cards
         self._catalogue = catalogue
         self._terms = terms
-        self.by_name: dict[str, Callable[[IncomingMessage], Awaitable[None]]] = {
+        self.by_name: dict[str, Command] = {
             "start": self.start,
             "templates": self.templates,
             "queue": self.queue,

@@ -74,12 +74,12 @@ def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
 
 
 def thanks_content(_: Texts) -> MessageContent:
-    """Thank for the consent, and ask for a photo: none is waiting."""
+    """Thank the person for agreeing, and ask for a photo: none is waiting."""
     return MessageContent(_("Thank you. Now send me a photo with a face."))
 
 
 def paused_text(_: Texts) -> str:
-    """What is said before an order is refused for that reason."""
+    """Say that no orders are taken now; shown before one is refused."""
     return _("⏸ The owner has paused new videos. You can choose a movement now and order it later.")
 
 
@@ -193,11 +193,8 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
     The movement that was chosen before the warnings comes first, as does the draft's clip or
     recording.
     """
-    first, clip_label, voice_label = (
-        _continue_row(draft, choice, _),
-        _("🎬 My own clip"),
-        _("🎤 A voice message"),
-    )
+    first = _continue_row(draft, choice, _)
+    clip_label, voice_label = _("🎬 My own clip"), _("🎤 A voice message")
     if draft.has_voice:
         first = (*first, _tap(draft, _("🎤 Say this"), ButtonAction.OWN_LEAD, FOLLOW))
         voice_label = _("🎤 Another recording")

@@ -1,7 +1,6 @@
 """Registers the handlers of private chats, and those of all buttons."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from telegram import Message, Update
 from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
@@ -16,14 +15,12 @@ from bot.gateway.application import AnyApplication, Context, on_message
 from bot.gateway.messenger import Messenger
 from bot.gateway.update_processor import allow_early_release
 from bot.gateway.updates import (
-    IncomingMessage,
+    Command,
     TapHandler,
     incoming_message,
     incoming_tap,
     media_of,
 )
-
-Command: TypeAlias = Callable[[IncomingMessage], Awaitable[None]]
 
 
 def add_conversation_handlers(

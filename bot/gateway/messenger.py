@@ -208,12 +208,12 @@ class Messenger:
             change = self.bot.edit_message_text(text=content.text, **which)
         return await _harmless(self._edit(chat_id, change))
 
-    async def edit_keyboard(self, chat_id: int, message_id: int, keyboard: Keyboard) -> bool:
-        """Change only the buttons of a message. Return False if it is gone."""
+    async def edit_keyboard(self, chat_id: int, message_id: int, keyboard: Keyboard) -> None:
+        """Change only the buttons of a message, unless it is gone."""
         change = self.bot.edit_message_reply_markup(
             chat_id=chat_id, message_id=message_id, reply_markup=markup(keyboard)
         )
-        return await _harmless(change)
+        await _harmless(change)
 
     async def edit_media(
         self,
@@ -234,9 +234,9 @@ class Messenger:
         )
         return card.model_copy(update={"has_media": True}) if await _harmless(change) else None
 
-    async def delete(self, chat_id: int, message_id: int) -> bool:
-        """Delete a message. Return False if it is gone already."""
-        return await _harmless(self.bot.delete_message(chat_id, message_id))
+    async def delete(self, chat_id: int, message_id: int) -> None:
+        """Delete a message, unless it is gone already."""
+        await _harmless(self.bot.delete_message(chat_id, message_id))
 
     async def delete_all(self, chat_id: int, message_ids: Sequence[int]) -> None:
         """Delete messages; those that are gone or too old are left out."""

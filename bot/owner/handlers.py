@@ -20,12 +20,17 @@ from telegram.ext import (
 from bot.callback_data import VERSION, ButtonAction
 from bot.gateway.application import AnyApplication, Context, Turn, on_message
 from bot.gateway.messenger import ChatTarget
-from bot.gateway.updates import incoming_message, incoming_tap, media_of, quoted_media_of
+from bot.gateway.updates import (
+    Command,
+    incoming_message,
+    incoming_tap,
+    media_of,
+    quoted_media_of,
+)
 from bot.owner.access import CommandAttempt, Guard
 from bot.owner.admin_commands import AdminCommands
 from bot.owner.claim import CLAIM_LINK
 from bot.owner.own_templates import OwnTemplates
-from bot.owner.private_commands import Command
 from bot.services import Services
 
 
