@@ -165,8 +165,8 @@ def _services(
 ) -> Services:
     client, url = queues.client, queues.url
     texts = translated_texts()
-    catalogue = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
-    titles = partial(with_title, catalogue=catalogue, texts=texts)
+    movements = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
+    titles = partial(with_title, catalogue=movements, texts=texts)
     drafts, order_cards = DraftStore(client, url), OrderCards(client, url, titles)
     group_settings = GroupSettingsStore(client, url)
     messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards, group_settings))
@@ -188,7 +188,7 @@ def _services(
         messenger=messenger,
         card_sender=card_sender,
         store=store,
-        catalogue=catalogue,
+        movements=movements,
         retention=Retention(
             client,
             store,
@@ -207,17 +207,17 @@ def _put_together(
 ) -> tuple[Work, ...]:
     """Create the parts and register their handlers; return their background work."""
     client, url = services.queues.client, services.queues.url
-    catalogue, terms = services.catalogue, _terms(settings)
+    terms = _terms(settings)
     intake, status_cards = Intake(services, terms.file_bytes), StatusCards(services)
-    ordering = Ordering(services, intake, status_cards, catalogue, settings.show_all_per_day)
+    ordering = Ordering(services, intake, status_cards, settings.show_all_per_day)
     follow_up_orders = FollowUpOrders(services, ordering, status_cards)
-    draft_cards = DraftCards(services, catalogue)
+    draft_cards = DraftCards(services)
     media_handler = MediaHandler(services, intake, draft_cards, terms)
     albums = Albums(services, AlbumStore(client, url), media_handler)
     command_lists = CommandLists(application.bot, services)
     notes = AdminNotes(services)
     broadcasts = Broadcasts(services, is_on=settings.broadcast)
-    own_templates = OwnTemplates(services, catalogue, terms.file_bytes)
+    own_templates = OwnTemplates(services, terms.file_bytes)
     limit_commands = LimitCommands(services, settings.clip_max_s)
     private_commands = PrivateAdminCommands(services, limit_commands, broadcasts, own_templates)
 
@@ -241,11 +241,9 @@ def _put_together(
         language_chosen=command_lists.write_for,
     )
     add_settings_commands(application, settings_commands)
-    history = HistoryHandlers.create(
-        services, catalogue, notes.tell, invites=settings.try_it_button
-    )
+    history = HistoryHandlers.create(services, notes.tell, invites=settings.try_it_button)
     add_history_handlers(application, history)
-    commands = Commands(services, ordering, draft_cards, catalogue, terms)
+    commands = Commands(services, ordering, draft_cards, terms)
     add_conversation_handlers(application, media_handler, albums, commands)
     by_action = {
         ButtonAction.ALBUM: albums.tap,
@@ -294,7 +292,7 @@ def _add_group_handlers(
     ordering: Ordering,
     media_handler: MediaHandler,
 ) -> None:
-    groups = Groups(services, media_handler, ordering, services.catalogue)
+    groups = Groups(services, media_handler, ordering)
     move = partial(move_chat, services.drafts, services.order_cards, services.group_settings)
     add_chat_handlers(application, move, partial(leave_chat, services, ordering), groups)
     add_group_handlers(application, groups)
@@ -309,7 +307,7 @@ def _maintenance(services: Services, registry: CollectorRegistry) -> tuple[Work,
         partial(run_periodically, "outbox", _SWEEP_EVERY_S, outbox.sweep),
         partial(run_periodically, "cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
         partial(run_periodically, "metrics", REFRESH_EVERY_S, queue_metrics.refresh),
-        partial(run_periodically, "movements", MOVEMENTS_EVERY_S, services.catalogue.refresh),
+        partial(run_periodically, "movements", MOVEMENTS_EVERY_S, services.movements.refresh),
     )
 
 

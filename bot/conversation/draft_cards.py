@@ -15,7 +15,6 @@ from bot.conversation.draft_text import (
 from bot.conversation.more_page import draft_page
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage, MessageContent
-from bot.movements import Movements
 from bot.services import Services
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import StoreError, error_from_dict
@@ -29,9 +28,8 @@ _ORDINARY_FRAMES = 150
 class DraftCards:
     """Shows drafts."""
 
-    def __init__(self, services: Services, catalogue: Movements) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._catalogue = catalogue
         self._estimates = Estimates(services.queues.client)
 
     async def show(self, draft_id: str, page: int = 0) -> None:
@@ -103,7 +101,7 @@ class DraftCards:
 
     def all_on_page(self, page: int) -> Movement:
         """Return the movement that shows all templates of a page in one video."""
-        shown = shown_together(tuple(self._catalogue), page)
+        shown = shown_together(tuple(self._services.movements), page)
         return Movement(templates=tuple(one.name for one in shown))
 
     async def _put(self, draft: Draft, content: MessageContent) -> None:
@@ -148,7 +146,7 @@ class DraftCards:
         return Choice(
             templates=tuple(
                 one
-                for one in self._catalogue
+                for one in self._services.movements
                 if offer.takes_own_templates or not isinstance(one, StoredTemplate)
             ),
             engines=offer.choosable(chosen, face_count),

@@ -21,7 +21,6 @@ from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent
 from bot.gateway.outgoing import NO_CAPTION, OutgoingVideo, SentVideo
 from bot.history.store import HistoryEntry, cached_as
-from bot.movements import Movements
 from bot.orders.card_text import result_caption
 from bot.orders.look_delivery import TellAdmins
 from bot.orders.media_delivery import MediaOutcome
@@ -89,13 +88,11 @@ class Forms:
     """Sends results again.
 
     Args:
-        catalogue: the movements.
         tell_admins: writes to the admins.
     """
 
-    def __init__(self, services: Services, catalogue: Movements, tell_admins: TellAdmins) -> None:
+    def __init__(self, services: Services, tell_admins: TellAdmins) -> None:
         self._services = services
-        self._catalogue = catalogue
         self._tell_admins = tell_admins
         self._sender = DeliverySender(services)
 
@@ -236,7 +233,7 @@ class Forms:
         if not entry.movement or entry.has_voice:
             return False
         try:
-            return self._catalogue.get(entry.movement).seamless
+            return self._services.movements.get(entry.movement).seamless
         except UnknownTemplate:
             return False
 

@@ -19,7 +19,6 @@ from bot.history.forms import Forms
 from bot.history.inline import InlineResults
 from bot.history.pages import HistoryPages
 from bot.history.result_taps import ResultTaps
-from bot.movements import Movements
 from bot.orders.look_delivery import TellAdmins
 from bot.orders.media_delivery import MediaReceiver
 from bot.services import Services
@@ -42,13 +41,11 @@ class HistoryHandlers:
     inline: InlineResults
 
     @classmethod
-    def create(
-        cls, services: Services, catalogue: Movements, tell_admins: TellAdmins, *, invites: bool
-    ) -> Self:
+    def create(cls, services: Services, tell_admins: TellAdmins, *, invites: bool) -> Self:
         """Create them; see `Forms` and `InlineResults` for the arguments."""
-        forms = Forms(services, catalogue, tell_admins)
+        forms = Forms(services, tell_admins)
         taps = ResultTaps(services, forms)
-        inline = InlineResults(services, catalogue, invites=invites)
+        inline = InlineResults(services, invites=invites)
         return cls(forms, taps, HistoryPages(services, taps), inline)
 
     @property

@@ -14,7 +14,6 @@ from bot.drafts.choices import Choices, view_box
 from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
-from bot.movements import Movements
 from bot.orders.card_text import cancelled_message, error_message, order_title, time_text
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
@@ -80,7 +79,6 @@ class Ordering:
     Args:
         intake: fetches files.
         status_cards: shows the orders.
-        catalogue: the movements.
         show_all_per_day: how often a person may see all movements within 24 hours.
     """
 
@@ -89,13 +87,11 @@ class Ordering:
         services: Services,
         intake: Intake,
         status_cards: StatusCards,
-        catalogue: Movements,
         show_all_per_day: int,
     ) -> None:
         self._services = services
         self._intake = intake
         self._status_cards = status_cards
-        self._catalogue = catalogue
         self._counts = OrderCounts(services, show_all_per_day)
         self._estimates = Estimates(services.queues.client)
 
@@ -302,7 +298,7 @@ class Ordering:
         card = await services.order_cards.open(
             OrderCard(
                 order=order,
-                title=order_title(order.wish, self._catalogue, services.texts),
+                title=order_title(order.wish, services.movements, services.texts),
                 thread_id=draft.thread_id,
                 reply_to=draft.message_id,
                 moved_to=draft.chat_id if draft.order_chat_id else None,
@@ -357,7 +353,7 @@ class Ordering:
         """The movements that a draft asks for."""
         movement = draft.movement
         names = (movement.template, *movement.templates) if movement else ()
-        return [self._catalogue.get(name) for name in names if name]
+        return [self._services.movements.get(name) for name in names if name]
 
 
 def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from jobs.queues.queues import Queues
 from jobs.service_errors import PhotoBlocked, QueueFull, QueueUnavailable
 from jobs.store.files import FileStore
 from tests.integration.bot.parts import (
-    CATALOGUE,
     FACE,
     NINE,
     BotParts,
@@ -225,7 +224,7 @@ class Dying(Queues):
 
 def follow_up_orders_with(parts: BotParts, queues: Queues) -> FollowUpOrders:
     services = replace(parts.services, queues=queues)
-    ordering = Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1)
+    ordering = Ordering(services, parts.intake, parts.status_cards, 1)
     return FollowUpOrders(services, ordering, parts.status_cards)
 
 
