@@ -3,8 +3,8 @@
 consent -> looking -> problem | grid (no face) | numbered faces (several) | movements
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.drafts.draft import Draft
@@ -39,8 +39,6 @@ class Choice:
     Attributes:
         templates: the movements.
         engines: those that live workers offer and people may choose.
-        buttons: the button text of each engine; a msgid, or empty.
-        engine: the chosen one.
         shows_all: whether several movements can be shown in one animation.
         takes_voices: whether the face can say a recording.
         is_paused: whether no orders are taken from this person now.
@@ -48,8 +46,6 @@ class Choice:
 
     templates: Sequence[Template]
     engines: tuple[str, ...] = ()
-    buttons: Mapping[str, str] = field(default_factory=dict)
-    engine: str | None = None
     shows_all: bool = False
     takes_voices: bool = True
     is_paused: bool = False
