@@ -105,8 +105,7 @@ _BROADCASTS_EVERY_S = 1.0
 _print = partial(print, flush=True)
 
 
-Work = Callable[[], Coroutine[Any, Any, None]]
-"""Something that runs in the background, until it is cancelled or done."""
+BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def serve(
@@ -151,9 +150,9 @@ async def serve(
         application = build_application(settings, queues.client, polling_health=polling_health)
         services = _services(settings, queues, store, application, metrics)
         services.messenger.signing = signing
-        works = _put_together(settings, application, services)
-        works += _maintenance(services, registry)
-        await _run(application, services, works, ending, show_owner)
+        tasks = _put_together(settings, application, services)
+        tasks += _maintenance(services, registry)
+        await _run(application, services, tasks, ending, show_owner)
 
 
 def _services(
@@ -204,8 +203,8 @@ def _services(
 
 def _put_together(
     settings: Settings, application: BotApplication, services: Services
-) -> tuple[Work, ...]:
-    """Create the parts and register their handlers; return their background work."""
+) -> tuple[BackgroundTask, ...]:
+    """Create the parts and register their handlers; return their background tasks."""
     client, url = services.queues.client, services.queues.url
     terms = _terms(settings)
     intake, status_cards = Intake(services, terms.file_bytes), StatusCards(services)
@@ -298,8 +297,8 @@ def _add_group_handlers(
     add_group_handlers(application, groups)
 
 
-def _maintenance(services: Services, registry: CollectorRegistry) -> tuple[Work, ...]:
-    """Return the background work that needs only the services."""
+def _maintenance(services: Services, registry: CollectorRegistry) -> tuple[BackgroundTask, ...]:
+    """Return the background tasks that need only the services."""
     outbox = Outbox(services.queues)
     cleaning = Cleaning(services.queues, outbox, services.retention)
     queue_metrics = QueueMetrics(services.queues, registry)
@@ -314,11 +313,11 @@ def _maintenance(services: Services, registry: CollectorRegistry) -> tuple[Work,
 async def _run(
     application: BotApplication,
     services: Services,
-    works: tuple[Work, ...],
+    tasks: tuple[BackgroundTask, ...],
     ending: asyncio.Event,
     show_owner: Callable[[str], None],
 ) -> None:
-    """Run the application, and the background work from its `post_init` to its `post_stop`.
+    """Run the application, and the background tasks from its `post_init` to its `post_stop`.
 
     If one of them fails unexpectedly, the whole bot stops, so that its supervisor restarts it.
     """
@@ -335,7 +334,7 @@ async def _run(
         link = await first_link(claims, services.people, application.bot.username)
         if link is not None:
             show_owner(claim_text(link, services.texts))
-        running = run_in_background(tuple(work() for work in works), fail)
+        running = run_in_background(tuple(task() for task in tasks), fail)
         await background.enter_async_context(running)
 
     async def end(_application: object) -> None:

@@ -26,7 +26,7 @@ _CAPTION = filters.CaptionRegex(rf"(?i)^/{ANIMATE}(@\w+)?(\s|$)")
 
 
 def add_flood_guard(application: AnyApplication, services: Services) -> None:
-    """Register what drops the updates of people who flood a group."""
+    """Register the handler that drops the updates of people who flood a group."""
     guard = FloodGuard()
 
     async def check(update: Update, context: Context) -> None:
@@ -34,7 +34,7 @@ def add_flood_guard(application: AnyApplication, services: Services) -> None:
         if chat is None or sender is None or chat.type not in _GROUPS:
             return
         query = update.callback_query
-        if query is None and not is_wish(update.message, context.bot.id):
+        if query is None and not is_request(update.message, context.bot.id):
             return
         if guard.admits((chat.id, sender.id), update.update_id):
             return
@@ -46,7 +46,7 @@ def add_flood_guard(application: AnyApplication, services: Services) -> None:
     application.add_handler(TypeHandler(Update, check), group=Turn.FLOOD_GUARD)
 
 
-def is_wish(message: Message | None, bot_id: int) -> bool:
+def is_request(message: Message | None, bot_id: int) -> bool:
     """Whether a message in a group is a command, or replies to the bot."""
     if message is None:
         return False

@@ -12,8 +12,6 @@ from bot.texts import Texts, msgid
 from jobs.connection import queue_errors
 from jobs.queues.keys import asked_report_key, report_key, reported_key
 
-# As long as the result is in its person's history. /privacy says so.
-_KEPT_S = KEPT_S
 _QUESTION_KEPT_S = 3600
 _SEPARATOR = ":"
 SHOWN_CHARACTERS = 8
@@ -97,7 +95,10 @@ class Report(BotRecord):
 
 
 class ReportStore:
-    """Reports in Redis. Its methods raise QueueUnavailable if Redis does not answer."""
+    """Reports in Redis, kept as long as results are in the history (/privacy says so).
+
+    Its methods raise QueueUnavailable if Redis does not answer.
+    """
 
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
@@ -131,14 +132,14 @@ class ReportStore:
         with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.sadd(reported_key(order_id), str(person_id))
-                pipe.expire(reported_key(order_id), _KEPT_S)
+                pipe.expire(reported_key(order_id), KEPT_S)
                 await pipe.execute()
 
     async def add(self, report: Report) -> Report:
         """Store a report; return the stored one if there is one already."""
         key = report_key(report.report_id)
         with queue_errors(self._url):
-            await self._redis.set(key, report.to_json(), nx=True, ex=_KEPT_S)
+            await self._redis.set(key, report.to_json(), nx=True, ex=KEPT_S)
         return await self.read(report.report_id) or report
 
     async def read(self, report_id: str) -> Report | None:
