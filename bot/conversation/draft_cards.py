@@ -115,7 +115,7 @@ class DraftCards:
         if draft.card is not None:
             card = await messenger.edit_media(draft.chat_id, draft.card, picture, content)
         if card is None:
-            # First as a text: if it may not have arrived, it can be told apart from a result.
+            # Sent as a text first: a lost text can be told apart from a result (`CardSender`).
             sent = await self._send(draft, content)
             card = await messenger.edit_media(draft.chat_id, sent, picture, content) or sent
         await self.adopt(draft, card)

@@ -60,9 +60,10 @@ _TEMPORARY = (
 
 @unique
 class Turn(IntEnum):
-    """The groups of handlers, in their order; of each group, only one handler sees an update.
+    """The groups of handlers, in their order.
 
-    So the handlers that check every update need a group each: two in one would leave one unasked.
+    Of each group, only the first handler that matches gets an update, so each handler that checks
+    every update has a group of its own.
     """
 
     LANGUAGE = -4

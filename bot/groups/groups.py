@@ -102,7 +102,7 @@ class Groups:
             try:
                 await self._services.messenger.send(ChatTarget(chat_id), content)
             except (BadRequest, Forbidden) as error:
-                log.info("a group is not greeted: %s", error)  # such as: it may not write there
+                log.info("a group is not greeted: %s", error)  # the bot may not write there
                 return
             await groups.note_greeting(chat_id)
 

@@ -65,7 +65,7 @@ class HistoryHandlers:
 
 
 def add_history_handlers(application: AnyApplication, handlers: HistoryHandlers) -> None:
-    """Register them, before `add_conversation_handlers`; for the buttons see `add_tap_handlers`."""
+    """Register the handlers, except of buttons; call this before `add_conversation_handlers`."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
 
     async def history(message: Message) -> None:

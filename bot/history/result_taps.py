@@ -24,7 +24,7 @@ _NOT_YOURS = "Only the person who asked can use these buttons."
 
 
 class ResultTaps:
-    """Handles these buttons."""
+    """Handles taps on the buttons under results."""
 
     def __init__(self, services: Services, forms: Forms) -> None:
         self._services = services

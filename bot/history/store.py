@@ -36,7 +36,7 @@ class HistoryEntry(Value):
         has_voice: whether it says a recording.
         label: how it was made, a msgid.
         engine: the engine that made it; empty in entries of earlier versions.
-        source_type: the IPTC term for how it was made; likewise.
+        source_type: the IPTC term for how it was made; empty in entries of earlier versions.
         file_stem: the name under which it is saved, without suffix.
         chat: where it was delivered.
         message_id: the message there, or None.
@@ -62,7 +62,7 @@ class HistoryEntry(Value):
     movement: str = ""
     has_voice: bool = False
     label: str
-    # Not written if empty, since the version before does not know them.
+    # These three are not written if empty, since the version before does not know them.
     engine: str = Field(default="", exclude_if=lambda engine: not engine)
     source_type: str = Field(default="", exclude_if=lambda term: not term)
     file_stem: str
@@ -76,7 +76,6 @@ class HistoryEntry(Value):
     duration_s: float
     has_sound: bool
     face_box: CropBox | None = None
-    # Likewise.
     other_faces: tuple[CropBox, ...] = Field(default=(), exclude_if=lambda boxes: not boxes)
     file_ids: dict[str, str] = Field(default_factory=dict)
 

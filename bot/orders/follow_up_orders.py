@@ -63,7 +63,7 @@ class FollowUpOrders:
             return PlacedOrder(card)
         await services.blocked_photos.check(wish.photo.file)
         await ordering.check_voice(wish.movement)
-        # The card comes first: whatever happens then, it is kept up to date.
+        # The card first, so that it is kept up to date whatever happens next.
         card = await services.order_cards.reopen(card, message, services.clock())
         try:
             await services.queues.retry(card.ref)

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 # A chat that is busy for longer is tried again later, so that it delays no other.
 _LONGEST_WAIT_S = 5.0
 # At most this many results per chat are delivered at the same time, so that a busy chat leaves room
-# for others. Further ones come again after a moment.
+# for others. Others of the same chat are tried again a second later.
 _MOST_OF_A_CHAT = 2
 _NEXT_S = 1.0
 _CHECK_EVERY_S = 1.0

@@ -1,6 +1,6 @@
-"""Limits of orders within 24 hours that the queues do not know: of groups, and of showing all.
+"""Limits within 24 hours that the queues do not apply: of groups, and of showing all movements.
 
-They count orders by id, so that a repeated tap counts once.
+Orders are counted by id, so that a repeated tap counts once.
 """
 
 from bot.error_text import wait_text

@@ -3,7 +3,7 @@
     DeliverySender.begin -> what to do now (`jobs/queues/delivery_records.py`)
     DeliverySender.send  -> record, send, record the receipt
                             | busy or unknown: Later        | refused for good: Refused
-                            | not signed where signatures are required: the one or the other
+                            | not signed, though signatures are required: Later or Refused
 
 If a chat refuses videos, a file is sent; if a topic is closed, the video goes to the chat itself.
 """

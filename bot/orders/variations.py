@@ -36,7 +36,7 @@ class Variation:
     Attributes:
         argument: of the button.
         label: of the button.
-        is_chosen: whether it is as it is now.
+        is_chosen: whether this is the current choice.
     """
 
     argument: str

@@ -46,7 +46,7 @@ class Host(BotRecord):
     """The workers of a machine.
 
     Attributes:
-        count: how many there should be: the most at the same time.
+        count: how many are expected: the most that were online at the same time.
         missing_s: since when there have been fewer, unix time; None: all are there.
         is_told: whether the admins know that.
     """
@@ -56,7 +56,7 @@ class Host(BotRecord):
     is_told: bool = False
 
     def updated(self, here: int, now_s: float) -> Self:
-        """Return what is known after a check that found so many workers."""
+        """Return the record after a check that found `here` workers."""
         is_given_up = self.missing_s is not None and now_s - self.missing_s > _DAY_S
         if here >= self.count or is_given_up:
             return type(self)(count=here)
@@ -255,6 +255,6 @@ class Alerts:
 
 
 def _with_told(watched: Watched, name: str) -> Watched:
-    """Return what is known after the admins were told that a machine's workers are lost."""
+    """Return the record after the admins were told that a machine's workers are lost."""
     told = watched.hosts.get(name, Host()).model_copy(update={"is_told": True})
     return watched.model_copy(update={"hosts": {**watched.hosts, name: told}})

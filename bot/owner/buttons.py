@@ -22,10 +22,10 @@ class OwnerAction(StrEnum):
     STOP_BROADCAST = "stop"  # that message
     TEMPLATES = "list"  # the owner's movements
     PUBLISH = "publish"  # that movement, under its preview
-    DISCARD = "discard"  # likewise
+    DISCARD = "discard"  # that movement, under its preview
     SHOW = "show"  # that movement, in the list
-    HIDE = "hide"  # likewise
-    ASK_TO_REMOVE = "ask"  # likewise
+    HIDE = "hide"  # that movement, in the list
+    ASK_TO_REMOVE = "ask"  # that movement, in the list
     REMOVE = "remove"  # that movement
     UNBLOCK = "unblock"  # the photo whose hash begins so
 

@@ -46,7 +46,7 @@ def add_guard(application: AnyApplication, guard: Guard) -> None:
 
 
 def add_owner_handlers(application: AnyApplication, commands: AdminCommands) -> None:
-    """Register the admins' handlers; to be called before `add_conversation_handlers`."""
+    """Register the admins' handlers; call this before `add_conversation_handlers`."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
     anywhere = filters.UpdateType.MESSAGE
 
@@ -112,7 +112,7 @@ async def _answer(do: Command, message: Message) -> None:
 
 
 def add_news_handlers(application: AnyApplication, services: Services) -> None:
-    """Register what people do about the owner's messages: switch them off, or block the bot."""
+    """Register the handlers for people who switch off the owner's messages, or block the bot."""
 
     async def switch(update: Update, _context: Context) -> None:
         query = update.callback_query
@@ -134,7 +134,7 @@ def add_news_handlers(application: AnyApplication, services: Services) -> None:
 
     pattern = rf"^{VERSION}\|{ButtonAction.NEWS}\|"
     application.add_handler(CallbackQueryHandler(switch, pattern=pattern))
-    # In a group of its own: other handlers see such changes too.
+    # A handler group of its own, so that other handlers see these updates too.
     blocks = ChatMemberHandler(note_block, ChatMemberHandler.MY_CHAT_MEMBER)
     application.add_handler(blocks, group=Turn.AFTERWARDS)
 

@@ -87,7 +87,7 @@ class PrivateAdminCommands:
             reference=str(sent),
             task=DrawChart(days=tuple(days)),
         )
-        with suppress(UserError):  # nobody can draw it: the text has to do
+        with suppress(UserError):  # no worker can draw it: the text is shown without it
             await request_media(services, job)
 
     async def receive_chart(self, outcome: MediaOutcome) -> None:

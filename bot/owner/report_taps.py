@@ -48,7 +48,7 @@ _LEAST_PAUSE_S = 1.0
 
 
 class ReportTaps:
-    """Handles these buttons."""
+    """Handles taps on the buttons of reports."""
 
     def __init__(self, services: Services, ordering: Ordering) -> None:
         self._services = services

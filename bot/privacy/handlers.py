@@ -9,7 +9,7 @@ from bot.privacy.deletion import Deletion
 
 
 def add_privacy_handlers(application: AnyApplication, deletion: Deletion) -> None:
-    """Register it, before the handlers of all other messages."""
+    """Register the handler of `/delete_me`; call this before `add_conversation_handlers`."""
 
     async def delete_me(message: Message) -> None:
         await deletion.ask(incoming_message(message))
