@@ -35,6 +35,7 @@ from telegram.ext import Application, ContextTypes
 from bot.gateway.inbox import Inbox, UnreadableUpdate
 from bot.gateway.polling import PollingBot, PollingHealth
 from bot.gateway.update_processor import taking
+from bot.gateway.updates import Command, incoming_message
 from bot.gateway.webhook import Webhook
 from jobs.errors import OperatorError
 from jobs.service_errors import QueueUnavailable, StoreUnavailable
@@ -233,6 +234,11 @@ def on_message(
             await do(update.message)
 
     return handle
+
+
+def on_command(do: Command) -> Callable[[Update, Context], Coroutine[Any, Any, None]]:
+    """Same as `on_message`, for what takes an `IncomingMessage`."""
+    return on_message(lambda message: do(incoming_message(message)))
 
 
 def is_temporary(error: BaseException) -> bool:

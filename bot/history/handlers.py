@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from telegram import Message, Update
+from telegram import Update
 from telegram.ext import (
     ChosenInlineResultHandler,
     CommandHandler,
@@ -13,8 +13,8 @@ from telegram.ext import (
 )
 
 from bot.callback_data import ButtonAction
-from bot.gateway.application import AnyApplication, Context, on_message
-from bot.gateway.updates import TapHandler, incoming_message
+from bot.gateway.application import AnyApplication, Context, on_command
+from bot.gateway.updates import TapHandler
 from bot.history.forms import Forms
 from bot.history.inline import InlineResults
 from bot.history.pages import HistoryPages
@@ -68,9 +68,6 @@ def add_history_handlers(application: AnyApplication, handlers: HistoryHandlers)
     """Register the handlers, except of buttons; call this before `add_conversation_handlers`."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
 
-    async def history(message: Message) -> None:
-        await handlers.pages.show(incoming_message(message))
-
     async def query(update: Update, _context: Context) -> None:
         if update.inline_query is not None:
             await handlers.inline.answer(update.inline_query)
@@ -78,6 +75,7 @@ def add_history_handlers(application: AnyApplication, handlers: HistoryHandlers)
     async def chosen(_update: Update, _context: Context) -> None:
         handlers.inline.count_chosen()
 
-    application.add_handler(CommandHandler("history", on_message(history), filters=private))
+    show = on_command(handlers.pages.show)
+    application.add_handler(CommandHandler("history", show, filters=private))
     application.add_handler(InlineQueryHandler(query))
     application.add_handler(ChosenInlineResultHandler(chosen))

@@ -193,10 +193,6 @@ class Admissions:
         _ = self._services.texts
         return _("No longer banned: {persons}", persons=_numbers(persons))
 
-    async def list_people(self) -> str:
-        """List who has access and who is banned."""
-        return people_text(await self._services.people.allowed_or_banned(), self._services.texts)
-
     async def _has_told(self, person_id: int) -> bool:
         """Tell a person about the new access. Return whether that worked."""
         _ = self._services.texts
