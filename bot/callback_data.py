@@ -46,7 +46,7 @@ class ButtonAction(StrEnum):
     HISTORY = "i"  # an entry of the history; the argument says what to do
     SETTINGS = "S"  # a setting of the person or the group; the argument says which
     REPORT = "u"  # report a result
-    NEWS = "N"  # the owner's messages: `off` or `on`
+    NEWS = "N"  # switch the owner's messages off, or on again
     FORGET = "D"  # delete everything about the person; the argument says whether
     OWNER = "w"  # an admin's button; the argument says which
 

@@ -26,7 +26,7 @@ MOST_FACES = 12
 _LABEL_CHARACTERS = 30
 ALL_FACES = "all"  # an argument of FACE
 # Arguments of OWN_LEAD; without one, it asks for a clip.
-FOLLOW = "go"  # or say it
+FOLLOW = "go"  # follow the clip, or say the recording
 ASK_FOR_VOICE = "voice"
 WAITING_LEAD = "use"
 WITHOUT_LEAD = "alone"  # an argument of CONTINUE

@@ -88,7 +88,7 @@ class OrderCounts:
                 pipe.expire(key, round(_DAY_S))
                 _, is_new, taken, _ = await pipe.execute()
         if is_new and len(taken) > limit:
-            # One more is possible when those beyond the limit and this one have left.
+            # The next order is possible when enough of the earlier ones are a day old.
             _, at_s = taken[len(taken) - 1 - limit]
             time = wait_text(at_s + _DAY_S - now_s, self._services.texts)
             raise error(limit=limit, time=time)

@@ -366,7 +366,7 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str, ...]:
         raise DraftUnready
     made_of = earlier.order.wish if earlier is not None else draft.findings
     movement = draft.movement
-    # What an earlier version stored about a clip is too little: it is looked at again.
+    # Earlier versions stored too little about a clip: it is looked at again.
     if made_of is None or not movement.is_complete:
         return ()
     return (made_of.photo.file, *movement.files)

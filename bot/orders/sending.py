@@ -40,7 +40,7 @@ from jobs.queues.delivery_records import (
 log = logging.getLogger(__name__)
 
 _LEAST_PAUSE_S = 1.0  # other messages may be ahead of it
-_UNSIGNED_PAUSE_S = 60.0  # the owner has to mend it
+_UNSIGNED_PAUSE_S = 60.0  # the owner has to fix it
 # Telegram's error texts.
 _TOO_LARGE = "entity too large"
 _NO_TOPIC = ("topic", "thread")

@@ -27,7 +27,7 @@ class OwnerAction(StrEnum):
     HIDE = "hide"  # that movement, in the list
     ASK_TO_REMOVE = "ask"  # that movement, in the list
     REMOVE = "remove"  # that movement
-    UNBLOCK = "unblock"  # the photo whose hash begins so
+    UNBLOCK = "unblock"  # the photo whose hash begins with that
 
 
 def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:
