@@ -85,8 +85,7 @@ class Limits:
     async def now(self) -> LimitValues:
         """Return the limits that apply, at most a second old."""
         if self._known is None or self._clock() - self._known_at_s >= _KEPT_S:
-            self._keep(await self.changed())
-        assert self._known is not None  # noqa: S101 - `_keep` sets it
+            return self._keep(await self.changed())
         return self._known
 
     async def changed(self) -> ChangedLimits:
@@ -100,8 +99,8 @@ class Limits:
         )
         self._keep(changed)
 
-    def _keep(self, changed: ChangedLimits) -> None:
-        own, settings = changed, self._settings
+    def _keep(self, own: ChangedLimits) -> LimitValues:
+        settings, self._known_at_s = self._settings, self._clock()
         self._known = LimitValues(
             open_orders=settings.open_orders if own.open_orders is None else own.open_orders,
             per_day=settings.per_day if own.per_day is None else own.per_day,
@@ -109,4 +108,4 @@ class Limits:
             group_per_day=own.group_per_day,
             queue=settings.queue if own.queue is None else own.queue,
         )
-        self._known_at_s = self._clock()
+        return self._known

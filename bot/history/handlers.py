@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from telegram import Update
-from telegram.ext import (
-    ChosenInlineResultHandler,
-    CommandHandler,
-    InlineQueryHandler,
-    filters,
-)
+from telegram.ext import ChosenInlineResultHandler, CommandHandler, InlineQueryHandler, filters
 
 from bot.callback_data import ButtonAction
 from bot.gateway.application import AnyApplication, Context, on_command

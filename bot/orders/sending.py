@@ -15,12 +15,7 @@ from typing import TypeGuard
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from bot.gateway.card_sender import was_never_sent
-from bot.gateway.messenger import (
-    ChatBusy,
-    ChatTarget,
-    MessageContent,
-    Messenger,
-)
+from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent, Messenger
 from bot.gateway.outgoing import OutgoingVideo, SentVideo
 from bot.gateway.rate_limiter import seconds
 from bot.provenance.signing import NotSigned, Unsignable
