@@ -7,10 +7,10 @@ queues   -> Outbox -> Delivery -> Messenger -> Telegram
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -105,35 +105,7 @@ _BROADCASTS_EVERY_S = 1.0
 _print = partial(print, flush=True)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What runs beside the conversation, and what it needs.
-
-    Attributes:
-        services: shared by all parts.
-        intake: fetches files.
-        delivery: delivers results.
-        status_cards: updates the cards of open orders.
-        albums: asks about several photos at once.
-        command_lists: what Telegram shows of the bot.
-        outbox: finds finished jobs.
-        broadcasts: sends the owner's messages to everybody.
-        movements: those on offer.
-        alerts: tells the admins what they should look at.
-        registry: the metrics.
-    """
-
-    services: Services
-    intake: Intake
-    delivery: Delivery
-    status_cards: StatusCards
-    albums: Albums
-    command_lists: CommandLists
-    outbox: Outbox
-    broadcasts: Broadcasts
-    movements: OfferedMovements
-    alerts: Alerts
-    registry: CollectorRegistry
+BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def serve(
@@ -178,8 +150,9 @@ async def serve(
         application = build_application(settings, queues.client, polling_health=polling_health)
         services = _services(settings, queues, store, application, metrics)
         services.messenger.signing = signing
-        parts = _put_together(settings, application, services, registry)
-        await _run(application, parts, ending, show_owner)
+        tasks = _put_together(settings, application, services)
+        tasks += _maintenance(services, registry)
+        await _run(application, services, tasks, ending, show_owner)
 
 
 def _services(
@@ -191,8 +164,8 @@ def _services(
 ) -> Services:
     client, url = queues.client, queues.url
     texts = translated_texts()
-    catalogue = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
-    titles = partial(with_title, catalogue=catalogue, texts=texts)
+    movements = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
+    titles = partial(with_title, catalogue=movements, texts=texts)
     drafts, order_cards = DraftStore(client, url), OrderCards(client, url, titles)
     group_settings = GroupSettingsStore(client, url)
     messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards, group_settings))
@@ -214,7 +187,7 @@ def _services(
         messenger=messenger,
         card_sender=card_sender,
         store=store,
-        catalogue=catalogue,
+        movements=movements,
         retention=Retention(
             client,
             store,
@@ -229,64 +202,48 @@ def _services(
 
 
 def _put_together(
-    settings: Settings, application: BotApplication, services: Services, registry: CollectorRegistry
-) -> Parts:
-    """Create all parts, and add the handlers to the application."""
+    settings: Settings, application: BotApplication, services: Services
+) -> tuple[BackgroundTask, ...]:
+    """Create the parts and register their handlers; return their background tasks."""
     client, url = services.queues.client, services.queues.url
-    catalogue = services.catalogue
-    file_bytes = LOCAL_LIMIT_BYTES if settings.bot_api_local else CLOUD_LIMIT_BYTES
-    terms = ServiceTerms(
-        owner=settings.owner_contact,
-        retain_input_h=settings.retain_input_h,
-        retain_result_h=settings.retain_result_h,
-        backup_days=settings.backup_days,
-        file_bytes=file_bytes,
-    )
-    intake = Intake(services, file_bytes)
-    status_cards = StatusCards(services)
-    ordering = Ordering(services, intake, status_cards, catalogue, settings.show_all_per_day)
+    terms = _terms(settings)
+    intake, status_cards = Intake(services, terms.file_bytes), StatusCards(services)
+    ordering = Ordering(services, intake, status_cards, settings.show_all_per_day)
     follow_up_orders = FollowUpOrders(services, ordering, status_cards)
-    draft_cards = DraftCards(services, catalogue)
+    draft_cards = DraftCards(services)
     media_handler = MediaHandler(services, intake, draft_cards, terms)
-    commands = Commands(services, ordering, draft_cards, catalogue, terms)
     albums = Albums(services, AlbumStore(client, url), media_handler)
-    groups = Groups(services, media_handler, ordering, catalogue)
     command_lists = CommandLists(application.bot, services)
+    notes = AdminNotes(services)
+    broadcasts = Broadcasts(services, is_on=settings.broadcast)
+    own_templates = OwnTemplates(services, terms.file_bytes)
+    limit_commands = LimitCommands(services, settings.clip_max_s)
+    private_commands = PrivateAdminCommands(services, limit_commands, broadcasts, own_templates)
+
+    # Of the handlers of one group, the first that matches handles an update.
+    application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
+    add_language_handler(application, services.languages)
+    add_flood_guard(application, services)
+    add_guard(application, Guard(services, settings.owner_contact))
+    admin_commands = AdminCommands(
+        services, ordering, follow_up_orders, command_lists.write_for, private_commands
+    )
+    add_owner_handlers(application, admin_commands)
+    add_news_handlers(application, services)
+    _add_group_handlers(application, services, ordering, media_handler)
+    deletion = Deletion(services, ordering, settings.backup_days)
+    add_privacy_handlers(application, deletion)
     settings_commands = SettingsCommands(
         services,
         private=[language_of_person(services)],
         group=[language_of_group(services), *settings_of_group(services)],
         language_chosen=command_lists.write_for,
     )
-    add_language_handler(application, services.languages)
-    add_flood_guard(application, services)
-    add_guard(application, Guard(services, settings.owner_contact))
-    broadcasts = Broadcasts(services, is_on=settings.broadcast)
-    own_templates = OwnTemplates(services, catalogue, file_bytes)
-    limit_commands = LimitCommands(services, settings.clip_max_s)
-    private_commands = PrivateAdminCommands(services, limit_commands, broadcasts, own_templates)
-    admin_commands = AdminCommands(
-        services, ordering, follow_up_orders, command_lists.write_for, private_commands
-    )
-    add_owner_handlers(application, admin_commands)
-    add_news_handlers(application, services)
-    add_chat_handlers(
-        application,
-        partial(move_chat, services.drafts, services.order_cards, services.group_settings),
-        partial(leave_chat, services, ordering),
-        groups,
-    )
-    add_group_handlers(application, groups)
-    deletion = Deletion(services, ordering, settings.backup_days)
-    add_privacy_handlers(application, deletion)
     add_settings_commands(application, settings_commands)
-    notes = AdminNotes(services)
-    history = HistoryHandlers.create(
-        services, catalogue, notes.tell, invites=settings.try_it_button
-    )
+    history = HistoryHandlers.create(services, notes.tell, invites=settings.try_it_button)
     add_history_handlers(application, history)
+    commands = Commands(services, ordering, draft_cards, terms)
     add_conversation_handlers(application, media_handler, albums, commands)
-    taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     by_action = {
         ButtonAction.ALBUM: albums.tap,
         **history.taps_by_action,
@@ -294,36 +251,69 @@ def _put_together(
         ButtonAction.SETTINGS: settings_commands.tap,
         ButtonAction.REPORT: ReportTaps(services, ordering).tap,
     }
+    taps = Taps(services, media_handler, ordering, follow_up_orders, draft_cards)
     add_tap_handlers(application, services.messenger, taps, by_action)
-    look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
+
     receivers: dict[str, MediaReceiver] = {
         **history.receivers,
         "chart": private_commands.receive_chart,
         "template": own_templates.receive,
     }
+    look_delivery = LookDelivery(services, ordering, draft_cards.show, notes.tell)
     media_delivery = MediaDelivery(services, receivers, notes.tell)
     others = deliverers(look_delivery, media_delivery, history.forms.deliver)
     delivery = Delivery(services, status_cards, others, notes.tell)
-    application.add_error_handler(ErrorReporter(services.messenger, notes, services.texts).report)
+    workers, alerts = QueueWorkers(url), Alerts(services, notes)
+    return (
+        partial(workers.run, INTAKE, intake.work, INTAKE_RULES),
+        partial(workers.run, DELIVER, delivery.work, DELIVER_RULES),
+        partial(run_periodically, "broadcasts", _BROADCASTS_EVERY_S, broadcasts.work),
+        partial(run_periodically, "alerts", CHECK_EVERY_S, alerts.check),
+        status_cards.run,
+        albums.run,
+        command_lists.write,
+    )
+
+
+def _terms(settings: Settings) -> ServiceTerms:
+    return ServiceTerms(
+        owner=settings.owner_contact,
+        retain_input_h=settings.retain_input_h,
+        retain_result_h=settings.retain_result_h,
+        backup_days=settings.backup_days,
+        file_bytes=LOCAL_LIMIT_BYTES if settings.bot_api_local else CLOUD_LIMIT_BYTES,
+    )
+
+
+def _add_group_handlers(
+    application: BotApplication,
+    services: Services,
+    ordering: Ordering,
+    media_handler: MediaHandler,
+) -> None:
+    groups = Groups(services, media_handler, ordering)
+    move = partial(move_chat, services.drafts, services.order_cards, services.group_settings)
+    add_chat_handlers(application, move, partial(leave_chat, services, ordering), groups)
+    add_group_handlers(application, groups)
+
+
+def _maintenance(services: Services, registry: CollectorRegistry) -> tuple[BackgroundTask, ...]:
+    """Return the background tasks that need only the services."""
     outbox = Outbox(services.queues)
-    return Parts(
-        services,
-        intake,
-        delivery,
-        status_cards,
-        albums,
-        command_lists,
-        outbox,
-        broadcasts,
-        catalogue,
-        Alerts(services, notes),
-        registry,
+    cleaning = Cleaning(services.queues, outbox, services.retention)
+    queue_metrics = QueueMetrics(services.queues, registry)
+    return (
+        partial(run_periodically, "outbox", _SWEEP_EVERY_S, outbox.sweep),
+        partial(run_periodically, "cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
+        partial(run_periodically, "metrics", REFRESH_EVERY_S, queue_metrics.refresh),
+        partial(run_periodically, "movements", MOVEMENTS_EVERY_S, services.movements.refresh),
     )
 
 
 async def _run(
     application: BotApplication,
-    parts: Parts,
+    services: Services,
+    tasks: tuple[BackgroundTask, ...],
     ending: asyncio.Event,
     show_owner: Callable[[str], None],
 ) -> None:
@@ -340,12 +330,12 @@ async def _run(
         ending.set()
 
     async def begin(_application: object) -> None:
-        services = parts.services
         claims = Claims(services.queues.client, services.queues.url)
         link = await first_link(claims, services.people, application.bot.username)
         if link is not None:
             show_owner(claim_text(link, services.texts))
-        await background.enter_async_context(_background(parts, fail))
+        running = run_in_background(tuple(task() for task in tasks), fail)
+        await background.enter_async_context(running)
 
     async def end(_application: object) -> None:
         await background.aclose()
@@ -357,27 +347,3 @@ async def _run(
         await background.aclose()
     for error in failures:
         raise error
-
-
-@asynccontextmanager
-async def _background(parts: Parts, failed: Callable[[BaseException], None]) -> AsyncIterator[None]:
-    services = parts.services
-    cleaning = Cleaning(services.queues, parts.outbox, services.retention)
-    queue_metrics = QueueMetrics(services.queues, parts.registry)
-    workers = QueueWorkers(services.queues.url)
-    admins = await services.people.admins()  # may fail, so it comes before any coroutine is made
-    works = (
-        workers.run(INTAKE, parts.intake.work, INTAKE_RULES),
-        workers.run(DELIVER, parts.delivery.work, DELIVER_RULES),
-        run_periodically("outbox", _SWEEP_EVERY_S, parts.outbox.sweep),
-        run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
-        run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
-        run_periodically("broadcasts", _BROADCASTS_EVERY_S, parts.broadcasts.work),
-        run_periodically("movements", MOVEMENTS_EVERY_S, parts.movements.refresh),
-        run_periodically("alerts", CHECK_EVERY_S, parts.alerts.check),
-        parts.status_cards.run(),
-        parts.albums.run(),
-        parts.command_lists.write(admins),
-    )
-    async with run_in_background(works, failed):
-        yield

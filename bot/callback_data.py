@@ -6,6 +6,8 @@ The number is the draft's when the keyboard was shown: a repeated tap is the sam
 on a newer keyboard is another order.
 """
 
+import hashlib
+from base64 import b32encode
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,7 +46,7 @@ class ButtonAction(StrEnum):
     HISTORY = "i"  # an entry of the history; the argument says what to do
     SETTINGS = "S"  # a setting of the person or the group; the argument says which
     REPORT = "u"  # report a result
-    NEWS = "N"  # the owner's messages: `off` or `on`
+    NEWS = "N"  # switch the owner's messages off, or on again
     FORGET = "D"  # delete everything about the person; the argument says whether
     OWNER = "w"  # an admin's button; the argument says which
 
@@ -90,3 +92,9 @@ class ButtonData:
         if parts[1] not in set(ButtonAction):
             return None
         return cls(ButtonAction(parts[1]), parts[2], int(parts[3]), parts[4])
+
+
+def short_id(name: str) -> str:
+    """Return an id made from a name, short enough for a button; always the same one."""
+    digest = hashlib.blake2s(name.encode()).digest()
+    return b32encode(digest)[:10].decode().lower()

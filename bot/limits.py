@@ -75,7 +75,7 @@ class Limits:
         clip_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._records = RecordStore(redis, url, ChangedLimits.read, ChangedLimits)
+        self._records = RecordStore(redis, url, ChangedLimits.read)
         self._settings = settings
         self._clip_s = clip_s
         self._clock = clock
@@ -85,8 +85,7 @@ class Limits:
     async def now(self) -> LimitValues:
         """Return the limits that apply, at most a second old."""
         if self._known is None or self._clock() - self._known_at_s >= _KEPT_S:
-            self._keep(await self.changed())
-        assert self._known is not None  # noqa: S101 - `_keep` sets it
+            return self._keep(await self.changed())
         return self._known
 
     async def changed(self) -> ChangedLimits:
@@ -95,13 +94,13 @@ class Limits:
 
     async def change(self, **values: float | None) -> None:
         """Set some of the values, or, with None, go back to those of the settings."""
-        changed = await self._records.change(
-            LIMITS_KEY, lambda known: known.model_copy(update=values)
+        changed = await self._records.change_or_create(
+            LIMITS_KEY, ChangedLimits(), lambda known: known.model_copy(update=values)
         )
-        self._keep(changed or ChangedLimits())
+        self._keep(changed)
 
-    def _keep(self, changed: ChangedLimits) -> None:
-        own, settings = changed, self._settings
+    def _keep(self, own: ChangedLimits) -> LimitValues:
+        settings, self._known_at_s = self._settings, self._clock()
         self._known = LimitValues(
             open_orders=settings.open_orders if own.open_orders is None else own.open_orders,
             per_day=settings.per_day if own.per_day is None else own.per_day,
@@ -109,4 +108,4 @@ class Limits:
             group_per_day=own.group_per_day,
             queue=settings.queue if own.queue is None else own.queue,
         )
-        self._known_at_s = self._clock()
+        return self._known

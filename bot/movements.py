@@ -6,7 +6,6 @@ seconds, so that all bot processes offer them without a restart.
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Protocol
 
 from redis.asyncio import Redis
 
@@ -18,18 +17,6 @@ from jobs.service_errors import RecordError
 from jobs.templates import Catalogue, StoredTemplate, Template
 
 REFRESH_EVERY_S = 2.0
-
-
-class Movements(Protocol):
-    """The movements that people can choose, in their order."""
-
-    def get(self, name: str) -> Template:
-        """Return the movement with a name; raise `UnknownTemplate` if there is none."""
-        ...
-
-    def __iter__(self) -> Iterator[Template]: ...
-
-    def __len__(self) -> int: ...
 
 
 class TemplateState(StrEnum):
@@ -122,3 +109,6 @@ class OfferedMovements:
         with queue_errors(self._url):
             await self._redis.hdel(TEMPLATES_KEY, name)
         await self.refresh()
+
+
+Movements = Catalogue | OfferedMovements

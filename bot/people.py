@@ -77,7 +77,7 @@ class People:
     def __init__(self, redis: Redis, url: str, admins: frozenset[int], *, is_open: bool) -> None:
         self._redis = redis
         self._url = url
-        self._people = RecordStore(redis, url, Person.read, Person)
+        self._people = RecordStore(redis, url, Person.read)
         self._admins = admins
         self._is_open = is_open
 
@@ -87,14 +87,14 @@ class People:
 
     async def change(self, person_id: int, **changes: object) -> Person:
         """Change fields of a person and return it."""
-        key = person_key(person_id)
-        changed = await self._people.change(key, lambda known: known.model_copy(update=changes))
-        return changed or Person()
+        return await self._people.change_or_create(
+            person_key(person_id), Person(), lambda known: known.model_copy(update=changes)
+        )
 
     async def change_known(self, person_id: int, **changes: object) -> None:
         """Change fields of a person, unless nothing is stored of them."""
-        known = RecordStore(self._redis, self._url, Person.read)
-        await known.change(person_key(person_id), lambda now: now.model_copy(update=changes))
+        key = person_key(person_id)
+        await self._people.change(key, lambda known: known.model_copy(update=changes))
 
     async def allowed_or_banned(self) -> dict[int, Person]:
         """Return the people whom admins have allowed or banned. It scans all stored people."""

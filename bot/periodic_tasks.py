@@ -1,4 +1,4 @@
-"""What runs beside the conversation: tasks that repeat, and the group of all background tasks."""
+"""Background tasks: those that repeat, and the group of all of them."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 async def run_periodically(
     name: str, every_s: float, do: Callable[[], Coroutine[Any, Any, object]]
 ) -> None:
-    """Repeat a task until cancelled; if it fails because a server is away, try again later.
+    """Repeat a task until cancelled; if a server does not answer, try again at the next run.
 
     Args:
         name: for the log.
@@ -34,20 +34,20 @@ async def run_periodically(
 
 @asynccontextmanager
 async def run_in_background(
-    works: tuple[Coroutine[Any, Any, None], ...], failed: Callable[[BaseException], None]
+    coroutines: tuple[Coroutine[Any, Any, None], ...], failed: Callable[[BaseException], None]
 ) -> AsyncIterator[None]:
     """Run coroutines side by side while the block lasts, then cancel them.
 
     Args:
-        works: the coroutines.
-        failed: called with the error of each one that fails; the others go on.
+        coroutines: what to run.
+        failed: called with the error of each one that fails; the others continue.
     """
 
     def check(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             failed(error)
 
-    tasks = [asyncio.create_task(work) for work in works]
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     for task in tasks:
         task.add_done_callback(check)
     try:

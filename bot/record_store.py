@@ -49,7 +49,6 @@ class RecordStore(Generic[R]):
 
     Args:
         parse: reads a stored record.
-        default: creates the record of a missing key; None: `read` and `change` return None.
         kept_s: how long a record is kept after its last change; None: its expiry stays as it is.
     """
 
@@ -58,13 +57,11 @@ class RecordStore(Generic[R]):
         redis: Redis,
         url: str,
         parse: Callable[[str | bytes], R],
-        default: Callable[[], R] | None = None,
         kept_s: int | None = None,
     ) -> None:
         self._redis = redis
         self._url = url
         self._parse = parse
-        self._default = default
         self._expiry: dict[str, Any] = {"ex": kept_s} if kept_s else {"keepttl": True}
 
     async def read(self, key: str) -> R | None:
@@ -74,7 +71,8 @@ class RecordStore(Generic[R]):
             RecordError: it was written by another version of this program.
         """
         with queue_errors(self._url):
-            return self._read(await self._redis.get(key))
+            text = await self._redis.get(key)
+        return None if text is None else self._parse(text)
 
     async def change(self, key: str, change: Callable[[R], R]) -> R | None:
         """Change a record and return it. Return None if there is none.
@@ -83,9 +81,16 @@ class RecordStore(Generic[R]):
             key: where it is stored.
             change: returns the changed record; called again if another client was faster.
         """
+        return await self._change(key, change, None)
 
+    async def change_or_create(self, key: str, new: R, change: Callable[[R], R]) -> R:
+        """Same as `change`, but change and store `new` if there is no record."""
+        return await self._change(key, change, new) or new
+
+    async def _change(self, key: str, change: Callable[[R], R], new: R | None) -> R | None:
         async def attempt(pipe: Pipeline) -> R | None:
-            record = self._read(await pipe.get(key))
+            text = await pipe.get(key)
+            record = new if text is None else self._parse(text)
             if record is None:
                 return None
             changed = change(record)
@@ -98,8 +103,3 @@ class RecordStore(Generic[R]):
                 attempt, key, value_from_callable=True
             )
         return changed
-
-    def _read(self, text: str | bytes | None) -> R | None:
-        if text is not None:
-            return self._parse(text)
-        return self._default() if self._default else None

@@ -46,7 +46,7 @@ class Services:
         messenger: sends and edits messages.
         card_sender: sends messages that are edited later.
         store: the files.
-        catalogue: the movements.
+        movements: those on offer.
         retention: when files are deleted.
         history: the last results of each person.
         metrics: counts orders and deliveries.
@@ -68,7 +68,7 @@ class Services:
     messenger: "Messenger"
     card_sender: "CardSender"
     store: "FileStore"
-    catalogue: "OfferedMovements"
+    movements: "OfferedMovements"
     retention: "Retention"
     history: "HistoryStore"
     metrics: "OrderMetrics"

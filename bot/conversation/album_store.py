@@ -3,13 +3,12 @@
 Each message is stored by itself, so that none is lost in whatever order they arrive.
 """
 
-import hashlib
-from base64 import b32encode
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from bot.callback_data import short_id
 from bot.gateway.messenger import CardMessage
 from bot.gateway.updates import IncomingMessage, LeadMedia, Media, MediaFile, PhotoMedia
 from bot.record_store import BotRecord
@@ -78,9 +77,8 @@ class Album(Value):
 
 
 def album_id_of(chat_id: int, group: str) -> str:
-    """Return an album's id, short enough for a button."""
-    digest = hashlib.blake2s(f"{chat_id}:album:{group}".encode()).digest()
-    return b32encode(digest)[:10].decode().lower()
+    """Return an album's id."""
+    return short_id(f"{chat_id}:album:{group}")
 
 
 def part_of(incoming: IncomingMessage, media: Media) -> AlbumPart:

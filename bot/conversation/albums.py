@@ -76,7 +76,7 @@ class Albums:
             QueueUnavailable: try again later.
         """
         _, button = self._services.texts, ButtonData.decode(tap.data)
-        # In the place of a draft's id it has the album's.
+        # The button has the album's id in the place of a draft's.
         album = await self._store.read(button.draft_id) if button else None
         if button is None or album is None or album.parts[0].chat_id != tap.chat_id:
             text = _("These photos are not kept any more. Send them again.")

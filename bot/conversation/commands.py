@@ -1,6 +1,6 @@
 """The commands of private chats."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 from bot.callback_data import ButtonAction, ButtonData
@@ -11,10 +11,9 @@ from bot.drafts.draft_store import DRAFT_KEPT_S
 from bot.gateway.command_lists import admin_commands
 from bot.gateway.inbox import ASIDE_S
 from bot.gateway.messenger import Button, Keyboard, MessageContent
-from bot.gateway.updates import IncomingMessage
+from bot.gateway.updates import Command, IncomingMessage
 from bot.history.inline import TEMPLATE_LINK
 from bot.history.store import KEPT_S
-from bot.movements import Movements
 from bot.orders.card_text import cancel_text, title_of
 from bot.orders.order_cards import CLOSED_KEPT_S, OrderCard
 from bot.orders.ordering import Ordering
@@ -41,15 +40,13 @@ class Commands:
         services: Services,
         ordering: Ordering,
         draft_cards: DraftCards,
-        catalogue: Movements,
         terms: ServiceTerms,
     ) -> None:
         self._services = services
         self._ordering = ordering
         self._draft_cards = draft_cards
-        self._catalogue = catalogue
         self._terms = terms
-        self.by_name: dict[str, Callable[[IncomingMessage], Awaitable[None]]] = {
+        self.by_name: dict[str, Command] = {
             "start": self.start,
             "templates": self.templates,
             "queue": self.queue,
@@ -66,7 +63,7 @@ class Commands:
         if payload.startswith(TEMPLATE_LINK):
             name = payload.removeprefix(TEMPLATE_LINK)
             # Not `get`, which also knows hidden ones.
-            template = next((one for one in self._catalogue if one.name == name), None)
+            template = next((one for one in self._services.movements if one.name == name), None)
             if template is None:
                 text = _(
                     "I do not know this movement. /templates lists all of them; or just send me a "
@@ -95,7 +92,7 @@ class Commands:
         draft = await self._services.drafts.read(conversation.draft_id)
         lines = [
             f"{title_of(one)}: {_(one.description)}" if one.description else title_of(one)
-            for one in self._catalogue
+            for one in self._services.movements
         ]
         invitation = _("Send a photo to see them on your own face.")
         text = "\n".join((_("The movements:"), text_of(lines, _), "", invitation))

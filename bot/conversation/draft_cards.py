@@ -15,7 +15,7 @@ from bot.conversation.draft_text import (
 from bot.conversation.more_page import draft_page
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage, MessageContent
-from bot.movements import Movements
+from bot.orders.offers import Offer
 from bot.services import Services
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import StoreError, error_from_dict
@@ -29,9 +29,8 @@ _ORDINARY_FRAMES = 150
 class DraftCards:
     """Shows drafts."""
 
-    def __init__(self, services: Services, catalogue: Movements) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._catalogue = catalogue
         self._estimates = Estimates(services.queues.client)
 
     async def show(self, draft_id: str, page: int = 0) -> None:
@@ -60,12 +59,12 @@ class DraftCards:
         draft = await self._services.drafts.read(draft_id)
         if draft is None or draft.findings is None or await self.is_ordered(draft):
             return
-        choice, offer = await self.choice(draft), await self._services.offers.now()
+        offer = await self._services.offers.now()
         times = {
             name: await self._estimates.of_new_order(name, _ORDINARY_FRAMES)
-            for name in choice.engines
+            for name in _engines(draft, offer)
         }
-        await self._put(draft, draft_page(draft, choice, offer, times, self._services.texts))
+        await self._put(draft, draft_page(draft, offer, times, self._services.texts))
 
     async def show_below(self, draft: Draft, *, asks_for_face: bool = False) -> None:
         """Show a draft's movements in a new message, and delete the earlier one.
@@ -103,7 +102,7 @@ class DraftCards:
 
     def all_on_page(self, page: int) -> Movement:
         """Return the movement that shows all templates of a page in one video."""
-        shown = shown_together(tuple(self._catalogue), page)
+        shown = shown_together(tuple(self._services.movements), page)
         return Movement(templates=tuple(one.name for one in shown))
 
     async def _put(self, draft: Draft, content: MessageContent) -> None:
@@ -116,7 +115,7 @@ class DraftCards:
         if draft.card is not None:
             card = await messenger.edit_media(draft.chat_id, draft.card, picture, content)
         if card is None:
-            # First as a text: if it may not have arrived, it can be told apart from a result.
+            # Sent as a text first: a lost text can be told apart from a result (`CardSender`).
             sent = await self._send(draft, content)
             card = await messenger.edit_media(draft.chat_id, sent, picture, content) or sent
         await self.adopt(draft, card)
@@ -138,22 +137,18 @@ class DraftCards:
             return faces_content(draft, texts, (await self._services.offers.now()).max_faces)
         if not draft.face_boxes:
             return grid_content(draft, texts)
-        return movement_content(draft, await self.choice(draft), texts, page)
+        return movement_content(draft, await self._choice(draft), texts, page)
 
-    async def choice(self, draft: Draft) -> Choice:
-        """Return what can be chosen for a draft now. Raises QueueUnavailable."""
+    async def _choice(self, draft: Draft) -> Choice:
+        """Return what can be chosen for a draft now."""
         offer = await self._services.offers.now()
-        face_count = len(draft.face_boxes)
-        chosen = offer.engine_or_default(draft.engine, face_count)
         return Choice(
             templates=tuple(
                 one
-                for one in self._catalogue
+                for one in self._services.movements
                 if offer.takes_own_templates or not isinstance(one, StoredTemplate)
             ),
-            engines=offer.choosable(chosen, face_count),
-            buttons={name: info.button for name, info in offer.known.items()},
-            engine=chosen,
+            engines=_engines(draft, offer),
             shows_all=offer.shows_all is not None,
             takes_voices=offer.takes_voices,
             is_paused=await self._services.people.is_paused_for(draft.person_id),
@@ -167,4 +162,10 @@ class DraftCards:
         try:
             return await self._services.store.get(draft.findings.photo.sheet)
         except StoreError:
-            return None  # the text has to do
+            return None  # the text is shown without it
+
+
+def _engines(draft: Draft, offer: Offer) -> tuple[str, ...]:
+    """Return the engines that can be chosen for a draft."""
+    face_count = len(draft.face_boxes)
+    return offer.choosable(offer.engine_or_default(draft.engine, face_count), face_count)

@@ -3,8 +3,8 @@
 consent -> looking -> problem | grid (no face) | numbered faces (several) | movements
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.callback_data import ButtonAction, ButtonData
 from bot.drafts.draft import Draft
@@ -26,7 +26,7 @@ MOST_FACES = 12
 _LABEL_CHARACTERS = 30
 ALL_FACES = "all"  # an argument of FACE
 # Arguments of OWN_LEAD; without one, it asks for a clip.
-FOLLOW = "go"  # or say it
+FOLLOW = "go"  # follow the clip, or say the recording
 ASK_FOR_VOICE = "voice"
 WAITING_LEAD = "use"
 WITHOUT_LEAD = "alone"  # an argument of CONTINUE
@@ -39,8 +39,6 @@ class Choice:
     Attributes:
         templates: the movements.
         engines: those that live workers offer and people may choose.
-        buttons: the button text of each engine; a msgid, or empty.
-        engine: the chosen one.
         shows_all: whether several movements can be shown in one animation.
         takes_voices: whether the face can say a recording.
         is_paused: whether no orders are taken from this person now.
@@ -48,8 +46,6 @@ class Choice:
 
     templates: Sequence[Template]
     engines: tuple[str, ...] = ()
-    buttons: Mapping[str, str] = field(default_factory=dict)
-    engine: str | None = None
     shows_all: bool = False
     takes_voices: bool = True
     is_paused: bool = False
@@ -74,12 +70,12 @@ def consent_content(draft_id: str, retain_h: float, _: Texts) -> MessageContent:
 
 
 def thanks_content(_: Texts) -> MessageContent:
-    """Thank for the consent, and ask for a photo: none is waiting."""
+    """Thank the person for agreeing, and ask for a photo: none is waiting."""
     return MessageContent(_("Thank you. Now send me a photo with a face."))
 
 
 def paused_text(_: Texts) -> str:
-    """What is said before an order is refused for that reason."""
+    """Say that no orders are taken now; shown before one is refused."""
     return _("⏸ The owner has paused new videos. You can choose a movement now and order it later.")
 
 
@@ -193,11 +189,8 @@ def movement_keyboard(draft: Draft, choice: Choice, _: Texts, page: int = 0) -> 
     The movement that was chosen before the warnings comes first, as does the draft's clip or
     recording.
     """
-    first, clip_label, voice_label = (
-        _continue_row(draft, choice, _),
-        _("🎬 My own clip"),
-        _("🎤 A voice message"),
-    )
+    first = _continue_row(draft, choice, _)
+    clip_label, voice_label = _("🎬 My own clip"), _("🎤 A voice message")
     if draft.has_voice:
         first = (*first, _tap(draft, _("🎤 Say this"), ButtonAction.OWN_LEAD, FOLLOW))
         voice_label = _("🎤 Another recording")

@@ -1,7 +1,6 @@
 """Registers the handlers of private chats, and those of all buttons."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from telegram import Message, Update
 from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
@@ -12,18 +11,10 @@ from bot.conversation.commands import Commands
 from bot.conversation.media_handler import MediaHandler
 from bot.conversation.settings import SettingsCommands
 from bot.conversation.taps import Taps
-from bot.gateway.application import AnyApplication, Context, on_message
+from bot.gateway.application import AnyApplication, Context, on_command, on_message
 from bot.gateway.messenger import Messenger
 from bot.gateway.update_processor import allow_early_release
-from bot.gateway.updates import (
-    IncomingMessage,
-    TapHandler,
-    incoming_message,
-    incoming_tap,
-    media_of,
-)
-
-Command: TypeAlias = Callable[[IncomingMessage], Awaitable[None]]
+from bot.gateway.updates import TapHandler, incoming_message, incoming_tap, media_of
 
 
 def add_conversation_handlers(
@@ -31,10 +22,6 @@ def add_conversation_handlers(
 ) -> None:
     """Register the handlers of what people write and send in private."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
-
-    async def command(message: Message) -> None:
-        name = (message.text or "").split()[0].removeprefix("/").partition("@")[0].lower()
-        await commands.by_name[name](incoming_message(message))
 
     async def anything(message: Message) -> None:
         quoted = message.external_reply
@@ -46,8 +33,8 @@ def add_conversation_handlers(
         else:
             await media_handler.take(incoming_message(message), media)
 
-    names = list(commands.by_name)
-    application.add_handler(CommandHandler(names, on_message(command), filters=private))
+    for name, answer in commands.by_name.items():
+        application.add_handler(CommandHandler(name, on_command(answer), filters=private))
     other = private & ~filters.StatusUpdate.ALL
     application.add_handler(MessageHandler(other, on_message(anything)))
 
@@ -55,11 +42,7 @@ def add_conversation_handlers(
 def add_settings_commands(application: AnyApplication, settings: SettingsCommands) -> None:
     """Register `/settings` and `/language`, in private chats and in groups."""
     for name, answer in settings.by_name.items():
-
-        async def command(message: Message, answer: Command = answer) -> None:
-            await answer(incoming_message(message))
-
-        handler = CommandHandler(name, on_message(command), filters=filters.UpdateType.MESSAGE)
+        handler = CommandHandler(name, on_command(answer), filters=filters.UpdateType.MESSAGE)
         application.add_handler(handler)
 
 

@@ -1,12 +1,11 @@
 """The page "More" of a draft's card; that of a result is in `bot/orders/result_keyboard.py`.
 
-It keeps the card's keyboard short; nobody needs it for a good video.
+It keeps the card's own keyboard short.
 """
 
 from collections.abc import Iterable, Mapping
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
-from bot.conversation.draft_text import Choice
 from bot.drafts.draft import Draft
 from bot.gateway.messenger import Button, MessageContent
 from bot.orders.card_text import time_text
@@ -17,15 +16,15 @@ from jobs.queues.waiting import TimeRange
 
 
 def draft_page(
-    draft: Draft, choice: Choice, offer: Offer, times: Mapping[str, TimeRange | None], _: Texts
+    draft: Draft, offer: Offer, times: Mapping[str, TimeRange | None], _: Texts
 ) -> MessageContent:
     """The page of a draft.
 
     Args:
         draft: the draft.
-        choice: what can be chosen.
         offer: what workers can do.
-        times: how long an order would take now, by engine; None: unknown.
+        times: the engines that can be chosen, with the time that an order would take now; None:
+            unknown.
         _: the texts.
     """
 
@@ -40,13 +39,11 @@ def draft_page(
     if draft.choices.strength != 1:
         percent = round(100 * draft.choices.strength)
         lines.append(_("Strength of the movement: {percent} %", percent=percent))
-    if len(choice.engines) > 1:
-        lines += _engine_lines(choice, times, _)
+    if len(times) > 1:
+        lines += _engine_lines(offer, times, _)
+        chosen = offer.engine_or_default(draft.engine, len(draft.face_boxes))
         rows.append(
-            tuple(
-                button(offer.label(name, choice.engine, _), ButtonAction.ENGINE, name)
-                for name in choice.engines
-            )
+            tuple(button(offer.label(name, chosen, _), ButtonAction.ENGINE, name) for name in times)
         )
     if len(draft.faces) > 1:
         rows.append((button(_("👥 Another face"), ButtonAction.AGAIN, ANOTHER_FACE),))
@@ -54,9 +51,9 @@ def draft_page(
     return MessageContent("\n".join(lines), (*filter(None, rows), (back,)))
 
 
-def _engine_lines(choice: Choice, times: Mapping[str, TimeRange | None], _: Texts) -> Iterable[str]:
+def _engine_lines(offer: Offer, times: Mapping[str, TimeRange | None], _: Texts) -> Iterable[str]:
     """What each engine is good at, and how long an order would take now."""
-    for name in choice.engines:
-        button, time = choice.buttons.get(name, ""), times.get(name)
-        line = f"{_(button)}: {name}" if button else name
+    for name, time in times.items():
+        label = offer.label(name, None, _)
+        line = name if label == name else f"{label}: {name}"
         yield _("{text} ({time})", text=line, time=time_text(time, _)) if time else line

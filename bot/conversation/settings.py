@@ -6,7 +6,7 @@ from functools import partial
 from bot.callback_data import ButtonData
 from bot.conversation.settings_pages import Setting, SettingsPages
 from bot.gateway.messenger import CardMessage, MessageContent
-from bot.gateway.updates import IncomingMessage, IncomingTap, TapAnswer
+from bot.gateway.updates import Command, IncomingMessage, IncomingTap, TapAnswer
 from bot.services import Services
 from bot.texts import Texts, current_language, language_name, msgid, speak
 
@@ -36,7 +36,7 @@ class SettingsCommands:
         self._language_chosen = language_chosen
         self._private = SettingsPages(private, services.texts, msgid("Your settings"))
         self._group = SettingsPages(group, services.texts, msgid("The settings of this group"))
-        self.by_name: dict[str, Callable[[IncomingMessage], Awaitable[None]]] = {
+        self.by_name: dict[str, Command] = {
             "settings": self.settings,
             "language": self.language,
         }

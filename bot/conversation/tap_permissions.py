@@ -30,26 +30,22 @@ def is_of_chat(draft: Draft) -> bool:
     return draft.person_id < 0
 
 
-class TapPermissions:
-    """Checks taps."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def refusal(self, incoming: IncomingTap, button: ButtonData, draft: Draft) -> str | None:
-        """Return why a tap is refused, a msgid; None if it is not."""
-        if (
-            button.action in (ButtonAction.CANCEL, ButtonAction.CONSENT)
-            and draft.person_id == incoming.person_id
-        ):
-            return None  # in any chat: /cancel lists all orders of a person
-        if draft.chat_id != incoming.chat_id:
-            return DRAFT_GONE
-        is_personal = button.action is ButtonAction.CONSENT and not is_of_chat(draft)
-        if is_personal and draft.person_id != incoming.person_id:
-            return _OTHERS_CARD
-        may = may_remove if button.action in _OF_PHOTO_AUTHOR else may_use
-        if not await may(self._services, draft, incoming.person_id):
-            return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
-        is_old = button.action in ONLY_ON_NEWEST_KEYBOARD and button.number != draft.number
-        return OLD_KEYBOARD if is_old else None
+async def refusal_of(
+    services: Services, incoming: IncomingTap, button: ButtonData, draft: Draft
+) -> str | None:
+    """Return why a tap is refused, a msgid; None if it is not."""
+    if (
+        button.action in (ButtonAction.CANCEL, ButtonAction.CONSENT)
+        and draft.person_id == incoming.person_id
+    ):
+        return None  # in any chat: /cancel lists all orders of a person
+    if draft.chat_id != incoming.chat_id:
+        return DRAFT_GONE
+    is_personal = button.action is ButtonAction.CONSENT and not is_of_chat(draft)
+    if is_personal and draft.person_id != incoming.person_id:
+        return _OTHERS_CARD
+    may = may_remove if button.action in _OF_PHOTO_AUTHOR else may_use
+    if not await may(services, draft, incoming.person_id):
+        return _OTHERS_CARD_IN_GROUP if draft.is_group else _OTHERS_CARD
+    is_old = button.action in ONLY_ON_NEWEST_KEYBOARD and button.number != draft.number
+    return OLD_KEYBOARD if is_old else None

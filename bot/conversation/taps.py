@@ -1,12 +1,11 @@
 """Handles taps on buttons: each is answered at once, and takes effect once if it is repeated."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.conversation.draft_cards import DraftCards
-from bot.conversation.draft_tap import DraftTap, DraftTapHandler, order_answer
 from bot.conversation.draft_text import (
     ALL_FACES,
     ASK_FOR_VOICE,
@@ -17,13 +16,12 @@ from bot.conversation.draft_text import (
     ask_for_voice,
 )
 from bot.conversation.media_handler import MediaHandler
-from bot.conversation.more_taps import MoreTaps
 from bot.conversation.tap_permissions import (
     DRAFT_GONE,
     OLD_KEYBOARD,
     ONLY_ON_NEWEST_KEYBOARD,
-    TapPermissions,
     is_of_chat,
+    refusal_of,
 )
 from bot.drafts.draft import Draft
 from bot.drafts.draft_store import draft_id_of, forget_draft
@@ -31,15 +29,15 @@ from bot.error_text import error_text
 from bot.gateway.messenger import CardMessage, MessageContent
 from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile, TapAnswer
 from bot.orders.card_text import cancel_text
-from bot.orders.follow_up_orders import FollowUpOrders
+from bot.orders.follow_up_orders import FollowUpOrders, as_ordered
 from bot.orders.offers import NoEngine
 from bot.orders.ordering import Ordering, PlacedOrder
 from bot.orders.result_files import delete_result_and_draft
+from bot.orders.variations import is_new_look, varied
 from bot.services import Services
 from jobs.engines import current_name
 from jobs.errors import UserError
 from jobs.model import CropBox, grid_box, whole_box
-from jobs.service_errors import RecordError
 from jobs.wish import Movement
 
 _OLD_BUTTON = "This button is too old. Send the photo again."
@@ -47,6 +45,15 @@ _ORDERED = "You have ordered this already."
 # TEMPLATE and OWN_LEAD check the number themselves.
 _ON_DRAFT_KEYBOARD = {*ONLY_ON_NEWEST_KEYBOARD, ButtonAction.TEMPLATE, ButtonAction.OWN_LEAD}
 _WITHOUT_DRAFT = (ButtonAction.CONSENT, ButtonAction.PROFILE_PHOTO)
+
+
+@dataclass(frozen=True)
+class DraftTap:
+    """A tap on a draft's button, after it was checked who taps, and the draft."""
+
+    incoming: IncomingTap
+    button: ButtonData
+    draft: Draft
 
 
 class Taps:
@@ -65,10 +72,7 @@ class Taps:
         self._ordering = ordering
         self._follow_up_orders = follow_up_orders
         self._draft_cards = draft_cards
-        self._permissions = TapPermissions(services)
-        more = MoreTaps(services, media_handler, follow_up_orders, draft_cards)
-        self._handlers: dict[ButtonAction, DraftTapHandler] = {
-            **more.handlers,
+        self._handlers: dict[ButtonAction, Callable[[DraftTap], Awaitable[TapAnswer]]] = {
             ButtonAction.FACE: self._choose_face,
             ButtonAction.CELL: self._choose_cell,
             ButtonAction.PAGE: self._turn_page,
@@ -77,6 +81,8 @@ class Taps:
             ButtonAction.OWN_LEAD: self._choose_lead,
             ButtonAction.SHOW_ALL: self._show_all,
             ButtonAction.ENGINE: self._choose_engine,
+            ButtonAction.OPTION: self._choose_variation,
+            ButtonAction.STRENGTH: self._choose_variation,
             ButtonAction.CONTINUE: self._look_again,
             ButtonAction.DROP: self._drop,
             ButtonAction.CANCEL: self._cancel,
@@ -95,15 +101,12 @@ class Taps:
         button = ButtonData.decode(incoming.data)
         if button is None or button.action not in (*self._handlers, *_WITHOUT_DRAFT):
             return self._refuse(_OLD_BUTTON)
-        try:
-            draft = await self._services.drafts.read(button.draft_id)
-        except RecordError:
-            draft = None
+        draft = await self._services.drafts.find(button.draft_id)
         if draft is not None and _is_on_current_card(incoming, button, draft):
             # The number has risen since, but this keyboard is still the draft's card: the tap
             # counts as its order.
             draft = draft.model_copy(update={"number": button.number})
-        refusal = await self._permissions.refusal(incoming, button, draft) if draft else None
+        refusal = await refusal_of(self._services, incoming, button, draft) if draft else None
         if refusal is not None:
             return self._refuse(refusal)
         if draft is not None and is_of_chat(draft):
@@ -165,7 +168,7 @@ class Taps:
         photo = MediaFile(file_id=file_id, name="profile picture.jpg")
         await self._media_handler.begin(message, photo)
 
-    # --- face, page and engine --------------------------------------------------------------------
+    # --- face, page, engine and variation ---------------------------------------------------------
 
     async def _choose_face(self, tap: DraftTap) -> TapAnswer:
         faces, chosen = tap.draft.faces, tap.button.argument
@@ -203,6 +206,29 @@ class Taps:
             placed = await self._follow_up_orders.use_engine(draft, tap.button.number, engine)
             return self._answer(draft, placed)
         draft = await self._services.drafts.update(draft, engine=engine)
+        return self._show_more(draft)
+
+    async def _choose_variation(self, tap: DraftTap) -> TapAnswer:
+        """Keep a draft's variation for its next orders; that of a delivered order is a new order.
+
+        Anything else shows the page "More".
+        """
+        draft, argument = tap.draft, tap.button.argument
+        changed = varied(draft.choices, argument)
+        card = await self._services.order_cards.read(draft.order_id_of(tap.button.number))
+        if changed is not None and is_new_look(argument):
+            again = as_ordered(draft, card) if card is not None else draft
+            look = partial(self._media_handler.set_lead, draft, again.lead)
+            part = varied(again.choices, argument)
+            return TapAnswer(then=partial(look, part, orders=card is not None))
+        if card is not None:  # a result is tapped
+            placed = await self._follow_up_orders.varied(draft, tap.button.number, argument)
+            return self._answer(draft, placed)
+        if changed is not None:
+            await self._services.drafts.update(draft, choices=changed)
+        return self._show_more(draft)
+
+    def _show_more(self, draft: Draft) -> TapAnswer:
         show = partial(self._draft_cards.show_more, draft.draft_id)
         return TapAnswer(then=show, only_shows=True)
 
@@ -302,7 +328,12 @@ class Taps:
         return self._answer(draft, placed)
 
     def _answer(self, draft: Draft, placed: PlacedOrder) -> TapAnswer:
-        return order_answer(draft, placed, self._draft_cards, self._services.texts)
+        """Return the answer to a tap that orders."""
+        _ = self._services.texts
+        if placed.card is None:
+            show = partial(self._draft_cards.show, draft.draft_id)
+            return TapAnswer(_("One moment: I am fetching the photo again."), then=show)
+        return TapAnswer("" if placed.is_new else _(_ORDERED))
 
     # --- the end ----------------------------------------------------------------------------------
 

@@ -4,13 +4,12 @@ Nothing of a conversation is kept anywhere else, so that a restarted bot continu
 its stored files: they are fetched again by Telegram's file ids when needed.
 """
 
-import hashlib
-from base64 import b32encode
 from collections.abc import Callable
 
 from pydantic import Field
 from redis.asyncio import Redis
 
+from bot.callback_data import short_id
 from bot.drafts.draft import Draft
 from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile
 from bot.record_store import BotRecord, RecordStore
@@ -53,9 +52,8 @@ class Conversation(BotRecord):
 
 
 def draft_id_of(chat_id: int, message_id: int) -> str:
-    """Return the id of the draft that a message begins, short enough for a button."""
-    digest = hashlib.blake2s(f"{chat_id}:{message_id}".encode()).digest()
-    return b32encode(digest)[:10].decode().lower()
+    """Return the id of the draft that a message begins."""
+    return short_id(f"{chat_id}:{message_id}")
 
 
 def new_draft(
@@ -87,9 +85,7 @@ class DraftStore:
         self._redis = redis
         self._url = url
         self._drafts = RecordStore(redis, url, Draft.read, kept_s=DRAFT_KEPT_S)
-        self._conversations = RecordStore(
-            redis, url, _read_conversation, Conversation, _CONVERSATION_KEPT_S
-        )
+        self._conversations = RecordStore(redis, url, _read_conversation, _CONVERSATION_KEPT_S)
 
     async def read(self, draft_id: str | None) -> Draft | None:
         """Return a draft, or None if it is not stored or the id is None.
@@ -98,6 +94,13 @@ class DraftStore:
             RecordError: it was written by another version of this program.
         """
         return await self._drafts.read(draft_key(draft_id)) if draft_id else None
+
+    async def find(self, draft_id: str) -> Draft | None:
+        """Return a draft, or None if it is not stored or cannot be read."""
+        try:
+            return await self.read(draft_id)
+        except RecordError:
+            return None
 
     async def begin(self, draft: Draft) -> Draft:
         """Store a new draft. Return the stored one if there is one already."""
@@ -184,8 +187,8 @@ class DraftStore:
         self, owner: InChat, change: Callable[[Conversation], Conversation]
     ) -> Conversation:
         """Change a conversation and return it; see `RecordStore.change`."""
-        changed = await self._conversations.change(_conversation_key(owner), change)
-        return changed or Conversation()
+        key = _conversation_key(owner)
+        return await self._conversations.change_or_create(key, Conversation(), change)
 
 
 async def forget_draft(services: Services, draft_id: str) -> None:

@@ -35,6 +35,7 @@ from telegram.ext import Application, ContextTypes
 from bot.gateway.inbox import Inbox, UnreadableUpdate
 from bot.gateway.polling import PollingBot, PollingHealth
 from bot.gateway.update_processor import taking
+from bot.gateway.updates import Command, incoming_message
 from bot.gateway.webhook import Webhook
 from jobs.errors import OperatorError
 from jobs.service_errors import QueueUnavailable, StoreUnavailable
@@ -60,9 +61,10 @@ _TEMPORARY = (
 
 @unique
 class Turn(IntEnum):
-    """The groups of handlers, in their order; of each group, only one handler sees an update.
+    """The groups of handlers, in their order.
 
-    So the handlers that check every update need a group each: two in one would leave one unasked.
+    Of each group, only the first handler that matches gets an update, so each handler that checks
+    every update has a group of its own.
     """
 
     LANGUAGE = -4
@@ -232,6 +234,11 @@ def on_message(
             await do(update.message)
 
     return handle
+
+
+def on_command(do: Command) -> Callable[[Update, Context], Coroutine[Any, Any, None]]:
+    """Same as `on_message`, for what takes an `IncomingMessage`."""
+    return on_message(lambda message: do(incoming_message(message)))
 
 
 def is_temporary(error: BaseException) -> bool:

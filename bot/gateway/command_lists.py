@@ -4,7 +4,7 @@ They are updated at each start where they differ. Errors are only logged.
 """
 
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from telegram import (
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Commands = tuple[tuple[str, str], ...]
-"""Names and descriptions."""
+CommandList = tuple[tuple[str, str], ...]
+"""Names and descriptions of commands."""
 
 
 class CommandLists:
@@ -41,8 +41,8 @@ class CommandLists:
         self._people = services.people
         self._languages = services.languages
 
-    async def write(self, admins: Iterable[int]) -> None:
-        """Update all lists and the descriptions; `admins` get the admins' commands."""
+    async def write(self) -> None:
+        """Update all lists and the descriptions. Raises QueueUnavailable."""
         _, languages = self._texts, self._languages
         for code, language in ((None, languages.default), *((one, one) for one in languages.known)):
             with speaking(language):
@@ -51,7 +51,7 @@ class CommandLists:
                 of_admins = (*group_commands(_), *group_admin_commands(_))
                 await self._write(of_admins, BotCommandScopeAllChatAdministrators(), code)
                 await _harmless("the descriptions", self._describe(code))
-        for admin in sorted(admins):
+        for admin in sorted(await self._people.admins()):
             await self.write_for(admin)
 
     async def write_for(self, person_id: int) -> None:
@@ -59,7 +59,7 @@ class CommandLists:
 
         Telegram knows the chat once the person has written there.
         """
-        commands: Commands = ()
+        commands: CommandList = ()
         with speaking(await self._languages.of(person_id, person_id)):
             if person_id in await self._people.admins():
                 commands = (*private_commands(self._texts), *admin_commands(self._texts))
@@ -68,12 +68,12 @@ class CommandLists:
         await self._write(commands, BotCommandScopeChat(person_id))
 
     async def _write(
-        self, commands: Commands, scope: BotCommandScope, language: str | None = None
+        self, commands: CommandList, scope: BotCommandScope, language: str | None = None
     ) -> None:
         await _harmless(f"the commands of {scope.type}", self._replace(commands, scope, language))
 
     async def _replace(
-        self, commands: Commands, scope: BotCommandScope, language: str | None
+        self, commands: CommandList, scope: BotCommandScope, language: str | None
     ) -> None:
         shown = await self._bot.get_my_commands(scope, language)
         if tuple((one.command, one.description) for one in shown) == commands:
@@ -99,7 +99,7 @@ async def _harmless(what: str, call: Coroutine[Any, Any, None]) -> None:
         log.warning("%s could not be updated: %s", what, error)
 
 
-def private_commands(_: Texts) -> Commands:
+def private_commands(_: Texts) -> CommandList:
     """For everybody, in private."""
     return (
         ("templates", _("The movements")),
@@ -115,7 +115,7 @@ def private_commands(_: Texts) -> Commands:
     )
 
 
-def group_commands(_: Texts) -> Commands:
+def group_commands(_: Texts) -> CommandList:
     """For everybody, in groups."""
     return (
         ("animate", _("Reply to a photo to bring it to life")),
@@ -124,7 +124,7 @@ def group_commands(_: Texts) -> Commands:
     )
 
 
-def group_admin_commands(_: Texts) -> Commands:
+def group_admin_commands(_: Texts) -> CommandList:
     """For the admins of groups, besides everybody's."""
     return (
         ("settings", _("The settings of this group")),
@@ -132,7 +132,7 @@ def group_admin_commands(_: Texts) -> Commands:
     )
 
 
-def admin_commands(_: Texts) -> Commands:
+def admin_commands(_: Texts) -> CommandList:
     """For admins, in private, besides everybody's."""
     return (
         ("status", _("Service status")),

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _BACKOFF = Backoff()
 _READ_S, _MEDIA_WRITE_S, _POOL_S = 60.0, 120.0, 30.0
-_CONNECTIONS = 512  # of 256 handlers, intake and delivery
+_CONNECTIONS = 512  # for 256 handlers, intake and delivery
 # Their lines carry the token in addresses, or what people write.
 _TALKATIVE = ("httpx", "httpcore", "telegram")
 _NOT_SET = (

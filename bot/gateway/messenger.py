@@ -1,7 +1,7 @@
 """Sends, edits and deletes messages, answers taps, and downloads files.
 
 Droppable calls fail if their chat has no room; all others wait. Harmless errors, such as an edit
-that changes nothing or a message that is gone, are ignored.
+that changes nothing, or a message that is gone or too old, are ignored.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -38,7 +38,7 @@ SEEN_EMOJI, DONE_EMOJI = "👀", "👍"
 _MOST_DELETED = 100  # by one call
 # Telegram's error texts.
 _UNCHANGED = "not modified"
-_GONE = ("message to edit not found", "message can't be edited", "message to delete not found")
+_UNCHANGEABLE = ("to edit not found", "can't be edited", "to delete not found", "can't be deleted")
 _QUERY_OVER = ("query is too old", "query id is invalid")
 
 
@@ -208,12 +208,12 @@ class Messenger:
             change = self.bot.edit_message_text(text=content.text, **which)
         return await _harmless(self._edit(chat_id, change))
 
-    async def edit_keyboard(self, chat_id: int, message_id: int, keyboard: Keyboard) -> bool:
-        """Change only the buttons of a message. Return False if it is gone."""
+    async def edit_keyboard(self, chat_id: int, message_id: int, keyboard: Keyboard) -> None:
+        """Change only the buttons of a message, unless it is gone."""
         change = self.bot.edit_message_reply_markup(
             chat_id=chat_id, message_id=message_id, reply_markup=markup(keyboard)
         )
-        return await _harmless(change)
+        await _harmless(change)
 
     async def edit_media(
         self,
@@ -234,9 +234,9 @@ class Messenger:
         )
         return card.model_copy(update={"has_media": True}) if await _harmless(change) else None
 
-    async def delete(self, chat_id: int, message_id: int) -> bool:
-        """Delete a message. Return False if it is gone already."""
-        return await _harmless(self.bot.delete_message(chat_id, message_id))
+    async def delete(self, chat_id: int, message_id: int) -> None:
+        """Delete a message, unless it is gone already, or too old to be deleted."""
+        await _harmless(self.bot.delete_message(chat_id, message_id))
 
     async def delete_all(self, chat_id: int, message_ids: Sequence[int]) -> None:
         """Delete messages; those that are gone or too old are left out."""
@@ -377,7 +377,7 @@ async def _harmless(call: Coroutine[Any, Any, Any]) -> bool:
         text = str(error).lower()
         if _UNCHANGED in text:
             return True
-        if any(phrase in text for phrase in _GONE):
+        if any(phrase in text for phrase in _UNCHANGEABLE):
             return False
         raise
     return True

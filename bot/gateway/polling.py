@@ -81,7 +81,7 @@ class PollingHealth:
         return self.silence_s() > SILENT_AFTER_S
 
     def word(self) -> str:
-        """Return whether updates arrive as a word, for the check of readiness."""
+        """Return in one word whether updates arrive, for the readiness check."""
         return self.waiting or ("silent" if self.is_silent() else OK)
 
 

@@ -20,7 +20,7 @@ DELETABLE_S = 48 * 3600
 
 
 class SentMessages:
-    """Notes and lists them."""
+    """Stores and lists message ids."""
 
     def __init__(self, redis: Redis, url: str, clock: Callable[[], float] = time.time) -> None:
         self._redis = redis

@@ -184,6 +184,7 @@ class TapAnswer:
     only_shows: bool = False
 
 
+Command: TypeAlias = Callable[[IncomingMessage], Awaitable[None]]
 TapHandler: TypeAlias = Callable[[IncomingTap], Awaitable[TapAnswer]]
 
 

@@ -1,7 +1,8 @@
-"""Keeps one person's flood from using up a group's 20 messages a minute.
+"""Limits how much one person can ask for in a group.
 
-In a private chat a flood delays only its own person; in a group, the bot's answers to everybody
-share Telegram's limit. So in each group it handles at most 12 wishes of a person in any minute.
+Telegram lets a bot send 20 messages a minute to a group, which its answers to everybody share. So
+it handles at most 12 commands, replies and taps of a person in any minute. In private, a flood
+delays only its own person.
 """
 
 import time
@@ -12,7 +13,7 @@ _MOST = 12
 _WINDOW_S = 60.0
 _MANY = 1000
 
-Person = tuple[int, int]
+GroupMember = tuple[int, int]
 """A group and a person in it."""
 
 
@@ -25,9 +26,9 @@ class FloodGuard:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._admitted: dict[Person, deque[tuple[int, float]]] = {}
+        self._admitted: dict[GroupMember, deque[tuple[int, float]]] = {}
 
-    def admits(self, person: Person, update_id: int) -> bool:
+    def admits(self, member: GroupMember, update_id: int) -> bool:
         """Whether an update is to be handled; one that was admitted before is again."""
         now_s = self._clock()
         if len(self._admitted) > _MANY:
@@ -36,7 +37,7 @@ class FloodGuard:
                 for key, found in self._admitted.items()
                 if found[-1][1] > now_s - _WINDOW_S
             }
-        admitted = self._admitted.setdefault(person, deque(maxlen=_MOST))
+        admitted = self._admitted.setdefault(member, deque(maxlen=_MOST))
         if any(known == update_id for known, _ in admitted):
             return True
         if len(admitted) == _MOST and admitted[0][1] > now_s - _WINDOW_S:

@@ -45,7 +45,7 @@ class GroupSettingsStore:
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
         self._url = url
-        self._records = RecordStore(redis, url, GroupSettings.read, GroupSettings)
+        self._records = RecordStore(redis, url, GroupSettings.read)
 
     async def read(self, chat_id: int) -> GroupSettings:
         """Return the settings of a group."""
@@ -53,9 +53,9 @@ class GroupSettingsStore:
 
     async def change(self, chat_id: int, **changes: object) -> GroupSettings:
         """Change fields of a group's settings and return them."""
-        key = group_key(chat_id)
-        changed = await self._records.change(key, lambda known: known.model_copy(update=changes))
-        return changed or GroupSettings()
+        return await self._records.change_or_create(
+            group_key(chat_id), GroupSettings(), lambda known: known.model_copy(update=changes)
+        )
 
     async def move(self, old: int, new: int) -> None:
         """Move everything that is stored of a group to its new id; it may be repeated."""

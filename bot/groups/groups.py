@@ -14,7 +14,6 @@ from bot.conversation.media_handler import MediaHandler
 from bot.drafts.draft_store import new_draft
 from bot.gateway.messenger import SEEN_EMOJI, ChatTarget, MessageContent
 from bot.gateway.updates import IncomingMessage, LeadMedia, Media, PhotoMedia, UnusableMedia
-from bot.movements import Movements
 from bot.orders.card_text import cancel_text
 from bot.orders.order_cards import OrderCard
 from bot.orders.ordering import Ordering
@@ -39,12 +38,10 @@ class Groups:
         services: Services,
         media_handler: MediaHandler,
         ordering: Ordering,
-        catalogue: Movements,
     ) -> None:
         self._services = services
         self._media_handler = media_handler
         self._ordering = ordering
-        self._catalogue = catalogue
 
     async def animate(
         self, incoming: IncomingMessage, media: Media | None, author_id: int | None = None
@@ -67,7 +64,7 @@ class Groups:
         elif not isinstance(media, PhotoMedia):
             await self.help(incoming)
         elif name and template is None:
-            names = ", ".join(one.name for one in self._catalogue)
+            names = ", ".join(one.name for one in self._services.movements)
             text = _(
                 "There is no movement {wish}. There are: {names}. Or write only /animate and "
                 "choose with buttons.",
@@ -105,7 +102,7 @@ class Groups:
             try:
                 await self._services.messenger.send(ChatTarget(chat_id), content)
             except (BadRequest, Forbidden) as error:
-                log.info("a group is not greeted: %s", error)  # such as: it may not write there
+                log.info("a group is not greeted: %s", error)  # the bot may not write there
                 return
             await groups.note_greeting(chat_id)
 
@@ -138,7 +135,7 @@ class Groups:
 
     def _template(self, name: str) -> Template | None:
         """Return the movement of that name or title, in any language, or None."""
-        for template in self._catalogue:
+        for template in self._services.movements:
             if name.casefold() in {one.casefold() for one in names_of(template)}:
                 return template
         return None

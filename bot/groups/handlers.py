@@ -13,7 +13,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot.gateway.application import AnyApplication, Context, Turn, on_message
+from bot.gateway.application import AnyApplication, Context, Turn, on_command, on_message
 from bot.gateway.updates import incoming_message, media_of, quoted_author_of, quoted_media_of
 from bot.groups.flood_guard import FloodGuard
 from bot.groups.groups import ANIMATE, Groups
@@ -26,7 +26,7 @@ _CAPTION = filters.CaptionRegex(rf"(?i)^/{ANIMATE}(@\w+)?(\s|$)")
 
 
 def add_flood_guard(application: AnyApplication, services: Services) -> None:
-    """Register what drops the updates of people who flood a group."""
+    """Register the handler that drops the updates of people who flood a group."""
     guard = FloodGuard()
 
     async def check(update: Update, context: Context) -> None:
@@ -34,7 +34,7 @@ def add_flood_guard(application: AnyApplication, services: Services) -> None:
         if chat is None or sender is None or chat.type not in _GROUPS:
             return
         query = update.callback_query
-        if query is None and not is_wish(update.message, context.bot.id):
+        if query is None and not is_request(update.message, context.bot.id):
             return
         if guard.admits((chat.id, sender.id), update.update_id):
             return
@@ -46,7 +46,7 @@ def add_flood_guard(application: AnyApplication, services: Services) -> None:
     application.add_handler(TypeHandler(Update, check), group=Turn.FLOOD_GUARD)
 
 
-def is_wish(message: Message | None, bot_id: int) -> bool:
+def is_request(message: Message | None, bot_id: int) -> bool:
     """Whether a message in a group is a command, or replies to the bot."""
     if message is None:
         return False
@@ -67,12 +67,6 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
         if is_for(message.caption or "", message.get_bot().username):
             await groups.animate(incoming_message(message), media_of(message))
 
-    async def show_help(message: Message) -> None:
-        await groups.help(incoming_message(message))
-
-    async def cancel(message: Message) -> None:
-        await groups.cancel(incoming_message(message))
-
     async def answer(message: Message) -> None:
         await groups.answer(incoming_message(message), media_of(message))
 
@@ -80,8 +74,8 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
     for handler in (
         CommandHandler(ANIMATE, on_message(animate), filters=_IN_GROUPS),
         MessageHandler(_IN_GROUPS & _CAPTION, on_message(animate_this)),
-        CommandHandler(("help", "start"), on_message(show_help), filters=_IN_GROUPS),
-        CommandHandler("cancel", on_message(cancel), filters=_IN_GROUPS),
+        CommandHandler(("help", "start"), on_command(groups.help), filters=_IN_GROUPS),
+        CommandHandler("cancel", on_command(groups.cancel), filters=_IN_GROUPS),
         MessageHandler(_IN_GROUPS & is_answer, on_message(answer)),
     ):
         application.add_handler(handler)

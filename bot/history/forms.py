@@ -21,12 +21,11 @@ from bot.error_text import error_text
 from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent
 from bot.gateway.outgoing import NO_CAPTION, OutgoingVideo, SentVideo
 from bot.history.store import HistoryEntry, cached_as
-from bot.movements import Movements
 from bot.orders.card_text import result_caption
 from bot.orders.look_delivery import TellAdmins
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import request_media
-from bot.orders.result_files import ResultGone, fetch_thumbnail
+from bot.orders.result_files import ResultGone, fetch_files
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.services import Services
 from bot.texts import msgid
@@ -89,13 +88,11 @@ class Forms:
     """Sends results again.
 
     Args:
-        catalogue: the movements.
         tell_admins: writes to the admins.
     """
 
-    def __init__(self, services: Services, catalogue: Movements, tell_admins: TellAdmins) -> None:
+    def __init__(self, services: Services, tell_admins: TellAdmins) -> None:
         self._services = services
-        self._catalogue = catalogue
         self._tell_admins = tell_admins
         self._sender = DeliverySender(services)
 
@@ -236,7 +233,7 @@ class Forms:
         if not entry.movement or entry.has_voice:
             return False
         try:
-            return self._catalogue.get(entry.movement).seamless
+            return self._services.movements.get(entry.movement).seamless
         except UnknownTemplate:
             return False
 
@@ -247,13 +244,13 @@ class Forms:
             ResultGone: it is not stored any more.
         """
         with TemporaryDirectory(prefix="animato-") as folder:
-            path = Path(folder) / "video.mp4"
+            entry, store = sending.entry, self._services.store
             try:
-                await self._services.store.fetch(sending.entry.key, path)
+                path, thumbnail = await fetch_files(
+                    store, entry.key, entry.thumbnail_key, Path(folder)
+                )
             except FileGone as gone:
                 raise ResultGone from gone
-            key, store = sending.entry.thumbnail_key, self._services.store
-            thumbnail = await fetch_thumbnail(store, key, Path(folder))
             await self._send(sending, replace(self._video(sending, path), thumbnail=thumbnail))
 
     def _video(self, sending: _Sending, media: Path | str) -> OutgoingVideo:

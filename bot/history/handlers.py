@@ -4,22 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from telegram import Message, Update
-from telegram.ext import (
-    ChosenInlineResultHandler,
-    CommandHandler,
-    InlineQueryHandler,
-    filters,
-)
+from telegram import Update
+from telegram.ext import ChosenInlineResultHandler, CommandHandler, InlineQueryHandler, filters
 
 from bot.callback_data import ButtonAction
-from bot.gateway.application import AnyApplication, Context, on_message
-from bot.gateway.updates import TapHandler, incoming_message
+from bot.gateway.application import AnyApplication, Context, on_command
+from bot.gateway.updates import TapHandler
 from bot.history.forms import Forms
 from bot.history.inline import InlineResults
 from bot.history.pages import HistoryPages
 from bot.history.result_taps import ResultTaps
-from bot.movements import Movements
 from bot.orders.look_delivery import TellAdmins
 from bot.orders.media_delivery import MediaReceiver
 from bot.services import Services
@@ -42,13 +36,11 @@ class HistoryHandlers:
     inline: InlineResults
 
     @classmethod
-    def create(
-        cls, services: Services, catalogue: Movements, tell_admins: TellAdmins, *, invites: bool
-    ) -> Self:
+    def create(cls, services: Services, tell_admins: TellAdmins, *, invites: bool) -> Self:
         """Create them; see `Forms` and `InlineResults` for the arguments."""
-        forms = Forms(services, catalogue, tell_admins)
+        forms = Forms(services, tell_admins)
         taps = ResultTaps(services, forms)
-        inline = InlineResults(services, catalogue, invites=invites)
+        inline = InlineResults(services, invites=invites)
         return cls(forms, taps, HistoryPages(services, taps), inline)
 
     @property
@@ -68,11 +60,8 @@ class HistoryHandlers:
 
 
 def add_history_handlers(application: AnyApplication, handlers: HistoryHandlers) -> None:
-    """Register them, before `add_conversation_handlers`; for the buttons see `add_tap_handlers`."""
+    """Register the handlers, except of buttons; call this before `add_conversation_handlers`."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
-
-    async def history(message: Message) -> None:
-        await handlers.pages.show(incoming_message(message))
 
     async def query(update: Update, _context: Context) -> None:
         if update.inline_query is not None:
@@ -81,6 +70,7 @@ def add_history_handlers(application: AnyApplication, handlers: HistoryHandlers)
     async def chosen(_update: Update, _context: Context) -> None:
         handlers.inline.count_chosen()
 
-    application.add_handler(CommandHandler("history", on_message(history), filters=private))
+    show = on_command(handlers.pages.show)
+    application.add_handler(CommandHandler("history", show, filters=private))
     application.add_handler(InlineQueryHandler(query))
     application.add_handler(ChosenInlineResultHandler(chosen))

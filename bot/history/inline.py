@@ -13,7 +13,6 @@ from telegram.helpers import create_deep_linked_url
 from bot.gateway.messenger import Button, markup
 from bot.history.forms import caption_of
 from bot.history.store import HistoryEntry
-from bot.movements import Movements
 from bot.people import Role
 from bot.services import Services
 from jobs.errors import UnknownTemplate
@@ -35,13 +34,11 @@ class InlineResults:
     """Answers inline queries.
 
     Args:
-        catalogue: the movements, whose names can be searched for.
         invites: whether results that are shared to groups have the button "Try it yourself".
     """
 
-    def __init__(self, services: Services, catalogue: Movements, *, invites: bool) -> None:
+    def __init__(self, services: Services, *, invites: bool) -> None:
         self._services = services
-        self._catalogue = catalogue
         self._invites = invites
 
     async def answer(self, query: InlineQuery) -> None:
@@ -84,7 +81,7 @@ class InlineResults:
         """Whether a result is of a movement that was searched for, in any language."""
         names = [entry.title, entry.movement]
         try:
-            template = self._catalogue.get(entry.movement)
+            template = self._services.movements.get(entry.movement)
         except UnknownTemplate:
             pass
         else:

@@ -18,14 +18,13 @@ from jobs.errors import UserError
 from jobs.media_tasks import Form
 from jobs.queues.outbox import Resend
 from jobs.queues.waiting import Estimates
-from jobs.service_errors import RecordError
 
 _TOO_OLD = "This video is too old for that. Send the photo again."
 _NOT_YOURS = "Only the person who asked can use these buttons."
 
 
 class ResultTaps:
-    """Handles these buttons."""
+    """Handles taps on the buttons under results."""
 
     def __init__(self, services: Services, forms: Forms) -> None:
         self._services = services
@@ -37,7 +36,7 @@ class ResultTaps:
         button = ButtonData.decode(incoming.data)
         if button is None or button.argument not in set(ResultPage):
             return self._refuse(_TOO_OLD)
-        draft = await self._draft_of(button.draft_id)
+        draft = await self._services.drafts.find(button.draft_id)
         if draft is None or draft.chat_id != incoming.chat_id:
             return self._refuse(_TOO_OLD)
         # "Delete" is behind "More".
@@ -100,18 +99,12 @@ class ResultTaps:
         person = incoming.person_id
         if (entry := (await history.read(person)).find(*place)) is not None:
             return person, entry
-        draft = await self._draft_of(button.draft_id)
+        draft = await self._services.drafts.find(button.draft_id)
         if draft is None or draft.chat_id != incoming.chat_id or draft.person_id == person:
             return person, None
         if not await may_use(self._services, draft, person):
             return None, None
         return draft.person_id, (await history.read(draft.person_id)).find(*place)
-
-    async def _draft_of(self, draft_id: str) -> Draft | None:
-        try:
-            return await self._services.drafts.read(draft_id)
-        except RecordError:
-            return None
 
     async def _keyboard(self, draft: Draft, button: ButtonData) -> Keyboard | None:
         services = self._services

@@ -36,7 +36,7 @@ class HistoryEntry(Value):
         has_voice: whether it says a recording.
         label: how it was made, a msgid.
         engine: the engine that made it; empty in entries of earlier versions.
-        source_type: the IPTC term for how it was made; likewise.
+        source_type: the IPTC term for how it was made; empty in entries of earlier versions.
         file_stem: the name under which it is saved, without suffix.
         chat: where it was delivered.
         message_id: the message there, or None.
@@ -62,7 +62,7 @@ class HistoryEntry(Value):
     movement: str = ""
     has_voice: bool = False
     label: str
-    # Not written if empty, since the version before does not know them.
+    # These three are not written if empty, since the version before does not know them.
     engine: str = Field(default="", exclude_if=lambda engine: not engine)
     source_type: str = Field(default="", exclude_if=lambda term: not term)
     file_stem: str
@@ -76,7 +76,6 @@ class HistoryEntry(Value):
     duration_s: float
     has_sound: bool
     face_box: CropBox | None = None
-    # Likewise.
     other_faces: tuple[CropBox, ...] = Field(default=(), exclude_if=lambda boxes: not boxes)
     file_ids: dict[str, str] = Field(default_factory=dict)
 
@@ -116,9 +115,7 @@ class HistoryStore:
     def __init__(self, redis: Redis, url: str, clock: Callable[[], float]) -> None:
         self._redis = redis
         self._url = url
-        self._records = RecordStore(redis, url, History.read, History, kept_s=KEPT_S)
-        # Does not begin a history anew that was deleted meanwhile.
-        self._known = RecordStore(redis, url, History.read, kept_s=KEPT_S)
+        self._records = RecordStore(redis, url, History.read, kept_s=KEPT_S)
         self._clock = clock
 
     async def read(self, person: int) -> History:
@@ -136,10 +133,10 @@ class HistoryStore:
             new = entry.model_copy(update={"file_ids": ids})
             return self._pruned(History(entries=(*others, new)))
 
-        await self._records.change(history_key(person), added)
+        await self._records.change_or_create(history_key(person), History(), added)
 
     async def cache(self, person: int, entry: HistoryEntry, name: str, file_id: str | None) -> None:
-        """Store a file id of a result under `cached_as`; None forgets it."""
+        """Store a file id under `cached_as`, unless the history was deleted; None forgets it."""
 
         def changed(history: History) -> History:
             return History(
@@ -149,7 +146,7 @@ class HistoryStore:
                 )
             )
 
-        await self._known.change(history_key(person), changed)
+        await self._records.change(history_key(person), changed)
 
     async def remove(self, person: int, order_id: str) -> None:
         """Remove a result."""
@@ -158,7 +155,7 @@ class HistoryStore:
             left = tuple(one for one in history.entries if one.order_id != order_id)
             return History(entries=left)
 
-        await self._known.change(history_key(person), removed)
+        await self._records.change(history_key(person), removed)
 
     def _pruned(self, history: History) -> History:
         after_s = self._clock() - KEPT_S

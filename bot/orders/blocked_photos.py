@@ -2,27 +2,24 @@
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 
 from jobs.connection import queue_errors
 from jobs.queues.keys import BLOCKED_PHOTOS
 from jobs.service_errors import FileGone, PhotoBlocked
-
-if TYPE_CHECKING:
-    from jobs.store.files import FileStore
+from jobs.store.files import FileStore
 
 
 class BlockedPhotos:
-    """Knows the blocked photos. Its methods raise QueueUnavailable and StoreUnavailable.
+    """Stores which photos are blocked. Its methods raise QueueUnavailable and StoreUnavailable.
 
     Args:
         store: has the normalised photos.
         contact: the owner's contact; may be empty.
     """
 
-    def __init__(self, redis: Redis, url: str, store: "FileStore", contact: str) -> None:
+    def __init__(self, redis: Redis, url: str, store: FileStore, contact: str) -> None:
         self._redis = redis
         self._url = url
         self._store = store

@@ -32,7 +32,7 @@ from bot.orders.forgotten import delete_late, is_forgotten
 from bot.orders.look_delivery import LookDelivery, TellAdmins
 from bot.orders.media_delivery import MediaDelivery
 from bot.orders.order_cards import FinalMessage, OrderCard
-from bot.orders.result_files import fetch_thumbnail, video_of
+from bot.orders.result_files import fetch_video
 from bot.orders.result_keyboard import ResultButtons, ResultPage
 from bot.orders.sending import DeliverySender, OutgoingMessage, Refused
 from bot.orders.status_cards import StatusCards
@@ -57,17 +57,12 @@ log = logging.getLogger(__name__)
 # stops may take a while to be received.
 DELIVER_RULES = WorkRules(max_concurrent=8, most_stalls=1000, stop_s=20.0)
 
-
 Deliver = Callable[[DeliveryJob], Awaitable[None]]
 
 
 def deliverers(look: LookDelivery, media: MediaDelivery, resend: Deliver) -> dict[str, Deliver]:
     """Return what delivers the jobs that are no orders, by their queue."""
-
-    async def deliver_look(delivery: DeliveryJob) -> None:
-        await look.deliver(delivery.ref)
-
-    return {INTAKE: deliver_look, LOOK: deliver_look, MEDIA: media.deliver, HISTORY: resend}
+    return {INTAKE: look.deliver, LOOK: look.deliver, MEDIA: media.deliver, HISTORY: resend}
 
 
 class Delivery:
@@ -178,12 +173,8 @@ class Delivery:
         error: AnimatoError = status.error or OrderFailed(order=card.order_id)
         if status.state is OrderState.DONE:
             result = status.video()
-            path = folder / "video.mp4"
             try:
-                await self._services.store.fetch(result.key, path)
-                thumbnail = await fetch_thumbnail(
-                    self._services.store, result.thumbnail_key, folder
-                )
+                video = await fetch_video(self._services.store, card, result, folder)
             except FileGone as gone:
                 error = gone
             else:
@@ -192,7 +183,6 @@ class Delivery:
                 buttons = ResultButtons(card, draft.number if draft else None, offer, can_share)
                 keyboard = buttons.page(ResultPage.SHORT, _)
                 content = MessageContent(caption(card, result, _), keyboard)
-                video = video_of(card, result, path, thumbnail)
                 return OutgoingMessage(content, video), self._final_message(card, status)
         return OutgoingMessage(failure_content(card, error, number, _)), failed_message(card, _)
 

@@ -11,7 +11,7 @@ from bot.orders.card_text import cancelled_message
 from bot.orders.offers import BEST_FRAME_RANK, FIND_BEST_FRAME
 from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.ordering import Ordering, PlacedOrder
-from bot.orders.permissions import check_group
+from bot.orders.permissions import check_group, check_person
 from bot.orders.status_cards import StatusCards
 from bot.orders.variations import ENGINE, varied
 from bot.services import Services
@@ -52,7 +52,7 @@ class FollowUpOrders:
         """
         services, ordering, card = self._services, self._ordering, await self._card(draft, number)
         await check_group(services, draft.chat_id, draft.person_id)
-        await ordering.check_access(draft.person_id if by is None else by)
+        await check_person(services, draft.person_id if by is None else by)
         status = await services.queues.status(card.ref)
         wish = card.order.wish
         is_there = wish.movement.is_complete and await ordering.are_stored(wish.files)
@@ -63,7 +63,7 @@ class FollowUpOrders:
             return PlacedOrder(card)
         await services.blocked_photos.check(wish.photo.file)
         await ordering.check_voice(wish.movement)
-        # The card comes first: whatever happens then, it is kept up to date.
+        # The card first, so that it is kept up to date whatever happens next.
         card = await services.order_cards.reopen(card, message, services.clock())
         try:
             await services.queues.retry(card.ref)
@@ -129,7 +129,7 @@ class FollowUpOrders:
         """
         services, card = self._services, await self._card(draft, number)
         await services.queues.check_engine(engine)
-        await self._ordering.check_access(draft.person_id)
+        await check_person(services, draft.person_id)
         button_key, status = f"engine {engine}", await services.queues.status(card.ref)
         is_waiting = status is not None and status.state in (
             OrderState.WAITING,

@@ -23,6 +23,7 @@ from jobs.model import MediaWarning
 from jobs.orders import LookResult, OrderState
 from jobs.queues.assignment import Later
 from jobs.queues.keys import LOOK, JobRef
+from jobs.queues.outbox import DeliveryJob
 from jobs.queues.status import Status
 from jobs.service_errors import OrderFailed, PhotoBlocked
 from jobs.tasks import end_tasks
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 # A chat that is busy for longer is tried again later, so that it delays no other.
 _LONGEST_WAIT_S = 5.0
 # At most this many results per chat are delivered at the same time, so that a busy chat leaves room
-# for others. Further ones come again after a moment.
+# for others. Others of the same chat are tried again a second later.
 _MOST_OF_A_CHAT = 2
 _NEXT_S = 1.0
 _CHECK_EVERY_S = 1.0
@@ -67,13 +68,14 @@ class LookDelivery:
         self._tell_admins = tell_admins
         self._chats: Counter[int] = Counter()  # of the results that are being delivered
 
-    async def deliver(self, ref: JobRef) -> None:
+    async def deliver(self, delivery: DeliveryJob) -> None:
         """Deliver the outcome of a job of the queues `intake` or `look`.
 
         Raises:
             Later: the chat is busy, or other results of it are being delivered.
             TelegramError, QueueUnavailable, StoreUnavailable: try again.
         """
+        ref = delivery.ref
         draft_id, revision = draft_of_job(ref.job_id)
         status = await self._services.queues.status(ref)
         outcome = _outcome_of(ref, status) if status is not None and status.state.is_final else None

@@ -1,4 +1,4 @@
-"""Asks workers for small works: another form of a result, a sheet of pictures.
+"""Requests small jobs from workers: another form of a result, a sheet of pictures.
 
 request -> queue `media` -> a worker -> queue `deliver` -> MediaDelivery -> the task's receiver
 """

@@ -60,10 +60,7 @@ class Offer:
 
     @property
     def takes_voices(self) -> bool:
-        """Whether all workers can look at voices and animate them.
-
-        While no worker is online, those that were last online count.
-        """
+        """Whether all workers can look at voices and animate them."""
         return self._all_take(VOICE)
 
     @property
@@ -76,15 +73,15 @@ class Offer:
         """Whether all workers can draw the visible mark."""
         return self._all_take(MARK)
 
-    def _all_take(self, option: str) -> bool:
-        options = self.understood.values() or [self.known[name].options for name in self.last]
-        return all(option in one for one in options)
-
     @property
     def takes_own_templates(self) -> bool:
-        """Whether all workers can make videos of the owner's movements; see `takes_voices`."""
+        """Whether all workers can make videos of the owner's movements."""
+        return self._all_take(OWN_TEMPLATES)
+
+    def _all_take(self, option: str) -> bool:
+        """Whether all workers support an option; if none is online, those that were last."""
         options = self.understood.values() or [self.known[name].options for name in self.last]
-        return all(OWN_TEMPLATES in one for one in options)
+        return all(option in one for one in options)
 
     def options(self, engine: str) -> frozenset[str]:
         """Return the options that every worker with that engine supports."""

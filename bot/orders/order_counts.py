@@ -1,9 +1,7 @@
-"""Limits of orders within 24 hours that the queues do not know: of groups, and of showing all.
+"""Limits within 24 hours that the queues do not apply: of groups, and of showing all movements.
 
-They count orders by id, so that a repeated tap counts once.
+Orders are counted by id, so that a repeated tap counts once.
 """
-
-from dataclasses import dataclass
 
 from bot.error_text import wait_text
 from bot.services import Services
@@ -33,15 +31,6 @@ class TooManyGroupOrders(OrderRefused):
     )
 
 
-@dataclass(frozen=True)
-class _Count:
-    """A count of orders: its key, its limit, and the error if that is reached."""
-
-    key: str
-    limit: int
-    error: type[OrderRefused]
-
-
 class OrderCounts:
     """Counts orders and refuses them.
 
@@ -63,22 +52,19 @@ class OrderCounts:
         Raises:
             TooManyGroupOrders, TooManyShowAlls: a limit is reached.
         """
-        counts = []
-        if order.wish.movement.templates:
-            key = show_all_key(order.person)
-            counts.append(_Count(key, self._show_all_per_day, TooManyShowAlls))
-        if chat_id < 0:
-            group = await self._services.group_settings.read(chat_id)
-            # The owner's limit is for each group.
-            limits = (group.orders_per_day, (await self._services.limits.now()).group_per_day)
-            limit = min(filter(None, limits), default=None)
-            if limit is not None:
-                counts.append(_Count(group_orders_key(chat_id), limit, TooManyGroupOrders))
         if order.lane is Lane.EXPRESS:
             return
         try:
-            for count in counts:
-                await self._take(count, order.order_id)
+            if order.wish.movement.templates:
+                key, limit = show_all_key(order.person), self._show_all_per_day
+                await self._count(order.order_id, key, limit, TooManyShowAlls)
+            if chat_id < 0:
+                group = await self._services.group_settings.read(chat_id)
+                # The owner's limit is for each group.
+                limits = (group.orders_per_day, (await self._services.limits.now()).group_per_day)
+                if limit := min(filter(None, limits), default=0):
+                    key = group_orders_key(chat_id)
+                    await self._count(order.order_id, key, limit, TooManyGroupOrders)
         except OrderRefused:
             await self.give_back(order, chat_id)
             raise
@@ -91,17 +77,18 @@ class OrderCounts:
                 pipe.zrem(group_orders_key(chat_id), order.order_id)
                 await pipe.execute()
 
-    async def _take(self, count: _Count, order_id: str) -> None:
+    async def _count(self, order_id: str, key: str, limit: int, error: type[OrderRefused]) -> None:
+        """Count an order under a key; raise the error if its limit is reached."""
         now_s = self._services.clock()
         with queue_errors(self._services.queues.url):
             async with self._services.queues.client.pipeline(transaction=True) as pipe:
-                pipe.zremrangebyscore(count.key, "-inf", now_s - _DAY_S)
-                pipe.zadd(count.key, {order_id: now_s}, nx=True)
-                pipe.zrange(count.key, 0, -1, withscores=True)
-                pipe.expire(count.key, round(_DAY_S))
+                pipe.zremrangebyscore(key, "-inf", now_s - _DAY_S)
+                pipe.zadd(key, {order_id: now_s}, nx=True)
+                pipe.zrange(key, 0, -1, withscores=True)
+                pipe.expire(key, round(_DAY_S))
                 _, is_new, taken, _ = await pipe.execute()
-        if is_new and len(taken) > count.limit:
-            # One more is possible when those beyond the limit and this one have left.
-            _, at_s = taken[len(taken) - 1 - count.limit]
+        if is_new and len(taken) > limit:
+            # The next order is possible when enough of the earlier ones are a day old.
+            _, at_s = taken[len(taken) - 1 - limit]
             time = wait_text(at_s + _DAY_S - now_s, self._services.texts)
-            raise count.error(limit=count.limit, time=time)
+            raise error(limit=limit, time=time)

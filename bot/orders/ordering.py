@@ -14,12 +14,11 @@ from bot.drafts.choices import Choices, view_box
 from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
-from bot.movements import Movements
 from bot.orders.card_text import cancelled_message, error_message, order_title, time_text
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
 from bot.orders.order_counts import OrderCounts
-from bot.orders.permissions import check_group
+from bot.orders.permissions import check_group, check_person
 from bot.orders.status_cards import StatusCards
 from bot.people import Role
 from bot.services import Services
@@ -38,24 +37,6 @@ from jobs.wish import Movement, Wish
 _RECORDED_FRAMES = 250
 # Showing all movements is less urgent: it queues as if it were this many times the work.
 _SHOW_ALL_COST = 3.0
-
-
-class NotServed(OrderRefused):
-    """The bot is private, and the person has no access."""
-
-    sentence = "This bot is private: ask its owner to let you in."
-
-
-class ShutOut(OrderRefused):
-    """An admin has banned the person."""
-
-    sentence = "You cannot order videos here any more: the owner of this bot has banned you."
-
-
-class OrdersPaused(OrderRefused):
-    """An admin has paused new orders."""
-
-    sentence = "The owner has paused new videos. Please try again later."
 
 
 class NoOpenPlace(TooManyOpenOrders):
@@ -98,7 +79,6 @@ class Ordering:
     Args:
         intake: fetches files.
         status_cards: shows the orders.
-        catalogue: the movements.
         show_all_per_day: how often a person may see all movements within 24 hours.
     """
 
@@ -107,13 +87,11 @@ class Ordering:
         services: Services,
         intake: Intake,
         status_cards: StatusCards,
-        catalogue: Movements,
         show_all_per_day: int,
     ) -> None:
         self._services = services
         self._intake = intake
         self._status_cards = status_cards
-        self._catalogue = catalogue
         self._counts = OrderCounts(services, show_all_per_day)
         self._estimates = Estimates(services.queues.client)
 
@@ -137,7 +115,7 @@ class Ordering:
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
         await check_group(self._services, draft.chat_id, draft.person_id)
-        role = await self.check_access(draft.person_id if by is None else by)
+        role = await check_person(self._services, draft.person_id if by is None else by)
         files = _files_of(draft, earlier)
         if not files or not await self.are_stored(files):
             await self._fetch(draft)
@@ -160,7 +138,8 @@ class Ordering:
         if (known := await self._ended_card(draft)) is not None:
             return PlacedOrder(known)
         await check_group(self._services, draft.chat_id, draft.person_id)
-        order = await self._order(draft, earlier, await self.check_access(draft.person_id))
+        role = await check_person(self._services, draft.person_id)
+        order = await self._order(draft, earlier, role)
         await self._services.blocked_photos.check(order.wish.photo.file)
         return await self._submit(draft, order, (await self._limits(order)).with_one_more())
 
@@ -199,22 +178,6 @@ class Ordering:
             for card in await self._services.order_cards.all_open()
             if card.person_id == person_id
         ]
-
-    async def check_access(self, person_id: int) -> Role:
-        """Return the person's role.
-
-        Raises:
-            NotServed, ShutOut: the person may not use the bot.
-            OrdersPaused: an admin has paused orders.
-        """
-        role = await self._services.people.role(person_id)
-        if role is Role.BANNED:
-            raise ShutOut
-        if role is Role.STRANGER:
-            raise NotServed
-        if role is not Role.ADMIN and await self._services.people.is_paused():
-            raise OrdersPaused
-        return role
 
     async def check_voice(self, movement: Movement) -> None:
         """Check that all live workers can make photos speak, if that is wanted.
@@ -335,7 +298,7 @@ class Ordering:
         card = await services.order_cards.open(
             OrderCard(
                 order=order,
-                title=order_title(order.wish, self._catalogue, services.texts),
+                title=order_title(order.wish, services.movements, services.texts),
                 thread_id=draft.thread_id,
                 reply_to=draft.message_id,
                 moved_to=draft.chat_id if draft.order_chat_id else None,
@@ -390,7 +353,7 @@ class Ordering:
         """The movements that a draft asks for."""
         movement = draft.movement
         names = (movement.template, *movement.templates) if movement else ()
-        return [self._catalogue.get(name) for name in names if name]
+        return [self._services.movements.get(name) for name in names if name]
 
 
 def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str, ...]:
@@ -403,7 +366,7 @@ def _files_of(draft: Draft, earlier: OrderCard | None) -> tuple[str, ...]:
         raise DraftUnready
     made_of = earlier.order.wish if earlier is not None else draft.findings
     movement = draft.movement
-    # What an earlier version stored about a clip is too little: it is looked at again.
+    # Earlier versions stored too little about a clip: it is looked at again.
     if made_of is None or not movement.is_complete:
         return ()
     return (made_of.photo.file, *movement.files)

@@ -1,9 +1,27 @@
-"""Who may order in a group, and use the buttons of a draft and of its results."""
+"""Who may order, and who may use the buttons of a draft and of its results."""
 
 from bot.drafts.draft import Draft
 from bot.people import Role
 from bot.services import Services
 from jobs.service_errors import OrderRefused
+
+
+class NotServed(OrderRefused):
+    """The bot is private, and the person has no access."""
+
+    sentence = "This bot is private: ask its owner to let you in."
+
+
+class ShutOut(OrderRefused):
+    """An admin has banned the person."""
+
+    sentence = "You cannot order videos here any more: the owner of this bot has banned you."
+
+
+class OrdersPaused(OrderRefused):
+    """An admin has paused new orders."""
+
+    sentence = "The owner has paused new videos. Please try again later."
 
 
 class GroupIsOff(OrderRefused):
@@ -16,6 +34,24 @@ class OnlyGroupAdmins(OrderRefused):
     """The group's admins take no orders of others."""
 
     sentence = "In this group, only its admins may ask me for videos."
+
+
+async def check_person(services: Services, person_id: int) -> Role:
+    """Check that a person may order, and return their role.
+
+    Raises:
+        NotServed, ShutOut: the person may not use the bot.
+        OrdersPaused: an admin has paused orders.
+        QueueUnavailable: Redis does not answer.
+    """
+    role = await services.people.role(person_id)
+    if role is Role.BANNED:
+        raise ShutOut
+    if role is Role.STRANGER:
+        raise NotServed
+    if role is not Role.ADMIN and await services.people.is_paused():
+        raise OrdersPaused
+    return role
 
 
 async def check_group(services: Services, chat_id: int, person_id: int) -> None:

@@ -24,10 +24,8 @@ class ResultGone(UserError):
     )
 
 
-async def fetch_result(
-    services: Services, card: OrderCard, folder: Path
-) -> tuple[Result, OutgoingVideo]:
-    """Fetch the result of an order into a folder.
+async def fetch_result(services: Services, card: OrderCard, folder: Path) -> OutgoingVideo:
+    """Fetch the result of an order into a folder, and return it as a video to send.
 
     Raises:
         ResultGone: it is not stored any more.
@@ -36,13 +34,47 @@ async def fetch_result(
     status = await services.queues.status(card.ref)
     if status is None or status.state is not OrderState.DONE or status.result is None:
         raise ResultGone
-    result, path = status.video(), folder / "video.mp4"
     try:
-        await services.store.fetch(result.key, path)
+        return await fetch_video(services.store, card, status.video(), folder)
     except FileGone as error:
         raise ResultGone from error
-    thumbnail = await fetch_thumbnail(services.store, result.thumbnail_key, folder)
-    return result, video_of(card, result, path, thumbnail)
+
+
+async def fetch_video(
+    store: FileStore, card: OrderCard, result: Result, folder: Path
+) -> OutgoingVideo:
+    """Fetch a result into a folder, and return it as a video to send. Errors: see `fetch_files`."""
+    path, thumbnail = await fetch_files(store, result.key, result.thumbnail_key, folder)
+    return OutgoingVideo(
+        media=path,
+        width=result.width,
+        height=result.height,
+        duration_s=result.duration_s,
+        has_sound=result.has_sound,
+        file_name=f"{file_stem(card.order.wish)}.mp4",
+        thumbnail=thumbnail,
+        origin=Origin(result.engine, result.label, result.digital_source_type),
+    )
+
+
+async def fetch_files(
+    store: FileStore, key: str, thumbnail_key: str | None, folder: Path
+) -> tuple[Path, Path | None]:
+    """Fetch a video and its thumbnail into a folder; the thumbnail may be missing.
+
+    Raises:
+        FileGone: the video is not stored any more.
+        StoreUnavailable: the store does not answer.
+    """
+    path, thumbnail = folder / "video.mp4", folder / "thumbnail.jpg"
+    await store.fetch(key, path)
+    if thumbnail_key is None:
+        return path, None
+    try:
+        await store.fetch(thumbnail_key, thumbnail)
+    except FileGone:
+        return path, None
+    return path, thumbnail
 
 
 async def delete_result(services: Services, person_id: int, order_id: str) -> None:
@@ -71,37 +103,6 @@ async def delete_result_and_draft(services: Services, draft: Draft, number: int)
     return True
 
 
-async def fetch_thumbnail(store: FileStore, key: str | None, folder: Path) -> Path | None:
-    """Fetch a result's thumbnail into a folder. Return None if there is none.
-
-    Raises:
-        StoreUnavailable: the store does not answer.
-    """
-    if key is None:
-        return None
-    try:
-        await store.fetch(key, folder / "thumbnail.jpg")
-    except FileGone:
-        return None
-    return folder / "thumbnail.jpg"
-
-
 def file_stem(wish: Wish) -> str:
     """Return the name under which a result is saved, without suffix."""
     return f"animato-{wish.movement.template or ('voice' if wish.voice else 'video')}"
-
-
-def video_of(
-    card: OrderCard, result: Result, path: Path, thumbnail: Path | None = None
-) -> OutgoingVideo:
-    """Return a result as a video to send."""
-    return OutgoingVideo(
-        media=path,
-        width=result.width,
-        height=result.height,
-        duration_s=result.duration_s,
-        has_sound=result.has_sound,
-        file_name=f"{file_stem(card.order.wish)}.mp4",
-        thumbnail=thumbnail,
-        origin=Origin(result.engine, result.label, result.digital_source_type),
-    )

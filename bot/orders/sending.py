@@ -3,7 +3,7 @@
     DeliverySender.begin -> what to do now (`jobs/queues/delivery_records.py`)
     DeliverySender.send  -> record, send, record the receipt
                             | busy or unknown: Later        | refused for good: Refused
-                            | not signed where signatures are required: the one or the other
+                            | not signed, though signatures are required: Later or Refused
 
 If a chat refuses videos, a file is sent; if a topic is closed, the video goes to the chat itself.
 """
@@ -15,12 +15,7 @@ from typing import TypeGuard
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from bot.gateway.card_sender import was_never_sent
-from bot.gateway.messenger import (
-    ChatBusy,
-    ChatTarget,
-    MessageContent,
-    Messenger,
-)
+from bot.gateway.messenger import ChatBusy, ChatTarget, MessageContent, Messenger
 from bot.gateway.outgoing import OutgoingVideo, SentVideo
 from bot.gateway.rate_limiter import seconds
 from bot.provenance.signing import NotSigned, Unsignable
@@ -40,7 +35,7 @@ from jobs.queues.delivery_records import (
 log = logging.getLogger(__name__)
 
 _LEAST_PAUSE_S = 1.0  # other messages may be ahead of it
-_UNSIGNED_PAUSE_S = 60.0  # the owner has to mend it
+_UNSIGNED_PAUSE_S = 60.0  # the owner has to fix it
 # Telegram's error texts.
 _TOO_LARGE = "entity too large"
 _NO_TOPIC = ("topic", "thread")

@@ -36,7 +36,7 @@ class Variation:
     Attributes:
         argument: of the button.
         label: of the button.
-        is_chosen: whether it is as it is now.
+        is_chosen: whether this is the current choice.
     """
 
     argument: str
@@ -89,9 +89,11 @@ def variations(
         yield strength_steps(draft.choices, _)
     if offer.takes_parts:
         yield _views(draft, _)
-    clip = draft.findings.clip if draft.findings and movement is None else None
-    clip = movement.clip if movement is not None else clip
-    if clip is None or (movement is not None and movement.template is not None):
+    if movement is None:
+        clip = draft.findings.clip if draft.findings else None
+    else:
+        clip = movement.clip if movement.template is None else None
+    if clip is None:
         return  # no clip of the person's
     if clip.has_sound:
         yield _sound(draft.choices, _)

@@ -30,8 +30,8 @@ _TOLD_AGAIN_S = {"text": 60, "file": 5}
 _MOST_LISTED = 100
 # Commands that work in a group without the bot's name; others may be meant for another bot.
 _BARE_COMMANDS = ("animate", "help", "start", "cancel", "settings")
-# Everybody may cancel and delete what is theirs, which may be behind "More", know what is stored,
-# and refuse the owner's messages. Their handlers check who taps.
+# Everybody may cancel and delete their own orders ("Delete" is behind "More"), delete what is
+# stored about them, and switch off the owner's messages. The handlers check who taps.
 _ALWAYS = (
     ButtonAction.CANCEL,
     ButtonAction.DROP,
@@ -192,10 +192,6 @@ class Admissions:
             await self._services.people.change(person, is_banned=False)
         _ = self._services.texts
         return _("No longer banned: {persons}", persons=_numbers(persons))
-
-    async def list_people(self) -> str:
-        """List who has access and who is banned."""
-        return people_text(await self._services.people.allowed_or_banned(), self._services.texts)
 
     async def _has_told(self, person_id: int) -> bool:
         """Tell a person about the new access. Return whether that worked."""

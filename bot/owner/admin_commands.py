@@ -1,13 +1,14 @@
 """What admins write and tap. The guard has checked that they are admins."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from bot.callback_data import ButtonData
-from bot.gateway.messenger import CardMessage, ChatTarget, MessageContent
-from bot.gateway.updates import IncomingTap
+from bot.gateway.messenger import CardMessage, MessageContent
+from bot.gateway.updates import Command, IncomingMessage, IncomingTap
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.ordering import Ordering
-from bot.owner.access import Admissions
+from bot.owner.access import Admissions, people_text
 from bot.owner.buttons import OwnerAction, owner_action_of, owner_button
 from bot.owner.claim import CLAIM_LINK, Claims
 from bot.owner.jobs import Jobs
@@ -31,6 +32,10 @@ class AdminCommands:
         follow_up_orders: retries orders.
         commands_shown: makes Telegram show an admin's commands in a chat.
         private_commands: answers the other commands.
+
+    Attributes:
+        private_commands: as given.
+        in_private: what answers each command of private chats, by its name.
     """
 
     def __init__(
@@ -47,36 +52,41 @@ class AdminCommands:
         self._jobs = Jobs(services, ordering, follow_up_orders)
         self._admissions = Admissions(services, ordering)
         self._claims = Claims(services.queues.client, services.queues.url)
+        self.in_private: dict[str, Command] = {
+            "status": self._status,
+            "jobs": self._list_jobs,
+            "pause": partial(self._pause, is_paused=True),
+            "resume": partial(self._pause, is_paused=False),
+            **private_commands.commands,
+        }
 
-    async def claim(self, target: ChatTarget, person_id: int, text: str) -> None:
+    async def claim(self, incoming: IncomingMessage) -> None:
         """Make an admin of the first person who opens the link of the first start."""
         _, people = self._services.texts, self._services.people
-        secret = text.partition(CLAIM_LINK)[2].strip()
-        is_owner = await self._claims.redeem(secret, person_id)
+        secret = incoming.text.partition(CLAIM_LINK)[2].strip()
+        is_owner = await self._claims.redeem(secret, incoming.person_id)
         # The same update may be repeated after the link was used.
-        if is_owner or await people.role(person_id) is Role.ADMIN:
+        if is_owner or await people.role(incoming.person_id) is Role.ADMIN:
             said = _("You are an admin of this bot now. /status shows its state.")
-            await self._say(target, MessageContent(said))
-            await self._commands_shown(person_id)
+            await self._say(incoming, MessageContent(said))
+            await self._commands_shown(incoming.person_id)
         else:
-            await self._say(
-                target, MessageContent(_("This link was used already, or has expired."))
-            )
+            said = _("This link was used already, or has expired.")
+            await self._say(incoming, MessageContent(said))
 
-    async def status(self, target: ChatTarget) -> None:
-        """Show the state of the service."""
-        await self._say(target, await self._status_content())
+    async def _status(self, incoming: IncomingMessage) -> None:
+        await self._say(incoming, await self._status_content())
 
-    async def jobs(self, target: ChatTarget) -> None:
-        """List the orders."""
-        await self._say(target, await self._jobs.list_page(0))
+    async def _list_jobs(self, incoming: IncomingMessage) -> None:
+        await self._say(incoming, await self._jobs.list_page(0))
 
-    async def pause(self, target: ChatTarget, *, is_paused: bool) -> None:
-        """Pause or resume new orders."""
+    async def _pause(self, incoming: IncomingMessage, *, is_paused: bool) -> None:
         await self._services.people.pause(is_paused=is_paused)
-        await self._say(target, MessageContent(self._pause_text(is_paused=is_paused)))
+        await self._say(incoming, MessageContent(self._pause_text(is_paused=is_paused)))
 
-    async def change_access(self, command: str, target: ChatTarget, persons: list[int]) -> None:
+    async def change_access(
+        self, command: str, incoming: IncomingMessage, persons: list[int]
+    ) -> None:
         """Allow, ban or unban people; without any, list who is allowed and who is banned."""
         admissions = self._admissions
         changes = {"allow": admissions.allow, "ban": admissions.ban, "unban": admissions.unban}
@@ -84,7 +94,7 @@ class AdminCommands:
             content = MessageContent(await changes[command](persons))
         else:
             content = await self._access_content()
-        await self._say(target, content)
+        await self._say(incoming, content)
 
     async def tap(self, tap: IncomingTap) -> None:
         """Do what a button says, and show the result in its message."""
@@ -141,7 +151,8 @@ class AdminCommands:
             )
             for digest in digests[:_MOST_PHOTOS]
         ]
-        return MessageContent(await self._admissions.list_people(), tuple(rows))
+        people = await self._services.people.allowed_or_banned()
+        return MessageContent(people_text(people, _), tuple(rows))
 
     async def _status_content(self) -> MessageContent:
         return status_content(await overview_of(self._services), self._services.texts)
@@ -152,5 +163,5 @@ class AdminCommands:
             return _("Paused: no new orders. Those in the queue are still made. /resume")
         return _("New orders are accepted again.")
 
-    async def _say(self, target: ChatTarget, content: MessageContent) -> None:
-        await self._services.messenger.send(target, content)
+    async def _say(self, incoming: IncomingMessage, content: MessageContent) -> None:
+        await self._services.messenger.send(incoming.target, content)

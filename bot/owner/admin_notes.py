@@ -19,7 +19,7 @@ _EVERY_S = 60.0
 
 
 class AdminNotes:
-    """Tells the admins that something went wrong, rarely: the rest is in /status."""
+    """Tells the admins that something went wrong; `/status` shows the rest."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -46,7 +46,7 @@ class Host(BotRecord):
     """The workers of a machine.
 
     Attributes:
-        count: how many there should be: the most at the same time.
+        count: how many are expected: the most that were online at the same time.
         missing_s: since when there have been fewer, unix time; None: all are there.
         is_told: whether the admins know that.
     """
@@ -56,7 +56,7 @@ class Host(BotRecord):
     is_told: bool = False
 
     def updated(self, here: int, now_s: float) -> Self:
-        """Return what is known after a check that found so many workers."""
+        """Return the record after a check that found `here` workers."""
         is_given_up = self.missing_s is not None and now_s - self.missing_s > _DAY_S
         if here >= self.count or is_given_up:
             return type(self)(count=here)
@@ -88,9 +88,7 @@ class Alerts:
         self._services = services
         self._notes = notes
         self._workers = WorkerRegistry(services.queues.client)
-        self._records = RecordStore(
-            services.queues.client, services.queues.url, Watched.read, Watched
-        )
+        self._records = RecordStore(services.queues.client, services.queues.url, Watched.read)
 
     async def check(self) -> None:
         """Check everything once. Raises QueueUnavailable if Redis does not answer."""
@@ -116,7 +114,7 @@ class Alerts:
             known = {name: host for name, host in hosts.items() if host.count}
             return watched.model_copy(update={"hosts": known})
 
-        after = await self._records.change(ALERTS_KEY, changed) or Watched()
+        after = await self._records.change_or_create(ALERTS_KEY, Watched(), changed)
         for name, host in after.hosts.items():
             was_told = before.hosts.get(name, Host()).is_told
             if host.is_lost(now_s) and not was_told:
@@ -211,8 +209,8 @@ class Alerts:
             since_s = (watched.paused_s or now_s) if is_paused else None
             return watched.model_copy(update={"paused_s": since_s})
 
-        watched = await self._records.change(ALERTS_KEY, changed)
-        if watched is None or watched.paused_s is None:
+        watched = await self._records.change_or_create(ALERTS_KEY, Watched(), changed)
+        if watched.paused_s is None:
             return
         paused_s = now_s - watched.paused_s
         if paused_s >= _LONG_PAUSE_S:
@@ -257,6 +255,6 @@ class Alerts:
 
 
 def _with_told(watched: Watched, name: str) -> Watched:
-    """Return what is known after the admins were told that a machine's workers are lost."""
+    """Return the record after the admins were told that a machine's workers are lost."""
     told = watched.hosts.get(name, Host()).model_copy(update={"is_told": True})
     return watched.model_copy(update={"hosts": {**watched.hosts, name: told}})

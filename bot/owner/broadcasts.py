@@ -48,11 +48,11 @@ class Broadcast(BotRecord):
     """The last broadcast.
 
     Attributes:
-        name: tells it from others.
+        name: its id, in its buttons.
         text: what is sent.
         state: what happens to it.
         admin: who asked for it.
-        message: the message that shows how far it is.
+        message: the message that shows its progress.
         total: how many people get it.
         delivered: how many have got it.
         blocked: how many have blocked the bot.
@@ -91,7 +91,7 @@ class Broadcasts:
         self._pause_s = pause_s
         self._redis = services.queues.client
         self._url = services.queues.url
-        self._records = RecordStore(self._redis, self._url, Broadcast.read, Broadcast, _KEPT_S)
+        self._records = RecordStore(self._redis, self._url, Broadcast.read, _KEPT_S)
 
     async def ask(self, admin: int, target: ChatTarget, text: str) -> None:
         """Show a preview, and ask whether to send it."""
@@ -113,7 +113,7 @@ class Broadcasts:
         content = MessageContent(question, ((send, cancel),))
         sent = await messenger.send(ChatTarget(target.chat_id), content)
         new = Broadcast(name=name, text=text, state=State.ASKED, admin=admin, message=sent)
-        await self._records.change(BROADCAST_KEY, lambda _known: new)
+        await self._records.change_or_create(BROADCAST_KEY, new, lambda _known: new)
 
     async def send(self, name: str) -> MessageContent:
         """Begin to send; return what the question's message shows then."""
@@ -140,7 +140,7 @@ class Broadcasts:
         return self._progress(known, name)
 
     async def work(self) -> None:
-        """Send what is to be sent; called again and again. The next call continues."""
+        """Send until everybody had their turn. If it fails, the next call continues."""
         while (known := await self._read()).state is State.SENDING:
             with queue_errors(self._url):
                 person = await self._redis.lpop(BROADCAST_PEOPLE_KEY)
@@ -155,7 +155,7 @@ class Broadcasts:
             await asyncio.sleep(self._pause_s)
 
     async def _send_to(self, person_id: int, text: str) -> str:
-        """Send it to one person; return the counter of what came of it."""
+        """Send it to one person; return the name of the counter to increase."""
         if not (await self._services.people.person(person_id)).is_reachable:
             return "skipped"  # changed since the list was made
         with speaking(await self._services.languages.of(person_id, person_id)):
@@ -231,7 +231,7 @@ class Broadcasts:
         return await self._records.change(BROADCAST_KEY, changed) or Broadcast()
 
     async def _count(self, name: str, field: str) -> Broadcast:
-        """Count what came of a message, even if the broadcast was stopped meanwhile."""
+        """Increase a counter, even if the broadcast was stopped meanwhile."""
 
         def counted(known: Broadcast) -> Broadcast:
             count = {field: getattr(known, field) + 1}

@@ -22,12 +22,12 @@ class OwnerAction(StrEnum):
     STOP_BROADCAST = "stop"  # that message
     TEMPLATES = "list"  # the owner's movements
     PUBLISH = "publish"  # that movement, under its preview
-    DISCARD = "discard"  # likewise
+    DISCARD = "discard"  # that movement, under its preview
     SHOW = "show"  # that movement, in the list
-    HIDE = "hide"  # likewise
-    ASK_TO_REMOVE = "ask"  # likewise
+    HIDE = "hide"  # that movement, in the list
+    ASK_TO_REMOVE = "ask"  # that movement, in the list
     REMOVE = "remove"  # that movement
-    UNBLOCK = "unblock"  # the photo whose hash begins so
+    UNBLOCK = "unblock"  # the photo whose hash begins with that
 
 
 def owner_button(text: str, action: OwnerAction, about: str = "") -> Button:

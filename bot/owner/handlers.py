@@ -1,9 +1,7 @@
 """Registers the guard, and the handlers of what admins write and tap."""
 
 import re
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 from telegram import Message, MessageOriginUser, Update
 from telegram.constants import ChatMemberStatus
@@ -18,14 +16,13 @@ from telegram.ext import (
 )
 
 from bot.callback_data import VERSION, ButtonAction
-from bot.gateway.application import AnyApplication, Context, Turn, on_message
+from bot.gateway.application import AnyApplication, Context, Turn, on_command, on_message
 from bot.gateway.messenger import ChatTarget
 from bot.gateway.updates import incoming_message, incoming_tap, media_of, quoted_media_of
 from bot.owner.access import CommandAttempt, Guard
 from bot.owner.admin_commands import AdminCommands
 from bot.owner.claim import CLAIM_LINK
 from bot.owner.own_templates import OwnTemplates
-from bot.owner.private_commands import Command
 from bot.services import Services
 
 
@@ -41,22 +38,11 @@ def add_guard(application: AnyApplication, guard: Guard) -> None:
 
 
 def add_owner_handlers(application: AnyApplication, commands: AdminCommands) -> None:
-    """Register the admins' handlers; to be called before `add_conversation_handlers`."""
+    """Register the admins' handlers; call this before `add_conversation_handlers`."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
-    anywhere = filters.UpdateType.MESSAGE
 
-    def on_command(name: str, do: Callable[[Message], Awaitable[object]], where: Any) -> None:
-        application.add_handler(CommandHandler(name, on_message(do), filters=where))
-
-    def on_access(name: str) -> None:
-        async def change(message: Message) -> None:
-            await commands.change_access(name, _target(message), persons_of(message))
-
-        on_command(name, change, anywhere)
-
-    async def claim(message: Message) -> None:
-        claimant = incoming_message(message)
-        await commands.claim(claimant.target, claimant.person_id, claimant.text)
+    async def change_access(name: str, message: Message) -> None:
+        await commands.change_access(name, incoming_message(message), persons_of(message))
 
     async def tap(update: Update, _context: Context) -> None:
         found = incoming_tap(update.callback_query) if update.callback_query else None
@@ -64,17 +50,13 @@ def add_owner_handlers(application: AnyApplication, commands: AdminCommands) -> 
             await commands.tap(found)
 
     of_claim = filters.Regex(rf"^/start {CLAIM_LINK}")
-    application.add_handler(MessageHandler(private & of_claim, on_message(claim)))
-    on_command("status", lambda message: commands.status(_target(message)), private)
-    on_command("jobs", lambda message: commands.jobs(_target(message)), private)
-    on_command("pause", lambda message: commands.pause(_target(message), is_paused=True), private)
-    on_command("resume", lambda message: commands.pause(_target(message), is_paused=False), private)
-
+    application.add_handler(MessageHandler(private & of_claim, on_command(commands.claim)))
     _add_template_handlers(application, commands.private_commands.own_templates)
-    for name, do in commands.private_commands.commands.items():
-        on_command(name, partial(_answer, do), private)
+    for name, do in commands.in_private.items():
+        application.add_handler(CommandHandler(name, on_command(do), filters=private))
     for name in ("allow", "ban", "unban"):
-        on_access(name)
+        change = on_message(partial(change_access, name))
+        application.add_handler(CommandHandler(name, change, filters=filters.UpdateType.MESSAGE))
     pattern = rf"^{VERSION}\|{ButtonAction.OWNER}\|"
     application.add_handler(CallbackQueryHandler(tap, pattern=pattern))
 
@@ -102,12 +84,8 @@ def _add_template_handlers(application: AnyApplication, own_templates: OwnTempla
     application.add_handler(MessageHandler(asked, take_asked), group=Turn.ASKED_CLIPS)
 
 
-async def _answer(do: Command, message: Message) -> None:
-    await do(incoming_message(message))
-
-
 def add_news_handlers(application: AnyApplication, services: Services) -> None:
-    """Register what people do about the owner's messages: switch them off, or block the bot."""
+    """Register the handlers for people who switch off the owner's messages, or block the bot."""
 
     async def switch(update: Update, _context: Context) -> None:
         query = update.callback_query
@@ -129,7 +107,7 @@ def add_news_handlers(application: AnyApplication, services: Services) -> None:
 
     pattern = rf"^{VERSION}\|{ButtonAction.NEWS}\|"
     application.add_handler(CallbackQueryHandler(switch, pattern=pattern))
-    # In a group of its own: other handlers see such changes too.
+    # A handler group of its own, so that other handlers see these updates too.
     blocks = ChatMemberHandler(note_block, ChatMemberHandler.MY_CHAT_MEMBER)
     application.add_handler(blocks, group=Turn.AFTERWARDS)
 
@@ -169,7 +147,3 @@ def persons_of(message: Message) -> list[int]:
     if reply.from_user is not None and reply.from_user.is_bot and reply.sender_chat is None:
         return []
     return [incoming_message(reply).person_id]
-
-
-def _target(message: Message) -> ChatTarget:
-    return incoming_message(message).target

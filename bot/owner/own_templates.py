@@ -14,7 +14,7 @@ from telegram.error import TelegramError
 from bot.error_text import error_text
 from bot.gateway.messenger import Button, CardMessage, Keyboard, MessageContent
 from bot.gateway.updates import IncomingMessage, LeadMedia, Media, MediaFile
-from bot.movements import OfferedMovements, OwnTemplate, TemplateState
+from bot.movements import OwnTemplate, TemplateState
 from bot.orders.card_text import title_of
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import request_media
@@ -45,13 +45,11 @@ class OwnTemplates:
     """Adds, shows, renames, hides and removes movements of the owner's.
 
     Args:
-        movements: all movements.
         file_bytes: larger clips are refused.
     """
 
-    def __init__(self, services: Services, movements: OfferedMovements, file_bytes: int) -> None:
+    def __init__(self, services: Services, file_bytes: int) -> None:
         self._services = services
-        self._movements = movements
         self._file_bytes = file_bytes
 
     # --- adding -----------------------------------------------------------------------------------
@@ -95,7 +93,7 @@ class OwnTemplates:
             error = outcome.error or OrderFailed(order=outcome.job.job_id)
             await services.messenger.edit(chat, card, MessageContent(error_text(error, _)))
             return
-        known = await self._movements.own_named(name)
+        known = await self._services.movements.own_named(name)
         if known is None:
             known = await self._store(name, outcome.result)
         preview = await services.store.get(template_key(known.template.digest, "preview.mp4"))
@@ -113,8 +111,8 @@ class OwnTemplates:
         )
 
     async def _taken_problem(self, name: str) -> str | None:
-        names = {template.name for template in self._movements.catalogue}
-        if name not in names and await self._movements.own_named(name) is None:
+        names = {template.name for template in self._services.movements.catalogue}
+        if name not in names and await self._services.movements.own_named(name) is None:
             return None
         _ = self._services.texts
         return _(
@@ -169,7 +167,7 @@ class OwnTemplates:
             clip=clip.model_copy(update={"file": template_key(digest, "clip.mp4")}),
         )
         own = OwnTemplate(template=template, added_s=services.clock())
-        await self._movements.put(own)
+        await self._services.movements.put(own)
         return own
 
     # --- changing ---------------------------------------------------------------------------------
@@ -184,7 +182,7 @@ class OwnTemplates:
 
     async def list_content(self) -> MessageContent:
         """The owner's movements with their buttons."""
-        _, own = self._services.texts, await self._movements.own()
+        _, own = self._services.texts, await self._services.movements.own()
         if not own:
             return MessageContent(
                 _("You have no movements of your own yet. /add_template NAME adds one.")
@@ -196,22 +194,22 @@ class OwnTemplates:
 
     async def set_state(self, name: str, state: TemplateState) -> str:
         """Publish or hide a movement; return the answer."""
-        _, own = self._services.texts, await self._movements.own_named(name)
+        _, own = self._services.texts, await self._services.movements.own_named(name)
         if own is None:
             return _("There is no such movement any more.")
-        await self._movements.put(own.model_copy(update={"state": state}))
+        await self._services.movements.put(own.model_copy(update={"state": state}))
         if state is TemplateState.PUBLISHED:
             return _("{title} is published.", title=title_of(own.template))
         return _("{title} is hidden.", title=title_of(own.template))
 
     async def remove(self, name: str) -> str:
         """Remove a movement and its files; return the answer."""
-        _, own = self._services.texts, await self._movements.own_named(name)
+        _, own = self._services.texts, await self._services.movements.own_named(name)
         if own is None:
             return _("There is no such movement any more.")
-        await self._movements.remove(name)
+        await self._services.movements.remove(name)
         digest = own.template.digest
-        if not any(one.template.digest == digest for one in await self._movements.own()):
+        if not any(one.template.digest == digest for one in await self._services.movements.own()):
             await self._services.store.delete(template_key(digest, file) for file in _FILES)
         return _("{title} is removed.", title=title_of(own.template))
 
@@ -224,7 +222,7 @@ class OwnTemplates:
         return MessageContent(text, ((sure, back),))
 
     async def _rename(self, words: list[str]) -> str:
-        _, own = self._services.texts, await self._movements.own_named(words[0])
+        _, own = self._services.texts, await self._services.movements.own_named(words[0])
         if own is None:
             return _("You have no movement {name}. /templates_admin lists them.", name=words[0])
         emoji, title = (words[1], words[2].strip()) if len(words) == 3 else ("", "")
@@ -238,7 +236,7 @@ class OwnTemplates:
             )
         changes = {"emoji": emoji, "title": {"en": title}}
         template = own.template.model_copy(update=changes)
-        await self._movements.put(own.model_copy(update={"template": template}))
+        await self._services.movements.put(own.model_copy(update={"template": template}))
         return _("{name} is now {title}.", name=words[0], title=title_of(template))
 
     async def _say(self, incoming: IncomingMessage, text: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from bot.gateway.messenger import CardMessage, MessageContent
-from bot.gateway.updates import IncomingMessage
+from bot.gateway.updates import Command, IncomingMessage
 from bot.movements import TemplateState
 from bot.orders.media_delivery import MediaOutcome
 from bot.orders.media_requests import request_media
@@ -18,7 +18,6 @@ from jobs.errors import UserError
 from jobs.media_jobs import MediaJob
 from jobs.media_tasks import DrawChart
 
-Command = Callable[[IncomingMessage], Awaitable[None]]
 Action = Callable[[str], Awaitable[tuple[str, MessageContent]]]
 
 _WEEK_DAYS = 7
@@ -88,7 +87,7 @@ class PrivateAdminCommands:
             reference=str(sent),
             task=DrawChart(days=tuple(days)),
         )
-        with suppress(UserError):  # nobody can draw it: the text has to do
+        with suppress(UserError):  # no worker can draw it: the text is shown without it
             await request_media(services, job)
 
     async def receive_chart(self, outcome: MediaOutcome) -> None:

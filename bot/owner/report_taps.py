@@ -35,7 +35,7 @@ from bot.people import Role
 from bot.provenance.signing import NotSigned, Unsignable
 from bot.services import Services
 from bot.texts import msgid, speaking
-from jobs.service_errors import PhotoBlocked, RecordError
+from jobs.service_errors import PhotoBlocked
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ _LEAST_PAUSE_S = 1.0
 
 
 class ReportTaps:
-    """Handles these buttons."""
+    """Handles taps on the buttons of reports."""
 
     def __init__(self, services: Services, ordering: Ordering) -> None:
         self._services = services
@@ -68,8 +68,8 @@ class ReportTaps:
         name, about = argument_of(button)
         if name in set(ReportAction):
             return await self._act(tap, ReportAction(name), about)
-        draft = await self._draft_of(button, tap)
-        if draft is None:
+        draft = await self._services.drafts.find(button.draft_id)
+        if draft is None or draft.chat_id != tap.chat_id:
             return self._alert(_GONE)
         if not name:
             return await self._ask(tap, draft, button.number)
@@ -78,13 +78,6 @@ class ReportTaps:
         return await self._answer(tap, draft, button.number, name)
 
     # --- in the group -----------------------------------------------------------------------------
-
-    async def _draft_of(self, button: ButtonData, tap: IncomingTap) -> Draft | None:
-        try:
-            draft = await self._services.drafts.read(button.draft_id)
-        except RecordError:
-            return None
-        return draft if draft is not None and draft.chat_id == tap.chat_id else None
 
     async def _ask(self, tap: IncomingTap, draft: Draft, number: int) -> TapAnswer:
         order_id, person_id = draft.order_id_of(number), tap.person_id
@@ -161,7 +154,7 @@ class ReportTaps:
         if card is not None:
             with TemporaryDirectory(prefix="animato-") as folder:
                 try:
-                    _, video = await fetch_result(self._services, card, Path(folder))
+                    video = await fetch_result(self._services, card, Path(folder))
                 except ResultGone:
                     pass
                 else:

@@ -1,12 +1,10 @@
 """Reports of results in groups: what is stored of them, and what their messages say."""
 
-import hashlib
-from base64 import b32encode
 from enum import StrEnum
 
 from redis.asyncio import Redis
 
-from bot.callback_data import ButtonAction, ButtonData
+from bot.callback_data import ButtonAction, ButtonData, short_id
 from bot.gateway.messenger import Button, MessageContent
 from bot.history.store import KEPT_S
 from bot.record_store import BotRecord, RecordStore
@@ -14,8 +12,6 @@ from bot.texts import Texts, msgid
 from jobs.connection import queue_errors
 from jobs.queues.keys import asked_report_key, report_key, reported_key
 
-# As long as the result is in its person's history. /privacy says so.
-_KEPT_S = KEPT_S
 _QUESTION_KEPT_S = 3600
 _SEPARATOR = ":"
 SHOWN_CHARACTERS = 8
@@ -99,7 +95,10 @@ class Report(BotRecord):
 
 
 class ReportStore:
-    """Reports in Redis. Its methods raise QueueUnavailable if Redis does not answer."""
+    """Reports in Redis, kept as long as results are in the history (/privacy says so).
+
+    Its methods raise QueueUnavailable if Redis does not answer.
+    """
 
     def __init__(self, redis: Redis, url: str) -> None:
         self._redis = redis
@@ -133,14 +132,14 @@ class ReportStore:
         with queue_errors(self._url):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.sadd(reported_key(order_id), str(person_id))
-                pipe.expire(reported_key(order_id), _KEPT_S)
+                pipe.expire(reported_key(order_id), KEPT_S)
                 await pipe.execute()
 
     async def add(self, report: Report) -> Report:
         """Store a report; return the stored one if there is one already."""
         key = report_key(report.report_id)
         with queue_errors(self._url):
-            await self._redis.set(key, report.to_json(), nx=True, ex=_KEPT_S)
+            await self._redis.set(key, report.to_json(), nx=True, ex=KEPT_S)
         return await self.read(report.report_id) or report
 
     async def read(self, report_id: str) -> Report | None:
@@ -168,8 +167,7 @@ class ReportStore:
 
 def report_id_of(order_id: str, reporter_id: int) -> str:
     """Return a report's id."""
-    digest = hashlib.blake2s(f"{order_id}:{reporter_id}".encode()).digest()
-    return b32encode(digest)[:10].decode().lower()
+    return short_id(f"{order_id}:{reporter_id}")
 
 
 def question_content(draft_id: str, number: int, person_id: int, _: Texts) -> MessageContent:

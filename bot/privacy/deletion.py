@@ -85,7 +85,7 @@ class Deletion:
             await self._ordering.cancel_order(card)
         before = await self._data.find(person_id)
         await self._until_ended(before)
-        after = await self._data.find(person_id)  # with what has come meanwhile
+        after = await self._data.find(person_id)  # with what has arrived since
         data = replace(after, jobs=tuple(dict.fromkeys((*before.jobs, *after.jobs))))
         for chat_id, message_ids in (await self._data.messages(data)).items():
             await services.messenger.delete_all(chat_id, message_ids)

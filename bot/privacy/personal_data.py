@@ -1,13 +1,13 @@
 """Finds and deletes what Redis and the file store hold about a person.
 
 A person's drafts, order cards, history and jobs lead to everything else: files, results, messages.
-They are found by reading all of them, which takes a moment, but misses none.
+They are found by reading the records of everybody.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from bot.drafts.draft import Draft
@@ -98,7 +98,7 @@ class PersonalData:
 
     @property
     def names(self) -> frozenset[str]:
-        """The parts of ids of orders that are the person's: of drafts, and the private chat's."""
+        """The parts of order ids that belong to the person: of drafts, and of the private chat."""
         private = order_id(self.person_id, "", 0).partition("-")[0]
         return self.draft_ids | {private}
 
@@ -111,7 +111,7 @@ class PersonalData:
 
     @property
     def groups(self) -> frozenset[int]:
-        """The groups in which something of theirs is."""
+        """The groups where they have drafts, orders or jobs."""
         of_orders = [one.chat_id for one in self.cards] + [one.chat for one in self.history]
         chats = [*(one.chat_id for one in self.drafts), *of_orders]
         chats += [chat for chat, _ in self.questions] + [job.chat for job in self.jobs]
@@ -135,10 +135,10 @@ class PersonalData:
 
 
 class PersonalDataStore:
-    """Finds and deletes it.
+    """Finds and deletes personal data.
 
-    Its methods raise QueueUnavailable and StoreUnavailable; then some of it may be deleted, and
-    the same call continues.
+    Its methods raise QueueUnavailable and StoreUnavailable. Some of the data may be deleted then;
+    calling the method again continues.
     """
 
     def __init__(self, services: Services) -> None:
@@ -162,10 +162,7 @@ class PersonalDataStore:
             (await self._services.history.read(person_id)).entries,
             tuple(questions),
         )
-        jobs = await self._jobs.find(person_id, found.names)
-        return PersonalData(
-            person_id, found.drafts, found.cards, found.history, found.questions, tuple(jobs)
-        )
+        return replace(found, jobs=tuple(await self._jobs.find(person_id, found.names)))
 
     async def messages(self, data: PersonalData) -> dict[int, list[int]]:
         """Return the bot's messages that can be deleted, by chat.
@@ -192,7 +189,7 @@ class PersonalDataStore:
         return found
 
     async def delete(self, data: PersonalData) -> None:
-        """Delete the person's files, jobs and records; not what limits and bans need."""
+        """Delete the person's files, jobs and records, except what limits and bans need."""
         services = self._services
         media = [job.ref.job_id for job in data.jobs if job.ref.queue == MEDIA]
         folders = [*map(result_folder, data.order_ids), *map(media_folder, media)]
@@ -244,7 +241,7 @@ class PersonalDataStore:
                 await self._redis.delete(key)
 
     async def _delete_members(self, data: PersonalData, left: list[JobRef]) -> None:
-        """Delete what names the person's orders in keys about others, too."""
+        """Delete the person's orders from keys that are also about others."""
         redis, person_id = self._redis, data.person_id
         if data.order_ids:
             await redis.srem(OPEN_CARDS, *data.order_ids)

@@ -1,6 +1,6 @@
 """A person's jobs in all queues: finds them, and deletes them with what is stored about them.
 
-A job that a worker does not let go of stays. It is marked, so that nothing is delivered when it
+A job that a worker is still working on stays. It is marked, so that nothing is delivered when it
 ends (`bot/orders/forgotten.py`).
 """
 
@@ -38,8 +38,8 @@ class PersonalJob:
 
     Attributes:
         ref: where it is.
-        chat: where its outcome goes; 0 if it does not tell.
-        draft: the draft that it is for; empty if it does not tell.
+        chat: where its outcome goes; 0 if unknown.
+        draft: the draft that it is for; empty if unknown.
         of_job: the job that a delivery is about; empty for other jobs.
     """
 
@@ -50,7 +50,7 @@ class PersonalJob:
 
     @property
     def is_outcome(self) -> bool:
-        """Whether it delivers how a job ended; without it, the job would be delivered again."""
+        """Whether it delivers how a job ended; if it is missing, the outbox adds it again."""
         return self.ref.queue == DELIVER and self.ref.job_id.startswith("d-")
 
 
@@ -60,7 +60,7 @@ def names_any(names: Collection[str], text: str) -> bool:
 
 
 class PersonalJobs:
-    """Finds and deletes them. Its methods raise QueueUnavailable if Redis does not answer."""
+    """Finds and deletes jobs. Its methods raise QueueUnavailable if Redis does not answer."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -105,7 +105,7 @@ class PersonalJobs:
         return found
 
     async def delete(self, jobs: Collection[PersonalJob]) -> list[JobRef]:
-        """Delete jobs, with their logs and marks. Return those that a worker has."""
+        """Delete jobs, with their logs and marks. Return those that a worker is working on."""
         left = []
         with queue_errors(self._services.queues.url):
             for job in jobs:
@@ -142,7 +142,7 @@ class PersonalJobs:
         return (*DELIVERED_QUEUES, *await self._services.queues.known_engine_queues())
 
     async def _stored(self, queue: str) -> AsyncIterator[tuple[JobRef, dict[str, Any]]]:
-        """Yield the jobs of a queue, in any state, with what they say."""
+        """Yield the jobs of a queue, in any state, and their data."""
         prefix = prefix_of(queue)
         with queue_errors(self._services.queues.url):
             async for key in self._redis.scan_iter(f"{prefix}*", count=_BATCH, _type="HASH"):

@@ -176,7 +176,7 @@ async def bot_parts(
             messenger=sender,
             card_sender=card_sender_of(client, url, sender),
             store=store,
-            catalogue=OfferedMovements(CATALOGUE, client, url),
+            movements=OfferedMovements(CATALOGUE, client, url),
             retention=Retention(client, store, input_s=3600, result_s=3600),
             history=HistoryStore(client, url, clock),
             metrics=metrics,
@@ -184,11 +184,11 @@ async def bot_parts(
             clock=clock,
         )
         intake, status_cards = Intake(services), StatusCards(services, poll_s=0.05)
-        ordering = Ordering(services, intake, status_cards, CATALOGUE, show_all_per_day=1)
+        ordering = Ordering(services, intake, status_cards, show_all_per_day=1)
         follow_up_orders = FollowUpOrders(services, ordering, status_cards)
         shown, admins = ShownDrafts(), SeenNotes()
         look_delivery = LookDelivery(services, ordering, shown, admins)
-        history = HistoryHandlers.create(services, CATALOGUE, admins, invites=True)
+        history = HistoryHandlers.create(services, admins, invites=True)
         receivers: dict[str, MediaReceiver] = {**history.receivers}
         media_delivery = MediaDelivery(services, receivers, admins)
         others = deliverers(look_delivery, media_delivery, history.forms.deliver)

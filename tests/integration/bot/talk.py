@@ -50,7 +50,6 @@ from jobs.store.files import FileStore
 from jobs.tasks import end_tasks
 from sandbox.server import Sandbox
 from tests.integration.bot.parts import (
-    CATALOGUE,
     BotParts,
     Maker,
     bot_parts,
@@ -229,7 +228,7 @@ async def talking(
             )
         )
         services = parts.services
-        cards = DraftCards(services, CATALOGUE)
+        cards = DraftCards(services)
         look_delivery = LookDelivery(services, parts.ordering, cards.show, parts.admins)
         media_delivery = MediaDelivery(services, parts.receivers, parts.admins)
         others = deliverers(look_delivery, media_delivery, parts.history.forms.deliver)
@@ -237,7 +236,7 @@ async def talking(
         media_handler = MediaHandler(services, parts.intake, cards, TERMS)
         albums = Albums(services, AlbumStore(client, url), media_handler)
         application = build_application(settings_for(server), client, FAST_BACKOFF)
-        commands = Commands(services, parts.ordering, cards, CATALOGUE, TERMS)
+        commands = Commands(services, parts.ordering, cards, TERMS)
         settings = SettingsCommands(
             services,
             private=[language_of_person(services)],

@@ -18,7 +18,7 @@ from bot.gateway.updates import IncomingTap, MediaFile
 from jobs.queues.keys import DUE_ALBUMS
 from sandbox.server import Sandbox
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import CATALOGUE, local_store
+from tests.integration.bot.parts import local_store
 from tests.integration.bot.talk import Message, Talk, data_of, labels
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ALICE, BOB, Desk, Part
@@ -96,7 +96,7 @@ async def test_photo_that_comes_to_wait_while_its_person_agrees_goes_on_too(
     await newcomers.desk.say("/start")
     await newcomers.photo()
     terms = (await newcomers.shows("Before we begin"))["message_id"]
-    cards = DraftCards(services, CATALOGUE)
+    cards = DraftCards(services)
     tap = IncomingTap(ALICE, ALICE, terms, None, "", "")
     await MediaHandler(services, BusyIntake(services), cards, talks.TERMS).accept_terms(tap)
     conversation = await services.drafts.conversation(tap)

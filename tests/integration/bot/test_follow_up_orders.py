@@ -10,7 +10,8 @@ from bot.groups.chats import move_chat
 from bot.groups.group_settings import GroupSettingsStore
 from bot.orders.follow_up_orders import FollowUpOrders, OrderForgotten
 from bot.orders.order_cards import OrderCards
-from bot.orders.ordering import Ordering, OrdersPaused
+from bot.orders.ordering import Ordering
+from bot.orders.permissions import OrdersPaused
 from bot.orders.result_files import delete_result_and_draft
 from jobs.errors import MediaDamaged
 from jobs.queues.assignment import Assignment
@@ -21,7 +22,6 @@ from jobs.service_errors import PhotoBlocked, QueueUnavailable
 from jobs.store.files import FileStore
 from jobs.wish import Movement
 from tests.integration.bot.parts import (
-    CATALOGUE,
     BotParts,
     Maker,
     clip_added,
@@ -63,7 +63,7 @@ async def test_retry_that_was_cut_off_is_made_up_for(
         draft = await failed(parts, maker, desk)
     async with Dying(valkey, ["mesh"]) as queues:
         services = replace(parts.services, queues=queues)
-        ordering = Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1)
+        ordering = Ordering(services, parts.intake, parts.status_cards, 1)
         dying = FollowUpOrders(services, ordering, parts.status_cards)
         with pytest.raises(QueueUnavailable):
             await dying.retry(draft, 1)

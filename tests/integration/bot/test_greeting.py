@@ -4,7 +4,6 @@ import pytest
 
 from bot.groups.groups import Groups
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import CATALOGUE
 from tests.integration.bot.talk import Talk
 from tests.integration.sandbox.desk import FAMILY
 
@@ -24,7 +23,7 @@ async def test_group_where_the_bot_may_not_write_is_greeted_when_it_may(
     talk: Talk, code: int, reason: str
 ) -> None:
     parts = talk.parts
-    groups = Groups(parts.services, talk.media_handler, parts.ordering, CATALOGUE)
+    groups = Groups(parts.services, talk.media_handler, parts.ordering)
     await talk.desk.fault(method="sendMessage", code=code, description=reason)
     await groups.greet(FAMILY)
     assert await talk.desk.messages(FAMILY) == []

@@ -7,7 +7,8 @@ import pytest
 
 from bot.drafts.draft import Draft
 from bot.orders.follow_up_orders import FollowUpOrders
-from bot.orders.ordering import Ordering, OrdersPaused
+from bot.orders.ordering import Ordering
+from bot.orders.permissions import OrdersPaused
 from jobs.errors import UnknownEngine
 from jobs.orders import Order, OrderState
 from jobs.queues.admission import OrderLimits
@@ -18,7 +19,6 @@ from jobs.queues.queues import Queues
 from jobs.service_errors import PhotoBlocked, QueueFull, QueueUnavailable
 from jobs.store.files import FileStore
 from tests.integration.bot.parts import (
-    CATALOGUE,
     FACE,
     NINE,
     BotParts,
@@ -224,7 +224,7 @@ class Dying(Queues):
 
 def follow_up_orders_with(parts: BotParts, queues: Queues) -> FollowUpOrders:
     services = replace(parts.services, queues=queues)
-    ordering = Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1)
+    ordering = Ordering(services, parts.intake, parts.status_cards, 1)
     return FollowUpOrders(services, ordering, parts.status_cards)
 
 

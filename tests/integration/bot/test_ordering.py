@@ -7,7 +7,8 @@ import pytest
 
 from bot.gateway.updates import MediaFile
 from bot.orders.order_counts import TooManyGroupOrders, TooManyShowAlls
-from bot.orders.ordering import DraftUnready, NoOpenPlace, OrdersPaused, ShutOut
+from bot.orders.ordering import DraftUnready, NoOpenPlace
+from bot.orders.permissions import OrdersPaused, ShutOut
 from jobs.engines import PARTS
 from jobs.model import MediaWarning
 from jobs.orders import Lane

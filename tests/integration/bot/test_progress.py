@@ -36,7 +36,6 @@ from jobs.tasks import end_tasks
 from jobs.wish import Movement
 from tests.integration.bot.as_file import file_asked
 from tests.integration.bot.parts import (
-    CATALOGUE,
     BotParts,
     Maker,
     delivering,
@@ -154,7 +153,7 @@ async def test_order_that_was_never_handed_in_is_told_and_can_be_ordered_again(
     async with Dying(valkey, ["mesh"]) as queues:
         services = replace(parts.services, queues=queues)
         with pytest.raises(QueueUnavailable):
-            await Ordering(services, parts.intake, parts.status_cards, CATALOGUE, 1).place(
+            await Ordering(services, parts.intake, parts.status_cards, 1).place(
                 await parts.with_movement(draft.draft_id)
             )
     async with delivering(parts):

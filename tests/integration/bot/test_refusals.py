@@ -206,8 +206,9 @@ async def test_look_for_a_chat_in_back_off_is_given_back_at_once(
     await parts.drafts.change(draft.draft_id, lambda _: again)
     look_delivery = LookDelivery(parts.services, parts.ordering, parts.shown, parts.admins)
     parts.shown.drafts.clear()
+    delivery = DeliveryJob(queue=LOOK, job_id=draft.job(LOOK).job_id, finished_ms=0)
     with pytest.raises(Later):
-        await look_delivery.deliver(draft.job(LOOK))
+        await look_delivery.deliver(delivery)
     assert parts.shown.drafts == []
     sending.cancel()
     await asyncio.wait({sending})

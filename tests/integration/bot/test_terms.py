@@ -13,7 +13,7 @@ from bot.drafts.intake import Intake
 from bot.gateway.messenger import ChatTarget, MessageContent, Messenger
 from bot.gateway.updates import IncomingMessage, IncomingTap, LeadMedia, MediaFile
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import CATALOGUE, card_sender_of
+from tests.integration.bot.parts import card_sender_of
 from tests.integration.bot.running import until
 from tests.integration.bot.talk import Talk, tap_of
 from tests.integration.sandbox.desk import ALICE
@@ -50,7 +50,7 @@ async def test_no_question_stays_when_the_one_before_is_agreed_to_while_a_clip_c
     services, queues = talk.parts.services, talk.parts.services.queues
     sender = card_sender_of(queues.client, queues.url, held)
     services = replace(services, messenger=held, card_sender=sender)
-    cards = DraftCards(services, CATALOGUE)
+    cards = DraftCards(services)
     media_handler = MediaHandler(services, Intake(services), cards, talk.media_handler.terms)
     clip = MediaFile(file_id=photo["photo"][-1]["file_id"], name="clip.mp4")
     incoming = IncomingMessage(chat_id=ALICE, person_id=ALICE, message_id=photo["message_id"] + 1)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bot.gateway.command_lists import (
-    Commands,
+    CommandList,
     admin_commands,
     descriptions,
     group_commands,
@@ -18,7 +18,7 @@ ALL = [private_commands(ENGLISH), group_commands(ENGLISH), admin_commands(ENGLIS
 
 
 @pytest.mark.parametrize("commands", ALL)
-def test_commands_are_within_the_limits(commands: Commands) -> None:
+def test_commands_are_within_the_limits(commands: CommandList) -> None:
     for name, description in commands:
         assert re.fullmatch(r"[a-z0-9_]{1,32}", name)
         assert 1 <= len(description) <= 256
