@@ -11,14 +11,15 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
 
-from bot.gateway.update_processor import release_if_allowed
+from bot.gateway.update_processor import is_release_allowed, release_if_allowed
 
 log = logging.getLogger(__name__)
 
@@ -61,33 +62,48 @@ class Window:
 
 
 class _Ticket(NamedTuple):
-    """A waiting call; numbers follow the order of arrival."""
+    """A waiting call. Those that can wait go last; numbers follow the order of arrival."""
 
+    can_wait: bool
     number: int
+    message_id: int | None
     is_first: asyncio.Event
 
 
-class _ChatQueue:
-    """The calls to one chat, in the order of arrival."""
+class _Queue:
+    """The calls that share a limit: those to one chat, or all."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
         self.closed_until = 0.0
-        self.waiting: list[_Ticket] = []  # a heap by the number
+        self.waiting: list[_Ticket] = []  # a heap
 
-    def wait_s(self, now: float, *, counts: bool) -> float:
+    def wait_s(self, now: float, *, counts: bool = True) -> float:
         closed_s = max(0.0, self.closed_until - now)
         return max(closed_s, self.window.wait_s(now)) if counts else closed_s
 
     def is_idle(self, now: float) -> bool:
         return not self.waiting and self.closed_until <= now and self.window.is_idle(now)
 
+    @contextmanager
+    def joined(self, ticket: _Ticket) -> Iterator[None]:
+        heapq.heappush(self.waiting, ticket)
+        try:
+            yield
+        finally:
+            self.waiting.remove(ticket)
+            heapq.heapify(self.waiting)
+            if self.waiting:
+                self.waiting[0].is_first.set()
+
 
 class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
-    """Delays each call until its chat has room for it.
+    """Delays each call until there is room for it, in its chat and in the limit of all chats.
 
-    With `rate_limit_args={"droppable": True}` a call that would have to wait is not made, and
-    returns True. Calls without a chat (answers to taps, files) and calls that only read never wait.
+    Calls of an update that has been answered (`allow_early_release`) go last, but calls that change
+    the same message keep their order. With `rate_limit_args={"droppable": True}` a call is not
+    made, and returns True, if its chat has no room, or for an edit if there is none in the limit of
+    all chats. Calls without a chat (answers to taps, files) and calls that only read never wait.
 
     Args:
         clock: a monotonic clock, s.
@@ -104,9 +120,8 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         self._clock = clock
         self._sleep = sleep
         self._numbers = itertools.count()
-        self._queues: dict[int | str, _ChatQueue] = {}
-        self._total = Window(messages_per_second, _TOTAL_WINDOW_S)
-        self._total_lock = asyncio.Lock()
+        self._queues: dict[int | str, _Queue] = {}
+        self._total = _Queue(Window(messages_per_second, _TOTAL_WINDOW_S))
 
     async def initialize(self) -> None:
         """Needs nothing."""
@@ -139,80 +154,74 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
             return await callback(*args, **kwargs)
         counts = endpoint.startswith(_COUNTED) and endpoint != _NOT_COUNTED
         queue = self._queue_of(chat_id)
-        if (rate_limit_args or {}).get("droppable"):
-            return await self._call_or_drop(queue, counts, lambda: callback(*args, **kwargs))
-        number = next(self._numbers)
+        is_droppable = bool((rate_limit_args or {}).get("droppable"))
+        if is_droppable and self._is_busy(queue, endpoint, counts=counts):
+            return True
+        ticket = self._ticket(queue, data.get("message_id"))
         for tries_left in reversed(range(_TRIES)):
-            await self._wait_and_count(queue, number, counts=counts)
+            await self._wait_and_count(queue, ticket, counts=counts)
             try:
                 return await callback(*args, **kwargs)
             except RetryAfter as exc:
                 self._close(queue, exc)
+                if is_droppable:
+                    return True
                 if not tries_left:
                     raise
         raise AssertionError  # the last try returns or raises
 
-    async def _call_or_drop(
-        self, queue: _ChatQueue, counts: bool, call: Callable[[], Coroutine[Any, Any, Any]]
-    ) -> Any:
+    def _is_busy(self, queue: _Queue, endpoint: str, *, counts: bool) -> bool:
+        """Whether a call that need not be made would have to wait."""
         now = self._clock()
-        is_full = counts and (self._total_lock.locked() or self._total.wait_s(now) > 0)
-        if queue.waiting or queue.wait_s(now, counts=counts) or is_full:
-            return True
-        if counts:
-            queue.window.take(now)
-            self._total.take(now)
-        try:
-            return await call()
-        except RetryAfter as exc:
-            self._close(queue, exc)
-            return True
+        # In a lasting overload, results would never find room without waiting for it.
+        waits_for_all = counts and not endpoint.startswith("send")
+        queues = (queue, self._total) if waits_for_all else (queue,)
+        return any(one.waiting or one.wait_s(now, counts=counts) for one in queues)
 
-    async def _wait_and_count(self, queue: _ChatQueue, number: int, *, counts: bool) -> None:
+    def _ticket(self, queue: _Queue, message_id: int | None) -> _Ticket:
+        can_wait = is_release_allowed() or any(
+            other.can_wait and other.message_id == message_id is not None for other in queue.waiting
+        )
+        return _Ticket(can_wait, next(self._numbers), message_id, asyncio.Event())
+
+    async def _wait_and_count(self, queue: _Queue, ticket: _Ticket, *, counts: bool) -> None:
         """Wait for this call's turn, and count it.
 
         A refused call keeps its number, so that it goes before later ones.
         """
-        ticket = _Ticket(number, asyncio.Event())
-        heapq.heappush(queue.waiting, ticket)
-        try:
-            if queue.waiting[0] is not ticket or queue.wait_s(self._clock(), counts=counts):
-                release_if_allowed()
+        with queue.joined(ticket):
             while True:
-                if queue.waiting[0] is not ticket:
-                    await ticket.is_first.wait()
-                    ticket.is_first.clear()
-                elif wait_s := queue.wait_s(self._clock(), counts=counts):
-                    await self._sleep(wait_s)
-                elif not counts or await self._count_if_open(queue, ticket):
-                    break
-        finally:
-            queue.waiting.remove(ticket)
-            heapq.heapify(queue.waiting)
-            if queue.waiting:
-                queue.waiting[0].is_first.set()
+                await self._turn(queue, ticket, counts=counts)
+                if not counts:
+                    return
+                with self._total.joined(ticket):
+                    await self._turn(self._total, ticket)
+                    now = self._clock()
+                    # Meanwhile its chat may have been closed, or another call gone before it.
+                    if queue.waiting[0] is ticket and not queue.wait_s(now):
+                        queue.window.take(now)
+                        self._total.window.take(now)
+                        return
 
-    async def _count_if_open(self, queue: _ChatQueue, ticket: _Ticket) -> bool:
-        """Wait for room in the total limit, and count this call.
-
-        Return False, without counting it, if its own chat was closed meanwhile.
-        """
-        async with self._total_lock:
-            while wait_s := self._total.wait_s(self._clock()):
+    async def _turn(self, queue: _Queue, ticket: _Ticket, *, counts: bool = True) -> None:
+        """Wait until a call is the first one of a queue that has room."""
+        while True:
+            if queue.waiting[0] is not ticket:
+                release_if_allowed()
+                await ticket.is_first.wait()
+                ticket.is_first.clear()
+            elif wait_s := queue.wait_s(self._clock(), counts=counts):
+                release_if_allowed()
                 await self._sleep(wait_s)
-            now = self._clock()
-            if queue.waiting[0] is not ticket or queue.wait_s(now, counts=True):
-                return False
-            queue.window.take(now)
-            self._total.take(now)
-            return True
+            else:
+                return
 
-    def _close(self, queue: _ChatQueue, refusal: RetryAfter) -> None:
+    def _close(self, queue: _Queue, refusal: RetryAfter) -> None:
         wait_s = seconds(refusal.retry_after)
         log.warning("Telegram closes a chat for %.0f s", wait_s)
         queue.closed_until = max(queue.closed_until, self._clock() + wait_s + _BACK_OFF_MARGIN_S)
 
-    def _queue_of(self, chat_id: int | str) -> _ChatQueue:
+    def _queue_of(self, chat_id: int | str) -> _Queue:
         if chat_id not in self._queues:
             if len(self._queues) >= _MANY_CHATS:
                 now = self._clock()
@@ -221,7 +230,7 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
                 }
                 self._queues = busy
             is_private = isinstance(chat_id, int) and chat_id > 0
-            self._queues[chat_id] = _ChatQueue(Window(*(_PRIVATE if is_private else _GROUP)))
+            self._queues[chat_id] = _Queue(Window(*(_PRIVATE if is_private else _GROUP)))
         return self._queues[chat_id]
 
 

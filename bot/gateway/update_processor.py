@@ -90,6 +90,11 @@ def allow_early_release() -> None:
         held.may_release_early = True
 
 
+def is_release_allowed() -> bool:
+    """Whether this update only has something left to show: `allow_early_release` was called."""
+    return (held := _held.get()) is not None and held.may_release_early
+
+
 def release_if_allowed() -> None:
     """Release what this update holds, if `allow_early_release` was called."""
     if (held := _held.get()) is not None and held.may_release_early:

@@ -75,16 +75,23 @@ local priority = 0
 if ARGV[5] == 'fair' then
   if unfinished(prefix) == 0 then call('DEL', KEYS[1]) end
   local V = tonumber(call('HGET', KEYS[1], 'V') or 1)
+  local served = 0 -- the tag in service, else the next one
   for _, job in ipairs(call('LRANGE', prefix .. 'active', 0, -1)) do
-    V = math.max(V, tonumber(call('HGET', prefix .. job, 'priority') or 0))
+    served = math.max(served, tonumber(call('HGET', prefix .. job, 'priority') or 0))
+  end
+  V = math.max(V, served)
+  if served == 0 then
+    local job = call('ZRANGE', prefix .. 'prioritized', 0, 0)[1]
+    served = job and tonumber(call('HGET', prefix .. job, 'priority')) or V
   end
   local F = tonumber(call('HGET', KEYS[1], 'u:' .. person) or 0)
   -- At the cap, orders are served in the order in which they came.
   local S = math.min(HIGHEST_TAG, math.max(V, F))
   -- Each newcomer advances V a little: otherwise a series of newcomers would all be put before a
-  -- person who has waited longer. An order behind others of its person does not: otherwise
-  -- somebody with a hundred orders would push V, and with it newcomers, behind them.
-  if F <= V then V = V + cost / 10 end
+  -- person who has waited longer. V stays within one order of the tag in service: otherwise many
+  -- newcomers would be put behind all orders of somebody with a hundred. An order behind others of
+  -- its person does not advance V.
+  if F <= V then V = math.max(V, math.min(V + cost / 10, served + cost)) end
   call('HSET', KEYS[1], 'u:' .. person, tostring(S + cost), 'V', tostring(V))
   if call('HLEN', KEYS[1]) > MANY_PERSONS then
     local tags = call('HGETALL', KEYS[1])

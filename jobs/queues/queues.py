@@ -11,7 +11,6 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Self
 
 from redis.asyncio import Redis
@@ -24,7 +23,6 @@ from jobs.queues.admission import NO_LIMITS, Admission, OrderLimits, Request, lu
 from jobs.queues.bullmq_types import JobQueue, open_queue, stored_job
 from jobs.queues.durability import wait_until_durable
 from jobs.queues.keys import (
-    BEAT_FIELD,
     CANCEL_CHANNEL,
     DELIVERED_QUEUES,
     JobRef,
@@ -49,7 +47,7 @@ from jobs.queues.outcomes import (
     QueueStatistics,
     Submitted,
 )
-from jobs.queues.status import STATUS_FIELDS, Status, status_of
+from jobs.queues.status import STATUS_FIELDS, Status, read_status, status_of
 from jobs.service_errors import OrderNotFailed, RecordError
 
 ATTEMPTS = 3
@@ -119,18 +117,18 @@ class Queues:
             UnknownEngine: no worker has ever advertised its engine.
         """
         ref = order.ref
-        await self.check_engine(order.engine)
+        queues = await self.check_engine(order.engine)
         await self._known.add(order.engine)
         request = self.request_of(order)
         with self._metrics.refusals(), queue_errors(self.client):
             limits = limits or self.limits
-            is_new = await self._enqueue(request, limits, order, f"{order.wish.cost_frames} frames")
+            is_new = await self._enqueue(request, limits, order, queues)
             self._metrics.count_submission(ref.queue, order.lane, is_new=is_new)
-            status = await self._status_of_accepted(ref)
+            status = await self._status_of_accepted(ref, queues)
         return Submitted(is_new, status)
 
-    async def check_engine(self, engine: str) -> None:
-        """Raise unless orders for an engine are accepted; they wait while no worker offers it.
+    async def check_engine(self, engine: str) -> tuple[str, ...]:
+        """Return the queues of all engines if orders for this one are accepted.
 
         Raises:
             UnknownEngine: no worker has ever advertised it.
@@ -138,6 +136,7 @@ class Queues:
         known = await self._known.names()
         if engine not in known:
             raise UnknownEngine(name=engine, known=", ".join(known))
+        return _queues_of(known)
 
     async def send(
         self,
@@ -163,36 +162,12 @@ class Queues:
         with queue_errors(self.client):
             if follows is not None:
                 await self.client.zrem(photos_key(person), follows.key)
-            return await self._enqueue(request, limits, record, type(record).__name__)
+            return await self._enqueue(request, limits, record)
 
     async def status(self, ref: JobRef) -> Status | None:
         """Return the status of a job; None if nothing is known about it."""
-        prefix = prefix_of(ref.queue)
         with queue_errors(self.client):
-            async with self.client.pipeline(transaction=True) as pipe:
-                pipe.hmget(ref.key, STATUS_FIELDS)
-                pipe.zrank(f"{prefix}prioritized", ref.job_id)
-                pipe.llen(f"{prefix}wait")
-                pipe.lpos(f"{prefix}wait", ref.job_id)
-                pipe.zscore(f"{prefix}delayed", ref.job_id)
-                pipe.get(accepted_key(ref.job_id))
-                pipe.time()
-                fields, rank, express, express_at, delayed, accepted, now = await pipe.execute()
-        stored = dict(zip(STATUS_FIELDS, fields, strict=True))
-        if stored["name"] is None:
-            if accepted != OrderState.CANCELLED:
-                return None
-            return Status(ref, OrderState.CANCELLED, error=Cancelled())
-        ahead = None
-        if rank is not None:
-            ahead = express + rank
-        elif express_at is not None:
-            # The last one in the list starts next.
-            ahead = express - 1 - express_at
-        status = status_of(ref, stored, ahead, is_delayed=delayed is not None)
-        if status.state is OrderState.RUNNING and stored[BEAT_FIELD] is not None:
-            status = replace(status, silent_s=max(0.0, now[0] - float(stored[BEAT_FIELD])))
-        return status
+            return await read_status(self.client, ref)
 
     async def cancel(self, ref: JobRef) -> CancelOutcome:
         """Cancel an order. The caller checks whether the person may."""
@@ -334,23 +309,24 @@ class Queues:
         return self._queues[name]
 
     async def _enqueue(
-        self, request: Request, limits: OrderLimits, record: Record, name: str
+        self, request: Request, limits: OrderLimits, record: Record, queues: Sequence[str] = ()
     ) -> bool:
         """Add a job unless it is known; return whether it is new, once it would survive a crash."""
         ref = JobRef(request.queue, request.job_id)
-        engine_queues = await self.known_engine_queues()
-        keys = [JobRef(queue, ref.job_id).key for queue in {ref.queue, *engine_queues}]
-        counted = (engine_queues or (ref.queue,)) if is_engine_queue(ref.queue) else ()
+        keys = [JobRef(queue, ref.job_id).key for queue in {ref.queue, *queues}]
         while True:
-            priority = await self.admission.admit(request, limits, self.clock(), counted)
+            priority = await self.admission.admit(request, limits, self.clock(), queues)
             if priority is not None:
-                await self._add(ref, record, priority, name)
+                await self._add(ref, record, priority)
             await wait_until_durable(self.client)
             if await self.client.exists(accepted_key(ref.job_id), *keys):
                 return priority is not None
             # Redis has crashed in between and lost it: repeat.
 
-    async def _add(self, ref: JobRef, record: Record, priority: int, name: str) -> None:
+    async def _add(self, ref: JobRef, record: Record, priority: int) -> None:
+        name = type(record).__name__
+        if isinstance(record, Order):
+            name = f"{record.wish.cost_frames} frames"
         options = {
             "jobId": ref.job_id,
             "priority": priority,
@@ -365,9 +341,9 @@ class Queues:
         # Not earlier: a crash in between would block the id for two days.
         await self.client.set(accepted_key(ref.job_id), "taken", ex=_ACCEPTED_KEPT_S)
 
-    async def _status_of_accepted(self, ref: JobRef) -> Status:
+    async def _status_of_accepted(self, ref: JobRef, queues: Sequence[str]) -> Status:
         """Return the status of an order that is or was in one of the queues."""
-        for queue in (ref.queue, *await self.known_engine_queues()):
+        for queue in (ref.queue, *queues):
             status = await self.status(JobRef(queue, ref.job_id))
             if status is not None:
                 return status

@@ -1,13 +1,15 @@
 """The status of a job, from the fields that BullMQ stores about it."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from redis.asyncio import Redis
 
 from jobs.errors import AnimatoError, Cancelled
 from jobs.orders import OrderState, Progress, Result
 from jobs.queues.failures import error_of
-from jobs.queues.keys import BEAT_FIELD, JobRef
+from jobs.queues.keys import BEAT_FIELD, JobRef, accepted_key, prefix_of
 from jobs.service_errors import RecordError
 
 STATUS_FIELDS = (
@@ -59,6 +61,35 @@ class Status:
             RecordError: there is none that can be read.
         """
         return Result.read(self.result or "")
+
+
+async def read_status(client: Redis, ref: JobRef) -> Status | None:
+    """Return the status of a job; None if nothing is known about it."""
+    prefix = prefix_of(ref.queue)
+    async with client.pipeline(transaction=True) as pipe:
+        pipe.hmget(ref.key, STATUS_FIELDS)
+        pipe.zrank(f"{prefix}prioritized", ref.job_id)
+        pipe.llen(f"{prefix}wait")
+        pipe.lpos(f"{prefix}wait", ref.job_id)
+        pipe.zscore(f"{prefix}delayed", ref.job_id)
+        pipe.get(accepted_key(ref.job_id))
+        pipe.time()
+        fields, rank, express, express_at, delayed, accepted, now = await pipe.execute()
+    stored = dict(zip(STATUS_FIELDS, fields, strict=True))
+    if stored["name"] is None:
+        if accepted != OrderState.CANCELLED:
+            return None
+        return Status(ref, OrderState.CANCELLED, error=Cancelled())
+    ahead = None
+    if rank is not None:
+        ahead = express + rank
+    elif express_at is not None:
+        # The last one in the list starts next.
+        ahead = express - 1 - express_at
+    status = status_of(ref, stored, ahead, is_delayed=delayed is not None)
+    if status.state is OrderState.RUNNING and stored[BEAT_FIELD] is not None:
+        status = replace(status, silent_s=max(0.0, now[0] - float(stored[BEAT_FIELD])))
+    return status
 
 
 def status_of(ref: JobRef, fields: Stored, ahead: int | None, *, is_delayed: bool) -> Status:
