@@ -1,15 +1,17 @@
 """The whole bot as it is served, people at the sandbox, and a worker that play-acts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from bot.app import serve
+from bot.gateway.command_lists import CommandLists
 from bot.people import People
 from jobs.queues.keys import LOOK, MEDIA, engine_queue
 from jobs.queues.queue_worker import QueueWorker
@@ -114,13 +116,23 @@ class ServedBot:
             yield
 
 
+async def _write_no_lists(_lists: CommandLists, _admins: Iterable[int]) -> None:
+    """In the place of `CommandLists.write`, whose 80 calls take longer than most tests."""
+
+
 @asynccontextmanager
 async def serve_bot(
-    server: Sandbox, url: str, desk: Desk, folder: Path, **settings: Any
+    server: Sandbox,
+    url: str,
+    desk: Desk,
+    folder: Path,
+    *,
+    command_lists: bool = False,
+    **settings: Any,
 ) -> AsyncIterator[ServedBot]:
     """The bot at work; its admin is Admin, and everybody is served, unless told otherwise.
 
-    Everybody's language is English, Bob's too.
+    Everybody's language is English, Bob's too. Its command lists are written if `command_lists`.
     """
     facts: dict[str, Any] = {
         "redis_url": SecretStr(url),
@@ -132,6 +144,9 @@ async def serve_bot(
     }
     ending, store = asyncio.Event(), local_store(folder)
     async with AsyncExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        if not command_lists:
+            patch.setattr(CommandLists, "write", _write_no_lists)
         await desk.post("persons", user_id=BOB, language_code="en")
         queues = await stack.enter_async_context(Queues(url, ["mesh"]))
         served_bot = ServedBot(desk, queues, store, Painter(store))

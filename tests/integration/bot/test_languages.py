@@ -193,7 +193,7 @@ async def test_commands_and_descriptions_are_in_the_language_of_the_reader(
     served: Served,
 ) -> None:
     lists = 3 * (len(translated_texts().languages) + 1) + 1
-    async with served(language="ru") as served_bot:
+    async with served(language="ru", command_lists=True) as served_bot:
         desk = served_bot.desk
 
         async def are_written() -> bool:
