@@ -131,7 +131,8 @@ class CardSender:
         content = MessageContent(self._texts("See below."))
         for message_id in unknown[:_MOST_TRIES] if after else ():
             try:
-                if await self._messenger.edit(chat_id, CardMessage(message_id=message_id), content):
+                card = CardMessage(message_id=message_id)
+                if await self._messenger.edit(chat_id, card, content, only_text=True):
                     log.info("edited a card whose sending had got no answer")
             except BadRequest:
                 continue  # no text, or not the bot's

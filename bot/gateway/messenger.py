@@ -39,6 +39,7 @@ _MOST_DELETED = 100  # by one call
 # Telegram's error texts.
 _UNCHANGED = "not modified"
 _UNCHANGEABLE = ("to edit not found", "can't be edited", "to delete not found", "can't be deleted")
+_NO_TEXT = "there is no text in the message"
 _QUERY_OVER = ("query is too old", "query id is invalid")
 
 
@@ -193,19 +194,33 @@ class Messenger:
         return sent_video(await self._send(target, call, droppable=True, reply_markup=keyboard))
 
     async def edit(
-        self, chat_id: int, card: CardMessage, content: MessageContent, *, droppable: bool = False
+        self,
+        chat_id: int,
+        card: CardMessage,
+        content: MessageContent,
+        *,
+        droppable: bool = False,
+        only_text: bool = False,
     ) -> bool:
-        """Change a message's text and buttons. Return False if it is gone. Errors: see `send`."""
+        """Change a message's text and buttons. Return False if it is gone. Errors: see `send`.
+
+        If the message has media though `card` does not say so, since the answer to `edit_media` was
+        lost, its caption is changed; with `only_text`, it is left alone.
+        """
         which: dict[str, Any] = {
             "chat_id": chat_id,
             "message_id": card.message_id,
             "reply_markup": markup(content.keyboard),
             "rate_limit_args": DROPPABLE if droppable else None,
         }
-        if card.has_media:
-            change = self.bot.edit_message_caption(caption=content.text, **which)
-        else:
+        if not card.has_media:
             change = self.bot.edit_message_text(text=content.text, **which)
+            try:
+                return await _harmless(self._edit(chat_id, change))
+            except BadRequest as error:
+                if only_text or _NO_TEXT not in str(error).lower():
+                    raise
+        change = self.bot.edit_message_caption(caption=content.text, **which)
         return await _harmless(self._edit(chat_id, change))
 
     async def edit_keyboard(self, chat_id: int, message_id: int, keyboard: Keyboard) -> None:

@@ -80,9 +80,15 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def animato(tmp_path: Path, scratch: Path) -> Animato:
-    """Runs `animato` with the given arguments in `tmp_path`."""
+def animato_process(tmp_path: Path, scratch: Path) -> Animato:
+    """Runs `animato` with the given arguments in `tmp_path`, in a process of its own."""
     return _program(["-m", "animato"], tmp_path, scratch)
+
+
+@pytest.fixture
+def animato(animato_process: Animato) -> Animato:
+    """The same, unless a module's own runs in this process."""
+    return animato_process
 
 
 @pytest.fixture
@@ -109,7 +115,7 @@ def _program(program: list[str], folder: Path, scratch: Path) -> Animato:
 
 @pytest.fixture
 def quick_animato(inside: Callable[[Main], Animato]) -> Animato:
-    """Run `animato` in this process, so that torch is loaded once for all tests."""
+    """Run `animato` in this process, so that all libraries are loaded once for all tests."""
     return inside(cli.main)
 
 

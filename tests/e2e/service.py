@@ -124,9 +124,15 @@ class Program:
 class Person(Chatter):
     """Somebody who has agreed to the terms."""
 
-    async def card(self, photo: Message, words: str = "Which movement?") -> Message:
-        """The bot's message with these words that answers a photo, as soon as it is there."""
+    async def card(
+        self, photo: Message, words: str = "Which movement?", after: Message | None = None
+    ) -> Message:
+        """The bot's message with these words that answers a photo, as soon as it is there.
+
+        With `after`, it is below that message: an earlier one may still say the same.
+        """
         found: list[Message] = []
+        above = after["message_id"] if after else 0
 
         async def is_there() -> bool:
             found[:] = [
@@ -134,6 +140,7 @@ class Person(Chatter):
                 for one in await self._said()
                 if one["reply_to_message"]["message_id"] == photo["message_id"]
                 and words in str(one.get("text") or one.get("caption"))
+                and one["message_id"] > above
             ]
             return bool(found)
 

@@ -21,8 +21,16 @@ from inference.media.visible_mark import noted
 from tests.e2e.conftest import Animato, clean_environment
 
 
-def test_template_animates_the_whole_photo(animato: Animato, photo: Path, tmp_path: Path) -> None:
-    ended = animato(
+@pytest.fixture
+def animato(quick_animato: Animato) -> Animato:
+    """In this process: a start of its own would take longer than most of these runs."""
+    return quick_animato
+
+
+def test_template_animates_the_whole_photo(
+    animato_process: Animato, photo: Path, tmp_path: Path
+) -> None:
+    ended = animato_process(
         "animate", "--source_image", photo, "--template", "blink", "--output", "me.mp4", "--json"
     )
     assert ended.code == 0, ended.err
@@ -284,8 +292,10 @@ def test_missing_output_folder_is_told_before_any_work(animato: Animato, photo: 
     assert "frames" not in ended.err
 
 
-def test_misspelt_setting_is_told_with_the_nearest_name(animato: Animato, photo: Path) -> None:
-    ended = animato(
+def test_misspelt_setting_is_told_with_the_nearest_name(
+    animato_process: Animato, photo: Path
+) -> None:
+    ended = animato_process(
         *("animate", "--source_image", photo, "--template", "blink", "--output", "me.mp4"),
         ANIMATO_CLIP_MAX="9",
     )

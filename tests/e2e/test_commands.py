@@ -19,6 +19,12 @@ NEURAL = {"face_alignment", "filelock", "httpx", "numba", "safetensors", "torch"
 MANUAL = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
+@pytest.fixture
+def animato(quick_animato: Animato) -> Animato:
+    """In this process: a start of its own would take longer than most of these runs."""
+    return quick_animato
+
+
 def test_faces_are_listed_and_drawn(animato: Animato, photo: Path, tmp_path: Path) -> None:
     ended = animato("faces", photo, "--output", "sheet.png", "--json")
     assert ended.code == 0, ended.err
@@ -59,8 +65,8 @@ def test_photo_without_a_face_is_told(animato: Animato, faceless: Path) -> None:
     assert "No face was found" in ended.err
 
 
-def test_engines_are_listed_with_what_they_need(animato: Animato) -> None:
-    ended = animato("engines")
+def test_engines_are_listed_with_what_they_need(animato_process: Animato) -> None:
+    ended = animato_process("engines")
     assert ended.code == 0
     assert re.search(r"^mesh\s+ready$", ended.out, re.MULTILINE)
     assert re.search(r"^still\s+ready$", ended.out, re.MULTILINE)
@@ -159,10 +165,12 @@ def test_operator_s_clip_that_is_broken_is_one_sentence(
 
 @pytest.mark.parametrize("program", ["animato animate", "python prepare.py"])
 def test_help_in_the_manual_is_the_real_one(
-    animato: Animato, prepare: Animato, program: str
+    animato_process: Animato, prepare: Animato, program: str
 ) -> None:
-    typed = (prepare, "--help") if "prepare" in program else (animato, "animate", "--help")
-    shown = typed[0](*typed[1:], COLUMNS="100").out
+    run, *words = (
+        (prepare, "--help") if "prepare" in program else (animato_process, "animate", "--help")
+    )
+    shown = run(*words, COLUMNS="100").out
     text = MANUAL.read_text("utf-8")
     begin, end = f"<!-- {program} --help: begin -->", f"<!-- {program} --help: end -->"
     quoted = text.split(begin)[1].split(end)[0].strip()

@@ -115,7 +115,7 @@ async def test_double_tap_is_one_video_and_another_movement_needs_no_new_photo(
     await asyncio.gather(*(ann.tap("Blink", card) for _ in range(3)))
     (video,) = await ann.videos()
     await ann.tap("Another movement", video)
-    await ann.tap("Wink", await ann.card(photo))
+    await ann.tap("Wink", await ann.card(photo, after=video))
     captions = [one["caption"].partition("\n")[0] for one in await ann.videos(count=2)]
     assert captions == ["😌 Blink", "😉 Wink"]
     assert [await whole.starts_of(order_of(photo, number)) for number in (1, 2)] == [1, 1]

@@ -68,7 +68,7 @@ class Children:
         """Looks again and again until it is cancelled."""
         while True:
             self.look()
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -182,7 +182,7 @@ async def test_nothing_is_left_of_the_service_after_ctrl_c(
     async with (
         Sandbox() as sandbox,
         aiohttp.ClientSession() as session,
-        up(tmp_path, sandbox, "--workers", "3") as process,
+        up(tmp_path, sandbox, "--workers", "2") as process,
     ):
         await bot_listens(Desk(session, sandbox.url))
         children = Children(process.pid).look()

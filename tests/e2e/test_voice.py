@@ -19,6 +19,13 @@ from tests.unit.inference.voice.sounds import silence, vowels
 
 Doubles = npt.NDArray[np.float64]
 
+
+@pytest.fixture
+def animato(quick_animato: Animato) -> Animato:
+    """In this process: a start of its own would take longer than most of these runs."""
+    return quick_animato
+
+
 # Landmarks: the inner lips above and below, the outer corners of the eyes.
 UPPER_LIP, LOWER_LIP, EYES = 13, 14, (33, 263)
 
@@ -42,9 +49,9 @@ def openings(video: Path) -> Doubles:
 
 
 def test_mouth_opens_and_shuts_with_the_sound_which_starts_when_it_should(
-    animato: Animato, photo: Path, voice: Path, tmp_path: Path
+    animato_process: Animato, photo: Path, voice: Path, tmp_path: Path
 ) -> None:
-    ended = animato(
+    ended = animato_process(
         "animate", "--source_image", photo, "--voice", voice, "--output", "me.mp4", "--json"
     )
     assert ended.code == 0, ended.err

@@ -1,6 +1,8 @@
 """Fixtures: a sandbox, a Valkey, and the parts of a bot between them."""
 
+import sys
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,11 @@ valkey = servers.valkey
 machine_has_no_proxy = sandboxes.machine_has_no_proxy
 sandbox = sandboxes.sandbox
 desk = sandboxes.desk
+
+
+if find_spec("sniffio") is None:
+    # httpcore looks for it again and again, several times for each call.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # not installed
 
 
 @pytest.fixture

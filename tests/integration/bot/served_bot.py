@@ -1,24 +1,24 @@
 """The whole bot as it is served, people at the sandbox, and a worker that play-acts."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from bot.app import serve
+from bot.gateway.command_lists import CommandLists
 from bot.people import People
-from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import LOOK, MEDIA, engine_queue
 from jobs.queues.queue_worker import QueueWorker
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
-from tests.integration.bot.parts import RULES, heartbeat, local_store
+from tests.integration.bot.parts import RULES, beat_for_good, local_store
 from tests.integration.bot.result_pages import with_button
 from tests.integration.bot.running import settings_for, until
 from tests.integration.bot.talk import Painter, data_of, text_of
@@ -72,12 +72,17 @@ class ServedBot:
         """The bot's messages in a chat."""
         return [one for one in await self.desk.messages(chat) if one["from"]["is_bot"]]
 
-    async def shows(self, phrase: str, chat: int) -> Message:
-        """The last of the bot's messages with this phrase, as soon as there is one."""
+    async def shows(self, phrase: str, chat: int, after: Message | None = None) -> Message:
+        """The last of the bot's messages with this phrase, as soon as there is one.
+
+        With `after`, it is below that message: an earlier one may still say the same.
+        """
         found: list[Message] = []
+        above = after["message_id"] if after else 0
 
         async def is_there() -> bool:
-            found[:] = [one for one in await self.said(chat) if phrase in text_of(one)]
+            said = [one for one in await self.said(chat) if one["message_id"] > above]
+            found[:] = [one for one in said if phrase in text_of(one)]
             return bool(found)
 
         try:
@@ -102,7 +107,7 @@ class ServedBot:
     async def working(self) -> AsyncIterator[None]:
         """A worker lives, looks and makes videos."""
         url = self.queues.url
-        await WorkerRegistry(self.queues.client).beat(heartbeat("mesh"), time.time())
+        await beat_for_good(self.queues.client)
         async with (
             QueueWorker(url, LOOK, self.worker.look, RULES),
             QueueWorker(url, MEDIA, self.worker.make_media, RULES),
@@ -111,13 +116,23 @@ class ServedBot:
             yield
 
 
+async def _write_no_lists(_lists: CommandLists, _admins: Iterable[int]) -> None:
+    """In the place of `CommandLists.write`, whose 80 calls take longer than most tests."""
+
+
 @asynccontextmanager
 async def serve_bot(
-    server: Sandbox, url: str, desk: Desk, folder: Path, **settings: Any
+    server: Sandbox,
+    url: str,
+    desk: Desk,
+    folder: Path,
+    *,
+    command_lists: bool = False,
+    **settings: Any,
 ) -> AsyncIterator[ServedBot]:
     """The bot at work; its admin is Admin, and everybody is served, unless told otherwise.
 
-    Everybody's language is English, Bob's too.
+    Everybody's language is English, Bob's too. Its command lists are written if `command_lists`.
     """
     facts: dict[str, Any] = {
         "redis_url": SecretStr(url),
@@ -129,6 +144,9 @@ async def serve_bot(
     }
     ending, store = asyncio.Event(), local_store(folder)
     async with AsyncExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        if not command_lists:
+            patch.setattr(CommandLists, "write", _write_no_lists)
         await desk.post("persons", user_id=BOB, language_code="en")
         queues = await stack.enter_async_context(Queues(url, ["mesh"]))
         served_bot = ServedBot(desk, queues, store, Painter(store))

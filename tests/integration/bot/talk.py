@@ -133,6 +133,20 @@ class Talk:
         """The bot's messages in a chat."""
         return [one for one in await self.desk.messages(person) if one["from"]["is_bot"]]
 
+    async def another(self, message: Message, phrase: str = "Which movement?") -> Message:
+        """Taps "Another movement"; the new card. An earlier one may still say the same."""
+        known = [one["message_id"] for one in await self.said()]
+        await self.tap("Another movement", message)
+        found: list[Message] = []
+
+        async def is_there() -> bool:
+            new = [one for one in await self.said() if one["message_id"] not in known]
+            found[:] = [one for one in new if phrase in text_of(one)]
+            return bool(found)
+
+        await until(is_there)
+        return found[-1]
+
     async def shows(self, phrase: str, person: int = ALICE, count: int = 1) -> Message:
         """The last of the bot's messages with this phrase, as soon as there are so many."""
         found: list[Message] = []

@@ -114,6 +114,7 @@ async def test_nothing_else_in_the_chat_is_touched(
     with pytest.raises(NetworkError):
         await card_sender.send("a", place, MessageContent("lost"), Notes())
     await desk.say("of Alice")
+    await messenger.bot.send_photo(ALICE, media.photo(), caption="a picture")
     await messenger.send(place, MessageContent("a text"))
     await card_sender.send("b", place, MessageContent("another card"), Notes())
     # What is under way is waited for: its id lies between as well.
@@ -127,7 +128,7 @@ async def test_nothing_else_in_the_chat_is_touched(
     await is_slow.wait()
     await card_sender.send("a", place, MessageContent("the card"), Notes())
     await slow
-    shown = ["before", BELOW, "a text", "another card", "a slow card", "the card"]
+    shown = ["before", BELOW, "a picture", "a text", "another card", "a slow card", "the card"]
     assert await texts(desk) == shown
 
 

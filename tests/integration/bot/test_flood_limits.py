@@ -76,13 +76,19 @@ async def test_busy_group_loses_nothing_and_delays_no_private_chat(
     persons = [ALICE, BOB, ADMIN, *(new["person"]["id"] for new in newcomers)]
     for person in persons:
         await desk.say("/start", user_id=person, chat_id=person)
-    limiter = ChatRateLimiter(hasty_clock, hasty_sleep)
-    async with limited(sandbox, limiter) as bot:
+    persons_are_done = asyncio.Event()
+
+    async def sleep(wait_s: float) -> None:
+        await persons_are_done.wait()
+        await hasty_sleep(wait_s)
+
+    async with limited(sandbox, ChatRateLimiter(hasty_clock, sleep)) as bot:
         numbers = range(60)
         group = [asyncio.create_task(bot.send_message(FAMILY, f"no {n}")) for n in numbers]
         await until(lambda: sent_to(sandbox, FAMILY, 20))
         await asyncio.gather(*(bot.send_message(person, "at once") for person in persons))
         assert not group[20].done()
+        persons_are_done.set()
         await asyncio.gather(*group)
     shown = [message.get("text") for message in await desk.messages(FAMILY)]
     assert sorted(text for text in shown if text) == sorted(f"no {n}" for n in numbers)

@@ -50,6 +50,12 @@ async def speaks(served_bot: ServedBot, person: int, language: str) -> None:
     await served_bot.desk.post("persons", user_id=person, language_code=language)
 
 
+async def starts(served_bot: ServedBot, person: int) -> None:
+    """A person begins a chat; when this returns, their language is known."""
+    await served_bot.says("/start", person)
+    await until(lambda: served_bot.said(person))
+
+
 def buttons(message: Message) -> list[str]:
     """The labels of a message's buttons."""
     return [label for row in labels(message) for label in row]
@@ -115,7 +121,7 @@ async def test_admin_is_told_in_the_admins_language_and_the_person_in_theirs(
     await served_bot.people.agree(ALICE)
     for person, language in ((ADMIN, "de"), (ALICE, "uk")):
         await speaks(served_bot, person, language)
-        await served_bot.says("/start", person)
+        await starts(served_bot, person)
     await served_bot.photo()
     card = await served_bot.shows("Який", ALICE)
     served_bot.worker.errors = [EngineFailed(name="mesh", reason="no more paint")] * 9
@@ -172,7 +178,7 @@ async def test_message_to_everybody_has_its_button_in_each_language(served: Serv
         for person, language in ((ALICE, "de"), (BOB, "es")):
             await speaks(served_bot, person, language)
             await served_bot.people.agree(person)
-            await served_bot.says("/start", person)
+            await starts(served_bot, person)
         await served_bot.says("/broadcast News!", ADMIN)
         question = await served_bot.shows("Send this message to", ADMIN)
         await served_bot.tap("Send", question, ADMIN)
@@ -187,7 +193,7 @@ async def test_commands_and_descriptions_are_in_the_language_of_the_reader(
     served: Served,
 ) -> None:
     lists = 3 * (len(translated_texts().languages) + 1) + 1
-    async with served(language="ru") as served_bot:
+    async with served(language="ru", command_lists=True) as served_bot:
         desk = served_bot.desk
 
         async def are_written() -> bool:

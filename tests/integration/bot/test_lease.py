@@ -19,7 +19,7 @@ from tests.integration.sandbox.desk import Desk
 pytestmark = pytest.mark.local_sockets
 
 KEY = "animato:lease:test"
-SOON_S = 0.3
+SOON_S, LATER_S = 0.3, 2.0
 
 
 @asynccontextmanager
@@ -100,13 +100,27 @@ async def test_bot_that_has_lost_its_lease_stops(sandbox: Sandbox, redis: Redis)
     assert await redis.get(lease_key(BOT)) == "another"
 
 
+async def renewed(client: Redis) -> None:
+    """Returns when the lease was renewed once more."""
+    last_ms = await client.pttl(KEY)
+
+    async def is_later() -> bool:
+        nonlocal last_ms
+        before_ms, last_ms = last_ms, await client.pttl(KEY)
+        return last_ms > before_ms
+
+    await until(is_later)
+
+
 async def test_lease_is_held_for_longer_than_it_lasts_and_free_after_a_death(redis: Redis) -> None:
-    first, second = Lease(redis, KEY, SOON_S), Lease(redis, KEY, SOON_S)
+    first, second = Lease(redis, KEY, LATER_S), Lease(redis, KEY, LATER_S)
     await first.acquire()
     waiting = asyncio.create_task(second.acquire())
-    await asyncio.sleep(3 * SOON_S)
+    for _ in range(6):  # each renewal is a fifth of its time later
+        await renewed(redis)
     assert not waiting.done()
     await end_tasks([first.kept])  # as if its process had died
+    await redis.pexpire(KEY, 1)
     await waiting
     await second.release()
     assert not await redis.exists(KEY)

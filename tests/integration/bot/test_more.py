@@ -69,9 +69,7 @@ async def test_choices_hold_for_the_next_videos_of_a_photo(talk: Talk) -> None:
     page = await buttons_of(talk, page, "✓ 👤 Portrait")
     await talk.tap("Back", page)
     await talk.tap("😊", await talk.shows("Which movement?"))
-    await talk.shows("done in")
-    await talk.tap("Another movement", (await talk.videos())[0])
-    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.tap("😉", await talk.another((await talk.videos())[0]))
     await talk.videos(count=2)
     box = view_box(View.PORTRAIT, [FACE.box], *LARGE)
     assert box is not None
@@ -223,8 +221,7 @@ async def test_variation_whose_files_must_be_fetched_again_changes_one_order_onl
     answer = await talk.tap("Portrait", await buttons_of(talk, video, "Portrait"))
     assert "fetching the photo again" in answer["text"]
     portrait = (await talk.videos(count=2))[1]
-    await talk.tap("Another movement", portrait)
-    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.tap("😉", await talk.another(portrait))
     await talk.videos(count=3)
     views = [order.wish.view for order in talk.worker.orders]
     assert views == [None, view_box(View.PORTRAIT, [FACE.box], *LARGE), None]

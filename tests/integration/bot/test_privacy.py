@@ -128,8 +128,7 @@ async def test_everything_is_deleted_in_the_store_in_redis_and_in_the_chat(
     talk: Talk, redis: Redis
 ) -> None:
     video = await ordered(talk)
-    await talk.tap("Another movement", video)
-    await talk.shows("Which movement?")
+    await talk.another(video)
     await talk.tap("As file", video)
     assert await stored_files(talk.parts)
     await delete_everything(talk)

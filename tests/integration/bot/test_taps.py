@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction
 from bot.drafts.draft import Draft
+from bot.gateway.messenger import CardMessage
 from jobs.engines import EngineInfo
 from jobs.errors import NoFaceInBox
 from jobs.model import CropBox, Face, MediaWarning, grid_box, whole_box
@@ -63,6 +64,19 @@ async def test_several_faces_are_numbered_and_one_is_chosen(talk: Talk) -> None:
     assert talk.worker.orders[0].wish.face_boxes == (SECOND.box,)
 
 
+async def test_face_is_chosen_though_the_answer_to_its_picture_was_lost(talk: Talk) -> None:
+    talk.worker.faces = (FACE, SECOND)
+    await talk.desk.fault(method="editMessageMedia", drop=True)
+    photo = await talk.photo()
+    card = await talk.shows("Which one should I animate?")
+    assert card["photo"]
+    assert (await talk.draft_of(photo)).card == CardMessage(message_id=card["message_id"])
+    await talk.tap("2", card)
+    await talk.tap("😊", await talk.shows("Which movement?"))
+    await talk.videos()
+    await talk.shows("done in")
+
+
 async def test_everybody_moves_in_one_video(talk: Talk) -> None:
     talk.worker.faces = (FACE, SECOND)
     photo = await talk.photo()
@@ -76,9 +90,7 @@ async def test_everybody_moves_in_one_video(talk: Talk) -> None:
     assert order.wish.face_boxes == (FACE.box, SECOND.box)
     assert order.wish.cost_frames == 2 * order.wish.movement.frames
     # Another movement is for everybody, too.
-    await talk.shows("done in")
-    await talk.tap("Another movement", video)
-    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.tap("😉", await talk.another(video))
     await talk.videos(count=2)
     assert talk.worker.orders[1].wish.face_boxes == (FACE.box, SECOND.box)
 
@@ -204,8 +216,7 @@ async def test_files_that_are_gone_are_fetched_again_for_a_stronger_video_only(t
     assert "fetching the photo again" in answer["text"]
     stronger = (await talk.videos(count=2))[1]
     assert talk.worker.orders[1].wish.options == {"strength": 1.25}
-    await talk.tap("Another movement", stronger)
-    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.tap("😉", await talk.another(stronger))
     await talk.videos(count=3)
     assert talk.worker.orders[2].wish.options == {}
 
@@ -294,9 +305,7 @@ async def test_button_of_an_older_keyboard_orders_nothing_new(talk: Talk) -> Non
     old = await talk.tap_data(tap_of(ButtonAction.SHOW_ALL, draft))
     assert old["show_alert"]
     assert len(talk.worker.orders) == 1
-    await talk.tap("Another movement", video)
-    card = await talk.shows("Which movement?")
-    await talk.tap("😊", card)
+    await talk.tap("😊", await talk.another(video))
     await talk.videos(count=2)
     assert len(talk.worker.looks) == 1
 
@@ -348,9 +357,7 @@ async def test_all_movements_of_another_page_are_shown(talk: Talk) -> None:
 async def test_open_keyboard_stays_usable_when_a_number_is_tapped_above_it(talk: Talk) -> None:
     await talk.tap("Show me all", await card_of(talk))
     (sheet,) = await talk.videos()
-    await talk.shows("done in")
-    await talk.tap("Another movement", sheet)
-    keyboard = await talk.shows("Which movement?")
+    keyboard = await talk.another(sheet)
     await talk.tap("3", sheet)
     await talk.videos(count=2)
     await talk.tap("😉", keyboard)
@@ -377,8 +384,7 @@ async def test_order_is_cancelled_and_another_movement_offered(talk: Talk) -> No
     assert (await talk.tap("Cancel", status))["text"] in ("It stops in a moment.", "Cancelled.")
     hold.set()
     ended = await talk.shows("Smile: cancelled.")
-    await talk.tap("Another movement", ended)
-    await talk.tap("😉", await talk.shows("Which movement?"))
+    await talk.tap("😉", await talk.another(ended))
     await talk.videos()
 
 

@@ -21,12 +21,15 @@ HEADERS = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
 
 
 @pytest.fixture
-async def url(
-    sandbox: Sandbox, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[str]:
-    """The address of a webhook that does not wait long."""
-    monkeypatch.setattr(webhook, "_BODY_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(webhook, "_HEADERS_TIMEOUT_S", 0.3)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The webhook does not wait long."""
+    monkeypatch.setattr(webhook, "_BODY_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(webhook, "_HEADERS_TIMEOUT_S", 0.5)
+
+
+@pytest.fixture
+async def url(sandbox: Sandbox, redis: Redis) -> AsyncIterator[str]:
+    """The address of a webhook."""
     listen = f"127.0.0.1:{free_port()}"
     application = built(
         sandbox,
@@ -82,6 +85,7 @@ async def test_refusal_of_a_wrong_secret_says_nothing(url: str, secret: str | No
 REQUEST = f"POST /updates HTTP/1.1\r\nHost: x\r\nX-Telegram-Bot-Api-Secret-Token: {SECRET}\r\n"
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     "beginning",
     ["", "POST /upd", REQUEST, f"{REQUEST}Content-Length: 20\r\n\r\n", "\0\1\2\r\n\r\n"],

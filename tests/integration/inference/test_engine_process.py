@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from itertools import starmap
 from pathlib import Path
 
@@ -84,14 +83,13 @@ def is_gone(group: int) -> bool:
     return True
 
 
-async def until_reaped(process_id: int) -> None:
-    """Waits until a child of ours has died and its parent, which we are, knows."""
+async def until_reaped(engine: EngineProcess) -> None:
+    """Waits until the process has died and its parent, which we are, knows."""
+    child = engine._child  # noqa: SLF001 - nothing else tells it
+    assert child is not None
     async with asyncio.timeout(PATIENCE_S):
-        with suppress(ProcessLookupError):
-            while True:
-                os.kill(process_id, 0)
-                await asyncio.sleep(0.01)
-    await asyncio.sleep(0.1)  # from the thread that waits for it to the event loop
+        while child.lives:
+            await asyncio.sleep(0.01)
 
 
 async def until_gone(group: int) -> None:
@@ -223,7 +221,7 @@ async def test_death_between_two_jobs_costs_nothing(
     await engine.render(*make_job("still"))
     assert engine.pid is not None
     os.kill(engine.pid, signal.SIGKILL)
-    await until_reaped(engine.pid)
+    await until_reaped(engine)
     await engine.render(*make_job("still"))
 
 

@@ -69,7 +69,7 @@ async def test_process_that_dies_between_two_jobs_is_told_of(
         await engine.render(*make_job("still"))
         assert engine.pid is not None
         os.kill(engine.pid, signal.SIGKILL)
-        await until_reaped(engine.pid)
+        await until_reaped(engine)
         await engine.render(*make_job("still"))
         assert told == ["died"]
 

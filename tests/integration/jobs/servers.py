@@ -1,5 +1,6 @@
 """Real servers for the tests: a Valkey and an S3 store, one of each for a session."""
 
+import random
 import socket
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from jobs import child_guard
 from jobs.redis_server.program import find_program
 
 START_S = 60.0
+# Below the ports of outgoing connections, which begin at 32,768 on Linux and at 49,152 elsewhere.
+_PORTS = (15_000, 32_000)
+_random = random.SystemRandom()
 S3_KEYS = "region=us-east-1&access_key_id=test&secret_access_key=hunter2"
 
 
@@ -85,7 +89,12 @@ def s3_url(endpoint: str, bucket: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-        return port
+    """A port that nobody uses, and that the system gives to no outgoing connection."""
+    while True:
+        port = _random.randrange(*_PORTS)
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

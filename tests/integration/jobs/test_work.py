@@ -202,13 +202,25 @@ async def test_work_whose_lock_is_gone_stops_and_touches_nothing(
     assert (await until(queues, REF, OrderState.RUNNING)).starts == 1
 
 
-async def test_lock_is_renewed_while_the_work_lasts(queues: Queues, valkey: str) -> None:
+async def renewed(redis: Redis) -> None:
+    """Returns when the order's lock was renewed once more."""
+    last_ms = await redis.pttl(REF.lock_key)
+    async with asyncio.timeout(LIMIT_S):
+        while (left_ms := await redis.pttl(REF.lock_key)) <= last_ms:
+            last_ms = left_ms
+            await asyncio.sleep(0.01)
+
+
+async def test_lock_is_renewed_while_the_work_lasts(
+    queues: Queues, valkey: str, redis: Redis
+) -> None:
     bench = Bench()
     await queues.submit(make_order(2))
-    rules = replace(SHORT_LOCK, lock_s=0.6, stalled_check_s=0.2)
+    rules = replace(SHORT_LOCK, lock_s=2.0, stalled_check_s=0.2)
     async with QueueWorker(valkey, QUEUE, bench, rules):
         await bench.has_begun()
-        await asyncio.sleep(1.1)
+        for _ in range(3):  # each renewal is half of its time later
+            await renewed(redis)
         bench.word.set()
         assert (await until(queues, REF, OrderState.DONE)).starts == 1
 

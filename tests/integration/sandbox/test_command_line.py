@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from sandbox.__main__ import main
+from tests.integration.jobs.servers import free_port
 
 pytestmark = pytest.mark.local_sockets
 
@@ -75,9 +76,7 @@ async def test_it_prints_where_it_is_and_ends_with_the_signal(number: signal.Sig
 
 
 async def test_options_are_obeyed() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ("--token", "7777:mine", "--username", "my_bot", "--no-privacy-mode")
     async with started("--port", str(port), *options) as process:
         assert f"http://127.0.0.1:{port}/" in await printed(process)

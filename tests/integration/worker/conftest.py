@@ -63,7 +63,7 @@ BODIES = {
             time.sleep(0.01)
             yield []""",
     "steady": """for _ in range(motion.frame_count - 1):
-            time.sleep(0.03)
+            time.sleep(0.06)
             yield [self._photo]
         return""",
 }

@@ -27,8 +27,6 @@ from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import prefix_of
 from jobs.queues.order_logs import LINES_KEPT, OrderLogs
 from jobs.queues.queues import Queues
-from jobs.redis_server.program import find_program
-from jobs.service_errors import QueueServerMissing
 from jobs.store.files import FileStore
 from tests.conftest import Require
 from tests.integration.jobs import conftest as servers
@@ -97,26 +95,17 @@ def tls_program(folder: Path, require: Require) -> Path:
     return link
 
 
-@pytest.fixture(params=["password", "password and TLS"])
-async def farm(
-    request: pytest.FixtureRequest, bucket: str, tmp_path: Path, require: Require
-) -> AsyncIterator[Farm]:
+@pytest.fixture
+async def farm(bucket: str, tmp_path: Path, require: Require) -> AsyncIterator[Farm]:
+    """A server with a password and TLS; that of `animato up` has a password alone."""
     port = free_port()
     place = f"{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}"
-    if request.param == "password":
-        try:
-            program = find_program(tmp_path)
-        except QueueServerMissing:
-            require(False, "there is no Valkey and no Redis")
-        url = f"redis://{place}"
-        options: dict[str, object] = {"port": port}
-    else:
-        require(find_spec("cryptography"), "the library cryptography is not installed")
-        program = tls_program(tmp_path, require)
-        pem = certificate(tmp_path)
-        url = f"rediss://{place}?ssl_ca_certs={pem}"
-        options = {"port": 0, "tls-port": port, "tls-auth-clients": "no"}
-        options |= dict.fromkeys(("tls-cert-file", "tls-key-file", "tls-ca-cert-file"), pem)
+    require(find_spec("cryptography"), "the library cryptography is not installed")
+    program = tls_program(tmp_path, require)
+    pem = certificate(tmp_path)
+    url = f"rediss://{place}?ssl_ca_certs={pem}"
+    options: dict[str, object] = {"port": 0, "tls-port": port, "tls-auth-clients": "no"}
+    options |= dict.fromkeys(("tls-cert-file", "tls-key-file", "tls-ca-cert-file"), pem)
     options |= {"bind": "127.0.0.1", "dir": tmp_path, "save": "", "rdbcompression": "no"}
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     users = ["--user", "default", "off"]
