@@ -33,6 +33,7 @@ PRODUCT = "Animato"
 FORMATS = {".mp4": "video/mp4", ".gif": "image/gif"}
 """The formats that are signed, by the suffix of the file."""
 
+_MANY_BAD_FILES = 3  # in a row: the fault is not the files'
 # True of every result: it says nothing about how the parts were made.
 _COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/composite"
 
@@ -92,16 +93,17 @@ class Signing:
     ) -> None:
         self.mode = mode
         self._problem = self._untold = ""
+        self._bad_files = 0
         self._folder = folder
         self._clock = clock
 
     @property
     def is_working(self) -> bool:
-        """Whether files are signed."""
+        """Whether files are signed, apart from a bad one now and then."""
         return self.mode is not Mode.OFF and not self._problem
 
     def take_problem(self) -> str:
-        """Return why signing failed since this was last asked; empty if it did not."""
+        """Return why nothing could be signed since this was last asked; empty if it could."""
         untold, self._untold = self._untold, ""
         return untold
 
@@ -165,9 +167,11 @@ class Signing:
         try:
             content = _sign(path, mime_type, self._load(), _manifest(origin, title))
         except (NotSigned, Unsignable) as error:
-            self._note(error)
+            self._bad_files += isinstance(error, Unsignable)
+            if self._bad_files >= _MANY_BAD_FILES or isinstance(error, NotSigned):
+                self._note(error)
             raise
-        self._problem = ""
+        self._problem, self._bad_files = "", 0
         return content
 
     def _note(self, error: NotSigned | Unsignable) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -168,37 +169,64 @@ async def test_own_chain_made_by_a_slow_clock_is_renewed_before_it_signs(
 
 
 async def test_file_that_is_no_video_is_unsignable_and_nothing_else_is(
-    tmp_path: Path, video: Path
+    tmp_path: Path, video: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     video.write_bytes(b"no video" * 100)
-    required = signing(tmp_path, Mode.REQUIRED)
-    with pytest.raises(Unsignable):
-        await required.sign(video, ORIGIN, "animato.mp4")
-    assert "could not be parsed" in required.take_problem()
+    with pytest.raises(Unsignable) as raised:
+        await signing(tmp_path, Mode.REQUIRED).sign(video, ORIGIN, "animato.mp4")
+    assert "could not be parsed" in raised.value.fields["reason"]
     assert await signing(tmp_path).sign(video, ORIGIN, "animato.mp4") == b"no video" * 100
+    assert "animato.mp4 is sent unsigned: " in caplog.text
+
+
+@pytest.mark.parametrize("mode", [Mode.ON, Mode.REQUIRED])
+async def test_only_several_bad_files_in_a_row_mean_that_nothing_can_be_signed(
+    tmp_path: Path, video: Path, mode: Mode
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video" * 100)
+    bot = signing(tmp_path, mode)
+
+    async def sign(path: Path) -> None:
+        with suppress(Unsignable):
+            await bot.sign(path, ORIGIN, "animato.mp4")
+
+    for path in (broken, broken, video, broken, broken):
+        await sign(path)
+        assert (bot.is_working, bot.take_problem()) == (True, "")
+    await sign(broken)
+    assert not bot.is_working
+    assert "could not be parsed" in bot.take_problem()
+    await sign(video)
+    await sign(broken)
+    assert (bot.is_working, bot.take_problem()) == (True, "")
 
 
 async def test_file_whose_signature_does_not_hold_is_not_sent_as_signed(
-    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    video: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(module, "read_credentials", lambda _file: Credentials(problems=("any",)))
     with pytest.raises(Unsignable):
         await signing(tmp_path, Mode.REQUIRED).sign(video, ORIGIN, "animato.mp4")
-    on = signing(tmp_path)
-    assert await on.sign(video, ORIGIN, "animato.mp4") == media.clip()
-    assert on.take_problem() == "its Content Credentials do not hold"
+    assert await signing(tmp_path).sign(video, ORIGIN, "animato.mp4") == media.clip()
+    assert "sent unsigned: its Content Credentials do not hold" in caplog.text
 
 
 async def test_file_that_cannot_be_read_back_is_sent_unsigned(
-    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    video: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fails(_file: object) -> None:
         raise CredentialsUnreadable(reason="this format is not supported")
 
     monkeypatch.setattr(module, "read_credentials", fails)
-    on = signing(tmp_path)
-    assert await on.sign(video, ORIGIN, "animato.mp4") == media.clip()
-    assert on.take_problem() == "this format is not supported"
+    assert await signing(tmp_path).sign(video, ORIGIN, "animato.mp4") == media.clip()
+    assert "sent unsigned: this format is not supported" in caplog.text
 
 
 async def test_missing_library_is_told_and_refused_at_the_start_where_it_is_required(
