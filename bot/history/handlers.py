@@ -48,7 +48,7 @@ class HistoryHandlers:
         """Create them; see `Forms` and `InlineResults` for the arguments."""
         forms = Forms(services, catalogue, tell_admins)
         taps = ResultTaps(services, forms)
-        inline = InlineResults(services, catalogue, invites=invites)
+        inline = InlineResults(services, invites=invites)
         return cls(forms, taps, HistoryPages(services, taps), inline)
 
     @property

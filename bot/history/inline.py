@@ -13,10 +13,9 @@ from telegram.helpers import create_deep_linked_url
 from bot.gateway.messenger import Button, markup
 from bot.history.forms import caption_of
 from bot.history.store import HistoryEntry
-from bot.movements import Movements
 from bot.people import Role
 from bot.services import Services
-from jobs.errors import UnknownTemplate
+from bot.texts import speaking
 from jobs.media_tasks import Form
 
 NEW = "new"
@@ -35,13 +34,11 @@ class InlineResults:
     """Answers inline queries.
 
     Args:
-        catalogue: the movements, whose names can be searched for.
         invites: whether results that are shared to groups have the button "Try it yourself".
     """
 
-    def __init__(self, services: Services, catalogue: Movements, *, invites: bool) -> None:
+    def __init__(self, services: Services, *, invites: bool) -> None:
         self._services = services
-        self._catalogue = catalogue
         self._invites = invites
 
     async def answer(self, query: InlineQuery) -> None:
@@ -82,13 +79,10 @@ class InlineResults:
 
     def _matches(self, entry: HistoryEntry, words: list[str]) -> bool:
         """Whether a result is of a movement that was searched for, in any language."""
-        names = [entry.title, entry.movement]
-        try:
-            template = self._catalogue.get(entry.movement)
-        except UnknownTemplate:
-            pass
-        else:
-            names += template.title.values()
+        names = [entry.movement]
+        for language in self._services.texts.languages:
+            with speaking(language):
+                names.append(self._services.history.in_language(entry).title)
         text = " ".join(names).casefold()
         return all(word in text for word in words)
 
