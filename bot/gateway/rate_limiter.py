@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
@@ -107,6 +108,7 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         self._queues: dict[int | str, _ChatQueue] = {}
         self._total = Window(messages_per_second, _TOTAL_WINDOW_S)
         self._total_lock = asyncio.Lock()
+        self._edits: WeakValueDictionary[tuple[Any, Any], asyncio.Lock] = WeakValueDictionary()
 
     async def initialize(self) -> None:
         """Needs nothing."""
@@ -134,6 +136,7 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         Raises:
             RetryAfter: Telegram refused it five times.
         """
+        callback = self._after_earlier_edits(callback, endpoint, data)
         chat_id = _chat_number(data.get("chat_id"))
         if chat_id is None or endpoint.startswith(_READS):
             return await callback(*args, **kwargs)
@@ -151,6 +154,26 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
                 if not tries_left:
                     raise
         raise AssertionError  # the last try returns or raises
+
+    def _after_earlier_edits(
+        self, callback: Callback, endpoint: str, data: dict[str, Any]
+    ) -> Callback:
+        """Return a call that, if it is an edit, waits until earlier edits of its message end.
+
+        A large picture takes longer to arrive than a text that is sent after it.
+        """
+        if not endpoint.startswith("edit"):
+            return callback
+        message = data.get("chat_id"), data.get("message_id")
+        lock = self._edits.setdefault(message, asyncio.Lock())
+
+        async def edit(*args: Any, **kwargs: Any) -> Any:
+            if lock.locked():
+                release_if_allowed()
+            async with lock:
+                return await callback(*args, **kwargs)
+
+        return edit
 
     async def _call_or_drop(
         self, queue: _ChatQueue, counts: bool, call: Callable[[], Coroutine[Any, Any, Any]]
