@@ -48,7 +48,7 @@ from bot.limits import Limits
 from bot.movements import REFRESH_EVERY_S as MOVEMENTS_EVERY_S
 from bot.movements import OfferedMovements
 from bot.orders.blocked_photos import BlockedPhotos
-from bot.orders.card_text import with_title
+from bot.orders.card_text import current_title, with_title
 from bot.orders.delivery import DELIVER_RULES, Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
@@ -165,8 +165,8 @@ def _services(
     client, url = queues.client, queues.url
     texts = translated_texts()
     movements = OfferedMovements(Catalogue.load(settings.templates_dir), client, url)
-    titles = partial(with_title, catalogue=movements, texts=texts)
-    drafts, order_cards = DraftStore(client, url), OrderCards(client, url, titles)
+    in_language = partial(with_title, catalogue=movements, texts=texts)
+    drafts, order_cards = DraftStore(client, url), OrderCards(client, url, in_language)
     group_settings = GroupSettingsStore(client, url)
     messenger = Messenger(application.bot, partial(move_chat, drafts, order_cards, group_settings))
     card_sender = CardSender(client, url, messenger, texts)
@@ -194,7 +194,9 @@ def _services(
             input_s=settings.retain_input_h * _HOUR_S,
             result_s=settings.retain_result_h * _HOUR_S,
         ),
-        history=HistoryStore(client, url, time.time),
+        history=HistoryStore(
+            client, url, time.time, partial(current_title, catalogue=movements, _=texts)
+        ),
         metrics=metrics,
         texts=texts,
         visible_mark=settings.visible_mark,

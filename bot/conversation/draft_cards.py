@@ -43,6 +43,10 @@ class DraftCards:
         Raises:
             TelegramError, QueueUnavailable: it is not shown.
         """
+        async with self._services.drafts.editing_card(draft_id):
+            await self._show(draft_id, page)
+
+    async def _show(self, draft_id: str, page: int = 0) -> None:
         draft = await self._services.drafts.read(draft_id)
         # From the order on, the card shows its status (`bot/orders/status_cards.py`).
         if draft is None or await self.is_ordered(draft):
@@ -56,6 +60,10 @@ class DraftCards:
 
     async def show_more(self, draft_id: str) -> None:
         """Show the page "More" of a draft, unless its order is open. Errors: see `show`."""
+        async with self._services.drafts.editing_card(draft_id):
+            await self._show_more(draft_id)
+
+    async def _show_more(self, draft_id: str) -> None:
         draft = await self._services.drafts.read(draft_id)
         if draft is None or draft.findings is None or await self.is_ordered(draft):
             return
@@ -79,16 +87,17 @@ class DraftCards:
             TelegramError, QueueUnavailable: see `show`.
         """
         services, has_order = self._services, await self.is_ordered(draft)
-        if draft.card is not None and not has_order:
-            await services.messenger.delete(draft.chat_id, draft.card.message_id)
 
         def fresh(now: Draft) -> Draft:
             boxes = () if asks_for_face else now.face_boxes
             again = now.shown_again() if has_order else now
             return again.without_movement(card=None, face_boxes=boxes)
 
-        if await services.drafts.change(draft.draft_id, fresh) is not None:
-            await self.show(draft.draft_id)
+        async with services.drafts.editing_card(draft.draft_id):
+            if draft.card is not None and not has_order:
+                await services.messenger.delete(draft.chat_id, draft.card.message_id)
+            if await services.drafts.change(draft.draft_id, fresh) is not None:
+                await self._show(draft.draft_id)
 
     async def adopt(self, draft: Draft, card: CardMessage) -> Draft:
         """Make a message of the bot the draft's card, and return the draft."""

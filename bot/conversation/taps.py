@@ -365,13 +365,15 @@ class Taps:
 
     async def _forget(self, draft: Draft) -> None:
         services, _ = self._services, self._services.texts
-        if draft.card is not None:
-            content = MessageContent(_("The photo is deleted. Send another one at any time."))
-            await services.messenger.edit(draft.chat_id, draft.card, content)
-        conversation = await services.drafts.conversation(draft)
-        if draft.draft_id in (conversation.draft_id, conversation.wants_lead):
-            await services.drafts.update_conversation(draft, draft_id=None, wants_lead=None)
-        await forget_draft(services, draft.draft_id)
+        async with services.drafts.editing_card(draft.draft_id):
+            draft = await services.drafts.read(draft.draft_id) or draft
+            if draft.card is not None:
+                content = MessageContent(_("The photo is deleted. Send another one at any time."))
+                await services.messenger.edit(draft.chat_id, draft.card, content)
+            conversation = await services.drafts.conversation(draft)
+            if draft.draft_id in (conversation.draft_id, conversation.wants_lead):
+                await services.drafts.update_conversation(draft, draft_id=None, wants_lead=None)
+            await forget_draft(services, draft.draft_id)
 
 
 def _is_on_current_card(incoming: IncomingTap, button: ButtonData, draft: Draft) -> bool:

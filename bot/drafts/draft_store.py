@@ -4,13 +4,17 @@ Nothing of a conversation is kept anywhere else, so that a restarted bot continu
 its stored files: they are fetched again by Telegram's file ids when needed.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 from pydantic import Field
 from redis.asyncio import Redis
 
 from bot.callback_data import short_id
 from bot.drafts.draft import Draft
+from bot.gateway.update_processor import release_if_allowed
 from bot.gateway.updates import IncomingMessage, IncomingTap, MediaFile
 from bot.record_store import BotRecord, RecordStore
 from bot.services import Services
@@ -86,6 +90,7 @@ class DraftStore:
         self._url = url
         self._drafts = RecordStore(redis, url, Draft.read, kept_s=DRAFT_KEPT_S)
         self._conversations = RecordStore(redis, url, _read_conversation, _CONVERSATION_KEPT_S)
+        self._editing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, draft_id: str | None) -> Draft | None:
         """Return a draft, or None if it is not stored or the id is None.
@@ -120,6 +125,18 @@ class DraftStore:
         """Change fields of a draft, which may have been deleted, and return it."""
         changed = await self.change(draft.draft_id, lambda now: now.model_copy(update=changes))
         return changed or draft.model_copy(update=changes)
+
+    @asynccontextmanager
+    async def editing_card(self, draft_id: str) -> AsyncIterator[None]:
+        """Let nothing else edit a draft's card, or those of its orders, during the block.
+
+        What they say is read inside, so that no edit undoes a newer one.
+        """
+        lock = self._editing.setdefault(draft_id, asyncio.Lock())
+        if lock.locked():
+            release_if_allowed()
+        async with lock:
+            yield
 
     async def of_chat(self, chat_id: int) -> list[str]:
         """Return the drafts that were begun in a chat; some may be deleted."""

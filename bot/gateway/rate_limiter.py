@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
@@ -122,6 +123,7 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         self._numbers = itertools.count()
         self._queues: dict[int | str, _Queue] = {}
         self._total = _Queue(Window(messages_per_second, _TOTAL_WINDOW_S))
+        self._edits: WeakValueDictionary[tuple[Any, Any], asyncio.Lock] = WeakValueDictionary()
 
     async def initialize(self) -> None:
         """Needs nothing."""
@@ -149,6 +151,7 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         Raises:
             RetryAfter: Telegram refused it five times.
         """
+        callback = self._after_earlier_edits(callback, endpoint, data)
         chat_id = _chat_number(data.get("chat_id"))
         if chat_id is None or endpoint.startswith(_READS):
             return await callback(*args, **kwargs)
@@ -169,6 +172,26 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
                 if not tries_left:
                     raise
         raise AssertionError  # the last try returns or raises
+
+    def _after_earlier_edits(
+        self, callback: Callback, endpoint: str, data: dict[str, Any]
+    ) -> Callback:
+        """Return a call that, if it is an edit, waits until earlier edits of its message end.
+
+        A large picture takes longer to arrive than a text that is sent after it.
+        """
+        if not endpoint.startswith("edit"):
+            return callback
+        message = data.get("chat_id"), data.get("message_id")
+        lock = self._edits.setdefault(message, asyncio.Lock())
+
+        async def edit(*args: Any, **kwargs: Any) -> Any:
+            if lock.locked():
+                release_if_allowed()
+            async with lock:
+                return await callback(*args, **kwargs)
+
+        return edit
 
     def _is_busy(self, queue: _Queue, endpoint: str, *, counts: bool) -> bool:
         """Whether a call that need not be made would have to wait."""

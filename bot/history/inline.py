@@ -15,7 +15,7 @@ from bot.history.forms import caption_of
 from bot.history.store import HistoryEntry
 from bot.people import Role
 from bot.services import Services
-from jobs.errors import UnknownTemplate
+from bot.texts import speaking
 from jobs.media_tasks import Form
 
 NEW = "new"
@@ -79,13 +79,10 @@ class InlineResults:
 
     def _matches(self, entry: HistoryEntry, words: list[str]) -> bool:
         """Whether a result is of a movement that was searched for, in any language."""
-        names = [entry.title, entry.movement]
-        try:
-            template = self._services.movements.get(entry.movement)
-        except UnknownTemplate:
-            pass
-        else:
-            names += template.title.values()
+        names = [entry.movement]
+        for language in self._services.texts.languages:
+            with speaking(language):
+                names.append(self._services.history.in_language(entry).title)
         text = " ".join(names).casefold()
         return all(word in text for word in words)
 

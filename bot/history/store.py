@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from redis.asyncio import Redis
 
 from bot.gateway.outgoing import SentVideo
+from bot.orders.card_text import TitleParts
 from bot.orders.order_cards import OrderCard
 from bot.orders.result_files import file_stem
 from bot.provenance.signing import Origin
@@ -31,7 +32,9 @@ class HistoryEntry(Value):
         order_id: its order.
         draft: the draft that it was ordered from.
         number: the order's number within the draft.
-        title: the movement's emoji and title, as it was delivered.
+        title: the movement's emoji and title, in the language in which it was delivered;
+            `HistoryStore.read` returns it in the current one.
+        title_parts: what it is made of; None in entries of earlier versions.
         movement: the template's name; empty for a clip, a voice alone, or several movements.
         has_voice: whether it says a recording.
         label: how it was made, a msgid.
@@ -59,6 +62,8 @@ class HistoryEntry(Value):
     draft: str
     number: int
     title: str
+    # Not written if None, since the version before does not know it.
+    title_parts: TitleParts | None = Field(default=None, exclude_if=lambda parts: parts is None)
     movement: str = ""
     has_voice: bool = False
     label: str
@@ -110,18 +115,32 @@ class HistoryStore:
 
     Args:
         clock: unix time, s.
+        titles: makes a title in the current language, see `current_title`.
     """
 
-    def __init__(self, redis: Redis, url: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        url: str,
+        clock: Callable[[], float],
+        titles: Callable[[TitleParts, str], str] = lambda _parts, stored: stored,
+    ) -> None:
         self._redis = redis
         self._url = url
         self._records = RecordStore(redis, url, History.read, kept_s=KEPT_S)
         self._clock = clock
+        self._titles = titles
 
     async def read(self, person: int) -> History:
         """Return what is kept of a person's results."""
         history = await self._records.read(history_key(person)) or History()
-        return self._pruned(history)
+        return History(entries=tuple(map(self.in_language, self._pruned(history).entries)))
+
+    def in_language(self, entry: HistoryEntry) -> HistoryEntry:
+        """Return an entry with its title in the current language, if that can be made."""
+        parts = entry.title_parts
+        title = self._titles(parts, entry.title) if parts is not None else entry.title
+        return entry.model_copy(update={"title": title})
 
     async def add(self, person: int, entry: HistoryEntry) -> None:
         """Add a result; adding it again keeps the file ids that are known."""
@@ -176,6 +195,7 @@ class HistoryStore:
             draft=card.draft_id,
             number=card.number,
             title=card.title,
+            title_parts=TitleParts.of(wish),
             movement=wish.movement.template or "",
             has_voice=wish.voice is not None,
             label=result.label,

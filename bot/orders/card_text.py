@@ -6,6 +6,7 @@ of the work, or when its turn comes near.
 
 import math
 from dataclasses import dataclass, field
+from typing import Self
 
 from bot.callback_data import ANOTHER_FACE, ButtonAction, ButtonData
 from bot.drafts.choices import strength_of
@@ -17,6 +18,7 @@ from bot.orders.order_cards import FinalMessage, OrderCard
 from bot.orders.sending import Refused
 from bot.texts import DEFAULT_LANGUAGE, Texts, current_language
 from jobs.errors import AnimatoError, BrokenTemplate, NoFaceInBox, UnknownTemplate, UserError
+from jobs.model import Value
 from jobs.orders import OrderState, Result, Stage
 from jobs.queues.outcomes import CancelOutcome
 from jobs.queues.status import Status
@@ -200,36 +202,69 @@ def title_of(template: Template) -> str:
     return f"{template.emoji} {title}"
 
 
-def order_title(wish: Wish, catalogue: Movements, _: Texts) -> str:
+class TitleParts(Value):
+    """What the title of an order or a result is made of.
+
+    Attributes:
+        template: the movement's name; empty for a clip, a voice alone, or several movements.
+        template_count: how many movements are shown side by side, or 0.
+        has_voice: whether the face says a recording.
+        face_count: how many faces move.
+        strength: of the movement.
+    """
+
+    template: str = ""
+    template_count: int = 0
+    has_voice: bool = False
+    face_count: int = 1
+    strength: float = 1.0
+
+    @classmethod
+    def of(cls, wish: Wish) -> Self:
+        """Return those of an order."""
+        return cls(
+            template=wish.movement.template or "",
+            template_count=len(wish.movement.templates),
+            has_voice=wish.voice is not None,
+            face_count=wish.face_count,
+            strength=strength_of(wish),
+        )
+
+
+def order_title(parts: TitleParts, catalogue: Movements, _: Texts) -> str:
     """What an order makes.
 
     Raises:
         UnknownTemplate, BrokenTemplate: its movement is not offered any more.
     """
-    movement, strength = wish.movement, strength_of(wish)
-    if movement.templates:
-        if len(movement.templates) == len(catalogue):
+    if count := parts.template_count:
+        if count == len(catalogue):
             return _("✨ All movements")
-        return _.plural("✨ {count} movement", "✨ {count} movements", len(movement.templates))
-    if movement.template:
-        title = title_of(catalogue.get(movement.template))
+        return _.plural("✨ {count} movement", "✨ {count} movements", count)
+    if parts.template:
+        title = title_of(catalogue.get(parts.template))
     else:
-        title = _("🎤 Speaking") if wish.voice else _("🎬 Your clip")
-    if wish.face_count > 1:
-        title = _.plural(
-            "{title}, {count} face", "{title}, {count} faces", wish.face_count, title=title
-        )
-    if strength != 1:
-        title = _("{title}, strength {percent} %", title=title, percent=round(100 * strength))
+        title = _("🎤 Speaking") if parts.has_voice else _("🎬 Your clip")
+    if (count := parts.face_count) > 1:
+        title = _.plural("{title}, {count} face", "{title}, {count} faces", count, title=title)
+    if parts.strength != 1:
+        percent = round(100 * parts.strength)
+        title = _("{title}, strength {percent} %", title=title, percent=percent)
     return title
+
+
+def current_title(parts: TitleParts, stored: str, catalogue: Movements, _: Texts) -> str:
+    """Return a title in the current language; `stored` if its movement is not offered any more."""
+    try:
+        return order_title(parts, catalogue, _)
+    except (UnknownTemplate, BrokenTemplate):
+        return stored
 
 
 def with_title(card: OrderCard, catalogue: Movements, texts: Texts) -> OrderCard:
     """Return a card with its title in the current language, if its movement is still offered."""
-    try:
-        return card.model_copy(update={"title": order_title(card.order.wish, catalogue, texts)})
-    except (UnknownTemplate, BrokenTemplate):
-        return card
+    title = current_title(TitleParts.of(card.order.wish), card.title, catalogue, texts)
+    return card.model_copy(update={"title": title})
 
 
 def caption(card: OrderCard, result: Result, _: Texts) -> str:

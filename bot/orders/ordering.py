@@ -14,7 +14,13 @@ from bot.drafts.choices import Choices, view_box
 from bot.drafts.draft import Draft
 from bot.drafts.intake import Intake
 from bot.error_text import error_text
-from bot.orders.card_text import cancelled_message, error_message, order_title, time_text
+from bot.orders.card_text import (
+    TitleParts,
+    cancelled_message,
+    error_message,
+    order_title,
+    time_text,
+)
 from bot.orders.offers import FIND_BEST_FRAME
 from bot.orders.order_cards import OrderCard
 from bot.orders.order_counts import OrderCounts
@@ -298,7 +304,7 @@ class Ordering:
         card = await services.order_cards.open(
             OrderCard(
                 order=order,
-                title=order_title(order.wish, services.movements, services.texts),
+                title=order_title(TitleParts.of(order.wish), services.movements, services.texts),
                 thread_id=draft.thread_id,
                 reply_to=draft.message_id,
                 moved_to=draft.chat_id if draft.order_chat_id else None,

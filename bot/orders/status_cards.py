@@ -120,10 +120,14 @@ class StatusCards:
 
     async def _update(self, order_id: str) -> None:
         services = self._services
-        card = await services.order_cards.read(order_id)
-        if card is not None:
-            with speaking(await services.languages.of(card.chat_id, card.person_id)):
-                await self._update_card(services.order_cards.in_language(card))
+        known = await services.order_cards.read(order_id)
+        if known is None:
+            return
+        with speaking(await services.languages.of(known.chat_id, known.person_id)):
+            async with services.drafts.editing_card(known.draft_id):
+                card = await services.order_cards.read(order_id)
+                if card is not None:
+                    await self._update_card(card)
 
     async def _update_card(self, card: OrderCard) -> None:
         services, order_id = self._services, card.order_id

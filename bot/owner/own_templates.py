@@ -96,6 +96,8 @@ class OwnTemplates:
         known = await self._services.movements.own_named(name)
         if known is None:
             known = await self._store(name, outcome.result)
+        if known.state is not TemplateState.NEW:
+            return  # the preview was shown before, and its button was tapped
         preview = await services.store.get(template_key(known.template.digest, "preview.mp4"))
         content = MessageContent(_preview_text(known, _), _decision(name, _))
         await services.messenger.edit_media(chat, card, preview, content, is_animation=True)
@@ -168,6 +170,8 @@ class OwnTemplates:
         )
         own = OwnTemplate(template=template, added_s=services.clock())
         await self._services.movements.put(own)
+        # A movement that is discarded now is not stored again if this delivery is repeated.
+        await services.store.delete(result.key_of(file) for file in _FILES)
         return own
 
     # --- changing ---------------------------------------------------------------------------------

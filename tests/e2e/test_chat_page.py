@@ -298,11 +298,14 @@ async def test_language_switch_is_the_language_of_the_persons_telegram(
     command = {"command": "language", "description": "Язык"}
     await bot.call("setMyCommands", commands=[command], language_code="ru")
     screen = await desktop.open()
-    await screen.at("language").select_option("ru")
+    switch = await screen.hold("/sim/persons")
+    async with screen.page.expect_request("**/sim/persons"):
+        await screen.at("language").select_option("ru")
     await screen.at("start-button").click()
     await expect(screen.text("/start")).to_be_visible()
     (message,) = await desk.messages(ALICE)
-    assert message["from"]["language_code"] == "ru"
+    assert message["from"]["language_code"] == "ru", "a message carries the language, too"
+    switch.let_go()
     await screen.at("composer-input").fill("/")
     await expect(screen.page.get_by_text("Язык")).to_be_visible()
 

@@ -29,7 +29,7 @@ from bot.languages import Languages
 from bot.limits import Limits
 from bot.movements import OfferedMovements
 from bot.orders.blocked_photos import BlockedPhotos
-from bot.orders.card_text import with_title
+from bot.orders.card_text import current_title, with_title
 from bot.orders.delivery import Delivery, deliverers
 from bot.orders.follow_up_orders import FollowUpOrders
 from bot.orders.look_delivery import LookDelivery
@@ -168,12 +168,13 @@ async def bot_parts(
         sender = messenger(bot)
         people = People(client, url, frozenset({ADMIN}), is_open=True)
         group_settings = GroupSettingsStore(client, url)
-        titles = partial(with_title, catalogue=CATALOGUE, texts=texts)
+        in_language = partial(with_title, catalogue=CATALOGUE, texts=texts)
+        titles = partial(current_title, catalogue=CATALOGUE, _=texts)
         sender.sent_messages = SentMessages(client, url)
         services = Services(
             queues=queues,
             drafts=DraftStore(client, url),
-            order_cards=OrderCards(client, url, titles),
+            order_cards=OrderCards(client, url, in_language),
             people=people,
             group_settings=group_settings,
             languages=Languages(people, group_settings, texts),
@@ -186,7 +187,7 @@ async def bot_parts(
             store=store,
             movements=OfferedMovements(CATALOGUE, client, url),
             retention=Retention(client, store, input_s=3600, result_s=3600),
-            history=HistoryStore(client, url, clock),
+            history=HistoryStore(client, url, clock, titles),
             metrics=metrics,
             texts=texts,
             clock=clock,

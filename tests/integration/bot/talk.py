@@ -34,7 +34,6 @@ from bot.gateway.command_lists import CommandLists
 from bot.gateway.connection import build_application
 from bot.gateway.messenger import Messenger
 from bot.gateway.polling import PollingBot
-from bot.gateway.rate_limiter import ChatRateLimiter
 from bot.history.handlers import add_history_handlers
 from bot.languages import add_language_handler
 from bot.orders.delivery import Delivery, deliverers
@@ -49,6 +48,7 @@ from jobs.queues.assignment import Assignment
 from jobs.store.files import FileStore
 from jobs.tasks import end_tasks
 from sandbox.server import Sandbox
+from tests.integration.bot.held_calls import Held, HoldingLimiter
 from tests.integration.bot.parts import (
     BotParts,
     Maker,
@@ -122,6 +122,12 @@ class Talk:
             chat or person, "earlier", reply_markup=InlineKeyboardMarkup([row])
         )
         return await self.tap("old", json.loads(sent.to_json()), person, chat)
+
+    def hold(self, method: str) -> Held:
+        """Holds the bot's next call of a method back."""
+        limiter = self.parts.services.messenger.bot.rate_limiter
+        assert isinstance(limiter, HoldingLimiter)
+        return limiter.hold(method)
 
     async def agree(self, person: int = ALICE) -> None:
         """Opens the chat, with the terms agreed to."""
@@ -287,7 +293,7 @@ def _quick_bot(server: Sandbox) -> PollingBot:
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds / FASTER)
 
-    limiter = ChatRateLimiter(lambda: time.monotonic() * FASTER, sleep)
+    limiter = HoldingLimiter(lambda: time.monotonic() * FASTER, sleep)
     plain = {"trust_env": False, "verify": False}
     base = server.url
     return PollingBot(

@@ -256,3 +256,27 @@ async def _has_button(served_bot: ServedBot, message: Message, label: str) -> bo
 async def _has(served_bot: ServedBot, chat: int, kind: str, phrase: str) -> bool:
     said = await served_bot.said(chat)
     return any(kind in one and phrase in text_of(one) for one in said)
+
+
+async def test_earlier_results_are_named_in_the_language_that_is_spoken_now(
+    served_bot: ServedBot,
+) -> None:
+    await speaks(served_bot, ALICE, "ru")
+    await served_bot.people.agree(ALICE)
+    await served_bot.photo()
+    await served_bot.tap("Улыбка", await served_bot.shows("Какое движение?", ALICE), ALICE)
+    await served_bot.shows("готово за", ALICE)
+    await served_bot.says("/language", ALICE)
+    await served_bot.tap("Deutsch", await served_bot.shows("каком языке", ALICE), ALICE)
+    await served_bot.shows("Deutsch", ALICE)
+    await served_bot.says("/history", ALICE)
+    await until(lambda: _has(served_bot, ALICE, "photo", "1. 😊 Lächeln, "))
+    for query in ("улыбка", "lächeln"):
+        asked = await served_bot.desk.post("inline", query=query, user_id=ALICE, chat_id=ALICE)
+        (result,) = asked["answer"]["results"]
+        assert (result["title"], result["caption"].split("\n")[0]) == ("😊 Lächeln", "😊 Lächeln")
+    history = await served_bot.shows("1. 😊 Lächeln, ", ALICE)
+    await served_bot.tap("1", history, ALICE)
+    await until(partial(_has_button, served_bot, history, "▶️ Noch einmal schicken"))
+    await served_bot.tap("Noch einmal schicken", history, ALICE)
+    await until(lambda: _has(served_bot, ALICE, "animation", "😊 Lächeln\n"))

@@ -9,8 +9,10 @@ import pytest
 
 from jobs.errors import FaceNotFollowed
 from jobs.media_tasks import CheckTemplate
+from jobs.queues.keys import DELIVER
 from sandbox.server import Sandbox
 from tests.integration.bot.golden import check_transcript
+from tests.integration.bot.parts import hurry
 from tests.integration.bot.running import until
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
 from tests.integration.bot.talk import labels, text_of
@@ -156,6 +158,33 @@ async def test_movements_are_hidden_shown_and_removed(served_bot: ServedBot) -> 
         await served_bot.tap("Remove", await served_bot.shows("Remove bow", ADMIN), ADMIN)
         await served_bot.shows("You have no movements of your own yet.", ADMIN)
     assert await files(served_bot) == []
+
+
+async def test_decision_stands_though_the_preview_is_sent_once_more(
+    served_bot: ServedBot,
+) -> None:
+    async with served_bot.working():
+        for name, label, said in (
+            ("wave", "Publish", "🎬 Wave is published."),
+            ("bow", "Discard", "🎬 Bow is removed."),
+        ):
+            await served_bot.desk.fault(method="editMessageMedia", drop=True)
+            await clip_sent(served_bot, caption=f"/add_template {name}")
+            preview = await served_bot.shows(f"{name}: 3.2 s", ADMIN)
+            await served_bot.tap(label, preview, ADMIN)
+            await served_bot.shows(said, ADMIN)
+            await until(lambda: is_delivered(served_bot))
+            await served_bot.shows(said, ADMIN)
+        await served_bot.says("/templates_admin", ADMIN)
+        listed = await served_bot.shows("Your movements:", ADMIN)
+    assert "wave: 🎬 Wave, 3.2 s, published\n\n" in text_of(listed)
+
+
+async def is_delivered(served_bot: ServedBot) -> bool:
+    """Whether nothing is left to deliver, also of what was tried in vain."""
+    await hurry(served_bot.queues.client, DELIVER)
+    counts = (await served_bot.queues.statistics(DELIVER)).counts
+    return not any(counts[state] for state in ("active", "wait", "delayed", "prioritized"))
 
 
 async def test_admin_commands_read_like_this(served_bot: ServedBot) -> None:

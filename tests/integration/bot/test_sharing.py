@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bot.orders.card_text import TitleParts
 from jobs.media_tasks import Form
 from jobs.queues.keys import history_key
 from tests.integration.bot import talk as talks
@@ -51,27 +52,28 @@ async def test_result_is_shared_to_a_group_and_counted(talk: Talk) -> None:
     await check_transcript(talk.desk, "shared_to_a_group", FAMILY)
 
 
-async def test_results_are_newest_first_and_found_in_any_language(talk: Talk) -> None:
+async def test_results_are_newest_first_and_found_by_their_titles(talk: Talk) -> None:
     video = await ordered(talk)
     await talk.shows("done in")
     history = talk.parts.services.history
     await talk.parts.services.queues.client.delete(history_key(ALICE))
     file_id = {f"{BOT}:{Form.LOOP}": video["animation"]["file_id"]}
     now_s = talk.parts.clock()
-    for number, (title, movement) in enumerate(
-        (("🙅 Nein", "shake"), ("😊 Lächeln", "smile"), ("🎬 Your clip", "")), start=1
+    known = TitleParts(template="smile", face_count=2)
+    for number, (title, parts) in enumerate(
+        (("🙅 Nein", None), ("😊 Lächeln", known), ("🎬 Dein Clip", TitleParts())), start=1
     ):
-        entry = entry_of(number, title=title, movement=movement, made_s=now_s + number)
-        await history.add(ALICE, entry.model_copy(update={"file_ids": file_id}))
+        facts = {"title": title, "title_parts": parts, "file_ids": file_id}
+        await history.add(ALICE, entry_of(number, made_s=now_s + number, **facts))
     await history.add(ALICE, entry_of(9, made_s=now_s + 9))  # its file is not known
 
     async def titles(query: str) -> list[str]:
         results = (await asked(talk, query))["answer"]["results"]
         return [one["title"] for one in results]
 
-    assert await titles("") == ["🎬 Your clip", "😊 Lächeln", "🙅 Nein"]
-    assert await titles("no, no") == await titles("shake") == ["🙅 Nein"]
-    assert await titles("SMILE") == await titles("läch") == ["😊 Lächeln"]
+    assert await titles("") == ["🎬 Your clip", "😊 Smile, 2 faces", "🙅 Nein"]
+    assert await titles("nein") == ["🙅 Nein"]
+    assert await titles("SMILE 2") == ["😊 Smile, 2 faces"]
     assert await titles("your clip") == ["🎬 Your clip"]
     assert await titles("dance") == []
 

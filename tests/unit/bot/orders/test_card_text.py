@@ -11,8 +11,10 @@ from bot.orders.card_text import (
     GROUP,
     PRIVATE,
     OrderStanding,
+    TitleParts,
     cancelled_message,
     caption,
+    current_title,
     done_message,
     failed_message,
     failure_content,
@@ -33,6 +35,7 @@ from jobs.orders import OrderState, Progress, Stage
 from jobs.queues.status import Status
 from jobs.queues.waiting import ShownPlace, TimeRange
 from jobs.service_errors import FileGone
+from jobs.templates import Catalogue
 from jobs.wish import Movement
 from tests.unit.bot.cards import NOW_S, make_card, make_result
 from tests.wishes import make_voice
@@ -230,6 +233,24 @@ def test_caption_says_whose_voice_it_is() -> None:
         "Made with AI",
         "The voice comes from the recording that was sent; it moves the lips. Nothing was cloned.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        (TitleParts(template="smile", strength=1.5), "😊 Lächeln, Stärke 150 %"),
+        (TitleParts(template="smile", has_voice=True, face_count=2), "😊 Lächeln, 2 Gesichter"),
+        (TitleParts(has_voice=True), "🎤 Sprechen"),
+        (TitleParts(), "🎬 Dein Clip"),
+        (TitleParts(template_count=9), "✨ 9 Bewegungen"),
+        (TitleParts(template="forgotten"), "as it was"),
+    ],
+)
+def test_titles_are_in_the_current_language_while_their_movement_is_there(
+    parts: TitleParts, told: str
+) -> None:
+    with speaking("de"):
+        assert current_title(parts, "as it was", Catalogue.load(), translated_texts()) == told
 
 
 def test_failure_of_ours_tells_the_order_and_offers_another_try() -> None:
