@@ -23,13 +23,16 @@ from bot.gateway.updates import (
     media_of,
 )
 
+# Telegram's apps add the bot's name to a command that is tapped.
+NAMES_BOT = filters.Regex(r"^/\w+@")
+
 Command: TypeAlias = Callable[[IncomingMessage], Awaitable[None]]
 
 
 def add_conversation_handlers(
     application: AnyApplication, media_handler: MediaHandler, albums: Albums, commands: Commands
 ) -> None:
-    """Register the handlers of what people write and send in private."""
+    """Register the handlers of what people write and send in private, and of some commands."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
 
     async def command(message: Message) -> None:
@@ -48,6 +51,10 @@ def add_conversation_handlers(
 
     names = list(commands.by_name)
     application.add_handler(CommandHandler(names, on_message(command), filters=private))
+    # The terms name /privacy, in groups too.
+    named = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE & NAMES_BOT
+    everywhere = ("privacy", "about")
+    application.add_handler(CommandHandler(everywhere, on_message(command), filters=named))
     other = private & ~filters.StatusUpdate.ALL
     application.add_handler(MessageHandler(other, on_message(anything)))
 

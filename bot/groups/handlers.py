@@ -13,6 +13,7 @@ from telegram.ext import (
     filters,
 )
 
+from bot.conversation.handlers import NAMES_BOT
 from bot.gateway.application import AnyApplication, Context, Turn, on_message
 from bot.gateway.updates import incoming_message, media_of, quoted_author_of, quoted_media_of
 from bot.groups.flood_guard import FloodGuard
@@ -21,6 +22,7 @@ from bot.services import Services
 
 _GROUPS = ("group", "supergroup")
 _IN_GROUPS = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
+_IN_PRIVATE = ("delete_me", "history", "queue", "templates")
 # `CommandHandler` ignores captions.
 _CAPTION = filters.CaptionRegex(rf"(?i)^/{ANIMATE}(@\w+)?(\s|$)")
 
@@ -77,11 +79,13 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
         await groups.answer(incoming_message(message), media_of(message))
 
     is_answer = filters.REPLY & ~filters.COMMAND
+    in_private = CommandHandler(_IN_PRIVATE, on_message(show_help), filters=_IN_GROUPS & NAMES_BOT)
     for handler in (
         CommandHandler(ANIMATE, on_message(animate), filters=_IN_GROUPS),
         MessageHandler(_IN_GROUPS & _CAPTION, on_message(animate_this)),
         CommandHandler(("help", "start"), on_message(show_help), filters=_IN_GROUPS),
         CommandHandler("cancel", on_message(cancel), filters=_IN_GROUPS),
+        in_private,
         MessageHandler(_IN_GROUPS & is_answer, on_message(answer)),
     ):
         application.add_handler(handler)
