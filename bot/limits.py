@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from bot.people import Person
 from bot.record_store import BotRecord, RecordStore
+from jobs.connection import queue_errors
 from jobs.queues.admission import OrderLimits
 from jobs.queues.keys import LIMITS_KEY
 
@@ -75,6 +76,7 @@ class Limits:
         clip_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._redis, self._url = redis, url
         self._records = RecordStore(redis, url, ChangedLimits.read)
         self._settings = settings
         self._clip_s = clip_s
@@ -91,6 +93,12 @@ class Limits:
     async def changed(self) -> ChangedLimits:
         """Return what the owner has changed."""
         return await self._records.read(LIMITS_KEY) or ChangedLimits()
+
+    async def reset(self) -> None:
+        """Go back to the values of the settings."""
+        with queue_errors(self._url):
+            await self._redis.delete(LIMITS_KEY)
+        self._keep(ChangedLimits())
 
     async def change(self, **values: float | None) -> None:
         """Set some of the values, or, with None, go back to those of the settings."""

@@ -16,11 +16,14 @@ from bot.gateway.messenger import Messenger
 from bot.gateway.update_processor import allow_early_release
 from bot.gateway.updates import TapHandler, incoming_message, incoming_tap, media_of
 
+# Telegram's apps add the bot's name to a command that is tapped.
+NAMES_BOT = filters.Regex(r"^/\w+@")
+
 
 def add_conversation_handlers(
     application: AnyApplication, media_handler: MediaHandler, albums: Albums, commands: Commands
 ) -> None:
-    """Register the handlers of what people write and send in private."""
+    """Register the handlers of what people write and send in private, and of some commands."""
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
 
     async def anything(message: Message) -> None:
@@ -33,8 +36,11 @@ def add_conversation_handlers(
         else:
             await media_handler.take(incoming_message(message), media)
 
+    # The terms name /privacy, in groups too.
+    named = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE & NAMES_BOT
     for name, answer in commands.by_name.items():
-        application.add_handler(CommandHandler(name, on_command(answer), filters=private))
+        chats = private | named if name in ("privacy", "about") else private
+        application.add_handler(CommandHandler(name, on_command(answer), filters=chats))
     other = private & ~filters.StatusUpdate.ALL
     application.add_handler(MessageHandler(other, on_message(anything)))
 

@@ -66,10 +66,12 @@ class Groups:
         elif name and template is None:
             names = ", ".join(one.name for one in self._services.movements)
             text = _(
-                "There is no movement {wish}. There are: {names}. Or write only /animate and "
-                "choose with buttons.",
+                "There is no movement {wish}. There are: {names}. Or write only "
+                "/{command}@{bot} and choose with buttons.",
                 wish=name[:_SHOWN_CHARACTERS],
                 names=names,
+                command=ANIMATE,
+                bot=self._services.messenger.bot.username,
             )
             await self._media_handler.say(incoming, text)
         else:

@@ -13,6 +13,7 @@ from telegram.ext import (
     filters,
 )
 
+from bot.conversation.handlers import NAMES_BOT
 from bot.gateway.application import AnyApplication, Context, Turn, on_command, on_message
 from bot.gateway.updates import incoming_message, media_of, quoted_author_of, quoted_media_of
 from bot.groups.flood_guard import FloodGuard
@@ -21,6 +22,7 @@ from bot.services import Services
 
 _GROUPS = ("group", "supergroup")
 _IN_GROUPS = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
+_IN_PRIVATE = ("delete_me", "history", "queue", "templates")
 # `CommandHandler` ignores captions.
 _CAPTION = filters.CaptionRegex(rf"(?i)^/{ANIMATE}(@\w+)?(\s|$)")
 
@@ -76,6 +78,7 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
         MessageHandler(_IN_GROUPS & _CAPTION, on_message(animate_this)),
         CommandHandler(("help", "start"), on_command(groups.help), filters=_IN_GROUPS),
         CommandHandler("cancel", on_command(groups.cancel), filters=_IN_GROUPS),
+        CommandHandler(_IN_PRIVATE, on_command(groups.help), filters=_IN_GROUPS & NAMES_BOT),
         MessageHandler(_IN_GROUPS & is_answer, on_message(answer)),
     ):
         application.add_handler(handler)

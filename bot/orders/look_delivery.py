@@ -108,8 +108,10 @@ class LookDelivery:
 
         def updated(draft: Draft) -> Draft:
             nonlocal has_nothing_to_read
-            is_delivered = draft.findings is not None or draft.problem is not None
-            if draft.revision != before.revision or is_delivered:
+            if draft.revision != before.revision or draft.problem is not None:
+                return draft
+            if draft.findings is not None:  # delivered before, though perhaps not to its end
+                has_nothing_to_read = not draft.findings.warnings
                 return draft
             changed = (
                 with_look(draft, outcome)
@@ -138,7 +140,11 @@ class LookDelivery:
             await self._tell_admins(note, job=ref.job_id, error=outcome)
 
     async def _place_or_refuse(self, draft: Draft) -> bool:
-        """Place the draft's order, or tell the person why it is refused."""
+        """Place the draft's order, or tell the person why it is refused.
+
+        Raises:
+            Later: the chat is busy, so the person is not told yet.
+        """
         try:
             return (await self._ordering.place(draft)).card is not None
         except UserError as error:
@@ -146,8 +152,8 @@ class LookDelivery:
             try:
                 content = MessageContent(error_text(error, self._services.texts))
                 await self._services.messenger.send(draft.target, content, droppable=True)
-            except ChatBusy:
-                log.info("%s: could not notify the person", draft.order_id)
+            except ChatBusy as busy:
+                raise Later(max(_NEXT_S, busy.wait_s)) from busy
             await self._services.drafts.change(draft.draft_id, Draft.without_movement)
             return False
 

@@ -1,8 +1,10 @@
 """The buttons under a result: a short row, and the pages behind "More".
 
-SHORT    Share, More, Another movement; in groups, Report
+SHORT    Share, More, Another movement
 MORE     variations, each a new order; other forms, as file, delete
 FORMS    the forms
+
+In groups, each page has Report.
 """
 
 from collections.abc import Mapping
@@ -56,25 +58,31 @@ class ResultButtons:
         """Return one of the pages."""
         match page:
             case ResultPage.MORE:
-                return (*self._more_rows(_), (self._turn(_("« Back"), ResultPage.SHORT),))
+                return (*self._more_rows(_), self._back_row(ResultPage.SHORT, _))
             case ResultPage.FORMS:
                 order = self.card.order
                 has_face = not self._is_of_several and order.wish.face_count == 1
                 forms = form_rows(order.draft, order.number, _, has_face=has_face)
-                return (*forms, (self._turn(_("« Back"), ResultPage.MORE),))
+                return (*forms, self._back_row(ResultPage.MORE, _))
         share = (share_button(self.card.title, _),) if self.can_share else ()
         first = (*share, self._turn(_("⋯ More"), ResultPage.MORE))
         number = self.card.number + 1 if self.number is None else self.number
         again = ButtonData(ButtonAction.AGAIN, self.card.draft_id, number)
         numbers = numbers_keyboard(self.card.order) if self.number is not None else ()
-        last = [Button(_("🔁 Another movement"), again)]
-        if self.card.is_group:
-            last.append(self._button(_("⚠️ Report"), ButtonAction.REPORT))
-        return (*numbers, first, tuple(last))
+        last = Button(_("🔁 Another movement"), again)
+        return (*numbers, first, (last, *self._report(_)))
 
     @property
     def _is_of_several(self) -> bool:
         return bool(self.card.order.wish.movement.templates)
+
+    def _back_row(self, page: ResultPage, _: Texts) -> tuple[Button, ...]:
+        # Whoever reports a result may not turn its pages.
+        return (self._turn(_("« Back"), page), *self._report(_))
+
+    def _report(self, _: Texts) -> tuple[Button, ...]:
+        is_group = self.card.is_group
+        return (self._button(_("⚠️ Report"), ButtonAction.REPORT),) if is_group else ()
 
     def _more_rows(self, _: Texts) -> Keyboard:
         rows = self._variation_rows(self.again, _) if self.again is not None else []

@@ -38,7 +38,7 @@ class LimitCommands:
             case []:
                 return await self._overview()
             case ["reset"]:
-                await self._services.limits.change(**dict.fromkeys(ChangedLimits.model_fields))
+                await self._services.limits.reset()
                 return await self._overview()
             case [name, value] if name in _LIMITS:
                 return await self._change(name, value)

@@ -132,6 +132,14 @@ async def test_limits_are_shown_changed_and_reset(served_bot: ServedBot) -> None
     changed = str(await served_bot.queues.client.get(LIMITS_KEY))
     assert ChangedLimits.read(changed) == ChangedLimits(per_day=7)
     await served_bot.says("/limits reset", ADMIN)
+    await served_bot.says("/limits open 9", ADMIN)
+    open_only = "open = 9: unfinished orders of a person (changed)\nday = 30: orders of a person"
+    await served_bot.shows(open_only, ADMIN)
+
+
+async def test_reset_repairs_limits_that_cannot_be_read(served_bot: ServedBot) -> None:
+    await served_bot.queues.client.set(LIMITS_KEY, '{"schema_version": null}')
+    await served_bot.says("/limits reset", ADMIN)
     await served_bot.shows("day = 30: orders of a person in 24 hours\n", ADMIN)
 
 

@@ -70,11 +70,22 @@ async def test_unknown_movement_is_told_with_those_that_there_are(served_bot: Se
     await asked(served_bot, "/animate@animato_bot fly")
     said = await served_bot.shows("There is no movement fly.", FAMILY)
     assert "smile" in text_of(said)
+    assert "Or write only /animate@animato_bot and choose" in text_of(said)
     assert served_bot.worker.looks == []
 
 
 async def test_command_without_a_photo_says_how_it_is_done(served_bot: ServedBot) -> None:
     await served_bot.says("/animate@animato_bot", BOB, **HERE)
+    await served_bot.shows("Reply to a photo with /animate@animato_bot", FAMILY)
+
+
+async def test_command_of_the_private_chat_is_answered_if_it_names_the_bot(
+    served_bot: ServedBot,
+) -> None:
+    # The terms name /privacy; Telegram's apps add the bot's name to a command that is tapped.
+    await served_bot.says("/privacy@animato_bot", ALICE, chat_id=FAMILY)
+    await served_bot.shows("What is stored, and how long:", FAMILY)
+    await served_bot.says("/history@animato_bot", ALICE, chat_id=FAMILY)
     await served_bot.shows("Reply to a photo with /animate@animato_bot", FAMILY)
 
 

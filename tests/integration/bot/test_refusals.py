@@ -16,6 +16,7 @@ from jobs.queues.delivery_records import read_record
 from jobs.queues.keys import HISTORY, LOOK
 from jobs.queues.outbox import DeliveryJob, hand_in
 from jobs.store.files import FileStore
+from jobs.wish import Movement
 from tests.integration.bot.as_file import file_asked, file_of
 from tests.integration.bot.parts import (
     BotParts,
@@ -212,3 +213,24 @@ async def test_look_for_a_chat_in_back_off_is_given_back_at_once(
     assert parts.shown.drafts == []
     sending.cancel()
     await asyncio.wait({sending})
+
+
+async def test_refusal_of_a_named_movement_waits_until_its_chat_takes_a_message(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    async with delivering(parts), working(parts, maker):
+        draft = await photo_sent(parts, desk)
+        await until(lambda: parts.shown.drafts)
+    again = draft.model_copy(update={"findings": None, "movement": Movement(template="smile")})
+    await parts.drafts.change(draft.draft_id, lambda _: again)
+    await parts.services.people.pause(is_paused=True)
+    await desk.fault(method="sendMessage", chat_id=ALICE, retry_after=2)
+    sending = asyncio.create_task(parts.services.messenger.bot.send_message(ALICE, "busy"))
+    await until(lambda: parts.services.messenger.closed_s(ALICE) > 0)
+    look_delivery = LookDelivery(parts.services, parts.ordering, parts.shown, parts.admins)
+    with pytest.raises(Later):
+        await look_delivery.deliver(draft.job(LOOK))
+    await sending
+    await look_delivery.deliver(draft.job(LOOK))
+    await desk.sees("The owner has paused new videos. Please try again later.")
+    assert (await parts.draft(draft.draft_id)).movement is None

@@ -1,5 +1,7 @@
 """The buttons under a result: few at first, all others one tap away."""
 
+import pytest
+
 from bot.callback_data import ButtonAction, ButtonData
 from bot.gateway.messenger import Keyboard
 from bot.orders.follow_up_orders import as_ordered
@@ -41,6 +43,14 @@ def test_result_has_three_buttons_at_first() -> None:
     assert taps(keyboard)[ButtonAction.MORE] == ButtonData(
         ButtonAction.MORE, "k3f9a2b1cd", 2, "more"
     )
+
+
+@pytest.mark.parametrize("page", ResultPage)
+def test_every_page_in_a_group_can_be_reported_and_none_in_private(page: ResultPage) -> None:
+    # Whoever reports may not turn the page back.
+    shown = ResultButtons(make_card(chat=-1001), 3).page(page, ENGLISH)
+    assert labels(shown)[-1][-1] == "⚠️ Report"
+    assert ButtonAction.REPORT not in taps(ResultButtons(make_card(), 3).page(page, ENGLISH))
 
 
 def test_bot_without_inline_mode_offers_no_sharing() -> None:
