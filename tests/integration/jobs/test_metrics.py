@@ -28,6 +28,7 @@ from jobs.queues.outcomes import UNFINISHED
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
 from jobs.service_errors import QueueUnavailable, TooManyOpenOrders
+from jobs.tasks import end_tasks
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, admins_order, make_order
 from tests.integration.jobs.test_work import raising
@@ -242,6 +243,21 @@ async def test_oldest_job_is_found_in_whichever_state_it_is(
         await redis.hset(key, "timestamp", "90000")
     depths = [numbers(registry)["animato_queue_depth", ENGINE, state] for state in UNFINISHED]
     assert depths == [1, 1, 1, 1]
+
+
+async def test_server_may_forget_its_scripts_at_any_time(queues: Queues, redis: Redis) -> None:
+    """As it does when it is restarted."""
+
+    async def forget() -> None:
+        while True:
+            await redis.script_flush()
+
+    forgetting = asyncio.create_task(forget())
+    try:
+        for _ in range(100):
+            assert (await queues.statistics(QUEUE)).unfinished == 0
+    finally:
+        await end_tasks([forgetting])
 
 
 async def test_emptied_queue_has_the_first_tag_again(
