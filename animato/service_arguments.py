@@ -9,7 +9,7 @@ from typing import Any
 from inference.extras import need_extras
 from jobs.engines import current_name
 
-_ENDED = "everything was stopped; unfinished orders continue at the next start"
+_ENDED = "unfinished orders continue at the next start"
 
 
 def add_service_commands(commands: Any) -> None:
@@ -135,7 +135,7 @@ def _add_demo(commands: Any) -> None:
         is_once = arguments.once or not sys.stdout.isatty()
         run_demo(is_once=is_once, port=arguments.port)
 
-    parser.set_defaults(run=run, stopped="everything was stopped, and nothing is kept")
+    parser.set_defaults(run=run, stopped="nothing is kept")
 
 
 def _add_doctor(commands: Any) -> None:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from telegram.error import BadRequest
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 1_000_000
 _BODY_TIMEOUT_S = 30.0
 _HEADERS_TIMEOUT_S = 60.0  # also how long a connection may wait for its next request
+_REFUSED = "ANIMATO_WEBHOOK_URL cannot be used: Telegram refuses it ({reason})."
 _SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
 
 
@@ -63,16 +65,20 @@ class WebhookServer:
         """Listen, and register the address with Telegram.
 
         Raises:
-            BadSettings: the port cannot be used.
-            TelegramError: Telegram refused, or did not answer.
+            BadSettings: the port cannot be used, or Telegram refuses the address.
+            TelegramError: Telegram did not answer.
         """
         if self._server is None:
             self._server = self._listening()
-        await self._bot.set_webhook(
-            self._webhook.url,
-            allowed_updates=ALLOWED_UPDATES,
-            secret_token=self._webhook.secret,
-        )
+        try:
+            await self._bot.set_webhook(
+                self._webhook.url,
+                allowed_updates=ALLOWED_UPDATES,
+                secret_token=self._webhook.secret,
+            )
+        except BadRequest as refused:
+            # A NetworkError for the library, which would be tried again.
+            raise BadSettings(reason=_REFUSED.format(reason=refused.message)) from None
 
     def start(self) -> "asyncio.Future[None]":
         """Return a future that ends only with an error: requests are served from `open` on."""

@@ -17,6 +17,7 @@ END_MARK and its number follows there.
 """
 
 import ctypes
+import errno
 import faulthandler
 import json
 import os
@@ -39,7 +40,7 @@ from inference.extras import let_threads_sleep
 from inference.process.niceness import lower_priority
 from inference.process.pipe_log import TEXT_LIMIT, Say, log_to
 from inference.process.setup import END_MARK, RESULT_NAME, THUMBNAIL_NAME, EngineSetup
-from jobs.errors import AnimatoError, EngineFailed
+from jobs.errors import AnimatoError, DiskFull, EngineFailed
 from jobs.wish import Video, Wish
 
 if TYPE_CHECKING:
@@ -148,9 +149,8 @@ def main() -> None:
         except AnimatoError as error:
             fields = _failure(error, error, is_healthy=True)
         except Exception as error:  # noqa: BLE001 - the parent is told, and starts a fresh process
-            name = request.get("engine", "")
-            reason = "".join(traceback.format_exception_only(error)).strip()[:TEXT_LIMIT]
-            fields = _failure(EngineFailed(name=name, reason=reason), error, is_healthy=False)
+            told = _unforeseen(error, request.get("engine", ""))
+            fields = _failure(told, error, is_healthy=False)
         handler.flush()
         _mark_end(responses.number)
         responses.say("done" if "result" in fields else "failed", **fields)
@@ -226,6 +226,13 @@ def _mark_end(number: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os.write(2, END_MARK + b"%d\n" % number)
+
+
+def _unforeseen(error: Exception, engine: str) -> AnimatoError:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(path=error.filename or tempfile.gettempdir())
+    reason = "".join(traceback.format_exception_only(error)).strip()[:TEXT_LIMIT]
+    return EngineFailed(name=engine, reason=reason)
 
 
 def _failure(told: AnimatoError, error: Exception, *, is_healthy: bool) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Outcome(StrEnum):
 
     COMPLETED = "completed"
     FAILED = "failed"
+    UNUSABLE = "unusable"  # a photo, clip or recording
     CANCELLED = "cancelled"
     POISON = "poison"  # each worker that took it died or froze
 

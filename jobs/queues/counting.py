@@ -2,9 +2,10 @@
 
 import time
 
+from jobs.errors import UserError
 from jobs.metrics.worker_metrics import Outcome, WorkerMetrics
 from jobs.queues.bullmq_types import JobWorker, Json, RunningJob
-from jobs.queues.failures import CANCELLED, STALLED
+from jobs.queues.failures import CANCELLED, STALLED, error_of
 
 _OUTCOMES = {CANCELLED: Outcome.CANCELLED, STALLED: Outcome.POISON}
 
@@ -24,7 +25,7 @@ def count_jobs(worker: JobWorker, queue: str, metrics: WorkerMetrics) -> None:
 
     def failed(job: RunningJob, error: Exception) -> None:
         if job.finishedOn:
-            metrics.count_end(queue, _OUTCOMES.get(str(error), Outcome.FAILED))
+            metrics.count_end(queue, _outcome_of(str(error), job.id))
         else:
             metrics.count_retry(queue)
 
@@ -33,6 +34,11 @@ def count_jobs(worker: JobWorker, queue: str, metrics: WorkerMetrics) -> None:
     worker.on("completed", completed)
     worker.on("failed", failed)
     worker.on("stalled", lambda _job_id: metrics.count_stall(queue))
+
+
+def _outcome_of(reason: str, job_id: str) -> Outcome:
+    is_unusable = isinstance(error_of(reason, job_id), UserError)
+    return _OUTCOMES.get(reason, Outcome.UNUSABLE if is_unusable else Outcome.FAILED)
 
 
 def _seconds_since(time_ms: int | None) -> float:

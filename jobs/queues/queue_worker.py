@@ -41,6 +41,7 @@ from jobs.queues.bullmq_types import (
     unbegun_jobs,
 )
 from jobs.queues.counting import count_jobs
+from jobs.queues.error_log import ErrorLog
 from jobs.queues.failures import CANCELLED, reason_of
 from jobs.queues.keys import (
     BEAT_FIELD,
@@ -156,7 +157,7 @@ class QueueWorker:
         )
         count_jobs(self._worker, self.queue, self._metrics)
         self._worker.on("lockRenewalFailed", self._lose)
-        self._worker.on("error", _log_error)
+        self._worker.on("error", ErrorLog().add)
         self._worker.on("stalled", _log_stalled)
         self._tasks = [
             asyncio.create_task(self._worker.run()),
@@ -388,10 +389,6 @@ class QueueWorker:
                 message = await channel.get_message(timeout=_LISTEN_S)
                 if message is not None:
                     self._worker.cancelJob(message["data"], CANCELLED)
-
-
-def _log_error(error: Exception, *_: object) -> None:
-    log.warning("the queue: %s: %s", type(error).__name__, error)
 
 
 def _log_stalled(job_id: str) -> None:

@@ -59,6 +59,7 @@ _CANCEL_KEPT_S = 172_800
 # The score of a delayed job: its time in ms, followed by a counter.
 _DELAYED_COUNTER_BITS = 12
 _FIRST_TAG = 1.0  # see `admit.lua`
+_OLDEST = lua("oldest")
 
 
 class Queues:
@@ -88,7 +89,6 @@ class Queues:
         self.limits = limits or OrderLimits()
         self.clock = clock
         self.admission = Admission(self.client)
-        self._oldest = self.client.register_script(lua("oldest"))
         self._queues: dict[str, JobQueue] = {}
 
     async def close(self) -> None:
@@ -243,7 +243,8 @@ class Queues:
                     is_list = state in ("active", "wait")
                     (pipe.llen if is_list else pipe.zcard)(prefix + state)
                 pipe.hget(fair_key(queue), "V")
-                await self._oldest(args=[prefix], client=pipe)
+                # Not by its hash, which a server that has just been restarted does not know.
+                pipe.eval(_OLDEST, 0, prefix)
                 *numbers, tag, oldest_ms = await pipe.execute()
         counts = dict(zip(STATES, map(int, numbers), strict=True))
         # The tags of an empty queue are reset only when the next job comes.

@@ -10,6 +10,9 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from bot.gateway import webhook
+from bot.gateway.application import Backoff
+from bot.gateway.connection import run
+from jobs.errors import BadSettings
 from sandbox.server import Sandbox
 from tests.integration.bot.running import PATIENCE_S, Heard, built, running, until
 from tests.integration.jobs.servers import free_port
@@ -116,3 +119,18 @@ async def test_body_that_is_too_large_is_refused(url: str, rest: str) -> None:
     async with asyncio.timeout(PATIENCE_S):
         assert (await reader.readline()).split()[1] == b"413"
     writer.close()
+
+
+async def test_address_that_telegram_refuses_is_a_wrong_setting(
+    sandbox: Sandbox, redis: Redis
+) -> None:
+    application = built(
+        sandbox,
+        redis,
+        Heard(),
+        webhook_url="https://bot.example.org/updates",
+        webhook_listen=f"127.0.0.1:{free_port()}",
+        backoff=Backoff(start_pauses_s=(0.0,)),
+    )
+    with pytest.raises(BadSettings, match=r"^ANIMATO_WEBHOOK_URL .* refuses it \(Bad webhook: "):
+        await run(application, asyncio.Event())

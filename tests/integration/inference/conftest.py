@@ -33,7 +33,7 @@ class Job(NamedTuple):
 MakeJob = Callable[..., Job]
 
 BAD_ENGINE = """
-import ctypes, logging, os, signal, sys, time
+import ctypes, errno, logging, os, signal, sys, time
 from inference.engines.still import StillEngine
 
 log = logging.getLogger("inference.bad")
@@ -62,6 +62,11 @@ BODIES = {
     def animate(self, driving, motion):
         yield [self._photo]
         raise RuntimeError("the sums are wrong")
+    """,
+    "full": """
+    def animate(self, driving, motion):
+        yield [self._photo]
+        raise OSError(errno.ENOSPC, "No space left on device")
     """,
     "refusing": """
     def prepare(self, photo, faces):

@@ -24,6 +24,7 @@ from inference.process.engine_process import (
 from inference.process.setup import EngineSetup
 from jobs.errors import (
     Cancelled,
+    DiskFull,
     EngineDied,
     EngineFailed,
     EngineHung,
@@ -195,6 +196,13 @@ async def test_unforeseen_error_is_told_and_takes_the_process_with_it(
         await engine.render(*make_job("failing"))
     assert "in animate" in str(failed.value.__cause__)
     assert engine.pid is None
+
+
+async def test_full_disk_is_no_fault_of_the_engine(
+    engine: EngineProcess, make_job: MakeJob
+) -> None:
+    with pytest.raises(DiskFull):
+        await engine.render(*make_job("full"))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ from jobs.queues.outbox import Outbox
 from jobs.queues.outcomes import UNFINISHED
 from jobs.queues.queue_worker import QueueWorker, WorkRules
 from jobs.queues.queues import Queues
-from jobs.service_errors import QueueUnavailable, TooManyOpenOrders
+from jobs.service_errors import FileGone, QueueUnavailable, TooManyOpenOrders
+from jobs.tasks import end_tasks
 from tests.integration.jobs.bench import LIMIT_S, QUICK, Bench, until
 from tests.integration.jobs.hand import ENGINE, QUEUE, Hand, admins_order, make_order
 from tests.integration.jobs.test_work import raising
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.local_sockets
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "metrics.md"
 REF = make_order(2).ref
+GONE = FileGone(key="photo.png")
 
 
 @pytest.fixture
@@ -244,6 +246,21 @@ async def test_oldest_job_is_found_in_whichever_state_it_is(
     assert depths == [1, 1, 1, 1]
 
 
+async def test_server_may_forget_its_scripts_at_any_time(queues: Queues, redis: Redis) -> None:
+    """As it does when it is restarted."""
+
+    async def forget() -> None:
+        while True:
+            await redis.script_flush()
+
+    forgetting = asyncio.create_task(forget())
+    try:
+        for _ in range(100):
+            assert (await queues.statistics(QUEUE)).unfinished == 0
+    finally:
+        await end_tasks([forgetting])
+
+
 async def test_emptied_queue_has_the_first_tag_again(
     queues: Queues, registry: CollectorRegistry, redis: Redis
 ) -> None:
@@ -351,12 +368,22 @@ async def test_station_counts_second_tries_and_times_the_first_wait_only(
         await counted(registry, "animato_job_retries_total", engine=ENGINE)
         await redis.zadd(f"{prefix_of(QUEUE)}delayed", {REF.job_id: 0}, xx=True)
         await redis.zadd(f"{prefix_of(QUEUE)}marker", {"0": 0})
-        await counted(registry, FINISHED, engine=ENGINE, outcome="failed")
+        await counted(registry, FINISHED, engine=ENGINE, outcome="unusable")
     where = {"engine": ENGINE, "device": "unknown"}
     assert registry.get_sample_value("animato_wait_seconds_count", where) == 1
     waited_s = registry.get_sample_value("animato_wait_seconds_sum", where)
     assert waited_s is not None
     assert 7 <= waited_s < 7 + LIMIT_S
+
+
+async def test_only_what_is_no_fault_of_the_input_counts_as_failed(
+    queues: Queues, valkey: str
+) -> None:
+    registry = CollectorRegistry()
+    async with QueueWorker(valkey, QUEUE, raising(GONE), QUICK, WorkerMetrics(registry)):
+        await queues.submit(make_order(2))
+        await counted(registry, FINISHED, engine=ENGINE, outcome="failed")
+    assert numbers(registry)[FINISHED, ENGINE, "unusable"] == 0
 
 
 async def test_station_counts_orders_of_the_dead_and_those_that_kill(
