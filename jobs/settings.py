@@ -45,13 +45,9 @@ _EXPECTED = {
     "webhook_secret": "1 to 256 letters, digits, hyphens and underscores",
     "webhook_url": "a URL, such as https://example.org/animato",
     "weights_mirror": "a base URL, such as https://example.org/weights",
-    "offline": "true or false",
     "provenance": "required, on or off",
-    "open": "true or false",
-    "visible_mark": "true or false",
     "log_format": "text or json",
     "language": "a two-letter code, such as en or de",
-    "broadcast": "true or false",
     "redis_url": "redis://host:port, rediss://host:port or unix:///path",
     "store_url": "a folder (/folder or ./folder), file:///folder or s3://bucket/prefix",
 }
@@ -246,7 +242,9 @@ def _sentence(problem: ErrorDetails) -> str:
     """Return what is wrong with a value, naming its variable."""
     field = str(problem["loc"][0]).removeprefix(PREFIX).lower()
     message = problem["msg"][:1].lower() + problem["msg"][1:]
-    if field in _EXPECTED:
+    if Settings.model_fields[field].annotation is bool:
+        message = "expected true or false"
+    elif field in _EXPECTED:
         message = f"expected {_EXPECTED[field]}"
     if field in _UNPREFIXED:
         return f"{variable_of(field)} (or {field.upper()}) cannot be used: {message}."

@@ -165,6 +165,7 @@ def test_bad_value_is_one_sentence_with_its_variable(
         ("ANIMATO_DEVICE", "tpu", "auto, cpu, mps, cuda"),
         ("ANIMATO_WEIGHTS_MIRROR", "ftp://x", "https://example.org/weights"),
         ("ANIMATO_OFFLINE", "maybe", "true or false"),
+        ("ANIMATO_TRY_IT_BUTTON", "maybe", "true or false"),
         ("ANIMATO_DEFAULT_ENGINE", "no engine", "animato engines"),
         ("ANIMATO_ENGINES", "mesh,", "such as fomm,mesh"),
     ],
