@@ -166,6 +166,7 @@ async def test_order_is_moved_by_a_button_of_the_version_before(talk: Talk) -> N
     assert draft is not None
     await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "fomm"))
     await until(lambda: _has_engine(talk, draft, "fomm"))
+    await talk.tap("Back", await talk.shows("These choices apply"))
     await talk.tap("😊", await talk.shows("Which movement?"))
     await talk.shows("Another engine is available")
     await talk.tap_data(tap_of(ButtonAction.ENGINE, draft, "flow"))
