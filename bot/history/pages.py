@@ -5,9 +5,10 @@
 a number -> send again, as file, other forms, delete
 """
 
+import asyncio
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -24,7 +25,6 @@ from bot.orders.media_requests import NobodyServes, request_media
 from bot.orders.result_files import delete_result
 from bot.orders.result_keyboard import form_rows
 from bot.services import Services
-from bot.texts import Texts
 from jobs.media_jobs import MediaJob
 from jobs.media_tasks import DrawSheet, Form
 from jobs.service_errors import TooManyMediaJobs
@@ -35,14 +35,13 @@ PAGE_SIZE = 9
 _NUMBERS_IN_A_ROW = 3  # as in the sheet
 _REMEMBERED = 1000
 _GONE = "This video is not in your history any more."
-_NO_PAGE = -1
 
 
 class Verb(StrEnum):
     """What a button does; a `+` follows if its message has the sheet."""
 
     PAGE = "page"
-    BACK = "back"  # to the page that the sheet shows
+    BACK = "back"  # as PAGE, in older messages
     OPEN = "open"
     FORMS = "forms"
     SEND = "send"
@@ -71,6 +70,31 @@ class _Page:
         """The number of its first result."""
         return self.number * PAGE_SIZE + 1
 
+    @property
+    def sheet(self) -> DrawSheet | None:
+        """The picture of its results; None if there are none."""
+        if not self.entries:
+            return None
+        pictures = tuple(entry.thumbnail_key for entry in self.entries)
+        return DrawSheet(pictures=pictures, first_number=self.first_number)
+
+
+@dataclass
+class _Shown:
+    """What a message shows, as far as it is known since the start.
+
+    Attributes:
+        lock: held while the message is edited, so that no edit overtakes a later one.
+        waits_for: the sheet that it takes when it is drawn; None while it shows one result.
+        sheet: the sheet that it has.
+        has_picture: whether it has a sheet, maybe one from before the start.
+    """
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waits_for: DrawSheet | None = None
+    sheet: DrawSheet | None = None
+    has_picture: bool = False
+
 
 class HistoryPages:
     """Shows histories."""
@@ -78,17 +102,16 @@ class HistoryPages:
     def __init__(self, services: Services, result_taps: ResultTaps) -> None:
         self._services = services
         self._taps = result_taps
-        # Which page a message shows: a late sheet of another page is dropped.
-        self._shown: OrderedDict[tuple[int, int], int] = OrderedDict()
+        self._shown: OrderedDict[tuple[int, int], _Shown] = OrderedDict()
 
     async def show(self, incoming: IncomingMessage) -> None:
         """Answer `/history`."""
         page = await self._page(incoming.person_id, 0)
         sent = await self._services.messenger.send(incoming.target, self._content(page))
-        if page.entries:
-            # One sheet for each command, if its update is handled again.
-            name = f"sheet-{incoming.message_id}"
-            await self._request_sheet(incoming, sent, page, name)
+        self._shown_in(incoming.chat_id, sent).waits_for = page.sheet
+        # One sheet for each command, if its update is handled again.
+        name = f"sheet-{incoming.message_id}"
+        await self._request_sheet(incoming, sent, page, name)
 
     async def tap(self, incoming: IncomingTap) -> TapAnswer:
         """Handle the buttons of a history."""
@@ -116,16 +139,22 @@ class HistoryPages:
         job, made = outcome.job, outcome.result
         message_id, number = map(int, job.reference.split())
         # What was shown before a restart is not known.
-        if made is None or self._shown.get((job.chat, message_id)) != number:
+        shown = self._shown.get((job.chat, message_id))
+        if made is None or shown is None:
             return  # the text stays
         picture = await self._services.store.get(made.key)
-        page = await self._page(job.person, number, has_picture=True)
-        card = CardMessage(message_id=message_id)
-        content = self._content(page)
-        try:
-            await self._services.messenger.edit_media(job.chat, card, picture, content)
-        except BadRequest as error:
-            log.info("the sheet cannot be shown: %s", error)
+        async with shown.lock:
+            page = await self._page(job.person, number, has_picture=True)
+            if not shown.waits_for == page.sheet == job.task:
+                return  # it shows something else by now, or the history has changed
+            card = CardMessage(message_id=message_id)
+            content = self._content(page)
+            try:
+                await self._services.messenger.edit_media(job.chat, card, picture, content)
+            except BadRequest as error:
+                log.info("the sheet cannot be shown: %s", error)
+            else:
+                shown.sheet, shown.waits_for, shown.has_picture = job.task, None, True
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -138,13 +167,14 @@ class HistoryPages:
         return _Page(entries, number, last + 1, has_picture)
 
     async def _turn(self, incoming: IncomingTap, button: ButtonData | None) -> None:
-        has_picture = button is not None and button.argument.endswith("+")
-        number = button.number if button else 0
-        page = await self._page(incoming.person_id, number, has_picture=has_picture)
-        self._remember(incoming.chat_id, incoming.message_id, page.number)
-        await self._edit(incoming, self._content(page), has_picture=has_picture)
-        is_same = has_picture and button is not None and button.argument.startswith(Verb.BACK)
-        if page.entries and not is_same:
+        shown = self._shown_in(incoming.chat_id, incoming.message_id)
+        async with shown.lock:
+            shown.has_picture |= button is not None and button.argument.endswith("+")
+            number = button.number if button else 0
+            page = await self._page(incoming.person_id, number, has_picture=shown.has_picture)
+            shown.waits_for = page.sheet
+            await self._edit(incoming, self._content(page), has_picture=shown.has_picture)
+        if shown.sheet != page.sheet:
             name = f"sheet-{incoming.query_id}"
             await self._request_sheet(incoming, incoming.message_id, page, name)
 
@@ -152,26 +182,27 @@ class HistoryPages:
         self, incoming: IncomingMessage | IncomingTap, message_id: int, page: _Page, name: str
     ) -> None:
         """Have a worker draw a page's sheet; without one, the text stays."""
-        self._remember(incoming.chat_id, message_id, page.number)
-        pictures = tuple(entry.thumbnail_key for entry in page.entries)
+        if page.sheet is None:
+            return
         job = MediaJob(
             job_id=f"{name}-{incoming.person_id}",
             person=incoming.person_id,
             chat=incoming.chat_id,
             thread_id=incoming.thread_id,
             reference=f"{message_id} {page.number}",
-            task=DrawSheet(pictures=pictures, first_number=page.first_number),
+            task=page.sheet,
         )
         try:
             await request_media(self._services, job)
         except (NobodyServes, TooManyMediaJobs) as error:
             log.info("no sheet for a history: %s", type(error).__name__)
 
-    def _remember(self, chat: int, message_id: int, page: int) -> None:
-        self._shown[chat, message_id] = page
+    def _shown_in(self, chat: int, message_id: int) -> _Shown:
+        shown = self._shown.setdefault((chat, message_id), _Shown())
         self._shown.move_to_end((chat, message_id))
         while len(self._shown) > _REMEMBERED:
             self._shown.popitem(last=False)
+        return shown
 
     def _content(self, page: _Page) -> MessageContent:
         """The text and the buttons of a page."""
@@ -181,7 +212,7 @@ class HistoryPages:
                 _("You have no videos yet. Send me a photo and choose a movement.")
             )
         lines = [
-            f"{number}. {entry.title}, {_date(entry, _)}"
+            f"{number}. {self._line(entry)}"
             for number, entry in enumerate(page.entries, start=page.first_number)
         ]
         head = _("Your last videos. Tap a number to send one again, or to delete it.")
@@ -203,33 +234,42 @@ class HistoryPages:
         self, incoming: IncomingTap, button: ButtonData, entry: HistoryEntry
     ) -> None:
         """Show what can be done with a result, or its other forms."""
-        _, mark = self._services.texts, "+" if button.argument.endswith("+") else ""
-        text = f"{entry.title}, {_date(entry, _)}"
-        self._remember(incoming.chat_id, incoming.message_id, _NO_PAGE)
+        shown = self._shown_in(incoming.chat_id, incoming.message_id)
         history = await self._services.history.read(incoming.person_id)
         place = [one.order_id for one in history.entries[::-1]].index(entry.order_id)
-        back = ButtonData(ButtonAction.HISTORY, "", place // PAGE_SIZE, Verb.BACK + mark)
-        last: tuple[Button, ...] = (Button(_("« Back"), back),)
-        keyboard: Keyboard
-        if button.argument.startswith(Verb.FORMS):
-            has_face = entry.face_box is not None
-            back = _data(entry, Verb.OPEN + mark)
-            last = (Button(_("« Back"), back),)
-            keyboard = (*form_rows(entry.draft, entry.number, _, has_face=has_face), last)
-        else:
-            keyboard = (
-                (
-                    Button(_("▶️ Send again"), _data(entry, Verb.SEND)),
-                    Button(_("📄 As file"), _data(entry, Verb.FILE)),
-                ),
-                (
-                    Button(_("🎞 Other forms"), _data(entry, Verb.FORMS + mark)),
-                    Button(_("🗑 Delete"), _data(entry, Verb.DELETE + mark)),
-                ),
-                last,
-            )
-        content = MessageContent(text, keyboard)
-        await self._edit(incoming, content, has_picture=bool(mark))
+        async with shown.lock:
+            shown.waits_for = None
+            shown.has_picture |= button.argument.endswith("+")
+            mark = "+" if shown.has_picture else ""
+            if button.argument.startswith(Verb.FORMS):
+                keyboard = self._forms_keyboard(entry, mark)
+            else:
+                keyboard = self._entry_keyboard(entry, place // PAGE_SIZE, mark)
+            content = MessageContent(self._line(entry), keyboard)
+            await self._edit(incoming, content, has_picture=shown.has_picture)
+
+    def _entry_keyboard(self, entry: HistoryEntry, page: int, mark: str) -> Keyboard:
+        _ = self._services.texts
+        return (
+            (
+                Button(_("▶️ Send again"), _data(entry, Verb.SEND)),
+                Button(_("📄 As file"), _data(entry, Verb.FILE)),
+            ),
+            (
+                Button(_("🎞 Other forms"), _data(entry, Verb.FORMS + mark)),
+                Button(_("🗑 Delete"), _data(entry, Verb.DELETE + mark)),
+            ),
+            (Button(_("« Back"), ButtonData(ButtonAction.HISTORY, "", page, Verb.PAGE + mark)),),
+        )
+
+    def _forms_keyboard(self, entry: HistoryEntry, mark: str) -> Keyboard:
+        _, has_face = self._services.texts, entry.face_box is not None
+        back = Button(_("« Back"), _data(entry, Verb.OPEN + mark))
+        return (*form_rows(entry.draft, entry.number, _, has_face=has_face), (back,))
+
+    def _line(self, entry: HistoryEntry) -> str:
+        made = datetime.fromtimestamp(entry.made_s, UTC).date()
+        return f"{entry.title}, {self._services.texts.date(made)}"
 
     async def _edit(
         self, incoming: IncomingTap, content: MessageContent, *, has_picture: bool
@@ -255,7 +295,3 @@ class HistoryPages:
 
 def _data(entry: HistoryEntry, argument: str) -> ButtonData:
     return ButtonData(ButtonAction.HISTORY, entry.draft, entry.number, argument)
-
-
-def _date(entry: HistoryEntry, _: Texts) -> str:
-    return _.date(datetime.fromtimestamp(entry.made_s, UTC).date())

@@ -1,17 +1,24 @@
 """`/history`: the last results, with what can be done with each."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bot.history.pages import PAGE_SIZE
+from bot.callback_data import ButtonAction, ButtonData
+from bot.gateway.messenger import CardMessage, Messenger
+from bot.gateway.updates import IncomingMessage, IncomingTap
+from bot.history.pages import PAGE_SIZE, HistoryPages, Verb
 from bot.history.store import KEPT_S, MOST_RESULTS, HistoryEntry, cached_as
+from bot.orders.media_delivery import MediaOutcome
 from jobs.media_tasks import DrawSheet, Form
 from jobs.queues.delivery_records import DeliveryRecord, write_record
 from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.outbox import DeliveryJob
 from tests.integration.bot import talk as talks
 from tests.integration.bot.golden import check_transcript
+from tests.integration.bot.media_maker import made_media
 from tests.integration.bot.parts import BotParts, Maker, delivering
 from tests.integration.bot.running import BOT, until
 from tests.integration.bot.talk import Message, Talk, labels, text_of
@@ -141,10 +148,73 @@ async def test_pages_are_turned_and_each_has_its_sheet(talk: Talk) -> None:
     task = talk.worker.media_jobs[1].task
     assert isinstance(task, DrawSheet)
     assert (task.first_number, len(task.pictures)) == (10, 2)
+    await until(lambda: _has_other_picture(talk, second))
     one = await turned(talk, second, "11", "😊 Smile 1, ")
     back = await turned(talk, one, "Back", "10. 😊 Smile 2, ")
     assert len(talk.worker.media_jobs) == 2, "the sheet is still there"
     await turned(talk, back, "«", "1. 😊 Smile 11")
+
+
+async def _has_other_picture(talk: Talk, before: Message) -> bool:
+    (now,) = [one for one in await talk.said() if one["message_id"] == before["message_id"]]
+    return bool(now["photo"] != before["photo"])
+
+
+class Held(Messenger):
+    """Puts pictures into messages only when the test says so."""
+
+    def __init__(self, bot: Any) -> None:
+        super().__init__(bot)
+        self.editing, self.go = asyncio.Event(), asyncio.Event()
+
+    async def edit_media(self, *args: Any, **options: Any) -> CardMessage | None:
+        self.editing.set()
+        await self.go.wait()
+        return await super().edit_media(*args, **options)
+
+
+async def drawn(talk: Talk, pages: HistoryPages) -> tuple[Message, MediaOutcome]:
+    """A history's message, and its sheet that has not come yet."""
+    opener = (await talk.desk.say("/start", user_id=ALICE, chat_id=ALICE))["message"]
+    await pages.show(IncomingMessage(ALICE, ALICE, opener["message_id"]))
+    shown = await talk.shows("1. 😊 Smile 1, ")
+    await until(lambda: talk.worker.media_jobs)
+    (job,) = talk.worker.media_jobs
+    return shown, MediaOutcome("d", job, await made_media(job, talk.parts.services.store))
+
+
+async def opening(pages: HistoryPages, message: Message, entry: HistoryEntry) -> None:
+    data = ButtonData(ButtonAction.HISTORY, entry.draft, entry.number, Verb.OPEN).encode()
+    answer = await pages.tap(IncomingTap(ALICE, ALICE, message["message_id"], None, data, "q"))
+    assert answer.then is not None
+    await answer.then()
+
+
+async def test_sheet_on_its_way_does_not_hide_what_a_later_tap_shows(talk: Talk) -> None:
+    (entry,) = await filled(talk.parts, 1)
+    held = Held(talk.parts.services.messenger.bot)
+    pages = HistoryPages(replace(talk.parts.services, messenger=held), talk.parts.history.taps)
+    shown, sheet = await drawn(talk, pages)
+    receiving = asyncio.create_task(pages.receive(sheet))
+    await held.editing.wait()
+    tapped = asyncio.create_task(opening(pages, shown, entry))
+    await asyncio.wait([tapped], timeout=0.2)
+    held.go.set()
+    await asyncio.gather(receiving, tapped)
+    (now,) = [one for one in await talk.said() if one["message_id"] == shown["message_id"]]
+    assert text_of(now).startswith("😊 Smile 1, ")
+    assert "photo" in now
+
+
+async def test_sheet_that_comes_after_a_tap_is_dropped(talk: Talk) -> None:
+    (entry,) = await filled(talk.parts, 1)
+    pages = HistoryPages(talk.parts.services, talk.parts.history.taps)
+    shown, sheet = await drawn(talk, pages)
+    await opening(pages, shown, entry)
+    await pages.receive(sheet)
+    (now,) = [one for one in await talk.said() if one["message_id"] == shown["message_id"]]
+    assert text_of(now).startswith("😊 Smile 1, ")
+    assert "photo" not in now
 
 
 async def test_history_without_a_worker_is_a_text(talk: Talk) -> None:
