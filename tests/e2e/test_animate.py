@@ -162,7 +162,7 @@ def test_movement_is_in_the_right_place_of_a_photo_that_keeps_its_size(
     animato: Animato, photo: Path, tmp_path: Path
 ) -> None:
     with Image.open(photo) as image:
-        image.resize((1600, 1600)).save(tmp_path / "large.png")
+        image.crop((0, 0, 400, 200)).resize((1600, 800)).save(tmp_path / "large.png")
     ended = animato(
         *("animate", "--source_image", "large.png", "--template", "blink", "--output", "me.mp4"),
         *("--max_side", "0", "--json"),
