@@ -162,7 +162,7 @@ def test_movement_is_in_the_right_place_of_a_photo_that_keeps_its_size(
     animato: Animato, photo: Path, tmp_path: Path
 ) -> None:
     with Image.open(photo) as image:
-        image.resize((1600, 1600)).save(tmp_path / "large.png")
+        image.crop((0, 0, 400, 200)).resize((1600, 800)).save(tmp_path / "large.png")
     ended = animato(
         *("animate", "--source_image", "large.png", "--template", "blink", "--output", "me.mp4"),
         *("--max_side", "0", "--json"),
@@ -190,7 +190,10 @@ def test_nothing_of_the_photo_s_metadata_reaches_the_result(
     animato: Animato, photo: Path, tmp_path: Path
 ) -> None:
     assert b"SECRET-PLACE" in photo.read_bytes()
-    animato("animate", "--source_image", photo, "--template", "blink", "--output", "me.mp4")
+    animato(
+        *("animate", "--source_image", photo, "--template", "blink", "--output", "me.mp4"),
+        *("--engine", "still"),
+    )
     made = (tmp_path / "me.mp4").read_bytes()
     assert b"SECRET" not in made
     assert b"photo.jpg" not in made
@@ -303,8 +306,15 @@ def test_misspelt_setting_is_told_with_the_nearest_name(
     assert "ANIMATO_CLIP_MAX_S" in ended.err
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("moment", ["while it looks", "while it renders"])
+@pytest.mark.parametrize(
+    ("stop", "moment"),
+    [
+        (signal.SIGINT, "while it looks"),
+        (signal.SIGINT, "while it renders"),
+        (signal.SIGTERM, "while it renders"),
+        (signal.SIGHUP, "while it renders"),
+    ],
+)
 def test_stopping_leaves_no_file_and_no_process(
     photo: Path, clip: Path, tmp_path: Path, scratch: Path, stop: signal.Signals, moment: str
 ) -> None:

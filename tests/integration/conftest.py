@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.conftest import Require
 from tests.integration.file_server import FileServer
 
 CONTENT = random.Random(3).randbytes(300_000)
-HASTY = RetryPolicy(connect_s=60, read_s=1, attempts=4, pause_s=0, retry_after_s=1)
+HASTY = RetryPolicy(connect_s=60, read_s=60, attempts=4, pause_s=0, retry_after_s=1)
 
 
 Make = Callable[..., WeightsStore]
@@ -40,14 +41,14 @@ def said() -> list[str]:
 def make(tmp_path: Path, server: FileServer, said: list[str]) -> Make:
     """Makes a store that knows one file, with the mirrors /one and /two."""
 
-    def store(*, mirror: str = "", **changes: object) -> WeightsStore:
+    def store(*, mirror: str = "", read_s: float = HASTY.read_s, **changes: object) -> WeightsStore:
         wanted = known(tmp_path, [server.url("/one"), server.url("/two")], **changes)
         return WeightsStore(
             tmp_path / "store",
             WeightsCatalogue(files=(wanted,)),
             mirror=mirror,
             say=said.append,
-            retry_policy=HASTY,
+            retry_policy=replace(HASTY, read_s=read_s),
         )
 
     return store

@@ -85,7 +85,7 @@ def test_body_that_ends_too_early_without_a_length_goes_on_too(
 
 def test_silent_mirror_is_called_again(make: Make, server: FileServer) -> None:
     server.plan("/one", falls_silent(100_000))
-    assert fetched(make()) == CONTENT
+    assert fetched(make(read_s=1)) == CONTENT
     assert server.ranges("/one") == [None, "bytes=100000-"]
 
 
@@ -190,7 +190,6 @@ def packed(handler: Handler) -> None:
         (status(302, Location="ftp://127.0.0.1/a"), "not http or https"),
         (status(302, Location="/one"), "redirects too many times"),
         (breaks_off(0), "broke off"),
-        (falls_silent(0), "no more data arrived"),
     ],
 )
 def test_next_mirror_is_asked_and_the_reason_is_said(
@@ -200,6 +199,15 @@ def test_next_mirror_is_asked_and_the_reason_is_said(
     assert fetched(make()) == CONTENT
     assert server.ranges("/two") == [None]
     assert any(words in sentence for sentence in said)
+
+
+def test_next_mirror_is_asked_when_the_first_is_silent(
+    make: Make, server: FileServer, said: list[str]
+) -> None:
+    server.plan("/one", *[falls_silent(0)] * 7)
+    assert fetched(make(read_s=1)) == CONTENT
+    assert server.ranges("/two") == [None]
+    assert any("no more data arrived" in sentence for sentence in said)
 
 
 def test_mirror_that_never_ends_is_left_at_once(make: Make, server: FileServer) -> None:

@@ -94,9 +94,7 @@ def stages(shipped: Networks, inputs: dict[str, Floats]) -> Stages:
         handle = warping.register_forward_hook(
             lambda _network, _inputs, output: found.setdefault("chain.W.out", output)
         )
-        twice = np.repeat(inputs["W.kp_driving"], 2, axis=0)
-        found["chain.images"] = images = shipped.predict(source, twice)
-        found["chain.image"] = images[:1]
+        found["chain.image"] = shipped.predict(source, inputs["W.kp_driving"])
         handle.remove()
     pairs = inputs["S.stitching.x"]
     found["S.stitching.out"] = np.concatenate(
@@ -212,8 +210,16 @@ class Ready(nn.Module):
         return inputs[-1]
 
 
-def test_both_frames_of_a_batch_are_the_same(stages: Stages) -> None:
-    one, other = np.asarray(stages["chain.images"])
+def small_source(networks: Networks, inputs: dict[str, Floats]) -> SourceState:
+    """A quarter of a photo, for time's sake."""
+    feature = torch.from_numpy(inputs["W.feature"])[..., :32, :32].contiguous()
+    return networks.prepare_source(feature, inputs["W.kp_source"])
+
+
+def test_both_frames_of_a_batch_are_the_same(shipped: Networks, inputs: dict[str, Floats]) -> None:
+    twice = np.repeat(inputs["W.kp_driving"], 2, axis=0)
+    one, other = shipped.predict(small_source(shipped, inputs), twice)
+    assert one.std() > 0.01
     assert np.array_equal(one, other)
 
 
@@ -254,6 +260,7 @@ class NotFinite(nn.Module):
 def test_bfloat16_looks_the_same_and_falls_back_once(
     paths: dict[str, Path],
     inputs: dict[str, Floats],
+    shipped: Networks,
     stages: Stages,
     require_hardware: Require,
     caplog: pytest.LogCaptureFixture,
@@ -267,9 +274,11 @@ def test_bfloat16_looks_the_same_and_falls_back_once(
     # Else it would not be bfloat16 that was measured.
     assert np.abs(error).max() > 1e-3
     networks.modules["G"] = NotFinite()
+    source = small_source(networks, inputs)
     found = networks.predict(source, inputs["W.kp_driving"])
     assert networks.dtype == torch.float32
-    assert GOLDENS.difference("chain.image", found) <= TOLERANCES["chain.image"]
+    expected = shipped.predict(source, inputs["W.kp_driving"])
+    assert np.abs(found - expected).max() <= TOLERANCES["chain.image"]
     assert caplog.text.count("switching to float32") == 1
 
 

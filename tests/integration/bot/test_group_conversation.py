@@ -1,6 +1,7 @@
 """A conversation in a group from beginning to end; the same by polling and by webhook."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,10 @@ async def test_newcomer_in_a_topic_makes_one_face_wink_and_then_both_speak(
     sandbox: Sandbox, valkey: str, desk: Desk, tmp_path: Path, how: str
 ) -> None:
     listen = f"127.0.0.1:{free_port()}"
-    webhook = {"webhook_url": f"http://{listen}/push", "webhook_listen": listen}
+    webhook: dict[str, Any] = {
+        "webhook_url": f"http://{listen}/push",
+        "webhook_listen": listen,
+    }
     serving = serve_bot(sandbox, valkey, desk, tmp_path, **webhook if how == "webhook" else {})
     async with serving as served_bot, served_bot.working():
         assert (sandbox.telegram.webhook is not None) == (how == "webhook")

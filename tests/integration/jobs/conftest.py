@@ -16,7 +16,7 @@ from jobs.store.files import FileStore
 from tests.conftest import Require
 from tests.integration.jobs.servers import make_bucket, s3_server, s3_url, valkey_server
 
-HASTY = StoreTimeouts(connect_s=2, read_s=2, retries=1, pause_s=0.01)
+HASTY = StoreTimeouts(connect_s=60, read_s=60, retries=1, pause_s=0.01)
 _numbers = itertools.count(1)
 
 

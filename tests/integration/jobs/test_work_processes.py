@@ -22,7 +22,7 @@ from tests.integration.jobs.hand import ENGINE, QUEUE, make_order
 pytestmark = pytest.mark.local_sockets
 
 ROOT = Path(__file__).parents[3]
-LOCK_S = 0.6
+LOCK_S = 2.0
 RULES = WorkRules(lock_s=LOCK_S, stalled_check_s=LOCK_S / 3, beat_s=0.1, stop_s=1)
 REF = make_order(2).ref
 

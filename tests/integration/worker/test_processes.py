@@ -31,9 +31,9 @@ from worker.plan import WorkerPlan
 pytestmark = pytest.mark.local_sockets
 
 ROOT = Path(__file__).parents[3]
-LOCK_S = 1.5
+LOCK_S = 10.0
 ON_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told from /proc")
-SHORT_LOCK = replace(QUICK, lock_s=LOCK_S, stalled_check_s=LOCK_S / 3)
+SHORT_LOCK = replace(QUICK, lock_s=LOCK_S, stalled_check_s=0.5)
 
 
 def memory_mb(pid: int) -> float:
