@@ -6,6 +6,7 @@ from pathlib import Path
 
 from animato.default_engine import check_default_engine
 from animato.logs import is_json_log, set_up_log, tell
+from animato.movements import check_movements
 from animato.signals import until_signal
 from bot.app import serve
 from jobs.connection import check_server, connect
@@ -32,6 +33,7 @@ def run_bot() -> None:
         )
         raise BadSettings(reason=reason)
     set_up_log(settings.log_format, _FORMAT, ("bot", "jobs"))
+    check_movements(settings.templates_dir)
     ended = asyncio.Event()
     until_signal(_check_and_serve(settings, ended), ended.set)
 

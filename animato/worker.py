@@ -7,6 +7,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from animato.logs import set_up_log
+from animato.movements import check_movements
 from animato.signals import until_signal
 from inference.process.engine_process import EngineLimits
 from inference.process.setup import EngineSetup
@@ -47,6 +48,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     set_up_log(settings.log_format, _FORMAT, ("inference", "jobs", "worker"))
     for handler in logging.getLogger().handlers:
         handler.addFilter(JobIdFilter())
+    check_movements(settings.templates_dir)
     plan = WorkerPlan(
         url=url,
         store=FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes),

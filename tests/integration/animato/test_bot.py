@@ -49,3 +49,17 @@ async def test_default_engine_that_neither_this_machine_nor_a_worker_has_is_told
     known = "auto, blue, fomm, liveportrait, mesh, still"
     says = f"ANIMATO_DEFAULT_ENGINE is 'flew': choose one of {known}."
     assert says in said.decode()
+
+
+@pytest.mark.parametrize("program", ["bot", "worker"])
+async def test_folder_without_movements_is_told(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANIMATO_REDIS_URL", "redis://127.0.0.1:1")
+    monkeypatch.setenv("ANIMATO_BOT_TOKEN", "4242:sandbox")
+    monkeypatch.setenv("ANIMATO_TEMPLATES_DIR", str(tmp_path))
+    process = await asyncio.create_subprocess_exec(*ANIMATO, program, stderr=PIPE)
+    _, said = await asyncio.wait_for(process.communicate(), LIMIT_S)
+    assert process.returncode == 3
+    assert f"ANIMATO_TEMPLATES_DIR cannot be used: {tmp_path / 'templates.yaml'}" in said.decode()
