@@ -16,7 +16,7 @@ from skimage.data import astronaut, coins
 from bot.callback_data import ButtonAction
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import Desk, NotPossible, Part
-from tests.soak.service import ROOT
+from tests.integration.worker.chaos_programs import ROOT
 
 _ASK_S = 1.5
 _PATIENCE_S = 90.0

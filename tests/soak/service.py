@@ -3,12 +3,10 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import aiohttp
 
@@ -16,73 +14,14 @@ from jobs.redis_server.server import RedisServer, ServerTimeouts
 from sandbox.server import Sandbox, SandboxOptions
 from sandbox.world.telegram import Settings
 from tests.integration.sandbox.desk import Desk
+from tests.integration.worker.chaos_programs import Program
 from tests.integration.worker.conftest import engine_processes
 
-ROOT = Path(__file__).parents[2]
 MARK = "ANIMATED_SOAK"
 WORKERS = 2
 DISK_MB = 1024
 _UNTIRING = ServerTimeouts(pause_limit_s=1.0, deaths=100_000)
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-class Program:
-    """A command of ours that is started again after each kill.
-
-    Args:
-        words: of the command line, after `animato`.
-        environment: its environment.
-        log: the file for its output.
-    """
-
-    def __init__(self, words: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
-        self._words = words
-        self._environment = environment
-        self._log = log
-        self._process: asyncio.subprocess.Process | None = None
-        self._is_killed = False
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def check(self) -> None:
-        """Raise if it has ended though nobody killed it."""
-        if self._process is not None and not self._is_killed:
-            code = self._process.returncode
-            assert code is None, f"{self._words} ended with {code}, see {self._log}"
-
-    async def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = await _start(self._words, self._environment, log)
-        self._is_killed = False
-
-    async def kill(self) -> None:
-        assert self._process is not None
-        self._is_killed = True
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
-
-    async def stop(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._is_killed = True
-            self._process.terminate()
-            await self._process.wait()
-
-
-async def _start(
-    words: tuple[str, ...], environment: dict[str, str], log: IO[bytes]
-) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "animato", *words),
-        cwd=ROOT,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-    )
 
 
 @dataclass
@@ -139,7 +78,7 @@ class Service:
 
     async def close_programs(self) -> None:
         """Stop bot and workers, as an owner would."""
-        await asyncio.gather(*(one.stop() for one in (self.bot, *self.workers)))
+        await asyncio.gather(*(one.end() for one in (self.bot, *self.workers)))
 
 
 @contextmanager
@@ -168,7 +107,6 @@ async def running(folder: Path, retain_h: float) -> AsyncIterator[Service]:
         redis = await stack.enter_async_context(RedisServer(disk, timeouts=_UNTIRING))
         environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("ANIMATO_")},
-            "PYTHONPATH": str(ROOT),
             "TMPDIR": str(disk / "tmp"),
             "ANIMATO_REDIS_URL": redis.url,
             "ANIMATO_STORE_URL": str(disk / "files"),
@@ -184,12 +122,14 @@ async def running(folder: Path, retain_h: float) -> AsyncIterator[Service]:
         }
         connections = aiohttp.TCPConnector(limit=0)  # a tap's request lasts until its answer
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connections))
-        bot = Program(("bot",), environment, folder / "bot.log")
+        bot = Program(("animato", "bot"), folder / "bot.log", environment)
+        worker = ("animato", "worker", "--device", "cpu")
         workers = [
-            Program(("worker", "--device", "cpu"), environment, folder / f"worker-{number}.log")
+            Program(worker, folder / f"worker-{number}.log", environment)
             for number in range(1, WORKERS + 1)
         ]
         service = Service(Desk(session, sandbox.url), redis, bot, workers, disk, has_own_disk)
-        stack.push_async_callback(service.close_programs)
-        await asyncio.gather(*(one.start() for one in (bot, *workers)))
+        for one in (bot, *workers):
+            await one.start()
+            stack.push_async_callback(one.end)
         yield service

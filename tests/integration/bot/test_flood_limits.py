@@ -26,11 +26,31 @@ SPEED_UP = 60.0
 DROPPABLE = {"droppable": True}
 
 
-class HastyLimits(FloodLimits):
-    """The server's limits on a day that passes quickly."""
+class StoppedClock:
+    """A clock that whoever sleeps moves on, once `runs` is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.runs = asyncio.Event()
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, wait_s: float) -> None:
+        await self.runs.wait()
+        self.now += wait_s
+
+
+class LimitsByClock(FloodLimits):
+    """The server's limits, by the clock of a test."""
+
+    def __init__(self, clock: StoppedClock) -> None:
+        super().__init__()
+        self._clock = clock
 
     def wait_s(self, method: str, chat_id: int | None, now: float) -> int:
-        return super().wait_s(method, chat_id, now * SPEED_UP)
+        del now
+        return super().wait_s(method, chat_id, self._clock())
 
 
 def hasty_clock() -> float:
@@ -70,25 +90,21 @@ async def bot(sandbox: Sandbox, desk: Desk) -> AsyncIterator[ExtBot[dict[str, An
 async def test_busy_group_loses_nothing_and_delays_no_private_chat(
     sandbox: Sandbox, desk: Desk
 ) -> None:
-    sandbox.telegram.limits = HastyLimits()
+    clock = StoppedClock()
+    sandbox.telegram.limits = LimitsByClock(clock)
     sandbox.telegram.settings = type(sandbox.telegram.settings)(enforce_limits=True)
     newcomers = [await desk.post("persons", first_name=name) for name in ("Carol", "Dave")]
     persons = [ALICE, BOB, ADMIN, *(new["person"]["id"] for new in newcomers)]
     for person in persons:
         await desk.say("/start", user_id=person, chat_id=person)
-    persons_are_done = asyncio.Event()
-
-    async def sleep(wait_s: float) -> None:
-        await persons_are_done.wait()
-        await hasty_sleep(wait_s)
-
-    async with limited(sandbox, ChatRateLimiter(hasty_clock, sleep)) as bot:
+    limiter = ChatRateLimiter(clock, clock.sleep)
+    async with limited(sandbox, limiter) as bot:
         numbers = range(60)
         group = [asyncio.create_task(bot.send_message(FAMILY, f"no {n}")) for n in numbers]
         await until(lambda: sent_to(sandbox, FAMILY, 20))
         await asyncio.gather(*(bot.send_message(person, "at once") for person in persons))
         assert not group[20].done()
-        persons_are_done.set()
+        clock.runs.set()
         await asyncio.gather(*group)
     shown = [message.get("text") for message in await desk.messages(FAMILY)]
     assert sorted(text for text in shown if text) == sorted(f"no {n}" for n in numbers)

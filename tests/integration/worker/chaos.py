@@ -41,7 +41,7 @@ from jobs.templates import SHIPPED_TEMPLATES
 from jobs.wish import Movement
 from tests.integration.inference.conftest import FACE_BOX, HEAD
 from tests.integration.jobs.hand import make_order
-from tests.integration.worker.chaos_programs import Kept, nothing_runs
+from tests.integration.worker.chaos_programs import nothing_runs, program_of
 from tests.integration.worker.chaos_verdict import Figures, Night, chat_of, check
 from tests.integration.worker.conftest import engine_processes, tried_soon
 
@@ -145,10 +145,10 @@ class Chaos:
             "lock_s": LOCK_S,
         }
         self._agents = [
-            Kept("tests.integration.worker.program", agent, folder / f"agent-{number}.log")
+            program_of("program", agent, folder / f"agent-{number}.log")
             for number in range(1, AGENTS + 1)
         ]
-        self._postman = Kept("tests.integration.worker.postman", postman, folder / "postman.log")
+        self._postman = program_of("postman", postman, folder / "postman.log")
 
     async def happen(self) -> None:
         """Everything, to the end: all orders ended and delivered, all programs gone."""

@@ -1,27 +1,31 @@
-"""Programs that a night of chaos kills and starts again, and the certainty that none is left."""
+"""Programs that a test kills and starts again, and the certainty that none is left."""
 
 import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 
 
-class Kept:
+class Program:
     """A program of ours that is started again after each kill.
 
     Args:
-        module: its name.
-        facts: what it is told.
-        log: the file for what it says.
+        words: the module's name, and the words of its command line.
+        log: the file for its output.
+        environment: instead of ours.
     """
 
-    def __init__(self, module: str, facts: dict[str, object], log: Path) -> None:
-        self._command = (sys.executable, "-m", module, json.dumps(facts))
+    def __init__(
+        self, words: tuple[str, ...], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._words = words
         self._log = log
+        self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._is_killed = False
 
@@ -31,17 +35,17 @@ class Kept:
         return self._process.pid
 
     def check(self) -> None:
-        """Nothing, unless it has ended though nobody killed it."""
+        """Raise if it has ended though nobody killed it."""
         if self._process is not None and not self._is_killed:
             code = self._process.returncode
-            assert code is None, f"a program ended with {code}: {self._log.read_text()[-2000:]}"
+            assert code is None, f"{self._words} ended with {code}: {self._log.read_text()[-2000:]}"
 
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command,
+                *(sys.executable, "-m", *self._words),
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**(self._environment or os.environ), "PYTHONPATH": str(ROOT)},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -58,9 +62,15 @@ class Kept:
     async def end(self) -> int:
         """Its exit code, once it has ended because it was told to."""
         assert self._process is not None
+        self._is_killed = True
         with suppress(ProcessLookupError):
             self._process.terminate()
         return await self._process.wait()
+
+
+def program_of(name: str, facts: dict[str, object], log: Path) -> Program:
+    """A program of this folder that is told `facts`."""
+    return Program((f"tests.integration.worker.{name}", json.dumps(facts)), log)
 
 
 async def nothing_runs(mark: str) -> None:
