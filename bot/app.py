@@ -135,7 +135,8 @@ async def serve(
     )
     url = settings.redis_url.get_secret_value()
     metrics = OrderMetrics(registry)
-    signing = Signing(settings.data_dir / CERTIFICATES, Mode(settings.provenance))
+    mode = Mode(settings.provenance)
+    signing = Signing(settings.data_dir / CERTIFICATES, mode, registry=registry)
     await signing.prepare()
     async with AsyncExitStack() as stack:
         stack.enter_context(speaking(settings.language))  # where no other language is known

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from telegram import Bot, Update
 
 from bot.gateway.lease import Lease
+from bot.gateway.update_processor import chat_of, person_of
 from jobs.queues.durability import can_keep
 from jobs.queues.keys import failed_update_key, inbox_key, lease_key, seen_key
 
@@ -76,6 +77,7 @@ def read_update(text: str, bot: Bot) -> Update | UnreadableUpdate:
         data = json.loads(text)
         update = Update.de_json(data, bot)
         update.to_json()  # as it is stored; of objects of unknown types the library cannot
+        hash((chat_of(update), person_of(update)))  # what orders updates
     except Exception as exc:  # noqa: BLE001 - the library may raise anything
         fields = data if isinstance(data, dict) else {}
         number = fields.get("update_id")

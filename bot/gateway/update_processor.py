@@ -136,7 +136,7 @@ class InOrderPerChat(BaseUpdateProcessor):
         # A lock lives as long as it is held or awaited.
         lock = self._locks.setdefault(chat_id, _ChatLock())
         is_tap = isinstance(update, Update) and update.callback_query is not None
-        await lock.acquire(_person_of(update), is_tap=is_tap)
+        await lock.acquire(person_of(update), is_tap=is_tap)
         held = _Held()
         held.add(lock.release)
         _held.set(held)
@@ -165,7 +165,7 @@ def chat_of(update: object) -> int | None:
     return None if update.effective_user is None else update.effective_user.id
 
 
-def _person_of(update: object) -> int:
+def person_of(update: object) -> int:
     """Return who wrote or tapped; 0 if nobody did."""
     sender = update.effective_sender if isinstance(update, Update) else None
     return 0 if sender is None else sender.id

@@ -6,7 +6,7 @@ import hashlib
 from redis.asyncio import Redis
 
 from jobs.connection import queue_errors
-from jobs.queues.keys import BLOCKED_PHOTOS
+from jobs.queues.keys import BLOCKED_PHOTOS, WHY_BLOCKED
 from jobs.service_errors import FileGone, PhotoBlocked
 from jobs.store.files import FileStore
 
@@ -40,20 +40,24 @@ class BlockedPhotos:
             if digest and await self._redis.sismember(BLOCKED_PHOTOS, digest):
                 raise PhotoBlocked(contact=self._contact)
 
-    async def block(self, digest: str) -> None:
-        """Block a photo."""
+    async def block(self, digest: str, why: str = "") -> None:
+        """Block a photo; `why` is kept with it."""
         with queue_errors(self._url):
+            await self._redis.hset(WHY_BLOCKED, digest, why)
             await self._redis.sadd(BLOCKED_PHOTOS, digest)
 
     async def unblock(self, digest: str) -> None:
         """Lift the block of a photo."""
         with queue_errors(self._url):
             await self._redis.srem(BLOCKED_PHOTOS, digest)
+            await self._redis.hdel(WHY_BLOCKED, digest)
 
-    async def digests(self) -> list[str]:
-        """Return the hashes of the blocked photos."""
+    async def all(self) -> dict[str, str]:
+        """Return the hashes of the blocked photos, each with why; empty if that is not known."""
         with queue_errors(self._url):
-            return sorted(map(str, await self._redis.smembers(BLOCKED_PHOTOS)))
+            digests = sorted(map(str, await self._redis.smembers(BLOCKED_PHOTOS)))
+            why = await self._redis.hgetall(WHY_BLOCKED)
+        return {digest: str(why.get(digest, "")) for digest in digests}
 
     async def digest_of(self, key: str) -> str:
         """Return a photo's hash; empty if the photo is not stored any more."""

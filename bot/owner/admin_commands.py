@@ -14,7 +14,7 @@ from bot.owner.claim import CLAIM_LINK, Claims
 from bot.owner.jobs import Jobs
 from bot.owner.overview import overview_of
 from bot.owner.private_commands import UNDER_PREVIEW, PrivateAdminCommands
-from bot.owner.reports import SHOWN_CHARACTERS
+from bot.owner.reports import SHOWN_CHARACTERS, blocked_line
 from bot.owner.status_text import status_content
 from bot.people import Role
 from bot.services import Services
@@ -133,14 +133,15 @@ class AdminCommands:
 
     async def _unblock(self, about: str) -> tuple[str, MessageContent]:
         photos = self._services.blocked_photos
-        for digest in await photos.digests():
+        for digest in await photos.all():
             if digest[:_DIGEST_CHARACTERS] == about:
                 await photos.unblock(digest)
         return self._services.texts("The photo may be used again."), await self._access_content()
 
     async def _access_content(self) -> MessageContent:
-        """List who is allowed and who is banned, with a button for each blocked photo."""
-        _, digests = self._services.texts, await self._services.blocked_photos.digests()
+        """List who is allowed and who is banned, and the blocked photos with a button for each."""
+        _, blocked = self._services.texts, await self._services.blocked_photos.all()
+        shown = list(blocked)[:_MOST_PHOTOS]
         rows = [
             (
                 owner_button(
@@ -149,10 +150,12 @@ class AdminCommands:
                     digest[:_DIGEST_CHARACTERS],
                 ),
             )
-            for digest in digests[:_MOST_PHOTOS]
+            for digest in shown
         ]
-        people = await self._services.people.allowed_or_banned()
-        return MessageContent(people_text(people, _), tuple(rows))
+        people = people_text(await self._services.people.allowed_or_banned(), _)
+        lines = [blocked_line(digest, blocked[digest], _) for digest in shown]
+        text = "\n".join((people, *([""] if lines else []), *lines))
+        return MessageContent(text, tuple(rows))
 
     async def _status_content(self) -> MessageContent:
         return status_content(await overview_of(self._services), self._services.texts)

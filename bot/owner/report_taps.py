@@ -30,6 +30,7 @@ from bot.owner.reports import (
     note_content,
     question_content,
     report_id_of,
+    why_blocked,
 )
 from bot.people import Role
 from bot.provenance.signing import NotSigned, Unsignable
@@ -209,7 +210,8 @@ class ReportTaps:
         """Block the photo, cancel its orders, and delete the reported video everywhere."""
         services = self._services
         if report.photo_digest:
-            await services.blocked_photos.block(report.photo_digest)
+            why = why_blocked(report, services.clock())
+            await services.blocked_photos.block(report.photo_digest, why)
             await self._cancel_orders()
         for entry in (await services.history.read(report.person_id)).entries:
             if entry.draft == report.draft_id:

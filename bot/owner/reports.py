@@ -1,5 +1,6 @@
 """Reports of results in groups: what is stored of them, and what their messages say."""
 
+import datetime as dt
 from enum import StrEnum
 
 from redis.asyncio import Redis
@@ -211,6 +212,19 @@ def note_content(report: Report, _: Texts) -> MessageContent:
         left.remove(ReportAction.DISMISS)
     rows = tuple((_action_button(action, report, _),) for action in left)
     return MessageContent("\n".join(lines), rows)
+
+
+def why_blocked(report: Report, now_s: float) -> str:
+    """Return what is kept of a report as long as its photo is blocked."""
+    return f"{dt.datetime.fromtimestamp(now_s, dt.UTC):%Y-%m-%d}{_SEPARATOR}{report.reason}"
+
+
+def blocked_line(digest: str, why: str, _: Texts) -> str:
+    """What the list of blocked photos says about one; `why` may be empty."""
+    shown, (day, _separator, reason) = digest[:SHOWN_CHARACTERS], why.partition(_SEPARATOR)
+    if not why:
+        return shown
+    return f"{shown}: {_.date(dt.date.fromisoformat(day))}, {_(_REASONS[Reason(reason)])}"
 
 
 def argument_of(tap: ButtonData) -> tuple[str, str]:

@@ -17,6 +17,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry, Counter
+
 from bot.provenance.certificates import ChainUnusable, SigningChain, find_chain, load_chain
 from bot.provenance.verifying import (
     CredentialsUnreadable,
@@ -83,19 +85,29 @@ class Signing:
         folder: of the certificates.
         mode: whether files are signed, and what happens if that fails.
         clock: returns the time.
+        registry: where failures are counted; None: nowhere.
 
     Attributes:
         mode: whether files are signed.
     """
 
     def __init__(
-        self, folder: Path, mode: Mode, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        folder: Path,
+        mode: Mode,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self.mode = mode
         self._problem = self._untold = ""
         self._bad_files = 0
         self._folder = folder
         self._clock = clock
+        self._failures = Counter(
+            "animato_unsigned_total",
+            "Attempts to sign a file that failed.",
+            registry=registry,
+        )
 
     @property
     def is_working(self) -> bool:
@@ -167,6 +179,7 @@ class Signing:
         try:
             content = _sign(path, mime_type, self._load(), _manifest(origin, title))
         except (NotSigned, Unsignable) as error:
+            self._failures.inc()
             self._bad_files += isinstance(error, Unsignable)
             if self._bad_files >= _MANY_BAD_FILES or isinstance(error, NotSigned):
                 self._note(error)

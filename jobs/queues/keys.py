@@ -35,6 +35,7 @@ BROADCAST_KEY = "animato:broadcast"
 BROADCAST_PEOPLE_KEY = "animato:broadcast:people"
 OPEN_CARDS = "animato:cards"
 BLOCKED_PHOTOS = "animato:blocked-photos"
+WHY_BLOCKED = "animato:blocked-photos:why"
 DUE_ALBUMS = "animato:albums"
 
 _ENGINE_QUEUE = "animate-"

@@ -1,4 +1,7 @@
-"""A photo, then a voice message, then a video in which the face says it; the whole service."""
+"""A photo, then a voice message, then a video in which the face says it.
+
+The whole service, behind a webhook.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -38,7 +41,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
             patch.delenv(name, raising=False)
             patch.delenv(name.upper(), raising=False)
         patch.setenv("PTB_TIMEDELTA", "true")
-        async with whole_service(tmp_path_factory.mktemp("service")) as found:
+        async with whole_service(tmp_path_factory.mktemp("service"), is_pushed=True) as found:
             yield found
 
 

@@ -27,7 +27,7 @@ from jobs.templates import SHIPPED_TEMPLATES
 from sandbox.server import Sandbox
 from tests.e2e.service_secrets import secrets_of, told
 from tests.integration.bot.result_pages import with_button
-from tests.integration.jobs.servers import valkey_server
+from tests.integration.jobs.servers import free_port, valkey_server
 from tests.integration.sandbox.desk import Desk, Part
 
 ROOT = Path(__file__).parents[2]
@@ -125,8 +125,10 @@ def _text_of(message: Message) -> str:
 
 
 @asynccontextmanager
-async def whole_service(folder: Path) -> AsyncIterator[Service]:
-    """Everything at work."""
+async def whole_service(folder: Path, *, is_pushed: bool = False) -> AsyncIterator[Service]:
+    """Everything at work; the bot fetches its updates, or they are pushed to it."""
+    listen = f"127.0.0.1:{free_port()}"
+    webhook: dict[str, Any] = {"webhook_url": f"http://{listen}/push", "webhook_listen": listen}
     store_place = str(folder / "store")
     async with AsyncExitStack() as stack:
         url = stack.enter_context(valkey_server(folder))
@@ -137,6 +139,7 @@ async def whole_service(folder: Path) -> AsyncIterator[Service]:
             redis_url=SecretStr(url),
             data_dir=folder / "data",
             open=True,
+            **webhook if is_pushed else {},
         )
         ending = asyncio.Event()
         store = FileStore.open(store_place, min_free_bytes=0)
@@ -152,6 +155,7 @@ async def whole_service(folder: Path) -> AsyncIterator[Service]:
         try:
             people = People(redis, url, frozenset(), is_open=True)
             yield Service(Desk(session, sandbox.url), people)
+            assert (sandbox.telegram.webhook is not None) == is_pushed
         finally:
             ending.set()
             worker.terminate()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import aiohttp
 import pytest
 
 from jobs.queues.assignment import Assignment
-from jobs.queues.keys import BLOCKED_PHOTOS
+from jobs.queues.keys import BLOCKED_PHOTOS, WHY_BLOCKED
 from sandbox.server import Sandbox
 from tests.integration.bot.running import until
 from tests.integration.bot.served_bot import Message, ServedBot, serve_bot
@@ -118,10 +119,17 @@ async def test_blocked_photo_is_refused_with_whom_to_ask_and_its_video_is_gone(
     await served_bot.says("/unban", ADMIN)
     listed = await served_bot.shows("Banned: nobody", ADMIN)
     ((unblock,),) = labels(listed)
-    assert f"\nSHA-256: {unblock.removeprefix('Unblock photo ')}" in text_of(note)
+    digest = unblock.removeprefix("Unblock photo ")
+    assert f"\nSHA-256: {digest}" in text_of(note)
+    line = text_of(listed).splitlines()[-1]
+    assert re.fullmatch(rf"{digest}: \w+ \d+, \d+, It shows me without my consent", line)
     answer = await served_bot.tap(unblock, listed, ADMIN)
     assert answer["text"] == "The photo may be used again."
-    assert not await served_bot.queues.client.exists(BLOCKED_PHOTOS)
+    client = served_bot.queues.client
+    assert await client.exists(BLOCKED_PHOTOS, WHY_BLOCKED) == 0
+    await client.sadd(BLOCKED_PHOTOS, "ab" * 32)  # by an earlier version
+    await served_bot.says("/unban", ADMIN)
+    await served_bot.shows("\n\nabababab", ADMIN)
 
 
 async def test_report_of_a_video_that_must_be_signed_and_cannot_be_comes_without_it(

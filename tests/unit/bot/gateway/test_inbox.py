@@ -32,3 +32,8 @@ def test_update_that_the_library_cannot_write_again_is_unreadable(fields: Any) -
     found = read_update(text, Bot("4242:abc"))
     assert isinstance(found, UnreadableUpdate)
     assert (found.update_id, found.kind, found.text) == (3, "message", text)
+
+
+@pytest.mark.parametrize("fields", [{"chat": CHAT | {"id": []}}, {"from": PERSON | {"id": {}}}])
+def test_update_that_has_no_place_in_the_order_of_updates_is_unreadable(fields: Any) -> None:
+    assert isinstance(read_update(update_with(**fields), Bot("4242:abc")), UnreadableUpdate)

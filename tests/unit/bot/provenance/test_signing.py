@@ -10,9 +10,10 @@ from pathlib import Path
 
 import c2pa
 import pytest
+from prometheus_client import CollectorRegistry
 
 from bot.provenance import signing as module
-from bot.provenance.signing import FORMATS, Mode, NotSigned, Origin, Unsignable
+from bot.provenance.signing import FORMATS, Mode, NotSigned, Origin, Signing, Unsignable
 from bot.provenance.verifying import (
     Credentials,
     CredentialsUnreadable,
@@ -174,7 +175,7 @@ async def test_file_that_is_no_video_is_unsignable_and_nothing_else_is(
     video.write_bytes(b"no video" * 100)
     with pytest.raises(Unsignable) as raised:
         await signing(tmp_path, Mode.REQUIRED).sign(video, ORIGIN, "animato.mp4")
-    assert "could not be parsed" in raised.value.fields["reason"]
+    assert "could not be parsed" in str(raised.value.fields["reason"])
     assert await signing(tmp_path).sign(video, ORIGIN, "animato.mp4") == b"no video" * 100
     assert "animato.mp4 is sent unsigned: " in caplog.text
 
@@ -185,7 +186,8 @@ async def test_only_several_bad_files_in_a_row_mean_that_nothing_can_be_signed(
 ) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video" * 100)
-    bot = signing(tmp_path, mode)
+    registry = CollectorRegistry()
+    bot = Signing(tmp_path / "provenance", mode, registry=registry)
 
     async def sign(path: Path) -> None:
         with suppress(Unsignable):
@@ -200,6 +202,7 @@ async def test_only_several_bad_files_in_a_row_mean_that_nothing_can_be_signed(
     await sign(video)
     await sign(broken)
     assert (bot.is_working, bot.take_problem()) == (True, "")
+    assert registry.get_sample_value("animato_unsigned_total") == 6
 
 
 async def test_file_whose_signature_does_not_hold_is_not_sent_as_signed(
