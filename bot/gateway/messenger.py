@@ -38,7 +38,12 @@ SEEN_EMOJI, DONE_EMOJI = "👀", "👍"
 _MOST_DELETED = 100  # by one call
 # Telegram's error texts.
 _UNCHANGED = "not modified"
-_GONE = ("message to edit not found", "message can't be edited", "message to delete not found")
+_GONE = (
+    "message to edit not found",
+    "message can't be edited",
+    "message to delete not found",
+    "message can't be deleted",  # after 48 hours
+)
 _QUERY_OVER = ("query is too old", "query id is invalid")
 
 
@@ -235,7 +240,7 @@ class Messenger:
         return card.model_copy(update={"has_media": True}) if await _harmless(change) else None
 
     async def delete(self, chat_id: int, message_id: int) -> bool:
-        """Delete a message. Return False if it is gone already."""
+        """Delete a message. Return False if it is gone already, or too old."""
         return await _harmless(self.bot.delete_message(chat_id, message_id))
 
     async def delete_all(self, chat_id: int, message_ids: Sequence[int]) -> None:
