@@ -14,6 +14,7 @@ from bot.orders.card_text import title_of
 from bot.texts import Texts
 from jobs.errors import AnimatoError, UserError
 from jobs.findings import VOICE_MAX_S
+from jobs.model import MediaWarning
 from jobs.service_errors import TooManyPhotos
 from jobs.show_all import MAX_TILES
 from jobs.templates import StoredTemplate, Template
@@ -312,8 +313,15 @@ def _movement(draft: Draft, template: Template) -> Button:
 
 
 def _after_warnings(draft: Draft, text: str, _: Texts) -> str:
-    warnings = draft.findings.warnings if draft.findings else ()
+    warnings, start_s = (
+        draft.findings.warnings if draft.findings else (),
+        draft.choices.clip_start_s,
+    )
     lines = [f"⚠️ {_(warning.value)}" for warning in warnings]
+    if start_s and MediaWarning.CLIP_SHORTENED in warnings:
+        # The person has chosen another part than the beginning.
+        part = _("From {seconds} s", seconds=round(start_s))
+        lines[warnings.index(MediaWarning.CLIP_SHORTENED)] = f"🎬 {part}"
     return "\n".join([*lines, "", text] if lines else [text])
 
 

@@ -257,17 +257,22 @@ class Messenger:
         """Delete messages; those that are gone or too old are left out."""
         for start in range(0, len(message_ids), _MOST_DELETED):
             batch = message_ids[start : start + _MOST_DELETED]
-            with suppress(BadRequest, Forbidden):
+            with suppress(BadRequest, Forbidden, ChatMigrated):
                 await self.bot.delete_messages(chat_id, batch)
 
-    async def answer(self, query_id: str, text: str = "", *, is_alert: bool = False) -> None:
-        """Answer a tap; ignore that it is too old. A text that is too long is cut off."""
+    async def answer(self, query_id: str, text: str = "", *, is_alert: bool = False) -> bool:
+        """Answer a tap. Return False if it is too old, or answered already.
+
+        A text that is too long is cut off.
+        """
         text = text[:_ANSWER_CHARACTERS]
         try:
             await self.bot.answer_callback_query(query_id, text or None, show_alert=is_alert)
         except BadRequest as error:
             if not any(phrase in str(error).lower() for phrase in _QUERY_OVER):
                 raise
+            return False
+        return True
 
     async def show_uploading(self, target: ChatTarget) -> None:
         """Show for five seconds that a video is being uploaded, if that is possible now."""
@@ -388,6 +393,8 @@ async def _harmless(call: Coroutine[Any, Any, Any]) -> bool:
     """Make a call. Return False if Telegram refused it harmlessly."""
     try:
         await call
+    except ChatMigrated:
+        return False  # messages of the former group cannot be changed
     except BadRequest as error:
         text = str(error).lower()
         if _UNCHANGED in text:

@@ -21,6 +21,7 @@ from jobs.queues.waiting import Estimates
 
 _TOO_OLD = "This video is too old for that. Send the photo again."
 _NOT_YOURS = "Only the person who asked can use these buttons."
+_NOT_YOURS_IN_GROUP = "Only the person who asked, or an admin of this group, can use these buttons."
 
 
 class ResultTaps:
@@ -41,7 +42,7 @@ class ResultTaps:
             return self._refuse(_TOO_OLD)
         # "Delete" is behind "More".
         if not await may_remove(self._services, draft, incoming.person_id):
-            return self._refuse(_NOT_YOURS)
+            return self._refuse_other(incoming)
         keyboard = await self._keyboard(draft, button)
         if keyboard is None:
             return self._refuse(_TOO_OLD)
@@ -58,7 +59,7 @@ class ResultTaps:
             return self._refuse(_TOO_OLD)
         owner, entry = await self._entry_of(incoming, button)
         if entry is None:
-            return self._refuse(_TOO_OLD if owner is not None else _NOT_YOURS)
+            return self._refuse(_TOO_OLD) if owner is not None else self._refuse_other(incoming)
         return await self.send(incoming, entry, Form(button.argument), owner)
 
     async def send(
@@ -119,6 +120,9 @@ class ResultTaps:
         can_share = services.messenger.is_inline
         buttons = ResultButtons(card, draft.number, offer, can_share, again, times)
         return buttons.page(ResultPage(button.argument), services.texts)
+
+    def _refuse_other(self, incoming: IncomingTap) -> TapAnswer:
+        return self._refuse(_NOT_YOURS_IN_GROUP if incoming.chat_id < 0 else _NOT_YOURS)
 
     def _refuse(self, sentence: str) -> TapAnswer:
         return TapAnswer(self._services.texts(sentence), is_alert=True)

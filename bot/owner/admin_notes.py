@@ -69,9 +69,9 @@ class ErrorReporter:
         text, query = self._texts(OURS), update.callback_query
         chat, message = update.effective_chat, update.effective_message
         try:
-            if query is not None:
-                await self._messenger.answer(query.id, text, is_alert=True)
-            elif chat is not None and chat.type == chat.PRIVATE:
+            if query is not None and await self._messenger.answer(query.id, text, is_alert=True):
+                return
+            if chat is not None and chat.type == chat.PRIVATE:
                 reply_to = message.message_id if message else None
                 target = ChatTarget(chat.id, reply_to=reply_to)
                 await self._messenger.send(target, MessageContent(text), droppable=True)

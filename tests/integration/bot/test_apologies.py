@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.error_text import OURS
-from jobs.queues.keys import person_key
+from jobs.queues.keys import history_key, person_key
 from sandbox.server import Sandbox
 from tests.integration.bot.served_bot import ServedBot, serve_bot
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk
@@ -43,3 +43,13 @@ async def test_who_taps_gets_an_apology_in_a_window(served_bot: ServedBot) -> No
         await served_bot.queues.client.set(person_key(ALICE), "no JSON")
         answer = await served_bot.tap("🙂 Nod", card, ALICE)
     assert answer == {"text": OURS, "show_alert": True, "url": None}
+
+
+async def test_who_tapped_gets_an_apology_in_the_chat_if_the_tap_is_answered_already(
+    served_bot: ServedBot,
+) -> None:
+    await served_bot.says("/delete_me", ALICE)
+    question = await served_bot.shows("Shall I delete everything about you?", ALICE)
+    await served_bot.queues.client.set(history_key(ALICE), "no JSON")
+    await served_bot.tap("Delete everything", question, ALICE)
+    await served_bot.shows(OURS, ALICE)

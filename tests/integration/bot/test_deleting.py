@@ -56,6 +56,22 @@ async def test_video_comes_as_a_file_and_is_deleted(talk: Talk) -> None:
     assert not (await talk.tap_data(delete)).get("show_alert")
 
 
+async def test_card_that_is_too_old_to_be_deleted_stays_and_the_new_one_comes(talk: Talk) -> None:
+    await talk.photo()
+    await talk.shows("Which movement?")
+    # After 48 hours, Telegram lets a bot delete its messages no more.
+    reason = "Bad Request: message can't be deleted for everyone"
+    await talk.desk.fault(method="deleteMessage", code=400, description=reason, times=9)
+    before = len(await talk.desk.messages(ALICE))
+    await talk.desk.say("/templates", user_id=ALICE, chat_id=ALICE)
+
+    async def is_shown_below() -> bool:
+        below = (await talk.desk.messages(ALICE))[before:]
+        return any("Which movement?" in text_of(one) for one in below)
+
+    await until(is_shown_below)
+
+
 async def test_tap_that_comes_twice_sends_one_file(talk: Talk) -> None:
     video = await ordered(talk)
     await talk.desk.fault(method="answerCallbackQuery", drop=True)

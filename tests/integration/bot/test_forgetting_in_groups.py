@@ -106,6 +106,13 @@ async def test_orders_files_forms_and_reports_of_the_person_go_and_those_of_othe
     assert '"reporter_id":7' in str(await client.get(left))
 
 
+async def test_person_is_forgotten_after_the_group_has_moved(served_bot: ServedBot) -> None:
+    await made(served_bot, ALICE)
+    await served_bot.desk.post("upgrade", chat_id=FAMILY)
+    await forgotten(served_bot, ALICE)
+    assert set(await keys_about(served_bot.queues.client, ALICE)) <= kept_of(ALICE)
+
+
 async def who_has_reported(client: Redis) -> set[str]:
     found: set[str] = set()
     async for key in client.scan_iter(reported_key("*")):

@@ -19,6 +19,7 @@ from bot.conversation.draft_text import (
     on_page,
     problem_content,
 )
+from bot.drafts.choices import Choices
 from bot.drafts.draft import Draft, DraftProblem
 from bot.gateway.messenger import Button, Keyboard, MessageContent
 from bot.gateway.updates import MediaFile
@@ -304,3 +305,11 @@ def test_albums_card(count: int, begun: int, rows: list[int]) -> None:
     content = album_content(album, ENGLISH)
     assert [len(row) for row in content.keyboard] == rows
     assert str(count) in content.text
+
+
+def test_part_of_a_clip_that_was_chosen_is_not_said_to_be_its_beginning() -> None:
+    look = look_of(1, MediaWarning.CLIP_SHORTENED)
+    text = movement_content(draft_of(findings=look), choice_of(), ENGLISH).text
+    assert text.startswith("⚠️ The clip is longer than the maximum; only its beginning is used.")
+    later = draft_of(findings=look, choices=Choices(clip_start_s=5.0))
+    assert movement_content(later, choice_of(), ENGLISH).text.startswith("🎬 From 5 s\n\n")
