@@ -228,9 +228,10 @@ async def test_refusal_of_a_named_movement_waits_until_its_chat_takes_a_message(
     sending = asyncio.create_task(parts.services.messenger.bot.send_message(ALICE, "busy"))
     await until(lambda: parts.services.messenger.closed_s(ALICE) > 0)
     look_delivery = LookDelivery(parts.services, parts.ordering, parts.shown, parts.admins)
+    delivery = DeliveryJob(queue=LOOK, job_id=draft.job(LOOK).job_id, finished_ms=0)
     with pytest.raises(Later):
-        await look_delivery.deliver(draft.job(LOOK))
+        await look_delivery.deliver(delivery)
     await sending
-    await look_delivery.deliver(draft.job(LOOK))
+    await look_delivery.deliver(delivery)
     await desk.sees("The owner has paused new videos. Please try again later.")
     assert (await parts.draft(draft.draft_id)).movement is None
