@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -10,8 +11,10 @@ from typing import Any, Protocol
 
 import pytest
 
+from bot.history.store import HistoryStore
 from bot.texts import speaking
 from bot.translations import translated_texts
+from inference.engine import find_engine
 from jobs.errors import BadSettings, EngineFailed
 from jobs.queues.assignment import Assignment
 from sandbox.server import Sandbox
@@ -266,6 +269,7 @@ async def test_earlier_results_are_named_in_the_language_that_is_spoken_now(
     await served_bot.photo()
     await served_bot.tap("Улыбка", await served_bot.shows("Какое движение?", ALICE), ALICE)
     await served_bot.shows("готово за", ALICE)
+    await label_as(served_bot, find_engine("mesh").label)
     await served_bot.says("/language", ALICE)
     await served_bot.tap("Deutsch", await served_bot.shows("каком языке", ALICE), ALICE)
     await served_bot.shows("Deutsch", ALICE)
@@ -274,9 +278,17 @@ async def test_earlier_results_are_named_in_the_language_that_is_spoken_now(
     for query in ("улыбка", "lächeln"):
         asked = await served_bot.desk.post("inline", query=query, user_id=ALICE, chat_id=ALICE)
         (result,) = asked["answer"]["results"]
-        assert (result["title"], result["caption"].split("\n")[0]) == ("😊 Lächeln", "😊 Lächeln")
+        assert result["title"] == "😊 Lächeln"
+        assert result["caption"].startswith("😊 Lächeln\nMit KI gemacht: ")
     history = await served_bot.shows("1. 😊 Lächeln, ", ALICE)
     await served_bot.tap("1", history, ALICE)
     await until(partial(_has_button, served_bot, history, "▶️ Noch einmal schicken"))
     await served_bot.tap("Noch einmal schicken", history, ALICE)
-    await until(lambda: _has(served_bot, ALICE, "animation", "😊 Lächeln\n"))
+    await until(lambda: _has(served_bot, ALICE, "animation", "😊 Lächeln\nMit KI gemacht: "))
+
+
+async def label_as(served_bot: ServedBot, label: str) -> None:
+    """Labels Alice's result as an engine does."""
+    history = HistoryStore(served_bot.queues.client, served_bot.queues.url, time.time)
+    (entry,) = (await history.read(ALICE)).entries
+    await history.add(ALICE, entry.model_copy(update={"label": label}))
