@@ -1,7 +1,7 @@
 """The whole bot as it is served, people at the sandbox, and a worker that play-acts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,7 +116,7 @@ class ServedBot:
             yield
 
 
-async def _write_no_lists(_lists: CommandLists, _admins: Iterable[int]) -> None:
+async def _write_no_lists(_lists: CommandLists) -> None:
     """In the place of `CommandLists.write`, whose 80 calls take longer than most tests."""
 
 
