@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from bot.gateway import rate_limiter
 from bot.gateway.polling import ALLOWED_UPDATES
 from bot.groups import flood_guard
+from jobs.queues.keys import OPEN_CARDS
 from tests.fuzz import test_updates as updates
 from tests.fuzz.rounds import fuzzed
 from tests.fuzz.test_updates import AtWork, foreign_buttons
+from tests.integration.bot.running import until
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, CLUB, FAMILY
 
 valkey_for_all = updates.valkey_for_all
@@ -95,6 +97,12 @@ async def others(at_work: AtWork, monkeypatch: pytest.MonkeyPatch) -> Others:
     await bot.says("/animate@animato_bot smile", ALICE, **where)
     await bot.video(CLUB)
     await bot.shows("done in", CLUB)
+
+    async def is_quiet() -> bool:
+        at_work_now = [key async for key in at_work.redis.scan_iter("bull:*:active")]
+        return not at_work_now and not await at_work.redis.exists(OPEN_CARDS)
+
+    await until(is_quiet)
     messages = [await desk.messages(place) for place in (ALICE, CLUB)]
     drafts = drafts_in(messages)
     files = frozenset(re.findall(r'"file_id": "([^"]*)"', json.dumps(messages)))
@@ -124,6 +132,11 @@ TEXTS = st.sampled_from(
         *("/privacy", "/about", "/language", "/delete_me", "/status", "/jobs", "/stats", "/me"),
     ]
 )
+
+
+def written(text: str) -> dict[str, Any]:
+    command = {"type": "bot_command", "offset": 0, "length": len(text.split(maxsplit=1)[0])}
+    return {"text": text, "entities": [command] if text.startswith("/") else []}
 
 
 @st.composite
@@ -166,12 +179,8 @@ def theirs(draw: st.DrawFn, found: Others) -> dict[str, Any]:
     content: dict[str, Any] = {}
     match kind:
         case "message" | "edited_message" | "channel_post":
-            what = st.one_of(TEXTS.map(lambda text: {"text": text}), st.sampled_from(found.parts))
+            what = st.one_of(TEXTS.map(written), st.sampled_from(found.parts))
             content = base | draw(what) | draw(quoted(found, place))
-            if text := content.get("text", ""):
-                length = len(text.split()[0])
-                command = [{"type": "bot_command", "offset": 0, "length": length}]
-                content |= {"entities": command} if text.startswith("/") else {}
         case "callback_query":
             under: dict[str, Any] = {"message": base | {"text": "card"}}
             where = draw(st.sampled_from([under, under, {"inline_message_id": "AAAA"}]))
