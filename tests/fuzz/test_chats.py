@@ -147,14 +147,16 @@ def quoted(draw: st.DrawFn, found: Others, place: int) -> dict[str, Any]:
     sender = draw(
         st.sampled_from([user(author), {**user(author), "id": ID_OF_BOT, "is_bot": True}])
     )
+    of_alice = {"type": "user", "date": 5, "sender_user": user(ALICE)}
     origins = st.sampled_from(
         [
-            {"type": "user", "date": 5, "sender_user": user(ALICE)},
+            of_alice,
+            of_alice,
             {"type": "hidden_user", "date": 5, "sender_user_name": "Alice"},
             {"type": "chat", "date": 5, "sender_chat": chat(CLUB)},
         ]
     )
-    match draw(st.sampled_from(["reply", "elsewhere", "forward", "none"])):
+    match draw(st.sampled_from(["reply", "elsewhere", "forward", "forward", "none"])):
         case "reply":
             reply = {"message_id": number, "date": 5, "chat": chat(place), "from": sender, **part}
             return {"reply_to_message": reply}
