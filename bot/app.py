@@ -136,7 +136,7 @@ async def serve(
     url = settings.redis_url.get_secret_value()
     metrics = OrderMetrics(registry)
     mode = Mode(settings.provenance)
-    signing = Signing(settings.data_dir / CERTIFICATES, mode, registry=registry)
+    signing = Signing(settings.data_dir / CERTIFICATES, mode, metrics=metrics)
     await signing.prepare()
     async with AsyncExitStack() as stack:
         stack.enter_context(speaking(settings.language))  # where no other language is known

@@ -17,8 +17,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter
-
 from bot.provenance.certificates import ChainUnusable, SigningChain, find_chain, load_chain
 from bot.provenance.verifying import (
     CredentialsUnreadable,
@@ -28,6 +26,7 @@ from bot.provenance.verifying import (
     read_credentials,
 )
 from jobs.errors import BadSettings, OperatorError
+from jobs.metrics.order_metrics import OrderMetrics
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +84,7 @@ class Signing:
         folder: of the certificates.
         mode: whether files are signed, and what happens if that fails.
         clock: returns the time.
-        registry: where failures are counted; None: nowhere.
+        metrics: counts failures.
 
     Attributes:
         mode: whether files are signed.
@@ -96,18 +95,14 @@ class Signing:
         folder: Path,
         mode: Mode,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        registry: CollectorRegistry | None = None,
+        metrics: OrderMetrics | None = None,
     ) -> None:
         self.mode = mode
         self._problem = self._untold = ""
         self._bad_files = 0
         self._folder = folder
         self._clock = clock
-        self._failures = Counter(
-            "animato_unsigned_total",
-            "Attempts to sign a file that failed.",
-            registry=registry,
-        )
+        self._metrics = metrics or OrderMetrics()
 
     @property
     def is_working(self) -> bool:
@@ -179,7 +174,7 @@ class Signing:
         try:
             content = _sign(path, mime_type, self._load(), _manifest(origin, title))
         except (NotSigned, Unsignable) as error:
-            self._failures.inc()
+            self._metrics.count_unsigned()
             self._bad_files += isinstance(error, Unsignable)
             if self._bad_files >= _MANY_BAD_FILES or isinstance(error, NotSigned):
                 self._note(error)

@@ -61,6 +61,7 @@ class OrderMetrics:
         self._shared = counter(
             "animato_shared_total", "Results that were sent to other chats in inline mode."
         )
+        self._unsigned = counter("animato_unsigned_total", "Attempts to sign a file that failed.")
         # Prometheus sees no rise in a counter that first appears as 1.
         for reason in ("dup", *_REASONS.values()):
             self._refused.labels(reason)
@@ -87,6 +88,10 @@ class OrderMetrics:
     def count_shared(self) -> None:
         """Count a result that was chosen in inline mode."""
         self._shared.inc()
+
+    def count_unsigned(self) -> None:
+        """Count a file that could not be signed."""
+        self._unsigned.inc()
 
     def count_delivery(self, outcome: DeliveryOutcome) -> None:
         """Count an attempt to deliver."""

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from bot.gateway import rate_limiter
 from bot.gateway.polling import ALLOWED_UPDATES
 from bot.groups import flood_guard
+from jobs.queues.keys import OPEN_CARDS
 from tests.fuzz import test_updates as updates
 from tests.fuzz.rounds import fuzzed
 from tests.fuzz.test_updates import AtWork, foreign_buttons
+from tests.integration.bot.running import until
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, CLUB, FAMILY
 
 valkey_for_all = updates.valkey_for_all
@@ -95,6 +97,12 @@ async def others(at_work: AtWork, monkeypatch: pytest.MonkeyPatch) -> Others:
     await bot.says("/animate@animato_bot smile", ALICE, **where)
     await bot.video(CLUB)
     await bot.shows("done in", CLUB)
+
+    async def is_quiet() -> bool:
+        at_work_now = [key async for key in at_work.redis.scan_iter("bull:*:active")]
+        return not at_work_now and not await at_work.redis.exists(OPEN_CARDS)
+
+    await until(is_quiet)
     messages = [await desk.messages(place) for place in (ALICE, CLUB)]
     drafts = drafts_in(messages)
     files = frozenset(re.findall(r'"file_id": "([^"]*)"', json.dumps(messages)))
@@ -126,6 +134,11 @@ TEXTS = st.sampled_from(
 )
 
 
+def written(text: str) -> dict[str, Any]:
+    command = {"type": "bot_command", "offset": 0, "length": len(text.split(maxsplit=1)[0])}
+    return {"text": text, "entities": [command] if text.startswith("/") else []}
+
+
 @st.composite
 def quoted(draw: st.DrawFn, found: Others, place: int) -> dict[str, Any]:
     """What a message says about another one: Alice's, or one with the same number."""
@@ -134,14 +147,16 @@ def quoted(draw: st.DrawFn, found: Others, place: int) -> dict[str, Any]:
     sender = draw(
         st.sampled_from([user(author), {**user(author), "id": ID_OF_BOT, "is_bot": True}])
     )
+    of_alice = {"type": "user", "date": 5, "sender_user": user(ALICE)}
     origins = st.sampled_from(
         [
-            {"type": "user", "date": 5, "sender_user": user(ALICE)},
+            of_alice,
+            of_alice,
             {"type": "hidden_user", "date": 5, "sender_user_name": "Alice"},
             {"type": "chat", "date": 5, "sender_chat": chat(CLUB)},
         ]
     )
-    match draw(st.sampled_from(["reply", "elsewhere", "forward", "none"])):
+    match draw(st.sampled_from(["reply", "elsewhere", "forward", "forward", "none"])):
         case "reply":
             reply = {"message_id": number, "date": 5, "chat": chat(place), "from": sender, **part}
             return {"reply_to_message": reply}
@@ -166,12 +181,8 @@ def theirs(draw: st.DrawFn, found: Others) -> dict[str, Any]:
     content: dict[str, Any] = {}
     match kind:
         case "message" | "edited_message" | "channel_post":
-            what = st.one_of(TEXTS.map(lambda text: {"text": text}), st.sampled_from(found.parts))
+            what = st.one_of(TEXTS.map(written), st.sampled_from(found.parts))
             content = base | draw(what) | draw(quoted(found, place))
-            if text := content.get("text", ""):
-                length = len(text.split()[0])
-                command = [{"type": "bot_command", "offset": 0, "length": length}]
-                content |= {"entities": command} if text.startswith("/") else {}
         case "callback_query":
             under: dict[str, Any] = {"message": base | {"text": "card"}}
             where = draw(st.sampled_from([under, under, {"inline_message_id": "AAAA"}]))

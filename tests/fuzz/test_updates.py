@@ -168,8 +168,7 @@ class AtWork:
 
     def stored(self, drafts: Collection[str], chats: Collection[int] = ()) -> dict[str, Any]:
         """What is stored about these drafts and their orders, and about these chats."""
-        names = {*drafts, *(f":{chat}:" for chat in chats)}
-        return self.loop.run_until_complete(self._stored(names))
+        return self.loop.run_until_complete(self._stored(drafts, chats))
 
     async def _handle(self, updates: list[dict[str, Any]]) -> None:
         pending = self.sandbox.telegram.updates
@@ -186,9 +185,18 @@ class AtWork:
         aside = [key async for key in self.redis.scan_iter(failed_update_key("*"))]
         assert [json.loads(await self.redis.get(key) or "") for key in aside] == []
 
-    async def _stored(self, names: Collection[str]) -> dict[str, Any]:
-        keys = [key async for key in self.redis.scan_iter("*")]
-        found = [key for key in keys if any(one in f"{key}:" for one in names)]
+    async def _stored(self, drafts: Collection[str], chats: Collection[int]) -> dict[str, Any]:
+        def is_about_a_chat(key: str) -> bool:
+            # The last number of some keys is that of a message.
+            place = key.rpartition(":")[0] if key.startswith("animato:shown:") else key
+            parts = place.split(":")
+            return parts[0] == "animato" and any(str(chat) in parts for chat in chats)
+
+        found = [
+            key
+            async for key in self.redis.scan_iter("*")
+            if any(one in key for one in drafts) or is_about_a_chat(key)
+        ]
         # A mark that expires by itself.
         keys = [key for key in sorted(found) if not key.startswith(accepting_key(""))]
         return {key: await self.redis.dump(key) for key in keys}

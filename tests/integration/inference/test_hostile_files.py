@@ -139,7 +139,7 @@ def readers(source: Path, *formats: str) -> set[str]:
     found = set()
     with suppress(FFmpegError), open_container(source, *formats):
         found.add("PyAV")
-    command = [programs()[0], "-nostdin", *input_arguments(source, *formats)]
+    command = [str(programs()[0]), "-nostdin", *input_arguments(source, *formats)]
     run = subprocess.run([*command, "-f", "rawvideo", "pipe:1"], capture_output=True, check=False)
     return found | ({"ffmpeg"} if run.stdout else set())
 

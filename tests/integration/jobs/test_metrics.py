@@ -13,7 +13,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 from bot.gateway.polling import PollingHealth
-from bot.provenance.signing import Mode, Signing
 from jobs.connection import connect
 from jobs.engines import EngineInfo
 from jobs.errors import BadSettings, EngineFailed, NoFaceFound
@@ -171,7 +170,6 @@ async def served_by_all(queues: Queues, bot: CollectorRegistry) -> list[Collecto
     await queues.submit(make_order(2))
     await QueueMetrics(queues, bot).refresh()
     PollingHealth().measure(bot)
-    Signing(Path(), Mode.OFF, registry=bot)
     return [worker, bot]
 
 

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.gateway.polling import PollingHealth
-from bot.provenance.signing import Mode, Signing
 from inference.process.engine_process import RESTART_REASONS
 from jobs.errors import BadSettings, OperatorError, UnknownEngine
 from jobs.metrics.order_metrics import DeliveryOutcome, OrderMetrics
@@ -63,7 +62,6 @@ def test_document_has_every_metric_with_its_kind_and_meaning() -> None:
     OrderMetrics(bot)
     QueueMetrics(Queues("redis://localhost", ["still"]), bot)
     PollingHealth().measure(bot)
-    Signing(Path(), Mode.OFF, registry=bot)
     parts = {"worker": shown_kinds(worker), "bot": shown_kinds(bot)}
     pattern = r"^\| `(\w+)` \| (\w+) \| [\w, ]*\| (\w+) \| (.*) \|$"
     rows = re.findall(pattern, DOCUMENT.read_text("utf-8"), re.MULTILINE)

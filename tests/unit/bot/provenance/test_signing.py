@@ -21,6 +21,7 @@ from bot.provenance.verifying import (
     read_credentials,
 )
 from jobs.errors import BadSettings
+from jobs.metrics.order_metrics import OrderMetrics
 from tests.integration.sandbox import media
 from tests.unit.bot.provenance.signed import COMPOSITE, ORIGIN, signed, signing
 from tests.unit.bot.provenance.test_certificates import owners
@@ -187,7 +188,7 @@ async def test_only_several_bad_files_in_a_row_mean_that_nothing_can_be_signed(
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video" * 100)
     registry = CollectorRegistry()
-    bot = Signing(tmp_path / "provenance", mode, registry=registry)
+    bot = Signing(tmp_path / "provenance", mode, metrics=OrderMetrics(registry))
 
     async def sign(path: Path) -> None:
         with suppress(Unsignable):
