@@ -102,6 +102,7 @@ _HOUR_S = 3600.0
 _SWEEP_EVERY_S = 0.5
 _CLEAN_EVERY_S = 60.0
 _BROADCASTS_EVERY_S = 1.0
+_PHOTOS_EVERY_S = 5.0
 _print = partial(print, flush=True)
 
 
@@ -115,6 +116,7 @@ class Parts:
         delivery: delivers results.
         status_cards: updates the cards of open orders.
         albums: asks about several photos at once.
+        draft_cards: the cards of photos.
         command_lists: what Telegram shows of the bot.
         outbox: finds finished jobs.
         broadcasts: sends the owner's messages to everybody.
@@ -128,6 +130,7 @@ class Parts:
     delivery: Delivery
     status_cards: StatusCards
     albums: Albums
+    draft_cards: DraftCards
     command_lists: CommandLists
     outbox: Outbox
     broadcasts: Broadcasts
@@ -312,6 +315,7 @@ def _put_together(
         delivery,
         status_cards,
         albums,
+        draft_cards,
         command_lists,
         outbox,
         broadcasts,
@@ -372,6 +376,7 @@ async def _background(parts: Parts, failed: Callable[[BaseException], None]) -> 
         run_periodically("outbox", _SWEEP_EVERY_S, parts.outbox.sweep),
         run_periodically("cleaning", _CLEAN_EVERY_S, lambda: cleaning.sweep(time.time())),
         run_periodically("metrics", REFRESH_EVERY_S, queue_metrics.refresh),
+        run_periodically("photos", _PHOTOS_EVERY_S, parts.draft_cards.tell_unattended),
         run_periodically("broadcasts", _BROADCASTS_EVERY_S, parts.broadcasts.work),
         run_periodically("movements", MOVEMENTS_EVERY_S, parts.movements.refresh),
         run_periodically("alerts", CHECK_EVERY_S, parts.alerts.check),
