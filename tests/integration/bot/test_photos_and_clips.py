@@ -2,25 +2,20 @@
 
 import asyncio
 import json
-import time
 
 import pytest
 from redis.asyncio import Redis
 
-from bot.conversation.draft_cards import DraftCards
-from bot.drafts.draft import Draft
 from bot.gateway.updates import IncomingMessage, LeadMedia, MediaFile, PhotoMedia
 from jobs.errors import MediaDamaged, NoFaceInClip
 from jobs.model import MediaWarning
 from jobs.queues.assignment import Assignment
-from jobs.queues.heartbeats import WorkerRegistry
 from jobs.queues.keys import LOOK
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import CATALOGUE, heartbeat, hurry
-from tests.integration.bot.running import until
+from tests.integration.bot.parts import hurry
 from tests.integration.bot.talk import Talk, labels, text_of
 from tests.integration.sandbox import media
-from tests.integration.sandbox.desk import ALICE, BOB, Desk, Part
+from tests.integration.sandbox.desk import ALICE, BOB, Part
 
 pytestmark = pytest.mark.local_sockets
 newcomers = talks.newcomers
@@ -38,29 +33,6 @@ async def test_photo_gets_one_card_with_movements_and_the_tap_a_video(talk: Talk
     assert video["reply_to_message"]["message_id"] == photo["message_id"]
     await talk.shows("done in")
     assert len(await talk.said()) == 3
-
-
-async def test_card_says_that_the_worker_has_left_while_it_looked(
-    talk: Talk, redis: Redis, desk: Desk
-) -> None:
-    await desk.say("/help", user_id=ALICE, chat_id=ALICE)
-    await talk.shows("/cancel")
-    services = talk.parts.services
-    cards = DraftCards(services, CATALOGUE)
-    photo = MediaFile(file_id="x", name="photo.jpg")
-    draft = Draft(draft_id="k3f9a2b1cd", chat_id=ALICE, person_id=ALICE, message_id=1, photo=photo)
-    await services.drafts.begin(draft)
-    await cards.show(draft.draft_id)
-    await cards.tell_unattended()
-    card = await talk.shows("Looking at your photo ...")
-    await WorkerRegistry(redis).beat(heartbeat("mesh"), time.time() - 60)
-
-    async def is_told() -> bool:
-        await cards.tell_unattended()
-        return any("No worker is online right now" in text_of(one) for one in await talk.said())
-
-    await until(is_told)
-    assert (await talk.shows("No worker is online"))["message_id"] == card["message_id"]
 
 
 async def test_every_kind_of_picture_is_a_photo(talk: Talk) -> None:
