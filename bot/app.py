@@ -102,6 +102,7 @@ _HOUR_S = 3600.0
 _SWEEP_EVERY_S = 0.5
 _CLEAN_EVERY_S = 60.0
 _BROADCASTS_EVERY_S = 1.0
+_PHOTOS_EVERY_S = 5.0
 _print = partial(print, flush=True)
 
 
@@ -270,6 +271,7 @@ def _put_together(
     return (
         partial(workers.run, INTAKE, intake.work, INTAKE_RULES),
         partial(workers.run, DELIVER, delivery.work, DELIVER_RULES),
+        partial(run_periodically, "photos", _PHOTOS_EVERY_S, draft_cards.tell_unattended),
         partial(run_periodically, "broadcasts", _BROADCASTS_EVERY_S, broadcasts.work),
         partial(run_periodically, "alerts", CHECK_EVERY_S, alerts.check),
         status_cards.run,

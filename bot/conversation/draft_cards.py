@@ -1,7 +1,10 @@
 """The cards of drafts: edited in place, or sent again if they are gone."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
+
+from telegram.error import TelegramError
 
 from bot.conversation.draft_text import (
     Choice,
@@ -17,6 +20,7 @@ from bot.drafts.draft import Draft
 from bot.gateway.messenger import CardMessage, MessageContent
 from bot.orders.offers import Offer
 from bot.services import Services
+from bot.texts import speaking
 from jobs.queues.waiting import Estimates
 from jobs.service_errors import StoreError, error_from_dict
 from jobs.templates import StoredTemplate
@@ -32,6 +36,22 @@ class DraftCards:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._estimates = Estimates(services.queues.client)
+        self._looked_at: set[str] = set()  # drafts whose cards say that a worker is at work
+
+    async def tell_unattended(self) -> None:
+        """If no worker is online any more, say so on the cards of photos that are looked at."""
+        services = self._services
+        if not self._looked_at or not (await services.offers.now()).is_empty:
+            return
+        waiting, self._looked_at = self._looked_at, set()
+        for draft_id in waiting:
+            draft = await services.drafts.read(draft_id)
+            if draft is not None:
+                with (
+                    speaking(await services.languages.of(draft.chat_id, draft.person_id)),
+                    suppress(TelegramError),
+                ):
+                    await self.show(draft_id)
 
     async def show(self, draft_id: str, page: int = 0) -> None:
         """Show what a draft needs next, unless its order is open.
@@ -135,11 +155,14 @@ class DraftCards:
 
     async def _content(self, draft: Draft, page: int) -> MessageContent:
         texts = self._services.texts
+        self._looked_at.discard(draft.draft_id)
         if draft.problem is not None:
             error = error_from_dict(dict[str, Any](draft.problem.error))
             return problem_content(draft, error, texts)
         if draft.findings is None:
             is_attended = not (await self._services.offers.now()).is_empty
+            if is_attended:
+                self._looked_at.add(draft.draft_id)
             is_paused = await self._services.people.is_paused_for(draft.person_id)
             return looking_content(draft, texts, is_attended=is_attended, is_paused=is_paused)
         if not draft.face_boxes and draft.faces:

@@ -186,6 +186,7 @@ def _waiting_lines(standing: OrderStanding, _: Texts) -> list[str]:
 def _with_time(text: str, standing: OrderStanding, _: Texts) -> str:
     if standing.time is None:
         return text
+    text = text.removesuffix(".")
     return _("{text} ({time})", text=text, time=time_text(standing.time, _))
 
 

@@ -72,7 +72,7 @@ async def test_those_who_wait_see_their_place_and_who_runs_sees_per_cent(
         await parts.ordering.place(await parts.with_movement(drafts[0].draft_id))
         await until(lambda: maker.orders)
         await parts.ordering.place(await parts.with_movement(drafts[1].draft_id))
-        await desk.sees("You are next.", BOB)
+        await desk.sees("You are next", BOB)
         parts.clock.ahead_s = 5
         await desk.sees("Animating: 50 %")
         half.set()

@@ -116,6 +116,12 @@ def test_every_standing_has_its_words(
     assert said in status_content(make_card(), standing, ENGLISH).text
 
 
+def test_sentence_before_a_time_has_no_full_stop() -> None:
+    standing = OrderStanding("waiting", ShownPlace(place=1), time=TimeRange(5, 40))
+    said = status_content(make_card(), standing, ENGLISH).text
+    assert said == "😊 Smile\nYou are next (less than a minute)"
+
+
 def test_order_that_is_stopping_cannot_be_cancelled_again() -> None:
     card = make_card(is_stopping=True)
     standing = standing_of(card, status(OrderState.RUNNING), ("mesh",))
