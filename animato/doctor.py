@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from animato.animate_settings import load_animate_settings
 from inference.checks import (
     check_confinement,
+    check_device,
     check_engines,
     check_faces,
     check_opencv,
@@ -87,6 +88,7 @@ def _all(*, is_live: bool) -> tuple[list[CheckResult], "Sequence[Trip]"]:
         check_faces(weights),
         check_phones(),
         *check_engines(needed, weights),
+        *check_device(settings.device, settings.engines),
         *check_weights(weights),
         *check_templates(settings.templates_dir),
     ]
@@ -169,6 +171,8 @@ async def _service(
     # Here the extras are known to be installed.
     from animato.provenance import check_provenance  # noqa: PLC0415
     from bot.gateway.checks import check_access, check_live, check_token  # noqa: PLC0415
+    from bot.languages import check_default  # noqa: PLC0415
+    from bot.translations import translated_texts  # noqa: PLC0415
     from jobs.checks import (  # noqa: PLC0415
         check_metrics,
         check_queues,
@@ -180,6 +184,10 @@ async def _service(
 
     token = check_token(settings)
     findings, admins = [token], list(settings.admins)
+    try:
+        check_default(settings.language, translated_texts())
+    except BadSettings as error:
+        findings.append(CheckResult.of("language", error))
     try:
         url = settings.redis_url.get_secret_value()
         async with queues_address(url, settings.data_dir) as url:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from animato.logs import set_up_log
 from animato.movements import check_movements
 from animato.signals import until_signal
+from inference.engine_names import check_engine_names
 from inference.process.engine_process import EngineLimits
 from inference.process.setup import EngineSetup
 from jobs.connection import check_server
@@ -49,6 +50,11 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     for handler in logging.getLogger().handlers:
         handler.addFilter(JobIdFilter())
     check_movements(settings.templates_dir)
+    check_engine_names(engines)
+    try:
+        check_engine_names(settings.engines)
+    except UnknownEngine as error:
+        raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
     plan = WorkerPlan(
         url=url,
         store=FileStore.open(settings.store_address, min_free_bytes=settings.min_free_bytes),
@@ -70,12 +76,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     )
     ending = Shutdown()
     place = settings.metrics_host, settings.metrics_port
-    try:
-        until_signal(_serve_and_run(plan, place, ending), ending.ask)
-    except UnknownEngine as error:
-        if engines:
-            raise
-        raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
+    until_signal(_serve_and_run(plan, place, ending), ending.ask)
 
 
 async def _serve_and_run(plan: WorkerPlan, place: tuple[str, int | None], ending: Shutdown) -> None:

@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from bot.groups.group_settings import GroupSettingsStore
 
 
+def check_default(language: str, texts: Texts) -> None:
+    """Raise unless the bot speaks a language.
+
+    Raises:
+        BadSettings: it does not.
+    """
+    if language not in texts.languages:
+        known = ", ".join(sorted(texts.languages))
+        raise BadSettings(reason=f"ANIMATO_LANGUAGE is {language!r}: choose one of {known}.")
+
+
 class Languages:
     """Finds the language for a chat and a person.
 
@@ -44,9 +55,7 @@ class Languages:
         self._groups = groups
         self.known = texts.languages
         self.default = default
-        if default not in self.known:
-            known = ", ".join(sorted(self.known))
-            raise BadSettings(reason=f"ANIMATO_LANGUAGE is {default}: choose one of {known}")
+        check_default(default, texts)
 
     async def of(self, chat_id: int, person_id: int) -> str:
         """Return the language of what is sent to a chat for a person."""

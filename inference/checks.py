@@ -18,7 +18,7 @@ from inference.template_build import is_up_to_date
 from inference.voice.phones import has_phones
 from inference.weights.store import WeightsStore
 from jobs.check_results import CheckResult, State
-from jobs.errors import AnimatoError
+from jobs.errors import AnimatoError, DeviceUnavailable
 from jobs.templates import Catalogue
 
 
@@ -71,6 +71,24 @@ def check_engines(needed: Collection[str], weights: WeightsStore) -> list[CheckR
         says = f"it needs {'; '.join(needs)}" if needs else "ready"
         findings.append(CheckResult(f"engine {name}", state, says, is_needed=name in needed))
     return findings
+
+
+def check_device(name: str, offered: Collection[str]) -> list[CheckResult]:
+    """Check the device that the settings name, if an engine uses it.
+
+    Args:
+        name: of the device.
+        offered: the engines that the settings name; empty: all that can run.
+    """
+    able = [one for one in map(find_engine, offered or engine_names()) if not one.unmet_needs()]
+    if name == "auto" or not any("device" in engine.options for engine in able):
+        return []
+    from inference.device import choose_device  # noqa: PLC0415 - it loads torch
+
+    try:
+        return [CheckResult("device", State.OK, str(choose_device(name)))]
+    except DeviceUnavailable as error:
+        return [CheckResult.of("device", error)]
 
 
 def check_weights(weights: WeightsStore) -> list[CheckResult]:

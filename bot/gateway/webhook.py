@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 1_000_000
 _BODY_TIMEOUT_S = 30.0
 _HEADERS_TIMEOUT_S = 60.0  # also how long a connection may wait for its next request
-_REFUSED = "ANIMATO_WEBHOOK_URL cannot be used: Telegram refuses it ({reason})."
 _SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
 
 
@@ -78,7 +77,8 @@ class WebhookServer:
             )
         except BadRequest as refused:
             # A NetworkError for the library, which would be tried again.
-            raise BadSettings(reason=_REFUSED.format(reason=refused.message)) from None
+            reason = f"ANIMATO_WEBHOOK_URL cannot be used: Telegram refuses it ({refused.message})."
+            raise BadSettings(reason=reason) from None
 
     def start(self) -> "asyncio.Future[None]":
         """Return a future that ends only with an error: requests are served from `open` on."""

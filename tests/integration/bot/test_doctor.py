@@ -102,6 +102,20 @@ async def test_all_is_well_and_three_messages_are_all_that_it_leaves(
     assert changing == []
 
 
+async def test_language_that_the_bot_does_not_speak_is_in_the_way(
+    sandbox: Sandbox, valkey: str, tmp_path: Path
+) -> None:
+    ended = await doctor(
+        tmp_path,
+        ANIMATO_BOT_API_URL=sandbox.url,
+        ANIMATO_BOT_TOKEN=sandbox.token,
+        ANIMATO_LANGUAGE="fr",
+        ANIMATO_REDIS_URL=valkey,
+    )
+    assert ended.code == 3
+    assert "ANIMATO_LANGUAGE is 'fr': choose one of de, en, es, pt, ru, uk." in ended.out
+
+
 async def test_token_that_telegram_does_not_know_is_in_the_way_and_not_shown(
     sandbox: Sandbox, valkey: str, tmp_path: Path
 ) -> None:

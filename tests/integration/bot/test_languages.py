@@ -100,7 +100,7 @@ async def test_default_language_is_for_those_whose_own_is_not_known(served: Serv
 
 
 async def test_language_that_the_bot_does_not_speak_is_refused(served: Served) -> None:
-    with pytest.raises(BadSettings, match="ANIMATO_LANGUAGE is xx: choose one of de, en, es"):
+    with pytest.raises(BadSettings, match="ANIMATO_LANGUAGE is 'xx': choose one of de, en, es"):
         async with served(language="xx"):
             pass
 

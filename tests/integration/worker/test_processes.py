@@ -160,11 +160,14 @@ async def test_what_cannot_be_used_is_one_sentence(plan: WorkerPlan, tmp_path: P
         said_without({"ANIMATO_REDIS_URL": f"unix://{tmp_path}/no"}),
         said_without({"ANIMATO_STORE_URL": str(tmp_path / "file")}),
         said_without({"ANIMATO_ENGINES": "mesh,never"}),
+        # Told before a server is asked or an engine's process is started.
+        said_without({"ANIMATO_ENGINES": "never", "ANIMATO_REDIS_URL": f"unix://{tmp_path}/no"}),
     )
     sentences = (
         "set ANIMATO_REDIS_URL",
         "does not answer",
         "file exists",
+        "ANIMATO_ENGINES cannot be used: There is no engine called never: choose one of auto, fomm",
         "ANIMATO_ENGINES cannot be used: There is no engine called never: choose one of auto, fomm",
     )
     for words, sentence in zip(said, sentences, strict=True):

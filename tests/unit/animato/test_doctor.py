@@ -8,9 +8,11 @@ import pytest
 
 from animato.doctor import NotReady, run_doctor
 from inference.checks import check_confinement, check_phones
+from inference.extras import missing_neural
 from inference.process.confinement import working_mechanisms
 from inference.voice.phones import has_phones
 from jobs.check_results import State
+from tests.conftest import Require
 
 SECRET = "4242:not-to-be-shown"  # noqa: S105 - of this test
 
@@ -54,6 +56,18 @@ def test_engine_that_does_not_exist_is_wrong(
     state, says = report(capsys)["settings"]
     assert state == "wrong"
     assert "flew" in says
+
+
+def test_device_that_is_not_here_is_wrong_if_an_engine_uses_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, require: Require
+) -> None:
+    require(not missing_neural(), "torch is not installed")
+    monkeypatch.setenv("ANIMATO_DEVICE", "cuda:99")
+    state, says = report(capsys)["device"]
+    assert state == "wrong"
+    assert "cuda:99" in says
+    monkeypatch.setenv("ANIMATO_ENGINES", "mesh")
+    assert "device" not in report(capsys)
 
 
 def test_secrets_are_told_as_set_and_never_shown(
