@@ -150,6 +150,9 @@ class Delivery:
                 note = msgid("{order} failed: {error}")
                 await self._tell_admins(note, order=card.order_id, error=status.error)
         await services.statistics.count_end(delivery.delivery_id, _ended(card, status))
+        current = await services.queues.status(delivery.ref)
+        if current is not None and not _is_current(delivery, current):
+            return  # retried meanwhile: its card and its files are those of the new attempt
         await services.order_cards.end(card.order_id, final)
         self._status_cards.wake(card.order_id)
         kept = status.video().keys if status.state is OrderState.DONE else ()

@@ -6,10 +6,12 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.conversation.draft_text import problem_content
+from bot.drafts.draft import Draft
 from bot.error_text import OURS
+from bot.orders.delivery import Delivery
 from bot.orders.look_delivery import LookDelivery
 from bot.orders.result_files import ResultGone
-from jobs.errors import GateFailed, NoFaceFound, OperatorError, ProcessKilled
+from jobs.errors import EngineFailed, GateFailed, NoFaceFound, OperatorError, ProcessKilled
 from jobs.metrics.order_metrics import DeliveryOutcome
 from jobs.queues.assignment import Later
 from jobs.queues.delivery_records import read_record
@@ -23,11 +25,19 @@ from tests.integration.bot.parts import (
     Maker,
     delivering,
     hurry,
+    looked_at,
     photo_sent,
     working,
 )
 from tests.integration.bot.running import until
-from tests.integration.bot.test_delivery import finished, is_given_back, results, settled
+from tests.integration.bot.test_delivery import (
+    ONE_AT_A_TIME,
+    finished,
+    is_done,
+    is_given_back,
+    results,
+    settled,
+)
 from tests.integration.sandbox.desk import ALICE, Desk
 
 pytestmark = pytest.mark.local_sockets
@@ -150,6 +160,45 @@ async def test_file_that_is_gone_meanwhile_is_told(
         )
         await hand_in(parts.services.queues, wish)  # it was stored when the button was tapped
         await desk.sees("not stored any more")
+
+
+# --- failures -------------------------------------------------------------------------------------
+
+
+class RetryingAdmin:
+    """Tries a failed order again when told of it, and waits until it is made."""
+
+    def __init__(self, parts: BotParts, draft: Draft) -> None:
+        self.parts = parts
+        self.draft = draft
+
+    async def __call__(self, message: str, *, once: str = "", **fields: object) -> None:
+        assert (message, once) == ("{order} failed: {error}", "")
+        assert fields["order"] == self.draft.order_id
+        assert (await self.parts.follow_up_orders.retry(self.draft, 1)).is_new
+        await until(lambda: is_done(self.parts, self.draft))
+
+
+async def test_order_tried_again_while_its_failure_is_delivered_keeps_its_video(
+    parts: BotParts, maker: Maker, desk: Desk
+) -> None:
+    async with delivering(parts, leaves_orders=True), working(parts, maker):
+        draft = await looked_at(parts, await photo_sent(parts, desk))
+        maker.errors = [EngineFailed(name="mesh", reason="the wheel came off")] * 3
+        await parts.ordering.place(await parts.with_movement(draft.draft_id))
+        await until(lambda: is_failed(parts, draft))
+    admin = RetryingAdmin(parts, draft)
+    parts.delivery = Delivery(parts.services, parts.status_cards, {}, admin)
+    async with delivering(parts, ONE_AT_A_TIME), working(parts, maker):
+        await until(lambda: results(desk))
+        await settled(parts)
+    assert "done in" in await desk.transcript()
+
+
+async def is_failed(parts: BotParts, draft: Draft) -> bool:
+    """Whether an order has failed; its further attempts come at once."""
+    await hurry(parts.services.queues.client, "animate-mesh")
+    return await is_done(parts, draft)
 
 
 # --- photos ---------------------------------------------------------------------------------------
