@@ -10,7 +10,7 @@ from bot.drafts.draft import Draft
 from bot.gateway.updates import MediaFile
 from jobs.queues.heartbeats import WorkerRegistry
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import CATALOGUE, heartbeat
+from tests.integration.bot.parts import heartbeat
 from tests.integration.bot.running import until
 from tests.integration.bot.talk import Talk, text_of
 from tests.integration.sandbox.desk import ALICE, Desk
@@ -26,7 +26,7 @@ async def test_card_says_that_the_worker_has_left_while_it_looked(
     await desk.say("/help", user_id=ALICE, chat_id=ALICE)
     await talk.shows("/cancel")
     services = talk.parts.services
-    cards = DraftCards(services, CATALOGUE)
+    cards = DraftCards(services)
     photo = MediaFile(file_id="x", name="photo.jpg")
     draft = Draft(draft_id="k3f9a2b1cd", chat_id=ALICE, person_id=ALICE, message_id=1, photo=photo)
     await services.drafts.begin(draft)
