@@ -49,15 +49,7 @@ from jobs.orders import LookJob, LookResult, Order, Record, Result
 from jobs.queues.admission import OrderLimits
 from jobs.queues.assignment import Assignment
 from jobs.queues.heartbeats import Heartbeat, WorkerRegistry, WorkerState
-from jobs.queues.keys import (
-    DELIVER,
-    DELIVERED_QUEUES,
-    INTAKE,
-    LOOK,
-    MEDIA,
-    prefix_of,
-    worker_key,
-)
+from jobs.queues.keys import DELIVER, DELIVERED_QUEUES, INTAKE, LOOK, MEDIA, prefix_of
 from jobs.queues.known_engines import KnownEngines
 from jobs.queues.outbox import Outbox
 from jobs.queues.queue_worker import QueueWorker, WorkRules
@@ -73,7 +65,7 @@ from jobs.wish import Movement
 from sandbox.server import Sandbox
 from tests.integration.bot.media_maker import made_media
 from tests.integration.bot.recorders import Clock, RecordedMetrics, SeenNotes, ShownDrafts
-from tests.integration.bot.running import until
+from tests.integration.bot.running import beat_for_good, until
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, Desk, Part
 from tests.wishes import make_clip, make_photo, make_voice
@@ -350,7 +342,7 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
     queues = parts.services.queues
     workers = WorkerRegistry(queues.client)
     rules = replace(RULES, max_concurrent=maker.max_concurrent)
-    await beat_for_good(queues.client, engine)
+    await beat_for_good(queues.client, heartbeat(engine))
     async with (
         QueueWorker(queues.url, LOOK, maker.look, RULES),
         QueueWorker(queues.url, MEDIA, maker.make_media, RULES),
@@ -358,13 +350,6 @@ async def working(parts: BotParts, maker: Maker, engine: str = "mesh") -> AsyncI
     ):
         yield
     await workers.leave(f"maker-{engine}")
-
-
-async def beat_for_good(client: Redis, engine: str = "mesh") -> None:
-    """A worker is online until it leaves, however long a test takes on a busy machine."""
-    found = heartbeat(engine)
-    await WorkerRegistry(client).beat(found, time.time())
-    await client.persist(worker_key(found.worker))
 
 
 ENGINE_INFOS = {

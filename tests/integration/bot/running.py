@@ -1,6 +1,7 @@
 """The bot's application between a sandbox and a real Valkey."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,8 @@ from telegram.ext import TypeHandler
 
 from bot.gateway.application import Backoff, BotApplication, Context
 from bot.gateway.connection import build_application, run
-from jobs.queues.keys import inbox_key
+from jobs.queues.heartbeats import Heartbeat, WorkerRegistry
+from jobs.queues.keys import inbox_key, worker_key
 from jobs.settings import Settings
 from sandbox.server import Sandbox
 
@@ -65,6 +67,12 @@ async def until(holds: Callable[[], Any]) -> None:
             if found:
                 return
             await asyncio.sleep(0.01)
+
+
+async def beat_for_good(client: Redis, heartbeat: Heartbeat) -> None:
+    """A worker is online until it leaves, however long a test takes on a busy machine."""
+    await WorkerRegistry(client).beat(heartbeat, time.time())
+    await client.persist(worker_key(heartbeat.worker))
 
 
 async def left_in_inbox(client: Redis) -> int:

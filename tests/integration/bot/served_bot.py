@@ -18,9 +18,9 @@ from jobs.queues.queue_worker import QueueWorker
 from jobs.queues.queues import Queues
 from jobs.store.files import FileStore
 from sandbox.server import Sandbox
-from tests.integration.bot.parts import RULES, beat_for_good, local_store
+from tests.integration.bot.parts import RULES, heartbeat, local_store
 from tests.integration.bot.result_pages import with_button
-from tests.integration.bot.running import settings_for, until
+from tests.integration.bot.running import beat_for_good, settings_for, until
 from tests.integration.bot.talk import Painter, data_of, text_of
 from tests.integration.sandbox import media
 from tests.integration.sandbox.desk import ADMIN, ALICE, BOB, Desk, Part
@@ -107,7 +107,7 @@ class ServedBot:
     async def working(self) -> AsyncIterator[None]:
         """A worker lives, looks and makes videos."""
         url = self.queues.url
-        await beat_for_good(self.queues.client)
+        await beat_for_good(self.queues.client, heartbeat("mesh"))
         async with (
             QueueWorker(url, LOOK, self.worker.look, RULES),
             QueueWorker(url, MEDIA, self.worker.make_media, RULES),
