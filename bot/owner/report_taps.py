@@ -22,6 +22,7 @@ from bot.orders.result_files import ResultGone, delete_result_and_draft, fetch_r
 from bot.owner.access import Admissions
 from bot.owner.reports import (
     NOT_REPORTED,
+    Question,
     Reason,
     Report,
     ReportAction,
@@ -43,7 +44,6 @@ log = logging.getLogger(__name__)
 _GONE = msgid("This video is too old to be reported. An admin of the group can delete it.")
 _OTHERS_QUESTION = msgid("Only the person who reports it can answer.")
 _REPORTED = msgid("You have reported this video already.")
-_BELOW = msgid("Please tap the reason in my message below.")
 _FORGOTTEN = msgid("This report is not stored any more.")
 _LEAST_PAUSE_S = 1.0
 
@@ -85,27 +85,30 @@ class ReportTaps:
         if await self._store.has_reported(order_id, person_id):
             return self._alert(_REPORTED)
         content = question_content(draft.draft_id, number, person_id, self._services.texts)
-        if await self._store.asked(order_id, person_id) is not None:
-            return self._alert(_BELOW)
         return TapAnswer(then=partial(self._send_question, tap, order_id, content))
 
     async def _send_question(
         self, tap: IncomingTap, order_id: str, content: MessageContent
     ) -> None:
+        """Ask for the reason, once: an earlier question may be far above, or deleted."""
+        earlier = await self._store.asked(order_id, tap.person_id)
+        if earlier is not None:
+            await self._services.messenger.delete(tap.chat_id, earlier.message_id)
         target = ChatTarget(tap.chat_id, tap.thread_id, tap.message_id)
-        await self._services.messenger.send(target, content)
+        sent = await self._services.messenger.send(target, content)
         # Only now: a question that was not sent must not be waited for.
-        await self._store.note_asked(order_id, tap.person_id, tap.message_id)
+        question = Question(result_id=tap.message_id, message_id=sent)
+        await self._store.note_asked(order_id, tap.person_id, question)
 
     async def _answer(self, tap: IncomingTap, draft: Draft, number: int, name: str) -> TapAnswer:
         """Handle the reason that was tapped."""
         order_id = draft.order_id_of(number)
-        message_id = await self._store.asked(order_id, tap.person_id)
-        if message_id is None or name not in {*Reason, NOT_REPORTED}:
+        question = await self._store.asked(order_id, tap.person_id)
+        if question is None or name not in {*Reason, NOT_REPORTED}:
             return self._alert(_GONE)
         if name == NOT_REPORTED:
             return TapAnswer(then=partial(self._end_question, order_id, tap))
-        report = await self._report(tap, draft, number, message_id)
+        report = await self._report(tap, draft, number, question.result_id)
         report = report.model_copy(update={"reason": Reason(name)})
         text = self._services.texts("Thank you. The owner of this bot will get your report.")
         tell = partial(self._tell, report, tap)

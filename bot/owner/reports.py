@@ -3,6 +3,7 @@
 import datetime as dt
 from enum import StrEnum
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from bot.callback_data import ButtonAction, ButtonData, short_id
@@ -11,6 +12,7 @@ from bot.history.store import KEPT_S
 from bot.record_store import BotRecord, RecordStore
 from bot.texts import Texts, msgid
 from jobs.connection import queue_errors
+from jobs.model import Value
 from jobs.queues.keys import asked_report_key, report_key, reported_key
 
 _QUESTION_KEPT_S = 3600
@@ -61,6 +63,18 @@ _OPPOSITES = {
 _NO_PHOTO = msgid("The video is deleted. The photo was not stored any more, so it is not blocked.")
 
 
+class Question(Value):
+    """A question for the reason of a report.
+
+    Attributes:
+        result_id: the result's message.
+        message_id: the question's message.
+    """
+
+    result_id: int
+    message_id: int
+
+
 class Report(BotRecord):
     """A report of a result.
 
@@ -106,17 +120,20 @@ class ReportStore:
         self._url = url
         self._records = RecordStore(redis, url, Report.read)
 
-    async def note_asked(self, order_id: str, person_id: int, message_id: int) -> None:
+    async def note_asked(self, order_id: str, person_id: int, question: Question) -> None:
         """Record that a person is asked for the reason."""
         with queue_errors(self._url):
             key = asked_report_key(order_id, person_id)
-            await self._redis.set(key, message_id, ex=_QUESTION_KEPT_S)
+            await self._redis.set(key, question.model_dump_json(), ex=_QUESTION_KEPT_S)
 
-    async def asked(self, order_id: str, person_id: int) -> int | None:
-        """Return the result's message that a person is asked about, or None."""
+    async def asked(self, order_id: str, person_id: int) -> Question | None:
+        """Return what a person is asked about a result, or None."""
         with queue_errors(self._url):
             found = await self._redis.get(asked_report_key(order_id, person_id))
-        return None if found is None else int(found)
+        try:
+            return None if found is None else Question.model_validate_json(found)
+        except ValidationError:
+            return None  # of an earlier version, which did not keep the question's message
 
     async def end_question(self, order_id: str, person_id: int) -> None:
         """Record that the question is answered."""

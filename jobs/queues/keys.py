@@ -309,7 +309,7 @@ def reported_key(order: str) -> str:
 
 
 def asked_report_key(order: str, person: int) -> str:
-    """Set while a person is asked why they report a result: its message."""
+    """Set while a person is asked why they report a result: which messages hold both."""
     return f"animato:reporting:{order}:{person}"
 
 
