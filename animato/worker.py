@@ -52,7 +52,7 @@ def run_worker(*, engines: tuple[str, ...], device: str | None, is_once: bool) -
     check_movements(settings.templates_dir)
     check_engine_names(engines)
     try:
-        check_engine_names(settings.engines)
+        check_engine_names(() if engines else settings.engines)
     except UnknownEngine as error:
         raise BadSettings(reason=f"ANIMATO_ENGINES cannot be used: {error}") from error
     plan = WorkerPlan(

@@ -105,7 +105,6 @@ _BROADCASTS_EVERY_S = 1.0
 _PHOTOS_EVERY_S = 5.0
 _print = partial(print, flush=True)
 
-
 BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 
 

@@ -78,9 +78,10 @@ def check_device(name: str, offered: Collection[str]) -> list[CheckResult]:
 
     Args:
         name: of the device.
-        offered: the engines that the settings name; empty: all that can run.
+        offered: the engines that the settings name; empty, or with `auto`: all that can run.
     """
-    able = [one for one in map(find_engine, offered or engine_names()) if not one.unmet_needs()]
+    names = engine_names() if not offered or "auto" in offered else offered
+    able = [one for one in map(find_engine, names) if not one.unmet_needs()]
     if name == "auto" or not any("device" in engine.options for engine in able):
         return []
     from inference.device import choose_device  # noqa: PLC0415 - it loads torch

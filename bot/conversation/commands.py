@@ -169,8 +169,8 @@ class Commands:
                 "reports: {list_d:g} days\n"
                 "- a message that could not be handled, with its text: {aside_d:g} days\n"
                 "- your settings, and your consent with its date: until /delete_me\n"
-                "- the settings of groups, and hashes of photos that the owner has blocked: "
-                "without a time limit",
+                "- the settings of groups, and hashes of photos that the owner has blocked, with "
+                "day and reason: without a time limit",
                 input_h=terms.retain_input_h,
                 result_h=terms.retain_result_h,
                 order_h=KEPT_ORDER_S / _HOUR_S,

@@ -41,12 +41,11 @@ class DraftCards:
     async def tell_unattended(self) -> None:
         """If no worker is online any more, say so on the cards of photos that are looked at."""
         services = self._services
-        if not self._looked_at or not (await services.offers.now()).is_empty:
-            return
-        waiting, self._looked_at = self._looked_at, set()
-        for draft_id in waiting:
-            draft = await services.drafts.read(draft_id)
-            if draft is not None:
+        for draft_id in tuple(self._looked_at):
+            draft = await services.drafts.find(draft_id)
+            if draft is None or draft.findings is not None or draft.problem is not None:
+                self._looked_at.discard(draft_id)  # perhaps ordered already, and not shown again
+            elif (await services.offers.now()).is_empty:
                 with (
                     speaking(await services.languages.of(draft.chat_id, draft.person_id)),
                     suppress(TelegramError),
@@ -106,14 +105,15 @@ class DraftCards:
         Raises:
             TelegramError, QueueUnavailable: see `show`.
         """
-        services, has_order = self._services, await self.is_ordered(draft)
-
-        def fresh(now: Draft) -> Draft:
-            boxes = () if asks_for_face else now.face_boxes
-            again = now.shown_again() if has_order else now
-            return again.without_movement(card=None, face_boxes=boxes)
-
+        services = self._services
         async with services.drafts.editing_card(draft.draft_id):
+            has_order = await self.is_ordered(draft)
+
+            def fresh(now: Draft) -> Draft:
+                boxes = () if asks_for_face else now.face_boxes
+                again = now.shown_again() if has_order else now
+                return again.without_movement(card=None, face_boxes=boxes)
+
             if draft.card is not None and not has_order:
                 await services.messenger.delete(draft.chat_id, draft.card.message_id)
             if await services.drafts.change(draft.draft_id, fresh) is not None:

@@ -367,6 +367,8 @@ class Taps:
         services, _ = self._services, self._services.texts
         async with services.drafts.editing_card(draft.draft_id):
             draft = await services.drafts.read(draft.draft_id) or draft
+            if await self._draft_cards.is_ordered(draft):
+                return  # meanwhile; its card shows the order, with Cancel
             if draft.card is not None:
                 content = MessageContent(_("The photo is deleted. Send another one at any time."))
                 await services.messenger.edit(draft.chat_id, draft.card, content)

@@ -19,6 +19,7 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.texts import Texts, speaking
+from jobs.service_errors import QueueUnavailable
 
 if TYPE_CHECKING:
     from bot.services import Services
@@ -42,7 +43,7 @@ class CommandLists:
         self._languages = services.languages
 
     async def write(self) -> None:
-        """Update all lists and the descriptions. Raises QueueUnavailable."""
+        """Update all lists and the descriptions."""
         _, languages = self._texts, self._languages
         for code, language in ((None, languages.default), *((one, one) for one in languages.known)):
             with speaking(language):
@@ -51,13 +52,19 @@ class CommandLists:
                 of_admins = (*group_commands(_), *group_admin_commands(_))
                 await self._write(of_admins, BotCommandScopeAllChatAdministrators(), code)
                 await _harmless("the descriptions", self._describe(code))
-        for admin in sorted(await self._people.admins()):
-            await self.write_for(admin)
+        try:
+            for admin in sorted(await self._people.admins()):
+                await self.write_for(admin)
+        except QueueUnavailable as error:
+            log.warning("the commands of the admins were not updated: %s", error)
 
     async def write_for(self, person_id: int) -> None:
         """Update the list of an admin, or of somebody who has chosen a language.
 
         Telegram knows the chat once the person has written there.
+
+        Raises:
+            QueueUnavailable: it is not known who they are.
         """
         commands: CommandList = ()
         with speaking(await self._languages.of(person_id, person_id)):

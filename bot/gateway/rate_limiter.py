@@ -11,8 +11,8 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -67,7 +67,6 @@ class _Ticket(NamedTuple):
 
     can_wait: bool
     number: int
-    message_id: int | None
     is_first: asyncio.Event
 
 
@@ -151,7 +150,6 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         Raises:
             RetryAfter: Telegram refused it five times.
         """
-        callback = self._after_earlier_edits(callback, endpoint, data)
         chat_id = _chat_number(data.get("chat_id"))
         if chat_id is None or endpoint.startswith(_READS):
             return await callback(*args, **kwargs)
@@ -160,38 +158,35 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         is_droppable = bool((rate_limit_args or {}).get("droppable"))
         if is_droppable and self._is_busy(queue, endpoint, counts=counts):
             return True
-        ticket = self._ticket(queue, data.get("message_id"))
-        for tries_left in reversed(range(_TRIES)):
-            await self._wait_and_count(queue, ticket, counts=counts)
-            try:
-                return await callback(*args, **kwargs)
-            except RetryAfter as exc:
-                self._close(queue, exc)
-                if is_droppable:
-                    return True
-                if not tries_left:
-                    raise
+        ticket = _Ticket(is_release_allowed(), next(self._numbers), asyncio.Event())
+        async with self._turn_of_edit(endpoint, data):
+            for tries_left in reversed(range(_TRIES)):
+                await self._wait_and_count(queue, ticket, counts=counts)
+                try:
+                    return await callback(*args, **kwargs)
+                except RetryAfter as exc:
+                    self._close(queue, exc)
+                    if is_droppable:
+                        return True
+                    if not tries_left:
+                        raise
         raise AssertionError  # the last try returns or raises
 
-    def _after_earlier_edits(
-        self, callback: Callback, endpoint: str, data: dict[str, Any]
-    ) -> Callback:
-        """Return a call that, if it is an edit, waits until earlier edits of its message end.
+    @asynccontextmanager
+    async def _turn_of_edit(self, endpoint: str, data: dict[str, Any]) -> AsyncIterator[None]:
+        """Let edits of a message be made one after another, each until its answer.
 
         A large picture takes longer to arrive than a text that is sent after it.
         """
         if not endpoint.startswith("edit"):
-            return callback
+            yield
+            return
         message = data.get("chat_id"), data.get("message_id")
         lock = self._edits.setdefault(message, asyncio.Lock())
-
-        async def edit(*args: Any, **kwargs: Any) -> Any:
-            if lock.locked():
-                release_if_allowed()
-            async with lock:
-                return await callback(*args, **kwargs)
-
-        return edit
+        if lock.locked():
+            release_if_allowed()
+        async with lock:
+            yield
 
     def _is_busy(self, queue: _Queue, endpoint: str, *, counts: bool) -> bool:
         """Whether a call that need not be made would have to wait."""
@@ -200,12 +195,6 @@ class ChatRateLimiter(BaseRateLimiter[dict[str, Any]]):
         waits_for_all = counts and not endpoint.startswith("send")
         queues = (queue, self._total) if waits_for_all else (queue,)
         return any(one.waiting or one.wait_s(now, counts=counts) for one in queues)
-
-    def _ticket(self, queue: _Queue, message_id: int | None) -> _Ticket:
-        can_wait = is_release_allowed() or any(
-            other.can_wait and other.message_id == message_id is not None for other in queue.waiting
-        )
-        return _Ticket(can_wait, next(self._numbers), message_id, asyncio.Event())
 
     async def _wait_and_count(self, queue: _Queue, ticket: _Ticket, *, counts: bool) -> None:
         """Wait for this call's turn, and count it.

@@ -140,7 +140,7 @@ class HistoryPages:
         message_id, number = map(int, job.reference.split())
         # What was shown before a restart is not known.
         shown = self._shown.get((job.chat, message_id))
-        if made is None or shown is None:
+        if made is None or shown is None or shown.waits_for != job.task:
             return  # the text stays
         picture = await self._services.store.get(made.key)
         async with shown.lock:

@@ -237,11 +237,12 @@ def why_blocked(report: Report, now_s: float) -> str:
 
 
 def blocked_line(digest: str, why: str, _: Texts) -> str:
-    """What the list of blocked photos says about one; `why` may be empty."""
+    """What the list of blocked photos says about one; `why` may be of another version, or empty."""
     shown, (day, _separator, reason) = digest[:SHOWN_CHARACTERS], why.partition(_SEPARATOR)
-    if not why:
+    try:
+        return f"{shown}: {_.date(dt.date.fromisoformat(day))}, {_(_REASONS[Reason(reason)])}"
+    except ValueError:
         return shown
-    return f"{shown}: {_.date(dt.date.fromisoformat(day))}, {_(_REASONS[Reason(reason)])}"
 
 
 def argument_of(tap: ButtonData) -> tuple[str, str]:

@@ -40,6 +40,7 @@ _PREFIX = re.compile(r"^(\[[^\]]*\]\s*)+")
 # are only due to where it started.
 _TRACK_ERRORS = ("[in#", "[vist#")
 # Final messages of ffmpeg that do not say what went wrong.
+_DISK_FULL = ("No space left on device", "Disk quota exceeded")
 _UNINFORMATIVE = ("Conversion failed", "Error opening output files", "Nothing was written")
 
 
@@ -209,7 +210,7 @@ class Ffmpeg:
     @property
     def is_disk_full(self) -> bool:
         """Whether it could not write for lack of space; after `finish` or `kill`."""
-        return any("No space left on device" in line for line in self._lines)
+        return any(words in line for words in _DISK_FULL for line in self._lines)
 
     def find(self, pattern: str) -> str | None:
         """Return the first group of `pattern` in the first message that matches, or None."""

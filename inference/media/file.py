@@ -24,7 +24,7 @@ from jobs.errors import (
 
 def write_error(target: Path, exc: OSError) -> AnimatoError:
     """Return the error for an output file that could not be written."""
-    if exc.errno == errno.ENOSPC:
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(path=str(target))
     return OutputNotWritable(path=str(target), reason=os_reason(exc))
 

@@ -150,7 +150,7 @@ def main() -> None:
             fields = _failure(error, error, is_healthy=True)
         except Exception as error:  # noqa: BLE001 - the parent is told, and starts a fresh process
             told = _unforeseen(error, request.get("engine", ""))
-            fields = _failure(told, error, is_healthy=False)
+            fields = _failure(told, error, is_healthy=isinstance(told, DiskFull))
         handler.flush()
         _mark_end(responses.number)
         responses.say("done" if "result" in fields else "failed", **fields)

@@ -15,6 +15,7 @@ local GRACE_S = 30
 local BUSY_MS = 5000
 local HIGHEST_TAG = 2000000 -- BullMQ's limit is 2^21 = 2097152
 local MANY_PERSONS = 1000
+local MOST_AHEAD = 5 -- orders of which V may run ahead of the tag in service
 
 local call = redis.call
 local prefix, id, person, cost = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -88,10 +89,11 @@ if ARGV[5] == 'fair' then
   -- At the cap, orders are served in the order in which they came.
   local S = math.min(HIGHEST_TAG, math.max(V, F))
   -- Each newcomer advances V a little: otherwise a series of newcomers would all be put before a
-  -- person who has waited longer. V stays within one order of the tag in service: otherwise many
-  -- newcomers would be put behind all orders of somebody with a hundred. An order behind others of
-  -- its person does not advance V.
-  if F <= V then V = math.max(V, math.min(V + cost / 10, served + cost)) end
+  -- person who has waited longer. V stays within a few orders of the tag in service: otherwise many
+  -- newcomers would be put behind all orders of somebody with a hundred; within a single order,
+  -- whoever had a costly one would wait for many hours. An order behind others of its person does
+  -- not advance V.
+  if F <= V then V = math.max(V, math.min(V + cost / 10, served + MOST_AHEAD * cost)) end
   call('HSET', KEYS[1], 'u:' .. person, tostring(S + cost), 'V', tostring(V))
   if call('HLEN', KEYS[1]) > MANY_PERSONS then
     local tags = call('HGETALL', KEYS[1])

@@ -2,12 +2,21 @@
 
 import time
 
-from jobs.errors import UserError
+from jobs.errors import (
+    FaceBoxOutside,
+    FileMissing,
+    MediaError,
+    NoFaceFound,
+    NoFaceInBox,
+    NoFaceInClip,
+    NoSuchFace,
+)
 from jobs.metrics.worker_metrics import Outcome, WorkerMetrics
 from jobs.queues.bullmq_types import JobWorker, Json, RunningJob
 from jobs.queues.failures import CANCELLED, STALLED, error_of
 
 _OUTCOMES = {CANCELLED: Outcome.CANCELLED, STALLED: Outcome.POISON}
+_OF_THE_INPUT = (MediaError, FaceBoxOutside, NoFaceFound, NoFaceInBox, NoFaceInClip, NoSuchFace)
 
 
 def count_jobs(worker: JobWorker, queue: str, metrics: WorkerMetrics) -> None:
@@ -37,7 +46,8 @@ def count_jobs(worker: JobWorker, queue: str, metrics: WorkerMetrics) -> None:
 
 
 def _outcome_of(reason: str, job_id: str) -> Outcome:
-    is_unusable = isinstance(error_of(reason, job_id), UserError)
+    error = error_of(reason, job_id)
+    is_unusable = isinstance(error, _OF_THE_INPUT) and not isinstance(error, FileMissing)
     return _OUTCOMES.get(reason, Outcome.UNUSABLE if is_unusable else Outcome.FAILED)
 
 

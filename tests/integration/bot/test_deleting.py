@@ -83,16 +83,6 @@ async def test_tap_that_comes_twice_sends_one_file(talk: Talk) -> None:
     assert len(await talk.desk.calls("sendDocument")) == 1
 
 
-async def test_card_that_telegram_no_longer_deletes_stays_above_the_new_one(talk: Talk) -> None:
-    await talk.photo()
-    await talk.shows("Which movement?")
-    # After 48 hours.
-    reason = "Bad Request: message can't be deleted for everyone"
-    await talk.desk.fault(method="deleteMessage", code=400, description=reason, times=100)
-    await talk.desk.say("/templates", user_id=ALICE, chat_id=ALICE)
-    await talk.shows("Which movement?", count=2)
-
-
 async def test_photo_that_stays_for_another_order_is_not_said_to_be_deleted(talk: Talk) -> None:
     video = await ordered(talk)
     hold = asyncio.Event()

@@ -166,6 +166,9 @@ def test_protocols_other_than_files_are_not_spoken_even_where_the_format_is_read
     with av.open(f"file:{source}") as container:  # by ffmpeg's own list: file, crypto, data
         assert container.streams
     assert readers(source, LISTS) == set()
+    source.write_text(PLAYLIST.format(f"http://{bait.address}/a.ts"))
+    assert readers(source, LISTS) == set()
+    assert bait.visits == []
 
 
 async def test_a_picture_that_is_a_program_is_not_run(bait: Bait, folder: Path) -> None:

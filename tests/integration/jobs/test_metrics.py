@@ -15,7 +15,14 @@ from redis.asyncio import Redis
 from bot.gateway.polling import PollingHealth
 from jobs.connection import connect
 from jobs.engines import EngineInfo
-from jobs.errors import BadSettings, EngineFailed, NoFaceFound
+from jobs.errors import (
+    AnimatoError,
+    BadSettings,
+    EngineFailed,
+    NoFaceFound,
+    OutputNotWritable,
+    UnknownTemplate,
+)
 from jobs.metrics.order_metrics import OrderMetrics
 from jobs.metrics.queue_metrics import QueueMetrics
 from jobs.metrics.serving import serve_metrics
@@ -376,11 +383,19 @@ async def test_station_counts_second_tries_and_times_the_first_wait_only(
     assert 7 <= waited_s < 7 + LIMIT_S
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        GONE,
+        OutputNotWritable(path="x", reason="a read-only disk"),
+        UnknownTemplate(name="x", known="y"),
+    ],
+)
 async def test_only_what_is_no_fault_of_the_input_counts_as_failed(
-    queues: Queues, valkey: str
+    queues: Queues, valkey: str, error: AnimatoError
 ) -> None:
     registry = CollectorRegistry()
-    async with QueueWorker(valkey, QUEUE, raising(GONE), QUICK, WorkerMetrics(registry)):
+    async with QueueWorker(valkey, QUEUE, raising(error), QUICK, WorkerMetrics(registry)):
         await queues.submit(make_order(2))
         await counted(registry, FINISHED, engine=ENGINE, outcome="failed")
     assert numbers(registry)[FINISHED, ENGINE, "unusable"] == 0

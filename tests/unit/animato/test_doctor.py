@@ -66,6 +66,8 @@ def test_device_that_is_not_here_is_wrong_if_an_engine_uses_it(
     state, says = report(capsys)["device"]
     assert state == "wrong"
     assert "cuda:99" in says
+    monkeypatch.setenv("ANIMATO_ENGINES", "auto")
+    assert report(capsys)["device"] == (state, says)
     monkeypatch.setenv("ANIMATO_ENGINES", "mesh")
     assert "device" not in report(capsys)
 

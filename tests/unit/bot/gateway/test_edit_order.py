@@ -1,6 +1,9 @@
 """Edits of one message are made one after the other."""
 
 import asyncio
+from datetime import timedelta
+
+from telegram.error import RetryAfter
 
 from bot.gateway.rate_limiter import Callback, ChatRateLimiter
 
@@ -28,3 +31,28 @@ async def test_edit_waits_for_the_answer_to_an_earlier_edit_of_its_message() -> 
     go.set()
     await asyncio.gather(*tasks)
     assert made == ["another message", "a large picture", "after it"]
+
+
+async def test_refused_edit_is_made_before_later_ones_of_its_message() -> None:
+    made = list[str]()
+    refusals = [RetryAfter(timedelta(seconds=1))]
+
+    async def sleep(_wait_s: float) -> None:
+        await asyncio.sleep(0)
+        clock.append(clock[-1] + 10)
+
+    clock = [0.0]
+    limiter = ChatRateLimiter(lambda: clock[-1], sleep)
+
+    async def edit(name: str) -> None:
+        await asyncio.sleep(0)
+        if refusals:
+            raise refusals.pop()
+        made.append(name)
+
+    works = (
+        limiter.process_request(edit, (name,), {}, "editMessageText", FIRST_MESSAGE, None)
+        for name in ("earlier", "later")
+    )
+    await asyncio.gather(*works)
+    assert made == ["earlier", "later"]
