@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from telegram.error import RetryAfter
 
 from bot.gateway.rate_limiter import Callback, ChatRateLimiter
@@ -33,7 +34,10 @@ async def test_edit_waits_for_the_answer_to_an_earlier_edit_of_its_message() -> 
     assert made == ["another message", "a large picture", "after it"]
 
 
-async def test_refused_edit_is_made_before_later_ones_of_its_message() -> None:
+async def test_refused_edit_is_made_before_later_ones_of_its_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")  # else the library warns of its own default
     made = list[str]()
     refusals = [RetryAfter(timedelta(seconds=1))]
 
