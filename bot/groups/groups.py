@@ -96,6 +96,16 @@ class Groups:
             text = f"{text}\n\n{paused_text(self._services.texts)}"
         await self._media_handler.say(incoming, text)
 
+    async def point_to_private(self, incoming: IncomingMessage) -> None:
+        """Say that a command works only in the private chat."""
+        name = incoming.text.partition("@")[0]
+        text = self._services.texts(
+            "{command} works only in our private chat: t.me/{bot}",
+            command=name,
+            bot=self._services.messenger.bot.username,
+        )
+        await self._media_handler.say(incoming, text)
+
     async def greet(self, chat_id: int) -> None:
         """Explain the same when the bot joins a group, once within a day."""
         groups = self._services.group_settings

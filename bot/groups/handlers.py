@@ -78,7 +78,9 @@ def add_group_handlers(application: AnyApplication, groups: Groups) -> None:
         MessageHandler(_IN_GROUPS & _CAPTION, on_message(animate_this)),
         CommandHandler(("help", "start"), on_command(groups.help), filters=_IN_GROUPS),
         CommandHandler("cancel", on_command(groups.cancel), filters=_IN_GROUPS),
-        CommandHandler(_IN_PRIVATE, on_command(groups.help), filters=_IN_GROUPS & NAMES_BOT),
+        CommandHandler(
+            _IN_PRIVATE, on_command(groups.point_to_private), filters=_IN_GROUPS & NAMES_BOT
+        ),
         MessageHandler(_IN_GROUPS & is_answer, on_message(answer)),
     ):
         application.add_handler(handler)

@@ -86,7 +86,7 @@ async def test_command_of_the_private_chat_is_answered_if_it_names_the_bot(
     await served_bot.says("/privacy@animato_bot", ALICE, chat_id=FAMILY)
     await served_bot.shows("What is stored, and how long:", FAMILY)
     await served_bot.says("/history@animato_bot", ALICE, chat_id=FAMILY)
-    await served_bot.shows("Reply to a photo with /animate@animato_bot", FAMILY)
+    await served_bot.shows("/history works only in our private chat: t.me/animato_bot", FAMILY)
 
 
 async def test_command_in_a_photos_caption_is_about_that_photo(served_bot: ServedBot) -> None:
