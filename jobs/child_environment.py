@@ -32,9 +32,9 @@ _PACKAGES = str(Path(__file__).resolve().parents[1])
 
 
 def python_path() -> str:
-    """Return the PYTHONPATH of a child: the folder of these packages, then that of this process."""
+    """Return the PYTHONPATH of a child: that of this process, then the folder of these packages."""
     own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return os.pathsep.join(filter(None, (_PACKAGES, *own)))
+    return os.pathsep.join(filter(None, (*own, _PACKAGES)))
 
 
 def child_environment(*names: str, **values: str) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """The last worker leaves while a photo is looked at."""
 
-import time
-
 import pytest
 from redis.asyncio import Redis
 
@@ -11,7 +9,6 @@ from bot.gateway.updates import MediaFile
 from jobs.orders import LookResult
 from jobs.queues.heartbeats import WorkerRegistry
 from tests.integration.bot import talk as talks
-from tests.integration.bot.parts import heartbeat
 from tests.integration.bot.running import until
 from tests.integration.bot.talk import Talk, text_of
 from tests.integration.sandbox.desk import ALICE
@@ -40,7 +37,7 @@ async def looked_at(talk: Talk) -> tuple[DraftCards, Draft]:
 async def test_card_says_that_the_worker_has_left_while_it_looked(talk: Talk, redis: Redis) -> None:
     cards, _ = await looked_at(talk)
     card = await talk.shows("Looking at your photo ...")
-    await WorkerRegistry(redis).beat(heartbeat("mesh"), time.time() - 60)
+    await WorkerRegistry(redis).leave("maker-mesh")
 
     async def is_told() -> bool:
         await cards.tell_unattended()
@@ -56,7 +53,7 @@ async def test_card_of_a_photo_that_was_looked_at_and_ordered_is_left_alone(
     cards, draft = await looked_at(talk)
     findings = LookResult(photo=make_photo("looks/k3f9a2b1cd/1-photo.png"))
     await talk.parts.services.drafts.update(draft, findings=findings)
-    await WorkerRegistry(redis).beat(heartbeat("mesh"), time.time() - 60)
+    await WorkerRegistry(redis).leave("maker-mesh")
 
     async def is_alone() -> bool:
         return (await talk.parts.services.offers.now()).is_empty
